@@ -1,0 +1,65 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// One line a module; docs/architecture.md draws the same picture. Every room of the host side names `Gateway`
+// directly, because an undeclared dependency makes incremental builds crash (docs/adr/0002).
+
+let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+let json: Target.Dependency = "OrderedJSON"
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+
+extension Target {
+    /// A pure leaf: no room of the house below it but other leaves.
+    static func leaf(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+        .target(name: name, dependencies: dependencies, path: "Sources/\(name)", swiftSettings: strict)
+    }
+
+    /// A room of the host side.
+    static func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+        .target(
+            name: name,
+            dependencies: ["Gateway", json, "JSONSchema", "Cryptography", logging] + dependencies,
+            path: "Sources/\(name)",
+            swiftSettings: strict
+        )
+    }
+
+    /// The tests of a room.
+    static func tests(_ room: String, _ dependencies: [Target.Dependency] = []) -> Target {
+        .testTarget(
+            name: "\(room)Tests",
+            dependencies: [.init(stringLiteral: room), "Gateway", json, "JSONSchema", "Cryptography"] + dependencies,
+            path: "Tests/\(room)Tests",
+            exclude: [],
+            swiftSettings: strict
+        )
+    }
+}
+
+let package = Package(
+    name: "mpesa-gateway",
+    dependencies: [
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .leaf("OrderedJSON"),
+        .leaf("Cryptography", ["COpenSSL"]),
+        .testTarget(name: "CryptographyTests", dependencies: ["Cryptography"], swiftSettings: strict),
+        .target(
+            name: "Gateway", dependencies: [json, "JSONSchema", "Cryptography", logging], swiftSettings: strict),
+        .leaf("JSONSchema", [json, "CPCRE2"]),
+        .testTarget(name: "OrderedJSONTests", dependencies: [json], swiftSettings: strict),
+        .testTarget(name: "JSONSchemaTests", dependencies: ["JSONSchema", json], swiftSettings: strict),
+    ]
+)

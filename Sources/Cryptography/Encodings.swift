@@ -1,0 +1,88 @@
+/// Bytes as hexadecimal digits.
+package enum Hexadecimal {
+    private static let digits = Array("0123456789abcdef".utf8)
+
+    /// Two digits a byte, in lower case.
+    package static func encode(_ bytes: [UInt8]) -> String {
+        String(unsafeUninitializedCapacity: bytes.count * 2) { buffer in
+            for (index, byte) in bytes.enumerated() {
+                buffer[index * 2] = digits[Int(byte >> 4)]
+                buffer[index * 2 + 1] = digits[Int(byte & 15)]
+            }
+            return bytes.count * 2
+        }
+    }
+
+    /// The bytes; nil for an odd number of digits or anything that is none.
+    package static func decode(_ text: String) -> [UInt8]? {
+        let digits = text.utf8.compactMap { byte -> UInt8? in
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+            default: nil
+            }
+        }
+        guard digits.count == text.utf8.count, digits.count % 2 == 0 else { return nil }
+        return stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
+    }
+}
+
+/// Bytes as Crockford's base 32, in lower case: no letter that is mistaken for a digit, nothing a URL must escape.
+package enum CrockfordBase32 {
+    private static let digits = Array("0123456789abcdefghjkmnpqrstvwxyz".utf8)
+
+    /// Five bits a character; the last is filled up with zeros.
+    package static func encode(_ bytes: [UInt8]) -> String {
+        var text: [UInt8] = []
+        var buffer = 0
+        var bits = 0
+        for byte in bytes {
+            buffer = (buffer & 0xFF) << 8 | Int(byte)
+            bits += 8
+            while bits >= 5 {
+                bits -= 5
+                text.append(digits[buffer >> bits & 31])
+            }
+        }
+        if bits > 0 { text.append(digits[buffer << (5 - bits) & 31]) }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// The bytes; nil for any other character, or when the filling is not zero.
+    package static func decode(_ text: String) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        var buffer = 0
+        var bits = 0
+        for character in text.utf8 {
+            guard let value = digits.firstIndex(of: character) else { return nil }
+            buffer = (buffer << 5 | value) & 0xFFFF
+            bits += 5
+            if bits >= 8 {
+                bits -= 8
+                bytes.append(UInt8(truncatingIfNeeded: buffer >> bits))
+            }
+        }
+        guard buffer & (1 << bits - 1) == 0, bits < 5 else { return nil }
+        return bytes
+    }
+}
+
+/// Bytes as base 64, with padding.
+package enum Base64 {
+    private static let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+
+    /// Four characters for each three bytes.
+    package static func encode(_ bytes: [UInt8]) -> String {
+        var text: [UInt8] = []
+        text.reserveCapacity((bytes.count + 2) / 3 * 4)
+        for start in stride(from: 0, to: bytes.count, by: 3) {
+            let group = bytes[start..<min(start + 3, bytes.count)]
+            var word = group.reduce(0) { $0 << 8 | Int($1) }
+            word <<= 8 * (3 - group.count)
+            for index in 0..<4 {
+                text.append(index <= group.count ? digits[word >> (18 - 6 * index) & 63] : UInt8(ascii: "="))
+            }
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+}

@@ -1,0 +1,103 @@
+import OrderedJSON
+
+/// One line of the audit: who did what, when, by which door, and what came of it. Never changed, never deleted.
+///
+/// Arguments are masked before they get here; no secret ever does.
+package struct AuditRecord: Sendable, Equatable {
+    /// What came of it.
+    package enum Outcome: String, Sendable {
+        /// Begun; a crash leaves it so.
+        case begun
+        /// Done.
+        case success = "SUCCESS"
+        /// Refused, or M-Pesa refused.
+        case failed = "FAILED"
+        /// The house failed.
+        case error = "ERROR"
+    }
+
+    /// Names the line; sorts by time.
+    package let id: Identifier
+    /// Whose line; nil for what belongs to no organization, such as a login with an unknown name.
+    package let organization: OrganizationID?
+    /// When.
+    package let at: Timestamp
+    /// The call it belongs to.
+    package let call: CallID
+    /// `user:<id>`, `key:<id>`, `host`, `mpesa` or `anonymous`.
+    package let subject: String
+    /// What was done, such as `STK_PUSH_INITIATED` or `LOGIN_FAILED`.
+    package let action: String
+    /// The tool, when it was one.
+    package let tool: String?
+    /// `rest`, `mcp`, `callback`, `cli` or `host`.
+    package let door: String
+    /// What came of it.
+    package let outcome: Outcome
+    /// The error's code, when it failed.
+    package let code: String?
+    /// The record it made or touched.
+    package let record: RecordID?
+    /// Which M-Pesa, when that matters.
+    package let environment: Environment?
+    /// The caller's address as the door saw it.
+    package let address: String?
+    /// Masked arguments or other facts, as JSON text; at most a few KiB.
+    package let detail: String?
+
+    /// Makes a line.
+    package init(
+        id: Identifier,
+        organization: OrganizationID?,
+        at: Timestamp,
+        call: CallID,
+        subject: String,
+        action: String,
+        tool: String? = nil,
+        door: String,
+        outcome: Outcome,
+        code: String? = nil,
+        record: RecordID? = nil,
+        environment: Environment? = nil,
+        address: String? = nil,
+        detail: String? = nil
+    ) {
+        self.id = id
+        self.organization = organization
+        self.at = at
+        self.call = call
+        self.subject = subject
+        self.action = action
+        self.tool = tool
+        self.door = door
+        self.outcome = outcome
+        self.code = code
+        self.record = record
+        self.environment = environment
+        self.address = address
+        self.detail = detail
+    }
+}
+
+/// What one call adds to the organization's usage.
+package struct UsageRecord: Sendable, Hashable {
+    /// Whose usage.
+    package let organization: OrganizationID
+    /// Which M-Pesa.
+    package let environment: Environment
+    /// The tool.
+    package let tool: String
+    /// The hour it counts for: milliseconds since 1970, a multiple of 3,600,000.
+    package let hour: Timestamp
+    /// Whether the call succeeded.
+    package let succeeded: Bool
+
+    /// Makes a usage record for the hour of a moment.
+    package init(organization: OrganizationID, environment: Environment, tool: String, at: Timestamp, succeeded: Bool) {
+        self.organization = organization
+        self.environment = environment
+        self.tool = tool
+        self.hour = Timestamp(milliseconds: at.milliseconds - at.milliseconds % 3_600_000)
+        self.succeeded = succeeded
+    }
+}

@@ -1,0 +1,109 @@
+/// The one error of the house: what the caller may know, and apart from it what only the log may.
+///
+/// Doors translate it once: to a problem document in REST, to a JSON-RPC error or a failed tool result in MCP.
+package struct GatewayError: Error, Sendable, Equatable {
+    /// The closed list of causes a client can act on.
+    package enum Code: String, Sendable, CaseIterable {
+        /// The request is no JSON, or not of the form the door expects.
+        case malformedRequest = "malformed_request"
+        /// A body, header or answer is larger than its limit.
+        case tooLarge = "too_large"
+        /// No credential, or one that is unknown, expired, forged or revoked.
+        case unauthenticated
+        /// The credential may not do this: role, scope, plan or a closed organization.
+        case permissionDenied = "permission_denied"
+        /// The plan of the organization does not have this tool.
+        case notInPlan = "not_in_plan"
+        /// The organization's subscription or state does not allow calls.
+        case organizationSuspended = "organization_suspended"
+        /// There is no such tool, record or route, or it belongs to somebody else.
+        case notFound = "not_found"
+        /// The route exists, with another method.
+        case methodNotAllowed = "method_not_allowed"
+        /// A limit per time is spent; `retryAfter` says when to come again.
+        case rateLimited = "rate_limited"
+        /// An argument is wrong; `errors` name the fields.
+        case invalidArgument = "invalid_argument"
+        /// An amount or count is outside a limit.
+        case limitExceeded = "limit_exceeded"
+        /// The organization lacks a setting or credential that this needs.
+        case notConfigured = "not_configured"
+        /// The same idempotency key came with other arguments.
+        case idempotencyKeyReused = "idempotency_key_reused"
+        /// A call with the same idempotency key is still under way.
+        case idempotencyInProgress = "idempotency_in_progress"
+        /// The organization requires an idempotency key for this.
+        case idempotencyKeyRequired = "idempotency_key_required"
+        /// Another open record stands in the way; the message says which and how long.
+        case conflict
+        /// A person must approve this first.
+        case approvalRequired = "approval_required"
+        /// M-Pesa refused the request; nothing was moved.
+        case upstreamRejected = "upstream_rejected"
+        /// M-Pesa could not be reached and nothing was sent.
+        case upstreamUnavailable = "upstream_unavailable"
+        /// The host or the plugin cannot do this.
+        case notSupported = "not_supported"
+        /// The plugin failed or broke a rule.
+        case pluginFailed = "plugin_failed"
+        /// The caller did not wait, or the time for the call ran out.
+        case deadlineExceeded = "deadline_exceeded"
+        /// The store, or another part the call needs, is not available now.
+        case unavailable
+        /// A fault of the house; the call id finds it in the log.
+        case internalFault = "internal_fault"
+    }
+
+    /// One wrong field.
+    package struct FieldError: Sendable, Equatable {
+        /// JSON Pointer into the arguments, such as `/phone_number`.
+        package let pointer: String
+        /// What was expected, and what to do.
+        package let message: String
+
+        /// Names a field and what was expected of it.
+        package init(pointer: String, message: String) {
+            self.pointer = pointer
+            self.message = message
+        }
+    }
+
+    /// The cause, from a closed list.
+    package let code: Code
+    /// A sentence for the caller.
+    package let message: String
+    /// The wrong fields, when there are any.
+    package let errors: [FieldError]
+    /// For the log only; never leaves the house, and carries no secret either.
+    package let detail: String?
+    /// How long the caller should wait before trying again.
+    package let retryAfter: Duration?
+    /// The record that stands in the way or already answers, when there is one.
+    package let record: RecordID?
+
+    /// Makes an error; only `code` and `message` are always told to the caller.
+    package init(
+        _ code: Code,
+        _ message: String,
+        errors: [FieldError] = [],
+        detail: String? = nil,
+        retryAfter: Duration? = nil,
+        record: RecordID? = nil
+    ) {
+        self.code = code
+        self.message = message
+        self.errors = errors
+        self.detail = detail
+        self.retryAfter = retryAfter
+        self.record = record
+    }
+
+    /// A fault of the house, with what the log should know.
+    package static func fault(_ detail: String) -> GatewayError {
+        GatewayError(
+            .internalFault,
+            "Something failed inside the gateway. Quote the request id to whoever runs it.",
+            detail: detail
+        )
+    }
+}

@@ -1,0 +1,159 @@
+/// Sixteen bytes that name something for ever: a UUID, version 7, so that newer ones sort later.
+///
+/// Held as two words because it is copied, compared and hashed on every call. The text form is the usual
+/// `8-4-4-4-12` in lower case.
+package struct Identifier: Sendable, Hashable, Comparable, CustomStringConvertible {
+    /// The first eight bytes, most significant first.
+    package let high: UInt64
+    /// The last eight bytes.
+    package let low: UInt64
+
+    /// Makes an identifier from its two words.
+    package init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+
+    /// Makes a version 7 identifier for a moment from 74 random bits.
+    ///
+    /// - Parameters:
+    ///   - time: The moment; its milliseconds lead, so identifiers sort by time.
+    ///   - random: Two random words.
+    package init(at time: Timestamp, random: (UInt64, UInt64)) {
+        let milliseconds = UInt64(bitPattern: time.milliseconds) & 0xFFFF_FFFF_FFFF
+        high = milliseconds << 16 | 0x7000 | random.0 & 0x0FFF
+        low = random.1 & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
+    }
+
+    /// Reads the text form; nil for anything else.
+    package init?(_ text: String) {
+        var words: (UInt64, UInt64) = (0, 0)
+        var digits = 0
+        var position = 0
+        for byte in text.utf8 {
+            if position == 8 || position == 13 || position == 18 || position == 23 {
+                guard byte == UInt8(ascii: "-") else { return nil }
+            } else {
+                guard let digit = Identifier.hexadecimalValue(byte), digits < 32 else { return nil }
+                if digits < 16 { words.0 = words.0 << 4 | digit } else { words.1 = words.1 << 4 | digit }
+                digits += 1
+            }
+            position += 1
+        }
+        guard digits == 32, position == 36 else { return nil }
+        self.init(high: words.0, low: words.1)
+    }
+
+    /// The `8-4-4-4-12` text.
+    package var description: String {
+        String(unsafeUninitializedCapacity: 36) { buffer in
+            var position = 0
+            for index in 0..<32 {
+                if index == 8 || index == 12 || index == 16 || index == 20 {
+                    buffer[position] = UInt8(ascii: "-")
+                    position += 1
+                }
+                let word = index < 16 ? high : low
+                let digit = UInt8(truncatingIfNeeded: word >> UInt64((15 - index % 16) * 4)) & 0xF
+                buffer[position] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+                position += 1
+            }
+            return position
+        }
+    }
+
+    /// The sixteen bytes, most significant first.
+    package var bytes: [UInt8] {
+        [high, low].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64((7 - $0) * 8)) } }
+    }
+
+    /// Makes an identifier from sixteen bytes; nil for any other number of them.
+    package init?(bytes: some Collection<UInt8>) {
+        guard bytes.count == 16 else { return nil }
+        let words = bytes.enumerated().reduce(into: [UInt64](repeating: 0, count: 2)) { words, byte in
+            words[byte.offset / 8] = words[byte.offset / 8] << 8 | UInt64(byte.element)
+        }
+        self.init(high: words[0], low: words[1])
+    }
+
+    /// Orders by time of making, then by chance.
+    package static func < (left: Identifier, right: Identifier) -> Bool {
+        (left.high, left.low) < (right.high, right.low)
+    }
+
+    private static func hexadecimalValue(_ byte: UInt8) -> UInt64? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt64(byte - UInt8(ascii: "0"))
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): UInt64(byte - UInt8(ascii: "a") + 10)
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): UInt64(byte - UInt8(ascii: "A") + 10)
+        default: nil
+        }
+    }
+}
+
+/// An identifier that says of what, so that one cannot be passed for another.
+package protocol TypedIdentifier: Sendable, Hashable, CustomStringConvertible {
+    /// The sixteen bytes behind it.
+    var raw: Identifier { get }
+    /// Gives sixteen bytes their meaning.
+    init(_ raw: Identifier)
+}
+
+extension TypedIdentifier {
+    /// Reads the text form; nil for anything else.
+    package init?(_ text: String) {
+        guard let raw = Identifier(text) else { return nil }
+        self.init(raw)
+    }
+
+    /// The `8-4-4-4-12` text.
+    package var description: String { raw.description }
+}
+
+/// Names an organization.
+package struct OrganizationID: TypedIdentifier {
+    /// The sixteen bytes behind it.
+    package let raw: Identifier
+    /// Gives sixteen bytes their meaning.
+    package init(_ raw: Identifier) { self.raw = raw }
+}
+
+/// Names a user within an organization.
+package struct UserID: TypedIdentifier {
+    /// The sixteen bytes behind it.
+    package let raw: Identifier
+    /// Gives sixteen bytes their meaning.
+    package init(_ raw: Identifier) { self.raw = raw }
+}
+
+/// Names an API key within an organization.
+package struct APIKeyID: TypedIdentifier {
+    /// The sixteen bytes behind it.
+    package let raw: Identifier
+    /// Gives sixteen bytes their meaning.
+    package init(_ raw: Identifier) { self.raw = raw }
+}
+
+/// Names a transaction or an exchange within an organization.
+package struct RecordID: TypedIdentifier {
+    /// The sixteen bytes behind it.
+    package let raw: Identifier
+    /// Gives sixteen bytes their meaning.
+    package init(_ raw: Identifier) { self.raw = raw }
+}
+
+/// Names one use of a tool by any door; the caller, the log and the audit record all show it.
+package struct CallID: TypedIdentifier {
+    /// The sixteen bytes behind it.
+    package let raw: Identifier
+    /// Gives sixteen bytes their meaning.
+    package init(_ raw: Identifier) { self.raw = raw }
+}
+
+/// Names one callback as it was received.
+package struct CallbackID: TypedIdentifier {
+    /// The sixteen bytes behind it.
+    package let raw: Identifier
+    /// Gives sixteen bytes their meaning.
+    package init(_ raw: Identifier) { self.raw = raw }
+}

@@ -1,0 +1,198 @@
+import OrderedJSON
+
+/// Which M-Pesa a call acts on. Every row, key and credential knows its environment.
+package enum Environment: String, Sendable, Hashable, CaseIterable {
+    /// Safaricom's sandbox, or the simulator.
+    case test
+    /// Real money.
+    case live
+}
+
+/// What a person may do, least first.
+package enum Role: String, Sendable, Hashable, CaseIterable, Comparable {
+    /// Uses tools within the plan.
+    case user
+    /// Also sees what others of the organization did.
+    case manager
+    /// Also administers the organization's users, keys and credentials.
+    case orgAdmin = "org_admin"
+    /// Administers every organization.
+    case superAdmin = "super_admin"
+
+    /// Orders from least to most.
+    package static func < (left: Role, right: Role) -> Bool { left.rank < right.rank }
+
+    private var rank: Int {
+        switch self {
+        case .user: 0
+        case .manager: 1
+        case .orgAdmin: 2
+        case .superAdmin: 3
+        }
+    }
+}
+
+/// Whether an organization pays, or may try.
+package enum Subscription: String, Sendable, Hashable, CaseIterable {
+    /// Trying it out.
+    case trial
+    /// Paying.
+    case active
+    /// Stopped for now: nothing new may be started; callbacks and queries for what is open go on.
+    case suspended
+    /// Ended.
+    case cancelled
+
+    /// Whether new calls may be made.
+    package var admitsCalls: Bool { self == .trial || self == .active }
+}
+
+/// A tenant: whose data, credentials and limits a call uses.
+package struct Organization: Sendable, Equatable {
+    /// Names it in the store.
+    package let id: OrganizationID
+    /// Names it to people: `[a-z0-9][a-z0-9-]{0,62}`, unique.
+    package var slug: String
+    /// What people call it.
+    package var name: String
+    /// False once it was closed.
+    package var isActive: Bool
+    /// Whether it pays.
+    package var subscription: Subscription
+    /// The plan it is on.
+    package var plan: String
+    /// Limits that replace the plan's for this organization alone, by bucket.
+    package var limitOverrides: [String: RateLimit]
+    /// Whether money calls must carry an idempotency key.
+    package var requiresIdempotencyKey: Bool
+
+    /// Makes an organization.
+    package init(
+        id: OrganizationID,
+        slug: String,
+        name: String,
+        isActive: Bool = true,
+        subscription: Subscription = .trial,
+        plan: String,
+        limitOverrides: [String: RateLimit] = [:],
+        requiresIdempotencyKey: Bool = false
+    ) {
+        self.id = id
+        self.slug = slug
+        self.name = name
+        self.isActive = isActive
+        self.subscription = subscription
+        self.plan = plan
+        self.limitOverrides = limitOverrides
+        self.requiresIdempotencyKey = requiresIdempotencyKey
+    }
+}
+
+/// So many units in a period, evenly spread, with a burst: the parameters of a GCRA limiter.
+package struct RateLimit: Sendable, Hashable {
+    /// Units allowed per period. At least 1.
+    package let units: Int
+    /// The period. At least one millisecond.
+    package let period: Duration
+    /// Units that may come at once. At least 1.
+    package let burst: Int
+
+    /// Makes a limit; values below the least are raised to it.
+    package init(units: Int, per period: Duration, burst: Int? = nil) {
+        self.units = max(1, units)
+        self.period = max(.milliseconds(1), period)
+        self.burst = max(1, burst ?? units)
+    }
+}
+
+/// Which tools, which limits.
+package struct Plan: Sendable, Equatable {
+    /// Names it.
+    package let name: String
+    /// The tools it has, by name; `mpesa_*` style prefixes end in `*` and never cover money tools.
+    package var tools: [String]
+    /// Limits for the organization as a whole, by bucket (`read`, `money`).
+    package var organizationLimits: [String: RateLimit]
+    /// Limits for each key or user, by bucket.
+    package var principalLimits: [String: RateLimit]
+
+    /// Makes a plan.
+    package init(
+        name: String,
+        tools: [String],
+        organizationLimits: [String: RateLimit],
+        principalLimits: [String: RateLimit]
+    ) {
+        self.name = name
+        self.tools = tools
+        self.organizationLimits = organizationLimits
+        self.principalLimits = principalLimits
+    }
+
+    /// Whether the plan has a tool. A tool that moves money must be named in full: a prefix never switches it on.
+    package func has(tool name: String, movingMoney: Bool) -> Bool {
+        tools.contains { entry in
+            if entry == name { return true }
+            guard !movingMoney, entry.hasSuffix("*") else { return false }
+            return name.utf8.starts(with: entry.utf8.dropLast())
+        }
+    }
+}
+
+/// What a plugin is told of the organization: its short code and settings, never a secret. See docs/abi.md, section 3.
+package struct Profile: Sendable, Equatable {
+    /// Which M-Pesa.
+    package let environment: Environment
+    /// Five to seven digits. For a till: the store (head office) number.
+    package var shortCode: String
+    /// `paybill` or `till`.
+    package var shortCodeType: String
+    /// The till number customers see; for tills only.
+    package var tillNumber: String?
+    /// The organization's name.
+    package var organizationName: String
+    /// Settings for plugins, by plugin id: an object each.
+    package var settings: JSONObject
+
+    /// Makes a profile.
+    package init(
+        environment: Environment,
+        shortCode: String,
+        shortCodeType: String,
+        tillNumber: String? = nil,
+        organizationName: String,
+        settings: JSONObject = JSONObject()
+    ) {
+        self.environment = environment
+        self.shortCode = shortCode
+        self.shortCodeType = shortCodeType
+        self.tillNumber = tillNumber
+        self.organizationName = organizationName
+        self.settings = settings
+    }
+}
+
+/// The secrets with which an organization speaks to Daraja in one environment.
+package struct DarajaCredential: Sendable {
+    /// Of the Daraja app. Not secret by itself, yet not shown.
+    package let consumerKey: Secret<String>
+    /// Of the Daraja app.
+    package let consumerSecret: Secret<String>
+    /// For STK push; nil when the organization does not collect.
+    package let passkey: Secret<String>?
+    /// Counts up with each change, so that caches can tell.
+    package let version: Int
+
+    /// Makes a credential.
+    package init(
+        consumerKey: Secret<String>,
+        consumerSecret: Secret<String>,
+        passkey: Secret<String>?,
+        version: Int
+    ) {
+        self.consumerKey = consumerKey
+        self.consumerSecret = consumerSecret
+        self.passkey = passkey
+        self.version = version
+    }
+}

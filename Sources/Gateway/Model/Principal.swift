@@ -1,0 +1,154 @@
+/// Who makes a call, and for whom: made from the credential by the first stage, and from nothing else.
+package struct Principal: Sendable, Hashable {
+    /// The person or the key.
+    package enum Subject: Sendable, Hashable {
+        /// Somebody who logged in.
+        case user(UserID)
+        /// A program with an API key.
+        case apiKey(APIKeyID)
+    }
+
+    /// Whose data the call may see and change.
+    package let organization: OrganizationID
+    /// Who it is.
+    package let subject: Subject
+    /// What to call them in audit: a user name, or a key's name.
+    package let name: String
+    /// What they may do.
+    package let role: Role
+    /// Which kinds of tool; nil means every kind the role allows.
+    package let scopes: Set<String>?
+    /// Which M-Pesa the call acts on.
+    package let environment: Environment
+
+    /// Makes a principal.
+    package init(
+        organization: OrganizationID,
+        subject: Subject,
+        name: String,
+        role: Role,
+        scopes: Set<String>?,
+        environment: Environment
+    ) {
+        self.organization = organization
+        self.subject = subject
+        self.name = name
+        self.role = role
+        self.scopes = scopes
+        self.environment = environment
+    }
+
+    /// The subject as audit shows it: `user:<id>` or `key:<id>`.
+    package var subjectText: String {
+        switch subject {
+        case .user(let id): "user:\(id)"
+        case .apiKey(let id): "key:\(id)"
+        }
+    }
+
+    /// The subject's identifier.
+    package var subjectIdentifier: Identifier {
+        switch subject {
+        case .user(let id): id.raw
+        case .apiKey(let id): id.raw
+        }
+    }
+}
+
+/// A user as the store knows them.
+package struct User: Sendable, Equatable {
+    /// Names the user.
+    package let id: UserID
+    /// Whose user.
+    package let organization: OrganizationID
+    /// Unique within the organization.
+    package var username: String
+    /// Unique within the organization.
+    package var email: String
+    /// A PHC string; see `Cryptography`.
+    package var passwordHash: String
+    /// What they may do.
+    package var role: Role
+    /// False once they may no longer log in.
+    package var isActive: Bool
+    /// Failed logins since the last good one.
+    package var failedLogins: Int
+    /// No login before this moment.
+    package var lockedUntil: Timestamp?
+    /// Counts up when sessions must end: password or role changed, logged out everywhere. Tokens carry it.
+    package var sessionEpoch: Int
+
+    /// Makes a user.
+    package init(
+        id: UserID,
+        organization: OrganizationID,
+        username: String,
+        email: String,
+        passwordHash: String,
+        role: Role,
+        isActive: Bool = true,
+        failedLogins: Int = 0,
+        lockedUntil: Timestamp? = nil,
+        sessionEpoch: Int = 0
+    ) {
+        self.id = id
+        self.organization = organization
+        self.username = username
+        self.email = email
+        self.passwordHash = passwordHash
+        self.role = role
+        self.isActive = isActive
+        self.failedLogins = failedLogins
+        self.lockedUntil = lockedUntil
+        self.sessionEpoch = sessionEpoch
+    }
+}
+
+/// An API key as the store knows it: everything but the key.
+package struct APIKey: Sendable, Equatable {
+    /// Names the key.
+    package let id: APIKeyID
+    /// Whose key.
+    package let organization: OrganizationID
+    /// What its owner calls it.
+    package var name: String
+    /// The part that may be shown, such as `mpk_test_…_7f3k9q2m`.
+    package let prefix: String
+    /// SHA-256 of the whole key text: 32 bytes.
+    package let hash: [UInt8]
+    /// Which M-Pesa it acts on.
+    package let environment: Environment
+    /// What it may do.
+    package var role: Role
+    /// Which kinds of tool; nil means every kind the role allows.
+    package var scopes: Set<String>?
+    /// Not good any more after this.
+    package var expiresAt: Timestamp?
+    /// When it was revoked.
+    package var revokedAt: Timestamp?
+
+    /// Makes a key's record.
+    package init(
+        id: APIKeyID,
+        organization: OrganizationID,
+        name: String,
+        prefix: String,
+        hash: [UInt8],
+        environment: Environment,
+        role: Role,
+        scopes: Set<String>?,
+        expiresAt: Timestamp? = nil,
+        revokedAt: Timestamp? = nil
+    ) {
+        self.id = id
+        self.organization = organization
+        self.name = name
+        self.prefix = prefix
+        self.hash = hash
+        self.environment = environment
+        self.role = role
+        self.scopes = scopes
+        self.expiresAt = expiresAt
+        self.revokedAt = revokedAt
+    }
+}

@@ -1,0 +1,60 @@
+/// A moment: whole milliseconds since 1970, UTC.
+///
+/// The house stores and compares only this. East Africa Time exists in `Daraja` alone, where Safaricom asks for it.
+package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertible {
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    package let milliseconds: Int64
+
+    /// Makes a moment from milliseconds since 1970.
+    package init(milliseconds: Int64) { self.milliseconds = milliseconds }
+
+    /// The moment `duration` later, or earlier for a negative one.
+    package static func + (moment: Timestamp, duration: Duration) -> Timestamp {
+        Timestamp(milliseconds: moment.milliseconds + duration.wholeMilliseconds)
+    }
+
+    /// The time that passed from the right moment to the left one.
+    package static func - (later: Timestamp, earlier: Timestamp) -> Duration {
+        .milliseconds(later.milliseconds - earlier.milliseconds)
+    }
+
+    /// Orders by time.
+    package static func < (left: Timestamp, right: Timestamp) -> Bool { left.milliseconds < right.milliseconds }
+
+    /// RFC 3339 with milliseconds, in UTC: `2026-11-23T18:46:43.120Z`.
+    package var description: String {
+        let days = (milliseconds >= 0 ? milliseconds : milliseconds - 86_399_999) / 86_400_000
+        let inDay = milliseconds - days * 86_400_000
+        let date = Timestamp.civil(fromDays: days)
+        let time = (inDay / 3_600_000, inDay / 60_000 % 60, inDay / 1000 % 60, inDay % 1000)
+        return padded(date.year, 4) + "-" + padded(date.month, 2) + "-" + padded(date.day, 2)
+            + "T" + padded(time.0, 2) + ":" + padded(time.1, 2) + ":" + padded(time.2, 2) + "." + padded(time.3, 3) + "Z"
+    }
+
+    private func padded(_ number: Int64, _ width: Int) -> String {
+        let digits = String(number)
+        return String(repeating: "0", count: max(0, width - digits.count)) + digits
+    }
+
+    /// The proleptic Gregorian date of a day counted from 1970-01-01.
+    ///
+    /// Counts in eras of 400 years that begin on 1 March, so that the leap day is the last of its year.
+    private static func civil(fromDays days: Int64) -> (year: Int64, month: Int64, day: Int64) {
+        let shifted = days + 719_468
+        let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
+        let dayOfEra = shifted - era * 146_097
+        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let monthFromMarch = (5 * dayOfYear + 2) / 153
+        let day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
+        let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
+        return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day)
+    }
+}
+
+extension Duration {
+    /// Whole milliseconds, rounded towards zero.
+    package var wholeMilliseconds: Int64 {
+        components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
+    }
+}

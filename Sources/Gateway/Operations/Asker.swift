@@ -1,0 +1,118 @@
+import Logging
+
+/// Asks M-Pesa about an open record, by an exchange of its own, and applies what the answer proves.
+package struct Asker: Sendable {
+    private let records: any RecordRepository
+    private let directory: DirectoryCache
+    private let plugins: PluginCalls
+    private let sender: Sender
+    private let upstream: any Upstream
+    private let settlement: Settlement
+    private let entropy: Entropy
+    private let failpoints: Failpoints
+    private let logger: Logger
+
+    /// Makes it of its parts.
+    package init(
+        records: any RecordRepository,
+        directory: DirectoryCache,
+        plugins: PluginCalls,
+        sender: Sender,
+        upstream: any Upstream,
+        settlement: Settlement,
+        entropy: Entropy,
+        failpoints: Failpoints,
+        logger: Logger
+    ) {
+        self.records = records
+        self.directory = directory
+        self.plugins = plugins
+        self.sender = sender
+        self.upstream = upstream
+        self.settlement = settlement
+        self.entropy = entropy
+        self.failpoints = failpoints
+        self.logger = logger
+    }
+
+    /// Asks, and answers the record as it stands afterwards; whatever goes wrong leaves it as it was, for later.
+    package func askSafely(_ record: Record) async -> Record {
+        do {
+            return try await ask(record)
+        } catch {
+            logger.warning(
+                "asking about a transaction failed",
+                metadata: ["record": "\(record.id)", "code": "\(error.code.rawValue)", "reason": "\(error.message)"]
+            )
+            return record
+        }
+    }
+
+    /// Asks once.
+    ///
+    /// The question is counted before it is asked, under the record's version: so two workers never ask at the same
+    /// time, and a crash in between only means that the next question comes later.
+    package func ask(_ record: Record) async throws(GatewayError) -> Record {
+        guard let query = record.query, record.state != .created, record.state != .sending else { return record }
+        let profile = try await directory.profile(of: record.organization, in: record.environment)
+        let template = try await plugins.query(record, profile: profile, now: entropy.now())
+        let version = record.version
+        let counted = try await settlement.settle(record) { $0.version == version ? .asked : nil }
+        guard counted.hasChanged, let template else { return counted.record }
+        let (plugin, _) = try plugins.kind(of: record)
+        guard let index = plugin.operationIndex(query.operation) else { return counted.record }
+        let kind = plugin.operations[index]
+        let exchange = exchange(kind, about: counted.record, request: template)
+        let prepared = try await sender.makeReady(exchange, kind: kind)
+        _ = try await records.commit(NewRecord(record: exchange))
+        failpoints.reach(.beforeQuery)
+        let outcome = await upstream.send(prepared)
+        failpoints.reach(.afterQuery)
+        let settled = try await settle(outcome, of: exchange, about: counted.record)
+        failpoints.reach(.afterQueryCommit)
+        return settled
+    }
+
+    private func exchange(_ kind: OperationKind, about record: Record, request: RequestTemplate) -> Record {
+        let now = entropy.now()
+        var exchange = Record(
+            id: RecordID(entropy.identifier()),
+            organization: record.organization,
+            environment: record.environment,
+            recordClass: .exchange,
+            plugin: record.plugin,
+            operation: kind.name,
+            tool: "",
+            direction: .none,
+            madeBy: "host",
+            intent: Intent(),
+            about: record.id,
+            createdAt: now,
+            query: nil,
+            sendBefore: now + kind.sendWithin,
+            request: request,
+            state: .sending
+        )
+        exchange.attempts = 1
+        exchange.sentAt = now
+        exchange.nextActionAt = now + kind.sendWithin
+        return exchange
+    }
+
+    private func settle(
+        _ outcome: UpstreamOutcome, of exchange: Record, about record: Record
+    ) async throws(GatewayError) -> Record {
+        switch outcome {
+        case .notSent(let reason), .unknown(let reason):
+            _ = try await settlement.settle(exchange) { _ in .noAnswer(reason) }
+            return record
+        case .answered(let status, let body):
+            // The plugin is shown the exchange with the ids of the transaction it is about.
+            var shown = exchange
+            shown.externalIDs = record.externalIDs
+            let evidence = try await plugins.interpret(body, from: .query, status: status, for: shown)
+            let found = evidence ?? Evidence(.unknown, meaning: "The answer is not about this transaction.")
+            return try await settlement.settle(exchange: exchange, about: record, evidence: found)
+        }
+    }
+}

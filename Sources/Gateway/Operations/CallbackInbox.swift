@@ -1,0 +1,162 @@
+import Logging
+import Synchronization
+
+/// Where M-Pesa's callbacks arrive: kept first, acknowledged, and only then understood.
+///
+///     token checked (a stranger writes nothing) -> raw body durable -> acknowledged -> interpreted by the plugin ->
+///     applied once by the core -> settled in the same commit
+///
+/// If the process dies after the acknowledgement, the body is found unsettled and is given to the plugin again.
+package final class CallbackInbox: Sendable {
+    /// What bounds the inbox.
+    package struct Settings: Sendable {
+        /// How many callbacks are worked on at once.
+        package var workers = 4
+        /// How many wait in memory; more wait in the store alone, and are found there.
+        package var queueMax = 1_000
+        /// How often the plugin is given the same bytes before a person must look.
+        package var attemptsMax = 5
+        /// How often the store is searched for what was left.
+        package var searchEvery: Duration = .seconds(5)
+
+        /// The defaults.
+        package init() {}
+    }
+
+    private let records: any RecordRepository
+    private let callbacks: any CallbackRepository
+    private let plugins: PluginCalls
+    private let settlement: Settlement
+    private let entropy: Entropy
+    private let failpoints: Failpoints
+    private let logger: Logger
+    private let settings: Settings
+    private let queue: AsyncStream<ReceivedCallback>
+    private let feed: AsyncStream<ReceivedCallback>.Continuation
+    private let inHand = Mutex<Set<CallbackID>>([])
+
+    /// Makes it of its parts.
+    package init(
+        records: any RecordRepository,
+        callbacks: any CallbackRepository,
+        plugins: PluginCalls,
+        settlement: Settlement,
+        entropy: Entropy,
+        failpoints: Failpoints,
+        logger: Logger,
+        settings: Settings = Settings()
+    ) {
+        self.records = records
+        self.callbacks = callbacks
+        self.plugins = plugins
+        self.settlement = settlement
+        self.entropy = entropy
+        self.failpoints = failpoints
+        self.logger = logger
+        self.settings = settings
+        (queue, feed) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(settings.queueMax))
+    }
+
+    /// Keeps a callback; M-Pesa may be told that it arrived when this returns.
+    ///
+    /// - Throws: `unavailable` when it could not be kept; then M-Pesa must not be told so.
+    package func receive(
+        _ target: CallbackAddresses.Target, body: [UInt8], address: String?
+    ) async throws(GatewayError) {
+        let callback = ReceivedCallback(
+            id: CallbackID(entropy.identifier()),
+            organization: target.organization,
+            environment: target.environment,
+            record: target.record,
+            name: target.name,
+            receivedAt: entropy.now(),
+            body: body,
+            address: address,
+            attempts: 1
+        )
+        failpoints.reach(.callbackReceived)
+        try await callbacks.receive(callback)
+        failpoints.reach(.callbackKept)
+        feed.yield(callback)
+    }
+
+    /// Works until cancelled; what is in hand is finished.
+    package func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<settings.workers {
+                group.addTask { for await callback in self.queue { await self.work(on: callback) } }
+            }
+            group.addTask {
+                await self.search()
+                self.feed.finish()
+            }
+        }
+    }
+
+    /// Takes up what a crash, or a full queue, left in the store. Also called once by tests.
+    package func takeUpUnsettled() async {
+        do throws(GatewayError) {
+            let before = entropy.now() + (.zero - settings.searchEvery)
+            for var callback in try await callbacks.unsettled(before: before, limit: settings.queueMax) {
+                callback.attempts = try await callbacks.countAttempt(callback.id, organization: callback.organization)
+                await work(on: callback)
+            }
+        } catch {
+            logger.warning("the callback inbox could not be searched", metadata: ["reason": "\(error.message)"])
+        }
+    }
+
+    private func search() async {
+        while !Task.isCancelled {
+            await takeUpUnsettled()
+            // Only cancellation ends the sleep early, and the loop's condition sees it.
+            try? await Task.sleep(for: settings.searchEvery)
+        }
+    }
+
+    /// What a callback means, and what follows. Never throws: what fails stays unsettled and comes again.
+    package func work(on callback: ReceivedCallback) async {
+        guard inHand.withLock({ $0.insert(callback.id).inserted }) else { return }
+        defer { inHand.withLock { _ = $0.remove(callback.id) } }
+        do {
+            try await settle(callback)
+        } catch {
+            logger.error(
+                "a callback could not be settled",
+                metadata: [
+                    "callback": "\(callback.id)", "record": "\(callback.record)",
+                    "organization": "\(callback.organization)", "attempt": "\(callback.attempts)",
+                    "reason": "\(error.detail ?? error.message)",
+                ]
+            )
+        }
+    }
+
+    private func settle(_ callback: ReceivedCallback) async throws(GatewayError) {
+        guard callback.attempts <= settings.attemptsMax else { return try await end(callback, as: .quarantined) }
+        let found = try await records.record(
+            callback.record, organization: callback.organization, environment: callback.environment)
+        guard let record = found else { return try await end(callback, as: .orphaned) }
+        let source = Evidence.Source.callback(callback.name)
+        var isMine = true
+        let settled = try await settlement.settle(
+            record, callback: callback.id, failpoints: (failpoints, .beforeCallbackCommit)
+        ) { current throws(GatewayError) in
+            let evidence = try await plugins.interpret(callback.body, from: source, status: nil, for: current)
+            isMine = evidence != nil
+            return evidence.map { .evidence($0, source) }
+        }
+        if settled.hasChanged { return failpoints.reach(.afterCallbackCommit) }
+        try await end(callback, as: isMine ? .ignored : .notMine)
+    }
+
+    private func end(_ callback: ReceivedCallback, as end: CallbackEnd) async throws(GatewayError) {
+        if end != .ignored {
+            logger.warning(
+                "a callback changed nothing",
+                metadata: ["callback": "\(callback.id)", "record": "\(callback.record)", "end": "\(end.rawValue)"]
+            )
+        }
+        try await callbacks.end(callback.id, organization: callback.organization, as: end, at: entropy.now())
+    }
+}

@@ -1,0 +1,220 @@
+import OrderedJSON
+
+/// What an operation tool's call sets in motion: plan, commit, send once, record the answer, show the record.
+///
+/// Nothing here decides about money. The plugin says what to send and what an answer means; `RecordMachine` says what
+/// follows; this performs it, in the order in which a crash at any point leaves something that can be settled.
+package struct Operations: Sendable {
+    private let records: any RecordRepository
+    private let directory: DirectoryCache
+    private let plugins: PluginCalls
+    private let sender: Sender
+    private let asker: Asker
+    private let waiters: OutcomeWaiters
+    private let entropy: Entropy
+    private let failpoints: Failpoints
+    /// How many of a record's newest steps are shown.
+    private let eventsMax = 100
+
+    /// Makes it of its parts.
+    package init(
+        records: any RecordRepository,
+        directory: DirectoryCache,
+        plugins: PluginCalls,
+        sender: Sender,
+        asker: Asker,
+        waiters: OutcomeWaiters,
+        entropy: Entropy,
+        failpoints: Failpoints
+    ) {
+        self.records = records
+        self.directory = directory
+        self.plugins = plugins
+        self.sender = sender
+        self.asker = asker
+        self.waiters = waiters
+        self.entropy = entropy
+        self.failpoints = failpoints
+    }
+
+    // MARK: Starting
+
+    /// Starts an operation for a call that passed every stage.
+    ///
+    /// - Throws: The plugin's refusal; `conflict` when a guard or unique key is held; `upstreamUnavailable` when
+    ///   nothing was sent; `upstreamRejected` when M-Pesa refused the request. A record that was sent and of which
+    ///   nothing is known is no error: it is PENDING.
+    func start(_ work: Dispatch.Work, kind index: Int) async throws(GatewayError) -> Dispatch.Done {
+        let plugin = work.entry.plugin
+        let kind = plugin.operations[index]
+        let (record, plan) = try await plan(work, kind: kind)
+        let prepared = try await sender.makeReady(record, kind: kind)
+        failpoints.reach(.beforeCommit)
+        let outcome = try await records.commit(
+            NewRecord(
+                record: record,
+                idempotency: work.claim,
+                guards: plan.guards.map { $0.scoped(to: plugin.id) },
+                unique: plan.unique.map { UniqueKey(key: plugin.id + ":" + $0.key, releasedBy: $0.releasedBy) },
+                audit: work.begun.map { [$0.about(record.id)] } ?? []
+            )
+        )
+        if let earlier = try earlierRecord(outcome, plan: plan) { return try await replay(earlier, for: work) }
+        failpoints.reach(.afterCommit)
+        var sent = try await sender.send(record, prepared)
+        if work.wait > .zero && !sent.state.isEnded { sent = try await waitForEnd(of: sent, atMost: work.wait) }
+        return try await show(sent, for: work)
+    }
+
+    private func plan(
+        _ work: Dispatch.Work, kind: OperationKind
+    ) async throws(GatewayError) -> (Record, PluginAnswers.Plan) {
+        let principal = work.principal
+        let plugin = work.entry.plugin
+        let profile = try await directory.profile(of: principal.organization, in: principal.environment)
+        let now = entropy.now()
+        let id = RecordID(entropy.identifier())
+        let input = PluginDocuments.prepare(
+            arguments: work.arguments.bytes,
+            profile: profile,
+            settings: plugin.settings(for: profile),
+            now: now,
+            record: id,
+            originator: entropy.identifier()
+        )
+        let plan = try await plugins.prepare(plugin, tool: work.entry.tool, input: input)
+        let record = Record(
+            id: id,
+            organization: principal.organization,
+            environment: principal.environment,
+            recordClass: kind.direction == .none ? .exchange : .transaction,
+            plugin: plugin.id,
+            operation: kind.name,
+            tool: work.entry.tool.name,
+            direction: kind.direction,
+            madeBy: principal.subjectText,
+            intent: plan.intent,
+            about: nil,
+            createdAt: now,
+            query: kind.query,
+            sendBefore: now + kind.sendWithin,
+            request: plan.request
+        )
+        return (record.waiting(), plan)
+    }
+
+    /// The record that an earlier call made, when the commit found one; nil when this call's was written.
+    private func earlierRecord(
+        _ outcome: CommitOutcome, plan: PluginAnswers.Plan
+    ) throws(GatewayError) -> RecordID? {
+        switch outcome {
+        case .committed: return nil
+        case .replay(let record): return record
+        case .keyReused(let record): throw ReserveIdempotent.reused(record)
+        case .guarded(let index, let record, let until):
+            let wait = until.map { max(.seconds(1), $0 - entropy.now()) }
+            throw GatewayError(.conflict, plan.guards[index].message, retryAfter: wait, record: record)
+        case .duplicate(_, let record):
+            throw GatewayError(.conflict, "The same movement of money exists already.", record: record)
+        }
+    }
+
+    private func waitForEnd(of record: Record, atMost wait: Duration) async throws(GatewayError) -> Record {
+        let records = records
+        await waiters.wait(for: record.id, atMost: wait) {
+            // A store that does not answer now is no reason to stop waiting.
+            let found = try? await records.record(
+                record.id, organization: record.organization, environment: record.environment)
+            return found?.state.isEnded ?? false
+        }
+        let found = try await records.record(
+            record.id, organization: record.organization, environment: record.environment)
+        return found ?? record
+    }
+
+    // MARK: Showing
+
+    /// Shows the record that an earlier call with the same key made, as it stands now.
+    func replay(_ id: RecordID, for work: Dispatch.Work) async throws(GatewayError) -> Dispatch.Done {
+        let found = try await records.record(
+            id, organization: work.principal.organization, environment: work.principal.environment)
+        guard let found else { throw GatewayError.fault("record \(id) of an idempotency key is gone") }
+        var done = try await show(found, for: work)
+        done.isReplayed = true
+        return done
+    }
+
+    /// Finds a record by an id that M-Pesa or this host gave it, asks M-Pesa if it is open and stale, and shows it.
+    func lookUp(
+        _ work: Dispatch.Work, by lookUp: ToolDescriptor.LookUp
+    ) async throws(GatewayError) -> Dispatch.Done {
+        let principal = work.principal
+        guard let id = work.arguments.value(at: lookUp.pointer)?.stringValue else {
+            throw GatewayError(
+                .invalidArgument,
+                "\(lookUp.pointer): expected an id.",
+                errors: [.init(pointer: lookUp.pointer.description, message: "expected an id.")]
+            )
+        }
+        var found = try await records.record(
+            externalID: id,
+            namespace: lookUp.namespace,
+            organization: principal.organization,
+            environment: principal.environment
+        )
+        if found == nil, let own = RecordID(id) {
+            found = try await records.record(
+                own, organization: principal.organization, environment: principal.environment)
+        }
+        guard var record = found, record.plugin == work.entry.plugin.id else {
+            throw GatewayError(.notFound, "There is no transaction with this id. Check the id and the environment.")
+        }
+        let isStale = entropy.now() - record.updatedAt >= lookUp.refreshAfter
+        if !record.state.isEnded && isStale { record = await asker.askSafely(record) }
+        return Dispatch.Done(output: try await output(of: record, for: work), record: record.id, state: record.state)
+    }
+
+    private func show(_ record: Record, for work: Dispatch.Work) async throws(GatewayError) -> Dispatch.Done {
+        if record.state == .rejected {
+            let code: GatewayError.Code = record.sentAt == nil ? .upstreamUnavailable : .upstreamRejected
+            let cause = record.code.map { " (\($0))" } ?? ""
+            throw GatewayError(
+                code,
+                (record.meaning ?? "M-Pesa refused the request.") + cause,
+                record: record.id
+            )
+        }
+        return Dispatch.Done(output: try await output(of: record, for: work), record: record.id, state: record.state)
+    }
+
+    private func output(of record: Record, for work: Dispatch.Work) async throws(GatewayError) -> [UInt8] {
+        let events = try await records.events(of: record.id, organization: record.organization, limit: eventsMax)
+        return await plugins.render(work.entry.plugin, tool: work.entry.tool, record: record, events: events)
+    }
+}
+
+extension Guard {
+    /// The guard under its plugin's own names.
+    fileprivate func scoped(to plugin: String) -> Guard {
+        Guard(key: plugin + ":" + key, openMax: openMax, window: window, code: code, message: message)
+    }
+}
+
+extension AuditRecord {
+    /// The line with the record that it is about.
+    fileprivate func about(_ record: RecordID) -> AuditRecord {
+        AuditRecord(
+            id: id, organization: organization, at: at, call: call, subject: subject, action: action, tool: tool,
+            door: door, outcome: outcome, code: code, record: record, environment: environment, address: address,
+            detail: detail)
+    }
+}
+
+extension Record {
+    /// The record as the sweeper should find it if nobody comes back to it.
+    fileprivate func waiting() -> Record {
+        var record = self
+        record.nextActionAt = sendBefore
+        return record
+    }
+}

@@ -1,0 +1,107 @@
+import Logging
+import Synchronization
+
+/// Calls a plugin's operation functions and reads what they answer; the one place that turns a plugin's failure into
+/// an error of the house.
+package struct PluginCalls: Sendable {
+    private let registry: ToolRegistry
+    private let logger: Logger
+
+    /// Makes the caller.
+    package init(registry: ToolRegistry, logger: Logger) {
+        self.registry = registry
+        self.logger = logger
+    }
+
+    /// The live generation of a record's plugin, and the index of the record's kind in it.
+    ///
+    /// - Throws: `unavailable` while the plugin is not loaded; the record waits.
+    package func kind(of record: Record) throws(GatewayError) -> (plugin: LoadedPlugin, index: Int) {
+        guard let plugin = registry.snapshot.plugins[record.plugin],
+            let index = plugin.operationIndex(record.operation)
+        else {
+            throw GatewayError(
+                .unavailable,
+                "The plugin \(record.plugin), which understands this transaction, is not loaded now."
+            )
+        }
+        return (plugin, index)
+    }
+
+    /// What the plugin wants sent for a call, or its refusal as an error.
+    func prepare(
+        _ plugin: LoadedPlugin, tool: ToolDescriptor, input: [UInt8]
+    ) async throws(GatewayError) -> PluginAnswers.Plan {
+        let functions = try functions(of: plugin)
+        let answer: PluginAnswers.Prepared
+        do {
+            answer = try PluginAnswers.prepared(await functions.prepare(tool.index, input))
+        } catch let failure {
+            throw fault(of: plugin, in: "prepare", failure)
+        }
+        switch answer {
+        case .refusal(let error): throw error
+        case .plan(let plan): return plan
+        }
+    }
+
+    /// What bytes from M-Pesa prove of a record; nil when the plugin says that they are not its.
+    func interpret(
+        _ raw: [UInt8], from source: Evidence.Source, status: Int?, for record: Record
+    ) async throws(GatewayError) -> Evidence? {
+        let (plugin, index) = try kind(of: record)
+        let functions = try functions(of: plugin)
+        let input = PluginDocuments.interpret(source: source, status: status, record: record)
+        do {
+            return try PluginAnswers.evidence(await functions.interpret(index, input, raw))
+        } catch let failure {
+            throw fault(of: plugin, in: "interpret", failure)
+        }
+    }
+
+    /// The request that asks about a record; nil when there is nothing to ask.
+    func query(
+        _ record: Record, profile: Profile, now: Timestamp
+    ) async throws(GatewayError) -> RequestTemplate? {
+        let (plugin, index) = try kind(of: record)
+        let functions = try functions(of: plugin)
+        let settings = plugin.settings(for: profile)
+        let input = PluginDocuments.query(record: record, profile: profile, settings: settings, now: now)
+        do {
+            return try PluginAnswers.query(await functions.query(index, input))
+        } catch let failure {
+            throw fault(of: plugin, in: "query", failure)
+        }
+    }
+
+    /// A tool's output for a record. Never fails: when the plugin does, the output is what the host itself knows.
+    func render(
+        _ plugin: LoadedPlugin, tool: ToolDescriptor, record: Record, events: [RecordEvent]
+    ) async -> [UInt8] {
+        let input = PluginDocuments.render(record: record, events: events)
+        do {
+            return try await functions(of: plugin).render(tool.index, input)
+        } catch {
+            logger.error(
+                "a plugin could not render a record",
+                metadata: ["plugin": "\(plugin.id)", "tool": "\(tool.name)", "reason": "\(error)"]
+            )
+            return PluginDocuments.outline(of: record)
+        }
+    }
+
+    private func functions(of plugin: LoadedPlugin) throws(GatewayError) -> LoadedPlugin.OperationFunctions {
+        guard let functions = plugin.operationFunctions else {
+            throw GatewayError.fault("plugin \(plugin.id) has operation tools but no operation functions")
+        }
+        return functions
+    }
+
+    private func fault(of plugin: LoadedPlugin, in function: String, _ failure: any Error) -> GatewayError {
+        GatewayError(
+            .pluginFailed,
+            "The plugin that serves this failed. Nothing was decided; quote the request id to whoever runs the gateway.",
+            detail: "plugin \(plugin.id) generation \(plugin.generation), \(function): \(failure)"
+        )
+    }
+}

@@ -1,0 +1,104 @@
+import Logging
+
+/// Sends a committed record's request, once, and records what came back.
+package struct Sender: Sendable {
+    private let upstream: any Upstream
+    private let plugins: PluginCalls
+    private let settlement: Settlement
+    private let addresses: CallbackAddresses
+    private let entropy: Entropy
+    private let failpoints: Failpoints
+    private let logger: Logger
+
+    /// Makes it.
+    package init(
+        upstream: any Upstream,
+        plugins: PluginCalls,
+        settlement: Settlement,
+        addresses: CallbackAddresses,
+        entropy: Entropy,
+        failpoints: Failpoints,
+        logger: Logger
+    ) {
+        self.upstream = upstream
+        self.plugins = plugins
+        self.settlement = settlement
+        self.addresses = addresses
+        self.entropy = entropy
+        self.failpoints = failpoints
+        self.logger = logger
+    }
+
+    /// Gets everything that sending needs, before anything is committed: a missing credential or an M-Pesa that cannot
+    /// be reached then costs the caller an error and leaves no record.
+    package func makeReady(_ record: Record, kind: OperationKind) async throws(GatewayError) -> PreparedRequest {
+        var callbacks: [String: String] = [:]
+        for callback in kind.callbacks {
+            callbacks[callback.name] = addresses.address(
+                for: CallbackAddresses.Target(
+                    organization: record.organization,
+                    environment: record.environment,
+                    record: record.id,
+                    name: callback.name
+                )
+            )
+        }
+        return try await upstream.prepare(
+            UpstreamRequest(
+                organization: record.organization,
+                environment: record.environment,
+                kind: kind,
+                template: record.request,
+                callbacks: callbacks
+            )
+        )
+    }
+
+    /// Sends the request of a record in state `created` and settles the outcome.
+    ///
+    /// If the process dies here: before `sending` is committed, the row ends as never sent; after it, nobody knows
+    /// whether the request left, and the row becomes `unknown` and is asked about.
+    /// - Returns: The record as it stands afterwards. The answer's meaning is committed when this returns.
+    /// - Throws: `unavailable` when the store could not keep up; the sweeper then finishes the record.
+    package func send(_ record: Record, _ prepared: PreparedRequest) async throws(GatewayError) -> Record {
+        let claimed = try await settlement.settle(record) { current in
+            // Another worker may have sent or ended it meanwhile; then there is nothing left to claim.
+            current.state == .created && entropy.now() <= max(current.sendBefore, current.nextActionAt ?? current.sendBefore)
+                ? .sending : nil
+        }
+        guard claimed.hasChanged else { return claimed.record }
+        failpoints.reach(.beforeSend)
+        let outcome = await upstream.send(prepared)
+        failpoints.reach(.afterSend)
+        let settled = try await settle(outcome, of: claimed.record)
+        failpoints.reach(.afterReplyCommit)
+        return settled
+    }
+
+    private func settle(_ outcome: UpstreamOutcome, of record: Record) async throws(GatewayError) -> Record {
+        switch outcome {
+        case .notSent(let reason):
+            return try await settlement.settle(record) { _ in .notSent(reason) }.record
+        case .unknown(let reason):
+            return try await settlement.settle(record) { _ in .noAnswer(reason) }.record
+        case .answered(let status, let body):
+            return try await settlement.settle(record) { current in
+                await meaning(of: body, status: status, for: current)
+            }.record
+        }
+    }
+
+    /// A plugin that fails on an answer must not lose it: what is certain is that an answer came that proves nothing.
+    private func meaning(of body: [UInt8], status: Int, for record: Record) async -> RecordMachine.Happening {
+        do {
+            let evidence = try await plugins.interpret(body, from: .reply, status: status, for: record)
+            return .evidence(evidence ?? Evidence(.unknown, meaning: "The answer is not one to this request."), .reply)
+        } catch {
+            logger.error(
+                "an answer of M-Pesa could not be interpreted",
+                metadata: ["record": "\(record.id)", "status": "\(status)", "detail": "\(error.detail ?? error.message)"]
+            )
+            return .noAnswer("M-Pesa answered, and the answer could not be interpreted.")
+        }
+    }
+}

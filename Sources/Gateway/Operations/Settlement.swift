@@ -1,0 +1,169 @@
+import Logging
+
+/// Carries what happened to a record through the core and into the store, and performs what follows.
+///
+/// Optimistic: the step is decided on the version that was read; when the store has a newer one, it is decided again
+/// on that. So a callback, a reply and a sweep that meet never overwrite each other.
+package struct Settlement: Sendable {
+    private let records: any RecordRepository
+    private let registry: ToolRegistry
+    private let waiters: OutcomeWaiters
+    private let entropy: Entropy
+    private let limits: RecordMachine.Rules
+    private let logger: Logger
+    /// How often a step is decided again before giving up for now.
+    private let attemptsMax = 16
+
+    /// Makes it. `limits` are the host's; a kind's own are added to them.
+    package init(
+        records: any RecordRepository,
+        registry: ToolRegistry,
+        waiters: OutcomeWaiters,
+        entropy: Entropy,
+        limits: RecordMachine.Rules,
+        logger: Logger
+    ) {
+        self.records = records
+        self.registry = registry
+        self.waiters = waiters
+        self.entropy = entropy
+        self.limits = limits
+        self.logger = logger
+    }
+
+    /// What came of settling.
+    package struct Settled: Sendable {
+        /// The record as it now stands.
+        package let record: Record
+        /// Whether this happening changed it.
+        package let hasChanged: Bool
+    }
+
+    /// Applies what `happening` says of the record's newest version. It is asked again for each version, because what
+    /// bytes prove can depend on what is known; nil means that nothing happened after all.
+    ///
+    /// - Throws: `unavailable` when the store is; `conflict` when others kept changing the record.
+    package func settle(
+        _ record: Record,
+        callback: CallbackID? = nil,
+        failpoints: (Failpoints, Failpoint)? = nil,
+        _ happening: (Record) async throws(GatewayError) -> RecordMachine.Happening?
+    ) async throws(GatewayError) -> Settled {
+        var current = record
+        for _ in 0..<attemptsMax {
+            guard let what = try await happening(current),
+                let step = machine(for: current).step(current, what, at: entropy.now())
+            else { return Settled(record: current, hasChanged: false) }
+            failpoints.map { $0.0.reach($0.1) }
+            let outcome = try await records.apply([change(step, from: current, callback: callback)])
+            if outcome == .applied {
+                perform(step, from: current)
+                return Settled(record: step.record, hasChanged: true)
+            }
+            current = try await reload(current)
+        }
+        throw GatewayError(.conflict, "The transaction is being changed by others. Ask for its status.", record: record.id)
+    }
+
+    /// Applies one answer to an exchange and to the transaction it is about, in one commit.
+    func settle(
+        exchange: Record, about transaction: Record, evidence: Evidence
+    ) async throws(GatewayError) -> Record {
+        let now = entropy.now()
+        let ended = machine(for: exchange).step(exchange, .evidence(evidence, .reply), at: now)
+        var current = transaction
+        for _ in 0..<attemptsMax {
+            let step = machine(for: current).step(current, .evidence(evidence, .query), at: entropy.now())
+            var changes = ended.map { [change($0, from: exchange, callback: nil)] } ?? []
+            if let step { changes.append(change(step, from: current, callback: nil)) }
+            guard !changes.isEmpty else { return current }
+            switch try await records.apply(changes) {
+            case .applied:
+                if let step { perform(step, from: current) }
+                return step?.record ?? current
+            case .conflict(let id) where id == exchange.id:
+                return current
+            case .conflict:
+                current = try await reload(current)
+            }
+        }
+        throw GatewayError(.conflict, "The transaction is being changed by others. Ask for its status.", record: current.id)
+    }
+
+    /// The record's newest version.
+    package func reload(_ record: Record) async throws(GatewayError) -> Record {
+        let found = try await records.record(
+            record.id, organization: record.organization, environment: record.environment)
+        guard let found else { throw GatewayError.fault("record \(record.id) is gone from the store") }
+        return found
+    }
+
+    private func machine(for record: Record) -> RecordMachine {
+        var rules = limits
+        if let plugin = registry.snapshot.plugins[record.plugin],
+            let index = plugin.operationIndex(record.operation)
+        {
+            rules.resendLimit = plugin.operations[index].resendLimit
+            rules.resendGrace = plugin.operations[index].resendGrace
+        }
+        return RecordMachine(rules: rules)
+    }
+
+    private func change(_ step: RecordMachine.Step, from before: Record, callback: CallbackID?) -> RecordChange {
+        RecordChange(
+            record: step.record,
+            events: [step.event],
+            audit: auditLines(step, from: before),
+            settledCallback: callback
+        )
+    }
+
+    /// An audit line for each change of state, and for each thing that a person should see.
+    private func auditLines(_ step: RecordMachine.Step, from before: Record) -> [AuditRecord] {
+        let isNotable = !step.effects.isDisjoint(with: [.raiseDispute, .announceLateSuccess, .callPerson])
+        guard step.record.recordClass == .transaction, isNotable || step.record.state.isEnded != before.state.isEnded
+        else { return [] }
+        let action =
+            if step.effects.contains(.raiseDispute) { "TRANSACTION_DISPUTED" }
+            else if step.effects.contains(.announceLateSuccess) { "TRANSACTION_LATE_SUCCESS" }
+            else if step.effects.contains(.callPerson) { "TRANSACTION_NEEDS_PERSON" }
+            else { "TRANSACTION_ENDED" }
+        return [
+            AuditRecord(
+                id: entropy.identifier(),
+                organization: step.record.organization,
+                at: step.event.at,
+                call: CallID(step.record.id.raw),
+                subject: step.event.source.hasPrefix("callback") ? "mpesa" : "host",
+                action: action,
+                tool: step.record.tool,
+                door: step.event.source,
+                outcome: step.record.state == .succeeded ? .success : .failed,
+                code: step.event.code,
+                record: step.record.id,
+                environment: step.record.environment
+            )
+        ]
+    }
+
+    private func perform(_ step: RecordMachine.Step, from before: Record) {
+        var metadata: Logger.Metadata = [
+            "record": "\(step.record.id)", "organization": "\(step.record.organization)",
+            "operation": "\(step.record.operation)", "from": "\(before.state.rawValue)",
+            "to": "\(step.record.state.rawValue)", "source": "\(step.event.source)",
+        ]
+        if let code = step.event.code { metadata["code"] = "\(code)" }
+        if step.effects.contains(.raiseDispute) {
+            logger.warning("evidence contradicts a transaction", metadata: metadata)
+        } else if step.effects.contains(.callPerson) {
+            logger.warning("a transaction needs a person", metadata: metadata)
+        } else if step.effects.contains(.announceLateSuccess) {
+            logger.warning("a transaction succeeded after it had ended otherwise", metadata: metadata)
+        } else if before.state != step.record.state, step.record.state.isEnded {
+            logger.info("transaction ended", metadata: metadata)
+        } else {
+            logger.debug("transaction changed", metadata: metadata)
+        }
+        if step.effects.contains(.announceEnd) { waiters.announce(step.record.id) }
+    }
+}

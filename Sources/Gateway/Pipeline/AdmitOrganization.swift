@@ -1,0 +1,25 @@
+/// Second stage: may this organization make calls at all?
+package struct AdmitOrganization: Sendable {
+    private let directory: DirectoryCache
+
+    /// Makes the stage.
+    package init(directory: DirectoryCache) { self.directory = directory }
+
+    /// The caller's organization and plan.
+    ///
+    /// - Throws: `organizationSuspended` when it is closed or does not pay. Callbacks and questions about what is
+    ///   already open go on: they do not come this way.
+    package func membership(of principal: Principal) async throws(GatewayError) -> DirectoryCache.Membership {
+        let membership = try await directory.membership(of: principal.organization)
+        guard membership.organization.isActive else {
+            throw GatewayError(.organizationSuspended, "This organization has been closed.")
+        }
+        guard membership.organization.subscription.admitsCalls else {
+            throw GatewayError(
+                .organizationSuspended,
+                "The organization's subscription is \(membership.organization.subscription.rawValue). Renew it to go on."
+            )
+        }
+        return membership
+    }
+}

@@ -1,0 +1,129 @@
+import Cryptography
+import OrderedJSON
+import Synchronization
+
+/// First stage: who calls, and for which organization. Both come from the credential and from nothing else.
+///
+/// Keys and tokens that were found good are remembered for at most `staleness`, so the way of a call reads no SQL; a
+/// key revoked in this process is forgotten at once, one revoked by another host within that time.
+package final class Authenticate: Sendable {
+    /// What bounds the cache.
+    package struct Settings: Sendable {
+        /// How long a credential that was found good is believed without looking again.
+        package var staleness: Duration
+        /// At most so many are remembered.
+        package var entriesMax: Int
+
+        /// States the bounds.
+        package init(staleness: Duration = .seconds(1), entriesMax: Int = 10_000) {
+            self.staleness = staleness
+            self.entriesMax = entriesMax
+        }
+    }
+
+    private let directory: any DirectoryRepository
+    private let tokens: any AccessTokens
+    private let entropy: Entropy
+    private let known: ExpiringCache<Digest32, Principal>
+
+    /// Makes the stage.
+    package init(
+        directory: any DirectoryRepository,
+        tokens: any AccessTokens,
+        entropy: Entropy,
+        settings: Settings = Settings()
+    ) {
+        self.directory = directory
+        self.tokens = tokens
+        self.entropy = entropy
+        self.known = ExpiringCache(life: settings.staleness, entriesMax: settings.entriesMax)
+    }
+
+    /// Who shows this credential.
+    ///
+    /// - Throws: `unauthenticated`, in the same words whatever is wrong with it; `permissionDenied` when a key is
+    ///   asked to act in the other environment.
+    package func principal(
+        for credential: Credential, environment: Environment?
+    ) async throws(GatewayError) -> Principal {
+        guard case .token(let secret) = credential else {
+            throw GatewayError(
+                .unauthenticated,
+                "A credential is needed: send an API key or an access token as Authorization: Bearer."
+            )
+        }
+        let text = secret.reveal()
+        guard text.utf8.count <= 4096 else { throw Authenticate.refusal }
+        let digest = SHA256.digest(Array(text.utf8))
+        let now = entropy.now()
+        if let principal = known.value(for: digest, at: now) { return try principal.acting(in: environment) }
+        let principal =
+            if let key = APIKeyText(text) { try await owner(of: key, digest: digest, now: now) } else {
+                try await bearer(of: text, now: now)
+            }
+        known.set(principal, for: digest, at: now)
+        return try principal.acting(in: environment)
+    }
+
+    /// Forgets every credential, because some key or user has changed.
+    package func forget() { known.removeAll() }
+
+    private func owner(of key: APIKeyText, digest: Digest32, now: Timestamp) async throws(GatewayError) -> Principal {
+        guard let stored = try await directory.apiKey(key.id, organization: key.organization),
+            constantTimeEquals(stored.hash, digest.bytes),
+            stored.revokedAt == nil,
+            stored.expiresAt.map({ now < $0 }) ?? true
+        else { throw Authenticate.refusal }
+        return Principal(
+            organization: stored.organization,
+            subject: .apiKey(stored.id),
+            name: stored.name,
+            role: stored.role,
+            scopes: stored.scopes,
+            environment: stored.environment
+        )
+    }
+
+    private func bearer(of token: String, now: Timestamp) async throws(GatewayError) -> Principal {
+        let claims: AccessClaims
+        do { claims = try await tokens.verify(token, at: now) } catch { throw Authenticate.refusal }
+        guard let user = try await directory.user(claims.user, organization: claims.organization),
+            user.isActive,
+            user.sessionEpoch == claims.sessionEpoch
+        else { throw Authenticate.refusal }
+        return Principal(
+            organization: user.organization,
+            subject: .user(user.id),
+            name: user.username,
+            role: user.role,
+            scopes: nil,
+            environment: .test
+        )
+    }
+
+    private static let refusal = GatewayError(
+        .unauthenticated,
+        "The credential is unknown, expired or revoked. Log in again, or use a key that is in force."
+    )
+}
+
+extension Principal {
+    /// The same principal in the environment that the call names. A key keeps its own.
+    fileprivate func acting(in environment: Environment?) throws(GatewayError) -> Principal {
+        guard let environment, environment != self.environment else { return self }
+        guard case .user = subject else {
+            throw GatewayError(
+                .permissionDenied,
+                "This key acts in \(self.environment.rawValue) only. Use a key made for \(environment.rawValue)."
+            )
+        }
+        return Principal(
+            organization: organization,
+            subject: subject,
+            name: name,
+            role: role,
+            scopes: scopes,
+            environment: environment
+        )
+    }
+}

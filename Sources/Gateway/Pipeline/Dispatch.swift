@@ -1,0 +1,75 @@
+import OrderedJSON
+
+/// Last stage: the tool does its work. An operation tool starts an operation, a look-up tool finds a record and shows
+/// it, a function tool runs the plugin's own code.
+package struct Dispatch: Sendable {
+    /// A call that passed every stage.
+    package struct Work: Sendable {
+        /// As the door handed it over.
+        package let call: ToolCall
+        /// The tool and the generation that serves it.
+        package let entry: ToolRegistry.Entry
+        /// Who calls.
+        package let principal: Principal
+        /// Validated.
+        package let arguments: JSON
+        /// What the transaction's commit claims; nil for tools that move no money.
+        package let claim: IdempotencyClaim?
+        /// The audit line that the transaction's commit writes.
+        package let begun: AuditRecord?
+
+        /// How long the caller waits for the outcome: what it asked for, within the tool's limit.
+        package var wait: Duration {
+            min(max(.zero, call.wait ?? entry.tool.waitDefault), entry.tool.waitMax)
+        }
+    }
+
+    /// What came of it.
+    package struct Done: Sendable {
+        /// The tool's output: a JSON object.
+        package let output: [UInt8]
+        /// The record behind it.
+        package var record: RecordID?
+        /// Where that stands.
+        package var state: RecordState?
+        /// Whether an earlier call made the record.
+        package var isReplayed = false
+    }
+
+    private let operations: Operations
+    private let functionTimeout: Duration
+
+    /// Makes the stage. A function tool is answered for after `functionTimeout`.
+    package init(operations: Operations, functionTimeout: Duration = .seconds(30)) {
+        self.operations = operations
+        self.functionTimeout = functionTimeout
+    }
+
+    /// Does the work, or shows the record that an earlier call made.
+    package func run(_ work: Work, replaying replayed: RecordID?) async throws(GatewayError) -> Done {
+        switch work.entry.tool.kind {
+        case .operation(let index):
+            if let replayed { return try await operations.replay(replayed, for: work) }
+            return try await operations.start(work, kind: index)
+        case .lookUp(_, let lookUp):
+            return try await operations.lookUp(work, by: lookUp)
+        case .function:
+            return try await invoke(work)
+        }
+    }
+
+    private func invoke(_ work: Work) async throws(GatewayError) -> Done {
+        guard let invoke = work.entry.plugin.invoke else {
+            throw GatewayError(.pluginFailed, "\(work.entry.tool.name) cannot be called now.")
+        }
+        let invocation = LoadedPlugin.Invocation(
+            principal: work.principal,
+            call: work.call.id,
+            door: work.call.door.rawValue,
+            timeout: functionTimeout,
+            idempotencyKey: work.call.idempotencyKey
+        )
+        let completion = await invoke(work.entry.tool.index, work.arguments.bytes, invocation)
+        return Done(output: try FunctionCompletion.output(of: completion, tool: work.entry.tool))
+    }
+}

@@ -1,0 +1,130 @@
+import OrderedJSON
+
+/// The one way of every call, whatever door it came in by.
+///
+/// The order, and why:
+///  1. authenticate      nothing is told to, or counted for, somebody unknown
+///  2. admit             an organization that may not call is refused before its tools are looked at
+///  3. authorize         an unknown tool and a forbidden one look alike to whoever may not see it
+///  4. limit rate        before any work that costs, after it is known whose limit it is
+///  5. validate          nothing below ever sees arguments that are not what the schema says
+///  6. reserve or replay a repeat is answered from its record before anything could refuse it now
+///  7. require approval  of exactly the arguments that were validated
+///  8. dispatch          the plugin decides, Operations acts
+/// Audit and usage wrap all of it (`RecordCall`), so that a refusal leaves a line too.
+package final class Pipeline: Sendable {
+    private let registry: ToolRegistry
+    private let authenticate: Authenticate
+    private let admit: AdmitOrganization
+    private let limit: LimitRate
+    private let reserve: ReserveIdempotent
+    private let dispatch: Dispatch
+    private let record: RecordCall
+
+    /// Puts the stages together.
+    package init(
+        registry: ToolRegistry,
+        authenticate: Authenticate,
+        admit: AdmitOrganization,
+        limit: LimitRate,
+        reserve: ReserveIdempotent,
+        dispatch: Dispatch,
+        record: RecordCall
+    ) {
+        self.registry = registry
+        self.authenticate = authenticate
+        self.admit = admit
+        self.limit = limit
+        self.reserve = reserve
+        self.dispatch = dispatch
+        self.record = record
+    }
+
+    /// Serves one call. Never throws: a refusal is a reply too.
+    package func serve(_ call: ToolCall) async -> ToolReply {
+        var ending = RecordCall.Ending(call: call)
+        var rate: RateDecision?
+        do {
+            let reply = try await run(call, ending: &ending, rate: &rate)
+            try record.end(ending, error: nil)
+            return reply
+        } catch {
+            var error = error
+            do { try record.end(ending, error: error) } catch let lost { error = lost }
+            return ToolReply(.failure(error), record: error.record ?? ending.record, tool: ending.tool, rate: rate)
+        }
+    }
+
+    /// The tools that a credential may use now, for lists.
+    ///
+    /// - Throws: as the first two stages do.
+    package func visibleTools(
+        for credential: Credential, environment: Environment?
+    ) async throws(GatewayError) -> (principal: Principal, tools: [ToolRegistry.Entry]) {
+        let principal = try await authenticate.principal(for: credential, environment: environment)
+        let membership = try await admit.membership(of: principal)
+        let tools = registry.snapshot.sorted.filter {
+            Authorize.allows($0.tool, principal: principal, membership: membership)
+        }
+        return (principal, tools)
+    }
+
+    /// Who shows a credential, for routes that are no tools. The same first two stages.
+    package func principal(
+        for credential: Credential, environment: Environment?
+    ) async throws(GatewayError) -> Principal {
+        let principal = try await authenticate.principal(for: credential, environment: environment)
+        _ = try await admit.membership(of: principal)
+        return principal
+    }
+
+    private func run(
+        _ call: ToolCall, ending: inout RecordCall.Ending, rate: inout RateDecision?
+    ) async throws(GatewayError) -> ToolReply {
+        let principal = try await authenticate.principal(for: call.credential, environment: call.environment)
+        ending.principal = principal
+        let membership = try await admit.membership(of: principal)
+        guard let entry = registry.snapshot.tools[call.tool] else { throw Pipeline.noSuchTool(call.tool) }
+        let tool = entry.tool
+        ending.tool = tool
+        try Authorize.check(tool, principal: principal, membership: membership)
+        rate = try limit.check(tool, principal: principal, membership: membership)
+        let arguments = try ValidateArguments.checked(call.arguments, tool: tool, principal: principal)
+        var reservation: ReserveIdempotent.Reservation?
+        var replayed: RecordID?
+        if tool.annotations.movesMoney {
+            let outcome = try await reserve.reserve(
+                call, tool: tool, arguments: arguments, principal: principal, organization: membership.organization)
+            switch outcome {
+            case .reserved(let hold): reservation = hold
+            case .replay(let id): replayed = id
+            }
+        }
+        defer { if let reservation { reserve.release(reservation) } }
+        try RequireApproval.check(tool)
+        let work = Dispatch.Work(
+            call: call,
+            entry: entry,
+            principal: principal,
+            arguments: arguments,
+            claim: reservation?.claim,
+            begun: tool.annotations.movesMoney ? record.line(ending, outcome: .begun) : nil
+        )
+        let done = try await dispatch.run(work, replaying: replayed)
+        ending.record = done.record
+        return ToolReply(
+            .success(done.output),
+            isReplayed: done.isReplayed,
+            record: done.record,
+            state: done.state,
+            tool: tool,
+            rate: rate
+        )
+    }
+
+    private static func noSuchTool(_ name: String) -> GatewayError {
+        // The name is a stranger's text: it is not repeated beyond what a tool's name may look like.
+        let isName = name.utf8.count <= 64 && name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+        return GatewayError(.notFound, isName ? "There is no tool \(name)." : "There is no tool of this name.")
+    }
+}

@@ -1,0 +1,95 @@
+import OrderedJSON
+
+/// What a caller showed to prove who they are. Read by the first stage alone.
+package enum Credential: Sendable {
+    /// An API key or an access token, as it came in `Authorization: Bearer` or `X-API-Key`.
+    case token(Secret<String>)
+    /// Nothing was shown.
+    case none
+}
+
+/// By which way a call came in.
+package enum Door: String, Sendable {
+    /// Plain HTTP.
+    case rest
+    /// The Model Context Protocol.
+    case mcp
+}
+
+/// One use of a tool, as a door hands it to the pipeline.
+package struct ToolCall: Sendable {
+    /// Names the call; the reply, the log and the audit show it.
+    package let id: CallID
+    /// The door.
+    package let door: Door
+    /// Who says they call.
+    package let credential: Credential
+    /// The tool's name.
+    package let tool: String
+    /// The arguments, as the caller gave them.
+    package var arguments: JSON
+    /// The caller's idempotency key, if any.
+    package let idempotencyKey: String?
+    /// How long the caller wants to wait for the outcome; nil for the tool's default.
+    package let wait: Duration?
+    /// The environment a user's token should act in; a key has its own.
+    package let environment: Environment?
+    /// The caller's address as the door saw it.
+    package let address: String?
+
+    /// Gathers what a door knows.
+    package init(
+        id: CallID,
+        door: Door,
+        credential: Credential,
+        tool: String,
+        arguments: JSON,
+        idempotencyKey: String? = nil,
+        wait: Duration? = nil,
+        environment: Environment? = nil,
+        address: String? = nil
+    ) {
+        self.id = id
+        self.door = door
+        self.credential = credential
+        self.tool = tool
+        self.arguments = arguments
+        self.idempotencyKey = idempotencyKey
+        self.wait = wait
+        self.environment = environment
+        self.address = address
+    }
+}
+
+/// What the pipeline answers; doors give it their own form.
+package struct ToolReply: Sendable {
+    /// The tool's output as JSON, or why there is none.
+    package let result: Result<[UInt8], GatewayError>
+    /// Whether this is an earlier call's transaction, found by its key.
+    package let isReplayed: Bool
+    /// The record behind it.
+    package let record: RecordID?
+    /// Where that record stands.
+    package let state: RecordState?
+    /// The tool, once it was found and allowed to be seen.
+    package let tool: ToolDescriptor?
+    /// What the limiter said, once it was asked.
+    package let rate: RateDecision?
+
+    /// Makes a reply.
+    package init(
+        _ result: Result<[UInt8], GatewayError>,
+        isReplayed: Bool = false,
+        record: RecordID? = nil,
+        state: RecordState? = nil,
+        tool: ToolDescriptor? = nil,
+        rate: RateDecision? = nil
+    ) {
+        self.result = result
+        self.isReplayed = isReplayed
+        self.record = record
+        self.state = state
+        self.tool = tool
+        self.rate = rate
+    }
+}

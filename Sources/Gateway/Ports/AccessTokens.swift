@@ -1,0 +1,37 @@
+/// What an access token says of its bearer.
+package struct AccessClaims: Sendable, Equatable {
+    /// The user.
+    package let user: UserID
+    /// Their organization.
+    package let organization: OrganizationID
+    /// The user's session epoch when it was made: a token of an older epoch is void.
+    package let sessionEpoch: Int
+    /// When it was made.
+    package let issuedAt: Timestamp
+    /// Not good any more after this.
+    package let expiresAt: Timestamp
+
+    /// Makes claims.
+    package init(
+        user: UserID,
+        organization: OrganizationID,
+        sessionEpoch: Int,
+        issuedAt: Timestamp,
+        expiresAt: Timestamp
+    ) {
+        self.user = user
+        self.organization = organization
+        self.sessionEpoch = sessionEpoch
+        self.issuedAt = issuedAt
+        self.expiresAt = expiresAt
+    }
+}
+
+/// Makes and checks access tokens (JWT). Implemented by `Sessions`.
+package protocol AccessTokens: Sendable {
+    /// A signed token for these claims.
+    func sign(_ claims: AccessClaims) async throws(GatewayError) -> Secret<String>
+    /// The claims of a token that is signed by us, in force, and meant for us.
+    /// - Throws: `unauthenticated` for every other.
+    func verify(_ token: String, at now: Timestamp) async throws(GatewayError) -> AccessClaims
+}

@@ -1,0 +1,75 @@
+/// A callback as M-Pesa sent it, committed before it was acknowledged.
+package struct ReceivedCallback: Sendable, Equatable {
+    /// Names it.
+    package let id: CallbackID
+    /// Whose record it is for: from the token in its path, which was checked.
+    package let organization: OrganizationID
+    /// Which M-Pesa.
+    package let environment: Environment
+    /// The record it is for.
+    package let record: RecordID
+    /// The callback's name in the operation kind, such as `result`.
+    package let name: String
+    /// When it came.
+    package let receivedAt: Timestamp
+    /// The raw body, untouched.
+    package let body: [UInt8]
+    /// The sender's address.
+    package let address: String?
+    /// How often its plugin has been given it.
+    package var attempts: Int
+
+    /// Makes a callback as it was received.
+    package init(
+        id: CallbackID,
+        organization: OrganizationID,
+        environment: Environment,
+        record: RecordID,
+        name: String,
+        receivedAt: Timestamp,
+        body: [UInt8],
+        address: String?,
+        attempts: Int = 0
+    ) {
+        self.id = id
+        self.organization = organization
+        self.environment = environment
+        self.record = record
+        self.name = name
+        self.receivedAt = receivedAt
+        self.body = body
+        self.address = address
+        self.attempts = attempts
+    }
+}
+
+/// What became of a callback that changed no record.
+package enum CallbackEnd: String, Sendable {
+    /// It said nothing new.
+    case ignored
+    /// The plugin says it is not for this record.
+    case notMine = "not_mine"
+    /// The plugin failed on it too often; a person must look.
+    case quarantined
+    /// There is no such record.
+    case orphaned
+}
+
+/// The inbox of callbacks: first the raw bytes, durably; what they mean comes after the acknowledgement.
+package protocol CallbackRepository: Sendable {
+    /// Keeps a callback. Returns once it is durable.
+    func receive(_ callback: ReceivedCallback) async throws(GatewayError)
+
+    /// Counts an attempt, before the plugin is given the bytes, so that bytes that kill the process are counted too.
+    /// - Returns: The attempts so far, this one included.
+    func countAttempt(_ id: CallbackID, organization: OrganizationID) async throws(GatewayError) -> Int
+
+    /// Ends a callback that changed nothing. One that did is ended by the change itself (`settledCallback`).
+    func end(
+        _ id: CallbackID, organization: OrganizationID, as end: CallbackEnd, at: Timestamp
+    ) async throws(GatewayError)
+
+    /// Callbacks of any organization that were kept before `before` and never ended: a crash left them, or their
+    /// record was not there yet. Oldest first. For the inbox itself only.
+    func unsettled(before: Timestamp, limit: Int) async throws(GatewayError) -> [ReceivedCallback]
+}

@@ -1,0 +1,142 @@
+import OrderedJSON
+
+/// One loaded generation of a plugin, as the rest of the house sees it: descriptors and a handful of functions.
+///
+/// Made by `PluginHost`. The functions are closures over C calls or a worker's socket; whoever calls them cannot tell.
+package final class LoadedPlugin: Sendable {
+    /// What comes back when the plugin could not or would not answer.
+    package struct Failure: Error, Sendable, Equatable {
+        /// A status of `gateway/base.h`.
+        package let status: Int32
+        /// For the log and the plugin's status, with the number of the rule that was broken where one was.
+        package let reason: String
+
+        /// Makes a failure.
+        package init(status: Int32, reason: String) {
+            self.status = status
+            self.reason = reason
+        }
+    }
+
+    /// A function tool's end: a status of `gateway/base.h` and its payload.
+    package struct Completion: Sendable, Equatable {
+        /// GATEWAY_OK, or why not.
+        package let status: Int32
+        /// The output, or `{code, message, details, retry_after_ms}`.
+        package let payload: [UInt8]
+
+        /// Makes a completion.
+        package init(status: Int32, payload: [UInt8]) {
+            self.status = status
+            self.payload = payload
+        }
+    }
+
+    /// The operation functions of docs/abi.md, section 4: bytes in, bytes out. `Int` is the tool's or kind's index.
+    package struct OperationFunctions: Sendable {
+        /// Arguments to plan or refusal.
+        package let prepare: @Sendable (Int, [UInt8]) async throws(Failure) -> [UInt8]
+        /// Raw bytes (second array) and their context to evidence.
+        package let interpret: @Sendable (Int, [UInt8], [UInt8]) async throws(Failure) -> [UInt8]
+        /// An open record to the request that asks about it.
+        package let query: @Sendable (Int, [UInt8]) async throws(Failure) -> [UInt8]
+        /// A record to the tool's output.
+        package let render: @Sendable (Int, [UInt8]) async throws(Failure) -> [UInt8]
+
+        /// Gathers the four.
+        package init(
+            prepare: @escaping @Sendable (Int, [UInt8]) async throws(Failure) -> [UInt8],
+            interpret: @escaping @Sendable (Int, [UInt8], [UInt8]) async throws(Failure) -> [UInt8],
+            query: @escaping @Sendable (Int, [UInt8]) async throws(Failure) -> [UInt8],
+            render: @escaping @Sendable (Int, [UInt8]) async throws(Failure) -> [UInt8]
+        ) {
+            self.prepare = prepare
+            self.interpret = interpret
+            self.query = query
+            self.render = render
+        }
+    }
+
+    /// What a function tool is told of its call, besides its arguments.
+    package struct Invocation: Sendable {
+        /// The caller's organization; stays in the host.
+        package let principal: Principal
+        /// The call.
+        package let call: CallID
+        /// `rest`, `mcp`, `callback` or `timer`.
+        package let door: String
+        /// When the host answers the caller itself.
+        package let timeout: Duration
+        /// The caller's key, if any.
+        package let idempotencyKey: String?
+
+        /// Makes an invocation.
+        package init(
+            principal: Principal,
+            call: CallID,
+            door: String,
+            timeout: Duration,
+            idempotencyKey: String?
+        ) {
+            self.principal = principal
+            self.call = call
+            self.door = door
+            self.timeout = timeout
+            self.idempotencyKey = idempotencyKey
+        }
+    }
+
+    /// The catalogue's plugin id.
+    package let id: String
+    /// The catalogue's version.
+    package let version: String
+    /// Counts up with each load in this process.
+    package let generation: Int
+    /// SHA-256 of the library's bytes, in hexadecimal.
+    package let digest: String
+    /// Its settings from plugins.json; an organization's own overlay them.
+    package let settings: JSONObject
+    /// Its tools, in the catalogue's order.
+    package let tools: [ToolDescriptor]
+    /// The kinds of request it understands.
+    package let operations: [OperationKind]
+    /// The operation functions; nil when it has function tools only.
+    package let operationFunctions: OperationFunctions?
+    /// Runs a function tool: index, arguments, and what is told of the call; nil when it has operation tools only.
+    package let invoke: (@Sendable (Int, [UInt8], Invocation) async -> Completion)?
+
+    /// Makes a loaded generation.
+    package init(
+        id: String,
+        version: String,
+        generation: Int,
+        digest: String,
+        settings: JSONObject = JSONObject(),
+        tools: [ToolDescriptor],
+        operations: [OperationKind],
+        operationFunctions: OperationFunctions?,
+        invoke: (@Sendable (Int, [UInt8], Invocation) async -> Completion)?
+    ) {
+        self.id = id
+        self.version = version
+        self.generation = generation
+        self.digest = digest
+        self.settings = settings
+        self.tools = tools
+        self.operations = operations
+        self.operationFunctions = operationFunctions
+        self.invoke = invoke
+    }
+
+    /// The index of an operation kind by name.
+    package func operationIndex(_ name: String) -> Int? {
+        operations.firstIndex { $0.name == name }
+    }
+
+    /// The settings an organization's calls are prepared with.
+    package func settings(for profile: Profile) -> JSONObject {
+        var settings = settings
+        for (name, value) in profile.settings[id]?.objectValue ?? JSONObject() { settings[name] = value }
+        return settings
+    }
+}

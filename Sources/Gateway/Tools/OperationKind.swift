@@ -1,0 +1,154 @@
+import OrderedJSON
+
+/// Which way the money goes.
+package enum OperationDirection: String, Sendable, Hashable {
+    /// To the organization.
+    case incoming = "in"
+    /// From the organization.
+    case outgoing = "out"
+    /// Back to where it came from.
+    case reverse
+    /// Nowhere: the kind makes exchanges.
+    case none
+}
+
+/// How the host asks about an open record. Part of every record, so that no upgrade changes it.
+package struct QueryPlan: Sendable, Hashable {
+    /// The exchange kind that asks.
+    package let operation: String
+    /// From sending to the first question.
+    package let firstAfter: Duration
+    /// The waits between questions; the last repeats.
+    package let every: [Duration]
+    /// How old the sending must be before a failure learned by asking is believed.
+    package let trustFailureAfter: Duration
+    /// When the host stops asking and a person must look.
+    package let horizon: Duration
+
+    /// Makes a plan. `every` must not be empty.
+    package init(
+        operation: String,
+        firstAfter: Duration,
+        every: [Duration],
+        trustFailureAfter: Duration,
+        horizon: Duration
+    ) {
+        self.operation = operation
+        self.firstAfter = firstAfter
+        self.every = every
+        self.trustFailureAfter = trustFailureAfter
+        self.horizon = horizon
+    }
+
+    /// The wait before the next question when `asked` have been asked.
+    package func wait(afterQueries asked: Int) -> Duration {
+        if asked == 0 { return firstAfter }
+        return every[min(asked - 1, every.count - 1)]
+    }
+}
+
+/// How M-Pesa recognizes a request that it has already had.
+package enum Deduplication: Sendable, Hashable {
+    /// It does not.
+    case none
+    /// By an id of ours at this place in the body.
+    case hostID(JSONPointer)
+    /// By what the request says: the intent's unique key.
+    case natural
+}
+
+/// One place in the body that the host fills with a secret at the moment of sending.
+package struct SecretBinding: Sendable, Hashable {
+    /// The transform, such as `stk_password`.
+    package let transform: String
+    /// Where its result goes.
+    package let pointer: JSONPointer
+    /// Where its inputs stand in the body, by name.
+    package let inputs: [String: JSONPointer]
+
+    /// Makes a binding.
+    package init(transform: String, pointer: JSONPointer, inputs: [String: JSONPointer]) {
+        self.transform = transform
+        self.pointer = pointer
+        self.inputs = inputs
+    }
+}
+
+/// One place in the body that the host fills with an unguessable callback address.
+package struct CallbackBinding: Sendable, Hashable {
+    /// The callback's name, such as `result` or `timeout`.
+    package let name: String
+    /// Where the address goes.
+    package let pointer: JSONPointer
+
+    /// Makes a binding.
+    package init(name: String, pointer: JSONPointer) {
+        self.name = name
+        self.pointer = pointer
+    }
+}
+
+/// A kind of request to M-Pesa as its plugin declares it. See docs/abi.md, section 1.2.
+package struct OperationKind: Sendable, Hashable {
+    /// Unique in the plugin.
+    package let name: String
+    /// Which way the money goes.
+    package let direction: OperationDirection
+    /// The upstream's name, such as `daraja`.
+    package let upstream: String
+    /// `POST` or `GET`.
+    package let method: String
+    /// The path below the upstream's base.
+    package let path: String
+    /// The callback addresses it needs.
+    package let callbacks: [CallbackBinding]
+    /// The secrets it needs.
+    package let secrets: [SecretBinding]
+    /// How M-Pesa recognizes a repeat.
+    package let deduplication: Deduplication
+    /// How often the same request may be sent again after it was proven not processed.
+    package let resendLimit: Int
+    /// How long to wait before sending again.
+    package let resendGrace: Duration
+    /// How long after its commit a row may still be sent.
+    package let sendWithin: Duration
+    /// How the host asks about an open record; nil where nothing can be asked.
+    package let query: QueryPlan?
+    /// Codes that pause a batch.
+    package let pauseCodes: [String]
+    /// Codes that break a batch.
+    package let breakCodes: [String]
+
+    /// Makes a kind.
+    package init(
+        name: String,
+        direction: OperationDirection,
+        upstream: String,
+        method: String = "POST",
+        path: String,
+        callbacks: [CallbackBinding] = [],
+        secrets: [SecretBinding] = [],
+        deduplication: Deduplication = .none,
+        resendLimit: Int = 0,
+        resendGrace: Duration = .seconds(60),
+        sendWithin: Duration = .seconds(60),
+        query: QueryPlan? = nil,
+        pauseCodes: [String] = [],
+        breakCodes: [String] = []
+    ) {
+        self.name = name
+        self.direction = direction
+        self.upstream = upstream
+        self.method = method
+        self.path = path
+        self.callbacks = callbacks
+        self.secrets = secrets
+        self.deduplication = deduplication
+        self.resendLimit = resendLimit
+        self.resendGrace = resendGrace
+        self.sendWithin = sendWithin
+        self.query = query
+        self.pauseCodes = pauseCodes
+        self.breakCodes = breakCodes
+    }
+}

@@ -1,0 +1,212 @@
+import JSONSchema
+import OrderedJSON
+
+/// A tool as its plugin describes it, compiled: one entry of the catalogue. See docs/abi.md, section 1.1.
+///
+/// Made once per generation; shared by every call of the tool and by every door that lists it.
+package final class ToolDescriptor: Sendable {
+    /// What the host does with it.
+    package enum Kind: Sendable, Hashable {
+        /// Starts an operation: the index of the kind in the catalogue's `operations`.
+        case operation(Int)
+        /// Finds a record of an operation kind and shows it.
+        case lookUp(operation: Int, LookUp)
+        /// Runs the plugin's own code.
+        case function
+    }
+
+    /// How a look-up tool finds its record.
+    package struct LookUp: Sendable, Hashable {
+        /// The argument that holds the id.
+        package let pointer: JSONPointer
+        /// The kind of external id it is; a transaction id is tried as well.
+        package let namespace: String
+        /// An open record older than this is asked about first.
+        package let refreshAfter: Duration
+
+        /// Makes a look-up.
+        package init(pointer: JSONPointer, namespace: String, refreshAfter: Duration) {
+            self.pointer = pointer
+            self.namespace = namespace
+            self.refreshAfter = refreshAfter
+        }
+    }
+
+    /// What clients are told about the tool's nature. Names as in MCP.
+    package struct Annotations: Sendable, Hashable {
+        /// Changes nothing.
+        package var readOnly: Bool
+        /// May do what cannot be undone.
+        package var destructive: Bool
+        /// The same arguments twice do no more than once.
+        package var idempotent: Bool
+        /// Speaks to the world outside.
+        package var openWorld: Bool
+        /// Moves money, or may.
+        package var movesMoney: Bool
+        /// The tool that undoes it.
+        package var reversibleBy: String?
+
+        /// States every annotation.
+        package init(
+            readOnly: Bool,
+            destructive: Bool,
+            idempotent: Bool,
+            openWorld: Bool,
+            movesMoney: Bool,
+            reversibleBy: String? = nil
+        ) {
+            self.readOnly = readOnly
+            self.destructive = destructive
+            self.idempotent = idempotent
+            self.openWorld = openWorld
+            self.movesMoney = movesMoney
+            self.reversibleBy = reversibleBy
+        }
+    }
+
+    /// The REST operation.
+    package struct Route: Sendable, Hashable {
+        /// `GET`, `POST`, `PUT` or `DELETE`.
+        package let method: String
+        /// The path's segments after `/tools`; `{name}` takes an argument.
+        package let segments: [Segment]
+        /// Of a success.
+        package let successStatus: Int
+
+        /// One part of the path.
+        package enum Segment: Sendable, Hashable {
+            /// This text.
+            case literal(String)
+            /// Any text; it becomes the argument of this name.
+            case argument(String)
+        }
+
+        /// Makes a route.
+        package init(method: String, segments: [Segment], successStatus: Int) {
+            self.method = method
+            self.segments = segments
+            self.successStatus = successStatus
+        }
+
+        /// The path as documents show it: `/tools/transaction-status/{checkout_request_id}`.
+        package var template: String {
+            segments.reduce(into: "/tools") { path, segment in
+                switch segment {
+                case .literal(let text): path += "/" + text
+                case .argument(let name): path += "/{" + name + "}"
+                }
+            }
+        }
+    }
+
+    /// The stable name.
+    package let name: String
+    /// The tool's index in its plugin's catalogue.
+    package let index: Int
+    /// What the host does with it.
+    package let kind: Kind
+    /// For people.
+    package let title: String
+    /// For people and models.
+    package let summary: String
+    /// Where more is written.
+    package let documentationURL: String?
+    /// Titles and arguments, each valid under the input schema.
+    package let examples: [(title: String, arguments: JSON)]
+    /// The input schema as the plugin wrote it.
+    package let inputSchema: JSON
+    /// The input schema, compiled.
+    package let inputValidator: JSONSchema
+    /// The output schema as the plugin wrote it.
+    package let outputSchema: JSON
+    /// The output schema, compiled.
+    package let outputValidator: JSONSchema
+    /// What clients are told.
+    package let annotations: Annotations
+    /// The least role.
+    package let role: Role
+    /// The scopes a call needs, all of them.
+    package let scopes: [String]
+    /// Where the amount stands that decides about approval; nil when the tool never needs one.
+    package let approvalAmount: JSONPointer?
+    /// What a call costs in its bucket.
+    package let cost: Int
+    /// The bucket its calls count in: `read` or `money`.
+    package let bucket: String
+    /// At most this many calls at once per organization; nil for no limit of its own.
+    package let concurrencyMax: Int?
+    /// The REST operation.
+    package let route: Route
+    /// How long a caller waits for the outcome when it does not say.
+    package let waitDefault: Duration
+    /// The longest a caller may wait.
+    package let waitMax: Duration
+    /// Whether a key must come with the call.
+    package let requiresIdempotencyKey: Bool
+    /// How long a key is remembered.
+    package let idempotencyRetention: Duration
+    /// What logs and audit mask.
+    package let sensitive: [JSONPointer]
+    /// Whether clients should stop using it.
+    package let isDeprecated: Bool
+    /// What to use instead.
+    package let replacedBy: String?
+
+    /// Makes a descriptor; `PluginHost` does so from the catalogue.
+    package init(
+        name: String,
+        index: Int,
+        kind: Kind,
+        title: String,
+        summary: String,
+        documentationURL: String? = nil,
+        examples: [(title: String, arguments: JSON)] = [],
+        inputSchema: JSON,
+        inputValidator: JSONSchema,
+        outputSchema: JSON,
+        outputValidator: JSONSchema,
+        annotations: Annotations,
+        role: Role = .user,
+        scopes: [String] = [],
+        approvalAmount: JSONPointer? = nil,
+        cost: Int = 1,
+        bucket: String,
+        concurrencyMax: Int? = nil,
+        route: Route,
+        waitDefault: Duration = .zero,
+        waitMax: Duration = .zero,
+        requiresIdempotencyKey: Bool = false,
+        idempotencyRetention: Duration = .seconds(86_400),
+        sensitive: [JSONPointer] = [],
+        isDeprecated: Bool = false,
+        replacedBy: String? = nil
+    ) {
+        self.name = name
+        self.index = index
+        self.kind = kind
+        self.title = title
+        self.summary = summary
+        self.documentationURL = documentationURL
+        self.examples = examples
+        self.inputSchema = inputSchema
+        self.inputValidator = inputValidator
+        self.outputSchema = outputSchema
+        self.outputValidator = outputValidator
+        self.annotations = annotations
+        self.role = role
+        self.scopes = scopes
+        self.approvalAmount = approvalAmount
+        self.cost = cost
+        self.bucket = bucket
+        self.concurrencyMax = concurrencyMax
+        self.route = route
+        self.waitDefault = waitDefault
+        self.waitMax = waitMax
+        self.requiresIdempotencyKey = requiresIdempotencyKey
+        self.idempotencyRetention = idempotencyRetention
+        self.sensitive = sensitive
+        self.isDeprecated = isDeprecated
+        self.replacedBy = replacedBy
+    }
+}

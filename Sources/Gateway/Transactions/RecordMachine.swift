@@ -1,0 +1,174 @@
+/// The transaction core: what a record becomes when something happens to it, and what must follow.
+///
+/// Synchronous and pure: (record, happening, now) -> step. It knows no plugin and no I/O; a kind's profile reaches it
+/// as the numbers it was made with. `Operations/` commits the step and performs its effects. So a simulation can run
+/// it by the million from a seed.
+///
+///     created --sending--> sending --accepted--> accepted --evidence--> succeeded | failed | cancelled | expired
+///        |                    |  \                  |   \__asked__> reconciling --horizon--> manual
+///        |                    |   \--no proof--> unknown __/
+///        '--not sent----------'--refused--> rejected
+///
+/// Only an explicit verdict ends a transaction. Silence never does: at the horizon it becomes a person's business.
+package struct RecordMachine: Sendable {
+    /// What the rules need besides the record: limits of the host and of the kind.
+    package struct Rules: Sendable, Hashable {
+        /// How long a request may take before a `sending` row is taken for lost.
+        package var sendingMax: Duration
+        /// How often the same request may be sent again.
+        package var resendLimit: Int
+        /// How long to wait before sending again.
+        package var resendGrace: Duration
+        /// When an exchange without a callback counts as unanswered.
+        package var exchangeHorizon: Duration
+        /// When a kind that cannot be asked about becomes a person's business.
+        package var silenceHorizon: Duration
+
+        /// States the rules. The host's settings give the durations.
+        package init(
+            sendingMax: Duration = .seconds(90),
+            resendLimit: Int = 0,
+            resendGrace: Duration = .seconds(60),
+            exchangeHorizon: Duration = .seconds(600),
+            silenceHorizon: Duration = .seconds(86_400)
+        ) {
+            self.sendingMax = sendingMax
+            self.resendLimit = resendLimit
+            self.resendGrace = resendGrace
+            self.exchangeHorizon = exchangeHorizon
+            self.silenceHorizon = silenceHorizon
+        }
+    }
+
+    /// What can happen to a record.
+    package enum Happening: Sendable, Equatable {
+        /// The request is about to leave.
+        case sending
+        /// No byte of the request left, for this reason.
+        case notSent(String)
+        /// The request left, or may have, and nothing whole came back, for this reason.
+        case noAnswer(String)
+        /// Bytes came, and this is what they prove.
+        case evidence(Evidence, Evidence.Source)
+        /// A question about the record is being asked.
+        case asked
+        /// The time of `nextActionAt` has come.
+        case timePassed
+        /// The process that was working on it is gone.
+        case restarted
+    }
+
+    /// What must follow the commit of a step.
+    package enum Effect: Sendable, Hashable {
+        /// A success came after the record had ended otherwise: tell the organization.
+        case announceLateSuccess
+        /// Evidence contradicts the record: tell a person.
+        case raiseDispute
+        /// The record has ended: tell those who wait for it.
+        case announceEnd
+        /// The same request is to be sent again when `nextActionAt` comes.
+        case sendAgain
+        /// A person must look: the host stops asking.
+        case callPerson
+    }
+
+    /// The next version of a record.
+    package struct Step: Sendable, Equatable {
+        /// With a version one higher.
+        package var record: Record
+        /// What led to it.
+        package var event: RecordEvent
+        /// What must follow.
+        package var effects: Set<Effect>
+    }
+
+    /// The rules in force.
+    package let rules: Rules
+
+    /// Makes a machine for a kind's rules.
+    package init(rules: Rules) { self.rules = rules }
+
+    /// What the record becomes; nil when the happening changes nothing.
+    package func step(_ record: Record, _ happening: Happening, at now: Timestamp) -> Step? {
+        var draft = Draft(record: record, at: now)
+        switch happening {
+        case .sending: beginSending(&draft)
+        case .notSent(let reason): endUnsent(&draft, reason: reason)
+        case .noAnswer(let reason): loseAnswer(&draft, source: "send", reason: reason)
+        case .evidence(let evidence, let source): weigh(evidence, from: source, in: &draft)
+        case .asked: countQuestion(&draft)
+        case .timePassed: passTime(&draft)
+        case .restarted: restart(&draft)
+        }
+        return draft.finish(rules: rules)
+    }
+
+    private func beginSending(_ draft: inout Draft) {
+        guard draft.record.state == .created else { return }
+        draft.record.attempts += 1
+        draft.record.sentAt = draft.record.sentAt ?? draft.now
+        draft.move(to: .sending, source: "send")
+    }
+
+    private func endUnsent(_ draft: inout Draft, reason: String) {
+        guard draft.record.state == .created || draft.record.state == .sending else { return }
+        if draft.record.attempts <= 1 { draft.record.sentAt = nil }
+        draft.record.meaning = reason
+        draft.record.whoseMove = "organization"
+        draft.record.chargeAgain = "yes"
+        draft.move(to: .rejected, source: "send", meaning: reason)
+    }
+
+    private func loseAnswer(_ draft: inout Draft, source: String, reason: String) {
+        guard draft.record.state == .sending else { return }
+        if draft.record.recordClass == .exchange {
+            draft.move(to: .noAnswer, source: source, meaning: reason)
+        } else {
+            draft.record.chargeAgain = "check_first"
+            draft.move(to: .unknown, source: source, meaning: reason)
+        }
+    }
+
+    private func countQuestion(_ draft: inout Draft) {
+        let state = draft.record.state
+        guard state == .accepted || state == .unknown || state == .reconciling else { return }
+        draft.record.queries += 1
+        draft.move(to: state == .unknown ? .reconciling : state, source: "sweeper")
+    }
+
+    private func passTime(_ draft: inout Draft) {
+        let record = draft.record
+        switch record.state {
+        case .created where record.attempts == 0 && draft.now > record.sendBefore:
+            endUnsent(&draft, reason: "Never sent: the time in which it may be sent has passed.")
+        case .sending where draft.now >= record.updatedAt + rules.sendingMax:
+            loseAnswer(&draft, source: "sweeper", reason: "No answer was recorded.")
+        case .accepted, .unknown, .reconciling:
+            guard draft.now >= record.horizon(rules: rules) else { return }
+            if record.recordClass == .exchange {
+                draft.move(to: .noAnswer, source: "sweeper", meaning: "M-Pesa did not answer.")
+            } else {
+                draft.effects.insert(.callPerson)
+                draft.move(to: .manual, source: "sweeper", meaning: "M-Pesa stated no outcome. A person must look.")
+            }
+        default: return
+        }
+    }
+
+    private func restart(_ draft: inout Draft) {
+        switch draft.record.state {
+        case .created where draft.record.attempts == 0:
+            endUnsent(&draft, reason: "Never sent: the gateway stopped before it could.")
+        case .sending: loseAnswer(&draft, source: "restart", reason: "The gateway stopped while this was being sent.")
+        default: return
+        }
+    }
+}
+
+extension Record {
+    /// When silence about the record becomes a person's business, or ends an exchange.
+    package func horizon(rules: RecordMachine.Rules) -> Timestamp {
+        if let query { return createdAt + query.horizon }
+        return createdAt + (recordClass == .exchange ? rules.exchangeHorizon : rules.silenceHorizon)
+    }
+}

@@ -1,0 +1,43 @@
+import OrderedJSON
+
+/// What bounds the work that a schema, which a stranger's plugin may bring, can cause.
+package struct SchemaLimits: Sendable {
+    /// The most schemas in a document, subschemas counted. Default 5,000.
+    package var nodesMax = 5_000
+    /// The longest pattern, in bytes. Default 1,024.
+    package var patternBytesMax = 1_024
+    /// The most steps a pattern may take on one text; past that the text is refused. Default 100,000.
+    package var patternStepsMax: UInt32 = 100_000
+    /// How deep validation may nest, references included. Default 256.
+    package var depthMax = 256
+    /// How many violations are told. Default 20.
+    package var violationsMax = 20
+    /// Whether `format` refuses what is not of the format, rather than only describing it. Default true.
+    package var assertsFormat = true
+
+    /// The defaults.
+    package init() {}
+}
+
+/// Why a document is no schema that can be used.
+package struct SchemaError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// JSON Pointer to the place in the schema.
+    package let pointer: String
+    /// What was expected there.
+    package let reason: String
+
+    /// Place and reason.
+    package var description: String { "\(pointer.isEmpty ? "the schema" : pointer): \(reason)" }
+}
+
+/// One way in which a value is not what its schema says.
+package struct SchemaViolation: Sendable, Equatable {
+    /// JSON Pointer to the value, such as `/payments/0/amount`; empty for the whole.
+    package let instancePath: String
+    /// Where in the schema the rule stands.
+    package let schemaPath: String
+    /// The rule, such as `maxLength`.
+    package let keyword: String
+    /// A sentence that names the field and what was expected.
+    package let message: String
+}

@@ -1,0 +1,152 @@
+import OrderedJSON
+import Testing
+
+struct `Parsing JSON` {
+    static let accepted: [(String, JSON)] = [
+        ("null", .null), (" [1, 2.5 ,\"a\"] ", [1, 2.5, "a"]), ("{\"b\":1,\"a\":{}}", ["b": 1, "a": [:]]),
+        ("-0", 0), ("9223372036854775807", .integer(.max)), ("-9223372036854775808", .integer(.min)),
+        ("1e2", .number(100)), ("\"\\u00e9\\ud83d\\ude00\\n\"", "é😀\n"), ("\"\"", ""), ("[]", []),
+        ("9223372036854775808", .number(9_223_372_036_854_775_808)),
+    ]
+
+    @Test(arguments: accepted)
+    func `accepts what RFC 8259 allows`(text: String, value: JSON) throws {
+        #expect(try JSON(parsing: text) == value)
+    }
+
+    @Test(arguments: [
+        "", " ", "nul", "[1,]", "[1 2]", "{\"a\" 1}", "{\"a\":1,}", "{a:1}", "01", "-", "1.", ".5", "1e", "+1", "1e400",
+        "\"\\ud800\"", "\"\\udc00\\ud800\"", "\"\\x\"", "\"\u{1}\"", "\"abc", "[", "{", "1 1", "'a'", "NaN", "Infinity",
+        "{\"a\":1,\"a\":2}", "\"\\u12g4\"", "[1]]", "tru", "\u{FEFF}1",
+    ])
+    func `refuses everything else`(text: String) {
+        #expect(throws: JSONParseError.self) { try JSON(parsing: text) }
+    }
+
+    @Test func `refuses bytes that are not UTF-8`() {
+        #expect(throws: JSONParseError.self) { try JSON(parsing: [0x22, 0xFF, 0x22]) }
+    }
+
+    @Test func `says where and what was expected`() throws {
+        let error = #expect(throws: JSONParseError.self) { try JSON(parsing: "{\"a\": [1, }") }
+
+        #expect(error?.offset == 10)
+        #expect(error?.reason == "expected a value")
+    }
+
+    @Test func `refuses nesting and length beyond the limits`() {
+        let limits = JSONLimits(bytesMax: 20, depthMax: 3)
+
+        #expect(throws: Never.self) { try JSON(parsing: "[[[1]]]", limits: limits) }
+        #expect(throws: JSONParseError.self) { try JSON(parsing: "[[[[1]]]]", limits: limits) }
+        #expect(throws: JSONParseError.self) { try JSON(parsing: "\"aaaaaaaaaaaaaaaaaaaaaaa\"", limits: limits) }
+    }
+
+    @Test func `takes the last of two members where told to`() throws {
+        let limits = JSONLimits(duplicateKeys: .lastWins)
+
+        #expect(try JSON(parsing: "{\"a\":1,\"a\":2}", limits: limits) == ["a": 2])
+    }
+}
+
+struct `Writing JSON` {
+    @Test func `keeps the order of members`() throws {
+        #expect(try JSON(parsing: "{\"z\":1,\"a\":[true,null]}").text == "{\"z\":1,\"a\":[true,null]}")
+    }
+
+    @Test func `gives equal values one canonical form`() throws {
+        let left = try JSON(parsing: "{\"b\":1.0,\"a\":\"x\"}")
+        let right = try JSON(parsing: "{\"a\":\"x\",\"b\":1}")
+
+        #expect(left == right)
+        #expect(left.canonicalBytes == right.canonicalBytes)
+    }
+
+    @Test func `reads back what it wrote, whatever it was`() throws {
+        var generator = SystemRandomNumberGenerator()
+        let seed = UInt64.random(in: .min ... .max, using: &generator)
+        var random = SplitMix(state: seed)
+        for _ in 0..<2_000 {
+            let value = JSON.random(depth: 0, &random)
+            #expect(try JSON(parsing: value.bytes) == value, "seed \(seed)")
+        }
+    }
+
+    @Test func `never crashes on damaged text`() throws {
+        var generator = SystemRandomNumberGenerator()
+        let seed = UInt64.random(in: .min ... .max, using: &generator)
+        var random = SplitMix(state: seed)
+        for _ in 0..<5_000 {
+            var bytes = JSON.random(depth: 0, &random).bytes
+            bytes[Int.random(in: bytes.indices, using: &random)] = UInt8.random(in: 0...255, using: &random)
+            if let value = try? JSON(parsing: bytes) {
+                #expect(try JSON(parsing: value.bytes) == value, "seed \(seed)")
+            }
+        }
+    }
+}
+
+struct `JSON pointers` {
+    let value: JSON = ["a/b": [1, ["c": "x"]], "m~n": 2]
+
+    @Test func `find and change a place`() throws {
+        var value = value
+        #expect(value.value(at: try JSONPointer(parsing: "/a~1b/1/c")) == "x")
+        #expect(value.value(at: try JSONPointer(parsing: "/m~0n")) == 2)
+        #expect(value.value(at: try JSONPointer(parsing: "/a~1b/2")) == nil)
+        #expect(value.set("y", at: try JSONPointer(parsing: "/a~1b/1/d")))
+        #expect(!value.set("y", at: try JSONPointer(parsing: "/no/where")))
+        #expect(value.value(at: try JSONPointer(parsing: "/a~1b/1/d")) == "y")
+    }
+
+    @Test func `mask every element`() throws {
+        let list: JSON = ["payments": [["phone": "254700000001"], ["phone": "254700000002"]]]
+        let masked = list.masking([try JSONPointer(parsing: "/payments/*/phone")], with: "•")
+
+        #expect(masked == ["payments": [["phone": "•"], ["phone": "•"]]])
+    }
+
+    @Test(arguments: ["a", "/~", "/~2"])
+    func `are refused when malformed`(text: String) {
+        #expect(throws: JSONPointer.Malformed.self) { try JSONPointer(parsing: text) }
+    }
+}
+
+/// A small generator with a seed, so that a failure can be run again.
+struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var word = state
+        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
+        return word ^ (word >> 31)
+    }
+}
+
+extension JSON {
+    static func random(depth: Int, _ random: inout SplitMix) -> JSON {
+        switch Int.random(in: 0..<(depth > 4 ? 5 : 7), using: &random) {
+        case 0: .null
+        case 1: .bool(.random(using: &random))
+        case 2: .integer(Int64(bitPattern: random.next()))
+        case 3: .number(Double(Int64.random(in: -1 << 40 ... 1 << 40, using: &random)) / 1000)
+        case 4: .string(text(&random))
+        case 5: .array((0..<Int.random(in: 0...4, using: &random)).map { _ in .random(depth: depth + 1, &random) })
+        default:
+            .object(
+                JSONObject(
+                    (0..<Int.random(in: 0...4, using: &random)).map { ("k\($0)", .random(depth: depth + 1, &random)) }))
+        }
+    }
+
+    private static func text(_ random: inout SplitMix) -> String {
+        let scalars: [Unicode.Scalar] = ["a", "\"", "\\", "\n", "é", "😀", "\u{0}", "/", "\u{7F}", "\u{2028}"]
+        var text = ""
+        for _ in 0..<Int.random(in: 0...8, using: &random) {
+            text.unicodeScalars.append(scalars[Int.random(in: scalars.indices, using: &random)])
+        }
+        return text
+    }
+}
