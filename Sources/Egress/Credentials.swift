@@ -1,0 +1,135 @@
+import Cryptography
+import Gateway
+
+/// Organizations' secrets, sealed in the store and opened only here.
+///
+/// Envelope encryption: the master key wraps a data key for each organization, the data key seals each field. The
+/// associated data names organization, environment, field and key version, so no sealed byte opens anywhere else.
+package final class Credentials: Sendable {
+    private struct Key: Hashable, Sendable {
+        let organization: OrganizationID
+        let environment: Environment
+    }
+
+    private let directory: any DirectoryRepository
+    private let masterKey: Secret<[UInt8]>
+    private let masterKeyID: String
+    private let entropy: Entropy
+    private let opened: ExpiringCache<Key, DarajaCredential>
+
+    /// Opens secrets under a 32-byte master key. What was opened is remembered for at most `staleness`.
+    package init(
+        directory: any DirectoryRepository,
+        masterKey: Secret<[UInt8]>,
+        entropy: Entropy,
+        staleness: Duration = .seconds(2)
+    ) {
+        self.directory = directory
+        self.masterKey = masterKey
+        self.masterKeyID = String(SHA256.digest(masterKey.reveal()).hexadecimal.prefix(16))
+        self.entropy = entropy
+        opened = ExpiringCache(life: staleness, entriesMax: 10_000)
+    }
+
+    /// The organization's secrets.
+    /// - Throws: `notConfigured` when there are none; `internalFault` when they do not open.
+    package func credential(
+        of organization: OrganizationID, in environment: Environment
+    ) async throws(GatewayError) -> DarajaCredential {
+        let key = Key(organization: organization, environment: environment)
+        let now = entropy.now()
+        if let known = opened.value(for: key, at: now) { return known }
+        let sealed = try await directory.sealedCredential(organization: organization, environment: environment)
+        guard let sealed else {
+            throw GatewayError(
+                .notConfigured,
+                "The organization has no M-Pesa credentials for \(environment.rawValue). An administrator must add them."
+            )
+        }
+        let dataKey = try await dataKey(of: organization, version: sealed.keyVersion)
+        var fields: [String: Secret<String>] = [:]
+        for (name, bytes) in sealed.fields {
+            let place = place(organization, environment, name, sealed.keyVersion)
+            let plain = try open(bytes, key: dataKey, place: place)
+            fields[name] = Secret(String(decoding: plain, as: UTF8.self))
+        }
+        guard let consumerKey = fields["consumer_key"], let consumerSecret = fields["consumer_secret"] else {
+            throw GatewayError(.notConfigured, "The organization's M-Pesa credentials lack consumer_key or consumer_secret.")
+        }
+        let credential = DarajaCredential(
+            consumerKey: consumerKey,
+            consumerSecret: consumerSecret,
+            passkey: fields["lipa_na_mpesa_passkey"],
+            version: sealed.version
+        )
+        opened.set(credential, for: key, at: now)
+        return credential
+    }
+
+    /// Seals and keeps secrets by field name. Space around them is removed: pasted passkeys often carry some.
+    package func save(
+        _ fields: [String: Secret<String>], organization: OrganizationID, environment: Environment
+    ) async throws(GatewayError) {
+        var version = 1
+        let dataKey: [UInt8]
+        if let wrapped = try await directory.wrappedKey(organization: organization, version: nil) {
+            version = wrapped.version
+            dataKey = try unwrap(wrapped, of: organization)
+        } else {
+            dataKey = SecureRandom.bytes(32)
+            let wrapped = WrappedKey(
+                version: version,
+                masterKeyID: masterKeyID,
+                bytes: try seal(dataKey, key: masterKey.reveal(), place: keyPlace(organization, version))
+            )
+            try await directory.add(wrapped, organization: organization)
+        }
+        var sealed = SealedCredential(environment: environment, fields: [:], keyVersion: version, version: 0)
+        for (name, secret) in fields {
+            let text = Credentials.trimmed(secret.reveal())
+            sealed.fields[name] = try seal(
+                Array(text.utf8), key: dataKey, place: place(organization, environment, name, version))
+        }
+        try await directory.save(sealed, organization: organization)
+        opened.removeAll()
+    }
+
+    private func dataKey(of organization: OrganizationID, version: Int) async throws(GatewayError) -> [UInt8] {
+        guard let wrapped = try await directory.wrappedKey(organization: organization, version: version) else {
+            throw GatewayError.fault("data key \(version) of \(organization) is missing")
+        }
+        return try unwrap(wrapped, of: organization)
+    }
+
+    private func unwrap(_ wrapped: WrappedKey, of organization: OrganizationID) throws(GatewayError) -> [UInt8] {
+        guard wrapped.masterKeyID == masterKeyID else {
+            throw GatewayError.fault("data key of \(organization) is wrapped by master key \(wrapped.masterKeyID)")
+        }
+        return try open(wrapped.bytes, key: masterKey.reveal(), place: keyPlace(organization, wrapped.version))
+    }
+
+    private func place(_ organization: OrganizationID, _ environment: Environment, _ field: String, _ version: Int) -> String {
+        "credential/\(organization)/\(environment.rawValue)/\(field)/\(version)"
+    }
+
+    private func keyPlace(_ organization: OrganizationID, _ version: Int) -> String {
+        "data-key/\(organization)/\(version)"
+    }
+
+    private func seal(_ bytes: [UInt8], key: [UInt8], place: String) throws(GatewayError) -> [UInt8] {
+        do { return try AESGCM.seal(bytes, key: key, associatedData: Array(place.utf8)) } catch {
+            throw GatewayError.fault("\(error.reason) of \(place)")
+        }
+    }
+
+    private func open(_ bytes: [UInt8], key: [UInt8], place: String) throws(GatewayError) -> [UInt8] {
+        do { return try AESGCM.open(bytes, key: key, associatedData: Array(place.utf8)) } catch {
+            throw GatewayError.fault("\(error.reason) of \(place)")
+        }
+    }
+
+    private static func trimmed(_ text: String) -> String {
+        let isSpace = { (character: Character) in character.isWhitespace || character.isNewline }
+        return String(text.drop(while: isSpace).reversed().drop(while: isSpace).reversed())
+    }
+}

@@ -1,0 +1,91 @@
+import Gateway
+import Logging
+import OrderedJSON
+
+/// The way to Daraja as an organization: token, secrets, one sending, and what is known afterwards.
+package final class DarajaUpstream: Upstream {
+    private let client: CurlClient
+    private let credentials: Credentials
+    private let tokens: DarajaTokens
+    private let settings: EgressSettings
+    private let logger: Logger
+
+    /// Makes it of its parts.
+    package init(
+        client: CurlClient,
+        credentials: Credentials,
+        entropy: Entropy,
+        settings: EgressSettings,
+        logger: Logger
+    ) {
+        self.client = client
+        self.credentials = credentials
+        self.tokens = DarajaTokens(client: client, entropy: entropy, settings: settings)
+        self.settings = settings
+        self.logger = logger
+    }
+
+    /// The transforms that plugins may bind secrets to.
+    package static let transforms = SecretTransforms.known
+
+    package func prepare(_ request: UpstreamRequest) async throws(GatewayError) -> PreparedRequest {
+        let credential = try await credentials.credential(of: request.organization, in: request.environment)
+        let body = try SecretTransforms.fill(request, from: credential)
+        let token = try await tokens.token(for: credential, at: base(of: request))
+        return PreparedRequest(request: request, body: Secret(body), token: Secret(token))
+    }
+
+    package func send(_ prepared: PreparedRequest) async -> UpstreamOutcome {
+        let first = await send(prepared, token: prepared.token.reveal())
+        guard refusesToken(first) else { return UpstreamOutcome(first) }
+        // Authentication comes before M-Pesa looks at the request, so a refused token proves that nothing was
+        // processed: with a new one the same request may be sent a second, and last, time.
+        do {
+            let request = prepared.request
+            let credential = try await credentials.credential(of: request.organization, in: request.environment)
+            let token = try await tokens.token(
+                for: credential, at: base(of: request), refused: prepared.token.reveal())
+            return UpstreamOutcome(await send(prepared, token: token))
+        } catch {
+            logger.warning("no new access token", metadata: ["reason": "\(error.detail ?? error.message)"])
+            return UpstreamOutcome(first)
+        }
+    }
+
+    private func base(of request: UpstreamRequest) -> String { settings.bases[request.environment] ?? "" }
+
+    private func send(_ prepared: PreparedRequest, token: String) async -> HTTPOutcome {
+        let request = prepared.request
+        var headers = [("Authorization", "Bearer " + token), ("Content-Type", "application/json")]
+        for (name, value) in request.template.headers { headers.append((name, value)) }
+        return await client.send(
+            HTTPRequest(
+                method: request.kind.method,
+                url: base(of: request) + request.kind.path,
+                headers: headers,
+                body: prepared.body.reveal(),
+                timeout: settings.timeout,
+                connectTimeout: settings.connectTimeout,
+                answerBytesMax: settings.answerBytesMax
+            )
+        )
+    }
+
+    /// Each API has its own way to refuse a token: 401, and these codes (Daraja 3.0, error tables).
+    private func refusesToken(_ outcome: HTTPOutcome) -> Bool {
+        guard case .answered(let status, let body) = outcome, (400..<500).contains(status) else { return false }
+        if status == 401 { return true }
+        let answer = try? JSON(parsing: body, limits: JSONLimits(duplicateKeys: .lastWins))
+        return ["404.001.03", "400.003.01", "401.002.01"].contains(answer?["errorCode"]?.stringValue)
+    }
+}
+
+extension UpstreamOutcome {
+    fileprivate init(_ outcome: HTTPOutcome) {
+        switch outcome {
+        case .answered(let status, let body): self = .answered(status: status, body: body)
+        case .notSent(let reason): self = .notSent("M-Pesa could not be reached, so nothing was sent: " + reason)
+        case .unknown(let reason): self = .unknown(reason)
+        }
+    }
+}

@@ -1,0 +1,123 @@
+import CCurl
+import Foundation
+import Synchronization
+
+/// HTTP to upstreams: libcurl's multi interface on one thread of its own, connections kept and reused.
+///
+/// Every request is written at most once, whatever happens to its connection; see `CurlTransfer`.
+package final class CurlClient: Sendable {
+    /// What bounds the client.
+    package struct Settings: Sendable {
+        /// How many connections are kept. Default 100.
+        package var connectionsMax = 100
+        /// How many connections one host may have. Default 50.
+        package var connectionsPerHostMax = 50
+        /// How many transfers may be under way; more are refused as not sent. Default 2,000.
+        package var transfersMax = 2_000
+        /// What the upstream's log shows.
+        package var userAgent = "mpesa-gateway"
+        /// Certificates to trust instead of the system's, as a PEM file.
+        package var certificateFile: String?
+
+        /// The defaults.
+        package init() {}
+    }
+
+    private struct Inbox {
+        var new: [CurlTransfer] = []
+        var count = 0
+        var isStopping = false
+    }
+
+    private let settings: Settings
+    // A CURLM may be woken from any thread; all else is done by the client's own thread.
+    nonisolated(unsafe) private let multi: UnsafeMutableRawPointer
+    private let inbox = Mutex(Inbox())
+
+    /// Starts the client's thread.
+    package init(settings: Settings = Settings()) {
+        curl_global_init(Int(CURL_GLOBAL_DEFAULT))
+        guard let multi = curl_multi_init() else { preconditionFailure("libcurl has no memory to start") }
+        self.multi = multi
+        self.settings = settings
+        _ = gateway_multi_set_long(multi, CURLMOPT_MAXCONNECTS, settings.connectionsMax)
+        _ = gateway_multi_set_long(multi, CURLMOPT_MAX_HOST_CONNECTIONS, settings.connectionsPerHostMax)
+        let thread = Thread { self.run() }
+        thread.name = "egress"
+        thread.start()
+    }
+
+    /// Sends a request. Not cancelled with the caller: what may have left must be waited for.
+    package func send(_ request: HTTPRequest) async -> HTTPOutcome {
+        await withCheckedContinuation { continuation in
+            let transfer = CurlTransfer(request) { continuation.resume(returning: $0) }
+            let isTaken = inbox.withLock { inbox in
+                guard !inbox.isStopping, inbox.count < settings.transfersMax else { return false }
+                inbox.count += 1
+                inbox.new.append(transfer)
+                return true
+            }
+            if isTaken {
+                curl_multi_wakeup(multi)
+            } else {
+                transfer.finish(.notSent("too many requests are under way"))
+            }
+        }
+    }
+
+    /// Takes nothing new; what is under way is finished, then the thread ends.
+    package func shutdown() {
+        inbox.withLock { $0.isStopping = true }
+        curl_multi_wakeup(multi)
+    }
+
+    private func run() {
+        var running: [UnsafeMutableRawPointer: CurlTransfer] = [:]
+        var spare: [UnsafeMutableRawPointer] = []
+        while true {
+            let (new, isStopping) = inbox.withLock { inbox in
+                defer { inbox.new = [] }
+                return (inbox.new, inbox.isStopping)
+            }
+            for transfer in new { start(transfer, &running, &spare) }
+            if isStopping && running.isEmpty { break }
+            var count: Int32 = 0
+            curl_multi_perform(multi, &count)
+            finishDone(&running, &spare)
+            curl_multi_poll(multi, nil, 0, 10_000, nil)
+        }
+        for easy in spare { curl_easy_cleanup(easy) }
+        curl_multi_cleanup(multi)
+    }
+
+    private func start(
+        _ transfer: CurlTransfer,
+        _ running: inout [UnsafeMutableRawPointer: CurlTransfer],
+        _ spare: inout [UnsafeMutableRawPointer]
+    ) {
+        guard let easy = spare.popLast() ?? curl_easy_init() else {
+            inbox.withLock { $0.count -= 1 }
+            return transfer.finish(.notSent("libcurl has no memory"))
+        }
+        transfer.prepare(easy, userAgent: settings.userAgent, certificateFile: settings.certificateFile)
+        running[easy] = transfer
+        curl_multi_add_handle(multi, easy)
+    }
+
+    private func finishDone(
+        _ running: inout [UnsafeMutableRawPointer: CurlTransfer],
+        _ spare: inout [UnsafeMutableRawPointer]
+    ) {
+        var code = CURLE_OK
+        while let easy = gateway_next_done(multi, &code) {
+            let status = gateway_status(easy)
+            curl_multi_remove_handle(multi, easy)
+            guard let transfer = running.removeValue(forKey: easy) else { continue }
+            transfer.release()
+            curl_easy_reset(easy)
+            spare.append(easy)
+            inbox.withLock { $0.count -= 1 }
+            transfer.finish(transfer.outcome(code, status: status))
+        }
+    }
+}

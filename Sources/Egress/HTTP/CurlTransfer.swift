@@ -1,0 +1,96 @@
+import CCurl
+
+/// One transfer on libcurl's thread: its handle, what came back, and how often its request was begun.
+///
+/// Touched by the curl thread alone once it has been submitted.
+final class CurlTransfer: @unchecked Sendable {
+    let request: HTTPRequest
+    let finish: @Sendable (HTTPOutcome) -> Void
+    var body: [UInt8] = []
+    var isTooLarge = false
+    /// How often libcurl was about to write the request. Its second time would be a silent repeat, and is refused.
+    var begun = 0
+    private var headers: UnsafeMutablePointer<curl_slist>?
+
+    init(_ request: HTTPRequest, finish: @escaping @Sendable (HTTPOutcome) -> Void) {
+        self.request = request
+        self.finish = finish
+    }
+
+    /// Sets a clean handle up for this transfer. The transfer must outlive it.
+    func prepare(_ easy: UnsafeMutableRawPointer, userAgent: String, certificateFile: String?) {
+        let context = Unmanaged.passUnretained(self).toOpaque()
+        _ = gateway_set_text(easy, CURLOPT_URL, request.url)
+        _ = gateway_set_long(easy, CURLOPT_NOSIGNAL, 1)
+        _ = gateway_set_long(easy, CURLOPT_FOLLOWLOCATION, 0)
+        // Never a proxy from the environment: where money goes is configuration.
+        _ = gateway_set_text(easy, CURLOPT_PROXY, "")
+        _ = gateway_set_text(easy, CURLOPT_PROTOCOLS_STR, CurlTransfer.isLoopback(request.url) ? "http,https" : "https")
+        _ = gateway_set_long(easy, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
+        _ = gateway_set_long(easy, CURLOPT_TIMEOUT_MS, CurlTransfer.milliseconds(request.timeout))
+        _ = gateway_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, CurlTransfer.milliseconds(request.connectTimeout))
+        _ = gateway_set_text(easy, CURLOPT_USERAGENT, userAgent)
+        if let certificateFile { _ = gateway_set_text(easy, CURLOPT_CAINFO, certificateFile) }
+        // An `Expect: 100-continue` would only add a round trip.
+        headers = curl_slist_append(nil, "Expect:")
+        for (name, value) in request.headers { headers = curl_slist_append(headers, name + ": " + value) }
+        _ = gateway_set_headers(easy, headers)
+        if request.method == "POST" {
+            _ = request.body.withUnsafeBytes { gateway_set_body(easy, $0.baseAddress, curl_off_t($0.count)) }
+        }
+        _ = gateway_set_writer(easy, CurlTransfer.write, context)
+        _ = gateway_set_before_request(easy, CurlTransfer.beforeRequest, context)
+    }
+
+    /// Frees what `prepare` made, once libcurl is done with it.
+    func release() {
+        curl_slist_free_all(headers)
+        headers = nil
+    }
+
+    /// What a finished transfer means.
+    ///
+    ///     not begun, any error                     the request never left
+    ///     begun, error                             it may have: nobody knows
+    ///     begun, done, a status                    answered
+    func outcome(_ code: CURLcode, status: Int) -> HTTPOutcome {
+        if code == CURLE_OK, status > 0 { return .answered(status: status, body: body) }
+        let reason = String(cString: curl_easy_strerror(code))
+        if begun == 0 { return .notSent(reason) }
+        if begun > 1 { return .unknown("the connection was closed before an answer; not sent again") }
+        if isTooLarge { return .unknown("the answer is larger than \(request.answerBytesMax) bytes") }
+        return .unknown(reason)
+    }
+
+    private static let write: gateway_write_callback = { bytes, size, count, context in
+        guard let bytes, let context else { return 0 }
+        let transfer = Unmanaged<CurlTransfer>.fromOpaque(context).takeUnretainedValue()
+        let length = size * count
+        guard transfer.body.count + length <= transfer.request.answerBytesMax else {
+            transfer.isTooLarge = true
+            return 0
+        }
+        transfer.body.append(contentsOf: UnsafeRawBufferPointer(start: bytes, count: length))
+        return length
+    }
+
+    /// libcurl sends a POST again by itself when a kept connection turns out to be closed (measured): a second debit.
+    /// It asks here before each sending, and the second is refused.
+    private static let beforeRequest: gateway_before_request_callback = { context, _, _, _, _ in
+        guard let context else { return Int32(CURL_PREREQFUNC_ABORT) }
+        let transfer = Unmanaged<CurlTransfer>.fromOpaque(context).takeUnretainedValue()
+        transfer.begun += 1
+        return transfer.begun == 1 ? Int32(CURL_PREREQFUNC_OK) : Int32(CURL_PREREQFUNC_ABORT)
+    }
+
+    private static func milliseconds(_ duration: Duration) -> Int {
+        let (seconds, attoseconds) = duration.components
+        return max(1, Int(seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000))
+    }
+
+    private static func isLoopback(_ url: String) -> Bool {
+        ["http://127.0.0.1", "http://localhost", "http://[::1]"].contains { prefix in
+            url.hasPrefix(prefix) && [":", "/", nil].contains(url.dropFirst(prefix.count).first)
+        }
+    }
+}

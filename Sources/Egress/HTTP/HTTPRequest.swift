@@ -1,0 +1,46 @@
+/// One request to an upstream.
+package struct HTTPRequest: Sendable {
+    /// `GET` or `POST`.
+    package var method: String
+    /// The whole URL.
+    package var url: String
+    /// `Name: value` pairs.
+    package var headers: [(String, String)]
+    /// Empty for a GET.
+    package var body: [UInt8]
+    /// From start to the last byte of the answer.
+    package var timeout: Duration
+    /// How long the connection may take.
+    package var connectTimeout: Duration
+    /// The longest answer that is read.
+    package var answerBytesMax: Int
+
+    /// Makes a request.
+    package init(
+        method: String,
+        url: String,
+        headers: [(String, String)] = [],
+        body: [UInt8] = [],
+        timeout: Duration = .seconds(30),
+        connectTimeout: Duration = .seconds(10),
+        answerBytesMax: Int = 1 << 20
+    ) {
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.body = body
+        self.timeout = timeout
+        self.connectTimeout = connectTimeout
+        self.answerBytesMax = answerBytesMax
+    }
+}
+
+/// What is known after a request. The distinction that money needs: did anything leave?
+package enum HTTPOutcome: Sendable, Equatable {
+    /// A whole answer.
+    case answered(status: Int, body: [UInt8])
+    /// The request never left: no name, no connection, no trust.
+    case notSent(String)
+    /// It left, or may have, and no whole answer came.
+    case unknown(String)
+}

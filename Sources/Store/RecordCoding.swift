@@ -1,0 +1,172 @@
+import Gateway
+import OrderedJSON
+
+/// A record as a row: columns for what is asked for, two JSON texts for the rest. `plan` never changes, `detail` does.
+enum RecordCoding {
+    static let columns = """
+        organization_id, record_id, environment, class, plugin, operation, tool, direction, made_by, amount, party,
+        reference, created_ms, plan, state, version, receipt, sent_ms, updated_ms, ended_ms, next_action_ms, detail
+        """
+
+    static func values(_ record: Record) -> [SQLValue] {
+        [
+            .text(record.organization.description), .text(record.id.description),
+            .text(record.environment.rawValue), .text(record.recordClass.rawValue), .text(record.plugin),
+            .text(record.operation), .text(record.tool), .text(record.direction.rawValue), .text(record.madeBy),
+            .optional(record.intent.amount?.amount), .optional(record.intent.party), .optional(record.intent.reference),
+            .integer(record.createdAt.milliseconds), .text(plan(record)),
+        ] + changingValues(record)
+    }
+
+    /// The values of `state` to `detail`.
+    static func changingValues(_ record: Record) -> [SQLValue] {
+        [
+            .text(record.state.rawValue), .integer(Int64(record.version)), .optional(record.receipt),
+            .optional(record.sentAt?.milliseconds), .integer(record.updatedAt.milliseconds),
+            .optional(record.endedAt?.milliseconds), .optional(record.nextActionAt?.milliseconds),
+            .text(detail(record)),
+        ]
+    }
+
+    private static func plan(_ record: Record) -> String {
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.optional("description", record.intent.description)
+        writer.optional("original", record.intent.original?.description)
+        writer.optional("about", record.about?.description)
+        writer.key("send_before_ms")
+        writer.integer(record.sendBefore.milliseconds)
+        if let query = record.query {
+            writer.key("query")
+            writer.beginObject()
+            writer.key("operation")
+            writer.string(query.operation)
+            writer.optional("first_after_ms", query.firstAfter.wholeMilliseconds)
+            writer.key("every_ms")
+            writer.beginArray()
+            for wait in query.every { writer.integer(wait.wholeMilliseconds) }
+            writer.endArray()
+            writer.optional("trust_failure_after_ms", query.trustFailureAfter.wholeMilliseconds)
+            writer.optional("horizon_ms", query.horizon.wholeMilliseconds)
+            writer.endObject()
+        }
+        writer.key("headers")
+        writer.beginObject()
+        for (name, value) in record.request.headers { writer.optional(name, value) }
+        writer.endObject()
+        writer.key("body")
+        writer.value(record.request.body)
+        writer.endObject()
+        return String(decoding: writer.bytes, as: UTF8.self)
+    }
+
+    private static func detail(_ record: Record) -> String {
+        var writer = JSONWriter(capacity: 256)
+        writer.beginObject()
+        if !record.externalIDs.isEmpty {
+            writer.key("external_ids")
+            writer.beginObject()
+            for (name, value) in record.externalIDs { writer.optional(name, value) }
+            writer.endObject()
+        }
+        writer.optional("code", record.code)
+        writer.optional("meaning", record.meaning)
+        writer.optional("whose_move", record.whoseMove)
+        writer.optional("charge_again", record.chargeAgain)
+        if let data = record.data {
+            writer.key("data")
+            writer.value(data)
+        }
+        writer.optional("attempts", Int64(record.attempts))
+        writer.optional("queries", Int64(record.queries))
+        writer.key("disputed")
+        writer.bool(record.isDisputed)
+        writer.key("confirmed")
+        writer.bool(record.isConfirmed)
+        writer.endObject()
+        return String(decoding: writer.bytes, as: UTF8.self)
+    }
+
+    /// Reads a row of `columns`.
+    static func record(_ row: any SQLRow) throws -> Record {
+        func word<Word: RawRepresentable>(_ column: Int, _: Word.Type) throws -> Word where Word.RawValue == String {
+            guard let word = row.text(column).flatMap(Word.init(rawValue:)) else { throw damaged(column) }
+            return word
+        }
+        guard let organization = row.text(0).flatMap({ OrganizationID($0) }),
+            let id = row.text(1).flatMap({ RecordID($0) })
+        else { throw damaged(0) }
+        let plan = try JSON(parsing: row.text(13) ?? "")
+        var record = Record(
+            id: id,
+            organization: organization,
+            environment: try word(2, Environment.self),
+            recordClass: try word(3, RecordClass.self),
+            plugin: row.text(4) ?? "",
+            operation: row.text(5) ?? "",
+            tool: row.text(6) ?? "",
+            direction: try word(7, OperationDirection.self),
+            madeBy: row.text(8) ?? "",
+            intent: Intent(
+                amount: row.integer(9).flatMap { Shillings($0) },
+                party: row.text(10),
+                reference: row.text(11),
+                description: plan["description"]?.stringValue,
+                original: plan["original"]?.stringValue.flatMap { RecordID($0) }
+            ),
+            about: plan["about"]?.stringValue.flatMap { RecordID($0) },
+            createdAt: Timestamp(milliseconds: row.integer(12) ?? 0),
+            query: query(plan["query"]),
+            sendBefore: Timestamp(milliseconds: plan["send_before_ms"]?.integerValue ?? 0),
+            request: RequestTemplate(headers: texts(plan["headers"]), body: plan["body"] ?? .null),
+            state: try word(14, RecordState.self)
+        )
+        readChanging(row, into: &record)
+        try readDetail(JSON(parsing: row.text(21) ?? ""), into: &record)
+        return record
+    }
+
+    private static func readChanging(_ row: any SQLRow, into record: inout Record) {
+        record.version = Int(row.integer(15) ?? 0)
+        record.receipt = row.text(16)
+        record.sentAt = row.integer(17).map { Timestamp(milliseconds: $0) }
+        record.updatedAt = Timestamp(milliseconds: row.integer(18) ?? 0)
+        record.endedAt = row.integer(19).map { Timestamp(milliseconds: $0) }
+        record.nextActionAt = row.integer(20).map { Timestamp(milliseconds: $0) }
+    }
+
+    private static func readDetail(_ detail: JSON, into record: inout Record) throws {
+        record.externalIDs = texts(detail["external_ids"])
+        record.code = detail["code"]?.stringValue
+        record.meaning = detail["meaning"]?.stringValue
+        record.whoseMove = detail["whose_move"]?.stringValue
+        record.chargeAgain = detail["charge_again"]?.stringValue
+        record.data = detail["data"]
+        record.attempts = Int(detail["attempts"]?.integerValue ?? 0)
+        record.queries = Int(detail["queries"]?.integerValue ?? 0)
+        record.isDisputed = detail["disputed"]?.boolValue ?? false
+        record.isConfirmed = detail["confirmed"]?.boolValue ?? false
+    }
+
+    private static func query(_ plan: JSON?) -> QueryPlan? {
+        guard let plan, let operation = plan["operation"]?.stringValue else { return nil }
+        let milliseconds = { (name: String) in Duration.milliseconds(plan[name]?.integerValue ?? 0) }
+        return QueryPlan(
+            operation: operation,
+            firstAfter: milliseconds("first_after_ms"),
+            every: (plan["every_ms"]?.arrayValue ?? []).compactMap { $0.integerValue.map { .milliseconds($0) } },
+            trustFailureAfter: milliseconds("trust_failure_after_ms"),
+            horizon: milliseconds("horizon_ms")
+        )
+    }
+
+    private static func texts(_ object: JSON?) -> [String: String] {
+        var texts: [String: String] = [:]
+        for (name, value) in object?.objectValue ?? JSONObject() { texts[name] = value.stringValue }
+        return texts
+    }
+
+    private static func damaged(_ column: Int) -> SQLError {
+        SQLError(message: "a record's row is damaged in column \(column)")
+    }
+}

@@ -1,0 +1,76 @@
+/// A value that both engines know.
+enum SQLValue: Sendable {
+    case null
+    case integer(Int64)
+    case text(String)
+    case bytes([UInt8])
+
+    /// Text, or null.
+    static func optional(_ text: String?) -> SQLValue { text.map { .text($0) } ?? .null }
+    /// A number, or null.
+    static func optional(_ integer: Int64?) -> SQLValue { integer.map { .integer($0) } ?? .null }
+    /// A truth value as 0 or 1.
+    static func flag(_ value: Bool) -> SQLValue { .integer(value ? 1 : 0) }
+}
+
+/// One row while it is being read; columns count from 0. Only valid within the closure that is given it.
+protocol SQLRow {
+    func integer(_ column: Int) -> Int64?
+    func text(_ column: Int) -> String?
+    func bytes(_ column: Int) -> [UInt8]?
+}
+
+/// Why the engine refused.
+struct SQLError: Error, Sendable {
+    /// What the engine said; holds no values.
+    let message: String
+    /// Whether the whole transaction may simply be tried again.
+    var isTransient = false
+    /// Whether a unique key was violated.
+    var isUniqueViolation = false
+}
+
+/// A transaction in progress, on the thread that owns the connection. Placeholders are `$1`, `$2` … in both engines.
+protocol SQLSession: AnyObject {
+    /// Runs a statement; answers how many rows it changed.
+    @discardableResult
+    func execute(_ sql: String, _ values: [SQLValue]) throws -> Int
+    /// Runs a question and reads its rows.
+    func query<Element>(_ sql: String, _ values: [SQLValue], _ read: (any SQLRow) throws -> Element) throws -> [Element]
+}
+
+extension SQLSession {
+    /// The first row of a question's answer.
+    func first<Element>(
+        _ sql: String, _ values: [SQLValue], _ read: (any SQLRow) throws -> Element
+    ) throws -> Element? {
+        try query(sql, values, read).first
+    }
+}
+
+/// A transaction that writes, with the audit lines and usage that its commit takes along.
+final class WriteSession {
+    let sql: any SQLSession
+    private(set) var audit: [AuditLine] = []
+    private(set) var usage: [UsageLine: Int64] = [:]
+
+    init(_ sql: any SQLSession) { self.sql = sql }
+
+    func add(_ lines: [AuditLine]) { audit.append(contentsOf: lines) }
+
+    func add(_ line: UsageLine) { usage[line, default: 0] += 1 }
+}
+
+/// An engine: where transactions run.
+protocol Database: Sendable {
+    /// Runs a job as one durable transaction; it may be run together with others, but is undone alone if it throws.
+    func write<Result: Sendable>(_ job: @escaping @Sendable (WriteSession) throws -> Result) async throws -> Result
+    /// Runs a job that only reads.
+    func read<Result: Sendable>(_ job: @escaping @Sendable (any SQLSession) throws -> Result) async throws -> Result
+    /// Hands over what the next transaction takes along; false when too much is waiting already.
+    func enqueue(audit: AuditLine, usage: UsageLine?) -> Bool
+    /// What its DDL calls a column of bytes.
+    var bytesType: String { get }
+    /// Writes what is queued and ends its threads.
+    func shutdown()
+}

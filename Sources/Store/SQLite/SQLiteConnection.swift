@@ -1,0 +1,130 @@
+import CSQLite
+
+/// One SQLite connection with its prepared statements. Used by one thread only, the one that owns it.
+final class SQLiteConnection: SQLSession {
+    private let handle: OpaquePointer
+    private var statements: [String: OpaquePointer] = [:]
+    private let statementsMax = 200
+
+    init(path: String, isReader: Bool) throws {
+        var opened: OpaquePointer?
+        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
+        let code = sqlite3_open_v2(path, &opened, flags, nil)
+        guard code == SQLITE_OK, let opened else {
+            sqlite3_close_v2(opened)
+            throw SQLError(message: "cannot open the database file \(path): \(String(cString: sqlite3_errstr(code)))")
+        }
+        handle = opened
+        sqlite3_busy_timeout(handle, 10_000)
+        // FULL: what a money call answers must survive the power failing (docs/adr/0005).
+        for pragma in ["journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "query_only = \(isReader)"] {
+            _ = try query("PRAGMA " + pragma, []) { _ in }
+        }
+    }
+
+    deinit {
+        for statement in statements.values { sqlite3_finalize(statement) }
+        sqlite3_close_v2(handle)
+    }
+
+    @discardableResult
+    func execute(_ sql: String, _ values: [SQLValue]) throws -> Int {
+        let statement = try prepared(sql)
+        defer { sqlite3_reset(statement) }
+        try bind(values, to: statement)
+        let code = sqlite3_step(statement)
+        guard code == SQLITE_DONE || code == SQLITE_ROW else { throw error(code) }
+        return Int(sqlite3_changes(handle))
+    }
+
+    func query<Element>(
+        _ sql: String, _ values: [SQLValue], _ read: (any SQLRow) throws -> Element
+    ) throws -> [Element] {
+        let statement = try prepared(sql)
+        defer { sqlite3_reset(statement) }
+        try bind(values, to: statement)
+        let row = SQLiteRow(statement: statement)
+        var elements: [Element] = []
+        while true {
+            switch sqlite3_step(statement) {
+            case SQLITE_ROW: elements.append(try read(row))
+            case SQLITE_DONE: return elements
+            case let code: throw error(code)
+            }
+        }
+    }
+
+    private func prepared(_ sql: String) throws -> OpaquePointer {
+        if let known = statements[sql] { return known }
+        if statements.count >= statementsMax {
+            for statement in statements.values { sqlite3_finalize(statement) }
+            statements.removeAll()
+        }
+        var statement: OpaquePointer?
+        let code = sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil)
+        guard code == SQLITE_OK, let statement else { throw error(code) }
+        statements[sql] = statement
+        return statement
+    }
+
+    /// `$1` is a name to SQLite, numbered by first appearance: every statement of the store names them in order.
+    private func bind(_ values: [SQLValue], to statement: OpaquePointer) throws {
+        for (offset, value) in values.enumerated() {
+            let index = Int32(offset + 1)
+            let code: Int32
+            switch value {
+            case .null: code = sqlite3_bind_null(statement, index)
+            case .integer(let integer): code = sqlite3_bind_int64(statement, index, integer)
+            case .text(var text):
+                code = text.withUTF8 { utf8 in
+                    utf8.withMemoryRebound(to: CChar.self) {
+                        gateway_bind_text(statement, index, $0.baseAddress ?? SQLiteConnection.nothing, Int32($0.count))
+                    }
+                }
+            case .bytes(let bytes):
+                code = bytes.withUnsafeBytes {
+                    gateway_bind_blob(statement, index, $0.baseAddress ?? UnsafeRawPointer(SQLiteConnection.nothing), Int32($0.count))
+                }
+            }
+            guard code == SQLITE_OK else { throw error(code) }
+        }
+    }
+
+    /// Where empty text and bytes point: a null pointer would bind NULL. Allocated once, never written, never freed.
+    nonisolated(unsafe) private static let nothing: UnsafePointer<CChar> = {
+        let byte = UnsafeMutablePointer<CChar>.allocate(capacity: 1)
+        byte.initialize(to: 0)
+        return UnsafePointer(byte)
+    }()
+
+    private func error(_ code: Int32) -> SQLError {
+        SQLError(
+            message: String(cString: sqlite3_errmsg(handle)),
+            isTransient: code & 0xFF == SQLITE_BUSY,
+            isUniqueViolation: code & 0xFF == SQLITE_CONSTRAINT
+        )
+    }
+}
+
+private struct SQLiteRow: SQLRow {
+    let statement: OpaquePointer
+
+    func integer(_ column: Int) -> Int64? {
+        isNull(column) ? nil : sqlite3_column_int64(statement, Int32(column))
+    }
+
+    func text(_ column: Int) -> String? {
+        guard let text = sqlite3_column_text(statement, Int32(column)) else { return nil }
+        let length = Int(sqlite3_column_bytes(statement, Int32(column)))
+        return String(decoding: UnsafeBufferPointer(start: text, count: length), as: UTF8.self)
+    }
+
+    func bytes(_ column: Int) -> [UInt8]? {
+        guard !isNull(column) else { return nil }
+        let length = Int(sqlite3_column_bytes(statement, Int32(column)))
+        guard let start = sqlite3_column_blob(statement, Int32(column)) else { return [] }
+        return Array(UnsafeRawBufferPointer(start: start, count: length))
+    }
+
+    private func isNull(_ column: Int) -> Bool { sqlite3_column_type(statement, Int32(column)) == SQLITE_NULL }
+}

@@ -1,0 +1,227 @@
+import Foundation
+
+/// The embedded engine: one writer thread that commits whatever is queued, and some readers.
+///
+/// Group commit without timers: while one transaction is being made durable, the next calls queue up, and all of them
+/// become the next transaction. Each job runs in a savepoint of its own, so one that fails takes nobody with it.
+final class SQLiteDatabase: Database {
+    let bytesType = "BLOB"
+    private let writer: SQLiteWriter
+    private let readers: SQLiteReaders
+
+    init(path: String, settings: StoreSettings) throws {
+        writer = try SQLiteWriter(connection: SQLiteConnection(path: path, isReader: false), settings: settings)
+        readers = try SQLiteReaders(settings: settings) { try SQLiteConnection(path: path, isReader: true) }
+        writer.start()
+        readers.start()
+    }
+
+    func write<Result: Sendable>(_ job: @escaping @Sendable (WriteSession) throws -> Result) async throws -> Result {
+        try await withUnsafeThrowingContinuation { continuation in
+            let queued = SQLiteWriter.Job(
+                run: { session in
+                    do {
+                        let result = try job(session)
+                        return (true, { continuation.resume(with: $0.map { .failure($0) } ?? .success(result)) })
+                    } catch {
+                        return (false, { _ in continuation.resume(throwing: error) })
+                    }
+                },
+                fail: { continuation.resume(throwing: $0) }
+            )
+            let isTaken = writer.submit(queued)
+            if !isTaken { continuation.resume(throwing: SQLError(message: "too many writes are waiting")) }
+        }
+    }
+
+    func read<Result: Sendable>(_ job: @escaping @Sendable (any SQLSession) throws -> Result) async throws -> Result {
+        try await withUnsafeThrowingContinuation { continuation in
+            let isTaken = readers.submit { session in
+                do { continuation.resume(returning: try job(session)) } catch { continuation.resume(throwing: error) }
+            }
+            if !isTaken { continuation.resume(throwing: SQLError(message: "too many reads are waiting")) }
+        }
+    }
+
+    func enqueue(audit: AuditLine, usage: UsageLine?) -> Bool { writer.enqueue(audit: audit, usage: usage) }
+
+    func shutdown() {
+        readers.stop()
+        writer.stop()
+    }
+}
+
+/// The thread that writes. All its state is guarded by `condition`, except the connection, which is the thread's own.
+private final class SQLiteWriter: @unchecked Sendable {
+    struct Job: Sendable {
+        /// Runs in the transaction; answers whether it holds, and what to do once it is durable (or is not).
+        let run: @Sendable (WriteSession) -> (holds: Bool, finish: @Sendable ((any Error)?) -> Void)
+        /// Tells the caller that the job was never run.
+        let fail: @Sendable (any Error) -> Void
+    }
+
+    private let condition = NSCondition()
+    private let connection: SQLiteConnection
+    private let settings: StoreSettings
+    private let chain: AuditChain
+    private var queue: [Job] = []
+    private var audit: [AuditLine] = []
+    private var usage: [UsageLine: Int64] = [:]
+    private var isStopping = false
+    private var hasStopped = false
+
+    init(connection: SQLiteConnection, settings: StoreSettings) {
+        self.connection = connection
+        self.settings = settings
+        self.chain = AuditChain(writer: "sqlite")
+    }
+
+    func start() {
+        let thread = Thread { self.run() }
+        thread.name = "store-writer"
+        thread.start()
+    }
+
+    func submit(_ job: Job) -> Bool {
+        condition.withLock {
+            guard !isStopping, queue.count < settings.queueMax else { return false }
+            queue.append(job)
+            condition.signal()
+            return true
+        }
+    }
+
+    func enqueue(audit line: AuditLine, usage counted: UsageLine?) -> Bool {
+        condition.withLock {
+            guard !isStopping, audit.count < settings.auditQueueMax else { return false }
+            // Nobody waits for these: the thread is woken only when it would otherwise sleep for ever.
+            if audit.isEmpty { condition.signal() }
+            audit.append(line)
+            if let counted { usage[counted, default: 0] += 1 }
+            return true
+        }
+    }
+
+    func stop() {
+        condition.withLock {
+            isStopping = true
+            condition.broadcast()
+            while !hasStopped { condition.wait() }
+        }
+    }
+
+    private func run() {
+        while true {
+            condition.lock()
+            while queue.isEmpty && !isStopping {
+                if audit.isEmpty { condition.wait() } else if !condition.wait(until: settings.auditDeadline()) { break }
+            }
+            let jobs = queue
+            let (lines, counts) = (audit, usage)
+            let isLast = isStopping
+            queue = []
+            audit = []
+            usage = [:]
+            condition.unlock()
+            if !jobs.isEmpty || !lines.isEmpty { commit(jobs, lines, counts) }
+            if isLast {
+                condition.withLock {
+                    hasStopped = true
+                    condition.broadcast()
+                }
+                return
+            }
+        }
+    }
+
+    private func commit(_ jobs: [Job], _ lines: [AuditLine], _ counts: [UsageLine: Int64]) {
+        var finishes: [@Sendable ((any Error)?) -> Void] = []
+        do {
+            try connection.execute("BEGIN IMMEDIATE", [])
+            var lines = lines
+            var counts = counts
+            for job in jobs {
+                try connection.execute("SAVEPOINT job", [])
+                let session = WriteSession(connection)
+                let (holds, finish) = job.run(session)
+                finishes.append(finish)
+                if holds {
+                    lines.append(contentsOf: session.audit)
+                    counts.merge(session.usage, uniquingKeysWith: +)
+                } else {
+                    try connection.execute("ROLLBACK TO job", [])
+                }
+                try connection.execute("RELEASE job", [])
+            }
+            try chain.append(lines, in: connection)
+            try UsageLine.add(counts, in: connection)
+            try connection.execute("COMMIT", [])
+            for finish in finishes { finish(nil) }
+        } catch {
+            // The connection may have rolled back by itself; a second rollback then only says so.
+            _ = try? connection.execute("ROLLBACK", [])
+            chain.forget()
+            for finish in finishes { finish(error) }
+            for job in jobs.dropFirst(finishes.count) { job.fail(error) }
+        }
+    }
+}
+
+/// Threads that read, each with a connection of its own.
+private final class SQLiteReaders: @unchecked Sendable {
+    private let condition = NSCondition()
+    private let settings: StoreSettings
+    private let connections: [SQLiteConnection]
+    private var queue: [@Sendable (any SQLSession) -> Void] = []
+    private var isStopping = false
+    private var running = 0
+
+    init(settings: StoreSettings, open: () throws -> SQLiteConnection) throws {
+        self.settings = settings
+        connections = try (0..<settings.readers).map { _ in try open() }
+    }
+
+    func start() {
+        running = connections.count
+        for (index, connection) in connections.enumerated() {
+            // Each connection is used by its own thread alone from here on.
+            nonisolated(unsafe) let own = connection
+            let thread = Thread { self.run(own) }
+            thread.name = "store-reader-\(index)"
+            thread.start()
+        }
+    }
+
+    func submit(_ job: @escaping @Sendable (any SQLSession) -> Void) -> Bool {
+        condition.withLock {
+            guard !isStopping, queue.count < settings.queueMax else { return false }
+            queue.append(job)
+            condition.signal()
+            return true
+        }
+    }
+
+    func stop() {
+        condition.withLock {
+            isStopping = true
+            condition.broadcast()
+            while running > 0 { condition.wait() }
+        }
+    }
+
+    private func run(_ connection: SQLiteConnection) {
+        while true {
+            condition.lock()
+            while queue.isEmpty && !isStopping { condition.wait() }
+            guard !queue.isEmpty else {
+                running -= 1
+                condition.broadcast()
+                condition.unlock()
+                return
+            }
+            let job = queue.removeFirst()
+            condition.unlock()
+            job(connection)
+        }
+    }
+}

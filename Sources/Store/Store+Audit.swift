@@ -1,0 +1,92 @@
+import Gateway
+
+extension Store: AuditRepository {
+    package func append(_ records: [AuditRecord], usage: [UsageRecord]) async throws(GatewayError) {
+        try await write { session in
+            session.add(records.map(AuditLine.init))
+            for line in usage { session.add(UsageLine(line)) }
+        }
+    }
+
+    package func enqueue(_ record: AuditRecord, usage: UsageRecord?) throws(GatewayError) {
+        guard database.enqueue(audit: AuditLine(record), usage: usage.map(UsageLine.init)) else {
+            throw GatewayError(
+                .unavailable,
+                "The audit cannot keep up, and nothing is done here that it does not see. Try again in a moment.",
+                retryAfter: .seconds(1)
+            )
+        }
+    }
+
+    package func records(
+        organization: OrganizationID, before: Identifier?, limit: Int
+    ) async throws(GatewayError) -> [AuditRecord] {
+        let last = before?.description ?? "~"
+        return try await read { sql in
+            try sql.query(
+                """
+                SELECT \(AuditLine.columns) FROM audit WHERE organization_id = $1 AND audit_id < $2
+                ORDER BY audit_id DESC LIMIT $3
+                """,
+                [.text(organization.description), .text(last), .integer(Int64(max(1, limit)))]
+            ) { try Self.auditRecord($0, organization: organization) }
+        }
+    }
+
+    /// Walks the organization's audit and names the first line, as `writer/sequence`, whose hash is not what it must
+    /// be; nil when every line is as it was written.
+    package func firstBrokenAuditLine(organization: OrganizationID) async throws(GatewayError) -> String? {
+        try await read { sql in
+            var writer = ""
+            var sequence: Int64 = 0
+            var previous: [UInt8] = []
+            var broken: String?
+            _ = try sql.query(
+                """
+                SELECT writer_id, sequence, previous_hash, hash, \(AuditLine.columns) FROM audit
+                WHERE organization_id = $1 ORDER BY writer_id, sequence
+                """,
+                [.text(organization.description)]
+            ) { row in
+                if row.text(0) != writer {
+                    writer = row.text(0) ?? ""
+                    sequence = 0
+                    previous = [UInt8](repeating: 0, count: 32)
+                }
+                sequence += 1
+                let fields: [SQLValue] = (4..<17).map { column in
+                    column == 5 ? .optional(row.integer(column)) : .optional(row.text(column))
+                }
+                let hash = AuditChain.hash(
+                    fields, organization: organization.description, sequence: sequence, after: previous)
+                if broken == nil, row.integer(1) != sequence || row.bytes(2) != previous || row.bytes(3) != hash {
+                    broken = "\(writer)/\(sequence)"
+                }
+                previous = row.bytes(3) ?? []
+            }
+            return broken
+        }
+    }
+
+    private static func auditRecord(_ row: any SQLRow, organization: OrganizationID) throws -> AuditRecord {
+        guard let id = row.text(0).flatMap({ Identifier($0) }), let call = row.text(2).flatMap({ CallID($0) }),
+            let outcome = row.text(7).flatMap(AuditRecord.Outcome.init(rawValue:))
+        else { throw SQLError(message: "an audit row is damaged") }
+        return AuditRecord(
+            id: id,
+            organization: organization,
+            at: Timestamp(milliseconds: row.integer(1) ?? 0),
+            call: call,
+            subject: row.text(3) ?? "",
+            action: row.text(4) ?? "",
+            tool: row.text(5),
+            door: row.text(6) ?? "",
+            outcome: outcome,
+            code: row.text(8),
+            record: row.text(9).flatMap { RecordID($0) },
+            environment: row.text(10).flatMap(Environment.init(rawValue:)),
+            address: row.text(11),
+            detail: row.text(12)
+        )
+    }
+}

@@ -1,0 +1,85 @@
+import Gateway
+
+extension Store: CallbackRepository {
+    package func receive(_ callback: ReceivedCallback) async throws(GatewayError) {
+        try await write { session in
+            try session.sql.execute(
+                """
+                INSERT INTO callbacks (organization_id, callback_id, environment, record_id, name, received_ms, body,
+                    address, attempts)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                """,
+                [
+                    .text(callback.organization.description), .text(callback.id.description),
+                    .text(callback.environment.rawValue), .text(callback.record.description), .text(callback.name),
+                    .integer(callback.receivedAt.milliseconds), .bytes(callback.body), .optional(callback.address),
+                    .integer(Int64(callback.attempts)),
+                ]
+            )
+        }
+    }
+
+    package func countAttempt(_ id: CallbackID, organization: OrganizationID) async throws(GatewayError) -> Int {
+        let key: [SQLValue] = [.text(organization.description), .text(id.description)]
+        return try await write { session in
+            try session.sql.execute(
+                "UPDATE callbacks SET attempts = attempts + 1 WHERE organization_id = $1 AND callback_id = $2", key)
+            let attempts = try session.sql.first(
+                "SELECT attempts FROM callbacks WHERE organization_id = $1 AND callback_id = $2", key
+            ) { $0.integer(0) ?? 0 }
+            return Int(attempts ?? 0)
+        }
+    }
+
+    package func end(
+        _ id: CallbackID, organization: OrganizationID, as end: CallbackEnd, at: Timestamp
+    ) async throws(GatewayError) {
+        try await write { session in
+            try Self.end(id, of: organization, as: end.rawValue, at: at, in: session.sql)
+        }
+    }
+
+    package func unsettled(before: Timestamp, limit: Int) async throws(GatewayError) -> [ReceivedCallback] {
+        try await read { sql in
+            try sql.query(
+                """
+                SELECT organization_id, callback_id, environment, record_id, name, received_ms, body, address, attempts
+                FROM callbacks WHERE ended IS NULL AND received_ms <= $1 ORDER BY received_ms LIMIT $2
+                """,
+                [.integer(before.milliseconds), .integer(Int64(limit))],
+                Self.callback
+            )
+        }
+    }
+
+    static func end(
+        _ id: CallbackID, of organization: OrganizationID, as end: String, at: Timestamp, in sql: any SQLSession
+    ) throws {
+        try sql.execute(
+            """
+            UPDATE callbacks SET ended = $1, ended_ms = $2
+            WHERE organization_id = $3 AND callback_id = $4 AND ended IS NULL
+            """,
+            [.text(end), .integer(at.milliseconds), .text(organization.description), .text(id.description)]
+        )
+    }
+
+    private static func callback(_ row: any SQLRow) throws -> ReceivedCallback {
+        guard let organization = row.text(0).flatMap({ OrganizationID($0) }),
+            let id = row.text(1).flatMap({ CallbackID($0) }),
+            let environment = row.text(2).flatMap(Environment.init(rawValue:)),
+            let record = row.text(3).flatMap({ RecordID($0) })
+        else { throw SQLError(message: "a callback's row is damaged") }
+        return ReceivedCallback(
+            id: id,
+            organization: organization,
+            environment: environment,
+            record: record,
+            name: row.text(4) ?? "",
+            receivedAt: Timestamp(milliseconds: row.integer(5) ?? 0),
+            body: row.bytes(6) ?? [],
+            address: row.text(7),
+            attempts: Int(row.integer(8) ?? 0)
+        )
+    }
+}

@@ -1,0 +1,103 @@
+import Gateway
+import OrderedJSON
+
+extension Store {
+    package func profile(
+        organization: OrganizationID, environment: Environment
+    ) async throws(GatewayError) -> Profile? {
+        try await read { sql in
+            try sql.first(
+                "SELECT detail FROM profiles WHERE organization_id = $1 AND environment = $2",
+                [.text(organization.description), .text(environment.rawValue)]
+            ) { row in try DirectoryCoding.profile(environment, JSON(parsing: row.text(0) ?? "")) }
+        }
+    }
+
+    package func save(_ profile: Profile, organization: OrganizationID) async throws(GatewayError) {
+        let values: [SQLValue] = [
+            .text(organization.description), .text(profile.environment.rawValue),
+            .text(DirectoryCoding.detail(of: profile)),
+        ]
+        try await change(conflict: "The profile is being changed.") { sql in
+            try sql.execute(
+                """
+                INSERT INTO profiles (organization_id, environment, detail) VALUES ($1, $2, $3)
+                ON CONFLICT (organization_id, environment) DO UPDATE SET detail = excluded.detail
+                """,
+                values
+            )
+        }
+    }
+
+    package func sealedCredential(
+        organization: OrganizationID, environment: Environment
+    ) async throws(GatewayError) -> SealedCredential? {
+        try await read { sql in
+            var credential: SealedCredential?
+            _ = try sql.query(
+                """
+                SELECT field, sealed, key_version, version FROM credentials
+                WHERE organization_id = $1 AND environment = $2
+                """,
+                [.text(organization.description), .text(environment.rawValue)]
+            ) { row in
+                var known = credential ?? SealedCredential(environment: environment, fields: [:], keyVersion: 0, version: 0)
+                known.fields[row.text(0) ?? ""] = row.bytes(1) ?? []
+                known.keyVersion = Int(row.integer(2) ?? 0)
+                known.version = Int(row.integer(3) ?? 0)
+                credential = known
+            }
+            return credential
+        }
+    }
+
+    package func save(_ credential: SealedCredential, organization: OrganizationID) async throws(GatewayError) {
+        let scope: [SQLValue] = [.text(organization.description), .text(credential.environment.rawValue)]
+        try await change(conflict: "The credential is being changed.") { sql in
+            let last = try sql.first(
+                "SELECT version FROM credentials WHERE organization_id = $1 AND environment = $2 LIMIT 1", scope
+            ) { $0.integer(0) ?? 0 }
+            try sql.execute("DELETE FROM credentials WHERE organization_id = $1 AND environment = $2", scope)
+            for (field, sealed) in credential.fields {
+                try sql.execute(
+                    """
+                    INSERT INTO credentials (organization_id, environment, field, sealed, key_version, version)
+                    VALUES ($1, $2, $3, $4, $5, $6)
+                    """,
+                    scope + [
+                        .text(field), .bytes(sealed), .integer(Int64(credential.keyVersion)),
+                        .integer((last ?? 0) + 1),
+                    ]
+                )
+            }
+        }
+    }
+
+    package func wrappedKey(
+        organization: OrganizationID, version: Int?
+    ) async throws(GatewayError) -> WrappedKey? {
+        try await read { sql in
+            try sql.first(
+                """
+                SELECT version, master_key_id, wrapped FROM data_keys
+                WHERE organization_id = $1 AND ($2 = 0 OR version = $3) ORDER BY version DESC LIMIT 1
+                """,
+                [.text(organization.description), .integer(Int64(version ?? 0)), .integer(Int64(version ?? 0))]
+            ) { row in
+                WrappedKey(version: Int(row.integer(0) ?? 0), masterKeyID: row.text(1) ?? "", bytes: row.bytes(2) ?? [])
+            }
+        }
+    }
+
+    package func add(_ key: WrappedKey, organization: OrganizationID) async throws(GatewayError) {
+        try await change(conflict: "This version of the data key exists.") { sql in
+            try sql.execute(
+                "INSERT INTO data_keys (organization_id, version, master_key_id, wrapped) VALUES ($1, $2, $3, $4)",
+                [
+                    .text(organization.description), .integer(Int64(key.version)), .text(key.masterKeyID),
+                    .bytes(key.bytes),
+                ]
+            )
+        }
+    }
+}
