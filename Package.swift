@@ -26,6 +26,26 @@ extension Target {
         )
     }
 
+    /// A plugin: pure logic that is tested, the manifest, and the entry with the linker's orders, which only the
+    /// library uses (they would leak into whatever links it).
+    static func plugin(_ name: String) -> [Target] {
+        let orders = ["-use-ld=lld", "-Xlinker", "--version-script=\(Context.packageDirectory)/Plugins/exports.map"]
+            + ["defs", "now", "nodelete"].flatMap { ["-Xlinker", "-z", "-Xlinker", $0] } + ["-Xlinker", "-s"]
+        return [
+            .target(
+                name: name, dependencies: ["PluginKit", "Daraja", json], path: "Plugins/\(name)/Logic",
+                swiftSettings: strict),
+            .target(name: "\(name)Manifest", dependencies: ["PluginAPI"], path: "Plugins/\(name)/Manifest"),
+            .target(
+                name: "\(name)Entry",
+                dependencies: [.init(stringLiteral: name), "PluginKit", "PluginAPI"],
+                path: "Plugins/\(name)/Entry",
+                swiftSettings: strict,
+                linkerSettings: [.unsafeFlags(orders)]
+            ),
+        ]
+    }
+
     /// The tests of a room.
     static func tests(_ room: String, _ dependencies: [Target.Dependency] = []) -> Target {
         .testTarget(
@@ -40,6 +60,9 @@ extension Target {
 
 let package = Package(
     name: "mpesa-gateway",
+    products: [
+        .library(name: "STKPush", type: .dynamic, targets: ["STKPushEntry", "STKPushManifest"])
+    ],
     dependencies: [
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
@@ -50,7 +73,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     ],
-    targets: [
+    targets: Target.plugin("STKPush") + [
         .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .executableTarget(name: "Host", dependencies: [
@@ -60,6 +83,18 @@ let package = Package(
             .product(name: "Configuration", package: "swift-configuration"),
         ]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .target(name: "PluginAPI"),
+        .target(name: "PluginLoader", dependencies: ["PluginAPI"]),
+        .leaf("PluginKit", ["PluginAPI", json]),
+        .leaf("Daraja", [json]),
+        .room("PluginHost", ["PluginAPI", "PluginLoader"]),
+        .leaf(
+            "Simulator",
+            [
+                "Daraja", json, .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]
+        ),
         .room("Store", ["CSQLite"]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .room("Egress", ["CCurl"]),

@@ -1,0 +1,13 @@
+/* Who this library is, for hosts that read it before running any of it. Version and id are the catalogue's. */
+#include "PluginAPI.h"
+
+__attribute__((section(GATEWAY_MANIFEST_SECTION), used)) static const gateway_manifest_t manifest = {
+    .magic = GATEWAY_MANIFEST_MAGIC,
+    .revision = 0,
+    .level_min = GATEWAY_LEVEL,
+    .level_max = GATEWAY_LEVEL,
+    .id = "stk-push",
+    .version = "0.1.0",
+    .runtime = "swift-shared:6.3",
+    .sdk = "PluginKit 0.1.0",
+};

@@ -1,0 +1,129 @@
+import OrderedJSON
+
+/// What a plugin wrote about itself, read and checked: docs/abi.md, section 1. Pure; `PluginHost` compares it with the
+/// grants and the manifest.
+package struct Catalogue: Sendable {
+    /// What a plugin needs the host to let it do.
+    package struct Needs: Sendable, Equatable {
+        /// Paths by upstream.
+        package var upstreams: [String: [String]]
+        /// Secret transforms.
+        package var secrets: [String]
+        /// Store collections.
+        package var collections: [String]
+
+        /// States needs.
+        package init(upstreams: [String: [String]] = [:], secrets: [String] = [], collections: [String] = []) {
+            self.upstreams = upstreams
+            self.secrets = secrets
+            self.collections = collections
+        }
+    }
+
+    /// What the host can do for a tool that requires it.
+    package struct HostAbilities: Sendable {
+        /// The features that `requires.features` may name.
+        package var features: Set<String>
+        /// The secret transforms there are.
+        package var transforms: Set<String>
+
+        /// States abilities.
+        package init(features: Set<String>, transforms: Set<String>) {
+            self.features = features
+            self.transforms = transforms
+        }
+    }
+
+    /// The plugin's id.
+    package let id: String
+    /// Its version.
+    package let version: String
+    /// For people.
+    package let title: String
+    /// In the catalogue's order.
+    package let tools: [ToolDescriptor]
+    /// In the catalogue's order.
+    package let operations: [OperationKind]
+    /// What it needs.
+    package let needs: Needs
+
+    /// Reads and checks a catalogue.
+    ///
+    /// - Throws: `CatalogueError` for the first thing that breaks rule C1, C2 (routes) or C4.
+    package init(parsing bytes: [UInt8], abilities: HostAbilities) throws(CatalogueError) {
+        let document: JSON
+        do { document = try JSON(parsing: bytes) } catch {
+            throw CatalogueError(rule: "C1", pointer: "", reason: "not JSON: \(error)")
+        }
+        let root = CatalogueReader(value: document, pointer: "")
+        let plugin = try root.object("plugin")
+        id = try plugin.text("id")
+        version = try plugin.text("version")
+        title = try plugin.text("title", default: id)
+        guard Catalogue.isName(id, extra: "-") else { throw plugin.fail("id", "[a-z][a-z0-9-]*, at most 63 characters") }
+        let operations = try root.list("operations", Catalogue.operation)
+        try Catalogue.check(operations, abilities: abilities, root: root)
+        self.operations = operations
+        var index = -1
+        tools = try root.list("tools") { reader throws(CatalogueError) in
+            index += 1
+            return try Catalogue.tool(reader, index: index, operations: operations, abilities: abilities)
+        }
+        guard !tools.isEmpty else { throw root.fail("tools", "at least one tool") }
+        needs = try Catalogue.needs(root.optionalObject("needs"))
+        try Catalogue.checkClashes(tools, root: root)
+    }
+
+    /// Whether some text is a name: a lower-case letter, then letters, digits and what is allowed besides.
+    static func isName(_ text: String, extra: String) -> Bool {
+        let bytes = Array(text.utf8)
+        guard let first = bytes.first, (1...64).contains(bytes.count), (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(first)
+        else { return false }
+        return bytes.allSatisfy { byte in
+            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+                || extra.utf8.contains(byte)
+        }
+    }
+
+    private static func needs(_ reader: CatalogueReader?) throws(CatalogueError) -> Needs {
+        guard let reader else { return Needs() }
+        let upstreams = try reader.list("upstreams") { upstream throws(CatalogueError) in
+            (try upstream.text("name"), try upstream.texts("paths"))
+        }
+        return Needs(
+            upstreams: Dictionary(upstreams, uniquingKeysWith: +),
+            secrets: try reader.texts("secrets"),
+            collections: try reader.texts("collections")
+        )
+    }
+
+    private static func check(
+        _ operations: [OperationKind], abilities: HostAbilities, root: CatalogueReader
+    ) throws(CatalogueError) {
+        for (index, kind) in operations.enumerated() {
+            let at = "operations/\(index)"
+            if operations[..<index].contains(where: { $0.name == kind.name }) {
+                throw root.fail(at + "/name", "a name that no other operation has")
+            }
+            if let query = kind.query, !operations.contains(where: { $0.name == query.operation && $0.direction == .none }) {
+                throw root.fail(at + "/query/operation", "an operation of this plugin with direction none")
+            }
+            for secret in kind.secrets where !abilities.transforms.contains(secret.transform) {
+                throw root.fail(at + "/secrets", "a transform this host knows, not \(secret.transform)", rule: "C3")
+            }
+        }
+    }
+
+    private static func checkClashes(_ tools: [ToolDescriptor], root: CatalogueReader) throws(CatalogueError) {
+        for (index, tool) in tools.enumerated() {
+            for other in tools[..<index] {
+                if other.name == tool.name {
+                    throw root.fail("tools/\(index)/name", "a name that no other tool has", rule: "C2")
+                }
+                if other.route.method == tool.route.method, other.route.meets(tool.route) {
+                    throw root.fail("tools/\(index)/http", "a route that does not meet \(other.name)'s", rule: "C2")
+                }
+            }
+        }
+    }
+}

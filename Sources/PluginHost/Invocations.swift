@@ -1,0 +1,102 @@
+import Gateway
+import PluginAPI
+import Synchronization
+
+/// The calls of function tools that are under way, by the numbers that plugins know them by.
+///
+/// A number is never a pointer and never used twice, so whatever a plugin does with it is a status code and a counter:
+/// a second completion, a completion after the deadline, a number that was never given out.
+final class Invocations: Sendable {
+    /// What is known of a call.
+    struct Call: Sendable {
+        let plugin: String
+        let invocation: LoadedPlugin.Invocation
+    }
+
+    private struct Pending {
+        let call: Call
+        var continuation: CheckedContinuation<LoadedPlugin.Completion, Never>?
+        /// What came before anybody waited for it.
+        var early: LoadedPlugin.Completion?
+        var isCancelled = false
+    }
+
+    private struct Table {
+        let first: UInt64
+        var next: UInt64
+        var pending: [UInt64: Pending] = [:]
+    }
+
+    private let table: Mutex<Table>
+    /// Second and stray completions, by plugin.
+    private let violations = Mutex<[String: Int]>([:])
+
+    init() {
+        // Numbers of two host processes differ, so a stray one from before a restart is not taken for a live one.
+        let first = UInt64.random(in: 1...(1 << 62))
+        table = Mutex(Table(first: first, next: first))
+    }
+
+    func begin(_ call: Call) -> UInt64 {
+        table.withLock { table in
+            defer { table.next += 1 }
+            table.pending[table.next] = Pending(call: call)
+            return table.next
+        }
+    }
+
+    /// Waits for the completion, whichever way it comes.
+    func completion(of number: UInt64) async -> LoadedPlugin.Completion {
+        await withCheckedContinuation { continuation in
+            let early = table.withLock { table -> LoadedPlugin.Completion? in
+                if let early = table.pending[number]?.early {
+                    table.pending[number] = nil
+                    return early
+                }
+                table.pending[number]?.continuation = continuation
+                return nil
+            }
+            if let early { continuation.resume(returning: early) }
+        }
+    }
+
+    /// Ends a call; what it answers is a status of the protocol.
+    func complete(_ number: UInt64, _ completion: LoadedPlugin.Completion) -> Int32 {
+        let (status, waiting) = table.withLock { table -> (Int32, CheckedContinuation<LoadedPlugin.Completion, Never>?) in
+            guard var pending = table.pending[number] else {
+                let wasGiven = number >= table.first && number < table.next
+                return (wasGiven ? GATEWAY_ALREADY_COMPLETED : GATEWAY_UNKNOWN_INVOCATION, nil)
+            }
+            guard pending.early == nil else { return (GATEWAY_ALREADY_COMPLETED, nil) }
+            if let continuation = pending.continuation {
+                table.pending[number] = nil
+                return (GATEWAY_OK, continuation)
+            }
+            pending.early = completion
+            table.pending[number] = pending
+            return (GATEWAY_OK, nil)
+        }
+        waiting?.resume(returning: completion)
+        return status
+    }
+
+    func cancel(_ number: UInt64) {
+        table.withLock { $0.pending[number]?.isCancelled = true }
+    }
+
+    func isCancelled(_ number: UInt64) -> Bool {
+        table.withLock { $0.pending[number]?.isCancelled ?? true }
+    }
+
+    func call(_ number: UInt64) -> Call? {
+        table.withLock { $0.pending[number]?.call }
+    }
+
+    func countViolation(of plugin: String) {
+        violations.withLock { $0[plugin, default: 0] += 1 }
+    }
+
+    func violations(of plugin: String) -> Int {
+        violations.withLock { $0[plugin] ?? 0 }
+    }
+}

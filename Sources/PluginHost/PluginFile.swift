@@ -1,0 +1,132 @@
+import Cryptography
+import Foundation
+import Gateway
+import PluginLoader
+
+/// A plugin's library, verified: the bytes that were hashed and looked into are the bytes that will be opened.
+struct PluginFile {
+    let bytes: [UInt8]
+    let digest: String
+    let manifest: Manifest
+
+    /// The manifest, as text.
+    struct Manifest: Equatable {
+        let id: String
+        let version: String
+        let runtime: String
+        let levelMin: UInt32
+        let levelMax: UInt32
+    }
+
+    /// The longest library. 64 MiB.
+    static let bytesMax = 64 << 20
+
+    /// Libraries that a plugin may ask for: the C library's parts and Swift's runtime, which the host has loaded.
+    private static let allowed: Set<String> = [
+        "libc.so.6", "libm.so.6", "libgcc_s.so.1", "libpthread.so.0", "libdl.so.2", "librt.so.1", "libstdc++.so.6",
+        "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1", "libBlocksRuntime.so", "libdispatch.so", "libFoundation.so",
+    ]
+
+    /// Reads, hashes and looks into a library. No code of it runs.
+    init(path: String, configuration: PluginConfiguration, allowsUnsigned: Bool) throws(PluginRefusal) {
+        guard let data = FileManager.default.contents(atPath: path), data.count <= PluginFile.bytesMax else {
+            throw PluginRefusal.unreadable(path)
+        }
+        bytes = Array(data)
+        digest = SHA256.digest(bytes).hexadecimal
+        if let expected = configuration.sha256 {
+            guard expected.lowercased() == digest else { throw PluginRefusal.hashDiffers(found: digest) }
+        } else if !allowsUnsigned {
+            throw PluginRefusal.unsigned
+        }
+        manifest = try PluginFile.inspect(bytes)
+        guard manifest.id == configuration.id else { throw PluginRefusal.otherPlugin(manifest.id) }
+        guard manifest.levelMin <= GATEWAY_LEVEL, GATEWAY_LEVEL <= manifest.levelMax else {
+            throw PluginRefusal.levelNotServed(least: manifest.levelMin, most: manifest.levelMax)
+        }
+        let isShared = manifest.runtime.hasPrefix("swift-shared:")
+        guard !isShared || manifest.runtime == PluginFile.ownRuntime else {
+            throw PluginRefusal.otherRuntime(manifest.runtime)
+        }
+    }
+
+    /// The Swift that this host was built with, as a manifest states it.
+    static let ownRuntime = "swift-shared:6.3"
+
+    private static func inspect(_ bytes: [UInt8]) throws(PluginRefusal) -> Manifest {
+        // The report points into the bytes, so it is read while they are held.
+        let found: Result<Manifest, PluginRefusal> = bytes.withUnsafeBufferPointer { buffer in
+            var report = gateway_elf_report()
+            let problem = gateway_elf_inspect(buffer.baseAddress, buffer.count, &report)
+            if let reason = reason(problem, exported: report.exported) { return .failure(.notAPlugin(reason)) }
+            for library in needed(in: report) where !isAllowed(library) { return .failure(.libraryNotAllowed(library)) }
+            return .success(Manifest(report.manifest))
+        }
+        return try found.get()
+    }
+
+    private static func needed(in report: gateway_elf_report) -> [String] {
+        withUnsafeBytes(of: report.needed) { raw in
+            raw.bindMemory(to: UnsafePointer<CChar>?.self).prefix(Int(report.needed_count)).compactMap { name in
+                name.map { String(cString: $0) }
+            }
+        }
+    }
+
+    private static func isAllowed(_ library: String) -> Bool {
+        allowed.contains(library) || (library.hasPrefix("libswift") && library.hasSuffix(".so"))
+            || (library.hasPrefix("libFoundation") && library.hasSuffix(".so"))
+            || (library.hasPrefix("lib_Foundation") && library.hasSuffix(".so"))
+    }
+
+    private static func reason(_ problem: Int32, exported: UInt32) -> String? {
+        switch UInt32(problem) {
+        case GATEWAY_ELF_OK.rawValue: nil
+        case GATEWAY_ELF_NOT_ELF.rawValue: "it is not a shared library for this machine"
+        case GATEWAY_ELF_NO_MANIFEST.rawValue: "rule E2: it has no section .gateway.manifest"
+        case GATEWAY_ELF_MANY_MANIFESTS.rawValue: "rule E2: its section .gateway.manifest does not hold exactly one manifest"
+        case GATEWAY_ELF_BAD_MANIFEST.rawValue: "rule E2: its manifest is not of revision 0, or a text in it is not padded"
+        case GATEWAY_ELF_EXPORTS.rawValue: "rule E1: it exports \(exported) symbols, not gateway_plugin_v0 alone"
+        case GATEWAY_ELF_EXECUTABLE_STACK.rawValue: "it asks for an executable stack"
+        default: "the file is damaged: a table points outside it"
+        }
+    }
+
+    /// Writes the verified bytes where only this user can change them, under their own hash, and answers the path.
+    ///
+    /// The file is written beside its place and moved there, so it is whole or absent; one that is there already is
+    /// read again and compared, never trusted.
+    func privateCopy(in folder: String) throws(PluginRefusal) -> String {
+        let place = folder + "/plugins/" + digest
+        let path = place + "/" + manifest.id + ".so"
+        let manager = FileManager.default
+        do {
+            try manager.createDirectory(
+                atPath: place, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            if let there = manager.contents(atPath: path), Array(there) == bytes { return path }
+            let draft = path + ".\(ProcessInfo.processInfo.processIdentifier).new"
+            guard manager.createFile(
+                atPath: draft, contents: Data(bytes), attributes: [.posixPermissions: 0o400])
+            else { throw PluginRefusal.unreadable(draft) }
+            guard rename(draft, path) == 0 else { throw PluginRefusal.unreadable(path) }
+            return path
+        } catch {
+            throw PluginRefusal.unreadable(path)
+        }
+    }
+}
+
+extension PluginFile.Manifest {
+    fileprivate init(_ manifest: gateway_manifest_t) {
+        func text<Field>(_ field: Field) -> String {
+            withUnsafeBytes(of: field) { raw in String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self) }
+        }
+        self.init(
+            id: text(manifest.id),
+            version: text(manifest.version),
+            runtime: text(manifest.runtime),
+            levelMin: manifest.level_min,
+            levelMax: manifest.level_max
+        )
+    }
+}

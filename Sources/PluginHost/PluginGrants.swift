@@ -1,0 +1,26 @@
+import Gateway
+
+/// Rule C3: a plugin gets nothing that plugins.json does not grant, and its kinds use nothing that it did not ask for.
+enum PluginGrants {
+    static func check(_ catalogue: Catalogue, against grants: Catalogue.Needs) throws(PluginRefusal) {
+        for (upstream, paths) in catalogue.needs.upstreams {
+            for path in paths where !(grants.upstreams[upstream] ?? []).contains(path) {
+                throw PluginRefusal.notGranted("\(path) of the upstream \(upstream)")
+            }
+        }
+        for secret in catalogue.needs.secrets where !grants.secrets.contains(secret) {
+            throw PluginRefusal.notGranted("the secret \(secret)")
+        }
+        for collection in catalogue.needs.collections where !grants.collections.contains(collection) {
+            throw PluginRefusal.notGranted("the collection \(collection)")
+        }
+        for kind in catalogue.operations {
+            guard catalogue.needs.upstreams[kind.upstream]?.contains(kind.path) ?? false else {
+                throw PluginRefusal.notGranted("\(kind.path) for \(kind.name), which is not among its own needs")
+            }
+            for secret in kind.secrets where !catalogue.needs.secrets.contains(secret.transform) {
+                throw PluginRefusal.notGranted("\(secret.transform) for \(kind.name), which is not among its own needs")
+            }
+        }
+    }
+}

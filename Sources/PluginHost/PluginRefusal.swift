@@ -1,0 +1,63 @@
+/// Why a plugin did not load. Each case is one cause, with the rule of docs/abi.md that it breaks where there is one.
+package enum PluginRefusal: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The file cannot be read.
+    case unreadable(String)
+    /// The bytes are not the ones that the configuration names.
+    case hashDiffers(found: String)
+    /// No hash is configured, and this host wants one.
+    case unsigned
+    /// It asks for an isolation that this host does not have yet.
+    case isolationNotServed(String)
+    /// The file is not a plugin's library; says what is wrong with it and which rule.
+    case notAPlugin(String)
+    /// The manifest's id is not the configured one (E2).
+    case otherPlugin(String)
+    /// It cannot speak this host's level (E2).
+    case levelNotServed(least: UInt32, most: UInt32)
+    /// It was built with another Swift than the host (E3).
+    case otherRuntime(String)
+    /// It asks for a library that plugins may not use.
+    case libraryNotAllowed(String)
+    /// The system could not open the library.
+    case notOpened(String)
+    /// The plugin itself refused.
+    case refused(String)
+    /// A function table, or a function in it, is missing (E5).
+    case missingTable(String)
+    /// The catalogue breaks a rule.
+    case catalogue(String)
+    /// The catalogue and the manifest disagree (E2).
+    case manifestDiffers(String)
+    /// It needs more than it was granted (C3).
+    case notGranted(String)
+    /// It did not take its settings.
+    case notConfigured(String)
+    /// Its self-test failed.
+    case selfTestFailed(String)
+    /// Another plugin has a tool or route that it wants (C2).
+    case clash(String)
+
+    /// A sentence for the operator.
+    package var description: String {
+        switch self {
+        case .unreadable(let path): "the file \(path) cannot be read"
+        case .hashDiffers(let found): "the file's SHA-256 is \(found), which is not the configured one"
+        case .unsigned: "no sha256 is configured; unsigned plugins are allowed in development only"
+        case .isolationNotServed(let mode): "isolation \(mode) is not served yet; only in-process is"
+        case .notAPlugin(let reason): reason
+        case .otherPlugin(let id): "rule E2: the manifest says this is \(id)"
+        case .levelNotServed(let least, let most): "rule E2: it speaks levels \(least) to \(most), this host speaks 0"
+        case .otherRuntime(let runtime): "rule E3: it was built for \(runtime), this host runs another Swift"
+        case .libraryNotAllowed(let name): "it asks for the library \(name), which plugins may not use"
+        case .notOpened(let reason): "the system could not open it: \(reason)"
+        case .refused(let reason): "the plugin refused: \(reason)"
+        case .missingTable(let name): "rule E5: \(name) is missing"
+        case .catalogue(let reason): reason
+        case .manifestDiffers(let what): "rule E2: catalogue and manifest disagree about the \(what)"
+        case .notGranted(let need): "rule C3: it needs \(need), which plugins.json does not grant"
+        case .notConfigured(let reason): "it did not take its settings: \(reason)"
+        case .selfTestFailed(let reason): "its self-test failed: \(reason)"
+        case .clash(let reason): "rule C2: \(reason)"
+        }
+    }
+}

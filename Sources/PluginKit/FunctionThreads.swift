@@ -1,0 +1,50 @@
+import Synchronization
+
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// The threads that function tools run on: the plugin's own, so that a tool that loops stops neither the host's event
+/// loops nor Swift's cooperative pool, which all plugins and the host share.
+final class FunctionThreads: TaskExecutor, @unchecked Sendable {
+    // `queue` is guarded by `mutex`; `condition` tells that it is no longer empty.
+    private var queue: [UnownedJob] = []
+    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+
+    /// Two threads, started with the first call.
+    static let shared = FunctionThreads(count: 2)
+
+    private init(count: Int) {
+        pthread_mutex_init(mutex, nil)
+        pthread_cond_init(condition, nil)
+        for _ in 0..<count {
+            var thread = pthread_t()
+            let own = Unmanaged.passRetained(self).toOpaque()
+            pthread_create(&thread, nil, { own in
+                guard let own else { return nil }
+                Unmanaged<FunctionThreads>.fromOpaque(own).takeUnretainedValue().run()
+                return nil
+            }, own)
+            pthread_detach(thread)
+        }
+    }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        pthread_mutex_lock(mutex)
+        queue.append(job)
+        pthread_cond_signal(condition)
+        pthread_mutex_unlock(mutex)
+    }
+
+    private func run() {
+        while true {
+            pthread_mutex_lock(mutex)
+            while queue.isEmpty { pthread_cond_wait(condition, mutex) }
+            let job = queue.removeFirst()
+            pthread_mutex_unlock(mutex)
+            job.runSynchronously(on: asUnownedTaskExecutor())
+        }
+    }
+}

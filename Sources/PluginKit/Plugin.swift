@@ -1,0 +1,143 @@
+import OrderedJSON
+
+/// A tool that starts or looks up an operation: its descriptor, and two pure functions.
+public struct OperationTool: Sendable {
+    /// The document of docs/abi.md, section 1.1, without `kind`.
+    public let descriptor: JSONObject
+    /// Plans a call, or throws why not. A look-up tool plans nothing.
+    public let prepare: @Sendable (PrepareInput) throws(Refusal) -> OperationPlan
+    /// Shows a record.
+    public let render: @Sendable (Record) -> JSON
+
+    /// Makes a tool.
+    public init(
+        _ descriptor: JSONObject,
+        prepare: @escaping @Sendable (PrepareInput) throws(Refusal) -> OperationPlan,
+        render: @escaping @Sendable (Record) -> JSON
+    ) {
+        self.descriptor = descriptor
+        self.prepare = prepare
+        self.render = render
+    }
+}
+
+/// A tool that is asynchronous code.
+public struct FunctionTool: Sendable {
+    /// The document of docs/abi.md, section 1.1, without `kind`.
+    public let descriptor: JSONObject
+    /// Does the work; what it throws is told to the caller by status and message.
+    public let call: @Sendable (JSON, FunctionContext) async throws(FunctionFailure) -> JSON
+
+    /// Makes a tool.
+    public init(
+        _ descriptor: JSONObject,
+        call: @escaping @Sendable (JSON, FunctionContext) async throws(FunctionFailure) -> JSON
+    ) {
+        self.descriptor = descriptor
+        self.call = call
+    }
+}
+
+/// A kind of request to M-Pesa: its descriptor, and two pure functions.
+public struct Operation: Sendable {
+    /// The document of docs/abi.md, section 1.2.
+    public let descriptor: JSONObject
+    /// Says what bytes prove of a record; nil for "not mine".
+    public let interpret: @Sendable ([UInt8], Source, Record) -> Evidence?
+    /// The body of the request that asks about a record; nil when there is nothing to ask.
+    public let query: @Sendable (Record, Profile, Int64) -> JSON?
+
+    /// Makes a kind.
+    public init(
+        _ descriptor: JSONObject,
+        interpret: @escaping @Sendable ([UInt8], Source, Record) -> Evidence?,
+        query: @escaping @Sendable (Record, Profile, Int64) -> JSON? = { _, _, _ in nil }
+    ) {
+        self.descriptor = descriptor
+        self.interpret = interpret
+        self.query = query
+    }
+}
+
+/// A tool of either kind.
+public enum Tool: Sendable {
+    /// Pure functions; the host acts.
+    case operation(OperationTool)
+    /// Asynchronous code with host services.
+    case function(FunctionTool)
+}
+
+/// A plugin as a value. `PluginExport` puts it behind the C functions.
+public struct Plugin: Sendable {
+    /// Equal to the manifest's.
+    public let id: String
+    /// Equal to the manifest's.
+    public let version: String
+    /// For people.
+    public let title: String
+    /// In the order of their indices.
+    public let tools: [Tool]
+    /// In the order of their indices.
+    public let operations: [Operation]
+    /// Secret transforms it needs; upstreams and paths are read off its operations.
+    public let secrets: [String]
+    /// Takes the settings of plugins.json; a sentence refuses them.
+    public let configure: @Sendable (JSON) -> String?
+    /// Proves what can be proved without a network; a sentence says what failed.
+    public let selfTest: @Sendable () -> String?
+
+    /// Makes a plugin.
+    public init(
+        id: String,
+        version: String,
+        title: String,
+        tools: [Tool],
+        operations: [Operation] = [],
+        secrets: [String] = [],
+        configure: @escaping @Sendable (JSON) -> String? = { _ in nil },
+        selfTest: @escaping @Sendable () -> String? = { nil }
+    ) {
+        self.id = id
+        self.version = version
+        self.title = title
+        self.tools = tools
+        self.operations = operations
+        self.secrets = secrets
+        self.configure = configure
+        self.selfTest = selfTest
+    }
+
+    /// The catalogue: docs/abi.md, section 1.
+    public var catalogue: JSON {
+        var upstreams: JSONObject = [:]
+        for operation in operations {
+            guard let upstream = operation.descriptor["upstream"]?.stringValue, let path = operation.descriptor["path"]
+            else { continue }
+            upstreams[upstream] = .array((upstreams[upstream]?.arrayValue ?? []) + [path])
+        }
+        return [
+            "plugin": ["id": .string(id), "version": .string(version), "title": .string(title)],
+            "tools": .array(tools.map(\.document)),
+            "operations": .array(operations.map { .object($0.descriptor) }),
+            "needs": [
+                "upstreams": .array(upstreams.map { ["name": .string($0.key), "paths": $0.value] }),
+                "secrets": .array(secrets.map { .string($0) }), "collections": [],
+            ],
+        ]
+    }
+}
+
+extension Tool {
+    fileprivate var document: JSON {
+        var document: JSONObject
+        switch self {
+        case .operation(let tool):
+            document = tool.descriptor
+            document["kind"] = "operation"
+        case .function(let tool):
+            document = tool.descriptor
+            document["kind"] = "function"
+        }
+        return .object(document)
+    }
+}

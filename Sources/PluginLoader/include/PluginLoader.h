@@ -1,0 +1,41 @@
+/*
+ * Looks into a plugin's file without running it, and opens the private copy that was made of the very bytes looked at.
+ * Shared by the host and, later, by the worker. Everything here is bounds-checked: the bytes are a stranger's.
+ */
+#ifndef GATEWAY_PLUGIN_LOADER_H
+#define GATEWAY_PLUGIN_LOADER_H
+
+#include "gateway/plugin.h"
+
+#include <stddef.h>
+
+/* Why a file is not loadable. The numbers are for this process only; PluginHost turns them into sentences. */
+enum gateway_elf_problem {
+    GATEWAY_ELF_OK = 0,
+    GATEWAY_ELF_NOT_ELF,          /* not a 64-bit little-endian shared library for this machine */
+    GATEWAY_ELF_DAMAGED,          /* a table points outside the file */
+    GATEWAY_ELF_NO_MANIFEST,      /* no section ".gateway.manifest" (rule E2) */
+    GATEWAY_ELF_MANY_MANIFESTS,   /* more than one, or one of the wrong size */
+    GATEWAY_ELF_BAD_MANIFEST,     /* wrong magic, revision, or a text that is not zero-padded */
+    GATEWAY_ELF_EXPORTS,          /* not exactly one exported symbol gateway_plugin_v0 (rule E1) */
+    GATEWAY_ELF_EXECUTABLE_STACK  /* asks for an executable stack */
+};
+
+#define GATEWAY_NEEDED_MAX 64
+
+/* What the file says of itself. Pointers point into the bytes that were given. */
+struct gateway_elf_report {
+    gateway_manifest_t manifest;
+    uint32_t exported;                       /* how many symbols it exports */
+    uint32_t needed_count;
+    const char *needed[GATEWAY_NEEDED_MAX];  /* the libraries it asks for; NUL-terminated within the bytes */
+};
+
+/* Reads the file's tables. Returns one of enum gateway_elf_problem; the report is filled as far as it was read. */
+int gateway_elf_inspect(const uint8_t *bytes, size_t length, struct gateway_elf_report *report);
+
+/* Opens a library for the life of the process: bound at once, its names its own, never unloaded (rule L2). Returns its
+ * entry, or null with a sentence in `reason` (NUL-terminated, at most `reason_size` bytes). */
+gateway_plugin_entry_t gateway_library_open(const char *path, char *reason, size_t reason_size);
+
+#endif

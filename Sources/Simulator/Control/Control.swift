@@ -1,0 +1,75 @@
+import NIOPosix
+import OrderedJSON
+
+extension Simulator {
+    /// The control API under `/simulator/`: docs/simulator.md.
+    func control(_ request: SimulatorRequest) -> SimulatorAnswer {
+        let segments = request.path.split(separator: "/").dropFirst().map(String.init)
+        let body = (try? JSON(parsing: request.body)) ?? [:]
+        switch (request.method, segments.first, segments.count) {
+        case ("GET", "ledger", 1): return ledger(phone: request.query["phone"])
+        case ("GET", "prompts", 1):
+            let prompts = state.withLock { $0.prompts.values.sorted { $0.createdMilliseconds < $1.createdMilliseconds } }
+            return .json(200, ["prompts": .array(prompts.map(\.json))])
+        case ("GET", "requests", 1): return requests()
+        case ("POST", "outcomes", 1): return setOutcome(body)
+        case ("POST", "prompts", 3) where segments[2] == "settle": return settleNow(segments[1], resend: false)
+        case ("POST", "prompts", 3) where segments[2] == "resend": return settleNow(segments[1], resend: true)
+        case ("POST", "reset", 1):
+            state.withLock { $0 = SimulatorState() }
+            return .json(200, ["reset": true])
+        default:
+            return .json(404, ["error": "no such control; see docs/simulator.md"])
+        }
+    }
+
+    private func ledger(phone: String?) -> SimulatorAnswer {
+        let charges = charges(phone: phone)
+        return .json(
+            200,
+            [
+                "count": .integer(Int64(charges.count)),
+                "total": .integer(charges.reduce(0) { $0 + $1.amount }),
+                "charges": .array(charges.map(\.json)),
+            ])
+    }
+
+    private func requests() -> SimulatorAnswer {
+        let (requests, tokens) = state.withLock { ($0.requests, $0.tokensIssued) }
+        return .json(
+            200,
+            [
+                "tokens_issued": .integer(Int64(tokens)), "count": .integer(Int64(requests.count)),
+                "requests": .array(requests.suffix(1000).map { ["path": .string($0.path), "body": .string($0.body)] }),
+            ])
+    }
+
+    /// `{"outcome": "cancelled"}` for the next push, with `"times"` for the next few, or with `"phone"` for a phone
+    /// from now on.
+    private func setOutcome(_ body: JSON) -> SimulatorAnswer {
+        guard let outcome = body["outcome"]?.stringValue.flatMap(Outcome.init(rawValue:)) else {
+            let names = Outcome.allCases.map(\.rawValue).joined(separator: ", ")
+            return .json(400, ["error": .string("outcome: expected one of \(names)")])
+        }
+        let times = min(max(1, body["times"]?.integerValue ?? 1), 10_000)
+        state.withLock { state in
+            if let phone = body["phone"]?.stringValue {
+                state.phoneOutcomes[phone] = outcome
+            } else {
+                state.nextOutcomes.append(contentsOf: repeatElement(outcome, count: Int(times)))
+            }
+        }
+        return .json(200, ["outcome": .string(outcome.rawValue)])
+    }
+
+    private func settleNow(_ checkout: String, resend: Bool) -> SimulatorAnswer {
+        guard state.withLock({ $0.prompts[checkout] }) != nil else {
+            return .json(404, ["error": "no prompt with this CheckoutRequestID"])
+        }
+        if !resend { decide(checkout) }
+        MultiThreadedEventLoopGroup.singleton.any().makeFutureWithTask {
+            await self.sendCallbacks(checkout, times: 1)
+        }.whenComplete { _ in }
+        return .json(200, ["settled": .string(checkout)])
+    }
+}

@@ -1,0 +1,100 @@
+import Daraja
+import NIOCore
+import NIOPosix
+import OrderedJSON
+
+extension Simulator {
+    /// Lets the customer answer once the prompt's delay has passed.
+    func schedule(_ prompt: Prompt) {
+        guard prompt.outcome != .open else { return }
+        let isLate = prompt.outcome == .lateCallback || prompt.outcome == .queryLies
+        MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: .nanoseconds(settings.promptDelay.nanoseconds)) {
+            self.decide(prompt.checkoutRequestID)
+            let extra = isLate ? self.settings.promptDelay * 9 : .zero
+            MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: .nanoseconds(extra.nanoseconds)) {
+                MultiThreadedEventLoopGroup.singleton.any().makeFutureWithTask {
+                    await self.sendCallbacks(prompt.checkoutRequestID)
+                }.whenComplete { _ in }
+            }
+        }
+    }
+
+    /// The customer answers now, and the callbacks go out.
+    func settle(_ checkout: String) async {
+        decide(checkout)
+        await sendCallbacks(checkout)
+    }
+
+    /// The customer's answer. Here, and only here, somebody is charged.
+    @discardableResult
+    func decide(_ checkout: String) -> Bool {
+        let receipt = receipt()
+        let decided = state.withLock { state -> Prompt? in
+            guard var prompt = state.prompts[checkout], prompt.resultCode == nil else { return nil }
+            prompt.resultCode = prompt.outcome.resultCode
+            if prompt.resultCode == 0 {
+                prompt.receipt = receipt
+                state.charges.append(Charge(prompt))
+            }
+            state.prompts[checkout] = prompt
+            return prompt
+        }
+        if let decided { keep(decided) }
+        return decided != nil
+    }
+
+    /// Sends a prompt's callbacks as often as its outcome says.
+    func sendCallbacks(_ checkout: String, times: Int? = nil) async {
+        guard let prompt = state.withLock({ $0.prompts[checkout] }) else { return }
+        for _ in 0..<(times ?? prompt.outcome.callbacks) {
+            let status = await LoopbackClient.post(prompt.callbackURL, body: STKCallbacks.body(of: prompt).bytes)
+            state.withLock { $0.prompts[checkout]?.callbackStatuses.append(status ?? 0) }
+        }
+    }
+
+    private func receipt() -> String {
+        let letters = Array("ABCDEFGHJKLMNPQRSTUVWXYZ0123456789")
+        return "S" + String((0..<9).compactMap { _ in letters.randomElement() })
+    }
+}
+
+/// Callbacks as M-Pesa writes them: amounts as 1.00, phone numbers as numbers, `Balance` without a value.
+enum STKCallbacks {
+    static func body(of prompt: Prompt) -> JSON {
+        let code = prompt.resultCode ?? 0
+        var callback: JSONObject = [
+            "MerchantRequestID": .string(prompt.merchantRequestID),
+            "CheckoutRequestID": .string(
+                prompt.outcome == .alteredID ? prompt.checkoutRequestID + "X" : prompt.checkoutRequestID),
+            "ResultCode": .integer(Int64(code)), "ResultDesc": .string(description(of: code)),
+        ]
+        if code == 0 {
+            let amount = prompt.outcome == .alteredAmount ? prompt.amount + 1 : prompt.amount
+            callback["CallbackMetadata"] = [
+                "Item": [
+                    ["Name": "Amount", "Value": .number(Double(amount))],
+                    ["Name": "MpesaReceiptNumber", "Value": .string(prompt.receipt ?? "")],
+                    ["Name": "Balance"],
+                    ["Name": "TransactionDate", "Value": .integer(date(of: prompt))],
+                    ["Name": "PhoneNumber", "Value": .integer(Int64(prompt.phone) ?? 0)],
+                ]
+            ]
+        }
+        return ["Body": ["stkCallback": .object(callback)]]
+    }
+
+    static func description(of code: Int) -> String {
+        switch code {
+        case 0: "The service request is processed successfully."
+        case 1: "The balance is insufficient for the transaction."
+        case 1032: "Request cancelled by user"
+        case 1037: "DS timeout user cannot be reached"
+        case 2001: "The initiator information is invalid."
+        default: STKResultCode.named(String(code)).meaning
+        }
+    }
+
+    private static func date(of prompt: Prompt) -> Int64 {
+        Int64(EastAfricaTime.timestamp(milliseconds: prompt.createdMilliseconds)) ?? 0
+    }
+}

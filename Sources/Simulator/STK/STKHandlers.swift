@@ -1,0 +1,168 @@
+import Daraja
+import Foundation
+import OrderedJSON
+
+extension Simulator {
+    /// `POST /mpesa/stkpush/v1/processrequest`.
+    func push(_ request: SimulatorRequest, account: SimulatorAccount) async -> SimulatorAnswer {
+        guard let body = try? JSON(parsing: request.body) else {
+            return error(400, "400.002.05", "Invalid Request Payload")
+        }
+        if let wrong = wrongField(body, account) {
+            return error(400, "400.002.02", "Bad Request - Invalid \(wrong)")
+        }
+        guard password(body, account) else { return error(500, "500.001.1001", "Wrong credentials") }
+        let phone = text(body, "PhoneNumber")
+        let amount = Int64(text(body, "Amount")) ?? 0
+        let outcome = choose(phone: phone, amount: amount)
+        if let answer = faultBefore(outcome, request) { return answer }
+        if state.withLock({ $0.prompts.values.contains { $0.phone == phone && $0.resultCode == nil } }) {
+            return lockError()
+        }
+        let prompt = take(body, account: account, outcome: outcome)
+        if outcome == .earlyCallback { await settle(prompt.checkoutRequestID) } else { schedule(prompt) }
+        return answer(to: prompt)
+    }
+
+    /// `POST /mpesa/stkpushquery/v1/query`.
+    func query(_ request: SimulatorRequest, account: SimulatorAccount) -> SimulatorAnswer {
+        guard let body = try? JSON(parsing: request.body) else {
+            return error(400, "400.002.05", "Invalid Request Payload")
+        }
+        guard text(body, "BusinessShortCode") == account.shortCode else {
+            return error(400, "400.002.02", "Bad Request - Invalid BusinessShortCode")
+        }
+        guard password(body, account) else { return error(500, "500.001.1001", "Wrong credentials") }
+        let checkout = text(body, "CheckoutRequestID")
+        guard let prompt = state.withLock({ $0.prompts[checkout] }), prompt.shortCode == account.shortCode else {
+            return error(400, "400.002.02", "Bad Request - Invalid CheckoutRequestID")
+        }
+        guard let code = prompt.resultCode else {
+            return error(500, "500.001.1001", "The transaction is being processed")
+        }
+        let shown = prompt.outcome == .queryLies ? 1037 : code
+        return .json(
+            200,
+            [
+                "ResponseCode": "0", "ResponseDescription": "The service request has been accepted successsfully",
+                "MerchantRequestID": .string(prompt.merchantRequestID), "CheckoutRequestID": .string(checkout),
+                "ResultCode": .string(String(shown)), "ResultDesc": .string(STKCallbacks.description(of: shown)),
+            ])
+    }
+
+    // MARK: What is checked
+
+    private func text(_ body: JSON, _ name: String) -> String {
+        body[name]?.stringValue ?? body[name]?.integerValue.map(String.init) ?? ""
+    }
+
+    private func wrongField(_ body: JSON, _ account: SimulatorAccount) -> String? {
+        let type = text(body, "TransactionType")
+        let callback = text(body, "CallBackURL")
+        let age = EastAfricaTime.milliseconds(timestamp: text(body, "Timestamp")).map { nowMilliseconds() - $0 }
+        let checks: [(String, Bool)] = [
+            ("BusinessShortCode", text(body, "BusinessShortCode") == account.shortCode),
+            ("Timestamp", age.map { abs($0) < 10 * 60 * 1000 } ?? false),
+            ("TransactionType", type == "CustomerPayBillOnline" || type == "CustomerBuyGoodsOnline"),
+            ("Amount", (Int64(text(body, "Amount")) ?? 0) >= 1),
+            ("PhoneNumber", MSISDN(text(body, "PhoneNumber"))?.digits == text(body, "PhoneNumber")),
+            ("PartyA", text(body, "PartyA") == text(body, "PhoneNumber")),
+            ("PartyB", !text(body, "PartyB").isEmpty),
+            ("CallBackURL", LoopbackClient.Target(callback) != nil),
+            ("AccountReference", (1...12).contains(text(body, "AccountReference").count)),
+            ("TransactionDesc", (1...13).contains(text(body, "TransactionDesc").count)),
+        ]
+        return checks.first { !$0.1 }?.0
+    }
+
+    private func password(_ body: JSON, _ account: SimulatorAccount) -> Bool {
+        let expected = account.shortCode + account.passkey + text(body, "Timestamp")
+        return text(body, "Password") == Data(expected.utf8).base64EncodedString()
+    }
+
+    private func choose(phone: String, amount: Int64) -> Outcome {
+        state.withLock { state in
+            if !state.nextOutcomes.isEmpty { return state.nextOutcomes.removeFirst() }
+            return state.phoneOutcomes[phone] ?? Outcome.chosen(phone: phone, amount: amount)
+        }
+    }
+
+    // MARK: What is answered
+
+    private func lockError() -> SimulatorAnswer {
+        error(
+            500, "500.001.1001",
+            "Unable to lock subscriber, a transaction is already in process for the current subscriber")
+    }
+
+    /// Faults that come before M-Pesa takes the request.
+    private func faultBefore(_ outcome: Outcome, _ request: SimulatorRequest) -> SimulatorAnswer? {
+        switch outcome {
+        case .closed: return .close
+        case .http500: return .answer(status: 500, body: [])
+        case .busy: return error(500, "500.003.02", "System is busy. Please try again in few minutes.")
+        case .spikeArrest: return error(500, "500.003.02", "Error Occurred: Spike Arrest Violation")
+        case .lock: return lockError()
+        case .refused:
+            return .json(
+                200,
+                [
+                    "MerchantRequestID": .string(identifier()), "CheckoutRequestID": .string(identifier()),
+                    "ResponseCode": "1", "ResponseDescription": "The initiator is not allowed",
+                ])
+        case .tokenExpired:
+            let isFirst = state.withLock { $0.refusedOnce.insert(request.authorization ?? "").inserted }
+            guard isFirst, state.withLock({ $0.refusedOnce.count % 2 == 1 }) else { return nil }
+            state.withLock { state in
+                state.tokens = state.tokens.filter { request.authorization != "Bearer " + $0.value.text }
+                state.nextOutcomes.insert(.paid, at: 0)
+            }
+            return error(404, "404.001.03", "Invalid Access Token")
+        default: return nil
+        }
+    }
+
+    private func answer(to prompt: Prompt) -> SimulatorAnswer {
+        let taken = SimulatorAnswer.json(
+            200,
+            [
+                "MerchantRequestID": .string(prompt.merchantRequestID),
+                "CheckoutRequestID": .string(prompt.checkoutRequestID), "ResponseCode": "0",
+                "ResponseDescription": "Success. Request accepted for processing",
+                "CustomerMessage": "Success. Request accepted for processing",
+            ])
+        switch prompt.outcome {
+        case .replyLost, .silence: return .close
+        case .slowReply: return .later(.seconds(5), taken)
+        case .http503: return .answer(status: 503, body: Array("<html>Service Unavailable</html>".utf8))
+        case .garbage: return .answer(status: 200, body: Array("{\"MerchantRequestID\":".utf8))
+        case .noIDs: return .json(200, ["ResponseCode": "0", "ResponseDescription": "Success"])
+        default: return taken
+        }
+    }
+
+    private func take(_ body: JSON, account: SimulatorAccount, outcome: Outcome) -> Prompt {
+        let phone = text(body, "PhoneNumber")
+        let stamp = EastAfricaTime.timestamp(milliseconds: nowMilliseconds())
+        let id = identifier()
+        let day = stamp.dropFirst(6).prefix(2) + stamp.dropFirst(4).prefix(2) + stamp.prefix(4) + stamp.dropFirst(8)
+        let prompt = Prompt(
+            checkoutRequestID: "ws_CO_" + day + id.filter { $0 != "-" } + phone.suffix(9),
+            merchantRequestID: id,
+            shortCode: account.shortCode,
+            phone: phone,
+            amount: Int64(text(body, "Amount")) ?? 0,
+            reference: text(body, "AccountReference"),
+            callbackURL: text(body, "CallBackURL"),
+            outcome: outcome,
+            createdMilliseconds: nowMilliseconds()
+        )
+        state.withLock { state in
+            // A full simulator forgets everything rather than slow down.
+            if state.prompts.count >= settings.entriesMax { state.prompts.removeAll() }
+            state.prompts[prompt.checkoutRequestID] = prompt
+        }
+        keep(prompt)
+        return prompt
+    }
+}

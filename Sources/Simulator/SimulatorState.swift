@@ -1,0 +1,151 @@
+import OrderedJSON
+
+/// A Daraja app and the short code it acts for.
+package struct SimulatorAccount: Sendable {
+    /// Basic authentication's name.
+    package let consumerKey: String
+    /// Basic authentication's password.
+    package let consumerSecret: String
+    /// The PayBill, or the till's store number.
+    package let shortCode: String
+    /// The till, when it is one.
+    package let tillNumber: String?
+    /// For the password.
+    package let passkey: String
+
+    /// Makes an account.
+    package init(
+        consumerKey: String, consumerSecret: String, shortCode: String, tillNumber: String? = nil, passkey: String
+    ) {
+        self.consumerKey = consumerKey
+        self.consumerSecret = consumerSecret
+        self.shortCode = shortCode
+        self.tillNumber = tillNumber
+        self.passkey = passkey
+    }
+}
+
+/// What the simulator does and how fast.
+package struct SimulatorSettings: Sendable {
+    /// Where it listens; loopback only.
+    package var host = "127.0.0.1"
+    /// 0 for any free port.
+    package var port = 0
+    /// How long a token lives. Daraja's is 3,600 s, stated as 3,599.
+    package var tokenLife: Duration = .seconds(3599)
+    /// How long the customer takes.
+    package var promptDelay: Duration = .milliseconds(1500)
+    /// Who may use it.
+    package var accounts: [SimulatorAccount] = []
+    /// Where prompts and charges are kept across restarts; nil to forget them.
+    package var journal: String?
+    /// How many requests, prompts and charges are remembered. Default 100,000.
+    package var entriesMax = 100_000
+
+    /// The defaults.
+    package init() {}
+}
+
+/// A push that was taken: the prompt on a phone.
+struct Prompt: Sendable {
+    let checkoutRequestID: String
+    let merchantRequestID: String
+    let shortCode: String
+    let phone: String
+    let amount: Int64
+    let reference: String
+    let callbackURL: String
+    let outcome: Outcome
+    let createdMilliseconds: Int64
+    /// Nil while the customer has not answered.
+    var resultCode: Int?
+    var receipt: String?
+    var callbackStatuses: [Int] = []
+
+    var json: JSON {
+        var object: JSONObject = [
+            "checkout_request_id": .string(checkoutRequestID), "merchant_request_id": .string(merchantRequestID),
+            "short_code": .string(shortCode), "phone": .string(phone), "amount": .integer(amount),
+            "reference": .string(reference), "callback_url": .string(callbackURL),
+            "outcome": .string(outcome.rawValue), "created_ms": .integer(createdMilliseconds),
+        ]
+        object["result_code"] = resultCode.map { .integer(Int64($0)) }
+        object["receipt"] = receipt.map { .string($0) }
+        object["callback_statuses"] = .array(callbackStatuses.map { .integer(Int64($0)) })
+        return .object(object)
+    }
+
+    init(
+        checkoutRequestID: String, merchantRequestID: String, shortCode: String, phone: String, amount: Int64,
+        reference: String, callbackURL: String, outcome: Outcome, createdMilliseconds: Int64
+    ) {
+        self.checkoutRequestID = checkoutRequestID
+        self.merchantRequestID = merchantRequestID
+        self.shortCode = shortCode
+        self.phone = phone
+        self.amount = amount
+        self.reference = reference
+        self.callbackURL = callbackURL
+        self.outcome = outcome
+        self.createdMilliseconds = createdMilliseconds
+    }
+
+    init?(_ json: JSON) {
+        guard let checkout = json["checkout_request_id"]?.stringValue,
+            let outcome = json["outcome"]?.stringValue.flatMap(Outcome.init(rawValue:))
+        else { return nil }
+        self.init(
+            checkoutRequestID: checkout,
+            merchantRequestID: json["merchant_request_id"]?.stringValue ?? "",
+            shortCode: json["short_code"]?.stringValue ?? "",
+            phone: json["phone"]?.stringValue ?? "",
+            amount: json["amount"]?.integerValue ?? 0,
+            reference: json["reference"]?.stringValue ?? "",
+            callbackURL: json["callback_url"]?.stringValue ?? "",
+            outcome: outcome,
+            createdMilliseconds: json["created_ms"]?.integerValue ?? 0
+        )
+        resultCode = json["result_code"]?.integerValue.map { Int($0) }
+        receipt = json["receipt"]?.stringValue
+    }
+}
+
+/// A charge: money that left somebody's account. The ledger is the judge of every crash test.
+package struct Charge: Sendable, Equatable {
+    /// Who paid.
+    package let phone: String
+    /// Whole shillings.
+    package let amount: Int64
+    /// What for.
+    package let reference: String
+    /// The prompt.
+    package let checkoutRequestID: String
+    /// M-Pesa's receipt.
+    package let receipt: String
+
+    var json: JSON {
+        [
+            "phone": .string(phone), "amount": .integer(amount), "reference": .string(reference),
+            "checkout_request_id": .string(checkoutRequestID), "receipt": .string(receipt),
+        ]
+    }
+}
+
+/// All that the simulator remembers; guarded by one lock in `Simulator`.
+struct SimulatorState {
+    struct Token {
+        let text: String
+        let goodUntilMilliseconds: Int64
+    }
+
+    var tokens: [String: Token] = [:]
+    var prompts: [String: Prompt] = [:]
+    var charges: [Charge] = []
+    var requests: [(path: String, body: String)] = []
+    var tokensIssued = 0
+    var nextOutcomes: [Outcome] = []
+    var phoneOutcomes: [String: Outcome] = [:]
+    /// Tokens that are refused once, by fault `token_expired`.
+    var refusedOnce: Set<String> = []
+    var sequence: UInt64 = 0
+}
