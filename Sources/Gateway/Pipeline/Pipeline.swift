@@ -78,6 +78,11 @@ package final class Pipeline: Sendable {
         return principal
     }
 
+    /// Whether a tool of this name moves money; doors that add an idempotency key to arguments ask.
+    package func movesMoney(tool name: String) -> Bool {
+        registry.snapshot.tools[name]?.tool.annotations.movesMoney ?? false
+    }
+
     private func run(
         _ call: ToolCall, ending: inout RecordCall.Ending, rate: inout RateDecision?
     ) async throws(GatewayError) -> ToolReply {

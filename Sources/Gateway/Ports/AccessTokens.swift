@@ -35,3 +35,11 @@ package protocol AccessTokens: Sendable {
     /// - Throws: `unauthenticated` for every other.
     func verify(_ token: String, at now: Timestamp) async throws(GatewayError) -> AccessClaims
 }
+
+/// Hashes and checks passwords, off the event loops. Implemented by `Sessions`.
+package protocol Passwords: Sendable {
+    /// What to store for a password.
+    func hash(_ password: Secret<String>) async throws(GatewayError) -> String
+    /// Whether a password is the one that was stored.
+    func verify(_ password: Secret<String>, against stored: String) async throws(GatewayError) -> Bool
+}

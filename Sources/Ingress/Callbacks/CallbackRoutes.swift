@@ -1,0 +1,44 @@
+import Gateway
+import Hummingbird
+import OrderedJSON
+
+/// What M-Pesa calls: `/cb/{organization}/{token}`, and the seed's old paths.
+struct CallbackRoutes: Sendable {
+    let inbox: CallbackInbox
+    let addresses: CallbackAddresses
+    let records: any RecordRepository
+    let asker: Asker
+
+    /// What Safaricom expects to read; anything else makes it log an error.
+    static let accepted = Array(#"{"ResultCode":0,"ResultDesc":"Accepted"}"#.utf8)
+
+    /// Keeps a callback whose token is one of ours. The token is checked before anything else is read or written.
+    ///
+    /// - Throws: `notFound` for every other token, in the same words whatever is wrong with it.
+    func receive(
+        _ reader: RequestReader, organization: Substring, token: Substring, context: GatewayContext
+    ) async throws(GatewayError) -> [UInt8] {
+        guard let target = addresses.target(organization: organization, token: token) else {
+            throw GatewayError(.notFound, "There is nothing here.")
+        }
+        try await inbox.receive(target, body: try await reader.body(), address: context.address)
+        return Self.accepted
+    }
+
+    /// The seed's `/mpesa/…` paths carry no token, so a body there proves nothing: at most it makes the gateway ask
+    /// M-Pesa itself.
+    func hint(_ reader: RequestReader, organization: Substring) async throws(GatewayError) -> [UInt8] {
+        let body = try await reader.body()
+        guard let organization = OrganizationID(String(organization)),
+            let json = try? JSON(parsing: body, limits: JSONLimits(duplicateKeys: .lastWins)),
+            let id = json["Body"]?["stkCallback"]?["CheckoutRequestID"]?.stringValue
+        else { return Self.accepted }
+        for environment in Gateway.Environment.allCases {
+            let found = try await records.record(
+                externalID: id, namespace: "checkout_request_id", organization: organization, environment: environment)
+            // A question that is due anyway: a stranger cannot make more of them than the sweeper would.
+            if let found, !found.state.isEnded, found.queries == 0 { _ = await asker.askSafely(found) }
+        }
+        return Self.accepted
+    }
+}

@@ -1,0 +1,155 @@
+import Gateway
+import HTTPTypes
+import Hummingbird
+import Logging
+import OrderedJSON
+
+/// Which doors are open.
+package enum Mode: String, Sendable, CaseIterable {
+    /// REST and MCP.
+    case hybrid
+    /// REST alone.
+    case rest
+    /// MCP alone. Callbacks come in either way.
+    case mcp
+}
+
+/// The main listener: leads a path to its door. Nothing is checked here but the path.
+package struct GatewayResponder: HTTPResponder {
+    /// What the doors need.
+    package struct Parts: Sendable {
+        package let mode: Mode
+        package let version: String
+        package let publicURL: String
+        package let bodyBytesMax: Int
+        package let callbackBytesMax: Int
+        package let pipeline: Pipeline
+        package let registry: ToolRegistry
+        package let accounts: Accounts
+        package let records: any RecordRepository
+        package let inbox: CallbackInbox
+        package let addresses: CallbackAddresses
+        package let asker: Asker
+        package let entropy: Entropy
+        package let logger: Logger
+
+        /// Gathers them.
+        package init(
+            mode: Mode,
+            version: String,
+            publicURL: String,
+            bodyBytesMax: Int = 1 << 20,
+            callbackBytesMax: Int = 64 << 10,
+            pipeline: Pipeline,
+            registry: ToolRegistry,
+            accounts: Accounts,
+            records: any RecordRepository,
+            inbox: CallbackInbox,
+            addresses: CallbackAddresses,
+            asker: Asker,
+            entropy: Entropy,
+            logger: Logger
+        ) {
+            self.mode = mode
+            self.version = version
+            self.publicURL = publicURL
+            self.bodyBytesMax = bodyBytesMax
+            self.callbackBytesMax = callbackBytesMax
+            self.pipeline = pipeline
+            self.registry = registry
+            self.accounts = accounts
+            self.records = records
+            self.inbox = inbox
+            self.addresses = addresses
+            self.asker = asker
+            self.entropy = entropy
+            self.logger = logger
+        }
+    }
+
+    private let parts: Parts
+    private let rest: RESTDoor
+    private let mcp: MCPDoor
+    private let auth: AuthRoutes
+    private let transactions: TransactionRoutes
+    private let callbacks: CallbackRoutes
+
+    /// Opens the doors of the mode.
+    package init(_ parts: Parts) {
+        self.parts = parts
+        rest = RESTDoor(pipeline: parts.pipeline, registry: parts.registry, entropy: parts.entropy)
+        mcp = MCPDoor(pipeline: parts.pipeline, version: parts.version, allowedOrigins: [parts.publicURL])
+        auth = AuthRoutes(accounts: parts.accounts, pipeline: parts.pipeline)
+        transactions = TransactionRoutes(records: parts.records, pipeline: parts.pipeline)
+        callbacks = CallbackRoutes(
+            inbox: parts.inbox, addresses: parts.addresses, records: parts.records, asker: parts.asker)
+    }
+
+    package func respond(to request: Request, context: GatewayContext) async throws -> Response {
+        let call = CallID(parts.entropy.identifier())
+        let segments = request.uri.path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+        let isCallback = segments.first == "cb" || segments.first == "mpesa"
+        let reader = RequestReader(
+            request: request, bodyBytesMax: isCallback ? parts.callbackBytesMax : parts.bodyBytesMax)
+        if parts.mode != .mcp, segments.first == "tools", segments.count > 1 {
+            return await rest.serve(reader, segments: Array(segments.dropFirst()), context: context, call: call)
+        }
+        if parts.mode != .rest, segments.first == "mcp", segments.count == 1 {
+            return await mcp.serve(reader, context: context, call: call)
+        }
+        do throws(GatewayError) {
+            if let bytes = try await route(reader, segments, context, call) { return json(bytes, call) }
+            return ErrorResponse.make(GatewayError(.notFound, "There is nothing at this path."), call: call)
+        } catch {
+            if let detail = error.detail {
+                parts.logger.error("request failed", metadata: ["call": "\(call)", "detail": "\(detail)"])
+            }
+            return ErrorResponse.make(error, call: call)
+        }
+    }
+
+    private func route(
+        _ reader: RequestReader, _ segments: [Substring], _ context: GatewayContext, _ call: CallID
+    ) async throws(GatewayError) -> [UInt8]? {
+        let method = reader.request.method
+        switch (segments.first, segments.count) {
+        case ("cb", 3) where method == .post:
+            return try await callbacks.receive(
+                reader, organization: segments[1], token: segments[2], context: context)
+        case ("mpesa", 3) where method == .post, ("mpesa", 4) where method == .post:
+            return try await callbacks.hint(reader, organization: segments[segments.count - 1])
+        case _ where parts.mode == .mcp: return nil
+        case ("auth", 2): return try await auth.serve(reader, action: segments[1], context: context, call: call)
+        case ("transactions", 1) where method == .get: return try await transactions.list(reader)
+        case ("transactions", 2) where method == .get: return try await transactions.show(reader, id: segments[1])
+        case ("tools", 1) where method == .get: return try await toolList(reader)
+        case ("openapi.json", 1) where method == .get: return try await openAPI(reader)
+        default: return nil
+        }
+    }
+
+    private func toolList(_ reader: RequestReader) async throws(GatewayError) -> [UInt8] {
+        let visible = try await parts.pipeline.visibleTools(for: reader.credential, environment: reader.environment())
+        let tools = visible.tools.map { MCPToolList.document($0.tool) }
+        return RESTReply.envelope(JSON.array(tools).bytes, message: "The tools that this credential may use.")
+    }
+
+    /// With a credential, the tools it may use. Without one, all: definitions are the product's, not a tenant's.
+    private func openAPI(_ reader: RequestReader) async throws(GatewayError) -> [UInt8] {
+        var tools = parts.registry.snapshot.sorted
+        if case .token = reader.credential {
+            tools = try await parts.pipeline.visibleTools(
+                for: reader.credential, environment: reader.environment()
+            ).tools
+        }
+        return OpenAPIDocument.make(tools, version: parts.version, publicURL: parts.publicURL).bytes
+    }
+
+    private func json(_ bytes: [UInt8], _ call: CallID) -> Response {
+        Response(
+            status: .ok,
+            headers: [.contentType: "application/json", .cacheControl: "no-store", .requestID: call.description],
+            body: ResponseBody(bytes: bytes)
+        )
+    }
+}

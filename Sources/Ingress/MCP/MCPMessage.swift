@@ -1,0 +1,134 @@
+import Gateway
+import HTTPTypes
+import Hummingbird
+import OrderedJSON
+
+/// A JSON-RPC error with the HTTP status that MCP gives it (revision 2026-07-28).
+struct MCPError: Error {
+    let code: Int
+    let message: String
+    var data: JSON?
+    var status: HTTPResponse.Status = .badRequest
+
+    static func parse(_ reason: String) -> MCPError { MCPError(code: -32700, message: "Parse error: " + reason) }
+    static func invalidRequest(_ reason: String) -> MCPError {
+        MCPError(code: -32600, message: "Invalid request: " + reason)
+    }
+    static func methodNotFound(_ method: String) -> MCPError {
+        MCPError(code: -32601, message: "Method not found: \(method.prefix(128))", status: .notFound)
+    }
+    static func invalidParams(_ reason: String) -> MCPError {
+        MCPError(code: -32602, message: "Invalid params: " + reason)
+    }
+    static func headerMismatch(_ reason: String) -> MCPError {
+        MCPError(code: -32020, message: "Header mismatch: " + reason)
+    }
+    static func unsupportedVersion(_ requested: String) -> MCPError {
+        MCPError(
+            code: -32022,
+            message: "Unsupported protocol version",
+            data: ["supported": [.string(MCPMessage.version)], "requested": .string(String(requested.prefix(64)))]
+        )
+    }
+}
+
+/// One JSON-RPC request, checked in the order that MCP's transport gives: form, `_meta`, headers, version.
+struct MCPMessage {
+    static let version = "2026-07-28"
+    private static let versionKey = "io.modelcontextprotocol/protocolVersion"
+    private static let capabilitiesKey = "io.modelcontextprotocol/clientCapabilities"
+
+    let id: JSON
+    let method: String
+    let params: JSON
+
+    /// What a body holds.
+    enum Read {
+        /// A request to answer.
+        case request(MCPMessage)
+        /// A notification, which has no answer.
+        case notification
+    }
+
+    /// Reads the envelope.
+    /// - Throws: The error, and the id to answer it with where one could be read.
+    static func read(_ bytes: [UInt8]) -> Result<Read, Refusal> {
+        let json: JSON
+        do { json = try JSON(parsing: bytes) } catch { return .failure(Refusal(nil, .parse(error.description))) }
+        let id = json["id"].flatMap { $0.stringValue != nil || $0.integerValue != nil ? $0 : nil }
+        guard json.objectValue != nil else { return .failure(Refusal(nil, .invalidRequest("one message, not a batch"))) }
+        guard json["jsonrpc"]?.stringValue == "2.0", let method = json["method"]?.stringValue else {
+            return .failure(Refusal(id, .invalidRequest("jsonrpc must be 2.0, and method must be text")))
+        }
+        let params = json["params"] ?? .object(JSONObject())
+        guard params.objectValue != nil else { return .failure(Refusal(id, .invalidParams("params must be an object"))) }
+        guard json["id"] != nil else { return .success(.notification) }
+        guard let id else { return .failure(Refusal(nil, .invalidRequest("id must be text or a whole number"))) }
+        return .success(.request(MCPMessage(id: id, method: method, params: params)))
+    }
+
+    /// An error and the id of the request that it answers.
+    struct Refusal: Error {
+        let id: JSON?
+        let error: MCPError
+        init(_ id: JSON?, _ error: MCPError) {
+            self.id = id
+            self.error = error
+        }
+    }
+
+    /// The checks that follow the envelope, in their order.
+    func check(_ headers: HTTPFields) throws(MCPError) {
+        let meta = params["_meta"]
+        guard let version = meta?[Self.versionKey]?.stringValue else {
+            throw .invalidParams("_meta must have \(Self.versionKey), such as \(Self.version)")
+        }
+        guard meta?[Self.capabilitiesKey]?.objectValue != nil else {
+            throw .invalidParams("_meta must have \(Self.capabilitiesKey), an object")
+        }
+        try check(headers[values: .mcpVersion], is: version, name: "MCP-Protocol-Version")
+        try check(headers[values: .mcpMethod], is: method, name: "Mcp-Method")
+        if method == "tools/call" {
+            guard let name = params["name"]?.stringValue else { throw .invalidParams("name must be a tool's name") }
+            try check(headers[values: .mcpName], is: name, name: "Mcp-Name")
+        }
+        guard version == Self.version else { throw .unsupportedVersion(version) }
+    }
+
+    private func check(_ values: [String], is expected: String, name: String) throws(MCPError) {
+        guard values.count == 1, let value = values.first else { throw .headerMismatch("\(name) must be sent, once") }
+        guard try MCPHeaderValue.decoded(value) == expected else {
+            throw .headerMismatch("\(name) is not what the body says")
+        }
+    }
+}
+
+/// A header value that may be `=?base64?…?=` because it holds more than visible ASCII.
+enum MCPHeaderValue {
+    static func decoded(_ value: String) throws(MCPError) -> String {
+        guard value.hasPrefix("=?base64?"), value.hasSuffix("?="), value.utf8.count >= 11 else { return value }
+        let text = value.dropFirst(9).dropLast(2)
+        guard text.utf8.count % 4 == 0, let bytes = base64(text), let decoded = String(validating: bytes, as: UTF8.self)
+        else { throw .headerMismatch("a header's base64 is malformed") }
+        return decoded
+    }
+
+    private static func base64(_ text: Substring) -> [UInt8]? {
+        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+        let padding = text.utf8.reversed().prefix { $0 == UInt8(ascii: "=") }.count
+        guard padding <= 2 else { return nil }
+        var bytes: [UInt8] = []
+        var buffer = 0
+        var bits = 0
+        for byte in text.utf8.dropLast(padding) {
+            guard let value = alphabet.firstIndex(of: byte) else { return nil }
+            buffer = (buffer << 6 | value) & 0xFFFF
+            bits += 6
+            if bits >= 8 {
+                bits -= 8
+                bytes.append(UInt8(truncatingIfNeeded: buffer >> bits))
+            }
+        }
+        return bytes
+    }
+}

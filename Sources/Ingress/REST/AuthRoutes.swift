@@ -1,0 +1,86 @@
+import Gateway
+import HTTPTypes
+import Hummingbird
+import OrderedJSON
+
+/// `/auth/login|logout|refresh|verify`, in the seed's words.
+struct AuthRoutes: Sendable {
+    let accounts: Accounts
+    let pipeline: Pipeline
+
+    func serve(
+        _ reader: RequestReader, action: Substring, context: GatewayContext, call: CallID
+    ) async throws(GatewayError) -> [UInt8]? {
+        switch (reader.request.method, action) {
+        case (.post, "login"):
+            let session = try await logIn(try await reader.object(), context, call)
+            return RESTReply.envelope(AuthRoutes.document(session).bytes, message: "Logged in.")
+        case (.post, "refresh"):
+            guard case .token(let token) = reader.credential else { throw AuthRoutes.needsToken }
+            let session = try await accounts.refresh(token, call: call, address: context.address)
+            return RESTReply.envelope(AuthRoutes.document(session).bytes, message: "Refreshed.")
+        case (.post, "logout"):
+            let principal = try await pipeline.principal(for: reader.credential, environment: nil)
+            try await accounts.logOut(principal, call: call, address: context.address)
+            return RESTReply.envelope(Array("null".utf8), message: "Logged out: every token of yours is void.")
+        case (.get, "verify"):
+            let principal = try await pipeline.principal(for: reader.credential, environment: reader.environment())
+            let (user, organization) = try await accounts.describe(principal)
+            return RESTReply.envelope(
+                AuthRoutes.document(principal, user, organization).bytes, message: "The credential is good.")
+        default: return nil
+        }
+    }
+
+    private static let needsToken = GatewayError(
+        .unauthenticated, "Send the access token that is to be refreshed as Authorization: Bearer.")
+
+    private func logIn(_ body: JSON, _ context: GatewayContext, _ call: CallID) async throws(GatewayError) -> Accounts.Session {
+        var errors: [GatewayError.FieldError] = []
+        for name in ["username", "password"] where body[name]?.stringValue == nil {
+            errors.append(.init(pointer: "/" + name, message: "\(name): is required, as text."))
+        }
+        guard errors.isEmpty, let username = body["username"]?.stringValue, let password = body["password"]?.stringValue
+        else { throw GatewayError(.invalidArgument, "A login needs username and password.", errors: errors) }
+        return try await accounts.logIn(
+            username: username,
+            password: Secret(password),
+            organization: body["organization"]?.stringValue,
+            call: call,
+            address: context.address
+        )
+    }
+
+    private static func document(_ session: Accounts.Session) -> JSON {
+        [
+            "token": .string(session.token.reveal()), "expires_at": .string(session.expiresAt.description),
+            "user": user(session.user, session.organization),
+        ]
+    }
+
+    private static func user(_ user: User, _ organization: Organization) -> JSON {
+        [
+            "id": .string(user.id.description), "username": .string(user.username), "email": .string(user.email),
+            "role": .string(user.role.rawValue), "organization": document(organization),
+        ]
+    }
+
+    private static func document(_ organization: Organization) -> JSON {
+        [
+            "id": .string(organization.id.description), "name": .string(organization.name),
+            "slug": .string(organization.slug), "subscription_status": .string(organization.subscription.rawValue),
+            "subscription_plan": .string(organization.plan),
+        ]
+    }
+
+    private static func document(_ principal: Principal, _ user: User?, _ organization: Organization) -> JSON {
+        var document: JSONObject = [
+            "subject": .string(principal.subjectText), "name": .string(principal.name),
+            "role": .string(principal.role.rawValue), "environment": .string(principal.environment.rawValue),
+            "organization": self.document(organization),
+        ]
+        document["scopes"] = principal.scopes.map { .array($0.sorted().map { .string($0) }) }
+        document["user"] = user.map { self.user($0, organization) }
+        return .object(document)
+    }
+}

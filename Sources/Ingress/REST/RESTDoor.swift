@@ -1,0 +1,77 @@
+import Gateway
+import HTTPTypes
+import Hummingbird
+import OrderedJSON
+
+/// Tools as plain HTTP operations, made from their descriptors while the host runs.
+struct RESTDoor: Sendable {
+    let pipeline: Pipeline
+    let registry: ToolRegistry
+    let entropy: Entropy
+
+    /// Serves `/tools/…`.
+    func serve(_ reader: RequestReader, segments: [Substring], context: GatewayContext, call: CallID) async -> Response {
+        let request = reader.request
+        let match = registry.snapshot.route(method: request.method.rawValue, segments: segments)
+        switch match {
+        case .none:
+            return ErrorResponse.make(GatewayError(.notFound, "There is no tool at this path."), call: call)
+        case .otherMethods(let methods):
+            let message = "This path answers to \(methods.joined(separator: ", "))."
+            return ErrorResponse.make(GatewayError(.methodNotAllowed, message), call: call, allow: methods)
+        case .tool(let entry, let arguments):
+            do throws(GatewayError) {
+                let toolCall = ToolCall(
+                    id: call,
+                    door: .rest,
+                    credential: reader.credential,
+                    tool: entry.tool.name,
+                    arguments: try await self.arguments(reader, entry.tool, path: arguments),
+                    idempotencyKey: reader.idempotencyKey,
+                    wait: reader.wait,
+                    environment: try reader.environment(),
+                    address: context.address
+                )
+                return RESTReply.make(await pipeline.serve(toolCall), call: call)
+            } catch {
+                return ErrorResponse.make(error, call: call)
+            }
+        }
+    }
+
+    /// The arguments: from the path, and from the body, or from the query for a GET.
+    private func arguments(
+        _ reader: RequestReader, _ tool: ToolDescriptor, path: [(name: String, value: String)]
+    ) async throws(GatewayError) -> JSON {
+        var members: JSONObject
+        if tool.route.method == "GET" {
+            members = QueryArguments.read(reader.request, schema: tool.inputSchema)
+        } else {
+            members = try await reader.object().objectValue ?? JSONObject()
+        }
+        for (name, value) in path { members[name] = .string(value.removingURLPercentEncoding() ?? value) }
+        return .object(members)
+    }
+}
+
+/// Arguments in a query, given the types that the tool's schema asks for. What does not fit stays text, so that the
+/// schema's own error names it.
+enum QueryArguments {
+    static func read(_ request: Request, schema: JSON) -> JSONObject {
+        var members = JSONObject()
+        for (name, value) in request.uri.queryParameters {
+            let name = String(name)
+            members[name] = typed(String(value), as: schema["properties"]?[name]?["type"]?.stringValue)
+        }
+        return members
+    }
+
+    private static func typed(_ text: String, as type: String?) -> JSON {
+        switch type {
+        case "integer": Int64(text).map { .integer($0) } ?? .string(text)
+        case "number": Double(text).map { .number($0) } ?? .string(text)
+        case "boolean": text == "true" ? true : text == "false" ? false : .string(text)
+        default: .string(text)
+        }
+    }
+}

@@ -1,0 +1,78 @@
+import Gateway
+import HTTPTypes
+import Hummingbird
+import OrderedJSON
+
+/// The pipeline's reply in REST's form: the seed's envelope, with what clients should know in headers.
+enum RESTReply {
+    static func make(_ reply: ToolReply, call: CallID) -> Response {
+        switch reply.result {
+        case .failure(let error):
+            var response = ErrorResponse.make(error, call: call)
+            addRate(reply.rate, to: &response.headers)
+            return response
+        case .success(let output):
+            var headers: HTTPFields = [
+                .contentType: "application/json", .cacheControl: "no-store", .requestID: call.description,
+            ]
+            if reply.isReplayed { headers[.idempotentReplayed] = "true" }
+            addRate(reply.rate, to: &headers)
+            return Response(
+                status: HTTPResponse.Status(code: reply.tool?.route.successStatus ?? 200),
+                headers: headers,
+                body: ResponseBody(bytes: envelope(output, message: message(reply)))
+            )
+        }
+    }
+
+    /// `{"success": true, "data": …, "message": …}`; the output goes in untouched.
+    static func envelope(_ data: [UInt8], message: String) -> [UInt8] {
+        var writer = JSONWriter(capacity: data.count + message.utf8.count + 48)
+        writer.beginObject()
+        writer.key("success")
+        writer.bool(true)
+        writer.key("data")
+        writer.raw(data)
+        writer.key("message")
+        writer.string(message)
+        writer.endObject()
+        return writer.bytes
+    }
+
+    private static func message(_ reply: ToolReply) -> String {
+        if reply.isReplayed { return "This is the earlier call with the same key, as it stands now. Nothing new was sent." }
+        switch reply.state {
+        case .succeeded: return "Paid."
+        case .some(let state) where !state.isEnded: return "Accepted. Not paid yet: ask for the status."
+        default: return "Done."
+        }
+    }
+
+    /// The IETF's fields (draft-ietf-httpapi-ratelimit-headers) and the seed's.
+    private static func addRate(_ rate: RateDecision?, to headers: inout HTTPFields) {
+        guard let rate else { return }
+        let window = ErrorResponse.seconds(rate.limit.period)
+        headers[.rateLimitPolicy] = "\"\(rate.bucket)\";q=\(rate.limit.units);w=\(window)"
+        headers[.rateLimit] = "\"\(rate.bucket)\";r=\(rate.remaining);t=\(ErrorResponse.seconds(rate.reset))"
+    }
+}
+
+extension String {
+    /// The text with `%xx` undone; nil when it is not UTF-8 afterwards.
+    func removingURLPercentEncoding() -> String? {
+        guard utf8.contains(UInt8(ascii: "%")) else { return self }
+        var bytes: [UInt8] = []
+        var rest = Array(utf8)[...]
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "%"), rest.count >= 2,
+                let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
+            {
+                bytes.append(value)
+                rest = rest.dropFirst(2)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+}

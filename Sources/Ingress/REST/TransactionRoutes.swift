@@ -1,0 +1,88 @@
+import Gateway
+import Hummingbird
+import OrderedJSON
+
+/// `/transactions` and `/transactions/{id}`: the organization's own, with every step of their lives.
+struct TransactionRoutes: Sendable {
+    let records: any RecordRepository
+    let pipeline: Pipeline
+    let pageMax = 100
+
+    func list(_ reader: RequestReader) async throws(GatewayError) -> [UInt8] {
+        let principal = try await pipeline.principal(for: reader.credential, environment: reader.environment())
+        let filter = try filter(reader.request)
+        let found = try await records.records(
+            matching: filter, organization: principal.organization, environment: principal.environment)
+        var writer = JSONWriter(capacity: 4096)
+        writer.beginObject()
+        writer.key("success")
+        writer.bool(true)
+        writer.key("data")
+        writer.beginArray()
+        for record in found { PluginDocuments.write(record, to: &writer) }
+        writer.endArray()
+        writer.key("count")
+        writer.integer(Int64(found.count))
+        if found.count == filter.limit { writer.optional("next_before", found.last?.id.description) }
+        writer.endObject()
+        return writer.bytes
+    }
+
+    func show(_ reader: RequestReader, id: Substring) async throws(GatewayError) -> [UInt8] {
+        let principal = try await pipeline.principal(for: reader.credential, environment: reader.environment())
+        let missing = GatewayError(.notFound, "There is no transaction with this id.")
+        guard let id = RecordID(String(id)) else { throw missing }
+        let found = try await records.record(
+            id, organization: principal.organization, environment: principal.environment)
+        guard let record = found else { throw missing }
+        let events = try await records.events(of: id, organization: principal.organization, limit: 1000)
+        var writer = JSONWriter(capacity: 4096)
+        writer.beginObject()
+        writer.key("success")
+        writer.bool(true)
+        writer.key("data")
+        writer.beginObject()
+        writer.key("transaction")
+        PluginDocuments.write(record, to: &writer)
+        writer.key("events")
+        writer.beginArray()
+        for event in events { PluginDocuments.write(event, to: &writer) }
+        writer.endArray()
+        writer.endObject()
+        writer.endObject()
+        return writer.bytes
+    }
+
+    private func filter(_ request: Request) throws(GatewayError) -> RecordFilter {
+        var filter = RecordFilter(limit: pageMax)
+        filter.recordClass = .transaction
+        for (name, value) in request.uri.queryParameters {
+            let value = String(value)
+            switch name {
+            case "limit":
+                guard let limit = Int(value), (1...pageMax).contains(limit) else {
+                    throw wrong("limit", "a whole number from 1 to \(pageMax)")
+                }
+                filter.limit = limit
+            case "status":
+                guard RecordState.allCases.contains(where: { $0.status == value }) else {
+                    throw wrong("status", "PENDING, SUCCESS, FAILED, CANCELLED or REVERSED")
+                }
+                filter.status = value
+            case "before":
+                guard let id = RecordID(value) else { throw wrong("before", "a transaction's id") }
+                filter.before = id
+            case "phone_number": filter.party = value
+            case "operation": filter.operation = value
+            default: throw wrong(String(name), "one of limit, status, before, phone_number, operation")
+            }
+        }
+        return filter
+    }
+
+    private func wrong(_ name: String, _ expected: String) -> GatewayError {
+        GatewayError(
+            .invalidArgument, "\(name): expected \(expected).",
+            errors: [.init(pointer: "/" + name, message: "expected \(expected).")])
+    }
+}
