@@ -7,6 +7,10 @@ import PackageDescription
 let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
 let json: Target.Dependency = "OrderedJSON"
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
@@ -61,6 +65,7 @@ extension Target {
 let package = Package(
     name: "mpesa-gateway",
     products: [
+        .executable(name: "mpesa-gateway", targets: ["Host"]),
         .library(name: "STKPush", type: .dynamic, targets: ["STKPushEntry", "STKPushManifest"])
     ],
     dependencies: [
@@ -68,45 +73,47 @@ let package = Package(
         .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     ],
     targets: Target.plugin("STKPush") + [
+        // Leaves.
+        .leaf("OrderedJSON"),
         .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+        .leaf("JSONSchema", [json, "CPCRE2"]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-        .executableTarget(name: "Host", dependencies: [
-            .product(name: "Hummingbird", package: "hummingbird"),
-            .product(name: "JWTKit", package: "jwt-kit"),
-            .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            .product(name: "Configuration", package: "swift-configuration"),
-        ]),
-        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .leaf("Cryptography", ["COpenSSL"]),
+        .leaf("Daraja", [json]),
+
+        // The plugin boundary.
         .target(name: "PluginAPI"),
         .target(name: "PluginLoader", dependencies: ["PluginAPI"]),
         .leaf("PluginKit", ["PluginAPI", json]),
-        .leaf("Daraja", [json]),
+
+        // The host's rooms.
+        .target(name: "Gateway", dependencies: [json, "JSONSchema", "Cryptography", logging], swiftSettings: strict),
         .room("PluginHost", ["PluginAPI", "PluginLoader"]),
-        .leaf(
-            "Simulator",
-            [
-                "Daraja", json, .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
-            ]
-        ),
-        .room("Sessions", [.product(name: "JWTKit", package: "jwt-kit")]),
-        .room("Ingress", [hummingbird, .product(name: "HTTPTypes", package: "swift-http-types"), .product(name: "NIOCore", package: "swift-nio")]),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .room("Store", ["CSQLite"]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .room("Egress", ["CCurl"]),
-        .leaf("OrderedJSON"),
-        .leaf("Cryptography", ["COpenSSL"]),
-        .testTarget(name: "CryptographyTests", dependencies: ["Cryptography"], swiftSettings: strict),
-        .target(
-            name: "Gateway", dependencies: [json, "JSONSchema", "Cryptography", logging], swiftSettings: strict),
-        .leaf("JSONSchema", [json, "CPCRE2"]),
+        .room("Sessions", [.product(name: "JWTKit", package: "jwt-kit")]),
+        .room("Ingress", [hummingbird, httpTypes, nioCore]),
+        .leaf("Simulator", ["Daraja", json, nioCore, nioPosix, nioHTTP1]),
+        .executableTarget(
+            name: "Host",
+            dependencies: [
+                "Gateway", json, "JSONSchema", "Cryptography", "Store", "Egress", "PluginHost", "Sessions", "Ingress",
+                "Simulator", hummingbird, lifecycle, logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict
+        ),
+
+        // Tests: a folder per room.
         .testTarget(name: "OrderedJSONTests", dependencies: [json], swiftSettings: strict),
         .testTarget(name: "JSONSchemaTests", dependencies: ["JSONSchema", json], swiftSettings: strict),
+        .testTarget(name: "CryptographyTests", dependencies: ["Cryptography"], swiftSettings: strict),
     ]
 )

@@ -17,13 +17,21 @@ package struct RecordCall: Sendable {
     }
 
     private let audit: any AuditRepository
+    private let metrics: CallMetrics
     private let entropy: Entropy
     private let logger: Logger
     private let detailBytesMax: Int
 
     /// Makes the stage. Masked arguments over `detailBytesMax` are left out of the audit.
-    package init(audit: any AuditRepository, entropy: Entropy, logger: Logger, detailBytesMax: Int = 4096) {
+    package init(
+        audit: any AuditRepository,
+        metrics: CallMetrics,
+        entropy: Entropy,
+        logger: Logger,
+        detailBytesMax: Int = 4096
+    ) {
         self.audit = audit
+        self.metrics = metrics
         self.entropy = entropy
         self.logger = logger
         self.detailBytesMax = detailBytesMax
@@ -54,6 +62,7 @@ package struct RecordCall: Sendable {
     /// Writes what became of a call. A fault of the audit fails the call that it would have left out.
     package func end(_ ending: Ending, error: GatewayError?) throws(GatewayError) {
         log(ending, error: error)
+        metrics.count(door: ending.call.door, tool: ending.tool, error: error)
         let usage = ending.principal.flatMap { principal in
             ending.tool.map {
                 UsageRecord(

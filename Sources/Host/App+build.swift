@@ -1,0 +1,185 @@
+import Cryptography
+import Egress
+import Foundation
+import Gateway
+import Hummingbird
+import Ingress
+import Logging
+import OrderedJSON
+import PluginHost
+import ServiceLifecycle
+import Sessions
+import Store
+
+/// The rooms, introduced to each other. Nothing else in the house knows them all.
+struct App: Sendable {
+    let settings: Settings
+    let store: Store
+    let credentials: Credentials
+    let passwords: ScryptPasswords
+    let registry: ToolRegistry
+    let plugins: PluginHost
+    let main: GatewayResponder
+    let management: ManagementResponder
+    let inbox: CallbackInbox
+    let sweeper: Sweeper
+    let entropy: Entropy
+    let logger: Logger
+
+    static let version = "0.1.0"
+
+    /// Opens the store, loads the plugins and settles what the last process left. Nothing listens yet.
+    static func build(_ settings: Settings, folder: DataFolder, makesMasterKey: Bool) async throws -> App {
+        let level = settings.logLevel
+        let logger = Logger(label: "mpesa-gateway") { JSONLogHandler(logLevel: level, label: $0) }
+        let entropy = Entropy(now: { .now }, random: SecureRandom.word)
+        let started = Timestamp.now
+        let masterKey = try folder.masterKey(file: settings.masterKeyFile, makes: makesMasterKey)
+        let store = try await Store.open(DatabaseURL(settings.effectiveDatabaseURL))
+        let registry = ToolRegistry()
+        let plugins = makePluginHost(settings, folder, registry, entropy, logger)
+        let configurations = try readPlugins(settings)
+        let statuses = plugins.load(configurations, relativeTo: pluginFolder(settings))
+        if let refused = statuses.first(where: { $0.state == "refused" }) {
+            throw GatewayError(.pluginFailed, "The plugin \(refused.id) was refused: \(refused.reason ?? "")")
+        }
+        let credentials = Credentials(directory: store, masterKey: masterKey, entropy: entropy)
+        let upstream = DarajaUpstream(
+            client: CurlClient(settings: curlSettings()),
+            credentials: credentials,
+            entropy: entropy,
+            settings: egressSettings(settings),
+            logger: logger
+        )
+        let tokens = await JWTAccessTokens(key: derivedKey("access-tokens", from: masterKey))
+        let addresses = CallbackAddresses(
+            publicURL: settings.effectivePublicURL, key: derivedKey("callbacks", from: masterKey))
+        let money = Money(
+            store: store, registry: registry, upstream: upstream, addresses: addresses, entropy: entropy,
+            failpoints: Failpoints(reading: settings.failpoint), logger: logger)
+        let authenticate = Authenticate(directory: store, tokens: tokens, entropy: entropy)
+        let metrics = CallMetrics()
+        let pipeline = Pipeline(
+            registry: registry,
+            authenticate: authenticate,
+            admit: AdmitOrganization(directory: money.directory),
+            limit: LimitRate(entropy: entropy),
+            reserve: ReserveIdempotent(records: store, entropy: entropy),
+            dispatch: Dispatch(operations: money.operations),
+            record: RecordCall(audit: store, metrics: metrics, entropy: entropy, logger: logger)
+        )
+        let passwords = ScryptPasswords()
+        let accounts = Accounts(
+            directory: store, audit: store, tokens: tokens, passwords: passwords, authenticate: authenticate,
+            entropy: entropy)
+        try await money.sweeper.settleAfterRestart()
+        let main = GatewayResponder(
+            GatewayResponder.Parts(
+                mode: settings.mode, version: version, publicURL: settings.effectivePublicURL, pipeline: pipeline,
+                registry: registry, accounts: accounts, records: store, inbox: money.inbox, addresses: addresses,
+                asker: money.asker, entropy: entropy, logger: logger))
+        let management = ManagementResponder(
+            isReady: { (try? await store.configurationVersion()) != nil },
+            metrics: { PrometheusText.make(calls: metrics.all, started: started) },
+            plugins: { PluginReport.make(plugins.statuses) }
+        )
+        return App(
+            settings: settings, store: store, credentials: credentials, passwords: passwords, registry: registry,
+            plugins: plugins, main: main, management: management, inbox: money.inbox, sweeper: money.sweeper,
+            entropy: entropy, logger: logger)
+    }
+
+    /// Serves until it is told to stop; what is under way is finished first.
+    func run(onReady: @escaping @Sendable () async -> Void) async throws {
+        let address = BindAddress.hostname(settings.host, port: settings.port)
+        let server = Application(
+            responder: main,
+            configuration: ApplicationConfiguration(address: address, serverName: "mpesa-gateway"),
+            onServerRunning: { _ in await onReady() },
+            logger: quietLogger
+        )
+        let manager = Application(
+            responder: management,
+            configuration: ApplicationConfiguration(
+                address: .hostname(settings.managementHost, port: settings.managementPort),
+                serverName: "mpesa-gateway"),
+            logger: quietLogger
+        )
+        let inbox = inbox
+        let sweeper = sweeper
+        let group = ServiceGroup(
+            services: [
+                Background { await inbox.run() }, Background { await sweeper.run() }, manager, server,
+            ],
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: quietLogger
+        )
+        try await group.run()
+        store.shutdown()
+    }
+
+    /// Hummingbird and the service group say what they do; operators want to hear what went wrong.
+    private var quietLogger: Logger {
+        var logger = logger
+        logger.logLevel = max(logger.logLevel, .warning)
+        return logger
+    }
+
+    // MARK: Parts
+
+    private static func derivedKey(_ purpose: String, from masterKey: Secret<[UInt8]>) -> Secret<[UInt8]> {
+        Secret(HMACSHA256.authenticate(key: masterKey.reveal(), Array(purpose.utf8)).bytes)
+    }
+
+    private static func curlSettings() -> CurlClient.Settings {
+        var settings = CurlClient.Settings()
+        settings.userAgent = "mpesa-gateway/" + version
+        return settings
+    }
+
+    private static func egressSettings(_ settings: Settings) -> EgressSettings {
+        var egress = EgressSettings()
+        if let url = settings.darajaURL { egress.bases = [.test: url, .live: url] }
+        return egress
+    }
+
+    private static func makePluginHost(
+        _ settings: Settings, _ folder: DataFolder, _ registry: ToolRegistry, _ entropy: Entropy, _ logger: Logger
+    ) -> PluginHost {
+        PluginHost(
+            settings: PluginHost.Settings(
+                stateFolder: folder.path,
+                version: version,
+                allowsUnsigned: settings.allowsUnsignedPlugins,
+                abilities: Catalogue.HostAbilities(features: [], transforms: DarajaUpstream.transforms)
+            ),
+            registry: registry,
+            entropy: entropy,
+            logger: logger
+        )
+    }
+
+    private static func readPlugins(_ settings: Settings) throws(GatewayError) -> [PluginConfiguration] {
+        guard let bytes = FileManager.default.contents(atPath: settings.pluginsFile) else {
+            throw GatewayError(.notConfigured, "The plugins file \(settings.pluginsFile) cannot be read.")
+        }
+        do { return try PluginConfiguration.list(parsing: Array(bytes)) } catch {
+            throw GatewayError(.invalidArgument, error.description)
+        }
+    }
+
+    private static func pluginFolder(_ settings: Settings) -> String {
+        if let folder = settings.pluginFolder { return folder }
+        let executable = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+        return executable.deletingLastPathComponent().path
+    }
+}
+
+/// Something that runs until the service group stops.
+private struct Background: Service {
+    let work: @Sendable () async -> Void
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown { await work() }
+    }
+}

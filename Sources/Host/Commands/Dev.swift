@@ -1,0 +1,122 @@
+import ArgumentParser
+import Foundation
+import Gateway
+import Ingress
+import OrderedJSON
+import Simulator
+
+/// The whole system on one machine, with nothing else: SQLite, the Daraja simulator, demo organizations.
+struct Dev: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run the whole system for development: SQLite, a Daraja simulator, a demo organization.")
+
+    @Option(help: "Port to listen on; 0 for any.") var port = 8080
+    @Option(help: "Port of the management listener; 0 for any.") var managementPort = 8081
+    @Option(name: .customLong("data-dir"), help: "The data folder.") var dataFolder = ".data/dev"
+    @Option(help: "The plugins file.") var plugins = "plugins.json"
+    @Option(help: "Use a simulator that runs elsewhere.") var simulatorURL: String?
+    @Option(help: "How long the simulated customer takes to answer, in milliseconds.") var promptDelay = 1500
+    @Option(help: "hybrid, rest or mcp.") var mode = "hybrid"
+
+    func run() async throws {
+        do {
+            var settings = Settings()
+            settings.logLevel = .warning
+            try settings.read(ProcessInfo.processInfo.environment)
+            settings.port = port == 0 ? FreePort.find() : port
+            settings.managementPort = managementPort == 0 ? FreePort.find() : managementPort
+            settings.dataFolder = dataFolder
+            settings.pluginsFile = plugins
+            settings.allowsUnsignedPlugins = true
+            settings.mode = .init(rawValue: mode) ?? .hybrid
+            let folder = try DataFolder(path: dataFolder)
+            settings.darajaURL = if let simulatorURL { simulatorURL } else { try await startSimulator(folder) }
+            let app = try await App.build(settings, folder: folder, makesMasterKey: true)
+            let document = try await writeDocument(app, folder)
+            let mode = settings.mode
+            try await app.run { DevGreeting.say(document, mode: mode) }
+        } catch {
+            throw explain(error)
+        }
+    }
+
+    private func startSimulator(_ folder: DataFolder) async throws -> String {
+        var settings = SimulatorSettings()
+        settings.promptDelay = .milliseconds(promptDelay)
+        settings.accounts = DemoData.accounts
+        settings.journal = folder.path + "/simulator.jsonl"
+        return "http://127.0.0.1:\(try await Simulator(settings: settings).start())"
+    }
+
+    /// Writes dev.json: where everything is, and the keys and passwords of the demo organizations.
+    private func writeDocument(_ app: App, _ folder: DataFolder) async throws -> JSON {
+        let file = folder.path + "/dev.json"
+        let known = FileManager.default.contents(atPath: file).flatMap { try? JSON(parsing: Array($0)) }
+        let settings = app.settings
+        let url = settings.effectivePublicURL
+        var document: JSONObject = [
+            "url": .string(url), "mcp_url": .string(url + "/mcp"),
+            "management_url": .string("http://\(settings.managementHost):\(settings.managementPort)"),
+            "simulator_url": .string(settings.darajaURL ?? ""),
+        ]
+        for (name, value) in try await DemoData(app: app, folder: folder).prepare(known: known) {
+            document[name] = value
+        }
+        try folder.write(JSON.object(document).bytes, to: file)
+        return .object(document)
+    }
+}
+
+/// A port that nobody listens on now.
+enum FreePort {
+    static func find() -> Int {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        return withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
+                guard bind(descriptor, generic, length) == 0, getsockname(descriptor, generic, &length) == 0 else {
+                    return 0
+                }
+                return Int(UInt16(bigEndian: pointer.pointee.sin_port))
+            }
+        }
+    }
+}
+
+/// What `dev` prints: lines that can be copied.
+enum DevGreeting {
+    static func say(_ document: JSON, mode: Mode) {
+        let text = { (name: String) in document[name]?.stringValue ?? "" }
+        let url = text("url")
+        let key = text("api_key")
+        print(
+            """
+            mpesa-gateway dev is ready.
+
+              REST        \(url)
+              MCP         \(text("mcp_url"))
+              management  \(text("management_url"))/readyz
+              simulator   \(text("simulator_url"))/simulator/ledger
+
+            Ask a customer to pay (the simulated customer pays after a moment):
+
+              curl -s \(url)/tools/stk-push -H 'X-API-Key: \(key)' -H 'Idempotency-Key: first-payment' -H 'Content-Type: application/json' -d '{"phone_number":"254712345678","amount":100,"account_reference":"INV-001","transaction_desc":"Invoice 1"}'
+
+            See what became of it (with the checkout_request_id of the answer):
+
+              curl -s \(url)/tools/transaction-status/CHECKOUT_REQUEST_ID -H 'X-API-Key: \(key)'
+
+            An MCP client's configuration:
+
+              {"mcpServers": {"mpesa": {"type": "http", "url": "\(text("mcp_url"))", "headers": {"Authorization": "Bearer \(key)"}}}}
+
+            Users, a second organization with tight limits, and all of the above are in dev.json in the data folder.
+            """
+        )
+        fflush(nil)
+    }
+}

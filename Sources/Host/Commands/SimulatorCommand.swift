@@ -1,0 +1,26 @@
+import ArgumentParser
+import Foundation
+import Simulator
+
+/// The Daraja simulator alone.
+struct SimulatorCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "simulator", abstract: "Run the Daraja simulator alone, on loopback.")
+
+    @Option(help: "Port to listen on; 0 for any.") var port = 8090
+    @Option(help: "How long a customer takes to answer, in milliseconds.") var promptDelay = 1500
+    @Option(help: "A file that keeps prompts and charges across restarts.") var journal: String?
+
+    func run() async throws {
+        var settings = SimulatorSettings()
+        settings.port = port
+        settings.promptDelay = .milliseconds(promptDelay)
+        settings.journal = journal
+        settings.accounts = DemoData.accounts
+        let simulator = Simulator(settings: settings)
+        let bound = try await simulator.start()
+        print("simulator: http://127.0.0.1:\(bound)")
+        fflush(nil)
+        while !Task.isCancelled { try await Task.sleep(for: .seconds(3600)) }
+    }
+}

@@ -1,0 +1,52 @@
+import Cryptography
+import Foundation
+import Gateway
+
+/// The folder that belongs to one running host: locked while it runs, readable by nobody else.
+struct DataFolder: Sendable {
+    let path: String
+
+    /// Makes the folder where it is missing, and locks it.
+    ///
+    /// - Throws: `conflict` when another host serves it.
+    init(path: String) throws(GatewayError) {
+        self.path = path
+        do {
+            try FileManager.default.createDirectory(
+                atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        } catch {
+            throw GatewayError(.invalidArgument, "The data folder \(path) cannot be made: \(error.localizedDescription)")
+        }
+        // The descriptor stays open for the life of the process; the lock goes with it, however the process ends.
+        let lock = open(path + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard lock >= 0, flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+            throw GatewayError(.conflict, "Another gateway serves the data folder \(path). Stop it, or use another folder.")
+        }
+    }
+
+    /// The master key: 64 hexadecimal digits in a file that only its owner may read; made when `makes` says so.
+    func masterKey(file: String?, makes: Bool) throws(GatewayError) -> Secret<[UInt8]> {
+        let file = file ?? path + "/master.key"
+        if makes && !FileManager.default.fileExists(atPath: file) {
+            try write(Array(Hexadecimal.encode(SecureRandom.bytes(32)).utf8), to: file)
+        }
+        let text = FileManager.default.contents(atPath: file).map { String(decoding: $0, as: UTF8.self) }
+        let digits = text?.filter { !$0.isWhitespace } ?? ""
+        guard let key = Hexadecimal.decode(digits.lowercased()), key.count == 32 else {
+            throw GatewayError(
+                .notConfigured,
+                "The master key file \(file) must hold 64 hexadecimal digits: openssl rand -hex 32 > FILE")
+        }
+        return Secret(key)
+    }
+
+    /// Writes a file that only its owner may read, whole or not at all.
+    func write(_ bytes: [UInt8], to file: String) throws(GatewayError) {
+        let draft = file + ".new"
+        let made = FileManager.default.createFile(
+            atPath: draft, contents: Data(bytes), attributes: [.posixPermissions: 0o600])
+        guard made, rename(draft, file) == 0 else {
+            throw GatewayError(.unavailable, "The file \(file) cannot be written.")
+        }
+    }
+}

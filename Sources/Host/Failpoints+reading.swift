@@ -1,0 +1,34 @@
+import Foundation
+import Gateway
+import Synchronization
+
+extension Failpoints {
+    /// Ends the process, as a crash would, when a named point is reached the n-th time: `after_commit` or
+    /// `after_commit@3`. Nothing for nil.
+    init(reading text: String?) {
+        guard let text else {
+            self = .none
+            return
+        }
+        let parts = text.split(separator: "@")
+        let name = String(parts.first ?? "")
+        let counter = Counter(left: parts.count > 1 ? Int(parts[1]) ?? 1 : 1)
+        self.init { point in
+            guard point.rawValue == name, counter.countDown() else { return }
+            kill(getpid(), SIGKILL)
+        }
+    }
+
+    private final class Counter: Sendable {
+        private let left: Mutex<Int>
+
+        init(left: Int) { self.left = Mutex(left) }
+
+        func countDown() -> Bool {
+            left.withLock { left in
+                left -= 1
+                return left == 0
+            }
+        }
+    }
+}

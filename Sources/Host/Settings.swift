@@ -1,0 +1,81 @@
+import Foundation
+import Gateway
+import Ingress
+import Logging
+
+/// Every setting of the host, with its default. docs/operating.md lists them for people.
+struct Settings: Sendable {
+    /// `GATEWAY_HTTP_HOST`.
+    var host = "127.0.0.1"
+    /// `GATEWAY_HTTP_PORT`.
+    var port = 8080
+    /// `GATEWAY_MANAGEMENT_HOST`.
+    var managementHost = "127.0.0.1"
+    /// `GATEWAY_MANAGEMENT_PORT`.
+    var managementPort = 8081
+    /// `GATEWAY_DATABASE_URL`; default `sqlite:` in the data folder.
+    var databaseURL: String?
+    /// `GATEWAY_PLUGINS`.
+    var pluginsFile = "plugins.json"
+    /// `GATEWAY_PLUGIN_FOLDER`: where `source` in plugins.json is looked for; default beside the executable.
+    var pluginFolder: String?
+    /// `GATEWAY_MODE`.
+    var mode = Mode.hybrid
+    /// `GATEWAY_PUBLIC_URL`; default made of host and port.
+    var publicURL: String?
+    /// `GATEWAY_MASTER_KEY_FILE`: 64 hexadecimal digits. Secret.
+    var masterKeyFile: String?
+    /// `GATEWAY_DARAJA_URL`: replaces Safaricom's addresses, for the simulator.
+    var darajaURL: String?
+    /// `GATEWAY_LOG_LEVEL`.
+    var logLevel = Logger.Level.info
+    /// `GATEWAY_DATA_FOLDER`: database, private copies of plugins, lock.
+    var dataFolder = "data"
+    /// Whether a plugin without a configured hash is loaded; `dev` alone sets it.
+    var allowsUnsignedPlugins = false
+    /// `GATEWAY_FAILPOINT`: `name` or `name@n`; the process ends hard when it is reached the n-th time. `dev` and
+    /// `serve` read it only together with `GATEWAY_ALLOW_FAILPOINTS=1`.
+    var failpoint: String?
+
+    /// The address that callbacks name.
+    var effectivePublicURL: String { publicURL ?? "http://\(host):\(port)" }
+    /// Where the data is.
+    var effectiveDatabaseURL: String { databaseURL ?? "sqlite:" + dataFolder + "/gateway.db" }
+
+    /// Reads the environment over the defaults.
+    ///
+    /// - Throws: `invalidArgument` naming the variable and what was expected.
+    mutating func read(_ environment: [String: String]) throws(GatewayError) {
+        func text(_ name: String) -> String? { environment["GATEWAY_" + name].flatMap { $0.isEmpty ? nil : $0 } }
+        func port(_ name: String) throws(GatewayError) -> Int? {
+            guard let value = text(name) else { return nil }
+            guard let port = Int(value), (0...65_535).contains(port) else { throw wrong(name, "a port, 0 to 65535") }
+            return port
+        }
+        func wrong(_ name: String, _ expected: String) -> GatewayError {
+            GatewayError(.invalidArgument, "GATEWAY_\(name): expected \(expected).")
+        }
+        host = text("HTTP_HOST") ?? host
+        self.port = try port("HTTP_PORT") ?? self.port
+        managementHost = text("MANAGEMENT_HOST") ?? managementHost
+        managementPort = try port("MANAGEMENT_PORT") ?? managementPort
+        databaseURL = text("DATABASE_URL") ?? databaseURL
+        pluginsFile = text("PLUGINS") ?? pluginsFile
+        pluginFolder = text("PLUGIN_FOLDER") ?? pluginFolder
+        publicURL = text("PUBLIC_URL") ?? publicURL
+        masterKeyFile = text("MASTER_KEY_FILE") ?? masterKeyFile
+        darajaURL = text("DARAJA_URL") ?? darajaURL
+        dataFolder = text("DATA_FOLDER") ?? dataFolder
+        if let value = text("MODE") {
+            guard let mode = Mode(rawValue: value) else { throw wrong("MODE", "hybrid, rest or mcp") }
+            self.mode = mode
+        }
+        if let value = text("LOG_LEVEL") {
+            guard let level = Logger.Level(rawValue: value) else {
+                throw wrong("LOG_LEVEL", "trace, debug, info, notice, warning, error or critical")
+            }
+            logLevel = level
+        }
+        if text("ALLOW_FAILPOINTS") == "1" { failpoint = text("FAILPOINT") }
+    }
+}
