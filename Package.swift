@@ -33,12 +33,16 @@ extension Target {
     /// A plugin: pure logic that is tested, the manifest, and the entry with the linker's orders, which only the
     /// library uses (they would leak into whatever links it).
     static func plugin(_ name: String) -> [Target] {
-        let orders = ["-use-ld=lld", "-Xlinker", "--version-script=\(Context.packageDirectory)/Plugins/exports.map"]
+        let orders =
+            ["-use-ld=lld", "-Xlinker", "--version-script=\(Context.packageDirectory)/Plugins/exports.map"]
             + ["defs", "now", "nodelete"].flatMap { ["-Xlinker", "-z", "-Xlinker", $0] } + ["-Xlinker", "-s"]
         return [
             .target(
-                name: name, dependencies: ["PluginKit", "Daraja", json], path: "Plugins/\(name)/Logic",
-                swiftSettings: strict),
+                name: name,
+                dependencies: ["PluginKit", "Daraja", json],
+                path: "Plugins/\(name)/Logic",
+                swiftSettings: strict
+            ),
             .target(name: "\(name)Manifest", dependencies: ["PluginAPI"], path: "Plugins/\(name)/Manifest"),
             .target(
                 name: "\(name)Entry",
@@ -66,7 +70,7 @@ let package = Package(
     name: "mpesa-gateway",
     products: [
         .executable(name: "mpesa-gateway", targets: ["Host"]),
-        .library(name: "STKPush", type: .dynamic, targets: ["STKPushEntry", "STKPushManifest"])
+        .library(name: "STKPush", type: .dynamic, targets: ["STKPushEntry", "STKPushManifest"]),
     ],
     dependencies: [
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),

@@ -1,6 +1,8 @@
 import COpenSSL
 
-/// The 32 bytes of a SHA-256 or HMAC-SHA-256. Held as four words because it is a key of caches.
+/// The 32 bytes of a SHA-256 or HMAC-SHA-256.
+///
+/// Held as four words because it is a key of caches.
 package struct Digest32: Sendable, Hashable {
     private let words: (UInt64, UInt64, UInt64, UInt64)
 
@@ -19,7 +21,9 @@ package struct Digest32: Sendable, Hashable {
     /// 64 digits in lower case.
     package var hexadecimal: String { Hexadecimal.encode(bytes) }
 
-    /// Whether two are the same. For secrets use `constantTimeEquals`.
+    /// Whether two are the same.
+    ///
+    /// For secrets use `constantTimeEquals`.
     package static func == (left: Digest32, right: Digest32) -> Bool { left.words == right.words }
 
     /// Hashes all 32 bytes.

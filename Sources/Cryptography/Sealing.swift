@@ -1,12 +1,16 @@
 import COpenSSL
 
-/// Why bytes could not be sealed, opened or derived. Says nothing about what was in them.
+/// Why bytes could not be sealed, opened or derived.
+///
+/// Says nothing about what was in them.
 package struct CryptographyError: Error, Sendable, Equatable {
     /// What failed.
     package let reason: String
 }
 
-/// Seals secrets with AES-256-GCM. Sealed bytes: version (1) | nonce (12) | ciphertext | tag (16).
+/// Seals secrets with AES-256-GCM.
+///
+/// Sealed bytes: version (1) | nonce (12) | ciphertext | tag (16).
 ///
 /// The associated data binds them to their place, so that they cannot be moved to another organization or field.
 package enum AESGCM {
@@ -16,7 +20,9 @@ package enum AESGCM {
 
     /// Seals bytes under a 32-byte key with a fresh nonce.
     package static func seal(
-        _ plaintext: [UInt8], key: [UInt8], associatedData: [UInt8]
+        _ plaintext: [UInt8],
+        key: [UInt8],
+        associatedData: [UInt8]
     ) throws(CryptographyError) -> [UInt8] {
         let nonce = SecureRandom.bytes(nonceBytes)
         guard key.count == 32, let context = EVP_CIPHER_CTX_new() else { throw CryptographyError(reason: "sealing") }
@@ -37,7 +43,9 @@ package enum AESGCM {
     ///
     /// - Throws: When key, associated data or bytes are not what they were.
     package static func open(
-        _ sealed: [UInt8], key: [UInt8], associatedData: [UInt8]
+        _ sealed: [UInt8],
+        key: [UInt8],
+        associatedData: [UInt8]
     ) throws(CryptographyError) -> [UInt8] {
         guard key.count == 32, sealed.count >= 1 + nonceBytes + tagBytes, sealed[0] == version,
             let context = EVP_CIPHER_CTX_new()
@@ -62,7 +70,9 @@ package enum AESGCM {
 ///
 /// Takes tens of milliseconds and much memory on purpose: call it on a thread of its own.
 package struct PasswordHash: Sendable {
-    /// log2 of the cost N. 17 is OWASP's advice; tests use less.
+    /// The cost N as a power of two.
+    ///
+    /// 17 is OWASP's advice; tests use less.
     private let logCost: Int
 
     /// Makes a hasher of this cost.
@@ -91,8 +101,17 @@ package struct PasswordHash: Sendable {
         let text = Array(password.utf8)
         let done = text.withUnsafeBytes { raw in
             EVP_PBE_scrypt(
-                raw.bindMemory(to: CChar.self).baseAddress, text.count, salt, salt.count, 1 << UInt64(logCost), 8, 1,
-                512 << 20, &hash, hash.count)
+                raw.bindMemory(to: CChar.self).baseAddress,
+                text.count,
+                salt,
+                salt.count,
+                1 << UInt64(logCost),
+                8,
+                1,
+                512 << 20,
+                &hash,
+                hash.count
+            )
         }
         guard done == 1 else { throw CryptographyError(reason: "deriving a password hash") }
         return hash

@@ -35,7 +35,9 @@ public struct ErrorEnvelope: Sendable, Hashable {
         errorMessage = body["errorMessage"]?.stringValue ?? ""
     }
 
-    /// What it proves. `500.001.1001` and `500.002.1001` carry several meanings, told apart by their text.
+    /// What it proves.
+    ///
+    /// `500.001.1001` and `500.002.1001` carry several meanings, told apart by their text.
     public var proof: Proof {
         let text = errorMessage.lowercased()
         switch errorCode {

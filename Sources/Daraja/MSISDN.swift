@@ -4,7 +4,9 @@ public struct MSISDN: Sendable, Hashable, CustomStringConvertible {
     public let digits: String
 
     /// Reads a number as people write it: `07…`, `01…`, `7…`, `1…`, `254…` or `+254…`, with spaces, dashes and
-    /// parentheses between. Nil for everything else, other prefixes and other digits than ASCII's included.
+    /// parentheses between.
+    ///
+    /// Nil for everything else, other prefixes and other digits than ASCII's included.
     public init?(_ text: String) {
         var bytes = text.utf8.filter { !" -()".utf8.contains($0) }
         if bytes.first == UInt8(ascii: "+") { bytes.removeFirst() }

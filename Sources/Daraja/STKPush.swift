@@ -1,13 +1,17 @@
 import OrderedJSON
 
-/// M-Pesa Express: asks a customer's phone to pay. `POST /mpesa/stkpush/v1/processrequest`.
+/// M-Pesa Express: asks a customer's phone to pay.
+///
+/// `POST /mpesa/stkpush/v1/processrequest`.
 ///
 /// Source: Daraja 3.0 portal, M-Pesa Express. Field names are Safaricom's.
 public enum STKPush {
     /// The path of the request.
     public static let path = "/mpesa/stkpush/v1/processrequest"
 
-    /// The request. `Password` and `CallBackURL` are the host's to fill.
+    /// The request.
+    ///
+    /// `Password` and `CallBackURL` are the host's to fill.
     public struct Request: Sendable, Hashable {
         /// Five to seven digits; for a till, the store number.
         public var BusinessShortCode: String
@@ -47,7 +51,9 @@ public enum STKPush {
             self.TransactionDesc = TransactionDesc
         }
 
-        /// The body. Every value is text, as in Safaricom's samples.
+        /// The body.
+        ///
+        /// Every value is text, as in Safaricom's samples.
         public var body: JSON {
             [
                 "BusinessShortCode": .string(BusinessShortCode), "Timestamp": .string(Timestamp),
@@ -125,12 +131,16 @@ public enum STKPush {
     }
 }
 
-/// Asks what became of an STK push. `POST /mpesa/stkpushquery/v1/query`; synchronous, and names no receipt.
+/// Asks what became of an STK push.
+///
+/// `POST /mpesa/stkpushquery/v1/query`; synchronous, and names no receipt.
 public enum STKQuery {
     /// The path of the request.
     public static let path = "/mpesa/stkpushquery/v1/query"
 
-    /// The body. `Password` is the host's to fill.
+    /// The body.
+    ///
+    /// `Password` is the host's to fill.
     public static func body(BusinessShortCode: String, Timestamp: String, CheckoutRequestID: String) -> JSON {
         [
             "BusinessShortCode": .string(BusinessShortCode), "Timestamp": .string(Timestamp),

@@ -42,7 +42,12 @@ public struct STKResultCode: Sendable, Hashable {
     public static func named(_ code: String) -> STKResultCode {
         table[code]
             ?? STKResultCode(
-                code, .unknown, "M-Pesa answered a code that is not documented.", "operator", "check_first")
+                code,
+                .unknown,
+                "M-Pesa answered a code that is not documented.",
+                "operator",
+                "check_first"
+            )
     }
 
     /// Every documented entry.
@@ -57,26 +62,55 @@ public struct STKResultCode: Sendable, Hashable {
             STKResultCode("4", .failed, "The payment would pass the customer's daily limit.", "customer", "no"),
             STKResultCode("8", .failed, "The payment would pass the account's balance limit.", "organization", "no"),
             STKResultCode(
-                "17", .failed, "The same amount was asked of the same customer within two minutes.", "organization",
-                "wait"),
+                "17",
+                .failed,
+                "The same amount was asked of the same customer within two minutes.",
+                "organization",
+                "wait"
+            ),
             STKResultCode("26", .unknown, "M-Pesa is busy.", "safaricom", "check_first"),  // seen
             STKResultCode(
-                "1001", .failed, "The customer has another M-Pesa session open.", "customer", "wait"),  // seen
+                "1001",
+                .failed,
+                "The customer has another M-Pesa session open.",
+                "customer",
+                "wait"
+            ),  // seen
             STKResultCode("1019", .expired, "The request expired before it was answered.", "customer", "yes"),
             STKResultCode(
-                "1025", .unknown, "The prompt could not be sent to the phone.", "safaricom", "check_first"),
+                "1025",
+                .unknown,
+                "The prompt could not be sent to the phone.",
+                "safaricom",
+                "check_first"
+            ),
             STKResultCode("1032", .cancelled, "The customer cancelled the request.", "customer", "yes"),
             STKResultCode("1037", .expired, "The customer's phone did not answer.", "customer", "yes"),
             STKResultCode("2001", .failed, "The customer typed a wrong PIN.", "customer", "yes"),
             STKResultCode(
-                "2028", .failed, "The short code does not allow this kind of payment: check PayBill against till.",
-                "organization", "no"),
+                "2028",
+                .failed,
+                "The short code does not allow this kind of payment: check PayBill against till.",
+                "organization",
+                "no"
+            ),
             STKResultCode("8006", .failed, "The customer's M-Pesa PIN is locked.", "customer", "no"),
             STKResultCode(
-                "SFC_IC0003", .failed, "The short code or till does not exist for this kind of payment.",
-                "organization", "no"),
+                "SFC_IC0003",
+                .failed,
+                "The short code or till does not exist for this kind of payment.",
+                "organization",
+                "no"
+            ),
             STKResultCode(
-                "9999", .unknown, "The prompt could not be sent to the phone.", "safaricom", "check_first"),  // seen
+                "9999",
+                .unknown,
+                "The prompt could not be sent to the phone.",
+                "safaricom",
+                "check_first"
+            ),  // seen
             STKResultCode("4999", .pending, "The payment is still being processed.", "customer", "no"),  // seen
-        ].map { ($0.code, $0) })
+        ]
+        .map { ($0.code, $0) }
+    )
 }

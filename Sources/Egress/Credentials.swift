@@ -17,7 +17,9 @@ package final class Credentials: Sendable {
     private let entropy: Entropy
     private let opened: ExpiringCache<Key, DarajaCredential>
 
-    /// Opens secrets under a 32-byte master key. What was opened is remembered for at most `staleness`.
+    /// Opens secrets under a 32-byte master key.
+    ///
+    /// What was opened is remembered for at most `staleness`.
     package init(
         directory: any DirectoryRepository,
         masterKey: Secret<[UInt8]>,
@@ -34,7 +36,8 @@ package final class Credentials: Sendable {
     /// The organization's secrets.
     /// - Throws: `notConfigured` when there are none; `internalFault` when they do not open.
     package func credential(
-        of organization: OrganizationID, in environment: Environment
+        of organization: OrganizationID,
+        in environment: Environment
     ) async throws(GatewayError) -> DarajaCredential {
         let key = Key(organization: organization, environment: environment)
         let now = entropy.now()
@@ -54,7 +57,10 @@ package final class Credentials: Sendable {
             fields[name] = Secret(String(decoding: plain, as: UTF8.self))
         }
         guard let consumerKey = fields["consumer_key"], let consumerSecret = fields["consumer_secret"] else {
-            throw GatewayError(.notConfigured, "The organization's M-Pesa credentials lack consumer_key or consumer_secret.")
+            throw GatewayError(
+                .notConfigured,
+                "The organization's M-Pesa credentials lack consumer_key or consumer_secret."
+            )
         }
         let credential = DarajaCredential(
             consumerKey: consumerKey,
@@ -66,9 +72,13 @@ package final class Credentials: Sendable {
         return credential
     }
 
-    /// Seals and keeps secrets by field name. Space around them is removed: pasted passkeys often carry some.
+    /// Seals and keeps secrets by field name.
+    ///
+    /// Space around them is removed: pasted passkeys often carry some.
     package func save(
-        _ fields: [String: Secret<String>], organization: OrganizationID, environment: Environment
+        _ fields: [String: Secret<String>],
+        organization: OrganizationID,
+        environment: Environment
     ) async throws(GatewayError) {
         var version = 1
         let dataKey: [UInt8]
@@ -88,7 +98,10 @@ package final class Credentials: Sendable {
         for (name, secret) in fields {
             let text = Credentials.trimmed(secret.reveal())
             sealed.fields[name] = try seal(
-                Array(text.utf8), key: dataKey, place: place(organization, environment, name, version))
+                Array(text.utf8),
+                key: dataKey,
+                place: place(organization, environment, name, version)
+            )
         }
         try await directory.save(sealed, organization: organization)
         opened.removeAll()
@@ -108,7 +121,9 @@ package final class Credentials: Sendable {
         return try open(wrapped.bytes, key: masterKey.reveal(), place: keyPlace(organization, wrapped.version))
     }
 
-    private func place(_ organization: OrganizationID, _ environment: Environment, _ field: String, _ version: Int) -> String {
+    private func place(_ organization: OrganizationID, _ environment: Environment, _ field: String, _ version: Int)
+        -> String
+    {
         "credential/\(organization)/\(environment.rawValue)/\(field)/\(version)"
     }
 

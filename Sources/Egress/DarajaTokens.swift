@@ -36,7 +36,9 @@ final class DarajaTokens: Sendable {
     /// - Parameter refused: A token that M-Pesa has just refused, which must not be answered again.
     /// - Throws: `upstreamUnavailable`, `notConfigured` when M-Pesa does not know the credential.
     func token(
-        for credential: DarajaCredential, at base: String, refused: String? = nil
+        for credential: DarajaCredential,
+        at base: String,
+        refused: String? = nil
     ) async throws(GatewayError) -> String {
         let key = SHA256.digest(Array((base + "\n" + credential.consumerKey.reveal()).utf8))
         let now = entropy.now()
@@ -56,7 +58,9 @@ final class DarajaTokens: Sendable {
     }
 
     private func fetch(
-        _ credential: DarajaCredential, base: String, key: Digest32
+        _ credential: DarajaCredential,
+        base: String,
+        key: Digest32
     ) async -> Result<Token, GatewayError> {
         let pair = credential.consumerKey.reveal() + ":" + credential.consumerSecret.reveal()
         let outcome = await client.send(
@@ -97,12 +101,14 @@ final class DarajaTokens: Sendable {
                     ? GatewayError(
                         .notConfigured,
                         "M-Pesa does not accept the organization's consumer key and secret. Check them and try again.",
-                        detail: "OAuth answered \(status)")
+                        detail: "OAuth answered \(status)"
+                    )
                     : GatewayError(
                         .upstreamUnavailable,
                         "M-Pesa gave no access token, so nothing was sent. Try again in a moment.",
                         detail: "OAuth answered \(status)",
-                        retryAfter: .seconds(5))
+                        retryAfter: .seconds(5)
+                    )
             )
         }
     }

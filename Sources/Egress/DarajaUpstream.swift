@@ -44,7 +44,10 @@ package final class DarajaUpstream: Upstream {
             let request = prepared.request
             let credential = try await credentials.credential(of: request.organization, in: request.environment)
             let token = try await tokens.token(
-                for: credential, at: base(of: request), refused: prepared.token.reveal())
+                for: credential,
+                at: base(of: request),
+                refused: prepared.token.reveal()
+            )
             return UpstreamOutcome(await send(prepared, token: token))
         } catch {
             logger.warning("no new access token", metadata: ["reason": "\(error.detail ?? error.message)"])

@@ -11,7 +11,8 @@ enum SecretTransforms {
     ///
     /// - Throws: `notConfigured` when the organization lacks a secret; `pluginFailed` when a place is not in the body.
     static func fill(
-        _ request: UpstreamRequest, from credential: DarajaCredential
+        _ request: UpstreamRequest,
+        from credential: DarajaCredential
     ) throws(GatewayError) -> [UInt8] {
         var body = request.template.body
         for callback in request.kind.callbacks {
@@ -30,7 +31,9 @@ enum SecretTransforms {
     }
 
     private static func value(
-        of secret: SecretBinding, body: JSON, _ credential: DarajaCredential
+        of secret: SecretBinding,
+        body: JSON,
+        _ credential: DarajaCredential
     ) throws(GatewayError) -> String {
         guard secret.transform == "stk_password" else {
             throw GatewayError(.pluginFailed, "There is no transform \(secret.transform).", detail: "rule C3")
@@ -48,7 +51,11 @@ enum SecretTransforms {
 
     private static func input(_ name: String, of secret: SecretBinding, in body: JSON) throws(GatewayError) -> String {
         guard let pointer = secret.inputs[name], let value = body.value(at: pointer) else {
-            throw GatewayError(.pluginFailed, "The transform \(secret.transform) lacks its input \(name).", detail: "rule C3")
+            throw GatewayError(
+                .pluginFailed,
+                "The transform \(secret.transform) lacks its input \(name).",
+                detail: "rule C3"
+            )
         }
         return value.stringValue ?? value.text
     }

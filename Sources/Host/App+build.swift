@@ -11,7 +11,9 @@ import ServiceLifecycle
 import Sessions
 import Store
 
-/// The rooms, introduced to each other. Nothing else in the house knows them all.
+/// The rooms, introduced to each other.
+///
+/// Nothing else in the house knows them all.
 struct App: Sendable {
     let settings: Settings
     let store: Store
@@ -28,7 +30,9 @@ struct App: Sendable {
 
     static let version = "0.1.0"
 
-    /// Opens the store, loads the plugins and settles what the last process left. Nothing listens yet.
+    /// Opens the store, loads the plugins and settles what the last process left.
+    ///
+    /// Nothing listens yet.
     static func build(_ settings: Settings, folder: DataFolder, makesMasterKey: Bool) async throws -> App {
         let level = settings.logLevel
         let logger = Logger(label: "mpesa-gateway") { JSONLogHandler(logLevel: level, label: $0) }
@@ -53,10 +57,18 @@ struct App: Sendable {
         )
         let tokens = await JWTAccessTokens(key: derivedKey("access-tokens", from: masterKey))
         let addresses = CallbackAddresses(
-            publicURL: settings.effectivePublicURL, key: derivedKey("callbacks", from: masterKey))
+            publicURL: settings.effectivePublicURL,
+            key: derivedKey("callbacks", from: masterKey)
+        )
         let money = Money(
-            store: store, registry: registry, upstream: upstream, addresses: addresses, entropy: entropy,
-            failpoints: Failpoints(reading: settings.failpoint), logger: logger)
+            store: store,
+            registry: registry,
+            upstream: upstream,
+            addresses: addresses,
+            entropy: entropy,
+            failpoints: Failpoints(reading: settings.failpoint),
+            logger: logger
+        )
         let authenticate = Authenticate(directory: store, tokens: tokens, entropy: entropy)
         let metrics = CallMetrics()
         let pipeline = Pipeline(
@@ -70,23 +82,49 @@ struct App: Sendable {
         )
         let passwords = ScryptPasswords()
         let accounts = Accounts(
-            directory: store, audit: store, tokens: tokens, passwords: passwords, authenticate: authenticate,
-            entropy: entropy)
+            directory: store,
+            audit: store,
+            tokens: tokens,
+            passwords: passwords,
+            authenticate: authenticate,
+            entropy: entropy
+        )
         try await money.sweeper.settleAfterRestart()
         let main = GatewayResponder(
             GatewayResponder.Parts(
-                mode: settings.mode, version: version, publicURL: settings.effectivePublicURL, pipeline: pipeline,
-                registry: registry, accounts: accounts, records: store, inbox: money.inbox, addresses: addresses,
-                asker: money.asker, entropy: entropy, logger: logger))
+                mode: settings.mode,
+                version: version,
+                publicURL: settings.effectivePublicURL,
+                pipeline: pipeline,
+                registry: registry,
+                accounts: accounts,
+                records: store,
+                inbox: money.inbox,
+                addresses: addresses,
+                asker: money.asker,
+                entropy: entropy,
+                logger: logger
+            )
+        )
         let management = ManagementResponder(
             isReady: { (try? await store.configurationVersion()) != nil },
             metrics: { PrometheusText.make(calls: metrics.all, started: started) },
             plugins: { PluginReport.make(plugins.statuses) }
         )
         return App(
-            settings: settings, store: store, credentials: credentials, passwords: passwords, registry: registry,
-            plugins: plugins, main: main, management: management, inbox: money.inbox, sweeper: money.sweeper,
-            entropy: entropy, logger: logger)
+            settings: settings,
+            store: store,
+            credentials: credentials,
+            passwords: passwords,
+            registry: registry,
+            plugins: plugins,
+            main: main,
+            management: management,
+            inbox: money.inbox,
+            sweeper: money.sweeper,
+            entropy: entropy,
+            logger: logger
+        )
     }
 
     /// Serves until it is told to stop; what is under way is finished first.
@@ -102,7 +140,8 @@ struct App: Sendable {
             responder: management,
             configuration: ApplicationConfiguration(
                 address: .hostname(settings.managementHost, port: settings.managementPort),
-                serverName: "mpesa-gateway"),
+                serverName: "mpesa-gateway"
+            ),
             logger: quietLogger
         )
         let inbox = inbox
@@ -144,7 +183,11 @@ struct App: Sendable {
     }
 
     private static func makePluginHost(
-        _ settings: Settings, _ folder: DataFolder, _ registry: ToolRegistry, _ entropy: Entropy, _ logger: Logger
+        _ settings: Settings,
+        _ folder: DataFolder,
+        _ registry: ToolRegistry,
+        _ entropy: Entropy,
+        _ logger: Logger
     ) -> PluginHost {
         PluginHost(
             settings: PluginHost.Settings(

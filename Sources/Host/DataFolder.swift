@@ -13,14 +13,23 @@ struct DataFolder: Sendable {
         self.path = path
         do {
             try FileManager.default.createDirectory(
-                atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+                atPath: path,
+                withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o700]
+            )
         } catch {
-            throw GatewayError(.invalidArgument, "The data folder \(path) cannot be made: \(error.localizedDescription)")
+            throw GatewayError(
+                .invalidArgument,
+                "The data folder \(path) cannot be made: \(error.localizedDescription)"
+            )
         }
         // The descriptor stays open for the life of the process; the lock goes with it, however the process ends.
         let lock = open(path + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard lock >= 0, flock(lock, LOCK_EX | LOCK_NB) == 0 else {
-            throw GatewayError(.conflict, "Another gateway serves the data folder \(path). Stop it, or use another folder.")
+            throw GatewayError(
+                .conflict,
+                "Another gateway serves the data folder \(path). Stop it, or use another folder."
+            )
         }
     }
 
@@ -35,7 +44,8 @@ struct DataFolder: Sendable {
         guard let key = Hexadecimal.decode(digits.lowercased()), key.count == 32 else {
             throw GatewayError(
                 .notConfigured,
-                "The master key file \(file) must hold 64 hexadecimal digits: openssl rand -hex 32 > FILE")
+                "The master key file \(file) must hold 64 hexadecimal digits: openssl rand -hex 32 > FILE"
+            )
         }
         return Secret(key)
     }
@@ -44,7 +54,10 @@ struct DataFolder: Sendable {
     func write(_ bytes: [UInt8], to file: String) throws(GatewayError) {
         let draft = file + ".new"
         let made = FileManager.default.createFile(
-            atPath: draft, contents: Data(bytes), attributes: [.posixPermissions: 0o600])
+            atPath: draft,
+            contents: Data(bytes),
+            attributes: [.posixPermissions: 0o600]
+        )
         guard made, rename(draft, file) == 0 else {
             throw GatewayError(.unavailable, "The file \(file) cannot be written.")
         }

@@ -5,7 +5,9 @@ import Simulator
 import Store
 
 /// What `dev` starts with: an organization that collects by PayBill, a second with tight limits that has a till, and
-/// users of all four roles. Made once; afterwards dev.json in the data folder remembers what only its owner may know.
+/// users of all four roles.
+///
+/// Made once; afterwards dev.json in the data folder remembers what only its owner may know.
 struct DemoData {
     /// One demo organization and how to act for it.
     struct Organization {
@@ -19,11 +21,18 @@ struct DemoData {
     /// Safaricom's published sandbox PayBill and passkey, and a till of our own.
     static let accounts = [
         SimulatorAccount(
-            consumerKey: "demo-consumer-key", consumerSecret: "demo-consumer-secret", shortCode: "174379",
-            passkey: "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919"),
+            consumerKey: "demo-consumer-key",
+            consumerSecret: "demo-consumer-secret",
+            shortCode: "174379",
+            passkey: "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919"
+        ),
         SimulatorAccount(
-            consumerKey: "limited-consumer-key", consumerSecret: "limited-consumer-secret", shortCode: "600100",
-            tillNumber: "510100", passkey: "limited-passkey"),
+            consumerKey: "limited-consumer-key",
+            consumerSecret: "limited-consumer-secret",
+            shortCode: "600100",
+            tillNumber: "510100",
+            passkey: "limited-passkey"
+        ),
     ]
 
     private static let demoPlan = Plan(
@@ -38,7 +47,9 @@ struct DemoData {
     private static let limitedPlan = Plan(
         name: "limited",
         tools: ["mpesa_*", "mpesa_stk_push"],
-        organizationLimits: ["read": RateLimit(units: 10, per: .seconds(60)), "money": RateLimit(units: 3, per: .seconds(60))],
+        organizationLimits: [
+            "read": RateLimit(units: 10, per: .seconds(60)), "money": RateLimit(units: 3, per: .seconds(60)),
+        ],
         principalLimits: [:]
     )
 
@@ -47,10 +58,19 @@ struct DemoData {
         try await app.store.save(Self.demoPlan)
         try await app.store.save(Self.limitedPlan)
         let demo = try await organization(
-            slug: "demo", name: "Demo Shop", plan: Self.demoPlan, account: Self.accounts[0], known: known?["api_key"])
+            slug: "demo",
+            name: "Demo Shop",
+            plan: Self.demoPlan,
+            account: Self.accounts[0],
+            known: known?["api_key"]
+        )
         let limited = try await organization(
-            slug: "limited", name: "Limited Shop", plan: Self.limitedPlan, account: Self.accounts[1],
-            known: known?["limited"]?["api_key"])
+            slug: "limited",
+            name: "Limited Shop",
+            plan: Self.limitedPlan,
+            account: Self.accounts[1],
+            known: known?["limited"]?["api_key"]
+        )
         return [
             "organization_id": .string(demo.id.description), "api_key": .string(demo.apiKey),
             "users": .array(try await users(of: demo.id, known: known)),
@@ -61,19 +81,32 @@ struct DemoData {
     }
 
     private func organization(
-        slug: String, name: String, plan: Plan, account: SimulatorAccount, known: JSON?
+        slug: String,
+        name: String,
+        plan: Plan,
+        account: SimulatorAccount,
+        known: JSON?
     ) async throws -> Organization {
         let store = app.store
         let found = try await store.organization(slug: slug)
-        let organization = found ?? Gateway.Organization(
-            id: OrganizationID(app.entropy.identifier()), slug: slug, name: name, subscription: .active,
-            plan: plan.name)
+        let organization =
+            found
+            ?? Gateway.Organization(
+                id: OrganizationID(app.entropy.identifier()),
+                slug: slug,
+                name: name,
+                subscription: .active,
+                plan: plan.name
+            )
         if found == nil {
             try await store.save(organization)
             let profile = Profile(
-                environment: .test, shortCode: account.shortCode,
-                shortCodeType: account.tillNumber == nil ? "paybill" : "till", tillNumber: account.tillNumber,
-                organizationName: name)
+                environment: .test,
+                shortCode: account.shortCode,
+                shortCodeType: account.tillNumber == nil ? "paybill" : "till",
+                tillNumber: account.tillNumber,
+                organizationName: name
+            )
             try await store.save(profile, organization: organization.id)
             try await app.credentials.save(
                 [
@@ -95,13 +128,24 @@ struct DemoData {
             return text
         }
         let key = APIKeyText(
-            environment: .test, organization: organization, id: APIKeyID(app.entropy.identifier()),
-            secret: SecureRandom.bytes(20))
+            environment: .test,
+            organization: organization,
+            id: APIKeyID(app.entropy.identifier()),
+            secret: SecureRandom.bytes(20)
+        )
         let text = key.text.reveal()
         try await app.store.save(
             APIKey(
-                id: key.id, organization: organization, name: "demo", prefix: key.prefix,
-                hash: SHA256.digest(Array(text.utf8)).bytes, environment: .test, role: .manager, scopes: nil))
+                id: key.id,
+                organization: organization,
+                name: "demo",
+                prefix: key.prefix,
+                hash: SHA256.digest(Array(text.utf8)).bytes,
+                environment: .test,
+                role: .manager,
+                scopes: nil
+            )
+        )
         return text
     }
 
@@ -115,8 +159,14 @@ struct DemoData {
             let existing = found.first { $0.username == name }
             try await app.store.save(
                 User(
-                    id: existing?.id ?? UserID(app.entropy.identifier()), organization: organization, username: name,
-                    email: "\(name)@demo.example", passwordHash: app.passwords.hash(Secret(password)), role: role))
+                    id: existing?.id ?? UserID(app.entropy.identifier()),
+                    organization: organization,
+                    username: name,
+                    email: "\(name)@demo.example",
+                    passwordHash: app.passwords.hash(Secret(password)),
+                    role: role
+                )
+            )
             users.append([
                 "username": .string(name), "password": .string(password), "role": .string(role.rawValue),
                 "organization": "demo",

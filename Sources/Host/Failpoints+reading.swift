@@ -4,7 +4,9 @@ import Synchronization
 
 extension Failpoints {
     /// Ends the process, as a crash would, when a named point is reached the n-th time: `after_commit` or
-    /// `after_commit@3`. Nothing for nil.
+    /// `after_commit@3`.
+    ///
+    /// Nothing for nil.
     init(reading text: String?) {
         guard let text else {
             self = .none

@@ -23,22 +23,62 @@ struct Money: Sendable {
         let waiters = OutcomeWaiters()
         let calls = PluginCalls(registry: registry, logger: logger)
         let settlement = Settlement(
-            records: store, registry: registry, waiters: waiters, entropy: entropy, limits: limits, logger: logger)
+            records: store,
+            registry: registry,
+            waiters: waiters,
+            entropy: entropy,
+            limits: limits,
+            logger: logger
+        )
         let sender = Sender(
-            upstream: upstream, plugins: calls, settlement: settlement, addresses: addresses, entropy: entropy,
-            failpoints: failpoints, logger: logger)
+            upstream: upstream,
+            plugins: calls,
+            settlement: settlement,
+            addresses: addresses,
+            entropy: entropy,
+            failpoints: failpoints,
+            logger: logger
+        )
         directory = DirectoryCache(directory: store, entropy: entropy)
         asker = Asker(
-            records: store, directory: directory, plugins: calls, sender: sender, upstream: upstream,
-            settlement: settlement, entropy: entropy, failpoints: failpoints, logger: logger)
+            records: store,
+            directory: directory,
+            plugins: calls,
+            sender: sender,
+            upstream: upstream,
+            settlement: settlement,
+            entropy: entropy,
+            failpoints: failpoints,
+            logger: logger
+        )
         operations = Operations(
-            records: store, directory: directory, plugins: calls, sender: sender, asker: asker, waiters: waiters,
-            entropy: entropy, failpoints: failpoints)
+            records: store,
+            directory: directory,
+            plugins: calls,
+            sender: sender,
+            asker: asker,
+            waiters: waiters,
+            entropy: entropy,
+            failpoints: failpoints
+        )
         inbox = CallbackInbox(
-            records: store, callbacks: store, plugins: calls, settlement: settlement, entropy: entropy,
-            failpoints: failpoints, logger: logger)
+            records: store,
+            callbacks: store,
+            plugins: calls,
+            settlement: settlement,
+            entropy: entropy,
+            failpoints: failpoints,
+            logger: logger
+        )
         sweeper = Sweeper(
-            records: store, asker: asker, sender: sender, plugins: calls, settlement: settlement, limits: limits,
-            entropy: entropy, logger: logger)
+            records: store,
+            asker: asker,
+            sender: sender,
+            plugins: calls,
+            settlement: settlement,
+            limits: limits,
+            entropy: entropy,
+            logger: logger
+        )
     }
 }

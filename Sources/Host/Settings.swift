@@ -3,7 +3,9 @@ import Gateway
 import Ingress
 import Logging
 
-/// Every setting of the host, with its default. docs/operating.md lists them for people.
+/// Every setting of the host, with its default.
+///
+/// docs/operating.md lists them for people.
 struct Settings: Sendable {
     /// `GATEWAY_HTTP_HOST`.
     var host = "127.0.0.1"
@@ -23,7 +25,9 @@ struct Settings: Sendable {
     var mode = Mode.hybrid
     /// `GATEWAY_PUBLIC_URL`; default made of host and port.
     var publicURL: String?
-    /// `GATEWAY_MASTER_KEY_FILE`: 64 hexadecimal digits. Secret.
+    /// `GATEWAY_MASTER_KEY_FILE`: 64 hexadecimal digits.
+    ///
+    /// Secret.
     var masterKeyFile: String?
     /// `GATEWAY_DARAJA_URL`: replaces Safaricom's addresses, for the simulator.
     var darajaURL: String?
@@ -33,8 +37,9 @@ struct Settings: Sendable {
     var dataFolder = "data"
     /// Whether a plugin without a configured hash is loaded; `dev` alone sets it.
     var allowsUnsignedPlugins = false
-    /// `GATEWAY_FAILPOINT`: `name` or `name@n`; the process ends hard when it is reached the n-th time. `dev` and
-    /// `serve` read it only together with `GATEWAY_ALLOW_FAILPOINTS=1`.
+    /// `GATEWAY_FAILPOINT`: `name` or `name@n`; the process ends hard when it is reached the n-th time.
+    ///
+    /// `dev` and `serve` read it only together with `GATEWAY_ALLOW_FAILPOINTS=1`.
     var failpoint: String?
 
     /// The address that callbacks name.

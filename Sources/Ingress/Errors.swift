@@ -44,13 +44,19 @@ enum ErrorResponse {
         if error.code == .unauthenticated { headers[.wwwAuthenticate] = "Bearer realm=\"mpesa-gateway\"" }
         if !allow.isEmpty { headers[.allow] = allow.joined(separator: ", ") }
         return Response(
-            status: status, headers: headers, body: ResponseBody(bytes: document(error, title, status, call)))
+            status: status,
+            headers: headers,
+            body: ResponseBody(bytes: document(error, title, status, call))
+        )
     }
 
     static func seconds(_ wait: Duration) -> Int64 { max(1, (wait.wholeMilliseconds + 999) / 1000) }
 
     private static func document(
-        _ error: GatewayError, _ title: String, _ status: HTTPResponse.Status, _ call: CallID
+        _ error: GatewayError,
+        _ title: String,
+        _ status: HTTPResponse.Status,
+        _ call: CallID
     ) -> [UInt8] {
         var writer = JSONWriter()
         writer.beginObject()

@@ -14,7 +14,9 @@ package enum Mode: String, Sendable, CaseIterable {
     case mcp
 }
 
-/// The main listener: leads a path to its door. Nothing is checked here but the path.
+/// The main listener: leads a path to its door.
+///
+/// Nothing is checked here but the path.
 package struct GatewayResponder: HTTPResponder {
     /// What the doors need.
     package struct Parts: Sendable {
@@ -82,7 +84,11 @@ package struct GatewayResponder: HTTPResponder {
         auth = AuthRoutes(accounts: parts.accounts, pipeline: parts.pipeline)
         transactions = TransactionRoutes(records: parts.records, pipeline: parts.pipeline)
         callbacks = CallbackRoutes(
-            inbox: parts.inbox, addresses: parts.addresses, records: parts.records, asker: parts.asker)
+            inbox: parts.inbox,
+            addresses: parts.addresses,
+            records: parts.records,
+            asker: parts.asker
+        )
     }
 
     package func respond(to request: Request, context: GatewayContext) async throws -> Response {
@@ -90,7 +96,9 @@ package struct GatewayResponder: HTTPResponder {
         let segments = request.uri.path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
         let isCallback = segments.first == "cb" || segments.first == "mpesa"
         let reader = RequestReader(
-            request: request, bodyBytesMax: isCallback ? parts.callbackBytesMax : parts.bodyBytesMax)
+            request: request,
+            bodyBytesMax: isCallback ? parts.callbackBytesMax : parts.bodyBytesMax
+        )
         if parts.mode != .mcp, segments.first == "tools", segments.count > 1 {
             return await rest.serve(reader, segments: Array(segments.dropFirst()), context: context, call: call)
         }
@@ -109,13 +117,20 @@ package struct GatewayResponder: HTTPResponder {
     }
 
     private func route(
-        _ reader: RequestReader, _ segments: [Substring], _ context: GatewayContext, _ call: CallID
+        _ reader: RequestReader,
+        _ segments: [Substring],
+        _ context: GatewayContext,
+        _ call: CallID
     ) async throws(GatewayError) -> [UInt8]? {
         let method = reader.request.method
         switch (segments.first, segments.count) {
         case ("cb", 3) where method == .post:
             return try await callbacks.receive(
-                reader, organization: segments[1], token: segments[2], context: context)
+                reader,
+                organization: segments[1],
+                token: segments[2],
+                context: context
+            )
         case ("mpesa", 3) where method == .post, ("mpesa", 4) where method == .post:
             return try await callbacks.hint(reader, organization: segments[segments.count - 1])
         case _ where parts.mode == .mcp: return nil
@@ -134,13 +149,18 @@ package struct GatewayResponder: HTTPResponder {
         return RESTReply.envelope(JSON.array(tools).bytes, message: "The tools that this credential may use.")
     }
 
-    /// With a credential, the tools it may use. Without one, all: definitions are the product's, not a tenant's.
+    /// With a credential, the tools it may use.
+    ///
+    /// Without one, all: definitions are the product's, not a tenant's.
     private func openAPI(_ reader: RequestReader) async throws(GatewayError) -> [UInt8] {
         var tools = parts.registry.snapshot.sorted
         if case .token = reader.credential {
-            tools = try await parts.pipeline.visibleTools(
-                for: reader.credential, environment: reader.environment()
-            ).tools
+            tools = try await parts.pipeline
+                .visibleTools(
+                    for: reader.credential,
+                    environment: reader.environment()
+                )
+                .tools
         }
         return OpenAPIDocument.make(tools, version: parts.version, publicURL: parts.publicURL).bytes
     }

@@ -16,7 +16,9 @@ package final class JSONSchema: Sendable {
     ///   - remotes: Documents that it may refer to, by URI.
     /// - Throws: `SchemaError` naming the place that is no schema.
     package init(
-        compiling document: JSON, limits: SchemaLimits = SchemaLimits(), remotes: [String: JSON] = [:]
+        compiling document: JSON,
+        limits: SchemaLimits = SchemaLimits(),
+        remotes: [String: JSON] = [:]
     ) throws(SchemaError) {
         let compiler = SchemaCompiler(limits: limits, remotes: remotes)
         root = try compiler.compile(document)

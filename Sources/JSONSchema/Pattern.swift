@@ -1,6 +1,8 @@
 import CPCRE2
 
-/// A regular expression with bounded cost. A pattern that would take too many steps on a text refuses that text.
+/// A regular expression with bounded cost.
+///
+/// A pattern that would take too many steps on a text refuses that text.
 ///
 /// JSON Schema wants ECMA-262's syntax; PCRE2's is a superset but for the names of Unicode properties, and `$`, which
 /// must mean the very end.
@@ -30,7 +32,9 @@ final class Pattern: Sendable {
 
     deinit { pcre2_code_free_8(code) }
 
-    /// Whether the pattern occurs in the text. False, too, when finding out would cost too much.
+    /// Whether the pattern occurs in the text.
+    ///
+    /// False, too, when finding out would cost too much.
     func matches(_ subject: String) -> Bool {
         guard let data = pcre2_match_data_create_8(1, nil), let context = pcre2_match_context_create_8(nil) else {
             return false

@@ -72,7 +72,11 @@ final class SchemaCompiler {
     ]
 
     private func index(
-        _ schema: JSON, base: String, pointer: String, path: String, depth: Int
+        _ schema: JSON,
+        base: String,
+        pointer: String,
+        path: String,
+        depth: Int
     ) throws(SchemaError) {
         guard depth <= limits.depthMax else { throw SchemaError(pointer: path, reason: "nested too deep") }
         let outerBase = base
@@ -156,7 +160,10 @@ final class SchemaCompiler {
     }
 
     private func references(
-        _ members: JSONObject, of node: SchemaNode, base: String, path: String
+        _ members: JSONObject,
+        of node: SchemaNode,
+        base: String,
+        path: String
     ) throws(SchemaError) {
         if let reference = members["$ref"]?.stringValue {
             node.reference = try target(SchemaURI.resolve(reference, against: base), from: path + "/$ref")
@@ -185,7 +192,12 @@ final class SchemaCompiler {
             let pointer = try? JSONPointer(parsing: SchemaURI.percentDecoded(fragment)),
             let schema = root.schema.value(at: pointer)
         else { throw SchemaError(pointer: path, reason: "refers to \(uri), which is not in the document") }
-        return try node(schema, base: base(of: pointer, in: root), pointer: pointer.description, path: pointer.description)
+        return try node(
+            schema,
+            base: base(of: pointer, in: root),
+            pointer: pointer.description,
+            path: pointer.description
+        )
     }
 
     /// An anchor and a pointer to one schema must lead to one node, so both use the place's own pointer.

@@ -2,17 +2,29 @@ import OrderedJSON
 
 /// What bounds the work that a schema, which a stranger's plugin may bring, can cause.
 package struct SchemaLimits: Sendable {
-    /// The most schemas in a document, subschemas counted. Default 5,000.
+    /// The most schemas in a document, subschemas counted.
+    ///
+    /// Default 5,000.
     package var nodesMax = 5_000
-    /// The longest pattern, in bytes. Default 1,024.
+    /// The longest pattern, in bytes.
+    ///
+    /// Default 1,024.
     package var patternBytesMax = 1_024
-    /// The most steps a pattern may take on one text; past that the text is refused. Default 100,000.
+    /// The most steps a pattern may take on one text; past that the text is refused.
+    ///
+    /// Default 100,000.
     package var patternStepsMax: UInt32 = 100_000
-    /// How deep validation may nest, references included. Default 256.
+    /// How deep validation may nest, references included.
+    ///
+    /// Default 256.
     package var depthMax = 256
-    /// How many violations are told. Default 20.
+    /// How many violations are told.
+    ///
+    /// Default 20.
     package var violationsMax = 20
-    /// Whether `format` refuses what is not of the format, rather than only describing it. Default true.
+    /// Whether `format` refuses what is not of the format, rather than only describing it.
+    ///
+    /// Default true.
     package var assertsFormat = true
 
     /// The defaults.

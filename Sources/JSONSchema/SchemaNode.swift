@@ -91,7 +91,9 @@ final class SchemaNode: @unchecked Sendable {
     }
 }
 
-/// A schema resource: what one `$id` names. Immutable once compiled, like its nodes.
+/// A schema resource: what one `$id` names.
+///
+/// Immutable once compiled, like its nodes.
 final class SchemaResource: @unchecked Sendable {
     let uri: String
     var dynamicAnchors: [String: SchemaNode] = [:]

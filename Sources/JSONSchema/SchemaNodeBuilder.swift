@@ -1,6 +1,8 @@
 import OrderedJSON
 
-/// Reads one schema's keywords into its node. Subschemas are compiled by the closure it is given.
+/// Reads one schema's keywords into its node.
+///
+/// Subschemas are compiled by the closure it is given.
 struct SchemaNodeBuilder {
     typealias Compile = (JSON, [String]) throws(SchemaError) -> SchemaNode
 

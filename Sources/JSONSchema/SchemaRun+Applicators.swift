@@ -14,7 +14,10 @@ extension SchemaRun {
             let fitting = node.oneOf.filter { attempt(instance, $0, &evaluated) }.count
             if fitting != 1 {
                 isGood = refuse(
-                    node, "oneOf", { "fits \(fitting == 0 ? "none" : "more than one") of the allowed forms" })
+                    node,
+                    "oneOf",
+                    { "fits \(fitting == 0 ? "none" : "more than one") of the allowed forms" }
+                )
             }
         }
         if let not = node.not {
@@ -30,7 +33,9 @@ extension SchemaRun {
     }
 
     private mutating func checkReferences(
-        _ instance: JSON, _ node: SchemaNode, _ evaluated: inout Evaluated
+        _ instance: JSON,
+        _ node: SchemaNode,
+        _ evaluated: inout Evaluated
     ) -> Bool {
         var isGood = true
         if let reference = node.reference { isGood = check(instance, against: reference, &evaluated) }
@@ -45,7 +50,9 @@ extension SchemaRun {
     }
 
     private mutating func checkUnevaluated(
-        _ instance: JSON, _ node: SchemaNode, _ evaluated: inout Evaluated
+        _ instance: JSON,
+        _ node: SchemaNode,
+        _ evaluated: inout Evaluated
     ) -> Bool {
         var isGood = true
         if let schema = node.unevaluatedProperties, case .object(let members) = instance {

@@ -2,7 +2,10 @@ import OrderedJSON
 
 extension SchemaRun {
     mutating func checkList(
-        _ elements: [JSON], _ rules: SchemaNode.ListRules, _ node: SchemaNode, _ evaluated: inout Evaluated
+        _ elements: [JSON],
+        _ rules: SchemaNode.ListRules,
+        _ node: SchemaNode,
+        _ evaluated: inout Evaluated
     ) -> Bool {
         var isGood = true
         if let most = rules.countMax, elements.count > most {
@@ -19,7 +22,9 @@ extension SchemaRun {
             if !isGood && !isCollecting { return false }
         }
         evaluated.elementCount = max(
-            evaluated.elementCount, rules.rest != nil ? elements.count : min(rules.prefix.count, elements.count))
+            evaluated.elementCount,
+            rules.rest != nil ? elements.count : min(rules.prefix.count, elements.count)
+        )
         if let contains = rules.contains {
             isGood = checkContains(elements, contains, rules, node, &evaluated) && isGood
         }
@@ -53,7 +58,10 @@ extension SchemaRun {
     }
 
     mutating func checkObject(
-        _ members: JSONObject, _ rules: SchemaNode.ObjectRules, _ node: SchemaNode, _ evaluated: inout Evaluated
+        _ members: JSONObject,
+        _ rules: SchemaNode.ObjectRules,
+        _ node: SchemaNode,
+        _ evaluated: inout Evaluated
     ) -> Bool {
         var isGood = true
         for name in rules.required where members[name] == nil {

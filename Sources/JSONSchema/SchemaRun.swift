@@ -1,7 +1,8 @@
 import OrderedJSON
 
-/// One validation. The first walk only says yes or no and builds no text; only a value that was refused is walked
-/// again to say why.
+/// One validation.
+///
+/// The first walk only says yes or no and builds no text; only a value that was refused is walked again to say why.
 struct SchemaRun {
     /// Which members and elements some schema has already looked at, for `unevaluated…`.
     struct Evaluated {
@@ -39,8 +40,9 @@ struct SchemaRun {
         return check(instance, against: node, &evaluated)
     }
 
-    /// Checks in place: what this schema evaluates, `evaluated` learns. It starts with nothing, because a schema's own
-    /// `unevaluated…` does not see what its cousins looked at.
+    /// Checks in place: what this schema evaluates, `evaluated` learns.
+    ///
+    /// It starts with nothing, because a schema's own `unevaluated…` does not see what its cousins looked at.
     mutating func check(_ instance: JSON, against node: SchemaNode, _ evaluated: inout Evaluated) -> Bool {
         guard tracks else { return checkKeywords(instance, node, &evaluated) }
         var own = Evaluated()

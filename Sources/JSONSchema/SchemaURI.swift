@@ -1,4 +1,6 @@
-/// References between schemas, by RFC 3986 as far as schemas use it. Nothing is ever fetched.
+/// References between schemas, by RFC 3986 as far as schemas use it.
+///
+/// Nothing is ever fetched.
 enum SchemaURI {
     /// The reference made absolute against a base.
     static func resolve(_ reference: String, against base: String) -> String {

@@ -1,4 +1,6 @@
-/// The formats that are checked. Others describe and refuse nothing.
+/// The formats that are checked.
+///
+/// Others describe and refuse nothing.
 enum TextFormat: String {
     case date
     case dateTime = "date-time"
@@ -35,13 +37,15 @@ enum TextFormat: String {
     /// `x` stands for a hexadecimal digit, `9` for a decimal one, all else for itself.
     private static func matches(_ bytes: [UInt8], shape: String) -> Bool {
         bytes.count == shape.utf8.count
-            && zip(bytes, shape.utf8).allSatisfy { byte, mark in
-                switch mark {
-                case UInt8(ascii: "x"): isDigit(byte) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte | 0x20)
-                case UInt8(ascii: "9"): isDigit(byte)
-                default: byte == mark
+            && zip(bytes, shape.utf8)
+                .allSatisfy { byte, mark in
+                    switch mark {
+                    case UInt8(ascii: "x"):
+                        isDigit(byte) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte | 0x20)
+                    case UInt8(ascii: "9"): isDigit(byte)
+                    default: byte == mark
+                    }
                 }
-            }
     }
 
     private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }

@@ -27,7 +27,9 @@ public struct JSONObject: Sendable, Hashable, Sequence {
     /// The keys, in order.
     public var keys: [String] { members.map(\.key) }
 
-    /// The member of this key. Setting keeps its place, or appends; setting nil removes.
+    /// The member of this key.
+    ///
+    /// Setting keeps its place, or appends; setting nil removes.
     public subscript(key: String) -> JSON? {
         get { index(of: key).map { members[$0].value } }
         set {

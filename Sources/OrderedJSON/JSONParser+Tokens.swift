@@ -129,7 +129,9 @@ extension JSONParser {
             if current == UInt8(ascii: "+") || current == UInt8(ascii: "-") { position += 1 }
             try digits()
         }
-        if isInteger, let integer = integer(integerStart..<position, isNegative: isNegative) { return .integer(integer) }
+        if isInteger, let integer = integer(integerStart..<position, isNegative: isNegative) {
+            return .integer(integer)
+        }
         return .number(try double(start..<position))
     }
 

@@ -8,11 +8,17 @@ public struct JSONLimits: Sendable {
         case lastWins
     }
 
-    /// The longest text. Default 4 MiB.
+    /// The longest text.
+    ///
+    /// Default 4 MiB.
     public var bytesMax: Int
-    /// The deepest nesting. Default 64.
+    /// The deepest nesting.
+    ///
+    /// Default 64.
     public var depthMax: Int
-    /// What to do about duplicate keys. Default: reject.
+    /// What to do about duplicate keys.
+    ///
+    /// Default: reject.
     public var duplicateKeys: DuplicateKeys
 
     /// States the limits.
@@ -60,7 +66,9 @@ extension JSON {
     }
 }
 
-/// A recursive-descent parser over bytes. Strings without escapes, which nearly all are, are validated and copied once.
+/// A recursive-descent parser over bytes.
+///
+/// Strings without escapes, which nearly all are, are validated and copied once.
 struct JSONParser {
     let bytes: UnsafeRawBufferPointer
     let limits: JSONLimits
@@ -169,7 +177,10 @@ struct JSONParser {
     }
 
     private func append(
-        _ key: String, _ value: JSON, to members: inout [(key: String, value: JSON)], keyStart: Int
+        _ key: String,
+        _ value: JSON,
+        to members: inout [(key: String, value: JSON)],
+        keyStart: Int
     ) throws(JSONParseError) {
         // A hostile text with very many members would make walking quadratic, so their number is bounded too.
         guard members.count < 4096 else { throw failure("an object has more than 4096 members") }

@@ -1,6 +1,8 @@
 /// A place in a JSON value, by RFC 6901: `/payments/0/amount`.
 public struct JSONPointer: Sendable, Hashable, CustomStringConvertible {
-    /// The names and numbers on the way, unescaped. The empty list means the whole value.
+    /// The names and numbers on the way, unescaped.
+    ///
+    /// The empty list means the whole value.
     public let tokens: [String]
 
     /// Why some text is no pointer.

@@ -42,7 +42,9 @@ public struct JSONWriter: Sendable {
         append(value)
     }
 
-    /// Writes a number in the shortest form that reads back the same. There is no infinity in JSON: it becomes null.
+    /// Writes a number in the shortest form that reads back the same.
+    ///
+    /// There is no infinity in JSON: it becomes null.
     public mutating func number(_ value: Double) {
         separate()
         guard value.isFinite else { return bytes.append(contentsOf: "null".utf8) }
@@ -167,7 +169,9 @@ extension JSON {
     public var text: String { String(decoding: bytes, as: UTF8.self) }
 
     /// The same text for all equal values: members sorted by their names' UTF-16 units, whole numbers without a
-    /// fraction. In the manner of RFC 8785; what is hashed is this.
+    /// fraction.
+    ///
+    /// In the manner of RFC 8785; what is hashed is this.
     public var canonicalBytes: [UInt8] { sorted.bytes }
 
     private var sorted: JSON {

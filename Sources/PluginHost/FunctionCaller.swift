@@ -12,7 +12,9 @@ struct FunctionCaller: Sendable {
     let argumentBytesMax: Int
 
     func invoke(
-        _ tool: Int, arguments: [UInt8], _ invocation: LoadedPlugin.Invocation
+        _ tool: Int,
+        arguments: [UInt8],
+        _ invocation: LoadedPlugin.Invocation
     ) async -> LoadedPlugin.Completion {
         guard arguments.count <= argumentBytesMax else {
             return LoadedPlugin.Completion(status: GATEWAY_TOO_LARGE, payload: [])

@@ -65,7 +65,8 @@ final class HostServices: Sendable {
             )
             call.initialize(to: gateway_call_t(call: { _, _, _, _, _, _ in GATEWAY_NOT_SUPPORTED }))
             threadCheck.initialize(
-                to: gateway_thread_check_t(is_plugin_thread: { _ in PluginThreads.isCurrent ? 1 : 0 }))
+                to: gateway_thread_check_t(is_plugin_thread: { _ in PluginThreads.isCurrent ? 1 : 0 })
+            )
         }
     }
 
@@ -73,7 +74,10 @@ final class HostServices: Sendable {
     nonisolated(unsafe) private static let tables = Tables()
 
     private static func complete(
-        _ host: UnsafeMutableRawPointer?, _ number: UInt64, _ status: Int32, _ payload: gateway_bytes_t
+        _ host: UnsafeMutableRawPointer?,
+        _ number: UInt64,
+        _ status: Int32,
+        _ payload: gateway_bytes_t
     ) -> Int32 {
         guard let services = from(host) else { return GATEWAY_INVALID_ARGUMENT }
         guard payload.length <= UInt64(services.payloadBytesMax) else {

@@ -16,7 +16,9 @@ final class InProcessLibrary: @unchecked Sendable {
     private let cancelTable: UnsafePointer<gateway_cancel_t>?
     private let resultBytesMax: Int
 
-    /// Opens the private copy and negotiates. The library and `services` stay for the life of the process.
+    /// Opens the private copy and negotiates.
+    ///
+    /// The library and `services` stay for the life of the process.
     init(path: String, services: HostServices, hostVersion: String, resultBytesMax: Int) throws(PluginRefusal) {
         let entry = try InProcessLibrary.open(path)
         var negotiation = gateway_negotiation_t()
@@ -25,13 +27,15 @@ final class InProcessLibrary: @unchecked Sendable {
         negotiation.isolation = GATEWAY_ISOLATION_IN_PROCESS
         negotiation.host = Unmanaged.passRetained(services).toOpaque()
         negotiation.host_interface = HostServices.interface
-        let status = Array("mpesa-gateway".utf8).lent { name in
-            Array(hostVersion.utf8).lent { version in
-                negotiation.host_name = name
-                negotiation.host_version = version
-                return entry(&negotiation)
+        let status = Array("mpesa-gateway".utf8)
+            .lent { name in
+                Array(hostVersion.utf8)
+                    .lent { version in
+                        negotiation.host_name = name
+                        negotiation.host_version = version
+                        return entry(&negotiation)
+                    }
             }
-        }
         guard status == GATEWAY_OK else { throw PluginRefusal.refused("its entry answered status \(status)") }
         guard negotiation.refused == 0 else {
             throw PluginRefusal.refused(String(borrowed: negotiation.refusal_reason))
@@ -59,8 +63,9 @@ final class InProcessLibrary: @unchecked Sendable {
 
     /// Rule E5: a table that is offered has all its functions.
     private func checkFunctions() throws(PluginRefusal) {
-        if let operation, operation.pointee.prepare == nil || operation.pointee.interpret == nil
-            || operation.pointee.query == nil || operation.pointee.render == nil
+        if let operation,
+            operation.pointee.prepare == nil || operation.pointee.interpret == nil
+                || operation.pointee.query == nil || operation.pointee.render == nil
         {
             throw PluginRefusal.missingTable("a function of " + GATEWAY_OPERATION)
         }
@@ -77,7 +82,8 @@ final class InProcessLibrary: @unchecked Sendable {
         let entry = path.withCString { gateway_library_open($0, &reason, reason.count) }
         guard let entry else {
             throw PluginRefusal.notOpened(
-                String(decoding: reason.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
+                String(decoding: reason.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            )
         }
         return entry
     }
@@ -98,7 +104,9 @@ final class InProcessLibrary: @unchecked Sendable {
             settings.lent { self.lifecycle.pointee.configure(self.plugin, $0, sink) }
         }
         guard status == GATEWAY_OK else {
-            throw PluginRefusal.notConfigured(reason.isEmpty ? "status \(status)" : String(decoding: reason, as: UTF8.self))
+            throw PluginRefusal.notConfigured(
+                reason.isEmpty ? "status \(status)" : String(decoding: reason, as: UTF8.self)
+            )
         }
     }
 
@@ -106,7 +114,9 @@ final class InProcessLibrary: @unchecked Sendable {
         guard let selftest else { return }
         let (status, reason) = collecting { selftest.pointee.selftest(self.plugin, $0) }
         guard status == GATEWAY_OK else {
-            throw PluginRefusal.selfTestFailed(reason.isEmpty ? "status \(status)" : String(decoding: reason, as: UTF8.self))
+            throw PluginRefusal.selfTestFailed(
+                reason.isEmpty ? "status \(status)" : String(decoding: reason, as: UTF8.self)
+            )
         }
     }
 

@@ -62,7 +62,8 @@ final class Invocations: Sendable {
 
     /// Ends a call; what it answers is a status of the protocol.
     func complete(_ number: UInt64, _ completion: LoadedPlugin.Completion) -> Int32 {
-        let (status, waiting) = table.withLock { table -> (Int32, CheckedContinuation<LoadedPlugin.Completion, Never>?) in
+        let (status, waiting) = table.withLock {
+            table -> (Int32, CheckedContinuation<LoadedPlugin.Completion, Never>?) in
             guard var pending = table.pending[number] else {
                 let wasGiven = number >= table.first && number < table.next
                 return (wasGiven ? GATEWAY_ALREADY_COMPLETED : GATEWAY_UNKNOWN_INVOCATION, nil)

@@ -44,7 +44,9 @@ package struct PluginConfiguration: Sendable, Equatable {
         let known = ["id", "source", "sha256", "enabled", "isolation", "grants", "config"]
         for name in entry.objectValue?.keys ?? [] where !known.contains(name) && !name.hasPrefix("x-") {
             throw Malformed(
-                pointer: "\(pointer)/\(name)", reason: "not a known setting; known are \(known.joined(separator: ", "))")
+                pointer: "\(pointer)/\(name)",
+                reason: "not a known setting; known are \(known.joined(separator: ", "))"
+            )
         }
         guard let id = entry["id"]?.stringValue, let source = entry["source"]?.stringValue else {
             throw Malformed(pointer: pointer, reason: "expected an object with id and source")
@@ -65,7 +67,10 @@ package struct PluginConfiguration: Sendable, Equatable {
             isEnabled: entry["enabled"]?.boolValue ?? true,
             isolation: isolation,
             grants: Catalogue.Needs(
-                upstreams: upstreams, secrets: texts("secrets"), collections: texts("collections")),
+                upstreams: upstreams,
+                secrets: texts("secrets"),
+                collections: texts("collections")
+            ),
             settings: entry["config"]?.objectValue ?? JSONObject()
         )
     }

@@ -18,7 +18,9 @@ struct PluginFile {
         let levelMax: UInt32
     }
 
-    /// The longest library. 64 MiB.
+    /// The longest library.
+    ///
+    /// 64 MiB.
     static let bytesMax = 64 << 20
 
     /// Libraries that a plugin may ask for: the C library's parts and Swift's runtime, which the host has loaded.
@@ -27,7 +29,9 @@ struct PluginFile {
         "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1", "libBlocksRuntime.so", "libdispatch.so", "libFoundation.so",
     ]
 
-    /// Reads, hashes and looks into a library. No code of it runs.
+    /// Reads, hashes and looks into a library.
+    ///
+    /// No code of it runs.
     init(path: String, configuration: PluginConfiguration, allowsUnsigned: Bool) throws(PluginRefusal) {
         guard let data = FileManager.default.contents(atPath: path), data.count <= PluginFile.bytesMax else {
             throw PluginRefusal.unreadable(path)
@@ -67,9 +71,10 @@ struct PluginFile {
 
     private static func needed(in report: gateway_elf_report) -> [String] {
         withUnsafeBytes(of: report.needed) { raw in
-            raw.bindMemory(to: UnsafePointer<CChar>?.self).prefix(Int(report.needed_count)).compactMap { name in
-                name.map { String(cString: $0) }
-            }
+            raw.bindMemory(to: UnsafePointer<CChar>?.self).prefix(Int(report.needed_count))
+                .compactMap { name in
+                    name.map { String(cString: $0) }
+                }
         }
     }
 
@@ -84,8 +89,10 @@ struct PluginFile {
         case GATEWAY_ELF_OK.rawValue: nil
         case GATEWAY_ELF_NOT_ELF.rawValue: "it is not a shared library for this machine"
         case GATEWAY_ELF_NO_MANIFEST.rawValue: "rule E2: it has no section .gateway.manifest"
-        case GATEWAY_ELF_MANY_MANIFESTS.rawValue: "rule E2: its section .gateway.manifest does not hold exactly one manifest"
-        case GATEWAY_ELF_BAD_MANIFEST.rawValue: "rule E2: its manifest is not of revision 0, or a text in it is not padded"
+        case GATEWAY_ELF_MANY_MANIFESTS.rawValue:
+            "rule E2: its section .gateway.manifest does not hold exactly one manifest"
+        case GATEWAY_ELF_BAD_MANIFEST.rawValue:
+            "rule E2: its manifest is not of revision 0, or a text in it is not padded"
         case GATEWAY_ELF_EXPORTS.rawValue: "rule E1: it exports \(exported) symbols, not gateway_plugin_v0 alone"
         case GATEWAY_ELF_EXECUTABLE_STACK.rawValue: "it asks for an executable stack"
         default: "the file is damaged: a table points outside it"
@@ -102,11 +109,18 @@ struct PluginFile {
         let manager = FileManager.default
         do {
             try manager.createDirectory(
-                atPath: place, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+                atPath: place,
+                withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o700]
+            )
             if let there = manager.contents(atPath: path), Array(there) == bytes { return path }
             let draft = path + ".\(ProcessInfo.processInfo.processIdentifier).new"
-            guard manager.createFile(
-                atPath: draft, contents: Data(bytes), attributes: [.posixPermissions: 0o400])
+            guard
+                manager.createFile(
+                    atPath: draft,
+                    contents: Data(bytes),
+                    attributes: [.posixPermissions: 0o400]
+                )
             else { throw PluginRefusal.unreadable(draft) }
             guard rename(draft, path) == 0 else { throw PluginRefusal.unreadable(path) }
             return path

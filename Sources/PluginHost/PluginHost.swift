@@ -24,7 +24,9 @@ package struct PluginStatus: Sendable, Equatable {
 }
 
 /// Loads plugins: configuration, file, verification, private copy, negotiation, catalogue, settings, self-test, and
-/// then, in one swap, publication. A plugin that is refused leaves the others and the live generation as they were.
+/// then, in one swap, publication.
+///
+/// A plugin that is refused leaves the others and the live generation as they were.
 package final class PluginHost: Sendable {
     /// What bounds plugins and what they meet.
     package struct Settings: Sendable {
@@ -32,22 +34,35 @@ package final class PluginHost: Sendable {
         package var stateFolder: String
         /// This host's version, told to plugins.
         package var version: String
-        /// Whether a plugin without a configured hash is loaded. For development.
+        /// Whether a plugin without a configured hash is loaded.
+        ///
+        /// For development.
         package var allowsUnsigned: Bool
         /// What tools may require, and what secrets may be computed.
         package var abilities: Catalogue.HostAbilities
-        /// The longest result (rule M5). Default 4 MiB.
+        /// The longest result (rule M5).
+        ///
+        /// Default 4 MiB.
         package var resultBytesMax = 4 << 20
-        /// The longest arguments (rule M5). Default 1 MiB.
+        /// The longest arguments (rule M5).
+        ///
+        /// Default 1 MiB.
         package var argumentBytesMax = 1 << 20
-        /// Threads for function tools. Default 4.
+        /// Threads for function tools.
+        ///
+        /// Default 4.
         package var threads = 4
-        /// How many calls of function tools may wait for a thread. Default 1,000.
+        /// How many calls of function tools may wait for a thread.
+        ///
+        /// Default 1,000.
         package var queueMax = 1_000
 
         /// States what has no default.
         package init(
-            stateFolder: String, version: String, allowsUnsigned: Bool, abilities: Catalogue.HostAbilities
+            stateFolder: String,
+            version: String,
+            allowsUnsigned: Bool,
+            abilities: Catalogue.HostAbilities
         ) {
             self.stateFolder = stateFolder
             self.version = version
@@ -76,14 +91,23 @@ package final class PluginHost: Sendable {
 
     /// Every configured plugin and how it stands.
     package var statuses: [PluginStatus] {
-        known.withLock { $0 }.map { status in
-            PluginStatus(
-                id: status.id, version: status.version, generation: status.generation, digest: status.digest,
-                state: status.state, reason: status.reason, violations: invocations.violations(of: status.id))
-        }
+        known.withLock { $0 }
+            .map { status in
+                PluginStatus(
+                    id: status.id,
+                    version: status.version,
+                    generation: status.generation,
+                    digest: status.digest,
+                    state: status.state,
+                    reason: status.reason,
+                    violations: invocations.violations(of: status.id)
+                )
+            }
     }
 
-    /// Loads all that are enabled, from files relative to `folder`. Blocks: call it on a thread that may.
+    /// Loads all that are enabled, from files relative to `folder`.
+    ///
+    /// Blocks: call it on a thread that may.
     package func load(_ configurations: [PluginConfiguration], relativeTo folder: String) -> [PluginStatus] {
         for configuration in configurations {
             let status = status(of: configuration, relativeTo: folder)
@@ -98,30 +122,51 @@ package final class PluginHost: Sendable {
     private func status(of configuration: PluginConfiguration, relativeTo folder: String) -> PluginStatus {
         guard configuration.isEnabled else {
             return PluginStatus(
-                id: configuration.id, version: nil, generation: nil, digest: nil, state: "disabled", reason: nil,
-                violations: 0)
+                id: configuration.id,
+                version: nil,
+                generation: nil,
+                digest: nil,
+                state: "disabled",
+                reason: nil,
+                violations: 0
+            )
         }
         do throws(PluginRefusal) {
             let plugin = try load(configuration, relativeTo: folder)
             logger.info(
                 "plugin live",
-                metadata: ["plugin": "\(plugin.id)", "version": "\(plugin.version)", "generation": "\(plugin.generation)"]
+                metadata: [
+                    "plugin": "\(plugin.id)", "version": "\(plugin.version)", "generation": "\(plugin.generation)",
+                ]
             )
             return PluginStatus(
-                id: plugin.id, version: plugin.version, generation: plugin.generation, digest: plugin.digest,
-                state: "live", reason: nil, violations: 0)
+                id: plugin.id,
+                version: plugin.version,
+                generation: plugin.generation,
+                digest: plugin.digest,
+                state: "live",
+                reason: nil,
+                violations: 0
+            )
         } catch {
             logger.error("plugin refused", metadata: ["plugin": "\(configuration.id)", "reason": "\(error)"])
             return PluginStatus(
-                id: configuration.id, version: nil, generation: nil, digest: nil, state: "refused",
-                reason: error.description, violations: 0)
+                id: configuration.id,
+                version: nil,
+                generation: nil,
+                digest: nil,
+                state: "refused",
+                reason: error.description,
+                violations: 0
+            )
         }
     }
 
     /// Loads one plugin and publishes it, or says why not.
     @discardableResult
     package func load(
-        _ configuration: PluginConfiguration, relativeTo folder: String
+        _ configuration: PluginConfiguration,
+        relativeTo folder: String
     ) throws(PluginRefusal) -> LoadedPlugin {
         guard configuration.isolation == "in-process" else {
             throw PluginRefusal.isolationNotServed(configuration.isolation)
@@ -155,7 +200,9 @@ package final class PluginHost: Sendable {
     }
 
     private func catalogue(
-        of library: InProcessLibrary, file: PluginFile, configuration: PluginConfiguration
+        of library: InProcessLibrary,
+        file: PluginFile,
+        configuration: PluginConfiguration
     ) throws(PluginRefusal) -> Catalogue {
         let bytes = try library.describe()
         let catalogue: Catalogue
@@ -176,7 +223,10 @@ package final class PluginHost: Sendable {
     }
 
     private func loaded(
-        _ library: InProcessLibrary, _ catalogue: Catalogue, digest: String, settings: JSONObject
+        _ library: InProcessLibrary,
+        _ catalogue: Catalogue,
+        digest: String,
+        settings: JSONObject
     ) -> LoadedPlugin {
         let generation = generations.withLock { count in
             count += 1

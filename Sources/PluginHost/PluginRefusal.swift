@@ -1,4 +1,6 @@
-/// Why a plugin did not load. Each case is one cause, with the rule of docs/abi.md that it breaks where there is one.
+/// Why a plugin did not load.
+///
+/// Each case is one cause, with the rule of docs/abi.md that it breaks where there is one.
 package enum PluginRefusal: Error, Sendable, Equatable, CustomStringConvertible {
     /// The file cannot be read.
     case unreadable(String)

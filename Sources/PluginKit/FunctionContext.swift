@@ -15,7 +15,9 @@ public struct FunctionFailure: Error, Sendable, Hashable {
     }
 }
 
-/// What a function tool knows of its call, and the host services it may use. Cancellation arrives as the task's.
+/// What a function tool knows of its call, and the host services it may use.
+///
+/// Cancellation arrives as the task's.
 public struct FunctionContext: Sendable {
     /// The call's number at the host.
     public let invocation: UInt64
@@ -35,8 +37,10 @@ public struct FunctionContext: Sendable {
     public var nowMilliseconds: Int64 { host.nowMilliseconds() }
 }
 
-/// The host's tables, found once when the plugin was loaded. They live as long as the process (rule M4) and may be
-/// called from any thread (rule T3), which is what makes sharing this right.
+/// The host's tables, found once when the plugin was loaded.
+///
+/// They live as long as the process (rule M4) and may be called from any thread (rule T3), which is what makes sharing
+/// this right.
 final class HostLink: @unchecked Sendable {
     private let host: UnsafeMutableRawPointer?
     private let complete: UnsafePointer<gateway_complete_t>?
@@ -66,9 +70,10 @@ final class HostLink: @unchecked Sendable {
     }
 
     func log(_ invocation: UInt64, _ level: UInt32, _ message: String, _ values: JSON) {
-        _ = Array(message.utf8).lent { message in
-            values.bytes.lent { logging?.pointee.log(host, invocation, level, message, $0) }
-        }
+        _ = Array(message.utf8)
+            .lent { message in
+                values.bytes.lent { logging?.pointee.log(host, invocation, level, message, $0) }
+            }
     }
 
     func nowMilliseconds() -> Int64 { clock?.pointee.now_ms(host) ?? 0 }

@@ -21,11 +21,16 @@ final class FunctionThreads: TaskExecutor, @unchecked Sendable {
         for _ in 0..<count {
             var thread = pthread_t()
             let own = Unmanaged.passRetained(self).toOpaque()
-            pthread_create(&thread, nil, { own in
-                guard let own else { return nil }
-                Unmanaged<FunctionThreads>.fromOpaque(own).takeUnretainedValue().run()
-                return nil
-            }, own)
+            pthread_create(
+                &thread,
+                nil,
+                { own in
+                    guard let own else { return nil }
+                    Unmanaged<FunctionThreads>.fromOpaque(own).takeUnretainedValue().run()
+                    return nil
+                },
+                own
+            )
             pthread_detach(thread)
         }
     }

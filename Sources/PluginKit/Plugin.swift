@@ -4,7 +4,9 @@ import OrderedJSON
 public struct OperationTool: Sendable {
     /// The document of docs/abi.md, section 1.1, without `kind`.
     public let descriptor: JSONObject
-    /// Plans a call, or throws why not. A look-up tool plans nothing.
+    /// Plans a call, or throws why not.
+    ///
+    /// A look-up tool plans nothing.
     public let prepare: @Sendable (PrepareInput) throws(Refusal) -> OperationPlan
     /// Shows a record.
     public let render: @Sendable (Record) -> JSON
@@ -67,7 +69,9 @@ public enum Tool: Sendable {
     case function(FunctionTool)
 }
 
-/// A plugin as a value. `PluginExport` puts it behind the C functions.
+/// A plugin as a value.
+///
+/// `PluginExport` puts it behind the C functions.
 public struct Plugin: Sendable {
     /// Equal to the manifest's.
     public let id: String

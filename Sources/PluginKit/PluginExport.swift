@@ -11,7 +11,8 @@ import Synchronization
 public enum PluginExport {
     /// Answers a host's negotiation for a plugin.
     public static func negotiate(
-        _ negotiation: UnsafeMutablePointer<gateway_negotiation_t>?, plugin: Plugin
+        _ negotiation: UnsafeMutablePointer<gateway_negotiation_t>?,
+        plugin: Plugin
     ) -> Int32 {
         guard let negotiation else { return GATEWAY_INVALID_ARGUMENT }
         guard negotiation.pointee.host_level_min <= GATEWAY_LEVEL, GATEWAY_LEVEL <= negotiation.pointee.host_level_max
@@ -61,7 +62,10 @@ final class ServedPlugin: Sendable {
             let arguments = try? JSON(parsing: arguments)
         else { return GATEWAY_NOT_SUPPORTED }
         let context = FunctionContext(
-            invocation: invocation, meta: (try? JSON(parsing: meta)) ?? [:], host: host)
+            invocation: invocation,
+            meta: (try? JSON(parsing: meta)) ?? [:],
+            host: host
+        )
         running.withLock { running in
             running[invocation] = Task.detached(executorPreference: FunctionThreads.shared) { [self] in
                 await run(tool, arguments, context)

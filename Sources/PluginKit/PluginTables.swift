@@ -1,7 +1,9 @@
 import OrderedJSON
 import PluginAPI
 
-/// The function tables that the kit offers for every plugin. Allocated once, immutable, never freed (rule M4).
+/// The function tables that the kit offers for every plugin.
+///
+/// Allocated once, immutable, never freed (rule M4).
 struct PluginTables {
     private let lifecycle = UnsafeMutablePointer<gateway_lifecycle_t>.allocate(capacity: 1)
     private let selftest = UnsafeMutablePointer<gateway_selftest_t>.allocate(capacity: 1)
@@ -42,8 +44,13 @@ struct PluginTables {
         )
         invoke.initialize(
             to: gateway_invoke_t(invoke: { plugin, invocation, tool, arguments, meta in
-                ServedPlugin.from(plugin)?.invoke(
-                    invocation, tool, [UInt8](borrowed: arguments), [UInt8](borrowed: meta)) ?? GATEWAY_INVALID_ARGUMENT
+                ServedPlugin.from(plugin)?
+                    .invoke(
+                        invocation,
+                        tool,
+                        [UInt8](borrowed: arguments),
+                        [UInt8](borrowed: meta)
+                    ) ?? GATEWAY_INVALID_ARGUMENT
             })
         )
         cancel.initialize(
@@ -84,7 +91,10 @@ struct PluginTables {
     // MARK: Operation functions
 
     private static func prepare(
-        _ plugin: UnsafeMutableRawPointer?, _ index: UInt32, _ input: gateway_bytes_t, _ sink: gateway_sink_t
+        _ plugin: UnsafeMutableRawPointer?,
+        _ index: UInt32,
+        _ input: gateway_bytes_t,
+        _ sink: gateway_sink_t
     ) -> Int32 {
         guard let tool = ServedPlugin.from(plugin)?.operationTool(index) else { return GATEWAY_NOT_SUPPORTED }
         guard let json = try? JSON(borrowed: input) else { return GATEWAY_INVALID_ARGUMENT }
@@ -114,19 +124,28 @@ struct PluginTables {
     }
 
     private static func query(
-        _ plugin: UnsafeMutableRawPointer?, _ index: UInt32, _ input: gateway_bytes_t, _ sink: gateway_sink_t
+        _ plugin: UnsafeMutableRawPointer?,
+        _ index: UInt32,
+        _ input: gateway_bytes_t,
+        _ sink: gateway_sink_t
     ) -> Int32 {
         guard let operation = ServedPlugin.from(plugin)?.operation(index) else { return GATEWAY_NOT_SUPPORTED }
         guard let json = try? JSON(borrowed: input) else { return GATEWAY_INVALID_ARGUMENT }
         let body = operation.query(
-            Record(json["record"] ?? .null), Profile(json["profile"] ?? .null), json["now_ms"]?.integerValue ?? 0)
+            Record(json["record"] ?? .null),
+            Profile(json["profile"] ?? .null),
+            json["now_ms"]?.integerValue ?? 0
+        )
         var writer = JSONWriter()
         Documents.writeQuery(body, to: &writer)
         return writer.bytes.lent { sink.write(sink.context, $0) }
     }
 
     private static func render(
-        _ plugin: UnsafeMutableRawPointer?, _ index: UInt32, _ input: gateway_bytes_t, _ sink: gateway_sink_t
+        _ plugin: UnsafeMutableRawPointer?,
+        _ index: UInt32,
+        _ input: gateway_bytes_t,
+        _ sink: gateway_sink_t
     ) -> Int32 {
         guard let tool = ServedPlugin.from(plugin)?.operationTool(index) else { return GATEWAY_NOT_SUPPORTED }
         guard let json = try? JSON(borrowed: input) else { return GATEWAY_INVALID_ARGUMENT }

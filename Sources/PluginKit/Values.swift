@@ -1,6 +1,8 @@
 import OrderedJSON
 
-/// What the host tells a plugin of the organization. Never a secret.
+/// What the host tells a plugin of the organization.
+///
+/// Never a secret.
 public struct Profile: Sendable, Hashable {
     /// `test` or `live`.
     public var environment: String
@@ -101,7 +103,9 @@ public struct PrepareInput: Sendable {
     public let arguments: JSON
     /// Whose call.
     public let profile: Profile
-    /// The time, in milliseconds since 1970. The only clock there is.
+    /// The time, in milliseconds since 1970.
+    ///
+    /// The only clock there is.
     public let nowMilliseconds: Int64
     /// The record's id.
     public let recordID: String
@@ -110,7 +114,11 @@ public struct PrepareInput: Sendable {
 
     /// Gathers them; the kit does so, and tests.
     public init(
-        arguments: JSON, profile: Profile, nowMilliseconds: Int64, recordID: String, originatorID: String
+        arguments: JSON,
+        profile: Profile,
+        nowMilliseconds: Int64,
+        recordID: String,
+        originatorID: String
     ) {
         self.arguments = arguments
         self.profile = profile
@@ -120,7 +128,9 @@ public struct PrepareInput: Sendable {
     }
 }
 
-/// Why a call is not planned. Codes: `invalid_argument`, `limit_exceeded`, `not_configured`, `not_supported`.
+/// Why a call is not planned.
+///
+/// Codes: `invalid_argument`, `limit_exceeded`, `not_configured`, `not_supported`.
 public struct Refusal: Error, Sendable, Hashable {
     /// The cause.
     public let code: String

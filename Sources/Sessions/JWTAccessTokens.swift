@@ -2,8 +2,9 @@ import Foundation
 import Gateway
 import JWTKit
 
-/// Access tokens as JWT, HS256, by jwt-kit. One algorithm, one key, one issuer and audience: nothing in a token's own
-/// header is trusted to choose.
+/// Access tokens as JWT, HS256, by jwt-kit.
+///
+/// One algorithm, one key, one issuer and audience: nothing in a token's own header is trusted to choose.
 package struct JWTAccessTokens: AccessTokens {
     private struct Payload: JWTPayload {
         let iss: IssuerClaim

@@ -3,7 +3,9 @@ import Foundation
 import Gateway
 
 /// Password hashing on a thread of its own: it takes a tenth of a second and a hundred megabytes, on purpose, and must
-/// hold up neither an event loop nor Swift's cooperative pool. One thread bounds the memory too.
+/// hold up neither an event loop nor Swift's cooperative pool.
+///
+/// One thread bounds the memory too.
 ///
 /// The queue is guarded by `condition`.
 package final class ScryptPasswords: Passwords, @unchecked Sendable {
@@ -12,7 +14,9 @@ package final class ScryptPasswords: Passwords, @unchecked Sendable {
     private let queueMax: Int
     private var queue: [@Sendable () -> Void] = []
 
-    /// Starts the thread. At most `queueMax` hashes wait; a login past that is refused.
+    /// Starts the thread.
+    ///
+    /// At most `queueMax` hashes wait; a login past that is refused.
     package init(hasher: PasswordHash = PasswordHash(), queueMax: Int = 100) {
         self.hasher = hasher
         self.queueMax = queueMax

@@ -20,7 +20,9 @@ extension Simulator {
         state.withLock { state in
             state.tokensIssued += 1
             state.tokens[account.consumerKey] = SimulatorState.Token(
-                text: text, goodUntilMilliseconds: nowMilliseconds() + life)
+                text: text,
+                goodUntilMilliseconds: nowMilliseconds() + life
+            )
         }
         return .json(200, ["access_token": .string(text), "expires_in": .string(String(life / 1000))])
     }
@@ -32,8 +34,10 @@ extension Simulator {
     ) async -> SimulatorAnswer {
         let now = nowMilliseconds()
         let key = state.withLock { state in
-            state.tokens.first { request.authorization == "Bearer " + $0.value.text && now < $0.value.goodUntilMilliseconds }?
-                .key
+            state.tokens.first {
+                request.authorization == "Bearer " + $0.value.text && now < $0.value.goodUntilMilliseconds
+            }?
+            .key
         }
         guard let key, let account = settings.accounts.first(where: { $0.consumerKey == key }) else {
             return error(404, "404.001.03", "Invalid Access Token")

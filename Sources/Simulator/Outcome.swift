@@ -1,4 +1,6 @@
-/// What happens to a push. Chosen by the control API, else by a magic phone, else by a magic amount, else it is paid.
+/// What happens to a push.
+///
+/// Chosen by the control API, else by a magic phone, else by a magic amount, else it is paid.
 ///
 /// Phones `2547000000NN` choose the outcome whose number is NN below; amounts 1019, 1032, 1037, 2001, 2028 and 8006
 /// end with that result code, amount 1111 with code 1 (insufficient funds).

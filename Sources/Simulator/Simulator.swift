@@ -65,7 +65,8 @@ package final class Simulator: Sendable {
     func error(_ status: Int, _ code: String, _ message: String) -> SimulatorAnswer {
         .json(
             status,
-            ["requestId": .string(identifier()), "errorCode": .string(code), "errorMessage": .string(message)])
+            ["requestId": .string(identifier()), "errorCode": .string(code), "errorMessage": .string(message)]
+        )
     }
 
     func nowMilliseconds() -> Int64 { Int64(Date().timeIntervalSince1970 * 1000) }
@@ -85,8 +86,12 @@ package final class Simulator: Sendable {
 extension Charge {
     init(_ prompt: Prompt) {
         self.init(
-            phone: prompt.phone, amount: prompt.amount, reference: prompt.reference,
-            checkoutRequestID: prompt.checkoutRequestID, receipt: prompt.receipt ?? "")
+            phone: prompt.phone,
+            amount: prompt.amount,
+            reference: prompt.reference,
+            checkoutRequestID: prompt.checkoutRequestID,
+            receipt: prompt.receipt ?? ""
+        )
     }
 }
 

@@ -15,7 +15,11 @@ package struct SimulatorAccount: Sendable {
 
     /// Makes an account.
     package init(
-        consumerKey: String, consumerSecret: String, shortCode: String, tillNumber: String? = nil, passkey: String
+        consumerKey: String,
+        consumerSecret: String,
+        shortCode: String,
+        tillNumber: String? = nil,
+        passkey: String
     ) {
         self.consumerKey = consumerKey
         self.consumerSecret = consumerSecret
@@ -31,7 +35,9 @@ package struct SimulatorSettings: Sendable {
     package var host = "127.0.0.1"
     /// 0 for any free port.
     package var port = 0
-    /// How long a token lives. Daraja's is 3,600 s, stated as 3,599.
+    /// How long a token lives.
+    ///
+    /// Daraja's is 3,600 s, stated as 3,599.
     package var tokenLife: Duration = .seconds(3599)
     /// How long the customer takes.
     package var promptDelay: Duration = .milliseconds(1500)
@@ -39,7 +45,9 @@ package struct SimulatorSettings: Sendable {
     package var accounts: [SimulatorAccount] = []
     /// Where prompts and charges are kept across restarts; nil to forget them.
     package var journal: String?
-    /// How many requests, prompts and charges are remembered. Default 100,000.
+    /// How many requests, prompts and charges are remembered.
+    ///
+    /// Default 100,000.
     package var entriesMax = 100_000
 
     /// The defaults.
@@ -76,8 +84,15 @@ struct Prompt: Sendable {
     }
 
     init(
-        checkoutRequestID: String, merchantRequestID: String, shortCode: String, phone: String, amount: Int64,
-        reference: String, callbackURL: String, outcome: Outcome, createdMilliseconds: Int64
+        checkoutRequestID: String,
+        merchantRequestID: String,
+        shortCode: String,
+        phone: String,
+        amount: Int64,
+        reference: String,
+        callbackURL: String,
+        outcome: Outcome,
+        createdMilliseconds: Int64
     ) {
         self.checkoutRequestID = checkoutRequestID
         self.merchantRequestID = merchantRequestID
@@ -110,7 +125,9 @@ struct Prompt: Sendable {
     }
 }
 
-/// A charge: money that left somebody's account. The ledger is the judge of every crash test.
+/// A charge: money that left somebody's account.
+///
+/// The ledger is the judge of every crash test.
 package struct Charge: Sendable, Equatable {
     /// Who paid.
     package let phone: String

@@ -26,7 +26,9 @@ struct AuditLine: Sendable {
 }
 
 /// Chains audit lines by their hashes, per organization and writer: a line that is changed, taken out or put in
-/// elsewhere breaks every later hash. Used by one thread only, the writer's.
+/// elsewhere breaks every later hash.
+///
+/// Used by one thread only, the writer's.
 final class AuditChain {
     private struct Head {
         var sequence: Int64
@@ -47,7 +49,12 @@ final class AuditChain {
         for line in lines {
             let head = try head(of: line.organization, in: session)
             let sequence = head.sequence + 1
-            let hash = AuditChain.hash(line.fields, organization: line.organization, sequence: sequence, after: head.hash)
+            let hash = AuditChain.hash(
+                line.fields,
+                organization: line.organization,
+                sequence: sequence,
+                after: head.hash
+            )
             try session.execute(
                 """
                 INSERT INTO audit (organization_id, writer_id, sequence, previous_hash, hash, \(AuditLine.columns))

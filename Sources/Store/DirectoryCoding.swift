@@ -22,7 +22,8 @@ enum DirectoryCoding {
             "subscription": .string(organization.subscription.rawValue),
             "limits": limits(organization.limitOverrides),
             "requires_idempotency_key": .bool(organization.requiresIdempotencyKey),
-        ]).text
+        ])
+        .text
     }
 
     static func organization(_ row: any SQLRow) throws -> Organization {
@@ -47,7 +48,8 @@ enum DirectoryCoding {
             "tools": .array(plan.tools.map { .string($0) }),
             "organization_limits": limits(plan.organizationLimits),
             "principal_limits": limits(plan.principalLimits),
-        ]).text
+        ])
+        .text
     }
 
     static func plan(_ name: String, _ detail: JSON) throws -> Plan {

@@ -1,6 +1,8 @@
 import Cryptography
 
-/// The schema's history. A migration that has been released is never changed; its checksum is kept to prove it.
+/// The schema's history.
+///
+/// A migration that has been released is never changed; its checksum is kept to prove it.
 ///
 /// One text for every engine; `{bytes}` is the one word in which they differ. The organization leads every key, so
 /// that the tables can be distributed by it.
@@ -13,13 +15,16 @@ enum Migrations {
         try await database.write { session in
             let sql = session.sql
             try sql.execute(
-                "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, checksum TEXT NOT NULL)", [])
+                "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, checksum TEXT NOT NULL)",
+                []
+            )
             let done = try sql.query("SELECT number, checksum FROM migrations ORDER BY number", []) { row in
                 (Int(row.integer(0) ?? 0), row.text(1) ?? "")
             }
             if let newest = done.last?.0, newest > all.count {
                 throw SQLError(
-                    message: "the database has schema \(newest), this gateway knows \(all.count): run a newer gateway")
+                    message: "the database has schema \(newest), this gateway knows \(all.count): run a newer gateway"
+                )
             }
             for (number, checksum) in done where checksum != self.checksum(all[number - 1]) {
                 throw SQLError(message: "migration \(number) is not the one that this database was made with")

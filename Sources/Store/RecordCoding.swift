@@ -1,7 +1,9 @@
 import Gateway
 import OrderedJSON
 
-/// A record as a row: columns for what is asked for, two JSON texts for the rest. `plan` never changes, `detail` does.
+/// A record as a row: columns for what is asked for, two JSON texts for the rest.
+///
+/// `plan` never changes, `detail` does.
 enum RecordCoding {
     static let columns = """
         organization_id, record_id, environment, class, plugin, operation, tool, direction, made_by, amount, party,

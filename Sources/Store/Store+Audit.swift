@@ -19,7 +19,9 @@ extension Store: AuditRepository {
     }
 
     package func records(
-        organization: OrganizationID, before: Identifier?, limit: Int
+        organization: OrganizationID,
+        before: Identifier?,
+        limit: Int
     ) async throws(GatewayError) -> [AuditRecord] {
         let last = before?.description ?? "~"
         return try await read { sql in
@@ -54,11 +56,16 @@ extension Store: AuditRepository {
                     previous = [UInt8](repeating: 0, count: 32)
                 }
                 sequence += 1
-                let fields: [SQLValue] = (4..<17).map { column in
-                    column == 5 ? .optional(row.integer(column)) : .optional(row.text(column))
-                }
+                let fields: [SQLValue] = (4..<17)
+                    .map { column in
+                        column == 5 ? .optional(row.integer(column)) : .optional(row.text(column))
+                    }
                 let hash = AuditChain.hash(
-                    fields, organization: organization.description, sequence: sequence, after: previous)
+                    fields,
+                    organization: organization.description,
+                    sequence: sequence,
+                    after: previous
+                )
                 if broken == nil, row.integer(1) != sequence || row.bytes(2) != previous || row.bytes(3) != hash {
                     broken = "\(writer)/\(sequence)"
                 }

@@ -23,16 +23,22 @@ extension Store: CallbackRepository {
         let key: [SQLValue] = [.text(organization.description), .text(id.description)]
         return try await write { session in
             try session.sql.execute(
-                "UPDATE callbacks SET attempts = attempts + 1 WHERE organization_id = $1 AND callback_id = $2", key)
+                "UPDATE callbacks SET attempts = attempts + 1 WHERE organization_id = $1 AND callback_id = $2",
+                key
+            )
             let attempts = try session.sql.first(
-                "SELECT attempts FROM callbacks WHERE organization_id = $1 AND callback_id = $2", key
+                "SELECT attempts FROM callbacks WHERE organization_id = $1 AND callback_id = $2",
+                key
             ) { $0.integer(0) ?? 0 }
             return Int(attempts ?? 0)
         }
     }
 
     package func end(
-        _ id: CallbackID, organization: OrganizationID, as end: CallbackEnd, at: Timestamp
+        _ id: CallbackID,
+        organization: OrganizationID,
+        as end: CallbackEnd,
+        at: Timestamp
     ) async throws(GatewayError) {
         try await write { session in
             try Self.end(id, of: organization, as: end.rawValue, at: at, in: session.sql)
@@ -53,7 +59,11 @@ extension Store: CallbackRepository {
     }
 
     static func end(
-        _ id: CallbackID, of organization: OrganizationID, as end: String, at: Timestamp, in sql: any SQLSession
+        _ id: CallbackID,
+        of organization: OrganizationID,
+        as end: String,
+        at: Timestamp,
+        in sql: any SQLSession
     ) throws {
         try sql.execute(
             """

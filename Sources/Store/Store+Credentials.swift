@@ -3,7 +3,8 @@ import OrderedJSON
 
 extension Store {
     package func profile(
-        organization: OrganizationID, environment: Environment
+        organization: OrganizationID,
+        environment: Environment
     ) async throws(GatewayError) -> Profile? {
         try await read { sql in
             try sql.first(
@@ -30,7 +31,8 @@ extension Store {
     }
 
     package func sealedCredential(
-        organization: OrganizationID, environment: Environment
+        organization: OrganizationID,
+        environment: Environment
     ) async throws(GatewayError) -> SealedCredential? {
         try await read { sql in
             var credential: SealedCredential?
@@ -41,7 +43,8 @@ extension Store {
                 """,
                 [.text(organization.description), .text(environment.rawValue)]
             ) { row in
-                var known = credential ?? SealedCredential(environment: environment, fields: [:], keyVersion: 0, version: 0)
+                var known =
+                    credential ?? SealedCredential(environment: environment, fields: [:], keyVersion: 0, version: 0)
                 known.fields[row.text(0) ?? ""] = row.bytes(1) ?? []
                 known.keyVersion = Int(row.integer(2) ?? 0)
                 known.version = Int(row.integer(3) ?? 0)
@@ -55,7 +58,8 @@ extension Store {
         let scope: [SQLValue] = [.text(organization.description), .text(credential.environment.rawValue)]
         try await change(conflict: "The credential is being changed.") { sql in
             let last = try sql.first(
-                "SELECT version FROM credentials WHERE organization_id = $1 AND environment = $2 LIMIT 1", scope
+                "SELECT version FROM credentials WHERE organization_id = $1 AND environment = $2 LIMIT 1",
+                scope
             ) { $0.integer(0) ?? 0 }
             try sql.execute("DELETE FROM credentials WHERE organization_id = $1 AND environment = $2", scope)
             for (field, sealed) in credential.fields {
@@ -74,7 +78,8 @@ extension Store {
     }
 
     package func wrappedKey(
-        organization: OrganizationID, version: Int?
+        organization: OrganizationID,
+        version: Int?
     ) async throws(GatewayError) -> WrappedKey? {
         try await read { sql in
             try sql.first(

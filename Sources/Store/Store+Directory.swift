@@ -14,7 +14,9 @@ extension Store: DirectoryRepository {
 
     package func organizations(after slug: String?, limit: Int) async throws(GatewayError) -> [Organization] {
         try await organizations(
-            "WHERE slug > $1 ORDER BY slug LIMIT $2", [.text(slug ?? ""), .integer(Int64(max(1, limit)))])
+            "WHERE slug > $1 ORDER BY slug LIMIT $2",
+            [.text(slug ?? ""), .integer(Int64(max(1, limit)))]
+        )
     }
 
     private func organizations(_ clause: String, _ values: [SQLValue]) async throws(GatewayError) -> [Organization] {
@@ -64,8 +66,10 @@ extension Store: DirectoryRepository {
 
     package func user(_ id: UserID, organization: OrganizationID) async throws(GatewayError) -> User? {
         try await users(
-            "WHERE organization_id = $1 AND user_id = $2", [.text(organization.description), .text(id.description)]
-        ).first
+            "WHERE organization_id = $1 AND user_id = $2",
+            [.text(organization.description), .text(id.description)]
+        )
+        .first
     }
 
     package func users(named username: String, limit: Int) async throws(GatewayError) -> [User] {
@@ -79,7 +83,9 @@ extension Store: DirectoryRepository {
     }
 
     package func users(
-        organization: OrganizationID, after username: String?, limit: Int
+        organization: OrganizationID,
+        after username: String?,
+        limit: Int
     ) async throws(GatewayError) -> [User] {
         try await users(
             "WHERE organization_id = $1 AND username > $2 ORDER BY username LIMIT $3",
@@ -118,8 +124,10 @@ extension Store: DirectoryRepository {
 
     package func apiKey(_ id: APIKeyID, organization: OrganizationID) async throws(GatewayError) -> APIKey? {
         try await apiKeys(
-            "WHERE organization_id = $1 AND key_id = $2", [.text(organization.description), .text(id.description)]
-        ).first
+            "WHERE organization_id = $1 AND key_id = $2",
+            [.text(organization.description), .text(id.description)]
+        )
+        .first
     }
 
     package func apiKeys(organization: OrganizationID, limit: Int) async throws(GatewayError) -> [APIKey] {
@@ -131,7 +139,11 @@ extension Store: DirectoryRepository {
 
     private func apiKeys(_ clause: String, _ values: [SQLValue]) async throws(GatewayError) -> [APIKey] {
         try await read { sql in
-            try sql.query("SELECT \(DirectoryCoding.keyColumns) FROM api_keys " + clause, values, DirectoryCoding.apiKey)
+            try sql.query(
+                "SELECT \(DirectoryCoding.keyColumns) FROM api_keys " + clause,
+                values,
+                DirectoryCoding.apiKey
+            )
         }
     }
 
@@ -157,7 +169,8 @@ extension Store: DirectoryRepository {
 
     /// Runs a change of the directory and counts the configuration version up with it.
     func change(
-        conflict: String, _ job: @escaping @Sendable (any SQLSession) throws -> Void
+        conflict: String,
+        _ job: @escaping @Sendable (any SQLSession) throws -> Void
     ) async throws(GatewayError) {
         do {
             try await database.write { session in

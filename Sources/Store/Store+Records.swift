@@ -32,8 +32,12 @@ extension Store: RecordRepository {
                     try Self.giveBack(change.record, in: session.sql)
                     if let callback = change.settledCallback {
                         try Self.end(
-                            callback, of: change.record.organization, as: "applied", at: change.record.updatedAt,
-                            in: session.sql)
+                            callback,
+                            of: change.record.organization,
+                            as: "applied",
+                            at: change.record.updatedAt,
+                            in: session.sql
+                        )
                     }
                     session.add(change.audit.map(AuditLine.init))
                     for line in change.usage { session.add(UsageLine(line)) }
@@ -48,7 +52,9 @@ extension Store: RecordRepository {
     }
 
     package func record(
-        _ id: RecordID, organization: OrganizationID, environment: Environment
+        _ id: RecordID,
+        organization: OrganizationID,
+        environment: Environment
     ) async throws(GatewayError) -> Record? {
         try await read { sql in
             try sql.first(
@@ -63,7 +69,10 @@ extension Store: RecordRepository {
     }
 
     package func record(
-        externalID: String, namespace: String, organization: OrganizationID, environment: Environment
+        externalID: String,
+        namespace: String,
+        organization: OrganizationID,
+        environment: Environment
     ) async throws(GatewayError) -> Record? {
         try await read { sql in
             try sql.first(
@@ -83,7 +92,9 @@ extension Store: RecordRepository {
     }
 
     package func events(
-        of id: RecordID, organization: OrganizationID, limit: Int
+        of id: RecordID,
+        organization: OrganizationID,
+        limit: Int
     ) async throws(GatewayError) -> [RecordEvent] {
         let newest = try await read { sql in
             try sql.query(
@@ -99,7 +110,9 @@ extension Store: RecordRepository {
     }
 
     package func records(
-        matching filter: RecordFilter, organization: OrganizationID, environment: Environment
+        matching filter: RecordFilter,
+        organization: OrganizationID,
+        environment: Environment
     ) async throws(GatewayError) -> [Record] {
         var clauses = ["organization_id = $1", "environment = $2"]
         var values: [SQLValue] = [.text(organization.description), .text(environment.rawValue)]
@@ -161,7 +174,12 @@ extension Store: RecordRepository {
             RecordCoding.values(record)
         )
         let event = RecordEvent(
-            sequence: record.version, at: record.createdAt, source: "commit", from: record.state, to: record.state)
+            sequence: record.version,
+            at: record.createdAt,
+            source: "commit",
+            from: record.state,
+            to: record.state
+        )
         try insert(event, of: record, in: sql)
     }
 
@@ -232,7 +250,9 @@ extension Store: RecordRepository {
             try sql.execute("DELETE FROM guards WHERE organization_id = $1 AND record_id = $2", owner)
         } else {
             try sql.execute(
-                "UPDATE guards SET is_open = 0 WHERE organization_id = $1 AND record_id = $2", owner)
+                "UPDATE guards SET is_open = 0 WHERE organization_id = $1 AND record_id = $2",
+                owner
+            )
         }
         try sql.execute(
             "DELETE FROM unique_keys WHERE organization_id = $1 AND record_id = $2 AND released_by LIKE $3",
@@ -245,17 +265,24 @@ extension Store: RecordRepository {
 
 extension Store {
     package func idempotencyEntry(
-        _ key: String, organization: OrganizationID, environment: Environment, now: Timestamp
+        _ key: String,
+        organization: OrganizationID,
+        environment: Environment,
+        now: Timestamp
     ) async throws(GatewayError) -> IdempotencyEntry? {
         try await read { sql in
-            try Self.entry(key, organization: organization, environment: environment, in: sql).flatMap {
-                $0.claim.expiresAt > now ? $0 : nil
-            }
+            try Self.entry(key, organization: organization, environment: environment, in: sql)
+                .flatMap {
+                    $0.claim.expiresAt > now ? $0 : nil
+                }
         }
     }
 
     private static func entry(
-        _ key: String, organization: OrganizationID, environment: Environment, in sql: any SQLSession
+        _ key: String,
+        organization: OrganizationID,
+        environment: Environment,
+        in sql: any SQLSession
     ) throws -> IdempotencyEntry? {
         try sql.first(
             """
@@ -298,7 +325,11 @@ extension Store {
         )
         if claimed == 1 { return }
         let entry = try entry(
-            claim.key, organization: record.organization, environment: record.environment, in: sql)
+            claim.key,
+            organization: record.organization,
+            environment: record.environment,
+            in: sql
+        )
         guard let entry else { throw SQLError(message: "an idempotency row has no record", isTransient: true) }
         guard entry.isFree || entry.claim.expiresAt <= record.createdAt else {
             let isSame = entry.claim.fingerprint == claim.fingerprint
@@ -314,8 +345,10 @@ extension Store {
         guard taken == 1 else { throw SQLError(message: "an idempotency key changed hands", isTransient: true) }
     }
 
-    /// A guard has `openMax` slots. Claiming one is a single statement that either takes a free slot or changes
-    /// nothing, so it is right under concurrency in every engine.
+    /// A guard has `openMax` slots.
+    ///
+    /// Claiming one is a single statement that either takes a free slot or changes nothing, so it is right under
+    /// concurrency in every engine.
     private static func claimGuards(_ new: NewRecord, in sql: any SQLSession) throws {
         let record = new.record
         let now = record.createdAt
@@ -344,7 +377,10 @@ extension Store {
     }
 
     private static func guarded(
-        _ index: Int, _ rule: Guard, _ record: Record, in sql: any SQLSession
+        _ index: Int,
+        _ rule: Guard,
+        _ record: Record,
+        in sql: any SQLSession
     ) throws -> any Error {
         let holder = try sql.first(
             """
@@ -358,7 +394,9 @@ extension Store {
             return SQLError(message: "a guard's row is damaged")
         }
         let until = Timestamp(milliseconds: holder.2)
-        return Undo(outcome: CommitOutcome.guarded(index: index, by: holding, until: until > record.createdAt ? until : nil))
+        return Undo(
+            outcome: CommitOutcome.guarded(index: index, by: holding, until: until > record.createdAt ? until : nil)
+        )
     }
 
     private static func claimUniqueKeys(_ new: NewRecord, in sql: any SQLSession) throws {

@@ -12,7 +12,8 @@ package final class Store: Sendable {
     ///
     /// - Throws: `unavailable` with a sentence for the operator.
     package static func open(
-        _ url: DatabaseURL, settings: StoreSettings = StoreSettings()
+        _ url: DatabaseURL,
+        settings: StoreSettings = StoreSettings()
     ) async throws(GatewayError) -> Store {
         do {
             let database: any Database

@@ -7,10 +7,12 @@ struct `Digests` {
     @Test func `are the published ones`() {
         #expect(
             SHA256.digest(Array("abc".utf8)).hexadecimal
-                == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+                == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        )
         #expect(
             HMACSHA256.authenticate(key: Array("Jefe".utf8), Array("what do ya want for nothing?".utf8)).hexadecimal
-                == "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843")
+                == "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        )
     }
 }
 

@@ -4,9 +4,12 @@ import Testing
 
 @testable import JSONSchema
 
-/// The official suite for draft 2020-12: every required test. `make setup` fetches it.
+/// The official suite for draft 2020-12: every required test.
+///
+/// `make setup` fetches it.
 struct `The official suite` {
-    static let folder = URL(filePath: #filePath).appending(path: "../../../.build-fixtures/json-schema-suite").standardized
+    static let folder = URL(filePath: #filePath).appending(path: "../../../.build-fixtures/json-schema-suite")
+        .standardized
 
     static let files: [String] = {
         let folder = Self.folder.appending(path: "tests/draft2020-12")

@@ -131,13 +131,15 @@ extension JSON {
         case 0: .null
         case 1: .bool(.random(using: &random))
         case 2: .integer(Int64(bitPattern: random.next()))
-        case 3: .number(Double(Int64.random(in: -1 << 40 ... 1 << 40, using: &random)) / 1000)
+        case 3: .number(Double(Int64.random(in: -1 << 40...1 << 40, using: &random)) / 1000)
         case 4: .string(text(&random))
         case 5: .array((0..<Int.random(in: 0...4, using: &random)).map { _ in .random(depth: depth + 1, &random) })
         default:
             .object(
                 JSONObject(
-                    (0..<Int.random(in: 0...4, using: &random)).map { ("k\($0)", .random(depth: depth + 1, &random)) }))
+                    (0..<Int.random(in: 0...4, using: &random)).map { ("k\($0)", .random(depth: depth + 1, &random)) }
+                )
+            )
         }
     }
 

@@ -6,10 +6,10 @@ let pushDescriptor: JSONObject = [
     "operation": "stk_push",
     "title": "Ask a customer to pay (STK push)",
     "description": """
-        Sends an M-Pesa payment request to a customer's phone; the customer confirms with their PIN. The answer says \
-        that the request was accepted, not that it was paid: read `status` and `next`, and ask mpesa_check_status for \
-        the outcome. Never call it again for the same payment while its status is PENDING.
-        """,
+    Sends an M-Pesa payment request to a customer's phone; the customer confirms with their PIN. The answer says \
+    that the request was accepted, not that it was paid: read `status` and `next`, and ask mpesa_check_status for \
+    the outcome. Never call it again for the same payment while its status is PENDING.
+    """,
     "examples": [
         [
             "title": "Collect 100 shillings for an invoice",
@@ -61,9 +61,9 @@ let statusDescriptor: JSONObject = [
     "operation": "stk_push",
     "title": "Check a payment's status",
     "description": """
-        Says where a payment request stands: PENDING, SUCCESS, FAILED or CANCELLED, with M-Pesa's receipt, whose move \
-        it is, and whether asking the customer again is safe. Moves no money.
-        """,
+    Says where a payment request stands: PENDING, SUCCESS, FAILED or CANCELLED, with M-Pesa's receipt, whose move \
+    it is, and whether asking the customer again is safe. Moves no money.
+    """,
     "examples": [
         [
             "title": "By M-Pesa's id",
@@ -126,9 +126,11 @@ let paymentSchema: JSON = [
     "additionalProperties": false,
 ]
 
-/// When and how an open payment is asked about. First after 20 s, because a customer needs that long to answer; a
-/// failure learned by asking is believed only after 90 s, because queries have said "failed" of payments whose callback
-/// then said "paid". Safaricom does not say for how long it can be asked; after a day a person must look.
+/// When and how an open payment is asked about.
+///
+/// First after 20 s, because a customer needs that long to answer; a failure learned by asking is believed only after
+/// 90 s, because queries have said "failed" of payments whose callback then said "paid". Safaricom does not say for how
+/// long it can be asked; after a day a person must look.
 let pushOperation: JSONObject = [
     "name": "stk_push",
     "direction": "in",

@@ -8,16 +8,20 @@ func planPush(_ input: PrepareInput) throws(Refusal) -> OperationPlan {
     let arguments = input.arguments
     guard let phone = MSISDN(arguments["phone_number"]?.stringValue ?? "") else {
         throw Refusal(
-            "invalid_argument", field: "/phone_number",
-            "phone_number: expected a Kenyan mobile number such as 254712345678, 0712345678 or +254112345678.")
+            "invalid_argument",
+            field: "/phone_number",
+            "phone_number: expected a Kenyan mobile number such as 254712345678, 0712345678 or +254112345678."
+        )
     }
     let amount = arguments["amount"]?.integerValue ?? 0
     let least = input.profile.setting("amount_min", default: 1)
     let most = input.profile.setting("amount_max", default: 250_000)
     guard (least...max(least, most)).contains(amount) else {
         throw Refusal(
-            "limit_exceeded", field: "/amount",
-            "amount: expected \(least) to \(most) whole shillings, which is what M-Pesa allows for one payment.")
+            "limit_exceeded",
+            field: "/amount",
+            "amount: expected \(least) to \(most) whole shillings, which is what M-Pesa allows for one payment."
+        )
     }
     let reference = arguments["account_reference"]?.stringValue ?? ""
     let description = arguments["transaction_desc"]?.stringValue ?? ""
@@ -52,7 +56,9 @@ private func receiver(_ profile: Profile) throws(Refusal) -> (type: String, part
 }
 
 /// M-Pesa answers a second push to a phone with an open one by an error (500.001.1001), and the same amount within two
-/// minutes by result 17. Both are refused here, before the customer's phone rings again.
+/// minutes by result 17.
+///
+/// Both are refused here, before the customer's phone rings again.
 private func guards(_ phone: MSISDN, amount: Int64) -> [Guard] {
     [
         Guard(
@@ -104,7 +110,9 @@ func showPayment(_ record: Record) -> JSON {
     return .object(output)
 }
 
-/// One sentence that says what to do. Only a record that succeeded is ever called paid.
+/// One sentence that says what to do.
+///
+/// Only a record that succeeded is ever called paid.
 private func next(_ record: Record) -> String {
     switch record.state {
     case "succeeded": "Paid. Nothing more to do."

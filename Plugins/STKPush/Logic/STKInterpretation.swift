@@ -36,7 +36,9 @@ private func interpretReply(_ body: JSON, status: Int) -> Evidence {
     return evidence
 }
 
-/// What an error proves of a push. Only some do: a bare 500 or 503 may come after the prompt was sent.
+/// What an error proves of a push.
+///
+/// Only some do: a bare 500 or 503 may come after the prompt was sent.
 private func evidence(of error: ErrorEnvelope, status: Int) -> Evidence {
     var evidence: Evidence
     switch error.proof {
@@ -85,7 +87,9 @@ func interpretQuery(_ raw: [UInt8], _ source: Source, _ record: Record) -> Evide
     }
     if let error = ErrorEnvelope(body) {
         // Whatever else is wrong is wrong with the question; it says nothing about the payment.
-        guard error.proof == .pending else { return nothing("M-Pesa did not answer the question: \(error.errorMessage)") }
+        guard error.proof == .pending else {
+            return nothing("M-Pesa did not answer the question: \(error.errorMessage)")
+        }
         return Evidence(.pending)
     }
     guard (200..<300).contains(status), let reply = STKQuery.Reply(body) else {

@@ -8,11 +8,17 @@ import Synchronization
 package final class CurlClient: Sendable {
     /// What bounds the client.
     package struct Settings: Sendable {
-        /// How many connections are kept. Default 100.
+        /// How many connections are kept.
+        ///
+        /// Default 100.
         package var connectionsMax = 100
-        /// How many connections one host may have. Default 50.
+        /// How many connections one host may have.
+        ///
+        /// Default 50.
         package var connectionsPerHostMax = 50
-        /// How many transfers may be under way; more are refused as not sent. Default 2,000.
+        /// How many transfers may be under way; more are refused as not sent.
+        ///
+        /// Default 2,000.
         package var transfersMax = 2_000
         /// What the upstream's log shows.
         package var userAgent = "mpesa-gateway"
@@ -47,7 +53,9 @@ package final class CurlClient: Sendable {
         thread.start()
     }
 
-    /// Sends a request. Not cancelled with the caller: what may have left must be waited for.
+    /// Sends a request.
+    ///
+    /// Not cancelled with the caller: what may have left must be waited for.
     package func send(_ request: HTTPRequest) async -> HTTPOutcome {
         await withCheckedContinuation { continuation in
             let transfer = CurlTransfer(request) { continuation.resume(returning: $0) }

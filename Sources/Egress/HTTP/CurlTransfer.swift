@@ -8,7 +8,9 @@ final class CurlTransfer: @unchecked Sendable {
     let finish: @Sendable (HTTPOutcome) -> Void
     var body: [UInt8] = []
     var isTooLarge = false
-    /// How often libcurl was about to write the request. Its second time would be a silent repeat, and is refused.
+    /// How often libcurl was about to write the request.
+    ///
+    /// Its second time would be a silent repeat, and is refused.
     var begun = 0
     private var headers: UnsafeMutablePointer<curl_slist>?
 
@@ -17,7 +19,9 @@ final class CurlTransfer: @unchecked Sendable {
         self.finish = finish
     }
 
-    /// Sets a clean handle up for this transfer. The transfer must outlive it.
+    /// Sets a clean handle up for this transfer.
+    ///
+    /// The transfer must outlive it.
     func prepare(_ easy: UnsafeMutableRawPointer, userAgent: String, certificateFile: String?) {
         let context = Unmanaged.passUnretained(self).toOpaque()
         _ = gateway_set_text(easy, CURLOPT_URL, request.url)
@@ -75,6 +79,7 @@ final class CurlTransfer: @unchecked Sendable {
     }
 
     /// libcurl sends a POST again by itself when a kept connection turns out to be closed (measured): a second debit.
+    ///
     /// It asks here before each sending, and the second is refused.
     private static let beforeRequest: gateway_before_request_callback = { context, _, _, _, _ in
         guard let context else { return Int32(CURL_PREREQFUNC_ABORT) }
@@ -89,8 +94,9 @@ final class CurlTransfer: @unchecked Sendable {
     }
 
     private static func isLoopback(_ url: String) -> Bool {
-        ["http://127.0.0.1", "http://localhost", "http://[::1]"].contains { prefix in
-            url.hasPrefix(prefix) && [":", "/", nil].contains(url.dropFirst(prefix.count).first)
-        }
+        ["http://127.0.0.1", "http://localhost", "http://[::1]"]
+            .contains { prefix in
+                url.hasPrefix(prefix) && [":", "/", nil].contains(url.dropFirst(prefix.count).first)
+            }
     }
 }

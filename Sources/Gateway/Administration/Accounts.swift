@@ -1,14 +1,24 @@
-/// Users' sessions: log in, refresh, log out. Every one of them is audited, whatever comes of it.
+/// Users' sessions: log in, refresh, log out.
+///
+/// Every one of them is audited, whatever comes of it.
 package struct Accounts: Sendable {
     /// What bounds sessions.
     package struct Settings: Sendable {
-        /// How long an access token lives. Default 24 h, as in the seed.
+        /// How long an access token lives.
+        ///
+        /// Default 24 h, as in the seed.
         package var tokenLife: Duration = .seconds(86_400)
-        /// How long before its end a token may be refreshed. Default 2 h, as in the seed.
+        /// How long before its end a token may be refreshed.
+        ///
+        /// Default 2 h, as in the seed.
         package var refreshWindow: Duration = .seconds(7_200)
-        /// How many failed logins in a row delay the next. Default 10.
+        /// How many failed logins in a row delay the next.
+        ///
+        /// Default 10.
         package var failuresMax = 10
-        /// For how long. Short, so that nobody can lock somebody else out. Default 60 s.
+        /// For how long.
+        ///
+        /// Short, so that nobody can lock somebody else out. Default 60 s.
         package var delay: Duration = .seconds(60)
 
         /// The defaults.
@@ -54,11 +64,17 @@ package struct Accounts: Sendable {
         self.settings = settings
     }
 
-    /// Logs somebody in. The organization's slug may be left out while the user name is unique.
+    /// Logs somebody in.
+    ///
+    /// The organization's slug may be left out while the user name is unique.
     ///
     /// - Throws: `unauthenticated`, in the same words for a wrong name, organization and password.
     package func logIn(
-        username: String, password: Secret<String>, organization slug: String?, call: CallID, address: String?
+        username: String,
+        password: Secret<String>,
+        organization slug: String?,
+        call: CallID,
+        address: String?
     ) async throws(GatewayError) -> Session {
         guard let (found, organization) = try await find(username, slug) else {
             // A name that does not exist must take about as long as one that does.
@@ -72,7 +88,14 @@ package struct Accounts: Sendable {
         let isRight = try await passwords.verify(password, against: user.passwordHash)
         guard isRight, !isDelayed, user.isActive, organization.isActive else {
             if !isRight { try await countFailure(&user, now: now) }
-            try write("LOGIN_FAILED", .failed, organization: user.organization, subject: "user:\(user.id)", call, address)
+            try write(
+                "LOGIN_FAILED",
+                .failed,
+                organization: user.organization,
+                subject: "user:\(user.id)",
+                call,
+                address
+            )
             throw Accounts.refusal
         }
         if user.failedLogins > 0 {
@@ -86,17 +109,28 @@ package struct Accounts: Sendable {
 
     /// A new token for a user whose token is about to end.
     /// - Throws: `conflict` while the token is still good for long; `unauthenticated` for anything but a good token.
-    package func refresh(_ token: Secret<String>, call: CallID, address: String?) async throws(GatewayError) -> Session {
+    package func refresh(_ token: Secret<String>, call: CallID, address: String?) async throws(GatewayError) -> Session
+    {
         let now = entropy.now()
         let claims = try await tokens.verify(token.reveal(), at: now)
         guard claims.expiresAt - now <= settings.refreshWindow else {
-            throw GatewayError(.conflict, "The token is good until \(claims.expiresAt); refresh it in its last two hours.")
+            throw GatewayError(
+                .conflict,
+                "The token is good until \(claims.expiresAt); refresh it in its last two hours."
+            )
         }
         guard let user = try await directory.user(claims.user, organization: claims.organization), user.isActive,
             user.sessionEpoch == claims.sessionEpoch,
             let organization = try await directory.organization(user.organization)
         else { throw Accounts.refusal }
-        try write("TOKEN_REFRESHED", .success, organization: user.organization, subject: "user:\(user.id)", call, address)
+        try write(
+            "TOKEN_REFRESHED",
+            .success,
+            organization: user.organization,
+            subject: "user:\(user.id)",
+            call,
+            address
+        )
         return try await session(user, organization)
     }
 
@@ -113,7 +147,9 @@ package struct Accounts: Sendable {
 
     /// The user and organization of a principal, for `verify`.
     package func describe(_ principal: Principal) async throws(GatewayError) -> (User?, Organization) {
-        guard let organization = try await directory.organization(principal.organization) else { throw Accounts.refusal }
+        guard let organization = try await directory.organization(principal.organization) else {
+            throw Accounts.refusal
+        }
         guard case .user(let id) = principal.subject else { return (nil, organization) }
         return (try await directory.user(id, organization: principal.organization), organization)
     }
@@ -147,7 +183,11 @@ package struct Accounts: Sendable {
             expiresAt: now + settings.tokenLife
         )
         return Session(
-            token: try await tokens.sign(claims), expiresAt: claims.expiresAt, user: user, organization: organization)
+            token: try await tokens.sign(claims),
+            expiresAt: claims.expiresAt,
+            user: user,
+            organization: organization
+        )
     }
 
     private func write(
@@ -159,13 +199,23 @@ package struct Accounts: Sendable {
         _ address: String?
     ) throws(GatewayError) {
         let line = AuditRecord(
-            id: entropy.identifier(), organization: organization, at: entropy.now(), call: call, subject: subject,
-            action: action, door: "rest", outcome: outcome, address: address)
+            id: entropy.identifier(),
+            organization: organization,
+            at: entropy.now(),
+            call: call,
+            subject: subject,
+            action: action,
+            door: "rest",
+            outcome: outcome,
+            address: address
+        )
         try audit.enqueue(line, usage: nil)
     }
 
     private static let refusal = GatewayError(
-        .unauthenticated, "The user name, password or organization is wrong, or the account is closed.")
+        .unauthenticated,
+        "The user name, password or organization is wrong, or the account is closed."
+    )
 
     /// A hash of no password, of the usual cost.
     private static let nobody =

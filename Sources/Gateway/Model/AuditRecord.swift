@@ -1,6 +1,8 @@
 import OrderedJSON
 
-/// One line of the audit: who did what, when, by which door, and what came of it. Never changed, never deleted.
+/// One line of the audit: who did what, when, by which door, and what came of it.
+///
+/// Never changed, never deleted.
 ///
 /// Arguments are masked before they get here; no secret ever does.
 package struct AuditRecord: Sendable, Equatable {

@@ -70,9 +70,10 @@ package struct Identifier: Sendable, Hashable, Comparable, CustomStringConvertib
     /// Makes an identifier from sixteen bytes; nil for any other number of them.
     package init?(bytes: some Collection<UInt8>) {
         guard bytes.count == 16 else { return nil }
-        let words = bytes.enumerated().reduce(into: [UInt64](repeating: 0, count: 2)) { words, byte in
-            words[byte.offset / 8] = words[byte.offset / 8] << 8 | UInt64(byte.element)
-        }
+        let words = bytes.enumerated()
+            .reduce(into: [UInt64](repeating: 0, count: 2)) { words, byte in
+                words[byte.offset / 8] = words[byte.offset / 8] << 8 | UInt64(byte.element)
+            }
         self.init(high: words[0], low: words[1])
     }
 

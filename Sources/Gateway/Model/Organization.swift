@@ -1,6 +1,8 @@
 import OrderedJSON
 
-/// Which M-Pesa a call acts on. Every row, key and credential knows its environment.
+/// Which M-Pesa a call acts on.
+///
+/// Every row, key and credential knows its environment.
 package enum Environment: String, Sendable, Hashable, CaseIterable {
     /// Safaricom's sandbox, or the simulator.
     case test
@@ -90,11 +92,17 @@ package struct Organization: Sendable, Equatable {
 
 /// So many units in a period, evenly spread, with a burst: the parameters of a GCRA limiter.
 package struct RateLimit: Sendable, Hashable {
-    /// Units allowed per period. At least 1.
+    /// Units allowed per period.
+    ///
+    /// At least 1.
     package let units: Int
-    /// The period. At least one millisecond.
+    /// The period.
+    ///
+    /// At least one millisecond.
     package let period: Duration
-    /// Units that may come at once. At least 1.
+    /// Units that may come at once.
+    ///
+    /// At least 1.
     package let burst: Int
 
     /// Makes a limit; values below the least are raised to it.
@@ -129,7 +137,9 @@ package struct Plan: Sendable, Equatable {
         self.principalLimits = principalLimits
     }
 
-    /// Whether the plan has a tool. A tool that moves money must be named in full: a prefix never switches it on.
+    /// Whether the plan has a tool.
+    ///
+    /// A tool that moves money must be named in full: a prefix never switches it on.
     package func has(tool name: String, movingMoney: Bool) -> Bool {
         tools.contains { entry in
             if entry == name { return true }
@@ -139,11 +149,15 @@ package struct Plan: Sendable, Equatable {
     }
 }
 
-/// What a plugin is told of the organization: its short code and settings, never a secret. See docs/abi.md, section 3.
+/// What a plugin is told of the organization: its short code and settings, never a secret.
+///
+/// See docs/abi.md, section 3.
 package struct Profile: Sendable, Equatable {
     /// Which M-Pesa.
     package let environment: Environment
-    /// Five to seven digits. For a till: the store (head office) number.
+    /// Five to seven digits.
+    ///
+    /// For a till: the store (head office) number.
     package var shortCode: String
     /// `paybill` or `till`.
     package var shortCodeType: String
@@ -174,7 +188,9 @@ package struct Profile: Sendable, Equatable {
 
 /// The secrets with which an organization speaks to Daraja in one environment.
 package struct DarajaCredential: Sendable {
-    /// Of the Daraja app. Not secret by itself, yet not shown.
+    /// Of the Daraja app.
+    ///
+    /// Not secret by itself, yet not shown.
     package let consumerKey: Secret<String>
     /// Of the Daraja app.
     package let consumerSecret: Secret<String>

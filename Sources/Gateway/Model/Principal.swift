@@ -75,7 +75,9 @@ package struct User: Sendable, Equatable {
     package var failedLogins: Int
     /// No login before this moment.
     package var lockedUntil: Timestamp?
-    /// Counts up when sessions must end: password or role changed, logged out everywhere. Tokens carry it.
+    /// Counts up when sessions must end: password or role changed, logged out everywhere.
+    ///
+    /// Tokens carry it.
     package var sessionEpoch: Int
 
     /// Makes a user.

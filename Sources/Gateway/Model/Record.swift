@@ -8,7 +8,9 @@ package enum RecordClass: String, Sendable, Hashable {
     case exchange
 }
 
-/// Exactly where a record stands. See `Transactions/` for what leads from one to another.
+/// Exactly where a record stands.
+///
+/// See `Transactions/` for what leads from one to another.
 package enum RecordState: String, Sendable, Hashable, CaseIterable {
     /// Committed; nothing has been sent.
     case created
@@ -37,7 +39,9 @@ package enum RecordState: String, Sendable, Hashable, CaseIterable {
     /// An exchange that was never answered.
     case noAnswer = "no_answer"
 
-    /// Whether the record has ended. An ended one may still change by stronger evidence (a late success, a reversal).
+    /// Whether the record has ended.
+    ///
+    /// An ended one may still change by stronger evidence (a late success, a reversal).
     package var isEnded: Bool {
         switch self {
         case .created, .sending, .accepted, .unknown, .reconciling, .manual: false

@@ -7,7 +7,9 @@ package struct Secret<Value: Sendable>: Sendable, CustomStringConvertible, Custo
     /// Hides a value.
     package init(_ value: Value) { self.value = value }
 
-    /// The value itself. Each use is a place to review.
+    /// The value itself.
+    ///
+    /// Each use is a place to review.
     package func reveal() -> Value { value }
 
     /// Dots.

@@ -28,7 +28,8 @@ package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertibl
         let date = Timestamp.civil(fromDays: days)
         let time = (inDay / 3_600_000, inDay / 60_000 % 60, inDay / 1000 % 60, inDay % 1000)
         return padded(date.year, 4) + "-" + padded(date.month, 2) + "-" + padded(date.day, 2)
-            + "T" + padded(time.0, 2) + ":" + padded(time.1, 2) + ":" + padded(time.2, 2) + "." + padded(time.3, 3) + "Z"
+            + "T" + padded(time.0, 2) + ":" + padded(time.1, 2) + ":" + padded(time.2, 2) + "." + padded(time.3, 3)
+            + "Z"
     }
 
     private func padded(_ number: Int64, _ width: Int) -> String {

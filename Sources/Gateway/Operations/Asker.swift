@@ -100,7 +100,9 @@ package struct Asker: Sendable {
     }
 
     private func settle(
-        _ outcome: UpstreamOutcome, of exchange: Record, about record: Record
+        _ outcome: UpstreamOutcome,
+        of exchange: Record,
+        about record: Record
     ) async throws(GatewayError) -> Record {
         switch outcome {
         case .notSent(let reason), .unknown(let reason):

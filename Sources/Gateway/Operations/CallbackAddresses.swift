@@ -39,7 +39,9 @@ package struct CallbackAddresses: Sendable {
         self.key = key
     }
 
-    /// The address for one callback of one record. Always the same for the same target.
+    /// The address for one callback of one record.
+    ///
+    /// Always the same for the same target.
     package func address(for target: Target) -> String {
         let payload =
             target.record.raw.bytes + [target.environment == .live ? 1 : 0] + Array(target.name.utf8)

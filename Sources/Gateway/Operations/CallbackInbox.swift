@@ -61,7 +61,9 @@ package final class CallbackInbox: Sendable {
     ///
     /// - Throws: `unavailable` when it could not be kept; then M-Pesa must not be told so.
     package func receive(
-        _ target: CallbackAddresses.Target, body: [UInt8], address: String?
+        _ target: CallbackAddresses.Target,
+        body: [UInt8],
+        address: String?
     ) async throws(GatewayError) {
         let callback = ReceivedCallback(
             id: CallbackID(entropy.identifier()),
@@ -93,7 +95,9 @@ package final class CallbackInbox: Sendable {
         }
     }
 
-    /// Takes up what a crash, or a full queue, left in the store. Also called once by tests.
+    /// Takes up what a crash, or a full queue, left in the store.
+    ///
+    /// Also called once by tests.
     package func takeUpUnsettled() async {
         do throws(GatewayError) {
             let before = entropy.now() + (.zero - settings.searchEvery)
@@ -114,7 +118,9 @@ package final class CallbackInbox: Sendable {
         }
     }
 
-    /// What a callback means, and what follows. Never throws: what fails stays unsettled and comes again.
+    /// What a callback means, and what follows.
+    ///
+    /// Never throws: what fails stays unsettled and comes again.
     package func work(on callback: ReceivedCallback) async {
         guard inHand.withLock({ $0.insert(callback.id).inserted }) else { return }
         defer { inHand.withLock { _ = $0.remove(callback.id) } }
@@ -135,12 +141,17 @@ package final class CallbackInbox: Sendable {
     private func settle(_ callback: ReceivedCallback) async throws(GatewayError) {
         guard callback.attempts <= settings.attemptsMax else { return try await end(callback, as: .quarantined) }
         let found = try await records.record(
-            callback.record, organization: callback.organization, environment: callback.environment)
+            callback.record,
+            organization: callback.organization,
+            environment: callback.environment
+        )
         guard let record = found else { return try await end(callback, as: .orphaned) }
         let source = Evidence.Source.callback(callback.name)
         var isMine = true
         let settled = try await settlement.settle(
-            record, callback: callback.id, failpoints: (failpoints, .beforeCallbackCommit)
+            record,
+            callback: callback.id,
+            failpoints: (failpoints, .beforeCallbackCommit)
         ) { current throws(GatewayError) in
             let evidence = try await plugins.interpret(callback.body, from: source, status: nil, for: current)
             isMine = evidence != nil

@@ -67,7 +67,8 @@ package struct Operations: Sendable {
     }
 
     private func plan(
-        _ work: Dispatch.Work, kind: OperationKind
+        _ work: Dispatch.Work,
+        kind: OperationKind
     ) async throws(GatewayError) -> (Record, PluginAnswers.Plan) {
         let principal = work.principal
         let plugin = work.entry.plugin
@@ -105,7 +106,8 @@ package struct Operations: Sendable {
 
     /// The record that an earlier call made, when the commit found one; nil when this call's was written.
     private func earlierRecord(
-        _ outcome: CommitOutcome, plan: PluginAnswers.Plan
+        _ outcome: CommitOutcome,
+        plan: PluginAnswers.Plan
     ) throws(GatewayError) -> RecordID? {
         switch outcome {
         case .committed: return nil
@@ -124,11 +126,17 @@ package struct Operations: Sendable {
         await waiters.wait(for: record.id, atMost: wait) {
             // A store that does not answer now is no reason to stop waiting.
             let found = try? await records.record(
-                record.id, organization: record.organization, environment: record.environment)
+                record.id,
+                organization: record.organization,
+                environment: record.environment
+            )
             return found?.state.isEnded ?? false
         }
         let found = try await records.record(
-            record.id, organization: record.organization, environment: record.environment)
+            record.id,
+            organization: record.organization,
+            environment: record.environment
+        )
         return found ?? record
     }
 
@@ -137,7 +145,10 @@ package struct Operations: Sendable {
     /// Shows the record that an earlier call with the same key made, as it stands now.
     func replay(_ id: RecordID, for work: Dispatch.Work) async throws(GatewayError) -> Dispatch.Done {
         let found = try await records.record(
-            id, organization: work.principal.organization, environment: work.principal.environment)
+            id,
+            organization: work.principal.organization,
+            environment: work.principal.environment
+        )
         guard let found else { throw GatewayError.fault("record \(id) of an idempotency key is gone") }
         var done = try await show(found, for: work)
         done.isReplayed = true
@@ -146,7 +157,8 @@ package struct Operations: Sendable {
 
     /// Finds a record by an id that M-Pesa or this host gave it, asks M-Pesa if it is open and stale, and shows it.
     func lookUp(
-        _ work: Dispatch.Work, by lookUp: ToolDescriptor.LookUp
+        _ work: Dispatch.Work,
+        by lookUp: ToolDescriptor.LookUp
     ) async throws(GatewayError) -> Dispatch.Done {
         let principal = work.principal
         guard let id = work.arguments.value(at: lookUp.pointer)?.stringValue else {
@@ -164,7 +176,10 @@ package struct Operations: Sendable {
         )
         if found == nil, let own = RecordID(id) {
             found = try await records.record(
-                own, organization: principal.organization, environment: principal.environment)
+                own,
+                organization: principal.organization,
+                environment: principal.environment
+            )
         }
         guard var record = found, record.plugin == work.entry.plugin.id else {
             throw GatewayError(.notFound, "There is no transaction with this id. Check the id and the environment.")
@@ -204,9 +219,21 @@ extension AuditRecord {
     /// The line with the record that it is about.
     fileprivate func about(_ record: RecordID) -> AuditRecord {
         AuditRecord(
-            id: id, organization: organization, at: at, call: call, subject: subject, action: action, tool: tool,
-            door: door, outcome: outcome, code: code, record: record, environment: environment, address: address,
-            detail: detail)
+            id: id,
+            organization: organization,
+            at: at,
+            call: call,
+            subject: subject,
+            action: action,
+            tool: tool,
+            door: door,
+            outcome: outcome,
+            code: code,
+            record: record,
+            environment: environment,
+            address: address,
+            detail: detail
+        )
     }
 }
 

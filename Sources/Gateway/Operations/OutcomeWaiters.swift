@@ -1,6 +1,8 @@
 import Synchronization
 
-/// Callers who wait for a record to end. Waking is a courtesy: whoever is woken, or gives up, reads the record again.
+/// Callers who wait for a record to end.
+///
+/// Waking is a courtesy: whoever is woken, or gives up, reads the record again.
 package final class OutcomeWaiters: Sendable {
     private enum Slot {
         case registered
@@ -28,10 +30,14 @@ package final class OutcomeWaiters: Sendable {
     /// At most `waitersMax` callers wait at once; whoever comes later does not wait.
     package init(waitersMax: Int = 10_000) { self.waitersMax = waitersMax }
 
-    /// Waits until the record ends, at most for `duration`. `hasEnded` is asked once the wait has been registered, so
-    /// that an end between the caller's last look and now is not missed.
+    /// Waits until the record ends, at most for `duration`.
+    ///
+    /// `hasEnded` is asked once the wait has been registered, so that an end between the caller's last look and now is
+    /// not missed.
     package func wait(
-        for record: RecordID, atMost duration: Duration, hasEnded: @escaping @Sendable () async -> Bool
+        for record: RecordID,
+        atMost duration: Duration,
+        hasEnded: @escaping @Sendable () async -> Bool
     ) async {
         guard let ticket = register(record) else { return }
         await withTaskGroup(of: Void.self) { group in

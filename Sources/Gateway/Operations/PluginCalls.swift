@@ -30,7 +30,9 @@ package struct PluginCalls: Sendable {
 
     /// What the plugin wants sent for a call, or its refusal as an error.
     func prepare(
-        _ plugin: LoadedPlugin, tool: ToolDescriptor, input: [UInt8]
+        _ plugin: LoadedPlugin,
+        tool: ToolDescriptor,
+        input: [UInt8]
     ) async throws(GatewayError) -> PluginAnswers.Plan {
         let functions = try functions(of: plugin)
         let answer: PluginAnswers.Prepared
@@ -47,7 +49,10 @@ package struct PluginCalls: Sendable {
 
     /// What bytes from M-Pesa prove of a record; nil when the plugin says that they are not its.
     func interpret(
-        _ raw: [UInt8], from source: Evidence.Source, status: Int?, for record: Record
+        _ raw: [UInt8],
+        from source: Evidence.Source,
+        status: Int?,
+        for record: Record
     ) async throws(GatewayError) -> Evidence? {
         let (plugin, index) = try kind(of: record)
         let functions = try functions(of: plugin)
@@ -61,7 +66,9 @@ package struct PluginCalls: Sendable {
 
     /// The request that asks about a record; nil when there is nothing to ask.
     func query(
-        _ record: Record, profile: Profile, now: Timestamp
+        _ record: Record,
+        profile: Profile,
+        now: Timestamp
     ) async throws(GatewayError) -> RequestTemplate? {
         let (plugin, index) = try kind(of: record)
         let functions = try functions(of: plugin)
@@ -74,9 +81,14 @@ package struct PluginCalls: Sendable {
         }
     }
 
-    /// A tool's output for a record. Never fails: when the plugin does, the output is what the host itself knows.
+    /// A tool's output for a record.
+    ///
+    /// Never fails: when the plugin does, the output is what the host itself knows.
     func render(
-        _ plugin: LoadedPlugin, tool: ToolDescriptor, record: Record, events: [RecordEvent]
+        _ plugin: LoadedPlugin,
+        tool: ToolDescriptor,
+        record: Record,
+        events: [RecordEvent]
     ) async -> [UInt8] {
         let input = PluginDocuments.render(record: record, events: events)
         do {

@@ -63,7 +63,8 @@ package struct Sender: Sendable {
     package func send(_ record: Record, _ prepared: PreparedRequest) async throws(GatewayError) -> Record {
         let claimed = try await settlement.settle(record) { current in
             // Another worker may have sent or ended it meanwhile; then there is nothing left to claim.
-            current.state == .created && entropy.now() <= max(current.sendBefore, current.nextActionAt ?? current.sendBefore)
+            current.state == .created
+                && entropy.now() <= max(current.sendBefore, current.nextActionAt ?? current.sendBefore)
                 ? .sending : nil
         }
         guard claimed.hasChanged else { return claimed.record }
@@ -82,9 +83,11 @@ package struct Sender: Sendable {
         case .unknown(let reason):
             return try await settlement.settle(record) { _ in .noAnswer(reason) }.record
         case .answered(let status, let body):
-            return try await settlement.settle(record) { current in
-                await meaning(of: body, status: status, for: current)
-            }.record
+            return
+                try await settlement.settle(record) { current in
+                    await meaning(of: body, status: status, for: current)
+                }
+                .record
         }
     }
 
@@ -96,7 +99,9 @@ package struct Sender: Sendable {
         } catch {
             logger.error(
                 "an answer of M-Pesa could not be interpreted",
-                metadata: ["record": "\(record.id)", "status": "\(status)", "detail": "\(error.detail ?? error.message)"]
+                metadata: [
+                    "record": "\(record.id)", "status": "\(status)", "detail": "\(error.detail ?? error.message)",
+                ]
             )
             return .noAnswer("M-Pesa answered, and the answer could not be interpreted.")
         }

@@ -14,7 +14,9 @@ package struct Settlement: Sendable {
     /// How often a step is decided again before giving up for now.
     private let attemptsMax = 16
 
-    /// Makes it. `limits` are the host's; a kind's own are added to them.
+    /// Makes it.
+    ///
+    /// `limits` are the host's; a kind's own are added to them.
     package init(
         records: any RecordRepository,
         registry: ToolRegistry,
@@ -39,8 +41,10 @@ package struct Settlement: Sendable {
         package let hasChanged: Bool
     }
 
-    /// Applies what `happening` says of the record's newest version. It is asked again for each version, because what
-    /// bytes prove can depend on what is known; nil means that nothing happened after all.
+    /// Applies what `happening` says of the record's newest version.
+    ///
+    /// It is asked again for each version, because what bytes prove can depend on what is known; nil means that nothing
+    /// happened after all.
     ///
     /// - Throws: `unavailable` when the store is; `conflict` when others kept changing the record.
     package func settle(
@@ -62,12 +66,18 @@ package struct Settlement: Sendable {
             }
             current = try await reload(current)
         }
-        throw GatewayError(.conflict, "The transaction is being changed by others. Ask for its status.", record: record.id)
+        throw GatewayError(
+            .conflict,
+            "The transaction is being changed by others. Ask for its status.",
+            record: record.id
+        )
     }
 
     /// Applies one answer to an exchange and to the transaction it is about, in one commit.
     func settle(
-        exchange: Record, about transaction: Record, evidence: Evidence
+        exchange: Record,
+        about transaction: Record,
+        evidence: Evidence
     ) async throws(GatewayError) -> Record {
         let now = entropy.now()
         let ended = machine(for: exchange).step(exchange, .evidence(evidence, .reply), at: now)
@@ -87,13 +97,20 @@ package struct Settlement: Sendable {
                 current = try await reload(current)
             }
         }
-        throw GatewayError(.conflict, "The transaction is being changed by others. Ask for its status.", record: current.id)
+        throw GatewayError(
+            .conflict,
+            "The transaction is being changed by others. Ask for its status.",
+            record: current.id
+        )
     }
 
     /// The record's newest version.
     package func reload(_ record: Record) async throws(GatewayError) -> Record {
         let found = try await records.record(
-            record.id, organization: record.organization, environment: record.environment)
+            record.id,
+            organization: record.organization,
+            environment: record.environment
+        )
         guard let found else { throw GatewayError.fault("record \(record.id) is gone from the store") }
         return found
     }
@@ -124,10 +141,11 @@ package struct Settlement: Sendable {
         guard step.record.recordClass == .transaction, isNotable || step.record.state.isEnded != before.state.isEnded
         else { return [] }
         let action =
-            if step.effects.contains(.raiseDispute) { "TRANSACTION_DISPUTED" }
-            else if step.effects.contains(.announceLateSuccess) { "TRANSACTION_LATE_SUCCESS" }
-            else if step.effects.contains(.callPerson) { "TRANSACTION_NEEDS_PERSON" }
-            else { "TRANSACTION_ENDED" }
+            if step.effects.contains(.raiseDispute) {
+                "TRANSACTION_DISPUTED"
+            } else if step.effects.contains(.announceLateSuccess) {
+                "TRANSACTION_LATE_SUCCESS"
+            } else if step.effects.contains(.callPerson) { "TRANSACTION_NEEDS_PERSON" } else { "TRANSACTION_ENDED" }
         return [
             AuditRecord(
                 id: entropy.identifier(),

@@ -49,7 +49,9 @@ package struct Sweeper: Sendable {
     }
 
     /// Settles what the last process left, for a host that alone serves this store: rows that were never sent end as
-    /// such, rows that were being sent become `unknown`. Call it before anything else is served.
+    /// such, rows that were being sent become `unknown`.
+    ///
+    /// Call it before anything else is served.
     package func settleAfterRestart() async throws(GatewayError) {
         for state in [RecordState.created, .sending] {
             for record in try await records.records(in: state, limit: 100_000) {

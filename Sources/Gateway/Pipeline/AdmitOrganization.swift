@@ -1,4 +1,4 @@
-/// Second stage: may this organization make calls at all?
+/// Second stage: whether this organization may make calls at all.
 package struct AdmitOrganization: Sendable {
     private let directory: DirectoryCache
 

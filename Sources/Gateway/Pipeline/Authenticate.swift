@@ -2,7 +2,9 @@ import Cryptography
 import OrderedJSON
 import Synchronization
 
-/// First stage: who calls, and for which organization. Both come from the credential and from nothing else.
+/// First stage: who calls, and for which organization.
+///
+/// Both come from the credential and from nothing else.
 ///
 /// Keys and tokens that were found good are remembered for at most `staleness`, so the way of a call reads no SQL; a
 /// key revoked in this process is forgotten at once, one revoked by another host within that time.
@@ -44,7 +46,8 @@ package final class Authenticate: Sendable {
     /// - Throws: `unauthenticated`, in the same words whatever is wrong with it; `permissionDenied` when a key is
     ///   asked to act in the other environment.
     package func principal(
-        for credential: Credential, environment: Environment?
+        for credential: Credential,
+        environment: Environment?
     ) async throws(GatewayError) -> Principal {
         guard case .token(let secret) = credential else {
             throw GatewayError(
@@ -108,7 +111,9 @@ package final class Authenticate: Sendable {
 }
 
 extension Principal {
-    /// The same principal in the environment that the call names. A key keeps its own.
+    /// The same principal in the environment that the call names.
+    ///
+    /// A key keeps its own.
     fileprivate func acting(in environment: Environment?) throws(GatewayError) -> Principal {
         guard let environment, environment != self.environment else { return self }
         guard case .user = subject else {

@@ -2,7 +2,9 @@
 package enum Authorize {
     /// Whether a caller sees the tool in lists; the same rules that `check` enforces.
     package static func allows(
-        _ tool: ToolDescriptor, principal: Principal, membership: DirectoryCache.Membership
+        _ tool: ToolDescriptor,
+        principal: Principal,
+        membership: DirectoryCache.Membership
     ) -> Bool {
         principal.role >= tool.role && missingScopes(tool, principal).isEmpty && planHas(tool, membership)
     }
@@ -11,7 +13,9 @@ package enum Authorize {
     ///
     /// - Throws: `permissionDenied` for role or scopes, all missing scopes at once; `notInPlan`.
     package static func check(
-        _ tool: ToolDescriptor, principal: Principal, membership: DirectoryCache.Membership
+        _ tool: ToolDescriptor,
+        principal: Principal,
+        membership: DirectoryCache.Membership
     ) throws(GatewayError) {
         guard planHas(tool, membership) else {
             throw GatewayError(

@@ -1,6 +1,8 @@
 import Synchronization
 
-/// Counts calls by door, tool and result. Labels come from closed sets: never an id, a name or a phone number.
+/// Counts calls by door, tool and result.
+///
+/// Labels come from closed sets: never an id, a name or a phone number.
 package final class CallMetrics: Sendable {
     /// What a call is counted by.
     package struct Labels: Sendable, Hashable {

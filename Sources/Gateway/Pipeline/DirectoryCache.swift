@@ -18,7 +18,9 @@ package final class DirectoryCache: Sendable {
     private let memberships: ExpiringCache<OrganizationID, Membership>
     private let profiles: ExpiringCache<ProfileKey, Profile>
 
-    /// Makes an empty cache. Entries are at most `staleness` old, which other hosts' changes may be late by.
+    /// Makes an empty cache.
+    ///
+    /// Entries are at most `staleness` old, which other hosts' changes may be late by.
     package init(
         directory: any DirectoryRepository,
         entropy: Entropy,
@@ -47,7 +49,8 @@ package final class DirectoryCache: Sendable {
     /// What plugins are told of the organization.
     /// - Throws: `notConfigured` when nobody has set the environment up.
     package func profile(
-        of organization: OrganizationID, in environment: Environment
+        of organization: OrganizationID,
+        in environment: Environment
     ) async throws(GatewayError) -> Profile {
         let key = ProfileKey(organization: organization, environment: environment)
         let now = entropy.now()

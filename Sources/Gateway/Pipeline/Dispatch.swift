@@ -1,7 +1,9 @@
 import OrderedJSON
 
-/// Last stage: the tool does its work. An operation tool starts an operation, a look-up tool finds a record and shows
-/// it, a function tool runs the plugin's own code.
+/// Last stage: the tool does its work.
+///
+/// An operation tool starts an operation, a look-up tool finds a record and shows it, a function tool runs the plugin's
+/// own code.
 package struct Dispatch: Sendable {
     /// A call that passed every stage.
     package struct Work: Sendable {
@@ -39,7 +41,9 @@ package struct Dispatch: Sendable {
     private let operations: Operations
     private let functionTimeout: Duration
 
-    /// Makes the stage. A function tool is answered for after `functionTimeout`.
+    /// Makes the stage.
+    ///
+    /// A function tool is answered for after `functionTimeout`.
     package init(operations: Operations, functionTimeout: Duration = .seconds(30)) {
         self.operations = operations
         self.functionTimeout = functionTimeout

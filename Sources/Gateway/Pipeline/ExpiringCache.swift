@@ -1,6 +1,8 @@
 import Synchronization
 
-/// Remembers values for a while. Bounded: when it is full, everything is forgotten, which only costs looking again.
+/// Remembers values for a while.
+///
+/// Bounded: when it is full, everything is forgotten, which only costs looking again.
 package final class ExpiringCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private struct Entry: Sendable {
         let value: Value

@@ -3,7 +3,8 @@ import OrderedJSON
 /// Reads how a function tool ended: its output, checked against the tool's schema, or an error of the house.
 enum FunctionCompletion {
     static func output(
-        of completion: LoadedPlugin.Completion, tool: ToolDescriptor
+        of completion: LoadedPlugin.Completion,
+        tool: ToolDescriptor
     ) throws(GatewayError) -> [UInt8] {
         let payload = try? JSON(parsing: completion.payload)
         guard completion.status == 0 else { throw error(status: completion.status, payload: payload, tool: tool) }

@@ -31,7 +31,9 @@ package final class LimitRate: Sendable {
     private let keysMax: Int
     private let arrivals = Mutex<[Key: Int64]>([:])
 
-    /// Makes a limiter. At most `keysMax` keys are remembered; past that, those whose units are all back are dropped.
+    /// Makes a limiter.
+    ///
+    /// At most `keysMax` keys are remembered; past that, those whose units are all back are dropped.
     package init(entropy: Entropy, keysMax: Int = 200_000) {
         self.entropy = entropy
         self.keysMax = keysMax

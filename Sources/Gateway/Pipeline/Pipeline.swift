@@ -40,7 +40,9 @@ package final class Pipeline: Sendable {
         self.record = record
     }
 
-    /// Serves one call. Never throws: a refusal is a reply too.
+    /// Serves one call.
+    ///
+    /// Never throws: a refusal is a reply too.
     package func serve(_ call: ToolCall) async -> ToolReply {
         var ending = RecordCall.Ending(call: call)
         var rate: RateDecision?
@@ -59,7 +61,8 @@ package final class Pipeline: Sendable {
     ///
     /// - Throws: as the first two stages do.
     package func visibleTools(
-        for credential: Credential, environment: Environment?
+        for credential: Credential,
+        environment: Environment?
     ) async throws(GatewayError) -> (principal: Principal, tools: [ToolRegistry.Entry]) {
         let principal = try await authenticate.principal(for: credential, environment: environment)
         let membership = try await admit.membership(of: principal)
@@ -69,9 +72,12 @@ package final class Pipeline: Sendable {
         return (principal, tools)
     }
 
-    /// Who shows a credential, for routes that are no tools. The same first two stages.
+    /// Who shows a credential, for routes that are no tools.
+    ///
+    /// The same first two stages.
     package func principal(
-        for credential: Credential, environment: Environment?
+        for credential: Credential,
+        environment: Environment?
     ) async throws(GatewayError) -> Principal {
         let principal = try await authenticate.principal(for: credential, environment: environment)
         _ = try await admit.membership(of: principal)
@@ -84,7 +90,9 @@ package final class Pipeline: Sendable {
     }
 
     private func run(
-        _ call: ToolCall, ending: inout RecordCall.Ending, rate: inout RateDecision?
+        _ call: ToolCall,
+        ending: inout RecordCall.Ending,
+        rate: inout RateDecision?
     ) async throws(GatewayError) -> ToolReply {
         let principal = try await authenticate.principal(for: call.credential, environment: call.environment)
         ending.principal = principal
@@ -99,7 +107,12 @@ package final class Pipeline: Sendable {
         var replayed: RecordID?
         if tool.annotations.movesMoney {
             let outcome = try await reserve.reserve(
-                call, tool: tool, arguments: arguments, principal: principal, organization: membership.organization)
+                call,
+                tool: tool,
+                arguments: arguments,
+                principal: principal,
+                organization: membership.organization
+            )
             switch outcome {
             case .reserved(let hold): reservation = hold
             case .replay(let id): replayed = id

@@ -2,7 +2,9 @@ import Logging
 import OrderedJSON
 
 /// Wraps all stages: whatever becomes of a call, refusal and fault included, leaves an audit line, a usage count and
-/// one log line. A money call's first line is written by its transaction's own commit, so a crash leaves it too.
+/// one log line.
+///
+/// A money call's first line is written by its transaction's own commit, so a crash leaves it too.
 package struct RecordCall: Sendable {
     /// What is known of a call when it ends.
     package struct Ending: Sendable {
@@ -22,7 +24,9 @@ package struct RecordCall: Sendable {
     private let logger: Logger
     private let detailBytesMax: Int
 
-    /// Makes the stage. Masked arguments over `detailBytesMax` are left out of the audit.
+    /// Makes the stage.
+    ///
+    /// Masked arguments over `detailBytesMax` are left out of the audit.
     package init(
         audit: any AuditRepository,
         metrics: CallMetrics,
@@ -39,7 +43,9 @@ package struct RecordCall: Sendable {
 
     /// The audit line of a call.
     package func line(
-        _ ending: Ending, outcome: AuditRecord.Outcome, code: GatewayError.Code? = nil
+        _ ending: Ending,
+        outcome: AuditRecord.Outcome,
+        code: GatewayError.Code? = nil
     ) -> AuditRecord {
         AuditRecord(
             id: entropy.identifier(),
@@ -59,7 +65,9 @@ package struct RecordCall: Sendable {
         )
     }
 
-    /// Writes what became of a call. A fault of the audit fails the call that it would have left out.
+    /// Writes what became of a call.
+    ///
+    /// A fault of the audit fails the call that it would have left out.
     package func end(_ ending: Ending, error: GatewayError?) throws(GatewayError) {
         log(ending, error: error)
         metrics.count(door: ending.call.door, tool: ending.tool, error: error)

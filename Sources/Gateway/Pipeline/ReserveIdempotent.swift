@@ -2,7 +2,7 @@ import Cryptography
 import OrderedJSON
 import Synchronization
 
-/// Sixth stage: is this call one that has already been made?
+/// Sixth stage: whether this call is one that has already been made.
 ///
 /// A reservation lives in memory while the call runs, so that two at once cannot both go on; what outlives the process
 /// is the claim that the transaction's own commit writes. A crash between the two leaves nothing, and nothing was
@@ -47,7 +47,11 @@ package final class ReserveIdempotent: Sendable {
     /// - Throws: `idempotencyKeyRequired`, `invalidArgument` for a key of the wrong form, `idempotencyKeyReused` for
     ///   other arguments, `idempotencyInProgress` while another call with the key runs.
     package func reserve(
-        _ call: ToolCall, tool: ToolDescriptor, arguments: JSON, principal: Principal, organization: Organization
+        _ call: ToolCall,
+        tool: ToolDescriptor,
+        arguments: JSON,
+        principal: Principal,
+        organization: Organization
     ) async throws(GatewayError) -> Outcome {
         let required = tool.requiresIdempotencyKey || organization.requiresIdempotencyKey
         if required && call.idempotencyKey == nil {
@@ -78,12 +82,15 @@ package final class ReserveIdempotent: Sendable {
         return .reserved(reservation)
     }
 
-    /// Gives a reservation back. Safe to call twice.
+    /// Gives a reservation back.
+    ///
+    /// Safe to call twice.
     package func release(_ reservation: Reservation) {
         held.withLock { _ = $0.remove(reservation.slot) }
     }
 
-    private func earlierRecord(of claim: IdempotencyClaim, principal: Principal) async throws(GatewayError) -> RecordID? {
+    private func earlierRecord(of claim: IdempotencyClaim, principal: Principal) async throws(GatewayError) -> RecordID?
+    {
         let entry = try await records.idempotencyEntry(
             claim.key,
             organization: principal.organization,
@@ -105,7 +112,10 @@ package final class ReserveIdempotent: Sendable {
     }
 
     private func claim(
-        for call: ToolCall, tool: ToolDescriptor, arguments: JSON, principal: Principal
+        for call: ToolCall,
+        tool: ToolDescriptor,
+        arguments: JSON,
+        principal: Principal
     ) throws(GatewayError) -> IdempotencyClaim {
         let fingerprint = SHA256.digest(Array(tool.name.utf8) + [0] + arguments.canonicalBytes).bytes
         let now = entropy.now()

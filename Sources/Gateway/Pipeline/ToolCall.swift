@@ -1,6 +1,8 @@
 import OrderedJSON
 
-/// What a caller showed to prove who they are. Read by the first stage alone.
+/// What a caller showed to prove who they are.
+///
+/// Read by the first stage alone.
 package enum Credential: Sendable {
     /// An API key or an access token, as it came in `Authorization: Bearer` or `X-API-Key`.
     case token(Secret<String>)

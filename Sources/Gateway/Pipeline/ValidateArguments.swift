@@ -9,7 +9,9 @@ package enum ValidateArguments {
     /// refused otherwise, because the organization never comes from an argument.
     /// - Throws: `invalidArgument` naming every wrong field.
     package static func checked(
-        _ arguments: JSON, tool: ToolDescriptor, principal: Principal
+        _ arguments: JSON,
+        tool: ToolDescriptor,
+        principal: Principal
     ) throws(GatewayError) -> JSON {
         guard var members = arguments.objectValue else {
             throw GatewayError(.invalidArgument, "The arguments of \(tool.name) must be a JSON object.")
@@ -21,13 +23,19 @@ package enum ValidateArguments {
         guard violations.isEmpty else {
             let errors = violations.map { GatewayError.FieldError(pointer: $0.instancePath, message: $0.message) }
             let first = errors.first?.message ?? ""
-            throw GatewayError(.invalidArgument, "The arguments of \(tool.name) are not valid: \(first)", errors: errors)
+            throw GatewayError(
+                .invalidArgument,
+                "The arguments of \(tool.name) are not valid: \(first)",
+                errors: errors
+            )
         }
         return checked
     }
 
     private static func removeIdentity(
-        _ name: String, equalTo expected: String, from members: inout JSONObject
+        _ name: String,
+        equalTo expected: String,
+        from members: inout JSONObject
     ) throws(GatewayError) {
         guard let given = members[name] else { return }
         guard given.stringValue == expected else {

@@ -27,7 +27,9 @@ package struct AccessClaims: Sendable, Equatable {
     }
 }
 
-/// Makes and checks access tokens (JWT). Implemented by `Sessions`.
+/// Makes and checks access tokens (JWT).
+///
+/// Implemented by `Sessions`.
 package protocol AccessTokens: Sendable {
     /// A signed token for these claims.
     func sign(_ claims: AccessClaims) async throws(GatewayError) -> Secret<String>
@@ -36,7 +38,9 @@ package protocol AccessTokens: Sendable {
     func verify(_ token: String, at now: Timestamp) async throws(GatewayError) -> AccessClaims
 }
 
-/// Hashes and checks passwords, off the event loops. Implemented by `Sessions`.
+/// Hashes and checks passwords, off the event loops.
+///
+/// Implemented by `Sessions`.
 package protocol Passwords: Sendable {
     /// What to store for a password.
     func hash(_ password: Secret<String>) async throws(GatewayError) -> String

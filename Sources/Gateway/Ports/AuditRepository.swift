@@ -9,6 +9,8 @@ package protocol AuditRepository: Sendable {
 
     /// The organization's lines, newest first.
     func records(
-        organization: OrganizationID, before: Identifier?, limit: Int
+        organization: OrganizationID,
+        before: Identifier?,
+        limit: Int
     ) async throws(GatewayError) -> [AuditRecord]
 }

@@ -66,7 +66,10 @@ package protocol CallbackRepository: Sendable {
 
     /// Ends a callback that changed nothing. One that did is ended by the change itself (`settledCallback`).
     func end(
-        _ id: CallbackID, organization: OrganizationID, as end: CallbackEnd, at: Timestamp
+        _ id: CallbackID,
+        organization: OrganizationID,
+        as end: CallbackEnd,
+        at: Timestamp
     ) async throws(GatewayError)
 
     /// Callbacks of any organization that were kept before `before` and never ended: a crash left them, or their

@@ -1,4 +1,6 @@
-/// Organizations, plans, users, keys and profiles. Read through caches on the way of a call, never directly.
+/// Organizations, plans, users, keys and profiles.
+///
+/// Read through caches on the way of a call, never directly.
 package protocol DirectoryRepository: Sendable {
     /// The organization of this id.
     func organization(_ id: OrganizationID) async throws(GatewayError) -> Organization?
@@ -34,14 +36,16 @@ package protocol DirectoryRepository: Sendable {
 
     /// What plugins are told of the organization.
     func profile(
-        organization: OrganizationID, environment: Environment
+        organization: OrganizationID,
+        environment: Environment
     ) async throws(GatewayError) -> Profile?
     /// Writes a profile.
     func save(_ profile: Profile, organization: OrganizationID) async throws(GatewayError)
 
     /// The organization's secrets, sealed, by field; and their version.
     func sealedCredential(
-        organization: OrganizationID, environment: Environment
+        organization: OrganizationID,
+        environment: Environment
     ) async throws(GatewayError) -> SealedCredential?
     /// Writes the sealed secrets; the version counts up.
     func save(_ credential: SealedCredential, organization: OrganizationID) async throws(GatewayError)
@@ -78,7 +82,7 @@ package struct SealedCredential: Sendable, Equatable {
 
 /// An organization's data key, wrapped by the master key.
 package struct WrappedKey: Sendable, Equatable {
-    /// 1, 2, 3 …
+    /// Counts up from 1.
     package let version: Int
     /// Which master key wrapped it.
     package let masterKeyID: String

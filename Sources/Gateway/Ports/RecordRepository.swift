@@ -1,4 +1,6 @@
-/// Where transactions and exchanges live. Every method is one database transaction and returns once it is durable.
+/// Where transactions and exchanges live.
+///
+/// Every method is one database transaction and returns once it is durable.
 ///
 /// Implemented by `Store` and, for tests, by `GatewayTesting`. Every question carries the organization; the two that
 /// do not are the sweeper's and name no organization's data to anyone.
@@ -15,27 +17,39 @@ package protocol RecordRepository: Sendable {
 
     /// The record of this id, or nil, also when it is another organization's.
     func record(
-        _ id: RecordID, organization: OrganizationID, environment: Environment
+        _ id: RecordID,
+        organization: OrganizationID,
+        environment: Environment
     ) async throws(GatewayError) -> Record?
 
     /// The organization's record that M-Pesa knows by this id.
     func record(
-        externalID: String, namespace: String, organization: OrganizationID, environment: Environment
+        externalID: String,
+        namespace: String,
+        organization: OrganizationID,
+        environment: Environment
     ) async throws(GatewayError) -> Record?
 
     /// The record's steps, first to last, at most `limit` of the newest.
     func events(
-        of id: RecordID, organization: OrganizationID, limit: Int
+        of id: RecordID,
+        organization: OrganizationID,
+        limit: Int
     ) async throws(GatewayError) -> [RecordEvent]
 
     /// The organization's records that match, newest first.
     func records(
-        matching filter: RecordFilter, organization: OrganizationID, environment: Environment
+        matching filter: RecordFilter,
+        organization: OrganizationID,
+        environment: Environment
     ) async throws(GatewayError) -> [Record]
 
     /// What stands behind an idempotency key now, if it has not expired.
     func idempotencyEntry(
-        _ key: String, organization: OrganizationID, environment: Environment, now: Timestamp
+        _ key: String,
+        organization: OrganizationID,
+        environment: Environment,
+        now: Timestamp
     ) async throws(GatewayError) -> IdempotencyEntry?
 
     /// Any organization's records whose `nextActionAt` has come, earliest first. For the sweeper only.
@@ -47,14 +61,17 @@ package protocol RecordRepository: Sendable {
 
 /// What makes a key mean the same call.
 package struct IdempotencyClaim: Sendable, Equatable {
-    /// Unique per organization and environment. Callers' keys and keys the host derives never meet: their texts begin
-    /// differently.
+    /// Unique per organization and environment.
+    ///
+    /// Callers' keys and keys the host derives never meet: their texts begin differently.
     package let key: String
     /// SHA-256 of tool and canonical arguments.
     package let fingerprint: [UInt8]
     /// Forgotten after this.
     package let expiresAt: Timestamp
-    /// Whether the host derived it, because the caller gave none. Such a key is free again once its record has failed.
+    /// Whether the host derived it, because the caller gave none.
+    ///
+    /// Such a key is free again once its record has failed.
     package let isDerived: Bool
 
     /// Makes a claim.
@@ -93,9 +110,13 @@ package struct IdempotencyEntry: Sendable, Equatable {
     }
 }
 
-/// At most so many active records may share a key. See docs/abi.md, section 4.1.
+/// At most so many active records may share a key.
+///
+/// See docs/abi.md, section 4.1.
 package struct Guard: Sendable, Equatable {
-    /// What is guarded, such as `phone:2547…`. Unique per organization, environment and plugin.
+    /// What is guarded, such as a phone number.
+    ///
+    /// Unique per organization, environment and plugin.
     package let key: String
     /// At least 1.
     package let openMax: Int
@@ -176,7 +197,9 @@ package enum CommitOutcome: Sendable, Equatable {
 
 /// One record's change, and what is committed with it.
 package struct RecordChange: Sendable {
-    /// The new values. Its `version` is one more than the one it was made from.
+    /// The new values.
+    ///
+    /// Its `version` is one more than the one it was made from.
     package let record: Record
     /// Steps to append.
     package let events: [RecordEvent]
@@ -227,7 +250,9 @@ package struct RecordFilter: Sendable, Equatable {
     package var until: Timestamp?
     /// Older than the record with this id: where the previous page ended.
     package var before: RecordID?
-    /// At most so many. At least 1.
+    /// At most so many.
+    ///
+    /// At least 1.
     package var limit: Int
 
     /// Makes a filter that holds the newest records.

@@ -1,6 +1,8 @@
 import OrderedJSON
 
-/// The way out to M-Pesa, as an organization. Implemented by `Egress`.
+/// The way out to M-Pesa, as an organization.
+///
+/// Implemented by `Egress`.
 package protocol Upstream: Sendable {
     /// Makes ready to send: finds the credential, gets an access token, fills in secrets and callback addresses.
     ///
@@ -44,7 +46,9 @@ package struct UpstreamRequest: Sendable {
     }
 }
 
-/// A request that is ready to leave. Holds secrets: it is never logged, stored or printed.
+/// A request that is ready to leave.
+///
+/// Holds secrets: it is never logged, stored or printed.
 package struct PreparedRequest: Sendable, CustomStringConvertible {
     /// What it was made from.
     package let request: UpstreamRequest

@@ -47,7 +47,10 @@ extension Catalogue {
             for name in given.value.objectValue?.keys ?? [] { inputs[name] = try given.place(name) }
         }
         return SecretBinding(
-            transform: try reader.text("transform"), pointer: try reader.place("pointer"), inputs: inputs)
+            transform: try reader.text("transform"),
+            pointer: try reader.place("pointer"),
+            inputs: inputs
+        )
     }
 
     private static func deduplication(_ reader: CatalogueReader?) throws(CatalogueError) -> Deduplication {

@@ -4,7 +4,10 @@ import OrderedJSON
 extension Catalogue {
     /// Reads a tool: docs/abi.md, section 1.1.
     static func tool(
-        _ reader: CatalogueReader, index: Int, operations: [OperationKind], abilities: HostAbilities
+        _ reader: CatalogueReader,
+        index: Int,
+        operations: [OperationKind],
+        abilities: HostAbilities
     ) throws(CatalogueError) -> ToolDescriptor {
         let name = try reader.text("name")
         guard isName(name, extra: "_.-") else { throw reader.fail("name", "[a-z][a-z0-9_.-]{0,63}") }
@@ -49,7 +52,8 @@ extension Catalogue {
     }
 
     private static func schema(
-        _ name: String, of reader: CatalogueReader
+        _ name: String,
+        of reader: CatalogueReader
     ) throws(CatalogueError) -> (document: JSON, validator: JSONSchema) {
         let document = try reader.object(name)
         guard document.value["type"] == "object", document.value["additionalProperties"] == false else {
@@ -71,7 +75,8 @@ extension Catalogue {
     }
 
     private static func kind(
-        _ reader: CatalogueReader, operations: [OperationKind]
+        _ reader: CatalogueReader,
+        operations: [OperationKind]
     ) throws(CatalogueError) -> ToolDescriptor.Kind {
         let kind = try reader.text("kind")
         if kind == "function" { return .function }
@@ -103,7 +108,8 @@ extension Catalogue {
     }
 
     private static func examples(
-        _ reader: CatalogueReader, validator: JSONSchema
+        _ reader: CatalogueReader,
+        validator: JSONSchema
     ) throws(CatalogueError) -> [(title: String, arguments: JSON)] {
         try reader.list("examples") { example throws(CatalogueError) in
             let arguments = try example.object("arguments")

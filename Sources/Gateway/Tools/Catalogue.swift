@@ -1,6 +1,8 @@
 import OrderedJSON
 
-/// What a plugin wrote about itself, read and checked: docs/abi.md, section 1. Pure; `PluginHost` compares it with the
+/// What a plugin wrote about itself, read and checked: docs/abi.md, section 1.
+///
+/// Pure; `PluginHost` compares it with the
 /// grants and the manifest.
 package struct Catalogue: Sendable {
     /// What a plugin needs the host to let it do.
@@ -60,7 +62,9 @@ package struct Catalogue: Sendable {
         id = try plugin.text("id")
         version = try plugin.text("version")
         title = try plugin.text("title", default: id)
-        guard Catalogue.isName(id, extra: "-") else { throw plugin.fail("id", "[a-z][a-z0-9-]*, at most 63 characters") }
+        guard Catalogue.isName(id, extra: "-") else {
+            throw plugin.fail("id", "[a-z][a-z0-9-]*, at most 63 characters")
+        }
         let operations = try root.list("operations", Catalogue.operation)
         try Catalogue.check(operations, abilities: abilities, root: root)
         self.operations = operations
@@ -77,10 +81,12 @@ package struct Catalogue: Sendable {
     /// Whether some text is a name: a lower-case letter, then letters, digits and what is allowed besides.
     static func isName(_ text: String, extra: String) -> Bool {
         let bytes = Array(text.utf8)
-        guard let first = bytes.first, (1...64).contains(bytes.count), (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(first)
+        guard let first = bytes.first, (1...64).contains(bytes.count),
+            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(first)
         else { return false }
         return bytes.allSatisfy { byte in
-            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+                || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
                 || extra.utf8.contains(byte)
         }
     }
@@ -98,14 +104,18 @@ package struct Catalogue: Sendable {
     }
 
     private static func check(
-        _ operations: [OperationKind], abilities: HostAbilities, root: CatalogueReader
+        _ operations: [OperationKind],
+        abilities: HostAbilities,
+        root: CatalogueReader
     ) throws(CatalogueError) {
         for (index, kind) in operations.enumerated() {
             let at = "operations/\(index)"
             if operations[..<index].contains(where: { $0.name == kind.name }) {
                 throw root.fail(at + "/name", "a name that no other operation has")
             }
-            if let query = kind.query, !operations.contains(where: { $0.name == query.operation && $0.direction == .none }) {
+            if let query = kind.query,
+                !operations.contains(where: { $0.name == query.operation && $0.direction == .none })
+            {
                 throw root.fail(at + "/query/operation", "an operation of this plugin with direction none")
             }
             for secret in kind.secrets where !abilities.transforms.contains(secret.transform) {

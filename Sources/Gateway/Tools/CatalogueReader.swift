@@ -19,7 +19,11 @@ struct CatalogueReader {
     let pointer: String
 
     func fail(_ name: String, _ expected: String, rule: String = "C1") -> CatalogueError {
-        CatalogueError(rule: rule, pointer: name.isEmpty ? pointer : pointer + "/" + name, reason: "expected " + expected)
+        CatalogueError(
+            rule: rule,
+            pointer: name.isEmpty ? pointer : pointer + "/" + name,
+            reason: "expected " + expected
+        )
     }
 
     private func member(_ name: String) -> JSON? {
@@ -78,7 +82,8 @@ struct CatalogueReader {
     }
 
     func list<Element>(
-        _ name: String, _ read: (CatalogueReader) throws(CatalogueError) -> Element
+        _ name: String,
+        _ read: (CatalogueReader) throws(CatalogueError) -> Element
     ) throws(CatalogueError) -> [Element] {
         guard let found = member(name) else { return [] }
         guard let elements = found.arrayValue else { throw fail(name, "a list") }
@@ -97,10 +102,14 @@ struct CatalogueReader {
     }
 
     func word<Word: RawRepresentable & CaseIterable>(
-        _ name: String, _: Word.Type, default fallback: Word? = nil
+        _ name: String,
+        _: Word.Type,
+        default fallback: Word? = nil
     ) throws(CatalogueError) -> Word where Word.RawValue == String {
         guard let found = member(name) else {
-            guard let fallback else { throw fail(name, "one of \(Word.allCases.map(\.rawValue).joined(separator: ", "))") }
+            guard let fallback else {
+                throw fail(name, "one of \(Word.allCases.map(\.rawValue).joined(separator: ", "))")
+            }
             return fallback
         }
         guard let word = found.stringValue.flatMap(Word.init(rawValue:)) else {

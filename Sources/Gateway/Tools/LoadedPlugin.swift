@@ -32,7 +32,9 @@ package final class LoadedPlugin: Sendable {
         }
     }
 
-    /// The operation functions of docs/abi.md, section 4: bytes in, bytes out. `Int` is the tool's or kind's index.
+    /// The operation functions of docs/abi.md, section 4: bytes in, bytes out.
+    ///
+    /// `Int` is the tool's or kind's index.
     package struct OperationFunctions: Sendable {
         /// Arguments to plan or refusal.
         package let prepare: @Sendable (Int, [UInt8]) async throws(Failure) -> [UInt8]

@@ -12,7 +12,9 @@ package enum OperationDirection: String, Sendable, Hashable {
     case none
 }
 
-/// How the host asks about an open record. Part of every record, so that no upgrade changes it.
+/// How the host asks about an open record.
+///
+/// Part of every record, so that no upgrade changes it.
 package struct QueryPlan: Sendable, Hashable {
     /// The exchange kind that asks.
     package let operation: String
@@ -25,7 +27,9 @@ package struct QueryPlan: Sendable, Hashable {
     /// When the host stops asking and a person must look.
     package let horizon: Duration
 
-    /// Makes a plan. `every` must not be empty.
+    /// Makes a plan.
+    ///
+    /// `every` must not be empty.
     package init(
         operation: String,
         firstAfter: Duration,
@@ -88,7 +92,9 @@ package struct CallbackBinding: Sendable, Hashable {
     }
 }
 
-/// A kind of request to M-Pesa as its plugin declares it. See docs/abi.md, section 1.2.
+/// A kind of request to M-Pesa as its plugin declares it.
+///
+/// See docs/abi.md, section 1.2.
 package struct OperationKind: Sendable, Hashable {
     /// Unique in the plugin.
     package let name: String

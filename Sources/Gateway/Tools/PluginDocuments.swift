@@ -1,8 +1,12 @@
 import OrderedJSON
 
-/// What the host writes for a plugin: the inputs of docs/abi.md, section 4. Written straight to bytes.
+/// What the host writes for a plugin: the inputs of docs/abi.md, section 4.
+///
+/// Written straight to bytes.
 package enum PluginDocuments {
-    /// Input of `prepare`. `arguments` is the caller's object, already valid, and is passed through untouched.
+    /// Input of `prepare`.
+    ///
+    /// `arguments` is the caller's object, already valid, and is passed through untouched.
     package static func prepare(
         arguments: [UInt8],
         profile: Profile,
@@ -29,7 +33,9 @@ package enum PluginDocuments {
         return writer.bytes
     }
 
-    /// Input of `interpret`; the raw bytes go beside it. An HTTP status belongs to a reply.
+    /// Input of `interpret`; the raw bytes go beside it.
+    ///
+    /// An HTTP status belongs to a reply.
     package static func interpret(source: Evidence.Source, status: Int?, record: Record) -> [UInt8] {
         var writer = JSONWriter()
         writer.beginObject()

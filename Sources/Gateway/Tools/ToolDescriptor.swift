@@ -1,7 +1,9 @@
 import JSONSchema
 import OrderedJSON
 
-/// A tool as its plugin describes it, compiled: one entry of the catalogue. See docs/abi.md, section 1.1.
+/// A tool as its plugin describes it, compiled: one entry of the catalogue.
+///
+/// See docs/abi.md, section 1.1.
 ///
 /// Made once per generation; shared by every call of the tool and by every door that lists it.
 package final class ToolDescriptor: Sendable {
@@ -32,7 +34,9 @@ package final class ToolDescriptor: Sendable {
         }
     }
 
-    /// What clients are told about the tool's nature. Names as in MCP.
+    /// What clients are told about the tool's nature.
+    ///
+    /// Names as in MCP.
     package struct Annotations: Sendable, Hashable {
         /// Changes nothing.
         package var readOnly: Bool

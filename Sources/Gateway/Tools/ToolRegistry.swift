@@ -125,11 +125,12 @@ extension ToolDescriptor.Route {
     /// Whether some path belongs to both routes, so that which tool it means would depend on their order.
     package func meets(_ other: ToolDescriptor.Route) -> Bool {
         segments.count == other.segments.count
-            && zip(segments, other.segments).allSatisfy { pair in
-                switch pair {
-                case (.literal(let left), .literal(let right)): left == right
-                default: true
+            && zip(segments, other.segments)
+                .allSatisfy { pair in
+                    switch pair {
+                    case (.literal(let left), .literal(let right)): left == right
+                    default: true
+                    }
                 }
-            }
     }
 }

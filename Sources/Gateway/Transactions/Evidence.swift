@@ -1,8 +1,12 @@
 import OrderedJSON
 
-/// What some bytes from M-Pesa prove, as the plugin read them. See docs/abi.md, section 4.2.
+/// What some bytes from M-Pesa prove, as the plugin read them.
+///
+/// See docs/abi.md, section 4.2.
 package struct Evidence: Sendable, Equatable {
-    /// What is proven. Finality comes from here, never from where the bytes came from.
+    /// What is proven.
+    ///
+    /// Finality comes from here, never from where the bytes came from.
     package enum Verdict: String, Sendable, CaseIterable {
         /// M-Pesa took the request; nothing has moved yet.
         case accepted

@@ -22,7 +22,8 @@ extension RecordMachine {
         let otherID = evidence.externalIDs.contains { name, value in
             record.externalIDs[name].map { $0 != value } ?? false
         }
-        let otherAmount = evidence.amount != nil && record.intent.amount != nil && evidence.amount != record.intent.amount
+        let otherAmount =
+            evidence.amount != nil && record.intent.amount != nil && evidence.amount != record.intent.amount
         let otherParty = evidence.party != nil && record.intent.party != nil && evidence.party != record.intent.party
         let otherReceipt = evidence.receipt != nil && record.receipt != nil && evidence.receipt != record.receipt
         return otherID || otherAmount || otherParty || otherReceipt
@@ -85,7 +86,10 @@ extension RecordMachine {
     }
 
     private func note(
-        _ evidence: Evidence, from source: Evidence.Source, as next: RecordState, in draft: inout Draft
+        _ evidence: Evidence,
+        from source: Evidence.Source,
+        as next: RecordState,
+        in draft: inout Draft
     ) {
         learn(from: evidence, in: &draft)
         draft.move(to: next, source: source.text, evidence: evidence)

@@ -24,7 +24,9 @@ package struct RecordMachine: Sendable {
         /// When a kind that cannot be asked about becomes a person's business.
         package var silenceHorizon: Duration
 
-        /// States the rules. The host's settings give the durations.
+        /// States the rules.
+        ///
+        /// The host's settings give the durations.
         package init(
             sendingMax: Duration = .seconds(90),
             resendLimit: Int = 0,

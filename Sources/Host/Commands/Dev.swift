@@ -8,7 +8,8 @@ import Simulator
 /// The whole system on one machine, with nothing else: SQLite, the Daraja simulator, demo organizations.
 struct Dev: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Run the whole system for development: SQLite, a Daraja simulator, a demo organization.")
+        abstract: "Run the whole system for development: SQLite, a Daraja simulator, a demo organization."
+    )
 
     @Option(help: "Port to listen on; 0 for any.") var port = 8080
     @Option(help: "Port of the management listener; 0 for any.") var managementPort = 8081

@@ -2,7 +2,9 @@ import ArgumentParser
 import Foundation
 import Gateway
 
-/// The program. Each command stands in a file of its own.
+/// The program.
+///
+/// Each command stands in a file of its own.
 @main
 struct MPesaGateway: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -5,7 +5,9 @@ import Simulator
 /// The Daraja simulator alone.
 struct SimulatorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "simulator", abstract: "Run the Daraja simulator alone, on loopback.")
+        commandName: "simulator",
+        abstract: "Run the Daraja simulator alone, on loopback."
+    )
 
     @Option(help: "Port to listen on; 0 for any.") var port = 8090
     @Option(help: "How long a customer takes to answer, in milliseconds.") var promptDelay = 1500

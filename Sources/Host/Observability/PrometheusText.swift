@@ -6,13 +6,17 @@ enum PrometheusText {
     static func make(calls: [CallMetrics.Labels: Int], started: Timestamp) -> String {
         var text = "# HELP gateway_calls_total Calls of tools, by door, tool and result.\n"
         text += "# TYPE gateway_calls_total counter\n"
-        let sorted = calls.sorted { ($0.key.door, $0.key.tool, $0.key.result) < ($1.key.door, $1.key.tool, $1.key.result) }
+        let sorted = calls.sorted {
+            ($0.key.door, $0.key.tool, $0.key.result) < ($1.key.door, $1.key.tool, $1.key.result)
+        }
         for (labels, count) in sorted {
-            text += "gateway_calls_total{door=\"\(labels.door)\",tool=\"\(labels.tool)\",result=\"\(labels.result)\"} \(count)\n"
+            text +=
+                "gateway_calls_total{door=\"\(labels.door)\",tool=\"\(labels.tool)\",result=\"\(labels.result)\"} \(count)\n"
         }
         text += "# HELP process_resident_memory_bytes Resident memory.\n# TYPE process_resident_memory_bytes gauge\n"
         text += "process_resident_memory_bytes \(residentBytes())\n"
-        text += "# HELP process_cpu_seconds_total CPU time, user and system.\n# TYPE process_cpu_seconds_total counter\n"
+        text +=
+            "# HELP process_cpu_seconds_total CPU time, user and system.\n# TYPE process_cpu_seconds_total counter\n"
         text += "process_cpu_seconds_total \(cpuSeconds())\n"
         text += "# HELP process_start_time_seconds When the process started.\n# TYPE process_start_time_seconds gauge\n"
         text += "process_start_time_seconds \(Double(started.milliseconds) / 1000)\n"

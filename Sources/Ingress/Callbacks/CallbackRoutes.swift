@@ -12,11 +12,16 @@ struct CallbackRoutes: Sendable {
     /// What Safaricom expects to read; anything else makes it log an error.
     static let accepted = Array(#"{"ResultCode":0,"ResultDesc":"Accepted"}"#.utf8)
 
-    /// Keeps a callback whose token is one of ours. The token is checked before anything else is read or written.
+    /// Keeps a callback whose token is one of ours.
+    ///
+    /// The token is checked before anything else is read or written.
     ///
     /// - Throws: `notFound` for every other token, in the same words whatever is wrong with it.
     func receive(
-        _ reader: RequestReader, organization: Substring, token: Substring, context: GatewayContext
+        _ reader: RequestReader,
+        organization: Substring,
+        token: Substring,
+        context: GatewayContext
     ) async throws(GatewayError) -> [UInt8] {
         guard let target = addresses.target(organization: organization, token: token) else {
             throw GatewayError(.notFound, "There is nothing here.")
@@ -35,7 +40,11 @@ struct CallbackRoutes: Sendable {
         else { return Self.accepted }
         for environment in Gateway.Environment.allCases {
             let found = try await records.record(
-                externalID: id, namespace: "checkout_request_id", organization: organization, environment: environment)
+                externalID: id,
+                namespace: "checkout_request_id",
+                organization: organization,
+                environment: environment
+            )
             // A question that is due anyway: a stranger cannot make more of them than the sweeper would.
             if let found, !found.state.isEnded, found.queries == 0 { _ = await asker.askSafely(found) }
         }

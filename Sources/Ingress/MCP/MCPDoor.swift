@@ -25,7 +25,11 @@ final class MCPDoor: Sendable {
     func serve(_ reader: RequestReader, context: GatewayContext, call: CallID) async -> Response {
         let request = reader.request
         if let origin = request.headers[.origin], !isAllowed(origin) {
-            return error(MCPError(code: -32600, message: "This origin is not allowed.", status: .forbidden), id: nil, call)
+            return error(
+                MCPError(code: -32600, message: "This origin is not allowed.", status: .forbidden),
+                id: nil,
+                call
+            )
         }
         guard request.method == .post else {
             return Response(status: .methodNotAllowed, headers: [.allow: "POST", .requestID: call.description])
@@ -42,7 +46,11 @@ final class MCPDoor: Sendable {
     }
 
     private func answer(
-        _ body: [UInt8], _ reader: RequestReader, _ environment: Gateway.Environment?, _ context: GatewayContext, _ call: CallID
+        _ body: [UInt8],
+        _ reader: RequestReader,
+        _ environment: Gateway.Environment?,
+        _ context: GatewayContext,
+        _ call: CallID
     ) async -> Response {
         switch MCPMessage.read(body) {
         case .failure(let refusal): return error(refusal.error, id: refusal.id, call)
@@ -138,7 +146,8 @@ final class MCPDoor: Sendable {
                 if reply.isReplayed {
                     MCPDoor.writeText(
                         "This is the earlier call with the same key or arguments, as it stands now. Nothing new was sent.",
-                        to: &writer)
+                        to: &writer
+                    )
                 }
                 writer.endArray()
                 writer.key("structuredContent")

@@ -56,12 +56,16 @@ struct MCPMessage {
         let json: JSON
         do { json = try JSON(parsing: bytes) } catch { return .failure(Refusal(nil, .parse(error.description))) }
         let id = json["id"].flatMap { $0.stringValue != nil || $0.integerValue != nil ? $0 : nil }
-        guard json.objectValue != nil else { return .failure(Refusal(nil, .invalidRequest("one message, not a batch"))) }
+        guard json.objectValue != nil else {
+            return .failure(Refusal(nil, .invalidRequest("one message, not a batch")))
+        }
         guard json["jsonrpc"]?.stringValue == "2.0", let method = json["method"]?.stringValue else {
             return .failure(Refusal(id, .invalidRequest("jsonrpc must be 2.0, and method must be text")))
         }
         let params = json["params"] ?? .object(JSONObject())
-        guard params.objectValue != nil else { return .failure(Refusal(id, .invalidParams("params must be an object"))) }
+        guard params.objectValue != nil else {
+            return .failure(Refusal(id, .invalidParams("params must be an object")))
+        }
         guard json["id"] != nil else { return .success(.notification) }
         guard let id else { return .failure(Refusal(nil, .invalidRequest("id must be text or a whole number"))) }
         return .success(.request(MCPMessage(id: id, method: method, params: params)))

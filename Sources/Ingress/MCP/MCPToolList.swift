@@ -2,7 +2,9 @@ import Cryptography
 import Gateway
 import OrderedJSON
 
-/// Tools as `tools/list` shows them. One tool's text never changes within a generation, so it is made once.
+/// Tools as `tools/list` shows them.
+///
+/// One tool's text never changes within a generation, so it is made once.
 final class MCPToolList: Sendable {
     private struct Key: Hashable, Sendable {
         let plugin: String
@@ -30,7 +32,9 @@ final class MCPToolList: Sendable {
         return made
     }
 
-    /// One tool. `_meta` carries a digest of what a client agreed to, so that it can notice a change.
+    /// One tool.
+    ///
+    /// `_meta` carries a digest of what a client agreed to, so that it can notice a change.
     static func document(_ tool: ToolDescriptor) -> JSON {
         var definition: JSONObject = [
             "name": .string(tool.name), "title": .string(tool.title), "description": .string(tool.summary),

@@ -28,7 +28,10 @@ package struct ManagementResponder: HTTPResponder {
         case "/metrics": return text(metrics(), type: "text/plain; version=0.0.4")
         case "/plugins":
             return Response(
-                status: .ok, headers: [.contentType: "application/json"], body: ResponseBody(bytes: plugins().bytes))
+                status: .ok,
+                headers: [.contentType: "application/json"],
+                body: ResponseBody(bytes: plugins().bytes)
+            )
         default: return text("nothing here\n", .notFound)
         }
     }

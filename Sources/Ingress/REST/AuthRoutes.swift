@@ -9,7 +9,10 @@ struct AuthRoutes: Sendable {
     let pipeline: Pipeline
 
     func serve(
-        _ reader: RequestReader, action: Substring, context: GatewayContext, call: CallID
+        _ reader: RequestReader,
+        action: Substring,
+        context: GatewayContext,
+        call: CallID
     ) async throws(GatewayError) -> [UInt8]? {
         switch (reader.request.method, action) {
         case (.post, "login"):
@@ -27,15 +30,21 @@ struct AuthRoutes: Sendable {
             let principal = try await pipeline.principal(for: reader.credential, environment: reader.environment())
             let (user, organization) = try await accounts.describe(principal)
             return RESTReply.envelope(
-                AuthRoutes.document(principal, user, organization).bytes, message: "The credential is good.")
+                AuthRoutes.document(principal, user, organization).bytes,
+                message: "The credential is good."
+            )
         default: return nil
         }
     }
 
     private static let needsToken = GatewayError(
-        .unauthenticated, "Send the access token that is to be refreshed as Authorization: Bearer.")
+        .unauthenticated,
+        "Send the access token that is to be refreshed as Authorization: Bearer."
+    )
 
-    private func logIn(_ body: JSON, _ context: GatewayContext, _ call: CallID) async throws(GatewayError) -> Accounts.Session {
+    private func logIn(_ body: JSON, _ context: GatewayContext, _ call: CallID) async throws(GatewayError)
+        -> Accounts.Session
+    {
         var errors: [GatewayError.FieldError] = []
         for name in ["username", "password"] where body[name]?.stringValue == nil {
             errors.append(.init(pointer: "/" + name, message: "\(name): is required, as text."))

@@ -10,7 +10,8 @@ struct RESTDoor: Sendable {
     let entropy: Entropy
 
     /// Serves `/tools/…`.
-    func serve(_ reader: RequestReader, segments: [Substring], context: GatewayContext, call: CallID) async -> Response {
+    func serve(_ reader: RequestReader, segments: [Substring], context: GatewayContext, call: CallID) async -> Response
+    {
         let request = reader.request
         let match = registry.snapshot.route(method: request.method.rawValue, segments: segments)
         switch match {
@@ -41,7 +42,9 @@ struct RESTDoor: Sendable {
 
     /// The arguments: from the path, and from the body, or from the query for a GET.
     private func arguments(
-        _ reader: RequestReader, _ tool: ToolDescriptor, path: [(name: String, value: String)]
+        _ reader: RequestReader,
+        _ tool: ToolDescriptor,
+        path: [(name: String, value: String)]
     ) async throws(GatewayError) -> JSON {
         var members: JSONObject
         if tool.route.method == "GET" {
@@ -54,8 +57,9 @@ struct RESTDoor: Sendable {
     }
 }
 
-/// Arguments in a query, given the types that the tool's schema asks for. What does not fit stays text, so that the
-/// schema's own error names it.
+/// Arguments in a query, given the types that the tool's schema asks for.
+///
+/// What does not fit stays text, so that the schema's own error names it.
 enum QueryArguments {
     static func read(_ request: Request, schema: JSON) -> JSONObject {
         var members = JSONObject()

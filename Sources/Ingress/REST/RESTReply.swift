@@ -40,7 +40,9 @@ enum RESTReply {
     }
 
     private static func message(_ reply: ToolReply) -> String {
-        if reply.isReplayed { return "This is the earlier call with the same key, as it stands now. Nothing new was sent." }
+        if reply.isReplayed {
+            return "This is the earlier call with the same key, as it stands now. Nothing new was sent."
+        }
         switch reply.state {
         case .succeeded: return "Paid."
         case .some(let state) where !state.isEnded: return "Accepted. Not paid yet: ask for the status."

@@ -12,7 +12,10 @@ struct TransactionRoutes: Sendable {
         let principal = try await pipeline.principal(for: reader.credential, environment: reader.environment())
         let filter = try filter(reader.request)
         let found = try await records.records(
-            matching: filter, organization: principal.organization, environment: principal.environment)
+            matching: filter,
+            organization: principal.organization,
+            environment: principal.environment
+        )
         var writer = JSONWriter(capacity: 4096)
         writer.beginObject()
         writer.key("success")
@@ -33,7 +36,10 @@ struct TransactionRoutes: Sendable {
         let missing = GatewayError(.notFound, "There is no transaction with this id.")
         guard let id = RecordID(String(id)) else { throw missing }
         let found = try await records.record(
-            id, organization: principal.organization, environment: principal.environment)
+            id,
+            organization: principal.organization,
+            environment: principal.environment
+        )
         guard let record = found else { throw missing }
         let events = try await records.events(of: id, organization: principal.organization, limit: 1000)
         var writer = JSONWriter(capacity: 4096)
@@ -82,7 +88,9 @@ struct TransactionRoutes: Sendable {
 
     private func wrong(_ name: String, _ expected: String) -> GatewayError {
         GatewayError(
-            .invalidArgument, "\(name): expected \(expected).",
-            errors: [.init(pointer: "/" + name, message: "expected \(expected).")])
+            .invalidArgument,
+            "\(name): expected \(expected).",
+            errors: [.init(pointer: "/" + name, message: "expected \(expected).")]
+        )
     }
 }

@@ -9,7 +9,9 @@ extension Simulator {
         switch (request.method, segments.first, segments.count) {
         case ("GET", "ledger", 1): return ledger(phone: request.query["phone"])
         case ("GET", "prompts", 1):
-            let prompts = state.withLock { $0.prompts.values.sorted { $0.createdMilliseconds < $1.createdMilliseconds } }
+            let prompts = state.withLock {
+                $0.prompts.values.sorted { $0.createdMilliseconds < $1.createdMilliseconds }
+            }
             return .json(200, ["prompts": .array(prompts.map(\.json))])
         case ("GET", "requests", 1): return requests()
         case ("POST", "outcomes", 1): return setOutcome(body)
@@ -31,7 +33,8 @@ extension Simulator {
                 "count": .integer(Int64(charges.count)),
                 "total": .integer(charges.reduce(0) { $0 + $1.amount }),
                 "charges": .array(charges.map(\.json)),
-            ])
+            ]
+        )
     }
 
     private func requests() -> SimulatorAnswer {
@@ -41,7 +44,8 @@ extension Simulator {
             [
                 "tokens_issued": .integer(Int64(tokens)), "count": .integer(Int64(requests.count)),
                 "requests": .array(requests.suffix(1000).map { ["path": .string($0.path), "body": .string($0.body)] }),
-            ])
+            ]
+        )
     }
 
     /// `{"outcome": "cancelled"}` for the next push, with `"times"` for the next few, or with `"phone"` for a phone
@@ -67,9 +71,11 @@ extension Simulator {
             return .json(404, ["error": "no prompt with this CheckoutRequestID"])
         }
         if !resend { decide(checkout) }
-        MultiThreadedEventLoopGroup.singleton.any().makeFutureWithTask {
-            await self.sendCallbacks(checkout, times: 1)
-        }.whenComplete { _ in }
+        MultiThreadedEventLoopGroup.singleton.any()
+            .makeFutureWithTask {
+                await self.sendCallbacks(checkout, times: 1)
+            }
+            .whenComplete { _ in }
         return .json(200, ["settled": .string(checkout)])
     }
 }

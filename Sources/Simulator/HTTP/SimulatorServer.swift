@@ -77,9 +77,10 @@ private final class SimulatorHandler: ChannelInboundHandler {
         let request = SimulatorRequest(head, body: body)
         let handle = handle
         let keepsAlive = head.isKeepAlive
-        channel.eventLoop.makeFutureWithTask { await handle(request) }.whenSuccess { answer in
-            SimulatorHandler.write(answer, keepsAlive: keepsAlive, on: channel)
-        }
+        channel.eventLoop.makeFutureWithTask { await handle(request) }
+            .whenSuccess { answer in
+                SimulatorHandler.write(answer, keepsAlive: keepsAlive, on: channel)
+            }
     }
 
     private static func write(_ answer: SimulatorAnswer, keepsAlive: Bool, on channel: any Channel) {
@@ -93,12 +94,16 @@ private final class SimulatorHandler: ChannelInboundHandler {
             var headers = HTTPHeaders([("content-type", "application/json"), ("content-length", String(body.count))])
             if !keepsAlive { headers.add(name: "connection", value: "close") }
             let head = HTTPResponseHead(
-                version: .http1_1, status: HTTPResponseStatus(statusCode: status), headers: headers)
+                version: .http1_1,
+                status: HTTPResponseStatus(statusCode: status),
+                headers: headers
+            )
             channel.write(HTTPServerResponsePart.head(head), promise: nil)
             channel.write(HTTPServerResponsePart.body(.byteBuffer(ByteBuffer(bytes: body))), promise: nil)
-            channel.writeAndFlush(HTTPServerResponsePart.end(nil)).whenComplete { _ in
-                if !keepsAlive { channel.close(promise: nil) }
-            }
+            channel.writeAndFlush(HTTPServerResponsePart.end(nil))
+                .whenComplete { _ in
+                    if !keepsAlive { channel.close(promise: nil) }
+                }
         }
     }
 }

@@ -8,15 +8,19 @@ extension Simulator {
     func schedule(_ prompt: Prompt) {
         guard prompt.outcome != .open else { return }
         let isLate = prompt.outcome == .lateCallback || prompt.outcome == .queryLies
-        MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: .nanoseconds(settings.promptDelay.nanoseconds)) {
-            self.decide(prompt.checkoutRequestID)
-            let extra = isLate ? self.settings.promptDelay * 9 : .zero
-            MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: .nanoseconds(extra.nanoseconds)) {
-                MultiThreadedEventLoopGroup.singleton.any().makeFutureWithTask {
-                    await self.sendCallbacks(prompt.checkoutRequestID)
-                }.whenComplete { _ in }
+        MultiThreadedEventLoopGroup.singleton.any()
+            .scheduleTask(in: .nanoseconds(settings.promptDelay.nanoseconds)) {
+                self.decide(prompt.checkoutRequestID)
+                let extra = isLate ? self.settings.promptDelay * 9 : .zero
+                MultiThreadedEventLoopGroup.singleton.any()
+                    .scheduleTask(in: .nanoseconds(extra.nanoseconds)) {
+                        MultiThreadedEventLoopGroup.singleton.any()
+                            .makeFutureWithTask {
+                                await self.sendCallbacks(prompt.checkoutRequestID)
+                            }
+                            .whenComplete { _ in }
+                    }
             }
-        }
     }
 
     /// The customer answers now, and the callbacks go out.
@@ -25,7 +29,9 @@ extension Simulator {
         await sendCallbacks(checkout)
     }
 
-    /// The customer's answer. Here, and only here, somebody is charged.
+    /// The customer's answer.
+    ///
+    /// Here, and only here, somebody is charged.
     @discardableResult
     func decide(_ checkout: String) -> Bool {
         let receipt = receipt()
@@ -65,7 +71,8 @@ enum STKCallbacks {
         var callback: JSONObject = [
             "MerchantRequestID": .string(prompt.merchantRequestID),
             "CheckoutRequestID": .string(
-                prompt.outcome == .alteredID ? prompt.checkoutRequestID + "X" : prompt.checkoutRequestID),
+                prompt.outcome == .alteredID ? prompt.checkoutRequestID + "X" : prompt.checkoutRequestID
+            ),
             "ResultCode": .integer(Int64(code)), "ResultDesc": .string(description(of: code)),
         ]
         if code == 0 {

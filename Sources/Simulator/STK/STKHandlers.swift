@@ -47,7 +47,8 @@ extension Simulator {
                 "ResponseCode": "0", "ResponseDescription": "The service request has been accepted successsfully",
                 "MerchantRequestID": .string(prompt.merchantRequestID), "CheckoutRequestID": .string(checkout),
                 "ResultCode": .string(String(shown)), "ResultDesc": .string(STKCallbacks.description(of: shown)),
-            ])
+            ]
+        )
     }
 
     // MARK: What is checked
@@ -91,8 +92,10 @@ extension Simulator {
 
     private func lockError() -> SimulatorAnswer {
         error(
-            500, "500.001.1001",
-            "Unable to lock subscriber, a transaction is already in process for the current subscriber")
+            500,
+            "500.001.1001",
+            "Unable to lock subscriber, a transaction is already in process for the current subscriber"
+        )
     }
 
     /// Faults that come before M-Pesa takes the request.
@@ -109,7 +112,8 @@ extension Simulator {
                 [
                     "MerchantRequestID": .string(identifier()), "CheckoutRequestID": .string(identifier()),
                     "ResponseCode": "1", "ResponseDescription": "The initiator is not allowed",
-                ])
+                ]
+            )
         case .tokenExpired:
             let isFirst = state.withLock { $0.refusedOnce.insert(request.authorization ?? "").inserted }
             guard isFirst, state.withLock({ $0.refusedOnce.count % 2 == 1 }) else { return nil }
@@ -130,7 +134,8 @@ extension Simulator {
                 "CheckoutRequestID": .string(prompt.checkoutRequestID), "ResponseCode": "0",
                 "ResponseDescription": "Success. Request accepted for processing",
                 "CustomerMessage": "Success. Request accepted for processing",
-            ])
+            ]
+        )
         switch prompt.outcome {
         case .replyLost, .silence: return .close
         case .slowReply: return .later(.seconds(5), taken)

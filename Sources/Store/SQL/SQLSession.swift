@@ -13,7 +13,9 @@ enum SQLValue: Sendable {
     static func flag(_ value: Bool) -> SQLValue { .integer(value ? 1 : 0) }
 }
 
-/// One row while it is being read; columns count from 0. Only valid within the closure that is given it.
+/// One row while it is being read; columns count from 0.
+///
+/// Only valid within the closure that is given it.
 protocol SQLRow {
     func integer(_ column: Int) -> Int64?
     func text(_ column: Int) -> String?
@@ -30,7 +32,9 @@ struct SQLError: Error, Sendable {
     var isUniqueViolation = false
 }
 
-/// A transaction in progress, on the thread that owns the connection. Placeholders are `$1`, `$2` … in both engines.
+/// A transaction in progress, on the thread that owns the connection.
+///
+/// Placeholders are `$1`, `$2` … in both engines.
 protocol SQLSession: AnyObject {
     /// Runs a statement; answers how many rows it changed.
     @discardableResult
@@ -42,7 +46,9 @@ protocol SQLSession: AnyObject {
 extension SQLSession {
     /// The first row of a question's answer.
     func first<Element>(
-        _ sql: String, _ values: [SQLValue], _ read: (any SQLRow) throws -> Element
+        _ sql: String,
+        _ values: [SQLValue],
+        _ read: (any SQLRow) throws -> Element
     ) throws -> Element? {
         try query(sql, values, read).first
     }

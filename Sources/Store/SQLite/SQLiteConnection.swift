@@ -1,6 +1,8 @@
 import CSQLite
 
-/// One SQLite connection with its prepared statements. Used by one thread only, the one that owns it.
+/// One SQLite connection with its prepared statements.
+///
+/// Used by one thread only, the one that owns it.
 final class SQLiteConnection: SQLSession {
     private let handle: OpaquePointer
     private var statements: [String: OpaquePointer] = [:]
@@ -38,7 +40,9 @@ final class SQLiteConnection: SQLSession {
     }
 
     func query<Element>(
-        _ sql: String, _ values: [SQLValue], _ read: (any SQLRow) throws -> Element
+        _ sql: String,
+        _ values: [SQLValue],
+        _ read: (any SQLRow) throws -> Element
     ) throws -> [Element] {
         let statement = try prepared(sql)
         defer { sqlite3_reset(statement) }
@@ -83,14 +87,21 @@ final class SQLiteConnection: SQLSession {
                 }
             case .bytes(let bytes):
                 code = bytes.withUnsafeBytes {
-                    gateway_bind_blob(statement, index, $0.baseAddress ?? UnsafeRawPointer(SQLiteConnection.nothing), Int32($0.count))
+                    gateway_bind_blob(
+                        statement,
+                        index,
+                        $0.baseAddress ?? UnsafeRawPointer(SQLiteConnection.nothing),
+                        Int32($0.count)
+                    )
                 }
             }
             guard code == SQLITE_OK else { throw error(code) }
         }
     }
 
-    /// Where empty text and bytes point: a null pointer would bind NULL. Allocated once, never written, never freed.
+    /// Where empty text and bytes point: a null pointer would bind NULL.
+    ///
+    /// Allocated once, never written, never freed.
     nonisolated(unsafe) private static let nothing: UnsafePointer<CChar> = {
         let byte = UnsafeMutablePointer<CChar>.allocate(capacity: 1)
         byte.initialize(to: 0)

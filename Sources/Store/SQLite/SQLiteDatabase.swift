@@ -51,7 +51,9 @@ final class SQLiteDatabase: Database {
     }
 }
 
-/// The thread that writes. All its state is guarded by `condition`, except the connection, which is the thread's own.
+/// The thread that writes.
+///
+/// All its state is guarded by `condition`, except the connection, which is the thread's own.
 private final class SQLiteWriter: @unchecked Sendable {
     struct Job: Sendable {
         /// Runs in the transaction; answers whether it holds, and what to do once it is durable (or is not).

