@@ -1,0 +1,160 @@
+"""Starts the real program as a user would, and asks it things over real sockets."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+PROGRAM = os.environ.get("GATEWAY_PROGRAM", os.path.join(ROOT, ".build", "debug", "mpesa-gateway"))
+SEED = int(os.environ.get("GATEWAY_TEST_SEED", random.SystemRandom().randrange(1 << 32)))
+RANDOM = random.Random(SEED)
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def phone():
+    """A phone that has no magic outcome and that no other test uses."""
+    return "25471" + str(RANDOM.randrange(10_000_000, 99_999_999))[:7]
+
+
+def http(method, url, body=None, headers=None, timeout=30):
+    """Answers (status, headers, parsed body or bytes)."""
+    data = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
+    request = urllib.request.Request(url, data=data, method=method, headers=headers or {})
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
+            status, fields, raw = answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as error:
+        status, fields, raw = error.code, error.headers, error.read()
+    try:
+        return status, fields, json.loads(raw)
+    except ValueError:
+        return status, fields, raw
+
+
+def wait_until(what, holds, seconds=20):
+    """Polls until something holds; the last value is answered, and a timeout names what was waited for."""
+    end = time.monotonic() + seconds
+    while True:
+        value = holds()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {seconds} s in vain for: {what}")
+        time.sleep(0.05)
+
+
+class Process:
+    def __init__(self, arguments, environment=None):
+        self.log = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            [PROGRAM, *arguments], cwd=ROOT, stdout=self.log, stderr=self.log, env={**os.environ, **(environment or {})}
+        )
+
+    def output(self):
+        self.log.seek(0)
+        return self.log.read().decode(errors="replace")
+
+    def is_running(self):
+        return self.process.poll() is None
+
+    def end(self, number=signal.SIGTERM):
+        if self.is_running():
+            self.process.send_signal(number)
+        return self.process.wait(timeout=30)
+
+
+class Simulator(Process):
+    """A Daraja of its own process, so that it outlives a gateway that is killed."""
+
+    def __init__(self, prompt_delay=400):
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        super().__init__(["simulator", "--port", str(port), "--prompt-delay", str(prompt_delay)])
+        wait_until("the simulator", lambda: answers(self.url + "/simulator/ledger"))
+
+    def outcome(self, name, **more):
+        assert http("POST", self.url + "/simulator/outcomes", {"outcome": name, **more})[0] == 200
+
+    def charges(self, number):
+        return http("GET", f"{self.url}/simulator/ledger?phone={number}")[2]
+
+    def pushes(self, number):
+        """How many push requests for a phone were read."""
+        requests = http("GET", self.url + "/simulator/requests")[2]["requests"]
+        return sum(1 for r in requests if r["path"].endswith("processrequest") and number in r["body"])
+
+    def prompts(self, number):
+        return [p for p in http("GET", self.url + "/simulator/prompts")[2]["prompts"] if p["phone"] == number]
+
+
+def answers(url):
+    try:
+        return http("GET", url, timeout=2)[0] < 500
+    except OSError:
+        return False
+
+
+class Gateway(Process):
+    """`mpesa-gateway dev` on a folder; start it again on the same folder to go on."""
+
+    def __init__(self, folder=None, simulator=None, environment=None, ports=None, more=()):
+        self.folder = folder or tempfile.mkdtemp(prefix="gateway-")
+        self.ports = ports or (free_port(), free_port())
+        arguments = ["dev", "--data-dir", self.folder, "--port", str(self.ports[0])]
+        arguments += ["--management-port", str(self.ports[1]), "--prompt-delay", "400", *more]
+        if simulator:
+            arguments += ["--simulator-url", simulator.url]
+        super().__init__(arguments, environment)
+        management = f"http://127.0.0.1:{self.ports[1]}/readyz"
+        wait_until("the gateway", lambda: answers(management) or self.failed())
+        with open(os.path.join(self.folder, "dev.json")) as file:
+            self.dev = json.load(file)
+        self.url = self.dev["url"]
+        wait_until("the main listener", lambda: answers(self.url + "/openapi.json") or self.failed())
+
+    def failed(self):
+        if not self.is_running():
+            raise AssertionError("the gateway ended: " + self.output())
+
+    def again(self, **more):
+        """The same gateway, started again: same folder, same ports."""
+        return Gateway(folder=self.folder, ports=self.ports, **more)
+
+    def call(self, method, path, body=None, key=None, **headers):
+        fields = {"X-API-Key": key or self.dev["api_key"], "Content-Type": "application/json"}
+        fields.update({name.replace("_", "-"): value for name, value in headers.items()})
+        return http(method, self.url + path, body, fields)
+
+    def push(self, number, amount=100, key=None, idempotency=None, **more):
+        body = {"phone_number": number, "amount": amount, "account_reference": "TEST", "transaction_desc": "Test"}
+        headers = {"Idempotency_Key": idempotency} if idempotency else {}
+        return self.call("POST", "/tools/stk-push", {**body, **more}, key=key, **headers)
+
+    def transaction(self, number):
+        """The newest transaction of a phone, or None."""
+        found = self.call("GET", f"/transactions?phone_number={number}")[2]["data"]
+        return found[0] if found else None
+
+    def wait_for(self, number, *states, seconds=20):
+        return wait_until(
+            f"{number} to be {' or '.join(states)}",
+            lambda: (t := self.transaction(number)) and t["state"] in states and t,
+            seconds,
+        )
+
+    def remove(self):
+        self.end()
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,93 @@
+"""kill -9 at every named point of a push, with the simulator's ledger as judge: nobody is charged twice, nothing is
+reported paid that was not, and every key resolves."""
+
+import http.client
+import urllib.error
+
+from harness import Gateway, Simulator, phone, wait_until
+
+simulator = None
+
+# Where the process dies, and whether the request had left by then: True, False, or None for "either".
+POINTS = [
+    ("before_commit", False),
+    ("after_commit", False),
+    ("before_send", False),
+    ("after_send", True),
+    ("after_reply_commit", True),
+    ("callback_received", True),
+    ("callback_kept", True),
+    ("before_callback_commit", True),
+    ("after_callback_commit", True),
+]
+
+
+def set_up():
+    global simulator
+    simulator = Simulator()
+
+
+def tear_down():
+    simulator.end()
+
+
+def crash_at(point, was_sent):
+    number = phone()
+    key = "crash-" + number
+    first = Gateway(simulator=simulator, environment={"GATEWAY_ALLOW_FAILPOINTS": "1", "GATEWAY_FAILPOINT": point})
+    try:
+        first.push(number, idempotency=key)
+    except (urllib.error.URLError, http.client.HTTPException, ConnectionError):
+        pass  # It died under the call, which is the point.
+    wait_until(f"the crash at {point}", lambda: not first.is_running())
+    assert simulator.pushes(number) == (1 if was_sent else 0), point
+    second = first.again(simulator=simulator)
+    try:
+        check_after(second, number, key, point, was_sent)
+    finally:
+        second.remove()
+
+
+def check_after(gateway, number, key, point, was_sent):
+    found = gateway.transaction(number)
+    if point == "before_commit":
+        assert found is None, found
+    elif point == "after_commit":
+        assert found["state"] == "rejected" and not found.get("sent_ms"), found
+    elif found["status"] == "PENDING":
+        assert found["state"] in ("unknown", "reconciling", "accepted"), found
+    # The caller retries with its key, as it should.
+    status, headers, answer = gateway.push(number, idempotency=key)
+    if was_sent or point == "before_send":
+        assert headers["Idempotent-Replayed"] == "true", answer
+    else:
+        assert status == 200 and headers["Idempotent-Replayed"] is None, answer
+    if point in ("before_send",):
+        # Nothing left, but nobody can know: the money stays unknown, and nobody was charged.
+        assert simulator.charges(number)["count"] == 0 and simulator.pushes(number) == 0
+        return
+    # A callback that M-Pesa delivered while the gateway was down is lost; asking finds the outcome.
+    checkout = wait_until("a prompt", lambda: simulator.prompts(number))[0]["checkout_request_id"]
+    wait_until("the customer", lambda: simulator.charges(number)["count"] == 1)
+    import harness
+
+    def paid():
+        current = gateway.transaction(number)
+        if current["state"] == "succeeded":
+            return current
+        harness.http("POST", f"{simulator.url}/simulator/prompts/{checkout}/resend")
+        return None
+
+    assert wait_until("the payment", paid)["receipt"]
+    assert simulator.charges(number)["count"] == 1 and simulator.pushes(number) == 1
+
+
+def make(point, was_sent):
+    def test():
+        crash_at(point, was_sent)
+
+    return test
+
+
+for _point, _was_sent in POINTS:
+    globals()[f"test_a_crash_at_{_point}"] = make(_point, _was_sent)

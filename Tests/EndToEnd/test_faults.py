@@ -1,0 +1,175 @@
+"""Every fault of the simulator: what the gateway says of the payment, and how often the person was charged."""
+
+from harness import Gateway, Simulator, phone, wait_until
+
+gateway = None
+simulator = None
+
+
+def set_up():
+    global gateway, simulator
+    simulator = Simulator()
+    gateway = Gateway(simulator=simulator)
+
+
+def tear_down():
+    gateway.remove()
+    simulator.end()
+
+
+def push(outcome, amount=100):
+    number = phone()
+    simulator.outcome(outcome, phone=number)
+    return number, gateway.push(number, amount)
+
+
+def ends(outcome, state, charged, code=None):
+    number, (status, _, answer) = push(outcome)
+    assert status == 200 and answer["data"]["status"] == "PENDING", answer
+    found = gateway.wait_for(number, state)
+    assert code is None or found["code"] == code, found
+    assert simulator.charges(number)["count"] == charged
+    assert simulator.pushes(number) == 1
+    return found
+
+
+def test_a_customer_who_cancels():
+    assert ends("cancelled", "cancelled", 0, "1032")["charge_again"] == "yes"
+
+
+def test_a_wrong_pin():
+    ends("wrong_pin", "failed", 0, "2001")
+
+
+def test_no_answer_from_the_phone():
+    ends("timeout", "expired", 0, "1037")
+
+
+def test_insufficient_funds():
+    ends("insufficient_funds", "failed", 0, "1")
+
+
+def test_an_expired_request():
+    ends("expired", "expired", 0, "1019")
+
+
+def test_a_wrong_product():
+    ends("product_mismatch", "failed", 0, "2028")
+
+
+def test_a_locked_pin():
+    ends("pin_locked", "failed", 0, "8006")
+
+
+def test_duplicate_callbacks_are_harmless():
+    found = ends("duplicate_callbacks", "succeeded", 1)
+    number = found["party"]
+    wait_until("all callbacks", lambda: len(simulator.prompts(number)[0]["callback_statuses"]) == 3)
+    assert simulator.prompts(number)[0]["callback_statuses"] == [200, 200, 200]
+    assert gateway.transaction(number)["version"] == found["version"]
+
+
+def test_a_callback_before_the_reply():
+    number, (status, _, answer) = push("early_callback")
+    assert status == 200, answer
+    assert gateway.wait_for(number, "succeeded")["receipt"]
+    assert simulator.charges(number)["count"] == 1
+
+
+def test_a_late_callback():
+    ends("late_callback", "succeeded", 1)
+
+
+def test_an_altered_amount_is_raised_and_never_applied():
+    number, _ = push("altered_amount")
+    found = wait_until("the dispute", lambda: (t := gateway.transaction(number)) and t.get("disputed") and t)
+    assert found["status"] == "PENDING", found
+
+
+def test_an_altered_id_is_raised_and_never_applied():
+    number, _ = push("altered_id")
+    found = wait_until("the dispute", lambda: (t := gateway.transaction(number)) and t.get("disputed") and t)
+    assert found["status"] == "PENDING", found
+
+
+def test_a_lost_reply_is_unknown_and_the_callback_finds_its_row():
+    number, (status, _, answer) = push("reply_lost")
+    assert status == 200 and answer["data"]["state"] == "unknown", answer
+    assert "Do not ask again" in answer["data"]["next"]
+    assert gateway.wait_for(number, "succeeded")["receipt"]
+    assert simulator.charges(number)["count"] == 1 and simulator.pushes(number) == 1
+
+
+def test_silence_stays_pending_and_is_never_sent_again():
+    number, (status, _, answer) = push("silence")
+    assert status == 200 and answer["data"]["state"] == "unknown", answer
+    wait_until("the charge", lambda: simulator.charges(number)["count"] == 1)
+    assert gateway.push(number, 55)[0] == 409
+    assert simulator.pushes(number) == 1 and gateway.transaction(number)["status"] == "PENDING"
+
+
+def test_a_connection_closed_without_an_answer():
+    number, (status, _, answer) = push("closed")
+    assert status == 200 and answer["data"]["state"] == "unknown", answer
+    assert simulator.pushes(number) == 1 and simulator.charges(number)["count"] == 0
+
+
+def test_a_bare_500_proves_nothing():
+    number, (status, _, answer) = push("http_500")
+    assert status == 200 and answer["data"]["state"] == "unknown", answer
+    assert simulator.pushes(number) == 1
+
+
+def test_a_503_after_the_prompt_was_sent():
+    number, (status, _, answer) = push("http_503")
+    assert answer["data"]["state"] == "unknown", answer
+    assert gateway.wait_for(number, "succeeded")["receipt"] and simulator.charges(number)["count"] == 1
+
+
+def test_bytes_that_are_no_json():
+    number, (_, _, answer) = push("garbage")
+    assert answer["data"]["state"] == "unknown", answer
+    gateway.wait_for(number, "succeeded")
+
+
+def test_an_answer_without_ids():
+    number, (_, _, answer) = push("no_ids")
+    assert answer["data"]["state"] == "unknown", answer
+    gateway.wait_for(number, "succeeded")
+
+
+def refused(outcome, status, code):
+    number, (got, _, problem) = push(outcome)
+    assert got == status and problem["code"] == code, problem
+    assert gateway.transaction(number)["state"] == "rejected"
+    assert simulator.pushes(number) == 1 and simulator.charges(number)["count"] == 0
+
+
+def test_a_busy_mpesa():
+    refused("busy", 422, "upstream_rejected")
+
+
+def test_a_spike_arrest():
+    refused("spike_arrest", 422, "upstream_rejected")
+
+
+def test_a_locked_subscriber():
+    refused("lock", 422, "upstream_rejected")
+
+
+def test_a_response_code_that_is_not_zero():
+    refused("refused", 422, "upstream_rejected")
+
+
+def test_a_dead_token_is_replaced_once():
+    before = tokens()
+    number, (status, _, answer) = push("token_expired")
+    assert status == 200 and answer["data"]["status"] == "PENDING", answer
+    gateway.wait_for(number, "succeeded")
+    assert tokens() == before + 1 and simulator.charges(number)["count"] == 1
+
+
+def tokens():
+    from harness import http
+
+    return http("GET", simulator.url + "/simulator/requests")[2]["tokens_issued"]

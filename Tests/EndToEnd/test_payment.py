@@ -1,0 +1,129 @@
+"""The main job, by every door: a payment goes from accepted to paid."""
+
+import os
+import subprocess
+
+from harness import ROOT, Gateway, http, phone, wait_until
+
+gateway = None
+
+
+def set_up():
+    global gateway
+    gateway = Gateway()
+
+
+def tear_down():
+    gateway.remove()
+
+
+def test_a_payment_goes_from_accepted_to_paid():
+    number = phone()
+    status, headers, answer = gateway.push(number, 150)
+    assert status == 200 and answer["success"], answer
+    assert answer["data"]["status"] == "PENDING" and "Not paid yet" in answer["data"]["next"], answer
+    paid = gateway.wait_for(number, "succeeded")
+    assert paid["receipt"] and paid["amount"] == 150, paid
+    shown = gateway.call("GET", "/tools/transaction-status/" + answer["data"]["checkout_request_id"])[2]["data"]
+    assert shown["status"] == "SUCCESS" and shown["mpesa_receipt_number"] == paid["receipt"], shown
+
+
+def test_an_mcp_client_makes_the_same_payment():
+    python = os.path.join(ROOT, ".build-fixtures", "mcp-client", "bin", "python")
+    script = os.path.join(ROOT, "Tests", "EndToEnd", "mcp_payment.py")
+    done = subprocess.run([python, script, os.path.join(gateway.folder, "dev.json")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_caller_may_wait_for_the_outcome():
+    status, _, answer = gateway.call(
+        "POST",
+        "/tools/stk-push",
+        {"phone_number": phone(), "amount": 75, "account_reference": "WAIT", "transaction_desc": "Wait"},
+        Prefer="wait=20",
+    )
+    assert status == 200 and answer["data"]["status"] == "SUCCESS", answer
+
+
+def test_a_repeated_key_replays_and_charges_once():
+    number = phone()
+    first = gateway.push(number, idempotency="key-" + number)
+    again = gateway.push(number, idempotency="key-" + number)
+    assert again[1]["Idempotent-Replayed"] == "true", again
+    assert again[2]["data"]["transaction_id"] == first[2]["data"]["transaction_id"]
+    gateway.wait_for(number, "succeeded")
+    charged = http("GET", f"{gateway.dev['simulator_url']}/simulator/ledger?phone={number}")[2]
+    assert charged["count"] == 1, charged
+
+
+def test_the_same_call_without_a_key_is_the_same_payment():
+    number = phone()
+    first = gateway.push(number)
+    again = gateway.push(number)
+    assert again[2]["data"]["transaction_id"] == first[2]["data"]["transaction_id"], again
+
+
+def test_a_key_with_other_arguments_is_refused():
+    number = phone()
+    gateway.push(number, 100, idempotency="other-" + number)
+    status, _, problem = gateway.push(number, 101, idempotency="other-" + number)
+    assert status == 422 and problem["code"] == "idempotency_key_reused", problem
+
+
+def test_a_second_push_to_an_open_phone_is_guarded():
+    number = phone()
+    first = gateway.push(number, 10)[2]["data"]
+    status, headers, problem = gateway.push(number, 20)
+    assert status == 409 and problem["code"] == "conflict", problem
+    assert problem["transaction_id"] == first["transaction_id"] and int(headers["Retry-After"]) > 0
+
+
+def test_a_till_collects_by_buy_goods():
+    number = phone()
+    answer = gateway.push(number, 30, key=gateway.dev["limited"]["api_key"])[2]
+    assert answer["data"]["status"] == "PENDING", answer
+    requests = http("GET", gateway.dev["simulator_url"] + "/simulator/requests")[2]["requests"]
+    body = next(r["body"] for r in requests if number in r["body"])
+    assert "CustomerBuyGoodsOnline" in body and '"PartyB":"510100"' in body, body
+
+
+def test_users_of_all_roles_log_in_and_out():
+    for user in gateway.dev["users"]:
+        credentials = {"username": user["username"], "password": user["password"], "organization": "demo"}
+        status, _, answer = http("POST", gateway.url + "/auth/login", credentials)
+        assert status == 200 and answer["data"]["user"]["role"] == user["role"], answer
+        bearer = {"Authorization": "Bearer " + answer["data"]["token"]}
+        assert http("GET", gateway.url + "/auth/verify", headers=bearer)[0] == 200
+        assert http("POST", gateway.url + "/auth/logout", headers=bearer)[0] == 200
+        assert http("GET", gateway.url + "/auth/verify", headers=bearer)[0] == 401
+    wrong = {"username": "user", "password": "wrong", "organization": "demo"}
+    assert http("POST", gateway.url + "/auth/login", wrong)[0] == 401
+
+
+def test_the_documents_describe_the_tools():
+    document = http("GET", gateway.url + "/openapi.json")[2]
+    assert document["openapi"] == "3.1.0" and "/tools/stk-push" in document["paths"]
+    listed = gateway.call("GET", "/tools")[2]["data"]
+    assert {tool["name"] for tool in listed} == {"mpesa_stk_push", "mpesa_check_status"}
+
+
+def test_operators_see_life_readiness_metrics_and_plugins():
+    management = gateway.dev["management_url"]
+    assert http("GET", management + "/livez")[0] == 200 and http("GET", management + "/readyz")[0] == 200
+    metrics = http("GET", management + "/metrics")[2].decode()
+    assert 'gateway_calls_total{door="rest",tool="mpesa_stk_push",result="ok"}' in metrics
+    plugins = http("GET", management + "/plugins")[2]["plugins"]
+    assert plugins[0]["id"] == "stk-push" and plugins[0]["state"] == "live", plugins
+
+
+def test_it_goes_on_where_it_was():
+    number = phone()
+    gateway.push(number, 90)
+    paid = gateway.wait_for(number, "succeeded")
+    key = gateway.dev["api_key"]
+    global_gateway = globals()
+    gateway.end()
+    global_gateway["gateway"] = gateway.again()
+    assert gateway.dev["api_key"] == key
+    assert gateway.transaction(number)["receipt"] == paid["receipt"]
+    wait_until("readiness", lambda: http("GET", gateway.dev["management_url"] + "/readyz")[0] == 200)
