@@ -58,9 +58,9 @@ extension Target {
     static func tests(_ room: String, _ dependencies: [Target.Dependency] = []) -> Target {
         .testTarget(
             name: "\(room)Tests",
-            dependencies: [.init(stringLiteral: room), "Gateway", json, "JSONSchema", "Cryptography"] + dependencies,
+            dependencies: Array(Set([room, "Gateway", "OrderedJSON", "JSONSchema", "Cryptography"])).sorted()
+                .map { .init(stringLiteral: $0) } + dependencies,
             path: "Tests/\(room)Tests",
-            exclude: [],
             swiftSettings: strict
         )
     }
@@ -119,5 +119,7 @@ let package = Package(
         .testTarget(name: "OrderedJSONTests", dependencies: [json], swiftSettings: strict),
         .testTarget(name: "JSONSchemaTests", dependencies: ["JSONSchema", json], swiftSettings: strict),
         .testTarget(name: "CryptographyTests", dependencies: ["Cryptography"], swiftSettings: strict),
+        .tests("Gateway"),
+        .tests("Store", ["CSQLite"]),
     ]
 )

@@ -1,0 +1,234 @@
+import Cryptography
+import JSONSchema
+import OrderedJSON
+import Synchronization
+import Testing
+
+@testable import Gateway
+
+/// A clock that is set by hand, and chance that repeats.
+final class ManualEntropy: Sendable {
+    private let state = Mutex((now: Timestamp(milliseconds: 1_800_000_000_000), random: UInt64(1)))
+
+    var entropy: Entropy {
+        Entropy(
+            now: { self.state.withLock { $0.now } },
+            random: {
+                self.state.withLock { state in
+                    state.random &+= 0x9E37_79B9_7F4A_7C15
+                    return state.random
+                }
+            }
+        )
+    }
+
+    func advance(_ duration: Duration) { state.withLock { $0.now = $0.now + duration } }
+}
+
+extension ToolDescriptor {
+    static func sample(bucket: String = "money", scopes: [String] = [], role: Role = .user) throws -> ToolDescriptor {
+        let schema: JSON = [
+            "type": "object", "properties": ["amount": ["type": "integer", "minimum": 1]], "required": ["amount"],
+            "additionalProperties": false,
+        ]
+        return ToolDescriptor(
+            name: "mpesa_stk_push",
+            index: 0,
+            kind: .operation(0),
+            title: "Push",
+            summary: "Push",
+            inputSchema: schema,
+            inputValidator: try JSONSchema(compiling: schema),
+            outputSchema: schema,
+            outputValidator: try JSONSchema(compiling: schema),
+            annotations: .init(
+                readOnly: false,
+                destructive: true,
+                idempotent: false,
+                openWorld: true,
+                movesMoney: true
+            ),
+            role: role,
+            scopes: scopes,
+            bucket: bucket,
+            route: .init(method: "POST", segments: [.literal("stk-push")], successStatus: 200)
+        )
+    }
+}
+
+extension Principal {
+    static func sample(role: Role = .user, scopes: Set<String>? = nil) -> Principal {
+        Principal(
+            organization: OrganizationID(Identifier(high: 1, low: 1)),
+            subject: .apiKey(APIKeyID(Identifier(high: 3, low: 3))),
+            name: "k",
+            role: role,
+            scopes: scopes,
+            environment: .test
+        )
+    }
+}
+
+extension DirectoryCache.Membership {
+    static func sample(tools: [String] = ["mpesa_stk_push"], units: Int = 3) -> DirectoryCache.Membership {
+        .init(
+            organization: Organization(
+                id: OrganizationID(Identifier(high: 1, low: 1)),
+                slug: "demo",
+                name: "Demo",
+                plan: "p"
+            ),
+            plan: Plan(
+                name: "p",
+                tools: tools,
+                organizationLimits: ["money": RateLimit(units: units, per: .seconds(60))],
+                principalLimits: [:]
+            )
+        )
+    }
+}
+
+struct `Limiting the rate` {
+    @Test func `refuses what passes the limit and says when to come again`() throws {
+        let clock = ManualEntropy()
+        let limit = LimitRate(entropy: clock.entropy)
+        let tool = try ToolDescriptor.sample()
+        for left in [2, 1, 0] {
+            let decision = try limit.check(tool, principal: .sample(), membership: .sample())
+            #expect(decision?.remaining == left)
+        }
+
+        let error = #expect(throws: GatewayError.self) {
+            try limit.check(tool, principal: .sample(), membership: .sample())
+        }
+        #expect(error?.code == .rateLimited)
+        #expect(error?.retryAfter == .seconds(20))
+        clock.advance(.seconds(20))
+        #expect(throws: Never.self) { try limit.check(tool, principal: .sample(), membership: .sample()) }
+    }
+
+    @Test func `leaves a bucket without a limit alone`() throws {
+        let limit = LimitRate(entropy: ManualEntropy().entropy)
+
+        #expect(
+            try limit.check(ToolDescriptor.sample(bucket: "read"), principal: .sample(), membership: .sample()) == nil
+        )
+    }
+}
+
+struct `Authorizing` {
+    @Test func `a prefix never switches a money tool on`() throws {
+        let tool = try ToolDescriptor.sample()
+
+        #expect(Authorize.allows(tool, principal: .sample(), membership: .sample()))
+        #expect(!Authorize.allows(tool, principal: .sample(), membership: .sample(tools: ["mpesa_*"])))
+        #expect(!Authorize.allows(tool, principal: .sample(), membership: .sample(tools: [])))
+    }
+
+    @Test func `names every missing scope at once`() throws {
+        let tool = try ToolDescriptor.sample(scopes: ["a", "b", "c"])
+
+        let error = #expect(throws: GatewayError.self) {
+            try Authorize.check(tool, principal: .sample(scopes: ["b"]), membership: .sample())
+        }
+        #expect(error?.code == .permissionDenied)
+        #expect(error?.message.contains("a and c") ?? false)
+    }
+
+    @Test func `asks for the least role`() throws {
+        let tool = try ToolDescriptor.sample(role: .manager)
+
+        #expect(!Authorize.allows(tool, principal: .sample(role: .user), membership: .sample()))
+        #expect(Authorize.allows(tool, principal: .sample(role: .orgAdmin), membership: .sample()))
+    }
+}
+
+struct `Validating arguments` {
+    @Test func `names the field and what was expected`() throws {
+        let error = #expect(throws: GatewayError.self) {
+            try ValidateArguments.checked(["amount": "x"], tool: ToolDescriptor.sample(), principal: .sample())
+        }
+
+        #expect(error?.errors.first?.pointer == "/amount")
+        #expect(error?.errors.first?.message == "amount: expected a whole number.")
+    }
+
+    @Test func `takes the caller's own identity away and refuses another's`() throws {
+        let own = OrganizationID(Identifier(high: 1, low: 1)).description
+        let tool = try ToolDescriptor.sample()
+
+        let checked = try ValidateArguments.checked(
+            ["amount": 1, "org_id": .string(own)],
+            tool: tool,
+            principal: .sample()
+        )
+        #expect(checked == ["amount": 1])
+        #expect(throws: GatewayError.self) {
+            try ValidateArguments.checked(["amount": 1, "org_id": "other"], tool: tool, principal: .sample())
+        }
+    }
+}
+
+struct `Callback addresses` {
+    let addresses = CallbackAddresses(publicURL: "https://x.example/", key: Secret([UInt8](repeating: 7, count: 32)))
+    let target = CallbackAddresses.Target(
+        organization: OrganizationID(Identifier(high: 1, low: 2)),
+        environment: .live,
+        record: RecordID(Identifier(high: 3, low: 4)),
+        name: "result"
+    )
+
+    @Test func `lead back to their record`() throws {
+        let parts = addresses.address(for: target).split(separator: "/")
+
+        #expect(addresses.address(for: target).hasPrefix("https://x.example/cb/"))
+        #expect(addresses.target(organization: parts[3], token: parts[4]) == target)
+    }
+
+    @Test func `lead nowhere for another organization, once changed, or under another key`() throws {
+        let parts = addresses.address(for: target).split(separator: "/")
+        let other = OrganizationID(Identifier(high: 1, low: 3)).description
+        let changed = String(parts[4].dropLast()) + (parts[4].last == "0" ? "1" : "0")
+        let stranger = CallbackAddresses(
+            publicURL: "https://x.example",
+            key: Secret([UInt8](repeating: 8, count: 32))
+        )
+
+        #expect(addresses.target(organization: other[...], token: parts[4]) == nil)
+        #expect(addresses.target(organization: parts[3], token: changed[...]) == nil)
+        #expect(stranger.target(organization: parts[3], token: parts[4]) == nil)
+        #expect(addresses.target(organization: parts[3], token: "") == nil)
+    }
+}
+
+struct `API keys` {
+    @Test func `carry their organization and are read back`() throws {
+        let key = APIKeyText(
+            environment: .test,
+            organization: OrganizationID(Identifier(high: 1, low: 2)),
+            id: APIKeyID(Identifier(high: 3, low: 4)),
+            secret: SecureRandom.bytes(20)
+        )
+        let read = try #require(APIKeyText(key.text.reveal()))
+
+        #expect(read.organization == key.organization && read.id == key.id && read.environment == .test)
+        #expect(!key.prefix.contains(key.text.reveal().suffix(32)))
+        #expect("\(key)".contains("•••"))
+    }
+
+    @Test(arguments: ["", "mpk_test", "mpk_prod_a_b_c", "mpk_test_00_00_00", "xyz_test_a_b_c"])
+    func `are refused in any other form`(text: String) {
+        #expect(APIKeyText(text) == nil)
+    }
+}
+
+struct `Moments and ids` {
+    @Test func `are written as the standards say`() {
+        #expect(Timestamp(milliseconds: 0).description == "1970-01-01T00:00:00.000Z")
+        #expect(Timestamp(milliseconds: 1_795_465_598_324).description == "2026-11-23T20:26:38.324Z")
+        #expect(Timestamp(milliseconds: 951_782_400_000).description == "2000-02-29T00:00:00.000Z")
+        let id = Identifier(at: Timestamp(milliseconds: 1_795_465_598_324), random: (.max, .max))
+        #expect(Identifier(id.description) == id)
+        #expect(Array(id.description)[14] == "7")
+    }
+}

@@ -1,0 +1,260 @@
+import Testing
+
+@testable import Gateway
+
+struct `The transaction core` {
+    let machine = RecordMachine(rules: .init())
+    let now = Timestamp(milliseconds: 1_800_000_000_000)
+
+    func record(_ state: RecordState = .created) -> Record {
+        var record = Record.sample(createdAt: now)
+        record.state = state
+        if state != .created {
+            record.attempts = 1
+            record.sentAt = now
+        }
+        return record
+    }
+
+    func success(amount: Int64 = 100, receipt: String? = "SABC") -> Evidence {
+        Evidence(.succeeded, externalIDs: ["checkout": "ws_1"], receipt: receipt, code: "0", amount: Shillings(amount))
+    }
+
+    @Test func `a reply that says accepted is not paid`() throws {
+        let step = try #require(machine.step(record(.sending), .evidence(Evidence(.accepted), .reply), at: now))
+
+        #expect(step.record.state == .accepted)
+        #expect(step.record.state.status == "PENDING")
+        #expect(step.record.nextActionAt == now + .seconds(20))
+    }
+
+    @Test(arguments: [RecordState.sending, .accepted, .unknown, .reconciling, .manual])
+    func `a success by callback ends every open state`(state: RecordState) throws {
+        let step = try #require(machine.step(record(state), .evidence(success(), .callback("result")), at: now))
+
+        #expect(step.record.state == .succeeded)
+        #expect(step.record.receipt == "SABC")
+        #expect(step.effects.contains(.announceEnd))
+    }
+
+    @Test(arguments: [Evidence.Verdict.unknown, .pending, .accepted, .duplicate, .notFound])
+    func `weak evidence ends nothing`(verdict: Evidence.Verdict) {
+        let step = machine.step(record(.accepted), .evidence(Evidence(verdict), .callback("result")), at: now)
+
+        #expect(step.map { !$0.record.state.isEnded } ?? true)
+    }
+
+    @Test func `another amount is raised and never applied`() throws {
+        let step = try #require(
+            machine.step(record(.accepted), .evidence(success(amount: 101), .callback("result")), at: now)
+        )
+
+        #expect(step.record.state == .accepted)
+        #expect(step.record.isDisputed)
+        #expect(step.effects == [.raiseDispute])
+    }
+
+    @Test func `a failure learned by asking counts only once it is old enough`() throws {
+        let failure = Evidence(.failed, code: "1037")
+        let early = try #require(machine.step(record(.accepted), .evidence(failure, .query), at: now + .seconds(30)))
+        let late = try #require(machine.step(early.record, .evidence(failure, .query), at: now + .seconds(91)))
+
+        #expect(early.record.state == .reconciling)
+        #expect(late.record.state == .failed)
+        #expect(!late.record.isConfirmed)
+    }
+
+    @Test func `a success callback overturns a failure that no callback stated`() throws {
+        var failed = record(.failed)
+        failed.endedAt = now
+        let step = try #require(
+            machine.step(failed, .evidence(success(), .callback("result")), at: now + .seconds(864_000))
+        )
+
+        #expect(step.record.state == .succeeded)
+        #expect(step.effects.contains(.announceLateSuccess))
+    }
+
+    @Test func `a success callback does not overturn what a callback stated`() throws {
+        var failed = record(.failed)
+        failed.isConfirmed = true
+        let step = try #require(machine.step(failed, .evidence(success(), .callback("result")), at: now))
+
+        #expect(step.record.state == .failed)
+        #expect(step.record.isDisputed)
+    }
+
+    @Test func `a success without a receipt overturns nothing`() throws {
+        let evidence = success(receipt: nil)
+        let step = try #require(machine.step(record(.failed), .evidence(evidence, .callback("result")), at: now))
+
+        #expect(step.record.state == .failed)
+    }
+
+    @Test func `the same callback twice changes nothing the second time`() throws {
+        let happening = RecordMachine.Happening.evidence(success(), .callback("result"))
+        let once = try #require(machine.step(record(.accepted), happening, at: now))
+
+        #expect(machine.step(once.record, happening, at: now) == nil)
+    }
+
+    @Test func `a failure after a success is raised and never applied`() throws {
+        let paid = try #require(machine.step(record(.accepted), .evidence(success(), .callback("result")), at: now))
+        let step = try #require(
+            machine.step(paid.record, .evidence(Evidence(.failed), .callback("result")), at: now)
+        )
+
+        #expect(step.record.state == .succeeded)
+        #expect(step.record.isDisputed)
+    }
+
+    @Test func `a restart rejects what was never sent and doubts what was being sent`() throws {
+        let unsent = try #require(machine.step(record(.created), .restarted, at: now))
+        let sending = try #require(machine.step(record(.sending), .restarted, at: now))
+
+        #expect(unsent.record.state == .rejected && unsent.record.sentAt == nil)
+        #expect(sending.record.state == .unknown)
+        #expect(machine.step(record(.accepted), .restarted, at: now) == nil)
+    }
+
+    @Test func `silence becomes a person's business and never a failure`() throws {
+        let step = try #require(machine.step(record(.unknown), .timePassed, at: now + .seconds(86_401)))
+
+        #expect(step.record.state == .manual)
+        #expect(step.record.state.status == "PENDING")
+        #expect(step.effects == [.callPerson])
+    }
+
+    @Test func `a refusal of a question says nothing about the money`() {
+        let step = machine.step(record(.accepted), .evidence(Evidence(.rejected), .query), at: now)
+
+        #expect(step == nil)
+    }
+}
+
+struct `The core, simulated` {
+    /// Random lives of a record: whatever happens in whatever order, the invariants hold.
+    @Test func `keeps its invariants over random lives`() {
+        var source = SystemRandomNumberGenerator()
+        let seed = source.next()
+        var random = SplitMix(state: seed)
+        for life in 0..<20_000 {
+            var own = SplitMix(state: random.next())
+            var one = Life(&own)
+            if let broken = one.firstBrokenInvariant(&own) {
+                Issue.record("seed \(seed), life \(life): \(broken)")
+                return
+            }
+        }
+    }
+}
+
+/// One record's life under random happenings.
+private struct Life {
+    let machine: RecordMachine
+    var record: Record
+    var now = Timestamp(milliseconds: 1_800_000_000_000)
+
+    init(_ random: inout SplitMix) {
+        machine = RecordMachine(rules: .init(resendLimit: Int.random(in: 0...1, using: &random)))
+        record = Record.sample(createdAt: now)
+    }
+
+    mutating func firstBrokenInvariant(_ random: inout SplitMix) -> String? {
+        var sends = 0
+        var provenUnsent = 0
+        for _ in 0..<30 {
+            now = now + .seconds(Int.random(in: 0...4000, using: &random))
+            let happening = Life.happening(&random)
+            guard let step = machine.step(record, happening, at: now) else { continue }
+            if case .sending = happening { sends += 1 }
+            if step.effects.contains(.sendAgain) { provenUnsent += 1 }
+            if let broken = broken(by: step, happening) { return broken }
+            record = step.record
+        }
+        return sends > provenUnsent + 1 ? "sent \(sends) times, proven unsent \(provenUnsent) times" : nil
+    }
+
+    private func broken(by step: RecordMachine.Step, _ happening: RecordMachine.Happening) -> String? {
+        let before = record
+        let after = step.record
+        if after.version != before.version + 1 || step.event.sequence != after.version { return "versions skip" }
+        if before.state == .succeeded && after.state != .succeeded { return "a success was taken back" }
+        if after.state == .succeeded && before.state != .succeeded {
+            guard case .evidence(let evidence, _) = happening, evidence.verdict == .succeeded else {
+                return "paid by \(happening)"
+            }
+        }
+        if [.failed, .cancelled, .expired].contains(after.state), after.state != before.state {
+            guard case .evidence = happening else { return "ended \(after.state) by \(happening)" }
+        }
+        if !after.state.isEnded && after.state != .manual && after.nextActionAt == nil {
+            return "\(after.state) is open and nobody comes back to it"
+        }
+        if after.state.isEnded && after.nextActionAt != nil { return "\(after.state) has ended and is still swept" }
+        return nil
+    }
+
+    private static func happening(_ random: inout SplitMix) -> RecordMachine.Happening {
+        switch Int.random(in: 0..<10, using: &random) {
+        case 0, 1: return .sending
+        case 2: return .notSent("x")
+        case 3: return .noAnswer("x")
+        case 4: return .asked
+        case 5: return .timePassed
+        case 6: return .restarted
+        default:
+            let verdicts = Evidence.Verdict.allCases
+            var evidence = Evidence(verdicts[Int.random(in: verdicts.indices, using: &random)])
+            evidence.amount = Shillings(Int64.random(in: 100...101, using: &random))
+            if Bool.random(using: &random) { evidence.receipt = "R" }
+            let sources: [Evidence.Source] = [.reply, .callback("result"), .query]
+            return .evidence(evidence, sources[Int.random(in: sources.indices, using: &random)])
+        }
+    }
+}
+
+/// A small generator with a seed, so that a failure can be run again.
+struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var word = state
+        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
+        return word ^ (word >> 31)
+    }
+}
+
+extension Record {
+    static func sample(
+        organization: Identifier = Identifier(high: 1, low: 1),
+        id: Identifier = Identifier(high: 2, low: 2),
+        createdAt: Timestamp
+    ) -> Record {
+        Record(
+            id: RecordID(id),
+            organization: OrganizationID(organization),
+            environment: .test,
+            recordClass: .transaction,
+            plugin: "stk-push",
+            operation: "stk_push",
+            tool: "mpesa_stk_push",
+            direction: .incoming,
+            madeBy: "key:1",
+            intent: Intent(amount: Shillings(100), party: "254712345678", reference: "A", description: "B"),
+            about: nil,
+            createdAt: createdAt,
+            query: QueryPlan(
+                operation: "stk_query",
+                firstAfter: .seconds(20),
+                every: [.seconds(15)],
+                trustFailureAfter: .seconds(90),
+                horizon: .seconds(86_400)
+            ),
+            sendBefore: createdAt + .seconds(60),
+            request: RequestTemplate(body: ["Amount": "100"])
+        )
+    }
+}

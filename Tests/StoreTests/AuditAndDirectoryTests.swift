@@ -1,0 +1,142 @@
+import CSQLite
+import Foundation
+import Gateway
+import Testing
+
+@testable import Store
+
+struct `The audit` {
+    func line(_ action: String, _ organization: OrganizationID = ours) -> AuditRecord {
+        AuditRecord(
+            id: newID(),
+            organization: organization,
+            at: moment,
+            call: CallID(newID()),
+            subject: "key:1",
+            action: action,
+            door: "rest",
+            outcome: .success
+        )
+    }
+
+    @Test func `is whole, and belongs to its organization`() async throws {
+        try await withStore { (store, _) async throws in
+            for number in 0..<20 { try await store.append([line("A\(number)")], usage: []) }
+            try store.enqueue(line("B"), usage: nil)
+            try await store.append([line("C", theirs)], usage: [])
+
+            #expect(try await store.records(organization: ours, before: nil, limit: 100).count == 21)
+            #expect(try await store.records(organization: theirs, before: nil, limit: 100).map(\.action) == ["C"])
+            #expect(try await store.firstBrokenAuditLine(organization: ours) == nil)
+        }
+    }
+
+    @Test(arguments: [
+        "UPDATE audit SET subject = 'key:2' WHERE sequence = 3", "DELETE FROM audit WHERE sequence = 3",
+        "UPDATE audit SET sequence = sequence + 100 WHERE sequence = 3",
+    ])
+    func `shows what was changed, taken out or moved`(tampering: String) async throws {
+        try await withStore { (store, path) async throws in
+            for number in 0..<5 { try await store.append([line("A\(number)")], usage: []) }
+            var handle: OpaquePointer?
+            #expect(sqlite3_open(path, &handle) == SQLITE_OK)
+            #expect(sqlite3_exec(handle, tampering, nil, nil, nil) == SQLITE_OK)
+            sqlite3_close(handle)
+
+            #expect(try await store.firstBrokenAuditLine(organization: ours) != nil)
+        }
+    }
+}
+
+struct `The directory` {
+    @Test func `keeps organizations, plans, users, keys and profiles`() async throws {
+        try await withStore { (store, _) async throws in
+            let organization = Organization(
+                id: ours,
+                slug: "ours",
+                name: "Ours",
+                subscription: .active,
+                plan: "p",
+                limitOverrides: ["money": RateLimit(units: 5, per: .seconds(1), burst: 9)]
+            )
+            let plan = Plan(
+                name: "p",
+                tools: ["a"],
+                organizationLimits: ["read": RateLimit(units: 1, per: .seconds(2))],
+                principalLimits: [:]
+            )
+            let user = User(
+                id: UserID(newID()),
+                organization: ours,
+                username: "u",
+                email: "u@x",
+                passwordHash: "h",
+                role: .manager
+            )
+            let key = APIKey(
+                id: APIKeyID(newID()),
+                organization: ours,
+                name: "k",
+                prefix: "p",
+                hash: [1, 2],
+                environment: .live,
+                role: .user,
+                scopes: ["a", "b"]
+            )
+            try await store.save(plan)
+            try await store.save(organization)
+            try await store.save(user)
+            try await store.save(key)
+
+            #expect(try await store.organization(ours) == organization)
+            #expect(try await store.organization(slug: "ours") == organization)
+            #expect(try await store.plan("p") == plan)
+            #expect(try await store.user(user.id, organization: ours) == user)
+            #expect(try await store.users(named: "u", limit: 5) == [user])
+            #expect(try await store.apiKey(key.id, organization: ours) == key)
+            #expect(try await store.user(user.id, organization: theirs) == nil)
+            #expect(try await store.apiKey(key.id, organization: theirs) == nil)
+            #expect(try await store.configurationVersion() == 4)
+        }
+    }
+
+    @Test func `refuses a second user of a name`() async throws {
+        try await withStore { (store, _) async throws in
+            func user() -> User {
+                User(
+                    id: UserID(newID()),
+                    organization: ours,
+                    username: "u",
+                    email: "\(newID())@x",
+                    passwordHash: "h",
+                    role: .user
+                )
+            }
+            try await store.save(user())
+
+            let error = await #expect(throws: GatewayError.self) { try await store.save(user()) }
+            #expect(error?.code == .conflict)
+        }
+    }
+}
+
+struct `Opening a store` {
+    @Test func `refuses a schema that is newer than the program`() async throws {
+        try await withStore { (store, path) async throws in
+            store.shutdown()
+            var handle: OpaquePointer?
+            sqlite3_open(path, &handle)
+            sqlite3_exec(handle, "INSERT INTO migrations (number, checksum) VALUES (999, 'x')", nil, nil, nil)
+            sqlite3_close(handle)
+
+            let error = await #expect(throws: GatewayError.self) { try await Store.open(.sqlite(path: path)) }
+            #expect(error?.detail?.contains("newer gateway") ?? false)
+        }
+    }
+
+    @Test func `refuses an address that is none, without repeating it`() {
+        let error = #expect(throws: GatewayError.self) { try DatabaseURL("mysql://user:secret@host/db") }
+
+        #expect(!(error?.message.contains("secret") ?? true))
+    }
+}
