@@ -121,5 +121,13 @@ let package = Package(
         .testTarget(name: "CryptographyTests", dependencies: ["Cryptography"], swiftSettings: strict),
         .tests("Gateway"),
         .tests("Store", ["CSQLite"]),
+        .tests("PluginHost", [logging]),
+        .tests("Egress"),
+        .testTarget(
+            name: "STKPushTests",
+            dependencies: ["STKPush", "PluginKit", "Daraja", json, "JSONSchema"],
+            swiftSettings: strict
+        ),
+        .testTarget(name: "TidyTests", swiftSettings: strict),
     ]
 )

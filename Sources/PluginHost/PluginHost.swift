@@ -105,6 +105,9 @@ package final class PluginHost: Sendable {
             }
     }
 
+    /// How often a plugin broke a rule at run time.
+    package func violations(of plugin: String) -> Int { invocations.violations(of: plugin) }
+
     /// Loads all that are enabled, from files relative to `folder`.
     ///
     /// Blocks: call it on a thread that may.

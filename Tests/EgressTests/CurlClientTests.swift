@@ -1,0 +1,153 @@
+import Foundation
+import Synchronization
+import Testing
+
+@testable import Egress
+
+/// A server of one thread that does what a test tells it with each request, and counts them.
+final class RawServer: @unchecked Sendable {
+    enum Act { case answer(String), close, hang }
+
+    let port: Int
+    private let listener: Int32
+    // Guarded by `lock`.
+    private let lock = NSLock()
+    private var acts: [Act]
+    private var count = 0
+
+    init(_ acts: [Act]) throws {
+        self.acts = acts
+        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let listener = listener
+        port = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
+                guard bind(listener, generic, length) == 0, listen(listener, 16) == 0 else { return 0 }
+                getsockname(listener, generic, &length)
+                return Int(UInt16(bigEndian: pointer.pointee.sin_port))
+            }
+        }
+        Thread { self.serve() }.start()
+    }
+
+    var requests: Int { lock.withLock { count } }
+
+    func stop() { shutdown(listener, Int32(SHUT_RDWR)) }
+
+    private func serve() {
+        while true {
+            let connection = accept(listener, nil, nil)
+            guard connection >= 0 else { return }
+            Thread { self.talk(connection) }.start()
+        }
+    }
+
+    private func talk(_ connection: Int32) {
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while recv(connection, &buffer, buffer.count, 0) > 0 {
+            let act = lock.withLock {
+                count += 1
+                return acts.count > 1 ? acts.removeFirst() : acts[0]
+            }
+            guard case .answer(let text) = act else {
+                if case .hang = act { sleep(3) }
+                break
+            }
+            let bytes = Array(text.utf8)
+            _ = send(connection, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+        }
+        close(connection)
+    }
+
+    static let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+}
+
+struct `The HTTP client` {
+    func send(_ server: RawServer, _ client: CurlClient = CurlClient(), timeout: Duration = .seconds(10)) async
+        -> HTTPOutcome
+    {
+        await client.send(
+            HTTPRequest(
+                method: "POST",
+                url: "http://127.0.0.1:\(server.port)/x",
+                body: Array("{}".utf8),
+                timeout: timeout,
+                answerBytesMax: 1000
+            )
+        )
+    }
+
+    @Test func `brings an answer back`() async throws {
+        let server = try RawServer([.answer(RawServer.ok)])
+        defer { server.stop() }
+
+        #expect(await send(server) == .answered(status: 200, body: Array("ok".utf8)))
+    }
+
+    @Test func `never sends a request again when a kept connection is closed`() async throws {
+        let server = try RawServer([.answer(RawServer.ok), .close])
+        defer { server.stop() }
+        let client = CurlClient()
+        _ = await send(server, client)
+
+        let outcome = await send(server, client)
+        guard case .unknown = outcome else {
+            Issue.record("expected unknown, got \(outcome)")
+            return
+        }
+        #expect(server.requests == 2)
+    }
+
+    @Test func `knows that nothing was sent when nobody listens`() async throws {
+        let server = try RawServer([.close])
+        server.stop()
+        let outcome = await CurlClient().send(HTTPRequest(method: "POST", url: "http://127.0.0.1:1/x"))
+        guard case .notSent = outcome else {
+            Issue.record("expected notSent, got \(outcome)")
+            return
+        }
+    }
+
+    static let losses: [(String, String)] = [
+        ("half an answer", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"),
+        (
+            "an answer that is too large",
+            "HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" + String(repeating: "x", count: 5000)
+        ),
+        ("no HTTP at all", "SSH-2.0-x\r\n"),
+    ]
+
+    @Test(arguments: losses)
+    func `calls unknown whatever is no whole answer`(name: String, answer: String) async throws {
+        let server = try RawServer([.answer(answer), .close])
+        defer { server.stop() }
+
+        let outcome = await send(server, timeout: .milliseconds(700))
+        guard case .unknown = outcome else {
+            Issue.record("\(name): expected unknown, got \(outcome)")
+            return
+        }
+    }
+
+    @Test func `calls a silent server unknown`() async throws {
+        let server = try RawServer([.hang])
+        defer { server.stop() }
+
+        guard case .unknown = await send(server, timeout: .milliseconds(200)) else {
+            Issue.record("expected unknown")
+            return
+        }
+    }
+
+    @Test func `speaks plain HTTP to this machine only`() async throws {
+        let outcome = await CurlClient().send(HTTPRequest(method: "GET", url: "http://localhost.example/x"))
+
+        guard case .notSent = outcome else {
+            Issue.record("expected notSent, got \(outcome)")
+            return
+        }
+    }
+}

@@ -1,0 +1,227 @@
+/*
+ * A plugin in plain C99, with nothing but the protocol's headers: an operation tool that mirrors STK push in miniature
+ * and a function tool. The tests compile it with -D flags to make it break one rule at a time; without any it is good.
+ */
+#include "PluginAPI.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifndef FIXTURE_ID
+#define FIXTURE_ID "fixture"
+#endif
+#ifndef MANIFEST_ID
+#define MANIFEST_ID FIXTURE_ID
+#endif
+#ifndef FIXTURE_TOOL
+#define FIXTURE_TOOL "fixture_collect"
+#endif
+#ifndef FIXTURE_PATH
+#define FIXTURE_PATH "/tools/fixture-collect"
+#endif
+#ifndef FIXTURE_SCHEMA
+#define FIXTURE_SCHEMA "{\"type\":\"object\",\"properties\":{\"phone\":{\"type\":\"string\"}},\"additionalProperties\":false}"
+#endif
+#ifndef FIXTURE_EXAMPLE
+#define FIXTURE_EXAMPLE "{\"phone\":\"254700000001\"}"
+#endif
+#ifndef FIXTURE_SECRET
+#define FIXTURE_SECRET "stk_password"
+#endif
+#ifndef FIXTURE_FEATURES
+#define FIXTURE_FEATURES "[]"
+#endif
+#ifndef FIXTURE_LEVEL
+#define FIXTURE_LEVEL GATEWAY_LEVEL
+#endif
+
+#ifndef NO_MANIFEST
+__attribute__((section(GATEWAY_MANIFEST_SECTION), used)) static const gateway_manifest_t manifest = {
+    .magic = GATEWAY_MANIFEST_MAGIC,
+    .revision = 0,
+    .level_min = FIXTURE_LEVEL,
+    .level_max = FIXTURE_LEVEL,
+    .id = MANIFEST_ID,
+    .version = "1.0.0",
+    .runtime = "c",
+    .sdk = "",
+};
+#endif
+
+#define ANY "{\"type\":\"object\",\"properties\":{\"echo\":{},\"transaction_id\":{}},\"additionalProperties\":false}"
+#define ANNOTATIONS(money)                                                                                           \
+    "{\"read_only\":false,\"destructive\":false,\"idempotent\":false,\"open_world\":false,\"money_moving\":" money "}"
+
+static const char catalogue[] =
+#ifdef BAD_CATALOGUE
+    "this is not JSON";
+#else
+    "{\"plugin\":{\"id\":\"" FIXTURE_ID "\",\"version\":\"1.0.0\",\"title\":\"Fixture\"},\"tools\":["
+    "{\"name\":\"" FIXTURE_TOOL "\",\"kind\":\"operation\",\"operation\":\"collect\",\"title\":\"Collect\","
+    "\"description\":\"Collects.\",\"examples\":[{\"title\":\"One\",\"arguments\":" FIXTURE_EXAMPLE "}],"
+    "\"input_schema\":" FIXTURE_SCHEMA ",\"output_schema\":" ANY ",\"annotations\":" ANNOTATIONS("true") ","
+    "\"requires\":{\"features\":" FIXTURE_FEATURES "},"
+    "\"http\":{\"method\":\"POST\",\"path\":\"" FIXTURE_PATH "\"}},"
+    "{\"name\":\"fixture_echo\",\"kind\":\"function\",\"title\":\"Echo\",\"description\":\"Echoes.\","
+    "\"input_schema\":{\"type\":\"object\",\"properties\":{\"how\":{\"type\":\"string\"}},"
+    "\"additionalProperties\":false},\"output_schema\":" ANY ",\"annotations\":" ANNOTATIONS("false") "}],"
+    "\"operations\":[{\"name\":\"collect\",\"direction\":\"in\",\"upstream\":\"daraja\",\"path\":\"/collect\","
+    "\"callbacks\":[{\"name\":\"result\",\"pointer\":\"/CallBackURL\"}],"
+    "\"secrets\":[{\"transform\":\"" FIXTURE_SECRET "\",\"pointer\":\"/Password\",\"inputs\":{}}]}],"
+    "\"needs\":{\"upstreams\":[{\"name\":\"daraja\",\"paths\":[\"/collect\"]}],"
+    "\"secrets\":[\"" FIXTURE_SECRET "\"]}}";
+#endif
+
+static void *host;
+static const gateway_complete_t *completion;
+
+static gateway_bytes_t text(const char *text) {
+    gateway_bytes_t bytes = {(const uint8_t *)text, strlen(text)};
+    return bytes;
+}
+
+static int32_t describe(void *plugin, gateway_sink_t sink) {
+    (void)plugin;
+    return sink.write(sink.context, text(catalogue));
+}
+
+static int32_t configure(void *plugin, gateway_bytes_t settings, gateway_sink_t reason) {
+    (void)plugin;
+    (void)settings;
+#ifdef REFUSE_SETTINGS
+    reason.write(reason.context, text("the setting colour is missing"));
+    return GATEWAY_INVALID_ARGUMENT;
+#else
+    (void)reason;
+    return GATEWAY_OK;
+#endif
+}
+
+static int32_t selftest(void *plugin, gateway_sink_t reason) {
+    (void)plugin;
+#ifdef FAIL_SELFTEST
+    reason.write(reason.context, text("two and two are five"));
+    return GATEWAY_INTERNAL;
+#else
+    (void)reason;
+    return GATEWAY_OK;
+#endif
+}
+
+static int32_t prepare(void *plugin, uint32_t tool, gateway_bytes_t input, gateway_sink_t output) {
+    (void)plugin;
+    (void)input;
+    if (tool != 0) return GATEWAY_NOT_SUPPORTED;
+#if defined(BAD_PLAN)
+    return output.write(output.context, text("{\"plan\":{\"intent\":[]}}"));
+#elif defined(HUGE_PLAN)
+    static uint8_t block[1 << 20];
+    gateway_bytes_t bytes = {block, sizeof block};
+    for (int index = 0; index < 5; index++) {
+        if (output.write(output.context, bytes) != GATEWAY_OK) return GATEWAY_TOO_LARGE;
+    }
+    return GATEWAY_OK;
+#else
+    return output.write(output.context, text("{\"plan\":{\"intent\":{\"amount\":7,\"party\":\"254700000001\"},"
+                                             "\"request\":{\"headers\":{},\"body\":{\"A\":\"7\"}}}}"));
+#endif
+}
+
+static int32_t interpret(void *plugin, uint32_t operation, gateway_bytes_t input, gateway_bytes_t raw,
+                         gateway_sink_t output) {
+    (void)plugin;
+    (void)operation;
+    (void)input;
+    const char *verdict = raw.length > 0 && raw.data[0] == 'P' ? "succeeded" : "unknown";
+    char answer[128];
+    snprintf(answer, sizeof answer, "{\"evidence\":{\"verdict\":\"%s\",\"receipt\":\"R1\",\"amount\":7}}", verdict);
+    return output.write(output.context, text(answer));
+}
+
+static int32_t query(void *plugin, uint32_t operation, gateway_bytes_t input, gateway_sink_t output) {
+    (void)plugin;
+    (void)operation;
+    (void)input;
+    return output.write(output.context, text("{\"none\":true}"));
+}
+
+static int32_t render(void *plugin, uint32_t tool, gateway_bytes_t input, gateway_sink_t output) {
+    (void)plugin;
+    (void)tool;
+    (void)input;
+    return output.write(output.context, text("{\"transaction_id\":\"x\"}"));
+}
+
+static void *complete_later(void *number) {
+    completion->complete(host, (uint64_t)(uintptr_t)number, GATEWAY_OK, text("{\"echo\":\"thread\"}"));
+    return NULL;
+}
+
+static int holds(gateway_bytes_t bytes, const char *word) {
+    return memmem(bytes.data, bytes.length, word, strlen(word)) != NULL;
+}
+
+static int32_t invoke(void *plugin, uint64_t number, uint32_t tool, gateway_bytes_t arguments, gateway_bytes_t meta) {
+    (void)plugin;
+    (void)tool;
+    (void)meta;
+    if (holds(arguments, "thread")) {
+        pthread_t thread;
+        pthread_create(&thread, NULL, complete_later, (void *)(uintptr_t)number);
+        pthread_detach(thread);
+    } else if (holds(arguments, "never")) {
+        return GATEWAY_OK;
+    } else if (holds(arguments, "refuse")) {
+        return GATEWAY_CONFLICT;
+    } else {
+        completion->complete(host, number, GATEWAY_OK, text("{\"echo\":\"inline\"}"));
+        if (holds(arguments, "twice")) {
+            int32_t status = completion->complete(host, number, GATEWAY_OK, text("{\"echo\":\"again\"}"));
+            if (status != GATEWAY_ALREADY_COMPLETED) abort();
+            if (completion->complete(host, 5, GATEWAY_OK, text("{}")) != GATEWAY_UNKNOWN_INVOCATION) abort();
+        }
+    }
+    return GATEWAY_OK;
+}
+
+static const gateway_lifecycle_t lifecycle_table = {describe, configure};
+static const gateway_selftest_t selftest_table = {selftest};
+#ifdef NULL_FUNCTION
+static const gateway_operation_t operation_table = {prepare, interpret, query, NULL};
+#else
+static const gateway_operation_t operation_table = {prepare, interpret, query, render};
+#endif
+static const gateway_invoke_t invoke_table = {invoke};
+
+static const void *find(void *plugin, gateway_bytes_t id) {
+    (void)plugin;
+#ifndef NO_LIFECYCLE
+    if (holds(id, GATEWAY_LIFECYCLE)) return &lifecycle_table;
+#endif
+    if (holds(id, GATEWAY_SELFTEST)) return &selftest_table;
+    if (holds(id, GATEWAY_OPERATION)) return &operation_table;
+    if (holds(id, GATEWAY_INVOKE)) return &invoke_table;
+    return NULL;
+}
+
+#ifdef TWO_EXPORTS
+GATEWAY_EXPORT int another_symbol(void) {
+    return 1;
+}
+#endif
+
+int32_t gateway_plugin_v0(gateway_negotiation_t *negotiation) {
+    if (negotiation == NULL) return GATEWAY_INVALID_ARGUMENT;
+    host = negotiation->host;
+    completion = negotiation->host_interface(host, text(GATEWAY_COMPLETE));
+    if (negotiation->host_interface(host, text("no-such-thing/9")) != NULL) return GATEWAY_INTERNAL;
+    negotiation->level = GATEWAY_LEVEL;
+    negotiation->plugin_interface = find;
+#ifdef REFUSE
+    negotiation->refused = 1;
+    negotiation->refusal_reason = text("it is Monday");
+#endif
+    return GATEWAY_OK;
+}
