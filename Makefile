@@ -23,7 +23,7 @@ test: setup-tests ## Run the whole suite (FILTER=… for a part of the Swift tes
 	swift build --build-tests
 	swift build --product STKPush
 	Tests/EndToEnd/run
-	swift test --skip-build $(if $(FILTER),--filter "$(FILTER)")
+	Scripts/with-test-postgres swift test --skip-build $(if $(FILTER),--filter "$(FILTER)")
 
 lint: setup ## Check format, headers, shell scripts and the house's own rules.
 	@Scripts/lint

@@ -99,7 +99,8 @@ let package = Package(
         .target(name: "Gateway", dependencies: [json, "JSONSchema", "Cryptography", logging], swiftSettings: strict),
         .room("PluginHost", ["PluginAPI", "PluginLoader"]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
-        .room("Store", ["CSQLite"]),
+        .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .room("Store", ["CSQLite", "CPostgres"]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .room("Egress", ["CCurl"]),
         .room("Sessions", [.product(name: "JWTKit", package: "jwt-kit")]),
@@ -120,7 +121,7 @@ let package = Package(
         .testTarget(name: "JSONSchemaTests", dependencies: ["JSONSchema", json], swiftSettings: strict),
         .testTarget(name: "CryptographyTests", dependencies: ["Cryptography"], swiftSettings: strict),
         .tests("Gateway"),
-        .tests("Store", ["CSQLite"]),
+        .tests("Store", ["CSQLite", "CPostgres"]),
         .tests("PluginHost", [logging]),
         .tests("Egress"),
         .testTarget(

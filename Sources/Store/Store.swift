@@ -19,6 +19,8 @@ package final class Store: Sendable {
             let database: any Database
             switch url {
             case .sqlite(let path): database = try SQLiteDatabase(path: path, settings: settings)
+            case .postgres(let address):
+                database = try PostgresDatabase(address: address.reveal(), settings: settings)
             }
             try await Migrations.run(on: database)
             return Store(database: database)
@@ -55,18 +57,23 @@ package final class Store: Sendable {
     }
 }
 
-/// Where the data is: `sqlite:PATH`.
-package enum DatabaseURL: Sendable, Equatable {
+/// Where the data is: `sqlite:PATH` or `postgres://…`.
+package enum DatabaseURL: Sendable {
     /// A file of the embedded engine.
     case sqlite(path: String)
+    /// A server, as libpq writes addresses; it may hold a password.
+    case postgres(Secret<String>)
 
     /// Reads the text of the setting.
     ///
     /// - Throws: `invalidArgument`, which never repeats the text: it may hold a password.
     package init(_ text: String) throws(GatewayError) {
-        guard text.hasPrefix("sqlite:"), text.utf8.count > 7 else {
-            throw GatewayError(.invalidArgument, "GATEWAY_DATABASE_URL must be sqlite:PATH.")
+        if text.hasPrefix("sqlite:"), text.utf8.count > 7 {
+            self = .sqlite(path: String(text.dropFirst(7)))
+        } else if text.hasPrefix("postgres://") || text.hasPrefix("postgresql://") {
+            self = .postgres(Secret(text))
+        } else {
+            throw GatewayError(.invalidArgument, "GATEWAY_DATABASE_URL must be sqlite:PATH or postgres://….")
         }
-        self = .sqlite(path: String(text.dropFirst(7)))
     }
 }

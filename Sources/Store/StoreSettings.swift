@@ -11,6 +11,14 @@ package struct StoreSettings: Sendable {
     ///
     /// Default 2.
     package var readers = 2
+    /// How many connections to PostgreSQL, each with a thread.
+    ///
+    /// Default 6.
+    package var connections = 6
+    /// How often a transaction is tried that PostgreSQL asks to try again.
+    ///
+    /// Default 8.
+    package var attemptsMax = 8
     /// How many audit lines may wait to be written along.
     ///
     /// Default 50,000.

@@ -20,7 +20,7 @@ struct `The audit` {
     }
 
     @Test func `is whole, and belongs to its organization`() async throws {
-        try await withStore { (store, _) async throws in
+        try await withStore { (store) async throws in
             for number in 0..<20 { try await store.append([line("A\(number)")], usage: []) }
             try store.enqueue(line("B"), usage: nil)
             try await store.append([line("C", theirs)], usage: [])
@@ -36,7 +36,7 @@ struct `The audit` {
         "UPDATE audit SET sequence = sequence + 100 WHERE sequence = 3",
     ])
     func `shows what was changed, taken out or moved`(tampering: String) async throws {
-        try await withStore { (store, path) async throws in
+        try await withSQLiteStore { (store, path) async throws in
             for number in 0..<5 { try await store.append([line("A\(number)")], usage: []) }
             var handle: OpaquePointer?
             #expect(sqlite3_open(path, &handle) == SQLITE_OK)
@@ -50,7 +50,7 @@ struct `The audit` {
 
 struct `The directory` {
     @Test func `keeps organizations, plans, users, keys and profiles`() async throws {
-        try await withStore { (store, _) async throws in
+        try await withStore { (store) async throws in
             let organization = Organization(
                 id: ours,
                 slug: "ours",
@@ -101,7 +101,7 @@ struct `The directory` {
     }
 
     @Test func `refuses a second user of a name`() async throws {
-        try await withStore { (store, _) async throws in
+        try await withStore { (store) async throws in
             func user() -> User {
                 User(
                     id: UserID(newID()),
@@ -122,7 +122,7 @@ struct `The directory` {
 
 struct `Opening a store` {
     @Test func `refuses a schema that is newer than the program`() async throws {
-        try await withStore { (store, path) async throws in
+        try await withSQLiteStore { (store, path) async throws in
             store.shutdown()
             var handle: OpaquePointer?
             sqlite3_open(path, &handle)

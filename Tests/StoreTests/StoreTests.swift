@@ -6,8 +6,24 @@ import Testing
 
 @testable import Store
 
-/// A store of its own for each test, in a folder of its own.
-func withStore(_ body: (Store, String) async throws -> Void) async throws {
+/// Runs a test on both engines, each time with an empty store of its own.
+func withStore(_ body: (Store) async throws -> Void) async throws {
+    try await withSQLiteStore { (store, _) async throws in try await body(store) }
+    let server = try #require(
+        ProcessInfo.processInfo.environment["GATEWAY_TEST_POSTGRES"],
+        "These tests need a PostgreSQL: run them by make test, or under Scripts/with-test-postgres."
+    )
+    let name = "t_" + UUID().uuidString.lowercased().filter { $0 != "-" }
+    let admin = try PostgresConnection(server + " dbname=postgres")
+    try admin.command("CREATE DATABASE \(name)")
+    let store = try await Store.open(.postgres(Secret(server + " dbname=" + name)))
+    try await body(store)
+    store.shutdown()
+    try admin.command("DROP DATABASE \(name) WITH (FORCE)")
+}
+
+/// Runs a test on SQLite alone, with the file's path.
+func withSQLiteStore(_ body: (Store, String) async throws -> Void) async throws {
     let folder = FileManager.default.temporaryDirectory.appending(path: "store-\(UUID().uuidString)").path
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -65,7 +81,7 @@ let rule = Guard(key: "phone:1", openMax: 1, window: .seconds(60), code: "confli
 
 struct `Records` {
     @Test func `are read back as they were written`() async throws {
-        try await withStore { (store, _) async throws in
+        try await withStore { (store) async throws in
             let record = makeRecord()
 
             #expect(try await store.commit(NewRecord(record: record)) == .committed)
@@ -74,7 +90,7 @@ struct `Records` {
     }
 
     @Test func `are nobody else's, by any question`() async throws {
-        try await withStore { (store, _) async throws in
+        try await withStore { (store) async throws in
             let record = makeRecord()
             _ = try await store.commit(NewRecord(record: record))
             let change = advanced(record, to: .accepted)
@@ -108,7 +124,7 @@ struct `Records` {
     }
 
     @Test func `are changed under their version or not at all`() async throws {
-        try await withStore { (store, _) async throws in
+        try await withStore { (store) async throws in
             let first = makeRecord()
             let second = makeRecord()
             for record in [first, second] { _ = try await store.commit(NewRecord(record: record)) }
@@ -121,7 +137,7 @@ struct `Records` {
     }
 
     @Test func `are due when their time has come`() async throws {
-        try await withStore { (store, _) async throws in
+        try await withStore { (store) async throws in
             let record = makeRecord()
             _ = try await store.commit(NewRecord(record: record))
 
@@ -137,7 +153,7 @@ struct `Idempotency claims` {
     }
 
     @Test func `are taken once, however many try at the same time`() async throws {
-        try await withStore { (store, _) async throws in
+        try await withStore { (store) async throws in
             let outcomes = try await withThrowingTaskGroup(of: CommitOutcome.self) { group in
                 for _ in 0..<64 {
                     group.addTask { try await store.commit(NewRecord(record: makeRecord(), idempotency: claim())) }
@@ -151,7 +167,7 @@ struct `Idempotency claims` {
     }
 
     @Test func `tell other arguments, and other organizations, apart`() async throws {
-        try await withStore { (store, _) async throws in
+        try await withStore { (store) async throws in
             let record = makeRecord()
             _ = try await store.commit(NewRecord(record: record, idempotency: claim()))
 
@@ -165,7 +181,7 @@ struct `Idempotency claims` {
     }
 
     @Test func `are free again once nothing was sent for them`() async throws {
-        try await withStore { (store, _) async throws in
+        try await withStore { (store) async throws in
             let record = makeRecord()
             _ = try await store.commit(NewRecord(record: record, idempotency: claim()))
             _ = try await store.apply([advanced(record, to: .rejected)])
@@ -176,7 +192,7 @@ struct `Idempotency claims` {
 
     @Test func `that a caller gave outlive a failure, and those that the host derived do not`() async throws {
         for isDerived in [false, true] {
-            try await withStore { (store, _) async throws in
+            try await withStore { (store) async throws in
                 var record = makeRecord()
                 record.sentAt = moment
                 _ = try await store.commit(NewRecord(record: record, idempotency: claim(derived: isDerived)))
@@ -191,7 +207,7 @@ struct `Idempotency claims` {
     }
 
     @Test func `expire`() async throws {
-        try await withStore { (store, _) async throws in
+        try await withStore { (store) async throws in
             _ = try await store.commit(NewRecord(record: makeRecord(), idempotency: claim(expires: .seconds(5))))
             let later = makeRecord(at: moment + .seconds(6))
 
@@ -210,7 +226,7 @@ struct `Idempotency claims` {
 
 struct `Guards` {
     @Test func `hold while the record is open, and for their window`() async throws {
-        try await withStore { (store, _) async throws in
+        try await withStore { (store) async throws in
             let record = makeRecord()
             _ = try await store.commit(NewRecord(record: record, guards: [rule]))
             let blocked = try await store.commit(NewRecord(record: makeRecord(), guards: [rule]))
@@ -229,7 +245,7 @@ struct `Guards` {
     }
 
     @Test func `are given back at once when nothing was sent`() async throws {
-        try await withStore { (store, _) async throws in
+        try await withStore { (store) async throws in
             let record = makeRecord()
             _ = try await store.commit(NewRecord(record: record, guards: [rule]))
             _ = try await store.apply([advanced(record, to: .rejected)])
@@ -239,7 +255,7 @@ struct `Guards` {
     }
 
     @Test func `undo the whole commit that meets them`() async throws {
-        try await withStore { (store, _) async throws in
+        try await withStore { (store) async throws in
             _ = try await store.commit(NewRecord(record: makeRecord(), guards: [rule]))
             let loser = makeRecord()
             let claim = IdempotencyClaim(
@@ -260,7 +276,7 @@ struct `Guards` {
 
 struct `Unique keys` {
     @Test func `are held until a state gives them back`() async throws {
-        try await withStore { (store, _) async throws in
+        try await withStore { (store) async throws in
             let unique = UniqueKey(key: "u", releasedBy: [.failed])
             var record = makeRecord()
             record.sentAt = moment
@@ -278,7 +294,7 @@ struct `Unique keys` {
 
 struct `Callbacks` {
     @Test func `stay unsettled until they are ended`() async throws {
-        try await withStore { (store, _) async throws in
+        try await withStore { (store) async throws in
             let callback = ReceivedCallback(
                 id: CallbackID(newID()),
                 organization: ours,
