@@ -38,7 +38,7 @@
 #endif
 
 #ifndef NO_MANIFEST
-__attribute__((section(GATEWAY_MANIFEST_SECTION), used)) static const gateway_manifest_t manifest = {
+__attribute__((section(GATEWAY_MANIFEST_SECTION), used, retain)) static const gateway_manifest_t manifest = {
     .magic = GATEWAY_MANIFEST_MAGIC,
     .revision = 0,
     .level_min = FIXTURE_LEVEL,
