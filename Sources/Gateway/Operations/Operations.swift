@@ -13,8 +13,18 @@ package struct Operations: Sendable {
     private let waiters: OutcomeWaiters
     private let entropy: Entropy
     private let failpoints: Failpoints
+    /// What look-ups showed of records that have ended. At most a second old, which a late success may be late by.
+    private let shown: ExpiringCache<LookUpKey, Dispatch.Done>
     /// How many of a record's newest steps are shown.
     private let eventsMax = 100
+
+    private struct LookUpKey: Hashable, Sendable {
+        let organization: OrganizationID
+        let environment: Environment
+        let generation: Int
+        let tool: Int
+        let id: String
+    }
 
     /// Makes it of its parts.
     package init(
@@ -25,8 +35,10 @@ package struct Operations: Sendable {
         asker: Asker,
         waiters: OutcomeWaiters,
         entropy: Entropy,
-        failpoints: Failpoints
+        failpoints: Failpoints,
+        staleness: Duration = .seconds(1)
     ) {
+        shown = ExpiringCache(life: staleness, entriesMax: 10_000)
         self.records = records
         self.directory = directory
         self.plugins = plugins
@@ -168,25 +180,41 @@ package struct Operations: Sendable {
                 errors: [.init(pointer: lookUp.pointer.description, message: "expected an id.")]
             )
         }
+        let key = LookUpKey(
+            organization: principal.organization,
+            environment: principal.environment,
+            generation: work.entry.plugin.generation,
+            tool: work.entry.tool.index,
+            id: id
+        )
+        if let known = shown.value(for: key, at: entropy.now()) { return known }
+        var record = try await find(id, namespace: lookUp.namespace, for: work)
+        let isStale = entropy.now() - record.updatedAt >= lookUp.refreshAfter
+        if !record.state.isEnded && isStale { record = await asker.askSafely(record) }
+        let done = Dispatch.Done(
+            output: try await output(of: record, for: work), record: record.id, state: record.state)
+        if record.state.isEnded { shown.set(done, for: key, at: entropy.now()) }
+        return done
+    }
+
+    private func find(
+        _ id: String, namespace: String, for work: Dispatch.Work
+    ) async throws(GatewayError) -> Record {
+        let principal = work.principal
         var found = try await records.record(
             externalID: id,
-            namespace: lookUp.namespace,
+            namespace: namespace,
             organization: principal.organization,
             environment: principal.environment
         )
         if found == nil, let own = RecordID(id) {
             found = try await records.record(
-                own,
-                organization: principal.organization,
-                environment: principal.environment
-            )
+                own, organization: principal.organization, environment: principal.environment)
         }
-        guard var record = found, record.plugin == work.entry.plugin.id else {
+        guard let record = found, record.plugin == work.entry.plugin.id else {
             throw GatewayError(.notFound, "There is no transaction with this id. Check the id and the environment.")
         }
-        let isStale = entropy.now() - record.updatedAt >= lookUp.refreshAfter
-        if !record.state.isEnded && isStale { record = await asker.askSafely(record) }
-        return Dispatch.Done(output: try await output(of: record, for: work), record: record.id, state: record.state)
+        return record
     }
 
     private func show(_ record: Record, for work: Dispatch.Work) async throws(GatewayError) -> Dispatch.Done {
