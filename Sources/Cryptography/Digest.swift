@@ -1,4 +1,5 @@
 import COpenSSL
+import Synchronization
 
 /// The 32 bytes of a SHA-256 or HMAC-SHA-256.
 ///
@@ -78,5 +79,25 @@ package enum SecureRandom {
     /// One random word.
     package static func word() -> UInt64 {
         bytes(8).reduce(0) { $0 << 8 | UInt64($1) }
+    }
+}
+
+/// Random words taken from the library's generator many at a time: one call of it costs more than most of a request.
+package final class RandomWords: Sendable {
+    private let words = Mutex<[UInt64]>([])
+    private let refill = 512
+
+    /// Starts empty.
+    package init() {}
+
+    /// One random word. Never the same twice, from whatever thread it is asked.
+    package func next() -> UInt64 {
+        words.withLock { words in
+            if words.isEmpty {
+                let bytes = SecureRandom.bytes(refill * 8)
+                words = bytes.withUnsafeBytes { Array($0.bindMemory(to: UInt64.self)) }
+            }
+            return words.removeLast()
+        }
     }
 }

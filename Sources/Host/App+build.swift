@@ -36,7 +36,8 @@ struct App: Sendable {
     static func build(_ settings: Settings, folder: DataFolder, makesMasterKey: Bool) async throws -> App {
         let level = settings.logLevel
         let logger = Logger(label: "mpesa-gateway") { JSONLogHandler(logLevel: level, label: $0) }
-        let entropy = Entropy(now: { .now }, random: SecureRandom.word)
+        let random = RandomWords()
+        let entropy = Entropy(now: { .now }, random: { random.next() })
         let started = Timestamp.now
         let masterKey = try folder.masterKey(file: settings.masterKeyFile, makes: makesMasterKey)
         let store = try await Store.open(DatabaseURL(settings.effectiveDatabaseURL))
