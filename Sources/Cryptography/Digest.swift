@@ -90,7 +90,7 @@ package final class RandomWords: Sendable {
     /// Starts empty.
     package init() {}
 
-    /// One random word. Never the same twice, from whatever thread it is asked.
+    /// One random word, given out once, to whatever thread asks.
     package func next() -> UInt64 {
         words.withLock { words in
             if words.isEmpty {

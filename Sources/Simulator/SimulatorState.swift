@@ -162,7 +162,7 @@ struct SimulatorState {
     var tokensIssued = 0
     var nextOutcomes: [Outcome] = []
     var phoneOutcomes: [String: Outcome] = [:]
-    /// Tokens that are refused once, by fault `token_expired`.
+    /// Phones whose first request was refused by fault `token_expired`.
     var refusedOnce: Set<String> = []
     var sequence: UInt64 = 0
 }

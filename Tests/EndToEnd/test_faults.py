@@ -146,11 +146,11 @@ def refused(outcome, status, code):
 
 
 def test_a_busy_mpesa():
-    refused("busy", 422, "upstream_rejected")
+    refused("busy", 503, "upstream_unavailable")
 
 
 def test_a_spike_arrest():
-    refused("spike_arrest", 422, "upstream_rejected")
+    refused("spike_arrest", 503, "upstream_unavailable")
 
 
 def test_a_locked_subscriber():

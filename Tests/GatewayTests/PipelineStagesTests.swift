@@ -26,7 +26,12 @@ final class ManualEntropy: Sendable {
 }
 
 extension ToolDescriptor {
-    static func sample(bucket: String = "money", scopes: [String] = [], role: Role = .user) throws -> ToolDescriptor {
+    static func sample(
+        bucket: String = "money",
+        scopes: [String] = [],
+        role: Role = .user,
+        concurrencyMax: Int? = nil
+    ) throws -> ToolDescriptor {
         let schema: JSON = [
             "type": "object", "properties": ["amount": ["type": "integer", "minimum": 1]], "required": ["amount"],
             "additionalProperties": false,
@@ -51,6 +56,7 @@ extension ToolDescriptor {
             role: role,
             scopes: scopes,
             bucket: bucket,
+            concurrencyMax: concurrencyMax,
             route: .init(method: "POST", segments: [.literal("stk-push")], successStatus: 200)
         )
     }
@@ -113,6 +119,22 @@ struct `Limiting the rate` {
         #expect(
             try limit.check(ToolDescriptor.sample(bucket: "read"), principal: .sample(), membership: .sample()) == nil
         )
+    }
+}
+
+struct `Limiting concurrency` {
+    @Test func `gives a place back, and refuses when none is left`() throws {
+        let limit = LimitConcurrency()
+        let tool = try ToolDescriptor.sample(concurrencyMax: 1)
+        let ours = OrganizationID(Identifier(high: 1, low: 1))
+        let theirs = OrganizationID(Identifier(high: 1, low: 2))
+        let place = try #require(try limit.enter(tool, organization: ours))
+
+        #expect(throws: GatewayError.self) { try limit.enter(tool, organization: ours) }
+        #expect(throws: Never.self) { try limit.enter(tool, organization: theirs) }
+        limit.leave(place)
+        #expect(throws: Never.self) { try limit.enter(tool, organization: ours) }
+        #expect(try limit.enter(ToolDescriptor.sample(), organization: ours) == nil)
     }
 }
 

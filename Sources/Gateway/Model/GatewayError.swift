@@ -40,7 +40,7 @@ package struct GatewayError: Error, Sendable, Equatable {
         case approvalRequired = "approval_required"
         /// M-Pesa refused the request; nothing was moved.
         case upstreamRejected = "upstream_rejected"
-        /// M-Pesa could not be reached and nothing was sent.
+        /// M-Pesa could not be reached and nothing was sent, or it was too busy to look.
         case upstreamUnavailable = "upstream_unavailable"
         /// The host or the plugin cannot do this.
         case notSupported = "not_supported"

@@ -95,7 +95,7 @@ package struct Asker: Sendable {
         )
         exchange.attempts = 1
         exchange.sentAt = now
-        exchange.nextActionAt = now + kind.sendWithin
+        exchange.nextActionAt = now + kind.sendWithin * 2
         return exchange
     }
 

@@ -101,9 +101,8 @@ package final class CallbackInbox: Sendable {
     package func takeUpUnsettled() async {
         do throws(GatewayError) {
             let before = entropy.now() + (.zero - settings.searchEvery)
-            for var callback in try await callbacks.unsettled(before: before, limit: settings.queueMax) {
-                callback.attempts = try await callbacks.countAttempt(callback.id, organization: callback.organization)
-                await work(on: callback)
+            for callback in try await callbacks.unsettled(before: before, limit: settings.queueMax) {
+                await work(on: callback, isRetry: true)
             }
         } catch {
             logger.warning("the callback inbox could not be searched", metadata: ["reason": "\(error.message)"])
@@ -121,11 +120,11 @@ package final class CallbackInbox: Sendable {
     /// What a callback means, and what follows.
     ///
     /// Never throws: what fails stays unsettled and comes again.
-    package func work(on callback: ReceivedCallback) async {
+    package func work(on callback: ReceivedCallback, isRetry: Bool = false) async {
         guard inHand.withLock({ $0.insert(callback.id).inserted }) else { return }
         defer { inHand.withLock { _ = $0.remove(callback.id) } }
         do {
-            try await settle(callback)
+            try await settle(callback, isRetry: isRetry)
         } catch {
             logger.error(
                 "a callback could not be settled",
@@ -138,14 +137,19 @@ package final class CallbackInbox: Sendable {
         }
     }
 
-    private func settle(_ callback: ReceivedCallback) async throws(GatewayError) {
-        guard callback.attempts <= settings.attemptsMax else { return try await end(callback, as: .quarantined) }
+    private func settle(_ callback: ReceivedCallback, isRetry: Bool) async throws(GatewayError) {
         let found = try await records.record(
             callback.record,
             organization: callback.organization,
             environment: callback.environment
         )
         guard let record = found else { return try await end(callback, as: .orphaned) }
+        // While the plugin is not loaded the bytes wait, and no attempt is counted against them.
+        _ = try plugins.kind(of: record)
+        if isRetry {
+            let attempts = try await callbacks.countAttempt(callback.id, organization: callback.organization)
+            guard attempts <= settings.attemptsMax else { return try await end(callback, as: .quarantined) }
+        }
         let source = Evidence.Source.callback(callback.name)
         var isMine = true
         let settled = try await settlement.settle(

@@ -13,7 +13,9 @@ package struct Operations: Sendable {
     private let waiters: OutcomeWaiters
     private let entropy: Entropy
     private let failpoints: Failpoints
-    /// What look-ups showed of records that have ended. At most a second old, which a late success may be late by.
+    /// What look-ups showed of records that have ended.
+    ///
+    /// At most a second old, which a late success may be late by.
     private let shown: ExpiringCache<LookUpKey, Dispatch.Done>
     /// How many of a record's newest steps are shown.
     private let eventsMax = 100
@@ -192,13 +194,18 @@ package struct Operations: Sendable {
         let isStale = entropy.now() - record.updatedAt >= lookUp.refreshAfter
         if !record.state.isEnded && isStale { record = await asker.askSafely(record) }
         let done = Dispatch.Done(
-            output: try await output(of: record, for: work), record: record.id, state: record.state)
+            output: try await output(of: record, for: work),
+            record: record.id,
+            state: record.state
+        )
         if record.state.isEnded { shown.set(done, for: key, at: entropy.now()) }
         return done
     }
 
     private func find(
-        _ id: String, namespace: String, for work: Dispatch.Work
+        _ id: String,
+        namespace: String,
+        for work: Dispatch.Work
     ) async throws(GatewayError) -> Record {
         let principal = work.principal
         var found = try await records.record(
@@ -209,7 +216,10 @@ package struct Operations: Sendable {
         )
         if found == nil, let own = RecordID(id) {
             found = try await records.record(
-                own, organization: principal.organization, environment: principal.environment)
+                own,
+                organization: principal.organization,
+                environment: principal.environment
+            )
         }
         guard let record = found, record.plugin == work.entry.plugin.id else {
             throw GatewayError(.notFound, "There is no transaction with this id. Check the id and the environment.")
@@ -219,11 +229,13 @@ package struct Operations: Sendable {
 
     private func show(_ record: Record, for work: Dispatch.Work) async throws(GatewayError) -> Dispatch.Done {
         if record.state == .rejected {
-            let code: GatewayError.Code = record.sentAt == nil ? .upstreamUnavailable : .upstreamRejected
+            // Throttled is not refused: the same payment may be asked for again, as a new one.
+            let isUnavailable = record.sentAt == nil || record.whoseMove == "safaricom"
             let cause = record.code.map { " (\($0))" } ?? ""
             throw GatewayError(
-                code,
+                isUnavailable ? .upstreamUnavailable : .upstreamRejected,
                 (record.meaning ?? "M-Pesa refused the request.") + cause,
+                retryAfter: isUnavailable ? .seconds(60) : nil,
                 record: record.id
             )
         }

@@ -71,10 +71,28 @@ package struct Sender: Sendable {
         failpoints.reach(.beforeSend)
         let outcome = await upstream.send(prepared)
         failpoints.reach(.afterSend)
-        let settled = try await settle(outcome, of: claimed.record)
+        let settled = try await settlePatiently(outcome, of: claimed.record)
         failpoints.reach(.afterReplyCommit)
         return settled
     }
+
+    /// What M-Pesa answered exists only in memory until it is committed, so a store that stumbles is asked again.
+    private func settlePatiently(_ outcome: UpstreamOutcome, of record: Record) async throws(GatewayError) -> Record {
+        for wait in Self.patience {
+            do { return try await settle(outcome, of: record) } catch {
+                logger.warning(
+                    "an answer of M-Pesa could not be kept yet",
+                    metadata: ["record": "\(record.id)", "reason": "\(error.detail ?? error.message)"]
+                )
+                // Not cancelled with the caller: from here on the outcome is recorded first.
+                await Task { try? await Task.sleep(for: wait) }.value
+            }
+        }
+        return try await settle(outcome, of: record)
+    }
+
+    /// The waits between tries to keep an answer.
+    private static let patience: [Duration] = [.milliseconds(50), .milliseconds(250), .seconds(1), .seconds(3)]
 
     private func settle(_ outcome: UpstreamOutcome, of record: Record) async throws(GatewayError) -> Record {
         switch outcome {

@@ -17,6 +17,7 @@ package final class Pipeline: Sendable {
     private let authenticate: Authenticate
     private let admit: AdmitOrganization
     private let limit: LimitRate
+    private let concurrency = LimitConcurrency()
     private let reserve: ReserveIdempotent
     private let dispatch: Dispatch
     private let record: RecordCall
@@ -46,9 +47,12 @@ package final class Pipeline: Sendable {
     package func serve(_ call: ToolCall) async -> ToolReply {
         var ending = RecordCall.Ending(call: call)
         var rate: RateDecision?
-        do {
+        do throws(GatewayError) {
             let reply = try await run(call, ending: &ending, rate: &rate)
-            try record.end(ending, error: nil)
+            // A money call's lines were committed with its transaction; a reply must not be lost for the last one.
+            do throws(GatewayError) { try record.end(ending, error: nil) } catch {
+                if ending.tool?.annotations.movesMoney != true { throw error }
+            }
             return reply
         } catch {
             var error = error
@@ -102,6 +106,8 @@ package final class Pipeline: Sendable {
         ending.tool = tool
         try Authorize.check(tool, principal: principal, membership: membership)
         rate = try limit.check(tool, principal: principal, membership: membership)
+        let place = try concurrency.enter(tool, organization: principal.organization)
+        defer { if let place { concurrency.leave(place) } }
         let arguments = try ValidateArguments.checked(call.arguments, tool: tool, principal: principal)
         var reservation: ReserveIdempotent.Reservation?
         var replayed: RecordID?

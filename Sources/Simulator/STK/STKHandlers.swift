@@ -15,7 +15,7 @@ extension Simulator {
         let phone = text(body, "PhoneNumber")
         let amount = Int64(text(body, "Amount")) ?? 0
         let outcome = choose(phone: phone, amount: amount)
-        if let answer = faultBefore(outcome, request) { return answer }
+        if let answer = faultBefore(outcome, request, phone: phone) { return answer }
         if state.withLock({ $0.prompts.values.contains { $0.phone == phone && $0.resultCode == nil } }) {
             return lockError()
         }
@@ -99,7 +99,7 @@ extension Simulator {
     }
 
     /// Faults that come before M-Pesa takes the request.
-    private func faultBefore(_ outcome: Outcome, _ request: SimulatorRequest) -> SimulatorAnswer? {
+    private func faultBefore(_ outcome: Outcome, _ request: SimulatorRequest, phone: String) -> SimulatorAnswer? {
         switch outcome {
         case .closed: return .close
         case .http500: return .answer(status: 500, body: [])
@@ -115,11 +115,9 @@ extension Simulator {
                 ]
             )
         case .tokenExpired:
-            let isFirst = state.withLock { $0.refusedOnce.insert(request.authorization ?? "").inserted }
-            guard isFirst, state.withLock({ $0.refusedOnce.count % 2 == 1 }) else { return nil }
+            guard state.withLock({ $0.refusedOnce.insert(phone).inserted }) else { return nil }
             state.withLock { state in
                 state.tokens = state.tokens.filter { request.authorization != "Bearer " + $0.value.text }
-                state.nextOutcomes.insert(.paid, at: 0)
             }
             return error(404, "404.001.03", "Invalid Access Token")
         default: return nil

@@ -1,0 +1,44 @@
+import Synchronization
+
+/// Part of the fourth stage: not more calls of a tool at once than its descriptor allows an organization.
+package final class LimitConcurrency: Sendable {
+    /// A call's place among those that run; give it back when the call has ended.
+    package struct Place: Hashable, Sendable {
+        fileprivate let organization: OrganizationID
+        fileprivate let tool: String
+    }
+
+    private let running = Mutex<[Place: Int]>([:])
+
+    /// Makes a limiter with nothing running.
+    package init() {}
+
+    /// Takes a place; nil for a tool without a limit of its own.
+    ///
+    /// - Throws: `rateLimited` when all places are taken.
+    package func enter(_ tool: ToolDescriptor, organization: OrganizationID) throws(GatewayError) -> Place? {
+        guard let most = tool.concurrencyMax else { return nil }
+        let place = Place(organization: organization, tool: tool.name)
+        let isFree = running.withLock { running in
+            guard running[place, default: 0] < most else { return false }
+            running[place, default: 0] += 1
+            return true
+        }
+        guard isFree else {
+            throw GatewayError(
+                .rateLimited,
+                "\(tool.name) already runs \(most) times for this organization. Wait for one of them to end.",
+                retryAfter: .seconds(1)
+            )
+        }
+        return place
+    }
+
+    /// Gives a place back.
+    package func leave(_ place: Place) {
+        running.withLock { running in
+            let left = (running[place] ?? 1) - 1
+            running[place] = left == 0 ? nil : left
+        }
+    }
+}
