@@ -22,7 +22,7 @@ run: setup ## Build and start the whole system: gateway, Daraja simulator, a dem
 test: setup-tests ## Run the whole suite (FILTER=… for a part of the Swift tests).
 	swift build --build-tests
 	swift build --product STKPush
-	Tests/EndToEnd/run
+	Scripts/with-test-postgres Tests/EndToEnd/run
 	Scripts/with-test-postgres swift test --skip-build $(if $(FILTER),--filter "$(FILTER)")
 
 lint: setup ## Check format, headers, shell scripts and the house's own rules.

@@ -125,7 +125,7 @@ public enum STKPush {
                 if let name = item["Name"]?.stringValue { items[name] = item["Value"] }
             }
             Amount = items["Amount"]?.integerValue ?? items["Amount"]?.stringValue.flatMap { Int64($0) }
-            MpesaReceiptNumber = items["MpesaReceiptNumber"]?.stringValue
+            MpesaReceiptNumber = items["MpesaReceiptNumber"]?.stringValue.flatMap { $0.isEmpty ? nil : $0 }
             PhoneNumber = items["PhoneNumber"]?.integerValue.map(String.init) ?? items["PhoneNumber"]?.stringValue
         }
     }

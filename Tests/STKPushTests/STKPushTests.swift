@@ -128,8 +128,11 @@ struct `Interpreting M-Pesa` {
         #expect(evidence.amount == 1 && evidence.party == "254708374149")
     }
 
-    @Test func `does not take a success without a receipt for one`() {
-        let body = #"{"Body":{"stkCallback":{"CheckoutRequestID":"ws_1","ResultCode":0}}}"#
+    @Test(arguments: [
+        "", #","CallbackMetadata":{"Item":[{"Name":"Amount","Value":1},{"Name":"MpesaReceiptNumber","Value":""}]}"#,
+    ])
+    func `does not take a success without a receipt for one`(metadata: String) {
+        let body = #"{"Body":{"stkCallback":{"CheckoutRequestID":"ws_1","ResultCode":0\#(metadata)}}}"#
 
         #expect(interpretPush(Array(body.utf8), .callback("result"), record)?.verdict == .unknown)
     }

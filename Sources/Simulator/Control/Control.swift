@@ -71,6 +71,9 @@ extension Simulator {
             return .json(404, ["error": "no prompt with this CheckoutRequestID"])
         }
         if !resend { decide(checkout) }
+        guard state.withLock({ $0.prompts[checkout]?.resultCode }) != nil else {
+            return .json(409, ["error": "the customer has not answered yet: settle it first"])
+        }
         MultiThreadedEventLoopGroup.singleton.any()
             .makeFutureWithTask {
                 await self.sendCallbacks(checkout, times: 1)

@@ -1,0 +1,43 @@
+"""No callback comes: the gateway asks by itself, and a crash while it asks loses nothing and charges nobody twice.
+
+Slow on purpose: the first question comes 20 s after the push. All gateways of this file run at the same time.
+"""
+
+import threading
+
+from harness import Gateway, Simulator, phone, wait_until
+
+POINTS = [None, "before_query", "after_query", "after_query_commit"]
+
+
+def test_no_callback_is_found_out_by_asking_and_a_crash_while_asking_is_survived():
+    simulator = Simulator()
+    failures = []
+    threads = [threading.Thread(target=run, args=(simulator, point, failures)) for point in POINTS]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    simulator.end()
+    assert not failures, failures
+
+
+def run(simulator, point, failures):
+    gateway = None
+    try:
+        number = phone()
+        simulator.outcome("no_callback", phone=number)
+        environment = {"GATEWAY_ALLOW_FAILPOINTS": "1", "GATEWAY_FAILPOINT": point} if point else None
+        gateway = Gateway(simulator=simulator, environment=environment)
+        assert gateway.push(number)[2]["data"]["status"] == "PENDING"
+        if point:
+            wait_until(f"the crash at {point}", lambda: not gateway.is_running(), 40)
+            gateway = gateway.again(simulator=simulator)
+        paid = gateway.wait_for(number, "succeeded", seconds=60)
+        assert paid.get("receipt") is None, paid  # A query names no receipt.
+        assert simulator.charges(number)["count"] == 1 and simulator.pushes(number) == 1
+    except BaseException as error:  # A thread's failure must reach the test.
+        failures.append(f"{point}: {error!r}")
+    finally:
+        if gateway:
+            gateway.remove()
