@@ -6,8 +6,6 @@ import PackageDescription
 
 let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
 let json: Target.Dependency = "OrderedJSON"
-let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
-let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
@@ -73,13 +71,11 @@ let package = Package(
         .library(name: "STKPush", type: .dynamic, targets: ["STKPushEntry", "STKPushManifest"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
-        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     ],
     targets: Target.plugin("STKPush") + [
         // Leaves.
@@ -104,13 +100,13 @@ let package = Package(
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .room("Egress", ["CCurl"]),
         .room("Sessions", [.product(name: "JWTKit", package: "jwt-kit")]),
-        .room("Ingress", [hummingbird, httpTypes, nioCore]),
+        .room("Ingress", [nioCore, nioPosix, nioHTTP1, lifecycle]),
         .leaf("Simulator", ["Daraja", json, nioCore, nioPosix, nioHTTP1]),
         .executableTarget(
             name: "Host",
             dependencies: [
                 "Gateway", json, "JSONSchema", "Cryptography", "Store", "Egress", "PluginHost", "Sessions", "Ingress",
-                "Simulator", hummingbird, lifecycle, logging,
+                "Simulator", lifecycle, logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict

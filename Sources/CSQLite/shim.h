@@ -7,3 +7,8 @@ static inline int gateway_bind_text(sqlite3_stmt *statement, int index, const ch
 static inline int gateway_bind_blob(sqlite3_stmt *statement, int index, const void *bytes, int length) {
     return sqlite3_bind_blob(statement, index, bytes, length, SQLITE_TRANSIENT);
 }
+
+/* Not copied: the bytes must stand until the statement has run and been reset. */
+static inline int gateway_bind_borrowed_text(sqlite3_stmt *statement, int index, const void *text, int length) {
+    return sqlite3_bind_text(statement, index, (const char *)text, length, SQLITE_STATIC);
+}

@@ -2,7 +2,6 @@ import Cryptography
 import Egress
 import Foundation
 import Gateway
-import Hummingbird
 import Ingress
 import Logging
 import OrderedJSON
@@ -130,20 +129,11 @@ struct App: Sendable {
 
     /// Serves until it is told to stop; what is under way is finished first.
     func run(onReady: @escaping @Sendable () async -> Void) async throws {
-        let address = BindAddress.hostname(settings.host, port: settings.port)
-        let server = Application(
-            responder: main,
-            configuration: ApplicationConfiguration(address: address, serverName: "mpesa-gateway"),
-            onServerRunning: { _ in await onReady() },
-            logger: quietLogger
-        )
-        let manager = Application(
-            responder: management,
-            configuration: ApplicationConfiguration(
-                address: .hostname(settings.managementHost, port: settings.managementPort),
-                serverName: "mpesa-gateway"
-            ),
-            logger: quietLogger
+        let server = HTTPServer(host: settings.host, port: settings.port, handler: main, onReady: onReady)
+        let manager = HTTPServer(
+            host: settings.managementHost,
+            port: settings.managementPort,
+            handler: management
         )
         let inbox = inbox
         let sweeper = sweeper

@@ -1,18 +1,14 @@
 import Gateway
-import HTTPTypes
-import Hummingbird
-import NIOCore
 import OrderedJSON
 
 /// What every door reads from a request in the same way.
 struct RequestReader {
     let request: Request
-    let bodyBytesMax: Int
 
     /// The credential that was shown.
     var credential: Credential {
-        if let key = request.headers[.apiKey] { return .token(Secret(key)) }
-        guard let value = request.headers[.authorization] else { return .none }
+        if let key = request.header(.apiKey) { return .token(Secret(key)) }
+        guard let value = request.header(.authorization) else { return .none }
         let scheme = "bearer "
         guard value.utf8.count > scheme.utf8.count, value.prefix(7).lowercased() == scheme else { return .none }
         return .token(Secret(String(value.dropFirst(7))))
@@ -20,7 +16,7 @@ struct RequestReader {
 
     /// The environment that a user's call names.
     func environment() throws(GatewayError) -> Gateway.Environment? {
-        guard let text = request.headers[.environment] else { return nil }
+        guard let text = request.header(.environment) else { return nil }
         guard let environment = Gateway.Environment(rawValue: text) else {
             throw GatewayError(.malformedRequest, "The header Gateway-Environment must be test or live.")
         }
@@ -28,20 +24,16 @@ struct RequestReader {
     }
 
     /// The whole body, within its limit.
-    func body() async throws(GatewayError) -> [UInt8] {
-        do {
-            let buffer = try await request.body.collect(upTo: bodyBytesMax)
-            return Array(buffer.readableBytesView)
-        } catch is NIOTooManyBytesError {
-            throw GatewayError(.tooLarge, "The body is larger than \(bodyBytesMax) bytes.")
-        } catch {
-            throw GatewayError(.malformedRequest, "The body did not arrive whole.")
+    func body() throws(GatewayError) -> [UInt8] {
+        switch request.body {
+        case .whole(let bytes): return bytes
+        case .tooLarge(let limit): throw GatewayError(.tooLarge, "The body is larger than \(limit) bytes.")
         }
     }
 
     /// The body as a JSON object; an empty body is an empty object.
-    func object() async throws(GatewayError) -> JSON {
-        let bytes = try await body()
+    func object() throws(GatewayError) -> JSON {
+        let bytes = try body()
         if bytes.isEmpty { return .object(JSONObject()) }
         let json: JSON
         do { json = try JSON(parsing: bytes) } catch {
@@ -55,14 +47,14 @@ struct RequestReader {
 
     /// A structured string with or without its quotes, as clients of either habit send it.
     var idempotencyKey: String? {
-        guard let value = request.headers[.idempotencyKey] else { return nil }
+        guard let value = request.header(.idempotencyKey) else { return nil }
         guard value.hasPrefix("\""), value.hasSuffix("\""), value.count > 1 else { return value }
         return String(value.dropFirst().dropLast())
     }
 
     /// How long the caller wants to wait: `Prefer: wait=5` (RFC 7240), in seconds.
     var wait: Duration? {
-        guard let value = request.headers[.prefer] else { return nil }
+        guard let value = request.header(.prefer) else { return nil }
         for part in value.split(separator: ",") {
             let sides = part.split(separator: "=").map { $0.filter { $0 != " " } }
             if sides.count == 2, sides[0] == "wait", let seconds = Int(sides[1]), (0...3600).contains(seconds) {

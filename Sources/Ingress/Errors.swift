@@ -1,15 +1,14 @@
 import Gateway
-import HTTPTypes
-import Hummingbird
+import NIOHTTP1
 import OrderedJSON
 
 /// Turns the house's one error into REST's form: a problem document (RFC 9457) that also has the seed's members.
 enum ErrorResponse {
     /// The HTTP status of each code, and a title for people.
-    static func status(of code: GatewayError.Code) -> (HTTPResponse.Status, String) {
+    static func status(of code: GatewayError.Code) -> (HTTPResponseStatus, String) {
         switch code {
         case .malformedRequest: (.badRequest, "Malformed request")
-        case .tooLarge: (.contentTooLarge, "Too large")
+        case .tooLarge: (.payloadTooLarge, "Too large")
         case .unauthenticated: (.unauthorized, "Not authenticated")
         case .permissionDenied: (.forbidden, "Not allowed")
         case .notInPlan: (.forbidden, "Not in the plan")
@@ -17,15 +16,15 @@ enum ErrorResponse {
         case .notFound: (.notFound, "Not found")
         case .methodNotAllowed: (.methodNotAllowed, "Method not allowed")
         case .rateLimited: (.tooManyRequests, "Rate limited")
-        case .invalidArgument: (.unprocessableContent, "Invalid arguments")
-        case .limitExceeded: (.unprocessableContent, "Outside a limit")
+        case .invalidArgument: (.unprocessableEntity, "Invalid arguments")
+        case .limitExceeded: (.unprocessableEntity, "Outside a limit")
         case .notConfigured: (.conflict, "Not configured")
-        case .idempotencyKeyReused: (.unprocessableContent, "Idempotency key reused")
+        case .idempotencyKeyReused: (.unprocessableEntity, "Idempotency key reused")
         case .idempotencyInProgress: (.conflict, "Call in progress")
         case .idempotencyKeyRequired: (.badRequest, "Idempotency key required")
         case .conflict: (.conflict, "Conflict")
         case .approvalRequired: (.forbidden, "Approval required")
-        case .upstreamRejected: (.unprocessableContent, "Refused by M-Pesa")
+        case .upstreamRejected: (.unprocessableEntity, "Refused by M-Pesa")
         case .upstreamUnavailable: (.serviceUnavailable, "M-Pesa unavailable")
         case .notSupported: (.notImplemented, "Not supported")
         case .pluginFailed: (.badGateway, "Plugin failed")
@@ -37,17 +36,15 @@ enum ErrorResponse {
 
     static func make(_ error: GatewayError, call: CallID, allow: [String] = []) -> Response {
         let (status, title) = status(of: error.code)
-        var headers: HTTPFields = [
-            .contentType: "application/problem+json", .cacheControl: "no-store", .requestID: call.description,
+        var headers: [(name: HeaderName, value: String)] = [
+            (.contentType, "application/problem+json"), (.cacheControl, "no-store"), (.requestID, call.description),
         ]
-        if let wait = error.retryAfter { headers[.retryAfter] = String(seconds(wait)) }
-        if error.code == .unauthenticated { headers[.wwwAuthenticate] = "Bearer realm=\"mpesa-gateway\"" }
-        if !allow.isEmpty { headers[.allow] = allow.joined(separator: ", ") }
-        return Response(
-            status: status,
-            headers: headers,
-            body: ResponseBody(bytes: document(error, title, status, call))
-        )
+        if let wait = error.retryAfter { headers.append((.retryAfter, String(seconds(wait)))) }
+        if error.code == .unauthenticated {
+            headers.append((.wwwAuthenticate, "Bearer realm=\"mpesa-gateway\""))
+        }
+        if !allow.isEmpty { headers.append((.allow, allow.joined(separator: ", "))) }
+        return Response(status, headers: headers, body: document(error, title, status, call))
     }
 
     static func seconds(_ wait: Duration) -> Int64 { max(1, (wait.wholeMilliseconds + 999) / 1000) }
@@ -55,7 +52,7 @@ enum ErrorResponse {
     private static func document(
         _ error: GatewayError,
         _ title: String,
-        _ status: HTTPResponse.Status,
+        _ status: HTTPResponseStatus,
         _ call: CallID
     ) -> [UInt8] {
         var writer = JSONWriter()
@@ -93,42 +90,4 @@ enum ErrorResponse {
         writer.endObject()
         return writer.bytes
     }
-}
-
-extension HTTPField.Name {
-    /// `X-Request-Id`.
-    static let requestID = HTTPField.Name("X-Request-Id").unsafelyKnown
-    /// `X-API-Key`.
-    static let apiKey = HTTPField.Name("X-API-Key").unsafelyKnown
-    /// `Idempotency-Key`.
-    static let idempotencyKey = HTTPField.Name("Idempotency-Key").unsafelyKnown
-    /// `Idempotent-Replayed`.
-    static let idempotentReplayed = HTTPField.Name("Idempotent-Replayed").unsafelyKnown
-    /// `Gateway-Environment`.
-    static let environment = HTTPField.Name("Gateway-Environment").unsafelyKnown
-    /// `Prefer`.
-    static let prefer = HTTPField.Name("Prefer").unsafelyKnown
-    /// `RateLimit`.
-    static let rateLimit = HTTPField.Name("RateLimit").unsafelyKnown
-    /// `RateLimit-Policy`.
-    static let rateLimitPolicy = HTTPField.Name("RateLimit-Policy").unsafelyKnown
-    /// `MCP-Protocol-Version`.
-    static let mcpVersion = HTTPField.Name("MCP-Protocol-Version").unsafelyKnown
-    /// `Mcp-Method`.
-    static let mcpMethod = HTTPField.Name("Mcp-Method").unsafelyKnown
-    /// `Mcp-Name`.
-    static let mcpName = HTTPField.Name("Mcp-Name").unsafelyKnown
-}
-
-extension HTTPField.Name? {
-    /// The name of a constant above, which is a token and so always a name.
-    fileprivate var unsafelyKnown: HTTPField.Name {
-        guard let self else { preconditionFailure("a header's name must be a token") }
-        return self
-    }
-}
-
-extension ResponseBody {
-    /// A body of these bytes.
-    init(bytes: [UInt8]) { self.init(byteBuffer: ByteBuffer(bytes: bytes)) }
 }

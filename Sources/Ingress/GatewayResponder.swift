@@ -1,6 +1,4 @@
 import Gateway
-import HTTPTypes
-import Hummingbird
 import Logging
 import OrderedJSON
 
@@ -17,7 +15,7 @@ package enum Mode: String, Sendable, CaseIterable {
 /// The main listener: leads a path to its door.
 ///
 /// Nothing is checked here but the path.
-package struct GatewayResponder: HTTPResponder {
+package struct GatewayResponder: HTTPHandler {
     /// What the doors need.
     package struct Parts: Sendable {
         package let mode: Mode
@@ -91,22 +89,24 @@ package struct GatewayResponder: HTTPResponder {
         )
     }
 
-    package func respond(to request: Request, context: GatewayContext) async throws -> Response {
+    package func bodyBytesMax(path: Substring) -> Int {
+        path.hasPrefix("/cb/") || path.hasPrefix("/mpesa/") ? parts.callbackBytesMax : parts.bodyBytesMax
+    }
+
+    package func respond(to request: Request) async -> Response {
         let call = CallID(parts.entropy.identifier())
-        let segments = request.uri.path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
-        let isCallback = segments.first == "cb" || segments.first == "mpesa"
-        let reader = RequestReader(
-            request: request,
-            bodyBytesMax: isCallback ? parts.callbackBytesMax : parts.bodyBytesMax
-        )
+        let segments = request.segments
+        let reader = RequestReader(request: request)
         if parts.mode != .mcp, segments.first == "tools", segments.count > 1 {
-            return await rest.serve(reader, segments: Array(segments.dropFirst()), context: context, call: call)
+            return await rest.serve(reader, segments: segments.dropFirst(), call: call)
         }
         if parts.mode != .rest, segments.first == "mcp", segments.count == 1 {
-            return await mcp.serve(reader, context: context, call: call)
+            return await mcp.serve(reader, call: call)
         }
         do throws(GatewayError) {
-            if let bytes = try await route(reader, segments, context, call) { return json(bytes, call) }
+            if let bytes = try await route(reader, segments, call) {
+                return Response.json(bytes, call: call.description)
+            }
             return ErrorResponse.make(GatewayError(.notFound, "There is nothing at this path."), call: call)
         } catch {
             if let detail = error.detail {
@@ -119,26 +119,24 @@ package struct GatewayResponder: HTTPResponder {
     private func route(
         _ reader: RequestReader,
         _ segments: [Substring],
-        _ context: GatewayContext,
         _ call: CallID
     ) async throws(GatewayError) -> [UInt8]? {
         let method = reader.request.method
         switch (segments.first, segments.count) {
-        case ("cb", 3) where method == .post:
+        case ("cb", 3) where method == .POST:
             return try await callbacks.receive(
                 reader,
                 organization: segments[1],
-                token: segments[2],
-                context: context
+                token: segments[2]
             )
-        case ("mpesa", 3) where method == .post, ("mpesa", 4) where method == .post:
+        case ("mpesa", 3) where method == .POST, ("mpesa", 4) where method == .POST:
             return try await callbacks.hint(reader, organization: segments[segments.count - 1])
         case _ where parts.mode == .mcp: return nil
-        case ("auth", 2): return try await auth.serve(reader, action: segments[1], context: context, call: call)
-        case ("transactions", 1) where method == .get: return try await transactions.list(reader)
-        case ("transactions", 2) where method == .get: return try await transactions.show(reader, id: segments[1])
-        case ("tools", 1) where method == .get: return try await toolList(reader)
-        case ("openapi.json", 1) where method == .get: return try await openAPI(reader)
+        case ("auth", 2): return try await auth.serve(reader, action: segments[1], call: call)
+        case ("transactions", 1) where method == .GET: return try await transactions.list(reader)
+        case ("transactions", 2) where method == .GET: return try await transactions.show(reader, id: segments[1])
+        case ("tools", 1) where method == .GET: return try await toolList(reader)
+        case ("openapi.json", 1) where method == .GET: return try await openAPI(reader)
         default: return nil
         }
     }
@@ -163,13 +161,5 @@ package struct GatewayResponder: HTTPResponder {
                 .tools
         }
         return OpenAPIDocument.make(tools, version: parts.version, publicURL: parts.publicURL).bytes
-    }
-
-    private func json(_ bytes: [UInt8], _ call: CallID) -> Response {
-        Response(
-            status: .ok,
-            headers: [.contentType: "application/json", .cacheControl: "no-store", .requestID: call.description],
-            body: ResponseBody(bytes: bytes)
-        )
     }
 }

@@ -1,43 +1,34 @@
 import Cryptography
 import Gateway
 
-/// An audit line as a row, before it has its place in the chain.
-struct AuditLine: Sendable {
-    let organization: String
-    let fields: [SQLValue]
-
-    /// Lines that belong to no organization stand under this one.
-    static let nobody = "00000000-0000-0000-0000-000000000000"
-
-    init(_ record: AuditRecord) {
-        organization = record.organization?.description ?? AuditLine.nobody
-        fields = [
-            .text(record.id.description), .integer(record.at.milliseconds), .text(record.call.description),
-            .text(record.subject), .text(record.action), .optional(record.tool), .text(record.door),
-            .text(record.outcome.rawValue), .optional(record.code), .optional(record.record?.description),
-            .optional(record.environment?.rawValue), .optional(record.address), .optional(record.detail),
-        ]
-    }
-
-    /// The line's columns, without those of the chain.
-    static let columns = """
-        audit_id, at_ms, call_id, subject, action, tool, door, outcome, code, record_id, environment, address, detail
-        """
-}
-
 /// Chains audit lines by their hashes, per organization and writer: a line that is changed, taken out or put in
 /// elsewhere breaks every later hash.
 ///
-/// Used by one thread only, the writer's.
+/// Used by one thread only, the writer's. Every call writes a line, so a line is put together in one buffer that is
+/// used again: the bytes that are hashed are the bytes that are bound.
 final class AuditChain {
     private struct Head {
         var sequence: Int64
         var hash: [UInt8]
     }
 
+    /// Lines that belong to no organization stand under this one.
+    static let nobody = OrganizationID(Identifier(high: 0, low: 0))
+
+    /// The line's columns, without those of the chain.
+    static let columns = """
+        audit_id, at_ms, call_id, subject, action, tool, door, outcome, code, record_id, environment, address, detail
+        """
+
+    private static let insert = """
+        INSERT INTO audit (organization_id, writer_id, sequence, previous_hash, hash, \(columns))
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+        """
+
     private let writer: String
-    private var heads: [String: Head] = [:]
+    private var heads: [OrganizationID: Head] = [:]
     private let headsMax = 10_000
+    private let row = SQLRowBuffer()
 
     init(writer: String) { self.writer = writer }
 
@@ -45,29 +36,51 @@ final class AuditChain {
     func forget() { heads.removeAll() }
 
     /// Appends lines in the transaction that is open.
-    func append(_ lines: [AuditLine], in session: any SQLSession) throws {
+    func append(_ lines: [AuditRecord], in session: any SQLSession) throws {
         for line in lines {
-            let head = try head(of: line.organization, in: session)
+            let organization = line.organization ?? AuditChain.nobody
+            let head = try head(of: organization, in: session)
             let sequence = head.sequence + 1
-            let hash = AuditChain.hash(
-                line.fields,
-                organization: line.organization,
-                sequence: sequence,
-                after: head.hash
-            )
-            try session.execute(
-                """
-                INSERT INTO audit (organization_id, writer_id, sequence, previous_hash, hash, \(AuditLine.columns))
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
-                """,
-                [.text(line.organization), .text(writer), .integer(sequence), .bytes(head.hash), .bytes(hash)]
-                    + line.fields
-            )
-            heads[line.organization] = Head(sequence: sequence, hash: hash)
+            let hash = hash(line, organization, sequence, after: head.hash)
+            row.place(writer, at: 1)
+            row.place(head.hash, at: 3)
+            row.place(hash, at: 4)
+            try session.execute(AuditChain.insert, row)
+            heads[organization] = Head(sequence: sequence, hash: hash)
         }
     }
 
-    private func head(of organization: String, in session: any SQLSession) throws -> Head {
+    /// Fills the row's fields in the order of their columns and hashes the previous hash and all of them, but for the
+    /// chain's own, each with its kind and length, so that no two rows read alike.
+    private func hash(
+        _ line: AuditRecord,
+        _ organization: OrganizationID,
+        _ sequence: Int64,
+        after previous: [UInt8]
+    ) -> [UInt8] {
+        row.begin(with: previous)
+        row.append(organization.raw)
+        row.skip()
+        row.append(sequence)
+        row.skip()
+        row.skip()
+        row.append(line.id)
+        row.append(line.at.milliseconds)
+        row.append(line.call.raw)
+        row.append(line.subject)
+        row.append(line.action)
+        row.append(line.tool)
+        row.append(line.door)
+        row.append(line.outcome.rawValue)
+        row.append(line.code)
+        if let record = line.record { row.append(record.raw) } else { row.appendNull() }
+        row.append(line.environment?.rawValue)
+        row.append(line.address)
+        row.append(line.detail)
+        return SHA256.digest(row.bytes).bytes
+    }
+
+    private func head(of organization: OrganizationID, in session: any SQLSession) throws -> Head {
         if let known = heads[organization] { return known }
         if heads.count >= headsMax { heads.removeAll() }
         let stored = try session.first(
@@ -75,14 +88,15 @@ final class AuditChain {
             SELECT sequence, hash FROM audit WHERE organization_id = $1 AND writer_id = $2
             ORDER BY sequence DESC LIMIT 1
             """,
-            [.text(organization), .text(writer)]
+            [.text(organization.description), .text(writer)]
         ) { Head(sequence: $0.integer(0) ?? 0, hash: $0.bytes(1) ?? []) }
         let head = stored ?? Head(sequence: 0, hash: [UInt8](repeating: 0, count: 32))
         heads[organization] = head
         return head
     }
 
-    /// SHA-256 over the previous hash and every field with its length, so that no two rows read alike.
+    /// The hash that a stored line must have, from its fields as they were read; written apart from `append`, so that
+    /// each proves the other.
     static func hash(_ fields: [SQLValue], organization: String, sequence: Int64, after previous: [UInt8]) -> [UInt8] {
         var bytes = previous
         for field in [.text(organization), .integer(sequence)] + fields {
@@ -105,25 +119,10 @@ final class AuditChain {
     }
 }
 
-/// What usage is counted by.
-struct UsageLine: Sendable, Hashable {
-    let organization: String
-    let environment: String
-    let tool: String
-    let hour: Int64
-    let succeeded: Bool
-
-    init(_ record: UsageRecord) {
-        organization = record.organization.description
-        environment = record.environment.rawValue
-        tool = record.tool
-        hour = record.hour.milliseconds
-        succeeded = record.succeeded
-    }
-
-    /// Adds counts to the hours they belong to.
-    static func add(_ counts: [UsageLine: Int64], in session: any SQLSession) throws {
-        for (line, count) in counts {
+extension [UsageRecord: Int64] {
+    /// Adds the counts to the hours they belong to.
+    func add(in session: any SQLSession) throws {
+        for (line, count) in self {
             try session.execute(
                 """
                 INSERT INTO usage (organization_id, environment, tool, hour_ms, succeeded, failed)
@@ -132,8 +131,9 @@ struct UsageLine: Sendable, Hashable {
                 SET succeeded = usage.succeeded + excluded.succeeded, failed = usage.failed + excluded.failed
                 """,
                 [
-                    .text(line.organization), .text(line.environment), .text(line.tool), .integer(line.hour),
-                    .integer(line.succeeded ? count : 0), .integer(line.succeeded ? 0 : count),
+                    .text(line.organization.description), .text(line.environment.rawValue), .text(line.tool),
+                    .integer(line.hour.milliseconds), .integer(line.succeeded ? count : 0),
+                    .integer(line.succeeded ? 0 : count),
                 ]
             )
         }

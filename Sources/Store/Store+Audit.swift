@@ -3,13 +3,13 @@ import Gateway
 extension Store: AuditRepository {
     package func append(_ records: [AuditRecord], usage: [UsageRecord]) async throws(GatewayError) {
         try await write { session in
-            session.add(records.map(AuditLine.init))
-            for line in usage { session.add(UsageLine(line)) }
+            session.add(records)
+            for line in usage { session.add(line) }
         }
     }
 
     package func enqueue(_ record: AuditRecord, usage: UsageRecord?) throws(GatewayError) {
-        guard database.enqueue(audit: AuditLine(record), usage: usage.map(UsageLine.init)) else {
+        guard database.enqueue(audit: record, usage: usage) else {
             throw GatewayError(
                 .unavailable,
                 "The audit cannot keep up, and nothing is done here that it does not see. Try again in a moment.",
@@ -27,7 +27,7 @@ extension Store: AuditRepository {
         return try await read { sql in
             try sql.query(
                 """
-                SELECT \(AuditLine.columns) FROM audit WHERE organization_id = $1 AND audit_id < $2
+                SELECT \(AuditChain.columns) FROM audit WHERE organization_id = $1 AND audit_id < $2
                 ORDER BY audit_id DESC LIMIT $3
                 """,
                 [.text(organization.description), .text(last), .integer(Int64(max(1, limit)))]
@@ -45,7 +45,7 @@ extension Store: AuditRepository {
             var broken: String?
             _ = try sql.query(
                 """
-                SELECT writer_id, sequence, previous_hash, hash, \(AuditLine.columns) FROM audit
+                SELECT writer_id, sequence, previous_hash, hash, \(AuditChain.columns) FROM audit
                 WHERE organization_id = $1 ORDER BY writer_id, sequence
                 """,
                 [.text(organization.description)]

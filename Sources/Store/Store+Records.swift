@@ -13,7 +13,7 @@ extension Store: RecordRepository {
                 try Self.claimGuards(new, in: session.sql)
                 try Self.claimUniqueKeys(new, in: session.sql)
                 try Self.insert(new.record, in: session.sql)
-                session.add(new.audit.map(AuditLine.init))
+                session.add(new.audit)
                 return .committed
             }
         } catch let undo as Undo<CommitOutcome> {
@@ -39,8 +39,8 @@ extension Store: RecordRepository {
                             in: session.sql
                         )
                     }
-                    session.add(change.audit.map(AuditLine.init))
-                    for line in change.usage { session.add(UsageLine(line)) }
+                    session.add(change.audit)
+                    for line in change.usage { session.add(line) }
                 }
                 return .applied
             }

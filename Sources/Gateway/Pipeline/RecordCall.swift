@@ -90,8 +90,10 @@ package struct RecordCall: Sendable {
     private func detail(of ending: Ending) -> String? {
         // Without a tool nobody knows what must be masked, so nothing is kept.
         guard let tool = ending.tool, ending.principal != nil else { return nil }
-        let text = ending.call.arguments.masking(tool.sensitive, with: "•••").text
-        return text.utf8.count <= detailBytesMax ? text : nil
+        let arguments = ending.call.arguments
+        let shown = tool.sensitive.isEmpty ? arguments : arguments.masking(tool.sensitive, with: "•••")
+        let bytes = shown.bytes
+        return bytes.count <= detailBytesMax ? String(decoding: bytes, as: UTF8.self) : nil
     }
 
     private func log(_ ending: Ending, error: GatewayError?) {

@@ -36,7 +36,7 @@ package final class ToolRegistry: Sendable {
         }
 
         /// The tool that a REST request means, and the arguments in its path.
-        package func route(method: String, segments: [Substring]) -> RouteMatch {
+        package func route(method: String, segments: ArraySlice<Substring>) -> RouteMatch {
             var allowed: [String] = []
             for entry in sorted {
                 guard let arguments = entry.tool.route.arguments(in: segments) else { continue }
@@ -107,7 +107,7 @@ package final class ToolRegistry: Sendable {
 
 extension ToolDescriptor.Route {
     /// The arguments that a path's segments hold, when the path is this route's; nil otherwise.
-    package func arguments(in path: [Substring]) -> [(name: String, value: String)]? {
+    package func arguments(in path: ArraySlice<Substring>) -> [(name: String, value: String)]? {
         guard path.count == segments.count else { return nil }
         var arguments: [(name: String, value: String)] = []
         for (segment, text) in zip(segments, path) {

@@ -1,5 +1,4 @@
 import Gateway
-import Hummingbird
 import OrderedJSON
 
 /// What M-Pesa calls: `/cb/{organization}/{token}`, and the seed's old paths.
@@ -20,20 +19,19 @@ struct CallbackRoutes: Sendable {
     func receive(
         _ reader: RequestReader,
         organization: Substring,
-        token: Substring,
-        context: GatewayContext
+        token: Substring
     ) async throws(GatewayError) -> [UInt8] {
         guard let target = addresses.target(organization: organization, token: token) else {
             throw GatewayError(.notFound, "There is nothing here.")
         }
-        try await inbox.receive(target, body: try await reader.body(), address: context.address)
+        try await inbox.receive(target, body: try reader.body(), address: reader.request.address)
         return Self.accepted
     }
 
     /// The seed's `/mpesa/…` paths carry no token, so a body there proves nothing: at most it makes the gateway ask
     /// M-Pesa itself.
     func hint(_ reader: RequestReader, organization: Substring) async throws(GatewayError) -> [UInt8] {
-        let body = try await reader.body()
+        let body = try reader.body()
         guard let organization = OrganizationID(String(organization)),
             let json = try? JSON(parsing: body, limits: JSONLimits(duplicateKeys: .lastWins)),
             let id = json["Body"]?["stkCallback"]?["CheckoutRequestID"]?.stringValue

@@ -1,6 +1,5 @@
 import Gateway
-import HTTPTypes
-import Hummingbird
+import NIOHTTP1
 import OrderedJSON
 import Synchronization
 
@@ -22,24 +21,24 @@ final class MCPDoor: Sendable {
     }
 
     /// Serves `/mcp`.
-    func serve(_ reader: RequestReader, context: GatewayContext, call: CallID) async -> Response {
+    func serve(_ reader: RequestReader, call: CallID) async -> Response {
         let request = reader.request
-        if let origin = request.headers[.origin], !isAllowed(origin) {
+        if let origin = request.header(.origin), !isAllowed(origin) {
             return error(
                 MCPError(code: -32600, message: "This origin is not allowed.", status: .forbidden),
                 id: nil,
                 call
             )
         }
-        guard request.method == .post else {
-            return Response(status: .methodNotAllowed, headers: [.allow: "POST", .requestID: call.description])
+        guard request.method == .POST else {
+            return Response(.methodNotAllowed, headers: [(.allow, "POST"), (.requestID, call.description)])
         }
         do throws(GatewayError) {
             let environment = try reader.environment()
             // The credential is checked before the body is looked at, and again by the pipeline for a call.
             _ = try await pipeline.principal(for: reader.credential, environment: environment)
-            let body = try await reader.body()
-            return await answer(body, reader, environment, context, call)
+            let body = try reader.body()
+            return await answer(body, reader, environment, call)
         } catch {
             return ErrorResponse.make(error, call: call)
         }
@@ -49,16 +48,15 @@ final class MCPDoor: Sendable {
         _ body: [UInt8],
         _ reader: RequestReader,
         _ environment: Gateway.Environment?,
-        _ context: GatewayContext,
         _ call: CallID
     ) async -> Response {
         switch MCPMessage.read(body) {
         case .failure(let refusal): return error(refusal.error, id: refusal.id, call)
-        case .success(.notification): return Response(status: .accepted, headers: [.requestID: call.description])
+        case .success(.notification): return Response(.accepted, headers: [(.requestID, call.description)])
         case .success(.request(let message)):
             do throws(MCPError) {
                 try message.check(reader.request.headers)
-                return try await dispatch(message, reader, environment, context, call)
+                return try await dispatch(message, reader, environment, call)
             } catch {
                 return self.error(error, id: message.id, call)
             }
@@ -69,7 +67,6 @@ final class MCPDoor: Sendable {
         _ message: MCPMessage,
         _ reader: RequestReader,
         _ environment: Gateway.Environment?,
-        _ context: GatewayContext,
         _ call: CallID
     ) async throws(MCPError) -> Response {
         switch message.method {
@@ -100,7 +97,7 @@ final class MCPDoor: Sendable {
                 MCPDoor.writeCacheHints(&writer)
             }
         case "tools/call":
-            return try await callTool(message, reader, environment, context, call)
+            return try await callTool(message, reader, environment, call)
         default:
             throw .methodNotFound(message.method)
         }
@@ -110,7 +107,6 @@ final class MCPDoor: Sendable {
         _ message: MCPMessage,
         _ reader: RequestReader,
         _ environment: Gateway.Environment?,
-        _ context: GatewayContext,
         _ call: CallID
     ) async throws(MCPError) -> Response {
         let name = message.params["name"]?.stringValue ?? ""
@@ -130,7 +126,7 @@ final class MCPDoor: Sendable {
                 arguments: arguments,
                 idempotencyKey: key?.stringValue ?? reader.idempotencyKey,
                 environment: environment,
-                address: context.address
+                address: reader.request.address
             )
         )
         return try answer(reply, to: message.id, call)
@@ -235,12 +231,8 @@ final class MCPDoor: Sendable {
         return response(error.status, JSON.object(message).bytes, call)
     }
 
-    private func response(_ status: HTTPResponse.Status, _ bytes: [UInt8], _ call: CallID) -> Response {
-        Response(
-            status: status,
-            headers: [.contentType: "application/json", .cacheControl: "no-store", .requestID: call.description],
-            body: ResponseBody(bytes: bytes)
-        )
+    private func response(_ status: HTTPResponseStatus, _ bytes: [UInt8], _ call: CallID) -> Response {
+        Response.json(bytes, status: status, call: call.description)
     }
 
     private func isAllowed(_ origin: String) -> Bool {

@@ -1,6 +1,5 @@
 import Gateway
-import HTTPTypes
-import Hummingbird
+import NIOHTTP1
 import OrderedJSON
 
 /// A JSON-RPC error with the HTTP status that MCP gives it (revision 2026-07-28).
@@ -8,7 +7,7 @@ struct MCPError: Error {
     let code: Int
     let message: String
     var data: JSON?
-    var status: HTTPResponse.Status = .badRequest
+    var status: HTTPResponseStatus = .badRequest
 
     static func parse(_ reason: String) -> MCPError { MCPError(code: -32700, message: "Parse error: " + reason) }
     static func invalidRequest(_ reason: String) -> MCPError {
@@ -82,7 +81,7 @@ struct MCPMessage {
     }
 
     /// The checks that follow the envelope, in their order.
-    func check(_ headers: HTTPFields) throws(MCPError) {
+    func check(_ headers: HTTPHeaders) throws(MCPError) {
         let meta = params["_meta"]
         guard let version = meta?[Self.versionKey]?.stringValue else {
             throw .invalidParams("_meta must have \(Self.versionKey), such as \(Self.version)")
@@ -90,11 +89,11 @@ struct MCPMessage {
         guard meta?[Self.capabilitiesKey]?.objectValue != nil else {
             throw .invalidParams("_meta must have \(Self.capabilitiesKey), an object")
         }
-        try check(headers[values: .mcpVersion], is: version, name: "MCP-Protocol-Version")
-        try check(headers[values: .mcpMethod], is: method, name: "Mcp-Method")
+        try check(headers[HeaderName.mcpVersion.text], is: version, name: "MCP-Protocol-Version")
+        try check(headers[HeaderName.mcpMethod.text], is: method, name: "Mcp-Method")
         if method == "tools/call" {
             guard let name = params["name"]?.stringValue else { throw .invalidParams("name must be a tool's name") }
-            try check(headers[values: .mcpName], is: name, name: "Mcp-Name")
+            try check(headers[HeaderName.mcpName.text], is: name, name: "Mcp-Name")
         }
         guard version == Self.version else { throw .unsupportedVersion(version) }
     }

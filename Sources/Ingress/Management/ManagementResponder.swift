@@ -1,10 +1,9 @@
 import Gateway
-import HTTPTypes
-import Hummingbird
+import NIOHTTP1
 import OrderedJSON
 
 /// The management listener: for operators and their machines, on an address of its own.
-package struct ManagementResponder: HTTPResponder {
+package struct ManagementResponder: HTTPHandler {
     private let isReady: @Sendable () async -> Bool
     private let metrics: @Sendable () -> String
     private let plugins: @Sendable () -> JSON
@@ -20,23 +19,21 @@ package struct ManagementResponder: HTTPResponder {
         self.plugins = plugins
     }
 
-    package func respond(to request: Request, context: GatewayContext) async throws -> Response {
-        guard request.method == .get else { return Response(status: .methodNotAllowed, headers: [.allow: "GET"]) }
-        switch request.uri.path {
+    package func bodyBytesMax(path: Substring) -> Int { 0 }
+
+    package func respond(to request: Request) async -> Response {
+        guard request.method == .GET else { return Response(.methodNotAllowed, headers: [(.allow, "GET")]) }
+        switch request.path {
         case "/livez": return text("ok\n")
         case "/readyz": return await isReady() ? text("ready\n") : text("not ready\n", .serviceUnavailable)
         case "/metrics": return text(metrics(), type: "text/plain; version=0.0.4")
         case "/plugins":
-            return Response(
-                status: .ok,
-                headers: [.contentType: "application/json"],
-                body: ResponseBody(bytes: plugins().bytes)
-            )
+            return Response(.ok, headers: [(.contentType, "application/json")], body: plugins().bytes)
         default: return text("nothing here\n", .notFound)
         }
     }
 
-    private func text(_ text: String, _ status: HTTPResponse.Status = .ok, type: String = "text/plain") -> Response {
-        Response(status: status, headers: [.contentType: type], body: ResponseBody(bytes: Array(text.utf8)))
+    private func text(_ text: String, _ status: HTTPResponseStatus = .ok, type: String = "text/plain") -> Response {
+        Response(status, headers: [(.contentType, type)], body: Array(text.utf8))
     }
 }

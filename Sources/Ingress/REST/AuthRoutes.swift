@@ -1,6 +1,4 @@
 import Gateway
-import HTTPTypes
-import Hummingbird
 import OrderedJSON
 
 /// `/auth/login|logout|refresh|verify`, in the seed's words.
@@ -11,22 +9,21 @@ struct AuthRoutes: Sendable {
     func serve(
         _ reader: RequestReader,
         action: Substring,
-        context: GatewayContext,
         call: CallID
     ) async throws(GatewayError) -> [UInt8]? {
         switch (reader.request.method, action) {
-        case (.post, "login"):
-            let session = try await logIn(try await reader.object(), context, call)
+        case (.POST, "login"):
+            let session = try await logIn(try reader.object(), reader.request.address, call)
             return RESTReply.envelope(AuthRoutes.document(session).bytes, message: "Logged in.")
-        case (.post, "refresh"):
+        case (.POST, "refresh"):
             guard case .token(let token) = reader.credential else { throw AuthRoutes.needsToken }
-            let session = try await accounts.refresh(token, call: call, address: context.address)
+            let session = try await accounts.refresh(token, call: call, address: reader.request.address)
             return RESTReply.envelope(AuthRoutes.document(session).bytes, message: "Refreshed.")
-        case (.post, "logout"):
+        case (.POST, "logout"):
             let principal = try await pipeline.principal(for: reader.credential, environment: nil)
-            try await accounts.logOut(principal, call: call, address: context.address)
+            try await accounts.logOut(principal, call: call, address: reader.request.address)
             return RESTReply.envelope(Array("null".utf8), message: "Logged out: every token of yours is void.")
-        case (.get, "verify"):
+        case (.GET, "verify"):
             let principal = try await pipeline.principal(for: reader.credential, environment: reader.environment())
             let (user, organization) = try await accounts.describe(principal)
             return RESTReply.envelope(
@@ -42,7 +39,7 @@ struct AuthRoutes: Sendable {
         "Send the access token that is to be refreshed as Authorization: Bearer."
     )
 
-    private func logIn(_ body: JSON, _ context: GatewayContext, _ call: CallID) async throws(GatewayError)
+    private func logIn(_ body: JSON, _ address: String?, _ call: CallID) async throws(GatewayError)
         -> Accounts.Session
     {
         var errors: [GatewayError.FieldError] = []
@@ -56,7 +53,7 @@ struct AuthRoutes: Sendable {
             password: Secret(password),
             organization: body["organization"]?.stringValue,
             call: call,
-            address: context.address
+            address: address
         )
     }
 

@@ -1,6 +1,4 @@
 import Gateway
-import HTTPTypes
-import Hummingbird
 import OrderedJSON
 
 /// Tools as plain HTTP operations, made from their descriptors while the host runs.
@@ -10,8 +8,7 @@ struct RESTDoor: Sendable {
     let entropy: Entropy
 
     /// Serves `/tools/…`.
-    func serve(_ reader: RequestReader, segments: [Substring], context: GatewayContext, call: CallID) async -> Response
-    {
+    func serve(_ reader: RequestReader, segments: ArraySlice<Substring>, call: CallID) async -> Response {
         let request = reader.request
         let match = registry.snapshot.route(method: request.method.rawValue, segments: segments)
         switch match {
@@ -27,11 +24,11 @@ struct RESTDoor: Sendable {
                     door: .rest,
                     credential: reader.credential,
                     tool: entry.tool.name,
-                    arguments: try await self.arguments(reader, entry.tool, path: arguments),
+                    arguments: try self.arguments(reader, entry.tool, path: arguments),
                     idempotencyKey: reader.idempotencyKey,
                     wait: reader.wait,
                     environment: try reader.environment(),
-                    address: context.address
+                    address: request.address
                 )
                 return RESTReply.make(await pipeline.serve(toolCall), call: call)
             } catch {
@@ -45,12 +42,12 @@ struct RESTDoor: Sendable {
         _ reader: RequestReader,
         _ tool: ToolDescriptor,
         path: [(name: String, value: String)]
-    ) async throws(GatewayError) -> JSON {
+    ) throws(GatewayError) -> JSON {
         var members: JSONObject
         if tool.route.method == "GET" {
             members = QueryArguments.read(reader.request, schema: tool.inputSchema)
         } else {
-            members = try await reader.object().objectValue ?? JSONObject()
+            members = try reader.object().objectValue ?? JSONObject()
         }
         for (name, value) in path { members[name] = .string(value.removingURLPercentEncoding() ?? value) }
         return .object(members)
@@ -63,9 +60,8 @@ struct RESTDoor: Sendable {
 enum QueryArguments {
     static func read(_ request: Request, schema: JSON) -> JSONObject {
         var members = JSONObject()
-        for (name, value) in request.uri.queryParameters {
-            let name = String(name)
-            members[name] = typed(String(value), as: schema["properties"]?[name]?["type"]?.stringValue)
+        for (name, value) in request.queryParameters {
+            members[name] = typed(value, as: schema["properties"]?[name]?["type"]?.stringValue)
         }
         return members
     }

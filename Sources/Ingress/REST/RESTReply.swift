@@ -1,6 +1,5 @@
 import Gateway
-import HTTPTypes
-import Hummingbird
+import NIOHTTP1
 import OrderedJSON
 
 /// The pipeline's reply in REST's form: the seed's envelope, with what clients should know in headers.
@@ -12,16 +11,14 @@ enum RESTReply {
             addRate(reply.rate, to: &response.headers)
             return response
         case .success(let output):
-            var headers: HTTPFields = [
-                .contentType: "application/json", .cacheControl: "no-store", .requestID: call.description,
-            ]
-            if reply.isReplayed { headers[.idempotentReplayed] = "true" }
-            addRate(reply.rate, to: &headers)
-            return Response(
-                status: HTTPResponse.Status(code: reply.tool?.route.successStatus ?? 200),
-                headers: headers,
-                body: ResponseBody(bytes: envelope(output, message: message(reply)))
+            var response = Response.json(
+                envelope(output, message: message(reply)),
+                status: HTTPResponseStatus(statusCode: reply.tool?.route.successStatus ?? 200),
+                call: call.description
             )
+            if reply.isReplayed { response.headers.append((.idempotentReplayed, "true")) }
+            addRate(reply.rate, to: &response.headers)
+            return response
         }
     }
 
@@ -51,11 +48,12 @@ enum RESTReply {
     }
 
     /// The IETF's fields (draft-ietf-httpapi-ratelimit-headers) and the seed's.
-    private static func addRate(_ rate: RateDecision?, to headers: inout HTTPFields) {
+    private static func addRate(_ rate: RateDecision?, to headers: inout [(name: HeaderName, value: String)]) {
         guard let rate else { return }
         let window = ErrorResponse.seconds(rate.limit.period)
-        headers[.rateLimitPolicy] = "\"\(rate.bucket)\";q=\(rate.limit.units);w=\(window)"
-        headers[.rateLimit] = "\"\(rate.bucket)\";r=\(rate.remaining);t=\(ErrorResponse.seconds(rate.reset))"
+        headers.append((.rateLimitPolicy, "\"\(rate.bucket)\";q=\(rate.limit.units);w=\(window)"))
+        let reset = ErrorResponse.seconds(rate.reset)
+        headers.append((.rateLimit, "\"\(rate.bucket)\";r=\(rate.remaining);t=\(reset)"))
     }
 }
 

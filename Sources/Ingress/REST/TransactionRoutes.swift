@@ -1,5 +1,4 @@
 import Gateway
-import Hummingbird
 import OrderedJSON
 
 /// `/transactions` and `/transactions/{id}`: the organization's own, with every step of their lives.
@@ -62,8 +61,7 @@ struct TransactionRoutes: Sendable {
     private func filter(_ request: Request) throws(GatewayError) -> RecordFilter {
         var filter = RecordFilter(limit: pageMax)
         filter.recordClass = .transaction
-        for (name, value) in request.uri.queryParameters {
-            let value = String(value)
+        for (name, value) in request.queryParameters {
             switch name {
             case "limit":
                 guard let limit = Int(value), (1...pageMax).contains(limit) else {
@@ -80,7 +78,7 @@ struct TransactionRoutes: Sendable {
                 filter.before = id
             case "phone_number": filter.party = value
             case "operation": filter.operation = value
-            default: throw wrong(String(name), "one of limit, status, before, phone_number, operation")
+            default: throw wrong(name, "one of limit, status, before, phone_number, operation")
             }
         }
         return filter

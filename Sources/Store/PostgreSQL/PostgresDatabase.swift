@@ -1,5 +1,6 @@
 import Cryptography
 import Foundation
+import Gateway
 
 /// PostgreSQL: a small pool of threads, each with a connection of its own.
 ///
@@ -15,8 +16,8 @@ final class PostgresDatabase: Database, @unchecked Sendable {
     private let condition = NSCondition()
     private let settings: StoreSettings
     private var queue: [Job] = []
-    private var audit: [AuditLine] = []
-    private var usage: [UsageLine: Int64] = [:]
+    private var audit: [AuditRecord] = []
+    private var usage: [UsageRecord: Int64] = [:]
     private var isStopping = false
     private var running = 0
 
@@ -74,7 +75,7 @@ final class PostgresDatabase: Database, @unchecked Sendable {
         }
     }
 
-    func enqueue(audit line: AuditLine, usage counted: UsageLine?) -> Bool {
+    func enqueue(audit line: AuditRecord, usage counted: UsageRecord?) -> Bool {
         condition.withLock {
             guard !isStopping, audit.count < settings.auditQueueMax else { return false }
             if audit.isEmpty { condition.signal() }
@@ -102,7 +103,7 @@ final class PostgresDatabase: Database, @unchecked Sendable {
         if !isTaken { refuse(SQLError(message: "too many transactions are waiting")) }
     }
 
-    private func takeAlong() -> ([AuditLine], [UsageLine: Int64]) {
+    private func takeAlong() -> ([AuditRecord], [UsageRecord: Int64]) {
         condition.withLock {
             defer {
                 audit = []
@@ -112,7 +113,7 @@ final class PostgresDatabase: Database, @unchecked Sendable {
         }
     }
 
-    private func putBack(_ lines: [AuditLine], _ counts: [UsageLine: Int64]) {
+    private func putBack(_ lines: [AuditRecord], _ counts: [UsageRecord: Int64]) {
         condition.withLock {
             audit.insert(contentsOf: lines, at: 0)
             usage.merge(counts, uniquingKeysWith: +)
@@ -172,8 +173,8 @@ final class PostgresDatabase: Database, @unchecked Sendable {
         }
 
         func transaction<Result>(
-            _ lines: [AuditLine],
-            _ counts: [UsageLine: Int64],
+            _ lines: [AuditRecord],
+            _ counts: [UsageRecord: Int64],
             attempts: Int,
             _ job: (WriteSession) throws -> Result
         ) throws -> Result {
@@ -185,7 +186,7 @@ final class PostgresDatabase: Database, @unchecked Sendable {
                     let session = WriteSession(connection)
                     let result = try job(session)
                     try chain.append(lines + session.audit, in: connection)
-                    try UsageLine.add(counts.merging(session.usage, uniquingKeysWith: +), in: connection)
+                    try counts.merging(session.usage, uniquingKeysWith: +).add(in: connection)
                     try connection.command("COMMIT")
                     return result
                 } catch {

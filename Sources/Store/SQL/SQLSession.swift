@@ -1,3 +1,5 @@
+import Gateway
+
 /// A value that both engines know.
 enum SQLValue: Sendable {
     case null
@@ -39,11 +41,15 @@ protocol SQLSession: AnyObject {
     /// Runs a statement; answers how many rows it changed.
     @discardableResult
     func execute(_ sql: String, _ values: [SQLValue]) throws -> Int
+    /// Runs a statement on a row that stands in one buffer.
+    func execute(_ sql: String, _ row: SQLRowBuffer) throws
     /// Runs a question and reads its rows.
     func query<Element>(_ sql: String, _ values: [SQLValue], _ read: (any SQLRow) throws -> Element) throws -> [Element]
 }
 
 extension SQLSession {
+    func execute(_ sql: String, _ row: SQLRowBuffer) throws { try execute(sql, row.values) }
+
     /// The first row of a question's answer.
     func first<Element>(
         _ sql: String,
@@ -57,14 +63,14 @@ extension SQLSession {
 /// A transaction that writes, with the audit lines and usage that its commit takes along.
 final class WriteSession {
     let sql: any SQLSession
-    private(set) var audit: [AuditLine] = []
-    private(set) var usage: [UsageLine: Int64] = [:]
+    private(set) var audit: [AuditRecord] = []
+    private(set) var usage: [UsageRecord: Int64] = [:]
 
     init(_ sql: any SQLSession) { self.sql = sql }
 
-    func add(_ lines: [AuditLine]) { audit.append(contentsOf: lines) }
+    func add(_ lines: [AuditRecord]) { audit.append(contentsOf: lines) }
 
-    func add(_ line: UsageLine) { usage[line, default: 0] += 1 }
+    func add(_ line: UsageRecord) { usage[line, default: 0] += 1 }
 }
 
 /// An engine: where transactions run.
@@ -74,7 +80,7 @@ protocol Database: Sendable {
     /// Runs a job that only reads.
     func read<Result: Sendable>(_ job: @escaping @Sendable (any SQLSession) throws -> Result) async throws -> Result
     /// Hands over what the next transaction takes along; false when too much is waiting already.
-    func enqueue(audit: AuditLine, usage: UsageLine?) -> Bool
+    func enqueue(audit: AuditRecord, usage: UsageRecord?) -> Bool
     /// What its DDL calls a column of bytes.
     var bytesType: String { get }
     /// Writes what is queued and ends its threads.

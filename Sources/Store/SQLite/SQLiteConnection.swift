@@ -6,6 +6,8 @@ import CSQLite
 final class SQLiteConnection: SQLSession {
     private let handle: OpaquePointer
     private var statements: [String: OpaquePointer] = [:]
+    /// The statement that ran last: the audit's runs once a call, and finding it by its text costs more than binding.
+    private var last: (sql: String, statement: OpaquePointer)?
     private let statementsMax = 200
 
     init(path: String, isReader: Bool) throws {
@@ -39,6 +41,35 @@ final class SQLiteConnection: SQLSession {
         return Int(sqlite3_changes(handle))
     }
 
+    func execute(_ sql: String, _ row: SQLRowBuffer) throws {
+        let statement = try prepared(sql)
+        defer { sqlite3_reset(statement) }
+        let code = try row.bytes.withUnsafeBytes { bytes in
+            for (offset, field) in row.fields.enumerated() {
+                let index = Int32(offset + 1)
+                let code =
+                    switch field {
+                    case .null: sqlite3_bind_null(statement, index)
+                    case .integer(let integer): sqlite3_bind_int64(statement, index, integer)
+                    // An empty part must not become a null pointer, which would bind NULL.
+                    case .text(let range) where range.isEmpty:
+                        gateway_bind_text(statement, index, SQLiteConnection.nothing, 0)
+                    case .text(let range):
+                        gateway_bind_borrowed_text(
+                            statement,
+                            index,
+                            bytes.baseAddress?.advanced(by: range.lowerBound),
+                            Int32(range.count)
+                        )
+                    case .other(let value): bind(value, at: index, to: statement)
+                    }
+                guard code == SQLITE_OK else { throw error(code) }
+            }
+            return sqlite3_step(statement)
+        }
+        guard code == SQLITE_DONE || code == SQLITE_ROW else { throw error(code) }
+    }
+
     func query<Element>(
         _ sql: String,
         _ values: [SQLValue],
@@ -59,10 +90,15 @@ final class SQLiteConnection: SQLSession {
     }
 
     private func prepared(_ sql: String) throws -> OpaquePointer {
-        if let known = statements[sql] { return known }
+        if let last, last.sql == sql { return last.statement }
+        if let known = statements[sql] {
+            last = (sql, known)
+            return known
+        }
         if statements.count >= statementsMax {
             for statement in statements.values { sqlite3_finalize(statement) }
             statements.removeAll()
+            last = nil
         }
         var statement: OpaquePointer?
         let code = sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil)
@@ -74,28 +110,30 @@ final class SQLiteConnection: SQLSession {
     /// `$1` is a name to SQLite, numbered by first appearance: every statement of the store names them in order.
     private func bind(_ values: [SQLValue], to statement: OpaquePointer) throws {
         for (offset, value) in values.enumerated() {
-            let index = Int32(offset + 1)
-            let code: Int32
-            switch value {
-            case .null: code = sqlite3_bind_null(statement, index)
-            case .integer(let integer): code = sqlite3_bind_int64(statement, index, integer)
-            case .text(var text):
-                code = text.withUTF8 { utf8 in
-                    utf8.withMemoryRebound(to: CChar.self) {
-                        gateway_bind_text(statement, index, $0.baseAddress ?? SQLiteConnection.nothing, Int32($0.count))
-                    }
-                }
-            case .bytes(let bytes):
-                code = bytes.withUnsafeBytes {
-                    gateway_bind_blob(
-                        statement,
-                        index,
-                        $0.baseAddress ?? UnsafeRawPointer(SQLiteConnection.nothing),
-                        Int32($0.count)
-                    )
+            let code = bind(value, at: Int32(offset + 1), to: statement)
+            guard code == SQLITE_OK else { throw error(code) }
+        }
+    }
+
+    private func bind(_ value: SQLValue, at index: Int32, to statement: OpaquePointer) -> Int32 {
+        switch value {
+        case .null: sqlite3_bind_null(statement, index)
+        case .integer(let integer): sqlite3_bind_int64(statement, index, integer)
+        case .text(var text):
+            text.withUTF8 { utf8 in
+                utf8.withMemoryRebound(to: CChar.self) {
+                    gateway_bind_text(statement, index, $0.baseAddress ?? SQLiteConnection.nothing, Int32($0.count))
                 }
             }
-            guard code == SQLITE_OK else { throw error(code) }
+        case .bytes(let bytes):
+            bytes.withUnsafeBytes {
+                gateway_bind_blob(
+                    statement,
+                    index,
+                    $0.baseAddress ?? UnsafeRawPointer(SQLiteConnection.nothing),
+                    Int32($0.count)
+                )
+            }
         }
     }
 

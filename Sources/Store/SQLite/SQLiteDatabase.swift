@@ -1,4 +1,5 @@
 import Foundation
+import Gateway
 
 /// The embedded engine: one writer thread that commits whatever is queued, and some readers.
 ///
@@ -43,7 +44,7 @@ final class SQLiteDatabase: Database {
         }
     }
 
-    func enqueue(audit: AuditLine, usage: UsageLine?) -> Bool { writer.enqueue(audit: audit, usage: usage) }
+    func enqueue(audit: AuditRecord, usage: UsageRecord?) -> Bool { writer.enqueue(audit: audit, usage: usage) }
 
     func shutdown() {
         readers.stop()
@@ -67,8 +68,8 @@ private final class SQLiteWriter: @unchecked Sendable {
     private let settings: StoreSettings
     private let chain: AuditChain
     private var queue: [Job] = []
-    private var audit: [AuditLine] = []
-    private var usage: [UsageLine: Int64] = [:]
+    private var audit: [AuditRecord] = []
+    private var usage: [UsageRecord: Int64] = [:]
     private var isStopping = false
     private var hasStopped = false
 
@@ -93,7 +94,7 @@ private final class SQLiteWriter: @unchecked Sendable {
         }
     }
 
-    func enqueue(audit line: AuditLine, usage counted: UsageLine?) -> Bool {
+    func enqueue(audit line: AuditRecord, usage counted: UsageRecord?) -> Bool {
         condition.withLock {
             guard !isStopping, audit.count < settings.auditQueueMax else { return false }
             // Nobody waits for these: the thread is woken only when it would otherwise sleep for ever.
@@ -136,7 +137,7 @@ private final class SQLiteWriter: @unchecked Sendable {
         }
     }
 
-    private func commit(_ jobs: [Job], _ lines: [AuditLine], _ counts: [UsageLine: Int64]) {
+    private func commit(_ jobs: [Job], _ lines: [AuditRecord], _ counts: [UsageRecord: Int64]) {
         var finishes: [@Sendable ((any Error)?) -> Void] = []
         do {
             try connection.execute("BEGIN IMMEDIATE", [])
@@ -156,7 +157,7 @@ private final class SQLiteWriter: @unchecked Sendable {
                 try connection.execute("RELEASE job", [])
             }
             try chain.append(lines, in: connection)
-            try UsageLine.add(counts, in: connection)
+            try counts.add(in: connection)
             try connection.execute("COMMIT", [])
             for finish in finishes { finish(nil) }
         } catch {
