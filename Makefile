@@ -16,12 +16,12 @@ build: setup ## Build everything for development.
 	swift build
 
 run: setup ## Build and start the whole system: gateway, Daraja simulator, a demo organization.
-	@swift build --product mpesa-gateway && swift build --product STKPush
+	@for product in mpesa-gateway mpesa-gateway-worker STKPush; do swift build --product $$product || exit 1; done
 	@.build/debug/mpesa-gateway dev $(ARGS)
 
 test: setup-tests ## Run the whole suite (FILTER=… for a part of the Swift tests).
 	swift build --build-tests
-	swift build --product STKPush
+	@for product in mpesa-gateway mpesa-gateway-worker STKPush; do swift build --product $$product || exit 1; done
 	Scripts/with-test-postgres Tests/EndToEnd/run
 	Scripts/with-test-postgres swift test --skip-build $(if $(FILTER),--filter "$(FILTER)")
 

@@ -68,6 +68,7 @@ let package = Package(
     name: "mpesa-gateway",
     products: [
         .executable(name: "mpesa-gateway", targets: ["Host"]),
+        .executable(name: "mpesa-gateway-worker", targets: ["PluginWorker"]),
         .library(name: "STKPush", type: .dynamic, targets: ["STKPushEntry", "STKPushManifest"]),
     ],
     dependencies: [
@@ -90,6 +91,12 @@ let package = Package(
         .target(name: "PluginAPI"),
         .target(name: "PluginLoader", dependencies: ["PluginAPI"]),
         .leaf("PluginKit", ["PluginAPI", json]),
+        .executableTarget(
+            name: "PluginWorker",
+            dependencies: ["PluginAPI", "PluginLoader"],
+            // Plain C: otherwise SwiftPM links the shared Swift runtime into it, several MB a worker.
+            linkerSettings: [.unsafeFlags(["-nostartfiles", "-static-stdlib"])]
+        ),
 
         // The host's rooms.
         .target(name: "Gateway", dependencies: [json, "JSONSchema", "Cryptography", logging], swiftSettings: strict),

@@ -180,17 +180,15 @@ struct App: Sendable {
         _ entropy: Entropy,
         _ logger: Logger
     ) -> PluginHost {
-        PluginHost(
-            settings: PluginHost.Settings(
-                stateFolder: folder.path,
-                version: version,
-                allowsUnsigned: settings.allowsUnsignedPlugins,
-                abilities: Catalogue.HostAbilities(features: [], transforms: DarajaUpstream.transforms)
-            ),
-            registry: registry,
-            entropy: entropy,
-            logger: logger
+        var host = PluginHost.Settings(
+            stateFolder: folder.path,
+            version: version,
+            allowsUnsigned: settings.allowsUnsignedPlugins,
+            abilities: Catalogue.HostAbilities(features: [], transforms: DarajaUpstream.transforms)
         )
+        host.workerProgram = WorkerProgram.find()
+        host.readableFolders = WorkerProgram.swiftRuntimeFolders()
+        return PluginHost(settings: host, registry: registry, entropy: entropy, logger: logger)
     }
 
     private static func readPlugins(_ settings: Settings) throws(GatewayError) -> [PluginConfiguration] {

@@ -6,7 +6,7 @@ import PluginAPI
 /// the caller itself when the time is over.
 struct FunctionCaller: Sendable {
     let plugin: String
-    let library: InProcessLibrary
+    let library: any PluginLibrary
     let invocations: Invocations
     let threads: PluginThreads
     let argumentBytesMax: Int
@@ -22,7 +22,13 @@ struct FunctionCaller: Sendable {
         let number = invocations.begin(Invocations.Call(plugin: plugin, invocation: invocation))
         let meta = meta(invocation)
         let isTaken = threads.submit {
-            let status = library.invoke(number, tool: tool, arguments: arguments, meta: meta)
+            let status = library.invoke(
+                number,
+                tool: tool,
+                arguments: arguments,
+                meta: meta,
+                deadline: invocation.timeout
+            )
             if status != GATEWAY_OK {
                 _ = invocations.complete(number, LoadedPlugin.Completion(status: status, payload: []))
             }
@@ -44,7 +50,7 @@ struct FunctionCaller: Sendable {
             group.addTask {
                 do { try await Task.sleep(for: timeout) } catch { return nil }
                 cancel(number)
-                _ = invocations.complete(number, LoadedPlugin.Completion(status: GATEWAY_DEADLINE, payload: []))
+                invocations.answer(number, LoadedPlugin.Completion(status: GATEWAY_DEADLINE, payload: []))
                 return nil
             }
             for await case let completion? in group {

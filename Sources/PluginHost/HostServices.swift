@@ -81,14 +81,27 @@ final class HostServices: Sendable {
     ) -> Int32 {
         guard let services = from(host) else { return GATEWAY_INVALID_ARGUMENT }
         guard payload.length <= UInt64(services.payloadBytesMax) else {
+            services.complete(number, status: GATEWAY_TOO_LARGE, [])
             services.invocations.countViolation(of: services.plugin)
-            _ = services.invocations.complete(number, LoadedPlugin.Completion(status: GATEWAY_TOO_LARGE, payload: []))
             return GATEWAY_TOO_LARGE
         }
-        let completion = LoadedPlugin.Completion(status: status, payload: Array(borrowed: payload))
-        let answer = services.invocations.complete(number, completion)
-        if answer != GATEWAY_OK { services.invocations.countViolation(of: services.plugin) }
+        return services.complete(number, status: status, Array(borrowed: payload))
+    }
+
+    /// Ends a call; what is out of turn is counted and otherwise harmless.
+    @discardableResult
+    func complete(_ number: UInt64, status: Int32, _ payload: [UInt8]) -> Int32 {
+        let answer = invocations.complete(number, LoadedPlugin.Completion(status: status, payload: payload))
+        guard answer != GATEWAY_OK else { return answer }
+        if invocations.forgive(number) { return GATEWAY_UNKNOWN_INVOCATION }
+        invocations.countViolation(of: plugin)
         return answer
+    }
+
+    /// Ends a call whose worker has gone; one that was late is why it had to go.
+    func lose(_ number: UInt64, isLate: Bool) {
+        let status = isLate ? GATEWAY_DEADLINE : LoadedPlugin.Completion.lost
+        invocations.answer(number, LoadedPlugin.Completion(status: status, payload: []))
     }
 
     private static func log(
@@ -101,16 +114,21 @@ final class HostServices: Sendable {
         guard let services = from(host), message.length <= 4096, values.length <= 4096 else {
             return GATEWAY_INVALID_ARGUMENT
         }
+        services.log(number, level: level, String(borrowed: message), values: String(borrowed: values))
+        return GATEWAY_OK
+    }
+
+    /// Writes a plugin's line into the host's log, with the call and the organization that it belongs to.
+    func log(_ number: UInt64, level: UInt32, _ message: String, values: String) {
         let levels: [Logger.Level] = [.debug, .info, .warning, .error]
-        var metadata: Logger.Metadata = ["plugin": "\(services.plugin)"]
-        if let call = services.invocations.call(number) {
+        var metadata: Logger.Metadata = ["plugin": "\(plugin)"]
+        if let call = invocations.call(number) {
             metadata["call"] = "\(call.invocation.call)"
             metadata["organization"] = "\(call.invocation.principal.organization)"
         }
-        if values.length > 0 { metadata["values"] = "\(String(borrowed: values))" }
+        if !values.isEmpty { metadata["values"] = "\(values)" }
         let chosen = levels.indices.contains(Int(level)) ? levels[Int(level)] : .info
-        services.logger.log(level: chosen, "\(String(borrowed: message))", metadata: metadata)
-        return GATEWAY_OK
+        logger.log(level: chosen, "\(message)", metadata: metadata)
     }
 
     private static func monotonic() -> UInt64 {

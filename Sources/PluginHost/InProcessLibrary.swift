@@ -7,13 +7,8 @@ import PluginLoader
 ///
 /// The tables and the plugin's own pointer live as long as the process (rule M4), and the plugin promises to be called
 /// from any thread (rule T1): that is what makes sharing this right.
-final class InProcessLibrary: @unchecked Sendable {
-    private let plugin: UnsafeMutableRawPointer?
-    private let lifecycle: UnsafePointer<gateway_lifecycle_t>
-    private let selftest: UnsafePointer<gateway_selftest_t>?
-    private let operation: UnsafePointer<gateway_operation_t>?
-    private let invokeTable: UnsafePointer<gateway_invoke_t>?
-    private let cancelTable: UnsafePointer<gateway_cancel_t>?
+final class InProcessLibrary: PluginLibrary, @unchecked Sendable {
+    private let tables: gateway_tables
     private let resultBytesMax: Int
 
     /// Opens the private copy and negotiates.
@@ -22,86 +17,50 @@ final class InProcessLibrary: @unchecked Sendable {
     init(path: String, services: HostServices, hostVersion: String, resultBytesMax: Int) throws(PluginRefusal) {
         let entry = try InProcessLibrary.open(path)
         var negotiation = gateway_negotiation_t()
-        negotiation.host_level_min = GATEWAY_LEVEL
-        negotiation.host_level_max = GATEWAY_LEVEL
         negotiation.isolation = GATEWAY_ISOLATION_IN_PROCESS
         negotiation.host = Unmanaged.passRetained(services).toOpaque()
         negotiation.host_interface = HostServices.interface
-        let status = Array("mpesa-gateway".utf8)
+        var found = gateway_tables()
+        var reason = [CChar](repeating: 0, count: 512)
+        let problem = Array("mpesa-gateway".utf8)
             .lent { name in
                 Array(hostVersion.utf8)
                     .lent { version in
                         negotiation.host_name = name
                         negotiation.host_version = version
-                        return entry(&negotiation)
+                        return gateway_library_negotiate(entry, &negotiation, &found, &reason, reason.count)
                     }
             }
-        guard status == GATEWAY_OK else { throw PluginRefusal.refused("its entry answered status \(status)") }
-        guard negotiation.refused == 0 else {
-            throw PluginRefusal.refused(String(borrowed: negotiation.refusal_reason))
+        if let refusal = PluginRefusal(negotiation: problem, level: negotiation.level, reason: String(padded: reason)) {
+            throw refusal
         }
-        guard negotiation.level == GATEWAY_LEVEL else {
-            throw PluginRefusal.levelNotServed(least: negotiation.level, most: negotiation.level)
-        }
-        guard let find = negotiation.plugin_interface else { throw PluginRefusal.missingTable("plugin_interface") }
-        let own = negotiation.plugin
-        func table<Table>(_ id: String, _: Table.Type) -> UnsafePointer<Table>? {
-            Array(id.utf8).lent { find(own, $0) }.map { $0.assumingMemoryBound(to: Table.self) }
-        }
-        guard let lifecycle = table(GATEWAY_LIFECYCLE, gateway_lifecycle_t.self), lifecycle.pointee.describe != nil,
-            lifecycle.pointee.configure != nil
-        else { throw PluginRefusal.missingTable(GATEWAY_LIFECYCLE) }
-        self.plugin = own
-        self.lifecycle = lifecycle
+        tables = found
         self.resultBytesMax = resultBytesMax
-        selftest = table(GATEWAY_SELFTEST, gateway_selftest_t.self)
-        operation = table(GATEWAY_OPERATION, gateway_operation_t.self)
-        invokeTable = table(GATEWAY_INVOKE, gateway_invoke_t.self)
-        cancelTable = table(GATEWAY_CANCEL, gateway_cancel_t.self)
-        try checkFunctions()
-    }
-
-    /// Rule E5: a table that is offered has all its functions.
-    private func checkFunctions() throws(PluginRefusal) {
-        if let operation,
-            operation.pointee.prepare == nil || operation.pointee.interpret == nil
-                || operation.pointee.query == nil || operation.pointee.render == nil
-        {
-            throw PluginRefusal.missingTable("a function of " + GATEWAY_OPERATION)
-        }
-        if let invokeTable, invokeTable.pointee.invoke == nil {
-            throw PluginRefusal.missingTable("a function of " + GATEWAY_INVOKE)
-        }
-        if let selftest, selftest.pointee.selftest == nil {
-            throw PluginRefusal.missingTable("a function of " + GATEWAY_SELFTEST)
-        }
     }
 
     private static func open(_ path: String) throws(PluginRefusal) -> gateway_plugin_entry_t {
         var reason = [CChar](repeating: 0, count: 512)
         let entry = path.withCString { gateway_library_open($0, &reason, reason.count) }
         guard let entry else {
-            throw PluginRefusal.notOpened(
-                String(decoding: reason.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            )
+            throw PluginRefusal.notOpened(String(padded: reason))
         }
         return entry
     }
 
-    var hasOperations: Bool { operation != nil }
-    var hasFunctions: Bool { invokeTable != nil }
+    var hasOperations: Bool { tables.operation != nil }
+    var hasFunctions: Bool { tables.invoke != nil }
 
     // MARK: Looking after it
 
     func describe() throws(PluginRefusal) -> [UInt8] {
-        let (status, bytes) = collecting { self.lifecycle.pointee.describe(self.plugin, $0) }
+        let (status, bytes) = collecting { self.tables.lifecycle.pointee.describe(self.tables.plugin, $0) }
         guard status == GATEWAY_OK else { throw PluginRefusal.catalogue("rule C1: describe answered status \(status)") }
         return bytes
     }
 
     func configure(_ settings: [UInt8]) throws(PluginRefusal) {
         let (status, reason) = collecting { sink in
-            settings.lent { self.lifecycle.pointee.configure(self.plugin, $0, sink) }
+            settings.lent { self.tables.lifecycle.pointee.configure(self.tables.plugin, $0, sink) }
         }
         guard status == GATEWAY_OK else {
             throw PluginRefusal.notConfigured(
@@ -111,8 +70,8 @@ final class InProcessLibrary: @unchecked Sendable {
     }
 
     func runSelfTest() throws(PluginRefusal) {
-        guard let selftest else { return }
-        let (status, reason) = collecting { selftest.pointee.selftest(self.plugin, $0) }
+        guard let selftest = tables.selftest else { return }
+        let (status, reason) = collecting { selftest.pointee.selftest(self.tables.plugin, $0) }
         guard status == GATEWAY_OK else {
             throw PluginRefusal.selfTestFailed(
                 reason.isEmpty ? "status \(status)" : String(decoding: reason, as: UTF8.self)
@@ -123,8 +82,8 @@ final class InProcessLibrary: @unchecked Sendable {
     // MARK: Operation functions
 
     func operationFunctions() -> LoadedPlugin.OperationFunctions? {
-        guard let table = operation?.pointee else { return nil }
-        let plugin = Pointer(plugin)
+        guard let table = tables.operation?.pointee else { return nil }
+        let plugin = Pointer(tables.plugin)
         return LoadedPlugin.OperationFunctions(
             prepare: { index, input throws(LoadedPlugin.Failure) in
                 try self.answer { sink in input.lent { table.prepare(plugin.value, UInt32(index), $0, sink) } }
@@ -156,17 +115,22 @@ final class InProcessLibrary: @unchecked Sendable {
 
     // MARK: Function tools
 
-    func invoke(_ number: UInt64, tool: Int, arguments: [UInt8], meta: [UInt8]) -> Int32 {
-        guard let invokeTable else { return GATEWAY_NOT_SUPPORTED }
+    func invoke(_ number: UInt64, tool: Int, arguments: [UInt8], meta: [UInt8], deadline: Duration) -> Int32 {
+        guard let invoke = tables.invoke else { return GATEWAY_NOT_SUPPORTED }
         return arguments.lent { arguments in
-            meta.lent { invokeTable.pointee.invoke(plugin, number, UInt32(tool), arguments, $0) }
+            meta.lent { invoke.pointee.invoke(tables.plugin, number, UInt32(tool), arguments, $0) }
         }
     }
 
     func cancel(_ number: UInt64) {
-        guard let cancelTable, let cancel = cancelTable.pointee.cancel else { return }
-        _ = cancel(plugin, number)
+        _ = tables.cancel?.pointee.cancel(tables.plugin, number)
     }
+
+    func drain() { _ = tables.drain?.pointee.drain(tables.plugin) }
+
+    func retire() {}
+
+    var health: PluginHealth { PluginHealth(isolation: "in-process") }
 
     // MARK: The sink
 
@@ -200,5 +164,12 @@ final class InProcessLibrary: @unchecked Sendable {
     private struct Pointer: @unchecked Sendable {
         let value: UnsafeMutableRawPointer?
         init(_ value: UnsafeMutableRawPointer?) { self.value = value }
+    }
+}
+
+extension String {
+    /// The text in a buffer that C has written, up to its first zero.
+    init(padded buffer: [CChar]) {
+        self.init(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }

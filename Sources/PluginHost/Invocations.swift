@@ -25,7 +25,12 @@ final class Invocations: Sendable {
         let first: UInt64
         var next: UInt64
         var pending: [UInt64: Pending] = [:]
+        /// Calls that the host answered itself, whose plugin may still complete them: late, not wrong.
+        var answeredByHost: Set<UInt64> = []
     }
+
+    /// How many late completions are remembered as such.
+    private let lateMax = 10_000
 
     private let table: Mutex<Table>
     /// Second and stray completions, by plugin.
@@ -59,6 +64,18 @@ final class Invocations: Sendable {
             if let early { continuation.resume(returning: early) }
         }
     }
+
+    /// Ends a call in the plugin's place: its time is over, or its worker has gone.
+    func answer(_ number: UInt64, _ completion: LoadedPlugin.Completion) {
+        guard complete(number, completion) == GATEWAY_OK else { return }
+        table.withLock { table in
+            if table.answeredByHost.count >= lateMax { table.answeredByHost.removeAll() }
+            table.answeredByHost.insert(number)
+        }
+    }
+
+    /// Whether a completion that came too late was only late.
+    func forgive(_ number: UInt64) -> Bool { table.withLock { $0.answeredByHost.remove(number) != nil } }
 
     /// Ends a call; what it answers is a status of the protocol.
     func complete(_ number: UInt64, _ completion: LoadedPlugin.Completion) -> Int32 {

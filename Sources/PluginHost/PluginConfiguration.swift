@@ -17,6 +17,22 @@ package struct PluginConfiguration: Sendable, Equatable {
     package let grants: Catalogue.Needs
     /// Its settings, without secrets.
     package let settings: JSONObject
+    /// How many worker processes, and what each may use.
+    package var limits = Limits()
+
+    /// What a plugin outside this process may use.
+    package struct Limits: Sendable, Equatable {
+        /// Processes.
+        package var workers = 1
+        /// Address space of each, in MiB.
+        package var memoryMiB = 512
+        /// How long an operation function may take, in milliseconds.
+        package var deadlineMilliseconds = 2_000
+        /// How many calls may wait for one worker.
+        package var queue = 1_000
+        /// How it is started again.
+        package var restart = RestartPolicy()
+    }
 
     /// Why plugins.json cannot be used.
     package struct Malformed: Error, Sendable, Equatable, CustomStringConvertible {
@@ -41,7 +57,7 @@ package struct PluginConfiguration: Sendable, Equatable {
     }
 
     private static func one(_ entry: JSON, at pointer: String) throws(Malformed) -> PluginConfiguration {
-        let known = ["id", "source", "sha256", "enabled", "isolation", "grants", "config"]
+        let known = ["id", "source", "sha256", "enabled", "isolation", "grants", "config", "limits", "restart"]
         for name in entry.objectValue?.keys ?? [] where !known.contains(name) && !name.hasPrefix("x-") {
             throw Malformed(
                 pointer: "\(pointer)/\(name)",
@@ -71,7 +87,30 @@ package struct PluginConfiguration: Sendable, Equatable {
                 secrets: texts("secrets"),
                 collections: texts("collections")
             ),
-            settings: entry["config"]?.objectValue ?? JSONObject()
+            settings: entry["config"]?.objectValue ?? JSONObject(),
+            limits: try limits(entry, at: pointer)
         )
+    }
+
+    private static func limits(_ entry: JSON, at pointer: String) throws(Malformed) -> Limits {
+        func number(_ group: String, _ name: String, _ range: ClosedRange<Int>, _ value: Int) throws(Malformed) -> Int {
+            guard let found = entry[group]?[name] else { return value }
+            guard let integer = found.integerValue, range.contains(Int(integer)) else {
+                let place = "\(pointer)/\(group)/\(name)"
+                throw Malformed(pointer: place, reason: "expected \(range.lowerBound) to \(range.upperBound)")
+            }
+            return Int(integer)
+        }
+        var limits = Limits()
+        limits.workers = try number("limits", "workers", 1...64, limits.workers)
+        limits.memoryMiB = try number("limits", "memory_mb", 64...65_536, limits.memoryMiB)
+        limits.deadlineMilliseconds = try number("limits", "deadline_ms", 10...60_000, limits.deadlineMilliseconds)
+        limits.queue = try number("limits", "queue", 1...100_000, limits.queue)
+        limits.restart.crashesMax = try number("restart", "max_crashes", 1...1_000, limits.restart.crashesMax)
+        let window = Int(limits.restart.window.components.seconds)
+        limits.restart.window = .seconds(try number("restart", "window_s", 1...86_400, window))
+        let backoff = Int(limits.restart.backoff.wholeMilliseconds)
+        limits.restart.backoff = .milliseconds(try number("restart", "backoff_ms", 1...60_000, backoff))
+        return limits
     }
 }

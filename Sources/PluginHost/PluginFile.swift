@@ -99,7 +99,7 @@ struct PluginFile {
         }
     }
 
-    /// Writes the verified bytes where only this user can change them, under their own hash, and answers the path.
+    /// Writes the verified bytes where only this user can reach or change them, under their own hash, and answers the path.
     ///
     /// The file is written beside its place and moved there, so it is whole or absent; one that is there already is
     /// read again and compared, never trusted.
@@ -119,7 +119,7 @@ struct PluginFile {
                 manager.createFile(
                     atPath: draft,
                     contents: Data(bytes),
-                    attributes: [.posixPermissions: 0o400]
+                    attributes: [.posixPermissions: 0o444]
                 )
             else { throw PluginRefusal.unreadable(draft) }
             guard rename(draft, path) == 0 else { throw PluginRefusal.unreadable(path) }

@@ -57,6 +57,11 @@ package final class PluginHost: Sendable {
         /// Default 1,000.
         package var queueMax = 1_000
 
+        /// The program that runs one plugin outside this process; nil where there is none.
+        package var workerProgram: String?
+        /// Folders that a sandboxed plugin may read besides the system's libraries: Swift's runtime.
+        package var readableFolders: [String] = []
+
         /// States what has no default.
         package init(
             stateFolder: String,
@@ -79,6 +84,7 @@ package final class PluginHost: Sendable {
     private let threads: PluginThreads
     private let generations = Mutex(0)
     private let known = Mutex<[PluginStatus]>([])
+    private let libraries = Mutex<[String: any PluginLibrary]>([:])
 
     /// Makes a host that publishes to a registry.
     package init(settings: Settings, registry: ToolRegistry, entropy: Entropy, logger: Logger) {
@@ -107,6 +113,9 @@ package final class PluginHost: Sendable {
 
     /// How often a plugin broke a rule at run time.
     package func violations(of plugin: String) -> Int { invocations.violations(of: plugin) }
+
+    /// How a plugin's live generation fares where it runs; nil for one that is not loaded.
+    package func health(of plugin: String) -> PluginHealth? { libraries.withLock { $0[plugin]?.health } }
 
     /// Loads all that are enabled, from files relative to `folder`.
     ///
@@ -171,9 +180,6 @@ package final class PluginHost: Sendable {
         _ configuration: PluginConfiguration,
         relativeTo folder: String
     ) throws(PluginRefusal) -> LoadedPlugin {
-        guard configuration.isolation == "in-process" else {
-            throw PluginRefusal.isolationNotServed(configuration.isolation)
-        }
         let path = configuration.source.hasPrefix("/") ? configuration.source : folder + "/" + configuration.source
         let file = try PluginFile(path: path, configuration: configuration, allowsUnsigned: settings.allowsUnsigned)
         let services = HostServices(
@@ -183,12 +189,60 @@ package final class PluginHost: Sendable {
             logger: logger,
             payloadBytesMax: settings.resultBytesMax
         )
-        let library = try InProcessLibrary(
-            path: file.privateCopy(in: settings.stateFolder),
+        let library = try open(file.privateCopy(in: settings.stateFolder), configuration, services)
+        do throws(PluginRefusal) {
+            let plugin = try introduce(library, file, configuration)
+            libraries.withLock { $0[plugin.id] = library }
+            return plugin
+        } catch {
+            library.retire()
+            throw error
+        }
+    }
+
+    private func open(
+        _ path: String,
+        _ configuration: PluginConfiguration,
+        _ services: HostServices
+    ) throws(PluginRefusal) -> any PluginLibrary {
+        guard configuration.isolation != "in-process" else {
+            return try InProcessLibrary(
+                path: path,
+                services: services,
+                hostVersion: settings.version,
+                resultBytesMax: settings.resultBytesMax
+            )
+        }
+        guard let program = settings.workerProgram else {
+            throw PluginRefusal.isolationNotServed("\(configuration.isolation) (the worker program is missing)")
+        }
+        let isSandbox = configuration.isolation == "sandbox"
+        var limits = WorkerLibrary.Limits()
+        limits.workers = configuration.limits.workers
+        limits.deadline = .milliseconds(configuration.limits.deadlineMilliseconds)
+        limits.pendingMax = configuration.limits.queue
+        limits.restart = configuration.limits.restart
+        return try WorkerLibrary(
+            orders: WorkerProcess.Orders(
+                program: program,
+                library: path,
+                isolation: isSandbox ? GATEWAY_ISOLATION_SANDBOX : GATEWAY_ISOLATION_WORKER,
+                memoryBytes: configuration.limits.memoryMiB << 20,
+                resultBytesMax: settings.resultBytesMax,
+                hostVersion: settings.version,
+                readable: settings.readableFolders
+            ),
+            isolation: configuration.isolation,
             services: services,
-            hostVersion: settings.version,
-            resultBytesMax: settings.resultBytesMax
+            limits: limits
         )
+    }
+
+    private func introduce(
+        _ library: any PluginLibrary,
+        _ file: PluginFile,
+        _ configuration: PluginConfiguration
+    ) throws(PluginRefusal) -> LoadedPlugin {
         let catalogue = try catalogue(of: library, file: file, configuration: configuration)
         try library.configure(JSON.object(configuration.settings).bytes)
         try library.runSelfTest()
@@ -203,7 +257,7 @@ package final class PluginHost: Sendable {
     }
 
     private func catalogue(
-        of library: InProcessLibrary,
+        of library: any PluginLibrary,
         file: PluginFile,
         configuration: PluginConfiguration
     ) throws(PluginRefusal) -> Catalogue {
@@ -226,7 +280,7 @@ package final class PluginHost: Sendable {
     }
 
     private func loaded(
-        _ library: InProcessLibrary,
+        _ library: any PluginLibrary,
         _ catalogue: Catalogue,
         digest: String,
         settings: JSONObject

@@ -1,3 +1,5 @@
+import PluginLoader
+
 /// Why a plugin did not load.
 ///
 /// Each case is one cause, with the rule of docs/abi.md that it breaks where there is one.
@@ -45,7 +47,7 @@ package enum PluginRefusal: Error, Sendable, Equatable, CustomStringConvertible 
         case .unreadable(let path): "the file \(path) cannot be read"
         case .hashDiffers(let found): "the file's SHA-256 is \(found), which is not the configured one"
         case .unsigned: "no sha256 is configured; unsigned plugins are allowed in development only"
-        case .isolationNotServed(let mode): "isolation \(mode) is not served yet; only in-process is"
+        case .isolationNotServed(let mode): "isolation \(mode) cannot be had here"
         case .notAPlugin(let reason): reason
         case .otherPlugin(let id): "rule E2: the manifest says this is \(id)"
         case .levelNotServed(let least, let most): "rule E2: it speaks levels \(least) to \(most), this host speaks 0"
@@ -60,6 +62,18 @@ package enum PluginRefusal: Error, Sendable, Equatable, CustomStringConvertible 
         case .notConfigured(let reason): "it did not take its settings: \(reason)"
         case .selfTestFailed(let reason): "its self-test failed: \(reason)"
         case .clash(let reason): "rule C2: \(reason)"
+        }
+    }
+}
+
+extension PluginRefusal {
+    /// What a negotiation came to; nil when it went well.
+    init?(negotiation problem: Int32, level: UInt32, reason: String) {
+        switch UInt32(problem) {
+        case GATEWAY_NEGOTIATION_OK.rawValue: return nil
+        case GATEWAY_NEGOTIATION_OTHER_LEVEL.rawValue: self = .levelNotServed(least: level, most: level)
+        case GATEWAY_NEGOTIATION_MISSING_TABLE.rawValue: self = .missingTable(reason)
+        default: self = .refused(reason)
         }
     }
 }

@@ -57,10 +57,10 @@ def wait_until(what, holds, seconds=20):
 
 
 class Process:
-    def __init__(self, arguments, environment=None):
+    def __init__(self, arguments, environment=None, program=PROGRAM):
         self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            [PROGRAM, *arguments], cwd=ROOT, stdout=self.log, stderr=self.log, env={**os.environ, **(environment or {})}
+            [program, *arguments], cwd=ROOT, stdout=self.log, stderr=self.log, env={**os.environ, **(environment or {})}
         )
 
     def output(self):

@@ -7,70 +7,10 @@ import Testing
 
 @testable import PluginHost
 
-/// Compiles the C fixture and loads it through a real host.
-struct Bench {
-    static let root = URL(filePath: #filePath).appending(path: "../../..").standardized.path
-    let folder: String
-    let registry = ToolRegistry()
-    let host: PluginHost
-
-    init(allowsUnsigned: Bool = true) throws {
-        folder = FileManager.default.temporaryDirectory.appending(path: "plugins-\(UUID().uuidString)").path
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        host = PluginHost(
-            settings: PluginHost.Settings(
-                stateFolder: folder,
-                version: "test",
-                allowsUnsigned: allowsUnsigned,
-                abilities: Catalogue.HostAbilities(features: [], transforms: ["stk_password"])
-            ),
-            registry: registry,
-            entropy: Entropy(now: { Timestamp(milliseconds: 1) }, random: SecureRandom.word),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        )
-    }
-
-    func compile(_ flags: [String], name: String = "fixture") throws -> String {
-        let output = folder + "/\(name)-\(UUID().uuidString).so"
-        let compiler = Process()
-        compiler.executableURL = URL(filePath: "/usr/bin/cc")
-        compiler.arguments =
-            [
-                "-std=gnu99", "-Wall", "-Werror", "-Wno-unused", "-D_GNU_SOURCE", "-shared", "-fPIC",
-                "-fvisibility=hidden", "-I\(Self.root)/Sources/PluginAPI/include", "-o", output,
-            ] + flags + [Self.root + "/Tests/Fixtures/Plugins/fixture.c"]
-        try compiler.run()
-        compiler.waitUntilExit()
-        #expect(compiler.terminationStatus == 0)
-        return output
-    }
-
-    func configuration(_ path: String, id: String = "fixture", sha256: String? = nil, granted: Bool = true)
-        -> PluginConfiguration
-    {
-        PluginConfiguration(
-            id: id,
-            source: path,
-            sha256: sha256,
-            isEnabled: true,
-            isolation: "in-process",
-            grants: granted
-                ? .init(upstreams: ["daraja": ["/collect"]], secrets: ["stk_password", "other"]) : .init(),
-            settings: [:]
-        )
-    }
-
-    @discardableResult
-    func load(_ flags: [String] = [], granted: Bool = true) throws -> LoadedPlugin {
-        try host.load(configuration(compile(flags), granted: granted), relativeTo: "/")
-    }
-
-    func remove() { try? FileManager.default.removeItem(atPath: folder) }
-}
-
 struct `A plugin in plain C` {
-    @Test func `is loaded, described and published`() throws {
-        let bench = try Bench()
+    @Test(arguments: Bench.Isolation.allCases)
+    func `is loaded, described and published`(isolation: Bench.Isolation) throws {
+        let bench = try Bench(isolation)
         defer { bench.remove() }
         let plugin = try bench.load()
 
@@ -78,8 +18,9 @@ struct `A plugin in plain C` {
         #expect(bench.registry.snapshot.tools["fixture_echo"]?.tool.route.template == "/tools/fixture_echo")
     }
 
-    @Test func `prepares, interprets and renders`() async throws {
-        let bench = try Bench()
+    @Test(arguments: Bench.Isolation.allCases)
+    func `prepares, interprets and renders`(isolation: Bench.Isolation) async throws {
+        let bench = try Bench(isolation)
         defer { bench.remove() }
         let plugin = try bench.load()
         let functions = try #require(plugin.operationFunctions)
@@ -110,9 +51,10 @@ struct `A plugin in plain C` {
         (["-DREFUSE_SETTINGS"], "the setting colour is missing"), (["-DFAIL_SELFTEST"], "two and two are five"),
     ]
 
-    @Test(arguments: refusals)
-    func `is refused for every rule it breaks`(flags: [String], reason: String) throws {
-        let bench = try Bench()
+    @Test(arguments: refusals, Bench.Isolation.allCases)
+    func `is refused for every rule it breaks`(refusal: ([String], String), isolation: Bench.Isolation) throws {
+        let (flags, reason) = refusal
+        let bench = try Bench(isolation)
         defer { bench.remove() }
 
         let refusal = #expect(throws: PluginRefusal.self) { try bench.load(flags) }
@@ -129,9 +71,13 @@ struct `A plugin in plain C` {
         }
     }
 
-    @Test(arguments: [("-DBAD_PLAN", "expected an object"), ("-DHUGE_PLAN", "rule M5")])
-    func `fails the call when its answer is no plan`(flag: String, reason: String) async throws {
-        let bench = try Bench()
+    @Test(arguments: [("-DBAD_PLAN", "expected an object"), ("-DHUGE_PLAN", "rule M5")], Bench.Isolation.allCases)
+    func `fails the call when its answer is no plan`(
+        answer: (flag: String, reason: String),
+        isolation: Bench.Isolation
+    ) async throws {
+        let (flag, reason) = answer
+        let bench = try Bench(isolation)
         defer { bench.remove() }
         let functions = try #require(try bench.load([flag]).operationFunctions)
         var told = ""
@@ -171,7 +117,7 @@ struct `A plugin's file` {
 
         #expect(try Array(Data(contentsOf: URL(filePath: copy))) == file.bytes)
         let mode = try FileManager.default.attributesOfItem(atPath: copy)[.posixPermissions] as? NSNumber
-        #expect(mode?.intValue == 0o400)
+        #expect(mode?.intValue == 0o444)
     }
 
     @Test func `never crashes the host, however it is damaged`() throws {
@@ -198,52 +144,46 @@ struct `A plugin's file` {
 }
 
 struct `A function tool in C` {
-    func invoke(_ how: String, timeout: Duration = .seconds(20)) async throws -> (LoadedPlugin.Completion, Int) {
-        let bench = try Bench()
+    func invoke(
+        _ how: String,
+        in isolation: Bench.Isolation,
+        timeout: Duration = .seconds(20)
+    ) async throws -> (LoadedPlugin.Completion, Int) {
+        let bench = try Bench(isolation)
         defer { bench.remove() }
         let plugin = try bench.load()
-        let principal = Principal(
-            organization: OrganizationID(Identifier(high: 1, low: 1)),
-            subject: .apiKey(APIKeyID(Identifier(high: 1, low: 1))),
-            name: "k",
-            role: .user,
-            scopes: nil,
-            environment: .test
-        )
-        let invocation = LoadedPlugin.Invocation(
-            principal: principal,
-            call: CallID(Identifier(high: 1, low: 1)),
-            door: "rest",
-            timeout: timeout,
-            idempotencyKey: nil
-        )
-        let completion = try #require(await plugin.invoke?(1, Array("{\"how\":\"\(how)\"}".utf8), invocation))
+        let completion = try #require(await plugin.invoke?(1, Array("{\"how\":\"\(how)\"}".utf8), .ofATest(timeout)))
         let violations = bench.host.violations(of: "fixture")
         return (completion, violations)
     }
 
-    @Test(arguments: [("inline", "inline"), ("thread", "thread")])
-    func `completes from wherever it likes`(how: String, echo: String) async throws {
-        let (completion, violations) = try await invoke(how)
+    @Test(arguments: ["inline", "thread"], Bench.Isolation.allCases)
+    func `completes from wherever it likes`(how: String, isolation: Bench.Isolation) async throws {
+        let (completion, violations) = try await invoke(how, in: isolation)
 
         #expect(completion.status == 0)
-        #expect(try JSON(parsing: completion.payload)["echo"]?.stringValue == echo)
+        #expect(try JSON(parsing: completion.payload)["echo"]?.stringValue == how)
         #expect(violations == 0)
     }
 
-    @Test func `that completes twice is counted, and the first holds`() async throws {
-        let (completion, violations) = try await invoke("twice")
+    @Test(arguments: Bench.Isolation.allCases)
+    func `that completes twice is counted, and the first holds`(isolation: Bench.Isolation) async throws {
+        let (completion, violations) = try await invoke("twice", in: isolation)
 
         #expect(try JSON(parsing: completion.payload)["echo"]?.stringValue == "inline")
         #expect(violations <= 2)
     }
 
-    @Test func `that never completes is answered for`() async throws {
-        #expect(try await invoke("never", timeout: .milliseconds(50)).0.status == 20)
+    @Test(arguments: Bench.Isolation.allCases)
+    func `that never completes is answered for`(isolation: Bench.Isolation) async throws {
+        let status = try await invoke("never", in: isolation, timeout: .milliseconds(50)).0.status
+
+        #expect(status == 20)
     }
 
-    @Test func `that refuses to start is answered with its status`() async throws {
-        #expect(try await invoke("refuse").0.status == 14)
+    @Test(arguments: Bench.Isolation.allCases)
+    func `that refuses to start is answered with its status`(isolation: Bench.Isolation) async throws {
+        #expect(try await invoke("refuse", in: isolation).0.status == 14)
     }
 }
 

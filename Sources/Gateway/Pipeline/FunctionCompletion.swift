@@ -33,9 +33,18 @@ enum FunctionCompletion {
             case 19, 20: .deadlineExceeded
             case 21: .notSupported
             case 23: .tooLarge
+            case LoadedPlugin.Completion.lost: .unavailable
             default: .pluginFailed
             }
         let retryAfter = payload?["retry_after_ms"]?.integerValue.map { Duration.milliseconds(max(0, $0)) }
+        if status == LoadedPlugin.Completion.lost {
+            // Function tools move no money, and what they ask of M-Pesa goes through the host: none is under way.
+            return GatewayError(
+                .unavailable,
+                "The plugin of \(tool.name) ended while it worked on this call. Call it again in a moment.",
+                retryAfter: .seconds(1)
+            )
+        }
         let message = payload?["message"]?.stringValue ?? "\(tool.name) failed with status \(status)."
         return GatewayError(code, message, retryAfter: retryAfter)
     }

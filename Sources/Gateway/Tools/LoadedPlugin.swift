@@ -20,6 +20,9 @@ package final class LoadedPlugin: Sendable {
 
     /// A function tool's end: a status of `gateway/base.h` and its payload.
     package struct Completion: Sendable, Equatable {
+        /// The host's own status for a call that its worker took with it when it ended.
+        package static let lost: Int32 = -1
+
         /// GATEWAY_OK, or why not.
         package let status: Int32
         /// The output, or `{code, message, details, retry_after_ms}`.
@@ -88,6 +91,8 @@ package final class LoadedPlugin: Sendable {
         }
     }
 
+    /// The calls of it that are under way.
+    package let calls = CallsInFlight()
     /// The catalogue's plugin id.
     package let id: String
     /// The catalogue's version.

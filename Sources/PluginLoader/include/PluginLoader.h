@@ -1,10 +1,14 @@
 /*
  * Looks into a plugin's file without running it, and opens the private copy that was made of the very bytes looked at.
- * Shared by the host and, later, by the worker. Everything here is bounds-checked: the bytes are a stranger's.
+ * Shared by the host and the worker. Everything here is bounds-checked: the bytes are a stranger's.
  */
 #ifndef GATEWAY_PLUGIN_LOADER_H
 #define GATEWAY_PLUGIN_LOADER_H
 
+#include "PluginFrames.h"
+#include "WorkerProcess.h"
+#include "gateway/function.h"
+#include "gateway/operation.h"
 #include "gateway/plugin.h"
 
 #include <stddef.h>
@@ -37,5 +41,28 @@ int gateway_elf_inspect(const uint8_t *bytes, size_t length, struct gateway_elf_
 /* Opens a library for the life of the process: bound at once, its names its own, never unloaded (rule L2). Returns its
  * entry, or null with a sentence in `reason` (NUL-terminated, at most `reason_size` bytes). */
 gateway_plugin_entry_t gateway_library_open(const char *path, char *reason, size_t reason_size);
+
+/* What a plugin offered; null where it has none. */
+struct gateway_tables {
+    void *plugin;
+    const gateway_lifecycle_t *lifecycle;
+    const gateway_selftest_t *selftest;
+    const gateway_operation_t *operation;
+    const gateway_invoke_t *invoke;
+    const gateway_cancel_t *cancel;
+    const gateway_drain_t *drain;
+};
+
+enum gateway_negotiation_problem {
+    GATEWAY_NEGOTIATION_OK = 0,
+    GATEWAY_NEGOTIATION_REFUSED,       /* the plugin will not run here; it said why */
+    GATEWAY_NEGOTIATION_OTHER_LEVEL,   /* it chose a level outside the host's range (rule E4) */
+    GATEWAY_NEGOTIATION_MISSING_TABLE  /* lifecycle, or a function of an offered table (rule E5); `reason` names it */
+};
+
+/* Calls the entry and finds the tables. The caller has filled isolation, names, host and host_interface. Returns one of
+ * enum gateway_negotiation_problem, with a text in `reason`. */
+int gateway_library_negotiate(gateway_plugin_entry_t entry, gateway_negotiation_t *negotiation,
+                              struct gateway_tables *tables, char *reason, size_t reason_size);
 
 #endif

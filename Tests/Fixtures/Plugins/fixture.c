@@ -4,16 +4,23 @@
  */
 #include "PluginAPI.h"
 
+#include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #ifndef FIXTURE_ID
 #define FIXTURE_ID "fixture"
 #endif
 #ifndef MANIFEST_ID
 #define MANIFEST_ID FIXTURE_ID
+#endif
+#ifndef FIXTURE_VERSION
+#define FIXTURE_VERSION "1.0.0"
 #endif
 #ifndef FIXTURE_TOOL
 #define FIXTURE_TOOL "fixture_collect"
@@ -44,13 +51,13 @@ __attribute__((section(GATEWAY_MANIFEST_SECTION), used, retain)) static const ga
     .level_min = FIXTURE_LEVEL,
     .level_max = FIXTURE_LEVEL,
     .id = MANIFEST_ID,
-    .version = "1.0.0",
+    .version = FIXTURE_VERSION,
     .runtime = "c",
     .sdk = "",
 };
 #endif
 
-#define ANY "{\"type\":\"object\",\"properties\":{\"echo\":{},\"transaction_id\":{}},\"additionalProperties\":false}"
+#define ANY "{\"type\":\"object\",\"properties\":{\"echo\":{},\"version\":{},\"transaction_id\":{}},\"additionalProperties\":false}"
 #define ANNOTATIONS(money)                                                                                           \
     "{\"read_only\":false,\"destructive\":false,\"idempotent\":false,\"open_world\":false,\"money_moving\":" money "}"
 
@@ -58,7 +65,7 @@ static const char catalogue[] =
 #ifdef BAD_CATALOGUE
     "this is not JSON";
 #else
-    "{\"plugin\":{\"id\":\"" FIXTURE_ID "\",\"version\":\"1.0.0\",\"title\":\"Fixture\"},\"tools\":["
+    "{\"plugin\":{\"id\":\"" FIXTURE_ID "\",\"version\":\"" FIXTURE_VERSION "\",\"title\":\"Fixture\"},\"tools\":["
     "{\"name\":\"" FIXTURE_TOOL "\",\"kind\":\"operation\",\"operation\":\"collect\",\"title\":\"Collect\","
     "\"description\":\"Collects.\",\"examples\":[{\"title\":\"One\",\"arguments\":" FIXTURE_EXAMPLE "}],"
     "\"input_schema\":" FIXTURE_SCHEMA ",\"output_schema\":" ANY ",\"annotations\":" ANNOTATIONS("true") ","
@@ -110,10 +117,76 @@ static int32_t selftest(void *plugin, gateway_sink_t reason) {
 #endif
 }
 
+static int holds(gateway_bytes_t bytes, const char *word) {
+    return memmem(bytes.data, bytes.length, word, strlen(word)) != NULL;
+}
+
+static int32_t refused(gateway_sink_t output, const char *what) {
+    char answer[160];
+    snprintf(answer, sizeof answer, "{\"refusal\":{\"code\":\"conflict\",\"message\":\"%s\"}}", what);
+    return output.write(output.context, text(answer));
+}
+
+static volatile int never_set;
+
+static int overflow(int depth) {
+    volatile char block[4096];
+    block[0] = (char)depth;
+    return depth < 0 ? 0 : overflow(depth + 1) + block[0];
+}
+
+/* What a plugin must not do, when the input asks for it: "do-NAME". */
+static int misbehave(gateway_bytes_t input, gateway_sink_t output, int32_t *status) {
+    *status = GATEWAY_OK;
+    if (holds(input, "do-segfault")) *(volatile int *)8 = 1;
+    if (holds(input, "do-abort")) abort();
+    if (holds(input, "do-exit")) exit(7);
+    if (holds(input, "do-overflow")) never_set = overflow(0);
+    while (holds(input, "do-loop") && !never_set) {
+    }
+    if (holds(input, "do-allocate")) {
+        char *block = malloc((size_t)1 << 30);
+        *status = refused(output, block == NULL ? "no memory" : "memory");
+        free(block);
+        return 1;
+    }
+    if (holds(input, "do-socket")) {
+        int descriptor = socket(AF_INET, SOCK_STREAM, 0);
+        *status = refused(output, descriptor < 0 ? "no socket" : "socket");
+        return 1;
+    }
+    if (holds(input, "do-fork")) {
+        pid_t child = fork();
+        if (child == 0) _exit(0);
+        *status = refused(output, child < 0 ? "no child" : "child");
+        return 1;
+    }
+    if (holds(input, "do-read-file")) {
+        int descriptor = open("/etc/passwd", O_RDONLY);
+        *status = refused(output, descriptor < 0 ? "no file" : "file");
+        return 1;
+    }
+    if (holds(input, "do-write-file")) {
+        int descriptor = open("/tmp/fixture-was-here", O_WRONLY | O_CREAT, 0600);
+        *status = refused(output, descriptor < 0 ? "no file" : "file");
+        return 1;
+    }
+    if (holds(input, "do-signal")) {
+        *status = refused(output, kill(getppid(), 0) < 0 ? "no signal" : "signal");
+        return 1;
+    }
+    if (holds(input, "do-environment")) {
+        *status = refused(output, environ == NULL || environ[0] == NULL ? "empty" : "full");
+        return 1;
+    }
+    return 0;
+}
+
 static int32_t prepare(void *plugin, uint32_t tool, gateway_bytes_t input, gateway_sink_t output) {
     (void)plugin;
-    (void)input;
     if (tool != 0) return GATEWAY_NOT_SUPPORTED;
+    int32_t status;
+    if (misbehave(input, output, &status)) return status;
 #if defined(BAD_PLAN)
     return output.write(output.context, text("{\"plan\":{\"intent\":[]}}"));
 #elif defined(HUGE_PLAN)
@@ -159,14 +232,13 @@ static void *complete_later(void *number) {
     return NULL;
 }
 
-static int holds(gateway_bytes_t bytes, const char *word) {
-    return memmem(bytes.data, bytes.length, word, strlen(word)) != NULL;
-}
-
 static int32_t invoke(void *plugin, uint64_t number, uint32_t tool, gateway_bytes_t arguments, gateway_bytes_t meta) {
     (void)plugin;
     (void)tool;
     (void)meta;
+    int32_t status;
+    gateway_sink_t nowhere = {NULL, NULL};
+    misbehave(arguments, nowhere, &status);
     if (holds(arguments, "thread")) {
         pthread_t thread;
         pthread_create(&thread, NULL, complete_later, (void *)(uintptr_t)number);
@@ -176,7 +248,7 @@ static int32_t invoke(void *plugin, uint64_t number, uint32_t tool, gateway_byte
     } else if (holds(arguments, "refuse")) {
         return GATEWAY_CONFLICT;
     } else {
-        completion->complete(host, number, GATEWAY_OK, text("{\"echo\":\"inline\"}"));
+        completion->complete(host, number, GATEWAY_OK, text("{\"echo\":\"inline\",\"version\":\"" FIXTURE_VERSION "\"}"));
         if (holds(arguments, "twice")) {
             int32_t status = completion->complete(host, number, GATEWAY_OK, text("{\"echo\":\"again\"}"));
             if (status != GATEWAY_ALREADY_COMPLETED) abort();

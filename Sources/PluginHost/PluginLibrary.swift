@@ -1,0 +1,46 @@
+import Gateway
+
+/// One loaded generation of a plugin, wherever it runs: what `PluginHost` needs to introduce and end it.
+protocol PluginLibrary: AnyObject, Sendable {
+    /// Whether it offers operation functions.
+    var hasOperations: Bool { get }
+    /// Whether it offers function tools.
+    var hasFunctions: Bool { get }
+    /// The catalogue's bytes. Blocks.
+    func describe() throws(PluginRefusal) -> [UInt8]
+    /// Hands over its settings. Blocks.
+    func configure(_ settings: [UInt8]) throws(PluginRefusal)
+    /// Runs its self-test, if it has one. Blocks.
+    func runSelfTest() throws(PluginRefusal)
+    /// The operation functions; nil without them.
+    func operationFunctions() -> LoadedPlugin.OperationFunctions?
+    /// Starts a call of a function tool; a status other than GATEWAY_OK says that it was not taken.
+    func invoke(_ number: UInt64, tool: Int, arguments: [UInt8], meta: [UInt8], deadline: Duration) -> Int32
+    /// Tells it that nobody waits for a call any more.
+    func cancel(_ number: UInt64)
+    /// Asks it to start nothing new.
+    func drain()
+    /// Ends it: no call will come. A library in this process stays mapped (rule L2).
+    func retire()
+    /// How it fares, for operators.
+    var health: PluginHealth { get }
+}
+
+/// How a generation fares where it runs.
+package struct PluginHealth: Sendable, Equatable {
+    /// `in-process`, `worker` or `sandbox`.
+    package var isolation: String
+    /// Resident bytes of its workers; nil in this process, where nobody can tell whose memory is whose.
+    package var memoryBytes: Int?
+    /// Its workers' process ids.
+    package var processes: [Int] = []
+    /// How often a worker of it ended by itself.
+    package var crashes = 0
+    /// What the last crash was.
+    package var lastCrash: String?
+    /// Whether it crashed so often that it is not started again for a while.
+    package var isBroken = false
+
+    /// States where it runs.
+    package init(isolation: String) { self.isolation = isolation }
+}

@@ -1,0 +1,399 @@
+import Dispatch
+import Gateway
+import Glibc
+import PluginAPI
+import PluginLoader
+import Synchronization
+
+/// How often a plugin's workers may crash, and how they are started again.
+package struct RestartPolicy: Sendable, Equatable {
+    /// How long the second start in a row waits; doubled each time, with jitter.
+    package var backoff: Duration = .milliseconds(100)
+    /// The longest such wait.
+    package var backoffMax: Duration = .seconds(30)
+    /// After so many crashes within `window` it is not started again until the window has passed.
+    package var crashesMax = 10
+    /// See `crashesMax`.
+    package var window: Duration = .seconds(60)
+
+    /// The defaults.
+    package init() {}
+}
+
+/// A plugin that runs in workers: the same functions as `InProcessLibrary`, each call a frame.
+///
+/// Supervises them. A worker that ends by itself is started again; a pure call that it took with it is given to the
+/// next one, once; a call of a function tool is told that it was lost. Fails closed: without a worker there is an
+/// error, never a made-up answer.
+final class WorkerLibrary: PluginLibrary {
+    struct Limits: Sendable {
+        var workers = 1
+        var deadline: Duration = .seconds(2)
+        var start: Duration = .seconds(10)
+        var pendingMax = 1_000
+        /// How long after its deadline a call of a function tool may still be completed before its worker is ended.
+        var grace: Duration = .seconds(1)
+        var restart = RestartPolicy()
+    }
+
+    private struct State {
+        var links: [WorkerLink] = []
+        var starting = 0
+        var waiting: [CheckedContinuation<WorkerLink?, Never>] = []
+        var crashes: [ContinuousClock.Instant] = []
+        var crashCount = 0
+        var lastCrash: String?
+        var settings: [UInt8]?
+        var offers: UInt32 = 0
+        var isRetired = false
+    }
+
+    private let orders: WorkerProcess.Orders
+    private let services: HostServices
+    private let limits: Limits
+    private let isolation: String
+    private let state = Mutex(State())
+
+    /// Starts the first worker and waits until it has opened the library.
+    init(
+        orders: WorkerProcess.Orders,
+        isolation: String,
+        services: HostServices,
+        limits: Limits
+    ) throws(PluginRefusal) {
+        self.orders = orders
+        self.isolation = isolation
+        self.services = services
+        self.limits = limits
+        let (link, reply) = try startBlocking()
+        if let refusal = WorkerLibrary.refusal(reply, isolation: isolation) {
+            state.withLock { $0.isRetired = true }
+            link.end()
+            throw refusal
+        }
+        state.withLock { state in
+            state.links = [link]
+            state.offers = reply.index
+        }
+    }
+
+    var hasOperations: Bool { state.withLock { $0.offers & UInt32(GATEWAY_OFFERS_OPERATION) != 0 } }
+    var hasFunctions: Bool { state.withLock { $0.offers & UInt32(GATEWAY_OFFERS_INVOKE) != 0 } }
+
+    // MARK: Starting
+
+    private func startBlocking() throws(PluginRefusal) -> (WorkerLink, WorkerLink.Reply) {
+        let process = try WorkerProcess(orders)
+        let answer = Blocking<Result<WorkerLink.Reply, WorkerLink.Loss>>()
+        let link = makeLink(process) { answer.set($0) }
+        switch answer.wait() {
+        case .success(let reply): return (link, reply)
+        case .failure(let loss):
+            throw PluginRefusal.notOpened("its worker ended while it was being opened (\(loss))")
+        }
+    }
+
+    private func makeLink(_ process: WorkerProcess, started: @escaping WorkerLink.Answered) -> WorkerLink {
+        WorkerLink(
+            process: process,
+            services: services,
+            pendingMax: limits.pendingMax,
+            started: started,
+            within: limits.start,
+            ended: { [weak self] link, how in self?.ended(link, how) }
+        )
+    }
+
+    private static func refusal(_ reply: WorkerLink.Reply, isolation: String) -> PluginRefusal? {
+        let reason = String(decoding: reply.payload, as: UTF8.self)
+        switch reply.status {
+        case GATEWAY_OK: return nil
+        case GATEWAY_PERMISSION_DENIED:
+            return .isolationNotServed("\(isolation) (this system refuses \(reason))")
+        case GATEWAY_INTERNAL: return .notOpened(reason)
+        default: return PluginRefusal(negotiation: reply.status - GATEWAY_CONFLICT, level: 0, reason: reason)
+        }
+    }
+
+    /// Starts another worker without waiting, and hands it its settings before anybody else may use it.
+    private func startAnother() {
+        let process: WorkerProcess
+        do { process = try WorkerProcess(orders) } catch { return gaveUp("\(error)") }
+        let box = Mutex<WorkerLink?>(nil)
+        let holder = LinkHolder(box)
+        let link = makeLink(process) { [weak self] result in
+            guard let self, case .success(let reply) = result, reply.status == GATEWAY_OK else { return }
+            let settings = self.state.withLock { $0.settings } ?? Array("{}".utf8)
+            holder.link?
+                .request(GATEWAY_FRAME_CONFIGURE, settings, within: self.limits.start) { result in
+                    guard case .success(let reply) = result, reply.status == GATEWAY_OK, let link = holder.link else {
+                        holder.link?.end()
+                        return
+                    }
+                    self.isReady(link)
+                }
+        }
+        holder.link = link
+    }
+
+    /// A link that its own first answer needs.
+    private final class LinkHolder: Sendable {
+        private let box: Mutex<WorkerLink?>
+        init(_ box: consuming Mutex<WorkerLink?>) { self.box = box }
+        var link: WorkerLink? {
+            get { box.withLock { $0 } }
+            set { box.withLock { $0 = newValue } }
+        }
+    }
+
+    private func isReady(_ link: WorkerLink) {
+        let (waiting, isWanted) = state.withLock { state in
+            state.starting = max(0, state.starting - 1)
+            guard !state.isRetired else { return ([CheckedContinuation<WorkerLink?, Never>](), false) }
+            state.links.append(link)
+            defer { state.waiting = [] }
+            return (state.waiting, true)
+        }
+        if !isWanted { link.end() }
+        for continuation in waiting { continuation.resume(returning: link) }
+    }
+
+    private func gaveUp(_ reason: String) {
+        let waiting = state.withLock { state in
+            state.starting = max(0, state.starting - 1)
+            state.lastCrash = reason
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for continuation in waiting { continuation.resume(returning: nil) }
+    }
+
+    // MARK: Supervising
+
+    private func ended(_ link: WorkerLink, _ how: String) {
+        let now = ContinuousClock.now
+        let (wait, waiting) = state.withLock { state -> (Duration?, [CheckedContinuation<WorkerLink?, Never>]) in
+            let wasReady = state.links.contains { $0 === link }
+            state.links.removeAll { $0 === link }
+            guard !state.isRetired else { return (nil, []) }
+            if !wasReady { state.starting = max(0, state.starting - 1) }
+            state.crashCount += 1
+            state.lastCrash = how
+            state.crashes = state.crashes.filter { now - $0 < limits.restart.window } + [now]
+            let isBroken = state.crashes.count >= limits.restart.crashesMax
+            state.starting += 1
+            // Whoever waits for a worker is told at once that there will be none for a while.
+            guard isBroken else { return (backoff(after: state.crashes.count), []) }
+            defer { state.waiting = [] }
+            return (limits.restart.window, state.waiting)
+        }
+        for continuation in waiting { continuation.resume(returning: nil) }
+        guard let wait else { return }
+        services.logger.error(
+            "plugin worker ended",
+            metadata: ["plugin": "\(services.plugin)", "how": "\(how)", "restart_in": "\(wait)"]
+        )
+        guard wait > .zero else { return WorkerLoop.shared.submit { self.startAnother() } }
+        DispatchQueue.global()
+            .asyncAfter(deadline: .now() + .milliseconds(Int(wait.wholeMilliseconds))) { [weak self] in
+                guard let self, !self.state.withLock({ $0.isRetired }) else { return }
+                WorkerLoop.shared.submit { self.startAnother() }
+            }
+    }
+
+    /// At once after a first crash, then longer each time.
+    private func backoff(after crashes: Int) -> Duration {
+        guard crashes > 1 else { return .zero }
+        let policy = limits.restart
+        let doubled = min(policy.backoffMax, policy.backoff * (1 << min(16, crashes - 2)))
+        return doubled * Double.random(in: 0.5...1)
+    }
+
+    private var isBroken: Bool {
+        state.withLock { state in
+            let recent = state.crashes.filter { ContinuousClock.now - $0 < limits.restart.window }
+            return recent.count >= limits.restart.crashesMax
+        }
+    }
+
+    /// A worker that takes calls; waits while one is being started, and answers nil when there will be none.
+    private func link() async -> WorkerLink? {
+        let ready = state.withLock { state -> WorkerLink?? in
+            if let least = state.links.min(by: { $0.load < $1.load }) { return .some(least) }
+            return state.isRetired || state.starting == 0 ? .some(nil) : nil
+        }
+        if let ready { return ready }
+        if isBroken { return nil }
+        return await withCheckedContinuation { continuation in
+            let known = state.withLock { state -> WorkerLink?? in
+                if let link = state.links.first { return .some(link) }
+                if state.isRetired || state.waiting.count >= limits.pendingMax { return .some(nil) }
+                state.waiting.append(continuation)
+                return nil
+            }
+            if let known { continuation.resume(returning: known) }
+        }
+    }
+
+    // MARK: Calls
+
+    private func call(
+        _ kind: gateway_frame_kind,
+        _ index: Int,
+        _ first: [UInt8],
+        _ second: [UInt8]? = nil
+    ) async throws(LoadedPlugin.Failure) -> [UInt8] {
+        var losses = 0
+        while true {
+            guard let link = await link() else { throw WorkerLibrary.unavailable }
+            let result = await withCheckedContinuation { continuation in
+                link.request(kind, index: index, first, second, within: limits.deadline) {
+                    continuation.resume(returning: $0)
+                }
+            }
+            switch result {
+            case .success(let reply) where reply.status == GATEWAY_OK: return reply.payload
+            case .success(let reply):
+                let rule = reply.status == GATEWAY_TOO_LARGE ? "rule M5: " : ""
+                throw LoadedPlugin.Failure(
+                    status: reply.status,
+                    reason: "\(rule)the function answered status \(reply.status)"
+                )
+            case .failure(.gone): continue
+            case .failure(.full):
+                throw LoadedPlugin.Failure(status: GATEWAY_RATE_LIMITED, reason: "too many calls wait for its workers")
+            case .failure(.late):
+                throw LoadedPlugin.Failure(status: GATEWAY_DEADLINE, reason: "rule T1: it did not answer in time")
+            case .failure(.ended(let how)):
+                // The function is pure, so another worker may be asked the same; bytes that crash that one too are
+                // not tried a third time.
+                losses += 1
+                guard losses < 2 else {
+                    throw LoadedPlugin.Failure(status: GATEWAY_INTERNAL, reason: "its worker ended (\(how)), twice")
+                }
+            }
+        }
+    }
+
+    private static let unavailable = LoadedPlugin.Failure(
+        status: GATEWAY_UPSTREAM_UNAVAILABLE,
+        reason: "it has no worker: it crashed too often, or could not be started"
+    )
+
+    func operationFunctions() -> LoadedPlugin.OperationFunctions? {
+        guard hasOperations else { return nil }
+        return LoadedPlugin.OperationFunctions(
+            prepare: { index, input throws(LoadedPlugin.Failure) in
+                try await self.call(GATEWAY_FRAME_PREPARE, index, input)
+            },
+            interpret: { index, input, raw throws(LoadedPlugin.Failure) in
+                try await self.call(GATEWAY_FRAME_INTERPRET, index, input, raw)
+            },
+            query: { index, input throws(LoadedPlugin.Failure) in
+                try await self.call(GATEWAY_FRAME_QUERY, index, input)
+            },
+            render: { index, input throws(LoadedPlugin.Failure) in
+                try await self.call(GATEWAY_FRAME_RENDER, index, input)
+            }
+        )
+    }
+
+    func invoke(_ number: UInt64, tool: Int, arguments: [UInt8], meta: [UInt8], deadline: Duration) -> Int32 {
+        let least = state.withLock { state in state.links.min { $0.load < $1.load } }
+        guard let least else { return GATEWAY_UPSTREAM_UNAVAILABLE }
+        let isTaken = least.invoke(number, tool: tool, arguments, meta, patience: deadline + limits.grace)
+        return isTaken ? GATEWAY_OK : GATEWAY_RATE_LIMITED
+    }
+
+    func cancel(_ number: UInt64) {
+        for link in state.withLock({ $0.links }) { link.cancel(number) }
+    }
+
+    // MARK: Looking after it
+
+    private func askBlocking(_ kind: gateway_frame_kind, _ bytes: [UInt8] = []) -> Result<
+        WorkerLink.Reply, WorkerLink.Loss
+    > {
+        guard let link = state.withLock({ $0.links.first }) else { return .failure(.gone) }
+        let answer = Blocking<Result<WorkerLink.Reply, WorkerLink.Loss>>()
+        link.request(kind, bytes, within: limits.start) { answer.set($0) }
+        return answer.wait()
+    }
+
+    private func bytes(
+        of kind: gateway_frame_kind,
+        _ sent: [UInt8] = [],
+        refusal: (String) -> PluginRefusal
+    ) throws(PluginRefusal) -> [UInt8] {
+        switch askBlocking(kind, sent) {
+        case .success(let reply) where reply.status == GATEWAY_OK: return reply.payload
+        case .success(let reply):
+            let said = String(decoding: reply.payload, as: UTF8.self)
+            throw refusal(said.isEmpty ? "status \(reply.status)" : said)
+        case .failure(let loss): throw refusal("its worker ended (\(loss))")
+        }
+    }
+
+    func describe() throws(PluginRefusal) -> [UInt8] {
+        try bytes(of: GATEWAY_FRAME_DESCRIBE) { .catalogue("rule C1: describe: \($0)") }
+    }
+
+    func configure(_ settings: [UInt8]) throws(PluginRefusal) {
+        _ = try bytes(of: GATEWAY_FRAME_CONFIGURE, settings) { .notConfigured($0) }
+        state.withLock { $0.settings = settings }
+    }
+
+    func runSelfTest() throws(PluginRefusal) {
+        _ = try bytes(of: GATEWAY_FRAME_SELFTEST) { .selfTestFailed($0) }
+        // It is good: now the others.
+        let more = limits.workers - 1
+        state.withLock { $0.starting += max(0, more) }
+        for _ in 0..<max(0, more) { WorkerLoop.shared.submit { self.startAnother() } }
+    }
+
+    func drain() {
+        for link in state.withLock({ $0.links }) {
+            link.request(GATEWAY_FRAME_DRAIN, within: limits.deadline) { _ in }
+        }
+    }
+
+    func retire() {
+        let (links, waiting) = state.withLock { state in
+            state.isRetired = true
+            defer { (state.links, state.waiting) = ([], []) }
+            return (state.links, state.waiting)
+        }
+        for link in links { link.end() }
+        for continuation in waiting { continuation.resume(returning: nil) }
+    }
+
+    var health: PluginHealth {
+        var health = PluginHealth(isolation: isolation)
+        let (links, count, last) = state.withLock { ($0.links, $0.crashCount, $0.lastCrash) }
+        health.processes = links.map { Int($0.process.pid) }
+        health.memoryBytes = links.compactMap(\.process.memoryBytes).reduce(0, +)
+        health.crashes = count
+        health.lastCrash = last
+        health.isBroken = isBroken
+        return health
+    }
+
+    deinit { for link in state.withLock({ $0.links }) { link.end() } }
+}
+
+/// A value that one thread waits for and another sets; for loading, which happens on a thread that may wait.
+private final class Blocking<Value: Sendable>: Sendable {
+    private let value = Mutex<Value?>(nil)
+    private let isSet = DispatchSemaphore(value: 0)
+
+    func set(_ value: Value) {
+        self.value.withLock { $0 = value }
+        isSet.signal()
+    }
+
+    func wait() -> Value {
+        isSet.wait()
+        guard let value = value.withLock({ $0 }) else { preconditionFailure("it is set before it is signalled") }
+        return value
+    }
+}

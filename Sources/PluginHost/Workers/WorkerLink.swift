@@ -1,0 +1,298 @@
+import Gateway
+import Glibc
+import PluginAPI
+import PluginLoader
+import Synchronization
+
+/// The connection to one worker process: frames out, frames in, and who waits for what.
+final class WorkerLink: WorkerSource {
+    /// What a worker answers to one request.
+    struct Reply: Sendable {
+        let status: Int32
+        let payload: [UInt8]
+        /// For STARTED: what the plugin offers.
+        var index: UInt32 = 0
+    }
+
+    /// Why there is no answer.
+    enum Loss: Error, Sendable, Equatable {
+        /// The worker ended before it answered; how it ended.
+        case ended(String)
+        /// The worker had ended already: it never saw the request.
+        case gone
+        /// It did not answer in time, and was ended for it.
+        case late
+        /// Too much is waiting for it.
+        case full
+    }
+
+    typealias Answered = @Sendable (Result<Reply, Loss>) -> Void
+
+    private struct Pending {
+        let deadline: ContinuousClock.Instant
+        let answered: Answered
+    }
+
+    private struct State {
+        var next: UInt64 = 1
+        var pending: [UInt64: Pending] = [:]
+        /// Calls of function tools that have not been completed, and when the host loses patience.
+        var invocations: [UInt64: ContinuousClock.Instant] = [:]
+        var unsent: [UInt8] = []
+        var hasEnded = false
+        var endedLate = false
+    }
+
+    let process: WorkerProcess
+    private let loop = WorkerLoop.shared
+    private let services: HostServices
+    private let pendingMax: Int
+    private let ended: @Sendable (WorkerLink, String) -> Void
+    private let state = Mutex(State())
+    /// Used on the worker thread only.
+    nonisolated(unsafe) private var input: [UInt8] = []
+    private let output: WorkerOutput
+
+    /// Connects; `ended` is told, once, how the process ended.
+    init(
+        process: WorkerProcess,
+        services: HostServices,
+        pendingMax: Int,
+        started: @escaping Answered,
+        within: Duration,
+        ended: @escaping @Sendable (WorkerLink, String) -> Void
+    ) {
+        self.process = process
+        self.services = services
+        self.pendingMax = pendingMax
+        self.ended = ended
+        output = WorkerOutput(descriptor: process.output, services: services)
+        state.withLock { $0.pending[0] = Pending(deadline: .now + within, answered: started) }
+        loop.add(process.socket, self)
+        loop.add(process.output, output)
+    }
+
+    /// How much waits for it.
+    var load: Int { state.withLock { $0.pending.count + $0.invocations.count } }
+
+    // MARK: Out
+
+    /// Asks for something; the answer comes on the worker thread, exactly once.
+    func request(
+        _ kind: gateway_frame_kind,
+        index: Int = 0,
+        _ first: [UInt8] = [],
+        _ second: [UInt8]? = nil,
+        within: Duration,
+        answered: @escaping Answered
+    ) {
+        let problem = state.withLock { state -> Loss? in
+            if state.hasEnded { return .gone }
+            if state.pending.count >= pendingMax { return .full }
+            let number = state.next
+            state.next += 1
+            state.pending[number] = Pending(deadline: .now + within, answered: answered)
+            send(WorkerLink.frame(kind, number, index, first, second), &state)
+            return nil
+        }
+        if let problem { answered(.failure(problem)) }
+    }
+
+    /// Starts a call of a function tool; false when it cannot take one.
+    func invoke(
+        _ number: UInt64,
+        tool: Int,
+        _ arguments: [UInt8],
+        _ meta: [UInt8],
+        patience: Duration
+    ) -> Bool {
+        state.withLock { state in
+            guard !state.hasEnded, state.invocations.count < pendingMax else { return false }
+            state.invocations[number] = .now + patience
+            send(WorkerLink.frame(GATEWAY_FRAME_INVOKE, number, tool, arguments, meta), &state)
+            return true
+        }
+    }
+
+    func cancel(_ number: UInt64) {
+        state.withLock { state in
+            guard !state.hasEnded, state.invocations[number] != nil else { return }
+            send(WorkerLink.frame(GATEWAY_FRAME_CANCEL, number, 0, [], nil), &state)
+        }
+    }
+
+    /// Ends the process; whoever waits is told.
+    func end() { loop.submit { self.finish() } }
+
+    private static func frame(
+        _ kind: gateway_frame_kind,
+        _ number: UInt64,
+        _ index: Int,
+        _ first: [UInt8],
+        _ second: [UInt8]?
+    ) -> [UInt8] {
+        let prefix = second == nil ? 0 : 4
+        let length = prefix + first.count + (second?.count ?? 0)
+        var header = gateway_frame_t(
+            length: UInt32(length),
+            kind: kind.rawValue,
+            number: number,
+            index: UInt32(index),
+            status: 0
+        )
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(MemoryLayout<gateway_frame_t>.size + length)
+        withUnsafeBytes(of: &header) { bytes.append(contentsOf: $0) }
+        if let second {
+            withUnsafeBytes(of: UInt32(first.count)) { bytes.append(contentsOf: $0) }
+            bytes.append(contentsOf: first)
+            bytes.append(contentsOf: second)
+        } else {
+            bytes.append(contentsOf: first)
+        }
+        return bytes
+    }
+
+    /// Sends at once what the socket takes; the rest goes when it takes more, so nobody here ever waits for a worker.
+    private func send(_ bytes: [UInt8], _ state: inout State) {
+        guard state.unsent.isEmpty else { return state.unsent.append(contentsOf: bytes) }
+        let sent = Glibc.send(process.socket, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+        guard sent < bytes.count else { return }
+        state.unsent.append(contentsOf: bytes[max(0, sent)...])
+        loop.watch(process.socket, writes: true)
+    }
+
+    private func sendRest() {
+        state.withLock { state in
+            guard !state.hasEnded, !state.unsent.isEmpty else { return }
+            let sent = Glibc.send(process.socket, state.unsent, state.unsent.count, Int32(MSG_NOSIGNAL))
+            if sent > 0 { state.unsent.removeFirst(sent) }
+            if state.unsent.isEmpty { loop.watch(process.socket, writes: false) }
+        }
+    }
+
+    // MARK: In, on the worker thread
+
+    func ready(_ descriptor: Int32, canWrite: Bool) {
+        if canWrite { sendRest() }
+        let size = 64 << 10
+        var isOpen = true
+        let before = input.count
+        input.append(
+            contentsOf: [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+                let got = recv(descriptor, buffer.baseAddress, size, 0)
+                count = max(0, got)
+                isOpen = got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR))
+            }
+        )
+        if input.count > before { takeFrames() }
+        if !isOpen { finish() }
+    }
+
+    private func takeFrames() {
+        let headerSize = MemoryLayout<gateway_frame_t>.size
+        var start = 0
+        while input.count - start >= headerSize {
+            let header = input.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: start, as: gateway_frame_t.self) }
+            let end = start + headerSize + Int(header.length)
+            // A worker that says more than it may is no longer believed in anything.
+            guard header.length <= GATEWAY_FRAME_BYTES_MAX else { return finish() }
+            guard input.count >= end else { break }
+            take(header, Array(input[(start + headerSize)..<end]))
+            start = end
+        }
+        if start > 0 { input.removeFirst(start) }
+    }
+
+    private func take(_ header: gateway_frame_t, _ payload: [UInt8]) {
+        switch header.kind {
+        case GATEWAY_FRAME_STARTED.rawValue, GATEWAY_FRAME_REPLY.rawValue:
+            let number = header.kind == GATEWAY_FRAME_STARTED.rawValue ? 0 : header.number
+            let pending = state.withLock { $0.pending.removeValue(forKey: number) }
+            pending?.answered(.success(Reply(status: header.status, payload: payload, index: header.index)))
+        case GATEWAY_FRAME_COMPLETE.rawValue:
+            _ = state.withLock { $0.invocations.removeValue(forKey: header.number) }
+            services.complete(header.number, status: header.status, payload)
+        case GATEWAY_FRAME_LOG.rawValue:
+            guard payload.count >= 4 else { return }
+            let length = Int(payload.withUnsafeBytes { $0.loadUnaligned(as: UInt32.self) })
+            guard length <= payload.count - 4 else { return }
+            services.log(
+                header.number,
+                level: header.index,
+                String(decoding: payload[4..<(4 + length)], as: UTF8.self),
+                values: String(decoding: payload[(4 + length)...], as: UTF8.self)
+            )
+        default: break
+        }
+    }
+
+    func tick(now: ContinuousClock.Instant) {
+        let isLate = state.withLock { state in
+            let isLate =
+                state.pending.values.contains { $0.deadline < now } || state.invocations.values.contains { $0 < now }
+            if isLate { state.endedLate = true }
+            return isLate
+        }
+        if isLate { finish() }
+    }
+
+    private func finish() {
+        let (pending, calls, wasLate, isFirst) = state.withLock { state in
+            let all = (Array(state.pending.values), state.invocations, state.endedLate, !state.hasEnded)
+            state.hasEnded = true
+            state.pending = [:]
+            state.invocations = [:]
+            state.unsent = []
+            return all
+        }
+        guard isFirst else { return }
+        loop.remove(process.socket)
+        loop.remove(process.output)
+        output.ready(process.output, canWrite: false)
+        let how = process.reap()
+        let now = ContinuousClock.now
+        for (number, patience) in calls { services.lose(number, isLate: patience < now) }
+        // First the supervisor: whoever is told below may come again at once, and must not meet this link.
+        ended(self, wasLate ? "did not answer in time (\(how))" : how)
+        for one in pending {
+            one.answered(.failure(wasLate && one.deadline < now ? .late : .ended(how)))
+        }
+    }
+}
+
+/// What a worker writes to its standard output and error: into the log, line by line, so much a second.
+final class WorkerOutput: WorkerSource {
+    private let descriptor: Int32
+    private let services: HostServices
+    private let linesMax = 20
+    private let bytesMax = 1024
+    private let said = Mutex((second: ContinuousClock.now, lines: 0))
+
+    init(descriptor: Int32, services: HostServices) {
+        self.descriptor = descriptor
+        self.services = services
+    }
+
+    func ready(_ descriptor: Int32, canWrite: Bool) {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let got = read(descriptor, &buffer, buffer.count)
+        guard got > 0 else {
+            if got == 0 { WorkerLoop.shared.remove(descriptor) }
+            return
+        }
+        for line in buffer[..<got].split(separator: UInt8(ascii: "\n")) where mayTell() {
+            services.log(0, level: GATEWAY_LOG_INFO, String(decoding: line.prefix(bytesMax), as: UTF8.self), values: "")
+        }
+    }
+
+    func tick(now: ContinuousClock.Instant) {}
+
+    private func mayTell() -> Bool {
+        said.withLock { said in
+            if ContinuousClock.now - said.second > .seconds(1) { said = (.now, 0) }
+            said.lines += 1
+            return said.lines <= linesMax
+        }
+    }
+}

@@ -1,0 +1,51 @@
+/*
+ * What travels between the host and a plugin's worker: the same bytes that cross the boundary inside a process, each
+ * call as one frame. A frame is this header in the machine's own byte order (both ends are one machine), then `length`
+ * bytes. Where a call takes two texts, the first is preceded by its length as four bytes.
+ */
+#ifndef GATEWAY_PLUGIN_FRAMES_H
+#define GATEWAY_PLUGIN_FRAMES_H
+
+#include <stdint.h>
+
+typedef struct gateway_frame_r0 {
+    uint32_t length; /* of what follows the header */
+    uint32_t kind;   /* one of enum gateway_frame_kind */
+    uint64_t number; /* the request's, echoed by its reply; for INVOKE, CANCEL and COMPLETE the invocation's */
+    uint32_t index;  /* of the tool or operation; flags in STARTED; level in LOG; fraction in PROGRESS */
+    int32_t status;  /* of a reply or completion */
+} gateway_frame_t;
+
+enum gateway_frame_kind {
+    /* Host to worker. */
+    GATEWAY_FRAME_DESCRIBE = 1,
+    GATEWAY_FRAME_CONFIGURE = 2,  /* settings */
+    GATEWAY_FRAME_SELFTEST = 3,
+    GATEWAY_FRAME_PREPARE = 4,    /* input */
+    GATEWAY_FRAME_INTERPRET = 5,  /* input, raw */
+    GATEWAY_FRAME_QUERY = 6,      /* input */
+    GATEWAY_FRAME_RENDER = 7,     /* input */
+    GATEWAY_FRAME_INVOKE = 8,     /* arguments, meta */
+    GATEWAY_FRAME_CANCEL = 9,
+    GATEWAY_FRAME_DRAIN = 10,
+    /* Worker to host. */
+    GATEWAY_FRAME_STARTED = 32,   /* status; index: what it offers; a reason when it did not start */
+    GATEWAY_FRAME_REPLY = 33,     /* status; output */
+    GATEWAY_FRAME_COMPLETE = 34,  /* status; payload */
+    GATEWAY_FRAME_PROGRESS = 35,  /* message */
+    GATEWAY_FRAME_LOG = 36        /* message, values */
+};
+
+/* What a plugin in a worker offers: `index` of STARTED. */
+#define GATEWAY_OFFERS_OPERATION 1u
+#define GATEWAY_OFFERS_INVOKE 2u
+#define GATEWAY_OFFERS_DRAIN 4u
+
+/* The descriptors that a worker is started with. */
+#define GATEWAY_WORKER_SOCKET 3
+#define GATEWAY_WORKER_LIBRARY 4
+
+/* Longest frame that either end takes, whatever the settings say. */
+#define GATEWAY_FRAME_BYTES_MAX (16u << 20)
+
+#endif

@@ -1,0 +1,38 @@
+/* The parts of the worker, and what they need of each other. */
+#ifndef GATEWAY_WORKER_H
+#define GATEWAY_WORKER_H
+
+#include "PluginFrames.h"
+#include "PluginLoader.h"
+
+#include <stddef.h>
+
+/* How this worker was told to run. */
+struct worker_settings {
+    uint32_t isolation;
+    uint64_t memory_bytes;      /* address space; 0: no limit */
+    uint64_t result_bytes_max;
+    const char *host_version;
+    char *const *readable;      /* folders that a sandboxed plugin may read, null-terminated */
+};
+
+/* confine.c: takes away what the plugin must not have, before any code of it runs. 0, or -1 with a reason. */
+int worker_confine(const struct worker_settings *settings, char *reason, size_t reason_size);
+
+/* frames.c: whole frames over the socket. */
+void frame_write(uint32_t kind, uint64_t number, uint32_t index, int32_t status, gateway_bytes_t first,
+                 gateway_bytes_t second);
+/* Waits for the next frame; its bytes go into *buffer, which grows. 0 when the host has gone. One thread at a time. */
+int frame_read(gateway_frame_t *frame, uint8_t **buffer, size_t *capacity);
+
+/* services.c: the host services that a plugin finds in a worker. */
+const void *services_find(void *host, gateway_bytes_t id);
+void services_limit(uint64_t payload_bytes_max);
+/* Calls that are under way, by their numbers. */
+int calls_begin(uint64_t number);
+void calls_cancel(uint64_t number);
+/* GATEWAY_OK for the first end of a call, else a status of the protocol. */
+int32_t calls_end(uint64_t number);
+void services_on_plugin_thread(void);
+
+#endif

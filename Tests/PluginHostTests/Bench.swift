@@ -1,0 +1,112 @@
+import Cryptography
+import Foundation
+import Gateway
+import Logging
+import OrderedJSON
+import Testing
+
+@testable import PluginHost
+
+/// Compiles the C fixture and loads it through a real host.
+struct Bench {
+    static let root = URL(filePath: #filePath).appending(path: "../../..").standardized.path
+    let folder: String
+    let registry = ToolRegistry()
+    let host: PluginHost
+
+    let isolation: Isolation
+
+    /// Where the plugin runs; every test of what a plugin does is run in all three.
+    enum Isolation: String, CaseIterable {
+        case inProcess = "in-process"
+        case worker
+        case sandbox
+    }
+
+    init(
+        _ isolation: Isolation = .inProcess,
+        allowsUnsigned: Bool = true,
+        logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    ) throws {
+        self.isolation = isolation
+        folder = FileManager.default.temporaryDirectory.appending(path: "plugins-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        var settings = PluginHost.Settings(
+            stateFolder: folder,
+            version: "test",
+            allowsUnsigned: allowsUnsigned,
+            abilities: Catalogue.HostAbilities(features: [], transforms: ["stk_password"])
+        )
+        settings.workerProgram = Self.root + "/.build/debug/mpesa-gateway-worker"
+        settings.readableFolders = WorkerProgram.swiftRuntimeFolders()
+        host = PluginHost(
+            settings: settings,
+            registry: registry,
+            entropy: Entropy(now: { Timestamp(milliseconds: 1) }, random: SecureRandom.word),
+            logger: logger
+        )
+    }
+
+    func compile(_ flags: [String], name: String = "fixture") throws -> String {
+        let output = folder + "/\(name)-\(UUID().uuidString).so"
+        let compiler = Process()
+        compiler.executableURL = URL(filePath: "/usr/bin/cc")
+        compiler.arguments =
+            [
+                "-std=gnu99", "-Wall", "-Werror", "-Wno-unused", "-D_GNU_SOURCE", "-shared", "-fPIC",
+                "-fvisibility=hidden", "-I\(Self.root)/Sources/PluginAPI/include", "-o", output,
+            ] + flags + [Self.root + "/Tests/Fixtures/Plugins/fixture.c"]
+        try compiler.run()
+        compiler.waitUntilExit()
+        #expect(compiler.terminationStatus == 0)
+        return output
+    }
+
+    func configuration(_ path: String, id: String = "fixture", sha256: String? = nil, granted: Bool = true)
+        -> PluginConfiguration
+    {
+        PluginConfiguration(
+            id: id,
+            source: path,
+            sha256: sha256,
+            isEnabled: true,
+            isolation: isolation.rawValue,
+            grants: granted
+                ? .init(upstreams: ["daraja": ["/collect"]], secrets: ["stk_password", "other"]) : .init(),
+            settings: [:]
+        )
+    }
+
+    @discardableResult
+    func load(
+        _ flags: [String] = [],
+        granted: Bool = true,
+        change: (inout PluginConfiguration.Limits) -> Void = { _ in }
+    ) throws -> LoadedPlugin {
+        var configuration = configuration(try compile(flags), granted: granted)
+        change(&configuration.limits)
+        return try host.load(configuration, relativeTo: "/")
+    }
+
+    func remove() { try? FileManager.default.removeItem(atPath: folder) }
+}
+
+extension LoadedPlugin.Invocation {
+    /// A call by somebody whom only tests know.
+    static func ofATest(_ timeout: Duration = .seconds(20)) -> LoadedPlugin.Invocation {
+        LoadedPlugin.Invocation(
+            principal: Principal(
+                organization: OrganizationID(Identifier(high: 1, low: 1)),
+                subject: .apiKey(APIKeyID(Identifier(high: 1, low: 1))),
+                name: "k",
+                role: .user,
+                scopes: nil,
+                environment: .test
+            ),
+            call: CallID(Identifier(high: 1, low: 1)),
+            door: "rest",
+            timeout: timeout,
+            idempotencyKey: nil
+        )
+    }
+}
