@@ -41,12 +41,8 @@ struct App: Sendable {
         let masterKey = try folder.masterKey(file: settings.masterKeyFile, makes: makesMasterKey)
         let store = try await Store.open(DatabaseURL(settings.effectiveDatabaseURL))
         let registry = ToolRegistry()
-        let plugins = makePluginHost(settings, folder, registry, entropy, logger)
-        let configurations = try readPlugins(settings)
-        let statuses = plugins.load(configurations, relativeTo: pluginFolder(settings))
-        if let refused = statuses.first(where: { $0.state == "refused" }) {
-            throw GatewayError(.pluginFailed, "The plugin \(refused.id) was refused: \(refused.reason ?? "")")
-        }
+        let plugins = makePluginHost(settings, folder, registry, store, entropy, logger)
+        try await plugins.start(pluginsFile: settings.pluginsFile, folder: pluginFolder(settings))
         let credentials = Credentials(directory: store, masterKey: masterKey, entropy: entropy)
         let upstream = DarajaUpstream(
             client: CurlClient(settings: curlSettings()),
@@ -109,7 +105,9 @@ struct App: Sendable {
         let management = ManagementResponder(
             isReady: { (try? await store.configurationVersion()) != nil },
             metrics: { PrometheusText.make(calls: metrics.all, started: started) },
-            plugins: { PluginReport.make(plugins.statuses) }
+            plugins: PluginChanges(plugins: plugins),
+            operatorToken: try settings.operatorToken(),
+            entropy: entropy
         )
         return App(
             settings: settings,
@@ -137,9 +135,12 @@ struct App: Sendable {
         )
         let inbox = inbox
         let sweeper = sweeper
+        let plugins = plugins
         let group = ServiceGroup(
             services: [
-                Background { await inbox.run() }, Background { await sweeper.run() }, manager, server,
+                Background { await inbox.run() }, Background { await sweeper.run() },
+                Background { await plugins.watch() },
+                manager, server,
             ],
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: quietLogger
@@ -177,6 +178,7 @@ struct App: Sendable {
         _ settings: Settings,
         _ folder: DataFolder,
         _ registry: ToolRegistry,
+        _ store: Store,
         _ entropy: Entropy,
         _ logger: Logger
     ) -> PluginHost {
@@ -188,16 +190,13 @@ struct App: Sendable {
         )
         host.workerProgram = WorkerProgram.find()
         host.readableFolders = WorkerProgram.swiftRuntimeFolders()
-        return PluginHost(settings: host, registry: registry, entropy: entropy, logger: logger)
-    }
-
-    private static func readPlugins(_ settings: Settings) throws(GatewayError) -> [PluginConfiguration] {
-        guard let bytes = FileManager.default.contents(atPath: settings.pluginsFile) else {
-            throw GatewayError(.notConfigured, "The plugins file \(settings.pluginsFile) cannot be read.")
-        }
-        do { return try PluginConfiguration.list(parsing: Array(bytes)) } catch {
-            throw GatewayError(.invalidArgument, error.description)
-        }
+        return PluginHost(
+            settings: host,
+            registry: registry,
+            repository: store,
+            entropy: entropy,
+            logger: logger
+        )
     }
 
     private static func pluginFolder(_ settings: Settings) -> String {

@@ -50,6 +50,15 @@ struct DataFolder: Sendable {
         return Secret(key)
     }
 
+    /// The file of the operator's token, made where it is missing.
+    func operatorTokenFile() throws(GatewayError) -> String {
+        let file = path + "/operator.token"
+        if !FileManager.default.fileExists(atPath: file) {
+            try write(Array(Hexadecimal.encode(SecureRandom.bytes(32)).utf8), to: file)
+        }
+        return file
+    }
+
     /// Writes a file that only its owner may read, whole or not at all.
     func write(_ bytes: [UInt8], to file: String) throws(GatewayError) {
         let draft = file + ".new"
@@ -61,5 +70,21 @@ struct DataFolder: Sendable {
         guard made, rename(draft, file) == 0 else {
             throw GatewayError(.unavailable, "The file \(file) cannot be written.")
         }
+    }
+}
+
+/// What an operator shows to change plugins.
+enum OperatorToken {
+    /// - Throws: `notConfigured` when the file cannot be read, or holds less than 32 characters.
+    static func read(_ file: String) throws(GatewayError) -> Secret<[UInt8]> {
+        let text = FileManager.default.contents(atPath: file).map { String(decoding: $0, as: UTF8.self) }
+        let token = text?.filter { !$0.isWhitespace } ?? ""
+        guard token.utf8.count >= 32 else {
+            throw GatewayError(
+                .notConfigured,
+                "The operator token file \(file) must hold at least 32 characters: openssl rand -hex 32 > FILE"
+            )
+        }
+        return Secret(Array(token.utf8))
     }
 }

@@ -31,6 +31,10 @@ struct Settings: Sendable {
     var masterKeyFile: String?
     /// `GATEWAY_DARAJA_URL`: replaces Safaricom's addresses, for the simulator.
     var darajaURL: String?
+    /// `GATEWAY_OPERATOR_TOKEN_FILE`: what `mpesa-gateway plugin …` must show; without it nothing can be installed.
+    ///
+    /// Secret.
+    var operatorTokenFile: String?
     /// `GATEWAY_LOG_LEVEL`.
     var logLevel = Logger.Level.info
     /// `GATEWAY_DATA_FOLDER`: database, private copies of plugins, lock.
@@ -46,6 +50,14 @@ struct Settings: Sendable {
     var effectivePublicURL: String { publicURL ?? "http://\(host):\(port)" }
     /// Where the data is.
     var effectiveDatabaseURL: String { databaseURL ?? "sqlite:" + dataFolder + "/gateway.db" }
+
+    /// The operator's token; nil where none is configured.
+    ///
+    /// - Throws: `notConfigured` when the file cannot be read, or holds less than 32 characters.
+    func operatorToken() throws(GatewayError) -> Secret<[UInt8]>? {
+        guard let file = operatorTokenFile else { return nil }
+        return try OperatorToken.read(file)
+    }
 
     /// Reads the environment over the defaults.
     ///
@@ -70,6 +82,7 @@ struct Settings: Sendable {
         publicURL = text("PUBLIC_URL") ?? publicURL
         masterKeyFile = text("MASTER_KEY_FILE") ?? masterKeyFile
         darajaURL = text("DARAJA_URL") ?? darajaURL
+        operatorTokenFile = text("OPERATOR_TOKEN_FILE") ?? operatorTokenFile
         dataFolder = text("DATA_FOLDER") ?? dataFolder
         if let value = text("MODE") {
             guard let mode = Mode(rawValue: value) else { throw wrong("MODE", "hybrid, rest or mcp") }

@@ -8,17 +8,23 @@ package struct PluginConfiguration: Sendable, Equatable {
     /// The library's file; relative to the folder of plugins.json.
     package let source: String
     /// SHA-256 of the library in hexadecimal; nil only where unsigned plugins are allowed.
-    package let sha256: String?
+    package var sha256: String?
     /// Whether it is loaded.
     package let isEnabled: Bool
     /// Where it runs: `in-process`, `worker` or `sandbox`.
     package let isolation: String
     /// What it may do.
-    package let grants: Catalogue.Needs
+    package var grants: Catalogue.Needs
     /// Its settings, without secrets.
     package let settings: JSONObject
     /// How many worker processes, and what each may use.
     package var limits = Limits()
+    /// When a version that has just been promoted is taken back.
+    package var rollback = RollbackPolicy()
+    /// Whether a version may take away what callers of the live one rely on.
+    package var allowsBreaking = false
+    /// The entry as it was read, to be kept with what is installed.
+    package var entry = JSON.object(JSONObject())
 
     /// What a plugin outside this process may use.
     package struct Limits: Sendable, Equatable {
@@ -32,6 +38,18 @@ package struct PluginConfiguration: Sendable, Equatable {
         package var queue = 1_000
         /// How it is started again.
         package var restart = RestartPolicy()
+    }
+
+    /// When a version is taken back without anybody asking.
+    package struct RollbackPolicy: Sendable, Equatable {
+        /// How long after its promotion a version is watched; a canary always is.
+        package var window: Duration = .seconds(300)
+        /// How many crashes of its workers are enough.
+        package var crashesMax = 3
+        /// How many of a hundred of its calls may fail.
+        package var failedPercentMax = 50
+        /// Fewer calls than this prove nothing.
+        package var callsMin = 20
     }
 
     /// Why plugins.json cannot be used.
@@ -52,12 +70,22 @@ package struct PluginConfiguration: Sendable, Equatable {
             throw Malformed(pointer: "/plugins", reason: "expected a list")
         }
         var list: [PluginConfiguration] = []
-        for (index, entry) in entries.enumerated() { list.append(try one(entry, at: "/plugins/\(index)")) }
+        for (index, entry) in entries.enumerated() {
+            let one = try PluginConfiguration(reading: entry, at: "/plugins/\(index)")
+            guard !list.contains(where: { $0.id == one.id }) else {
+                throw Malformed(pointer: "/plugins/\(index)/id", reason: "\(one.id) stands in the list twice")
+            }
+            list.append(one)
+        }
         return list
     }
 
-    private static func one(_ entry: JSON, at pointer: String) throws(Malformed) -> PluginConfiguration {
-        let known = ["id", "source", "sha256", "enabled", "isolation", "grants", "config", "limits", "restart"]
+    /// Reads one entry of plugins.json.
+    package init(reading entry: JSON, at pointer: String) throws(Malformed) {
+        let known = [
+            "id", "source", "sha256", "enabled", "isolation", "grants", "config", "limits", "restart", "rollback",
+            "allow_breaking",
+        ]
         for name in entry.objectValue?.keys ?? [] where !known.contains(name) && !name.hasPrefix("x-") {
             throw Malformed(
                 pointer: "\(pointer)/\(name)",
@@ -76,7 +104,7 @@ package struct PluginConfiguration: Sendable, Equatable {
             upstreams[name] = (paths.arrayValue ?? []).compactMap(\.stringValue)
         }
         let texts = { (name: String) in (entry["grants"]?[name]?.arrayValue ?? []).compactMap(\.stringValue) }
-        return PluginConfiguration(
+        self.init(
             id: id,
             source: source,
             sha256: entry["sha256"]?.stringValue,
@@ -87,12 +115,46 @@ package struct PluginConfiguration: Sendable, Equatable {
                 secrets: texts("secrets"),
                 collections: texts("collections")
             ),
-            settings: entry["config"]?.objectValue ?? JSONObject(),
-            limits: try limits(entry, at: pointer)
+            settings: entry["config"]?.objectValue ?? JSONObject()
         )
+        try readLimits(entry, at: pointer)
+        allowsBreaking = entry["allow_breaking"]?.boolValue ?? false
+        self.entry = entry
     }
 
-    private static func limits(_ entry: JSON, at pointer: String) throws(Malformed) -> Limits {
+    /// States an entry.
+    package init(
+        id: String,
+        source: String,
+        sha256: String?,
+        isEnabled: Bool,
+        isolation: String,
+        grants: Catalogue.Needs,
+        settings: JSONObject
+    ) {
+        self.id = id
+        self.source = source
+        self.sha256 = sha256
+        self.isEnabled = isEnabled
+        self.isolation = isolation
+        self.grants = grants
+        self.settings = settings
+    }
+
+    /// Grants what a plugin asks for, in the entry that is kept too.
+    mutating func grant(_ needs: Catalogue.Needs) {
+        grants = needs
+        let texts = { (list: [String]) in JSON.array(list.map { .string($0) }) }
+        var upstreams = JSONObject()
+        for (name, paths) in needs.upstreams.sorted(by: { $0.key < $1.key }) { upstreams[name] = texts(paths) }
+        var object = entry.objectValue ?? JSONObject()
+        object["grants"] = [
+            "upstreams": .object(upstreams), "secrets": texts(needs.secrets), "collections": texts(needs.collections),
+        ]
+        entry = .object(object)
+    }
+
+    private mutating func readLimits(_ entry: JSON, at pointer: String) throws(Malformed) {
         func number(_ group: String, _ name: String, _ range: ClosedRange<Int>, _ value: Int) throws(Malformed) -> Int {
             guard let found = entry[group]?[name] else { return value }
             guard let integer = found.integerValue, range.contains(Int(integer)) else {
@@ -101,7 +163,6 @@ package struct PluginConfiguration: Sendable, Equatable {
             }
             return Int(integer)
         }
-        var limits = Limits()
         limits.workers = try number("limits", "workers", 1...64, limits.workers)
         limits.memoryMiB = try number("limits", "memory_mb", 64...65_536, limits.memoryMiB)
         limits.deadlineMilliseconds = try number("limits", "deadline_ms", 10...60_000, limits.deadlineMilliseconds)
@@ -111,6 +172,10 @@ package struct PluginConfiguration: Sendable, Equatable {
         limits.restart.window = .seconds(try number("restart", "window_s", 1...86_400, window))
         let backoff = Int(limits.restart.backoff.wholeMilliseconds)
         limits.restart.backoff = .milliseconds(try number("restart", "backoff_ms", 1...60_000, backoff))
-        return limits
+        let watched = Int(rollback.window.components.seconds)
+        rollback.window = .seconds(try number("rollback", "window_s", 0...86_400, watched))
+        rollback.crashesMax = try number("rollback", "max_crashes", 1...1_000, rollback.crashesMax)
+        rollback.failedPercentMax = try number("rollback", "max_failed_percent", 0...100, rollback.failedPercentMax)
+        rollback.callsMin = try number("rollback", "min_calls", 1...1_000_000, rollback.callsMin)
     }
 }

@@ -36,7 +36,14 @@ struct PluginFile {
         guard let data = FileManager.default.contents(atPath: path), data.count <= PluginFile.bytesMax else {
             throw PluginRefusal.unreadable(path)
         }
-        bytes = Array(data)
+        try self.init(bytes: Array(data), configuration: configuration, allowsUnsigned: allowsUnsigned)
+    }
+
+    /// Hashes and looks into a library's bytes.
+    ///
+    /// No code of it runs.
+    init(bytes: [UInt8], configuration: PluginConfiguration, allowsUnsigned: Bool) throws(PluginRefusal) {
+        self.bytes = bytes
         digest = SHA256.digest(bytes).hexadecimal
         if let expected = configuration.sha256 {
             guard expected.lowercased() == digest else { throw PluginRefusal.hashDiffers(found: digest) }
@@ -57,7 +64,8 @@ struct PluginFile {
     /// The Swift that this host was built with, as a manifest states it.
     static let ownRuntime = "swift-shared:6.3"
 
-    private static func inspect(_ bytes: [UInt8]) throws(PluginRefusal) -> Manifest {
+    /// The manifest of a library's bytes, once they have been found to be a plugin's.
+    static func inspect(_ bytes: [UInt8]) throws(PluginRefusal) -> Manifest {
         // The report points into the bytes, so it is read while they are held.
         let found: Result<Manifest, PluginRefusal> = bytes.withUnsafeBufferPointer { buffer in
             var report = gateway_elf_report()
@@ -99,13 +107,18 @@ struct PluginFile {
         }
     }
 
+    /// Where the private copy of a library is.
+    static func copyPath(in folder: String, digest: String, id: String) -> String {
+        folder + "/plugins/" + digest + "/" + id + ".so"
+    }
+
     /// Writes the verified bytes where only this user can reach or change them, under their own hash, and answers the path.
     ///
     /// The file is written beside its place and moved there, so it is whole or absent; one that is there already is
     /// read again and compared, never trusted.
     func privateCopy(in folder: String) throws(PluginRefusal) -> String {
+        let path = PluginFile.copyPath(in: folder, digest: digest, id: manifest.id)
         let place = folder + "/plugins/" + digest
-        let path = place + "/" + manifest.id + ".so"
         let manager = FileManager.default
         do {
             try manager.createDirectory(
@@ -128,6 +141,21 @@ struct PluginFile {
             throw PluginRefusal.unreadable(path)
         }
     }
+
+    /// A second file with the same bytes beside the private copy, for one opening.
+    func throwawayCopy(of copy: String, number: Int) throws(PluginRefusal) -> String {
+        let path = copy + ".\(ProcessInfo.processInfo.processIdentifier).\(number)"
+        let isMade = FileManager.default.createFile(
+            atPath: path,
+            contents: Data(bytes),
+            attributes: [.posixPermissions: 0o400]
+        )
+        guard isMade else { throw PluginRefusal.unreadable(path) }
+        return path
+    }
+
+    /// Takes the name away; what was opened stays.
+    func removeThrowaway(_ path: String) { unlink(path) }
 }
 
 extension PluginFile.Manifest {

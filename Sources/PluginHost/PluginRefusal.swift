@@ -38,6 +38,10 @@ package enum PluginRefusal: Error, Sendable, Equatable, CustomStringConvertible 
     case notConfigured(String)
     /// Its self-test failed.
     case selfTestFailed(String)
+    /// The entry that it was to be installed with cannot be used.
+    case configuration(String)
+    /// This process has opened as many libraries as it may.
+    case tooManyInProcess(Int)
     /// Another plugin has a tool or route that it wants (C2).
     case clash(String)
 
@@ -61,6 +65,9 @@ package enum PluginRefusal: Error, Sendable, Equatable, CustomStringConvertible 
         case .notGranted(let need): "rule C3: it needs \(need), which plugins.json does not grant"
         case .notConfigured(let reason): "it did not take its settings: \(reason)"
         case .selfTestFailed(let reason): "its self-test failed: \(reason)"
+        case .configuration(let reason): reason
+        case .tooManyInProcess(let most):
+            "this process has opened \(most) libraries, none of which it can close: restart it, or use isolation worker"
         case .clash(let reason): "rule C2: \(reason)"
         }
     }

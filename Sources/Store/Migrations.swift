@@ -7,7 +7,7 @@ import Cryptography
 /// One text for every engine; `{bytes}` is the one word in which they differ. The organization leads every key, so
 /// that the tables can be distributed by it.
 enum Migrations {
-    static let all: [[String]] = [first]
+    static let all: [[String]] = [first, plugins]
 
     /// Brings the schema up to date.
     static func run(on database: any Database) async throws {
@@ -155,6 +155,24 @@ enum Migrations {
             organization_id TEXT NOT NULL, environment TEXT NOT NULL, tool TEXT NOT NULL, hour_ms BIGINT NOT NULL,
             succeeded BIGINT NOT NULL, failed BIGINT NOT NULL,
             PRIMARY KEY (organization_id, environment, tool, hour_ms))
+        """,
+    ]
+    /// Versions of plugins that were installed into a running host; no organization's.
+    private static let plugins = [
+        """
+        CREATE TABLE plugins (
+            plugin_id TEXT PRIMARY KEY, declared TEXT, last_generation BIGINT NOT NULL, note TEXT)
+        """,
+        """
+        CREATE TABLE plugin_versions (
+            plugin_id TEXT NOT NULL, generation BIGINT NOT NULL, role TEXT NOT NULL, digest TEXT NOT NULL,
+            entry TEXT NOT NULL, share BIGINT NOT NULL, organizations TEXT NOT NULL,
+            PRIMARY KEY (plugin_id, generation))
+        """,
+        "CREATE TABLE plugin_binaries (digest TEXT PRIMARY KEY, bytes {bytes} NOT NULL)",
+        """
+        CREATE INDEX records_open ON records (plugin, operation)
+        WHERE state IN ('created', 'sending', 'accepted', 'unknown', 'reconciling', 'manual')
         """,
     ]
 }

@@ -12,6 +12,7 @@ struct Bench {
     static let root = URL(filePath: #filePath).appending(path: "../../..").standardized.path
     let folder: String
     let registry = ToolRegistry()
+    let repository: PluginsInMemory
     let host: PluginHost
 
     let isolation: Isolation
@@ -26,8 +27,9 @@ struct Bench {
     init(
         _ isolation: Isolation = .inProcess,
         allowsUnsigned: Bool = true,
-        logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        repository: PluginsInMemory = PluginsInMemory()
     ) throws {
+        self.repository = repository
         self.isolation = isolation
         folder = FileManager.default.temporaryDirectory.appending(path: "plugins-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -42,8 +44,9 @@ struct Bench {
         host = PluginHost(
             settings: settings,
             registry: registry,
+            repository: repository,
             entropy: Entropy(now: { Timestamp(milliseconds: 1) }, random: SecureRandom.word),
-            logger: logger
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )
     }
 
@@ -109,4 +112,29 @@ extension LoadedPlugin.Invocation {
             idempotencyKey: nil
         )
     }
+}
+
+/// A repository that forgets with the test.
+actor PluginsInMemory: PluginRepository {
+    private var plugins: [String: InstalledPlugin] = [:]
+    private var binaries: [String: [UInt8]] = [:]
+    private var open: [String: Int] = [:]
+
+    /// Pretends that records of a kind are open.
+    func setOpenRecords(_ open: [String: Int]) { self.open = open }
+
+    func installedPlugins() throws(GatewayError) -> [InstalledPlugin] { plugins.values.sorted { $0.id < $1.id } }
+
+    func save(_ plugin: InstalledPlugin, binaries: [String: [UInt8]]) throws(GatewayError) {
+        plugins[plugin.id] = plugin
+        self.binaries.merge(binaries) { $1 }
+    }
+
+    func removeInstalledPlugin(_ id: String) throws(GatewayError) { plugins[id] = nil }
+
+    func pluginBinaries() throws(GatewayError) -> Set<String> { Set(binaries.keys) }
+
+    func pluginBinary(_ digest: String) throws(GatewayError) -> [UInt8]? { binaries[digest] }
+
+    func openRecords(of plugin: String) throws(GatewayError) -> [String: Int] { open }
 }

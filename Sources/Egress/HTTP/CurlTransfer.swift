@@ -39,6 +39,7 @@ final class CurlTransfer: @unchecked Sendable {
         headers = curl_slist_append(nil, "Expect:")
         for (name, value) in request.headers { headers = curl_slist_append(headers, name + ": " + value) }
         _ = gateway_set_headers(easy, headers)
+        if request.method != "GET" { _ = gateway_set_text(easy, CURLOPT_CUSTOMREQUEST, request.method) }
         if request.method == "POST" {
             _ = request.body.withUnsafeBytes { gateway_set_body(easy, $0.baseAddress, curl_off_t($0.count)) }
         }

@@ -1,6 +1,6 @@
 /// One request to an upstream.
 package struct HTTPRequest: Sendable {
-    /// `GET` or `POST`.
+    /// `GET`, `POST` or `DELETE`.
     package var method: String
     /// The whole URL.
     package var url: String

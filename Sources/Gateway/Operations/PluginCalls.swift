@@ -13,19 +13,25 @@ package struct PluginCalls: Sendable {
         self.logger = logger
     }
 
-    /// The live generation of a record's plugin, and the index of the record's kind in it.
+    /// A generation that understands a record, and the index of the record's kind in it: the live one, or else another.
     ///
     /// - Throws: `unavailable` while the plugin is not loaded; the record waits.
     package func kind(of record: Record) throws(GatewayError) -> (plugin: LoadedPlugin, index: Int) {
-        guard let plugin = registry.snapshot.plugins[record.plugin],
-            let index = plugin.operationIndex(record.operation)
-        else {
+        guard let found = registry.snapshot.generation(of: record.plugin, for: record.operation) else {
             throw GatewayError(
                 .unavailable,
                 "The plugin \(record.plugin), which understands this transaction, is not loaded now."
             )
         }
-        return (plugin, index)
+        return found
+    }
+
+    /// The same, counted in: it is not retired before `end` is called on its calls.
+    private func checkOut(_ record: Record) throws(GatewayError) -> (plugin: LoadedPlugin, index: Int) {
+        while true {
+            let found = try kind(of: record)
+            if found.plugin.calls.begin() { return found }
+        }
     }
 
     /// What the plugin wants sent for a call, or its refusal as an error.
@@ -54,11 +60,15 @@ package struct PluginCalls: Sendable {
         status: Int?,
         for record: Record
     ) async throws(GatewayError) -> Evidence? {
-        let (plugin, index) = try kind(of: record)
+        let (plugin, index) = try checkOut(record)
+        var hasFailed = true
+        defer { plugin.calls.end(hasFailed: hasFailed) }
         let functions = try functions(of: plugin)
         let input = PluginDocuments.interpret(source: source, status: status, record: record)
         do {
-            return try PluginAnswers.evidence(await functions.interpret(index, input, raw))
+            let evidence = try PluginAnswers.evidence(await functions.interpret(index, input, raw))
+            hasFailed = false
+            return evidence
         } catch let failure {
             throw fault(of: plugin, in: "interpret", failure)
         }
@@ -70,12 +80,16 @@ package struct PluginCalls: Sendable {
         profile: Profile,
         now: Timestamp
     ) async throws(GatewayError) -> RequestTemplate? {
-        let (plugin, index) = try kind(of: record)
+        let (plugin, index) = try checkOut(record)
+        var hasFailed = true
+        defer { plugin.calls.end(hasFailed: hasFailed) }
         let functions = try functions(of: plugin)
         let settings = plugin.settings(for: profile)
         let input = PluginDocuments.query(record: record, profile: profile, settings: settings, now: now)
         do {
-            return try PluginAnswers.query(await functions.query(index, input))
+            let template = try PluginAnswers.query(await functions.query(index, input))
+            hasFailed = false
+            return template
         } catch let failure {
             throw fault(of: plugin, in: "query", failure)
         }

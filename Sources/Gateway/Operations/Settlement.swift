@@ -117,9 +117,7 @@ package struct Settlement: Sendable {
 
     private func machine(for record: Record) -> RecordMachine {
         var rules = limits
-        if let plugin = registry.snapshot.plugins[record.plugin],
-            let index = plugin.operationIndex(record.operation)
-        {
+        if let (plugin, index) = registry.snapshot.generation(of: record.plugin, for: record.operation) {
             rules.resendLimit = plugin.operations[index].resendLimit
             rules.resendGrace = plugin.operations[index].resendGrace
         }

@@ -51,19 +51,6 @@ package struct Dispatch: Sendable {
 
     /// Does the work, or shows the record that an earlier call made.
     package func run(_ work: Work, replaying replayed: RecordID?) async throws(GatewayError) -> Done {
-        let calls = work.entry.plugin.calls
-        calls.begin()
-        do throws(GatewayError) {
-            let done = try await serve(work, replaying: replayed)
-            calls.end(hasFailed: false)
-            return done
-        } catch {
-            calls.end(hasFailed: error.code == .pluginFailed)
-            throw error
-        }
-    }
-
-    private func serve(_ work: Work, replaying replayed: RecordID?) async throws(GatewayError) -> Done {
         switch work.entry.tool.kind {
         case .operation(let index):
             if let replayed { return try await operations.replay(replayed, for: work) }

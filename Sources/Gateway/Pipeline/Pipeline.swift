@@ -70,9 +70,10 @@ package final class Pipeline: Sendable {
     ) async throws(GatewayError) -> (principal: Principal, tools: [ToolRegistry.Entry]) {
         let principal = try await authenticate.principal(for: credential, environment: environment)
         let membership = try await admit.membership(of: principal)
-        let tools = registry.snapshot.sorted.filter {
-            Authorize.allows($0.tool, principal: principal, membership: membership)
-        }
+        let tools = registry.snapshot.entries(for: principal.organization)
+            .filter {
+                Authorize.allows($0.tool, principal: principal, membership: membership)
+            }
         return (principal, tools)
     }
 
@@ -90,7 +91,7 @@ package final class Pipeline: Sendable {
 
     /// Whether a tool of this name moves money; doors that add an idempotency key to arguments ask.
     package func movesMoney(tool name: String) -> Bool {
-        registry.snapshot.tools[name]?.tool.annotations.movesMoney ?? false
+        registry.snapshot.tool(name)?.annotations.movesMoney ?? false
     }
 
     private func run(
@@ -101,9 +102,49 @@ package final class Pipeline: Sendable {
         let principal = try await authenticate.principal(for: call.credential, environment: call.environment)
         ending.principal = principal
         let membership = try await admit.membership(of: principal)
-        guard let entry = registry.snapshot.tools[call.tool] else { throw Pipeline.noSuchTool(call.tool) }
+        let entry = try checkOut(call, organization: principal.organization)
+        ending.tool = entry.tool
+        do throws(GatewayError) {
+            let reply = try await run(call, entry, principal, membership, ending: &ending, rate: &rate)
+            entry.plugin.calls.end(hasFailed: false)
+            return reply
+        } catch {
+            entry.plugin.calls.end(hasFailed: Pipeline.isPluginsFault(error, tool: entry.tool))
+            throw error
+        }
+    }
+
+    /// The tool and the generation that serves this call, counted in: it will not be retired before the call has ended.
+    private func checkOut(_ call: ToolCall, organization: OrganizationID) throws(GatewayError) -> ToolRegistry.Entry {
+        while true {
+            guard let entry = registry.snapshot.entry(call.tool, organization: organization, call: call.id) else {
+                throw Pipeline.noSuchTool(call.tool)
+            }
+            // One that has just been closed is no longer in the next snapshot.
+            if entry.plugin.calls.begin() { return entry }
+        }
+    }
+
+    /// Whether an error speaks against the generation.
+    ///
+    /// A function tool that never ends, or takes its worker with it, failed too.
+    private static func isPluginsFault(_ error: GatewayError, tool: ToolDescriptor) -> Bool {
+        switch error.code {
+        case .pluginFailed: true
+        case .deadlineExceeded, .unavailable: tool.kind == .function
+        default: false
+        }
+    }
+
+    private func run(
+        _ call: ToolCall,
+        _ entry: ToolRegistry.Entry,
+        _ principal: Principal,
+        _ membership: DirectoryCache.Membership,
+        ending: inout RecordCall.Ending,
+        rate: inout RateDecision?
+    ) async throws(GatewayError) -> ToolReply {
         let tool = entry.tool
-        ending.tool = tool
         try Authorize.check(tool, principal: principal, membership: membership)
         rate = try limit.check(tool, principal: principal, membership: membership)
         let place = try concurrency.enter(tool, organization: principal.organization)

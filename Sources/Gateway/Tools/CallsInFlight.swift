@@ -3,6 +3,9 @@ import Synchronization
 /// How many calls a generation is working on, and how its calls have ended: what draining waits for and rolling back
 /// is decided by.
 package final class CallsInFlight: Sendable {
+    /// Set beside the count once no call may begin any more, so that both change in one step.
+    private static let closed = 1 << 62
+
     private let current = Atomic<Int>(0)
     private let ended = Atomic<Int>(0)
     private let failed = Atomic<Int>(0)
@@ -10,17 +13,26 @@ package final class CallsInFlight: Sendable {
     init() {}
 
     /// Calls under way.
-    package var count: Int { current.load(ordering: .relaxed) }
+    package var count: Int { current.load(ordering: .acquiring) & ~Self.closed }
     /// Calls that have ended.
     package var endedCount: Int { ended.load(ordering: .relaxed) }
     /// Those of them in which the plugin itself failed.
     package var failedCount: Int { failed.load(ordering: .relaxed) }
 
-    func begin() { current.add(1, ordering: .relaxed) }
+    /// Counts a call in; false when the generation takes no more, and the caller must look for the one after it.
+    func begin() -> Bool {
+        let (_, now) = current.add(1, ordering: .acquiringAndReleasing)
+        guard now & Self.closed != 0 else { return true }
+        current.subtract(1, ordering: .releasing)
+        return false
+    }
 
     func end(hasFailed: Bool) {
-        current.subtract(1, ordering: .relaxed)
+        current.subtract(1, ordering: .releasing)
         ended.add(1, ordering: .relaxed)
         if hasFailed { failed.add(1, ordering: .relaxed) }
     }
+
+    /// From now on no call begins; those under way go on.
+    package func close() { _ = current.bitwiseOr(Self.closed, ordering: .acquiringAndReleasing) }
 }

@@ -13,38 +13,50 @@ package final class ToolRegistry: Sendable {
         package let plugin: LoadedPlugin
     }
 
-    /// All tools at one moment.
-    package final class Snapshot: Sendable {
-        /// Counts up with each change; doors key what they cache by it.
-        package let revision: Int
-        /// Live generations by plugin id.
-        package let plugins: [String: LoadedPlugin]
-        /// By name.
-        package let tools: [String: Entry]
-        /// By name, sorted, for lists.
-        package let sorted: [Entry]
+    /// A generation that is tried out: for whom.
+    package struct Canary: Sendable {
+        /// The generation.
+        package let plugin: LoadedPlugin
+        /// How many of a million calls go to it.
+        package let share: Int
+        /// Organizations whose calls all go to it.
+        package let organizations: Set<OrganizationID>
 
-        fileprivate init(revision: Int, plugins: [String: LoadedPlugin]) {
-            self.revision = revision
-            self.plugins = plugins
-            var tools: [String: Entry] = [:]
-            for plugin in plugins.values {
-                for tool in plugin.tools { tools[tool.name] = Entry(tool: tool, plugin: plugin) }
-            }
-            self.tools = tools
-            self.sorted = tools.values.sorted { $0.tool.name < $1.tool.name }
+        /// States a canary.
+        package init(plugin: LoadedPlugin, share: Int, organizations: Set<OrganizationID>) {
+            self.plugin = plugin
+            self.share = share
+            self.organizations = organizations
         }
 
-        /// The tool that a REST request means, and the arguments in its path.
-        package func route(method: String, segments: ArraySlice<Substring>) -> RouteMatch {
-            var allowed: [String] = []
-            for entry in sorted {
-                guard let arguments = entry.tool.route.arguments(in: segments) else { continue }
-                if entry.tool.route.method == method { return .tool(entry, arguments: arguments) }
-                allowed.append(entry.tool.route.method)
+        func takes(_ call: CallID, of organization: OrganizationID) -> Bool {
+            if organizations.contains(organization) { return true }
+            guard share > 0 else { return false }
+            // FNV-1a over the id: its low half is random.
+            let hash = call.description.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) {
+                ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3
             }
-            return allowed.isEmpty ? .none : .otherMethods(allowed)
+            return Int((hash >> 11) % 1_000_000) < share
         }
+    }
+
+    /// All that is published of one plugin.
+    package struct Arrangement: Sendable {
+        /// Serves calls; nil while only a canary is there.
+        package var live: LoadedPlugin?
+        /// Is tried out.
+        package var canary: Canary?
+        /// Serves no calls, but understands records that it began.
+        package var standby: LoadedPlugin?
+
+        /// States an arrangement.
+        package init(live: LoadedPlugin? = nil, canary: Canary? = nil, standby: LoadedPlugin? = nil) {
+            self.live = live
+            self.canary = canary
+            self.standby = standby
+        }
+
+        var generations: [LoadedPlugin] { [live, canary?.plugin, standby].compactMap { $0 } }
     }
 
     /// What a method and a path lead to.
@@ -73,34 +85,127 @@ package final class ToolRegistry: Sendable {
     /// The tools as they are now.
     package var snapshot: Snapshot { current.withLock { $0 } }
 
-    /// Puts a generation in the place of the plugin's live one, or beside the others when it is new.
+    /// Puts a generation in the place of whatever was published of its plugin.
+    ///
+    /// - Throws: as `arrange` does.
+    package func publish(_ plugin: LoadedPlugin) throws(Clash) {
+        try arrange(plugin.id, Arrangement(live: plugin))
+    }
+
+    /// Puts an arrangement in the place of the plugin's present one.
     ///
     /// - Throws: `Clash` when a tool's name or route is another plugin's; then nothing has changed.
-    /// - Returns: The generation that was live before.
-    @discardableResult
-    package func publish(_ plugin: LoadedPlugin) throws(Clash) -> LoadedPlugin? {
+    package func arrange(_ id: String, _ arrangement: Arrangement) throws(Clash) {
         try current.withLock { snapshot throws(Clash) in
-            var plugins = snapshot.plugins
-            let before = plugins.updateValue(plugin, forKey: plugin.id)
-            for entry in snapshot.sorted where entry.plugin.id != plugin.id {
-                for tool in plugin.tools {
-                    if tool.name == entry.tool.name { throw Clash.toolName(tool.name, plugin: entry.plugin.id) }
-                    if tool.route.method == entry.tool.route.method, tool.route.meets(entry.tool.route) {
-                        throw Clash.route("\(tool.route.method) \(tool.route.template)", tool: entry.tool.name)
-                    }
-                }
+            for plugin in [arrangement.live, arrangement.canary?.plugin].compactMap({ $0 }) {
+                try ToolRegistry.check(plugin, against: snapshot)
             }
+            var plugins = snapshot.arrangements
+            plugins[id] = arrangement
             snapshot = Snapshot(revision: snapshot.revision + 1, plugins: plugins)
-            return before
         }
     }
 
-    /// Takes a plugin's tools away.
+    private static func check(_ plugin: LoadedPlugin, against snapshot: Snapshot) throws(Clash) {
+        for entry in snapshot.routable where entry.plugin.id != plugin.id {
+            for tool in plugin.tools {
+                if tool.name == entry.tool.name { throw Clash.toolName(tool.name, plugin: entry.plugin.id) }
+                if tool.route.method == entry.tool.route.method, tool.route.meets(entry.tool.route) {
+                    throw Clash.route("\(tool.route.method) \(tool.route.template)", tool: entry.tool.name)
+                }
+            }
+        }
+    }
+
+    /// Takes all of a plugin away.
     package func withdraw(_ plugin: String) {
         current.withLock { snapshot in
-            var plugins = snapshot.plugins
+            var plugins = snapshot.arrangements
             guard plugins.removeValue(forKey: plugin) != nil else { return }
             snapshot = Snapshot(revision: snapshot.revision + 1, plugins: plugins)
+        }
+    }
+}
+
+extension ToolRegistry {
+    /// All tools at one moment.
+    package final class Snapshot: Sendable {
+        /// Counts up with each change; doors key what they cache by it.
+        package let revision: Int
+        /// By plugin id.
+        package let arrangements: [String: Arrangement]
+        /// Tools of live generations, by name.
+        package let tools: [String: Entry]
+        /// Tools of live generations by name, sorted, for lists.
+        package let sorted: [Entry]
+        /// `sorted`, and the tools that only a canary has.
+        package let routable: [Entry]
+        private let canaries: [String: Canary]
+        private let canaryTools: [String: Entry]
+
+        init(revision: Int, plugins: [String: Arrangement]) {
+            self.revision = revision
+            arrangements = plugins
+            canaries = plugins.compactMapValues(\.canary)
+            let tools = Snapshot.tools(of: plugins.values.compactMap(\.live))
+            let canaryTools = Snapshot.tools(of: canaries.values.map(\.plugin))
+            self.tools = tools
+            self.canaryTools = canaryTools
+            sorted = tools.values.sorted { $0.tool.name < $1.tool.name }
+            routable = sorted + canaryTools.values.filter { tools[$0.tool.name] == nil }
+        }
+
+        private static func tools(of plugins: [LoadedPlugin]) -> [String: Entry] {
+            var tools: [String: Entry] = [:]
+            for plugin in plugins {
+                for tool in plugin.tools { tools[tool.name] = Entry(tool: tool, plugin: plugin) }
+            }
+            return tools
+        }
+
+        /// The live generation of a plugin.
+        package func live(_ plugin: String) -> LoadedPlugin? { arrangements[plugin]?.live }
+
+        /// A tool by name, whoever may see it: for what is the same in every generation.
+        package func tool(_ name: String) -> ToolDescriptor? { (tools[name] ?? canaryTools[name])?.tool }
+
+        /// The generation that serves one call of an organization's: the live one, or the canary where it is chosen.
+        ///
+        /// A tool that only the canary has is there for the organizations that it is tried out on, for nobody else.
+        package func entry(_ name: String, organization: OrganizationID, call: CallID) -> Entry? {
+            let live = tools[name]
+            guard !canaries.isEmpty, let tried = canaryTools[name], let canary = canaries[tried.plugin.id] else {
+                return live
+            }
+            if live == nil { return canary.organizations.contains(organization) ? tried : nil }
+            return canary.takes(call, of: organization) ? tried : live
+        }
+
+        /// The tools that an organization finds, sorted by name.
+        package func entries(for organization: OrganizationID) -> [Entry] {
+            let ids = Set(canaries.filter { $0.value.organizations.contains(organization) }.keys)
+            guard !ids.isEmpty else { return sorted }
+            let tried = canaryTools.values.filter { ids.contains($0.plugin.id) }
+            return (sorted.filter { !ids.contains($0.plugin.id) } + tried).sorted { $0.tool.name < $1.tool.name }
+        }
+
+        /// A generation that understands a kind of record: the live one, or else another that is loaded.
+        package func generation(of plugin: String, for operation: String) -> (plugin: LoadedPlugin, index: Int)? {
+            for generation in arrangements[plugin]?.generations ?? [] {
+                if let index = generation.operationIndex(operation) { return (generation, index) }
+            }
+            return nil
+        }
+
+        /// The tool that a REST request means, and the arguments in its path.
+        package func route(method: String, segments: ArraySlice<Substring>) -> RouteMatch {
+            var allowed: [String] = []
+            for entry in routable {
+                guard let arguments = entry.tool.route.arguments(in: segments) else { continue }
+                if entry.tool.route.method == method { return .tool(entry, arguments: arguments) }
+                allowed.append(entry.tool.route.method)
+            }
+            return allowed.isEmpty ? .none : .otherMethods(allowed)
         }
     }
 }

@@ -31,6 +31,7 @@ struct Dev: AsyncParsableCommand {
             settings.allowsUnsignedPlugins = true
             settings.mode = .init(rawValue: mode) ?? .hybrid
             let folder = try DataFolder(path: dataFolder)
+            if settings.operatorTokenFile == nil { settings.operatorTokenFile = try folder.operatorTokenFile() }
             settings.darajaURL = if let simulatorURL { simulatorURL } else { try await startSimulator(folder) }
             let app = try await App.build(settings, folder: folder, makesMasterKey: true)
             let document = try await writeDocument(app, folder)
@@ -59,6 +60,7 @@ struct Dev: AsyncParsableCommand {
             "url": .string(url), "mcp_url": .string(url + "/mcp"),
             "management_url": .string("http://\(settings.managementHost):\(settings.managementPort)"),
             "simulator_url": .string(settings.darajaURL ?? ""),
+            "operator_token_file": .string(URL(filePath: settings.operatorTokenFile ?? "").standardizedFileURL.path),
         ]
         for (name, value) in try await DemoData(app: app, folder: folder).prepare(known: known) {
             document[name] = value

@@ -6,29 +6,34 @@ import OrderedJSON
 package struct ManagementResponder: HTTPHandler {
     private let isReady: @Sendable () async -> Bool
     private let metrics: @Sendable () -> String
-    private let plugins: @Sendable () -> JSON
+    private let plugins: PluginRoutes
 
     /// Makes it of what it shows.
     package init(
         isReady: @escaping @Sendable () async -> Bool,
         metrics: @escaping @Sendable () -> String,
-        plugins: @escaping @Sendable () -> JSON
+        plugins: any PluginAdministration,
+        operatorToken: Secret<[UInt8]>?,
+        entropy: Entropy
     ) {
         self.isReady = isReady
         self.metrics = metrics
-        self.plugins = plugins
+        self.plugins = PluginRoutes(plugins: plugins, token: operatorToken, entropy: entropy)
     }
 
-    package func bodyBytesMax(path: Substring) -> Int { 0 }
+    package func bodyBytesMax(path: Substring) -> Int {
+        path == "/plugins/install" ? PluginRoutes.libraryBytesMax : 0
+    }
 
     package func respond(to request: Request) async -> Response {
+        if request.path == "/plugins" || request.path.hasPrefix("/plugins/") {
+            return await plugins.respond(to: request)
+        }
         guard request.method == .GET else { return Response(.methodNotAllowed, headers: [(.allow, "GET")]) }
         switch request.path {
         case "/livez": return text("ok\n")
         case "/readyz": return await isReady() ? text("ready\n") : text("not ready\n", .serviceUnavailable)
         case "/metrics": return text(metrics(), type: "text/plain; version=0.0.4")
-        case "/plugins":
-            return Response(.ok, headers: [(.contentType, "application/json")], body: plugins().bytes)
         default: return text("nothing here\n", .notFound)
         }
     }

@@ -1,4 +1,5 @@
 import Foundation
+import PluginLoader
 
 /// Where the worker program is, and what it must be able to read.
 package enum WorkerProgram {
@@ -11,11 +12,7 @@ package enum WorkerProgram {
 
     /// The folder of the Swift runtime that this process runs on, so that a sandboxed plugin can use the same.
     package static func swiftRuntimeFolders() -> [String] {
-        guard let maps = try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8) else { return [] }
-        for line in maps.split(separator: "\n") where line.hasSuffix("/libswiftCore.so") {
-            guard let start = line.firstIndex(of: "/") else { continue }
-            return [String(line[start...].dropLast("/libswiftCore.so".count))]
-        }
-        return []
+        var folder = [CChar](repeating: 0, count: 4096)
+        return gateway_swift_runtime_folder(&folder, folder.count) > 0 ? [String(padded: folder)] : []
     }
 }

@@ -42,6 +42,9 @@ int gateway_elf_inspect(const uint8_t *bytes, size_t length, struct gateway_elf_
  * entry, or null with a sentence in `reason` (NUL-terminated, at most `reason_size` bytes). */
 gateway_plugin_entry_t gateway_library_open(const char *path, char *reason, size_t reason_size);
 
+/* The folder of the Swift runtime that this process runs on, NUL-terminated; answers its length, 0 without one. */
+size_t gateway_swift_runtime_folder(char *folder, size_t size);
+
 /* What a plugin offered; null where it has none. */
 struct gateway_tables {
     void *plugin;

@@ -1,0 +1,126 @@
+import Cryptography
+import Gateway
+import NIOHTTP1
+import OrderedJSON
+
+/// Plugins over the management listener: anybody who reaches it may look, whoever has the operator's token may change.
+struct PluginRoutes: Sendable {
+    /// The longest library.
+    static let libraryBytesMax = 64 << 20
+
+    let plugins: any PluginAdministration
+    let token: Secret<[UInt8]>?
+    let entropy: Entropy
+
+    /// Answers `/plugins…`.
+    func respond(to request: Request) async -> Response {
+        let call = CallID(entropy.identifier())
+        do throws(GatewayError) {
+            return .json(try await answer(request).bytes, call: call.description)
+        } catch {
+            return ErrorResponse.make(error, call: call, allow: error.code == .methodNotAllowed ? ["GET", "POST"] : [])
+        }
+    }
+
+    private func answer(_ request: Request) async throws(GatewayError) -> JSON {
+        let segments = request.segments
+        switch (request.method, segments.count, segments.last) {
+        case (.GET, 1, _): return plugins.report()
+        case (.POST, 2, "install"):
+            try authenticate(request)
+            return try await plugins.install(try RequestReader(request: request).body(), installation(request))
+        case (.POST, 3, "promote"):
+            try authenticate(request)
+            let query = PluginQuery(request)
+            return try await plugins.promote(
+                String(segments[1]),
+                share: query.share(),
+                organizations: query.organizations()
+            )
+        case (.POST, 3, "rollback"):
+            try authenticate(request)
+            return try await plugins.rollBack(String(segments[1]))
+        case (.DELETE, 2, _):
+            try authenticate(request)
+            try await plugins.remove(String(segments[1]))
+            return ["removed": .string(String(segments[1]))]
+        default: throw GatewayError(.notFound, "There is nothing here. docs/operating.md lists the routes of plugins.")
+        }
+    }
+
+    private func authenticate(_ request: Request) throws(GatewayError) {
+        guard let token else {
+            throw GatewayError(
+                .permissionDenied,
+                "This gateway has no operator token, so its plugins cannot be changed here. Set GATEWAY_OPERATOR_TOKEN_FILE."
+            )
+        }
+        guard case .token(let shown) = RequestReader(request: request).credential,
+            constantTimeEquals(Array(shown.reveal().utf8), token.reveal())
+        else {
+            throw GatewayError(.unauthenticated, "Show the operator's token: Authorization: Bearer TOKEN.")
+        }
+    }
+
+    private func installation(_ request: Request) throws(GatewayError) -> InstallRequest {
+        let query = PluginQuery(request)
+        var installation = InstallRequest()
+        installation.entry = try query.entry()
+        installation.sha256 = query["sha256"]
+        installation.share = try query.share() ?? 0
+        installation.organizations = try query.organizations()
+        installation.promotes = try query.flag("promote")
+        installation.allowsBreaking = try query.flag("allow_breaking")
+        installation.grantsNeeds = try query.flag("grant_needs")
+        return installation
+    }
+}
+
+/// The parameters of plugin routes.
+private struct PluginQuery {
+    private let parameters: [(name: String, value: String)]
+
+    init(_ request: Request) { parameters = request.queryParameters }
+
+    subscript(name: String) -> String? { parameters.first { $0.name == name }?.value }
+
+    func flag(_ name: String) throws(GatewayError) -> Bool {
+        switch self[name] {
+        case nil, "false": return false
+        case "true", "": return true
+        default: throw PluginQuery.wrong(name, "true or false")
+        }
+    }
+
+    /// In parts of a million.
+    func share() throws(GatewayError) -> Int? {
+        guard let text = self["canary_share"] else { return nil }
+        guard let share = Double(text), (0...1).contains(share) else {
+            throw PluginQuery.wrong("canary_share", "a fraction from 0 to 1, such as 0.05")
+        }
+        return Int(share * 1_000_000)
+    }
+
+    func organizations() throws(GatewayError) -> [OrganizationID] {
+        var organizations: [OrganizationID] = []
+        for parameter in parameters where parameter.name == "organization" {
+            guard let id = OrganizationID(parameter.value) else {
+                throw PluginQuery.wrong("organization", "an organization's id")
+            }
+            organizations.append(id)
+        }
+        return organizations
+    }
+
+    func entry() throws(GatewayError) -> JSON? {
+        guard let text = self["entry"] else { return nil }
+        guard let entry = try? JSON(parsing: text), entry.objectValue != nil else {
+            throw PluginQuery.wrong("entry", "a JSON object, as in plugins.json")
+        }
+        return entry
+    }
+
+    private static func wrong(_ name: String, _ expected: String) -> GatewayError {
+        GatewayError(.invalidArgument, "\(name): expected \(expected).")
+    }
+}

@@ -1,0 +1,256 @@
+import Foundation
+import Gateway
+import Logging
+import OrderedJSON
+
+extension PluginHost {
+    /// Installs a version: beside the live one, as a canary, or in its place; the first of its name serves at once.
+    ///
+    /// - Throws: `invalidArgument` with the rule that it breaks, `conflict` when it would break callers or records.
+    package func install(_ bytes: [UInt8], _ request: InstallRequest) async throws(GatewayError) -> PluginStatus {
+        try await changing { () async throws(GatewayError) -> PluginStatus in
+            let (slot, generation) = try await open(bytes, request)
+            do throws(GatewayError) {
+                try await check(generation, against: slot, allowsBreaking: request.allowsBreaking)
+                var next = slot
+                if slot.live == nil || request.promotes {
+                    next.candidate = nil
+                    next.promote(generation)
+                    next.note = "version \(generation.plugin.version) was installed and promoted"
+                } else {
+                    next.candidate = PluginSlot.Candidate(
+                        generation: generation,
+                        share: request.share,
+                        organizations: request.organizations
+                    )
+                    next.note = "version \(generation.plugin.version) was installed"
+                }
+                next.refusal = nil
+                try await commit(next, instead: slot)
+            } catch {
+                generation.library.retire()
+                throw error
+            }
+            return try found(slot.id)
+        }
+    }
+
+    /// Lets the candidate serve; with a share or organizations, some calls only.
+    package func promote(
+        _ plugin: String,
+        share: Int? = nil,
+        organizations: [OrganizationID] = []
+    ) async throws(GatewayError) -> PluginStatus {
+        try await changing { () async throws(GatewayError) -> PluginStatus in
+            let slot = try slot(plugin)
+            guard let candidate = slot.candidate else {
+                throw GatewayError(
+                    .conflict,
+                    "There is no version of \(plugin) that waits to be promoted: install one."
+                )
+            }
+            var next = slot
+            if share != nil || !organizations.isEmpty {
+                next.candidate?.share = share ?? candidate.share
+                next.candidate?.organizations = organizations
+                next.note = "version \(candidate.generation.plugin.version) is a canary"
+            } else {
+                next.promote(candidate.generation)
+                next.note = "version \(candidate.generation.plugin.version) was promoted"
+            }
+            try await commit(next, instead: slot)
+            return try found(plugin)
+        }
+    }
+
+    /// Takes the candidate away, or, where there is none, calls the former live version back.
+    package func rollBack(_ plugin: String, because reason: String? = nil) async throws(GatewayError) -> PluginStatus {
+        try await changing { () async throws(GatewayError) -> PluginStatus in
+            try await rollBackNow(try slot(plugin), because: reason)
+            return try found(plugin)
+        }
+    }
+
+    /// Takes a plugin away, unless records of it are open.
+    package func remove(_ plugin: String) async throws(GatewayError) {
+        try await changing { () async throws(GatewayError) in
+            let slot = try slot(plugin)
+            guard slot.configuration == nil else {
+                throw GatewayError(
+                    .conflict,
+                    "\(plugin) stands in plugins.json. Take its entry out, or set enabled to false there."
+                )
+            }
+            try await withdraw(slot)
+        }
+    }
+
+    // MARK: Steps, inside the turnstile
+
+    func changing<Value: Sendable>(
+        _ change: () async throws(GatewayError) -> Value
+    ) async throws(GatewayError) -> Value {
+        await turnstile.enter()
+        do throws(GatewayError) {
+            let value = try await change()
+            await turnstile.leave()
+            return value
+        } catch {
+            await turnstile.leave()
+            throw error
+        }
+    }
+
+    func rollBackNow(_ slot: PluginSlot, because reason: String?) async throws(GatewayError) {
+        var next = slot
+        let since = reason.map { ": \($0)" } ?? ""
+        if let candidate = slot.candidate {
+            next.candidate = nil
+            next.note = "version \(candidate.generation.plugin.version) was taken back\(since)"
+        } else if let standby = slot.standby {
+            next.rollBack()
+            next.refusal = nil
+            let from = slot.live.map { " from version \($0.plugin.version)" } ?? ""
+            next.note = "rolled back\(from) to version \(standby.plugin.version)\(since)"
+        } else {
+            throw GatewayError(.conflict, "There is no earlier version of \(slot.id) to roll back to.")
+        }
+        try await commit(next, instead: slot)
+    }
+
+    /// Withdraws all of a plugin.
+    func withdraw(_ slot: PluginSlot) async throws(GatewayError) {
+        let open = try await repository.openRecords(of: slot.id)
+        guard open.isEmpty else {
+            let count = open.values.reduce(0, +)
+            throw GatewayError(
+                .conflict,
+                "\(slot.id) has \(count) open records, which nothing else understands. Wait until they have ended."
+            )
+        }
+        registry.withdraw(slot.id)
+        try await repository.removeInstalledPlugin(slot.id)
+        slots.withLock { _ = $0.removeValue(forKey: slot.id) }
+        drain(slot.generations)
+        logger.info("plugin removed", metadata: ["plugin": "\(slot.id)"])
+    }
+
+    /// Publishes and remembers a change; what is replaced by it finishes its calls and goes.
+    func commit(_ next: PluginSlot, instead slot: PluginSlot) async throws(GatewayError) {
+        do { try arrange(next) } catch { throw refused(next.id, error) }
+        do throws(GatewayError) {
+            try await repository.save(next.installed, binaries: try await newBinaries(of: next))
+        } catch {
+            try? arrange(slot)
+            throw error
+        }
+        slots.withLock { $0[next.id] = next }
+        let kept = next.generations
+        drain(slot.generations.filter { former in !kept.contains { $0 === former } })
+        logger.notice(
+            "plugin changed",
+            metadata: [
+                "plugin": "\(next.id)", "generation": "\(next.live?.plugin.generation ?? 0)",
+                "note": "\(next.note ?? "")",
+            ]
+        )
+    }
+
+    /// The libraries that the store does not have yet, from their private copies: also what plugins.json alone declared
+    /// must be found again after it has changed there.
+    private func newBinaries(of slot: PluginSlot) async throws(GatewayError) -> [String: [UInt8]] {
+        let known = try await repository.pluginBinaries()
+        var binaries: [String: [UInt8]] = [:]
+        for generation in slot.generations where !known.contains(generation.plugin.digest) {
+            let digest = generation.plugin.digest
+            let path = PluginFile.copyPath(in: settings.stateFolder, digest: digest, id: slot.id)
+            binaries[digest] = FileManager.default.contents(atPath: path).map(Array.init)
+        }
+        return binaries
+    }
+
+    private func open(
+        _ bytes: [UInt8],
+        _ request: InstallRequest
+    ) async throws(GatewayError) -> (PluginSlot, PluginGeneration) {
+        var id = "the library"
+        do throws(PluginRefusal) {
+            let manifest = try PluginFile.inspect(bytes)
+            id = manifest.id
+            var slot = slots.withLock { $0[manifest.id] } ?? PluginSlot(id: manifest.id)
+            var configuration = try configuration(for: slot, request)
+            configuration.sha256 = request.sha256
+            let file = try PluginFile(
+                bytes: bytes,
+                configuration: configuration,
+                allowsUnsigned: settings.allowsUnsigned
+            )
+            slot.lastGeneration += 1
+            let number = slot.lastGeneration
+            let (opener, grants) = (opener, request.grantsNeeds)
+            let generation = try await LoadingThread.run { [configuration] () throws(PluginRefusal) in
+                try opener.open(file, configuration, number: number, grantsNeeds: grants)
+            }
+            return (slot, generation)
+        } catch {
+            throw refused(id, error)
+        }
+    }
+
+    private func configuration(
+        for slot: PluginSlot,
+        _ request: InstallRequest
+    ) throws(PluginRefusal) -> PluginConfiguration {
+        let inForce = slot.live?.configuration.entry ?? slot.configuration?.entry
+        var object = (request.entry ?? inForce)?.objectValue ?? JSONObject()
+        object["id"] = .string(slot.id)
+        object["source"] = .string("installed")
+        object["sha256"] = nil
+        do { return try PluginConfiguration(reading: .object(object), at: "/entry") } catch {
+            throw PluginRefusal.configuration(error.description)
+        }
+    }
+
+    /// Whether callers and open records can live with the new version.
+    func check(
+        _ generation: PluginGeneration,
+        against slot: PluginSlot,
+        allowsBreaking: Bool
+    ) async throws(GatewayError) {
+        let dropped = try await repository.openRecords(of: slot.id)
+            .filter { generation.plugin.operationIndex($0.key) == nil }
+        guard dropped.isEmpty else {
+            let names = dropped.keys.sorted().joined(separator: ", ")
+            throw GatewayError(
+                .conflict,
+                "Version \(generation.plugin.version) of \(slot.id) does not know \(names), of which records are open."
+            )
+        }
+        guard let live = slot.live, !allowsBreaking, !generation.configuration.allowsBreaking else { return }
+        let breaks = Compatibility.breaks(from: live.plugin, to: generation.plugin)
+        guard breaks.isEmpty else {
+            let first = breaks.prefix(10).joined(separator: "; ")
+            throw GatewayError(
+                .conflict,
+                "Version \(generation.plugin.version) of \(slot.id) would break callers of version "
+                    + "\(live.plugin.version): \(first). If they have agreed to it, install it with allow-breaking."
+            )
+        }
+    }
+
+    private func slot(_ plugin: String) throws(GatewayError) -> PluginSlot {
+        guard let slot = slots.withLock({ $0[plugin] }) else {
+            throw GatewayError(.notFound, "There is no plugin \(plugin).")
+        }
+        return slot
+    }
+
+    private func found(_ plugin: String) throws(GatewayError) -> PluginStatus {
+        guard let status = status(of: plugin) else { throw GatewayError(.notFound, "There is no plugin \(plugin).") }
+        return status
+    }
+
+    func refused(_ plugin: String, _ refusal: PluginRefusal) -> GatewayError {
+        GatewayError(.invalidArgument, "\(plugin) was refused: \(refusal.description).")
+    }
+}

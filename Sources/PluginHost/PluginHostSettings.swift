@@ -1,0 +1,62 @@
+import Gateway
+
+extension PluginHost {
+    /// What bounds plugins and what they meet.
+    package struct Settings: Sendable {
+        /// Where private copies are kept.
+        package var stateFolder: String
+        /// This host's version, told to plugins.
+        package var version: String
+        /// Whether a plugin without a configured hash is loaded.
+        ///
+        /// For development.
+        package var allowsUnsigned: Bool
+        /// What tools may require, and what secrets may be computed.
+        package var abilities: Catalogue.HostAbilities
+        /// The longest result (rule M5).
+        ///
+        /// Default 4 MiB.
+        package var resultBytesMax = 4 << 20
+        /// The longest arguments (rule M5).
+        ///
+        /// Default 1 MiB.
+        package var argumentBytesMax = 1 << 20
+        /// Threads for function tools.
+        ///
+        /// Default 4.
+        package var threads = 4
+        /// How many calls of function tools may wait for a thread.
+        ///
+        /// Default 1,000.
+        package var queueMax = 1_000
+        /// How many libraries this process opens in its life, none of which it can close again.
+        ///
+        /// Default 2,000.
+        package var inProcessMax = 2_000
+        /// How long a generation that was replaced may take to finish its calls.
+        ///
+        /// Default 60 s.
+        package var drainMax: Duration = .seconds(60)
+        /// How often generations that are watched, or being drained, are looked at, and plugins.json too.
+        ///
+        /// Default 100 ms.
+        package var watchInterval: Duration = .milliseconds(100)
+        /// The program that runs one plugin outside this process; nil where there is none.
+        package var workerProgram: String?
+        /// Folders that a sandboxed plugin may read besides the system's libraries: Swift's runtime.
+        package var readableFolders: [String] = []
+
+        /// States what has no default.
+        package init(
+            stateFolder: String,
+            version: String,
+            allowsUnsigned: Bool,
+            abilities: Catalogue.HostAbilities
+        ) {
+            self.stateFolder = stateFolder
+            self.version = version
+            self.allowsUnsigned = allowsUnsigned
+            self.abilities = abilities
+        }
+    }
+}

@@ -1,0 +1,171 @@
+import Gateway
+import Logging
+import OrderedJSON
+import PluginAPI
+import PluginLoader
+import Synchronization
+
+/// Makes a generation of a library's bytes: verification, private copy, negotiation, catalogue, settings, self-test.
+///
+/// Nothing of it is published; a refusal leaves everything as it was. Blocks: call it on a thread that may.
+final class PluginOpener: Sendable {
+    private let settings: PluginHost.Settings
+    private let entropy: Entropy
+    private let logger: Logger
+    private let threads: PluginThreads
+    let invocations = Invocations()
+    /// Libraries opened in this process, by digest, and how many in all.
+    private let opened = Mutex((digests: Set<String>(), count: 0))
+
+    init(settings: PluginHost.Settings, entropy: Entropy, logger: Logger) {
+        self.settings = settings
+        self.entropy = entropy
+        self.logger = logger
+        threads = PluginThreads(count: settings.threads, queueMax: settings.queueMax)
+    }
+
+    /// Opens a verified file as generation `number`.
+    ///
+    /// With `grantsNeeds` the plugin is granted what it asks for, and its configuration says so afterwards.
+    func open(
+        _ file: PluginFile,
+        _ configuration: PluginConfiguration,
+        number: Int,
+        grantsNeeds: Bool = false
+    ) throws(PluginRefusal) -> PluginGeneration {
+        let services = HostServices(
+            plugin: configuration.id,
+            invocations: invocations,
+            entropy: entropy,
+            logger: logger,
+            payloadBytesMax: settings.resultBytesMax
+        )
+        let library = try library(file, configuration, services)
+        do throws(PluginRefusal) {
+            return try introduce(library, file, configuration, number: number, grantsNeeds: grantsNeeds)
+        } catch {
+            library.retire()
+            throw error
+        }
+    }
+
+    private func library(
+        _ file: PluginFile,
+        _ configuration: PluginConfiguration,
+        _ services: HostServices
+    ) throws(PluginRefusal) -> any PluginLibrary {
+        let copy = try file.privateCopy(in: settings.stateFolder)
+        guard configuration.isolation != "in-process" else {
+            return try inProcess(file, copy: copy, services)
+        }
+        guard let program = settings.workerProgram else {
+            throw PluginRefusal.isolationNotServed("\(configuration.isolation) (the worker program is missing)")
+        }
+        let isSandbox = configuration.isolation == "sandbox"
+        var limits = WorkerLibrary.Limits()
+        limits.workers = configuration.limits.workers
+        limits.deadline = .milliseconds(configuration.limits.deadlineMilliseconds)
+        limits.pendingMax = configuration.limits.queue
+        limits.restart = configuration.limits.restart
+        return try WorkerLibrary(
+            orders: WorkerProcess.Orders(
+                program: program,
+                library: copy,
+                isolation: isSandbox ? GATEWAY_ISOLATION_SANDBOX : GATEWAY_ISOLATION_WORKER,
+                memoryBytes: configuration.limits.memoryMiB << 20,
+                resultBytesMax: settings.resultBytesMax,
+                hostVersion: settings.version,
+                readable: settings.readableFolders
+            ),
+            isolation: configuration.isolation,
+            services: services,
+            limits: limits
+        )
+    }
+
+    private func inProcess(
+        _ file: PluginFile,
+        copy: String,
+        _ services: HostServices
+    ) throws(PluginRefusal) -> InProcessLibrary {
+        let (isFirst, number) = opened.withLock { opened in
+            opened.count += 1
+            return (opened.digests.insert(file.digest).inserted, opened.count)
+        }
+        guard number <= settings.inProcessMax else { throw PluginRefusal.tooManyInProcess(settings.inProcessMax) }
+        // The linker knows a file again and would hand out the first generation's globals: each gets a file of its own.
+        let path = try isFirst ? copy : file.throwawayCopy(of: copy, number: number)
+        defer { if !isFirst { file.removeThrowaway(path) } }
+        return try InProcessLibrary(
+            path: path,
+            services: services,
+            hostVersion: settings.version,
+            resultBytesMax: settings.resultBytesMax
+        )
+    }
+
+    private func introduce(
+        _ library: any PluginLibrary,
+        _ file: PluginFile,
+        _ configuration: PluginConfiguration,
+        number: Int,
+        grantsNeeds: Bool
+    ) throws(PluginRefusal) -> PluginGeneration {
+        var configuration = configuration
+        let catalogue = try catalogue(of: library, file: file)
+        if grantsNeeds { configuration.grant(catalogue.needs) }
+        try PluginGrants.check(catalogue, against: configuration.grants)
+        try library.configure(JSON.object(configuration.settings).bytes)
+        try library.runSelfTest()
+        let plugin = loaded(library, catalogue, file.digest, number, settings: configuration.settings)
+        return PluginGeneration(plugin: plugin, library: library, configuration: configuration)
+    }
+
+    private func catalogue(of library: any PluginLibrary, file: PluginFile) throws(PluginRefusal) -> Catalogue {
+        let bytes = try library.describe()
+        let catalogue: Catalogue
+        do { catalogue = try Catalogue(parsing: bytes, abilities: settings.abilities) } catch {
+            throw PluginRefusal.catalogue(error.description)
+        }
+        guard catalogue.id == file.manifest.id else { throw PluginRefusal.manifestDiffers("id") }
+        guard catalogue.version == file.manifest.version else { throw PluginRefusal.manifestDiffers("version") }
+        for tool in catalogue.tools {
+            if case .function = tool.kind {
+                guard library.hasFunctions else { throw PluginRefusal.missingTable(GATEWAY_INVOKE) }
+            } else {
+                guard library.hasOperations else { throw PluginRefusal.missingTable(GATEWAY_OPERATION) }
+            }
+        }
+        return catalogue
+    }
+
+    private func loaded(
+        _ library: any PluginLibrary,
+        _ catalogue: Catalogue,
+        _ digest: String,
+        _ number: Int,
+        settings: JSONObject
+    ) -> LoadedPlugin {
+        let functions = FunctionCaller(
+            plugin: catalogue.id,
+            library: library,
+            invocations: invocations,
+            threads: threads,
+            argumentBytesMax: self.settings.argumentBytesMax
+        )
+        let invoke: @Sendable (Int, [UInt8], LoadedPlugin.Invocation) async -> LoadedPlugin.Completion = {
+            await functions.invoke($0, arguments: $1, $2)
+        }
+        return LoadedPlugin(
+            id: catalogue.id,
+            version: catalogue.version,
+            generation: number,
+            digest: digest,
+            settings: settings,
+            tools: catalogue.tools,
+            operations: catalogue.operations,
+            operationFunctions: library.operationFunctions(),
+            invoke: library.hasFunctions ? invoke : nil
+        )
+    }
+}

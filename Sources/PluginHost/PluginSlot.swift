@@ -1,0 +1,94 @@
+import Gateway
+
+/// All that this host has of one plugin.
+struct PluginSlot: Sendable {
+    /// A version that is tried out, or waits to be promoted.
+    struct Candidate: Sendable {
+        let generation: PluginGeneration
+        var share = 0
+        var organizations: [OrganizationID] = []
+
+        var isCanary: Bool { share > 0 || !organizations.isEmpty }
+    }
+
+    /// A version that has just been promoted, and how it stood then.
+    struct Probation: Sendable {
+        let until: ContinuousClock.Instant
+        let before: PluginGeneration.Record
+    }
+
+    let id: String
+    /// What plugins.json says of it, and the digest of that.
+    var configuration: PluginConfiguration?
+    var declared: String?
+    var live: PluginGeneration?
+    var candidate: Candidate?
+    var standby: PluginGeneration?
+    var probation: Probation?
+    var lastGeneration = 0
+    var refusal: String?
+    var note: String?
+
+    init(id: String) { self.id = id }
+
+    /// The generations that are not being retired.
+    var generations: [PluginGeneration] { [live, candidate?.generation, standby].compactMap { $0 } }
+
+    /// What the registry is to publish.
+    var arrangement: ToolRegistry.Arrangement {
+        var arrangement = ToolRegistry.Arrangement(live: live?.plugin, standby: standby?.plugin)
+        if let candidate, candidate.isCanary {
+            arrangement.canary = ToolRegistry.Canary(
+                plugin: candidate.generation.plugin,
+                share: candidate.share,
+                organizations: Set(candidate.organizations)
+            )
+        }
+        return arrangement
+    }
+
+    /// What is kept across a restart.
+    var installed: InstalledPlugin {
+        var versions: [InstalledVersion] = []
+        let keep = { (generation: PluginGeneration, role: InstalledVersion.Role) in
+            InstalledVersion(
+                generation: generation.plugin.generation,
+                role: role,
+                digest: generation.plugin.digest,
+                entry: generation.configuration.entry
+            )
+        }
+        if let live { versions.append(keep(live, .live)) }
+        if let standby { versions.append(keep(standby, .standby)) }
+        if let candidate {
+            var version = keep(candidate.generation, .candidate)
+            version.share = candidate.share
+            version.organizations = candidate.organizations
+            versions.append(version)
+        }
+        return InstalledPlugin(
+            id: id,
+            declared: declared,
+            lastGeneration: lastGeneration,
+            note: note,
+            versions: versions.sorted { $0.generation < $1.generation }
+        )
+    }
+
+    /// The candidate serves from now on; what was live waits to be called back.
+    mutating func promote(_ generation: PluginGeneration) {
+        let former = live
+        live = generation
+        if candidate?.generation === generation { candidate = nil }
+        if let former { standby = former }
+        let window = generation.configuration.rollback.window
+        probation = former == nil ? nil : Probation(until: .now + window, before: generation.record)
+    }
+
+    /// What was live before serves again.
+    mutating func rollBack() {
+        live = standby
+        standby = nil
+        probation = nil
+    }
+}
