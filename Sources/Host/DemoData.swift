@@ -37,7 +37,7 @@ struct DemoData {
 
     private static let demoPlan = Plan(
         name: "demo",
-        tools: ["mpesa_*", "mpesa_stk_push"],
+        tools: ["**"],
         organizationLimits: [
             "read": RateLimit(units: 100_000, per: .seconds(1)), "money": RateLimit(units: 20_000, per: .seconds(1)),
         ],

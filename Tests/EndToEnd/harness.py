@@ -1,5 +1,6 @@
 """Starts the real program as a user would, and asks it things over real sockets."""
 
+import atexit
 import json
 import os
 import random
@@ -56,12 +57,24 @@ def wait_until(what, holds, seconds=20):
         time.sleep(0.05)
 
 
+def end_all():
+    """Ends what a failed test has left running."""
+    for process in STARTED:
+        if process.poll() is None:
+            process.kill()
+
+
+STARTED = []
+atexit.register(end_all)
+
+
 class Process:
     def __init__(self, arguments, environment=None, program=PROGRAM):
         self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             [program, *arguments], cwd=ROOT, stdout=self.log, stderr=self.log, env={**os.environ, **(environment or {})}
         )
+        STARTED.append(self.process)
 
     def output(self):
         self.log.seek(0)

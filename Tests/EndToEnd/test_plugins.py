@@ -1,9 +1,12 @@
 """Plugins as those see them who run the gateway: isolation, crashes, and versions that come and go."""
 
+import concurrent.futures
 import json
 import os
 import signal
+import subprocess
 import tempfile
+import threading
 
 import harness
 from harness import Gateway, Simulator, http, phone, wait_until
@@ -74,3 +77,192 @@ def test_a_host_without_its_worker_program_refuses_and_says_so():
     )
     wait_until("the refusal", lambda: not process.is_running())
     assert "the worker program is missing" in process.output(), process.output()
+
+
+def compile_fixture(version="1.0.0", *flags):
+    """The C fixture as a library of this version."""
+    library = os.path.join(FOLDER, f"fixture-{version}-{abs(hash(flags))}.so")
+    subprocess.run(
+        ["cc", "-std=gnu99", "-D_GNU_SOURCE", "-shared", "-fPIC", "-fvisibility=hidden", "-o", library]
+        + [f"-I{harness.ROOT}/Sources/PluginAPI/include", f'-DFIXTURE_VERSION="{version}"', *flags]
+        + [f"{harness.ROOT}/Tests/Fixtures/Plugins/fixture.c"],
+        check=True,
+    )
+    return library
+
+
+def plugin(gateway, *arguments, fails=False):
+    """`mpesa-gateway plugin …` against a gateway; answers what it printed."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "GATEWAY_MANAGEMENT_URL": gateway.dev["management_url"],
+        "GATEWAY_OPERATOR_TOKEN_FILE": gateway.dev["operator_token_file"],
+    }
+    done = subprocess.run([harness.PROGRAM, "plugin", *arguments], env=environment, capture_output=True, text=True)
+    assert (done.returncode != 0) == fails, (arguments, done.returncode, done.stdout, done.stderr)
+    return done.stderr if fails else done.stdout
+
+
+def install(gateway, library, *arguments, **more):
+    return plugin(gateway, "install", library, "--grant-needs", *arguments, **more)
+
+
+def echo(gateway, how="inline"):
+    return gateway.call("POST", "/tools/fixture_echo", {"how": how})
+
+
+def version(gateway):
+    answer = echo(gateway)
+    assert answer[0] == 200, answer
+    return answer[2]["data"]["version"]
+
+
+def test_a_plugin_is_installed_promoted_and_rolled_back_by_the_command_line():
+    gateway = Gateway(simulator=SIMULATOR)
+    assert echo(gateway)[0] == 404
+    assert "fixture: live" in install(gateway, compile_fixture("1.0.0"))
+    assert version(gateway) == "1.0.0"
+    assert "/tools/fixture_echo" in http("GET", gateway.url + "/openapi.json")[2]["paths"]
+    install(gateway, compile_fixture("1.1.0"))
+    assert version(gateway) == "1.0.0"
+    assert "generation 2 live" in plugin(gateway, "promote", "fixture")
+    assert version(gateway) == "1.1.0"
+    assert "rolled back from version 1.1.0 to version 1.0.0" in plugin(gateway, "rollback", "fixture")
+    assert version(gateway) == "1.0.0"
+
+    gateway.end(signal.SIGKILL)
+    gateway = gateway.again(simulator=SIMULATOR)
+    assert version(gateway) == "1.0.0"
+    listed = json.loads(plugin(gateway, "list", "--json"))["plugins"]
+    assert [(p["id"], p["state"]) for p in listed] == [("fixture", "live"), ("stk-push", "live")], listed
+    fixture = listed[0]
+    assert fixture["isolation"] == "sandbox" and len(fixture["sha256"]) == 64 and fixture["memory_bytes"] > 0, fixture
+    plugin(gateway, "remove", "fixture")
+    assert echo(gateway)[0] == 404
+    assert "plugins.json" in plugin(gateway, "remove", "stk-push", fails=True)
+    gateway.remove()
+
+
+def test_a_plugin_that_is_refused_says_which_rule_it_breaks_and_changes_nothing():
+    gateway = Gateway(simulator=SIMULATOR)
+    install(gateway, compile_fixture("1.0.0"))
+    for flags, rule in [
+        (("-DTWO_EXPORTS",), "rule E1"), (("-DNO_MANIFEST",), "rule E2"), (("-DNULL_FUNCTION",), "rule E5"),
+        (("-DBAD_CATALOGUE",), "rule C1"), (('-DFIXTURE_PATH="/admin/x"',), "rule C2"), (("-DFAIL_SELFTEST",), "self-test"),
+        (('-DFIXTURE_TOOL="mpesa_stk_push"',), "rule C2"),
+    ]:
+        told = install(gateway, compile_fixture("2.0.0", *flags), "--allow-breaking", fails=True)
+        assert rule in told and told.startswith("mpesa-gateway: "), told
+    told = plugin(gateway, "install", os.path.join(harness.ROOT, "README.md"), fails=True)
+    assert "not a shared library" in told, told
+    told = plugin(gateway, "install", compile_fixture("1.0.1", '-DFIXTURE_ID="needy"'), fails=True)
+    assert "rule C3" in told, told
+    assert version(gateway) == "1.0.0"
+    gateway.remove()
+
+
+def test_plugins_are_changed_with_the_operators_token_only():
+    gateway = Gateway(simulator=SIMULATOR)
+    url = gateway.dev["management_url"] + "/plugins/install"
+    for headers in ({}, {"Authorization": "Bearer " + "0" * 64}, {"X-API-Key": gateway.dev["api_key"]}):
+        status, _, problem = http("POST", url, b"x", headers)
+        assert status == 401 and problem["code"] == "unauthenticated", problem
+    with open(gateway.dev["operator_token_file"]) as file:
+        token = {"Authorization": "Bearer " + file.read().strip()}
+    assert oct(os.stat(gateway.dev["operator_token_file"]).st_mode)[-3:] == "600"
+    assert http("POST", url + "?canary_share=2", b"x", token)[2]["detail"].startswith("canary_share: expected")
+    assert http("POST", url.replace("install", "nobody/promote"), b"", token)[0] == 404
+    assert http("PUT", url, b"", token)[0] == 404
+    gateway.remove()
+
+
+def test_upgrades_under_load_lose_no_call():
+    gateway = Gateway(simulator=SIMULATOR)
+    libraries = [compile_fixture("1.0.0"), compile_fixture("1.1.0")]
+    install(gateway, libraries[0])
+    stop, answers = threading.Event(), []
+
+    def call():
+        while not stop.is_set():
+            answers.append(echo(gateway)[::2])
+
+    threads = [threading.Thread(target=call) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for number in range(1, 16):
+        plugin(gateway, "install", libraries[number % 2], "--promote")
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert len(answers) > 100
+    wrong = [a for a in answers if a[0] != 200 or a[1]["data"]["version"] not in ("1.0.0", "1.1.0")]
+    assert not wrong, wrong[:3]
+    generations = wait_until("draining to end", lambda: len(g := report(gateway, "fixture")["generations"]) == 2 and g)
+    assert [g["role"] for g in generations] == ["live", "standby"], generations
+    gateway.remove()
+
+
+def test_a_version_that_crashes_loops_or_answers_rubbish_is_taken_back():
+    gateway = Gateway(simulator=SIMULATOR)
+    install(gateway, compile_fixture("1.0.0"))
+    for name, flags in (("crashes", ("-DCRASH",)), ("rubbish", ("-DBAD_PLAN",)), ("loops", ("-DLOOP",))):
+        bad = f"1.1.0-{name}"
+        install(gateway, compile_fixture(bad, *flags), "--promote")
+        assert report(gateway, "fixture")["version"] == bad
+
+        def fail(index):
+            body = {"phone": f"2547000{index:05}"}
+            return gateway.call("POST", "/tools/fixture-collect", body, Idempotency_Key=f"{name}-{index}")
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            statuses = {answer[0] for answer in pool.map(fail, range(24))}
+        status = wait_until(
+            f"the rollback of the version that {name}",
+            lambda: (s := report(gateway, "fixture"))["version"] == "1.0.0" and s,
+        )
+        assert "rolled back" in status["note"], status
+        assert statuses <= {502, 503, 422, 409, 200, 202}, statuses
+        assert version(gateway) == "1.0.0"
+    gateway.remove()
+
+
+def test_open_payments_move_to_the_new_version_and_keep_their_plugin_there():
+    gateway = Gateway(simulator=SIMULATOR)
+    number = phone()
+    SIMULATOR.outcome("no_callback", phone=number)
+    assert gateway.push(number)[0] in (200, 202)
+    with open(os.path.join(harness.ROOT, "plugins.json")) as file:
+        entry = os.path.join(FOLDER, "entry.json")
+        stk = json.load(file)["plugins"][0]
+        with open(entry, "w") as out:
+            json.dump({**stk, "isolation": "worker"}, out)
+    library = os.path.join(harness.ROOT, ".build/debug/libSTKPush.so")
+    plugin(gateway, "install", library, "--entry", entry, "--promote")
+    assert report(gateway)["isolation"] == "worker"
+    impostor = compile_fixture("9.0.0", '-DFIXTURE_ID="stk-push"')
+    told = install(gateway, impostor, "--allow-breaking", fails=True)
+    assert "of which records are open" in told, told
+    gateway.wait_for(number, "succeeded", seconds=60)
+    gateway.remove()
+
+
+def test_tools_by_mcp_follow_the_plugins_at_once():
+    gateway = Gateway(simulator=SIMULATOR)
+
+    def tools():
+        headers = {
+            "Authorization": "Bearer " + gateway.dev["api_key"], "Accept": "application/json, text/event-stream",
+            "Content-Type": "application/json", "MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/list",
+        }
+        meta = {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {},
+        }
+        body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": meta}}
+        return [t["name"] for t in http("POST", gateway.dev["mcp_url"], body, headers)[2]["result"]["tools"]]
+
+    assert tools() == ["mpesa_check_status", "mpesa_stk_push"]
+    install(gateway, compile_fixture("1.0.0"))
+    assert tools() == ["fixture_collect", "fixture_echo", "mpesa_check_status", "mpesa_stk_push"]
+    plugin(gateway, "remove", "fixture")
+    assert tools() == ["mpesa_check_status", "mpesa_stk_push"]
+    gateway.remove()

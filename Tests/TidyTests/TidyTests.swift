@@ -70,7 +70,10 @@ struct `The house` {
 
     @Test func `asks no question without its organization`() {
         // The sweeper's, the inbox's and the login directory's questions, which the ports name as exceptions.
-        let exceptions = ["next_action_ms <=", "WHERE state = $1", "ended IS NULL AND received_ms", "logins"]
+        let exceptions = [
+            "SELECT operation, COUNT", "next_action_ms <=", "WHERE state = $1", "ended IS NULL AND received_ms",
+            "logins",
+        ]
         for file in Self.files(in: ["Sources/Store"], ending: [".swift"]) {
             let text = file.lines.joined(separator: " ")
             for part in text.components(separatedBy: "\"\"\"")

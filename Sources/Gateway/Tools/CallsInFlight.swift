@@ -20,14 +20,15 @@ package final class CallsInFlight: Sendable {
     package var failedCount: Int { failed.load(ordering: .relaxed) }
 
     /// Counts a call in; false when the generation takes no more, and the caller must look for the one after it.
-    func begin() -> Bool {
+    package func begin() -> Bool {
         let (_, now) = current.add(1, ordering: .acquiringAndReleasing)
         guard now & Self.closed != 0 else { return true }
         current.subtract(1, ordering: .releasing)
         return false
     }
 
-    func end(hasFailed: Bool) {
+    /// Counts it out.
+    package func end(hasFailed: Bool) {
         current.subtract(1, ordering: .releasing)
         ended.add(1, ordering: .relaxed)
         if hasFailed { failed.add(1, ordering: .relaxed) }

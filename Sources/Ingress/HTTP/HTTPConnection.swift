@@ -118,7 +118,7 @@ final class HTTPConnection<Handler: HTTPHandler>: ChannelDuplexHandler {
         self.head = head
         body = []
         isTooLarge = false
-        bodyBytesMax = handler.bodyBytesMax(path: head.uri[...])
+        bodyBytesMax = handler.bodyBytesMax(path: head.uri.prefix { $0 != "?" })
         if let length = head.headers.first(name: "Content-Length").flatMap({ Int($0) }) {
             isTooLarge = length > bodyBytesMax
             if isTooLarge { return answer(.tooLarge(limit: bodyBytesMax), context) }

@@ -185,6 +185,12 @@ static int misbehave(gateway_bytes_t input, gateway_sink_t output, int32_t *stat
 static int32_t prepare(void *plugin, uint32_t tool, gateway_bytes_t input, gateway_sink_t output) {
     (void)plugin;
     if (tool != 0) return GATEWAY_NOT_SUPPORTED;
+#if defined(CRASH)
+    abort();
+#elif defined(LOOP)
+    while (!never_set) {
+    }
+#endif
     int32_t status;
     if (misbehave(input, output, &status)) return status;
 #if defined(BAD_PLAN)
