@@ -22,14 +22,18 @@ run: setup ## Build and start the whole system: gateway, Daraja simulator, a dem
 test: setup-tests ## Run the whole suite (FILTER=… for a part of the Swift tests).
 	swift build --build-tests
 	@for product in mpesa-gateway mpesa-gateway-worker STKPush; do swift build --product $$product || exit 1; done
+	@Scripts/examples
 	Scripts/with-test-postgres Tests/EndToEnd/run
 	Scripts/with-test-postgres swift test --skip-build $(if $(FILTER),--filter "$(FILTER)")
+
+examples: setup ## Build the example plugins into .build/examples.
+	@Scripts/examples
 
 lint: setup ## Check format, headers, shell scripts and the house's own rules.
 	@Scripts/lint
 
 format: ## Format Swift sources.
-	swift format format -i -p -r --configuration .swift-format Sources Plugins Tests Package.swift
+	swift format format -i -p -r --configuration .swift-format Sources Plugins Examples Tests Package.swift
 
 bench: setup ## Measure; writes docs/benchmarks.md's figures to standard output.
 	@Scripts/bench
@@ -37,4 +41,4 @@ bench: setup ## Measure; writes docs/benchmarks.md's figures to standard output.
 clean: ## Remove what was built.
 	rm -rf .build
 
-.PHONY: help setup setup-tests build run test lint format bench clean
+.PHONY: help setup setup-tests build run test examples lint format bench clean

@@ -69,6 +69,7 @@ let package = Package(
     products: [
         .executable(name: "mpesa-gateway", targets: ["Host"]),
         .executable(name: "mpesa-gateway-worker", targets: ["PluginWorker"]),
+        .library(name: "PluginKit", targets: ["PluginKit", "PluginAPI", "OrderedJSON", "Daraja"]),
         .library(name: "STKPush", type: .dynamic, targets: ["STKPushEntry", "STKPushManifest"]),
     ],
     dependencies: [
@@ -98,6 +99,13 @@ let package = Package(
             linkerSettings: [.unsafeFlags(["-nostartfiles", "-static-stdlib"])]
         ),
 
+        .target(
+            name: "PluginTemplates",
+            path: "Sources/PluginTemplates",
+            resources: [.embedInCode("Files")],
+            swiftSettings: strict
+        ),
+
         // The host's rooms.
         .target(name: "Gateway", dependencies: [json, "JSONSchema", "Cryptography", logging], swiftSettings: strict),
         .room("PluginHost", ["PluginAPI", "PluginLoader"]),
@@ -113,7 +121,7 @@ let package = Package(
             name: "Host",
             dependencies: [
                 "Gateway", json, "JSONSchema", "Cryptography", "Store", "Egress", "PluginHost", "Sessions", "Ingress",
-                "Simulator", lifecycle, logging,
+                "Simulator", "PluginTemplates", lifecycle, logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict

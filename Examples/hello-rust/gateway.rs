@@ -1,0 +1,256 @@
+//! The tool protocol for Rust: the C headers (include/gateway/*.h) in Rust's words, and the few things that every
+//! plugin does. Sizes are checked when it is compiled, so that it cannot drift from the headers unnoticed.
+#![allow(dead_code)]
+
+use std::ffi::c_void;
+
+pub const LEVEL: u32 = 0;
+pub const OK: i32 = 0;
+pub const INVALID_ARGUMENT: i32 = 10;
+pub const NOT_FOUND: i32 = 13;
+pub const NOT_SUPPORTED: i32 = 21;
+pub const INTERNAL: i32 = 22;
+pub const TOO_LARGE: i32 = 23;
+
+/// A borrowed view of bytes.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Bytes {
+    pub data: *const u8,
+    pub length: u64,
+}
+
+impl Bytes {
+    pub fn of(bytes: &[u8]) -> Bytes {
+        Bytes { data: bytes.as_ptr(), length: bytes.len() as u64 }
+    }
+
+    /// # Safety
+    /// Only within the call that lent the bytes.
+    pub unsafe fn slice<'a>(self) -> &'a [u8] {
+        if self.length == 0 { &[] } else { std::slice::from_raw_parts(self.data, self.length as usize) }
+    }
+}
+
+/// Where a function puts its output.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Sink {
+    pub context: *mut c_void,
+    pub write: extern "C" fn(*mut c_void, Bytes) -> i32,
+}
+
+impl Sink {
+    pub fn put(self, text: &str) -> i32 {
+        (self.write)(self.context, Bytes::of(text.as_bytes()))
+    }
+}
+
+#[repr(C)]
+pub struct Manifest {
+    pub magic: [u8; 8],
+    pub revision: u32,
+    pub level_min: u32,
+    pub level_max: u32,
+    pub flags: u32,
+    pub id: [u8; 64],
+    pub version: [u8; 32],
+    pub runtime: [u8; 32],
+    pub sdk: [u8; 32],
+}
+
+/// Text padded with zeros, as the manifest wants it.
+pub const fn padded<const N: usize>(text: &str) -> [u8; N] {
+    let mut bytes = [0; N];
+    let mut index = 0;
+    while index < text.len() {
+        bytes[index] = text.as_bytes()[index];
+        index += 1;
+    }
+    bytes
+}
+
+impl Manifest {
+    pub const fn new(id: &str, version: &str) -> Manifest {
+        Manifest {
+            magic: *b"GATEWAY\0",
+            revision: 0,
+            level_min: LEVEL,
+            level_max: LEVEL,
+            flags: 0,
+            id: padded(id),
+            version: padded(version),
+            runtime: padded("rust"),
+            sdk: padded(""),
+        }
+    }
+}
+
+#[repr(C)]
+pub struct Negotiation {
+    pub host_level_min: u32,
+    pub host_level_max: u32,
+    pub isolation: u32,
+    pub reserved: u32,
+    pub host_name: Bytes,
+    pub host_version: Bytes,
+    pub host: *mut c_void,
+    pub host_interface: extern "C" fn(*mut c_void, Bytes) -> *const c_void,
+    pub level: u32,
+    pub refused: u32,
+    pub refusal_reason: Bytes,
+    pub plugin: *mut c_void,
+    pub plugin_interface: Option<extern "C" fn(*mut c_void, Bytes) -> *const c_void>,
+}
+
+/// "lifecycle/0"
+#[repr(C)]
+pub struct Lifecycle {
+    pub describe: extern "C" fn(*mut c_void, Sink) -> i32,
+    pub configure: extern "C" fn(*mut c_void, Bytes, Sink) -> i32,
+}
+
+/// "invoke/0"
+#[repr(C)]
+pub struct Invoke {
+    pub invoke: extern "C" fn(*mut c_void, u64, u32, Bytes, Bytes) -> i32,
+}
+
+/// "operation/0"
+#[repr(C)]
+pub struct Operation {
+    pub prepare: extern "C" fn(*mut c_void, u32, Bytes, Sink) -> i32,
+    pub interpret: extern "C" fn(*mut c_void, u32, Bytes, Bytes, Sink) -> i32,
+    pub query: extern "C" fn(*mut c_void, u32, Bytes, Sink) -> i32,
+    pub render: extern "C" fn(*mut c_void, u32, Bytes, Sink) -> i32,
+}
+
+/// Host "complete/0"
+#[repr(C)]
+pub struct Complete {
+    pub complete: extern "C" fn(*mut c_void, u64, i32, Bytes) -> i32,
+}
+
+const _: () = assert!(size_of::<Bytes>() == 16 && size_of::<Sink>() == 16);
+const _: () = assert!(size_of::<Manifest>() == 184 && size_of::<Negotiation>() == 104);
+const _: () = assert!(size_of::<Lifecycle>() == 16 && size_of::<Operation>() == 32 && size_of::<Invoke>() == 8);
+
+/// The host, as calls may reach it from any thread.
+#[derive(Clone, Copy)]
+pub struct Host {
+    host: *mut c_void,
+    completion: *const Complete,
+}
+
+unsafe impl Send for Host {}
+unsafe impl Sync for Host {}
+
+impl Host {
+    /// Checks the level and finds what the host offers.
+    ///
+    /// # Safety
+    /// `negotiation` is what the host gave to `gateway_plugin_v0`, and not null.
+    pub unsafe fn meet(negotiation: &mut Negotiation) -> Result<Host, i32> {
+        if negotiation.host_level_min > LEVEL || negotiation.host_level_max < LEVEL {
+            return Err(NOT_SUPPORTED);
+        }
+        let found = (negotiation.host_interface)(negotiation.host, Bytes::of(b"complete/0"));
+        if found.is_null() {
+            return Err(NOT_SUPPORTED);
+        }
+        negotiation.level = LEVEL;
+        Ok(Host { host: negotiation.host, completion: found as *const Complete })
+    }
+
+    /// Ends a call with its output, or, with another status than OK, an object `{code, message}`.
+    pub fn complete(&self, invocation: u64, status: i32, payload: &str) -> i32 {
+        unsafe { ((*self.completion).complete)(self.host, invocation, status, Bytes::of(payload.as_bytes())) }
+    }
+}
+
+/// Reads the members of the one object that a call's arguments are. The host has validated them already.
+pub mod json {
+    /// The value of a member of the outermost object, from its first byte on.
+    fn member<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
+        let (mut at, mut depth) = (0, 0);
+        while at < object.len() {
+            match object[at] {
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => depth -= 1,
+                b'"' => {
+                    let start = at + 1;
+                    at = start;
+                    while at < object.len() && object[at] != b'"' {
+                        at += if object[at] == b'\\' { 2 } else { 1 };
+                    }
+                    let rest = object.get(at + 1..)?.trim_ascii_start();
+                    if depth == 1 && rest.first() == Some(&b':') && &object[start..at] == name.as_bytes() {
+                        return Some(rest[1..].trim_ascii_start());
+                    }
+                }
+                _ => {}
+            }
+            at += 1;
+        }
+        None
+    }
+
+    /// A member that is text, decoded.
+    pub fn text(object: &[u8], name: &str) -> Option<String> {
+        let value = member(object, name)?;
+        let mut chars = std::str::from_utf8(value).ok()?.strip_prefix('"')?.chars();
+        let mut text = String::new();
+        loop {
+            match chars.next()? {
+                '"' => return Some(text),
+                '\\' => match chars.next()? {
+                    'u' => text.push(unicode(&mut chars)?),
+                    'b' => text.push('\u{8}'),
+                    'f' => text.push('\u{c}'),
+                    'n' => text.push('\n'),
+                    'r' => text.push('\r'),
+                    't' => text.push('\t'),
+                    other => text.push(other),
+                },
+                other => text.push(other),
+            }
+        }
+    }
+
+    fn unicode(chars: &mut std::str::Chars) -> Option<char> {
+        let first = unit(chars)?;
+        if !(0xD800..0xDC00).contains(&first) {
+            return char::from_u32(first);
+        }
+        (chars.next()? == '\\' && chars.next()? == 'u').then_some(())?;
+        char::from_u32(0x10000 + ((first - 0xD800) << 10) + unit(chars)?.checked_sub(0xDC00)?)
+    }
+
+    /// Four hexadecimal digits.
+    fn unit(chars: &mut std::str::Chars) -> Option<u32> {
+        (0..4).try_fold(0, |value, _| Some(value << 4 | chars.next()?.to_digit(16)?))
+    }
+
+    /// A member that is a whole number.
+    pub fn integer(object: &[u8], name: &str) -> Option<i64> {
+        let value = member(object, name)?;
+        let end = value.iter().position(|byte| !byte.is_ascii_digit() && *byte != b'-').unwrap_or(value.len());
+        std::str::from_utf8(&value[..end]).ok()?.parse().ok()
+    }
+
+    /// Text with quotes and escapes, for output.
+    pub fn quote(text: &str) -> String {
+        let mut quoted = String::with_capacity(text.len() + 2);
+        quoted.push('"');
+        for character in text.chars() {
+            match character {
+                '"' => quoted.push_str("\\\""),
+                '\\' => quoted.push_str("\\\\"),
+                character if (character as u32) < 0x20 => quoted.push_str(&format!("\\u{:04x}", character as u32)),
+                character => quoted.push(character),
+            }
+        }
+        quoted.push('"');
+        quoted
+    }
+}

@@ -1,0 +1,51 @@
+import OrderedJSON
+import PluginAPI
+import PluginKit
+
+/// A plugin in Swift: one function tool, hello_greet.
+///
+/// Id and version are those of the manifest.
+let plugin = Plugin(
+    id: "hello",
+    version: "0.1.0",
+    title: "A first plugin",
+    tools: [
+        .function(
+            FunctionTool(greet) { arguments, _ in
+                let name = arguments["name"]?.stringValue ?? ""
+                return ["greeting": .string("Karibu, \(name)!")]
+            }
+        )
+    ]
+)
+
+/// What the host tells callers and models; docs/abi.md lists every member.
+private let greet: JSONObject = [
+    "name": "hello_greet",
+    "title": "Greet somebody",
+    "description": "Greets somebody by name.",
+    "examples": [["title": "Amina", "arguments": ["name": "Amina"]]],
+    "input_schema": [
+        "type": "object",
+        "properties": [
+            "name": ["type": "string", "minLength": 1, "maxLength": 100, "description": "Whom to greet."]
+        ],
+        "required": ["name"],
+        "additionalProperties": false,
+    ],
+    "output_schema": [
+        "type": "object",
+        "properties": ["greeting": ["type": "string"]],
+        "required": ["greeting"],
+        "additionalProperties": false,
+    ],
+    "annotations": [
+        "read_only": true, "destructive": false, "idempotent": true, "open_world": false, "money_moving": false,
+    ],
+]
+
+/// The library's one exported symbol.
+@c @implementation
+public func gateway_plugin_v0(_ negotiation: UnsafeMutablePointer<gateway_negotiation_t>?) -> Int32 {
+    PluginExport.negotiate(negotiation, plugin: plugin)
+}

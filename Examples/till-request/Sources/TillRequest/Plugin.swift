@@ -1,0 +1,140 @@
+import Daraja
+import OrderedJSON
+import PluginAPI
+import PluginKit
+
+/// An operation plugin in Swift: asks a customer to pay, and says what M-Pesa's messages prove.
+///
+/// It sends nothing itself. The host commits the request, sends it once, receives the callback, and asks these pure
+/// functions what each message means. `Plugins/STKPush` is the same idea with everything a real shop needs.
+let plugin = Plugin(
+    id: "till-request",
+    version: "0.1.0",
+    title: "Request to pay",
+    tools: [.operation(OperationTool(request, prepare: plan, render: show))],
+    operations: [Operation(kind, interpret: interpret)],
+    secrets: ["stk_password"]
+)
+
+/// The tool: what callers and models are told.
+private let request: JSONObject = [
+    "name": "till_request",
+    "operation": "request",
+    "title": "Request a payment",
+    "description":
+        "Asks a customer's phone to pay. The answer says that the request was accepted, not that it was paid.",
+    "examples": [["title": "Ten shillings", "arguments": ["phone_number": "254712345678", "amount": 10]]],
+    "input_schema": [
+        "type": "object",
+        "properties": [
+            "phone_number": ["type": "string", "maxLength": 20, "description": "The customer's Safaricom number."],
+            "amount": ["type": "integer", "minimum": 1, "maximum": 250_000, "description": "Whole shillings."],
+        ],
+        "required": ["phone_number", "amount"],
+        "additionalProperties": false,
+    ],
+    "output_schema": [
+        "type": "object",
+        "properties": [
+            "transaction_id": ["type": "string"], "status": ["type": "string"], "receipt": ["type": "string"],
+            "meaning": ["type": "string"],
+        ],
+        "required": ["transaction_id", "status"],
+        "additionalProperties": false,
+    ],
+    "annotations": [
+        "read_only": false, "destructive": true, "idempotent": false, "open_world": true, "money_moving": true,
+    ],
+    "rate": ["bucket": "money", "cost": 1],
+]
+
+/// The kind of request: where it goes, what the host fills in, and that nothing may ever be sent twice.
+private let kind: JSONObject = [
+    "name": "request",
+    "direction": "in",
+    "upstream": "daraja",
+    "path": .string(STKPush.path),
+    "callbacks": [["name": "result", "pointer": "/CallBackURL"]],
+    "secrets": [
+        [
+            "transform": "stk_password", "pointer": "/Password",
+            "inputs": ["short_code": "/BusinessShortCode", "timestamp": "/Timestamp"],
+        ]
+    ],
+    "deduplication": ["mode": "none"],
+    "resend": ["limit": 0, "grace_ms": 60_000],
+    "send_before_ms": 60_000,
+]
+
+private func plan(_ input: PrepareInput) throws(Refusal) -> OperationPlan {
+    guard let phone = MSISDN(input.arguments["phone_number"]?.stringValue ?? "") else {
+        throw Refusal(
+            "invalid_argument",
+            field: "/phone_number",
+            "phone_number: expected a number such as 254712345678."
+        )
+    }
+    let amount = input.arguments["amount"]?.integerValue ?? 0
+    let body = STKPush.Request(
+        BusinessShortCode: input.profile.shortCode,
+        Timestamp: EastAfricaTime.timestamp(milliseconds: input.nowMilliseconds),
+        TransactionType: "CustomerPayBillOnline",
+        Amount: amount,
+        PhoneNumber: phone,
+        PartyB: input.profile.shortCode,
+        AccountReference: "TILL",
+        TransactionDesc: "Payment"
+    )
+    return OperationPlan(
+        amount: amount,
+        party: phone.digits,
+        guards: [Guard(key: "phone:\(phone)", windowMilliseconds: 60_000, message: "This phone was asked just now.")],
+        body: body.body
+    )
+}
+
+/// What bytes prove.
+///
+/// Never an error: what makes no sense proves nothing.
+private func interpret(_ raw: [UInt8], _ source: Source, _ record: Record) -> Evidence? {
+    guard let body = try? JSON(parsing: raw) else { return Evidence(.unknown) }
+    switch source {
+    case .reply:
+        guard let reply = STKPush.Reply(body) else { return Evidence(.unknown) }
+        var evidence = Evidence(reply.isAccepted ? .accepted : .rejected)
+        evidence.meaning = reply.ResponseDescription
+        evidence.externalIDs = ["checkout_request_id": reply.CheckoutRequestID]
+        return evidence
+    case .callback:
+        guard let callback = STKPush.Callback(body) else { return nil }
+        let result = STKResultCode.named(callback.ResultCode)
+        var evidence = Evidence(.unknown)
+        switch result.outcome {
+        case .paid where callback.MpesaReceiptNumber != nil: evidence = Evidence(.succeeded)
+        case .cancelled: evidence = Evidence(.cancelled)
+        case .expired: evidence = Evidence(.expired)
+        case .failed: evidence = Evidence(.failed)
+        default: break
+        }
+        evidence.code = result.code
+        evidence.meaning = result.meaning
+        evidence.receipt = callback.MpesaReceiptNumber
+        evidence.amount = callback.Amount
+        evidence.externalIDs = ["checkout_request_id": callback.CheckoutRequestID]
+        return evidence
+    case .statement: return nil
+    }
+}
+
+private func show(_ record: Record) -> JSON {
+    var output: JSONObject = ["transaction_id": .string(record.id), "status": .string(record.status)]
+    output["receipt"] = record.receipt.map { .string($0) }
+    output["meaning"] = record.meaning.map { .string($0) }
+    return .object(output)
+}
+
+/// The library's one exported symbol.
+@c @implementation
+public func gateway_plugin_v0(_ negotiation: UnsafeMutablePointer<gateway_negotiation_t>?) -> Int32 {
+    PluginExport.negotiate(negotiation, plugin: plugin)
+}
