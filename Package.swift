@@ -109,6 +109,7 @@ let package = Package(
         // The host's rooms.
         .target(name: "Gateway", dependencies: [json, "JSONSchema", "Cryptography", logging], swiftSettings: strict),
         .room("PluginHost", ["PluginAPI", "PluginLoader"]),
+        .room("PluginCheck", ["PluginAPI", "PluginLoader", "PluginHost"]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .room("Store", ["CSQLite", "CPostgres"]),
@@ -121,7 +122,7 @@ let package = Package(
             name: "Host",
             dependencies: [
                 "Gateway", json, "JSONSchema", "Cryptography", "Store", "Egress", "PluginHost", "Sessions", "Ingress",
-                "Simulator", "PluginTemplates", lifecycle, logging,
+                "Simulator", "PluginTemplates", "PluginCheck", lifecycle, logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict

@@ -4,15 +4,15 @@ import Gateway
 import PluginLoader
 
 /// A plugin's library, verified: the bytes that were hashed and looked into are the bytes that will be opened.
-struct PluginFile {
+package struct PluginFile {
     let bytes: [UInt8]
     let digest: String
-    let manifest: Manifest
+    package let manifest: Manifest
 
     /// The manifest, as text.
-    struct Manifest: Equatable {
-        let id: String
-        let version: String
+    package struct Manifest: Equatable {
+        package let id: String
+        package let version: String
         let runtime: String
         let levelMin: UInt32
         let levelMax: UInt32
@@ -65,7 +65,7 @@ struct PluginFile {
     static let ownRuntime = "swift-shared:6.3"
 
     /// The manifest of a library's bytes, once they have been found to be a plugin's.
-    static func inspect(_ bytes: [UInt8]) throws(PluginRefusal) -> Manifest {
+    package static func inspect(_ bytes: [UInt8]) throws(PluginRefusal) -> Manifest {
         // The report points into the bytes, so it is read while they are held.
         let found: Result<Manifest, PluginRefusal> = bytes.withUnsafeBufferPointer { buffer in
             var report = gateway_elf_report()
@@ -75,6 +75,18 @@ struct PluginFile {
             return .success(Manifest(report.manifest))
         }
         return try found.get()
+    }
+
+    /// The functions that a library asks for and rule T6 forbids.
+    package static func forbiddenImports(of bytes: [UInt8]) -> [String] {
+        bytes.withUnsafeBufferPointer { buffer in
+            var report = gateway_elf_report()
+            _ = gateway_elf_inspect(buffer.baseAddress, buffer.count, &report)
+            return withUnsafeBytes(of: report.forbidden) { raw in
+                raw.bindMemory(to: UnsafePointer<CChar>?.self).prefix(Int(report.forbidden_count))
+                    .compactMap { name in name.map { String(cString: $0) } }
+            }
+        }
     }
 
     private static func needed(in report: gateway_elf_report) -> [String] {

@@ -1,8 +1,9 @@
 import Gateway
 
 /// Rule C3: a plugin gets nothing that plugins.json does not grant, and its kinds use nothing that it did not ask for.
-enum PluginGrants {
-    static func check(_ catalogue: Catalogue, against grants: Catalogue.Needs) throws(PluginRefusal) {
+package enum PluginGrants {
+    /// Compares what a catalogue needs with what is granted.
+    package static func check(_ catalogue: Catalogue, against grants: Catalogue.Needs) throws(PluginRefusal) {
         for (upstream, paths) in catalogue.needs.upstreams {
             for path in paths where !(grants.upstreams[upstream] ?? []).contains(path) {
                 throw PluginRefusal.notGranted("\(path) of the upstream \(upstream)")

@@ -55,6 +55,20 @@ static int read_manifest(const struct file *file, const Elf64_Shdr *found, gatew
     return GATEWAY_ELF_OK;
 }
 
+/* What rule T6 forbids and an import shows. */
+static int is_forbidden(const char *name) {
+    static const char *const names[] = {
+        "fork", "vfork", "execve", "execv", "execvp", "execl", "execlp", "execle", "fexecve", "posix_spawn",
+        "posix_spawnp", "system", "popen", "exit", "_exit", "quick_exit", "signal", "sigaction", "setenv", "putenv",
+        "unsetenv", "clearenv", "chdir", "fchdir", "setlocale", "dlopen", "dlmopen", "ptrace", "socket", "connect",
+        "bind", "listen",
+    };
+    for (size_t index = 0; index < sizeof names / sizeof names[0]; index++) {
+        if (strcmp(name, names[index]) == 0) return 1;
+    }
+    return 0;
+}
+
 /* Counts what the dynamic symbol table defines for others, and whether the entry is among it. */
 static int read_exports(const struct file *file, const Elf64_Ehdr *header, const Elf64_Shdr *symbols,
                         struct gateway_elf_report *report) {
@@ -67,9 +81,15 @@ static int read_exports(const struct file *file, const Elf64_Ehdr *header, const
         const void *found = at(file, symbols->sh_offset + index * sizeof symbol, sizeof symbol);
         if (found == NULL) return GATEWAY_ELF_DAMAGED;
         memcpy(&symbol, found, sizeof symbol);
-        if (symbol.st_shndx == SHN_UNDEF || ELF64_ST_BIND(symbol.st_info) == STB_LOCAL) continue;
+        if (ELF64_ST_BIND(symbol.st_info) == STB_LOCAL) continue;
         const char *name = text_at(file, names.sh_offset, names.sh_size, symbol.st_name);
         if (name == NULL) return GATEWAY_ELF_DAMAGED;
+        if (symbol.st_shndx == SHN_UNDEF) {
+            if (is_forbidden(name) && report->forbidden_count < GATEWAY_NEEDED_MAX) {
+                report->forbidden[report->forbidden_count++] = name;
+            }
+            continue;
+        }
         report->exported++;
         if (strcmp(name, "gateway_plugin_v0") == 0) has_entry = 1;
     }

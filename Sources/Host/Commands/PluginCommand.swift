@@ -8,12 +8,15 @@ import OrderedJSON
 struct PluginCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plugin",
-        abstract: "Begin a plugin; install, promote, roll back and list the plugins of a running gateway.",
+        abstract: "Begin and check a plugin; install, promote, roll back and list the plugins of a running gateway.",
         discussion: """
             The gateway is found by GATEWAY_MANAGEMENT_URL (default http://127.0.0.1:8081), and the operator's token by \
             GATEWAY_OPERATOR_TOKEN_FILE; `mpesa-gateway dev` writes both into dev.json.
             """,
-        subcommands: [NewPlugin.self, Install.self, Promote.self, Rollback.self, Remove.self, List.self]
+        subcommands: [
+            NewPlugin.self, CheckPlugin.self, ProbePlugin.self, Install.self, Promote.self, Rollback.self, Remove.self,
+            List.self,
+        ]
     )
 
     struct Install: AsyncParsableCommand {

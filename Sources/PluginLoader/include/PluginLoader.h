@@ -31,6 +31,8 @@ enum gateway_elf_problem {
 struct gateway_elf_report {
     gateway_manifest_t manifest;
     uint32_t exported;                       /* how many symbols it exports */
+    uint32_t forbidden_count;
+    const char *forbidden[GATEWAY_NEEDED_MAX]; /* functions it asks for that rule T6 forbids */
     uint32_t needed_count;
     const char *needed[GATEWAY_NEEDED_MAX];  /* the libraries it asks for; NUL-terminated within the bytes */
 };

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef FIXTURE_ID
@@ -21,6 +22,12 @@
 #endif
 #ifndef FIXTURE_VERSION
 #define FIXTURE_VERSION "1.0.0"
+#endif
+#ifndef MANIFEST_VERSION
+#define MANIFEST_VERSION FIXTURE_VERSION
+#endif
+#ifndef FIXTURE_NEEDS
+#define FIXTURE_NEEDS "/collect"
 #endif
 #ifndef FIXTURE_TOOL
 #define FIXTURE_TOOL "fixture_collect"
@@ -51,7 +58,7 @@ __attribute__((section(GATEWAY_MANIFEST_SECTION), used, retain)) static const ga
     .level_min = FIXTURE_LEVEL,
     .level_max = FIXTURE_LEVEL,
     .id = MANIFEST_ID,
-    .version = FIXTURE_VERSION,
+    .version = MANIFEST_VERSION,
     .runtime = "c",
     .sdk = "",
 };
@@ -72,17 +79,19 @@ static const char catalogue[] =
     "\"requires\":{\"features\":" FIXTURE_FEATURES "},"
     "\"http\":{\"method\":\"POST\",\"path\":\"" FIXTURE_PATH "\"}},"
     "{\"name\":\"fixture_echo\",\"kind\":\"function\",\"title\":\"Echo\",\"description\":\"Echoes.\","
+    "\"examples\":[{\"title\":\"At once\",\"arguments\":{\"how\":\"inline\"}}],"
     "\"input_schema\":{\"type\":\"object\",\"properties\":{\"how\":{\"type\":\"string\"}},"
     "\"additionalProperties\":false},\"output_schema\":" ANY ",\"annotations\":" ANNOTATIONS("false") "}],"
     "\"operations\":[{\"name\":\"collect\",\"direction\":\"in\",\"upstream\":\"daraja\",\"path\":\"/collect\","
     "\"callbacks\":[{\"name\":\"result\",\"pointer\":\"/CallBackURL\"}],"
     "\"secrets\":[{\"transform\":\"" FIXTURE_SECRET "\",\"pointer\":\"/Password\",\"inputs\":{}}]}],"
-    "\"needs\":{\"upstreams\":[{\"name\":\"daraja\",\"paths\":[\"/collect\"]}],"
+    "\"needs\":{\"upstreams\":[{\"name\":\"daraja\",\"paths\":[\"" FIXTURE_NEEDS "\"]}],"
     "\"secrets\":[\"" FIXTURE_SECRET "\"]}}";
 #endif
 
 static void *host;
 static const gateway_complete_t *completion;
+static const void *(*services)(void *host, gateway_bytes_t id);
 
 static gateway_bytes_t text(const char *text) {
     gateway_bytes_t bytes = {(const uint8_t *)text, strlen(text)};
@@ -91,12 +100,23 @@ static gateway_bytes_t text(const char *text) {
 
 static int32_t describe(void *plugin, gateway_sink_t sink) {
     (void)plugin;
+#ifdef UNSTABLE
+    static int times;
+    if (times++ > 0) sink.write(sink.context, text(" "));
+#endif
     return sink.write(sink.context, text(catalogue));
 }
 
 static int32_t configure(void *plugin, gateway_bytes_t settings, gateway_sink_t reason) {
     (void)plugin;
     (void)settings;
+#ifdef PRINTS
+    puts("configured");
+    fflush(stdout);
+#endif
+#ifdef CRASHES_ON_SETTINGS
+    if (settings.length == 0) abort();
+#endif
 #ifdef REFUSE_SETTINGS
     reason.write(reason.context, text("the setting colour is missing"));
     return GATEWAY_INVALID_ARGUMENT;
@@ -129,15 +149,24 @@ static int32_t refused(gateway_sink_t output, const char *what) {
 
 static volatile int never_set;
 
+static void spin(long milliseconds) {
+    struct timespec start, now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &start);
+    do {
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    } while ((now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000 < milliseconds);
+}
+
 static int overflow(int depth) {
     volatile char block[4096];
     block[0] = (char)depth;
     return depth < 0 ? 0 : overflow(depth + 1) + block[0];
 }
 
-/* What a plugin must not do, when the input asks for it: "do-NAME". */
+/* What a plugin must not do, when the input asks for it: "do-NAME". With -DCLEAN it knows none of it. */
 static int misbehave(gateway_bytes_t input, gateway_sink_t output, int32_t *status) {
     *status = GATEWAY_OK;
+#ifndef CLEAN
     if (holds(input, "do-segfault")) *(volatile int *)8 = 1;
     if (holds(input, "do-abort")) abort();
     if (holds(input, "do-exit")) exit(7);
@@ -179,12 +208,51 @@ static int misbehave(gateway_bytes_t input, gateway_sink_t output, int32_t *stat
         *status = refused(output, environ == NULL || environ[0] == NULL ? "empty" : "full");
         return 1;
     }
+#endif
     return 0;
 }
 
 static int32_t prepare(void *plugin, uint32_t tool, gateway_bytes_t input, gateway_sink_t output) {
     (void)plugin;
+#ifndef ANY_INDEX
     if (tool != 0) return GATEWAY_NOT_SUPPORTED;
+#endif
+#ifdef TRUSTS_INPUT
+    if (input.length < 5) abort();
+#endif
+#ifdef CALLS_HOST
+    ((const gateway_clock_t *)services(host, text(GATEWAY_CLOCK)))->now_ms(host);
+#endif
+#ifdef SLOW
+    spin(3);
+#endif
+#ifdef LEAKS
+    memset(malloc(8192), 1, 8192);
+#endif
+#ifdef IMPURE
+    static int times;
+    char counted[200];
+    snprintf(counted, sizeof counted, "{\"plan\":{\"intent\":{\"amount\":%d},\"request\":{\"body\":{}}}}", ++times);
+    return output.write(output.context, text(counted));
+#endif
+#ifdef KNOWS_ITS_PLACE
+    char placed[200];
+    snprintf(placed, sizeof placed, "{\"plan\":{\"intent\":{},\"request\":{\"body\":{\"A\":\"%p\"}}}}", (void *)&host);
+    return output.write(output.context, text(placed));
+#endif
+#ifdef KEEPS_ARGUMENTS
+    static gateway_bytes_t kept;
+    static int length;
+    if (kept.data == NULL) kept = input;
+    char shown[200];
+    length = kept.data[0];
+    snprintf(shown, sizeof shown, "{\"plan\":{\"intent\":{\"amount\":%d},\"request\":{\"body\":{}}}}", length);
+    return output.write(output.context, text(shown));
+#endif
+#ifdef IGNORES_SINK
+    output.write(output.context, text("{\"plan\":{\"intent\":{},\"request\":{\"body\":{}}}}"));
+    return GATEWAY_OK;
+#endif
 #if defined(CRASH)
     abort();
 #elif defined(LOOP)
@@ -211,8 +279,14 @@ static int32_t prepare(void *plugin, uint32_t tool, gateway_bytes_t input, gatew
 static int32_t interpret(void *plugin, uint32_t operation, gateway_bytes_t input, gateway_bytes_t raw,
                          gateway_sink_t output) {
     (void)plugin;
-    (void)operation;
     (void)input;
+    if (operation != 0) return GATEWAY_NOT_SUPPORTED;
+#ifdef REFUSES_RUBBISH
+    if (raw.length == 0 || raw.data[0] != '{') return GATEWAY_INVALID_ARGUMENT;
+#endif
+#ifdef CRASHES_ON_RUBBISH
+    if (raw.length == 0 || raw.data[0] != '{') abort();
+#endif
     const char *verdict = raw.length > 0 && raw.data[0] == 'P' ? "succeeded" : "unknown";
     char answer[128];
     snprintf(answer, sizeof answer, "{\"evidence\":{\"verdict\":\"%s\",\"receipt\":\"R1\",\"amount\":7}}", verdict);
@@ -221,15 +295,18 @@ static int32_t interpret(void *plugin, uint32_t operation, gateway_bytes_t input
 
 static int32_t query(void *plugin, uint32_t operation, gateway_bytes_t input, gateway_sink_t output) {
     (void)plugin;
-    (void)operation;
     (void)input;
+    if (operation != 0) return GATEWAY_NOT_SUPPORTED;
     return output.write(output.context, text("{\"none\":true}"));
 }
 
 static int32_t render(void *plugin, uint32_t tool, gateway_bytes_t input, gateway_sink_t output) {
     (void)plugin;
-    (void)tool;
     (void)input;
+    if (tool != 0) return GATEWAY_NOT_SUPPORTED;
+#ifdef BAD_RENDERING
+    return output.write(output.context, text("{\"surprise\":1}"));
+#endif
     return output.write(output.context, text("{\"transaction_id\":\"x\"}"));
 }
 
@@ -240,8 +317,30 @@ static void *complete_later(void *number) {
 
 static int32_t invoke(void *plugin, uint64_t number, uint32_t tool, gateway_bytes_t arguments, gateway_bytes_t meta) {
     (void)plugin;
-    (void)tool;
     (void)meta;
+#ifndef ANY_TOOL
+    if (tool != 1) return GATEWAY_NOT_SUPPORTED;
+#endif
+#ifdef CRASHES_ON_ARGUMENTS
+    if (arguments.length == 0 || arguments.data[0] != '{') abort();
+#endif
+#ifdef NEVER
+    return GATEWAY_OK;
+#endif
+#ifdef SLOW_INVOKE
+    spin(80);
+#endif
+#ifdef DROPS
+    static int times;
+    if (__atomic_add_fetch(&times, 1, __ATOMIC_SEQ_CST) % 100 == 0) return GATEWAY_OK;
+#endif
+#ifdef TWICE
+    completion->complete(host, number, GATEWAY_OK, text("{\"echo\":\"once\"}"));
+#endif
+#ifdef BAD_OUTPUT
+    completion->complete(host, number, GATEWAY_OK, text("{\"surprise\":1}"));
+    return GATEWAY_OK;
+#endif
     int32_t status;
     gateway_sink_t nowhere = {NULL, NULL};
     misbehave(arguments, nowhere, &status);
@@ -275,6 +374,16 @@ static const gateway_invoke_t invoke_table = {invoke};
 
 static const void *find(void *plugin, gateway_bytes_t id) {
     (void)plugin;
+#ifdef ANSWERS_ANYTHING
+    if (holds(id, "/9")) return &lifecycle_table;
+#endif
+#ifdef MOVES_TABLES
+    if (holds(id, GATEWAY_LIFECYCLE)) {
+        gateway_lifecycle_t *moved = malloc(sizeof *moved);
+        *moved = lifecycle_table;
+        return moved;
+    }
+#endif
 #ifndef NO_LIFECYCLE
     if (holds(id, GATEWAY_LIFECYCLE)) return &lifecycle_table;
 #endif
@@ -291,7 +400,17 @@ GATEWAY_EXPORT int another_symbol(void) {
 #endif
 
 int32_t gateway_plugin_v0(gateway_negotiation_t *negotiation) {
+#ifdef TRUSTS_THE_HOST
+    if (negotiation == NULL) return GATEWAY_OK;
+#else
     if (negotiation == NULL) return GATEWAY_INVALID_ARGUMENT;
+    if (negotiation->host_level_min != GATEWAY_LEVEL) return GATEWAY_NOT_SUPPORTED;
+#endif
+#ifdef CLAIMS_A_NAME
+    if (getenv("FIXTURE_WAS_HERE") != NULL) return GATEWAY_CONFLICT;
+    setenv("FIXTURE_WAS_HERE", "1", 1);
+#endif
+    services = negotiation->host_interface;
     host = negotiation->host;
     completion = negotiation->host_interface(host, text(GATEWAY_COMPLETE));
     if (negotiation->host_interface(host, text("no-such-thing/9")) != NULL) return GATEWAY_INTERNAL;

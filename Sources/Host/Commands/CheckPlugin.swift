@@ -1,0 +1,50 @@
+import ArgumentParser
+import Foundation
+import PluginCheck
+
+/// Tries a plugin's library against every rule that can be tried.
+struct CheckPlugin: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check",
+        abstract: "Try a plugin's library against the rules of docs/abi.md; status 0 only when none is broken."
+    )
+
+    @Argument(help: "The library.") var file: String
+    @Flag(help: "Print JSON.") var json = false
+    @Option(help: "Write a JUnit report to this file.") var junit: String?
+    @Option(help: "The seed of an earlier run, to repeat it.") var seed: UInt64?
+    @Option(help: "Only probes whose name begins so, such as operation.") var only: String?
+
+    func run() throws {
+        guard FileManager.default.isReadableFile(atPath: file) else {
+            throw ValidationError("The file \(file) cannot be read.")
+        }
+        let seed = seed ?? UInt64.random(in: 0...UInt64(UInt32.max))
+        let library = URL(filePath: file).standardizedFileURL.path
+        let program = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().path
+        let findings = PluginChecker(library: library, seed: seed, program: program).run(only: only)
+        if let junit { try Data(findings.junit(library: file).utf8).write(to: URL(filePath: junit)) }
+        print(
+            json
+                ? String(decoding: findings.json(library: file, seed: seed).bytes, as: UTF8.self)
+                : findings.text(library: file, seed: seed)
+        )
+        if !findings.isClean { throw ExitCode.failure }
+    }
+}
+
+/// One probe, in the process that it may take with it.
+struct ProbePlugin: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "probe", shouldDisplay: false)
+
+    @Argument var name: String
+    @Argument var library: String
+    @Argument var seed: UInt64
+    @Argument var result: String
+
+    func run() throws {
+        guard PluginChecker.runProbe(name, library: library, seed: seed, result: result) else { throw ExitCode(2) }
+        // Not by the ordinary way out: a library's own handlers have no part in the result.
+        _exit(0)
+    }
+}

@@ -1,0 +1,137 @@
+import Glibc
+import PluginAPI
+import PluginLoader
+
+/// A library that was opened to be tried, and calls through its tables.
+///
+/// Whatever it is lent is overwritten as soon as the call has returned, so that keeping it shows (rule M1).
+final class ProbedPlugin: @unchecked Sendable {
+    /// What a call came to.
+    struct Answer: Equatable {
+        let status: Int32
+        let output: [UInt8]
+    }
+
+    let tables: gateway_tables
+    let host = ProbeHost()
+    let negotiation: gateway_negotiation_t
+
+    init(_ path: String) throws {
+        let entry = try ProbedPlugin.entry(of: path)
+        var negotiation = gateway_negotiation_t()
+        negotiation.isolation = GATEWAY_ISOLATION_WORKER
+        negotiation.host = host.pointer
+        negotiation.host_interface = ProbeHost.interface
+        var found = gateway_tables()
+        var reason = [CChar](repeating: 0, count: 512)
+        let problem = gateway_library_negotiate(entry, &negotiation, &found, &reason, reason.count)
+        guard problem == 0 else {
+            throw Probe.Failure("the negotiation failed: \(ProbedPlugin.text(reason)) (problem \(problem))")
+        }
+        tables = found
+        self.negotiation = negotiation
+    }
+
+    static func entry(of path: String) throws -> gateway_plugin_entry_t {
+        var reason = [CChar](repeating: 0, count: 512)
+        guard let entry = gateway_library_open(path, &reason, reason.count) else {
+            throw Probe.Failure("it cannot be opened: \(text(reason))")
+        }
+        return entry
+    }
+
+    private static func text(_ padded: [CChar]) -> String {
+        String(decoding: padded.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    // MARK: Calls
+
+    func describe() throws -> [UInt8] {
+        let answer = collect { tables.lifecycle.pointee.describe(tables.plugin, $0) }
+        guard answer.status == GATEWAY_OK else { throw Probe.Failure("describe answered status \(answer.status)") }
+        return answer.output
+    }
+
+    func configure(_ settings: [UInt8]) -> Answer {
+        collect { sink in lend(settings) { tables.lifecycle.pointee.configure(tables.plugin, $0, sink) } }
+    }
+
+    func selfTest() -> Answer? {
+        guard let table = tables.selftest else { return nil }
+        return collect { table.pointee.selftest(tables.plugin, $0) }
+    }
+
+    enum Function: String, CaseIterable {
+        case prepare, query, render
+    }
+
+    func call(_ function: Function, _ index: Int, _ input: [UInt8], most: Int = 4 << 20) -> Answer {
+        guard let table = tables.operation?.pointee else { return Answer(status: GATEWAY_NOT_SUPPORTED, output: []) }
+        return collect(most: most) { sink in
+            lend(input) { bytes in
+                switch function {
+                case .prepare: table.prepare(tables.plugin, UInt32(index), bytes, sink)
+                case .query: table.query(tables.plugin, UInt32(index), bytes, sink)
+                case .render: table.render(tables.plugin, UInt32(index), bytes, sink)
+                }
+            }
+        }
+    }
+
+    func interpret(_ index: Int, _ input: [UInt8], _ raw: [UInt8], most: Int = 4 << 20) -> Answer {
+        guard let table = tables.operation?.pointee else { return Answer(status: GATEWAY_NOT_SUPPORTED, output: []) }
+        return collect(most: most) { sink in
+            lend(input) { input in lend(raw) { table.interpret(tables.plugin, UInt32(index), input, $0, sink) } }
+        }
+    }
+
+    func invoke(_ number: UInt64, tool: Int, _ arguments: [UInt8]) -> Int32 {
+        guard let table = tables.invoke?.pointee else { return GATEWAY_NOT_SUPPORTED }
+        let meta = Array("{\"caller\":\"rest\",\"timeout_ms\":10000,\"attempt\":1}".utf8)
+        return lend(arguments) { arguments in
+            lend(meta) { table.invoke(tables.plugin, number, UInt32(tool), arguments, $0) }
+        }
+    }
+
+    func interface(_ id: [UInt8]) -> UnsafeRawPointer? {
+        lend(id) { negotiation.plugin_interface(negotiation.plugin, $0) }
+    }
+
+    // MARK: Lending and collecting
+
+    /// Lends a copy in memory of its own, and overwrites it afterwards.
+    private func lend<Result>(_ bytes: [UInt8], _ body: (gateway_bytes_t) -> Result) -> Result {
+        let copy = UnsafeMutableRawPointer.allocate(byteCount: max(1, bytes.count), alignment: 16)
+        defer {
+            memset(copy, 0xA5, max(1, bytes.count))
+            // It is not freed, so that what was kept reads this and nothing else.
+        }
+        bytes.withUnsafeBytes { if let base = $0.baseAddress { copy.copyMemory(from: base, byteCount: $0.count) } }
+        let data = UnsafePointer(copy.assumingMemoryBound(to: UInt8.self))
+        return body(gateway_bytes_t(data: bytes.isEmpty ? nil : data, length: UInt64(bytes.count)))
+    }
+
+    private final class Collector {
+        var bytes: [UInt8] = []
+        let most: Int
+        init(most: Int) { self.most = most }
+    }
+
+    private func collect(most: Int = 4 << 20, _ call: (gateway_sink_t) -> Int32) -> Answer {
+        let collector = Collector(most: most)
+        let sink = gateway_sink_t(
+            context: Unmanaged.passUnretained(collector).toOpaque(),
+            write: { context, bytes in
+                guard let context else { return GATEWAY_INVALID_ARGUMENT }
+                let collector = Unmanaged<Collector>.fromOpaque(context).takeUnretainedValue()
+                guard collector.bytes.count + Int(bytes.length) <= collector.most else { return GATEWAY_TOO_LARGE }
+                collector.bytes.append(
+                    contentsOf: UnsafeBufferPointer(start: bytes.data, count: Int(bytes.length))
+                )
+                return GATEWAY_OK
+            }
+        )
+        let status = withExtendedLifetime(collector) { call(sink) }
+        return Answer(status: status, output: collector.bytes)
+    }
+}

@@ -1,0 +1,108 @@
+"""`plugin check`: good plugins pass, and every probe can fail."""
+
+import json
+import os
+import subprocess
+import time
+import xml.etree.ElementTree
+
+import harness
+from test_plugins import FOLDER, compile_fixture
+
+# What each makes the C fixture do wrong, and the probe that must notice.
+WRONGS = [
+    ("-DTWO_EXPORTS", "file.form"),
+    ("-DNO_MANIFEST", "file.form"),
+    ("-DIMPORTS", "file.imports"),
+    ("-DTRUSTS_THE_HOST", "entry.null"),
+    ("-DTRUSTS_THE_HOST", "entry.future"),
+    ("-DNO_LIFECYCLE", "entry.tables"),
+    ("-DNULL_FUNCTION", "entry.tables"),
+    ("-DREFUSE", "entry.tables"),
+    ("-DANSWERS_ANYTHING", "interface.unknown"),
+    ("-DMOVES_TABLES", "interface.stable"),
+    ("-DCLAIMS_A_NAME", "entry.twice"),
+    ("-DBAD_CATALOGUE", "catalogue.form"),
+    ('-DFIXTURE_PATH="/admin/x"', "catalogue.form"),
+    ('-DMANIFEST_VERSION="9.9.9"', "catalogue.manifest"),
+    ('-DMANIFEST_ID="other"', "catalogue.manifest"),
+    ("-DUNSTABLE", "catalogue.stable"),
+    ('-DFIXTURE_NEEDS="/other"', "catalogue.needs"),
+    ("-DCRASHES_ON_SETTINGS", "configure.rubbish"),
+    ("-DPRINTS", "configure.rubbish"),
+    ("-DFAIL_SELFTEST", "selftest.passes"),
+    ("-DBAD_PLAN", "operation.form"),
+    ("-DBAD_RENDERING", "operation.form"),
+    ("-DCRASH", "operation.form"),
+    ("-DHUGE_PLAN", "operation.form"),
+    ("-DIMPURE", "operation.pure"),
+    ("-DCALLS_HOST", "operation.pure"),
+    ("-DKEEPS_ARGUMENTS", "operation.pure"),
+    ("-DKNOWS_ITS_PLACE", "operation.generations"),
+    ("-DREFUSES_RUBBISH", "operation.rubbish"),
+    ("-DCRASHES_ON_RUBBISH", "operation.rubbish"),
+    ("-DTRUSTS_INPUT", "operation.input"),
+    ("-DANY_INDEX", "operation.index"),
+    ("-DIGNORES_SINK", "operation.limit"),
+    ("-DSLOW", "operation.time"),
+    ("-DLEAKS", "operation.memory"),
+    ("-DTWICE", "function.examples"),
+    ("-DNEVER", "function.examples"),
+    ("-DBAD_OUTPUT", "function.examples"),
+    ("-DSLOW_INVOKE", "function.prompt"),
+    ("-DDROPS", "function.many"),
+    ("-DANY_TOOL", "function.index"),
+    ("-DCRASHES_ON_ARGUMENTS", "function.rubbish"),
+]
+
+
+def check(library, *arguments):
+    done = subprocess.run(
+        [harness.PROGRAM, "plugin", "check", library, "--json", *arguments], capture_output=True, text=True
+    )
+    report = json.loads(done.stdout)
+    assert report["passed"] == (done.returncode == 0), done
+    return report
+
+
+def failed(report):
+    return {probe["probe"]: probe for probe in report["probes"] if not probe["passed"]}
+
+
+def test_plugin_check_passes_what_breaks_no_rule():
+    libraries = [os.path.join(harness.ROOT, ".build/debug/libSTKPush.so"), compile_fixture("1.0.0", "-DCLEAN")]
+    examples = os.path.join(harness.ROOT, ".build/examples")
+    libraries += [os.path.join(examples, name) for name in sorted(os.listdir(examples))]
+    assert len(libraries) >= 6
+    for library in libraries:
+        started = time.monotonic()
+        report = check(library)
+        assert report["passed"] and len(report["probes"]) >= 29, failed(report)
+        print(f"     {os.path.basename(library)}: {time.monotonic() - started:.1f} s", flush=True)
+
+
+def test_every_probe_of_plugin_check_can_fail():
+    probes = {probe["probe"] for probe in check(compile_fixture("1.0.0", "-DCLEAN"))["probes"]}
+    # What does not open is refused before any other probe means anything.
+    assert probes - {probe for _, probe in WRONGS} == {"file.opens"}
+    for flag, probe in WRONGS:
+        clean = () if flag == "-DIMPORTS" else ("-DCLEAN",)
+        report = check(compile_fixture("1.0.0", *clean, flag), "--only", probe)
+        assert probe in failed(report), (flag, report)
+        assert failed(report)[probe]["rule"] and failed(report)[probe]["problem"], report
+    broken = os.path.join(FOLDER, "broken.so")
+    with open(compile_fixture("1.0.0", "-DCLEAN"), "rb") as file, open(broken, "wb") as out:
+        out.write(file.read()[:4096])
+    assert "file.opens" in failed(check(broken))
+
+
+def test_plugin_check_repeats_a_seed_and_writes_junit():
+    library = compile_fixture("1.0.0", "-DCLEAN", "-DREFUSES_RUBBISH")
+    report = os.path.join(FOLDER, "junit.xml")
+    first = check(library, "--seed", "7", "--only", "operation.rubbish", "--junit", report)
+    again = check(library, "--seed", "7", "--only", "operation.rubbish")
+    assert first["seed"] == "7" and failed(first)["operation.rubbish"]["problem"] == failed(again)["operation.rubbish"]["problem"]
+    suite = xml.etree.ElementTree.parse(report).getroot()
+    assert suite.get("failures") == "1" and "status 10" in suite.find("testcase/failure").get("message")
+    text = subprocess.run([harness.PROGRAM, "plugin", "check", library], capture_output=True, text=True)
+    assert text.returncode == 1 and "rule P2" in text.stdout and "28 of 29 probes passed" in text.stdout, text.stdout
