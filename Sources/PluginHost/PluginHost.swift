@@ -125,8 +125,13 @@ package final class PluginHost: Sendable {
     }
 
     /// Publishes a slot's generations; a clash with another plugin leaves what was there.
+    ///
+    /// A candidate that serves nobody yet must not clash either: its operator is told now, not at the promotion.
     func arrange(_ slot: PluginSlot) throws(PluginRefusal) {
-        do { try registry.arrange(slot.id, slot.arrangement) } catch {
+        do {
+            if let candidate = slot.candidate { try registry.check(candidate.generation.plugin) }
+            try registry.arrange(slot.id, slot.arrangement)
+        } catch {
             switch error {
             case .toolName(let name, let other): throw PluginRefusal.clash("the tool \(name) is \(other)'s")
             case .route(let route, let tool): throw PluginRefusal.clash("the route \(route) is \(tool)'s")

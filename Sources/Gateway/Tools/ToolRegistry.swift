@@ -117,6 +117,11 @@ package final class ToolRegistry: Sendable {
         }
     }
 
+    /// Whether a generation could be published now.
+    ///
+    /// - Throws: as `arrange` does.
+    package func check(_ plugin: LoadedPlugin) throws(Clash) { try ToolRegistry.check(plugin, against: snapshot) }
+
     /// Takes all of a plugin away.
     package func withdraw(_ plugin: String) {
         current.withLock { snapshot in
