@@ -16,14 +16,15 @@ build: setup ## Build everything for development.
 	swift build
 
 run: setup ## Build and start the whole system: gateway, Daraja simulator, a demo organization.
-	@for product in mpesa-gateway mpesa-gateway-worker STKPush; do swift build --product $$product || exit 1; done
+	@Scripts/products
 	@.build/debug/mpesa-gateway dev $(ARGS)
 
 test: setup-tests ## Run the whole suite (FILTER=… for a part of the Swift tests).
 	swift build --build-tests
-	@for product in mpesa-gateway mpesa-gateway-worker STKPush; do swift build --product $$product || exit 1; done
+	@Scripts/products
 	@Scripts/examples
 	Scripts/with-test-postgres Tests/EndToEnd/run
+	Tests/EndToEnd/run --isolation sandbox --file payment --file faults --file payouts
 	Scripts/with-test-postgres swift test --skip-build $(if $(FILTER),--filter "$(FILTER)")
 
 examples: setup ## Build the example plugins into .build/examples.

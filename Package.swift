@@ -71,6 +71,7 @@ let package = Package(
         .executable(name: "mpesa-gateway-worker", targets: ["PluginWorker"]),
         .library(name: "PluginKit", targets: ["PluginKit", "PluginAPI", "OrderedJSON", "Daraja"]),
         .library(name: "STKPush", type: .dynamic, targets: ["STKPushEntry", "STKPushManifest"]),
+        .library(name: "B2C", type: .dynamic, targets: ["B2CEntry", "B2CManifest"]),
     ],
     dependencies: [
         .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
@@ -79,7 +80,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     ],
-    targets: Target.plugin("STKPush") + [
+    targets: Target.plugin("STKPush") + Target.plugin("B2C") + [
         // Leaves.
         .leaf("OrderedJSON"),
         .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
@@ -117,7 +118,7 @@ let package = Package(
         .room("Egress", ["CCurl"]),
         .room("Sessions", [.product(name: "JWTKit", package: "jwt-kit")]),
         .room("Ingress", [nioCore, nioPosix, nioHTTP1, lifecycle]),
-        .leaf("Simulator", ["Daraja", json, nioCore, nioPosix, nioHTTP1]),
+        .leaf("Simulator", ["Daraja", "Cryptography", json, nioCore, nioPosix, nioHTTP1]),
         .executableTarget(
             name: "Host",
             dependencies: [
@@ -139,6 +140,11 @@ let package = Package(
         .testTarget(
             name: "STKPushTests",
             dependencies: ["STKPush", "PluginKit", "Daraja", json, "JSONSchema"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "B2CTests",
+            dependencies: ["B2C", "PluginKit", "Daraja", json, "JSONSchema"],
             swiftSettings: strict
         ),
         .testTarget(name: "TidyTests", swiftSettings: strict),

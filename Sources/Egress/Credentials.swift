@@ -66,6 +66,8 @@ package final class Credentials: Sendable {
             consumerKey: consumerKey,
             consumerSecret: consumerSecret,
             passkey: fields["lipa_na_mpesa_passkey"],
+            initiatorPassword: fields["initiator_password"],
+            securityCredential: fields["security_credential"],
             version: sealed.version
         )
         opened.set(credential, for: key, at: now)

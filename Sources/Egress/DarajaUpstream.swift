@@ -30,7 +30,11 @@ package final class DarajaUpstream: Upstream {
 
     package func prepare(_ request: UpstreamRequest) async throws(GatewayError) -> PreparedRequest {
         let credential = try await credentials.credential(of: request.organization, in: request.environment)
-        let body = try SecretTransforms.fill(request, from: credential)
+        let body = try SecretTransforms.fill(
+            request,
+            from: credential,
+            certificate: settings.certificates[request.environment]
+        )
         let token = try await tokens.token(for: credential, at: base(of: request))
         return PreparedRequest(request: request, body: Secret(body), token: Secret(token))
     }

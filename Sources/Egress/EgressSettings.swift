@@ -1,3 +1,4 @@
+import Cryptography
 import Gateway
 
 /// Where the upstream is, and what bounds the way there.
@@ -8,6 +9,8 @@ package struct EgressSettings: Sendable {
     package var bases: [Environment: String] = [
         .test: "https://sandbox.safaricom.co.ke", .live: "https://api.safaricom.co.ke",
     ]
+    /// Safaricom's public key by environment, for `SecurityCredential`.
+    package var certificates: [Environment: RSAPublicKey] = [:]
     /// How long M-Pesa may take to answer a request.
     ///
     /// Default 30 s.

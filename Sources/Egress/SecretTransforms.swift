@@ -5,21 +5,23 @@ import OrderedJSON
 /// What the host computes from an organization's secrets and writes into a request's body, where its kind says.
 enum SecretTransforms {
     /// The names that a kind may use.
-    static let known: Set<String> = ["stk_password"]
+    static let known: Set<String> = ["stk_password", "security_credential"]
 
     /// The body with every secret and callback address in its place.
     ///
     /// - Throws: `notConfigured` when the organization lacks a secret; `pluginFailed` when a place is not in the body.
     static func fill(
         _ request: UpstreamRequest,
-        from credential: DarajaCredential
+        from credential: DarajaCredential,
+        certificate: RSAPublicKey?
     ) throws(GatewayError) -> [UInt8] {
         var body = request.template.body
         for callback in request.kind.callbacks {
             try put(.string(request.callbacks[callback.name] ?? ""), at: callback.pointer, in: &body)
         }
         for secret in request.kind.secrets {
-            try put(.string(try value(of: secret, body: body, credential)), at: secret.pointer, in: &body)
+            let value = try value(of: secret, body: body, credential, certificate)
+            try put(.string(value), at: secret.pointer, in: &body)
         }
         return body.bytes
     }
@@ -33,11 +35,22 @@ enum SecretTransforms {
     private static func value(
         of secret: SecretBinding,
         body: JSON,
-        _ credential: DarajaCredential
+        _ credential: DarajaCredential,
+        _ certificate: RSAPublicKey?
     ) throws(GatewayError) -> String {
-        guard secret.transform == "stk_password" else {
+        switch secret.transform {
+        case "stk_password": return try password(secret, body, credential)
+        case "security_credential": return try securityCredential(credential, certificate)
+        default:
             throw GatewayError(.pluginFailed, "There is no transform \(secret.transform).", detail: "rule C3")
         }
+    }
+
+    private static func password(
+        _ secret: SecretBinding,
+        _ body: JSON,
+        _ credential: DarajaCredential
+    ) throws(GatewayError) -> String {
         guard let passkey = credential.passkey else {
             throw GatewayError(
                 .notConfigured,
@@ -47,6 +60,32 @@ enum SecretTransforms {
         let shortCode = try input("short_code", of: secret, in: body)
         let timestamp = try input("timestamp", of: secret, in: body)
         return Base64.encode(Array((shortCode + passkey.reveal() + timestamp).utf8))
+    }
+
+    /// The operator's password, its raw bytes, encrypted for Safaricom: RSA, PKCS #1 v1.5, base64; different each time.
+    ///
+    /// Source: Daraja, getting started, security credential.
+    private static func securityCredential(
+        _ credential: DarajaCredential,
+        _ certificate: RSAPublicKey?
+    ) throws(GatewayError) -> String {
+        guard let password = credential.initiatorPassword else {
+            if let ready = credential.securityCredential { return ready.reveal() }
+            throw GatewayError(
+                .notConfigured,
+                "The organization has no initiator password. An administrator must add it before paying out or asking."
+            )
+        }
+        guard let certificate else {
+            throw GatewayError(
+                .notConfigured,
+                "This gateway has no Safaricom certificate for this environment: set GATEWAY_CERTIFICATE_TEST_FILE or _LIVE_FILE."
+            )
+        }
+        guard let sealed = certificate.encrypt(Array(password.reveal().utf8)) else {
+            throw GatewayError(.notConfigured, "The initiator password is too long to be encrypted for Safaricom.")
+        }
+        return Base64.encode(sealed)
     }
 
     private static func input(_ name: String, of secret: SecretBinding, in body: JSON) throws(GatewayError) -> String {

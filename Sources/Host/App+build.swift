@@ -48,7 +48,7 @@ struct App: Sendable {
             client: CurlClient(settings: curlSettings()),
             credentials: credentials,
             entropy: entropy,
-            settings: egressSettings(settings),
+            settings: try egressSettings(settings),
             logger: logger
         )
         let tokens = await JWTAccessTokens(key: derivedKey("access-tokens", from: masterKey))
@@ -168,8 +168,9 @@ struct App: Sendable {
         return settings
     }
 
-    private static func egressSettings(_ settings: Settings) -> EgressSettings {
+    private static func egressSettings(_ settings: Settings) throws(GatewayError) -> EgressSettings {
         var egress = EgressSettings()
+        egress.certificates = try settings.certificates()
         if let url = settings.darajaURL { egress.bases = [.test: url, .live: url] }
         return egress
     }

@@ -24,14 +24,18 @@ struct DemoData {
             consumerKey: "demo-consumer-key",
             consumerSecret: "demo-consumer-secret",
             shortCode: "174379",
-            passkey: "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919"
+            passkey: "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919",
+            initiatorName: "demo-operator",
+            initiatorPassword: "demo-operator-password"
         ),
         SimulatorAccount(
             consumerKey: "limited-consumer-key",
             consumerSecret: "limited-consumer-secret",
             shortCode: "600100",
             tillNumber: "510100",
-            passkey: "limited-passkey"
+            passkey: "limited-passkey",
+            initiatorName: "limited-operator",
+            initiatorPassword: "limited-operator-password"
         ),
     ]
 
@@ -98,26 +102,30 @@ struct DemoData {
                 subscription: .active,
                 plan: plan.name
             )
-        if found == nil {
-            try await store.save(organization)
-            let profile = Profile(
-                environment: .test,
-                shortCode: account.shortCode,
-                shortCodeType: account.tillNumber == nil ? "paybill" : "till",
-                tillNumber: account.tillNumber,
-                organizationName: name
-            )
-            try await store.save(profile, organization: organization.id)
-            try await app.credentials.save(
-                [
-                    "consumer_key": Secret(account.consumerKey), "consumer_secret": Secret(account.consumerSecret),
-                    "lipa_na_mpesa_passkey": Secret(account.passkey),
-                ],
-                organization: organization.id,
-                environment: .test
-            )
-        }
+        if found == nil { try await store.save(organization) }
+        // Saved each time, so that a folder of an earlier version gains what this one's tools need.
+        try await store.save(profile(name: name, account), organization: organization.id)
+        try await app.credentials.save(
+            [
+                "consumer_key": Secret(account.consumerKey), "consumer_secret": Secret(account.consumerSecret),
+                "lipa_na_mpesa_passkey": Secret(account.passkey),
+                "initiator_password": Secret(account.initiatorPassword),
+            ],
+            organization: organization.id,
+            environment: .test
+        )
         return Organization(id: organization.id, apiKey: try await apiKey(of: organization.id, known: known))
+    }
+
+    private func profile(name: String, _ account: SimulatorAccount) -> Profile {
+        Profile(
+            environment: .test,
+            shortCode: account.shortCode,
+            shortCodeType: account.tillNumber == nil ? "paybill" : "till",
+            tillNumber: account.tillNumber,
+            organizationName: name,
+            settings: ["b2c": ["initiator_name": .string(account.initiatorName)]]
+        )
     }
 
     /// The key that dev.json remembers, while the store still has it; else a new one.

@@ -1,3 +1,4 @@
+import Cryptography
 import Foundation
 import Gateway
 import Ingress
@@ -35,6 +36,10 @@ struct Settings: Sendable {
     ///
     /// Secret.
     var operatorTokenFile: String?
+    /// `GATEWAY_CERTIFICATE_TEST_FILE` and `GATEWAY_CERTIFICATE_LIVE_FILE`: Safaricom's certificates, PEM.
+    ///
+    /// Operators' passwords are encrypted for them; without one its environment can neither pay out nor ask.
+    var certificateFiles: [Gateway.Environment: String] = [:]
     /// `GATEWAY_LOG_LEVEL`.
     var logLevel = Logger.Level.info
     /// `GATEWAY_DATA_FOLDER`: database, private copies of plugins, lock.
@@ -57,6 +62,23 @@ struct Settings: Sendable {
     func operatorToken() throws(GatewayError) -> Secret<[UInt8]>? {
         guard let file = operatorTokenFile else { return nil }
         return try OperatorToken.read(file)
+    }
+
+    /// Safaricom's public keys.
+    ///
+    /// - Throws: `notConfigured` when a file cannot be read, or holds neither a certificate nor a public key.
+    func certificates() throws(GatewayError) -> [Gateway.Environment: RSAPublicKey] {
+        var keys: [Gateway.Environment: RSAPublicKey] = [:]
+        for (environment, file) in certificateFiles {
+            guard let pem = FileManager.default.contents(atPath: file), let key = RSAPublicKey(pem: Array(pem)) else {
+                throw GatewayError(
+                    .notConfigured,
+                    "The certificate file \(file) must hold Safaricom's certificate as PEM; the Daraja portal offers it."
+                )
+            }
+            keys[environment] = key
+        }
+        return keys
     }
 
     /// Reads the environment over the defaults.
@@ -84,6 +106,8 @@ struct Settings: Sendable {
         darajaURL = text("DARAJA_URL") ?? darajaURL
         operatorTokenFile = text("OPERATOR_TOKEN_FILE") ?? operatorTokenFile
         dataFolder = text("DATA_FOLDER") ?? dataFolder
+        certificateFiles[.test] = text("CERTIFICATE_TEST_FILE") ?? certificateFiles[.test]
+        certificateFiles[.live] = text("CERTIFICATE_LIVE_FILE") ?? certificateFiles[.live]
         if let value = text("MODE") {
             guard let mode = Mode(rawValue: value) else { throw wrong("MODE", "hybrid, rest or mcp") }
             self.mode = mode

@@ -101,6 +101,10 @@ enum Documents {
             member("amount", evidence.amount, &writer)
             member("party", evidence.party, &writer)
             member("retry_after_ms", evidence.retryAfterMilliseconds, &writer)
+            if let data = evidence.data {
+                writer.key("data")
+                writer.value(data)
+            }
             writer.endObject()
         } else {
             writer.key("not_mine")

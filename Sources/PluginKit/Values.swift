@@ -69,6 +69,8 @@ public struct Record: Sendable, Hashable {
     public var sentMilliseconds: Int64?
     /// When it ended.
     public var endedMilliseconds: Int64?
+    /// What an exchange was answered.
+    public var data: JSON? { document["data"] }
     /// The whole document, for what has no property here.
     public var document: JSON
 
@@ -258,6 +260,8 @@ public struct Evidence: Sendable, Hashable {
     public var party: String?
     /// When the same request may be sent again.
     public var retryAfterMilliseconds: Int64?
+    /// What an exchange was answered, kept with it.
+    public var data: JSON?
 
     /// Makes evidence.
     public init(_ verdict: Verdict) { self.verdict = verdict }

@@ -1,4 +1,4 @@
-/// What happens to a push.
+/// What happens to a push or a payout.
 ///
 /// Chosen by the control API, else by a magic phone, else by a magic amount, else it is paid.
 ///
@@ -75,6 +75,22 @@ package enum Outcome: String, Sendable, CaseIterable {
         case .productMismatch: 2028
         case .pinLocked: 8006
         default: 0
+        }
+    }
+
+    /// The result code of a payout; nil where it waits in M-Pesa's queue until that times out.
+    ///
+    /// What a customer does at a prompt has another meaning here: nobody is asked.
+    var payoutCode: String? {
+        switch self {
+        case .cancelled: "2040"
+        case .wrongPIN: "2001"
+        case .timeout: nil
+        case .insufficientFunds: "1"
+        case .expired: "4"
+        case .productMismatch: "2028"
+        case .pinLocked: "8006"
+        default: "0"
         }
     }
 

@@ -1,3 +1,4 @@
+import Cryptography
 import Daraja
 import Foundation
 import NIOCore
@@ -11,20 +12,24 @@ import Synchronization
 package final class Simulator: Sendable {
     let settings: SimulatorSettings
     let state = Mutex(SimulatorState())
+    /// What operators' passwords are encrypted for, as Safaricom's certificate is; another at each start.
+    let keys: RSAKeyPair
     private let journal: Journal?
     private let channel = Mutex<(any Channel)?>(nil)
 
     /// Makes a simulator; what its journal holds is taken up again.
-    package init(settings: SimulatorSettings) {
+    ///
+    /// - Throws: `NoKeys` when OpenSSL cannot make an RSA key pair.
+    package init(settings: SimulatorSettings) throws {
         self.settings = settings
+        guard let keys = RSAKeyPair() else { throw NoKeys() }
+        self.keys = keys
         journal = settings.journal.map(Journal.init)
-        for prompt in journal?.load() ?? [] {
-            state.withLock { state in
-                state.prompts[prompt.checkoutRequestID] = prompt
-                if prompt.resultCode == 0 { state.charges.append(Charge(prompt)) }
-            }
-        }
+        journal?.load(into: state)
     }
+
+    /// OpenSSL made no RSA key pair.
+    package struct NoKeys: Error {}
 
     /// Listens, and answers the port.
     package func start() async throws -> Int {
@@ -33,6 +38,7 @@ package final class Simulator: Sendable {
         }
         self.channel.withLock { $0 = channel }
         for prompt in state.withLock({ Array($0.prompts.values) }) where prompt.resultCode == nil { schedule(prompt) }
+        for payout in state.withLock({ Array($0.payouts.values) }) where !payout.isDecided { schedule(payout) }
         return channel.localAddress?.port ?? 0
     }
 
@@ -58,6 +64,10 @@ package final class Simulator: Sendable {
         case ("GET", "/oauth/v1/generate"): return generateToken(request)
         case ("POST", STKPush.path): return await authorized(request) { await self.push($0, account: $1) }
         case ("POST", STKQuery.path): return await authorized(request) { self.query($0, account: $1) }
+        case ("POST", B2CPayment.path): return await authorized(request) { await self.payOut($0, account: $1) }
+        case ("POST", TransactionStatusQuery.path):
+            return await authorized(request) { self.tellStatus($0, account: $1) }
+        case ("POST", AccountBalance.path): return await authorized(request) { self.tellBalance($0, account: $1) }
         default: return error(404, "404.001.01", "Resource not found")
         }
     }
@@ -80,7 +90,9 @@ package final class Simulator: Sendable {
         return String(UInt64.random(in: 0...0xFFFF_FFFF), radix: 16) + "-" + String(number, radix: 16)
     }
 
-    func keep(_ prompt: Prompt) { journal?.append(prompt) }
+    func keep(_ prompt: Prompt) { journal?.append(prompt.json) }
+
+    func keep(_ payout: Payout) { journal?.append(payout.json) }
 }
 
 extension Charge {
@@ -92,31 +104,5 @@ extension Charge {
             checkoutRequestID: prompt.checkoutRequestID,
             receipt: prompt.receipt ?? ""
         )
-    }
-}
-
-/// Prompts as lines of JSON, the newest of each winning, so that a killed simulator still knows who was charged.
-private struct Journal: Sendable {
-    let path: String
-
-    init(path: String) { self.path = path }
-
-    func load() -> [Prompt] {
-        var prompts: [String: Prompt] = [:]
-        let text = FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) } ?? ""
-        for line in text.split(separator: "\n") {
-            // A line that was cut off by a kill is the last one, and is not counted.
-            guard let json = try? JSON(parsing: String(line)), let prompt = Prompt(json) else { continue }
-            prompts[prompt.checkoutRequestID] = prompt
-        }
-        return prompts.values.sorted { $0.createdMilliseconds < $1.createdMilliseconds }
-    }
-
-    func append(_ prompt: Prompt) {
-        let line = prompt.json.bytes + [UInt8(ascii: "\n")]
-        let file = open(path, O_WRONLY | O_CREAT | O_APPEND, 0o600)
-        guard file >= 0 else { return }
-        defer { close(file) }
-        _ = line.withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
     }
 }

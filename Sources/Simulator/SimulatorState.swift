@@ -12,6 +12,10 @@ package struct SimulatorAccount: Sendable {
     package let tillNumber: String?
     /// For the password.
     package let passkey: String
+    /// The operator that pays out and asks.
+    package let initiatorName: String
+    /// That operator's password.
+    package let initiatorPassword: String
 
     /// Makes an account.
     package init(
@@ -19,13 +23,17 @@ package struct SimulatorAccount: Sendable {
         consumerSecret: String,
         shortCode: String,
         tillNumber: String? = nil,
-        passkey: String
+        passkey: String,
+        initiatorName: String,
+        initiatorPassword: String
     ) {
         self.consumerKey = consumerKey
         self.consumerSecret = consumerSecret
         self.shortCode = shortCode
         self.tillNumber = tillNumber
         self.passkey = passkey
+        self.initiatorName = initiatorName
+        self.initiatorPassword = initiatorPassword
     }
 }
 
@@ -158,6 +166,10 @@ struct SimulatorState {
     var tokens: [String: Token] = [:]
     var prompts: [String: Prompt] = [:]
     var charges: [Charge] = []
+    /// By ConversationID.
+    var payouts: [String: Payout] = [:]
+    /// The ConversationID of every OriginatorConversationID: what M-Pesa knows a repeat by.
+    var originators: [String: String] = [:]
     var requests: [(path: String, body: String)] = []
     var tokensIssued = 0
     var nextOutcomes: [Outcome] = []

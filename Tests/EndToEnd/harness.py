@@ -17,6 +17,21 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 PROGRAM = os.environ.get("GATEWAY_PROGRAM", os.path.join(ROOT, ".build", "debug", "mpesa-gateway"))
 SEED = int(os.environ.get("GATEWAY_TEST_SEED", random.SystemRandom().randrange(1 << 32)))
 RANDOM = random.Random(SEED)
+# How every plugin runs, where a test does not say; None for what plugins.json says.
+ISOLATION = None
+
+
+def plugins_file(plugin="*", **changes):
+    """The project's plugins.json with changes to a plugin's entry, or to every one; answers its path."""
+    with open(os.path.join(ROOT, "plugins.json")) as file:
+        document = json.load(file)
+    for entry in document["plugins"]:
+        if plugin in ("*", entry["id"]):
+            entry.update(changes)
+    handle, path = tempfile.mkstemp(prefix="plugins-", suffix=".json")
+    with os.fdopen(handle, "w") as file:
+        json.dump(document, file)
+    return path
 
 
 def free_port():
@@ -109,6 +124,10 @@ class Simulator(Process):
         requests = http("GET", self.url + "/simulator/requests")[2]["requests"]
         return sum(1 for r in requests if r["path"].endswith("processrequest") and number in r["body"])
 
+    def payouts(self, number):
+        """Who was paid out: `count`, `total`, and every payout that was taken."""
+        return http("GET", f"{self.url}/simulator/payouts?phone={number}")[2]
+
     def prompts(self, number):
         return [p for p in http("GET", self.url + "/simulator/prompts")[2]["prompts"] if p["phone"] == number]
 
@@ -128,6 +147,8 @@ class Gateway(Process):
         self.ports = ports or (free_port(), free_port())
         arguments = ["dev", "--data-dir", self.folder, "--port", str(self.ports[0])]
         arguments += ["--management-port", str(self.ports[1]), "--prompt-delay", "400", *more]
+        if ISOLATION and "--plugins" not in more:
+            arguments += ["--plugins", plugins_file(isolation=ISOLATION)]
         if simulator:
             arguments += ["--simulator-url", simulator.url]
         super().__init__(arguments, environment)
@@ -155,6 +176,11 @@ class Gateway(Process):
         body = {"phone_number": number, "amount": amount, "account_reference": "TEST", "transaction_desc": "Test"}
         headers = {"Idempotency_Key": idempotency} if idempotency else {}
         return self.call("POST", "/tools/stk-push", {**body, **more}, key=key, **headers)
+
+    def pay_out(self, number, amount=100, key=None, idempotency=None, **more):
+        body = {"phone_number": number, "amount": amount, "remarks": "Test"}
+        headers = {"Idempotency_Key": idempotency} if idempotency else {}
+        return self.call("POST", "/tools/b2c-payment", {**body, **more}, key=key, **headers)
 
     def transaction(self, number):
         """The newest transaction of a phone, or None."""

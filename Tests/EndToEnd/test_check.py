@@ -70,7 +70,8 @@ def failed(report):
 
 
 def test_plugin_check_passes_what_breaks_no_rule():
-    libraries = [os.path.join(harness.ROOT, ".build/debug/libSTKPush.so"), compile_fixture("1.0.0", "-DCLEAN")]
+    libraries = [os.path.join(harness.ROOT, ".build/debug", name) for name in ("libSTKPush.so", "libB2C.so")]
+    libraries.append(compile_fixture("1.0.0", "-DCLEAN"))
     examples = os.path.join(harness.ROOT, ".build/examples")
     libraries += [os.path.join(examples, name) for name in sorted(os.listdir(examples))]
     assert len(libraries) >= 6

@@ -104,7 +104,9 @@ def test_the_documents_describe_the_tools():
     document = http("GET", gateway.url + "/openapi.json")[2]
     assert document["openapi"] == "3.1.0" and "/tools/stk-push" in document["paths"]
     listed = gateway.call("GET", "/tools")[2]["data"]
-    assert {tool["name"] for tool in listed} == {"mpesa_stk_push", "mpesa_check_status"}
+    assert {tool["name"] for tool in listed} == {
+        "mpesa_stk_push", "mpesa_check_status", "mpesa_b2c_payment", "mpesa_check_payout", "mpesa_check_balance"
+    }, listed
 
 
 def test_operators_see_life_readiness_metrics_and_plugins():
@@ -113,7 +115,7 @@ def test_operators_see_life_readiness_metrics_and_plugins():
     metrics = http("GET", management + "/metrics")[2].decode()
     assert 'gateway_calls_total{door="rest",tool="mpesa_stk_push",result="ok"}' in metrics
     plugins = http("GET", management + "/plugins")[2]["plugins"]
-    assert plugins[0]["id"] == "stk-push" and plugins[0]["state"] == "live", plugins
+    assert [(p["id"], p["state"]) for p in plugins] == [("b2c", "live"), ("stk-push", "live")], plugins
 
 
 def test_it_goes_on_where_it_was():

@@ -24,7 +24,7 @@ struct `The house` {
     /// Everything else in the house is out of its reach.
     static let arrows: [String: Set<String>] = [
         "OrderedJSON": [], "Cryptography": [], "JSONSchema": ["OrderedJSON"], "Daraja": ["OrderedJSON"],
-        "PluginKit": ["PluginAPI", "OrderedJSON"], "Simulator": ["Daraja", "OrderedJSON"],
+        "PluginKit": ["PluginAPI", "OrderedJSON"], "Simulator": ["Daraja", "OrderedJSON", "Cryptography"],
         "Gateway": ["OrderedJSON", "JSONSchema", "Cryptography"],
         "PluginHost": ["Gateway", "OrderedJSON", "Cryptography", "PluginAPI", "PluginLoader"],
         "Store": ["Gateway", "OrderedJSON", "Cryptography"], "Egress": ["Gateway", "OrderedJSON", "Cryptography"],

@@ -197,6 +197,10 @@ package struct DarajaCredential: Sendable {
     package let consumerSecret: Secret<String>
     /// For STK push; nil when the organization does not collect.
     package let passkey: Secret<String>?
+    /// The password of the API operator that pays out and asks; nil when the organization does neither.
+    package let initiatorPassword: Secret<String>?
+    /// That password as Safaricom's portal encrypted it, for organizations that keep only this.
+    package let securityCredential: Secret<String>?
     /// Counts up with each change, so that caches can tell.
     package let version: Int
 
@@ -205,11 +209,15 @@ package struct DarajaCredential: Sendable {
         consumerKey: Secret<String>,
         consumerSecret: Secret<String>,
         passkey: Secret<String>?,
+        initiatorPassword: Secret<String>? = nil,
+        securityCredential: Secret<String>? = nil,
         version: Int
     ) {
         self.consumerKey = consumerKey
         self.consumerSecret = consumerSecret
         self.passkey = passkey
+        self.initiatorPassword = initiatorPassword
+        self.securityCredential = securityCredential
         self.version = version
     }
 }

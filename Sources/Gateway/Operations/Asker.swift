@@ -68,7 +68,7 @@ package struct Asker: Sendable {
         failpoints.reach(.beforeQuery)
         let outcome = await upstream.send(prepared)
         failpoints.reach(.afterQuery)
-        let settled = try await settle(outcome, of: exchange, about: counted.record)
+        let settled = try await settle(outcome, of: exchange, kind, about: counted.record)
         failpoints.reach(.afterQueryCommit)
         return settled
     }
@@ -102,6 +102,7 @@ package struct Asker: Sendable {
     private func settle(
         _ outcome: UpstreamOutcome,
         of exchange: Record,
+        _ kind: OperationKind,
         about record: Record
     ) async throws(GatewayError) -> Record {
         switch outcome {
@@ -109,12 +110,25 @@ package struct Asker: Sendable {
             _ = try await settlement.settle(exchange) { _ in .noAnswer(reason) }
             return record
         case .answered(let status, let body):
-            // The plugin is shown the exchange with the ids of the transaction it is about.
-            var shown = exchange
-            shown.externalIDs = record.externalIDs
+            let shown = exchange.shown(about: record)
             let evidence = try await plugins.interpret(body, from: .query, status: status, for: shown)
             let found = evidence ?? Evidence(.unknown, meaning: "The answer is not about this transaction.")
-            return try await settlement.settle(exchange: exchange, about: record, evidence: found)
+            guard kind.callbacks.isEmpty else {
+                // The answer comes by callback. What is known now is only whether the question was taken, which says
+                // nothing of the transaction.
+                _ = try await settlement.settle(exchange) { _ in .evidence(found, .reply) }
+                return record
+            }
+            return try await settlement.settle(exchange: exchange, about: record, evidence: found).record
         }
+    }
+}
+
+extension Record {
+    /// An exchange as its plugin is shown it: with the ids of the transaction that it is about.
+    func shown(about transaction: Record) -> Record {
+        var shown = self
+        shown.externalIDs = transaction.externalIDs
+        return shown
     }
 }

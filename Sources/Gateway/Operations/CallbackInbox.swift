@@ -150,6 +150,7 @@ package final class CallbackInbox: Sendable {
             let attempts = try await callbacks.countAttempt(callback.id, organization: callback.organization)
             guard attempts <= settings.attemptsMax else { return try await end(callback, as: .quarantined) }
         }
+        if let about = record.about { return try await settle(callback, of: record, about: about) }
         let source = Evidence.Source.callback(callback.name)
         var isMine = true
         let settled = try await settlement.settle(
@@ -163,6 +164,32 @@ package final class CallbackInbox: Sendable {
         }
         if settled.hasChanged { return failpoints.reach(.afterCallbackCommit) }
         try await end(callback, as: isMine ? .ignored : .notMine)
+    }
+
+    /// The answer to a question: settles the exchange, and what it proves of the transaction it asked about.
+    private func settle(
+        _ callback: ReceivedCallback,
+        of exchange: Record,
+        about: RecordID
+    ) async throws(GatewayError) {
+        let found = try await records.record(
+            about,
+            organization: callback.organization,
+            environment: callback.environment
+        )
+        guard let transaction = found else { return try await end(callback, as: .orphaned) }
+        let source = Evidence.Source.callback(callback.name)
+        let shown = exchange.shown(about: transaction)
+        guard let evidence = try await plugins.interpret(callback.body, from: source, status: nil, for: shown) else {
+            return try await end(callback, as: .notMine)
+        }
+        let settled = try await settlement.settle(
+            exchange: exchange,
+            about: transaction,
+            evidence: evidence,
+            callback: callback.id
+        )
+        if !settled.hasChanged { try await end(callback, as: .ignored) }
     }
 
     private func end(_ callback: ReceivedCallback, as end: CallbackEnd) async throws(GatewayError) {

@@ -95,7 +95,7 @@ package struct Operations: Sendable {
             settings: plugin.settings(for: profile),
             now: now,
             record: id,
-            originator: entropy.identifier()
+            originator: id.raw
         )
         let plan = try await plugins.prepare(plugin, tool: work.entry.tool, input: input)
         let record = Record(

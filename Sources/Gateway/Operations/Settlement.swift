@@ -74,25 +74,28 @@ package struct Settlement: Sendable {
     }
 
     /// Applies one answer to an exchange and to the transaction it is about, in one commit.
+    ///
+    /// - Returns: The transaction as it then stands, and whether anything changed.
     func settle(
         exchange: Record,
         about transaction: Record,
-        evidence: Evidence
-    ) async throws(GatewayError) -> Record {
+        evidence: Evidence,
+        callback: CallbackID? = nil
+    ) async throws(GatewayError) -> Settled {
         let now = entropy.now()
         let ended = machine(for: exchange).step(exchange, .evidence(evidence, .reply), at: now)
         var current = transaction
         for _ in 0..<attemptsMax {
             let step = machine(for: current).step(current, .evidence(evidence, .query), at: entropy.now())
-            var changes = ended.map { [change($0, from: exchange, callback: nil)] } ?? []
-            if let step { changes.append(change(step, from: current, callback: nil)) }
-            guard !changes.isEmpty else { return current }
+            var changes = ended.map { [change($0, from: exchange, callback: callback)] } ?? []
+            if let step { changes.append(change(step, from: current, callback: changes.isEmpty ? callback : nil)) }
+            guard !changes.isEmpty else { return Settled(record: current, hasChanged: false) }
             switch try await records.apply(changes) {
             case .applied:
                 if let step { perform(step, from: current) }
-                return step?.record ?? current
+                return Settled(record: step?.record ?? current, hasChanged: true)
             case .conflict(let id) where id == exchange.id:
-                return current
+                return Settled(record: current, hasChanged: false)
             case .conflict:
                 current = try await reload(current)
             }

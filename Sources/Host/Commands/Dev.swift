@@ -1,4 +1,5 @@
 import ArgumentParser
+import Egress
 import Foundation
 import Gateway
 import Ingress
@@ -33,6 +34,9 @@ struct Dev: AsyncParsableCommand {
             let folder = try DataFolder(path: dataFolder)
             if settings.operatorTokenFile == nil { settings.operatorTokenFile = try folder.operatorTokenFile() }
             settings.darajaURL = if let simulatorURL { simulatorURL } else { try await startSimulator(folder) }
+            if settings.certificateFiles[.test] == nil, let simulator = settings.darajaURL {
+                settings.certificateFiles[.test] = try await certificateFile(of: simulator, in: folder)
+            }
             let app = try await App.build(settings, folder: folder, makesMasterKey: true)
             let document = try await writeDocument(app, folder)
             let mode = settings.mode
@@ -48,6 +52,20 @@ struct Dev: AsyncParsableCommand {
         settings.accounts = DemoData.accounts
         settings.journal = folder.path + "/simulator.jsonl"
         return "http://127.0.0.1:\(try await Simulator(settings: settings).start())"
+    }
+
+    /// The simulator's certificate in a file; nil when none can be had, which `dev` says and goes on without.
+    private func certificateFile(of simulator: String, in folder: DataFolder) async throws(GatewayError) -> String? {
+        let curl = CurlClient()
+        defer { curl.shutdown() }
+        let request = HTTPRequest(method: "GET", url: simulator + "/simulator/certificate", timeout: .seconds(5))
+        guard case .answered(200, let pem) = await curl.send(request) else {
+            print("The simulator at \(simulator) gives no certificate: payouts and balances are refused.")
+            return nil
+        }
+        let file = folder.path + "/simulator.pem"
+        try folder.write(pem, to: file)
+        return file
     }
 
     /// Writes dev.json: where everything is, and the keys and passwords of the demo organizations.

@@ -19,7 +19,7 @@ struct SimulatorCommand: AsyncParsableCommand {
         settings.promptDelay = .milliseconds(promptDelay)
         settings.journal = journal
         settings.accounts = DemoData.accounts
-        let simulator = Simulator(settings: settings)
+        let simulator = try Simulator(settings: settings)
         let bound = try await simulator.start()
         print("simulator: http://127.0.0.1:\(bound)")
         fflush(nil)

@@ -41,8 +41,8 @@ enum RESTReply {
             return "This is the earlier call with the same key, as it stands now. Nothing new was sent."
         }
         switch reply.state {
-        case .succeeded: return "Paid."
-        case .some(let state) where !state.isEnded: return "Accepted. Not paid yet: ask for the status."
+        case .succeeded: return "Succeeded."
+        case .some(let state) where !state.isEnded: return "Accepted, and not ended yet: ask for the status."
         default: return "Done."
         }
     }

@@ -58,10 +58,6 @@ extension Simulator {
         }
     }
 
-    private func receipt() -> String {
-        let letters = Array("ABCDEFGHJKLMNPQRSTUVWXYZ0123456789")
-        return "S" + String((0..<9).compactMap { _ in letters.randomElement() })
-    }
 }
 
 /// Callbacks as M-Pesa writes them: amounts as 1.00, phone numbers as numbers, `Balance` without a value.

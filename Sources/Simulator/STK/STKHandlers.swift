@@ -15,7 +15,7 @@ extension Simulator {
         let phone = text(body, "PhoneNumber")
         let amount = Int64(text(body, "Amount")) ?? 0
         let outcome = choose(phone: phone, amount: amount)
-        if let answer = faultBefore(outcome, request, phone: phone) { return answer }
+        if let answer = faultBefore(outcome, request, phone: phone, refusal: refusal) { return answer }
         if state.withLock({ $0.prompts.values.contains { $0.phone == phone && $0.resultCode == nil } }) {
             return lockError()
         }
@@ -53,10 +53,6 @@ extension Simulator {
 
     // MARK: What is checked
 
-    private func text(_ body: JSON, _ name: String) -> String {
-        body[name]?.stringValue ?? body[name]?.integerValue.map(String.init) ?? ""
-    }
-
     private func wrongField(_ body: JSON, _ account: SimulatorAccount) -> String? {
         let type = text(body, "TransactionType")
         let callback = text(body, "CallBackURL")
@@ -81,52 +77,18 @@ extension Simulator {
         return text(body, "Password") == Data(expected.utf8).base64EncodedString()
     }
 
-    private func choose(phone: String, amount: Int64) -> Outcome {
-        state.withLock { state in
-            if !state.nextOutcomes.isEmpty { return state.nextOutcomes.removeFirst() }
-            return state.phoneOutcomes[phone] ?? Outcome.chosen(phone: phone, amount: amount)
-        }
-    }
-
     // MARK: What is answered
 
-    private func lockError() -> SimulatorAnswer {
-        error(
-            500,
-            "500.001.1001",
-            "Unable to lock subscriber, a transaction is already in process for the current subscriber"
-        )
-    }
-
-    /// Faults that come before M-Pesa takes the request.
-    private func faultBefore(_ outcome: Outcome, _ request: SimulatorRequest, phone: String) -> SimulatorAnswer? {
-        switch outcome {
-        case .closed: return .close
-        case .http500: return .answer(status: 500, body: [])
-        case .busy: return error(500, "500.003.02", "System is busy. Please try again in few minutes.")
-        case .spikeArrest: return error(500, "500.003.02", "Error Occurred: Spike Arrest Violation")
-        case .lock: return lockError()
-        case .refused:
-            return .json(
-                200,
-                [
-                    "MerchantRequestID": .string(identifier()), "CheckoutRequestID": .string(identifier()),
-                    "ResponseCode": "1", "ResponseDescription": "The initiator is not allowed",
-                ]
-            )
-        case .tokenExpired:
-            guard state.withLock({ $0.refusedOnce.insert(phone).inserted }) else { return nil }
-            state.withLock { state in
-                state.tokens = state.tokens.filter { request.authorization != "Bearer " + $0.value.text }
-            }
-            return error(404, "404.001.03", "Invalid Access Token")
-        default: return nil
-        }
+    private var refusal: JSON {
+        [
+            "MerchantRequestID": .string(identifier()), "CheckoutRequestID": .string(identifier()),
+            "ResponseCode": "1", "ResponseDescription": "The initiator is not allowed",
+        ]
     }
 
     private func answer(to prompt: Prompt) -> SimulatorAnswer {
-        let taken = SimulatorAnswer.json(
-            200,
+        faultAfter(
+            prompt.outcome,
             [
                 "MerchantRequestID": .string(prompt.merchantRequestID),
                 "CheckoutRequestID": .string(prompt.checkoutRequestID), "ResponseCode": "0",
@@ -134,14 +96,6 @@ extension Simulator {
                 "CustomerMessage": "Success. Request accepted for processing",
             ]
         )
-        switch prompt.outcome {
-        case .replyLost, .silence: return .close
-        case .slowReply: return .later(.seconds(5), taken)
-        case .http503: return .answer(status: 503, body: Array("<html>Service Unavailable</html>".utf8))
-        case .garbage: return .answer(status: 200, body: Array("{\"MerchantRequestID\":".utf8))
-        case .noIDs: return .json(200, ["ResponseCode": "0", "ResponseDescription": "Success"])
-        default: return taken
-        }
     }
 
     private func take(_ body: JSON, account: SimulatorAccount, outcome: Outcome) -> Prompt {

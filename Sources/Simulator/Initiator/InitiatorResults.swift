@@ -1,0 +1,92 @@
+import Daraja
+import OrderedJSON
+
+/// What M-Pesa posts to `ResultURL` and `QueueTimeOutURL`, in its own forms: times three ways, codes as numbers and as
+/// texts, keys without a value, one key twice.
+enum InitiatorResults {
+    /// A payout's result.
+    static func body(of payout: Payout) -> JSON {
+        let code = payout.resultCode ?? "1"
+        let change = payout.outcome == .alteredID ? "X" : ""
+        var result: JSONObject = [
+            "ResultType": 0, "ResultCode": Int64(code).map { .integer($0) } ?? .string(code),
+            "ResultDesc": .string(InitiatorResultCode.named(code).meaning),
+            "OriginatorConversationID": .string(payout.originatorID + change),
+            "ConversationID": .string(payout.conversationID + change),
+            // Failures have one too, which means nothing.
+            "TransactionID": .string(payout.receipt ?? "NLJ0000000"),
+            "ReferenceData": ["ReferenceItem": ["Key": "QueueTimeoutURL", "Value": .string(payout.timeoutURL)]],
+        ]
+        guard payout.isPaid else { return ["Result": .object(result)] }
+        let amount = payout.outcome == .alteredAmount ? payout.amount + 1 : payout.amount
+        result["ResultParameters"] = [
+            "ResultParameter": [
+                ["Key": "TransactionAmount", "Value": .integer(amount)],
+                ["Key": "TransactionReceipt", "Value": .string(payout.receipt ?? "")],
+                ["Key": "ReceiverPartyPublicName", "Value": .string("\(payout.phone) - Amina Wanjiru")],
+                ["Key": "TransactionCompletedDateTime", "Value": .string(dotted(payout.createdMilliseconds))],
+                ["Key": "B2CUtilityAccountAvailableFunds", "Value": 10116.00],
+                ["Key": "B2CWorkingAccountAvailableFunds", "Value": 900000.00],
+                ["Key": "B2CRecipientIsRegisteredCustomer", "Value": "Y"],
+                ["Key": "B2CChargesPaidAccountAvailableFunds", "Value": -4510.00],
+            ]
+        ]
+        return ["Result": .object(result)]
+    }
+
+    /// Where a payout stands, as the parameters of a status query's answer.
+    static func standing(of payout: Payout) -> [JSON] {
+        let status =
+            switch payout.resultCode {
+            case nil: payout.hasTimedOut ? "Expired" : "Authorized"
+            case "0": payout.outcome == .queryLies ? "Failed" : "Completed"
+            default: "Declined"
+            }
+        var parameters: [JSON] = [
+            ["Key": "DebitPartyName", "Value": .string("\(payout.shortCode) - Demo Shop")],
+            ["Key": "DebitPartyName", "Value": .string("\(payout.phone) - Amina Wanjiru")],
+            ["Key": "OriginatorConversationID", "Value": .string(payout.originatorID)],
+            [
+                "Key": "InitiatedTime",
+                "Value": .string(EastAfricaTime.timestamp(milliseconds: payout.createdMilliseconds)),
+            ],
+            ["Key": "TransactionReason"],
+            ["Key": "TransactionStatus", "Value": .string(status)],
+            ["Key": "Amount", "Value": .number(Double(payout.amount))],
+            ["Key": "ConversationID", "Value": .string(payout.conversationID)],
+        ]
+        if let receipt = payout.receipt { parameters.append(["Key": "ReceiptNo", "Value": .string(receipt)]) }
+        return parameters
+    }
+
+    /// What an organization's accounts hold, in whole shillings; as parameters of an answer.
+    static func balance(working: Int64, utility: Int64, nowMilliseconds: Int64) -> [JSON] {
+        let accounts = [("Working Account", working), ("Utility Account", utility), ("Charges Paid Account", -4510)]
+        let text = accounts.map { "\($0.0)|KES|\($0.1).00|\($0.1).00|0.00|0.00" }.joined(separator: "&")
+        let completed = Int64(EastAfricaTime.timestamp(milliseconds: nowMilliseconds)) ?? 0
+        return [
+            ["Key": "AccountBalance", "Value": .string(text)],
+            ["Key": "BOCompletedTime", "Value": .integer(completed)],
+        ]
+    }
+
+    /// The answer to a question, or that there is none.
+    static func answer(conversation: String, originator: String, receipt: String, parameters: [JSON]?) -> JSON {
+        var result: JSONObject = [
+            "ResultType": "0", "ResultCode": parameters == nil ? "2032" : "0",
+            "ResultDesc": parameters == nil
+                ? "The transaction was not found." : "The service request is processed successfully.",
+            "OriginatorConversationID": .string(originator), "ConversationID": .string(conversation),
+            "TransactionID": .string(receipt),
+        ]
+        if let parameters { result["ResultParameters"] = ["ResultParameter": .array(parameters)] }
+        return ["Result": .object(result)]
+    }
+
+    /// `19.12.2019 11:45:50`.
+    private static func dotted(_ milliseconds: Int64) -> String {
+        let stamp = Array(EastAfricaTime.timestamp(milliseconds: milliseconds))
+        let part = { (range: Range<Int>) in String(stamp[range]) }
+        return "\(part(6..<8)).\(part(4..<6)).\(part(0..<4)) \(part(8..<10)):\(part(10..<12)):\(part(12..<14))"
+    }
+}
