@@ -34,6 +34,55 @@ static inline EVP_PKEY *gateway_public_key(const char *pem, int length) {
     return key;
 }
 
+/* Ed25519. Keys are PEM; a signature is 64 bytes, a raw public key 32. */
+static inline EVP_PKEY *gateway_ed25519_generate(void) { return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"); }
+
+/* Reads the next key of a text; `*used` is how far it was read. Null when there is none, or it is not Ed25519. */
+static inline EVP_PKEY *gateway_ed25519_read(const char *pem, int length, int is_private, int *used) {
+    BIO *text = BIO_new_mem_buf(pem, length);
+    EVP_PKEY *key = is_private ? PEM_read_bio_PrivateKey(text, NULL, NULL, NULL) : PEM_read_bio_PUBKEY(text, NULL, NULL, NULL);
+    *used = length - (int)BIO_pending(text);
+    BIO_free(text);
+    if (key != NULL && EVP_PKEY_get_id(key) != EVP_PKEY_ED25519) {
+        EVP_PKEY_free(key);
+        key = NULL;
+    }
+    return key;
+}
+
+static inline size_t gateway_private_pem(EVP_PKEY *key, char *out, size_t size) {
+    BIO *text = BIO_new(BIO_s_mem());
+    size_t length = 0;
+    if (PEM_write_bio_PKCS8PrivateKey(text, key, NULL, NULL, 0, NULL, NULL) == 1) {
+        length = (size_t)BIO_read(text, out, (int)size);
+    }
+    BIO_free(text);
+    return length;
+}
+
+static inline int gateway_ed25519_raw(EVP_PKEY *key, unsigned char raw[32]) {
+    size_t length = 32;
+    return EVP_PKEY_get_raw_public_key(key, raw, &length) == 1 && length == 32;
+}
+
+static inline int gateway_ed25519_sign(EVP_PKEY *key, const unsigned char *in, size_t in_length, unsigned char out[64]) {
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    size_t length = 64;
+    int done = EVP_DigestSignInit(context, NULL, NULL, NULL, key) == 1 &&
+               EVP_DigestSign(context, out, &length, in, in_length) == 1 && length == 64;
+    EVP_MD_CTX_free(context);
+    return done;
+}
+
+static inline int gateway_ed25519_verify(EVP_PKEY *key, const unsigned char *in, size_t in_length,
+                                         const unsigned char *signature, size_t signature_length) {
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    int done = EVP_DigestVerifyInit(context, NULL, NULL, NULL, key) == 1 &&
+               EVP_DigestVerify(context, signature, signature_length, in, in_length) == 1;
+    EVP_MD_CTX_free(context);
+    return done;
+}
+
 static inline EVP_PKEY *gateway_rsa_generate(void) { return EVP_RSA_gen(2048); }
 
 /* Writes the public half as PEM; answers its length, or 0. */

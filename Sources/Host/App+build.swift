@@ -41,7 +41,7 @@ struct App: Sendable {
         let masterKey = try folder.masterKey(file: settings.masterKeyFile, makes: makesMasterKey)
         let store = try await Store.open(DatabaseURL(settings.effectiveDatabaseURL))
         let registry = ToolRegistry()
-        let plugins = makePluginHost(settings, folder, registry, store, entropy, logger)
+        let plugins = try makePluginHost(settings, folder, registry, store, entropy, logger)
         try await plugins.start(pluginsFile: settings.pluginsFile, folder: pluginFolder(settings))
         let credentials = Credentials(directory: store, masterKey: masterKey, entropy: entropy)
         let upstream = DarajaUpstream(
@@ -182,22 +182,27 @@ struct App: Sendable {
         _ store: Store,
         _ entropy: Entropy,
         _ logger: Logger
-    ) -> PluginHost {
-        var host = PluginHost.Settings(
-            stateFolder: folder.path,
-            version: version,
-            allowsUnsigned: settings.allowsUnsignedPlugins,
-            abilities: Catalogue.HostAbilities(features: [], transforms: DarajaUpstream.transforms)
-        )
-        host.workerProgram = WorkerProgram.find()
-        host.readableFolders = WorkerProgram.swiftRuntimeFolders()
-        return PluginHost(
-            settings: host,
+    ) throws(GatewayError) -> PluginHost {
+        PluginHost(
+            settings: pluginHostSettings(folder: folder.path, trust: try settings.pluginTrust()),
             registry: registry,
             repository: store,
             entropy: entropy,
             logger: logger
         )
+    }
+
+    /// How plugins are run, keeping their copies in a folder.
+    static func pluginHostSettings(folder: String, trust: TrustPolicy) -> PluginHost.Settings {
+        var host = PluginHost.Settings(
+            stateFolder: folder,
+            version: version,
+            trust: trust,
+            abilities: Catalogue.HostAbilities(features: [], transforms: DarajaUpstream.transforms)
+        )
+        host.workerProgram = WorkerProgram.find()
+        host.readableFolders = WorkerProgram.swiftRuntimeFolders()
+        return host
     }
 
     private static func pluginFolder(_ settings: Settings) -> String {

@@ -28,6 +28,7 @@ enum PluginReport {
         var object: JSONObject = [
             "generation": .integer(Int64(generation.number)), "role": .string(generation.role),
             "version": .string(generation.version), "sha256": .string(generation.digest),
+            "trust": .string(generation.trust.word),
             "isolation": .string(health.isolation), "tools": .array(generation.tools.map { .string($0) }),
             "in_flight": .integer(Int64(generation.inFlight)), "calls": .integer(Int64(generation.calls)),
             "failed": .integer(Int64(generation.failed)), "crashes": .integer(Int64(health.crashes)),

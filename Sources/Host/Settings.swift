@@ -3,6 +3,7 @@ import Foundation
 import Gateway
 import Ingress
 import Logging
+import PluginHost
 
 /// Every setting of the host, with its default.
 ///
@@ -36,6 +37,8 @@ struct Settings: Sendable {
     ///
     /// Secret.
     var operatorTokenFile: String?
+    /// `GATEWAY_PLUGIN_KEYS_FILE`: public keys, PEM; where it is set every plugin must be signed by one of them.
+    var pluginKeysFile: String?
     /// `GATEWAY_CERTIFICATE_TEST_FILE` and `GATEWAY_CERTIFICATE_LIVE_FILE`: Safaricom's certificates, PEM.
     ///
     /// Operators' passwords are encrypted for them; without one its environment can neither pay out nor ask.
@@ -62,6 +65,20 @@ struct Settings: Sendable {
     func operatorToken() throws(GatewayError) -> Secret<[UInt8]>? {
         guard let file = operatorTokenFile else { return nil }
         return try OperatorToken.read(file)
+    }
+
+    /// Whose plugins are run.
+    ///
+    /// - Throws: `notConfigured` when the file of keys cannot be read, or holds anything but Ed25519 public keys.
+    func pluginTrust() throws(GatewayError) -> TrustPolicy {
+        guard let file = pluginKeysFile else { return TrustPolicy(allowsUnsigned: allowsUnsignedPlugins) }
+        guard let pem = FileManager.default.contents(atPath: file), let keys = VerifyingKey.all(pem: Array(pem)) else {
+            throw GatewayError(
+                .notConfigured,
+                "The plugin keys file \(file) must hold Ed25519 public keys as PEM, as plugin keygen writes them."
+            )
+        }
+        return TrustPolicy(allowsUnsigned: allowsUnsignedPlugins, keys: keys)
     }
 
     /// Safaricom's public keys.
@@ -106,6 +123,7 @@ struct Settings: Sendable {
         darajaURL = text("DARAJA_URL") ?? darajaURL
         operatorTokenFile = text("OPERATOR_TOKEN_FILE") ?? operatorTokenFile
         dataFolder = text("DATA_FOLDER") ?? dataFolder
+        pluginKeysFile = text("PLUGIN_KEYS_FILE") ?? pluginKeysFile
         certificateFiles[.test] = text("CERTIFICATE_TEST_FILE") ?? certificateFiles[.test]
         certificateFiles[.live] = text("CERTIFICATE_LIVE_FILE") ?? certificateFiles[.live]
         if let value = text("MODE") {

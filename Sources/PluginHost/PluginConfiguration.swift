@@ -9,6 +9,8 @@ package struct PluginConfiguration: Sendable, Equatable {
     package let source: String
     /// SHA-256 of the library in hexadecimal; nil only where unsigned plugins are allowed.
     package var sha256: String?
+    /// Who vouches for it: what `plugin sign` wrote; nil to look for a file beside the library.
+    package var signature: JSON?
     /// Whether it is loaded.
     package let isEnabled: Bool
     /// Where it runs: `in-process`, `worker` or `sandbox`.
@@ -84,7 +86,7 @@ package struct PluginConfiguration: Sendable, Equatable {
     package init(reading entry: JSON, at pointer: String) throws(Malformed) {
         let known = [
             "id", "source", "sha256", "enabled", "isolation", "grants", "config", "limits", "restart", "rollback",
-            "allow_breaking",
+            "allow_breaking", "signature",
         ]
         for name in entry.objectValue?.keys ?? [] where !known.contains(name) && !name.hasPrefix("x-") {
             throw Malformed(
@@ -99,26 +101,18 @@ package struct PluginConfiguration: Sendable, Equatable {
         guard ["in-process", "worker", "sandbox"].contains(isolation) else {
             throw Malformed(pointer: pointer + "/isolation", reason: "expected in-process, worker or sandbox")
         }
-        var upstreams: [String: [String]] = [:]
-        for (name, paths) in entry["grants"]?["upstreams"]?.objectValue ?? JSONObject() {
-            upstreams[name] = (paths.arrayValue ?? []).compactMap(\.stringValue)
-        }
-        let texts = { (name: String) in (entry["grants"]?[name]?.arrayValue ?? []).compactMap(\.stringValue) }
         self.init(
             id: id,
             source: source,
             sha256: entry["sha256"]?.stringValue,
             isEnabled: entry["enabled"]?.boolValue ?? true,
             isolation: isolation,
-            grants: Catalogue.Needs(
-                upstreams: upstreams,
-                secrets: texts("secrets"),
-                collections: texts("collections")
-            ),
+            grants: Catalogue.Needs(reading: entry["grants"]),
             settings: entry["config"]?.objectValue ?? JSONObject()
         )
         try readLimits(entry, at: pointer)
         allowsBreaking = entry["allow_breaking"]?.boolValue ?? false
+        signature = entry["signature"]
         self.entry = entry
     }
 
@@ -144,13 +138,16 @@ package struct PluginConfiguration: Sendable, Equatable {
     /// Grants what a plugin asks for, in the entry that is kept too.
     mutating func grant(_ needs: Catalogue.Needs) {
         grants = needs
-        let texts = { (list: [String]) in JSON.array(list.map { .string($0) }) }
-        var upstreams = JSONObject()
-        for (name, paths) in needs.upstreams.sorted(by: { $0.key < $1.key }) { upstreams[name] = texts(paths) }
         var object = entry.objectValue ?? JSONObject()
-        object["grants"] = [
-            "upstreams": .object(upstreams), "secrets": texts(needs.secrets), "collections": texts(needs.collections),
-        ]
+        object["grants"] = needs.json
+        entry = .object(object)
+    }
+
+    /// Keeps a signature, in the entry too.
+    mutating func keep(signature document: JSON) {
+        signature = document
+        var object = entry.objectValue ?? JSONObject()
+        object["signature"] = document
         entry = .object(object)
     }
 

@@ -1,6 +1,7 @@
 import Cryptography
 import Foundation
 import Gateway
+import OrderedJSON
 import PluginLoader
 
 /// A plugin's library, verified: the bytes that were hashed and looked into are the bytes that will be opened.
@@ -8,6 +9,10 @@ package struct PluginFile {
     let bytes: [UInt8]
     let digest: String
     package let manifest: Manifest
+    /// Why the bytes are believed.
+    let trust: PluginTrust
+    /// What it was configured with, the signature that was found included.
+    let configuration: PluginConfiguration
 
     /// The manifest, as text.
     package struct Manifest: Equatable {
@@ -29,28 +34,32 @@ package struct PluginFile {
         "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1", "libBlocksRuntime.so", "libdispatch.so", "libFoundation.so",
     ]
 
-    /// Reads, hashes and looks into a library.
+    /// Reads, hashes and looks into a library, and believes what `policy` lets it.
     ///
-    /// No code of it runs.
-    init(path: String, configuration: PluginConfiguration, allowsUnsigned: Bool) throws(PluginRefusal) {
+    /// Without a signature in the configuration, one in a file beside the library, `.sig`, counts. No code of it runs.
+    init(path: String, configuration: PluginConfiguration, policy: TrustPolicy) throws(PluginRefusal) {
         guard let data = FileManager.default.contents(atPath: path), data.count <= PluginFile.bytesMax else {
             throw PluginRefusal.unreadable(path)
         }
-        try self.init(bytes: Array(data), configuration: configuration, allowsUnsigned: allowsUnsigned)
+        var configuration = configuration
+        if configuration.signature == nil, let text = FileManager.default.contents(atPath: path + ".sig") {
+            guard let document = try? JSON(parsing: Array(text)) else {
+                throw PluginRefusal.badSignature("\(path).sig is not JSON")
+            }
+            configuration.keep(signature: document)
+        }
+        try self.init(bytes: Array(data), configuration: configuration, policy: policy)
     }
 
-    /// Hashes and looks into a library's bytes.
+    /// Hashes and looks into a library's bytes, and believes what `policy` lets it.
     ///
     /// No code of it runs.
-    init(bytes: [UInt8], configuration: PluginConfiguration, allowsUnsigned: Bool) throws(PluginRefusal) {
+    init(bytes: [UInt8], configuration: PluginConfiguration, policy: TrustPolicy) throws(PluginRefusal) {
         self.bytes = bytes
+        self.configuration = configuration
         digest = SHA256.digest(bytes).hexadecimal
-        if let expected = configuration.sha256 {
-            guard expected.lowercased() == digest else { throw PluginRefusal.hashDiffers(found: digest) }
-        } else if !allowsUnsigned {
-            throw PluginRefusal.unsigned
-        }
         manifest = try PluginFile.inspect(bytes)
+        trust = try policy.trust(digest: digest, manifest: manifest, configuration)
         guard manifest.id == configuration.id else { throw PluginRefusal.otherPlugin(manifest.id) }
         guard manifest.levelMin <= GATEWAY_LEVEL, GATEWAY_LEVEL <= manifest.levelMax else {
             throw PluginRefusal.levelNotServed(least: manifest.levelMin, most: manifest.levelMax)

@@ -5,11 +5,19 @@ final class PluginGeneration: Sendable {
     let plugin: LoadedPlugin
     let library: any PluginLibrary
     let configuration: PluginConfiguration
+    /// Why its bytes were believed.
+    let trust: PluginTrust
 
-    init(plugin: LoadedPlugin, library: any PluginLibrary, configuration: PluginConfiguration) {
+    init(
+        plugin: LoadedPlugin,
+        library: any PluginLibrary,
+        configuration: PluginConfiguration,
+        trust: PluginTrust
+    ) {
         self.plugin = plugin
         self.library = library
         self.configuration = configuration
+        self.trust = trust
     }
 
     /// How it has fared until now; two of these say how it fared in between.

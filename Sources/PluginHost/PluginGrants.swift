@@ -4,17 +4,7 @@ import Gateway
 package enum PluginGrants {
     /// Compares what a catalogue needs with what is granted.
     package static func check(_ catalogue: Catalogue, against grants: Catalogue.Needs) throws(PluginRefusal) {
-        for (upstream, paths) in catalogue.needs.upstreams {
-            for path in paths where !(grants.upstreams[upstream] ?? []).contains(path) {
-                throw PluginRefusal.notGranted("\(path) of the upstream \(upstream)")
-            }
-        }
-        for secret in catalogue.needs.secrets where !grants.secrets.contains(secret) {
-            throw PluginRefusal.notGranted("the secret \(secret)")
-        }
-        for collection in catalogue.needs.collections where !grants.collections.contains(collection) {
-            throw PluginRefusal.notGranted("the collection \(collection)")
-        }
+        if let need = catalogue.needs.exceeding(grants) { throw PluginRefusal.notGranted(need) }
         for kind in catalogue.operations {
             guard catalogue.needs.upstreams[kind.upstream]?.contains(kind.path) ?? false else {
                 throw PluginRefusal.notGranted("\(kind.path) for \(kind.name), which is not among its own needs")

@@ -178,18 +178,17 @@ extension PluginHost {
             let manifest = try PluginFile.inspect(bytes)
             id = manifest.id
             var slot = slots.withLock { $0[manifest.id] } ?? PluginSlot(id: manifest.id)
-            var configuration = try configuration(for: slot, request)
-            configuration.sha256 = request.sha256
+            let configuration = try configuration(for: slot, request)
             let file = try PluginFile(
                 bytes: bytes,
                 configuration: configuration,
-                allowsUnsigned: settings.allowsUnsigned
+                policy: settings.trust
             )
             slot.lastGeneration += 1
             let number = slot.lastGeneration
             let (opener, grants) = (opener, request.grantsNeeds)
-            let generation = try await LoadingThread.run { [configuration] () throws(PluginRefusal) in
-                try opener.open(file, configuration, number: number, grantsNeeds: grants)
+            let generation = try await LoadingThread.run { () throws(PluginRefusal) in
+                try opener.open(file, number: number, grantsNeeds: grants)
             }
             return (slot, generation)
         } catch {
@@ -205,7 +204,8 @@ extension PluginHost {
         var object = (request.entry ?? inForce)?.objectValue ?? JSONObject()
         object["id"] = .string(slot.id)
         object["source"] = .string("installed")
-        object["sha256"] = nil
+        object["sha256"] = request.sha256.map { .string($0) }
+        object["signature"] = request.signature
         do { return try PluginConfiguration(reading: .object(object), at: "/entry") } catch {
             throw PluginRefusal.configuration(error.description)
         }

@@ -227,9 +227,9 @@ extension PluginHost {
                 let file = try PluginFile(
                     path: PluginsFile.path(of: configuration, in: folder),
                     configuration: configuration,
-                    allowsUnsigned: settings.allowsUnsigned
+                    policy: settings.trust
                 )
-                return try opener.open(file, configuration, number: number)
+                return try opener.open(file, number: number)
             }
         } catch { throw refused(configuration.id, error) }
     }
@@ -287,16 +287,18 @@ extension PluginHost {
         guard let bytes = try await repository.pluginBinary(version.digest) else {
             throw GatewayError(.notFound, "The library \(version.digest) of \(id) is not in the store.")
         }
-        let opener = opener
+        let (opener, policy) = (opener, settings.trust)
         do throws(PluginRefusal) {
-            var configuration: PluginConfiguration
+            guard SHA256.digest(bytes).hexadecimal == version.digest else {
+                throw PluginRefusal.unreadable("\(version.digest) in the store")
+            }
+            let configuration: PluginConfiguration
             do { configuration = try PluginConfiguration(reading: version.entry, at: "/entry") } catch {
                 throw PluginRefusal.configuration(error.description)
             }
-            configuration.sha256 = version.digest
-            return try await LoadingThread.run { [configuration] () throws(PluginRefusal) in
-                let file = try PluginFile(bytes: bytes, configuration: configuration, allowsUnsigned: false)
-                return try opener.open(file, configuration, number: version.generation)
+            return try await LoadingThread.run { () throws(PluginRefusal) in
+                let file = try PluginFile(bytes: bytes, configuration: configuration, policy: policy)
+                return try opener.open(file, number: version.generation)
             }
         } catch { throw refused(id, error) }
     }

@@ -91,6 +91,7 @@ package final class PluginHost: Sendable {
             role: role,
             version: plugin.version,
             digest: plugin.digest,
+            trust: generation.trust,
             tools: plugin.tools.map(\.name),
             inFlight: plugin.calls.count,
             calls: plugin.calls.endedCount,
@@ -113,11 +114,11 @@ package final class PluginHost: Sendable {
         let file = try PluginFile(
             path: PluginsFile.path(of: configuration, in: folder),
             configuration: configuration,
-            allowsUnsigned: settings.allowsUnsigned
+            policy: settings.trust
         )
         var slot = slots.withLock { $0[configuration.id] } ?? PluginSlot(id: configuration.id)
         slot.lastGeneration += 1
-        let generation = try opener.open(file, configuration, number: slot.lastGeneration)
+        let generation = try opener.open(file, number: slot.lastGeneration)
         slot.live = generation
         try arrange(slot)
         slots.withLock { $0[slot.id] = slot }

@@ -7,10 +7,8 @@ extension PluginHost {
         package var stateFolder: String
         /// This host's version, told to plugins.
         package var version: String
-        /// Whether a plugin without a configured hash is loaded.
-        ///
-        /// For development.
-        package var allowsUnsigned: Bool
+        /// Whose libraries are run.
+        package var trust: TrustPolicy
         /// What tools may require, and what secrets may be computed.
         package var abilities: Catalogue.HostAbilities
         /// The longest result (rule M5).
@@ -50,12 +48,12 @@ extension PluginHost {
         package init(
             stateFolder: String,
             version: String,
-            allowsUnsigned: Bool,
+            trust: TrustPolicy,
             abilities: Catalogue.HostAbilities
         ) {
             self.stateFolder = stateFolder
             self.version = version
-            self.allowsUnsigned = allowsUnsigned
+            self.trust = trust
             self.abilities = abilities
         }
     }

@@ -29,10 +29,10 @@ final class PluginOpener: Sendable {
     /// With `grantsNeeds` the plugin is granted what it asks for, and its configuration says so afterwards.
     func open(
         _ file: PluginFile,
-        _ configuration: PluginConfiguration,
         number: Int,
         grantsNeeds: Bool = false
     ) throws(PluginRefusal) -> PluginGeneration {
+        let configuration = file.configuration
         let services = HostServices(
             plugin: configuration.id,
             invocations: invocations,
@@ -42,7 +42,7 @@ final class PluginOpener: Sendable {
         )
         let library = try library(file, configuration, services)
         do throws(PluginRefusal) {
-            return try introduce(library, file, configuration, number: number, grantsNeeds: grantsNeeds)
+            return try introduce(library, file, number: number, grantsNeeds: grantsNeeds)
         } catch {
             library.retire()
             throw error
@@ -107,18 +107,20 @@ final class PluginOpener: Sendable {
     private func introduce(
         _ library: any PluginLibrary,
         _ file: PluginFile,
-        _ configuration: PluginConfiguration,
         number: Int,
         grantsNeeds: Bool
     ) throws(PluginRefusal) -> PluginGeneration {
-        var configuration = configuration
+        var configuration = file.configuration
         let catalogue = try catalogue(of: library, file: file)
+        if case .signed(_, let needs) = file.trust, let need = catalogue.needs.exceeding(needs) {
+            throw PluginRefusal.badSignature("it does not allow \(need)")
+        }
         if grantsNeeds { configuration.grant(catalogue.needs) }
         try PluginGrants.check(catalogue, against: configuration.grants)
         try library.configure(JSON.object(configuration.settings).bytes)
         try library.runSelfTest()
         let plugin = loaded(library, catalogue, file.digest, number, settings: configuration.settings)
-        return PluginGeneration(plugin: plugin, library: library, configuration: configuration)
+        return PluginGeneration(plugin: plugin, library: library, configuration: configuration, trust: file.trust)
     }
 
     private func catalogue(of library: any PluginLibrary, file: PluginFile) throws(PluginRefusal) -> Catalogue {

@@ -10,6 +10,8 @@ package enum PluginRefusal: Error, Sendable, Equatable, CustomStringConvertible 
     case hashDiffers(found: String)
     /// No hash is configured, and this host wants one.
     case unsigned
+    /// No key that the operator trusts vouches for it (S1).
+    case badSignature(String)
     /// It asks for an isolation that this host does not have yet.
     case isolationNotServed(String)
     /// The file is not a plugin's library; says what is wrong with it and which rule.
@@ -51,6 +53,7 @@ package enum PluginRefusal: Error, Sendable, Equatable, CustomStringConvertible 
         case .unreadable(let path): "the file \(path) cannot be read"
         case .hashDiffers(let found): "the file's SHA-256 is \(found), which is not the configured one"
         case .unsigned: "no sha256 is configured; unsigned plugins are allowed in development only"
+        case .badSignature(let reason): "rule S1: its signature is not one that this host trusts: \(reason)"
         case .isolationNotServed(let mode): "isolation \(mode) cannot be had here"
         case .notAPlugin(let reason): reason
         case .otherPlugin(let id): "rule E2: the manifest says this is \(id)"

@@ -13,6 +13,8 @@ package struct PluginStatus: Sendable, Equatable {
         package let version: String
         /// SHA-256 of its library.
         package let digest: String
+        /// Why its bytes were believed.
+        package let trust: PluginTrust
         /// Its tools' names.
         package let tools: [String]
         /// Calls under way.

@@ -3,6 +3,7 @@
 import concurrent.futures
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -150,6 +151,36 @@ def test_a_plugin_that_is_refused_says_which_rule_it_breaks_and_changes_nothing(
     told = plugin(gateway, "install", compile_fixture("1.0.1", '-DFIXTURE_ID="needy"'), fails=True)
     assert "rule C3" in told, told
     assert version(gateway) == "1.0.0"
+    gateway.remove()
+
+
+def test_a_host_that_trusts_a_key_runs_what_it_signed_and_nothing_else():
+    folder = tempfile.mkdtemp(prefix="signed-", dir=FOLDER)
+    key = os.path.join(folder, "key")
+
+    def run(*arguments):
+        return subprocess.run([harness.PROGRAM, "plugin", *arguments], capture_output=True, text=True)
+
+    made = run("keygen", key)
+    assert made.returncode == 0 and oct(os.stat(key).st_mode)[-3:] == "600", made
+    assert run("keygen", key).returncode != 0, "a key was written over another"
+    for name in ("libSTKPush.so", "libB2C.so"):
+        shutil.copy(os.path.join(harness.ROOT, ".build/debug", name), folder)
+        signed = run("sign", os.path.join(folder, name), "--key", key)
+        assert signed.returncode == 0 and '"needs"' in signed.stdout, signed
+    environment = {"GATEWAY_PLUGIN_KEYS_FILE": key + ".pub", "GATEWAY_PLUGIN_FOLDER": folder}
+    gateway = Gateway(simulator=SIMULATOR, environment=environment)
+    assert report(gateway)["trust"].startswith("signed by "), report(gateway)
+    library = compile_fixture("1.0.0", "-DSIGNED")
+    assert "rule S1" in install(gateway, library, fails=True)
+    assert run("sign", library, "--key", key).returncode == 0
+    assert "signed by" in install(gateway, library)
+    os.rename(library + ".sig", compile_fixture("1.2.0") + ".sig")
+    assert "another library" in install(gateway, compile_fixture("1.2.0"), fails=True)
+    gateway.end(signal.SIGKILL)
+    gateway = gateway.again(simulator=SIMULATOR, environment=environment)
+    assert version(gateway) == "1.0.0" and report(gateway, "fixture")["trust"].startswith("signed by ")
+    os.remove(compile_fixture("1.2.0") + ".sig")
     gateway.remove()
 
 

@@ -27,6 +27,7 @@ struct Bench {
     init(
         _ isolation: Isolation = .inProcess,
         allowsUnsigned: Bool = true,
+        keys: [VerifyingKey] = [],
         repository: PluginsInMemory = PluginsInMemory()
     ) throws {
         self.repository = repository
@@ -36,7 +37,7 @@ struct Bench {
         var settings = PluginHost.Settings(
             stateFolder: folder,
             version: "test",
-            allowsUnsigned: allowsUnsigned,
+            trust: TrustPolicy(allowsUnsigned: allowsUnsigned, keys: keys),
             abilities: Catalogue.HostAbilities(features: [], transforms: ["stk_password"])
         )
         settings.workerProgram = Self.root + "/.build/debug/mpesa-gateway-worker"

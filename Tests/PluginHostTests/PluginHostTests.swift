@@ -111,7 +111,11 @@ struct `A plugin's file` {
         let bench = try Bench()
         defer { bench.remove() }
         let path = try bench.compile([])
-        let file = try PluginFile(path: path, configuration: bench.configuration(path), allowsUnsigned: true)
+        let file = try PluginFile(
+            path: path,
+            configuration: bench.configuration(path),
+            policy: TrustPolicy(allowsUnsigned: true)
+        )
         try Data("swapped".utf8).write(to: URL(filePath: path))
         let copy = try file.privateCopy(in: bench.folder)
 
@@ -137,7 +141,11 @@ struct `A plugin's file` {
             }
             try Data(bytes).write(to: URL(filePath: path))
             // Whether it is refused depends on where it was damaged; that it returns at all is what is shown.
-            _ = try? PluginFile(path: path, configuration: bench.configuration(path), allowsUnsigned: true)
+            _ = try? PluginFile(
+                path: path,
+                configuration: bench.configuration(path),
+                policy: TrustPolicy(allowsUnsigned: true)
+            )
         }
         #expect(Bool(true), "seed \(seed)")
     }
@@ -200,7 +208,11 @@ struct `Our own plugin` {
             grants: .init(),
             settings: [:]
         )
-        let file = try PluginFile(path: library, configuration: configuration, allowsUnsigned: true)
+        let file = try PluginFile(
+            path: library,
+            configuration: configuration,
+            policy: TrustPolicy(allowsUnsigned: true)
+        )
 
         #expect(file.bytes == bytes)
         #expect(file.manifest.runtime == PluginFile.ownRuntime)

@@ -6,6 +6,8 @@ package struct InstallRequest: Sendable {
     package var entry: JSON?
     /// The SHA-256 that the bytes must have.
     package var sha256: String?
+    /// Who vouches for it: what `plugin sign` wrote.
+    package var signature: JSON?
     /// How many of a million calls go to it at once.
     package var share = 0
     /// Organizations that are served by it at once.

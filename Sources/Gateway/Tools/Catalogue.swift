@@ -5,23 +5,6 @@ import OrderedJSON
 /// Pure; `PluginHost` compares it with the
 /// grants and the manifest.
 package struct Catalogue: Sendable {
-    /// What a plugin needs the host to let it do.
-    package struct Needs: Sendable, Equatable {
-        /// Paths by upstream.
-        package var upstreams: [String: [String]]
-        /// Secret transforms.
-        package var secrets: [String]
-        /// Store collections.
-        package var collections: [String]
-
-        /// States needs.
-        package init(upstreams: [String: [String]] = [:], secrets: [String] = [], collections: [String] = []) {
-            self.upstreams = upstreams
-            self.secrets = secrets
-            self.collections = collections
-        }
-    }
-
     /// What the host can do for a tool that requires it.
     package struct HostAbilities: Sendable {
         /// The features that `requires.features` may name.
@@ -96,10 +79,15 @@ package struct Catalogue: Sendable {
         let upstreams = try reader.list("upstreams") { upstream throws(CatalogueError) in
             (try upstream.text("name"), try upstream.texts("paths"))
         }
+        let services = try reader.texts("services")
+        for service in services where !Needs.knownServices.contains(service) {
+            throw reader.fail("services", "services among " + Needs.knownServices.sorted().joined(separator: ", "))
+        }
         return Needs(
             upstreams: Dictionary(upstreams, uniquingKeysWith: +),
             secrets: try reader.texts("secrets"),
-            collections: try reader.texts("collections")
+            collections: try reader.texts("collections"),
+            services: services
         )
     }
 

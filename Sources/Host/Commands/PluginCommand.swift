@@ -14,14 +14,16 @@ struct PluginCommand: AsyncParsableCommand {
             GATEWAY_OPERATOR_TOKEN_FILE; `mpesa-gateway dev` writes both into dev.json.
             """,
         subcommands: [
-            NewPlugin.self, CheckPlugin.self, ProbePlugin.self, Install.self, Promote.self, Rollback.self, Remove.self,
+            NewPlugin.self, CheckPlugin.self, ProbePlugin.self, MakePluginKey.self, SignPlugin.self, Install.self,
+            Promote.self, Rollback.self, Remove.self,
             List.self,
         ]
     )
 
     struct Install: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Install a library beside the version that serves; the first of its name serves at once."
+            abstract: "Install a library beside the version that serves; the first of its name serves at once.",
+            discussion: "A signature in FILE.sig, written by plugin sign, goes with it."
         )
 
         @Argument(help: "The library.") var file: String
@@ -47,6 +49,10 @@ struct PluginCommand: AsyncParsableCommand {
                 for organization in organizations { query.append(("organization", organization)) }
                 if let entry {
                     query.append(("entry", String(decoding: try ManagementClient.contents(of: entry), as: UTF8.self)))
+                }
+                if FileManager.default.fileExists(atPath: file + ".sig") {
+                    let signature = String(decoding: try ManagementClient.contents(of: file + ".sig"), as: UTF8.self)
+                    query.append(("signature", signature))
                 }
                 let answer = try await client.send("POST", "/plugins/install", query, body: library)
                 PluginText.print(answer, asJSON: json)
@@ -131,7 +137,8 @@ private enum PluginText {
         let text = { (name: String) in generation[name]?.stringValue ?? "" }
         let number = { (name: String) in generation[name]?.integerValue ?? 0 }
         var line = "generation \(number("generation")) \(text("role")), version \(text("version")), "
-        line += "\(text("sha256").prefix(12)), \(text("isolation")), \(number("in_flight")) in flight, "
+        line +=
+            "\(text("sha256").prefix(12)), \(text("trust")), \(text("isolation")), \(number("in_flight")) in flight, "
         line += "\(number("calls")) calls, \(number("failed")) failed, \(number("crashes")) crashes"
         if let bytes = generation["memory_bytes"]?.integerValue { line += ", \(bytes >> 10) KiB" }
         return line

@@ -65,7 +65,8 @@ struct PluginRoutes: Sendable {
     private func installation(_ request: Request) throws(GatewayError) -> InstallRequest {
         let query = PluginQuery(request)
         var installation = InstallRequest()
-        installation.entry = try query.entry()
+        installation.entry = try query.object("entry", "a JSON object, as in plugins.json")
+        installation.signature = try query.object("signature", "the document that plugin sign wrote")
         installation.sha256 = query["sha256"]
         installation.share = try query.share() ?? 0
         installation.organizations = try query.organizations()
@@ -112,12 +113,12 @@ private struct PluginQuery {
         return organizations
     }
 
-    func entry() throws(GatewayError) -> JSON? {
-        guard let text = self["entry"] else { return nil }
-        guard let entry = try? JSON(parsing: text), entry.objectValue != nil else {
-            throw PluginQuery.wrong("entry", "a JSON object, as in plugins.json")
+    func object(_ name: String, _ expected: String) throws(GatewayError) -> JSON? {
+        guard let text = self[name] else { return nil }
+        guard let object = try? JSON(parsing: text), object.objectValue != nil else {
+            throw PluginQuery.wrong(name, expected)
         }
-        return entry
+        return object
     }
 
     private static func wrong(_ name: String, _ expected: String) -> GatewayError {

@@ -1,0 +1,72 @@
+import OrderedJSON
+
+extension Catalogue {
+    /// What a plugin needs the host to let it do, or what it is granted.
+    package struct Needs: Sendable, Equatable {
+        /// Paths by upstream.
+        package var upstreams: [String: [String]]
+        /// Secret transforms.
+        package var secrets: [String]
+        /// Store collections.
+        package var collections: [String]
+        /// Families of host services, of `knownServices`.
+        package var services: [String]
+
+        /// The families of host services that must be granted; collections are granted by name.
+        package static let knownServices: Set<String> = ["transactions", "timers", "exports"]
+
+        /// States needs.
+        package init(
+            upstreams: [String: [String]] = [:],
+            secrets: [String] = [],
+            collections: [String] = [],
+            services: [String] = []
+        ) {
+            self.upstreams = upstreams
+            self.secrets = secrets
+            self.collections = collections
+            self.services = services
+        }
+
+        /// Reads what `json` wrote; what is of another form is not granted.
+        package init(reading json: JSON?) {
+            var upstreams: [String: [String]] = [:]
+            for (name, paths) in json?["upstreams"]?.objectValue ?? JSONObject() {
+                upstreams[name] = (paths.arrayValue ?? []).compactMap(\.stringValue)
+            }
+            let texts = { (name: String) in (json?[name]?.arrayValue ?? []).compactMap(\.stringValue) }
+            self.init(
+                upstreams: upstreams,
+                secrets: texts("secrets"),
+                collections: texts("collections"),
+                services: texts("services")
+            )
+        }
+
+        /// As `grants` stands in plugins.json, the same for the same needs.
+        package var json: JSON {
+            let texts = { (list: [String]) in JSON.array(list.sorted().map { .string($0) }) }
+            var paths = JSONObject()
+            for (name, list) in upstreams.sorted(by: { $0.key < $1.key }) { paths[name] = texts(list) }
+            return [
+                "upstreams": .object(paths), "secrets": texts(secrets), "collections": texts(collections),
+                "services": texts(services),
+            ]
+        }
+
+        /// What is needed and not granted, in words; nil when there is nothing.
+        package func exceeding(_ grants: Needs) -> String? {
+            for (upstream, paths) in upstreams.sorted(by: { $0.key < $1.key }) {
+                for path in paths where !(grants.upstreams[upstream] ?? []).contains(path) {
+                    return "\(path) of the upstream \(upstream)"
+                }
+            }
+            for secret in secrets where !grants.secrets.contains(secret) { return "the secret \(secret)" }
+            for collection in collections where !grants.collections.contains(collection) {
+                return "the collection \(collection)"
+            }
+            for service in services where !grants.services.contains(service) { return "the service \(service)" }
+            return nil
+        }
+    }
+}
