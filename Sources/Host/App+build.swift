@@ -24,6 +24,7 @@ struct App: Sendable {
     let management: ManagementResponder
     let inbox: CallbackInbox
     let sweeper: Sweeper
+    let timers: TimerRunner
     let entropy: Entropy
     let logger: Logger
 
@@ -73,7 +74,10 @@ struct App: Sendable {
             admit: AdmitOrganization(directory: money.directory),
             limit: LimitRate(entropy: entropy),
             reserve: ReserveIdempotent(records: store, entropy: entropy),
-            dispatch: Dispatch(operations: money.operations),
+            dispatch: Dispatch(
+                operations: money.operations,
+                seal: QuestionSeal(key: derivedKey("questions", from: masterKey), entropy: entropy)
+            ),
             record: RecordCall(audit: store, metrics: metrics, entropy: entropy, logger: logger)
         )
         let passwords = ScryptPasswords()
@@ -98,6 +102,7 @@ struct App: Sendable {
                 inbox: money.inbox,
                 addresses: addresses,
                 asker: money.asker,
+                exports: store,
                 entropy: entropy,
                 logger: logger
             )
@@ -120,6 +125,7 @@ struct App: Sendable {
             management: management,
             inbox: money.inbox,
             sweeper: money.sweeper,
+            timers: TimerRunner(data: store, registry: registry, entropy: entropy, logger: logger),
             entropy: entropy,
             logger: logger
         )
@@ -136,10 +142,11 @@ struct App: Sendable {
         let inbox = inbox
         let sweeper = sweeper
         let plugins = plugins
+        let timers = timers
         let group = ServiceGroup(
             services: [
                 Background { await inbox.run() }, Background { await sweeper.run() },
-                Background { await plugins.watch() },
+                Background { await plugins.watch() }, Background { await timers.run() },
                 manager, server,
             ],
             gracefulShutdownSignals: [.sigterm, .sigint],
@@ -183,8 +190,10 @@ struct App: Sendable {
         _ entropy: Entropy,
         _ logger: Logger
     ) throws(GatewayError) -> PluginHost {
-        PluginHost(
-            settings: pluginHostSettings(folder: folder.path, trust: try settings.pluginTrust()),
+        var host = pluginHostSettings(folder: folder.path, trust: try settings.pluginTrust())
+        host.services = PluginServices(data: store, records: store, entropy: entropy)
+        return PluginHost(
+            settings: host,
             registry: registry,
             repository: store,
             entropy: entropy,

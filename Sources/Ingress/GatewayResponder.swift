@@ -30,6 +30,7 @@ package struct GatewayResponder: HTTPHandler {
         package let inbox: CallbackInbox
         package let addresses: CallbackAddresses
         package let asker: Asker
+        package let exports: any PluginDataRepository
         package let entropy: Entropy
         package let logger: Logger
 
@@ -47,6 +48,7 @@ package struct GatewayResponder: HTTPHandler {
             inbox: CallbackInbox,
             addresses: CallbackAddresses,
             asker: Asker,
+            exports: any PluginDataRepository,
             entropy: Entropy,
             logger: Logger
         ) {
@@ -62,6 +64,7 @@ package struct GatewayResponder: HTTPHandler {
             self.inbox = inbox
             self.addresses = addresses
             self.asker = asker
+            self.exports = exports
             self.entropy = entropy
             self.logger = logger
         }
@@ -73,14 +76,22 @@ package struct GatewayResponder: HTTPHandler {
     private let auth: AuthRoutes
     private let transactions: TransactionRoutes
     private let callbacks: CallbackRoutes
+    private let exports: ExportRoutes
 
     /// Opens the doors of the mode.
     package init(_ parts: Parts) {
         self.parts = parts
         rest = RESTDoor(pipeline: parts.pipeline, registry: parts.registry, entropy: parts.entropy)
-        mcp = MCPDoor(pipeline: parts.pipeline, version: parts.version, allowedOrigins: [parts.publicURL])
+        mcp = MCPDoor(
+            pipeline: parts.pipeline,
+            registry: parts.registry,
+            version: parts.version,
+            publicURL: parts.publicURL,
+            logger: parts.logger
+        )
         auth = AuthRoutes(accounts: parts.accounts, pipeline: parts.pipeline)
         transactions = TransactionRoutes(records: parts.records, pipeline: parts.pipeline)
+        exports = ExportRoutes(exports: parts.exports, pipeline: parts.pipeline, entropy: parts.entropy)
         callbacks = CallbackRoutes(
             inbox: parts.inbox,
             addresses: parts.addresses,
@@ -104,6 +115,9 @@ package struct GatewayResponder: HTTPHandler {
             return await mcp.serve(reader, call: call)
         }
         do throws(GatewayError) {
+            if segments.first == "exports", segments.count == 2, request.method == .GET {
+                return try await exports.serve(reader, id: segments[1], call: call)
+            }
             if let bytes = try await route(reader, segments, call) {
                 return Response.json(bytes, call: call.description)
             }

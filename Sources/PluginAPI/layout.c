@@ -66,6 +66,9 @@ AT(gateway_operation_t, render, 24);
 
 SIZE(gateway_invoke_t, 8);
 SIZE(gateway_cancel_t, 8);
+SIZE(gateway_timer_t, 8);
+SIZE(gateway_prompt_t, 8);
+SIZE(gateway_resource_t, 8);
 SIZE(gateway_complete_t, 8);
 SIZE(gateway_progress_t, 16);
 AT(gateway_progress_t, progress, 0);

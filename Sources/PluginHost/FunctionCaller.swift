@@ -2,68 +2,63 @@ import Gateway
 import OrderedJSON
 import PluginAPI
 
-/// Runs function tools of one generation: starts the call on a plugin thread, waits for its completion, and answers
-/// the caller itself when the time is over.
-struct FunctionCaller: Sendable {
-    let plugin: String
-    let library: any PluginLibrary
-    let invocations: Invocations
-    let threads: PluginThreads
-    let argumentBytesMax: Int
+/// Runs the asynchronous code of one generation: starts the call on a plugin thread, waits for its completion, and
+/// answers the caller itself when the time is over.
+final class FunctionCaller: Sendable {
+    private let plugin: String
+    private let library: any PluginLibrary
+    private let invocations: Invocations
+    private let threads: PluginThreads
+    private let deadlines: Deadlines
+    private let argumentBytesMax: Int
 
-    func invoke(
-        _ tool: Int,
-        arguments: [UInt8],
-        _ invocation: LoadedPlugin.Invocation
-    ) async -> LoadedPlugin.Completion {
-        guard arguments.count <= argumentBytesMax else {
+    init(
+        plugin: String,
+        library: any PluginLibrary,
+        invocations: Invocations,
+        threads: PluginThreads,
+        argumentBytesMax: Int
+    ) {
+        self.plugin = plugin
+        self.library = library
+        self.invocations = invocations
+        self.threads = threads
+        self.argumentBytesMax = argumentBytesMax
+        deadlines = Deadlines { number in
+            guard invocations.call(number) != nil else { return }
+            invocations.cancel(number)
+            _ = threads.submit { library.cancel(number) }
+            invocations.answer(number, LoadedPlugin.Completion(status: GATEWAY_DEADLINE, payload: []))
+        }
+    }
+
+    func run(_ work: PluginWork, size: Int, _ invocation: LoadedPlugin.Invocation) async -> LoadedPlugin.Completion {
+        guard size <= argumentBytesMax else {
             return LoadedPlugin.Completion(status: GATEWAY_TOO_LARGE, payload: [])
         }
         let number = invocations.begin(Invocations.Call(plugin: plugin, invocation: invocation))
         let meta = meta(invocation)
-        let isTaken = threads.submit {
-            let status = library.invoke(
-                number,
-                tool: tool,
-                arguments: arguments,
-                meta: meta,
-                deadline: invocation.timeout
-            )
+        let isTaken = threads.submit { [library, invocations] in
+            let status = library.start(number, work, meta: meta, deadline: invocation.timeout)
             if status != GATEWAY_OK {
                 _ = invocations.complete(number, LoadedPlugin.Completion(status: status, payload: []))
             }
         }
-        guard isTaken else {
+        if isTaken {
+            deadlines.add(number, after: invocation.timeout)
+        } else {
             _ = invocations.complete(number, LoadedPlugin.Completion(status: GATEWAY_RATE_LIMITED, payload: []))
-            return await invocations.completion(of: number)
         }
         return await withTaskCancellationHandler {
-            await completion(of: number, within: invocation.timeout)
+            await invocations.completion(of: number)
         } onCancel: {
             cancel(number)
         }
     }
 
-    private func completion(of number: UInt64, within timeout: Duration) async -> LoadedPlugin.Completion {
-        await withTaskGroup(of: LoadedPlugin.Completion?.self) { group in
-            group.addTask { await invocations.completion(of: number) }
-            group.addTask {
-                do { try await Task.sleep(for: timeout) } catch { return nil }
-                cancel(number)
-                invocations.answer(number, LoadedPlugin.Completion(status: GATEWAY_DEADLINE, payload: []))
-                return nil
-            }
-            for await case let completion? in group {
-                group.cancelAll()
-                return completion
-            }
-            return LoadedPlugin.Completion(status: GATEWAY_INTERNAL, payload: [])
-        }
-    }
-
     private func cancel(_ number: UInt64) {
         invocations.cancel(number)
-        _ = threads.submit { library.cancel(number) }
+        _ = threads.submit { [library] in library.cancel(number) }
     }
 
     private func meta(_ invocation: LoadedPlugin.Invocation) -> [UInt8] {
@@ -71,11 +66,18 @@ struct FunctionCaller: Sendable {
         writer.beginObject()
         writer.key("caller")
         writer.string(invocation.door)
-        writer.key("timeout_ms")
-        writer.integer(invocation.timeout.wholeMilliseconds)
+        writer.key("deadline_ns")
+        let left = UInt64(max(0, invocation.timeout.wholeMilliseconds)) * 1_000_000
+        writer.integer(Int64(clamping: HostServices.monotonic() + left))
         writer.key("attempt")
-        writer.integer(1)
+        writer.integer(Int64(invocation.attempt))
         writer.optional("idempotency_key", invocation.idempotencyKey)
+        if let answer = invocation.answer {
+            writer.key("input")
+            writer.value(["action": .string(answer.action), "content": answer.content])
+            writer.key("state")
+            writer.value(answer.state)
+        }
         writer.endObject()
         return writer.bytes
     }

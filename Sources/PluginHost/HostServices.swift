@@ -1,6 +1,9 @@
 import Gateway
+import Glibc
 import Logging
+import OrderedJSON
 import PluginAPI
+import Synchronization
 
 /// What a plugin reaches the host through: one for each generation, alive as long as the process.
 ///
@@ -11,14 +14,34 @@ final class HostServices: Sendable {
     let entropy: Entropy
     let logger: Logger
     let payloadBytesMax: Int
+    private let answers: PluginServices?
+    private let threads: PluginThreads
+    private let grants = Mutex(Catalogue.Needs())
+    private let asked = Atomic<Int>(0)
+    private let askedMax: Int
 
-    init(plugin: String, invocations: Invocations, entropy: Entropy, logger: Logger, payloadBytesMax: Int) {
+    init(
+        plugin: String,
+        invocations: Invocations,
+        entropy: Entropy,
+        logger: Logger,
+        payloadBytesMax: Int,
+        answers: PluginServices?,
+        threads: PluginThreads,
+        askedMax: Int = 1_000
+    ) {
         self.plugin = plugin
         self.invocations = invocations
         self.entropy = entropy
         self.logger = logger
         self.payloadBytesMax = payloadBytesMax
+        self.answers = answers
+        self.threads = threads
+        self.askedMax = askedMax
     }
+
+    /// Lets it ask for what it was granted; until then, for nothing.
+    func grant(_ needs: Catalogue.Needs) { grants.withLock { $0 = needs } }
 
     static func from(_ host: UnsafeMutableRawPointer?) -> HostServices? {
         host.map { Unmanaged<HostServices>.fromOpaque($0).takeUnretainedValue() }
@@ -50,7 +73,12 @@ final class HostServices: Sendable {
             complete.initialize(to: gateway_complete_t(complete: { HostServices.complete($0, $1, $2, $3) }))
             progress.initialize(
                 to: gateway_progress_t(
-                    progress: { _, _, _, _ in GATEWAY_OK },
+                    progress: { host, number, fraction, message in
+                        guard let services = HostServices.from(host), message.length <= 4096 else {
+                            return GATEWAY_INVALID_ARGUMENT
+                        }
+                        return services.progress(number, fraction, String(borrowed: message))
+                    },
                     is_cancelled: { host, number in
                         HostServices.from(host)?.invocations.isCancelled(number) ?? true ? 1 : 0
                     }
@@ -63,7 +91,7 @@ final class HostServices: Sendable {
                     monotonic_ns: { _ in HostServices.monotonic() }
                 )
             )
-            call.initialize(to: gateway_call_t(call: { _, _, _, _, _, _ in GATEWAY_NOT_SUPPORTED }))
+            call.initialize(to: gateway_call_t(call: { HostServices.call($0, $1, $2, $3, $4, $5) }))
             threadCheck.initialize(
                 to: gateway_thread_check_t(is_plugin_thread: { _ in PluginThreads.isCurrent ? 1 : 0 })
             )
@@ -131,13 +159,100 @@ final class HostServices: Sendable {
         logger.log(level: chosen, "\(message)", metadata: metadata)
     }
 
-    private static func monotonic() -> UInt64 {
-        let sinceStart = ContinuousClock.now.duration(to: start)
-        let (seconds, attoseconds) = (.zero - sinceStart).components
-        return UInt64(clamping: seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
+    /// The clock that a worker's plugin sees too.
+    static func monotonic() -> UInt64 {
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
     }
 
-    private static let start = ContinuousClock.now
+    /// Passes on how far a call is, as often as the rate allows.
+    @discardableResult
+    func progress(_ number: UInt64, _ fraction: UInt32, _ message: String) -> Int32 {
+        guard let tell = invocations.mayTell(number, fraction) else { return GATEWAY_OK }
+        tell(LoadedPlugin.Progress(fraction: Int(min(fraction, 1_000_000)), message: message))
+        return GATEWAY_OK
+    }
+}
+
+extension HostServices {
+    /// What C gave to be called with the answer.
+    private struct Asker: @unchecked Sendable {
+        // The plugin takes its own pointer back from any thread (rule T3).
+        let answered: gateway_answered_t
+        let context: UnsafeMutableRawPointer?
+
+        func tell(_ status: Int32, _ bytes: [UInt8]) { bytes.lent { answered(context, status, $0) } }
+    }
+
+    private static func call(
+        _ host: UnsafeMutableRawPointer?,
+        _ number: UInt64,
+        _ service: gateway_bytes_t,
+        _ request: gateway_bytes_t,
+        _ answered: gateway_answered_t?,
+        _ context: UnsafeMutableRawPointer?
+    ) -> Int32 {
+        guard let services = from(host), let answered, service.length <= 128 else { return GATEWAY_INVALID_ARGUMENT }
+        guard request.length <= UInt64(services.payloadBytesMax) else { return GATEWAY_TOO_LARGE }
+        guard services.invocations.call(number) != nil else { return GATEWAY_UNKNOWN_INVOCATION }
+        guard services.asked.load(ordering: .relaxed) < services.askedMax else { return GATEWAY_RATE_LIMITED }
+        let asker = Asker(answered: answered, context: context)
+        services.call(number, String(borrowed: service), Array(borrowed: request)) { status, bytes in
+            // Its code never runs on Swift's cooperative pool (rule T1); with no thread free it is told here after all,
+            // because an answer is owed.
+            if !services.threads.submit({ asker.tell(status, bytes) }) { asker.tell(status, bytes) }
+        }
+        return GATEWAY_OK
+    }
+
+    /// Asks a service in the name of the call's organization; `answered` is told, once.
+    func call(
+        _ number: UInt64,
+        _ service: String,
+        _ request: [UInt8],
+        answered: @escaping @Sendable (Int32, [UInt8]) -> Void
+    ) {
+        guard let call = invocations.call(number) else { return answered(GATEWAY_UNKNOWN_INVOCATION, []) }
+        guard let answers else { return answered(GATEWAY_NOT_SUPPORTED, []) }
+        guard let body = try? JSON(parsing: request), body.objectValue != nil else {
+            return answered(GATEWAY_INVALID_ARGUMENT, HostServices.document("The request is not a JSON object."))
+        }
+        let asking = ServiceRequest(
+            service: service,
+            body: body,
+            plugin: plugin,
+            grants: grants.withLock { $0 },
+            principal: call.invocation.principal
+        )
+        asked.add(1, ordering: .relaxed)
+        Task {
+            defer { asked.subtract(1, ordering: .relaxed) }
+            do throws(GatewayError) {
+                answered(GATEWAY_OK, try await answers.answer(asking).bytes)
+            } catch {
+                if error.code == .permissionDenied { invocations.countViolation(of: plugin) }
+                answered(HostServices.status(of: error.code), HostServices.document(error.message))
+            }
+        }
+    }
+
+    private static func document(_ message: String) -> [UInt8] {
+        JSON.object(["message": .string(message)]).bytes
+    }
+
+    private static func status(of code: GatewayError.Code) -> Int32 {
+        switch code {
+        case .invalidArgument, .malformedRequest: GATEWAY_INVALID_ARGUMENT
+        case .permissionDenied: GATEWAY_PERMISSION_DENIED
+        case .notFound: GATEWAY_NOT_FOUND
+        case .conflict: GATEWAY_CONFLICT
+        case .rateLimited, .limitExceeded: GATEWAY_RATE_LIMITED
+        case .tooLarge: GATEWAY_TOO_LARGE
+        case .notSupported: GATEWAY_NOT_SUPPORTED
+        default: GATEWAY_INTERNAL
+        }
+    }
 }
 
 extension String {

@@ -47,8 +47,15 @@ final class InProcessLibrary: PluginLibrary, @unchecked Sendable {
         return entry
     }
 
-    var hasOperations: Bool { tables.operation != nil }
-    var hasFunctions: Bool { tables.invoke != nil }
+    var offers: PluginOffers {
+        var offers: PluginOffers = []
+        if tables.operation != nil { offers.insert(.operations) }
+        if tables.invoke != nil { offers.insert(.functions) }
+        if tables.timer != nil { offers.insert(.timers) }
+        if tables.prompt != nil { offers.insert(.prompts) }
+        if tables.resource != nil { offers.insert(.resources) }
+        return offers
+    }
 
     // MARK: Looking after it
 
@@ -115,11 +122,35 @@ final class InProcessLibrary: PluginLibrary, @unchecked Sendable {
 
     // MARK: Function tools
 
-    func invoke(_ number: UInt64, tool: Int, arguments: [UInt8], meta: [UInt8], deadline: Duration) -> Int32 {
-        guard let invoke = tables.invoke else { return GATEWAY_NOT_SUPPORTED }
-        return arguments.lent { arguments in
-            meta.lent { invoke.pointee.invoke(tables.plugin, number, UInt32(tool), arguments, $0) }
+    func start(_ number: UInt64, _ work: PluginWork, meta: [UInt8], deadline: Duration) -> Int32 {
+        switch work {
+        case .tool(let tool, let arguments):
+            guard let invoke = tables.invoke else { return GATEWAY_NOT_SUPPORTED }
+            return arguments.lent { arguments in
+                meta.lent { invoke.pointee.invoke(tables.plugin, number, UInt32(tool), arguments, $0) }
+            }
+        case .timer(let document):
+            guard let timer = tables.timer else { return GATEWAY_NOT_SUPPORTED }
+            return document.lent { document in
+                meta.lent { timer.pointee.fire(tables.plugin, number, document, $0) }
+            }
         }
+    }
+
+    func contextFunctions() -> LoadedPlugin.ContextFunctions {
+        let (prompt, resource) = (tables.prompt?.pointee, tables.resource?.pointee)
+        let plugin = Pointer(tables.plugin)
+        return LoadedPlugin.ContextFunctions(
+            prompt: { index, arguments throws(LoadedPlugin.Failure) in
+                try self.answer { sink in
+                    guard let prompt else { return GATEWAY_NOT_SUPPORTED }
+                    return arguments.lent { prompt.get(plugin.value, UInt32(index), $0, sink) }
+                }
+            },
+            resource: { index throws(LoadedPlugin.Failure) in
+                try self.answer { resource?.read(plugin.value, UInt32(index), $0) ?? GATEWAY_NOT_SUPPORTED }
+            }
+        )
     }
 
     func cancel(_ number: UInt64) {

@@ -19,7 +19,12 @@ final class Invocations: Sendable {
         /// What came before anybody waited for it.
         var early: LoadedPlugin.Completion?
         var isCancelled = false
+        /// What was passed on last of its progress, and when.
+        var told: (fraction: UInt32, at: ContinuousClock.Instant)?
     }
+
+    /// So often at most is a call's progress passed on.
+    private let progressEvery: Duration = .milliseconds(100)
 
     private struct Table {
         let first: UInt64
@@ -96,6 +101,18 @@ final class Invocations: Sendable {
         }
         waiting?.resume(returning: completion)
         return status
+    }
+
+    /// Whom to tell of a call's progress; nil when nobody asked, it has not moved on, or it was told a moment ago.
+    func mayTell(_ number: UInt64, _ fraction: UInt32) -> (@Sendable (LoadedPlugin.Progress) -> Void)? {
+        table.withLock { table in
+            guard let pending = table.pending[number], let tell = pending.call.invocation.progress else { return nil }
+            if let told = pending.told {
+                guard fraction > told.fraction, told.at.advanced(by: progressEvery) <= .now else { return nil }
+            }
+            table.pending[number]?.told = (fraction, .now)
+            return tell
+        }
     }
 
     func cancel(_ number: UInt64) {

@@ -31,6 +31,12 @@ extension PluginHost {
         ///
         /// Default 2,000.
         package var inProcessMax = 2_000
+        /// Answers what plugins ask of the host; nil where there is nothing to ask.
+        package var services: PluginServices?
+        /// How many such requests of one generation may be under way.
+        ///
+        /// Default 1,000.
+        package var serviceCallsMax = 1_000
         /// How long a generation that was replaced may take to finish its calls.
         ///
         /// Default 60 s.

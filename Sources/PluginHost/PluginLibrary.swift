@@ -1,11 +1,10 @@
 import Gateway
+import PluginLoader
 
 /// One loaded generation of a plugin, wherever it runs: what `PluginHost` needs to introduce and end it.
 protocol PluginLibrary: AnyObject, Sendable {
-    /// Whether it offers operation functions.
-    var hasOperations: Bool { get }
-    /// Whether it offers function tools.
-    var hasFunctions: Bool { get }
+    /// Which of the optional interfaces it has.
+    var offers: PluginOffers { get }
     /// The catalogue's bytes. Blocks.
     func describe() throws(PluginRefusal) -> [UInt8]
     /// Hands over its settings. Blocks.
@@ -14,8 +13,10 @@ protocol PluginLibrary: AnyObject, Sendable {
     func runSelfTest() throws(PluginRefusal)
     /// The operation functions; nil without them.
     func operationFunctions() -> LoadedPlugin.OperationFunctions?
-    /// Starts a call of a function tool; a status other than GATEWAY_OK says that it was not taken.
-    func invoke(_ number: UInt64, tool: Int, arguments: [UInt8], meta: [UInt8], deadline: Duration) -> Int32
+    /// Prompts and resources.
+    func contextFunctions() -> LoadedPlugin.ContextFunctions
+    /// Starts a call; a status other than GATEWAY_OK says that it was not taken.
+    func start(_ number: UInt64, _ work: PluginWork, meta: [UInt8], deadline: Duration) -> Int32
     /// Tells it that nobody waits for a call any more.
     func cancel(_ number: UInt64)
     /// Asks it to start nothing new.
@@ -24,6 +25,25 @@ protocol PluginLibrary: AnyObject, Sendable {
     func retire()
     /// How it fares, for operators.
     var health: PluginHealth { get }
+}
+
+/// What an invocation is of.
+enum PluginWork: Sendable {
+    /// A function tool, by its index, and its arguments.
+    case tool(Int, [UInt8])
+    /// A timer's document.
+    case timer([UInt8])
+}
+
+/// The optional interfaces of a plugin, by the bits of PluginFrames.h.
+struct PluginOffers: OptionSet, Sendable {
+    let rawValue: UInt32
+
+    static let operations = PluginOffers(rawValue: GATEWAY_OFFERS_OPERATION)
+    static let functions = PluginOffers(rawValue: GATEWAY_OFFERS_INVOKE)
+    static let timers = PluginOffers(rawValue: GATEWAY_OFFERS_TIMER)
+    static let prompts = PluginOffers(rawValue: GATEWAY_OFFERS_PROMPT)
+    static let resources = PluginOffers(rawValue: GATEWAY_OFFERS_RESOURCE)
 }
 
 /// How a generation fares where it runs.

@@ -38,11 +38,16 @@ final class PluginOpener: Sendable {
             invocations: invocations,
             entropy: entropy,
             logger: logger,
-            payloadBytesMax: settings.resultBytesMax
+            payloadBytesMax: settings.resultBytesMax,
+            answers: settings.services,
+            threads: threads,
+            askedMax: settings.serviceCallsMax
         )
         let library = try library(file, configuration, services)
         do throws(PluginRefusal) {
-            return try introduce(library, file, number: number, grantsNeeds: grantsNeeds)
+            let generation = try introduce(library, file, number: number, grantsNeeds: grantsNeeds)
+            services.grant(generation.configuration.grants)
+            return generation
         } catch {
             library.retire()
             throw error
@@ -133,12 +138,26 @@ final class PluginOpener: Sendable {
         guard catalogue.version == file.manifest.version else { throw PluginRefusal.manifestDiffers("version") }
         for tool in catalogue.tools {
             if case .function = tool.kind {
-                guard library.hasFunctions else { throw PluginRefusal.missingTable(GATEWAY_INVOKE) }
+                guard library.offers.contains(.functions) else { throw PluginRefusal.missingTable(GATEWAY_INVOKE) }
             } else {
-                guard library.hasOperations else { throw PluginRefusal.missingTable(GATEWAY_OPERATION) }
+                guard library.offers.contains(.operations) else { throw PluginRefusal.missingTable(GATEWAY_OPERATION) }
             }
         }
+        try PluginOpener.check(catalogue, library.offers)
         return catalogue
+    }
+
+    /// Rule E5 for what the catalogue promises beside tools.
+    private static func check(_ catalogue: Catalogue, _ offers: PluginOffers) throws(PluginRefusal) {
+        guard catalogue.prompts.isEmpty || offers.contains(.prompts) else {
+            throw PluginRefusal.missingTable(GATEWAY_PROMPT)
+        }
+        guard catalogue.resources.isEmpty || offers.contains(.resources) else {
+            throw PluginRefusal.missingTable(GATEWAY_RESOURCE)
+        }
+        guard !catalogue.needs.services.contains("timers") || offers.contains(.timers) else {
+            throw PluginRefusal.missingTable(GATEWAY_TIMER)
+        }
     }
 
     private func loaded(
@@ -156,18 +175,22 @@ final class PluginOpener: Sendable {
             argumentBytesMax: self.settings.argumentBytesMax
         )
         let invoke: @Sendable (Int, [UInt8], LoadedPlugin.Invocation) async -> LoadedPlugin.Completion = {
-            await functions.invoke($0, arguments: $1, $2)
+            await functions.run(.tool($0, $1), size: $1.count, $2)
+        }
+        let fire: @Sendable ([UInt8], LoadedPlugin.Invocation) async -> LoadedPlugin.Completion = {
+            await functions.run(.timer($0), size: $0.count, $1)
         }
         return LoadedPlugin(
-            id: catalogue.id,
-            version: catalogue.version,
+            catalogue,
             generation: number,
             digest: digest,
             settings: settings,
-            tools: catalogue.tools,
-            operations: catalogue.operations,
             operationFunctions: library.operationFunctions(),
-            invoke: library.hasFunctions ? invoke : nil
+            asynchronous: LoadedPlugin.AsynchronousFunctions(
+                invoke: library.offers.contains(.functions) ? invoke : nil,
+                fire: library.offers.contains(.timers) ? fire : nil
+            ),
+            context: library.contextFunctions()
         )
     }
 }

@@ -1,17 +1,52 @@
 import OrderedJSON
 import PluginAPI
 
-/// Why a function tool failed, told to the caller.
+/// Why a function tool has no output, told to the caller: a failure, a question, or work that goes on.
 public struct FunctionFailure: Error, Sendable, Hashable {
     /// A status of `gateway/base.h`.
     public let status: Int32
     /// A sentence for the caller.
     public let message: String
+    /// What the call is completed with.
+    let payload: JSON
 
     /// Makes a failure.
     public init(status: Int32, _ message: String) {
+        self.init(status: status, message, payload: ["message": .string(message)])
+    }
+
+    init(status: Int32, _ message: String, payload: JSON) {
         self.status = status
         self.message = message
+        self.payload = payload
+    }
+}
+
+extension FunctionFailure {
+    /// Asks a person before going on: thrown, because this call ends here and another comes with the answer.
+    ///
+    /// - Parameters:
+    ///   - schema: A flat object schema of the answer.
+    ///   - state: Given back with the answer; callers cannot read or change it.
+    public static func question(_ message: String, schema: JSON, state: JSON = .null) -> FunctionFailure {
+        FunctionFailure(
+            status: GATEWAY_INPUT_REQUIRED,
+            message,
+            payload: ["message": .string(message), "schema": schema, "state": state]
+        )
+    }
+
+    /// Answers that work was begun, by the handle that `tool` takes: thrown, because this call has no output yet.
+    public static func accepted(
+        handle: String,
+        tool: String? = nil,
+        _ message: String,
+        pollAfterMilliseconds: Int64? = nil
+    ) -> FunctionFailure {
+        var payload: JSONObject = ["handle": .string(handle), "message": .string(message)]
+        payload["tool"] = tool.map { .string($0) }
+        payload["poll_after_ms"] = pollAfterMilliseconds.map { .integer($0) }
+        return FunctionFailure(status: GATEWAY_ACCEPTED, message, payload: .object(payload))
     }
 }
 
@@ -28,6 +63,43 @@ public struct FunctionContext: Sendable {
     /// Writes a line into the host's log.
     public func log(_ level: UInt32 = GATEWAY_LOG_INFO, _ message: String, _ values: JSON = [:]) {
         host.log(invocation, level, message, values)
+    }
+
+    /// Tells the caller how far the work is: a fraction of 1, never falling, and a text for people.
+    public func progress(_ fraction: Double, _ message: String = "") {
+        host.progress(invocation, fraction, message)
+    }
+
+    /// Asks a host service of docs/abi.md, section 9.
+    ///
+    /// - Throws: The host's status and message, `GATEWAY_PERMISSION_DENIED` for what was not granted among them.
+    public func ask(_ service: String, _ request: JSON) async throws(FunctionFailure) -> JSON {
+        let (status, answer) = await host.ask(invocation, service, request)
+        let document = (try? JSON(parsing: answer)) ?? .object(JSONObject())
+        guard status == GATEWAY_OK else {
+            throw FunctionFailure(status: status, document["message"]?.stringValue ?? "\(service): status \(status)")
+        }
+        return document
+    }
+
+    /// A person's answer to the question that this tool asked, when the call is that answer.
+    public var answer: Answer? {
+        guard let action = meta["input"]?["action"]?.stringValue else { return nil }
+        return Answer(
+            isAccepted: action == "accept",
+            content: meta["input"]?["content"] ?? [:],
+            state: meta["state"] ?? .null
+        )
+    }
+
+    /// What a person answered.
+    public struct Answer: Sendable, Hashable {
+        /// Whether it is a yes; else it was declined, or put aside.
+        public let isAccepted: Bool
+        /// The fields of the question's schema.
+        public let content: JSON
+        /// What the question was asked with.
+        public let state: JSON
     }
 
     /// Whether the caller has gone or the time is over.
@@ -47,6 +119,7 @@ final class HostLink: @unchecked Sendable {
     private let progress: UnsafePointer<gateway_progress_t>?
     private let logging: UnsafePointer<gateway_log_t>?
     private let clock: UnsafePointer<gateway_clock_t>?
+    private let calling: UnsafePointer<gateway_call_t>?
 
     init(_ negotiation: gateway_negotiation_t) {
         let host = negotiation.host
@@ -59,6 +132,7 @@ final class HostLink: @unchecked Sendable {
         progress = table(GATEWAY_PROGRESS, gateway_progress_t.self)
         logging = table(GATEWAY_LOG, gateway_log_t.self)
         clock = table(GATEWAY_CLOCK, gateway_clock_t.self)
+        calling = table(GATEWAY_CALL, gateway_call_t.self)
     }
 
     func complete(_ invocation: UInt64, _ status: Int32, _ payload: [UInt8]) {
@@ -74,6 +148,42 @@ final class HostLink: @unchecked Sendable {
             .lent { message in
                 values.bytes.lent { logging?.pointee.log(host, invocation, level, message, $0) }
             }
+    }
+
+    func progress(_ invocation: UInt64, _ fraction: Double, _ message: String) {
+        let millionths = UInt32(max(0, min(1, fraction)) * 1_000_000)
+        _ = Array(message.utf8).lent { progress?.pointee.progress(host, invocation, millionths, $0) }
+    }
+
+    func ask(_ invocation: UInt64, _ service: String, _ request: JSON) async -> (status: Int32, answer: [UInt8]) {
+        guard let calling else { return (GATEWAY_NOT_SUPPORTED, []) }
+        return await withCheckedContinuation { continuation in
+            // Kept until the host answers, which it does once; where the call was not taken it never will.
+            let waiter = Unmanaged.passRetained(Waiter(continuation))
+            let status = Array(service.utf8)
+                .lent { service in
+                    request.bytes.lent { request in
+                        calling.pointee.call(host, invocation, service, request, Waiter.answered, waiter.toOpaque())
+                    }
+                }
+            if status != GATEWAY_OK { waiter.takeRetainedValue().resume(status, []) }
+        }
+    }
+
+    /// Who waits for a host service.
+    private final class Waiter {
+        private let continuation: CheckedContinuation<(status: Int32, answer: [UInt8]), Never>
+
+        init(_ continuation: CheckedContinuation<(status: Int32, answer: [UInt8]), Never>) {
+            self.continuation = continuation
+        }
+
+        func resume(_ status: Int32, _ answer: [UInt8]) { continuation.resume(returning: (status, answer)) }
+
+        static let answered: gateway_answered_t = { context, status, answer in
+            guard let context else { return }
+            Unmanaged<Waiter>.fromOpaque(context).takeRetainedValue().resume(status, Array(borrowed: answer))
+        }
     }
 
     func nowMilliseconds() -> Int64 { clock?.pointee.now_ms(host) ?? 0 }

@@ -40,6 +40,48 @@ public struct FunctionTool: Sendable {
     }
 }
 
+/// A prompt: its descriptor, and a pure function.
+public struct Prompt: Sendable {
+    /// The document of docs/abi.md, section 1.3.
+    public let descriptor: JSONObject
+    /// The prompt for arguments: `{description?, messages}`.
+    public let get: @Sendable (JSON) -> JSON
+
+    /// Makes a prompt.
+    public init(_ descriptor: JSONObject, get: @escaping @Sendable (JSON) -> JSON) {
+        self.descriptor = descriptor
+        self.get = get
+    }
+}
+
+/// A resource: its descriptor, and its bytes.
+public struct Resource: Sendable {
+    /// The document of docs/abi.md, section 1.4.
+    public let descriptor: JSONObject
+    /// Its bytes.
+    public let read: @Sendable () -> [UInt8]
+
+    /// Makes a resource.
+    public init(_ descriptor: JSONObject, read: @escaping @Sendable () -> [UInt8]) {
+        self.descriptor = descriptor
+        self.read = read
+    }
+}
+
+/// What a plugin asks to be granted, besides what its operations need.
+public struct Needs: Sendable, Hashable {
+    /// Collections by name.
+    public var collections: [String]
+    /// Families of host services: `transactions`, `timers`, `exports`.
+    public var services: [String]
+
+    /// States needs.
+    public init(collections: [String] = [], services: [String] = []) {
+        self.collections = collections
+        self.services = services
+    }
+}
+
 /// A kind of request to M-Pesa: its descriptor, and two pure functions.
 public struct Operation: Sendable {
     /// The document of docs/abi.md, section 1.2.
@@ -85,6 +127,14 @@ public struct Plugin: Sendable {
     public let operations: [Operation]
     /// Secret transforms it needs; upstreams and paths are read off its operations.
     public let secrets: [String]
+    /// What its function tools ask of the host.
+    public let needs: Needs
+    /// In the order of their indices.
+    public let prompts: [Prompt]
+    /// In the order of their indices.
+    public let resources: [Resource]
+    /// Does what a timer was set for; the document of docs/abi.md, section 9.
+    public let onTimer: (@Sendable (JSON, FunctionContext) async throws(FunctionFailure) -> Void)?
     /// Takes the settings of plugins.json; a sentence refuses them.
     public let configure: @Sendable (JSON) -> String?
     /// Proves what can be proved without a network; a sentence says what failed.
@@ -98,6 +148,10 @@ public struct Plugin: Sendable {
         tools: [Tool],
         operations: [Operation] = [],
         secrets: [String] = [],
+        needs: Needs = Needs(),
+        prompts: [Prompt] = [],
+        resources: [Resource] = [],
+        onTimer: (@Sendable (JSON, FunctionContext) async throws(FunctionFailure) -> Void)? = nil,
         configure: @escaping @Sendable (JSON) -> String? = { _ in nil },
         selfTest: @escaping @Sendable () -> String? = { nil }
     ) {
@@ -107,6 +161,10 @@ public struct Plugin: Sendable {
         self.tools = tools
         self.operations = operations
         self.secrets = secrets
+        self.needs = needs
+        self.prompts = prompts
+        self.resources = resources
+        self.onTimer = onTimer
         self.configure = configure
         self.selfTest = selfTest
     }
@@ -123,9 +181,13 @@ public struct Plugin: Sendable {
             "plugin": ["id": .string(id), "version": .string(version), "title": .string(title)],
             "tools": .array(tools.map(\.document)),
             "operations": .array(operations.map { .object($0.descriptor) }),
+            "prompts": .array(prompts.map { .object($0.descriptor) }),
+            "resources": .array(resources.map { .object($0.descriptor) }),
             "needs": [
                 "upstreams": .array(upstreams.map { ["name": .string($0.key), "paths": $0.value] }),
-                "secrets": .array(secrets.map { .string($0) }), "collections": [],
+                "secrets": .array(secrets.map { .string($0) }),
+                "collections": .array(needs.collections.map { .string($0) }),
+                "services": .array(needs.services.map { .string($0) }),
             ],
         ]
     }

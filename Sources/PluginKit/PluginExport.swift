@@ -22,7 +22,9 @@ public enum PluginExport {
         negotiation.pointee.refused = 0
         // Kept for the life of the process: the host never unloads a plugin (rule L2).
         negotiation.pointee.plugin = Unmanaged.passRetained(served).toOpaque()
-        negotiation.pointee.plugin_interface = { _, id in PluginTables.shared.table(id) }
+        negotiation.pointee.plugin_interface = { plugin, id in
+            PluginTables.shared.table(id, of: ServedPlugin.from(plugin)?.plugin)
+        }
         return GATEWAY_OK
     }
 }
@@ -66,12 +68,26 @@ final class ServedPlugin: Sendable {
             meta: (try? JSON(parsing: meta)) ?? [:],
             host: host
         )
-        running.withLock { running in
-            running[invocation] = Task.detached(executorPreference: FunctionThreads.shared) { [self] in
-                await run(tool, arguments, context)
-            }
+        start(invocation) { () async throws(FunctionFailure) in try await tool.call(arguments, context).bytes }
+        return GATEWAY_OK
+    }
+
+    func fire(_ invocation: UInt64, _ timer: [UInt8], _ meta: [UInt8]) -> Int32 {
+        guard let onTimer = plugin.onTimer, let timer = try? JSON(parsing: timer) else { return GATEWAY_NOT_SUPPORTED }
+        let context = FunctionContext(invocation: invocation, meta: (try? JSON(parsing: meta)) ?? [:], host: host)
+        start(invocation) { () async throws(FunctionFailure) in
+            try await onTimer(timer, context)
+            return Array("{}".utf8)
         }
         return GATEWAY_OK
+    }
+
+    private func start(_ invocation: UInt64, _ work: @escaping @Sendable () async throws(FunctionFailure) -> [UInt8]) {
+        running.withLock { running in
+            running[invocation] = Task.detached(executorPreference: FunctionThreads.shared) { [self] in
+                await run(invocation, work)
+            }
+        }
     }
 
     func cancel(_ invocation: UInt64) {
@@ -80,14 +96,15 @@ final class ServedPlugin: Sendable {
 
     var inFlight: Int { running.withLock { $0.count } }
 
-    private func run(_ tool: FunctionTool, _ arguments: JSON, _ context: FunctionContext) async {
+    private func run(
+        _ invocation: UInt64,
+        _ work: @Sendable () async throws(FunctionFailure) -> [UInt8]
+    ) async {
         do throws(FunctionFailure) {
-            let output = try await tool.call(arguments, context)
-            host.complete(context.invocation, GATEWAY_OK, output.bytes)
+            host.complete(invocation, GATEWAY_OK, try await work())
         } catch {
-            let payload: JSON = ["message": .string(error.message)]
-            host.complete(context.invocation, error.status, payload.bytes)
+            host.complete(invocation, error.status, error.payload.bytes)
         }
-        running.withLock { $0[context.invocation] = nil }
+        running.withLock { $0[invocation] = nil }
     }
 }

@@ -11,6 +11,9 @@ struct PluginTables {
     private let operation = UnsafeMutablePointer<gateway_operation_t>.allocate(capacity: 1)
     private let invoke = UnsafeMutablePointer<gateway_invoke_t>.allocate(capacity: 1)
     private let cancel = UnsafeMutablePointer<gateway_cancel_t>.allocate(capacity: 1)
+    private let timer = UnsafeMutablePointer<gateway_timer_t>.allocate(capacity: 1)
+    private let prompt = UnsafeMutablePointer<gateway_prompt_t>.allocate(capacity: 1)
+    private let resource = UnsafeMutablePointer<gateway_resource_t>.allocate(capacity: 1)
 
     // Initialized once before anybody sees it; only read afterwards.
     nonisolated(unsafe) static let shared = PluginTables()
@@ -59,6 +62,14 @@ struct PluginTables {
                 return GATEWAY_OK
             })
         )
+        timer.initialize(
+            to: gateway_timer_t(fire: { plugin, invocation, timer, meta in
+                ServedPlugin.from(plugin)?.fire(invocation, [UInt8](borrowed: timer), [UInt8](borrowed: meta))
+                    ?? GATEWAY_INVALID_ARGUMENT
+            })
+        )
+        prompt.initialize(to: gateway_prompt_t(get: { PluginTables.prompt($0, $1, $2, $3) }))
+        resource.initialize(to: gateway_resource_t(read: { PluginTables.resource($0, $1, $2) }))
         operation.initialize(
             to: gateway_operation_t(
                 prepare: { PluginTables.prepare($0, $1, $2, $3) },
@@ -69,7 +80,8 @@ struct PluginTables {
         )
     }
 
-    func table(_ id: gateway_bytes_t) -> UnsafeRawPointer? {
+    /// The table of this id; what is optional only for a plugin that has it.
+    func table(_ id: gateway_bytes_t, of plugin: Plugin?) -> UnsafeRawPointer? {
         switch String(decoding: UnsafeBufferPointer(start: id.data, count: Int(id.length)), as: UTF8.self) {
         case GATEWAY_LIFECYCLE: UnsafeRawPointer(lifecycle)
         case GATEWAY_SELFTEST: UnsafeRawPointer(selftest)
@@ -77,6 +89,9 @@ struct PluginTables {
         case GATEWAY_OPERATION: UnsafeRawPointer(operation)
         case GATEWAY_INVOKE: UnsafeRawPointer(invoke)
         case GATEWAY_CANCEL: UnsafeRawPointer(cancel)
+        case GATEWAY_TIMER: plugin?.onTimer == nil ? nil : UnsafeRawPointer(timer)
+        case GATEWAY_PROMPT: plugin?.prompts.isEmpty ?? true ? nil : UnsafeRawPointer(prompt)
+        case GATEWAY_RESOURCE: plugin?.resources.isEmpty ?? true ? nil : UnsafeRawPointer(resource)
         default: nil
         }
     }
@@ -86,6 +101,32 @@ struct PluginTables {
         guard let reason else { return GATEWAY_OK }
         _ = Array(reason.utf8).lent { sink.write(sink.context, $0) }
         return GATEWAY_INVALID_ARGUMENT
+    }
+
+    // MARK: What is read
+
+    private static func prompt(
+        _ plugin: UnsafeMutableRawPointer?,
+        _ index: UInt32,
+        _ arguments: gateway_bytes_t,
+        _ sink: gateway_sink_t
+    ) -> Int32 {
+        guard let prompts = ServedPlugin.from(plugin)?.plugin.prompts, prompts.indices.contains(Int(index)) else {
+            return GATEWAY_NOT_SUPPORTED
+        }
+        guard let arguments = try? JSON(borrowed: arguments) else { return GATEWAY_INVALID_ARGUMENT }
+        return prompts[Int(index)].get(arguments).bytes.lent { sink.write(sink.context, $0) }
+    }
+
+    private static func resource(
+        _ plugin: UnsafeMutableRawPointer?,
+        _ index: UInt32,
+        _ sink: gateway_sink_t
+    ) -> Int32 {
+        guard let resources = ServedPlugin.from(plugin)?.plugin.resources, resources.indices.contains(Int(index)) else {
+            return GATEWAY_NOT_SUPPORTED
+        }
+        return resources[Int(index)].read().lent { sink.write(sink.context, $0) }
     }
 
     // MARK: Operation functions

@@ -39,6 +39,13 @@ static int check(const struct gateway_tables *tables, char *reason, size_t size)
     if (tables->drain != NULL && (tables->drain->drain == NULL || tables->drain->in_flight == NULL)) {
         return missing("a function of " GATEWAY_DRAIN, reason, size);
     }
+    if (tables->timer != NULL && tables->timer->fire == NULL) return missing("a function of " GATEWAY_TIMER, reason, size);
+    if (tables->prompt != NULL && tables->prompt->get == NULL) {
+        return missing("a function of " GATEWAY_PROMPT, reason, size);
+    }
+    if (tables->resource != NULL && tables->resource->read == NULL) {
+        return missing("a function of " GATEWAY_RESOURCE, reason, size);
+    }
     return GATEWAY_NEGOTIATION_OK;
 }
 
@@ -66,5 +73,8 @@ int gateway_library_negotiate(gateway_plugin_entry_t entry, gateway_negotiation_
     tables->invoke = table(negotiation, GATEWAY_INVOKE);
     tables->cancel = table(negotiation, GATEWAY_CANCEL);
     tables->drain = table(negotiation, GATEWAY_DRAIN);
+    tables->timer = table(negotiation, GATEWAY_TIMER);
+    tables->prompt = table(negotiation, GATEWAY_PROMPT);
+    tables->resource = table(negotiation, GATEWAY_RESOURCE);
     return check(tables, reason, reason_size);
 }

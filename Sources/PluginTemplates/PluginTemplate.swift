@@ -29,6 +29,7 @@ package struct PluginTemplate: Sendable {
                     ("plugin.c", PackageResources.c_plugin_txt), ("json.h", PackageResources.c_json_txt),
                     ("Makefile", PackageResources.c_makefile_txt),
                     ("include/gateway/base.h", PackageResources.header_base_txt),
+                    ("include/gateway/context.h", PackageResources.header_context_txt),
                     ("include/gateway/function.h", PackageResources.header_function_txt),
                     ("include/gateway/operation.h", PackageResources.header_operation_txt),
                     ("include/gateway/plugin.h", PackageResources.header_plugin_txt),

@@ -37,7 +37,7 @@ static void send_all(struct iovec *parts, int count) {
 
 void frame_write(uint32_t kind, uint64_t number, uint32_t index, int32_t status, gateway_bytes_t first,
                  gateway_bytes_t second) {
-    int is_pair = kind == GATEWAY_FRAME_LOG;
+    int is_pair = kind == GATEWAY_FRAME_LOG || kind == GATEWAY_FRAME_CALL;
     uint32_t first_length = (uint32_t)first.length;
     gateway_frame_t frame = {
         .length = (uint32_t)(first.length + second.length + (is_pair ? sizeof first_length : 0)),

@@ -74,6 +74,15 @@ static int32_t serve(const gateway_frame_t *frame, const uint8_t *bytes, gateway
     case GATEWAY_FRAME_INVOKE:
         if (tables.invoke == NULL || !split(frame, bytes, &first, &second)) return GATEWAY_NOT_SUPPORTED;
         return tables.invoke->invoke(tables.plugin, frame->number, frame->index, first, second);
+    case GATEWAY_FRAME_TIMER:
+        if (tables.timer == NULL || !split(frame, bytes, &first, &second)) return GATEWAY_NOT_SUPPORTED;
+        return tables.timer->fire(tables.plugin, frame->number, first, second);
+    case GATEWAY_FRAME_PROMPT:
+        if (tables.prompt == NULL) return GATEWAY_NOT_SUPPORTED;
+        return tables.prompt->get(tables.plugin, frame->index, whole, sink);
+    case GATEWAY_FRAME_RESOURCE:
+        if (tables.resource == NULL) return GATEWAY_NOT_SUPPORTED;
+        return tables.resource->read(tables.plugin, frame->index, sink);
     default: break;
     }
     if (operation == NULL) return GATEWAY_NOT_SUPPORTED;
@@ -95,10 +104,13 @@ static void take(const gateway_frame_t *frame, const uint8_t *bytes, struct outp
         if (tables.cancel != NULL) tables.cancel->cancel(tables.plugin, frame->number);
         return;
     }
+    if (frame->kind == GATEWAY_FRAME_ANSWER) {
+        return calls_answer(frame->index, frame->status, (gateway_bytes_t){bytes, frame->length});
+    }
     output->length = 0;
     output->is_too_large = 0;
     gateway_sink_t sink = {output, collect};
-    if (frame->kind == GATEWAY_FRAME_INVOKE) {
+    if (frame->kind == GATEWAY_FRAME_INVOKE || frame->kind == GATEWAY_FRAME_TIMER) {
         int32_t status = calls_begin(frame->number) ? serve(frame, bytes, sink) : GATEWAY_RATE_LIMITED;
         /* Not taken: so it is over. One that was taken ends by its completion. */
         if (status != GATEWAY_OK && calls_end(frame->number) == GATEWAY_OK) {
@@ -173,7 +185,10 @@ int main(int count, char *const *arguments) {
     if (problem != GATEWAY_NEGOTIATION_OK) return refuse(problem < 0 ? GATEWAY_INTERNAL : GATEWAY_CONFLICT + problem, reason);
     uint32_t offers = (tables.operation != NULL ? GATEWAY_OFFERS_OPERATION : 0) |
                       (tables.invoke != NULL ? GATEWAY_OFFERS_INVOKE : 0) |
-                      (tables.drain != NULL ? GATEWAY_OFFERS_DRAIN : 0);
+                      (tables.drain != NULL ? GATEWAY_OFFERS_DRAIN : 0) |
+                      (tables.timer != NULL ? GATEWAY_OFFERS_TIMER : 0) |
+                      (tables.prompt != NULL ? GATEWAY_OFFERS_PROMPT : 0) |
+                      (tables.resource != NULL ? GATEWAY_OFFERS_RESOURCE : 0);
     started(GATEWAY_OK, offers, "");
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);

@@ -114,10 +114,47 @@ static uint64_t monotonic_ns(void *host) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* What was asked of the host and not answered yet. A slot's id is never used twice in a row, so that an answer which
+ * comes twice finds nothing. */
+#define ASKED_MAX 1024
+static struct {
+    uint32_t id;
+    gateway_answered_t answered;
+    void *context;
+} asked[ASKED_MAX];
+static uint32_t asked_last;
+
 static int32_t call(void *host, uint64_t number, gateway_bytes_t service, gateway_bytes_t request,
                     gateway_answered_t answered, void *context) {
-    (void)host, (void)number, (void)service, (void)request, (void)answered, (void)context;
-    return GATEWAY_NOT_SUPPORTED;
+    (void)host;
+    if (answered == NULL || service.length > 128) return GATEWAY_INVALID_ARGUMENT;
+    if (request.length > payload_max) return GATEWAY_TOO_LARGE;
+    pthread_mutex_lock(&lock);
+    int is_known = find(number) < calls_count;
+    uint32_t id = 0;
+    for (uint32_t tried = 0; is_known && id == 0 && tried < ASKED_MAX; tried++) {
+        /* Ids count up, past 0, and each has its slot. */
+        uint32_t next = ++asked_last == 0 ? ++asked_last : asked_last;
+        if (asked[next % ASKED_MAX].answered != NULL) continue;
+        id = next;
+        asked[id % ASKED_MAX].id = id;
+        asked[id % ASKED_MAX].answered = answered;
+        asked[id % ASKED_MAX].context = context;
+    }
+    pthread_mutex_unlock(&lock);
+    if (!is_known) return GATEWAY_UNKNOWN_INVOCATION;
+    if (id == 0) return GATEWAY_RATE_LIMITED;
+    frame_write(GATEWAY_FRAME_CALL, number, id, GATEWAY_OK, service, request);
+    return GATEWAY_OK;
+}
+
+void calls_answer(uint32_t id, int32_t status, gateway_bytes_t answer) {
+    pthread_mutex_lock(&lock);
+    gateway_answered_t answered = asked[id % ASKED_MAX].id == id ? asked[id % ASKED_MAX].answered : NULL;
+    void *context = asked[id % ASKED_MAX].context;
+    if (answered != NULL) asked[id % ASKED_MAX].answered = NULL;
+    pthread_mutex_unlock(&lock);
+    if (answered != NULL) answered(context, status, answer);
 }
 
 static int32_t on_plugin_thread(void *host) {

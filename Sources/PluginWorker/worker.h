@@ -33,6 +33,8 @@ int calls_begin(uint64_t number);
 void calls_cancel(uint64_t number);
 /* GATEWAY_OK for the first end of a call, else a status of the protocol. */
 int32_t calls_end(uint64_t number);
+/* The host's answer to what the plugin asked of it. */
+void calls_answer(uint32_t id, int32_t status, gateway_bytes_t answer);
 void services_on_plugin_thread(void);
 
 #endif

@@ -7,7 +7,7 @@ import Cryptography
 /// One text for every engine; `{bytes}` is the one word in which they differ. The organization leads every key, so
 /// that the tables can be distributed by it.
 enum Migrations {
-    static let all: [[String]] = [first, plugins]
+    static let all: [[String]] = [first, plugins, pluginData]
 
     /// Brings the schema up to date.
     static func run(on database: any Database) async throws {
@@ -173,6 +173,35 @@ enum Migrations {
         """
         CREATE INDEX records_open ON records (plugin, operation)
         WHERE state IN ('created', 'sending', 'accepted', 'unknown', 'reconciling', 'manual')
+        """,
+    ]
+
+    /// What plugins keep: collections, timers, exports; each organization's.
+    private static let pluginData = [
+        """
+        CREATE TABLE plugin_items (
+            organization_id TEXT NOT NULL, environment TEXT NOT NULL, plugin TEXT NOT NULL, collection TEXT NOT NULL,
+            item_key TEXT NOT NULL, version BIGINT NOT NULL, value TEXT NOT NULL, updated_at BIGINT NOT NULL,
+            PRIMARY KEY (organization_id, environment, plugin, collection, item_key))
+        """,
+        """
+        CREATE TABLE plugin_timers (
+            organization_id TEXT NOT NULL, timer_id TEXT NOT NULL, environment TEXT NOT NULL, plugin TEXT NOT NULL,
+            name TEXT NOT NULL, data TEXT NOT NULL, principal TEXT NOT NULL, due_at BIGINT NOT NULL,
+            attempt BIGINT NOT NULL, PRIMARY KEY (organization_id, timer_id))
+        """,
+        "CREATE INDEX plugin_timers_due ON plugin_timers (due_at)",
+        """
+        CREATE TABLE exports (
+            organization_id TEXT NOT NULL, export_id TEXT NOT NULL, environment TEXT NOT NULL, plugin TEXT NOT NULL,
+            name TEXT NOT NULL, media_type TEXT NOT NULL, bytes BIGINT NOT NULL, parts BIGINT NOT NULL,
+            closed BIGINT NOT NULL, expires_at BIGINT NOT NULL, PRIMARY KEY (organization_id, export_id))
+        """,
+        "CREATE INDEX exports_expiring ON exports (expires_at)",
+        """
+        CREATE TABLE export_parts (
+            organization_id TEXT NOT NULL, export_id TEXT NOT NULL, part BIGINT NOT NULL, bytes {bytes} NOT NULL,
+            PRIMARY KEY (organization_id, export_id, part))
         """,
     ]
 }

@@ -160,7 +160,9 @@ struct `A function tool in C` {
         let bench = try Bench(isolation)
         defer { bench.remove() }
         let plugin = try bench.load()
-        let completion = try #require(await plugin.invoke?(1, Array("{\"how\":\"\(how)\"}".utf8), .ofATest(timeout)))
+        let completion = try #require(
+            await plugin.asynchronous.invoke?(1, Array("{\"how\":\"\(how)\"}".utf8), .ofATest(timeout))
+        )
         let violations = bench.host.violations(of: "fixture")
         return (completion, violations)
     }

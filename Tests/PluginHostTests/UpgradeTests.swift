@@ -326,7 +326,7 @@ extension Bench {
         while true {
             guard
                 let entry = registry.snapshot.entry("fixture_echo", organization: .ofATest, call: .random),
-                let invoke = entry.plugin.invoke
+                let invoke = entry.plugin.asynchronous.invoke
             else { return false }
             guard entry.plugin.calls.begin() else { continue }
             defer { entry.plugin.calls.end(hasFailed: false) }

@@ -105,9 +105,9 @@ struct `A worker` {
         let plugin = try bench.load()
         let arguments = Array("{\"how\":\"do-abort\"}".utf8)
 
-        #expect(await plugin.invoke?(1, arguments, .ofATest()).status == LoadedPlugin.Completion.lost)
+        #expect(await plugin.asynchronous.invoke?(1, arguments, .ofATest()).status == LoadedPlugin.Completion.lost)
         try await bench.waitForWorker()
-        #expect(await plugin.invoke?(1, Array("{\"how\":\"inline\"}".utf8), .ofATest()).status == 0)
+        #expect(await plugin.asynchronous.invoke?(1, Array("{\"how\":\"inline\"}".utf8), .ofATest()).status == 0)
     }
 
     @Test func `has an empty environment and a limit on its memory`() async throws {

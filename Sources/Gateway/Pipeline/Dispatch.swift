@@ -36,21 +36,31 @@ package struct Dispatch: Sendable {
         package var state: RecordState?
         /// Whether an earlier call made the record.
         package var isReplayed = false
+        /// What the output is, where it is not simply that.
+        package var ending = ToolEnding.output
     }
 
     private let operations: Operations
+    private let seal: QuestionSeal
     private let functionTimeout: Duration
 
     /// Makes the stage.
     ///
     /// A function tool is answered for after `functionTimeout`.
-    package init(operations: Operations, functionTimeout: Duration = .seconds(30)) {
+    package init(operations: Operations, seal: QuestionSeal, functionTimeout: Duration = .seconds(30)) {
         self.operations = operations
+        self.seal = seal
         self.functionTimeout = functionTimeout
     }
 
     /// Does the work, or shows the record that an earlier call made.
     package func run(_ work: Work, replaying replayed: RecordID?) async throws(GatewayError) -> Done {
+        guard work.call.answer == nil || work.entry.tool.kind == .function else {
+            throw GatewayError(
+                .invalidArgument,
+                "\(work.entry.tool.name) asks nothing, so nothing can be answered to it."
+            )
+        }
         switch work.entry.tool.kind {
         case .operation(let index):
             if let replayed { return try await operations.replay(replayed, for: work) }
@@ -63,7 +73,7 @@ package struct Dispatch: Sendable {
     }
 
     private func invoke(_ work: Work) async throws(GatewayError) -> Done {
-        guard let invoke = work.entry.plugin.invoke else {
+        guard let invoke = work.entry.plugin.asynchronous.invoke else {
             throw GatewayError(.pluginFailed, "\(work.entry.tool.name) cannot be called now.")
         }
         let invocation = LoadedPlugin.Invocation(
@@ -71,9 +81,19 @@ package struct Dispatch: Sendable {
             call: work.call.id,
             door: work.call.door.rawValue,
             timeout: functionTimeout,
-            idempotencyKey: work.call.idempotencyKey
+            idempotencyKey: work.call.idempotencyKey,
+            answer: try work.call.answer.map { reply throws(GatewayError) in try seal.open(reply, for: work) },
+            progress: work.call.progress
         )
         let completion = await invoke(work.entry.tool.index, work.arguments.bytes, invocation)
-        return Done(output: try FunctionCompletion.output(of: completion, tool: work.entry.tool))
+        switch try FunctionCompletion.read(completion, tool: work.entry.tool) {
+        case .output(let output, let content):
+            return Done(output: output, ending: content.map { .content($0) } ?? .output)
+        case .question(let question):
+            let state = try seal.seal(question.state, for: work)
+            return Done(output: question.shown.bytes, ending: .question(question, state: state))
+        case .handle(let handle):
+            return Done(output: handle.json.bytes, ending: .handle(handle))
+        }
     }
 }

@@ -1,21 +1,55 @@
 import OrderedJSON
 
-/// Reads how a function tool ended: its output, checked against the tool's schema, or an error of the house.
+/// Reads how a function tool ended: its output, checked against the tool's schema, a question, a handle, or an error
+/// of the house.
 enum FunctionCompletion {
-    static func output(
-        of completion: LoadedPlugin.Completion,
+    enum Ending {
+        /// The output, and content blocks beside it.
+        case output([UInt8], content: [UInt8]?)
+        case question(Question)
+        case handle(Handle)
+    }
+
+    static func read(
+        _ completion: LoadedPlugin.Completion,
         tool: ToolDescriptor
-    ) throws(GatewayError) -> [UInt8] {
+    ) throws(GatewayError) -> Ending {
         let payload = try? JSON(parsing: completion.payload)
-        guard completion.status == 0 else { throw error(status: completion.status, payload: payload, tool: tool) }
-        guard let payload, tool.outputValidator.accepts(payload) else {
-            throw GatewayError(
-                .pluginFailed,
-                "\(tool.name) answered something that is not of its output schema.",
-                detail: "rule P2"
-            )
+        switch completion.status {
+        case 0:
+            guard let payload else { throw broken(tool, "something that is not JSON") }
+            return try output(payload, completion.payload, tool)
+        case 1:
+            guard let handle = Handle(payload) else { throw broken(tool, "a handle that is not of its form") }
+            return .handle(handle)
+        case 2:
+            guard let question = Question(payload) else { throw broken(tool, "a question that is not of its form") }
+            return .question(question)
+        default: throw error(status: completion.status, payload: payload, tool: tool)
         }
-        return completion.payload
+    }
+
+    private static func output(_ payload: JSON, _ bytes: [UInt8], _ tool: ToolDescriptor) throws(GatewayError) -> Ending
+    {
+        guard payload[ContentBlocks.member] != nil, var members = payload.objectValue else {
+            guard tool.outputValidator.accepts(payload) else {
+                throw broken(tool, "something that is not of its output schema")
+            }
+            return .output(bytes, content: nil)
+        }
+        let content = members.removeValue(forKey: ContentBlocks.member)
+        let rest = JSON.object(members)
+        guard tool.outputValidator.accepts(rest) else {
+            throw broken(tool, "something that is not of its output schema")
+        }
+        guard let content, ContentBlocks.areValid(content) else {
+            throw broken(tool, "content that is not of the form of docs/abi.md, section 8")
+        }
+        return .output(rest.bytes, content: content.bytes)
+    }
+
+    private static func broken(_ tool: ToolDescriptor, _ what: String) -> GatewayError {
+        GatewayError(.pluginFailed, "\(tool.name) answered \(what).", detail: "rule P2")
     }
 
     /// The statuses of `gateway/base.h`, in the house's words.

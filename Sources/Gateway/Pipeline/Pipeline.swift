@@ -177,7 +177,7 @@ package final class Pipeline: Sendable {
         )
         let done = try await dispatch.run(work, replaying: replayed)
         ending.record = done.record
-        return ToolReply(
+        var reply = ToolReply(
             .success(done.output),
             isReplayed: done.isReplayed,
             record: done.record,
@@ -185,6 +185,8 @@ package final class Pipeline: Sendable {
             tool: tool,
             rate: rate
         )
+        reply.ending = done.ending
+        return reply
     }
 
     private static func noSuchTool(_ name: String) -> GatewayError {

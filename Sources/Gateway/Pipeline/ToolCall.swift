@@ -38,6 +38,10 @@ package struct ToolCall: Sendable {
     package let environment: Environment?
     /// The caller's address as the door saw it.
     package let address: String?
+    /// What a person answered to this tool's question.
+    package let answer: QuestionReply?
+    /// Is told how far the call is; nil when the door cannot pass it on.
+    package var progress: (@Sendable (LoadedPlugin.Progress) -> Void)?
 
     /// Gathers what a door knows.
     package init(
@@ -49,7 +53,9 @@ package struct ToolCall: Sendable {
         idempotencyKey: String? = nil,
         wait: Duration? = nil,
         environment: Environment? = nil,
-        address: String? = nil
+        address: String? = nil,
+        answer: QuestionReply? = nil,
+        progress: (@Sendable (LoadedPlugin.Progress) -> Void)? = nil
     ) {
         self.id = id
         self.door = door
@@ -60,13 +66,29 @@ package struct ToolCall: Sendable {
         self.wait = wait
         self.environment = environment
         self.address = address
+        self.answer = answer
+        self.progress = progress
     }
+}
+
+/// What kind of answer a tool's output is.
+package enum ToolEnding: Sendable, Equatable {
+    /// The output that its schema promises.
+    case output
+    /// That, and content beside it: a JSON array of content blocks.
+    case content([UInt8])
+    /// A question to a person, and the state to send back with the answer; the output shows it.
+    case question(Question, state: String)
+    /// Work that was begun; the output shows the handle.
+    case handle(Handle)
 }
 
 /// What the pipeline answers; doors give it their own form.
 package struct ToolReply: Sendable {
     /// The tool's output as JSON, or why there is none.
     package let result: Result<[UInt8], GatewayError>
+    /// What the output is, where it is not simply that.
+    package var ending = ToolEnding.output
     /// Whether this is an earlier call's transaction, found by its key.
     package let isReplayed: Bool
     /// The record behind it.

@@ -29,6 +29,10 @@ package struct Catalogue: Sendable {
     package let tools: [ToolDescriptor]
     /// In the catalogue's order.
     package let operations: [OperationKind]
+    /// In the catalogue's order.
+    package let prompts: [PromptDescriptor]
+    /// In the catalogue's order.
+    package let resources: [ResourceDescriptor]
     /// What it needs.
     package let needs: Needs
 
@@ -57,6 +61,11 @@ package struct Catalogue: Sendable {
             return try Catalogue.tool(reader, index: index, operations: operations, abilities: abilities)
         }
         guard !tools.isEmpty else { throw root.fail("tools", "at least one tool") }
+        let owner = id
+        prompts = try root.list("prompts", Catalogue.prompt)
+        resources = try root.list("resources") { reader throws(CatalogueError) in
+            try Catalogue.resource(reader, of: owner)
+        }
         needs = try Catalogue.needs(root.optionalObject("needs"))
         try Catalogue.checkClashes(tools, root: root)
     }

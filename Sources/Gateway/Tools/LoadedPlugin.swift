@@ -62,18 +62,38 @@ package final class LoadedPlugin: Sendable {
         }
     }
 
+    /// How far a function tool says it is.
+    package struct Progress: Sendable, Equatable {
+        /// In parts per million.
+        package let fraction: Int
+        /// For people; may be empty.
+        package let message: String
+
+        /// States progress.
+        package init(fraction: Int, message: String) {
+            self.fraction = fraction
+            self.message = message
+        }
+    }
+
     /// What a function tool is told of its call, besides its arguments.
     package struct Invocation: Sendable {
-        /// The caller's organization; stays in the host.
+        /// Who calls; stays in the host.
         package let principal: Principal
         /// The call.
         package let call: CallID
-        /// `rest`, `mcp`, `callback` or `timer`.
+        /// `rest`, `mcp` or `timer`.
         package let door: String
         /// When the host answers the caller itself.
         package let timeout: Duration
         /// The caller's key, if any.
         package let idempotencyKey: String?
+        /// Counts up from 1 where the same is tried again.
+        package let attempt: Int
+        /// What a person answered to this tool's question.
+        package let answer: QuestionAnswer?
+        /// Is told how far the call is.
+        package let progress: (@Sendable (Progress) -> Void)?
 
         /// Makes an invocation.
         package init(
@@ -81,13 +101,53 @@ package final class LoadedPlugin: Sendable {
             call: CallID,
             door: String,
             timeout: Duration,
-            idempotencyKey: String?
+            idempotencyKey: String? = nil,
+            attempt: Int = 1,
+            answer: QuestionAnswer? = nil,
+            progress: (@Sendable (Progress) -> Void)? = nil
         ) {
             self.principal = principal
             self.call = call
             self.door = door
             self.timeout = timeout
             self.idempotencyKey = idempotencyKey
+            self.attempt = attempt
+            self.answer = answer
+            self.progress = progress
+        }
+    }
+
+    /// The functions that are asynchronous code; each nil when the plugin does not have it.
+    package struct AsynchronousFunctions: Sendable {
+        /// Runs a function tool: index, arguments, and what is told of the call.
+        package let invoke: (@Sendable (Int, [UInt8], Invocation) async -> Completion)?
+        /// Tells of a timer that has come due: its document, and what is told of the call.
+        package let fire: (@Sendable ([UInt8], Invocation) async -> Completion)?
+
+        /// Gathers them.
+        package init(
+            invoke: (@Sendable (Int, [UInt8], Invocation) async -> Completion)?,
+            fire: (@Sendable ([UInt8], Invocation) async -> Completion)? = nil
+        ) {
+            self.invoke = invoke
+            self.fire = fire
+        }
+    }
+
+    /// What is read before a tool is called; `Int` is the index in the catalogue.
+    package struct ContextFunctions: Sendable {
+        /// A prompt for arguments.
+        package let prompt: @Sendable (Int, [UInt8]) async throws(Failure) -> [UInt8]
+        /// A resource's bytes.
+        package let resource: @Sendable (Int) async throws(Failure) -> [UInt8]
+
+        /// Gathers the two.
+        package init(
+            prompt: @escaping @Sendable (Int, [UInt8]) async throws(Failure) -> [UInt8],
+            resource: @escaping @Sendable (Int) async throws(Failure) -> [UInt8]
+        ) {
+            self.prompt = prompt
+            self.resource = resource
         }
     }
 
@@ -109,30 +169,37 @@ package final class LoadedPlugin: Sendable {
     package let operations: [OperationKind]
     /// The operation functions; nil when it has function tools only.
     package let operationFunctions: OperationFunctions?
-    /// Runs a function tool: index, arguments, and what is told of the call; nil when it has operation tools only.
-    package let invoke: (@Sendable (Int, [UInt8], Invocation) async -> Completion)?
+    /// Function tools and timers.
+    package let asynchronous: AsynchronousFunctions
+    /// Prompts and resources.
+    package let context: ContextFunctions
+    /// In the catalogue's order.
+    package let prompts: [PromptDescriptor]
+    /// In the catalogue's order.
+    package let resources: [ResourceDescriptor]
 
-    /// Makes a loaded generation.
+    /// Makes a loaded generation of a catalogue.
     package init(
-        id: String,
-        version: String,
+        _ catalogue: Catalogue,
         generation: Int,
         digest: String,
         settings: JSONObject = JSONObject(),
-        tools: [ToolDescriptor],
-        operations: [OperationKind],
         operationFunctions: OperationFunctions?,
-        invoke: (@Sendable (Int, [UInt8], Invocation) async -> Completion)?
+        asynchronous: AsynchronousFunctions,
+        context: ContextFunctions
     ) {
-        self.id = id
-        self.version = version
+        id = catalogue.id
+        version = catalogue.version
         self.generation = generation
         self.digest = digest
         self.settings = settings
-        self.tools = tools
-        self.operations = operations
+        tools = catalogue.tools
+        operations = catalogue.operations
+        prompts = catalogue.prompts
+        resources = catalogue.resources
         self.operationFunctions = operationFunctions
-        self.invoke = invoke
+        self.asynchronous = asynchronous
+        self.context = context
     }
 
     /// The index of an operation kind by name.

@@ -140,8 +140,15 @@ final class HTTPConnection<Handler: HTTPHandler>: ChannelDuplexHandler {
         let request = Request(head, body: body, address: address)
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         let isHead = head.method == .HEAD
-        let work: @Sendable () async -> Void = { [handler, loop = context.eventLoop] in
+        let work: @Sendable () async -> Void = { [handler, loop = context.eventLoop, channel = context.channel] in
             let response = await handler.respond(to: request)
+            if let stream = response.stream, !isHead {
+                let writer = HTTPStreamWriter(channel: channel, pieces: stream)
+                if await writer.write(head: { bound.value.0.streamHead(response) }) {
+                    loop.execute { bound.value.0.endStream(bound.value.1) }
+                }
+                return
+            }
             let write: @Sendable () -> Void = {
                 let (connection, context) = bound.value
                 connection.write(response, withoutBody: isHead, context)
@@ -154,6 +161,21 @@ final class HTTPConnection<Handler: HTTPHandler>: ChannelDuplexHandler {
             Task(operation: work)
         }
         self.body = []
+    }
+
+    /// The header of an answer that comes in pieces.
+    private func streamHead(_ response: Response) -> ByteBuffer {
+        var buffer = ByteBuffer()
+        response.serialized(into: &buffer, date: date.now(), closes: closesAfterReply, withoutBody: true)
+        return buffer
+    }
+
+    /// All pieces have been written.
+    private func endStream(_ context: ChannelHandlerContext) {
+        isQuiet = false
+        if closesAfterReply { return context.close(promise: nil) }
+        isBusy = false
+        goOn(context)
     }
 
     private func write(_ response: Response, withoutBody: Bool, _ context: ChannelHandlerContext) {

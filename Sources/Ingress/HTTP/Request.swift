@@ -74,7 +74,9 @@ struct HeaderName: Sendable {
     static let apiKey = HeaderName("X-API-Key")
     static let authorization = HeaderName("Authorization")
     static let cacheControl = HeaderName("Cache-Control")
+    static let contentDisposition = HeaderName("Content-Disposition")
     static let contentType = HeaderName("Content-Type")
+    static let contentTypeOptions = HeaderName("X-Content-Type-Options")
     static let environment = HeaderName("Gateway-Environment")
     static let idempotencyKey = HeaderName("Idempotency-Key")
     static let idempotentReplayed = HeaderName("Idempotent-Replayed")
@@ -87,5 +89,6 @@ struct HeaderName: Sendable {
     static let rateLimitPolicy = HeaderName("RateLimit-Policy")
     static let requestID = HeaderName("X-Request-Id")
     static let retryAfter = HeaderName("Retry-After")
+    static let accelBuffering = HeaderName("X-Accel-Buffering")
     static let wwwAuthenticate = HeaderName("WWW-Authenticate")
 }

@@ -9,6 +9,8 @@ package struct Response: Sendable {
     var headers: [(name: HeaderName, value: String)]
     /// The body; its length is written by the connection.
     var body: [UInt8]
+    /// Pieces that come one by one, in the body's place; who iterates it no more has let go of the work behind it.
+    var stream: AsyncStream<[UInt8]>?
 
     init(_ status: HTTPResponseStatus, headers: [(name: HeaderName, value: String)] = [], body: [UInt8] = []) {
         self.status = status
@@ -38,8 +40,12 @@ package struct Response: Sendable {
             buffer.writeStaticString(": ")
             buffer.writeString(field.value.utf8.contains { $0 < 0x20 } ? "" : field.value)
         }
-        buffer.writeStaticString("\r\nContent-Length: ")
-        buffer.writeString(String(body.count))
+        if stream == nil {
+            buffer.writeStaticString("\r\nContent-Length: ")
+            buffer.writeString(String(body.count))
+        } else {
+            buffer.writeStaticString("\r\nTransfer-Encoding: chunked")
+        }
         buffer.writeStaticString("\r\nDate: ")
         buffer.writeString(date)
         buffer.writeStaticString("\r\nServer: mpesa-gateway\r\n")

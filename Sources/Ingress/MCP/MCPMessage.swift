@@ -1,3 +1,4 @@
+import Cryptography
 import Gateway
 import NIOHTTP1
 import OrderedJSON
@@ -37,9 +38,35 @@ struct MCPMessage {
     private static let versionKey = "io.modelcontextprotocol/protocolVersion"
     private static let capabilitiesKey = "io.modelcontextprotocol/clientCapabilities"
 
+    /// The methods whose name stands in a header too, and the member that holds it.
+    private static let namedBy = ["tools/call": "name", "prompts/get": "name", "resources/read": "uri"]
+
     let id: JSON
     let method: String
     let params: JSON
+
+    /// Whether the client asks people in forms.
+    var canElicit: Bool {
+        guard let elicitation = params["_meta"]?[Self.capabilitiesKey]?["elicitation"] else { return false }
+        return elicitation.objectValue?.isEmpty ?? false || elicitation["form"] != nil
+    }
+
+    /// By what the client knows this request's progress; nil when it does not want to hear of it.
+    var progressToken: JSON? {
+        params["_meta"]?["progressToken"].flatMap { $0.stringValue != nil || $0.integerValue != nil ? $0 : nil }
+    }
+
+    /// The answer to a question that was asked before.
+    func questionReply() throws(MCPError) -> QuestionReply? {
+        guard let state = params["requestState"], !state.isNull else { return nil }
+        guard let state = state.stringValue, let answer = params["inputResponses"]?[MCPMessage.questionKey],
+            let action = answer["action"]?.stringValue
+        else { throw .invalidParams("requestState and inputResponses.\(MCPMessage.questionKey) belong together") }
+        return QuestionReply(action: action, content: answer["content"] ?? .object(JSONObject()), state: state)
+    }
+
+    /// What the one question of a call goes by.
+    static let questionKey = "question"
 
     /// What a body holds.
     enum Read {
@@ -91,8 +118,8 @@ struct MCPMessage {
         }
         try check(headers[HeaderName.mcpVersion.text], is: version, name: "MCP-Protocol-Version")
         try check(headers[HeaderName.mcpMethod.text], is: method, name: "Mcp-Method")
-        if method == "tools/call" {
-            guard let name = params["name"]?.stringValue else { throw .invalidParams("name must be a tool's name") }
+        if let member = Self.namedBy[method] {
+            guard let name = params[member]?.stringValue else { throw .invalidParams("\(member) must be text") }
             try check(headers[HeaderName.mcpName.text], is: name, name: "Mcp-Name")
         }
         guard version == Self.version else { throw .unsupportedVersion(version) }
@@ -111,27 +138,8 @@ enum MCPHeaderValue {
     static func decoded(_ value: String) throws(MCPError) -> String {
         guard value.hasPrefix("=?base64?"), value.hasSuffix("?="), value.utf8.count >= 11 else { return value }
         let text = value.dropFirst(9).dropLast(2)
-        guard text.utf8.count % 4 == 0, let bytes = base64(text), let decoded = String(validating: bytes, as: UTF8.self)
+        guard let bytes = Base64.decode(text), let decoded = String(validating: bytes, as: UTF8.self)
         else { throw .headerMismatch("a header's base64 is malformed") }
         return decoded
-    }
-
-    private static func base64(_ text: Substring) -> [UInt8]? {
-        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-        let padding = text.utf8.reversed().prefix { $0 == UInt8(ascii: "=") }.count
-        guard padding <= 2 else { return nil }
-        var bytes: [UInt8] = []
-        var buffer = 0
-        var bits = 0
-        for byte in text.utf8.dropLast(padding) {
-            guard let value = alphabet.firstIndex(of: byte) else { return nil }
-            buffer = (buffer << 6 | value) & 0xFFFF
-            bits += 6
-            if bits >= 8 {
-                bits -= 8
-                bytes.append(UInt8(truncatingIfNeeded: buffer >> bits))
-            }
-        }
-        return bytes
     }
 }

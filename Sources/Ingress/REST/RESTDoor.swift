@@ -19,22 +19,41 @@ struct RESTDoor: Sendable {
             return ErrorResponse.make(GatewayError(.methodNotAllowed, message), call: call, allow: methods)
         case .tool(let entry, let arguments):
             do throws(GatewayError) {
+                var given = try self.arguments(reader, entry.tool, path: arguments)
+                let answer = try RESTDoor.takeAnswer(from: &given)
                 let toolCall = ToolCall(
                     id: call,
                     door: .rest,
                     credential: reader.credential,
                     tool: entry.tool.name,
-                    arguments: try self.arguments(reader, entry.tool, path: arguments),
+                    arguments: given,
                     idempotencyKey: reader.idempotencyKey,
                     wait: reader.wait,
                     environment: try reader.environment(),
-                    address: request.address
+                    address: request.address,
+                    answer: answer
                 )
                 return RESTReply.make(await pipeline.serve(toolCall), call: call)
             } catch {
                 return ErrorResponse.make(error, call: call)
             }
         }
+    }
+
+    /// Takes the answer to a tool's question out of the arguments: `$state` as it was given, `$input` the answer.
+    private static func takeAnswer(from arguments: inout JSON) throws(GatewayError) -> QuestionReply? {
+        guard let state = arguments["$state"], var members = arguments.objectValue else { return nil }
+        guard let state = state.stringValue, let input = members["$input"], let action = input["action"]?.stringValue
+        else {
+            throw GatewayError(
+                .invalidArgument,
+                "$state and $input: expected the text request_state and {\"action\": \"accept\", \"content\": {…}}."
+            )
+        }
+        members["$state"] = nil
+        members["$input"] = nil
+        arguments = .object(members)
+        return QuestionReply(action: action, content: input["content"] ?? [:], state: state)
     }
 
     /// The arguments: from the path, and from the body, or from the query for a GET.

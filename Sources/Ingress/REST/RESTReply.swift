@@ -12,8 +12,8 @@ enum RESTReply {
             return response
         case .success(let output):
             var response = Response.json(
-                envelope(output, message: message(reply)),
-                status: HTTPResponseStatus(statusCode: reply.tool?.route.successStatus ?? 200),
+                body(reply, output),
+                status: status(reply),
                 call: call.description
             )
             if reply.isReplayed { response.headers.append((.idempotentReplayed, "true")) }
@@ -22,14 +22,44 @@ enum RESTReply {
         }
     }
 
+    private static func status(_ reply: ToolReply) -> HTTPResponseStatus {
+        switch reply.ending {
+        case .output, .content: HTTPResponseStatus(statusCode: reply.tool?.route.successStatus ?? 200)
+        case .question, .handle: .accepted
+        }
+    }
+
+    private static func body(_ reply: ToolReply, _ output: [UInt8]) -> [UInt8] {
+        switch reply.ending {
+        case .output: return envelope(output, message: message(reply))
+        case .content(let blocks): return envelope(output, message: message(reply), ("content", blocks))
+        case .handle(let handle):
+            return envelope(output, message: "Begun, not done. \(handle.message)")
+        case .question(let question, let state):
+            let members: JSON = ["input_required": question.shown, "request_state": .string(state)]
+            return envelope(
+                members.bytes,
+                message: "An answer is needed: \(question.message) Send the same call again with $input and $state."
+            )
+        }
+    }
+
     /// `{"success": true, "data": …, "message": …}`; the output goes in untouched.
-    static func envelope(_ data: [UInt8], message: String) -> [UInt8] {
+    static func envelope(
+        _ data: [UInt8],
+        message: String,
+        _ more: (name: String, value: [UInt8])? = nil
+    ) -> [UInt8] {
         var writer = JSONWriter(capacity: data.count + message.utf8.count + 48)
         writer.beginObject()
         writer.key("success")
         writer.bool(true)
         writer.key("data")
         writer.raw(data)
+        if let more {
+            writer.key(more.name)
+            writer.raw(more.value)
+        }
         writer.key("message")
         writer.string(message)
         writer.endObject()

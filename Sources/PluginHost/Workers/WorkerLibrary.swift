@@ -77,8 +77,7 @@ final class WorkerLibrary: PluginLibrary {
         }
     }
 
-    var hasOperations: Bool { state.withLock { $0.offers & UInt32(GATEWAY_OFFERS_OPERATION) != 0 } }
-    var hasFunctions: Bool { state.withLock { $0.offers & UInt32(GATEWAY_OFFERS_INVOKE) != 0 } }
+    var offers: PluginOffers { state.withLock { PluginOffers(rawValue: $0.offers) } }
 
     // MARK: Starting
 
@@ -281,7 +280,7 @@ final class WorkerLibrary: PluginLibrary {
     )
 
     func operationFunctions() -> LoadedPlugin.OperationFunctions? {
-        guard hasOperations else { return nil }
+        guard offers.contains(.operations) else { return nil }
         return LoadedPlugin.OperationFunctions(
             prepare: { index, input throws(LoadedPlugin.Failure) in
                 try await self.call(GATEWAY_FRAME_PREPARE, index, input)
@@ -298,10 +297,21 @@ final class WorkerLibrary: PluginLibrary {
         )
     }
 
-    func invoke(_ number: UInt64, tool: Int, arguments: [UInt8], meta: [UInt8], deadline: Duration) -> Int32 {
+    func contextFunctions() -> LoadedPlugin.ContextFunctions {
+        LoadedPlugin.ContextFunctions(
+            prompt: { index, arguments throws(LoadedPlugin.Failure) in
+                try await self.call(GATEWAY_FRAME_PROMPT, index, arguments)
+            },
+            resource: { index throws(LoadedPlugin.Failure) in
+                try await self.call(GATEWAY_FRAME_RESOURCE, index, [])
+            }
+        )
+    }
+
+    func start(_ number: UInt64, _ work: PluginWork, meta: [UInt8], deadline: Duration) -> Int32 {
         let least = state.withLock { state in state.links.min { $0.load < $1.load } }
         guard let least else { return GATEWAY_UPSTREAM_UNAVAILABLE }
-        let isTaken = least.invoke(number, tool: tool, arguments, meta, patience: deadline + limits.grace)
+        let isTaken = least.start(number, work, meta, patience: deadline + limits.grace)
         return isTaken ? GATEWAY_OK : GATEWAY_RATE_LIMITED
     }
 

@@ -98,19 +98,27 @@ final class WorkerLink: WorkerSource {
         if let problem { answered(.failure(problem)) }
     }
 
-    /// Starts a call of a function tool; false when it cannot take one.
-    func invoke(
-        _ number: UInt64,
-        tool: Int,
-        _ arguments: [UInt8],
-        _ meta: [UInt8],
-        patience: Duration
-    ) -> Bool {
-        state.withLock { state in
+    /// Starts a call; false when it cannot take one.
+    func start(_ number: UInt64, _ work: PluginWork, _ meta: [UInt8], patience: Duration) -> Bool {
+        let frame =
+            switch work {
+            case .tool(let index, let arguments):
+                WorkerLink.frame(GATEWAY_FRAME_INVOKE, number, index, arguments, meta)
+            case .timer(let document): WorkerLink.frame(GATEWAY_FRAME_TIMER, number, 0, document, meta)
+            }
+        return state.withLock { state in
             guard !state.hasEnded, state.invocations.count < pendingMax else { return false }
             state.invocations[number] = .now + patience
-            send(WorkerLink.frame(GATEWAY_FRAME_INVOKE, number, tool, arguments, meta), &state)
+            send(frame, &state)
             return true
+        }
+    }
+
+    /// Answers what the plugin asked of the host.
+    private func answer(_ index: UInt32, _ status: Int32, _ bytes: [UInt8]) {
+        state.withLock { state in
+            guard !state.hasEnded else { return }
+            send(WorkerLink.frame(GATEWAY_FRAME_ANSWER, 0, Int(index), bytes, nil, status: status), &state)
         }
     }
 
@@ -129,7 +137,8 @@ final class WorkerLink: WorkerSource {
         _ number: UInt64,
         _ index: Int,
         _ first: [UInt8],
-        _ second: [UInt8]?
+        _ second: [UInt8]?,
+        status: Int32 = 0
     ) -> [UInt8] {
         let prefix = second == nil ? 0 : 4
         let length = prefix + first.count + (second?.count ?? 0)
@@ -138,7 +147,7 @@ final class WorkerLink: WorkerSource {
             kind: kind.rawValue,
             number: number,
             index: UInt32(index),
-            status: 0
+            status: status
         )
         var bytes: [UInt8] = []
         bytes.reserveCapacity(MemoryLayout<gateway_frame_t>.size + length)
@@ -214,17 +223,31 @@ final class WorkerLink: WorkerSource {
             _ = state.withLock { $0.invocations.removeValue(forKey: header.number) }
             services.complete(header.number, status: header.status, payload)
         case GATEWAY_FRAME_LOG.rawValue:
-            guard payload.count >= 4 else { return }
-            let length = Int(payload.withUnsafeBytes { $0.loadUnaligned(as: UInt32.self) })
-            guard length <= payload.count - 4 else { return }
+            guard let (message, values) = WorkerLink.split(payload) else { return }
             services.log(
                 header.number,
                 level: header.index,
-                String(decoding: payload[4..<(4 + length)], as: UTF8.self),
-                values: String(decoding: payload[(4 + length)...], as: UTF8.self)
+                String(decoding: message, as: UTF8.self),
+                values: String(decoding: values, as: UTF8.self)
             )
+        case GATEWAY_FRAME_PROGRESS.rawValue:
+            services.progress(header.number, header.index, String(decoding: payload, as: UTF8.self))
+        case GATEWAY_FRAME_CALL.rawValue:
+            guard let (service, request) = WorkerLink.split(payload) else { return }
+            let name = String(decoding: service, as: UTF8.self)
+            services.call(header.number, name, Array(request)) { [weak self] status, bytes in
+                self?.answer(header.index, status, bytes)
+            }
         default: break
         }
+    }
+
+    /// Two texts in one frame.
+    private static func split(_ payload: [UInt8]) -> (ArraySlice<UInt8>, ArraySlice<UInt8>)? {
+        guard payload.count >= 4 else { return nil }
+        let length = Int(payload.withUnsafeBytes { $0.loadUnaligned(as: UInt32.self) })
+        guard length <= payload.count - 4 else { return nil }
+        return (payload[4..<(4 + length)], payload[(4 + length)...])
     }
 
     func tick(now: ContinuousClock.Instant) {

@@ -11,7 +11,7 @@
 typedef struct gateway_frame_r0 {
     uint32_t length; /* of what follows the header */
     uint32_t kind;   /* one of enum gateway_frame_kind */
-    uint64_t number; /* the request's, echoed by its reply; for INVOKE, CANCEL and COMPLETE the invocation's */
+    uint64_t number; /* the request's, echoed by its reply; for INVOKE, TIMER, CANCEL, COMPLETE the invocation's */
     uint32_t index;  /* of the tool or operation; flags in STARTED; level in LOG; fraction in PROGRESS */
     int32_t status;  /* of a reply or completion */
 } gateway_frame_t;
@@ -28,18 +28,26 @@ enum gateway_frame_kind {
     GATEWAY_FRAME_INVOKE = 8,     /* arguments, meta */
     GATEWAY_FRAME_CANCEL = 9,
     GATEWAY_FRAME_DRAIN = 10,
+    GATEWAY_FRAME_TIMER = 11,     /* timer, meta; as INVOKE */
+    GATEWAY_FRAME_PROMPT = 12,    /* arguments */
+    GATEWAY_FRAME_RESOURCE = 13,
+    GATEWAY_FRAME_ANSWER = 14,    /* to a CALL: its index; status; answer */
     /* Worker to host. */
     GATEWAY_FRAME_STARTED = 32,   /* status; index: what it offers; a reason when it did not start */
     GATEWAY_FRAME_REPLY = 33,     /* status; output */
     GATEWAY_FRAME_COMPLETE = 34,  /* status; payload */
     GATEWAY_FRAME_PROGRESS = 35,  /* message */
-    GATEWAY_FRAME_LOG = 36        /* message, values */
+    GATEWAY_FRAME_LOG = 36,       /* message, values */
+    GATEWAY_FRAME_CALL = 37       /* number: the invocation's; index: the call's; service, request */
 };
 
 /* What a plugin in a worker offers: `index` of STARTED. */
 #define GATEWAY_OFFERS_OPERATION 1u
 #define GATEWAY_OFFERS_INVOKE 2u
 #define GATEWAY_OFFERS_DRAIN 4u
+#define GATEWAY_OFFERS_TIMER 8u
+#define GATEWAY_OFFERS_PROMPT 16u
+#define GATEWAY_OFFERS_RESOURCE 32u
 
 /* The descriptors that a worker is started with. */
 #define GATEWAY_WORKER_SOCKET 3

@@ -7,6 +7,7 @@
 
 #include "PluginFrames.h"
 #include "WorkerProcess.h"
+#include "gateway/context.h"
 #include "gateway/function.h"
 #include "gateway/operation.h"
 #include "gateway/plugin.h"
@@ -56,6 +57,9 @@ struct gateway_tables {
     const gateway_invoke_t *invoke;
     const gateway_cancel_t *cancel;
     const gateway_drain_t *drain;
+    const gateway_timer_t *timer;
+    const gateway_prompt_t *prompt;
+    const gateway_resource_t *resource;
 };
 
 enum gateway_negotiation_problem {

@@ -20,7 +20,8 @@ extern "C" {
 #endif
 
 /* "invoke/0". `arguments` is the caller's JSON object, already valid under the tool's input schema; `meta` is a JSON
- * object: deadline_ns (monotonic), attempt, idempotency_key, caller (rest, mcp, callback, timer), trace_parent.
+ * object: deadline_ns (of clock/0's monotonic clock), attempt, caller (rest, mcp, timer), idempotency_key, and, where
+ * the call was answered GATEWAY_INPUT_REQUIRED before, input and state (docs/abi.md, section 8).
  * Anything but GATEWAY_OK means that the call was not taken and will not be completed. */
 #define GATEWAY_INVOKE "invoke/0"
 typedef struct gateway_invoke_r0 {
@@ -34,7 +35,17 @@ typedef struct gateway_cancel_r0 {
     int32_t (*cancel)(void *plugin, uint64_t invocation);
 } gateway_cancel_t;
 
-/* Host "complete/0". [thread-safe] Ends an invocation. `payload` is the tool's output for GATEWAY_OK, else an object
+/* "timer/0": optional; for plugins that were granted timers. A timer has come due that this plugin scheduled, in this
+ * generation or an earlier one, before or after a restart of the host: `timer` is its JSON object {id, name, data,
+ * due_ms, attempt}. It is an invocation like any other, with the organization of whoever scheduled it; completed with
+ * anything but GATEWAY_OK it comes again later. */
+#define GATEWAY_TIMER "timer/0"
+typedef struct gateway_timer_r0 {
+    int32_t (*fire)(void *plugin, uint64_t invocation, gateway_bytes_t timer, gateway_bytes_t meta);
+} gateway_timer_t;
+
+/* Host "complete/0". [thread-safe] Ends an invocation. `payload` is the tool's output for GATEWAY_OK; {handle, tool,
+ * message, poll_after_ms} for GATEWAY_ACCEPTED; {message, schema, state} for GATEWAY_INPUT_REQUIRED; else an object
  * {code, message, details, retry_after_ms}. It is copied before this returns. Answers GATEWAY_OK,
  * GATEWAY_ALREADY_COMPLETED, GATEWAY_UNKNOWN_INVOCATION or GATEWAY_TOO_LARGE (then the call has failed with it). */
 #define GATEWAY_COMPLETE "complete/0"
@@ -69,7 +80,7 @@ typedef struct gateway_clock_r0 {
 } gateway_clock_t;
 
 /*
- * Host "call/0". [thread-safe] Asks a host service by name ("transaction.find") with a JSON request. The answer comes
+ * Host "call/0". [thread-safe] Asks a host service by name ("store.get"; docs/abi.md, section 9) with a JSON request. The answer comes
  * through `answered`, exactly once, from any thread, also before `call` has returned (rule T4); `status` and `answer`
  * are borrowed until it returns. A status other than GATEWAY_OK from `call` itself means that `answered` will not be
  * called. A service the host does not have, or the plugin was not granted, answers GATEWAY_NOT_SUPPORTED or

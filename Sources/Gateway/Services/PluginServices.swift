@@ -1,0 +1,155 @@
+import OrderedJSON
+
+/// What a plugin asks of the host while it serves a call.
+package struct ServiceRequest: Sendable {
+    /// Such as `store.get`.
+    package let service: String
+    /// Its arguments.
+    package let body: JSON
+    /// The plugin.
+    package let plugin: String
+    /// What it was granted.
+    package let grants: Catalogue.Needs
+    /// Whose call it serves: the only place that an organization comes from.
+    package let principal: Principal
+
+    /// States a request.
+    package init(service: String, body: JSON, plugin: String, grants: Catalogue.Needs, principal: Principal) {
+        self.service = service
+        self.body = body
+        self.plugin = plugin
+        self.grants = grants
+        self.principal = principal
+    }
+
+    /// The drawer of data that the request may reach.
+    var owner: PluginOwner {
+        PluginOwner(organization: principal.organization, environment: principal.environment, plugin: plugin)
+    }
+
+    // MARK: Reading arguments
+
+    func text(_ name: String, upTo most: Int = 256) throws(GatewayError) -> String {
+        guard let text = body[name]?.stringValue, (1...most).contains(text.utf8.count) else {
+            throw wrong(name, "text of 1 to \(most) bytes")
+        }
+        return text
+    }
+
+    func optionalText(_ name: String, upTo most: Int = 256) throws(GatewayError) -> String? {
+        guard let value = body[name], !value.isNull else { return nil }
+        return try text(name, upTo: most)
+    }
+
+    func whole(_ name: String, _ range: ClosedRange<Int64>, default fallback: Int64? = nil) throws(GatewayError)
+        -> Int64
+    {
+        guard let value = body[name], !value.isNull else {
+            guard let fallback else { throw wrong(name, "a whole number") }
+            return fallback
+        }
+        guard let whole = value.integerValue, range.contains(whole) else {
+            throw wrong(name, "a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return whole
+    }
+
+    func wrong(_ name: String, _ expected: String) -> GatewayError {
+        GatewayError(
+            .invalidArgument,
+            "\(service): \(name): expected \(expected).",
+            errors: [.init(pointer: "/" + name, message: "expected \(expected)")]
+        )
+    }
+}
+
+/// Whose data a plugin's drawer holds: no plugin sees another's, no organization another's, no test data live data.
+package struct PluginOwner: Sendable, Hashable {
+    /// The organization.
+    package let organization: OrganizationID
+    /// Test or live.
+    package let environment: Environment
+    /// The plugin.
+    package let plugin: String
+
+    /// States an owner.
+    package init(organization: OrganizationID, environment: Environment, plugin: String) {
+        self.organization = organization
+        self.environment = environment
+        self.plugin = plugin
+    }
+}
+
+/// The host services of docs/abi.md, section 9: names to work, grants before anything else.
+package struct PluginServices: Sendable {
+    /// What bounds them.
+    package struct Settings: Sendable {
+        /// The longest value in a collection.
+        package var valueBytesMax = 64 << 10
+        /// How many values one organization may have in one collection.
+        package var valuesMax = 10_000
+        /// How many timers one organization may have open with one plugin.
+        package var timersMax = 1_000
+        /// The furthest time a timer may be set to.
+        package var timerMax: Duration = .seconds(366 * 86_400)
+        /// The longest export.
+        package var exportBytesMax = 16 << 20
+        /// How many exports one organization may have with one plugin.
+        package var exportsMax = 100
+        /// How long an export is kept.
+        package var exportLife: Duration = .seconds(86_400)
+
+        /// The defaults.
+        package init() {}
+    }
+
+    let data: any PluginDataRepository
+    let records: any RecordRepository
+    let entropy: Entropy
+    let settings: Settings
+
+    /// Makes them of what they stand on.
+    package init(
+        data: any PluginDataRepository,
+        records: any RecordRepository,
+        entropy: Entropy,
+        settings: Settings = Settings()
+    ) {
+        self.data = data
+        self.records = records
+        self.entropy = entropy
+        self.settings = settings
+    }
+
+    /// Answers a request.
+    ///
+    /// - Throws: `permissionDenied` for what was not granted, `notSupported` for what there is not, `invalidArgument`,
+    ///   `notFound`, `conflict`, `limitExceeded`, `unavailable`.
+    package func answer(_ request: ServiceRequest) async throws(GatewayError) -> JSON {
+        switch request.service {
+        case "store.get": return try await get(request)
+        case "store.put": return try await put(request)
+        case "store.delete": return try await delete(request)
+        case "store.list": return try await list(request)
+        case "transaction.find": return try await findTransaction(request)
+        case "transaction.list": return try await listTransactions(request)
+        case "timer.schedule": return try await schedule(request)
+        case "timer.cancel": return try await cancelTimer(request)
+        case "export.open": return try await openExport(request)
+        case "export.append": return try await append(request)
+        case "export.close": return try await closeExport(request)
+        default: throw GatewayError(.notSupported, "There is no service \(request.service).")
+        }
+    }
+
+    /// Rule G1.
+    func demand(_ family: String, of request: ServiceRequest) throws(GatewayError) {
+        guard request.grants.services.contains(family) else {
+            throw GatewayError(
+                .permissionDenied,
+                "The plugin was not granted the service \(family).",
+                detail: "rule G1"
+            )
+        }
+    }
+}

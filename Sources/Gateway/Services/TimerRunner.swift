@@ -1,0 +1,126 @@
+import Logging
+import OrderedJSON
+
+/// Calls plugins when their timers come due, and forgets exports that have expired.
+///
+/// A timer is taken for a while before the plugin is called: when the process dies in between, it comes due again. So a
+/// plugin is called at least once for each, never surely once.
+package struct TimerRunner: Sendable {
+    /// What bounds it.
+    package struct Settings: Sendable {
+        /// How often it looks.
+        package var every: Duration = .milliseconds(500)
+        /// How many timers it takes at a time.
+        package var batchMax = 50
+        /// How long a plugin may take for one.
+        package var timeout: Duration = .seconds(30)
+        /// How long a timer that was taken is not taken by anybody else; more than `timeout`.
+        package var lease: Duration = .seconds(60)
+        /// How long after a first failure it comes due again; doubled each time.
+        package var backoff: Duration = .seconds(1)
+        /// The longest such wait.
+        package var backoffMax: Duration = .seconds(3600)
+        /// After so many failures it is dropped.
+        package var attemptsMax = 10
+        /// How often expired exports are looked for.
+        package var exportsEvery: Duration = .seconds(60)
+
+        /// The defaults.
+        package init() {}
+    }
+
+    private let data: any PluginDataRepository
+    private let registry: ToolRegistry
+    private let entropy: Entropy
+    private let logger: Logger
+    private let settings: Settings
+
+    /// Makes it of its parts.
+    package init(
+        data: any PluginDataRepository,
+        registry: ToolRegistry,
+        entropy: Entropy,
+        logger: Logger,
+        settings: Settings = Settings()
+    ) {
+        self.data = data
+        self.registry = registry
+        self.entropy = entropy
+        self.logger = logger
+        self.settings = settings
+    }
+
+    /// Runs until cancelled.
+    package func run() async {
+        var exportsSeen = entropy.now()
+        while !Task.isCancelled {
+            await fireDue()
+            let now = entropy.now()
+            if now - exportsSeen > settings.exportsEvery {
+                exportsSeen = now
+                do { try await data.removeExpiredExports(at: now) } catch { tell(error) }
+            }
+            // Only cancellation ends the sleep early, and the loop's condition sees it.
+            try? await Task.sleep(for: settings.every)
+        }
+    }
+
+    /// Calls the plugins of all timers that are due now.
+    package func fireDue() async {
+        let now = entropy.now()
+        do {
+            let due = try await data.takeDueTimers(at: now, until: now + settings.lease, limit: settings.batchMax)
+            await withTaskGroup(of: Void.self) { group in
+                for timer in due { group.addTask { await fire(timer) } }
+            }
+        } catch {
+            tell(error)
+        }
+    }
+
+    private func tell(_ error: GatewayError) {
+        logger.error("timers cannot be looked after", metadata: ["reason": "\(error.detail ?? error.message)"])
+    }
+
+    private func fire(_ timer: PluginTimer) async {
+        let reason = await failure(of: timer)
+        do throws(GatewayError) {
+            guard let reason else { return try await data.removeTimer(timer.id, of: timer.owner) }
+            var metadata: Logger.Metadata = [
+                "plugin": "\(timer.owner.plugin)", "timer": "\(timer.name)", "attempt": "\(timer.attempt)",
+                "organization": "\(timer.owner.organization)", "reason": "\(reason)",
+            ]
+            guard timer.attempt < settings.attemptsMax else {
+                logger.error("a timer was dropped", metadata: metadata)
+                return try await data.removeTimer(timer.id, of: timer.owner)
+            }
+            let wait = min(settings.backoffMax, settings.backoff * (1 << min(20, timer.attempt - 1)))
+            metadata["again_in"] = "\(wait)"
+            logger.warning("a timer failed", metadata: metadata)
+            try await data.postpone(timer, to: entropy.now() + wait)
+        } catch {
+            tell(error)
+        }
+    }
+
+    /// Why the plugin did not do it; nil when it did.
+    private func failure(of timer: PluginTimer) async -> String? {
+        guard let plugin = registry.snapshot.live(timer.owner.plugin), let fire = plugin.asynchronous.fire,
+            plugin.calls.begin()
+        else { return "the plugin is not loaded, or takes no timers" }
+        let document: JSON = [
+            "id": .string(timer.id.description), "name": .string(timer.name), "data": timer.data,
+            "due_ms": .integer(timer.dueAt.milliseconds), "attempt": .integer(Int64(timer.attempt)),
+        ]
+        let invocation = LoadedPlugin.Invocation(
+            principal: timer.scheduledBy,
+            call: CallID(entropy.identifier()),
+            door: "timer",
+            timeout: settings.timeout,
+            attempt: timer.attempt
+        )
+        let completion = await fire(document.bytes, invocation)
+        plugin.calls.end(hasFailed: completion.status != 0)
+        return completion.status == 0 ? nil : "status \(completion.status)"
+    }
+}
