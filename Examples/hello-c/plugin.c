@@ -1,7 +1,7 @@
 /*
  * A plugin in plain C: one function tool, hello_greet. `make` builds hello.so.
  *
- * The host reads the manifest, calls gateway_plugin_v0 once, asks for the catalogue, and then calls `invoke` whenever
+ * The host reads the manifest, calls gateway_plugin_v1 once, asks for the catalogue, and then calls `invoke` whenever
  * somebody uses the tool, from several threads at once. include/gateway/plugin.h is where to start reading.
  */
 #include "gateway/function.h"
@@ -11,6 +11,7 @@
 /* Who this is, readable without running it. Id and version are those of the catalogue below. */
 __attribute__((section(GATEWAY_MANIFEST_SECTION), used, retain)) static const gateway_manifest_t manifest = {
     .magic = GATEWAY_MANIFEST_MAGIC,
+    .revision = 1,
     .level_min = GATEWAY_LEVEL,
     .level_max = GATEWAY_LEVEL,
     .id = "hello",
@@ -80,7 +81,7 @@ static const void *find(void *plugin, gateway_bytes_t id) {
     return NULL;
 }
 
-GATEWAY_EXPORT int32_t gateway_plugin_v0(gateway_negotiation_t *negotiation) {
+GATEWAY_EXPORT int32_t gateway_plugin_v1(gateway_negotiation_t *negotiation) {
     if (negotiation == NULL) return GATEWAY_INVALID_ARGUMENT;
     if (negotiation->host_level_min > GATEWAY_LEVEL || negotiation->host_level_max < GATEWAY_LEVEL) {
         return GATEWAY_NOT_SUPPORTED;

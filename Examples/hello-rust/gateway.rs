@@ -4,7 +4,7 @@
 
 use std::ffi::c_void;
 
-pub const LEVEL: u32 = 0;
+pub const LEVEL: u32 = 1;
 pub const OK: i32 = 0;
 pub const INVALID_ARGUMENT: i32 = 10;
 pub const NOT_FOUND: i32 = 13;
@@ -74,7 +74,7 @@ impl Manifest {
     pub const fn new(id: &str, version: &str) -> Manifest {
         Manifest {
             magic: *b"GATEWAY\0",
-            revision: 0,
+            revision: 1,
             level_min: LEVEL,
             level_max: LEVEL,
             flags: 0,
@@ -103,20 +103,20 @@ pub struct Negotiation {
     pub plugin_interface: Option<extern "C" fn(*mut c_void, Bytes) -> *const c_void>,
 }
 
-/// "lifecycle/0"
+/// "lifecycle/1"
 #[repr(C)]
 pub struct Lifecycle {
     pub describe: extern "C" fn(*mut c_void, Sink) -> i32,
     pub configure: extern "C" fn(*mut c_void, Bytes, Sink) -> i32,
 }
 
-/// "invoke/0"
+/// "invoke/1"
 #[repr(C)]
 pub struct Invoke {
     pub invoke: extern "C" fn(*mut c_void, u64, u32, Bytes, Bytes) -> i32,
 }
 
-/// "operation/0"
+/// "operation/1"
 #[repr(C)]
 pub struct Operation {
     pub prepare: extern "C" fn(*mut c_void, u32, Bytes, Sink) -> i32,
@@ -125,7 +125,79 @@ pub struct Operation {
     pub render: extern "C" fn(*mut c_void, u32, Bytes, Sink) -> i32,
 }
 
-/// Host "complete/0"
+/// "selftest/1"
+#[repr(C)]
+pub struct SelfTest {
+    pub selftest: extern "C" fn(*mut c_void, Sink) -> i32,
+}
+
+/// "drain/1"
+#[repr(C)]
+pub struct Drain {
+    pub drain: extern "C" fn(*mut c_void) -> i32,
+    pub in_flight: extern "C" fn(*mut c_void) -> u64,
+}
+
+/// "cancel/1"
+#[repr(C)]
+pub struct Cancel {
+    pub cancel: extern "C" fn(*mut c_void, u64) -> i32,
+}
+
+/// "timer/1"
+#[repr(C)]
+pub struct Timer {
+    pub fire: extern "C" fn(*mut c_void, u64, Bytes, Bytes) -> i32,
+}
+
+/// "prompt/1"
+#[repr(C)]
+pub struct Prompt {
+    pub get: extern "C" fn(*mut c_void, u32, Bytes, Sink) -> i32,
+}
+
+/// "resource/1"
+#[repr(C)]
+pub struct Resource {
+    pub read: extern "C" fn(*mut c_void, u32, Sink) -> i32,
+}
+
+/// Host "progress/1"
+#[repr(C)]
+pub struct Progress {
+    pub progress: extern "C" fn(*mut c_void, u64, u32, Bytes) -> i32,
+    pub is_cancelled: extern "C" fn(*mut c_void, u64) -> i32,
+}
+
+/// Host "log/1"
+#[repr(C)]
+pub struct Log {
+    pub log: extern "C" fn(*mut c_void, u64, u32, Bytes, Bytes) -> i32,
+}
+
+/// Host "clock/1"
+#[repr(C)]
+pub struct Clock {
+    pub now_ms: extern "C" fn(*mut c_void) -> i64,
+    pub monotonic_ns: extern "C" fn(*mut c_void) -> u64,
+}
+
+/// What the host calls with the answer of a service.
+pub type Answered = extern "C" fn(*mut c_void, i32, Bytes);
+
+/// Host "call/1"
+#[repr(C)]
+pub struct Call {
+    pub call: extern "C" fn(*mut c_void, u64, Bytes, Bytes, Answered, *mut c_void) -> i32,
+}
+
+/// Host "thread-check/1"
+#[repr(C)]
+pub struct ThreadCheck {
+    pub is_plugin_thread: extern "C" fn(*mut c_void) -> i32,
+}
+
+/// Host "complete/1"
 #[repr(C)]
 pub struct Complete {
     pub complete: extern "C" fn(*mut c_void, u64, i32, Bytes) -> i32,
@@ -134,6 +206,10 @@ pub struct Complete {
 const _: () = assert!(size_of::<Bytes>() == 16 && size_of::<Sink>() == 16);
 const _: () = assert!(size_of::<Manifest>() == 184 && size_of::<Negotiation>() == 104);
 const _: () = assert!(size_of::<Lifecycle>() == 16 && size_of::<Operation>() == 32 && size_of::<Invoke>() == 8);
+const _: () = assert!(size_of::<SelfTest>() == 8 && size_of::<Drain>() == 16 && size_of::<Cancel>() == 8);
+const _: () = assert!(size_of::<Timer>() == 8 && size_of::<Prompt>() == 8 && size_of::<Resource>() == 8);
+const _: () = assert!(size_of::<Complete>() == 8 && size_of::<Progress>() == 16 && size_of::<Log>() == 8);
+const _: () = assert!(size_of::<Clock>() == 16 && size_of::<Call>() == 8 && size_of::<ThreadCheck>() == 8);
 
 /// The host, as calls may reach it from any thread.
 #[derive(Clone, Copy)]
@@ -149,12 +225,12 @@ impl Host {
     /// Checks the level and finds what the host offers.
     ///
     /// # Safety
-    /// `negotiation` is what the host gave to `gateway_plugin_v0`, and not null.
+    /// `negotiation` is what the host gave to `gateway_plugin_v1`, and not null.
     pub unsafe fn meet(negotiation: &mut Negotiation) -> Result<Host, i32> {
         if negotiation.host_level_min > LEVEL || negotiation.host_level_max < LEVEL {
             return Err(NOT_SUPPORTED);
         }
-        let found = (negotiation.host_interface)(negotiation.host, Bytes::of(b"complete/0"));
+        let found = (negotiation.host_interface)(negotiation.host, Bytes::of(b"complete/1"));
         if found.is_null() {
             return Err(NOT_SUPPORTED);
         }

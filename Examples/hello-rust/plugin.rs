@@ -1,6 +1,6 @@
 //! A plugin in Rust, without a crate: one function tool, hello_greet. `make` builds hello.so.
 //!
-//! The host reads the manifest, calls `gateway_plugin_v0` once, asks for the catalogue, and then calls `invoke`
+//! The host reads the manifest, calls `gateway_plugin_v1` once, asks for the catalogue, and then calls `invoke`
 //! whenever somebody uses the tool, from several threads at once. docs/abi.md has the documents and the rules.
 mod gateway;
 
@@ -63,8 +63,8 @@ extern "C" fn find(_: *mut c_void, id: Bytes) -> *const c_void {
     static LIFECYCLE: Lifecycle = Lifecycle { describe, configure };
     static FUNCTIONS: Invoke = Invoke { invoke };
     match unsafe { id.slice() } {
-        b"lifecycle/0" => &LIFECYCLE as *const Lifecycle as *const c_void,
-        b"invoke/0" => &FUNCTIONS as *const Invoke as *const c_void,
+        b"lifecycle/1" => &LIFECYCLE as *const Lifecycle as *const c_void,
+        b"invoke/1" => &FUNCTIONS as *const Invoke as *const c_void,
         _ => std::ptr::null(),
     }
 }
@@ -72,7 +72,7 @@ extern "C" fn find(_: *mut c_void, id: Bytes) -> *const c_void {
 /// # Safety
 /// Called by the host, once.
 #[no_mangle]
-pub unsafe extern "C" fn gateway_plugin_v0(negotiation: *mut Negotiation) -> i32 {
+pub unsafe extern "C" fn gateway_plugin_v1(negotiation: *mut Negotiation) -> i32 {
     let Some(negotiation) = negotiation.as_mut() else { return gateway::INVALID_ARGUMENT };
     match Host::meet(negotiation) {
         Ok(host) => {

@@ -7,7 +7,7 @@ import PluginLoader
 extension Probe {
     /// Before and at the negotiation.
     static let entry: [Probe] = [
-        Probe(name: "file.form", rule: "E1, E2", claim: "it exports gateway_plugin_v0 alone and carries one manifest") {
+        Probe(name: "file.form", rule: "E1, E2", claim: "it exports gateway_plugin_v1 alone and carries one manifest") {
             do { _ = try PluginFile.inspect($0.bytes) } catch { throw Failure("\(error)") }
         },
         Probe(name: "file.imports", rule: "T6", claim: "it asks for no function that changes its process or leaves it")
@@ -44,7 +44,7 @@ extension Probe {
             let plugin = try $0.open()
             let long = [UInt8](repeating: 0x61, count: 4096)
             for id in [
-                [], Array("no-such-thing/9".utf8), Array("operation/1".utf8), Array("lifecycle".utf8), [0xFF, 0], long,
+                [], Array("no-such-thing/9".utf8), Array("operation/2".utf8), Array("lifecycle".utf8), [0xFF, 0], long,
             ]
             where plugin.interface(id) != nil {
                 throw Failure("it offers \(String(decoding: id.prefix(40), as: UTF8.self).debugDescription)")

@@ -21,7 +21,7 @@ struct Probe: Sendable {
     let run: @Sendable (inout ProbeContext) throws -> Void
 
     /// Every probe, in the order in which a plugin's life goes.
-    static let all = entry + catalogue + operations + functions
+    static let all = entry + catalogue + operations + functions + services + context
 }
 
 /// What a probe works with: the library's path and a source of chance that can be replayed.

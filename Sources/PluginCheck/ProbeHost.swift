@@ -14,6 +14,20 @@ final class ProbeHost: @unchecked Sendable {
     private var completions: [UInt64: [Completion]] = [:]
     private var begun: Set<UInt64> = []
     private var calls = 0
+    private var behaviour = Services.empty
+
+    /// How it answers what a plugin asks of it.
+    enum Services: Sendable {
+        /// As a host that has kept nothing yet.
+        case empty
+        /// With this status, each time.
+        case failing(Int32)
+        /// As one that has kept nothing, after a moment and on another thread.
+        case later
+    }
+
+    /// From now on it answers so.
+    func behave(_ services: Services) { condition.withLock { behaviour = services } }
 
     var pointer: UnsafeMutableRawPointer { Unmanaged.passRetained(self).toOpaque() }
 
@@ -42,6 +56,45 @@ final class ProbeHost: @unchecked Sendable {
             condition.broadcast()
             return isFirst ? GATEWAY_OK : GATEWAY_ALREADY_COMPLETED
         }
+    }
+
+    private func ask(_ number: UInt64, _ service: String, answered: @escaping (Int32, [UInt8]) -> Void) -> Int32 {
+        let (isKnown, behaviour) = condition.withLock {
+            calls += 1
+            return (begun.contains(number) && completions[number] == nil, self.behaviour)
+        }
+        guard isKnown else { return GATEWAY_UNKNOWN_INVOCATION }
+        switch behaviour {
+        case .empty: ProbeHost.answer(service, answered)
+        case .failing(let status): answered(status, Array("{\"message\":\"It failed, to try the plugin.\"}".utf8))
+        case .later:
+            let answered = Boxed(answered)
+            DispatchQueue.global()
+                .asyncAfter(deadline: .now() + .milliseconds(20)) {
+                    ProbeHost.answer(service, answered.value)
+                }
+        }
+        return GATEWAY_OK
+    }
+
+    /// C functions are called from any thread (rule T3).
+    private struct Boxed: @unchecked Sendable {
+        let value: (Int32, [UInt8]) -> Void
+        init(_ value: @escaping (Int32, [UInt8]) -> Void) { self.value = value }
+    }
+
+    private static func answer(_ service: String, _ answered: (Int32, [UInt8]) -> Void) {
+        let id = "019ab3c4-0000-7000-8000-000000000001"
+        let answers = [
+            "store.put": #"{"version":1}"#, "store.delete": "{}", "store.list": #"{"items":[]}"#,
+            "transaction.list": #"{"transactions":[]}"#, "timer.schedule": #"{"timer":"\#(id)"}"#, "timer.cancel": "{}",
+            "export.open": #"{"export":"\#(id)"}"#, "export.append": #"{"bytes":1}"#,
+            "export.close": #"{"path":"/exports/\#(id)","bytes":1}"#,
+        ]
+        if let known = answers[service] { return answered(GATEWAY_OK, Array(known.utf8)) }
+        let isKnown = service == "store.get" || service == "transaction.find"
+        let message = #"{"message":"There is no such thing."}"#
+        answered(isKnown ? GATEWAY_NOT_FOUND : GATEWAY_NOT_SUPPORTED, Array(message.utf8))
     }
 
     private func count() { condition.withLock { calls += 1 } }
@@ -100,7 +153,15 @@ final class ProbeHost: @unchecked Sendable {
                 )
             )
             call.initialize(
-                to: gateway_call_t(call: { host, _, _, _, _, _ in ProbeHost.counted(host, GATEWAY_NOT_SUPPORTED) })
+                to: gateway_call_t(call: { host, number, service, _, answered, context in
+                    guard let probe = ProbeHost.from(host), let answered else { return GATEWAY_INVALID_ARGUMENT }
+                    let name = UnsafeBufferPointer(start: service.data, count: Int(service.length))
+                    return probe.ask(number, String(decoding: name, as: UTF8.self)) { status, bytes in
+                        bytes.withUnsafeBufferPointer {
+                            answered(context, status, gateway_bytes_t(data: $0.baseAddress, length: UInt64($0.count)))
+                        }
+                    }
+                })
             )
             threadCheck.initialize(to: gateway_thread_check_t(is_plugin_thread: { ProbeHost.counted($0, 1) }))
         }

@@ -1,3 +1,4 @@
+import Dispatch
 import Glibc
 import PluginAPI
 import PluginLoader
@@ -87,10 +88,29 @@ final class ProbedPlugin: @unchecked Sendable {
 
     func invoke(_ number: UInt64, tool: Int, _ arguments: [UInt8]) -> Int32 {
         guard let table = tables.invoke?.pointee else { return GATEWAY_NOT_SUPPORTED }
-        let meta = Array("{\"caller\":\"rest\",\"timeout_ms\":10000,\"attempt\":1}".utf8)
         return lend(arguments) { arguments in
-            lend(meta) { table.invoke(tables.plugin, number, UInt32(tool), arguments, $0) }
+            lend(meta("rest")) { table.invoke(tables.plugin, number, UInt32(tool), arguments, $0) }
         }
+    }
+
+    func fire(_ number: UInt64, _ timer: [UInt8]) -> Int32 {
+        guard let table = tables.timer?.pointee else { return GATEWAY_NOT_SUPPORTED }
+        return lend(timer) { timer in lend(meta("timer")) { table.fire(tables.plugin, number, timer, $0) } }
+    }
+
+    private func meta(_ caller: String) -> [UInt8] {
+        let deadline = DispatchTime.now().uptimeNanoseconds + 10_000_000_000
+        return Array(#"{"caller":"\#(caller)","deadline_ns":\#(deadline),"attempt":1}"#.utf8)
+    }
+
+    func prompt(_ index: Int, _ arguments: [UInt8]) -> Answer {
+        guard let table = tables.prompt?.pointee else { return Answer(status: GATEWAY_NOT_SUPPORTED, output: []) }
+        return collect { sink in lend(arguments) { table.get(tables.plugin, UInt32(index), $0, sink) } }
+    }
+
+    func resource(_ index: Int) -> Answer {
+        guard let table = tables.resource?.pointee else { return Answer(status: GATEWAY_NOT_SUPPORTED, output: []) }
+        return collect { table.read(tables.plugin, UInt32(index), $0) }
     }
 
     func interface(_ id: [UInt8]) -> UnsafeRawPointer? {

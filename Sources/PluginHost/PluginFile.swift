@@ -121,8 +121,8 @@ package struct PluginFile {
         case GATEWAY_ELF_MANY_MANIFESTS.rawValue:
             "rule E2: its section .gateway.manifest does not hold exactly one manifest"
         case GATEWAY_ELF_BAD_MANIFEST.rawValue:
-            "rule E2: its manifest is not of revision 0, or a text in it is not padded"
-        case GATEWAY_ELF_EXPORTS.rawValue: "rule E1: it exports \(exported) symbols, not gateway_plugin_v0 alone"
+            "rule E2: its manifest is not of revision 1, or a text in it is not padded"
+        case GATEWAY_ELF_EXPORTS.rawValue: "rule E1: it exports \(exported) symbols, not gateway_plugin_v1 alone"
         case GATEWAY_ELF_EXECUTABLE_STACK.rawValue: "it asks for an executable stack"
         default: "the file is damaged: a table points outside it"
         }

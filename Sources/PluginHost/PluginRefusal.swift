@@ -1,3 +1,4 @@
+import PluginAPI
 import PluginLoader
 
 /// Why a plugin did not load.
@@ -57,7 +58,8 @@ package enum PluginRefusal: Error, Sendable, Equatable, CustomStringConvertible 
         case .isolationNotServed(let mode): "isolation \(mode) cannot be had here"
         case .notAPlugin(let reason): reason
         case .otherPlugin(let id): "rule E2: the manifest says this is \(id)"
-        case .levelNotServed(let least, let most): "rule E2: it speaks levels \(least) to \(most), this host speaks 0"
+        case .levelNotServed(let least, let most):
+            "rule E2: it speaks levels \(least) to \(most), this host speaks \(GATEWAY_LEVEL)"
         case .otherRuntime(let runtime): "rule E3: it was built for \(runtime), this host runs another Swift"
         case .libraryNotAllowed(let name): "it asks for the library \(name), which plugins may not use"
         case .notOpened(let reason): "the system could not open it: \(reason)"

@@ -5,7 +5,7 @@ import Synchronization
 /// Puts a plugin behind the C functions of `gateway/plugin.h`.
 ///
 ///     @c @implementation
-///     public func gateway_plugin_v0(_ negotiation: UnsafeMutablePointer<gateway_negotiation_t>?) -> Int32 {
+///     public func gateway_plugin_v1(_ negotiation: UnsafeMutablePointer<gateway_negotiation_t>?) -> Int32 {
 ///         PluginExport.negotiate(negotiation, plugin: myPlugin)
 ///     }
 public enum PluginExport {

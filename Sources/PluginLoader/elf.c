@@ -43,7 +43,7 @@ static int read_manifest(const struct file *file, const Elf64_Shdr *found, gatew
     if (bytes == NULL) return GATEWAY_ELF_DAMAGED;
     if (found->sh_size != sizeof *manifest) return GATEWAY_ELF_MANY_MANIFESTS;
     memcpy(manifest, bytes, sizeof *manifest);
-    if (memcmp(manifest->magic, GATEWAY_MANIFEST_MAGIC, sizeof manifest->magic) != 0 || manifest->revision != 0) {
+    if (memcmp(manifest->magic, GATEWAY_MANIFEST_MAGIC, sizeof manifest->magic) != 0 || manifest->revision != 1) {
         return GATEWAY_ELF_BAD_MANIFEST;
     }
     if (!is_padded_text(manifest->id, sizeof manifest->id) ||
@@ -91,7 +91,7 @@ static int read_exports(const struct file *file, const Elf64_Ehdr *header, const
             continue;
         }
         report->exported++;
-        if (strcmp(name, "gateway_plugin_v0") == 0) has_entry = 1;
+        if (strcmp(name, "gateway_plugin_v1") == 0) has_entry = 1;
     }
     return report->exported == 1 && has_entry ? GATEWAY_ELF_OK : GATEWAY_ELF_EXPORTS;
 }

@@ -17,8 +17,8 @@ gateway_plugin_entry_t gateway_library_open(const char *path, char *reason, size
         void *address;
         gateway_plugin_entry_t entry;
     } found;
-    found.address = dlsym(library, "gateway_plugin_v0");
-    if (found.address == NULL) snprintf(reason, reason_size, "the library has no symbol gateway_plugin_v0");
+    found.address = dlsym(library, "gateway_plugin_v1");
+    if (found.address == NULL) snprintf(reason, reason_size, "the library has no symbol gateway_plugin_v1");
     return found.entry;
 }
 

@@ -8,6 +8,7 @@ import xml.etree.ElementTree
 
 import harness
 from test_plugins import FOLDER, compile_fixture
+from test_services import compile_desk
 
 # What each makes the C fixture do wrong, and the probe that must notice.
 WRONGS = [
@@ -56,6 +57,16 @@ WRONGS = [
 ]
 
 
+DESK_WRONGS = [
+    ("-DGIVES_UP", "services.failing"),
+    ("-DTWICE_LATER", "services.later"),
+    ("-DFORGETS_TIMERS", "timer.fire"),
+    ("-DBAD_PROMPT", "context.form"),
+    ("-DIMPURE_RESOURCE", "context.pure"),
+    ("-DANY_RESOURCE", "context.index"),
+]
+
+
 def check(library, *arguments):
     done = subprocess.run(
         [harness.PROGRAM, "plugin", "check", library, "--json", *arguments], capture_output=True, text=True
@@ -71,21 +82,24 @@ def failed(report):
 
 def test_plugin_check_passes_what_breaks_no_rule():
     libraries = [os.path.join(harness.ROOT, ".build/debug", name) for name in ("libSTKPush.so", "libB2C.so")]
-    libraries.append(compile_fixture("1.0.0", "-DCLEAN"))
+    libraries += [compile_fixture("1.0.0", "-DCLEAN"), compile_desk()]
     examples = os.path.join(harness.ROOT, ".build/examples")
     libraries += [os.path.join(examples, name) for name in sorted(os.listdir(examples))]
     assert len(libraries) >= 6
     for library in libraries:
         started = time.monotonic()
         report = check(library)
-        assert report["passed"] and len(report["probes"]) >= 29, failed(report)
+        assert report["passed"] and len(report["probes"]) >= 35, failed(report)
         print(f"     {os.path.basename(library)}: {time.monotonic() - started:.1f} s", flush=True)
 
 
 def test_every_probe_of_plugin_check_can_fail():
     probes = {probe["probe"] for probe in check(compile_fixture("1.0.0", "-DCLEAN"))["probes"]}
     # What does not open is refused before any other probe means anything.
-    assert probes - {probe for _, probe in WRONGS} == {"file.opens"}
+    assert probes - {probe for _, probe in WRONGS + DESK_WRONGS} == {"file.opens"}
+    for flag, probe in DESK_WRONGS:
+        report = check(compile_desk(flag), "--only", probe)
+        assert probe in failed(report), (flag, report)
     for flag, probe in WRONGS:
         clean = () if flag == "-DIMPORTS" else ("-DCLEAN",)
         report = check(compile_fixture("1.0.0", *clean, flag), "--only", probe)
@@ -106,4 +120,4 @@ def test_plugin_check_repeats_a_seed_and_writes_junit():
     suite = xml.etree.ElementTree.parse(report).getroot()
     assert suite.get("failures") == "1" and "status 10" in suite.find("testcase/failure").get("message")
     text = subprocess.run([harness.PROGRAM, "plugin", "check", library], capture_output=True, text=True)
-    assert text.returncode == 1 and "rule P2" in text.stdout and "28 of 29 probes passed" in text.stdout, text.stdout
+    assert text.returncode == 1 and "rule P2" in text.stdout and "34 of 35 probes passed" in text.stdout, text.stdout

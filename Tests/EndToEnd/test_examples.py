@@ -34,7 +34,7 @@ def test_examples_in_three_languages_greet():
     for language in ("c", "rust", "swift"):
         library = os.path.join(EXAMPLES, f"hello-{language}.so")
         symbols = subprocess.run(["nm", "-D", "--defined-only", library], capture_output=True, text=True).stdout
-        assert [line.split()[-1] for line in symbols.splitlines()] == ["gateway_plugin_v0"], symbols
+        assert [line.split()[-1] for line in symbols.splitlines()] == ["gateway_plugin_v1"], symbols
         plugin(gateway, "install", library)
         greets("hello_greet")
         plugin(gateway, "remove", "hello")

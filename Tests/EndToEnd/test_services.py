@@ -150,7 +150,7 @@ def test_a_plugin_without_grants_loads_only_when_it_needs_none():
         ("timer.schedule", {"name": "x", "after_ms": 1}), ("export.open", {"name": "x", "mime_type": "text/csv"}),
     ]:
         assert ask(gateway, service, **request)[0] == DENIED, service
-    for flag, table in (("-DNO_TIMER", "timer/0"), ("-DNO_PROMPT", "prompt/0"), ("-DNO_RESOURCE", "resource/0")):
+    for flag, table in (("-DNO_TIMER", "timer/1"), ("-DNO_PROMPT", "prompt/1"), ("-DNO_RESOURCE", "resource/1")):
         refused = install(gateway, compile_desk(flag), {}, "--grant-needs")
         assert "rule E5" in refused.stderr and table in refused.stderr, refused
     gateway.remove()

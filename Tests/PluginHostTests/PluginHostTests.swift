@@ -40,8 +40,8 @@ struct `A plugin in plain C` {
     static let refusals: [([String], String)] = [
         (["-DFIXTURE_LEVEL=7"], "levels 7 to 7"), (["-DREFUSE"], "it is Monday"),
         (["-DTWO_EXPORTS"], "rule E1: it exports 2 symbols"), (["-DNO_MANIFEST"], "rule E2: it has no section"),
-        (["-DMANIFEST_ID=\"other\""], "this is other"), (["-DNO_LIFECYCLE"], "rule E5: lifecycle/0"),
-        (["-DNULL_FUNCTION"], "rule E5: a function of operation/0"), (["-DBAD_CATALOGUE"], "rule C1: : not JSON"),
+        (["-DMANIFEST_ID=\"other\""], "this is other"), (["-DNO_LIFECYCLE"], "rule E5: lifecycle/1"),
+        (["-DNULL_FUNCTION"], "rule E5: a function of operation/1"), (["-DBAD_CATALOGUE"], "rule C1: : not JSON"),
         (["-DFIXTURE_SCHEMA=\"{\\\"type\\\":\\\"object\\\"}\""], "rule C1: /tools/0/input_schema"),
         (["-DFIXTURE_EXAMPLE=\"{\\\"fone\\\":1}\""], "rule C1: /tools/0/examples/0/arguments/fone"),
         (["-DFIXTURE_TOOL=\"fixture_echo\""], "rule C2: /tools/1/name"),

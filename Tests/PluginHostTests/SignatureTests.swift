@@ -96,15 +96,15 @@ struct `A host that trusts a key` {
             id: "other",
             version: manifest.version,
             runtime: "c",
-            levelMin: 0,
-            levelMax: 0
+            levelMin: 1,
+            levelMax: 1
         )
-        let newer = PluginFile.Manifest(id: manifest.id, version: "9.9.9", runtime: "c", levelMin: 0, levelMax: 0)
+        let newer = PluginFile.Manifest(id: manifest.id, version: "9.9.9", runtime: "c", levelMin: 1, levelMax: 1)
         let levels = PluginFile.Manifest(
             id: manifest.id,
             version: manifest.version,
             runtime: "c",
-            levelMin: 0,
+            levelMin: 1,
             levelMax: 7
         )
 

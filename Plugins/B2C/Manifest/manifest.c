@@ -4,7 +4,7 @@
 
 __attribute__((section(GATEWAY_MANIFEST_SECTION), used, retain)) static const gateway_manifest_t manifest = {
     .magic = GATEWAY_MANIFEST_MAGIC,
-    .revision = 0,
+    .revision = 1,
     .level_min = GATEWAY_LEVEL,
     .level_max = GATEWAY_LEVEL,
     .id = "b2c",

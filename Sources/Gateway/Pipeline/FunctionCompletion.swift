@@ -2,15 +2,21 @@ import OrderedJSON
 
 /// Reads how a function tool ended: its output, checked against the tool's schema, a question, a handle, or an error
 /// of the house.
-enum FunctionCompletion {
-    enum Ending {
+package enum FunctionCompletion {
+    /// How it ended.
+    package enum Ending {
         /// The output, and content blocks beside it.
         case output([UInt8], content: [UInt8]?)
+        /// What a person is asked.
         case question(Question)
+        /// Work that goes on.
         case handle(Handle)
     }
 
-    static func read(
+    /// Reads a completion.
+    ///
+    /// - Throws: `pluginFailed` (rule P2) for what is not of its form, else what the status says.
+    package static func read(
         _ completion: LoadedPlugin.Completion,
         tool: ToolDescriptor
     ) throws(GatewayError) -> Ending {

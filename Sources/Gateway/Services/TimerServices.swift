@@ -1,6 +1,6 @@
 import OrderedJSON
 
-/// `timer.…`: a call of `timer/0` at a later time, which survives restarts and upgrades.
+/// `timer.…`: a call of `timer/1` at a later time, which survives restarts and upgrades.
 extension PluginServices {
     /// `after_ms` from now, as whoever makes this call.
     func schedule(_ request: ServiceRequest) async throws(GatewayError) -> JSON {

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-typedef struct gateway_frame_r0 {
+typedef struct gateway_frame {
     uint32_t length; /* of what follows the header */
     uint32_t kind;   /* one of enum gateway_frame_kind */
     uint64_t number; /* the request's, echoed by its reply; for INVOKE, TIMER, CANCEL, COMPLETE the invocation's */

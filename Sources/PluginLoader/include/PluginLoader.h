@@ -22,7 +22,7 @@ enum gateway_elf_problem {
     GATEWAY_ELF_NO_MANIFEST,      /* no section ".gateway.manifest" (rule E2) */
     GATEWAY_ELF_MANY_MANIFESTS,   /* more than one, or one of the wrong size */
     GATEWAY_ELF_BAD_MANIFEST,     /* wrong magic, revision, or a text that is not zero-padded */
-    GATEWAY_ELF_EXPORTS,          /* not exactly one exported symbol gateway_plugin_v0 (rule E1) */
+    GATEWAY_ELF_EXPORTS,          /* not exactly one exported symbol gateway_plugin_v1 (rule E1) */
     GATEWAY_ELF_EXECUTABLE_STACK  /* asks for an executable stack */
 };
 

@@ -16,6 +16,7 @@
 
 __attribute__((section(GATEWAY_MANIFEST_SECTION), used, retain)) static const gateway_manifest_t manifest = {
     .magic = GATEWAY_MANIFEST_MAGIC,
+    .revision = 1,
     .level_min = GATEWAY_LEVEL,
     .level_max = GATEWAY_LEVEL,
     .id = "desk",
@@ -74,6 +75,12 @@ static int32_t configure(void *plugin, gateway_bytes_t settings, gateway_sink_t 
 
 static void answered(void *context, int32_t status, gateway_bytes_t answer) {
     uint64_t number = (uint64_t)(uintptr_t)context;
+#ifdef GIVES_UP
+    if (status != GATEWAY_NOT_FOUND) return;
+#endif
+#ifdef TWICE_LATER
+    completion->complete(host, number, GATEWAY_OK, text("{}"));
+#endif
     char *payload = malloc(answer.length + 64);
     int length = snprintf(payload, answer.length + 64, "{\"status\":%d,\"answer\":%.*s}", (int)status,
                           answer.length == 0 ? 4 : (int)answer.length,
@@ -178,6 +185,9 @@ static void noted(void *context, int32_t status, gateway_bytes_t answer) {
 
 static int32_t fire(void *plugin, uint64_t number, gateway_bytes_t timer, gateway_bytes_t meta) {
     (void)plugin;
+#ifdef FORGETS_TIMERS
+    return GATEWAY_OK;
+#endif
     if (!holds(meta, "\"caller\":\"timer\"")) return GATEWAY_INVALID_ARGUMENT;
     if (holds(timer, "\"name\":\"stubborn\"") && !holds(timer, "\"attempt\":3")) return GATEWAY_INTERNAL;
     char *request = malloc(timer.length + 128);
@@ -195,6 +205,9 @@ static int32_t get(void *plugin, uint32_t prompt, gateway_bytes_t arguments, gat
     (void)plugin;
     if (prompt != 0) return GATEWAY_NOT_SUPPORTED;
     if (!holds(arguments, "\"day\"")) return GATEWAY_INVALID_ARGUMENT;
+#ifdef BAD_PROMPT
+    return output.write(output.context, text("{\"description\":\"No messages\"}"));
+#endif
     return output.write(output.context,
                         text("{\"description\":\"One day\",\"messages\":[{\"role\":\"user\",\"content\":{\"type\":\"text\","
                              "\"text\":\"Look at the payments of that day.\"}}]}"));
@@ -203,6 +216,15 @@ static int32_t get(void *plugin, uint32_t prompt, gateway_bytes_t arguments, gat
 static int32_t read_resource(void *plugin, uint32_t resource, gateway_sink_t output) {
     static const uint8_t seal[] = {0, 1, 2, 255};
     (void)plugin;
+#ifdef ANY_RESOURCE
+    return output.write(output.context, text("Whatever you like."));
+#endif
+#ifdef IMPURE_RESOURCE
+    static int times;
+    char counted[32];
+    snprintf(counted, sizeof counted, "%d", ++times);
+    return output.write(output.context, text(counted));
+#endif
     if (resource == 0) return output.write(output.context, text("# Manual\n"));
     if (resource != 1) return GATEWAY_NOT_SUPPORTED;
     gateway_bytes_t bytes = {seal, sizeof seal};
@@ -237,7 +259,7 @@ static const void *find(void *plugin, gateway_bytes_t id) {
     return NULL;
 }
 
-int32_t gateway_plugin_v0(gateway_negotiation_t *negotiation) {
+int32_t gateway_plugin_v1(gateway_negotiation_t *negotiation) {
     if (negotiation == NULL) return GATEWAY_INVALID_ARGUMENT;
     if (negotiation->host_level_min > GATEWAY_LEVEL || negotiation->host_level_max < GATEWAY_LEVEL) {
         return GATEWAY_NOT_SUPPORTED;

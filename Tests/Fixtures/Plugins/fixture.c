@@ -54,7 +54,7 @@
 #ifndef NO_MANIFEST
 __attribute__((section(GATEWAY_MANIFEST_SECTION), used, retain)) static const gateway_manifest_t manifest = {
     .magic = GATEWAY_MANIFEST_MAGIC,
-    .revision = 0,
+    .revision = 1,
     .level_min = FIXTURE_LEVEL,
     .level_max = FIXTURE_LEVEL,
     .id = MANIFEST_ID,
@@ -399,7 +399,7 @@ GATEWAY_EXPORT int another_symbol(void) {
 }
 #endif
 
-int32_t gateway_plugin_v0(gateway_negotiation_t *negotiation) {
+int32_t gateway_plugin_v1(gateway_negotiation_t *negotiation) {
 #ifdef TRUSTS_THE_HOST
     if (negotiation == NULL) return GATEWAY_OK;
 #else

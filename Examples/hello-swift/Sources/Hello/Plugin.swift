@@ -46,6 +46,6 @@ private let greet: JSONObject = [
 
 /// The library's one exported symbol.
 @c @implementation
-public func gateway_plugin_v0(_ negotiation: UnsafeMutablePointer<gateway_negotiation_t>?) -> Int32 {
+public func gateway_plugin_v1(_ negotiation: UnsafeMutablePointer<gateway_negotiation_t>?) -> Int32 {
     PluginExport.negotiate(negotiation, plugin: plugin)
 }

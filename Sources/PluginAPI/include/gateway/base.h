@@ -7,8 +7,7 @@
  *
  * Said once for every header:
  *   - A published struct, function, id or status never changes, not a field and not a meaning. A new shape gets a new
- *     struct tag (`_r1`) and a new interface id ("operation/1"). Everything stands at revision 0, and may still
- *     change, until level 1 is frozen.
+ *     struct tag (`_r2`) and a new interface id ("operation/2"). Level 1 is frozen (docs/abi.md, section 10).
  *   - Integers have a stated width. There is no bool, enum, bit field, float or variadic function, and no padding.
  *   - Text is UTF-8 with a length, never NUL-terminated. An empty text may have a null pointer.        (rule M3)
  *   - An argument is borrowed until the call returns; keep it and you must copy it.                     (rule M1)
@@ -26,11 +25,12 @@
 extern "C" {
 #endif
 
-/* The level of the protocol: what a host of this level calls without asking. 0 = not frozen yet. */
-#define GATEWAY_LEVEL 0u
+/* The level of the protocol: what a host of this level calls without asking. It goes up when that set changes; a host
+ * speaks its own level and at least the two before it. */
+#define GATEWAY_LEVEL 1u
 
 /* A borrowed view of bytes. `data` may be null when `length` is 0. */
-typedef struct gateway_bytes_r0 {
+typedef struct gateway_bytes_r1 {
     const uint8_t *data;
     uint64_t length;
 } gateway_bytes_t;
@@ -40,7 +40,7 @@ typedef struct gateway_bytes_r0 {
  * called several times, and answers GATEWAY_OK, or GATEWAY_TOO_LARGE once the host's limit for one result is passed;
  * after that the call must return GATEWAY_TOO_LARGE too.                                              (rule M5)
  */
-typedef struct gateway_sink_r0 {
+typedef struct gateway_sink_r1 {
     void *context;
     int32_t (*write)(void *context, gateway_bytes_t bytes);
 } gateway_sink_t;

@@ -13,17 +13,17 @@
 extern "C" {
 #endif
 
-/* "prompt/0". Writes the prompt with this index in the catalogue's `prompts`, as a JSON object {description, messages:
+/* "prompt/1". Writes the prompt with this index in the catalogue's `prompts`, as a JSON object {description, messages:
  * [{role, content}]}. `arguments` is a JSON object of texts; those that are required are there. */
-#define GATEWAY_PROMPT "prompt/0"
-typedef struct gateway_prompt_r0 {
+#define GATEWAY_PROMPT "prompt/1"
+typedef struct gateway_prompt_r1 {
     int32_t (*get)(void *plugin, uint32_t prompt, gateway_bytes_t arguments, gateway_sink_t output);
 } gateway_prompt_t;
 
-/* "resource/0". Writes the bytes of the resource with this index in the catalogue's `resources`: text in UTF-8 where
+/* "resource/1". Writes the bytes of the resource with this index in the catalogue's `resources`: text in UTF-8 where
  * its mime_type is one of text, anything otherwise. */
-#define GATEWAY_RESOURCE "resource/0"
-typedef struct gateway_resource_r0 {
+#define GATEWAY_RESOURCE "resource/1"
+typedef struct gateway_resource_r1 {
     int32_t (*read)(void *plugin, uint32_t resource, gateway_sink_t output);
 } gateway_resource_t;
 

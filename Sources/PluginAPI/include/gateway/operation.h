@@ -24,13 +24,13 @@ extern "C" {
 #endif
 
 /*
- * "operation/0". `tool` is the tool's index in the catalogue's `tools`, `operation` the kind's index in its
+ * "operation/1". `tool` is the tool's index in the catalogue's `tools`, `operation` the kind's index in its
  * `operations`. Each answers GATEWAY_OK after writing one JSON document, GATEWAY_NOT_SUPPORTED for an index it does
  * not have, GATEWAY_INVALID_ARGUMENT for input that is not of the agreed shape. What M-Pesa sent is never an error:
  * bytes that make no sense are evidence with the verdict "unknown".
  */
-#define GATEWAY_OPERATION "operation/0"
-typedef struct gateway_operation_r0 {
+#define GATEWAY_OPERATION "operation/1"
+typedef struct gateway_operation_r1 {
     int32_t (*prepare)(void *plugin, uint32_t tool, gateway_bytes_t input, gateway_sink_t output);
     /* `raw` is what came over the wire, untouched and untrusted. */
     int32_t (*interpret)(void *plugin, uint32_t operation, gateway_bytes_t input, gateway_bytes_t raw,

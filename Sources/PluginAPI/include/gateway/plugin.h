@@ -1,11 +1,11 @@
 /*
  * gateway/plugin.h: how a plugin is found, negotiated with and looked after. Start reading here.
  *
- * A plugin is one shared library that exports one symbol, `gateway_plugin_v0`, and carries one manifest in the ELF
+ * A plugin is one shared library that exports one symbol, `gateway_plugin_v1`, and carries one manifest in the ELF
  * section ".gateway.manifest". The host reads the manifest and verifies the file's bytes before any code of it runs.
  * Then, always in this order:                                                                         (rule L1)
  *
- *     gateway_plugin_v0  ->  lifecycle.describe  ->  lifecycle.configure  ->  selftest (if offered)
+ *     gateway_plugin_v1  ->  lifecycle.describe  ->  lifecycle.configure  ->  selftest (if offered)
  *     ->  any number of operation.* and invoke calls, concurrently  ->  drain  ->  nothing more
  *
  * Both sides find each other's function tables by a text id, `name/revision`. A null answer means "not supported" and
@@ -27,9 +27,9 @@ extern "C" {
  */
 #define GATEWAY_MANIFEST_SECTION ".gateway.manifest"
 #define GATEWAY_MANIFEST_MAGIC "GATEWAY\0"
-typedef struct gateway_manifest_r0 {
+typedef struct gateway_manifest_r1 {
     uint8_t magic[8];    /* GATEWAY_MANIFEST_MAGIC */
-    uint32_t revision;   /* of this struct: 0 */
+    uint32_t revision;   /* of this struct: 1 */
     uint32_t level_min;  /* the protocol levels it can speak */
     uint32_t level_max;
     uint32_t flags;      /* zero */
@@ -43,7 +43,7 @@ typedef struct gateway_manifest_r0 {
  * The one exchange in which both sides learn about each other. The host fills the first half, the plugin the second.
  * Everything the plugin points to must live as long as the process.
  */
-typedef struct gateway_negotiation_r0 {
+typedef struct gateway_negotiation_r1 {
     uint32_t host_level_min;
     uint32_t host_level_max;
     uint32_t isolation;            /* GATEWAY_ISOLATION_... */
@@ -66,12 +66,12 @@ typedef struct gateway_negotiation_r0 {
  * fits; anything else refuses the load. `negotiation` is never null from a host, but a plugin answers null with
  * GATEWAY_INVALID_ARGUMENT.
  */
-GATEWAY_EXPORT int32_t gateway_plugin_v0(gateway_negotiation_t *negotiation);
+GATEWAY_EXPORT int32_t gateway_plugin_v1(gateway_negotiation_t *negotiation);
 typedef int32_t (*gateway_plugin_entry_t)(gateway_negotiation_t *negotiation);
 
-/* "lifecycle/0": offered by every plugin. */
-#define GATEWAY_LIFECYCLE "lifecycle/0"
-typedef struct gateway_lifecycle_r0 {
+/* "lifecycle/1": offered by every plugin. */
+#define GATEWAY_LIFECYCLE "lifecycle/1"
+typedef struct gateway_lifecycle_r1 {
     /* [once, any thread] Writes the catalogue (docs/abi.md). Must write the same bytes whenever it is asked. */
     int32_t (*describe)(void *plugin, gateway_sink_t catalogue);
     /* [once, any thread] Takes the plugin's settings from plugins.json, a JSON object without secrets. Anything but
@@ -79,17 +79,17 @@ typedef struct gateway_lifecycle_r0 {
     int32_t (*configure)(void *plugin, gateway_bytes_t settings, gateway_sink_t reason);
 } gateway_lifecycle_t;
 
-/* "selftest/0": optional. [once, any thread] Proves what can be proved without a network, in at most one second.
+/* "selftest/1": optional. [once, any thread] Proves what can be proved without a network, in at most one second.
  * Anything but GATEWAY_OK refuses the load. */
-#define GATEWAY_SELFTEST "selftest/0"
-typedef struct gateway_selftest_r0 {
+#define GATEWAY_SELFTEST "selftest/1"
+typedef struct gateway_selftest_r1 {
     int32_t (*selftest)(void *plugin, gateway_sink_t reason);
 } gateway_selftest_t;
 
-/* "drain/0": optional. After `drain` the host starts nothing new. `in_flight` answers how many pieces of work the
+/* "drain/1": optional. After `drain` the host starts nothing new. `in_flight` answers how many pieces of work the
  * plugin still runs, completed invocations included as long as its code is on some stack: 0 means "I am out". */
-#define GATEWAY_DRAIN "drain/0"
-typedef struct gateway_drain_r0 {
+#define GATEWAY_DRAIN "drain/1"
+typedef struct gateway_drain_r1 {
     int32_t (*drain)(void *plugin);
     uint64_t (*in_flight)(void *plugin);
 } gateway_drain_t;
