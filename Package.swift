@@ -148,5 +148,11 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(name: "TidyTests", swiftSettings: strict),
+        .executableTarget(
+            name: "PluginBench",
+            dependencies: ["Gateway", "PluginHost", "Store", json, logging],
+            path: "Tests/Benchmarks/PluginBench",
+            swiftSettings: strict
+        ),
     ]
 )

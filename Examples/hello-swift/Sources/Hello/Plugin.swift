@@ -2,7 +2,7 @@ import OrderedJSON
 import PluginAPI
 import PluginKit
 
-/// A plugin in Swift: one function tool, hello_greet.
+/// A plugin in Swift: one function tool, hello_greet, and a text about it.
 ///
 /// Id and version are those of the manifest.
 let plugin = Plugin(
@@ -16,6 +16,11 @@ let plugin = Plugin(
                 return ["greeting": .string("Karibu, \(name)!")]
             }
         )
+    ],
+    resources: [
+        Resource(["uri": "gateway://hello/manual", "name": "How to greet", "mime_type": "text/markdown"]) {
+            Array("# How to greet\n\nCall hello_greet with a name.\n".utf8)
+        }
     ]
 )
 
