@@ -10,6 +10,7 @@ final class FunctionCaller: Sendable {
     private let invocations: Invocations
     private let threads: PluginThreads
     private let deadlines: Deadlines
+    private let spin = AdaptiveSpin()
     private let argumentBytesMax: Int
 
     init(
@@ -36,21 +37,24 @@ final class FunctionCaller: Sendable {
         guard size <= argumentBytesMax else {
             return LoadedPlugin.Completion(status: GATEWAY_TOO_LARGE, payload: [])
         }
-        let number = invocations.begin(Invocations.Call(plugin: plugin, invocation: invocation))
+        let (number, bell) = invocations.begin(Invocations.Call(plugin: plugin, invocation: invocation))
         let meta = meta(invocation)
-        let isTaken = threads.submit { [library, invocations] in
+        let start: @Sendable () -> Void = { [library, invocations] in
             let status = library.start(number, work, meta: meta, deadline: invocation.timeout)
             if status != GATEWAY_OK {
                 _ = invocations.complete(number, LoadedPlugin.Completion(status: status, payload: []))
             }
         }
+        var isTaken = true
+        if library.startsAtOnce { start() } else { isTaken = threads.submit(start) }
         if isTaken {
             deadlines.add(number, after: invocation.timeout)
         } else {
             _ = invocations.complete(number, LoadedPlugin.Completion(status: GATEWAY_RATE_LIMITED, payload: []))
         }
         return await withTaskCancellationHandler {
-            await invocations.completion(of: number)
+            if spin.isWorthIt { spin.look { bell.hasRung } }
+            return await invocations.completion(of: number)
         } onCancel: {
             cancel(number)
         }

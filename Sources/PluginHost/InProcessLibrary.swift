@@ -10,11 +10,18 @@ import PluginLoader
 final class InProcessLibrary: PluginLibrary, @unchecked Sendable {
     private let tables: gateway_tables
     private let resultBytesMax: Int
+    let startsAtOnce: Bool
 
     /// Opens the private copy and negotiates.
     ///
     /// The library and `services` stay for the life of the process.
-    init(path: String, services: HostServices, hostVersion: String, resultBytesMax: Int) throws(PluginRefusal) {
+    init(
+        path: String,
+        services: HostServices,
+        hostVersion: String,
+        resultBytesMax: Int,
+        startsAtOnce: Bool
+    ) throws(PluginRefusal) {
         let entry = try InProcessLibrary.open(path)
         var negotiation = gateway_negotiation_t()
         negotiation.isolation = GATEWAY_ISOLATION_IN_PROCESS
@@ -36,6 +43,7 @@ final class InProcessLibrary: PluginLibrary, @unchecked Sendable {
         }
         tables = found
         self.resultBytesMax = resultBytesMax
+        self.startsAtOnce = startsAtOnce
     }
 
     private static func open(_ path: String) throws(PluginRefusal) -> gateway_plugin_entry_t {

@@ -13,8 +13,16 @@ final class Invocations: Sendable {
         let invocation: LoadedPlugin.Invocation
     }
 
+    /// Rings once a call has been completed: what a waiter may look at without taking the table's lock.
+    final class Bell: Sendable {
+        private let rung = Atomic<Bool>(false)
+        var hasRung: Bool { rung.load(ordering: .relaxed) }
+        fileprivate func ring() { rung.store(true, ordering: .relaxed) }
+    }
+
     private struct Pending {
         let call: Call
+        let bell: Bell
         var continuation: CheckedContinuation<LoadedPlugin.Completion, Never>?
         /// What came before anybody waited for it.
         var early: LoadedPlugin.Completion?
@@ -47,11 +55,12 @@ final class Invocations: Sendable {
         table = Mutex(Table(first: first, next: first))
     }
 
-    func begin(_ call: Call) -> UInt64 {
-        table.withLock { table in
+    func begin(_ call: Call) -> (number: UInt64, bell: Bell) {
+        let bell = Bell()
+        return table.withLock { table in
             defer { table.next += 1 }
-            table.pending[table.next] = Pending(call: call)
-            return table.next
+            table.pending[table.next] = Pending(call: call, bell: bell)
+            return (table.next, bell)
         }
     }
 
@@ -97,6 +106,7 @@ final class Invocations: Sendable {
             }
             pending.early = completion
             table.pending[number] = pending
+            pending.bell.ring()
             return (GATEWAY_OK, nil)
         }
         waiting?.resume(returning: completion)

@@ -21,6 +21,7 @@ package struct PluginFile {
         let runtime: String
         let levelMin: UInt32
         let levelMax: UInt32
+        var sdk = ""
     }
 
     /// The longest library.
@@ -189,7 +190,8 @@ extension PluginFile.Manifest {
             version: text(manifest.version),
             runtime: text(manifest.runtime),
             levelMin: manifest.level_min,
-            levelMax: manifest.level_max
+            levelMax: manifest.level_max,
+            sdk: text(manifest.sdk)
         )
     }
 }

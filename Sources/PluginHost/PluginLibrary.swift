@@ -17,6 +17,8 @@ protocol PluginLibrary: AnyObject, Sendable {
     func contextFunctions() -> LoadedPlugin.ContextFunctions
     /// Starts a call; a status other than GATEWAY_OK says that it was not taken.
     func start(_ number: UInt64, _ work: PluginWork, meta: [UInt8], deadline: Duration) -> Int32
+    /// Whether `start` only hands the call on, so that it may be called from a thread that must not wait.
+    var startsAtOnce: Bool { get }
     /// Tells it that nobody waits for a call any more.
     func cancel(_ number: UInt64)
     /// Asks it to start nothing new.

@@ -105,7 +105,9 @@ final class PluginOpener: Sendable {
             path: path,
             services: services,
             hostVersion: settings.version,
-            resultBytesMax: settings.resultBytesMax
+            resultBytesMax: settings.resultBytesMax,
+            // PluginKit queues the call for threads of its own; of any other code nobody knows how long it stays.
+            startsAtOnce: file.manifest.sdk.hasPrefix("PluginKit ")
         )
     }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 static pthread_mutex_t write_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -54,6 +55,27 @@ void frame_write(uint32_t kind, uint64_t number, uint32_t index, int32_t status,
     pthread_mutex_unlock(&write_lock);
 }
 
+static uint64_t now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Where requests come close upon each other, the next is looked for for a moment: waking this thread would take longer
+ * than most requests do. */
+static void look(void) {
+    enum { LOOKS_NS = 40000, CLOSE_NS = 200000 };
+    static uint64_t last;
+    uint64_t start = now_ns();
+    uint64_t now = start;
+    uint8_t byte;
+    while (start - last < CLOSE_NS && now - start < LOOKS_NS) {
+        if (recv(GATEWAY_WORKER_SOCKET, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0) break;
+        now = now_ns();
+    }
+    last = now;
+}
+
 static int read_exactly(void *target, size_t size) {
     uint8_t *next = target;
     while (size > 0) {
@@ -68,6 +90,7 @@ static int read_exactly(void *target, size_t size) {
         }
         /* What is larger than the buffer goes past it. */
         int is_direct = size >= sizeof input;
+        look();
         ssize_t got = recv(GATEWAY_WORKER_SOCKET, is_direct ? next : input, is_direct ? size : sizeof input, 0);
         if (got < 0 && errno == EINTR) continue;
         if (got <= 0) return 0;

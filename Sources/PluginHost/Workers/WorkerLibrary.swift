@@ -246,9 +246,10 @@ final class WorkerLibrary: PluginLibrary {
         while true {
             guard let link = await link() else { throw WorkerLibrary.unavailable }
             let result = await withCheckedContinuation { continuation in
-                link.request(kind, index: index, first, second, within: limits.deadline) {
+                let number = link.request(kind, index: index, first, second, within: limits.deadline) {
                     continuation.resume(returning: $0)
                 }
+                if let number { link.look(for: number) }
             }
             switch result {
             case .success(let reply) where reply.status == GATEWAY_OK: return reply.payload
@@ -314,6 +315,8 @@ final class WorkerLibrary: PluginLibrary {
         let isTaken = least.start(number, work, meta, patience: deadline + limits.grace)
         return isTaken ? GATEWAY_OK : GATEWAY_RATE_LIMITED
     }
+
+    var startsAtOnce: Bool { true }
 
     func cancel(_ number: UInt64) {
         for link in state.withLock({ $0.links }) { link.cancel(number) }

@@ -49,8 +49,9 @@ final class WorkerLink: WorkerSource {
     private let pendingMax: Int
     private let ended: @Sendable (WorkerLink, String) -> Void
     private let state = Mutex(State())
-    /// Used on the worker thread only.
-    nonisolated(unsafe) private var input: [UInt8] = []
+    /// What has come and is not a whole frame yet; whoever holds it may read the socket.
+    private let input = Mutex<[UInt8]>([])
+    private let spin = AdaptiveSpin()
     private let output: WorkerOutput
 
     /// Connects; `ended` is told, once, how the process ended.
@@ -77,7 +78,10 @@ final class WorkerLink: WorkerSource {
 
     // MARK: Out
 
-    /// Asks for something; the answer comes on the worker thread, exactly once.
+    /// Asks for something; the answer comes exactly once, on the worker thread or on one that looks for it.
+    ///
+    /// - Returns: What the request goes by; nil when it was answered at once, by a loss.
+    @discardableResult
     func request(
         _ kind: gateway_frame_kind,
         index: Int = 0,
@@ -85,17 +89,38 @@ final class WorkerLink: WorkerSource {
         _ second: [UInt8]? = nil,
         within: Duration,
         answered: @escaping Answered
-    ) {
-        let problem = state.withLock { state -> Loss? in
-            if state.hasEnded { return .gone }
-            if state.pending.count >= pendingMax { return .full }
+    ) -> UInt64? {
+        let sent = state.withLock { state -> Result<UInt64, Loss> in
+            if state.hasEnded { return .failure(.gone) }
+            if state.pending.count >= pendingMax { return .failure(.full) }
             let number = state.next
             state.next += 1
             state.pending[number] = Pending(deadline: .now + within, answered: answered)
             send(WorkerLink.frame(kind, number, index, first, second), &state)
+            return .success(number)
+        }
+        switch sent {
+        case .success(let number): return number
+        case .failure(let loss):
+            answered(.failure(loss))
             return nil
         }
-        if let problem { answered(.failure(problem)) }
+    }
+
+    /// Looks for a request's answer on the caller's own thread for a moment: waking two threads for it would take longer
+    /// than most answers do.
+    func look(for number: UInt64) {
+        // With more callers than this there is always an answer to wake the worker thread for.
+        guard load <= 2, spin.isWorthIt else { return }
+        _ = input.withLockIfAvailable { input in
+            // Under this lock the socket stays open, and its number its own.
+            guard !state.withLock({ $0.hasEnded }) else { return }
+            loop.rest(process.socket)
+            spin.look { readOnce(&input) == .some && !state.withLock { $0.pending[number] != nil } }
+            state.withLock { state in
+                if !state.hasEnded { loop.watch(process.socket, writes: !state.unsent.isEmpty) }
+            }
+        }
     }
 
     /// Starts a call; false when it cannot take one.
@@ -180,32 +205,41 @@ final class WorkerLink: WorkerSource {
         }
     }
 
-    // MARK: In, on the worker thread
+    // MARK: In
 
+    /// On the worker thread.
     func ready(_ descriptor: Int32, canWrite: Bool) {
         if canWrite { sendRest() }
-        let size = 64 << 10
-        var isOpen = true
-        let before = input.count
-        input.append(
-            contentsOf: [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
-                let got = recv(descriptor, buffer.baseAddress, size, 0)
-                count = max(0, got)
-                isOpen = got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR))
-            }
-        )
-        if input.count > before { takeFrames() }
-        if !isOpen { finish() }
+        if input.withLock({ readOnce(&$0) }) == .end { finish() }
     }
 
-    private func takeFrames() {
+    private enum Read {
+        case some, nothing, end
+    }
+
+    /// Takes what has come, without waiting for more.
+    private func readOnce(_ input: inout [UInt8]) -> Read {
+        let size = 64 << 10
+        let got = withUnsafeTemporaryAllocation(byteCount: size, alignment: 16) { buffer in
+            let got = recv(process.socket, buffer.baseAddress, size, Int32(MSG_DONTWAIT))
+            if got > 0 { input.append(contentsOf: buffer[..<got]) }
+            return got
+        }
+        if got > 0 {
+            takeFrames(&input)
+            return .some
+        }
+        return got < 0 && (errno == EAGAIN || errno == EINTR) ? .nothing : .end
+    }
+
+    private func takeFrames(_ input: inout [UInt8]) {
         let headerSize = MemoryLayout<gateway_frame_t>.size
         var start = 0
         while input.count - start >= headerSize {
             let header = input.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: start, as: gateway_frame_t.self) }
             let end = start + headerSize + Int(header.length)
             // A worker that says more than it may is no longer believed in anything.
-            guard header.length <= GATEWAY_FRAME_BYTES_MAX else { return finish() }
+            guard header.length <= GATEWAY_FRAME_BYTES_MAX else { return self.end() }
             guard input.count >= end else { break }
             take(header, Array(input[(start + headerSize)..<end]))
             start = end
@@ -270,10 +304,13 @@ final class WorkerLink: WorkerSource {
             return all
         }
         guard isFirst else { return }
-        loop.remove(process.socket)
-        loop.remove(process.output)
-        output.ready(process.output, canWrite: false)
-        let how = process.reap()
+        let how = input.withLock { input in
+            input = []
+            loop.remove(process.socket)
+            loop.remove(process.output)
+            output.ready(process.output, canWrite: false)
+            return process.reap()
+        }
         let now = ContinuousClock.now
         for (number, patience) in calls { services.lose(number, isLate: patience < now) }
         // First the supervisor: whoever is told below may come again at once, and must not meet this link.

@@ -54,6 +54,12 @@ final class WorkerLoop: Sendable {
         epoll_ctl(poll, EPOLL_CTL_MOD, descriptor, &event)
     }
 
+    /// Is not told of what comes, until `watch`.
+    func rest(_ descriptor: Int32) {
+        var event = epoll_event(events: 0, data: epoll_data_t(fd: descriptor))
+        epoll_ctl(poll, EPOLL_CTL_MOD, descriptor, &event)
+    }
+
     /// Before the descriptor is closed.
     func remove(_ descriptor: Int32) {
         sources.withLock { _ = $0.removeValue(forKey: descriptor) }
