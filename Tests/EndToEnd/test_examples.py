@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 
 import harness
-from harness import Gateway, http, phone
+from harness import Gateway, http, phone, wait_until
 from test_plugins import plugin
 
 EXAMPLES = os.path.join(harness.ROOT, ".build/examples")
@@ -47,6 +47,36 @@ def test_the_example_operation_is_paid():
     assert status == 200 and answer["data"]["status"] == "PENDING", answer
     paid = gateway.wait_for(number, "succeeded")
     assert paid["amount"] == 25 and http("GET", f"{gateway.dev['simulator_url']}/simulator/ledger?phone={number}")[2]["count"] == 1
+
+
+def test_the_example_with_notes_uses_what_the_host_keeps():
+    plugin(gateway, "install", os.path.join(EXAMPLES, "notes.so"), "--grant-needs")
+
+    def tool(name, **arguments):
+        return gateway.call("POST", "/tools/" + name, arguments)
+
+    def listed():
+        return tool("notes_list")[2]["data"]["notes"]
+
+    assert tool("notes_add", text="Count the float")[0] == 200
+    assert tool("notes_add", text="Call Zoë", remind_after_s=0)[0] == 200
+    wait_until("the reminder", lambda: {"text": "Call Zoë", "is_due": True} in listed())
+    assert {"text": "Count the float", "is_due": False} in listed(), listed()
+    status, _, answer = tool("notes_export")
+    assert status == 200 and answer["data"] == {"count": 2}, answer
+    status, headers, body = gateway.call("GET", answer["content"][0]["uri"])
+    assert status == 200 and body.decode().split("\n")[:2] == ["Count the float", "Call Zoë"], body
+    status, _, answer = tool("notes_clear")
+    assert status == 202 and "Delete 2 notes" in answer["data"]["input_required"]["message"], answer
+    state = answer["data"]["request_state"]
+    declined = {"$state": state, "$input": {"action": "decline"}}
+    assert tool("notes_clear", **declined)[2]["data"] == {"deleted": 0}
+    agreed = {"$state": state, "$input": {"action": "accept", "content": {"sure": True}}}
+    tool("notes_add", text="A third")
+    assert tool("notes_clear", **agreed)[0] == 409, "it deleted what nobody was asked about"
+    state = tool("notes_clear")[2]["data"]["request_state"]
+    assert tool("notes_clear", **{**agreed, "$state": state})[2]["data"] == {"deleted": 3}
+    assert listed() == []
 
 
 def test_a_new_plugin_is_two_commands_from_a_running_gateway():
