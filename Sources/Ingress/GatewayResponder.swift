@@ -1,5 +1,6 @@
 import Gateway
 import Logging
+import NIOHTTP1
 import OrderedJSON
 
 /// Which doors are open.
@@ -100,7 +101,7 @@ package struct GatewayResponder: HTTPHandler {
         )
     }
 
-    package func bodyBytesMax(path: Substring) -> Int {
+    package func bodyBytesMax(path: Substring, head: HTTPRequestHead) -> Int {
         path.hasPrefix("/cb/") || path.hasPrefix("/mpesa/") ? parts.callbackBytesMax : parts.bodyBytesMax
     }
 

@@ -36,8 +36,12 @@ package struct PluginConfiguration: Sendable, Equatable {
         package var memoryMiB = 512
         /// How long an operation function may take, in milliseconds.
         package var deadlineMilliseconds = 2_000
-        /// How many calls may wait for one worker.
+        /// How many pure calls may wait for one worker.
         package var queue = 1_000
+        /// How many calls of function tools one worker may have under way.
+        package var concurrency = 1_000
+        /// How much processor time one such call may take.
+        package var processor: Duration = .seconds(10)
         /// How it is started again.
         package var restart = RestartPolicy()
     }
@@ -164,6 +168,9 @@ package struct PluginConfiguration: Sendable, Equatable {
         limits.memoryMiB = try number("limits", "memory_mb", 64...65_536, limits.memoryMiB)
         limits.deadlineMilliseconds = try number("limits", "deadline_ms", 10...60_000, limits.deadlineMilliseconds)
         limits.queue = try number("limits", "queue", 1...100_000, limits.queue)
+        limits.concurrency = try number("limits", "concurrency", 1...100_000, limits.concurrency)
+        let processor = Int(limits.processor.components.seconds)
+        limits.processor = .seconds(try number("limits", "cpu_s_per_call", 1...3_600, processor))
         limits.restart.crashesMax = try number("restart", "max_crashes", 1...1_000, limits.restart.crashesMax)
         let window = Int(limits.restart.window.components.seconds)
         limits.restart.window = .seconds(try number("restart", "window_s", 1...86_400, window))

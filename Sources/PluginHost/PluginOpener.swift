@@ -70,7 +70,9 @@ final class PluginOpener: Sendable {
         var limits = WorkerLibrary.Limits()
         limits.workers = configuration.limits.workers
         limits.deadline = .milliseconds(configuration.limits.deadlineMilliseconds)
-        limits.pendingMax = configuration.limits.queue
+        limits.link.pendingMax = configuration.limits.queue
+        limits.link.concurrencyMax = configuration.limits.concurrency
+        limits.link.processor = configuration.limits.processor
         limits.restart = configuration.limits.restart
         return try WorkerLibrary(
             orders: WorkerProcess.Orders(

@@ -188,8 +188,9 @@ def test_plugins_are_changed_with_the_operators_token_only():
     gateway = Gateway(simulator=SIMULATOR)
     url = gateway.dev["management_url"] + "/plugins/install"
     for headers in ({}, {"Authorization": "Bearer " + "0" * 64}, {"X-API-Key": gateway.dev["api_key"]}):
-        status, _, problem = http("POST", url, b"x", headers)
-        assert status == 401 and problem["code"] == "unauthenticated", problem
+        for body in (b"x", b"x" * (1 << 20)):
+            status, _, problem = http("POST", url, body, headers)
+            assert status == 401 and problem["code"] == "unauthenticated", problem
     with open(gateway.dev["operator_token_file"]) as file:
         token = {"Authorization": "Bearer " + file.read().strip()}
     assert oct(os.stat(gateway.dev["operator_token_file"]).st_mode)[-3:] == "600"

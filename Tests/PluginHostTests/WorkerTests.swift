@@ -1,6 +1,7 @@
 import Foundation
 import Gateway
 import OrderedJSON
+import PluginAPI
 import Testing
 
 @testable import PluginHost
@@ -83,6 +84,40 @@ struct `A worker` {
 
         #expect(await plugin.preparing("do-loop") == "rule T1: it did not answer in time")
         #expect(await plugin.preparing("{}") == "a plan")
+    }
+
+    @Test(arguments: outside)
+    func `that takes too much processor time for one call is ended`(isolation: Bench.Isolation) async throws {
+        let bench = try Bench(isolation)
+        defer { bench.remove() }
+        let plugin = try bench.load { $0.processor = .milliseconds(300) }
+        let arguments = Array("{\"how\":\"do-loop\"}".utf8)
+        // Its time is far from over when it is ended.
+        let completion = await plugin.asynchronous.invoke?(1, arguments, .ofATest(.seconds(60)))
+
+        #expect(completion?.status == GATEWAY_DEADLINE)
+        #expect(try bench.health.lastCrash?.hasPrefix("took too much processor time") == true)
+    }
+
+    @Test func `that waits costs no processor time, and takes so many calls at once and no more`() async throws {
+        let bench = try Bench(.worker)
+        defer { bench.remove() }
+        let plugin = try bench.load {
+            $0.processor = .milliseconds(300)
+            $0.concurrency = 2
+        }
+        let never = Array("{\"how\":\"never\"}".utf8)
+        let statuses = await withTaskGroup(of: Int32?.self) { group in
+            for _ in 0..<3 {
+                group.addTask { await plugin.asynchronous.invoke?(1, never, .ofATest(.milliseconds(900))).status }
+            }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+
+        #expect(
+            statuses.sorted { ($0 ?? 0) < ($1 ?? 0) } == [GATEWAY_RATE_LIMITED, GATEWAY_DEADLINE, GATEWAY_DEADLINE]
+        )
+        #expect(try bench.health.crashes == 0)
     }
 
     @Test func `that crashes again and again is left alone, and its calls fail at once`() async throws {

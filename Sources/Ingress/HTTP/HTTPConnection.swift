@@ -23,8 +23,8 @@ package struct HTTPLimits: Sendable {
 
 /// What a listener does with its requests.
 package protocol HTTPHandler: Sendable {
-    /// How large a body this path may carry.
-    func bodyBytesMax(path: Substring) -> Int
+    /// How large a body this request may carry; asked before any of it is read.
+    func bodyBytesMax(path: Substring, head: HTTPRequestHead) -> Int
     /// Answers a request.
     ///
     /// Begins on the connection's event loop and goes on there until it waits for something: nothing in it may block
@@ -118,7 +118,7 @@ final class HTTPConnection<Handler: HTTPHandler>: ChannelDuplexHandler {
         self.head = head
         body = []
         isTooLarge = false
-        bodyBytesMax = handler.bodyBytesMax(path: head.uri.prefix { $0 != "?" })
+        bodyBytesMax = handler.bodyBytesMax(path: head.uri.prefix { $0 != "?" }, head: head)
         if let length = head.headers.first(name: "Content-Length").flatMap({ Int($0) }) {
             isTooLarge = length > bodyBytesMax
             if isTooLarge { return answer(.tooLarge(limit: bodyBytesMax), context) }

@@ -21,8 +21,10 @@ package struct ManagementResponder: HTTPHandler {
         self.plugins = PluginRoutes(plugins: plugins, token: operatorToken, entropy: entropy)
     }
 
-    package func bodyBytesMax(path: Substring) -> Int {
-        path == "/plugins/install" ? PluginRoutes.libraryBytesMax : 0
+    package func bodyBytesMax(path: Substring, head: HTTPRequestHead) -> Int {
+        // Nothing is read for somebody who may not change plugins.
+        let mayInstall = path == "/plugins/install" && plugins.isOperator(Request(head, body: .whole([]), address: nil))
+        return mayInstall ? PluginRoutes.libraryBytesMax : 0
     }
 
     package func respond(to request: Request) async -> Response {

@@ -49,17 +49,21 @@ struct PluginRoutes: Sendable {
     }
 
     private func authenticate(_ request: Request) throws(GatewayError) {
-        guard let token else {
+        guard token != nil else {
             throw GatewayError(
                 .permissionDenied,
                 "This gateway has no operator token, so its plugins cannot be changed here. Set GATEWAY_OPERATOR_TOKEN_FILE."
             )
         }
-        guard case .token(let shown) = RequestReader(request: request).credential,
-            constantTimeEquals(Array(shown.reveal().utf8), token.reveal())
-        else {
+        guard isOperator(request) else {
             throw GatewayError(.unauthenticated, "Show the operator's token: Authorization: Bearer TOKEN.")
         }
+    }
+
+    /// Whether a request shows the operator's token.
+    func isOperator(_ request: Request) -> Bool {
+        guard let token, case .token(let shown) = RequestReader(request: request).credential else { return false }
+        return constantTimeEquals(Array(shown.reveal().utf8), token.reveal())
     }
 
     private func installation(_ request: Request) throws(GatewayError) -> InstallRequest {

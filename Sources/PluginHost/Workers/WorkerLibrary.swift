@@ -30,7 +30,7 @@ final class WorkerLibrary: PluginLibrary {
         var workers = 1
         var deadline: Duration = .seconds(2)
         var start: Duration = .seconds(10)
-        var pendingMax = 1_000
+        var link = WorkerLink.Limits()
         /// How long after its deadline a call of a function tool may still be completed before its worker is ended.
         var grace: Duration = .seconds(1)
         var restart = RestartPolicy()
@@ -96,7 +96,7 @@ final class WorkerLibrary: PluginLibrary {
         WorkerLink(
             process: process,
             services: services,
-            pendingMax: limits.pendingMax,
+            limits: limits.link,
             started: started,
             within: limits.start,
             ended: { [weak self] link, how in self?.ended(link, how) }
@@ -226,7 +226,7 @@ final class WorkerLibrary: PluginLibrary {
         return await withCheckedContinuation { continuation in
             let known = state.withLock { state -> WorkerLink?? in
                 if let link = state.links.first { return .some(link) }
-                if state.isRetired || state.waiting.count >= limits.pendingMax { return .some(nil) }
+                if state.isRetired || state.waiting.count >= limits.link.pendingMax { return .some(nil) }
                 state.waiting.append(continuation)
                 return nil
             }

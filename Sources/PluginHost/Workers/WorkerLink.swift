@@ -28,6 +28,16 @@ final class WorkerLink: WorkerSource {
 
     typealias Answered = @Sendable (Result<Reply, Loss>) -> Void
 
+    /// What bounds one worker.
+    struct Limits: Sendable {
+        /// How many requests may wait for it.
+        var pendingMax = 1_000
+        /// How many calls of function tools may be under way.
+        var concurrencyMax = 1_000
+        /// How much processor time one of these may take.
+        var processor: Duration = .seconds(10)
+    }
+
     private struct Pending {
         let deadline: ContinuousClock.Instant
         let answered: Answered
@@ -41,12 +51,15 @@ final class WorkerLink: WorkerSource {
         var unsent: [UInt8] = []
         var hasEnded = false
         var endedLate = false
+        /// The oldest call under way, and how much processor time the process had used when it was seen first.
+        var watched: (number: UInt64, processor: Duration)?
+        var overspent: UInt64?
     }
 
     let process: WorkerProcess
     private let loop = WorkerLoop.shared
     private let services: HostServices
-    private let pendingMax: Int
+    private let limits: Limits
     private let ended: @Sendable (WorkerLink, String) -> Void
     private let state = Mutex(State())
     /// What has come and is not a whole frame yet; whoever holds it may read the socket.
@@ -58,14 +71,14 @@ final class WorkerLink: WorkerSource {
     init(
         process: WorkerProcess,
         services: HostServices,
-        pendingMax: Int,
+        limits: Limits,
         started: @escaping Answered,
         within: Duration,
         ended: @escaping @Sendable (WorkerLink, String) -> Void
     ) {
         self.process = process
         self.services = services
-        self.pendingMax = pendingMax
+        self.limits = limits
         self.ended = ended
         output = WorkerOutput(descriptor: process.output, services: services)
         state.withLock { $0.pending[0] = Pending(deadline: .now + within, answered: started) }
@@ -92,7 +105,7 @@ final class WorkerLink: WorkerSource {
     ) -> UInt64? {
         let sent = state.withLock { state -> Result<UInt64, Loss> in
             if state.hasEnded { return .failure(.gone) }
-            if state.pending.count >= pendingMax { return .failure(.full) }
+            if state.pending.count >= limits.pendingMax { return .failure(.full) }
             let number = state.next
             state.next += 1
             state.pending[number] = Pending(deadline: .now + within, answered: answered)
@@ -132,7 +145,7 @@ final class WorkerLink: WorkerSource {
             case .timer(let document): WorkerLink.frame(GATEWAY_FRAME_TIMER, number, 0, document, meta)
             }
         return state.withLock { state in
-            guard !state.hasEnded, state.invocations.count < pendingMax else { return false }
+            guard !state.hasEnded, state.invocations.count < limits.concurrencyMax else { return false }
             state.invocations[number] = .now + patience
             send(frame, &state)
             return true
@@ -285,18 +298,35 @@ final class WorkerLink: WorkerSource {
     }
 
     func tick(now: ContinuousClock.Instant) {
-        let isLate = state.withLock { state in
+        let isOver = state.withLock { state in
             let isLate =
                 state.pending.values.contains { $0.deadline < now } || state.invocations.values.contains { $0 < now }
             if isLate { state.endedLate = true }
-            return isLate
+            return isLate || hasOverspent(&state)
         }
-        if isLate { finish() }
+        if isOver { finish() }
+    }
+
+    /// Whether the oldest call has had more processor time than it may, its share of what the others took counted off.
+    private func hasOverspent(_ state: inout State) -> Bool {
+        guard let oldest = state.invocations.keys.min(), let used = process.processorTime else {
+            state.watched = nil
+            return false
+        }
+        guard let watched = state.watched, watched.number == oldest else {
+            state.watched = (oldest, used)
+            return false
+        }
+        guard used - watched.processor > limits.processor * state.invocations.count else { return false }
+        state.overspent = oldest
+        return true
     }
 
     private func finish() {
-        let (pending, calls, wasLate, isFirst) = state.withLock { state in
-            let all = (Array(state.pending.values), state.invocations, state.endedLate, !state.hasEnded)
+        let (pending, calls, wasLate, overspent, isFirst) = state.withLock { state in
+            let all = (
+                Array(state.pending.values), state.invocations, state.endedLate, state.overspent, !state.hasEnded
+            )
             state.hasEnded = true
             state.pending = [:]
             state.invocations = [:]
@@ -312,9 +342,10 @@ final class WorkerLink: WorkerSource {
             return process.reap()
         }
         let now = ContinuousClock.now
-        for (number, patience) in calls { services.lose(number, isLate: patience < now) }
+        for (number, patience) in calls { services.lose(number, isLate: patience < now || number == overspent) }
         // First the supervisor: whoever is told below may come again at once, and must not meet this link.
-        ended(self, wasLate ? "did not answer in time (\(how))" : how)
+        let late = wasLate ? "did not answer in time (\(how))" : how
+        ended(self, overspent == nil ? late : "took too much processor time for one call (\(how))")
         for one in pending {
             one.answered(.failure(wasLate && one.deadline < now ? .late : .ended(how)))
         }

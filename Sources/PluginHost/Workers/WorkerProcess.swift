@@ -54,6 +54,17 @@ struct WorkerProcess {
         return "exit \((status >> 8) & 0xFF)"
     }
 
+    /// User and system time of all its threads; nil once it has gone.
+    var processorTime: Duration? {
+        guard let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
+            // The name in brackets may hold anything; what follows it are numbers.
+            let end = text.lastIndex(of: ")")
+        else { return nil }
+        let fields = text[text.index(after: end)...].split(separator: " ")
+        guard fields.count > 12, let user = Int(fields[11]), let system = Int(fields[12]) else { return nil }
+        return .milliseconds((user + system) * 1000 / Int(sysconf(Int32(_SC_CLK_TCK))))
+    }
+
     /// Resident bytes; nil once it has gone.
     var memoryBytes: Int? {
         guard let text = try? String(contentsOfFile: "/proc/\(pid)/statm", encoding: .utf8) else { return nil }
