@@ -342,10 +342,10 @@ final class WorkerLink: WorkerSource {
             return process.reap()
         }
         let now = ContinuousClock.now
-        for (number, patience) in calls { services.lose(number, isLate: patience < now || number == overspent) }
         // First the supervisor: whoever is told below may come again at once, and must not meet this link.
         let late = wasLate ? "did not answer in time (\(how))" : how
         ended(self, overspent == nil ? late : "took too much processor time for one call (\(how))")
+        for (number, patience) in calls { services.lose(number, isLate: patience < now || number == overspent) }
         for one in pending {
             one.answered(.failure(wasLate && one.deadline < now ? .late : .ended(how)))
         }
