@@ -101,11 +101,18 @@ extension Store: PluginDataRepository {
         )
     }
 
-    package func postpone(_ timer: PluginTimer, to due: Timestamp) async throws(GatewayError) {
+    package func postpone(
+        _ timer: PluginTimer,
+        to due: Timestamp,
+        attempts: Int
+    ) async throws(GatewayError) {
         try await write { session in
             try session.sql.execute(
-                "UPDATE plugin_timers SET due_at = $1 WHERE organization_id = $2 AND timer_id = $3",
-                [.integer(due.milliseconds), .text(timer.owner.organization.description), .text(timer.id.description)]
+                "UPDATE plugin_timers SET due_at = $1, attempt = $2 WHERE organization_id = $3 AND timer_id = $4",
+                [
+                    .integer(due.milliseconds), .integer(Int64(attempts)),
+                    .text(timer.owner.organization.description), .text(timer.id.description),
+                ]
             )
         }
     }

@@ -37,17 +37,18 @@ extension Store {
         after: String?,
         limit: Int
     ) async throws(GatewayError) -> [PluginItem] {
-        // Keys are compared by their bytes on one engine and by the collation on another: a range on both is not the
-        // same, so the prefix is a pattern.
-        let pattern = prefix.map { "\\%_".contains($0) ? "\\\($0)" : String($0) }.joined() + "%"
+        // Neither a range nor LIKE means the same on both engines: one compares bytes, one by the collation; one of their
+        // LIKEs takes capital and small letters for alike.
+        let length = Int64(prefix.unicodeScalars.count)
         return try await read { sql in
             try sql.query(
                 """
                 SELECT item_key, value, version FROM plugin_items
-                WHERE \(Store.itemPlace) AND item_key > $5 AND item_key LIKE $6 ESCAPE '\\'
-                ORDER BY item_key LIMIT $7
+                WHERE \(Store.itemPlace) AND item_key > $5 AND substr(item_key, 1, $6) = $7
+                ORDER BY item_key LIMIT $8
                 """,
-                Store.place(collection) + [.text(after ?? ""), .text(pattern), .integer(Int64(limit))],
+                Store.place(collection)
+                    + [.text(after ?? ""), .integer(length), .text(prefix), .integer(Int64(limit))],
                 Store.item
             )
         }

@@ -39,8 +39,8 @@ package protocol PluginDataRepository: Sendable {
     ///
     /// Their `attempt` has been counted up.
     func takeDueTimers(at now: Timestamp, until: Timestamp, limit: Int) async throws(GatewayError) -> [PluginTimer]
-    /// Lets a timer come due again.
-    func postpone(_ timer: PluginTimer, to due: Timestamp) async throws(GatewayError)
+    /// Lets a timer come due again, so many attempts having been made.
+    func postpone(_ timer: PluginTimer, to due: Timestamp, attempts: Int) async throws(GatewayError)
 
     /// Begins an export.
     ///

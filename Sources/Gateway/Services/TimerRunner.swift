@@ -20,6 +20,8 @@ package struct TimerRunner: Sendable {
         package var backoff: Duration = .seconds(1)
         /// The longest such wait.
         package var backoffMax: Duration = .seconds(3600)
+        /// How long a timer waits whose plugin is not loaded; that counts as no failure.
+        package var absence: Duration = .seconds(60)
         /// After so many failures it is dropped.
         package var attemptsMax = 10
         /// How often expired exports are looked for.
@@ -83,9 +85,15 @@ package struct TimerRunner: Sendable {
     }
 
     private func fire(_ timer: PluginTimer) async {
-        let reason = await failure(of: timer)
         do throws(GatewayError) {
-            guard let reason else { return try await data.removeTimer(timer.id, of: timer.owner) }
+            guard let plugin = registry.snapshot.live(timer.owner.plugin), plugin.asynchronous.fire != nil else {
+                // It may be installed again: what it planned is kept.
+                let due = entropy.now() + settings.absence
+                return try await data.postpone(timer, to: due, attempts: timer.attempt - 1)
+            }
+            guard let reason = await failure(of: timer, plugin) else {
+                return try await data.removeTimer(timer.id, of: timer.owner)
+            }
             var metadata: Logger.Metadata = [
                 "plugin": "\(timer.owner.plugin)", "timer": "\(timer.name)", "attempt": "\(timer.attempt)",
                 "organization": "\(timer.owner.organization)", "reason": "\(reason)",
@@ -97,17 +105,15 @@ package struct TimerRunner: Sendable {
             let wait = min(settings.backoffMax, settings.backoff * (1 << min(20, timer.attempt - 1)))
             metadata["again_in"] = "\(wait)"
             logger.warning("a timer failed", metadata: metadata)
-            try await data.postpone(timer, to: entropy.now() + wait)
+            try await data.postpone(timer, to: entropy.now() + wait, attempts: timer.attempt)
         } catch {
             tell(error)
         }
     }
 
     /// Why the plugin did not do it; nil when it did.
-    private func failure(of timer: PluginTimer) async -> String? {
-        guard let plugin = registry.snapshot.live(timer.owner.plugin), let fire = plugin.asynchronous.fire,
-            plugin.calls.begin()
-        else { return "the plugin is not loaded, or takes no timers" }
+    private func failure(of timer: PluginTimer, _ plugin: LoadedPlugin) async -> String? {
+        guard let fire = plugin.asynchronous.fire, plugin.calls.begin() else { return "its plugin is being replaced" }
         let document: JSON = [
             "id": .string(timer.id.description), "name": .string(timer.name), "data": timer.data,
             "due_ms": .integer(timer.dueAt.milliseconds), "attempt": .integer(Int64(timer.attempt)),
