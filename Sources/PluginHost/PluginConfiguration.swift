@@ -42,6 +42,8 @@ package struct PluginConfiguration: Sendable, Equatable {
         package var concurrency = 1_000
         /// How much processor time one such call may take.
         package var processor: Duration = .seconds(10)
+        /// How long after its deadline such a call may still be completed before its worker is ended.
+        package var grace: Duration = .seconds(1)
         /// How it is started again.
         package var restart = RestartPolicy()
     }
@@ -171,6 +173,8 @@ package struct PluginConfiguration: Sendable, Equatable {
         limits.concurrency = try number("limits", "concurrency", 1...100_000, limits.concurrency)
         let processor = Int(limits.processor.components.seconds)
         limits.processor = .seconds(try number("limits", "cpu_s_per_call", 1...3_600, processor))
+        let grace = Int(limits.grace.wholeMilliseconds)
+        limits.grace = .milliseconds(try number("limits", "grace_ms", 10...600_000, grace))
         limits.restart.crashesMax = try number("restart", "max_crashes", 1...1_000, limits.restart.crashesMax)
         let window = Int(limits.restart.window.components.seconds)
         limits.restart.window = .seconds(try number("restart", "window_s", 1...86_400, window))

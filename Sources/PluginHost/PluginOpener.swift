@@ -73,6 +73,7 @@ final class PluginOpener: Sendable {
         limits.link.pendingMax = configuration.limits.queue
         limits.link.concurrencyMax = configuration.limits.concurrency
         limits.link.processor = configuration.limits.processor
+        limits.grace = configuration.limits.grace
         limits.restart = configuration.limits.restart
         return try WorkerLibrary(
             orders: WorkerProcess.Orders(

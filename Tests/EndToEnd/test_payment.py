@@ -1,5 +1,6 @@
 """The main job, by every door: a payment goes from accepted to paid."""
 
+import json
 import os
 import subprocess
 
@@ -107,6 +108,20 @@ def test_the_documents_describe_the_tools():
     assert {tool["name"] for tool in listed} == {
         "mpesa_stk_push", "mpesa_check_status", "mpesa_b2c_payment", "mpesa_check_payout", "mpesa_check_balance"
     }, listed
+
+
+def test_the_openapi_document_is_one():
+    python = os.path.join(ROOT, ".build-fixtures", "mcp-client", "bin", "python")
+    document = os.path.join(gateway.folder, "openapi.json")
+    with open(document, "w") as file:
+        json.dump(http("GET", gateway.url + "/openapi.json")[2], file)
+    done = subprocess.run([python, "-m", "openapi_spec_validator", document], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    broken = json.dumps({"openapi": "3.1.0", "info": {"title": "x"}, "paths": {}})
+    with open(document, "w") as file:
+        file.write(broken)
+    done = subprocess.run([python, "-m", "openapi_spec_validator", document], capture_output=True, text=True)
+    assert done.returncode != 0, "the validator takes anything"
 
 
 def test_operators_see_life_readiness_metrics_and_plugins():

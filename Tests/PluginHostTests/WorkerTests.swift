@@ -105,6 +105,8 @@ struct `A worker` {
         let plugin = try bench.load {
             $0.processor = .milliseconds(300)
             $0.concurrency = 2
+            // So long that only processor time could end the worker while this test looks.
+            $0.grace = .seconds(600)
         }
         let never = Array("{\"how\":\"never\"}".utf8)
         let statuses = await withTaskGroup(of: Int32?.self) { group in
@@ -117,7 +119,7 @@ struct `A worker` {
         #expect(
             statuses.sorted { ($0 ?? 0) < ($1 ?? 0) } == [GATEWAY_RATE_LIMITED, GATEWAY_DEADLINE, GATEWAY_DEADLINE]
         )
-        #expect(try bench.health.crashes == 0)
+        #expect(try bench.health.lastCrash == nil)
     }
 
     @Test func `that crashes again and again is left alone, and its calls fail at once`() async throws {
