@@ -5,6 +5,9 @@ import PackageDescription
 // directly, because an undeclared dependency makes incremental builds crash (docs/adr/0002).
 
 let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+// In the host's rooms an async function stays where its caller runs: a call goes on on its connection's loop until it
+// waits (docs/adr/0009).
+let staying: [SwiftSetting] = strict + [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]
 let json: Target.Dependency = "OrderedJSON"
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
@@ -22,9 +25,9 @@ extension Target {
     static func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
         .target(
             name: name,
-            dependencies: ["Gateway", json, "JSONSchema", "Cryptography", logging] + dependencies,
+            dependencies: ["Gateway", json, "JSONSchema", "Cryptography", "Threads", logging] + dependencies,
             path: "Sources/\(name)",
-            swiftSettings: strict
+            swiftSettings: staying
         )
     }
 
@@ -83,6 +86,7 @@ let package = Package(
     targets: Target.plugin("STKPush") + Target.plugin("B2C") + [
         // Leaves.
         .leaf("OrderedJSON"),
+        .leaf("Threads"),
         .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
         .leaf("JSONSchema", [json, "CPCRE2"]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
@@ -108,7 +112,7 @@ let package = Package(
         ),
 
         // The host's rooms.
-        .target(name: "Gateway", dependencies: [json, "JSONSchema", "Cryptography", logging], swiftSettings: strict),
+        .target(name: "Gateway", dependencies: [json, "JSONSchema", "Cryptography", logging], swiftSettings: staying),
         .room("PluginHost", ["PluginAPI", "PluginLoader"]),
         .room("PluginCheck", ["PluginAPI", "PluginLoader", "PluginHost"]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),

@@ -42,6 +42,17 @@ package enum SHA256 {
             precondition(gateway_sha256(bytes, bytes.count, out) == 1, "libcrypto could not compute SHA-256")
         }
     }
+
+    /// The digest of a text's UTF-8.
+    package static func digest(_ text: String) -> Digest32 {
+        var text = text
+        return text.withUTF8 { utf8 in
+            Digest32 { out in
+                let done = gateway_sha256(utf8.baseAddress, utf8.count, out)
+                precondition(done == 1, "libcrypto could not compute SHA-256")
+            }
+        }
+    }
 }
 
 /// HMAC-SHA-256, by OpenSSL.

@@ -56,6 +56,7 @@ struct Money: Sendable {
             directory: directory,
             plugins: calls,
             sender: sender,
+            settlement: settlement,
             asker: asker,
             waiters: waiters,
             entropy: entropy,

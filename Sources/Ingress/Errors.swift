@@ -34,17 +34,21 @@ enum ErrorResponse {
         }
     }
 
-    static func make(_ error: GatewayError, call: CallID, allow: [String] = []) -> Response {
+    /// The problem document of an error; without a call when there was none, because the request could not be read.
+    static func make(_ error: GatewayError, call: CallID?, allow: [String] = []) -> Response {
         let (status, title) = status(of: error.code)
-        var headers: [(name: HeaderName, value: String)] = [
-            (.contentType, "application/problem+json"), (.cacheControl, "no-store"), (.requestID, call.description),
-        ]
-        if let wait = error.retryAfter { headers.append((.retryAfter, String(seconds(wait)))) }
-        if error.code == .unauthenticated {
-            headers.append((.wwwAuthenticate, "Bearer realm=\"mpesa-gateway\""))
-        }
-        if !allow.isEmpty { headers.append((.allow, allow.joined(separator: ", "))) }
-        return Response(status, headers: headers, body: document(error, title, status, call))
+        let call = call?.description
+        let body = document(error, title, status, call)
+        var response = Response(
+            status,
+            headers: [(.contentType, "application/problem+json"), (.cacheControl, "no-store")],
+            body: body
+        )
+        if let call { response.add(.requestID, call) }
+        if let wait = error.retryAfter { response.add(.retryAfter, String(seconds(wait))) }
+        if error.code == .unauthenticated { response.add(.wwwAuthenticate, "Bearer realm=\"mpesa-gateway\"") }
+        if !allow.isEmpty { response.add(.allow, allow.joined(separator: ", ")) }
+        return response
     }
 
     static func seconds(_ wait: Duration) -> Int64 { max(1, (wait.wholeMilliseconds + 999) / 1000) }
@@ -53,7 +57,7 @@ enum ErrorResponse {
         _ error: GatewayError,
         _ title: String,
         _ status: HTTPResponseStatus,
-        _ call: CallID
+        _ call: String?
     ) -> [UInt8] {
         var writer = JSONWriter()
         writer.beginObject()
@@ -67,8 +71,7 @@ enum ErrorResponse {
         writer.string(error.message)
         writer.key("code")
         writer.string(error.code.rawValue)
-        writer.key("request_id")
-        writer.string(call.description)
+        writer.optional("request_id", call)
         writer.optional("transaction_id", error.record?.description)
         if !error.errors.isEmpty {
             writer.key("errors")

@@ -16,7 +16,7 @@ package enum Mode: String, Sendable, CaseIterable {
 /// The main listener: leads a path to its door.
 ///
 /// Nothing is checked here but the path.
-package struct GatewayResponder: HTTPHandler {
+package final class GatewayResponder: HTTPHandler {
     /// What the doors need.
     package struct Parts: Sendable {
         package let mode: Mode
@@ -102,7 +102,8 @@ package struct GatewayResponder: HTTPHandler {
     }
 
     package func bodyBytesMax(path: Substring, head: HTTPRequestHead) -> Int {
-        path.hasPrefix("/cb/") || path.hasPrefix("/mpesa/") ? parts.callbackBytesMax : parts.bodyBytesMax
+        path.utf8.starts(with: "/cb/".utf8) || path.utf8.starts(with: "/mpesa/".utf8)
+            ? parts.callbackBytesMax : parts.bodyBytesMax
     }
 
     package func respond(to request: Request) async -> Response {

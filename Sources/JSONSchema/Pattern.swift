@@ -10,7 +10,8 @@ final class Pattern: Sendable {
     let text: String
     // The compiled code is immutable after init, and PCRE2 states that it may be shared between threads.
     nonisolated(unsafe) private let code: OpaquePointer
-    private let stepsMax: UInt32
+    /// Holds the bounds; only read by a match, so one serves all threads.
+    nonisolated(unsafe) private let context: OpaquePointer
 
     init(_ text: String, limits: SchemaLimits) throws(SchemaError) {
         guard text.utf8.count <= limits.patternBytesMax else {
@@ -25,26 +26,28 @@ final class Pattern: Sendable {
         guard let code = pcre2_compile_8(translated, translated.count, options, &errorNumber, &errorOffset, nil) else {
             throw SchemaError(pointer: "", reason: "a pattern that is no regular expression (at byte \(errorOffset))")
         }
+        guard let context = pcre2_match_context_create_8(nil) else {
+            pcre2_code_free_8(code)
+            throw SchemaError(pointer: "", reason: "a pattern for which there is no memory")
+        }
+        pcre2_set_match_limit_8(context, limits.patternStepsMax)
+        pcre2_set_depth_limit_8(context, limits.patternStepsMax)
         self.text = text
         self.code = code
-        self.stepsMax = limits.patternStepsMax
+        self.context = context
     }
 
-    deinit { pcre2_code_free_8(code) }
+    deinit {
+        pcre2_match_context_free_8(context)
+        pcre2_code_free_8(code)
+    }
 
     /// Whether the pattern occurs in the text.
     ///
     /// False, too, when finding out would cost too much.
     func matches(_ subject: String) -> Bool {
-        guard let data = pcre2_match_data_create_8(1, nil), let context = pcre2_match_context_create_8(nil) else {
-            return false
-        }
-        defer {
-            pcre2_match_data_free_8(data)
-            pcre2_match_context_free_8(context)
-        }
-        pcre2_set_match_limit_8(context, stepsMax)
-        pcre2_set_depth_limit_8(context, stepsMax)
+        guard let data = pcre2_match_data_create_8(1, nil) else { return false }
+        defer { pcre2_match_data_free_8(data) }
         var subject = subject
         let result = subject.withUTF8 { utf8 in
             pcre2_match_8(code, utf8.baseAddress, utf8.count, 0, UInt32(PCRE2_NO_UTF_CHECK), data, context)

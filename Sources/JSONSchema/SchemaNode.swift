@@ -16,8 +16,10 @@ final class SchemaNode: @unchecked Sendable {
         static let number = Types(rawValue: 64)
     }
 
+    // The rules are classes, because a struct of many references is retained part by part on every check.
+
     /// Rules for numbers.
-    struct NumberRules {
+    final class NumberRules {
         var multipleOf: JSON?
         var maximum: JSON?
         var exclusiveMaximum: JSON?
@@ -26,7 +28,7 @@ final class SchemaNode: @unchecked Sendable {
     }
 
     /// Rules for text.
-    struct TextRules {
+    final class TextRules {
         var lengthMax: Int?
         var lengthMin: Int?
         var pattern: Pattern?
@@ -34,7 +36,7 @@ final class SchemaNode: @unchecked Sendable {
     }
 
     /// Rules for lists.
-    struct ListRules {
+    final class ListRules {
         var prefix: [SchemaNode] = []
         var rest: SchemaNode?
         var contains: SchemaNode?
@@ -46,7 +48,7 @@ final class SchemaNode: @unchecked Sendable {
     }
 
     /// Rules for objects.
-    struct ObjectRules {
+    final class ObjectRules {
         var properties: [String: SchemaNode] = [:]
         var patterns: [(Pattern, SchemaNode)] = []
         var additional: SchemaNode?

@@ -64,19 +64,20 @@ struct SchemaNodeBuilder {
     }
 
     private func readNumber() throws(SchemaError) {
-        let rules = SchemaNode.NumberRules(
-            multipleOf: try number("multipleOf"),
-            maximum: try number("maximum"),
-            exclusiveMaximum: try number("exclusiveMaximum"),
-            minimum: try number("minimum"),
-            exclusiveMinimum: try number("exclusiveMinimum")
-        )
+        let rules = SchemaNode.NumberRules()
+        rules.multipleOf = try number("multipleOf")
+        rules.maximum = try number("maximum")
+        rules.exclusiveMaximum = try number("exclusiveMaximum")
+        rules.minimum = try number("minimum")
+        rules.exclusiveMinimum = try number("exclusiveMinimum")
         let all = [rules.multipleOf, rules.maximum, rules.exclusiveMaximum, rules.minimum, rules.exclusiveMinimum]
         if all.contains(where: { $0 != nil }) { node.number = rules }
     }
 
     private func readText() throws(SchemaError) {
-        var rules = SchemaNode.TextRules(lengthMax: try count("maxLength"), lengthMin: try count("minLength"))
+        let rules = SchemaNode.TextRules()
+        rules.lengthMax = try count("maxLength")
+        rules.lengthMin = try count("minLength")
         if let pattern = members["pattern"] { rules.pattern = try self.pattern(pattern, "pattern") }
         if limits.assertsFormat { rules.format = members["format"]?.stringValue.flatMap(TextFormat.init) }
         if rules.lengthMax != nil || rules.lengthMin != nil || rules.pattern != nil || rules.format != nil {
@@ -92,7 +93,7 @@ struct SchemaNodeBuilder {
     }
 
     private func readList(_ compile: Compile) throws(SchemaError) {
-        var rules = SchemaNode.ListRules()
+        let rules = SchemaNode.ListRules()
         let keywords = ["prefixItems", "items", "contains", "maxItems", "minItems", "uniqueItems"]
         guard keywords.contains(where: { members[$0] != nil }) else { return }
         for (index, schema) in (members["prefixItems"]?.arrayValue ?? []).enumerated() {
@@ -109,7 +110,7 @@ struct SchemaNodeBuilder {
     }
 
     private func readObject(_ compile: Compile) throws(SchemaError) {
-        var rules = SchemaNode.ObjectRules()
+        let rules = SchemaNode.ObjectRules()
         for (name, schema) in members["properties"]?.objectValue ?? JSONObject() {
             rules.properties[name] = try compile(schema, ["properties", name])
         }

@@ -16,9 +16,8 @@ extension SchemaRun {
         }
         for (index, element) in elements.enumerated() {
             guard let schema = index < rules.prefix.count ? rules.prefix[index] : rules.rest else { break }
-            path.append(String(index))
-            if !check(element, against: schema) { isGood = false }
-            path.removeLast()
+            let isElementGood = within({ String(index) }) { $0.check(element, against: schema) }
+            if !isElementGood { isGood = false }
             if !isGood && !isCollecting { return false }
         }
         evaluated.elementCount = max(
@@ -65,9 +64,7 @@ extension SchemaRun {
     ) -> Bool {
         var isGood = true
         for name in rules.required where members[name] == nil {
-            path.append(name)
-            isGood = refuse(node, "required", { "is required" })
-            path.removeLast()
+            isGood = within({ name }) { $0.refuse(node, "required", { "is required" }) }
             if !isCollecting { return false }
         }
         if let most = rules.countMax, members.count > most {
@@ -77,7 +74,8 @@ extension SchemaRun {
             isGood = refuse(node, "minProperties", { "expected at least \(least) members" })
         }
         for (name, value) in members {
-            if !checkMember(name, value, rules, node, &evaluated) { isGood = false }
+            let isMemberGood = within({ name }) { $0.checkMember(name, value, rules, node, &evaluated) }
+            if !isMemberGood { isGood = false }
             if !isGood && !isCollecting { return false }
         }
         for (name, needs) in rules.dependentRequired where members[name] != nil {
@@ -98,8 +96,6 @@ extension SchemaRun {
         _ node: SchemaNode,
         _ evaluated: inout Evaluated
     ) -> Bool {
-        path.append(name)
-        defer { path.removeLast() }
         var isGood = true
         var isKnown = false
         if let schema = rules.properties[name] {

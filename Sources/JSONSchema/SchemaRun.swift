@@ -79,6 +79,14 @@ struct SchemaRun {
         return isGood
     }
 
+    /// Checks what stands one step further down; the way there is kept only where somebody will be told of it.
+    mutating func within(_ token: () -> String, _ check: (inout SchemaRun) -> Bool) -> Bool {
+        guard isCollecting else { return check(&self) }
+        path.append(token())
+        defer { path.removeLast() }
+        return check(&self)
+    }
+
     /// Notes a violation; always false, so that a check can end with it.
     mutating func refuse(_ node: SchemaNode, _ keyword: String, _ expected: () -> String) -> Bool {
         guard isCollecting, violations.count < limits.violationsMax else { return false }

@@ -1,4 +1,5 @@
 import Foundation
+import Threads
 
 /// Threads that plugins' `invoke` and `cancel` run on: never an event loop, never Swift's cooperative pool, where two
 /// plugins that loop would stop the whole host.
@@ -13,9 +14,7 @@ final class PluginThreads: @unchecked Sendable {
     init(count: Int, queueMax: Int) {
         self.queueMax = queueMax
         for index in 0..<count {
-            let thread = Thread { self.run() }
-            thread.name = "plugin-\(index)"
-            thread.start()
+            NamedThread.start("plugin-\(index)") { self.run() }
         }
     }
 

@@ -1,6 +1,7 @@
 import Cryptography
 import Foundation
 import Gateway
+import Threads
 
 /// Password hashing on a thread of its own: it takes a tenth of a second and a hundred megabytes, on purpose, and must
 /// hold up neither an event loop nor Swift's cooperative pool.
@@ -20,9 +21,7 @@ package final class ScryptPasswords: Passwords, @unchecked Sendable {
     package init(hasher: PasswordHash = PasswordHash(), queueMax: Int = 100) {
         self.hasher = hasher
         self.queueMax = queueMax
-        let thread = Thread { self.run() }
-        thread.name = "passwords"
-        thread.start()
+        NamedThread.start("passwords") { self.run() }
     }
 
     package func hash(_ password: Secret<String>) async throws(GatewayError) -> String {

@@ -27,36 +27,64 @@ final class AuditChain {
 
     private let writer: String
     private var heads: [OrganizationID: Head] = [:]
+    private var moved: Set<OrganizationID> = []
     private let headsMax = 10_000
-    private let row = SQLRowBuffer()
+    /// The buffer that is used again; taken out while a line is put together, so that nothing is checked for sharing.
+    private var spare = SQLRowBuffer()
 
     init(writer: String) { self.writer = writer }
 
     /// Forgets what it knows of the last lines, because a transaction did not hold.
-    func forget() { heads.removeAll() }
+    func forget() {
+        heads.removeAll()
+        moved.removeAll()
+    }
 
     /// Appends lines in the transaction that is open.
     func append(_ lines: [AuditRecord], in session: any SQLSession) throws {
+        var row = spare
+        spare = SQLRowBuffer()
+        defer { spare = row }
         for line in lines {
             let organization = line.organization ?? AuditChain.nobody
             let head = try head(of: organization, in: session)
             let sequence = head.sequence + 1
-            let hash = hash(line, organization, sequence, after: head.hash)
+            let hash = AuditChain.hash(line, organization, sequence, after: head.hash, in: &row)
             row.place(writer, at: 1)
             row.place(head.hash, at: 3)
             row.place(hash, at: 4)
             try session.execute(AuditChain.insert, row)
             heads[organization] = Head(sequence: sequence, hash: hash)
+            moved.insert(organization)
         }
+        try keepHeads(in: session)
+    }
+
+    /// Keeps where each chain ends beside it: the next process goes on from there, and lines that are cut off at the
+    /// end are missed.
+    private func keepHeads(in session: any SQLSession) throws {
+        for organization in moved {
+            guard let head = heads[organization] else { continue }
+            try session.execute(
+                """
+                INSERT INTO audit_heads (organization_id, writer_id, sequence, hash) VALUES ($1, $2, $3, $4)
+                ON CONFLICT (organization_id, writer_id) DO UPDATE
+                SET sequence = excluded.sequence, hash = excluded.hash
+                """,
+                [.text(organization.description), .text(writer), .integer(head.sequence), .bytes(head.hash)]
+            )
+        }
+        moved.removeAll(keepingCapacity: true)
     }
 
     /// Fills the row's fields in the order of their columns and hashes the previous hash and all of them, but for the
     /// chain's own, each with its kind and length, so that no two rows read alike.
-    private func hash(
+    private static func hash(
         _ line: AuditRecord,
         _ organization: OrganizationID,
         _ sequence: Int64,
-        after previous: [UInt8]
+        after previous: [UInt8],
+        in row: inout SQLRowBuffer
     ) -> [UInt8] {
         row.begin(with: previous)
         row.append(organization.raw)
@@ -82,12 +110,12 @@ final class AuditChain {
 
     private func head(of organization: OrganizationID, in session: any SQLSession) throws -> Head {
         if let known = heads[organization] { return known }
-        if heads.count >= headsMax { heads.removeAll() }
+        if heads.count >= headsMax {
+            try keepHeads(in: session)
+            heads.removeAll()
+        }
         let stored = try session.first(
-            """
-            SELECT sequence, hash FROM audit WHERE organization_id = $1 AND writer_id = $2
-            ORDER BY sequence DESC LIMIT 1
-            """,
+            "SELECT sequence, hash FROM audit_heads WHERE organization_id = $1 AND writer_id = $2",
             [.text(organization.description), .text(writer)]
         ) { Head(sequence: $0.integer(0) ?? 0, hash: $0.bytes(1) ?? []) }
         let head = stored ?? Head(sequence: 0, hash: [UInt8](repeating: 0, count: 32))

@@ -36,12 +36,16 @@ extension Store: AuditRepository {
     }
 
     /// Walks the organization's audit and names the first line, as `writer/sequence`, whose hash is not what it must
-    /// be; nil when every line is as it was written.
+    /// be, or that is missing; nil when every line is as it was written.
     package func firstBrokenAuditLine(organization: OrganizationID) async throws(GatewayError) -> String? {
         try await read { sql in
-            var writer = ""
-            var sequence: Int64 = 0
-            var previous: [UInt8] = []
+            var ends: [String: (sequence: Int64, hash: [UInt8])] = [:]
+            _ = try sql.query(
+                "SELECT writer_id, sequence, hash FROM audit_heads WHERE organization_id = $1",
+                [.text(organization.description)]
+            ) { row in ends[row.text(0) ?? ""] = (row.integer(1) ?? 0, row.bytes(2) ?? []) }
+            let start = [UInt8](repeating: 0, count: 32)
+            var reached: [String: (sequence: Int64, hash: [UInt8])] = [:]
             var broken: String?
             _ = try sql.query(
                 """
@@ -50,29 +54,33 @@ extension Store: AuditRepository {
                 """,
                 [.text(organization.description)]
             ) { row in
-                if row.text(0) != writer {
-                    writer = row.text(0) ?? ""
-                    sequence = 0
-                    previous = [UInt8](repeating: 0, count: 32)
-                }
-                sequence += 1
-                let fields: [SQLValue] = (4..<17)
-                    .map { column in
-                        column == 5 ? .optional(row.integer(column)) : .optional(row.text(column))
-                    }
-                let hash = AuditChain.hash(
-                    fields,
-                    organization: organization.description,
-                    sequence: sequence,
-                    after: previous
-                )
-                if broken == nil, row.integer(1) != sequence || row.bytes(2) != previous || row.bytes(3) != hash {
-                    broken = "\(writer)/\(sequence)"
-                }
-                previous = row.bytes(3) ?? []
+                let writer = row.text(0) ?? ""
+                let last = reached[writer] ?? (0, start)
+                let sequence = last.sequence + 1
+                let hash = Self.hash(of: row, organization: organization, sequence: sequence, after: last.hash)
+                let isWhole = row.integer(1) == sequence && row.bytes(2) == last.hash && row.bytes(3) == hash
+                if broken == nil, !isWhole { broken = "\(writer)/\(sequence)" }
+                reached[writer] = (sequence, row.bytes(3) ?? [])
             }
-            return broken
+            if let broken { return broken }
+            let cut = ends.keys.sorted()
+                .first { writer in
+                    (reached[writer]?.sequence ?? 0) != ends[writer]?.sequence
+                        || reached[writer]?.hash != ends[writer]?.hash
+                }
+            return cut.map { "\($0)/\((reached[$0]?.sequence ?? 0) + 1)" }
         }
+    }
+
+    private static func hash(
+        of row: any SQLRow,
+        organization: OrganizationID,
+        sequence: Int64,
+        after previous: [UInt8]
+    ) -> [UInt8] {
+        let fields: [SQLValue] = (4..<17)
+            .map { $0 == 5 ? .optional(row.integer($0)) : .optional(row.text($0)) }
+        return AuditChain.hash(fields, organization: organization.description, sequence: sequence, after: previous)
     }
 
     private static func auditRecord(_ row: any SQLRow, organization: OrganizationID) throws -> AuditRecord {

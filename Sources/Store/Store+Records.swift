@@ -13,6 +13,7 @@ extension Store: RecordRepository {
                 try Self.claimGuards(new, in: session.sql)
                 try Self.claimUniqueKeys(new, in: session.sql)
                 try Self.insert(new.record, in: session.sql)
+                for event in new.events { try Self.insert(event, of: new.record, in: session.sql) }
                 session.add(new.audit)
                 return .committed
             }
@@ -156,7 +157,11 @@ extension Store: RecordRepository {
     package func records(in state: RecordState, limit: Int) async throws(GatewayError) -> [Record] {
         try await read { sql in
             try sql.query(
-                "SELECT \(RecordCoding.columns) FROM records WHERE state = $1 LIMIT $2",
+                """
+                SELECT \(RecordCoding.columns) FROM records
+                WHERE state IN ('created', 'sending', 'accepted', 'unknown', 'reconciling', 'manual') AND state = $1
+                LIMIT $2
+                """,
                 [.text(state.rawValue), .integer(Int64(limit))],
                 RecordCoding.record
             )
@@ -173,14 +178,6 @@ extension Store: RecordRepository {
             """,
             RecordCoding.values(record)
         )
-        let event = RecordEvent(
-            sequence: record.version,
-            at: record.createdAt,
-            source: "commit",
-            from: record.state,
-            to: record.state
-        )
-        try insert(event, of: record, in: sql)
     }
 
     private static func update(_ record: Record, in sql: any SQLSession) throws {

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 
-from harness import ROOT, Gateway, http, phone, wait_until
+from harness import ROOT, Gateway, Simulator, http, phone, wait_until
 
 gateway = None
 
@@ -55,6 +55,27 @@ def test_a_repeated_key_replays_and_charges_once():
     gateway.wait_for(number, "succeeded")
     charged = http("GET", f"{gateway.dev['simulator_url']}/simulator/ledger?phone={number}")[2]
     assert charged["count"] == 1, charged
+
+
+def test_a_repeat_is_answered_after_a_restart_while_mpesa_is_away():
+    simulator = Simulator()
+    first = Gateway(simulator=simulator)
+    number = phone()
+    before = first.push(number, idempotency="away-" + number)[2]
+    first.wait_for(number, "succeeded")
+    first.end()
+    second = first.again(simulator=simulator)
+    simulator.end()
+    try:
+        status, headers, answer = second.push(number, idempotency="away-" + number)
+        assert status == 200 and headers["Idempotent-Replayed"] == "true", answer
+        assert answer["data"]["transaction_id"] == before["data"]["transaction_id"], answer
+        other = second.push(number, 101, idempotency="away-" + number)
+        assert other[0] == 422 and other[2]["code"] == "idempotency_key_reused", other
+        new = second.push(phone(), idempotency="new-" + number)
+        assert new[0] == 503 and new[2]["code"] == "upstream_unavailable", new
+    finally:
+        second.remove()
 
 
 def test_the_same_call_without_a_key_is_the_same_payment():

@@ -33,7 +33,8 @@ struct `The audit` {
 
     @Test(arguments: [
         "UPDATE audit SET subject = 'key:2' WHERE sequence = 3", "DELETE FROM audit WHERE sequence = 3",
-        "UPDATE audit SET sequence = sequence + 100 WHERE sequence = 3",
+        "UPDATE audit SET sequence = sequence + 100 WHERE sequence = 3", "DELETE FROM audit WHERE sequence = 5",
+        "DELETE FROM audit",
     ])
     func `shows what was changed, taken out or moved`(tampering: String) async throws {
         try await withSQLiteStore { (store, path) async throws in

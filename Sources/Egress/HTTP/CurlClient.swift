@@ -1,6 +1,6 @@
 import CCurl
-import Foundation
 import Synchronization
+import Threads
 
 /// HTTP to upstreams: libcurl's multi interface on one thread of its own, connections kept and reused.
 ///
@@ -48,9 +48,7 @@ package final class CurlClient: Sendable {
         self.settings = settings
         _ = gateway_multi_set_long(multi, CURLMOPT_MAXCONNECTS, settings.connectionsMax)
         _ = gateway_multi_set_long(multi, CURLMOPT_MAX_HOST_CONNECTIONS, settings.connectionsPerHostMax)
-        let thread = Thread { self.run() }
-        thread.name = "egress"
-        thread.start()
+        NamedThread.start("egress") { self.run() }
     }
 
     /// Sends a request.

@@ -20,6 +20,8 @@ package struct Principal: Sendable, Hashable {
     package let scopes: Set<String>?
     /// Which M-Pesa the call acts on.
     package let environment: Environment
+    /// The subject as audit shows it: `user:<id>` or `key:<id>`; made once, because every call's audit line has it.
+    package let subjectText: String
 
     /// Makes a principal.
     package init(
@@ -36,14 +38,11 @@ package struct Principal: Sendable, Hashable {
         self.role = role
         self.scopes = scopes
         self.environment = environment
-    }
-
-    /// The subject as audit shows it: `user:<id>` or `key:<id>`.
-    package var subjectText: String {
-        switch subject {
-        case .user(let id): "user:\(id)"
-        case .apiKey(let id): "key:\(id)"
-        }
+        subjectText =
+            switch subject {
+            case .user(let id): "user:\(id)"
+            case .apiKey(let id): "key:\(id)"
+            }
     }
 
     /// The subject's identifier.

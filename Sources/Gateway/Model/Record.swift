@@ -213,6 +213,13 @@ package struct Record: Sendable, Equatable {
     }
 }
 
+extension Record {
+    /// The step that every life begins with.
+    package var firstEvent: RecordEvent {
+        RecordEvent(sequence: version, at: createdAt, source: "commit", from: state, to: state)
+    }
+}
+
 /// One step in a record's life.
 package struct RecordEvent: Sendable, Equatable {
     /// 1, 2, 3 … within the record: the version of the record that the step led to.

@@ -2,9 +2,7 @@
 package enum Failpoint: String, Sendable, CaseIterable {
     /// The plan is made; nothing is written.
     case beforeCommit = "before_commit"
-    /// The row is durable; nothing has been sent.
-    case afterCommit = "after_commit"
-    /// `sending` is durable; the request is about to leave.
+    /// The row is durable as `sending`; the request is about to leave.
     case beforeSend = "before_send"
     /// M-Pesa has answered; the answer is only in memory.
     case afterSend = "after_send"

@@ -9,6 +9,7 @@ package struct Operations: Sendable {
     private let directory: DirectoryCache
     private let plugins: PluginCalls
     private let sender: Sender
+    private let settlement: Settlement
     private let asker: Asker
     private let waiters: OutcomeWaiters
     private let entropy: Entropy
@@ -34,6 +35,7 @@ package struct Operations: Sendable {
         directory: DirectoryCache,
         plugins: PluginCalls,
         sender: Sender,
+        settlement: Settlement,
         asker: Asker,
         waiters: OutcomeWaiters,
         entropy: Entropy,
@@ -45,6 +47,7 @@ package struct Operations: Sendable {
         self.directory = directory
         self.plugins = plugins
         self.sender = sender
+        self.settlement = settlement
         self.asker = asker
         self.waiters = waiters
         self.entropy = entropy
@@ -63,21 +66,28 @@ package struct Operations: Sendable {
         let kind = plugin.operations[index]
         let (record, plan) = try await plan(work, kind: kind)
         let prepared = try await sender.makeReady(record, kind: kind)
+        guard let beginning = settlement.beginning(record) else {
+            throw GatewayError.fault("a new record cannot be sent from the state \(record.state.rawValue)")
+        }
         failpoints.reach(.beforeCommit)
         let outcome = try await records.commit(
             NewRecord(
-                record: record,
-                idempotency: work.claim,
+                record: beginning.record,
+                events: [record.firstEvent, beginning.event],
+                idempotency: work.reservation?.claim,
                 guards: plan.guards.map { $0.scoped(to: plugin.id) },
                 unique: plan.unique.map { UniqueKey(key: plugin.id + ":" + $0.key, releasedBy: $0.releasedBy) },
                 audit: work.begun.map { [$0.about(record.id)] } ?? []
             )
         )
         if let earlier = try earlierRecord(outcome, plan: plan) { return try await replay(earlier, for: work) }
-        failpoints.reach(.afterCommit)
-        var sent = try await sender.send(record, prepared)
-        if work.wait > .zero && !sent.state.isEnded { sent = try await waitForEnd(of: sent, atMost: work.wait) }
-        return try await show(sent, for: work)
+        work.reservation?.consume()
+        let sent = try await sender.deliver(beginning.record, prepared)
+        if work.wait > .zero && !sent.record.state.isEnded {
+            return try await show(try await waitForEnd(of: sent.record, atMost: work.wait), for: work)
+        }
+        let life = [record.firstEvent, beginning.event] + (sent.event.map { [$0] } ?? [])
+        return try await show(sent.record, life: life, for: work)
     }
 
     private func plan(
@@ -115,7 +125,7 @@ package struct Operations: Sendable {
             sendBefore: now + kind.sendWithin,
             request: plan.request
         )
-        return (record.waiting(), plan)
+        return (record, plan)
     }
 
     /// The record that an earlier call made, when the commit found one; nil when this call's was written.
@@ -227,7 +237,12 @@ package struct Operations: Sendable {
         return record
     }
 
-    private func show(_ record: Record, for work: Dispatch.Work) async throws(GatewayError) -> Dispatch.Done {
+    /// `life` are the record's steps as far as they are known here.
+    private func show(
+        _ record: Record,
+        life: [RecordEvent] = [],
+        for work: Dispatch.Work
+    ) async throws(GatewayError) -> Dispatch.Done {
         if record.state == .rejected {
             // Throttled is not refused: the same payment may be asked for again, as a new one.
             let isUnavailable = record.sentAt == nil || record.whoseMove == "safaricom"
@@ -239,11 +254,20 @@ package struct Operations: Sendable {
                 record: record.id
             )
         }
-        return Dispatch.Done(output: try await output(of: record, for: work), record: record.id, state: record.state)
+        let output = try await output(of: record, life: life, for: work)
+        return Dispatch.Done(output: output, record: record.id, state: record.state)
     }
 
-    private func output(of record: Record, for work: Dispatch.Work) async throws(GatewayError) -> [UInt8] {
-        let events = try await records.events(of: record.id, organization: record.organization, limit: eventsMax)
+    private func output(
+        of record: Record,
+        life: [RecordEvent] = [],
+        for work: Dispatch.Work
+    ) async throws(GatewayError) -> [UInt8] {
+        var events = life
+        // Every version has its step: when some are missing here, others have changed the record meanwhile.
+        if events.count != record.version {
+            events = try await records.events(of: record.id, organization: record.organization, limit: eventsMax)
+        }
         return await plugins.render(work.entry.plugin, tool: work.entry.tool, record: record, events: events)
     }
 }
@@ -274,14 +298,5 @@ extension AuditRecord {
             address: address,
             detail: detail
         )
-    }
-}
-
-extension Record {
-    /// The record as the sweeper should find it if nobody comes back to it.
-    fileprivate func waiting() -> Record {
-        var record = self
-        record.nextActionAt = sendBefore
-        return record
     }
 }

@@ -54,10 +54,9 @@ package struct Sender: Sendable {
         )
     }
 
-    /// Sends the request of a record in state `created` and settles the outcome.
+    /// Sends the request of a waiting record, one in state `created`, and settles the outcome.
     ///
-    /// If the process dies here: before `sending` is committed, the row ends as never sent; after it, nobody knows
-    /// whether the request left, and the row becomes `unknown` and is asked about.
+    /// If the process dies before `sending` is committed, the row is as it was.
     /// - Returns: The record as it stands afterwards. The answer's meaning is committed when this returns.
     /// - Throws: `unavailable` when the store could not keep up; the sweeper then finishes the record.
     package func send(_ record: Record, _ prepared: PreparedRequest) async throws(GatewayError) -> Record {
@@ -68,16 +67,28 @@ package struct Sender: Sendable {
                 ? .sending : nil
         }
         guard claimed.hasChanged else { return claimed.record }
+        return try await deliver(claimed.record, prepared).record
+    }
+
+    /// Sends the request of a record that is committed as `sending`, and settles the outcome.
+    ///
+    /// If the process dies here, nobody knows whether the request left: the row becomes `unknown` and is asked about.
+    /// - Returns: The record as it stands afterwards, durably.
+    /// - Throws: `unavailable` when the store could not keep up; the sweeper then finishes the record.
+    func deliver(_ record: Record, _ prepared: PreparedRequest) async throws(GatewayError) -> Settlement.Settled {
         failpoints.reach(.beforeSend)
         let outcome = await upstream.send(prepared)
         failpoints.reach(.afterSend)
-        let settled = try await settlePatiently(outcome, of: claimed.record)
+        let settled = try await settlePatiently(outcome, of: record)
         failpoints.reach(.afterReplyCommit)
         return settled
     }
 
     /// What M-Pesa answered exists only in memory until it is committed, so a store that stumbles is asked again.
-    private func settlePatiently(_ outcome: UpstreamOutcome, of record: Record) async throws(GatewayError) -> Record {
+    private func settlePatiently(
+        _ outcome: UpstreamOutcome,
+        of record: Record
+    ) async throws(GatewayError) -> Settlement.Settled {
         for wait in Self.patience {
             do { return try await settle(outcome, of: record) } catch {
                 logger.warning(
@@ -94,18 +105,15 @@ package struct Sender: Sendable {
     /// The waits between tries to keep an answer.
     private static let patience: [Duration] = [.milliseconds(50), .milliseconds(250), .seconds(1), .seconds(3)]
 
-    private func settle(_ outcome: UpstreamOutcome, of record: Record) async throws(GatewayError) -> Record {
+    private func settle(
+        _ outcome: UpstreamOutcome,
+        of record: Record
+    ) async throws(GatewayError) -> Settlement.Settled {
         switch outcome {
-        case .notSent(let reason):
-            return try await settlement.settle(record) { _ in .notSent(reason) }.record
-        case .unknown(let reason):
-            return try await settlement.settle(record) { _ in .noAnswer(reason) }.record
+        case .notSent(let reason): try await settlement.settle(record) { _ in .notSent(reason) }
+        case .unknown(let reason): try await settlement.settle(record) { _ in .noAnswer(reason) }
         case .answered(let status, let body):
-            return
-                try await settlement.settle(record) { current in
-                    await meaning(of: body, status: status, for: current)
-                }
-                .record
+            try await settlement.settle(record) { current in await meaning(of: body, status: status, for: current) }
         }
     }
 

@@ -37,8 +37,16 @@ package struct Settlement: Sendable {
     package struct Settled: Sendable {
         /// The record as it now stands.
         package let record: Record
+        /// The step that this happening led to; nil when it changed nothing.
+        package let event: RecordEvent?
+
         /// Whether this happening changed it.
-        package let hasChanged: Bool
+        package var hasChanged: Bool { event != nil }
+    }
+
+    /// The step to `sending` of a record that is about to be committed: its request leaves as soon as it is durable.
+    func beginning(_ record: Record) -> RecordMachine.Step? {
+        machine(for: record).step(record, .sending, at: record.createdAt)
     }
 
     /// Applies what `happening` says of the record's newest version.
@@ -57,12 +65,12 @@ package struct Settlement: Sendable {
         for _ in 0..<attemptsMax {
             guard let what = try await happening(current),
                 let step = machine(for: current).step(current, what, at: entropy.now())
-            else { return Settled(record: current, hasChanged: false) }
+            else { return Settled(record: current, event: nil) }
             failpoints.map { $0.0.reach($0.1) }
             let outcome = try await records.apply([change(step, from: current, callback: callback)])
             if outcome == .applied {
                 perform(step, from: current)
-                return Settled(record: step.record, hasChanged: true)
+                return Settled(record: step.record, event: step.event)
             }
             current = try await reload(current)
         }
@@ -89,13 +97,13 @@ package struct Settlement: Sendable {
             let step = machine(for: current).step(current, .evidence(evidence, .query), at: entropy.now())
             var changes = ended.map { [change($0, from: exchange, callback: callback)] } ?? []
             if let step { changes.append(change(step, from: current, callback: changes.isEmpty ? callback : nil)) }
-            guard !changes.isEmpty else { return Settled(record: current, hasChanged: false) }
+            guard !changes.isEmpty else { return Settled(record: current, event: nil) }
             switch try await records.apply(changes) {
             case .applied:
                 if let step { perform(step, from: current) }
-                return Settled(record: step?.record ?? current, hasChanged: true)
+                return Settled(record: step?.record ?? current, event: step?.event ?? ended?.event)
             case .conflict(let id) where id == exchange.id:
-                return Settled(record: current, hasChanged: false)
+                return Settled(record: current, event: nil)
             case .conflict:
                 current = try await reload(current)
             }

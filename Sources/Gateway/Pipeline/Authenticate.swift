@@ -57,7 +57,7 @@ package final class Authenticate: Sendable {
         }
         let text = secret.reveal()
         guard text.utf8.count <= 4096 else { throw Authenticate.refusal }
-        let digest = SHA256.digest(Array(text.utf8))
+        let digest = SHA256.digest(text)
         let now = entropy.now()
         if let principal = known.value(for: digest, at: now) { return try principal.acting(in: environment) }
         let principal =

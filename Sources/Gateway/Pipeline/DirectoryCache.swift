@@ -1,11 +1,19 @@
 /// Organizations, their plans and profiles as of at most `staleness` ago: what the stages ask instead of the store.
 package final class DirectoryCache: Sendable {
     /// An organization and its plan.
-    package struct Membership: Sendable {
+    ///
+    /// A class, so that every call of the organization shares one instead of copying a dozen members.
+    package final class Membership: Sendable {
         /// The organization.
         package let organization: Organization
         /// Its plan.
         package let plan: Plan
+
+        /// Puts the two together.
+        package init(organization: Organization, plan: Plan) {
+            self.organization = organization
+            self.plan = plan
+        }
     }
 
     private struct ProfileKey: Hashable, Sendable {

@@ -16,7 +16,7 @@ package struct Dispatch: Sendable {
         /// Validated.
         package let arguments: JSON
         /// What the transaction's commit claims; nil for tools that move no money.
-        package let claim: IdempotencyClaim?
+        package let reservation: ReserveIdempotent.Reservation?
         /// The audit line that the transaction's commit writes.
         package let begun: AuditRecord?
 
@@ -53,8 +53,13 @@ package struct Dispatch: Sendable {
         self.functionTimeout = functionTimeout
     }
 
-    /// Does the work, or shows the record that an earlier call made.
-    package func run(_ work: Work, replaying replayed: RecordID?) async throws(GatewayError) -> Done {
+    /// Shows the record that an earlier call with the same key made.
+    package func replay(_ record: RecordID, for work: Work) async throws(GatewayError) -> Done {
+        try await operations.replay(record, for: work)
+    }
+
+    /// Does the work.
+    package func run(_ work: Work) async throws(GatewayError) -> Done {
         guard work.call.answer == nil || work.entry.tool.kind == .function else {
             throw GatewayError(
                 .invalidArgument,
@@ -63,7 +68,6 @@ package struct Dispatch: Sendable {
         }
         switch work.entry.tool.kind {
         case .operation(let index):
-            if let replayed { return try await operations.replay(replayed, for: work) }
             return try await operations.start(work, kind: index)
         case .lookUp(_, let lookUp):
             return try await operations.lookUp(work, by: lookUp)

@@ -51,14 +51,15 @@ package final class LimitRate: Sendable {
         let organization = membership.organization
         let shared = organization.limitOverrides[tool.bucket] ?? membership.plan.organizationLimits[tool.bucket]
         let own = membership.plan.principalLimits[tool.bucket]
-        var limits: [(Key, RateLimit, String)] = []
-        if let shared {
-            limits.append((Key(owner: organization.id.raw, bucket: tool.bucket), shared, "organization"))
+        let now = entropy.now().milliseconds * 1000
+        let decision = arrivals.withLock { arrivals in
+            var charges = Charges(now: now, cost: Int64(tool.cost), bucket: tool.bucket)
+            charges.add(shared, of: organization.id.raw, scope: "organization", arrivals)
+            charges.add(own, of: principal.subjectIdentifier, scope: "credential", arrivals)
+            charges.settle(in: &arrivals, keysMax: keysMax)
+            return charges.decision
         }
-        if let own {
-            limits.append((Key(owner: principal.subjectIdentifier, bucket: tool.bucket), own, "credential"))
-        }
-        guard let decision = decide(limits, cost: tool.cost, bucket: tool.bucket) else { return nil }
+        guard let decision else { return nil }
         guard decision.isAllowed else {
             throw GatewayError(
                 .rateLimited,
@@ -70,31 +71,49 @@ package final class LimitRate: Sendable {
         return decision
     }
 
-    private func decide(_ limits: [(Key, RateLimit, String)], cost: Int, bucket: String) -> RateDecision? {
-        // Microseconds, so that a thousand units per second still have whole intervals.
-        let now = entropy.now().milliseconds * 1000
-        return arrivals.withLock { arrivals in
-            var tightest: RateDecision?
-            var next: [(Key, Int64)] = []
-            for (key, limit, scope) in limits {
-                let interval = max(1, limit.period.wholeMilliseconds * 1000 / Int64(limit.units))
-                let arrival = max(now, arrivals[key] ?? now) + interval * Int64(cost)
-                let excess = arrival - now - interval * Int64(limit.burst)
-                let decision = RateDecision(
-                    limit: limit,
-                    scope: scope,
-                    bucket: bucket,
-                    remaining: excess > 0 ? 0 : Int(-excess / interval),
-                    reset: .microseconds(excess > 0 ? excess : arrival - now),
-                    isAllowed: excess <= 0
-                )
-                if !decision.isAllowed { return decision }
-                next.append((key, arrival))
-                if decision.remaining < tightest?.remaining ?? .max { tightest = decision }
+    /// What one call would cost its limits: all are looked at before any is charged.
+    private struct Charges {
+        /// Microseconds, so that a thousand units per second still have whole intervals.
+        let now: Int64
+        let cost: Int64
+        let bucket: String
+        /// The tightest limit so far, or the first that is spent.
+        var decision: RateDecision?
+        private var first: (key: Key, arrival: Int64)?
+        private var second: (key: Key, arrival: Int64)?
+
+        init(now: Int64, cost: Int64, bucket: String) {
+            self.now = now
+            self.cost = cost
+            self.bucket = bucket
+        }
+
+        mutating func add(_ limit: RateLimit?, of owner: Identifier, scope: String, _ arrivals: [Key: Int64]) {
+            guard let limit, decision?.isAllowed ?? true else { return }
+            let key = Key(owner: owner, bucket: bucket)
+            let interval = max(1, limit.period.wholeMilliseconds * 1000 / Int64(limit.units))
+            let arrival = max(now, arrivals[key] ?? now) + interval * cost
+            let excess = arrival - now - interval * Int64(limit.burst)
+            let remaining = excess > 0 ? 0 : Int(-excess / interval)
+            if excess <= 0 {
+                if first == nil { first = (key, arrival) } else { second = (key, arrival) }
+                if let decision, decision.remaining <= remaining { return }
             }
-            if arrivals.count + next.count > keysMax { arrivals = arrivals.filter { $0.value > now } }
-            for (key, arrival) in next { arrivals[key] = arrival }
-            return tightest
+            decision = RateDecision(
+                limit: limit,
+                scope: scope,
+                bucket: bucket,
+                remaining: remaining,
+                reset: .microseconds(excess > 0 ? excess : arrival - now),
+                isAllowed: excess <= 0
+            )
+        }
+
+        func settle(in arrivals: inout [Key: Int64], keysMax: Int) {
+            guard decision?.isAllowed ?? false else { return }
+            if arrivals.count + 2 > keysMax { arrivals = arrivals.filter { $0.value > now } }
+            if let first { arrivals[first.key] = first.arrival }
+            if let second { arrivals[second.key] = second.arrival }
         }
     }
 }

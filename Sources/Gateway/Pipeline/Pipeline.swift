@@ -8,7 +8,7 @@ import OrderedJSON
 ///  3. authorize         an unknown tool and a forbidden one look alike to whoever may not see it
 ///  4. limit rate        before any work that costs, after it is known whose limit it is
 ///  5. validate          nothing below ever sees arguments that are not what the schema says
-///  6. reserve or replay a repeat is answered from its record before anything could refuse it now
+///  6. reserve or replay a repeat is answered from its record, whatever below would refuse it now
 ///  7. require approval  of exactly the arguments that were validated
 ///  8. dispatch          the plugin decides, Operations acts
 /// Audit and usage wrap all of it (`RecordCall`), so that a refusal leaves a line too.
@@ -151,31 +151,25 @@ package final class Pipeline: Sendable {
         defer { if let place { concurrency.leave(place) } }
         let arguments = try ValidateArguments.checked(call.arguments, tool: tool, principal: principal)
         var reservation: ReserveIdempotent.Reservation?
-        var replayed: RecordID?
         if tool.annotations.movesMoney {
-            let outcome = try await reserve.reserve(
+            reservation = try reserve.reserve(
                 call,
                 tool: tool,
                 arguments: arguments,
                 principal: principal,
                 organization: membership.organization
             )
-            switch outcome {
-            case .reserved(let hold): reservation = hold
-            case .replay(let id): replayed = id
-            }
         }
         defer { if let reservation { reserve.release(reservation) } }
-        try RequireApproval.check(tool)
         let work = Dispatch.Work(
             call: call,
             entry: entry,
             principal: principal,
             arguments: arguments,
-            claim: reservation?.claim,
+            reservation: reservation,
             begun: tool.annotations.movesMoney ? record.line(ending, outcome: .begun) : nil
         )
-        let done = try await dispatch.run(work, replaying: replayed)
+        let done = try await answer(work)
         ending.record = done.record
         var reply = ToolReply(
             .success(done.output),
@@ -187,6 +181,27 @@ package final class Pipeline: Sendable {
         )
         reply.ending = done.ending
         return reply
+    }
+
+    /// Does the work, or shows the record that an earlier call with the same key made.
+    private func answer(_ work: Dispatch.Work) async throws(GatewayError) -> Dispatch.Done {
+        guard let reservation = work.reservation else {
+            try RequireApproval.check(work.entry.tool)
+            return try await dispatch.run(work)
+        }
+        if reserve.remembers(reservation), let earlier = try await reserve.earlierRecord(reservation) {
+            return try await dispatch.replay(earlier, for: work)
+        }
+        do throws(GatewayError) {
+            try RequireApproval.check(work.entry.tool)
+            return try await dispatch.run(work)
+        } catch {
+            // The commit finds a repeat; where the call is refused before that, it is looked for here.
+            guard !reservation.isConsumed, let earlier = try await reserve.earlierRecord(reservation) else {
+                throw error
+            }
+            return try await dispatch.replay(earlier, for: work)
+        }
     }
 
     private static func noSuchTool(_ name: String) -> GatewayError {

@@ -7,20 +7,27 @@ import Synchronization
 /// A reservation lives in memory while the call runs, so that two at once cannot both go on; what outlives the process
 /// is the claim that the transaction's own commit writes. A crash between the two leaves nothing, and nothing was
 /// sent, so the caller may simply call again.
+///
+/// Nearly every call is a new one, so nothing is read for it: the commit itself finds that a key is taken. Only a key
+/// that this process remembers, or a call that something refuses before its commit, is looked up.
 package final class ReserveIdempotent: Sendable {
-    /// What the stage found.
-    package enum Outcome: Sendable {
-        /// A new call, with the claim that its commit consumes. Give the reservation back when the call has ended.
-        case reserved(Reservation)
-        /// The call was made before: this is its record.
-        case replay(RecordID)
-    }
-
-    /// A call's hold on its key.
-    package struct Reservation: Sendable {
+    /// A call's hold on its key; give it back when the call has ended.
+    package final class Reservation: Sendable {
         /// For the commit.
         package let claim: IdempotencyClaim
         fileprivate let slot: Slot
+        private let consumed = Atomic<Bool>(false)
+
+        fileprivate init(claim: IdempotencyClaim, slot: Slot) {
+            self.claim = claim
+            self.slot = slot
+        }
+
+        /// Says that the call's own record has the key now.
+        func consume() { consumed.store(true, ordering: .relaxed) }
+
+        /// Whether the call's own record has the key.
+        var isConsumed: Bool { consumed.load(ordering: .relaxed) }
     }
 
     fileprivate struct Slot: Hashable, Sendable {
@@ -29,30 +36,44 @@ package final class ReserveIdempotent: Sendable {
         let key: String
     }
 
+    private struct State {
+        var held: Set<Slot> = []
+        /// Hashes of keys that were reserved here before: two keys with one hash cost a look-up, nothing else.
+        var remembered: Set<Int> = []
+    }
+
     /// How long the same call without a key counts as the same.
     private let derivedLife: Duration
+    /// How many keys are remembered; past that all are forgotten, which costs a repeat its short way.
+    private let rememberedMax: Int
     private let records: any RecordRepository
     private let entropy: Entropy
-    private let held = Mutex<Set<Slot>>([])
+    private let state = Mutex(State())
 
     /// Makes the stage.
-    package init(records: any RecordRepository, entropy: Entropy, derivedLife: Duration = .seconds(600)) {
+    package init(
+        records: any RecordRepository,
+        entropy: Entropy,
+        derivedLife: Duration = .seconds(600),
+        rememberedMax: Int = 100_000
+    ) {
         self.records = records
         self.entropy = entropy
         self.derivedLife = derivedLife
+        self.rememberedMax = rememberedMax
     }
 
-    /// Reserves the call's key, or finds the record that an earlier call with it made.
+    /// Reserves the call's key.
     ///
-    /// - Throws: `idempotencyKeyRequired`, `invalidArgument` for a key of the wrong form, `idempotencyKeyReused` for
-    ///   other arguments, `idempotencyInProgress` while another call with the key runs.
+    /// - Throws: `idempotencyKeyRequired`, `invalidArgument` for a key of the wrong form, `idempotencyInProgress` while
+    ///   another call with the key runs.
     package func reserve(
         _ call: ToolCall,
         tool: ToolDescriptor,
         arguments: JSON,
         principal: Principal,
         organization: Organization
-    ) async throws(GatewayError) -> Outcome {
+    ) throws(GatewayError) -> Reservation {
         let required = tool.requiresIdempotencyKey || organization.requiresIdempotencyKey
         if required && call.idempotencyKey == nil {
             throw GatewayError(
@@ -62,43 +83,46 @@ package final class ReserveIdempotent: Sendable {
         }
         let claim = try claim(for: call, tool: tool, arguments: arguments, principal: principal)
         let slot = Slot(organization: principal.organization, environment: principal.environment, key: claim.key)
-        guard held.withLock({ $0.insert(slot).inserted }) else {
+        guard state.withLock({ $0.held.insert(slot).inserted }) else {
             throw GatewayError(
                 .idempotencyInProgress,
                 "The same call is still under way. Ask again in a moment with the same key.",
                 retryAfter: .seconds(1)
             )
         }
-        let reservation = Reservation(claim: claim, slot: slot)
-        do {
-            if let record = try await earlierRecord(of: claim, principal: principal) {
-                release(reservation)
-                return .replay(record)
-            }
-        } catch {
-            release(reservation)
-            throw error
-        }
-        return .reserved(reservation)
+        return Reservation(claim: claim, slot: slot)
+    }
+
+    /// Whether the key may have been used in this process before.
+    package func remembers(_ reservation: Reservation) -> Bool {
+        state.withLock { $0.remembered.contains(reservation.slot.hashValue) }
     }
 
     /// Gives a reservation back.
     ///
     /// Safe to call twice.
     package func release(_ reservation: Reservation) {
-        held.withLock { _ = $0.remove(reservation.slot) }
+        state.withLock { state in
+            state.held.remove(reservation.slot)
+            if state.remembered.count >= rememberedMax { state.remembered.removeAll(keepingCapacity: true) }
+            state.remembered.insert(reservation.slot.hashValue)
+        }
     }
 
-    private func earlierRecord(of claim: IdempotencyClaim, principal: Principal) async throws(GatewayError) -> RecordID?
-    {
+    /// The record that an earlier call with the key made; nil when there is none, or its key is free again.
+    ///
+    /// - Throws: `idempotencyKeyReused` when that call had other arguments.
+    package func earlierRecord(_ reservation: Reservation) async throws(GatewayError) -> RecordID? {
         let entry = try await records.idempotencyEntry(
-            claim.key,
-            organization: principal.organization,
-            environment: principal.environment,
+            reservation.claim.key,
+            organization: reservation.slot.organization,
+            environment: reservation.slot.environment,
             now: entropy.now()
         )
         guard let entry, !entry.isFree else { return nil }
-        guard entry.claim.fingerprint == claim.fingerprint else { throw ReserveIdempotent.reused(entry.record) }
+        guard entry.claim.fingerprint == reservation.claim.fingerprint else {
+            throw ReserveIdempotent.reused(entry.record)
+        }
         return entry.record
     }
 

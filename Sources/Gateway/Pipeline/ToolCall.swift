@@ -19,7 +19,9 @@ package enum Door: String, Sendable {
 }
 
 /// One use of a tool, as a door hands it to the pipeline.
-package struct ToolCall: Sendable {
+///
+/// A class: every stage and the audit look at the same one.
+package final class ToolCall: Sendable {
     /// Names the call; the reply, the log and the audit show it.
     package let id: CallID
     /// The door.
@@ -29,7 +31,7 @@ package struct ToolCall: Sendable {
     /// The tool's name.
     package let tool: String
     /// The arguments, as the caller gave them.
-    package var arguments: JSON
+    package let arguments: JSON
     /// The caller's idempotency key, if any.
     package let idempotencyKey: String?
     /// How long the caller wants to wait for the outcome; nil for the tool's default.
@@ -41,7 +43,7 @@ package struct ToolCall: Sendable {
     /// What a person answered to this tool's question.
     package let answer: QuestionReply?
     /// Is told how far the call is; nil when the door cannot pass it on.
-    package var progress: (@Sendable (LoadedPlugin.Progress) -> Void)?
+    package let progress: (@Sendable (LoadedPlugin.Progress) -> Void)?
 
     /// Gathers what a door knows.
     package init(
@@ -68,6 +70,23 @@ package struct ToolCall: Sendable {
         self.address = address
         self.answer = answer
         self.progress = progress
+    }
+
+    /// The same call, of which somebody wants to know how far it is.
+    package func reporting(to progress: @escaping @Sendable (LoadedPlugin.Progress) -> Void) -> ToolCall {
+        ToolCall(
+            id: id,
+            door: door,
+            credential: credential,
+            tool: tool,
+            arguments: arguments,
+            idempotencyKey: idempotencyKey,
+            wait: wait,
+            environment: environment,
+            address: address,
+            answer: answer,
+            progress: progress
+        )
     }
 }
 

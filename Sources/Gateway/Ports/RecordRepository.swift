@@ -8,7 +8,7 @@ package protocol RecordRepository: Sendable {
     /// Writes a new record with all that must hold in the same commit, or nothing at all.
     ///
     /// In this order: the idempotency claim is taken or answered; each guard's slot is claimed; each unique key is
-    /// claimed; the record, its first event, and the audit lines are written.
+    /// claimed; the record, its first events, and the audit lines are written.
     /// - Throws: `unavailable` when the store is; then nothing was written, or it is not known to have been.
     func commit(_ new: NewRecord) async throws(GatewayError) -> CommitOutcome
 
@@ -153,8 +153,10 @@ package struct UniqueKey: Sendable, Equatable {
 
 /// A record and all that must be committed with it.
 package struct NewRecord: Sendable {
-    /// In state `created`, or `sending` for an exchange.
+    /// In state `created` when it waits, `sending` when its request leaves as soon as this is durable.
     package let record: Record
+    /// What led to its state, one for each version.
+    package let events: [RecordEvent]
     /// The call's key; nil for what the host does of itself.
     package let idempotency: IdempotencyClaim?
     /// All are checked and claimed.
@@ -167,12 +169,14 @@ package struct NewRecord: Sendable {
     /// Gathers them.
     package init(
         record: Record,
+        events: [RecordEvent]? = nil,
         idempotency: IdempotencyClaim? = nil,
         guards: [Guard] = [],
         unique: [UniqueKey] = [],
         audit: [AuditRecord] = []
     ) {
         self.record = record
+        self.events = events ?? [record.firstEvent]
         self.idempotency = idempotency
         self.guards = guards
         self.unique = unique

@@ -219,15 +219,15 @@ extension ToolDescriptor.Route {
     /// The arguments that a path's segments hold, when the path is this route's; nil otherwise.
     package func arguments(in path: ArraySlice<Substring>) -> [(name: String, value: String)]? {
         guard path.count == segments.count else { return nil }
-        var arguments: [(name: String, value: String)] = []
         for (segment, text) in zip(segments, path) {
             switch segment {
-            case .literal(let literal):
-                guard literal == text else { return nil }
-            case .argument(let name):
-                guard !text.isEmpty else { return nil }
-                arguments.append((name, String(text)))
+            case .literal(let literal): guard literal.utf8.elementsEqual(text.utf8) else { return nil }
+            case .argument: guard !text.isEmpty else { return nil }
             }
+        }
+        var arguments: [(name: String, value: String)] = []
+        for (segment, text) in zip(segments, path) {
+            if case .argument(let name) = segment { arguments.append((name, String(text))) }
         }
         return arguments
     }

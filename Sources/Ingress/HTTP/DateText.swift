@@ -5,10 +5,10 @@ import Glibc
 /// Used on one event loop only.
 final class DateText {
     private var second: time_t = 0
-    private var text = ""
+    private var text: [UInt8] = []
 
     /// The moment, as RFC 9110 writes it.
-    func now() -> String {
+    func now() -> [UInt8] {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME_COARSE, &time)
         if time.tv_sec == second { return text }
@@ -20,7 +20,7 @@ final class DateText {
         func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
         let day = "\(days[Int(parts.tm_wday)]), \(two(parts.tm_mday)) \(months[Int(parts.tm_mon)])"
         let clock = "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))"
-        text = "\(day) \(1900 + parts.tm_year) \(clock) GMT"
+        text = Array("\(day) \(1900 + parts.tm_year) \(clock) GMT".utf8)
         return text
     }
 }

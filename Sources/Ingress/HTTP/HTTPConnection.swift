@@ -22,7 +22,9 @@ package struct HTTPLimits: Sendable {
 }
 
 /// What a listener does with its requests.
-package protocol HTTPHandler: Sendable {
+///
+/// A class: every request hands its handler on, and a struct of many parts would be copied part by part.
+package protocol HTTPHandler: AnyObject, Sendable {
     /// How large a body this request may carry; asked before any of it is read.
     func bodyBytesMax(path: Substring, head: HTTPRequestHead) -> Int
     /// Answers a request.
@@ -35,12 +37,12 @@ package protocol HTTPHandler: Sendable {
 /// One HTTP/1.1 connection: one request after another, each answered whole before the next is begun.
 ///
 /// All of it runs on the connection's event loop.
-final class HTTPConnection<Handler: HTTPHandler>: ChannelDuplexHandler {
+final class HTTPConnection: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundIn = Never
     typealias OutboundOut = ByteBuffer
 
-    private let handler: Handler
+    private let handler: any HTTPHandler
     private let limits: HTTPLimits
     private let date: DateText
     private var address: String?
@@ -59,7 +61,7 @@ final class HTTPConnection<Handler: HTTPHandler>: ChannelDuplexHandler {
     private var isQuiet = true
     private var idleCheck: RepeatedTask?
 
-    init(handler: Handler, limits: HTTPLimits, date: DateText) {
+    init(handler: any HTTPHandler, limits: HTTPLimits, date: DateText) {
         self.handler = handler
         self.limits = limits
         self.date = date
@@ -118,13 +120,13 @@ final class HTTPConnection<Handler: HTTPHandler>: ChannelDuplexHandler {
         self.head = head
         body = []
         isTooLarge = false
-        bodyBytesMax = handler.bodyBytesMax(path: head.uri.prefix { $0 != "?" }, head: head)
-        if let length = head.headers.first(name: "Content-Length").flatMap({ Int($0) }) {
+        bodyBytesMax = handler.bodyBytesMax(path: Request.path(of: head.uri), head: head)
+        if let length = head.headers.value(of: .contentLength).flatMap({ Int($0) }) {
             isTooLarge = length > bodyBytesMax
             if isTooLarge { return answer(.tooLarge(limit: bodyBytesMax), context) }
             body.reserveCapacity(length)
         }
-        if head.headers.first(name: "Expect")?.lowercased() == "100-continue" {
+        if head.headers.value(of: .expect)?.lowercased() == "100-continue" {
             context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
         }
     }
@@ -140,7 +142,8 @@ final class HTTPConnection<Handler: HTTPHandler>: ChannelDuplexHandler {
         let request = Request(head, body: body, address: address)
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         let isHead = head.method == .HEAD
-        let work: @Sendable () async -> Void = { [handler, loop = context.eventLoop, channel = context.channel] in
+        let work: @Sendable @concurrent () async -> Void = {
+            [handler, loop = context.eventLoop, channel = context.channel] in
             let response = await handler.respond(to: request)
             if let stream = response.stream, !isHead {
                 let writer = HTTPStreamWriter(channel: channel, pieces: stream)
@@ -231,12 +234,8 @@ final class HTTPConnection<Handler: HTTPHandler>: ChannelDuplexHandler {
         let message =
             isOverflow
             ? "The header is larger than \(limits.headerBytesMax) bytes." : "This is not an HTTP/1.1 request."
-        var response = ErrorResponse.make(
-            GatewayError(.malformedRequest, message),
-            call: CallID(Identifier(high: 0, low: 0))
-        )
+        var response = ErrorResponse.make(GatewayError(.malformedRequest, message), call: nil)
         if isOverflow { response.status = .requestHeaderFieldsTooLarge }
-        response.headers.removeAll { $0.name.text == HeaderName.requestID.text }
         write(response, withoutBody: false, context)
     }
 }

@@ -6,10 +6,13 @@ import ServiceLifecycle
 import Synchronization
 
 /// A listener: HTTP/1.1 on SwiftNIO, one `HTTPConnection` a socket.
-package struct HTTPServer<Handler: HTTPHandler>: Service {
+///
+/// Not generic over its handler: another module would make it, and the compiler could not specialize what runs with
+/// every request.
+package struct HTTPServer: Service {
     private let host: String
     private let port: Int
-    private let handler: Handler
+    private let handler: any HTTPHandler
     private let limits: HTTPLimits
     private let onReady: @Sendable () async -> Void
 
@@ -17,7 +20,7 @@ package struct HTTPServer<Handler: HTTPHandler>: Service {
     package init(
         host: String,
         port: Int,
-        handler: Handler,
+        handler: any HTTPHandler,
         limits: HTTPLimits = HTTPLimits(),
         onReady: @escaping @Sendable () async -> Void = {}
     ) {

@@ -28,25 +28,31 @@ package struct Request: Sendable {
         headers = head.headers
         self.body = body
         self.address = address
-        let target = head.uri.utf8
-        if let mark = target.firstIndex(of: UInt8(ascii: "?")) {
-            path = head.uri[..<mark]
-            query = head.uri[target.index(after: mark)...]
-        } else {
-            path = head.uri[...]
-            query = ""
-        }
+        path = Request.path(of: head.uri)
+        query = head.uri[path.endIndex...].dropFirst()
+    }
+
+    /// What stands before the `?` of a request's target.
+    static func path(of target: String) -> Substring {
+        target[..<(target.utf8.firstIndex(of: UInt8(ascii: "?")) ?? target.endIndex)]
     }
 
     /// The first field of a name.
-    func header(_ name: HeaderName) -> String? { headers.first(name: name.text) }
+    func header(_ name: HeaderName) -> String? { headers.value(of: name) }
 
     /// The parts of the path between slashes.
     var segments: [Substring] { Request.segments(of: path) }
 
     static func segments(of path: Substring) -> [Substring] {
-        path.utf8.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-            .map { Substring($0) }
+        var segments: [Substring] = []
+        segments.reserveCapacity(4)
+        var rest = path.dropFirst()
+        while let slash = rest.utf8.firstIndex(of: UInt8(ascii: "/")) {
+            segments.append(rest[..<slash])
+            rest = rest[rest.utf8.index(after: slash)...]
+        }
+        segments.append(rest)
+        return segments
     }
 
     /// The query's names and values, decoded.
@@ -63,6 +69,23 @@ package struct Request: Sendable {
     }
 }
 
+extension HTTPHeaders {
+    /// The first field of a name.
+    ///
+    /// Lengths are compared first, which settles nearly all fields: this is asked several times a request.
+    func value(of name: HeaderName) -> String? {
+        for (field, value) in self
+        where field.utf8.count == name.text.utf8.count && HTTPHeaders.isSame(field.utf8, name.text.utf8) {
+            return value
+        }
+        return nil
+    }
+
+    private static func isSame(_ left: String.UTF8View, _ right: String.UTF8View) -> Bool {
+        zip(left, right).allSatisfy { $0 == $1 || ($0 ^ $1 == 0x20 && ($0 | 0x20) >= 0x61 && ($0 | 0x20) <= 0x7A) }
+    }
+}
+
 /// The names of header fields, each said once.
 struct HeaderName: Sendable {
     let text: String
@@ -74,10 +97,12 @@ struct HeaderName: Sendable {
     static let apiKey = HeaderName("X-API-Key")
     static let authorization = HeaderName("Authorization")
     static let cacheControl = HeaderName("Cache-Control")
+    static let contentLength = HeaderName("Content-Length")
     static let contentDisposition = HeaderName("Content-Disposition")
     static let contentType = HeaderName("Content-Type")
     static let contentTypeOptions = HeaderName("X-Content-Type-Options")
     static let environment = HeaderName("Gateway-Environment")
+    static let expect = HeaderName("Expect")
     static let idempotencyKey = HeaderName("Idempotency-Key")
     static let idempotentReplayed = HeaderName("Idempotent-Replayed")
     static let mcpMethod = HeaderName("Mcp-Method")

@@ -5,8 +5,8 @@ import NIOHTTP1
 package struct Response: Sendable {
     /// The status, with its usual phrase.
     var status: HTTPResponseStatus
-    /// The header's fields, without those that the connection itself writes.
-    var headers: [(name: HeaderName, value: String)]
+    /// The header's fields as they go out, without those that the connection itself writes.
+    private(set) var fields = HeaderFields()
     /// The body; its length is written by the connection.
     var body: [UInt8]
     /// Pieces that come one by one, in the body's place; who iterates it no more has let go of the work behind it.
@@ -14,43 +14,93 @@ package struct Response: Sendable {
 
     init(_ status: HTTPResponseStatus, headers: [(name: HeaderName, value: String)] = [], body: [UInt8] = []) {
         self.status = status
-        self.headers = headers
         self.body = body
+        for field in headers { fields.append(field.name, field.value) }
     }
 
     /// A JSON document that nobody may keep.
-    static func json(_ bytes: [UInt8], status: HTTPResponseStatus = .ok, call: String) -> Response {
-        Response(
-            status,
-            headers: [(.contentType, "application/json"), (.cacheControl, "no-store"), (.requestID, call)],
-            body: bytes
-        )
+    static func json(
+        _ bytes: [UInt8],
+        status: HTTPResponseStatus = .ok,
+        call: String,
+        type: StaticString = "application/json"
+    ) -> Response {
+        var response = Response(status, body: bytes)
+        response.fields.append(.contentType, type)
+        response.fields.append(.cacheControl, "no-store" as StaticString)
+        response.fields.append(.requestID, call)
+        return response
+    }
+
+    /// Adds a field to the header.
+    mutating func add(_ name: HeaderName, _ value: String) { fields.append(name, value) }
+
+    /// Adds a field whose value is put together in place.
+    mutating func add(_ name: HeaderName, _ write: (inout HeaderFields) -> Void) {
+        fields.begin(name)
+        write(&fields)
     }
 
     /// The bytes of it, header and body in one buffer, so that they leave by one system call.
-    func serialized(into buffer: inout ByteBuffer, date: String, closes: Bool, withoutBody: Bool) {
-        buffer.reserveCapacity(minimumWritableBytes: 320 + body.count)
-        buffer.writeStaticString("HTTP/1.1 ")
-        buffer.writeString(String(status.code))
-        buffer.writeStaticString(" ")
-        buffer.writeString(status.reasonPhrase)
-        for field in headers {
-            buffer.writeStaticString("\r\n")
-            buffer.writeString(field.name.text)
-            buffer.writeStaticString(": ")
-            buffer.writeString(field.value.utf8.contains { $0 < 0x20 } ? "" : field.value)
+    func serialized(into buffer: inout ByteBuffer, date: [UInt8], closes: Bool, withoutBody: Bool) {
+        buffer.reserveCapacity(minimumWritableBytes: 192 + fields.bytes.count + body.count)
+        if status == .ok {
+            buffer.writeStaticString("HTTP/1.1 200 OK")
+        } else {
+            buffer.writeStaticString("HTTP/1.1 ")
+            buffer.writeString(String(status.code))
+            buffer.writeStaticString(" ")
+            buffer.writeString(status.reasonPhrase)
         }
+        buffer.writeBytes(fields.bytes)
         if stream == nil {
             buffer.writeStaticString("\r\nContent-Length: ")
             buffer.writeString(String(body.count))
         } else {
             buffer.writeStaticString("\r\nTransfer-Encoding: chunked")
         }
-        buffer.writeStaticString("\r\nDate: ")
-        buffer.writeString(date)
-        buffer.writeStaticString("\r\nServer: mpesa-gateway\r\n")
-        if closes { buffer.writeStaticString("Connection: close\r\n") }
-        buffer.writeStaticString("\r\n")
+        buffer.writeStaticString("\r\nServer: mpesa-gateway\r\nDate: ")
+        buffer.writeBytes(date)
+        if closes { buffer.writeStaticString("\r\nConnection: close") }
+        buffer.writeStaticString("\r\n\r\n")
         if !withoutBody { buffer.writeBytes(body) }
     }
+}
+
+/// A header's fields, each as `CRLF Name: value`: put together once, copied once.
+struct HeaderFields: Sendable {
+    private(set) var bytes: [UInt8] = []
+
+    /// Writes a name; its value comes next.
+    mutating func begin(_ name: HeaderName) {
+        if bytes.isEmpty { bytes.reserveCapacity(256) }
+        bytes.append(0x0D)
+        bytes.append(0x0A)
+        bytes.append(contentsOf: name.text.utf8)
+        bytes.append(UInt8(ascii: ":"))
+        bytes.append(UInt8(ascii: " "))
+    }
+
+    /// Writes a whole field; a value that would break the header is left empty.
+    mutating func append(_ name: HeaderName, _ value: String) {
+        begin(name)
+        if !value.utf8.contains(where: { $0 < 0x20 }) { bytes.append(contentsOf: value.utf8) }
+    }
+
+    /// Writes a whole field of the house's own.
+    mutating func append(_ name: HeaderName, _ value: StaticString) {
+        begin(name)
+        write(value)
+    }
+
+    /// Writes a part of a value.
+    mutating func write(_ text: StaticString) {
+        bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    /// Writes a part of a value that is a name of the house's own.
+    mutating func write(name: String) { bytes.append(contentsOf: name.utf8) }
+
+    /// Writes a number as a part of a value.
+    mutating func write(_ number: Int64) { bytes.append(contentsOf: String(number).utf8) }
 }

@@ -131,9 +131,7 @@ final class MCPDoor: Sendable {
         else { return try answer(await pipeline.serve(toolCall), to: message, call) }
         let pipeline = pipeline
         let stream = MCPProgressStream(token: token) { progress in
-            var toolCall = toolCall
-            toolCall.progress = progress
-            return await pipeline.serve(toolCall)
+            await pipeline.serve(toolCall.reporting(to: progress))
         }
         switch await stream.first() {
         case .ended(let reply): return try answer(reply, to: message, call)

@@ -3,7 +3,7 @@ import NIOHTTP1
 import OrderedJSON
 
 /// The management listener: for operators and their machines, on an address of its own.
-package struct ManagementResponder: HTTPHandler {
+package final class ManagementResponder: HTTPHandler {
     private let isReady: @Sendable () async -> Bool
     private let metrics: @Sendable () -> String
     private let plugins: PluginRoutes

@@ -8,7 +8,7 @@ enum RESTReply {
         switch reply.result {
         case .failure(let error):
             var response = ErrorResponse.make(error, call: call)
-            addRate(reply.rate, to: &response.headers)
+            addRate(reply.rate, to: &response)
             return response
         case .success(let output):
             var response = Response.json(
@@ -16,8 +16,8 @@ enum RESTReply {
                 status: status(reply),
                 call: call.description
             )
-            if reply.isReplayed { response.headers.append((.idempotentReplayed, "true")) }
-            addRate(reply.rate, to: &response.headers)
+            if reply.isReplayed { response.add(.idempotentReplayed, "true") }
+            addRate(reply.rate, to: &response)
             return response
         }
     }
@@ -78,12 +78,24 @@ enum RESTReply {
     }
 
     /// The IETF's fields (draft-ietf-httpapi-ratelimit-headers) and the seed's.
-    private static func addRate(_ rate: RateDecision?, to headers: inout [(name: HeaderName, value: String)]) {
+    private static func addRate(_ rate: RateDecision?, to response: inout Response) {
         guard let rate else { return }
-        let window = ErrorResponse.seconds(rate.limit.period)
-        headers.append((.rateLimitPolicy, "\"\(rate.bucket)\";q=\(rate.limit.units);w=\(window)"))
-        let reset = ErrorResponse.seconds(rate.reset)
-        headers.append((.rateLimit, "\"\(rate.bucket)\";r=\(rate.remaining);t=\(reset)"))
+        response.add(.rateLimitPolicy) { field in
+            field.write("\"")
+            field.write(name: rate.bucket)
+            field.write("\";q=")
+            field.write(Int64(rate.limit.units))
+            field.write(";w=")
+            field.write(ErrorResponse.seconds(rate.limit.period))
+        }
+        response.add(.rateLimit) { field in
+            field.write("\"")
+            field.write(name: rate.bucket)
+            field.write("\";r=")
+            field.write(Int64(rate.remaining))
+            field.write(";t=")
+            field.write(ErrorResponse.seconds(rate.reset))
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 import Cryptography
 import Foundation
 import Gateway
+import Threads
 
 /// PostgreSQL: a small pool of threads, each with a connection of its own.
 ///
@@ -12,7 +13,7 @@ import Gateway
 final class PostgresDatabase: Database, @unchecked Sendable {
     private typealias Job = @Sendable (Worker) -> Void
 
-    let bytesType = "BYTEA"
+    let words = SQLWords(bytes: "BYTEA", clustered: "")
     private let condition = NSCondition()
     private let settings: StoreSettings
     private var queue: [Job] = []
@@ -35,9 +36,7 @@ final class PostgresDatabase: Database, @unchecked Sendable {
             running += 1
             // The worker is used by its own thread alone from here on.
             nonisolated(unsafe) let own = worker
-            let thread = Thread { self.run(own) }
-            thread.name = "store-\(index)"
-            thread.start()
+            NamedThread.start("store-\(index)") { self.run(own) }
         }
     }
 
@@ -149,7 +148,7 @@ final class PostgresDatabase: Database, @unchecked Sendable {
         } catch {
             putBack(lines, counts)
             // The engine is away: waiting keeps this from turning in circles.
-            Thread.sleep(forTimeInterval: 0.2)
+            Thread.sleep(forTimeInterval: settings.retryPause)
         }
     }
 

@@ -3,8 +3,8 @@ import Gateway
 /// One row's values in one buffer, for statements that run with every call.
 ///
 /// What is appended is written as the audit's hash wants it: a byte for its kind, a length, the bytes. A field then
-/// names the part that is its value, so nothing is copied or allocated for it. Used by one thread only.
-final class SQLRowBuffer {
+/// names the part that is its value, so nothing is copied or allocated for it.
+struct SQLRowBuffer {
     /// A value, as a part of the buffer.
     enum Field {
         case null
@@ -18,41 +18,41 @@ final class SQLRowBuffer {
     private(set) var fields: [Field] = []
 
     /// Starts a row; `prefix` is hashed before it.
-    func begin(with prefix: [UInt8]) {
+    mutating func begin(with prefix: [UInt8]) {
         bytes.removeAll(keepingCapacity: true)
         fields.removeAll(keepingCapacity: true)
         bytes.append(contentsOf: prefix)
     }
 
     /// Leaves room for a value that is placed later and is not hashed.
-    func skip() { fields.append(.null) }
+    mutating func skip() { fields.append(.null) }
 
     /// Puts a value in a place that was left for it.
-    func place(_ text: String, at index: Int) { fields[index] = .other(.text(text)) }
+    mutating func place(_ text: String, at index: Int) { fields[index] = .other(.text(text)) }
 
     /// Puts a value in a place that was left for it.
-    func place(_ raw: [UInt8], at index: Int) { fields[index] = .other(.bytes(raw)) }
+    mutating func place(_ raw: [UInt8], at index: Int) { fields[index] = .other(.bytes(raw)) }
 
-    func appendNull() {
+    mutating func appendNull() {
         bytes.append(0)
         fields.append(.null)
     }
 
-    func append(_ integer: Int64) {
+    mutating func append(_ integer: Int64) {
         bytes.append(1)
         appendDigits(integer)
         bytes.append(UInt8(ascii: ";"))
         fields.append(.integer(integer))
     }
 
-    func append(_ id: Identifier) {
+    mutating func append(_ id: Identifier) {
         appendLength(36)
         let start = bytes.count
         id.append(to: &bytes)
         fields.append(.text(start..<bytes.count))
     }
 
-    func append(_ text: String?) {
+    mutating func append(_ text: String?) {
         guard let text else { return appendNull() }
         let utf8 = text.utf8
         appendLength(utf8.count)
@@ -73,13 +73,13 @@ final class SQLRowBuffer {
         }
     }
 
-    private func appendLength(_ length: Int) {
+    private mutating func appendLength(_ length: Int) {
         bytes.append(2)
         appendDigits(Int64(length))
         bytes.append(UInt8(ascii: ":"))
     }
 
-    private func appendDigits(_ integer: Int64) {
+    private mutating func appendDigits(_ integer: Int64) {
         if integer < 0 { bytes.append(UInt8(ascii: "-")) }
         var rest = integer.magnitude
         let start = bytes.count

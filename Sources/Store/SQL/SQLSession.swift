@@ -73,6 +73,20 @@ final class WriteSession {
     func add(_ line: UsageRecord) { usage[line, default: 0] += 1 }
 }
 
+/// The words in which the engines' DDL differs.
+struct SQLWords: Sendable {
+    /// The type of a column of bytes.
+    let bytes: String
+    /// What keeps a table's rows in its key's own tree.
+    let clustered: String
+
+    /// A statement with its `{bytes}` and `{clustered}` filled in.
+    func filled(into statement: String) -> String {
+        statement.split(separator: "{bytes}").joined(separator: bytes)
+            .split(separator: "{clustered}", omittingEmptySubsequences: false).joined(separator: clustered)
+    }
+}
+
 /// An engine: where transactions run.
 protocol Database: Sendable {
     /// Runs a job as one durable transaction; it may be run together with others, but is undone alone if it throws.
@@ -81,8 +95,8 @@ protocol Database: Sendable {
     func read<Result: Sendable>(_ job: @escaping @Sendable (any SQLSession) throws -> Result) async throws -> Result
     /// Hands over what the next transaction takes along; false when too much is waiting already.
     func enqueue(audit: AuditRecord, usage: UsageRecord?) -> Bool
-    /// What its DDL calls a column of bytes.
-    var bytesType: String { get }
+    /// The words of its DDL.
+    var words: SQLWords { get }
     /// Writes what is queued and ends its threads.
     func shutdown()
 }

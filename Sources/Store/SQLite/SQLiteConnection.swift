@@ -10,7 +10,7 @@ final class SQLiteConnection: SQLSession {
     private var last: (sql: String, statement: OpaquePointer)?
     private let statementsMax = 200
 
-    init(path: String, isReader: Bool) throws {
+    init(path: String, isReader: Bool, settings: StoreSettings) throws {
         var opened: OpaquePointer?
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
         let code = sqlite3_open_v2(path, &opened, flags, nil)
@@ -21,10 +21,17 @@ final class SQLiteConnection: SQLSession {
         handle = opened
         sqlite3_busy_timeout(handle, 10_000)
         // FULL: what a money call answers must survive the power failing (docs/adr/0005).
-        for pragma in ["journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "query_only = \(isReader)"] {
-            _ = try query("PRAGMA " + pragma, []) { _ in }
-        }
+        let cache = isReader ? settings.readerCacheKiB : settings.writerCacheKiB
+        let pragmas = [
+            "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "query_only = \(isReader)",
+            // Savepoints keep the pages that they may have to give back; in memory, not in a file.
+            "temp_store = MEMORY", "cache_size = -\(cache)", "wal_autocheckpoint = \(settings.checkpointPages)",
+        ]
+        for pragma in pragmas { _ = try query("PRAGMA " + pragma, []) { _ in } }
     }
+
+    /// How many rows this connection has ever changed.
+    var changesSoFar: Int64 { sqlite3_total_changes64(handle) }
 
     deinit {
         for statement in statements.values { sqlite3_finalize(statement) }

@@ -1,18 +1,20 @@
 import Foundation
 import Gateway
+import Threads
 
 /// The embedded engine: one writer thread that commits whatever is queued, and some readers.
 ///
 /// Group commit without timers: while one transaction is being made durable, the next calls queue up, and all of them
-/// become the next transaction. Each job runs in a savepoint of its own, so one that fails takes nobody with it.
+/// become the next transaction. A job that fails takes nobody with it: see `SQLiteWriter.commit`.
 final class SQLiteDatabase: Database {
-    let bytesType = "BLOB"
+    let words = SQLWords(bytes: "BLOB", clustered: "WITHOUT ROWID")
     private let writer: SQLiteWriter
     private let readers: SQLiteReaders
 
     init(path: String, settings: StoreSettings) throws {
-        writer = try SQLiteWriter(connection: SQLiteConnection(path: path, isReader: false), settings: settings)
-        readers = try SQLiteReaders(settings: settings) { try SQLiteConnection(path: path, isReader: true) }
+        let open = { try SQLiteConnection(path: path, isReader: $0, settings: settings) }
+        writer = try SQLiteWriter(connection: open(false), settings: settings)
+        readers = try SQLiteReaders(settings: settings) { try open(true) }
         writer.start()
         readers.start()
     }
@@ -57,7 +59,8 @@ final class SQLiteDatabase: Database {
 /// All its state is guarded by `condition`, except the connection, which is the thread's own.
 private final class SQLiteWriter: @unchecked Sendable {
     struct Job: Sendable {
-        /// Runs in the transaction; answers whether it holds, and what to do once it is durable (or is not).
+        /// Runs in the transaction, perhaps more than once; answers whether it holds, and what to do once it is durable
+        /// (or is not).
         let run: @Sendable (WriteSession) -> (holds: Bool, finish: @Sendable ((any Error)?) -> Void)
         /// Tells the caller that the job was never run.
         let fail: @Sendable (any Error) -> Void
@@ -80,9 +83,7 @@ private final class SQLiteWriter: @unchecked Sendable {
     }
 
     func start() {
-        let thread = Thread { self.run() }
-        thread.name = "store-writer"
-        thread.start()
+        NamedThread.start("store-writer") { self.run() }
     }
 
     func submit(_ job: Job) -> Bool {
@@ -137,36 +138,72 @@ private final class SQLiteWriter: @unchecked Sendable {
         }
     }
 
+    /// Makes jobs and lines one durable transaction.
+    ///
+    /// A savepoint for each job would copy every page that the job touches, and nearly every job holds. So the jobs run
+    /// without; only when one does not hold, and has written something, is the transaction undone and run again with
+    /// savepoints.
     private func commit(_ jobs: [Job], _ lines: [AuditRecord], _ counts: [UsageRecord: Int64]) {
-        var finishes: [@Sendable ((any Error)?) -> Void] = []
         do {
-            try connection.execute("BEGIN IMMEDIATE", [])
-            var lines = lines
-            var counts = counts
-            for job in jobs {
-                try connection.execute("SAVEPOINT job", [])
-                let session = WriteSession(connection)
-                let (holds, finish) = job.run(session)
-                finishes.append(finish)
-                if holds {
-                    lines.append(contentsOf: session.audit)
-                    counts.merge(session.usage, uniquingKeysWith: +)
-                } else {
-                    try connection.execute("ROLLBACK TO job", [])
-                }
-                try connection.execute("RELEASE job", [])
-            }
-            try chain.append(lines, in: connection)
-            try counts.add(in: connection)
-            try connection.execute("COMMIT", [])
-            for finish in finishes { finish(nil) }
+            let finishes = try write(jobs, lines, counts, alone: false) ?? write(jobs, lines, counts, alone: true)
+            for finish in finishes ?? [] { finish(nil) }
         } catch {
-            // The connection may have rolled back by itself; a second rollback then only says so.
-            _ = try? connection.execute("ROLLBACK", [])
-            chain.forget()
-            for finish in finishes { finish(error) }
-            for job in jobs.dropFirst(finishes.count) { job.fail(error) }
+            undo()
+            for job in jobs { job.fail(error) }
+            putBack(lines, counts)
         }
+    }
+
+    /// Runs one transaction; nil, with nothing written, when a job that is not alone would have to be undone.
+    private func write(
+        _ jobs: [Job],
+        _ lines: [AuditRecord],
+        _ counts: [UsageRecord: Int64],
+        alone: Bool
+    ) throws -> [@Sendable ((any Error)?) -> Void]? {
+        var finishes: [@Sendable ((any Error)?) -> Void] = []
+        finishes.reserveCapacity(jobs.count)
+        var lines = lines
+        var counts = counts
+        try connection.execute("BEGIN IMMEDIATE", [])
+        for job in jobs {
+            let before = connection.changesSoFar
+            if alone { try connection.execute("SAVEPOINT job", []) }
+            let session = WriteSession(connection)
+            let (holds, finish) = job.run(session)
+            finishes.append(finish)
+            if holds {
+                lines.append(contentsOf: session.audit)
+                counts.merge(session.usage, uniquingKeysWith: +)
+            } else if alone {
+                try connection.execute("ROLLBACK TO job", [])
+            } else if connection.changesSoFar != before {
+                undo()
+                return nil
+            }
+            if alone { try connection.execute("RELEASE job", []) }
+        }
+        try chain.append(lines, in: connection)
+        try counts.add(in: connection)
+        try connection.execute("COMMIT", [])
+        return finishes
+    }
+
+    private func undo() {
+        // The connection may have rolled back by itself; a second rollback then only says so.
+        _ = try? connection.execute("ROLLBACK", [])
+        chain.forget()
+    }
+
+    /// Keeps lines that nobody waits for, for the next transaction; the pause keeps a disk that is full from being
+    /// asked without end.
+    private func putBack(_ lines: [AuditRecord], _ counts: [UsageRecord: Int64]) {
+        guard !lines.isEmpty else { return }
+        condition.withLock {
+            audit.insert(contentsOf: lines, at: 0)
+            usage.merge(counts, uniquingKeysWith: +)
+        }
+        Thread.sleep(forTimeInterval: settings.retryPause)
     }
 }
 
@@ -189,9 +226,7 @@ private final class SQLiteReaders: @unchecked Sendable {
         for (index, connection) in connections.enumerated() {
             // Each connection is used by its own thread alone from here on.
             nonisolated(unsafe) let own = connection
-            let thread = Thread { self.run(own) }
-            thread.name = "store-reader-\(index)"
-            thread.start()
+            NamedThread.start("store-reader-\(index)") { self.run(own) }
         }
     }
 
