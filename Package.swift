@@ -138,7 +138,7 @@ let package = Package(
         .testTarget(name: "JSONSchemaTests", dependencies: ["JSONSchema", json], swiftSettings: strict),
         .testTarget(name: "CryptographyTests", dependencies: ["Cryptography"], swiftSettings: strict),
         .tests("Gateway"),
-        .tests("Store", ["CSQLite", "CPostgres"]),
+        .tests("Store", ["CSQLite", "CPostgres", logging]),
         .tests("PluginHost", [logging]),
         .tests("Egress"),
         .testTarget(

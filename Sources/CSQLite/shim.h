@@ -12,3 +12,6 @@ static inline int gateway_bind_blob(sqlite3_stmt *statement, int index, const vo
 static inline int gateway_bind_borrowed_text(sqlite3_stmt *statement, int index, const void *text, int length) {
     return sqlite3_bind_text(statement, index, (const char *)text, length, SQLITE_STATIC);
 }
+static inline int gateway_bind_borrowed_blob(sqlite3_stmt *statement, int index, const void *bytes, int length) {
+    return sqlite3_bind_blob(statement, index, bytes, length, SQLITE_STATIC);
+}

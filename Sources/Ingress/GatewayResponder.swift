@@ -121,7 +121,7 @@ package final class GatewayResponder: HTTPHandler {
                 return try await exports.serve(reader, id: segments[1], call: call)
             }
             if let bytes = try await route(reader, segments, call) {
-                return Response.json(bytes, call: call.description)
+                return Response.json(bytes, call: call)
             }
             return ErrorResponse.make(GatewayError(.notFound, "There is nothing at this path."), call: call)
         } catch {

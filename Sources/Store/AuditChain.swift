@@ -45,19 +45,30 @@ final class AuditChain {
         var row = spare
         spare = SQLRowBuffer()
         defer { spare = row }
+        // Lines of one organization often follow each other: its head is put back when another's turn comes.
+        var current: (organization: OrganizationID, head: Head)?
         for line in lines {
             let organization = line.organization ?? AuditChain.nobody
-            let head = try head(of: organization, in: session)
+            if current?.organization != organization {
+                if let current { move(current.organization, to: current.head) }
+                current = (organization, try head(of: organization, in: session))
+            }
+            guard let head = current?.head else { continue }
             let sequence = head.sequence + 1
             let hash = AuditChain.hash(line, organization, sequence, after: head.hash, in: &row)
             row.place(writer, at: 1)
             row.place(head.hash, at: 3)
             row.place(hash, at: 4)
             try session.execute(AuditChain.insert, row)
-            heads[organization] = Head(sequence: sequence, hash: hash)
-            moved.insert(organization)
+            current = (organization, Head(sequence: sequence, hash: hash))
         }
+        if let current { move(current.organization, to: current.head) }
         try keepHeads(in: session)
+    }
+
+    private func move(_ organization: OrganizationID, to head: Head) {
+        heads[organization] = head
+        moved.insert(organization)
     }
 
     /// Keeps where each chain ends beside it: the next process goes on from there, and lines that are cut off at the

@@ -37,6 +37,41 @@ struct `The transaction core` {
         #expect(step.effects.contains(.announceEnd))
     }
 
+    @Test func `only a reversal that has succeeded reverses its original`() throws {
+        var reversal = Record.sample(createdAt: now, direction: .reverse, original: record().id)
+        reversal.state = .accepted
+        reversal.sentAt = now
+
+        let done = try #require(machine.step(reversal, .evidence(success(), .callback("result")), at: now))
+        let failed = try #require(
+            machine.step(reversal, .evidence(Evidence(.failed, code: "R000002"), .callback("result")), at: now)
+        )
+        let incoming = try #require(
+            machine.step(record(.accepted), .evidence(success(), .callback("result")), at: now)
+        )
+
+        #expect(done.effects.contains(.reverseOriginal))
+        #expect(!failed.effects.contains(.reverseOriginal))
+        #expect(!incoming.effects.contains(.reverseOriginal))
+    }
+
+    @Test(arguments: [RecordState.succeeded, .accepted, .unknown, .reconciling, .manual])
+    func `a reversed transaction says so`(state: RecordState) throws {
+        let step = try #require(machine.step(record(state), .reversed(by: record().id), at: now))
+
+        #expect(step.record.state == .reversed)
+        #expect(step.record.state.status == "REVERSED")
+        #expect(machine.step(step.record, .reversed(by: record().id), at: now) == nil)
+    }
+
+    @Test(arguments: [RecordState.failed, .cancelled, .expired, .rejected])
+    func `a transaction that moved no money cannot be reversed, which is raised`(state: RecordState) throws {
+        let step = try #require(machine.step(record(state), .reversed(by: record().id), at: now))
+
+        #expect(step.record.state == state)
+        #expect(step.effects == [.raiseDispute])
+    }
+
     @Test(arguments: [Evidence.Verdict.unknown, .pending, .accepted, .duplicate, .notFound])
     func `weak evidence ends nothing`(verdict: Evidence.Verdict) {
         let step = machine.step(record(.accepted), .evidence(Evidence(verdict), .callback("result")), at: now)
@@ -231,7 +266,9 @@ extension Record {
     static func sample(
         organization: Identifier = Identifier(high: 1, low: 1),
         id: Identifier = Identifier(high: 2, low: 2),
-        createdAt: Timestamp
+        createdAt: Timestamp,
+        direction: OperationDirection = .incoming,
+        original: RecordID? = nil
     ) -> Record {
         Record(
             id: RecordID(id),
@@ -241,9 +278,15 @@ extension Record {
             plugin: "stk-push",
             operation: "stk_push",
             tool: "mpesa_stk_push",
-            direction: .incoming,
+            direction: direction,
             madeBy: "key:1",
-            intent: Intent(amount: Shillings(100), party: "254712345678", reference: "A", description: "B"),
+            intent: Intent(
+                amount: Shillings(100),
+                party: "254712345678",
+                reference: "A",
+                description: "B",
+                original: original
+            ),
             about: nil,
             createdAt: createdAt,
             query: QueryPlan(

@@ -39,7 +39,11 @@ let theirs = OrganizationID(Identifier(high: 1, low: 2))
 
 func newID() -> Identifier { Identifier(at: moment, random: (SecureRandom.word(), SecureRandom.word())) }
 
-func makeRecord(_ organization: OrganizationID = ours, at now: Timestamp = moment) -> Record {
+func makeRecord(
+    _ organization: OrganizationID = ours,
+    at now: Timestamp = moment,
+    reversing original: RecordID? = nil
+) -> Record {
     var record = Record(
         id: RecordID(newID()),
         organization: organization,
@@ -48,9 +52,9 @@ func makeRecord(_ organization: OrganizationID = ours, at now: Timestamp = momen
         plugin: "stk-push",
         operation: "stk_push",
         tool: "mpesa_stk_push",
-        direction: .incoming,
+        direction: original == nil ? .incoming : .reverse,
         madeBy: "key:1",
-        intent: Intent(amount: Shillings(100), party: "254712345678", reference: "Ä\"1", description: nil),
+        intent: Intent(amount: Shillings(100), party: "254712345678", reference: "Ä\"1", original: original),
         about: nil,
         createdAt: now,
         query: QueryPlan(

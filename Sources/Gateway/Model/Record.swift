@@ -226,7 +226,8 @@ package struct RecordEvent: Sendable, Equatable {
     package let sequence: Int
     /// When.
     package let at: Timestamp
-    /// What told us: `commit`, `send`, `reply`, `callback:result`, `query`, `sweeper`, `restart`, `person`.
+    /// What told us: `commit`, `send`, `reply`, `callback:result`, `query`, `sweeper`, `restart`, `reversal`,
+    /// `person`.
     package let source: String
     /// What it said, when it was evidence.
     package let verdict: String?

@@ -67,9 +67,11 @@ package struct Settlement: Sendable {
                 let step = machine(for: current).step(current, what, at: entropy.now())
             else { return Settled(record: current, event: nil) }
             failpoints.map { $0.0.reach($0.1) }
-            let outcome = try await records.apply([change(step, from: current, callback: callback)])
-            if outcome == .applied {
-                perform(step, from: current)
+            let moves = try await [Move(step: step, before: current)] + consequences(of: step)
+            if try await records.apply(moves.map { change($0, callback: $0.before.id == current.id ? callback : nil) })
+                == .applied
+            {
+                for move in moves { perform(move.step, from: move.before) }
                 return Settled(record: step.record, event: step.event)
             }
             current = try await reload(current)
@@ -95,12 +97,12 @@ package struct Settlement: Sendable {
         var current = transaction
         for _ in 0..<attemptsMax {
             let step = machine(for: current).step(current, .evidence(evidence, .query), at: entropy.now())
-            var changes = ended.map { [change($0, from: exchange, callback: callback)] } ?? []
-            if let step { changes.append(change(step, from: current, callback: changes.isEmpty ? callback : nil)) }
-            guard !changes.isEmpty else { return Settled(record: current, event: nil) }
-            switch try await records.apply(changes) {
+            var moves = ended.map { [Move(step: $0, before: exchange)] } ?? []
+            if let step { moves += try await [Move(step: step, before: current)] + consequences(of: step) }
+            guard let first = moves.first?.before.id else { return Settled(record: current, event: nil) }
+            switch try await records.apply(moves.map { change($0, callback: $0.before.id == first ? callback : nil) }) {
             case .applied:
-                if let step { perform(step, from: current) }
+                for move in moves where move.before.id != exchange.id { perform(move.step, from: move.before) }
                 return Settled(record: step?.record ?? current, event: step?.event ?? ended?.event)
             case .conflict(let id) where id == exchange.id:
                 return Settled(record: current, event: nil)
@@ -135,11 +137,33 @@ package struct Settlement: Sendable {
         return RecordMachine(rules: rules)
     }
 
-    private func change(_ step: RecordMachine.Step, from before: Record, callback: CallbackID?) -> RecordChange {
+    /// A step and the version that it was decided on.
+    private struct Move {
+        let step: RecordMachine.Step
+        let before: Record
+    }
+
+    /// What a step does to other records, in the same commit: a reversal that succeeds reverses its original.
+    private func consequences(of step: RecordMachine.Step) async throws(GatewayError) -> [Move] {
+        guard step.effects.contains(.reverseOriginal), let id = step.record.intent.original else { return [] }
+        let found = try await records.record(
+            id,
+            organization: step.record.organization,
+            environment: step.record.environment
+        )
+        guard let original = found else {
+            logger.error("the original of a reversal is not there", metadata: ["record": "\(step.record.id)"])
+            return []
+        }
+        let reversal = machine(for: original).step(original, .reversed(by: step.record.id), at: step.event.at)
+        return reversal.map { [Move(step: $0, before: original)] } ?? []
+    }
+
+    private func change(_ move: Move, callback: CallbackID?) -> RecordChange {
         RecordChange(
-            record: step.record,
-            events: [step.event],
-            audit: auditLines(step, from: before),
+            record: move.step.record,
+            events: [move.step.event],
+            audit: auditLines(move.step, from: move.before),
             settledCallback: callback
         )
     }
@@ -147,10 +171,13 @@ package struct Settlement: Sendable {
     /// An audit line for each change of state, and for each thing that a person should see.
     private func auditLines(_ step: RecordMachine.Step, from before: Record) -> [AuditRecord] {
         let isNotable = !step.effects.isDisjoint(with: [.raiseDispute, .announceLateSuccess, .callPerson])
-        guard step.record.recordClass == .transaction, isNotable || step.record.state.isEnded != before.state.isEnded
-        else { return [] }
+        let isReversed = step.record.state == .reversed && before.state != .reversed
+        let hasEnded = step.record.state.isEnded != before.state.isEnded
+        guard step.record.recordClass == .transaction, isNotable || isReversed || hasEnded else { return [] }
         let action =
-            if step.effects.contains(.raiseDispute) {
+            if isReversed {
+                "TRANSACTION_REVERSED"
+            } else if step.effects.contains(.raiseDispute) {
                 "TRANSACTION_DISPUTED"
             } else if step.effects.contains(.announceLateSuccess) {
                 "TRANSACTION_LATE_SUCCESS"
@@ -165,7 +192,7 @@ package struct Settlement: Sendable {
                 action: action,
                 tool: step.record.tool,
                 door: step.event.source,
-                outcome: step.record.state == .succeeded ? .success : .failed,
+                outcome: step.record.state == .succeeded || isReversed ? .success : .failed,
                 code: step.event.code,
                 record: step.record.id,
                 environment: step.record.environment

@@ -205,7 +205,7 @@ extension ToolRegistry {
         /// The tool that a REST request means, and the arguments in its path.
         package func route(method: String, segments: ArraySlice<Substring>) -> RouteMatch {
             var allowed: [String] = []
-            for entry in routable {
+            for entry in routable where entry.tool.route.segments.count == segments.count {
                 guard let arguments = entry.tool.route.arguments(in: segments) else { continue }
                 if entry.tool.route.method == method { return .tool(entry, arguments: arguments) }
                 allowed.append(entry.tool.route.method)
@@ -221,7 +221,8 @@ extension ToolDescriptor.Route {
         guard path.count == segments.count else { return nil }
         for (segment, text) in zip(segments, path) {
             switch segment {
-            case .literal(let literal): guard literal.utf8.elementsEqual(text.utf8) else { return nil }
+            case .literal(let literal):
+                guard literal.utf8.count == text.utf8.count, literal.utf8.elementsEqual(text.utf8) else { return nil }
             case .argument: guard !text.isEmpty else { return nil }
             }
         }

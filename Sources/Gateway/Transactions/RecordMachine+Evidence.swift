@@ -82,6 +82,9 @@ extension RecordMachine {
         state(evidence, in: &draft)
         if case .callback = source { draft.record.isConfirmed = true }
         draft.record.isConfirmed = draft.record.isConfirmed || end == .succeeded
+        if end == .succeeded, draft.record.direction == .reverse, draft.record.intent.original != nil {
+            draft.effects.insert(.reverseOriginal)
+        }
         draft.move(to: end, source: source.text, evidence: evidence)
     }
 

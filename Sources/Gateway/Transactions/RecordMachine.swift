@@ -58,10 +58,14 @@ package struct RecordMachine: Sendable {
         case timePassed
         /// The process that was working on it is gone.
         case restarted
+        /// Another transaction, which reverses this one, has succeeded.
+        case reversed(by: RecordID)
     }
 
-    /// What must follow the commit of a step.
+    /// What must follow a step.
     package enum Effect: Sendable, Hashable {
+        /// The transaction that this one reverses is reversed now: that is committed together with this step.
+        case reverseOriginal
         /// A success came after the record had ended otherwise: tell the organization.
         case announceLateSuccess
         /// Evidence contradicts the record: tell a person.
@@ -101,6 +105,7 @@ package struct RecordMachine: Sendable {
         case .asked: countQuestion(&draft)
         case .timePassed: passTime(&draft)
         case .restarted: restart(&draft)
+        case .reversed(let reversal): reverse(&draft, by: reversal)
         }
         return draft.finish(rules: rules)
     }
@@ -155,6 +160,23 @@ package struct RecordMachine: Sendable {
             }
         default: return
         }
+    }
+
+    /// A reversal's success proves that the money had moved, and has moved back.
+    ///
+    /// Only a transaction that M-Pesa said had not moved any contradicts it, which a person must see.
+    private func reverse(_ draft: inout Draft, by reversal: RecordID) {
+        guard draft.record.recordClass == .transaction, draft.record.state != .reversed else { return }
+        let isPossible = draft.record.state == .succeeded || !draft.record.state.isEnded
+        if !isPossible {
+            draft.record.isDisputed = true
+            draft.effects.insert(.raiseDispute)
+        }
+        draft.move(
+            to: isPossible ? .reversed : draft.record.state,
+            source: "reversal",
+            meaning: "Reversed by the transaction \(reversal)."
+        )
     }
 
     private func restart(_ draft: inout Draft) {

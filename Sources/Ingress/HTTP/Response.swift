@@ -1,3 +1,4 @@
+import Gateway
 import NIOCore
 import NIOHTTP1
 
@@ -22,13 +23,12 @@ package struct Response: Sendable {
     static func json(
         _ bytes: [UInt8],
         status: HTTPResponseStatus = .ok,
-        call: String,
-        type: StaticString = "application/json"
+        call: CallID
     ) -> Response {
         var response = Response(status, body: bytes)
-        response.fields.append(.contentType, type)
+        response.fields.append(.contentType, "application/json" as StaticString)
         response.fields.append(.cacheControl, "no-store" as StaticString)
-        response.fields.append(.requestID, call)
+        response.fields.append(.requestID, call.raw)
         return response
     }
 
@@ -91,6 +91,12 @@ struct HeaderFields: Sendable {
     mutating func append(_ name: HeaderName, _ value: StaticString) {
         begin(name)
         write(value)
+    }
+
+    /// Writes a whole field whose value is an identifier.
+    mutating func append(_ name: HeaderName, _ value: Identifier) {
+        begin(name)
+        value.append(to: &bytes)
     }
 
     /// Writes a part of a value.

@@ -155,7 +155,7 @@ struct MCPResults: Sendable {
         writer.value(["io.modelcontextprotocol/serverInfo": serverInfo])
         writer.endObject()
         writer.endObject()
-        return Response.json(writer.bytes, call: call.description)
+        return Response.json(writer.bytes, call: call)
     }
 
     func error(_ error: MCPError, id: JSON?, _ call: CallID) -> Response {
@@ -164,7 +164,7 @@ struct MCPResults: Sendable {
         var message: JSONObject = ["jsonrpc": "2.0"]
         message["id"] = id
         message["error"] = .object(object)
-        return Response.json(JSON.object(message).bytes, status: error.status, call: call.description)
+        return Response.json(JSON.object(message).bytes, status: error.status, call: call)
     }
 
     /// Events of one request: notifications as they come, then the message that ends it.

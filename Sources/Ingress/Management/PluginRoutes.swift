@@ -16,7 +16,7 @@ struct PluginRoutes: Sendable {
     func respond(to request: Request) async -> Response {
         let call = CallID(entropy.identifier())
         do throws(GatewayError) {
-            return .json(try await answer(request).bytes, call: call.description)
+            return .json(try await answer(request).bytes, call: call)
         } catch {
             return ErrorResponse.make(error, call: call, allow: error.code == .methodNotAllowed ? ["GET", "POST"] : [])
         }

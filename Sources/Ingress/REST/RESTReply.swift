@@ -14,7 +14,7 @@ enum RESTReply {
             var response = Response.json(
                 body(reply, output),
                 status: status(reply),
-                call: call.description
+                call: call
             )
             if reply.isReplayed { response.add(.idempotentReplayed, "true") }
             addRate(reply.rate, to: &response)

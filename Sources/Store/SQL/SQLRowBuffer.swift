@@ -3,15 +3,15 @@ import Gateway
 /// One row's values in one buffer, for statements that run with every call.
 ///
 /// What is appended is written as the audit's hash wants it: a byte for its kind, a length, the bytes. A field then
-/// names the part that is its value, so nothing is copied or allocated for it.
+/// names the part that is its value, so nothing is copied or allocated for it. What is not hashed is placed after all
+/// of that.
 struct SQLRowBuffer {
     /// A value, as a part of the buffer.
     enum Field {
         case null
         case integer(Int64)
         case text(Range<Int>)
-        /// A value that stands outside the buffer.
-        case other(SQLValue)
+        case bytes(Range<Int>)
     }
 
     private(set) var bytes: [UInt8] = []
@@ -28,10 +28,18 @@ struct SQLRowBuffer {
     mutating func skip() { fields.append(.null) }
 
     /// Puts a value in a place that was left for it.
-    mutating func place(_ text: String, at index: Int) { fields[index] = .other(.text(text)) }
+    mutating func place(_ text: String, at index: Int) {
+        let start = bytes.count
+        bytes.append(contentsOf: text.utf8)
+        fields[index] = .text(start..<bytes.count)
+    }
 
     /// Puts a value in a place that was left for it.
-    mutating func place(_ raw: [UInt8], at index: Int) { fields[index] = .other(.bytes(raw)) }
+    mutating func place(_ raw: [UInt8], at index: Int) {
+        let start = bytes.count
+        bytes.append(contentsOf: raw)
+        fields[index] = .bytes(start..<bytes.count)
+    }
 
     mutating func appendNull() {
         bytes.append(0)
@@ -68,7 +76,7 @@ struct SQLRowBuffer {
             case .null: .null
             case .integer(let integer): .integer(integer)
             case .text(let range): .text(String(decoding: bytes[range], as: UTF8.self))
-            case .other(let value): value
+            case .bytes(let range): .bytes(Array(bytes[range]))
             }
         }
     }

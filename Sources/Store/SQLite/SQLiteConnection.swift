@@ -68,7 +68,13 @@ final class SQLiteConnection: SQLSession {
                             bytes.baseAddress?.advanced(by: range.lowerBound),
                             Int32(range.count)
                         )
-                    case .other(let value): bind(value, at: index, to: statement)
+                    case .bytes(let range):
+                        gateway_bind_borrowed_blob(
+                            statement,
+                            index,
+                            bytes.baseAddress?.advanced(by: range.lowerBound),
+                            Int32(range.count)
+                        )
                     }
                 guard code == SQLITE_OK else { throw error(code) }
             }
