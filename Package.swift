@@ -141,6 +141,7 @@ let package = Package(
         .tests("Store", ["CSQLite", "CPostgres", logging]),
         .tests("PluginHost", [logging]),
         .tests("Egress"),
+        .testTarget(name: "PluginKitTests", dependencies: ["PluginKit", "PluginAPI", json], swiftSettings: strict),
         .testTarget(
             name: "STKPushTests",
             dependencies: ["STKPush", "PluginKit", "Daraja", json, "JSONSchema"],

@@ -10,14 +10,26 @@ public struct OperationTool: Sendable {
     public let prepare: @Sendable (PrepareInput) throws(Refusal) -> OperationPlan
     /// Shows a record.
     public let render: @Sendable (Record) -> JSON
+    /// The Swift types of arguments and output; nil for the direct way over values.
+    public let types: ToolTypes?
 
-    /// Makes a tool.
+    /// Makes a tool that takes the direct way over values.
     public init(
         _ descriptor: JSONObject,
         prepare: @escaping @Sendable (PrepareInput) throws(Refusal) -> OperationPlan,
         render: @escaping @Sendable (Record) -> JSON
     ) {
+        self.init(descriptor, types: nil, prepare: prepare, render: render)
+    }
+
+    init(
+        _ descriptor: JSONObject,
+        types: ToolTypes?,
+        prepare: @escaping @Sendable (PrepareInput) throws(Refusal) -> OperationPlan,
+        render: @escaping @Sendable (Record) -> JSON
+    ) {
         self.descriptor = descriptor
+        self.types = types
         self.prepare = prepare
         self.render = render
     }
@@ -29,13 +41,24 @@ public struct FunctionTool: Sendable {
     public let descriptor: JSONObject
     /// Does the work; what it throws is told to the caller by status and message.
     public let call: @Sendable (JSON, FunctionContext) async throws(FunctionFailure) -> JSON
+    /// The Swift types of arguments and output; nil for the direct way over values.
+    public let types: ToolTypes?
 
-    /// Makes a tool.
+    /// Makes a tool that takes the direct way over values.
     public init(
         _ descriptor: JSONObject,
         call: @escaping @Sendable (JSON, FunctionContext) async throws(FunctionFailure) -> JSON
     ) {
+        self.init(descriptor, types: nil, call: call)
+    }
+
+    init(
+        _ descriptor: JSONObject,
+        types: ToolTypes?,
+        call: @escaping @Sendable (JSON, FunctionContext) async throws(FunctionFailure) -> JSON
+    ) {
         self.descriptor = descriptor
+        self.types = types
         self.call = call
     }
 }

@@ -102,7 +102,7 @@ public struct Record: Sendable, Hashable {
 /// What a call asks a plugin to plan.
 public struct PrepareInput: Sendable {
     /// Valid under the tool's input schema.
-    public let arguments: JSON
+    public let arguments: ArgumentValue
     /// Whose call.
     public let profile: Profile
     /// The time, in milliseconds since 1970.
@@ -117,6 +117,22 @@ public struct PrepareInput: Sendable {
     /// Gathers them; the kit does so, and tests.
     public init(
         arguments: JSON,
+        profile: Profile,
+        nowMilliseconds: Int64,
+        recordID: String,
+        originatorID: String
+    ) {
+        self.init(
+            arguments: ArgumentValue(arguments),
+            profile: profile,
+            nowMilliseconds: nowMilliseconds,
+            recordID: recordID,
+            originatorID: originatorID
+        )
+    }
+
+    package init(
+        arguments: ArgumentValue,
         profile: Profile,
         nowMilliseconds: Int64,
         recordID: String,
