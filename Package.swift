@@ -73,6 +73,7 @@ let package = Package(
         .executable(name: "mpesa-gateway", targets: ["Host"]),
         .executable(name: "mpesa-gateway-worker", targets: ["PluginWorker"]),
         .library(name: "PluginKit", targets: ["PluginKit", "PluginAPI", "OrderedJSON", "Daraja"]),
+        .library(name: "PluginKitTesting", targets: ["PluginKitTesting"]),
         .library(name: "STKPush", type: .dynamic, targets: ["STKPushEntry", "STKPushManifest"]),
         .library(name: "B2C", type: .dynamic, targets: ["B2CEntry", "B2CManifest"]),
     ],
@@ -97,6 +98,7 @@ let package = Package(
         .target(name: "PluginAPI"),
         .target(name: "PluginLoader", dependencies: ["PluginAPI"]),
         .leaf("PluginKit", ["PluginAPI", json]),
+        .leaf("PluginKitTesting", ["PluginKit", "JSONSchema", json]),
         .executableTarget(
             name: "PluginWorker",
             dependencies: ["PluginAPI", "PluginLoader"],
@@ -141,15 +143,19 @@ let package = Package(
         .tests("Store", ["CSQLite", "CPostgres", logging]),
         .tests("PluginHost", [logging]),
         .tests("Egress"),
-        .testTarget(name: "PluginKitTests", dependencies: ["PluginKit", "PluginAPI", json], swiftSettings: strict),
+        .testTarget(
+            name: "PluginKitTests",
+            dependencies: ["PluginKit", "PluginKitTesting", "PluginAPI", "JSONSchema", json],
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "STKPushTests",
-            dependencies: ["STKPush", "PluginKit", "Daraja", json, "JSONSchema"],
+            dependencies: ["STKPush", "PluginKit", "PluginKitTesting", "Daraja", json, "JSONSchema"],
             swiftSettings: strict
         ),
         .testTarget(
             name: "B2CTests",
-            dependencies: ["B2C", "PluginKit", "Daraja", json, "JSONSchema"],
+            dependencies: ["B2C", "PluginKit", "PluginKitTesting", "Daraja", json, "JSONSchema"],
             swiftSettings: strict
         ),
         .testTarget(name: "TidyTests", swiftSettings: strict),

@@ -2,6 +2,7 @@ import Daraja
 import JSONSchema
 import OrderedJSON
 import PluginKit
+import PluginKitTesting
 import Testing
 
 @testable import B2C
@@ -275,5 +276,19 @@ struct `The catalogue` {
                 #expect(try schema.violations(in: #require(example["arguments"])).isEmpty)
             }
         }
+    }
+
+    @Test func `reads what its input schemas say, and writes what its output schemas say`() {
+        let account: JSON = [
+            "name": "Utility Account", "currency": "KES", "current": "1.00", "available": "1.00", "reserved": "0.00",
+            "uncleared": "0.00",
+        ]
+        let records = Record.samples(
+            externalIDs: ["conversation_id", "originator_conversation_id"],
+            data: ["accounts": [account], "as_of": "20200109125710"]
+        )
+
+        let profiles = [Profile.sample(settings: operatorSettings)]
+        #expect(b2c.schemaDisagreements(profiles: profiles, records: records) == [])
     }
 }

@@ -2,6 +2,7 @@ import Daraja
 import JSONSchema
 import OrderedJSON
 import PluginKit
+import PluginKitTesting
 import Testing
 
 @testable import STKPush
@@ -186,5 +187,11 @@ struct `The catalogue` {
                 #expect(try schema.violations(in: #require(example["arguments"])).isEmpty)
             }
         }
+    }
+
+    @Test func `reads what its input schemas say, and writes what its output schemas say`() {
+        let records = Record.samples(externalIDs: ["checkout_request_id", "merchant_request_id"])
+
+        #expect(stkPush.schemaDisagreements(records: records) == [])
     }
 }

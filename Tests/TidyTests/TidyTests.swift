@@ -24,7 +24,8 @@ struct `The house` {
     /// Everything else in the house is out of its reach.
     static let arrows: [String: Set<String>] = [
         "OrderedJSON": [], "Threads": [], "Cryptography": [], "JSONSchema": ["OrderedJSON"], "Daraja": ["OrderedJSON"],
-        "PluginKit": ["PluginAPI", "OrderedJSON"], "Simulator": ["Daraja", "OrderedJSON", "Cryptography"],
+        "PluginKit": ["PluginAPI", "OrderedJSON"], "PluginKitTesting": ["PluginKit", "OrderedJSON", "JSONSchema"],
+        "Simulator": ["Daraja", "OrderedJSON", "Cryptography"],
         "Gateway": ["OrderedJSON", "JSONSchema", "Cryptography"],
         "PluginHost": ["Gateway", "OrderedJSON", "Cryptography", "Threads", "PluginAPI", "PluginLoader"],
         "Store": ["Gateway", "OrderedJSON", "Cryptography", "Threads"],

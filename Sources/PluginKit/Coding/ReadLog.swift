@@ -15,6 +15,8 @@ package final class ReadLog: Sendable {
         case whole
         /// As an enumeration of these values.
         case values([JSON])
+        /// As a type of raw values that does not list them.
+        case unlisted
     }
 
     private let places = Mutex<[[String]: Set<Kind>]>([:])

@@ -75,7 +75,9 @@ struct ValueDecoder: Decoder {
     }
 
     func decode<Value: Decodable>(_ type: Value.Type) throws -> Value {
-        if log != nil, let values = EnumeratedValues.of(type) { record(.values(values)) }
+        if log != nil, type is any RawRepresentable.Type {
+            record(EnumeratedValues.of(type).map { .values($0) } ?? .unlisted)
+        }
         do { return try Value(from: self) } catch DecodingError.dataCorrupted(let context) {
             // The standard library's words for an enumeration name the value that was found, and not what may be there.
             guard type is any RawRepresentable.Type, context.codingPath.count == codingPath.count else {
