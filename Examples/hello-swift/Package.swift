@@ -1,19 +1,23 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// What makes it a plugin's library: one exported symbol, everything bound at once, never unloaded.
+// What makes it a plugin's library: one exported symbol, everything bound at once, never unloaded. They are the entry's
+// orders alone, because they would hide the tests from whoever runs them.
 let orders =
     ["-use-ld=lld", "-Xlinker", "--version-script=\(Context.packageDirectory)/exports.map", "-Xlinker", "-s"]
     + ["defs", "now", "nodelete"].flatMap { ["-Xlinker", "-z", "-Xlinker", $0] }
 
 let kit: Target.Dependency = .product(name: "PluginKit", package: "mpesa-gateway")
+let testing: Target.Dependency = .product(name: "PluginKitTesting", package: "mpesa-gateway")
 
 let package = Package(
     name: "hello",
-    products: [.library(name: "Hello", type: .dynamic, targets: ["Hello", "Manifest"])],
+    products: [.library(name: "Hello", type: .dynamic, targets: ["Entry", "Manifest"])],
     dependencies: [.package(name: "mpesa-gateway", path: "../..")],
     targets: [
         .target(name: "Manifest", dependencies: [kit], publicHeadersPath: "."),
-        .target(name: "Hello", dependencies: [kit], linkerSettings: [.unsafeFlags(orders)]),
+        .target(name: "Hello", dependencies: [kit]),
+        .target(name: "Entry", dependencies: ["Hello", kit], linkerSettings: [.unsafeFlags(orders)]),
+        .testTarget(name: "HelloTests", dependencies: ["Hello", testing]),
     ]
 )

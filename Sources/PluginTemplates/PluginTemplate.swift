@@ -45,7 +45,9 @@ package struct PluginTemplate: Sendable {
                     ("Makefile", PackageResources.swift_makefile_txt),
                     ("exports.map", PackageResources.swift_exports_txt),
                     ("Sources/Hello/Plugin.swift", PackageResources.swift_plugin_txt),
+                    ("Sources/Entry/Entry.swift", PackageResources.swift_entry_txt),
                     ("Sources/Manifest/manifest.c", PackageResources.swift_manifest_txt),
+                    ("Tests/HelloTests/HelloTests.swift", PackageResources.swift_tests_txt),
                 ]
             }
         let rename = { (text: String) in PluginTemplate.renamed(text, to: name, gateway: gateway) }

@@ -49,6 +49,10 @@ def test_the_example_operation_is_paid():
     assert paid["amount"] == 25 and http("GET", f"{gateway.dev['simulator_url']}/simulator/ledger?phone={number}")[2]["count"] == 1
 
 
+def test_the_example_operation_means_what_its_schemas_say():
+    subprocess.run(["make", "-s", "-C", os.path.join(harness.ROOT, "Examples/till-request"), "test"], check=True, capture_output=True)
+
+
 def test_the_example_with_notes_uses_what_the_host_keeps():
     plugin(gateway, "install", os.path.join(EXAMPLES, "notes.so"), "--grant-needs")
 
@@ -90,6 +94,15 @@ def test_a_new_plugin_is_two_commands_from_a_running_gateway():
         subprocess.run(["make", "-s", "-C", name], cwd=folder, check=True, capture_output=True)
         plugin(gateway, "install", os.path.join(folder, name, f"{name}.so"))
         greets(f"my_{language}_tool_greet")
+    # The folder's own test: that its schemas mean what its Swift types do.
+    subprocess.run(["make", "-s", "-C", "my-swift-tool", "test"], cwd=folder, check=True, capture_output=True)
+    source = os.path.join(folder, "my-swift-tool/Sources/MySwiftTool/Plugin.swift")
+    with open(source) as file:
+        text = file.read()
+    with open(source, "w") as file:
+        file.write(text.replace('"properties": ["greeting": ["type": "string"]]', '"properties": ["greeting": ["type": "integer"]]'))
+    wrong = subprocess.run(["make", "-s", "-C", "my-swift-tool", "test"], cwd=folder, capture_output=True, text=True)
+    assert wrong.returncode != 0 and "greeting: the schema says integer, and Greeting writes string." in wrong.stdout, wrong
     again = subprocess.run([harness.PROGRAM, "plugin", "new", "--language", "c", "my-c-tool"], cwd=folder, capture_output=True)
     assert again.returncode == 1 and b"exists already" in again.stderr, again
     wrong = subprocess.run([harness.PROGRAM, "plugin", "new", "--language", "c", "../x"], cwd=folder, capture_output=True)

@@ -1,20 +1,16 @@
 import OrderedJSON
-import PluginAPI
 import PluginKit
 
 /// A plugin in Swift: one function tool, hello_greet, and a text about it.
 ///
 /// Id and version are those of the manifest.
-let plugin = Plugin(
+public let plugin = Plugin(
     id: "hello",
     version: "0.1.0",
     title: "A first plugin",
     tools: [
         .function(
-            FunctionTool(greet) { arguments, _ in
-                let name = arguments["name"]?.stringValue ?? ""
-                return ["greeting": .string("Karibu, \(name)!")]
-            }
+            FunctionTool(greet) { (person: Person, _) in Greeting(greeting: "Karibu, \(person.name)!") }
         )
     ],
     resources: [
@@ -23,6 +19,16 @@ let plugin = Plugin(
         }
     ]
 )
+
+/// What the tool is given; the test says whether `input_schema` below means the same.
+private struct Person: Decodable {
+    var name: String
+}
+
+/// What it answers.
+private struct Greeting: Codable {
+    var greeting: String
+}
 
 /// What the host tells callers and models; docs/abi.md lists every member.
 private let greet: JSONObject = [
@@ -48,9 +54,3 @@ private let greet: JSONObject = [
         "read_only": true, "destructive": false, "idempotent": true, "open_world": false, "money_moving": false,
     ],
 ]
-
-/// The library's one exported symbol.
-@c @implementation
-public func gateway_plugin_v1(_ negotiation: UnsafeMutablePointer<gateway_negotiation_t>?) -> Int32 {
-    PluginExport.negotiate(negotiation, plugin: plugin)
-}

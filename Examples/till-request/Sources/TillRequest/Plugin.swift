@@ -1,17 +1,16 @@
 import Daraja
 import OrderedJSON
-import PluginAPI
 import PluginKit
 
 /// An operation plugin in Swift: asks a customer to pay, and says what M-Pesa's messages prove.
 ///
 /// It sends nothing itself. The host commits the request, sends it once, receives the callback, and asks these pure
 /// functions what each message means. `Plugins/STKPush` is the same idea with everything a real shop needs.
-let plugin = Plugin(
+public let plugin = Plugin(
     id: "till-request",
     version: "0.1.0",
     title: "Request to pay",
-    tools: [.operation(OperationTool(request, prepare: plan, render: show))],
+    tools: [.operation(OperationTool(request, prepare: plan, render: Shown.init))],
     operations: [Operation(kind, interpret: interpret)],
     secrets: ["stk_password"]
 )
@@ -66,27 +65,57 @@ private let kind: JSONObject = [
     "send_before_ms": 60_000,
 ]
 
-private func plan(_ input: PrepareInput) throws(Refusal) -> OperationPlan {
-    guard let phone = MSISDN(input.arguments["phone_number"]?.stringValue ?? "") else {
+/// What the tool is given; a test says whether the schemas above mean the same as these two types.
+private struct Payment: Decodable {
+    var phoneNumber: String
+    var amount: Int64
+
+    enum CodingKeys: String, CodingKey {
+        case phoneNumber = "phone_number"
+        case amount
+    }
+}
+
+/// What it answers: the payment as it stands.
+private struct Shown: Codable {
+    var transactionID: String
+    var status: String
+    var receipt: String?
+    var meaning: String?
+
+    init(_ record: Record) {
+        transactionID = record.id
+        status = record.status
+        receipt = record.receipt
+        meaning = record.meaning
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case transactionID = "transaction_id"
+        case status, receipt, meaning
+    }
+}
+
+private func plan(_ payment: Payment, _ input: PrepareInput) throws(Refusal) -> OperationPlan {
+    guard let phone = MSISDN(payment.phoneNumber) else {
         throw Refusal(
             "invalid_argument",
             field: "/phone_number",
             "phone_number: expected a number such as 254712345678."
         )
     }
-    let amount = input.arguments["amount"]?.integerValue ?? 0
     let body = STKPush.Request(
         BusinessShortCode: input.profile.shortCode,
         Timestamp: EastAfricaTime.timestamp(milliseconds: input.nowMilliseconds),
         TransactionType: "CustomerPayBillOnline",
-        Amount: amount,
+        Amount: payment.amount,
         PhoneNumber: phone,
         PartyB: input.profile.shortCode,
         AccountReference: "TILL",
         TransactionDesc: "Payment"
     )
     return OperationPlan(
-        amount: amount,
+        amount: payment.amount,
         party: phone.digits,
         guards: [Guard(key: "phone:\(phone)", windowMilliseconds: 60_000, message: "This phone was asked just now.")],
         body: body.body
@@ -124,17 +153,4 @@ private func interpret(_ raw: [UInt8], _ source: Source, _ record: Record) -> Ev
         return evidence
     case .statement: return nil
     }
-}
-
-private func show(_ record: Record) -> JSON {
-    var output: JSONObject = ["transaction_id": .string(record.id), "status": .string(record.status)]
-    output["receipt"] = record.receipt.map { .string($0) }
-    output["meaning"] = record.meaning.map { .string($0) }
-    return .object(output)
-}
-
-/// The library's one exported symbol.
-@c @implementation
-public func gateway_plugin_v1(_ negotiation: UnsafeMutablePointer<gateway_negotiation_t>?) -> Int32 {
-    PluginExport.negotiate(negotiation, plugin: plugin)
 }

@@ -1,0 +1,9 @@
+import Hello
+import PluginAPI
+import PluginKit
+
+/// The library's one exported symbol.
+@c @implementation
+public func gateway_plugin_v1(_ negotiation: UnsafeMutablePointer<gateway_negotiation_t>?) -> Int32 {
+    PluginExport.negotiate(negotiation, plugin: plugin)
+}
