@@ -1,3 +1,4 @@
+import Foundation
 import OrderedJSON
 import PluginKit
 import Testing
@@ -20,6 +21,17 @@ struct `Writing a Swift type` {
         #expect(
             try JSON(encoding: outer).text == #"{"b":"x","a":{"z":[1,null],"a":{"k":true}},"any":{"n":null,"d":1.5}}"#
         )
+    }
+
+    @Test func `writes dictionaries in the order of their keys, which is the same in every process`() throws {
+        let names = (0..<40).map { "k\($0 * 7 % 40)" }
+        let texts = Dictionary(uniqueKeysWithValues: names.map { ($0, ["b": 1, "a": 2]) })
+        let numbers = Dictionary(uniqueKeysWithValues: (0..<40).map { ($0, true) })
+
+        #expect(try JSON(encoding: texts).objectValue?.keys == names.sorted())
+        #expect(try JSON(encoding: texts)["k1"]?.text == #"{"a":2,"b":1}"#)
+        #expect(try JSON(encoding: numbers).objectValue?.keys == (0..<40).map { String($0) }.sorted())
+        #expect(try JSON(encoding: JSON.object(["b": 1, "a": 2])).text == #"{"b":1,"a":2}"#)
     }
 
     @Test func `writes empty objects and lists as such`() throws {
@@ -114,5 +126,19 @@ struct `Writing a Swift type` {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             return state ^ (state >> 29)
         }
+    }
+}
+
+struct `A value of any form in a Swift type` {
+    @Test(arguments: [
+        "null", "true", "-7", "0.25", #""é""#, "[]", "{}", #"[1,[null,"a"],{"b":{}}]"#,
+        #"{"z":1,"a":[0.5,false],"n":null}"#,
+    ])
+    func `goes through other coders too`(text: String) throws {
+        let json = try JSON(parsing: Array(text.utf8))
+        let data = try JSONEncoder().encode(["it": json])
+
+        #expect(try JSONDecoder().decode([String: JSON].self, from: data) == ["it": json])
+        #expect(try JSON(parsing: Array(data))["it"] == json)
     }
 }

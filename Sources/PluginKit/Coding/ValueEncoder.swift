@@ -18,6 +18,7 @@ struct ValueEncoder: Encoder {
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedEncodingContainer<Key> {
         if node.object == nil { node.object = JSONObject() }
+        if type == DictionaryKey.type { node.isDictionary = true }
         return KeyedEncodingContainer(MemberWriter(node: node, place: place))
     }
 
@@ -60,6 +61,8 @@ final class EncodedNode {
     var single: JSON?
     var object: JSONObject?
     var array: [JSON]?
+    /// Whether the object is a dictionary, which has no order of its own.
+    var isDictionary = false
     /// Containers that are still being written, by the place that is kept for them.
     var openMembers: [(key: String, node: EncodedNode)] = []
     var openElements: [(index: Int, node: EncodedNode)] = []
@@ -67,6 +70,11 @@ final class EncodedNode {
     var finished: JSON? {
         for (key, node) in openMembers { object?[key] = node.finished ?? [:] }
         for (index, node) in openElements { array?[index] = node.finished ?? [:] }
+        // Each process would write a dictionary in another order; what is pure must not (rule P1).
+        if isDictionary, let members = object {
+            let sorted = members.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+            object = JSONObject(sorted.map { ($0.key, $0.value) })
+        }
         return object.map { .object($0) } ?? array.map { .array($0) } ?? single
     }
 
@@ -98,5 +106,34 @@ extension ValueEncoder: SingleValueEncodingContainer {
 
     func encode<Value: Encodable>(_ value: Value) throws {
         node.single = try ValueEncoder(parent: parent, key: key).written(value)
+    }
+}
+
+/// The standard library's own type for the keys of a dictionary, which has no public name.
+///
+/// Found by asking a dictionary to write itself.
+private enum DictionaryKey {
+    static let type: Any.Type? = {
+        let probe = Probe()
+        try? ["": 0].encode(to: probe)
+        return probe.found.keyType
+    }()
+
+    private final class Found {
+        var keyType: Any.Type?
+    }
+
+    private struct Probe: Encoder {
+        let found = Found()
+        var codingPath: [any CodingKey] { [] }
+        var userInfo: [CodingUserInfoKey: Any] { [:] }
+
+        func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedEncodingContainer<Key> {
+            found.keyType = type
+            return KeyedEncodingContainer(MemberWriter(node: EncodedNode(), place: nil))
+        }
+
+        func unkeyedContainer() -> any UnkeyedEncodingContainer { ElementWriter(node: EncodedNode(), place: nil) }
+        func singleValueContainer() -> any SingleValueEncodingContainer { ValueEncoder() }
     }
 }
