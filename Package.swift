@@ -161,7 +161,7 @@ let package = Package(
         .testTarget(name: "TidyTests", swiftSettings: strict),
         .executableTarget(
             name: "PluginBench",
-            dependencies: ["Gateway", "PluginHost", "Store", json, logging],
+            dependencies: ["Gateway", "PluginHost", "PluginKit", "Store", json, logging],
             path: "Tests/Benchmarks/PluginBench",
             swiftSettings: strict
         ),

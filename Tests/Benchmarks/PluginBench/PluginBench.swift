@@ -87,6 +87,15 @@ struct PluginBench {
         tell("function tool in Swift, in the host's process, one after another", took.perCall)
     }
 
+    /// What a tool's own reading and writing costs, either way of PluginKit.
+    func kit() async throws {
+        for (name, tool) in [("directly over values", Kit.direct), ("over Swift types, by Codable", Kit.typed)] {
+            let (reading, writing) = try await Kit.measure(tool)
+            tell("four arguments read from bytes, \(name)", reading.perCall)
+            tell("an output of seven members written to bytes, \(name)", writing.perCall)
+        }
+    }
+
     func worker(_ library: String, _ isolation: String) async throws {
         let plugin = try load(library, id: "fixture", isolation)
         guard let prepare = plugin.operationFunctions?.prepare else { return }

@@ -15,6 +15,7 @@ let bench = try await PluginBench(worker: arguments[1])
 defer { bench.remove() }
 print("| what | measured |\n|---|---|")
 try await bench.boundary(desk: arguments[4], swift: arguments[5])
+try await bench.kit()
 try await bench.functionTool(swift: arguments[5])
 for isolation in ["worker", "sandbox"] { try await bench.worker(arguments[2], isolation) }
 try await bench.crash(arguments[2])
