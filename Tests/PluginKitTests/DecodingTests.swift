@@ -119,7 +119,20 @@ struct `Reading a Swift type` {
             }
         }
 
+        struct Code: RawRepresentable, Decodable {
+            let rawValue: String
+            init?(rawValue: String) { self.rawValue = rawValue }
+            init(from decoder: any Decoder) throws {
+                let container = try decoder.singleValueContainer()
+                rawValue = try container.decode(String.self)
+                guard rawValue.count == 3 else {
+                    throw DecodingError.dataCorruptedError(in: container, debugDescription: "expected three letters")
+                }
+            }
+        }
+
         #expect(failure(["a": [2, 3]], as: [String: [Even]].self) == "a/1: expected an even number.")
+        #expect(failure(["a": "KE"], as: [String: Code].self) == "a: expected three letters.")
     }
 
     @Test func `reads what the standard library writes as lists and keyed cases`() throws {
@@ -178,11 +191,15 @@ struct `Reading numbers` {
     @Test func `reads a member of every width`() throws {
         struct Wide: Codable, Equatable {
             var a: Int8, b: UInt16, c: Int32, d: UInt64, e: Int128, f: UInt128, g: Float, h: Double, i: Bool
+            var j: Int128?, k: UInt128?, l: [Int128?]
         }
-        let json: JSON = ["a": -1, "b": 2, "c": 3, "d": 4, "e": 5, "f": 6, "g": 0.1, "h": 0.1, "i": true]
+        let json: JSON = [
+            "a": -1, "b": 2, "c": 3, "d": 4, "e": 5, "f": 6, "g": 0.1, "h": 0.1, "i": true, "j": 7, "k": 8,
+            "l": [9, .null],
+        ]
         let wide = try json.decoded(as: Wide.self)
 
-        #expect(wide == Wide(a: -1, b: 2, c: 3, d: 4, e: 5, f: 6, g: 0.1, h: 0.1, i: true))
+        #expect(wide == Wide(a: -1, b: 2, c: 3, d: 4, e: 5, f: 6, g: 0.1, h: 0.1, i: true, j: 7, k: 8, l: [9, nil]))
         #expect(try JSON(encoding: wide).text == json.text)
     }
 

@@ -80,7 +80,7 @@ struct ValueDecoder: Decoder {
         }
         do { return try Value(from: self) } catch DecodingError.dataCorrupted(let context) {
             // The standard library's words for an enumeration name the value that was found, and not what may be there.
-            guard type is any RawRepresentable.Type, context.codingPath.count == codingPath.count else {
+            guard context.debugDescription.hasPrefix("Cannot initialize "), type is any RawRepresentable.Type else {
                 throw DecodingError.dataCorrupted(context)
             }
             let values = EnumeratedValues.of(type)?.map(\.text).joined(separator: ", ")
