@@ -39,7 +39,9 @@ public enum SchemaAgreement {
 
     /// Compares a schema with values that were written: all are valid, and every property is written in one of them.
     public static func written(_ values: [JSON], schema: JSON) -> [String] {
-        check(schema, []) { samples, _ in Writing(values).compare(samples, subject: "the tool") }
+        withSamples(of: schema) { samples in
+            Writing(values).compare(samples, subject: "the tool").map(\.text)
+        }
     }
 
     /// Compares a schema with what reads its values member by member, keeping account in a log.
@@ -73,8 +75,7 @@ public enum SchemaAgreement {
         _ examples: [JSON],
         _ compare: (SchemaSamples, [JSON]) -> [SchemaComparison.Disagreement]
     ) -> [String] {
-        do throws(SchemaError) {
-            let samples = try SchemaSamples(schema)
+        withSamples(of: schema) { samples in
             let wrong = examples.filter { !samples.violations(in: $0).isEmpty }
                 .map { "an example is not valid: \($0.text)" }
             let values = samples.values(examples: examples)
@@ -83,7 +84,11 @@ public enum SchemaAgreement {
             }
             var said: Set<String> = []
             return (wrong + compare(samples, values).map(\.text)).filter { said.insert($0).inserted }
-        } catch {
+        }
+    }
+
+    private static func withSamples(of schema: JSON, _ compare: (SchemaSamples) -> [String]) -> [String] {
+        do throws(SchemaError) { return compare(try SchemaSamples(schema)) } catch {
             return ["the schema cannot be used: \(error.description)"]
         }
     }

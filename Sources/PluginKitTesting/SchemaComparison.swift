@@ -81,7 +81,19 @@ struct SchemaComparison {
         let read = Set(kinds.compactMap(\.type))
         // A whole number may be written where there may be any.
         let fits = side == .written && read.contains("integer") ? read.union(["number"]) : read
-        guard !stated.isEmpty, !read.isEmpty, stated.isDisjoint(with: fits) else { return true }
+        guard !stated.isEmpty, !read.isEmpty else { return true }
+        guard stated.isDisjoint(with: fits) else {
+            // Whoever reads any number reads the whole ones too.
+            let passedOver = stated.subtracting(read)
+                .subtracting(read.contains("number") ? ["null", "integer"] : ["null"])
+            if side == .arguments, !passedOver.isEmpty {
+                say(
+                    place,
+                    "the schema allows \(passedOver.sorted().joined(separator: " and ")), and \(subject) never reads one"
+                )
+            }
+            return true
+        }
         let (theirs, ours) = (stated.sorted().joined(separator: " or "), read.sorted().joined(separator: " or "))
         say(place, "the schema says \(theirs), and \(subject) \(verb) \(ours)")
         return false

@@ -92,6 +92,31 @@ struct `A schema and a tool that takes the direct way` {
         )
     }
 
+    @Test func `disagree where one of several types is never read`() {
+        let plugin = plugin(input: ["phone": phone, "amount": ["type": ["integer", "string", "null"]]]) {
+            arguments throws(Refusal) in
+            try readPhone(arguments)
+            _ = arguments["amount"]?.integerValue
+        }
+
+        #expect(
+            plugin.schemaDisagreements()
+                == ["pay, arguments: amount: the schema allows string, and the tool never reads one."]
+        )
+    }
+
+    @Test func `agree about output of a form that cannot be made up`() {
+        let output: JSONObject = ["id": ["type": "string", "pattern": "^r-[a-z]+-7$"]]
+        let plugin = plugin(
+            input: ["phone": phone],
+            output: output,
+            render: { _ in ["id": "r-x-7"] },
+            prepare: readPhone
+        )
+
+        #expect(plugin.schemaDisagreements() == [])
+    }
+
     @Test func `are not known where no plan ever comes`() {
         let plugin = plugin(input: ["phone": phone]) { _ throws(Refusal) in throw Refusal("not_configured", "No.") }
         let found = plugin.schemaDisagreements()
