@@ -40,6 +40,47 @@ private func readPhone(_ arguments: ArgumentValue) throws(Refusal) {
     guard arguments["phone"]?.stringValue?.hasPrefix("254") == true else { throw Refusal("invalid_argument", "phone") }
 }
 
+struct `The arguments of a call` {
+    private let arguments = PrepareInput(
+        arguments: ["n": 5.0, "f": 0.5, "t": "x", "b": true, "z": .null, "l": [1, ["k": 2]], "o": ["p": "q"]],
+        profile: Profile([:]),
+        nowMilliseconds: 0,
+        recordID: "r",
+        originatorID: "o"
+    )
+    .arguments
+
+    @Test func `read as JSON does`() {
+        #expect(arguments["n"]?.integerValue == 5 && arguments["f"]?.integerValue == nil)
+        #expect(arguments["f"]?.doubleValue == 0.5 && arguments["t"]?.doubleValue == nil)
+        #expect(arguments["t"]?.stringValue == "x" && arguments["n"]?.stringValue == nil)
+        #expect(arguments["b"]?.boolValue == true && arguments["t"]?.boolValue == nil)
+        #expect(arguments["z"]?.isNull == true && arguments["t"]?.isNull == false)
+        #expect(arguments["l"]?.arrayValue?.last?["k"]?.integerValue == 2 && arguments["o"]?.arrayValue == nil)
+        #expect(arguments["o"]?.members?.map(\.name) == ["p"] && arguments["l"]?.members == nil)
+        #expect(arguments["o"]?.json == ["p": "q"])
+        #expect(arguments["none"] == nil && arguments["t"]?["deeper"] == nil)
+    }
+
+    @Test func `may have names that the schema does not fix`() {
+        let labels: JSON = ["type": "object", "additionalProperties": ["type": "string"]]
+        func found(_ read: @escaping @Sendable (ArgumentValue) -> Void) -> [String] {
+            let plugin = plugin(input: ["phone": phone, "labels": labels]) { arguments throws(Refusal) in
+                try readPhone(arguments)
+                if let labels = arguments["labels"] { read(labels) }
+            }
+            return plugin.schemaDisagreements()
+        }
+
+        #expect(found { for (_, value) in $0.members ?? [] { _ = value.stringValue } } == [])
+        #expect(found { _ = $0.json } == [])
+        #expect(
+            found { for (_, value) in $0.members ?? [] { _ = value.boolValue } }
+                == ["pay, arguments: labels/another_member: the schema says string, and the tool reads boolean."]
+        )
+    }
+}
+
 struct `A schema and a tool that takes the direct way` {
     @Test func `agree where what is read is what the schema has`() {
         let items: JSON = [

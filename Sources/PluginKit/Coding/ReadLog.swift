@@ -27,12 +27,6 @@ package final class ReadLog: Sendable {
     /// What was asked for, whether it was there or not, by the way to it.
     package var reads: [[String]: Set<Kind>] { places.withLock { $0 } }
 
-    /// Takes over what another has.
-    package func add(_ other: ReadLog) {
-        let theirs = other.reads
-        places.withLock { $0.merge(theirs) { $0.union($1) } }
-    }
-
     func record(_ kind: Kind?, at place: CodingPlace?) {
         let pattern = place?.pattern ?? []
         places.withLock { places in
