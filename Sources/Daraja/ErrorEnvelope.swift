@@ -22,23 +22,42 @@ public struct ErrorEnvelope: Sendable, Hashable {
 
     /// Safaricom's id of the request.
     public let requestID: String?
-    /// Such as `400.002.02`.
+    /// Such as `400.002.02`; the HTTP status where a throttled request was answered without one.
     public let errorCode: String
     /// For people.
     public let errorMessage: String
+    /// The HTTP status it came with.
+    public let status: Int
 
     /// Reads an envelope; nil when the body is none.
-    public init?(_ body: JSON) {
-        guard let code = body["errorCode"]?.stringValue else { return nil }
-        requestID = body["requestId"]?.stringValue
-        errorCode = code
-        errorMessage = body["errorMessage"]?.stringValue ?? ""
+    ///
+    /// HTTP 429 is an error whatever its body holds, even one that is no JSON (`body` nil): the portal documents
+    /// throttling as HTTP 500 with an envelope, integrators also see 429, with one or as the API gateway's bare fault.
+    public init?(_ body: JSON?, status: Int) {
+        self.status = status
+        requestID = body?["requestId"]?.stringValue
+        if let code = body?["errorCode"]?.stringValue {
+            errorCode = code
+            errorMessage = body?["errorMessage"]?.stringValue ?? ""
+            return
+        }
+        guard status == ErrorEnvelope.tooManyRequests else { return nil }
+        errorCode = String(status)
+        errorMessage = body?["fault"]?["faultstring"]?.stringValue ?? "Too many requests. Please try again later."
     }
 
     /// What it proves.
     ///
-    /// `500.001.1001` and `500.002.1001` carry several meanings, told apart by their text.
+    /// `500.001.1001` and `500.002.1001` carry several meanings, told apart by their text. HTTP 429 says "not looked
+    /// at" for every code that does not say more.
     public var proof: Proof {
+        let proof = codeProof
+        return proof == .nothing && status == ErrorEnvelope.tooManyRequests ? .throttled : proof
+    }
+
+    private static let tooManyRequests = 429
+
+    private var codeProof: Proof {
         let text = errorMessage.lowercased()
         switch errorCode {
         case "500.001.1001":

@@ -36,6 +36,7 @@ extension Simulator {
         case .http500: return .answer(status: 500, body: [])
         case .busy: return error(500, "500.003.02", "System is busy. Please try again in few minutes.")
         case .spikeArrest: return error(500, "500.003.02", "Error Occurred: Spike Arrest Violation")
+        case .tooManyRequests: return .json(429, tooManyRequests)
         case .lock: return lockError()
         case .refused: return .json(200, refusal)
         case .tokenExpired:
@@ -46,6 +47,16 @@ extension Simulator {
             return error(404, "404.001.03", "Invalid Access Token")
         default: return nil
         }
+    }
+
+    /// Assumed: the fault of the API gateway that Safaricom runs, in whose form integrators see throttling as 429.
+    private var tooManyRequests: JSON {
+        [
+            "fault": [
+                "faultstring": "Spike arrest violation. Allowed rate : MessageRate{capacity=10, period=1000}",
+                "detail": ["errorcode": "policies.ratelimit.SpikeArrestViolation"],
+            ]
+        ]
     }
 
     /// How a request that was taken is answered; `taken` is the answer without faults.

@@ -63,6 +63,8 @@ package enum Outcome: String, Sendable, CaseIterable {
     case productMismatch = "product_mismatch"
     /// 28: the PIN is locked (8006).
     case pinLocked = "pin_locked"
+    /// 29: HTTP 429 and the API gateway's own fault; not processed.
+    case tooManyRequests = "too_many_requests"
 
     /// The result code that the customer's side ends with.
     var resultCode: Int {
@@ -106,7 +108,7 @@ package enum Outcome: String, Sendable, CaseIterable {
     /// Whether M-Pesa takes the request at all.
     var isTaken: Bool {
         switch self {
-        case .closed, .http500, .busy, .spikeArrest, .lock, .refused: false
+        case .closed, .http500, .busy, .spikeArrest, .lock, .refused, .tooManyRequests: false
         default: true
         }
     }

@@ -153,6 +153,19 @@ def test_a_spike_arrest():
     refused("spike_arrest", 503, "upstream_unavailable")
 
 
+def test_throttling_as_http_429():
+    refused("too_many_requests", 503, "upstream_unavailable")
+
+
+def test_a_throttled_payout_is_not_made():
+    number = phone()
+    simulator.outcome("too_many_requests", phone=number)
+    status, _, problem = gateway.pay_out(number)
+    assert status == 503 and problem["code"] == "upstream_unavailable", problem
+    assert gateway.transaction(number)["state"] == "rejected"
+    assert simulator.payouts(number) == {"count": 0, "total": 0, "payouts": []}
+
+
 def test_a_locked_subscriber():
     refused("lock", 422, "upstream_rejected")
 

@@ -10,12 +10,11 @@ func interpretPayout(_ raw: [UInt8], _ source: Source, _ record: Record) -> Evid
     if source == .callback("timeout") {
         return nothing("M-Pesa's queue timed out; whether the payout was made is being asked.")
     }
-    guard let body = try? JSON(parsing: raw, limits: leniently) else {
-        return nothing("M-Pesa's message is not readable.")
-    }
+    let body = try? JSON(parsing: raw, limits: leniently)
     switch source {
     case .reply(let status): return interpretReply(body, status: status)
     case .callback:
+        guard let body else { return unreadable }
         guard let result = InitiatorAPI.Result(body) else { return nil }
         return outcome(of: result)
     case .statement: return nil
@@ -56,9 +55,12 @@ private func receiver(_ result: InitiatorAPI.Result) -> String? {
     return MSISDN(String(name.prefix { $0 != " " }))?.digits
 }
 
+private var unreadable: Evidence { nothing("M-Pesa's message is not readable.") }
+
 /// What the answer to a request of an operator proves.
-private func interpretReply(_ body: JSON, status: Int) -> Evidence {
-    if let error = ErrorEnvelope(body) { return evidence(of: error, status: status) }
+private func interpretReply(_ body: JSON?, status: Int) -> Evidence {
+    if let error = ErrorEnvelope(body, status: status) { return evidence(of: error) }
+    guard let body else { return unreadable }
     guard (200..<300).contains(status), let reply = InitiatorAPI.Reply(body) else {
         return nothing("M-Pesa's answer (HTTP \(status)) names no request, so it proves nothing.")
     }
@@ -77,7 +79,7 @@ private func interpretReply(_ body: JSON, status: Int) -> Evidence {
     return evidence
 }
 
-private func evidence(of error: ErrorEnvelope, status: Int) -> Evidence {
+private func evidence(of error: ErrorEnvelope) -> Evidence {
     var evidence: Evidence
     switch error.proof {
     case .rejected:
@@ -93,7 +95,7 @@ private func evidence(of error: ErrorEnvelope, status: Int) -> Evidence {
     case .duplicate: evidence = Evidence(.duplicate)
     case .pending: evidence = Evidence(.pending)
     case .locked, .nothing:
-        return nothing("M-Pesa answered HTTP \(status) \(error.errorCode), which proves nothing.")
+        return nothing("M-Pesa answered HTTP \(error.status) \(error.errorCode), which proves nothing.")
     }
     evidence.code = error.errorCode
     evidence.meaning = error.errorMessage
@@ -104,9 +106,7 @@ private func evidence(of error: ErrorEnvelope, status: Int) -> Evidence {
 ///
 /// The result's own code only says whether the question worked; the payout's state is the parameter TransactionStatus.
 func interpretPayoutQuery(_ raw: [UInt8], _ source: Source, _ record: Record) -> Evidence? {
-    guard let body = try? JSON(parsing: raw, limits: leniently) else {
-        return nothing("M-Pesa's answer is not readable.")
-    }
+    let body = try? JSON(parsing: raw, limits: leniently)
     if case .reply(let status) = source {
         var evidence = interpretReply(body, status: status)
         // These are the question's ids, not the payout's.
@@ -114,6 +114,7 @@ func interpretPayoutQuery(_ raw: [UInt8], _ source: Source, _ record: Record) ->
         return evidence
     }
     if source == .callback("timeout") { return nothing("M-Pesa did not answer the question in time.") }
+    guard let body else { return unreadable }
     guard let result = InitiatorAPI.Result(body) else { return nil }
     guard result.ResultCode == "0" else {
         return nothing("M-Pesa did not answer the question: \(result.ResultDesc) (\(result.ResultCode))")
@@ -154,10 +155,9 @@ private func standing(of result: InitiatorAPI.Result) -> Evidence {
 /// What bytes prove of a balance's question.
 func interpretBalance(_ raw: [UInt8], _ source: Source, _ record: Record) -> Evidence? {
     if source == .callback("timeout") { return nothing("M-Pesa did not answer in time.") }
-    guard let body = try? JSON(parsing: raw, limits: leniently) else {
-        return nothing("M-Pesa's answer is not readable.")
-    }
+    let body = try? JSON(parsing: raw, limits: leniently)
     if case .reply(let status) = source { return interpretReply(body, status: status) }
+    guard let body else { return unreadable }
     guard let result = InitiatorAPI.Result(body) else { return nil }
     let accounts = AccountBalance.accounts(in: result.text("AccountBalance") ?? "")
     guard result.ResultCode == "0", !accounts.isEmpty else {

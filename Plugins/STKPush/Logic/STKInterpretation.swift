@@ -8,18 +8,19 @@ private let leniently = JSONLimits(bytesMax: 1 << 20, duplicateKeys: .lastWins)
 
 /// What bytes prove of a push: the answer to it, or its callback.
 func interpretPush(_ raw: [UInt8], _ source: Source, _ record: Record) -> Evidence? {
-    guard let body = try? JSON(parsing: raw, limits: leniently) else {
-        return nothing("M-Pesa's message is not readable.")
-    }
+    let body = try? JSON(parsing: raw, limits: leniently)
     switch source {
     case .reply(let status): return interpretReply(body, status: status)
-    case .callback: return interpretCallback(body, record)
+    case .callback: return body.map { interpretCallback($0, record) } ?? unreadable
     case .statement: return nil
     }
 }
 
-private func interpretReply(_ body: JSON, status: Int) -> Evidence {
-    if let error = ErrorEnvelope(body) { return evidence(of: error, status: status) }
+private var unreadable: Evidence { nothing("M-Pesa's message is not readable.") }
+
+private func interpretReply(_ body: JSON?, status: Int) -> Evidence {
+    if let error = ErrorEnvelope(body, status: status) { return evidence(of: error) }
+    guard let body else { return unreadable }
     guard (200..<300).contains(status), let reply = STKPush.Reply(body) else {
         return nothing("M-Pesa's answer (HTTP \(status)) names no request, so it proves nothing.")
     }
@@ -39,7 +40,7 @@ private func interpretReply(_ body: JSON, status: Int) -> Evidence {
 /// What an error proves of a push.
 ///
 /// Only some do: a bare 500 or 503 may come after the prompt was sent.
-private func evidence(of error: ErrorEnvelope, status: Int) -> Evidence {
+private func evidence(of error: ErrorEnvelope) -> Evidence {
     var evidence: Evidence
     switch error.proof {
     case .rejected:
@@ -58,7 +59,7 @@ private func evidence(of error: ErrorEnvelope, status: Int) -> Evidence {
         evidence.chargeAgain = "wait"
     case .pending: evidence = Evidence(.pending)
     case .duplicate: evidence = Evidence(.duplicate)
-    case .nothing: return nothing("M-Pesa answered HTTP \(status) \(error.errorCode), which proves nothing.")
+    case .nothing: return nothing("M-Pesa answered HTTP \(error.status) \(error.errorCode), which proves nothing.")
     }
     evidence.code = error.errorCode
     evidence.meaning = error.errorMessage
@@ -85,7 +86,7 @@ func interpretQuery(_ raw: [UInt8], _ source: Source, _ record: Record) -> Evide
     guard case .reply(let status) = source, let body = try? JSON(parsing: raw, limits: leniently) else {
         return nothing("M-Pesa's answer is not readable.")
     }
-    if let error = ErrorEnvelope(body) {
+    if let error = ErrorEnvelope(body, status: status) {
         // Whatever else is wrong is wrong with the question; it says nothing about the payment.
         guard error.proof == .pending else {
             return nothing("M-Pesa did not answer the question: \(error.errorMessage)")
