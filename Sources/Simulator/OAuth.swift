@@ -16,15 +16,15 @@ extension Simulator {
             return .answer(status: 400, body: [])
         }
         let text = "sim" + String(UInt64.random(in: .min ... .max), radix: 36) + identifier()
-        let life = settings.tokenLife.nanoseconds / 1_000_000
-        state.withLock { state in
+        let stated = state.withLock { state in
             state.tokensIssued += 1
             state.tokens[account.consumerKey] = SimulatorState.Token(
                 text: text,
-                goodUntilMilliseconds: nowMilliseconds() + life
+                goodUntilMilliseconds: nowMilliseconds() + state.tokenLife.nanoseconds / 1_000_000
             )
+            return max(1, state.statedTokenLife.components.seconds)
         }
-        return .json(200, ["access_token": .string(text), "expires_in": .string(String(life / 1000))])
+        return .json(200, ["access_token": .string(text), "expires_in": .string(String(stated))])
     }
 
     /// Hands a request on when its token is the newest of its account and in force.

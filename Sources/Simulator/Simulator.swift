@@ -11,7 +11,7 @@ import Synchronization
 /// outcomes and the control API.
 package final class Simulator: Sendable {
     let settings: SimulatorSettings
-    let state = Mutex(SimulatorState())
+    let state: Mutex<SimulatorState>
     /// What operators' passwords are encrypted for, as Safaricom's certificate is; another at each start.
     let keys: RSAKeyPair
     private let journal: Journal?
@@ -22,6 +22,7 @@ package final class Simulator: Sendable {
     /// - Throws: `NoKeys` when OpenSSL cannot make an RSA key pair.
     package init(settings: SimulatorSettings) throws {
         self.settings = settings
+        state = Mutex(SimulatorState(settings: settings))
         guard let keys = RSAKeyPair() else { throw NoKeys() }
         self.keys = keys
         journal = settings.journal.map(Journal.init)

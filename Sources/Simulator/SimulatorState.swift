@@ -43,10 +43,14 @@ package struct SimulatorSettings: Sendable {
     package var host = "127.0.0.1"
     /// 0 for any free port.
     package var port = 0
-    /// How long a token lives.
+    /// How long a token lives, by the clock.
     ///
-    /// Daraja's is 3,600 s, stated as 3,599.
-    package var tokenLife: Duration = .seconds(3599)
+    /// Default 3,600 s, as Daraja's.
+    package var tokenLife: Duration = .seconds(3600)
+    /// What `expires_in` says of it, at least 1 s.
+    ///
+    /// Default 3,599 s, as Daraja's; more than `tokenLife` is a clock that the gateway cannot trust.
+    package var statedTokenLife: Duration = .seconds(3599)
     /// How long the customer takes.
     package var promptDelay: Duration = .milliseconds(1500)
     /// Who may use it.
@@ -163,6 +167,9 @@ struct SimulatorState {
         let goodUntilMilliseconds: Int64
     }
 
+    /// How long tokens live from now on, and what is said of it; the settings' until the control API changes them.
+    var tokenLife: Duration
+    var statedTokenLife: Duration
     var tokens: [String: Token] = [:]
     var prompts: [String: Prompt] = [:]
     var charges: [Charge] = []
@@ -177,4 +184,9 @@ struct SimulatorState {
     /// Phones whose first request was refused by fault `token_expired`.
     var refusedOnce: Set<String> = []
     var sequence: UInt64 = 0
+
+    init(settings: SimulatorSettings) {
+        tokenLife = settings.tokenLife
+        statedTokenLife = settings.statedTokenLife
+    }
 }

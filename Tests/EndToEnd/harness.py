@@ -107,10 +107,10 @@ class Process:
 class Simulator(Process):
     """A Daraja of its own process, so that it outlives a gateway that is killed."""
 
-    def __init__(self, prompt_delay=400):
+    def __init__(self, prompt_delay=400, more=()):
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        super().__init__(["simulator", "--port", str(port), "--prompt-delay", str(prompt_delay)])
+        super().__init__(["simulator", "--port", str(port), "--prompt-delay", str(prompt_delay), *more])
         wait_until("the simulator", lambda: answers(self.url + "/simulator/ledger"))
 
     def outcome(self, name, **more):

@@ -11,12 +11,24 @@ struct SimulatorCommand: AsyncParsableCommand {
 
     @Option(help: "Port to listen on; 0 for any.") var port = 8090
     @Option(help: "How long a customer takes to answer, in milliseconds.") var promptDelay = 1500
+    @Option(help: "How long an access token lives and says that it does, in seconds; Daraja's is 3600.")
+    var tokenLife: Int?
     @Option(help: "A file that keeps prompts and charges across restarts.") var journal: String?
+
+    func validate() throws {
+        if let tokenLife, !(1...86_400).contains(tokenLife) {
+            throw ValidationError("--token-life: expected seconds, 1 to 86400.")
+        }
+    }
 
     func run() async throws {
         var settings = SimulatorSettings()
         settings.port = port
         settings.promptDelay = .milliseconds(promptDelay)
+        if let tokenLife {
+            settings.tokenLife = .seconds(tokenLife)
+            settings.statedTokenLife = .seconds(tokenLife)
+        }
         settings.journal = journal
         settings.accounts = DemoData.accounts
         let simulator = try Simulator(settings: settings)

@@ -16,13 +16,15 @@ extension Simulator {
         case ("GET", "payouts", 1): return payouts(phone: request.query["phone"])
         case ("GET", "certificate", 1): return .answer(status: 200, body: keys.publicPEM)
         case ("GET", "requests", 1): return requests()
+        case ("GET", "tokens", 1): return tokens()
+        case ("POST", "tokens", 1): return setTokenLife(body)
         case ("POST", "outcomes", 1): return setOutcome(body)
         case ("POST", "prompts", 3) where segments[2] == "settle": return settleNow(segments[1], resend: false)
         case ("POST", "prompts", 3) where segments[2] == "resend": return settleNow(segments[1], resend: true)
         case ("POST", "payouts", 3) where segments[2] == "settle": return settleNow(payout: segments[1], resend: false)
         case ("POST", "payouts", 3) where segments[2] == "resend": return settleNow(payout: segments[1], resend: true)
         case ("POST", "reset", 1):
-            state.withLock { $0 = SimulatorState() }
+            state.withLock { $0 = SimulatorState(settings: settings) }
             return .json(200, ["reset": true])
         default:
             return .json(404, ["error": "no such control; see docs/simulator.md"])
