@@ -35,7 +35,16 @@ package final class DarajaUpstream: Upstream {
             from: credential,
             certificate: settings.certificates[request.environment]
         )
-        let token = try await tokens.token(for: credential, at: base(of: request))
+        let token: String
+        do {
+            token = try await tokens.token(for: credential, at: base(of: request))
+        } catch {
+            logger.warning(
+                "no access token",
+                metadata: ["organization": "\(request.organization)", "reason": "\(error.detail ?? error.message)"]
+            )
+            throw error
+        }
         return PreparedRequest(request: request, body: Secret(body), token: Secret(token))
     }
 
@@ -65,7 +74,7 @@ package final class DarajaUpstream: Upstream {
         let request = prepared.request
         var headers = [("Authorization", "Bearer " + token), ("Content-Type", "application/json")]
         for (name, value) in request.template.headers { headers.append((name, value)) }
-        return await client.send(
+        let outcome = await client.send(
             HTTPRequest(
                 method: request.kind.method,
                 url: base(of: request) + request.kind.path,
@@ -75,6 +84,24 @@ package final class DarajaUpstream: Upstream {
                 connectTimeout: settings.connectTimeout,
                 answerBytesMax: settings.answerBytesMax
             )
+        )
+        noteLoss(outcome, of: request)
+        return outcome
+    }
+
+    /// Whoever runs the gateway must see why M-Pesa cannot be reached: a name, a certificate, a network.
+    private func noteLoss(_ outcome: HTTPOutcome, of request: UpstreamRequest) {
+        let (message, reason): (Logger.Message, String)
+        switch outcome {
+        case .answered: return
+        case .notSent(let text): (message, reason) = ("M-Pesa could not be reached, nothing was sent", text)
+        case .unknown(let text): (message, reason) = ("M-Pesa's answer was lost", text)
+        }
+        logger.warning(
+            message,
+            metadata: [
+                "organization": "\(request.organization)", "path": "\(request.kind.path)", "reason": "\(reason)",
+            ]
         )
     }
 
