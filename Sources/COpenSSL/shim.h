@@ -34,6 +34,19 @@ static inline EVP_PKEY *gateway_public_key(const char *pem, int length) {
     return key;
 }
 
+/* How many certificates a PEM text holds. */
+static inline int gateway_certificates(const char *pem, int length) {
+    BIO *text = BIO_new_mem_buf(pem, length);
+    int count = 0;
+    X509 *certificate;
+    while ((certificate = PEM_read_bio_X509(text, NULL, NULL, NULL)) != NULL) {
+        X509_free(certificate);
+        count++;
+    }
+    BIO_free(text);
+    return count;
+}
+
 /* Ed25519. Keys are PEM; a signature is 64 bytes, a raw public key 32. */
 static inline EVP_PKEY *gateway_ed25519_generate(void) { return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"); }
 

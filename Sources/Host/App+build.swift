@@ -46,7 +46,7 @@ struct App: Sendable {
         try await plugins.start(pluginsFile: settings.pluginsFile, folder: pluginFolder(settings))
         let credentials = Credentials(directory: store, masterKey: masterKey, entropy: entropy)
         let upstream = DarajaUpstream(
-            client: CurlClient(settings: curlSettings()),
+            client: CurlClient(settings: try curlSettings(settings)),
             credentials: credentials,
             entropy: entropy,
             settings: try egressSettings(settings),
@@ -169,10 +169,12 @@ struct App: Sendable {
         Secret(HMACSHA256.authenticate(key: masterKey.reveal(), Array(purpose.utf8)).bytes)
     }
 
-    private static func curlSettings() -> CurlClient.Settings {
-        var settings = CurlClient.Settings()
-        settings.userAgent = "mpesa-gateway/" + version
-        return settings
+    /// How M-Pesa is spoken to.
+    static func curlSettings(_ settings: Settings) throws(GatewayError) -> CurlClient.Settings {
+        var curl = CurlClient.Settings()
+        curl.userAgent = "mpesa-gateway/" + version
+        curl.certificateFile = try settings.darajaAuthorities()
+        return curl
     }
 
     private static func egressSettings(_ settings: Settings) throws(GatewayError) -> EgressSettings {

@@ -33,6 +33,8 @@ struct Settings: Sendable {
     var masterKeyFile: String?
     /// `GATEWAY_DARAJA_URL`: replaces Safaricom's addresses, for the simulator.
     var darajaURL: String?
+    /// `GATEWAY_DARAJA_CA_FILE`: the authorities (PEM) that may vouch for M-Pesa's addresses, instead of the system's.
+    var darajaAuthoritiesFile: String?
     /// `GATEWAY_OPERATOR_TOKEN_FILE`: what `mpesa-gateway plugin …` must show; without it nothing can be installed.
     ///
     /// Secret.
@@ -98,6 +100,21 @@ struct Settings: Sendable {
         return keys
     }
 
+    /// The file of authorities for M-Pesa's addresses; nil where the system's are trusted.
+    ///
+    /// - Throws: `notConfigured` when it cannot be read or holds no certificate: nothing could be sent then, and each
+    ///   payment would find that out anew.
+    func darajaAuthorities() throws(GatewayError) -> String? {
+        guard let file = darajaAuthoritiesFile else { return nil }
+        guard let pem = FileManager.default.contents(atPath: file), Certificates.count(pem: Array(pem)) > 0 else {
+            throw GatewayError(
+                .notConfigured,
+                "GATEWAY_DARAJA_CA_FILE: \(file) must hold certificates of authorities as PEM. Without it the system's are trusted."
+            )
+        }
+        return file
+    }
+
     /// Reads the environment over the defaults.
     ///
     /// - Throws: `invalidArgument` naming the variable and what was expected.
@@ -121,6 +138,7 @@ struct Settings: Sendable {
         publicURL = text("PUBLIC_URL") ?? publicURL
         masterKeyFile = text("MASTER_KEY_FILE") ?? masterKeyFile
         darajaURL = text("DARAJA_URL") ?? darajaURL
+        darajaAuthoritiesFile = text("DARAJA_CA_FILE") ?? darajaAuthoritiesFile
         operatorTokenFile = text("OPERATOR_TOKEN_FILE") ?? operatorTokenFile
         dataFolder = text("DATA_FOLDER") ?? dataFolder
         pluginKeysFile = text("PLUGIN_KEYS_FILE") ?? pluginKeysFile

@@ -25,6 +25,7 @@ class Relay:
         self.cuts_handshake = False
         self.requests = []
         self.handshakes_cut = 0
+        self.connections = []
         self.server = Server(("127.0.0.1", 0), handler(self))
         self.port = self.server.server_address[1]
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
@@ -44,6 +45,15 @@ class Relay:
             raise Cut from error
         finally:
             connection.close()
+
+    def drop(self):
+        """Closes every connection, so that the next request needs a new one; it does what it did at first again."""
+        self.before = self.after = lambda path, body: None
+        while self.connections:
+            try:
+                self.connections.pop().shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # Closed by the other side already.
 
     def end(self):
         self.server.shutdown()
@@ -71,7 +81,13 @@ def handler(relay):
                 raise Cut
             if relay.tls:
                 self.request = relay.tls.wrap_socket(self.request, server_side=True)
+            relay.connections.append(self.request)
             super().setup()
+
+        def finish(self):
+            super().finish()
+            # The server closes the socket that it accepted, which the one for TLS has replaced.
+            self.request.close()
 
         def relay_request(self):
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

@@ -13,11 +13,15 @@ final class CurlTransfer: @unchecked Sendable {
     /// Its second time would be a silent repeat, and is refused.
     var begun = 0
     private var headers: UnsafeMutablePointer<curl_slist>?
+    /// Where libcurl writes what exactly went wrong.
+    private let errorText = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
 
     init(_ request: HTTPRequest, finish: @escaping @Sendable (HTTPOutcome) -> Void) {
         self.request = request
         self.finish = finish
     }
+
+    deinit { errorText.deallocate() }
 
     /// Sets a clean handle up for this transfer.
     ///
@@ -34,7 +38,13 @@ final class CurlTransfer: @unchecked Sendable {
         _ = gateway_set_long(easy, CURLOPT_TIMEOUT_MS, CurlTransfer.milliseconds(request.timeout))
         _ = gateway_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, CurlTransfer.milliseconds(request.connectTimeout))
         _ = gateway_set_text(easy, CURLOPT_USERAGENT, userAgent)
-        if let certificateFile { _ = gateway_set_text(easy, CURLOPT_CAINFO, certificateFile) }
+        if let certificateFile {
+            _ = gateway_set_text(easy, CURLOPT_CAINFO, certificateFile)
+            // libcurl would go on trusting the system's folder of authorities beside the file.
+            _ = gateway_set_text(easy, CURLOPT_CAPATH, nil)
+        }
+        errorText[0] = 0
+        _ = gateway_set_pointer(easy, CURLOPT_ERRORBUFFER, errorText)
         // An `Expect: 100-continue` would only add a round trip.
         headers = curl_slist_append(nil, "Expect:")
         for (name, value) in request.headers { headers = curl_slist_append(headers, name + ": " + value) }
@@ -60,11 +70,18 @@ final class CurlTransfer: @unchecked Sendable {
     ///     begun, done, a status                    answered
     func outcome(_ code: CURLcode, status: Int) -> HTTPOutcome {
         if code == CURLE_OK, status > 0 { return .answered(status: status, body: body) }
-        let reason = String(cString: curl_easy_strerror(code))
+        let reason = reason(of: code)
         if begun == 0 { return .notSent(reason) }
         if begun > 1 { return .unknown("the connection was closed before an answer; not sent again") }
         if isTooLarge { return .unknown("the answer is larger than \(request.answerBytesMax) bytes") }
         return .unknown(reason)
+    }
+
+    /// libcurl's name for an error; for a certificate also what is wrong with it, which its name does not tell.
+    private func reason(of code: CURLcode) -> String {
+        let name = String(cString: curl_easy_strerror(code))
+        let exactly = String(cString: errorText)
+        return code == CURLE_PEER_FAILED_VERIFICATION && !exactly.isEmpty ? "\(name) (\(exactly))" : name
     }
 
     private static let write: gateway_write_callback = { bytes, size, count, context in

@@ -35,7 +35,7 @@ struct Dev: AsyncParsableCommand {
             if settings.operatorTokenFile == nil { settings.operatorTokenFile = try folder.operatorTokenFile() }
             settings.darajaURL = if let simulatorURL { simulatorURL } else { try await startSimulator(folder) }
             if settings.certificateFiles[.test] == nil, let simulator = settings.darajaURL {
-                settings.certificateFiles[.test] = try await certificateFile(of: simulator, in: folder)
+                settings.certificateFiles[.test] = try await certificateFile(of: simulator, in: folder, settings)
             }
             let app = try await App.build(settings, folder: folder, makesMasterKey: true)
             let document = try await writeDocument(app, folder)
@@ -55,8 +55,12 @@ struct Dev: AsyncParsableCommand {
     }
 
     /// The simulator's certificate in a file; nil when none can be had, which `dev` says and goes on without.
-    private func certificateFile(of simulator: String, in folder: DataFolder) async throws(GatewayError) -> String? {
-        let curl = CurlClient()
+    private func certificateFile(
+        of simulator: String,
+        in folder: DataFolder,
+        _ settings: Settings
+    ) async throws(GatewayError) -> String? {
+        let curl = CurlClient(settings: try App.curlSettings(settings))
         defer { curl.shutdown() }
         let request = HTTPRequest(method: "GET", url: simulator + "/simulator/certificate", timeout: .seconds(5))
         guard case .answered(200, let pem) = await curl.send(request) else {
