@@ -46,6 +46,16 @@ def test_a_caller_may_wait_for_the_outcome():
     assert status == 200 and answer["data"]["status"] == "SUCCESS", answer
 
 
+def test_a_repeat_may_wait_for_the_outcome_too():
+    number = phone()
+    body = {"phone_number": number, "amount": 75, "account_reference": "WAIT", "transaction_desc": "Wait"}
+    first = gateway.call("POST", "/tools/stk-push", body, Idempotency_Key="wait-" + number)
+    assert first[2]["data"]["status"] == "PENDING", first
+    again = gateway.call("POST", "/tools/stk-push", body, Idempotency_Key="wait-" + number, Prefer="wait=20")
+    assert again[1]["Idempotent-Replayed"] == "true" and again[2]["data"]["status"] == "SUCCESS", again
+    assert again[2]["data"]["transaction_id"] == first[2]["data"]["transaction_id"]
+
+
 def test_a_repeated_key_replays_and_charges_once():
     number = phone()
     first = gateway.push(number, idempotency="key-" + number)

@@ -173,7 +173,9 @@ package struct Operations: Sendable {
             organization: work.principal.organization,
             environment: work.principal.environment
         )
-        guard let found else { throw GatewayError.fault("record \(id) of an idempotency key is gone") }
+        guard var found else { throw GatewayError.fault("record \(id) of an idempotency key is gone") }
+        // Who lost the first answer wants the outcome as much as who did not.
+        if work.wait > .zero && !found.state.isEnded { found = try await waitForEnd(of: found, atMost: work.wait) }
         var done = try await show(found, for: work)
         done.isReplayed = true
         return done
