@@ -1,0 +1,319 @@
+"""What the documents tell a reader to type does what they say it does."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+
+import documents
+from harness import PROGRAM, ROOT, STARTED, free_port, http, wait_until
+
+# What is not run, by document and the beginning of its block, and why.
+NOT_RUN = {
+    ("README.md", "make run "): "set_up runs `make run` with free ports; `make test` runs this test",
+    ("README.md", '{"success":true'): "an answer; the block that asks for it is checked",
+    ("docs/architecture.md", "Sources/"): "the layout of the sources",
+    ("docs/abi.md", "{"): "a document of the protocol",
+    ("docs/architecture.md", "authenticate -> "): "a picture",
+    ("docs/architecture.md", "plugin.prepare"): "a picture",
+    ("docs/writing-a-plugin.md", "let item = try"): "Swift; Examples/notes, which is built and tested, holds these lines",
+}
+# What each block that is run must have printed, by document and the beginning of its block.
+CHECKS = {}
+
+dev = None
+folder = None
+ports = None
+
+
+def example(document, beginning):
+    def register(check):
+        CHECKS[(document, beginning)] = check
+        return check
+
+    return register
+
+
+def set_up():
+    """Starts what a reader starts: `make run`."""
+    global dev, folder, ports
+    folder = documents.workspace()
+    ports = {8080: free_port(), 8081: free_port(), 8090: free_port()}
+    data = os.path.join(folder, ".data/dev")
+    arguments = f"--port {ports[8080]} --management-port {ports[8081]} --data-dir {data} --prompt-delay 400"
+    dev = Made(["make", "--no-print-directory", "run", "ARGS=" + arguments])
+    wait_until("make run to say that it is ready", dev.is_ready, seconds=300)
+
+
+def tear_down():
+    dev.end()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+class Made:
+    """A `make` in a process group of its own, so that what it started ends with it."""
+
+    def __init__(self, command):
+        self.log = open(os.path.join(folder, "make.log"), "w+")
+        self.process = subprocess.Popen(command, cwd=ROOT, stdout=self.log, stderr=self.log, start_new_session=True)
+        STARTED.append(self.process)
+
+    def output(self):
+        with open(self.log.name) as file:
+            return file.read()
+
+    def is_ready(self):
+        assert self.process.poll() is None, self.output()
+        return "are in dev.json in the data folder." in self.output()
+
+    def end(self):
+        os.killpg(self.process.pid, signal.SIGTERM)
+        self.process.wait(timeout=30)
+        self.log.close()
+
+
+def check_of(document, text):
+    found = [check for (name, beginning), check in CHECKS.items() if name == document and text.startswith(beginning)]
+    assert len(found) <= 1, f"{document}: two checks for the block\n{text}"
+    return found[0] if found else None
+
+
+def is_left_out(document, text):
+    return any(name == document and text.startswith(beginning) for name, beginning in NOT_RUN)
+
+
+def does_what_it_says(document):
+    texts = [text for text in documents.blocks(document) if not is_left_out(document, text)]
+    checks = [check_of(document, text) for text in texts]
+    assert all(checks), f"{document}: no check in test_docs.py for\n{texts[checks.index(None)]}"
+    environment = {"GATEWAY_MANAGEMENT_URL": f"http://127.0.0.1:{ports[8081]}"}
+    outputs = documents.run(texts, folder, ports, environment)
+    assert len(outputs) == len(texts)
+    for check, output, text in zip(checks, outputs, texts):
+        try:
+            check(output)
+        except Exception as error:
+            raise AssertionError(f"{document}:\n{text}\nprinted:\n{output}") from error
+
+
+def answers(output):
+    """Every JSON document that stands in an output, in order."""
+    found, rest, decoder = [], output, json.JSONDecoder()
+    while (start := rest.find("{")) >= 0:
+        document, end = decoder.raw_decode(rest[start:])
+        found.append(document)
+        rest = rest[start + end :]
+    return found
+
+
+# README.md
+
+
+@example("README.md", "KEY=")
+def _(output):
+    payout, balance = answers(output)
+    assert payout["data"]["status"] == "PENDING" and payout["data"]["amount"] == 500, payout
+    assert balance["data"]["accounts"], balance
+
+
+@example("README.md", ".build-fixtures/mcp-client")
+def _(output):
+    assert "ok   negotiates 2026-07-28" in output and "ok   was charged once" in output and "FAIL" not in output
+
+
+# docs/rest.md
+
+
+@example("docs/rest.md", "KEY=")
+def _(output):
+    (answer,) = answers(output)
+    assert output.startswith("HTTP/1.1 200") and answer["data"]["status"] == "PENDING", output
+    assert answer["message"].startswith("Accepted, and not ended yet"), answer
+
+
+@example("docs/rest.md", "pay -H 'Prefer: wait=20'")
+def _(output):
+    (answer,) = answers(output)
+    assert "idempotent-replayed: true" in output.lower() and answer["data"]["status"] == "SUCCESS", output
+
+
+@example("docs/rest.md", "curl -s http://127.0.0.1:8080/tools/stk-push")
+def _(output):
+    (problem,) = answers(output)
+    assert problem["status"] == 422 and problem["code"] == "idempotency_key_reused", problem
+
+
+@example("docs/rest.md", 'curl -s "http://127.0.0.1:8080/transactions?phone_number=')
+def _(output):
+    listed, one, status = answers(output)
+    newest = listed["data"][0]
+    assert newest["state"] == "succeeded" and one["data"]["transaction"]["id"] == newest["id"], output
+    assert [step["to"] for step in one["data"]["events"]][-1] == "succeeded", one
+    assert status["data"]["status"] == "SUCCESS" and status["data"]["mpesa_receipt_number"], status
+
+
+@example("docs/rest.md", "PASSWORD=")
+def _(output):
+    verified, tools = answers(output)
+    assert verified["data"]["user"]["username"] == "manager", verified
+    assert "mpesa_stk_push" in [tool["name"] for tool in tools["data"]], tools
+
+
+@example("docs/rest.md", "curl -s http://127.0.0.1:8080/openapi.json")
+def _(output):
+    (document,) = answers(output)
+    assert document["openapi"].startswith("3.") and "/tools/stk-push" in document["paths"]
+
+
+# docs/mcp.md
+
+
+@example("docs/mcp.md", "KEY=")
+def _(output):
+    discovered, listed = answers(output)
+    assert "2026-07-28" in discovered["result"]["supportedVersions"], discovered
+    assert "mpesa_stk_push" in [tool["name"] for tool in listed["result"]["tools"]], listed
+
+
+@example("docs/mcp.md", "PAID=")
+def _(output):
+    paid, status = answers(output)
+    assert paid["result"]["structuredContent"]["status"] == "PENDING", paid
+    asked = paid["result"]["structuredContent"]["checkout_request_id"]
+    assert status["result"]["structuredContent"]["checkout_request_id"] == asked, status
+
+
+# docs/simulator.md
+
+
+@example("docs/simulator.md", "KEY=")
+def _(output):
+    chosen, payment, ledger = answers(output)
+    assert chosen == {"outcome": "cancelled"}, chosen
+    assert payment["data"]["status"] == "CANCELLED" and payment["data"]["result_code"] == "1032", payment
+    assert ledger["count"] == 0, ledger
+
+
+@example("docs/simulator.md", "curl -s http://127.0.0.1:8080/tools/stk-push")
+def _(output):
+    (payment,) = answers(output)
+    assert payment["data"]["status"] == "FAILED" and payment["data"]["result_code"] == "2001", payment
+
+
+@example("docs/simulator.md", ".build/debug/mpesa-gateway simulator")
+def _(output):
+    (tokens,) = answers(output.partition("simulator: http")[0] or output)
+    assert tokens["life_ms"] == 60_000 and tokens["stated_s"] == 60, output
+
+
+# docs/operating.md
+
+
+@example("docs/operating.md", "curl -s http://127.0.0.1:8081/livez")
+def _(output):
+    assert "gateway_" in output and '"stk-push"' in output, output
+
+
+@example("docs/operating.md", "export PATH=")
+def _(output):
+    assert "libSTKPush.so.sig, by " in output, output
+    assert "generation 2 live" in output and "rolled back" in output, output
+    with open(os.path.join(folder, "release.key.pub")) as file:
+        assert file.readline() == "-----BEGIN PUBLIC KEY-----\n"
+
+
+# docs/writing-a-plugin.md
+
+
+@example("docs/writing-a-plugin.md", "export PATH=")
+def _(output):
+    assert "my-tool" in output and "live" in output, output
+
+
+@example("docs/writing-a-plugin.md", "KEY=")
+def _(output):
+    (answer,) = answers(output)
+    assert answer["data"] == {"greeting": "Karibu, Amina!"}, answer
+
+
+@example("docs/writing-a-plugin.md", "make -C my-tool &&")
+def _(output):
+    assert "generation 2 live" in output and "rolled back" in output, output
+
+
+def test_the_readmes_commands():
+    does_what_it_says("README.md")
+
+
+def test_the_commands_of_rest():
+    does_what_it_says("docs/rest.md")
+
+
+def test_the_commands_of_mcp():
+    does_what_it_says("docs/mcp.md")
+
+
+def test_the_commands_of_the_simulator():
+    does_what_it_says("docs/simulator.md")
+
+
+def test_the_commands_of_operating():
+    does_what_it_says("docs/operating.md")
+
+
+def test_a_plugin_in_five_minutes():
+    does_what_it_says("docs/writing-a-plugin.md")
+
+
+def test_what_make_run_prints_can_be_copied():
+    push, ask = re.findall(r"^  (curl -s .*)$", dev.output(), re.MULTILINE)
+    (made,) = answers(documents.run([push], folder, ports, {})[0])
+    assert made["data"]["status"] == "PENDING", made
+
+    ask = ask.replace("CHECKOUT_REQUEST_ID", made["data"]["checkout_request_id"])
+
+    (asked,) = answers(documents.run([ask], folder, ports, {})[0])
+    assert asked["data"]["checkout_request_id"] == made["data"]["checkout_request_id"], asked
+    configuration = json.loads(re.search(r'^  (\{"mcpServers".*)$', dev.output(), re.MULTILINE)[1])
+    server = configuration["mcpServers"]["mpesa"]
+    assert http("GET", server["url"], headers=server["headers"])[0] == 405
+
+
+def test_every_block_of_every_document_is_run_or_left_out_for_a_reason():
+    known = {*CHECKS, *NOT_RUN}
+    seen = set()
+    for document in documents.documents():
+        for text in documents.blocks(document):
+            by = [entry for entry in known if entry[0] == document and text.startswith(entry[1])]
+            assert len(by) == 1, f"{document}: {len(by)} entries in test_docs.py for the block\n{text}"
+            seen.add(by[0])
+    assert known == seen, f"no document has {known - seen}"
+
+
+def test_commands_and_options_that_are_named_in_passing_exist():
+    with open(os.path.join(ROOT, "Makefile")) as file:
+        targets = re.findall(r"^([a-z-]+):", file.read(), re.MULTILINE)
+    named = 0
+    for document in documents.documents():
+        with open(os.path.join(ROOT, document)) as file:
+            text = file.read()
+        for target in re.findall(r"`make ([a-z-]+)[^`]*`", text):
+            assert target in targets, f"{document} names make {target}"
+        for words in re.findall(r"`(?:mpesa-gateway )?((?:plugin|dev|serve|simulator) [^`]+)`", text):
+            named += names_a_command(document, words)
+    assert named > 5, named
+
+
+def names_a_command(document, words):
+    """Whether words begin with a command; then it and its options must exist."""
+    words = words.split()
+    command = words[:2] if words[0] == "plugin" else words[:1]
+    if words[0] == "plugin" and not re.fullmatch("[a-z]+", words[1]):
+        return False
+    help_text = subprocess.run([PROGRAM, *command, "--help"], capture_output=True, text=True)
+    assert help_text.returncode == 0, f"{document} names {command}"
+    for option in (word for word in words if word.startswith("--")):
+        assert option in help_text.stdout, f"{document} names {option} of {command}"
+    return True
