@@ -73,7 +73,7 @@ extension Probe {
     static let catalogue: [Probe] = [
         Probe(
             name: "catalogue.form",
-            rule: "C1, C2, C4",
+            rule: "C1, C2, C4, C5",
             claim: "the catalogue is one, its schemas compile, its examples are valid"
         ) {
             let plugin = try $0.open()

@@ -30,6 +30,12 @@ enum Compatibility {
         if isFunction(old) != isFunction(new) { breaks.append("its kind has changed") }
         if new.requiresIdempotencyKey, !old.requiresIdempotencyKey { breaks.append("it now wants an idempotency key") }
         if new.role != old.role { breaks.append("it now wants the role \(new.role.rawValue)") }
+        for parameter in new.headerParameters where !old.headerParameters.contains(parameter) {
+            let properties = parameter.place.tokens.flatMap { ["properties", $0] }
+            // An argument that nobody could send before takes nothing from anybody.
+            guard old.inputSchema.value(at: JSONPointer(tokens: properties)) != nil else { continue }
+            breaks.append("input\(parameter.place) must now be sent as the header Mcp-Param-\(parameter.name) too")
+        }
         breaks += input(old.inputSchema, new.inputSchema, at: "input")
         breaks += output(old.outputSchema, new.outputSchema, at: "output")
         return breaks

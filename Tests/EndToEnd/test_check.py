@@ -10,6 +10,10 @@ import harness
 from test_plugins import FOLDER, compile_fixture
 from test_services import compile_desk
 
+# An argument's mark that is no header's name (rule C5), as a text of C.
+MARKED = '{"type":"object","properties":{"how":{"type":"string","x-mcp-header":"no name"}},"additionalProperties":false}'
+WRONG_MARK = '-DFIXTURE_ECHO="' + MARKED.replace('"', '\\"') + '"'
+
 # What each makes the C fixture do wrong, and the probe that must notice.
 WRONGS = [
     ("-DTWO_EXPORTS", "file.form"),
@@ -25,6 +29,7 @@ WRONGS = [
     ("-DCLAIMS_A_NAME", "entry.twice"),
     ("-DBAD_CATALOGUE", "catalogue.form"),
     ('-DFIXTURE_PATH="/admin/x"', "catalogue.form"),
+    (WRONG_MARK, "catalogue.form"),
     ('-DMANIFEST_VERSION="9.9.9"', "catalogue.manifest"),
     ('-DMANIFEST_ID="other"', "catalogue.manifest"),
     ("-DUNSTABLE", "catalogue.stable"),

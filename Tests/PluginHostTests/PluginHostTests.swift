@@ -37,6 +37,10 @@ struct `A plugin in plain C` {
         #expect(try await functions.render(0, Array("{}".utf8)) == Array("{\"transaction_id\":\"x\"}".utf8))
     }
 
+    /// The echo's schema with an argument that stands in a header too, as a text of C.
+    static let marked = #"{"type":"object","properties":{"how":{"type":"string","x-mcp-header":"How"}},"#
+        .appending(#""additionalProperties":false}"#).replacing("\"", with: "\\\"")
+
     static let refusals: [([String], String)] = [
         (["-DFIXTURE_LEVEL=7"], "levels 7 to 7"), (["-DREFUSE"], "it is Monday"),
         (["-DTWO_EXPORTS"], "rule E1: it exports 2 symbols"), (["-DNO_MANIFEST"], "rule E2: it has no section"),
@@ -48,6 +52,7 @@ struct `A plugin in plain C` {
         (["-DFIXTURE_PATH=\"/admin/x\""], "rule C2: /tools/0/http/path"),
         (["-DFIXTURE_SECRET=\"other\""], "rule C3: /operations/0/secrets"),
         (["-DFIXTURE_FEATURES=\"[\\\"approval\\\"]\""], "rule C4"),
+        (["-DFIXTURE_ECHO=\"\(marked)\"", "-DFIXTURE_SENSITIVE=\"[\\\"/how\\\"]\""], "rule C5: /tools/1/input_schema"),
         (["-DREFUSE_SETTINGS"], "the setting colour is missing"), (["-DFAIL_SELFTEST"], "two and two are five"),
     ]
 

@@ -19,6 +19,7 @@ extension Catalogue {
         let wait = try reader.optionalObject("wait")
         let idempotency = try reader.optionalObject("idempotency")
         let annotations = try annotations(reader.object("annotations"))
+        let sensitive = try reader.list("sensitive", pointer)
         return ToolDescriptor(
             name: name,
             index: index,
@@ -29,6 +30,11 @@ extension Catalogue {
             examples: try examples(reader, validator: input.validator),
             inputSchema: input.document,
             inputValidator: input.validator,
+            headerParameters: try HeaderParameter.all(
+                in: input.document,
+                at: reader.pointer + "/input_schema",
+                sensitive: sensitive
+            ),
             outputSchema: output.document,
             outputValidator: output.validator,
             annotations: annotations,
@@ -45,7 +51,7 @@ extension Catalogue {
             waitMax: try wait?.duration("max_ms", default: .zero) ?? .zero,
             requiresIdempotencyKey: try idempotency?.flag("required", default: false) ?? false,
             idempotencyRetention: .seconds(try idempotency?.whole("retention_s", default: 86_400, from: 1) ?? 86_400),
-            sensitive: try reader.list("sensitive", pointer),
+            sensitive: sensitive,
             isDeprecated: try reader.flag("deprecated", default: false),
             replacedBy: try reader.optionalText("replaced_by")
         )

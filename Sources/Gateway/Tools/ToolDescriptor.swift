@@ -122,6 +122,8 @@ package final class ToolDescriptor: Sendable {
     package let inputSchema: JSON
     /// The input schema, compiled.
     package let inputValidator: JSONSchema
+    /// Arguments that MCP clients repeat in headers.
+    package let headerParameters: [HeaderParameter]
     /// The output schema as the plugin wrote it.
     package let outputSchema: JSON
     /// The output schema, compiled.
@@ -168,6 +170,7 @@ package final class ToolDescriptor: Sendable {
         examples: [(title: String, arguments: JSON)] = [],
         inputSchema: JSON,
         inputValidator: JSONSchema,
+        headerParameters: [HeaderParameter] = [],
         outputSchema: JSON,
         outputValidator: JSONSchema,
         annotations: Annotations,
@@ -195,6 +198,7 @@ package final class ToolDescriptor: Sendable {
         self.examples = examples
         self.inputSchema = inputSchema
         self.inputValidator = inputValidator
+        self.headerParameters = headerParameters
         self.outputSchema = outputSchema
         self.outputValidator = outputValidator
         self.annotations = annotations

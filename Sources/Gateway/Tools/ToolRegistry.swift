@@ -145,6 +145,8 @@ extension ToolRegistry {
         package let sorted: [Entry]
         /// `sorted`, and the tools that only a canary has.
         package let routable: [Entry]
+        /// The names of tools of which some generation has arguments that stand in headers too: few, if any.
+        package let namesWithHeaderParameters: Set<String>
         private let canaries: [String: Canary]
         private let canaryTools: [String: Entry]
 
@@ -158,6 +160,8 @@ extension ToolRegistry {
             self.canaryTools = canaryTools
             sorted = tools.values.sorted { $0.tool.name < $1.tool.name }
             routable = sorted + canaryTools.values.filter { tools[$0.tool.name] == nil }
+            let all = [tools.values, canaryTools.values].joined()
+            namesWithHeaderParameters = Set(all.filter { !$0.tool.headerParameters.isEmpty }.map(\.tool.name))
         }
 
         private static func tools(of plugins: [LoadedPlugin]) -> [String: Entry] {

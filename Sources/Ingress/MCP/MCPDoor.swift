@@ -7,7 +7,8 @@ import Synchronization
 /// The Model Context Protocol, revision 2026-07-28: one endpoint, no sessions, every request complete in itself.
 ///
 /// A request is checked in the ladder's order: origin, credential, size and JSON, envelope, `_meta`, headers, version,
-/// method. What goes wrong in a tool is a result that says so; what goes wrong before is a JSON-RPC error.
+/// headers that repeat arguments, method. What goes wrong in a tool is a result that says so; what goes wrong before is
+/// a JSON-RPC error.
 final class MCPDoor: Sendable {
     let pipeline: Pipeline
     let registry: ToolRegistry
@@ -61,11 +62,36 @@ final class MCPDoor: Sendable {
         case .success(.request(let message)):
             do throws(MCPError) {
                 try message.check(reader.request.headers)
+                try await checkParameters(of: message, reader, environment)
                 return try await dispatch(message, reader, environment, call)
             } catch {
                 return results.error(error, id: message.id, call)
             }
         }
+    }
+
+    /// A caller is held to the tool that `tools/list` shows it; of one that it may not use it learns nothing here.
+    private func checkParameters(
+        of message: MCPMessage,
+        _ reader: RequestReader,
+        _ environment: Gateway.Environment?
+    ) async throws(MCPError) {
+        guard message.method == "tools/call", let name = message.params["name"]?.stringValue,
+            registry.snapshot.namesWithHeaderParameters.contains(name)
+        else { return }
+        let tools: [ToolRegistry.Entry]
+        do throws(GatewayError) {
+            tools = try await pipeline.visibleTools(for: reader.credential, environment: environment).tools
+        } catch {
+            // The call itself meets the same refusal, and says it.
+            return
+        }
+        guard let tool = tools.first(where: { $0.tool.name == name })?.tool else { return }
+        try MCPHeaderParameters.check(
+            tool.headerParameters,
+            of: message.params["arguments"],
+            against: reader.request.headers
+        )
     }
 
     private func dispatch(

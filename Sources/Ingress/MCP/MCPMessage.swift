@@ -127,18 +127,23 @@ struct MCPMessage {
 
     private func check(_ values: [String], is expected: String, name: String) throws(MCPError) {
         guard values.count == 1, let value = values.first else { throw .headerMismatch("\(name) must be sent, once") }
-        guard try MCPHeaderValue.decoded(value) == expected else {
+        guard try MCPHeaderValue.decoded(value).utf8.elementsEqual(expected.utf8) else {
             throw .headerMismatch("\(name) is not what the body says")
         }
     }
 }
 
-/// A header value that may be `=?base64?…?=` because it holds more than visible ASCII.
+/// A header value: visible ASCII and spaces, or `=?base64?…?=` where it holds more.
 enum MCPHeaderValue {
     static func decoded(_ value: String) throws(MCPError) -> String {
+        guard value.utf8.allSatisfy({ (0x20...0x7E).contains($0) || $0 == 0x09 }) else {
+            throw .headerMismatch("a header holds characters that must be sent as =?base64?…?=")
+        }
         guard value.hasPrefix("=?base64?"), value.hasSuffix("?="), value.utf8.count >= 11 else { return value }
         let text = value.dropFirst(9).dropLast(2)
-        guard let bytes = Base64.decode(text), let decoded = String(validating: bytes, as: UTF8.self)
+        // One text has one form: no other bits where none belong.
+        guard let bytes = Base64.decode(text), Base64.encode(bytes) == text,
+            let decoded = String(validating: bytes, as: UTF8.self)
         else { throw .headerMismatch("a header's base64 is malformed") }
         return decoded
     }

@@ -41,6 +41,12 @@
 #ifndef FIXTURE_EXAMPLE
 #define FIXTURE_EXAMPLE "{\"phone\":\"254700000001\"}"
 #endif
+#ifndef FIXTURE_ECHO
+#define FIXTURE_ECHO "{\"type\":\"object\",\"properties\":{\"how\":{\"type\":\"string\"}},\"additionalProperties\":false}"
+#endif
+#ifndef FIXTURE_SENSITIVE
+#define FIXTURE_SENSITIVE "[]"
+#endif
 #ifndef FIXTURE_SECRET
 #define FIXTURE_SECRET "stk_password"
 #endif
@@ -80,8 +86,8 @@ static const char catalogue[] =
     "\"http\":{\"method\":\"POST\",\"path\":\"" FIXTURE_PATH "\"}},"
     "{\"name\":\"fixture_echo\",\"kind\":\"function\",\"title\":\"Echo\",\"description\":\"Echoes.\","
     "\"examples\":[{\"title\":\"At once\",\"arguments\":{\"how\":\"inline\"}}],"
-    "\"input_schema\":{\"type\":\"object\",\"properties\":{\"how\":{\"type\":\"string\"}},"
-    "\"additionalProperties\":false},\"output_schema\":" ANY ",\"annotations\":" ANNOTATIONS("false") "}],"
+    "\"input_schema\":" FIXTURE_ECHO ",\"output_schema\":" ANY ",\"annotations\":" ANNOTATIONS("false") ","
+    "\"sensitive\":" FIXTURE_SENSITIVE "}],"
     "\"operations\":[{\"name\":\"collect\",\"direction\":\"in\",\"upstream\":\"daraja\",\"path\":\"/collect\","
     "\"callbacks\":[{\"name\":\"result\",\"pointer\":\"/CallBackURL\"}],"
     "\"secrets\":[{\"transform\":\"" FIXTURE_SECRET "\",\"pointer\":\"/Password\",\"inputs\":{}}]}],"

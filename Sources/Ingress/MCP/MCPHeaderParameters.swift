@@ -1,0 +1,57 @@
+import Gateway
+import NIOHTTP1
+import OrderedJSON
+
+/// `Mcp-Param-…`: headers that repeat arguments must repeat them truly, else whatever routes by a header and whatever
+/// acts by the body see two calls.
+enum MCPHeaderParameters {
+    /// Compares headers with arguments.
+    ///
+    /// An argument of another type than its schema's is left to the schema, which refuses the call in better words.
+    /// - Throws: -32020.
+    static func check(
+        _ parameters: [HeaderParameter],
+        of arguments: JSON?,
+        against headers: HTTPHeaders
+    ) throws(MCPError) {
+        for parameter in parameters {
+            let name = "Mcp-Param-" + parameter.name
+            let sent = headers[name]
+            let argument = arguments?.value(at: parameter.place) ?? .null
+            guard !argument.isNull else {
+                guard sent.isEmpty else {
+                    throw .headerMismatch("\(name) must not be sent without the argument \(parameter.place)")
+                }
+                continue
+            }
+            guard sent.count == 1, let text = sent.first else {
+                throw .headerMismatch("\(name) must be sent, once, with the argument \(parameter.place)")
+            }
+            guard try isSame(try MCPHeaderValue.decoded(text), as: argument, parameter, name) else {
+                throw .headerMismatch("\(name) is not what the argument \(parameter.place) says")
+            }
+        }
+    }
+
+    private static func isSame(
+        _ text: String,
+        as argument: JSON,
+        _ parameter: HeaderParameter,
+        _ name: String
+    ) throws(MCPError) -> Bool {
+        switch parameter.kind {
+        // By their bytes: Swift calls two texts equal that Unicode writes in two ways, and a router does not.
+        case .string: return argument.stringValue.map { $0.utf8.elementsEqual(text.utf8) } ?? true
+        case .boolean: return argument.boolValue.map { String($0) == text } ?? true
+        case .integer:
+            guard let number = argument.doubleValue, number == number.rounded() else { return true }
+            guard let whole = argument.integerValue, exact.contains(whole) else {
+                throw .headerMismatch("\(name): the argument \(parameter.place) is beyond 2^53 - 1")
+            }
+            return (try? JSON(parsing: Array(text.utf8)))?.integerValue == whole
+        }
+    }
+
+    /// The whole numbers that every client holds exactly.
+    private static let exact: ClosedRange<Int64> = -9_007_199_254_740_991...9_007_199_254_740_991
+}
