@@ -5,10 +5,13 @@ FILTER ?=
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-setup: ## Install what is missing: Debian packages (named in Scripts/setup); says which Swift is needed.
+setup: ## Install what building and running need: Debian packages, named in Scripts/setup; says which Swift.
 	@Scripts/setup
 
-setup-tests: setup ## Also fetch what only the tests need, from PyPI.
+setup-tools: ## Install also what checks, tests, examples and benchmarks start.
+	@Scripts/setup --tools
+
+setup-tests: setup-tools ## Also fetch what only the tests need, from PyPI.
 	@Scripts/fetch-json-schema-suite
 	@Scripts/fetch-test-clients
 
@@ -27,19 +30,19 @@ test: setup-tests ## Run the whole suite (FILTER=… for a part of the Swift tes
 	Tests/EndToEnd/run --isolation sandbox --file payment --file faults --file payouts
 	Scripts/with-test-postgres swift test --skip-build $(if $(FILTER),--filter "$(FILTER)")
 
-examples: setup ## Build the example plugins into .build/examples.
+examples: setup-tools ## Build the example plugins into .build/examples.
 	@Scripts/examples
 
-lint: setup ## Check format, headers, shell scripts and the house's own rules.
+lint: setup-tools ## Check format, headers, shell scripts and the house's own rules.
 	@Scripts/lint
 
 format: ## Format Swift sources.
 	swift format format -i -p -r --configuration .swift-format Sources Plugins Examples Tests Package.swift
 
-bench: setup ## Measure; writes docs/benchmarks.md's figures to standard output.
+bench: setup-tools ## Measure; writes docs/benchmarks.md's figures to standard output.
 	@Scripts/bench
 
 clean: ## Remove what was built.
 	rm -rf .build
 
-.PHONY: help setup setup-tests build run test examples lint format bench clean
+.PHONY: help setup setup-tools setup-tests build run test examples lint format bench clean
