@@ -6,7 +6,7 @@ import Testing
 
 /// The official suite for draft 2020-12: every required test.
 ///
-/// `make setup` fetches it.
+/// `make setup-tests` fetches it.
 struct `The official suite` {
     static let folder = URL(filePath: #filePath).appending(path: "../../../.build-fixtures/json-schema-suite")
         .standardized
@@ -18,7 +18,7 @@ struct `The official suite` {
     }()
 
     @Test func `is there`() {
-        #expect(Self.files.count > 40, "The suite is missing. Run make setup.")
+        #expect(Self.files.count > 40, "The suite is missing. Run make setup-tests.")
     }
 
     @Test(arguments: files)
