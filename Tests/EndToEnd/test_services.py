@@ -291,6 +291,28 @@ def test_progress_is_told_while_a_tool_works(gateway):
 
 
 @each
+def test_progress_is_told_by_rest_where_events_are_taken(gateway):
+    fields = {"X-API-Key": gateway.dev["api_key"], "Content-Type": "application/json", "Accept": "text/event-stream"}
+
+    def ask(how):
+        body = json.dumps({"how": how}).encode()
+        asked = urllib.request.Request(gateway.url + "/tools/desk_work", body, fields, method="POST")
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            return answer.headers["Content-Type"], answer.read().decode()
+
+    kind, text = ask("progress")
+    events = [dict(line.split(": ", 1) for line in event.splitlines()) for event in text.strip().split("\n\n")]
+    assert kind == "text/event-stream" and [e["event"] for e in events[:-1]] == ["progress"] * (len(events) - 1), events
+    told = [json.loads(e["data"])["fraction"] for e in events[:-1]]
+    assert len(told) > 2 and told == sorted(set(told)) and told[0] == 0.2, events
+    last = json.loads(events[-1]["data"])
+    assert events[-1]["event"] == "result" and last["success"] and last["data"] == {"done": True}, events
+    # Without news there is no stream.
+    kind, text = ask("content")
+    assert kind == "application/json" and json.loads(text)["success"], text
+
+
+@each
 def test_a_caller_who_leaves_cancels(gateway):
     def in_flight():
         plugins = http("GET", gateway.dev["management_url"] + "/plugins")[2]["plugins"]

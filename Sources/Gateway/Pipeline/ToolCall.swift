@@ -106,6 +106,10 @@ package enum ToolEnding: Sendable, Equatable {
 package struct ToolReply: Sendable {
     /// The tool's output as JSON, or why there is none.
     package let result: Result<[UInt8], GatewayError>
+    /// Whether there is an output.
+    package var isSuccess: Bool {
+        if case .success = result { true } else { false }
+    }
     /// What the output is, where it is not simply that.
     package var ending = ToolEnding.output
     /// Whether this is an earlier call's transaction, found by its key.

@@ -152,21 +152,26 @@ final class MCPDoor: Sendable {
         _ call: CallID
     ) async throws(MCPError) -> Response {
         let toolCall = try toolCall(message, reader, environment, call)
-        guard let token = message.progressToken, reader.request.header(.accept)?.contains("text/event-stream") ?? false,
+        guard let token = message.progressToken, ProgressStream.isAccepted(by: reader.request),
             registry.snapshot.tool(toolCall.tool)?.kind == .function
         else { return try answer(await pipeline.serve(toolCall), to: message, call) }
         let pipeline = pipeline
-        let stream = MCPProgressStream(token: token) { progress in
-            await pipeline.serve(toolCall.reporting(to: progress))
-        }
+        let stream = ProgressStream { progress in await pipeline.serve(toolCall.reporting(to: progress)) }
         switch await stream.first() {
         case .ended(let reply): return try answer(reply, to: message, call)
         case .pieces(let pieces):
-            return results.stream(pieces, call) { [self] reply in
-                do throws(MCPError) { return try answer(reply, to: message, call).body } catch {
-                    return results.error(error, id: message.id, call).body
+            return ProgressStream.response(pieces, call) { [self] piece in
+                switch piece {
+                case .news(let progress): ("message", MCPResults.notification(progress, token: token))
+                case .reply(let reply): ("message", body(of: reply, to: message, call))
                 }
             }
+        }
+    }
+
+    private func body(of reply: ToolReply, to message: MCPMessage, _ call: CallID) -> [UInt8] {
+        do throws(MCPError) { return try answer(reply, to: message, call).body } catch {
+            return results.error(error, id: message.id, call).body
         }
     }
 

@@ -167,35 +167,13 @@ struct MCPResults: Sendable {
         return Response.json(JSON.object(message).bytes, status: error.status, call: call)
     }
 
-    /// Events of one request: notifications as they come, then the message that ends it.
-    func stream(
-        _ pieces: AsyncStream<MCPProgressStream.Piece>,
-        _ call: CallID,
-        last: @escaping @Sendable (ToolReply) -> [UInt8]
-    ) -> Response {
-        var response = Response(
-            .ok,
-            headers: [
-                (.contentType, "text/event-stream"), (.cacheControl, "no-cache, no-transform"),
-                (.accelBuffering, "no"), (.requestID, call.description),
-            ]
-        )
-        response.stream = AsyncStream { continuation in
-            let work = Task {
-                for await piece in pieces {
-                    switch piece {
-                    case .notification(let message): continuation.yield(MCPResults.event(message.bytes))
-                    case .reply(let reply): continuation.yield(MCPResults.event(last(reply)))
-                    }
-                }
-                continuation.finish()
-            }
-            continuation.onTermination = { _ in work.cancel() }
-        }
-        return response
-    }
-
-    private static func event(_ message: [UInt8]) -> [UInt8] {
-        Array("event: message\ndata: ".utf8) + message + Array("\n\n".utf8)
+    /// A notification of how far a call is.
+    static func notification(_ progress: LoadedPlugin.Progress, token: JSON) -> [UInt8] {
+        var params: JSONObject = [
+            "progressToken": token, "progress": .number(Double(progress.fraction) / 1_000_000), "total": 1,
+        ]
+        if !progress.message.isEmpty { params["message"] = .string(progress.message) }
+        let message: JSON = ["jsonrpc": "2.0", "method": "notifications/progress", "params": .object(params)]
+        return message.bytes
     }
 }

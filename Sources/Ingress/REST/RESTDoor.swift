@@ -33,9 +33,27 @@ struct RESTDoor: Sendable {
                     address: request.address,
                     answer: answer
                 )
-                return RESTReply.make(await pipeline.serve(toolCall), call: call)
+                return await serve(toolCall, entry.tool, events: ProgressStream.isAccepted(by: request))
             } catch {
                 return ErrorResponse.make(error, call: call)
+            }
+        }
+    }
+
+    /// Answers a call; a function tool that tells how far it is, by events, where the caller takes them.
+    private func serve(_ call: ToolCall, _ tool: ToolDescriptor, events: Bool) async -> Response {
+        guard events, tool.kind == .function else { return RESTReply.make(await pipeline.serve(call), call: call.id) }
+        let pipeline = pipeline
+        let stream = ProgressStream { progress in await pipeline.serve(call.reporting(to: progress)) }
+        switch await stream.first() {
+        case .ended(let reply): return RESTReply.make(reply, call: call.id)
+        case .pieces(let pieces):
+            return ProgressStream.response(pieces, call.id) { piece in
+                switch piece {
+                case .news(let progress): ("progress", RESTReply.progress(progress))
+                case .reply(let reply):
+                    (reply.isSuccess ? "result" : "problem", RESTReply.make(reply, call: call.id).body)
+                }
             }
         }
     }

@@ -22,6 +22,13 @@ enum RESTReply {
         }
     }
 
+    /// How far a call is: a fraction of 1, and words for people where the tool has any.
+    static func progress(_ progress: LoadedPlugin.Progress) -> [UInt8] {
+        var members: JSONObject = ["fraction": .number(Double(progress.fraction) / 1_000_000)]
+        if !progress.message.isEmpty { members["message"] = .string(progress.message) }
+        return JSON.object(members).bytes
+    }
+
     private static func status(_ reply: ToolReply) -> HTTPResponseStatus {
         switch reply.ending {
         case .output, .content: HTTPResponseStatus(statusCode: reply.tool?.route.successStatus ?? 200)

@@ -1,14 +1,15 @@
 import Gateway
+import NIOHTTP1
 import OrderedJSON
 
-/// A call that may tell how far it is.
+/// A call that may tell how far it is, for doors that pass that on as events.
 ///
 /// Nothing is decided about the answer's form until the first news: a call that ends without any is answered as if
 /// nobody had asked for progress, errors and their status included.
-struct MCPProgressStream: Sendable {
+struct ProgressStream: Sendable {
     /// What comes of the call.
     enum Piece: Sendable {
-        case notification(JSON)
+        case news(LoadedPlugin.Progress)
         case reply(ToolReply)
     }
 
@@ -24,14 +25,11 @@ struct MCPProgressStream: Sendable {
 
     /// Begins the call; it is cancelled when nobody takes pieces any more.
     init(
-        token: JSON,
         run: @escaping @Sendable (@escaping @Sendable (LoadedPlugin.Progress) -> Void) async -> ToolReply
     ) {
         pieces = AsyncStream { continuation in
             let work = Task {
-                let reply = await run { progress in
-                    continuation.yield(.notification(MCPProgressStream.notification(progress, token)))
-                }
+                let reply = await run { progress in continuation.yield(.news(progress)) }
                 continuation.yield(.reply(reply))
                 continuation.finish()
             }
@@ -59,11 +57,34 @@ struct MCPProgressStream: Sendable {
         )
     }
 
-    private static func notification(_ progress: LoadedPlugin.Progress, _ token: JSON) -> JSON {
-        var params: JSONObject = [
-            "progressToken": token, "progress": .number(Double(progress.fraction) / 1_000_000), "total": 1,
-        ]
-        if !progress.message.isEmpty { params["message"] = .string(progress.message) }
-        return ["jsonrpc": "2.0", "method": "notifications/progress", "params": .object(params)]
+    /// Whether a request takes events as its answer.
+    static func isAccepted(by request: Request) -> Bool {
+        request.header(.accept)?.contains("text/event-stream") ?? false
+    }
+
+    /// The answer of events: an event for each piece, as the door writes it.
+    static func response(
+        _ pieces: AsyncStream<Piece>,
+        _ call: CallID,
+        event: @escaping @Sendable (Piece) -> (name: String, data: [UInt8])
+    ) -> Response {
+        var response = Response(
+            .ok,
+            headers: [
+                (.contentType, "text/event-stream"), (.cacheControl, "no-cache, no-transform"),
+                (.accelBuffering, "no"), (.requestID, call.description),
+            ]
+        )
+        response.stream = AsyncStream { continuation in
+            let work = Task {
+                for await piece in pieces {
+                    let (name, data) = event(piece)
+                    continuation.yield(Array("event: \(name)\ndata: ".utf8) + data + Array("\n\n".utf8))
+                }
+                continuation.finish()
+            }
+            continuation.onTermination = { _ in work.cancel() }
+        }
+        return response
     }
 }
