@@ -30,6 +30,9 @@ final class SQLiteConnection: SQLSession {
         for pragma in pragmas { _ = try query("PRAGMA " + pragma, []) { _ in } }
     }
 
+    /// Whether a transaction is open; the engine ends one by itself when its disk is full or fails.
+    var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
+
     /// How many rows this connection has ever changed.
     var changesSoFar: Int64 { sqlite3_total_changes64(handle) }
 

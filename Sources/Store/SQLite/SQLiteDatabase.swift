@@ -171,6 +171,8 @@ private final class SQLiteWriter: @unchecked Sendable {
             if alone { try connection.execute("SAVEPOINT job", []) }
             let session = WriteSession(connection)
             let (holds, finish) = job.run(session)
+            // Without this the next job would be committed statement by statement.
+            guard connection.isInTransaction else { throw SQLError(message: "the engine gave up the transaction") }
             finishes.append(finish)
             if holds {
                 lines.append(contentsOf: session.audit)
