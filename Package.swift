@@ -129,7 +129,7 @@ let package = Package(
             name: "Host",
             dependencies: [
                 "Gateway", json, "JSONSchema", "Cryptography", "Store", "Egress", "PluginHost", "Sessions", "Ingress",
-                "Simulator", "PluginTemplates", "PluginCheck", lifecycle, logging,
+                "Simulator", "PluginTemplates", "PluginCheck", "Threads", lifecycle, logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
@@ -138,6 +138,7 @@ let package = Package(
         // Tests: a folder per room.
         .testTarget(name: "OrderedJSONTests", dependencies: [json], swiftSettings: strict),
         .testTarget(name: "JSONSchemaTests", dependencies: ["JSONSchema", json], swiftSettings: strict),
+        .testTarget(name: "ThreadsTests", dependencies: ["Threads"], swiftSettings: strict),
         .testTarget(name: "CryptographyTests", dependencies: ["Cryptography"], swiftSettings: strict),
         .tests("Gateway"),
         .tests("Store", ["CSQLite", "CPostgres", logging]),

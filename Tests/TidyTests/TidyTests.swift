@@ -33,7 +33,7 @@ struct `The house` {
         "Sessions": ["Gateway", "Cryptography", "Threads"], "Ingress": ["Gateway", "OrderedJSON", "Cryptography"],
         "Host": [
             "Gateway", "OrderedJSON", "Cryptography", "Store", "Egress", "PluginHost", "Sessions", "Ingress",
-            "Simulator",
+            "Simulator", "Threads",
         ],
     ]
 

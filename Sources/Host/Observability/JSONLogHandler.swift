@@ -2,8 +2,11 @@ import Foundation
 import Gateway
 import Logging
 import OrderedJSON
+import Threads
 
-/// Log lines as JSON on standard error, one `write` a line, so that lines of several threads never mix.
+/// Log lines as JSON on standard error.
+///
+/// Queued: a call is on an event loop when it logs, and standard error may be a pipe that nobody reads.
 struct JSONLogHandler: LogHandler {
     var metadata: Logger.Metadata = [:]
     var logLevel: Logger.Level
@@ -26,10 +29,25 @@ struct JSONLogHandler: LogHandler {
         let merged = metadata.merging(event.metadata ?? [:]) { _, new in new }
         for name in merged.keys.sorted() { writer.optional(name, merged[name]?.description) }
         writer.endObject()
-        let line = writer.bytes + [UInt8(ascii: "\n")]
-        // A log that cannot be written must not stop the gateway.
-        _ = line.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
+        JSONLogHandler.output.write(writer.bytes + [UInt8(ascii: "\n")])
     }
+
+    /// Where all lines of the process go; what is queued is written before it ends.
+    private static let output: LineWriter = {
+        let output = LineWriter(descriptor: 2, name: "log") { lost in
+            let notice: JSON = [
+                "time": .string(Timestamp.now.description), "level": "warning",
+                "message": "log lines were left out", "count": .integer(Int64(lost)),
+            ]
+            return notice.bytes + [UInt8(ascii: "\n")]
+        }
+        JSONLogHandler.beforeExit = output
+        atexit { JSONLogHandler.beforeExit?.flush() }
+        return output
+    }()
+
+    /// What the exit handler, which can hold nothing itself, flushes; set once, before the handler is there.
+    nonisolated(unsafe) private static var beforeExit: LineWriter?
 }
 
 extension Timestamp {
