@@ -15,7 +15,7 @@ extension PluginHost {
                 var next = slot
                 if slot.live == nil || request.promotes {
                     next.candidate = nil
-                    next.promote(generation)
+                    next.promote(generation, at: entropy.now())
                     next.note = "version \(generation.plugin.version) was installed and promoted"
                 } else {
                     next.candidate = PluginSlot.Candidate(
@@ -55,7 +55,7 @@ extension PluginHost {
                 next.candidate?.organizations = organizations
                 next.note = "version \(candidate.generation.plugin.version) is a canary"
             } else {
-                next.promote(candidate.generation)
+                next.promote(candidate.generation, at: entropy.now())
                 next.note = "version \(candidate.generation.plugin.version) was promoted"
             }
             try await commit(next, instead: slot)
@@ -66,7 +66,8 @@ extension PluginHost {
     /// Takes the candidate away, or, where there is none, calls the former live version back.
     package func rollBack(_ plugin: String, because reason: String? = nil) async throws(GatewayError) -> PluginStatus {
         try await changing { () async throws(GatewayError) -> PluginStatus in
-            try await rollBackNow(try slot(plugin), because: reason)
+            let slot = try slot(plugin)
+            try await rollBackNow(slot, slot.candidate?.generation ?? slot.live, because: reason)
             return try found(plugin)
         }
     }
@@ -101,10 +102,15 @@ extension PluginHost {
         }
     }
 
-    func rollBackNow(_ slot: PluginSlot, because reason: String?) async throws(GatewayError) {
+    /// Takes a generation back: the candidate, or else the live one, which the former one replaces.
+    func rollBackNow(
+        _ slot: PluginSlot,
+        _ generation: PluginGeneration?,
+        because reason: String?
+    ) async throws(GatewayError) {
         var next = slot
         let since = reason.map { ": \($0)" } ?? ""
-        if let candidate = slot.candidate {
+        if let candidate = slot.candidate, candidate.generation === generation {
             next.candidate = nil
             next.note = "version \(candidate.generation.plugin.version) was taken back\(since)"
         } else if let standby = slot.standby {

@@ -59,7 +59,7 @@ extension PluginHost {
                 guard let now = slots.withLock({ $0[slot.id] }), fault(in: now)?.generation === generation else {
                     return
                 }
-                try await rollBackNow(now, because: reason)
+                try await rollBackNow(now, generation, because: reason)
             }
         }
     }
@@ -68,10 +68,10 @@ extension PluginHost {
         if let candidate = slot.candidate, candidate.isCanary {
             let generation = candidate.generation
             let policy = generation.configuration.rollback
-            guard let reason = generation.record.fault(since: .init(), policy: policy) else { return nil }
-            return (generation, reason)
+            if let reason = generation.record.fault(since: .init(), policy: policy) { return (generation, reason) }
         }
-        guard let live = slot.live, slot.standby != nil, let probation = slot.probation, probation.until > .now,
+        guard let live = slot.live, slot.standby != nil, let probation = slot.probation,
+            probation.isUnderWay(entropy.now(), live.configuration.rollback),
             let reason = live.record.fault(since: probation.before, policy: live.configuration.rollback)
         else { return nil }
         return (live, reason)
@@ -168,7 +168,7 @@ extension PluginHost {
             do throws(GatewayError) {
                 try await check(generation, against: slot, allowsBreaking: false)
                 next.refusal = nil
-                next.promote(generation)
+                next.promote(generation, at: entropy.now())
                 if slot.live == nil {
                     do { try arrange(next) } catch { throw refused(next.id, error) }
                     slots.withLock { $0[next.id] = next }
@@ -255,6 +255,8 @@ extension PluginHost {
     // MARK: After a restart
 
     /// Loads the versions that were installed, each in its role.
+    ///
+    /// A live version whose probation goes on is counted anew; one that cannot even be loaded any more gives way at once.
     private func restore(_ plugin: InstalledPlugin, declaredBy configuration: PluginConfiguration?) async {
         var slot = PluginSlot(id: plugin.id)
         slot.configuration = configuration
@@ -263,17 +265,7 @@ extension PluginHost {
         slot.note = plugin.note
         for version in plugin.versions {
             do throws(GatewayError) {
-                let generation = try await restored(version, of: plugin.id)
-                switch version.role {
-                case .live: slot.live = generation
-                case .standby: slot.standby = generation
-                case .candidate:
-                    slot.candidate = PluginSlot.Candidate(
-                        generation: generation,
-                        share: version.share,
-                        organizations: version.organizations
-                    )
-                }
+                slot.take(try await restored(version, of: plugin.id), as: version)
             } catch {
                 slot.refusal = error.message
                 logger.error("plugin refused", metadata: ["plugin": "\(plugin.id)", "reason": "\(error.message)"])
@@ -281,6 +273,14 @@ extension PluginHost {
         }
         do { try arrange(slot) } catch { slot.refusal = error.description }
         slots.withLock { [slot] in $0[slot.id] = slot }
+        guard let lost = plugin.versions.first(where: { $0.role == .live }), slot.live == nil,
+            let reason = slot.refusal,
+            let since = lost.promotedAt, let standby = slot.standby,
+            PluginSlot.Probation(since: since).isUnderWay(entropy.now(), standby.configuration.rollback)
+        else { return }
+        do throws(GatewayError) { try await rollBackNow(slot, slot.live, because: reason) } catch {
+            logger.error("a plugin cannot be rolled back", metadata: ["plugin": "\(slot.id)", "reason": "\(error)"])
+        }
     }
 
     private func restored(_ version: InstalledVersion, of id: String) async throws(GatewayError) -> PluginGeneration {

@@ -13,6 +13,7 @@ package final class PluginHost: Sendable {
     let settings: Settings
     let registry: ToolRegistry
     let repository: any PluginRepository
+    let entropy: Entropy
     let logger: Logger
     let opener: PluginOpener
     /// Changes pass one at a time; what they come to is in `slots`.
@@ -33,6 +34,7 @@ package final class PluginHost: Sendable {
         self.settings = settings
         self.registry = registry
         self.repository = repository
+        self.entropy = entropy
         self.logger = logger
         opener = PluginOpener(settings: settings, entropy: entropy, logger: logger)
     }

@@ -12,9 +12,15 @@ struct PluginSlot: Sendable {
     }
 
     /// A version that has just been promoted, and how it stood then.
+    ///
+    /// The time is the wall's, as it must count on after a restart of the host.
     struct Probation: Sendable {
-        let until: ContinuousClock.Instant
-        let before: PluginGeneration.Record
+        let since: Timestamp
+        var before = PluginGeneration.Record()
+
+        func isUnderWay(_ now: Timestamp, _ policy: PluginConfiguration.RollbackPolicy) -> Bool {
+            now < since + policy.window
+        }
     }
 
     let id: String
@@ -58,7 +64,11 @@ struct PluginSlot: Sendable {
                 entry: generation.configuration.entry
             )
         }
-        if let live { versions.append(keep(live, .live)) }
+        if let live {
+            var version = keep(live, .live)
+            version.promotedAt = probation?.since
+            versions.append(version)
+        }
         if let standby { versions.append(keep(standby, .standby)) }
         if let candidate {
             var version = keep(candidate.generation, .candidate)
@@ -75,14 +85,29 @@ struct PluginSlot: Sendable {
         )
     }
 
+    /// Takes a version that was loaded again after a restart, in the role that it had.
+    mutating func take(_ generation: PluginGeneration, as version: InstalledVersion) {
+        switch version.role {
+        case .live:
+            live = generation
+            probation = version.promotedAt.map { Probation(since: $0) }
+        case .standby: standby = generation
+        case .candidate:
+            candidate = Candidate(
+                generation: generation,
+                share: version.share,
+                organizations: version.organizations
+            )
+        }
+    }
+
     /// The candidate serves from now on; what was live waits to be called back.
-    mutating func promote(_ generation: PluginGeneration) {
+    mutating func promote(_ generation: PluginGeneration, at now: Timestamp) {
         let former = live
         live = generation
         if candidate?.generation === generation { candidate = nil }
         if let former { standby = former }
-        let window = generation.configuration.rollback.window
-        probation = former == nil ? nil : Probation(until: .now + window, before: generation.record)
+        probation = former == nil ? nil : Probation(since: now, before: generation.record)
     }
 
     /// What was live before serves again.

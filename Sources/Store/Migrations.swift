@@ -8,7 +8,7 @@ import Cryptography
 /// rows in its key's own tree, so that a row is one page to write instead of two. The organization leads every key, so
 /// that the tables can be distributed by it.
 enum Migrations {
-    static let all: [[String]] = [first, plugins, pluginData, clustered]
+    static let all: [[String]] = [first, plugins, pluginData, clustered, probation]
 
     /// Brings the schema up to date.
     static func run(on database: any Database) async throws {
@@ -285,4 +285,7 @@ enum Migrations {
             PRIMARY KEY (organization_id, export_id, part))
         """,
     ]
+
+    /// When a version was promoted, so that what it is watched for outlives the host.
+    private static let probation = ["ALTER TABLE plugin_versions ADD COLUMN promoted_at BIGINT"]
 }

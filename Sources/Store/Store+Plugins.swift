@@ -27,7 +27,7 @@ extension Store: PluginRepository {
     private static func versions(of plugin: String, _ sql: any SQLSession) throws -> [InstalledVersion] {
         try sql.query(
             """
-            SELECT generation, role, digest, entry, share, organizations FROM plugin_versions
+            SELECT generation, role, digest, entry, share, organizations, promoted_at FROM plugin_versions
             WHERE plugin_id = $1 ORDER BY generation
             """,
             [.text(plugin)]
@@ -39,7 +39,8 @@ extension Store: PluginRepository {
                 digest: row.text(2) ?? "",
                 entry: try JSON(parsing: row.text(3) ?? "{}"),
                 share: Int(row.integer(4) ?? 0),
-                organizations: organizations.compactMap { $0.stringValue.flatMap { OrganizationID($0) } }
+                organizations: organizations.compactMap { $0.stringValue.flatMap { OrganizationID($0) } },
+                promotedAt: row.integer(6).map { Timestamp(milliseconds: $0) }
             )
         }
     }
@@ -76,13 +77,15 @@ extension Store: PluginRepository {
         let organizations = JSON.array(version.organizations.map { .string($0.description) })
         try sql.execute(
             """
-            INSERT INTO plugin_versions (plugin_id, generation, role, digest, entry, share, organizations)
-            VALUES ($1, $2, $3, $4, $5, $6, $7)
+            INSERT INTO plugin_versions
+                (plugin_id, generation, role, digest, entry, share, organizations, promoted_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
             """,
             [
                 .text(plugin), .integer(Int64(version.generation)), .text(version.role.rawValue),
                 .text(version.digest), .text(String(decoding: version.entry.bytes, as: UTF8.self)),
                 .integer(Int64(version.share)), .text(String(decoding: organizations.bytes, as: UTF8.self)),
+                .optional(version.promotedAt?.milliseconds),
             ]
         )
     }

@@ -250,6 +250,22 @@ def test_a_version_that_crashes_loops_or_answers_rubbish_is_taken_back():
     gateway.remove()
 
 
+def test_a_version_that_begins_to_crash_after_the_host_was_killed_is_taken_back_too():
+    gateway = Gateway(simulator=SIMULATOR)
+    install(gateway, compile_fixture("1.0.0"))
+    install(gateway, compile_fixture("1.1.0", "-DCRASH"), "--promote")
+    gateway.end(signal.SIGKILL)
+    gateway = gateway.again(simulator=SIMULATOR)
+    assert report(gateway, "fixture")["version"] == "1.1.0"
+    for index in range(2):
+        answer = gateway.call("POST", "/tools/fixture-collect", {"phone": f"25470010000{index}"})
+        assert answer[0] >= 500, answer
+    status = wait_until("the rollback", lambda: (s := report(gateway, "fixture"))["version"] == "1.0.0" and s)
+    assert status["note"].startswith("rolled back from version 1.1.0 to version 1.0.0: "), status
+    assert status["note"].endswith(" crashes"), status
+    gateway.remove()
+
+
 def test_open_payments_move_to_the_new_version_and_keep_their_plugin_there():
     gateway = Gateway(simulator=SIMULATOR)
     number = phone()

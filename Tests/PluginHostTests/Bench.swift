@@ -28,7 +28,8 @@ struct Bench {
         _ isolation: Isolation = .inProcess,
         allowsUnsigned: Bool = true,
         keys: [VerifyingKey] = [],
-        repository: PluginsInMemory = PluginsInMemory()
+        repository: PluginsInMemory = PluginsInMemory(),
+        now: Timestamp = Timestamp(milliseconds: 1)
     ) throws {
         self.repository = repository
         self.isolation = isolation
@@ -46,7 +47,7 @@ struct Bench {
             settings: settings,
             registry: registry,
             repository: repository,
-            entropy: Entropy(now: { Timestamp(milliseconds: 1) }, random: SecureRandom.word),
+            entropy: Entropy(now: { now }, random: SecureRandom.word),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )
     }
@@ -138,4 +139,7 @@ actor PluginsInMemory: PluginRepository {
     func pluginBinary(_ digest: String) throws(GatewayError) -> [UInt8]? { binaries[digest] }
 
     func openRecords(of plugin: String) throws(GatewayError) -> [String: Int] { open }
+
+    /// As a damaged database would.
+    func lose(_ digest: String) { binaries[digest] = nil }
 }

@@ -34,7 +34,16 @@ extension Bench {
     }
 
     /// Another host on the same repository, as after a restart.
-    func again() throws -> Bench { try Bench(isolation, repository: repository) }
+    func again(after time: Duration = .zero) throws -> Bench {
+        try Bench(isolation, repository: repository, now: Timestamp(milliseconds: 1) + time)
+    }
+
+    /// Starts with a plugins.json that declares nothing.
+    func start() async throws {
+        let file = folder + "/plugins.json"
+        try Data("{\"plugins\":[]}".utf8).write(to: URL(filePath: file))
+        try await host.start(pluginsFile: file, folder: folder)
+    }
 }
 
 extension OrganizationID {
@@ -87,9 +96,7 @@ struct `A running host` {
         try await bench.install("1.2.0") { $0.organizations = [.other] }
         let next = try bench.again()
         defer { next.remove() }
-        let file = next.folder + "/plugins.json"
-        try Data("{\"plugins\":[]}".utf8).write(to: URL(filePath: file))
-        try await next.host.start(pluginsFile: file, folder: next.folder)
+        try await next.start()
 
         #expect(next.version() == "1.1.0")
         #expect(next.version(for: .other) == "1.2.0")

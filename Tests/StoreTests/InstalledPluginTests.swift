@@ -21,7 +21,8 @@ struct `What was installed` {
                         digest: digest,
                         entry: ["id": "fixture", "config": ["a": 1]],
                         share: index,
-                        organizations: index == 0 ? [] : [ours, theirs]
+                        organizations: index == 0 ? [] : [ours, theirs],
+                        promotedAt: index == 0 ? Timestamp(milliseconds: 1_790_000_000_123) : nil
                     )
                 }
         )

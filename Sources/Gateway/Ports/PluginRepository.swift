@@ -69,6 +69,8 @@ package struct InstalledVersion: Sendable, Equatable {
     package var share: Int
     /// Of a candidate: organizations that are served by it.
     package var organizations: [OrganizationID]
+    /// Of the live one: when it took another's place, as long as that one may be called back for it.
+    package var promotedAt: Timestamp?
 
     /// States a version.
     package init(
@@ -77,7 +79,8 @@ package struct InstalledVersion: Sendable, Equatable {
         digest: String,
         entry: JSON,
         share: Int = 0,
-        organizations: [OrganizationID] = []
+        organizations: [OrganizationID] = [],
+        promotedAt: Timestamp? = nil
     ) {
         self.generation = generation
         self.role = role
@@ -85,5 +88,6 @@ package struct InstalledVersion: Sendable, Equatable {
         self.entry = entry
         self.share = share
         self.organizations = organizations
+        self.promotedAt = promotedAt
     }
 }
