@@ -60,11 +60,17 @@ package struct PluginTemplate: Sendable {
 
     private static func renamed(_ text: String, to name: String, gateway: String) -> String {
         let words = name.split(separator: "-")
-        let type = words.map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
-        return text.replacing("hello_", with: words.joined(separator: "_") + "_")
-            .replacing("--crate-name hello", with: "--crate-name " + words.joined(separator: "_"))
-            .replacing("hello", with: name)
-            .replacing("Hello", with: type)
-            .replacing("path: \"../..\"", with: "path: \"\(gateway)\"")
+        // No module of the gateway's, nor of Swift's, ends so.
+        let type = words.map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined() + "Plugin"
+        // In one pass: a name may hold the word that it replaces.
+        let renamed = text.replacing(/--crate-name hello|hello_|hello|Hello/) { match in
+            switch match.output {
+            case "--crate-name hello": "--crate-name " + words.joined(separator: "_")
+            case "hello_": words.joined(separator: "_") + "_"
+            case "Hello": type
+            default: name
+            }
+        }
+        return renamed.replacing("path: \"../..\"", with: "path: \"\(gateway)\"")
     }
 }

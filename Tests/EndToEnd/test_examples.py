@@ -85,25 +85,25 @@ def test_the_example_with_notes_uses_what_the_host_keeps():
 
 def test_a_new_plugin_is_two_commands_from_a_running_gateway():
     folder = tempfile.mkdtemp(prefix="new-")
-    for language in ("c", "rust", "swift"):
-        name = f"my-{language}-tool"
+    # Names with the word that the template replaces, and of a module that the gateway has itself.
+    for language, name in (("c", "my-hello-tool"), ("rust", "hello-world"), ("swift", "gateway")):
         made = subprocess.run(
             [harness.PROGRAM, "plugin", "new", "--language", language, name], cwd=folder, capture_output=True, text=True
         )
         assert made.returncode == 0 and f"make -C {name}" in made.stdout, made
         subprocess.run(["make", "-s", "-C", name], cwd=folder, check=True, capture_output=True)
         plugin(gateway, "install", os.path.join(folder, name, f"{name}.so"))
-        greets(f"my_{language}_tool_greet")
+        greets(name.replace("-", "_") + "_greet")
     # The folder's own test: that its schemas mean what its Swift types do.
-    subprocess.run(["make", "-s", "-C", "my-swift-tool", "test"], cwd=folder, check=True, capture_output=True)
-    source = os.path.join(folder, "my-swift-tool/Sources/MySwiftTool/Plugin.swift")
+    subprocess.run(["make", "-s", "-C", "gateway", "test"], cwd=folder, check=True, capture_output=True)
+    source = os.path.join(folder, "gateway/Sources/GatewayPlugin/Plugin.swift")
     with open(source) as file:
         text = file.read()
     with open(source, "w") as file:
         file.write(text.replace('"properties": ["greeting": ["type": "string"]]', '"properties": ["greeting": ["type": "integer"]]'))
-    wrong = subprocess.run(["make", "-s", "-C", "my-swift-tool", "test"], cwd=folder, capture_output=True, text=True)
+    wrong = subprocess.run(["make", "-s", "-C", "gateway", "test"], cwd=folder, capture_output=True, text=True)
     assert wrong.returncode != 0 and "greeting: the schema says integer, and Greeting writes string." in wrong.stdout, wrong
-    again = subprocess.run([harness.PROGRAM, "plugin", "new", "--language", "c", "my-c-tool"], cwd=folder, capture_output=True)
+    again = subprocess.run([harness.PROGRAM, "plugin", "new", "--language", "c", "hello-world"], cwd=folder, capture_output=True)
     assert again.returncode == 1 and b"exists already" in again.stderr, again
     wrong = subprocess.run([harness.PROGRAM, "plugin", "new", "--language", "c", "../x"], cwd=folder, capture_output=True)
     assert wrong.returncode == 1 and b"NAME: expected" in wrong.stderr, wrong
