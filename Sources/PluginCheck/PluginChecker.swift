@@ -1,6 +1,5 @@
 import Foundation
 import Gateway
-import OrderedJSON
 import Synchronization
 
 /// Tries a plugin's library with every probe, each in a process of its own, so that one that crashes or loops is one
@@ -16,6 +15,8 @@ package struct PluginChecker: Sendable {
         package let claim: String
         /// Why it does not; nil when it does.
         package let problem: String?
+        /// Whether it was tried: what does not open is asked nothing else.
+        package var isTried = true
         /// How long it took.
         package let seconds: Double
     }
@@ -23,7 +24,11 @@ package struct PluginChecker: Sendable {
     private let library: String
     private let seed: UInt64
     private let program: String
+    /// How long one probe may take, and all of them.
+    ///
+    /// Whoever waits for it, a person or a build server, is answered within half a minute, whatever the library does.
     private let probeSeconds: Double = 10
+    private let totalSeconds: Double = 25
 
     /// Makes a checker of one library; `program` is this executable, which runs the probes.
     package init(library: String, seed: UInt64, program: String) {
@@ -33,13 +38,32 @@ package struct PluginChecker: Sendable {
     }
 
     /// The names of the probes, or those that begin with `only`.
-    package static func names(only: String?) -> [String] {
+    package static func names(only: String? = nil) -> [String] {
         Probe.all.map(\.name).filter { only == nil || $0.hasPrefix(only ?? "") }
     }
 
     /// Runs the probes, two at a time, and answers what they found, in order.
+    ///
+    /// Where the library does not open, or its tables are not whole, no later probe could say anything of its own, so
+    /// none is run.
     package func run(only: String? = nil) -> [Finding] {
-        let probes = Probe.all.filter { only == nil || $0.name.hasPrefix(only ?? "") }
+        let end = Date() + totalSeconds
+        var findings: [Finding] = []
+        for (stage, gate) in Probe.stages {
+            let probes = stage.filter { only == nil || $0.name.hasPrefix(only ?? "") }
+            let broken = findings.first { finding in
+                finding.problem != nil && Probe.stages.contains { $0.gate == finding.probe && $0.gate != gate }
+            }
+            if let broken {
+                findings += probes.map { notTried($0, "\(broken.probe) failed") }
+            } else {
+                findings += run(probes, until: end)
+            }
+        }
+        return findings
+    }
+
+    private func run(_ probes: [Probe], until end: Date) -> [Finding] {
         let findings = Mutex([Int: Finding]())
         let next = Mutex(0)
         DispatchQueue.concurrentPerform(iterations: 2) { _ in
@@ -49,16 +73,29 @@ package struct PluginChecker: Sendable {
                     return next
                 }
                 guard index < probes.count else { return }
-                let finding = find(probes[index])
+                let finding = find(probes[index], until: end)
                 findings.withLock { $0[index] = finding }
             }
         }
         return findings.withLock { found in probes.indices.compactMap { found[$0] } }
     }
 
-    private func find(_ probe: Probe) -> Finding {
+    private func notTried(_ probe: Probe, _ reason: String) -> Finding {
+        Finding(
+            probe: probe.name,
+            rule: probe.rule,
+            claim: probe.claim,
+            problem: "not tried, because \(reason)",
+            isTried: false,
+            seconds: 0
+        )
+    }
+
+    private func find(_ probe: Probe, until end: Date) -> Finding {
         let start = Date()
-        let problem = problem(of: probe)
+        let left = end.timeIntervalSince(start)
+        guard left > 0 else { return notTried(probe, "\(Int(totalSeconds)) s had passed") }
+        let problem = problem(of: probe, within: min(left, probeSeconds))
         return Finding(
             probe: probe.name,
             rule: probe.rule,
@@ -69,7 +106,7 @@ package struct PluginChecker: Sendable {
     }
 
     /// Runs one probe as a child; whatever the child writes to its output is the library's.
-    private func problem(of probe: Probe) -> String? {
+    private func problem(of probe: Probe, within seconds: Double) -> String? {
         let result = NSTemporaryDirectory() + "/check-\(UUID().uuidString)"
         let said = result + ".out"
         defer { for file in [result, said] { try? FileManager.default.removeItem(atPath: file) } }
@@ -77,7 +114,8 @@ package struct PluginChecker: Sendable {
         let child = Process()
         child.executableURL = URL(filePath: program)
         child.arguments = ["plugin", "probe", probe.name, library, String(seed), result]
-        child.environment = [:]
+        // Swift would take seconds to tell the story of each crash, which is one line here.
+        child.environment = ["SWIFT_BACKTRACE": "enable=no"]
         child.standardInput = FileHandle.nullDevice
         let output = FileHandle(forWritingAtPath: said)
         child.standardOutput = output
@@ -85,10 +123,10 @@ package struct PluginChecker: Sendable {
         let hasEnded = DispatchSemaphore(value: 0)
         child.terminationHandler = { _ in hasEnded.signal() }
         do { try child.run() } catch { return "the probe could not be started: \(error.localizedDescription)" }
-        if hasEnded.wait(timeout: .now() + probeSeconds) == .timedOut {
+        if hasEnded.wait(timeout: .now() + seconds) == .timedOut {
             kill(child.processIdentifier, SIGKILL)
             hasEnded.wait()
-            return "it did not end within \(Int(probeSeconds)) s"
+            return "it did not end within \(Int(seconds.rounded(.up))) s"
         }
         if child.terminationReason == .uncaughtSignal { return "it crashed with signal \(child.terminationStatus)" }
         guard let text = try? String(contentsOfFile: result, encoding: .utf8) else {
@@ -116,61 +154,5 @@ package struct PluginChecker: Sendable {
             problem = failure.message
         } catch { problem = "\(error)" }
         return FileManager.default.createFile(atPath: result, contents: Data(problem.utf8))
-    }
-}
-
-extension [PluginChecker.Finding] {
-    /// Whether no rule was broken.
-    package var isClean: Bool { allSatisfy { $0.problem == nil } }
-
-    /// Prose for people.
-    package func text(library: String, seed: UInt64) -> String {
-        var lines = map { finding in
-            let mark = finding.problem == nil ? "ok  " : "FAIL"
-            let problem = finding.problem.map { "\n       rule \(finding.rule): \($0)" } ?? ""
-            return "\(mark) \(finding.probe): \(finding.claim)\(problem)"
-        }
-        let failed = filter { $0.problem != nil }.count
-        lines.append("\(library): \(count - failed) of \(count) probes passed (seed \(seed))")
-        return lines.joined(separator: "\n")
-    }
-
-    /// For machines.
-    package func json(library: String, seed: UInt64) -> JSON {
-        let findings = map { finding -> JSON in
-            var object: JSONObject = [
-                "probe": .string(finding.probe), "rule": .string(finding.rule), "claim": .string(finding.claim),
-                "passed": .bool(finding.problem == nil), "seconds": .number(finding.seconds),
-            ]
-            object["problem"] = finding.problem.map { .string($0) }
-            return .object(object)
-        }
-        return [
-            "library": .string(library), "seed": .string(String(seed)), "passed": .bool(isClean),
-            "probes": .array(findings),
-        ]
-    }
-
-    /// For build servers.
-    package func junit(library: String) -> String {
-        func escaped(_ text: String) -> String {
-            text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing("\"", with: "&quot;")
-                .filter { $0.isASCII ? !($0.asciiValue ?? 0 < 0x20) : true }
-        }
-        let failed = filter { $0.problem != nil }.count
-        var lines = [
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>",
-            "<testsuite name=\"\(escaped(library))\" tests=\"\(count)\" failures=\"\(failed)\">",
-        ]
-        for finding in self {
-            let head =
-                "  <testcase name=\"\(finding.probe)\" classname=\"rule \(finding.rule)\" time=\"\(finding.seconds)\""
-            guard let problem = finding.problem else {
-                lines.append(head + "/>")
-                continue
-            }
-            lines.append(head + "><failure message=\"\(escaped(problem))\"/></testcase>")
-        }
-        return (lines + ["</testsuite>", ""]).joined(separator: "\n")
     }
 }

@@ -5,10 +5,14 @@ import PluginHost
 import PluginLoader
 
 extension Probe {
-    /// Before and at the negotiation.
-    static let entry: [Probe] = [
-        Probe(name: "file.form", rule: "E1, E2", claim: "it exports gateway_plugin_v1 alone and carries one manifest") {
-            do { _ = try PluginFile.inspect($0.bytes) } catch { throw Failure("\(error)") }
+    /// Before the negotiation.
+    static let file: [Probe] = [
+        Probe(
+            name: "file.form",
+            rule: "E1, E2, E3",
+            claim: "it exports gateway_plugin_v1 alone and carries one manifest, which this host can serve"
+        ) {
+            do { try PluginFile.inspect($0.bytes).checkServed() } catch { throw Failure("\(error)") }
         },
         Probe(name: "file.imports", rule: "T6", claim: "it asks for no function that changes its process or leaves it")
         {
@@ -18,6 +22,10 @@ extension Probe {
         Probe(name: "file.opens", rule: "L1", claim: "it opens with everything bound at once") {
             _ = try ProbedPlugin.entry(of: $0.library)
         },
+    ]
+
+    /// At the negotiation.
+    static let entry: [Probe] = [
         Probe(name: "entry.null", rule: "E4", claim: "a null negotiation is an invalid argument") {
             let status = try ProbedPlugin.entry(of: $0.library)(nil)
             guard status == GATEWAY_INVALID_ARGUMENT else { throw Failure("it answered status \(status)") }
@@ -35,7 +43,17 @@ extension Probe {
                 throw Failure("it chose level \(negotiation.level), which the host does not speak")
             }
         },
-        Probe(name: "entry.tables", rule: "E5", claim: "every offered table is whole") { _ = try $0.open() },
+        Probe(
+            name: "entry.tables",
+            rule: "E4, E5",
+            claim: "it takes this host's level, and every offered table is whole"
+        ) {
+            _ = try $0.open()
+        },
+    ]
+
+    /// What was found there, and whether it stays.
+    static let interfaces: [Probe] = [
         Probe(
             name: "interface.unknown",
             rule: "E4",

@@ -21,7 +21,13 @@ struct Probe: Sendable {
     let run: @Sendable (inout ProbeContext) throws -> Void
 
     /// Every probe, in the order in which a plugin's life goes.
-    static let all = entry + catalogue + operations + functions + services + context
+    static let all = stages.flatMap(\.probes)
+
+    /// The same in stages, each with the probe without which nothing after it means anything.
+    static let stages: [(probes: [Probe], gate: String?)] = [
+        (file, "file.opens"), (entry, "entry.tables"),
+        (interfaces + catalogue + operations + functions + services + context, nil),
+    ]
 }
 
 /// What a probe works with: the library's path and a source of chance that can be replayed.

@@ -1,6 +1,7 @@
 import Dispatch
 import Glibc
 import PluginAPI
+import PluginHost
 import PluginLoader
 
 /// A library that was opened to be tried, and calls through its tables.
@@ -27,7 +28,10 @@ final class ProbedPlugin: @unchecked Sendable {
         var reason = [CChar](repeating: 0, count: 512)
         let problem = gateway_library_negotiate(entry, &negotiation, &found, &reason, reason.count)
         guard problem == 0 else {
-            throw Probe.Failure("the negotiation failed: \(ProbedPlugin.text(reason)) (problem \(problem))")
+            let text = ProbedPlugin.text(reason)
+            throw Probe.Failure(
+                "\(PluginRefusal(negotiation: problem, level: negotiation.level, reason: text) ?? .refused(text))"
+            )
         }
         tables = found
         self.negotiation = negotiation

@@ -62,13 +62,7 @@ package struct PluginFile {
         manifest = try PluginFile.inspect(bytes)
         trust = try policy.trust(digest: digest, manifest: manifest, configuration)
         guard manifest.id == configuration.id else { throw PluginRefusal.otherPlugin(manifest.id) }
-        guard manifest.levelMin <= GATEWAY_LEVEL, GATEWAY_LEVEL <= manifest.levelMax else {
-            throw PluginRefusal.levelNotServed(least: manifest.levelMin, most: manifest.levelMax)
-        }
-        let isShared = manifest.runtime.hasPrefix("swift-shared:")
-        guard !isShared || manifest.runtime == PluginFile.ownRuntime else {
-            throw PluginRefusal.otherRuntime(manifest.runtime)
-        }
+        try manifest.checkServed()
     }
 
     /// The Swift that this host was built with, as a manifest states it.
@@ -181,6 +175,16 @@ package struct PluginFile {
 }
 
 extension PluginFile.Manifest {
+    /// Whether this host speaks its level and runs its Swift.
+    package func checkServed() throws(PluginRefusal) {
+        guard levelMin <= GATEWAY_LEVEL, GATEWAY_LEVEL <= levelMax else {
+            throw PluginRefusal.levelNotServed(least: levelMin, most: levelMax)
+        }
+        guard !runtime.hasPrefix("swift-shared:") || runtime == PluginFile.ownRuntime else {
+            throw PluginRefusal.otherRuntime(runtime)
+        }
+    }
+
     fileprivate init(_ manifest: gateway_manifest_t) {
         func text<Field>(_ field: Field) -> String {
             withUnsafeBytes(of: field) { raw in String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self) }

@@ -21,6 +21,8 @@ package enum PluginRefusal: Error, Sendable, Equatable, CustomStringConvertible 
     case otherPlugin(String)
     /// It cannot speak this host's level (E2).
     case levelNotServed(least: UInt32, most: UInt32)
+    /// Its entry chose a level that it was not offered (E4).
+    case otherLevel(UInt32)
     /// It was built with another Swift than the host (E3).
     case otherRuntime(String)
     /// It asks for a library that plugins may not use.
@@ -60,14 +62,17 @@ package enum PluginRefusal: Error, Sendable, Equatable, CustomStringConvertible 
         case .otherPlugin(let id): "rule E2: the manifest says this is \(id)"
         case .levelNotServed(let least, let most):
             "rule E2: it speaks levels \(least) to \(most), this host speaks \(GATEWAY_LEVEL)"
-        case .otherRuntime(let runtime): "rule E3: it was built for \(runtime), this host runs another Swift"
+        case .otherLevel(let level): "rule E4: its entry chose level \(level), this host speaks \(GATEWAY_LEVEL)"
+        case .otherRuntime(let runtime):
+            "rule E3: it was built for \(runtime), this host runs \(PluginFile.ownRuntime)"
         case .libraryNotAllowed(let name): "it asks for the library \(name), which plugins may not use"
         case .notOpened(let reason): "the system could not open it: \(reason)"
         case .refused(let reason): "the plugin refused: \(reason)"
         case .missingTable(let name): "rule E5: \(name) is missing"
         case .catalogue(let reason): reason
         case .manifestDiffers(let what): "rule E2: catalogue and manifest disagree about the \(what)"
-        case .notGranted(let need): "rule C3: it needs \(need), which plugins.json does not grant"
+        case .notGranted(let need):
+            "rule C3: it needs \(need), which it is not granted: by grants in its entry of plugins.json, or --grant-needs"
         case .notConfigured(let reason): "it did not take its settings: \(reason)"
         case .selfTestFailed(let reason): "its self-test failed: \(reason)"
         case .configuration(let reason): reason
@@ -80,10 +85,10 @@ package enum PluginRefusal: Error, Sendable, Equatable, CustomStringConvertible 
 
 extension PluginRefusal {
     /// What a negotiation came to; nil when it went well.
-    init?(negotiation problem: Int32, level: UInt32, reason: String) {
+    package init?(negotiation problem: Int32, level: UInt32, reason: String) {
         switch UInt32(problem) {
         case GATEWAY_NEGOTIATION_OK.rawValue: return nil
-        case GATEWAY_NEGOTIATION_OTHER_LEVEL.rawValue: self = .levelNotServed(least: level, most: level)
+        case GATEWAY_NEGOTIATION_OTHER_LEVEL.rawValue: self = .otherLevel(level)
         case GATEWAY_NEGOTIATION_MISSING_TABLE.rawValue: self = .missingTable(reason)
         default: self = .refused(reason)
         }

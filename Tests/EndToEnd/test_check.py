@@ -18,6 +18,9 @@ WRONG_MARK = '-DFIXTURE_ECHO="' + MARKED.replace('"', '\\"') + '"'
 WRONGS = [
     ("-DTWO_EXPORTS", "file.form"),
     ("-DNO_MANIFEST", "file.form"),
+    ('-DMANIFEST_RUNTIME="swift-shared:9.9"', "file.form"),
+    ("-DFIXTURE_LEVEL=7", "file.form"),
+    ("-DCHOSEN_LEVEL=7", "entry.tables"),
     ("-DIMPORTS", "file.imports"),
     ("-DTRUSTS_THE_HOST", "entry.null"),
     ("-DTRUSTS_THE_HOST", "entry.future"),
@@ -114,6 +117,44 @@ def test_every_probe_of_plugin_check_can_fail():
     with open(compile_fixture("1.0.0", "-DCLEAN"), "rb") as file, open(broken, "wb") as out:
         out.write(file.read()[:4096])
     assert "file.opens" in failed(check(broken))
+
+
+def test_plugin_check_says_of_what_is_no_library_only_that():
+    with open(compile_fixture("1.0.0", "-DCLEAN"), "rb") as file:
+        good = file.read()
+    foreign, narrow = bytearray(good), bytearray(good)
+    foreign[18], narrow[4] = 0xB7, 1
+    for bytes_ in (b"", b"a text\n", good[:64], good[:3000], bytes(foreign), bytes(narrow), b"x" + good):
+        odd = os.path.join(FOLDER, "odd.so")
+        with open(odd, "wb") as out:
+            out.write(bytes_)
+        report = check(odd)
+        tried = {probe["probe"] for probe in report["probes"] if probe["tried"]}
+        assert tried == {"file.form", "file.imports", "file.opens"}, tried
+        assert {"file.form", "file.opens"} <= set(failed(report)) and len(report["probes"]) == 35, report
+        assert all("file.opens failed" in p["problem"] for p in report["probes"] if not p["tried"]), report
+    assert "cannot be read" in failed(check(FOLDER))["file.form"]["problem"]
+
+
+def test_plugin_check_ends_within_half_a_minute_whatever_the_library_does():
+    for flag, why in (("-DLOOPS_AT_ENTRY", "entry.tables failed"), ("-DLOOP", "25 s had passed")):
+        junit = os.path.join(FOLDER, "junit.xml")
+        report = check(compile_fixture("1.0.0", "-DCLEAN", flag), "--junit", junit)
+        assert any("did not end within" in probe["problem"] for probe in failed(report).values()), report
+        assert any(why in probe["problem"] for probe in report["probes"] if not probe["tried"]), report
+        untried = [probe for probe in report["probes"] if not probe["tried"]]
+        suite = xml.etree.ElementTree.parse(junit).getroot()
+        assert untried and suite.get("skipped") == str(len(untried)) == str(len(suite.findall("testcase/skipped")))
+
+
+def test_plugin_check_tells_what_it_was_asked_wrongly():
+    library = compile_fixture("1.0.0", "-DCLEAN")
+    for arguments, told in [
+        (["--only", "operations"], "there are file.form, "), (["--junit", "/nowhere/x.xml"], "--junit: the file /nowhere"),
+        (["--seed", "-1"], "'--seed"),
+    ]:
+        done = subprocess.run([harness.PROGRAM, "plugin", "check", library, *arguments], capture_output=True, text=True)
+        assert done.returncode != 0 and told in done.stderr, done
 
 
 def test_plugin_check_repeats_a_seed_and_writes_junit():

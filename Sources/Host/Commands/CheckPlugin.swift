@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Gateway
 import PluginCheck
 
 /// Tries a plugin's library against every rule that can be tried.
@@ -19,16 +20,25 @@ struct CheckPlugin: ParsableCommand {
         guard FileManager.default.isReadableFile(atPath: file) else {
             throw ValidationError("The file \(file) cannot be read.")
         }
+        guard !PluginChecker.names(only: only).isEmpty else {
+            throw ValidationError(
+                "--only \(only ?? ""): no probe's name begins so; there are \(PluginChecker.names().joined(separator: ", "))."
+            )
+        }
         let seed = seed ?? UInt64.random(in: 0...UInt64(UInt32.max))
         let library = URL(filePath: file).standardizedFileURL.path
         let program = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().path
         let findings = PluginChecker(library: library, seed: seed, program: program).run(only: only)
-        if let junit { try Data(findings.junit(library: file).utf8).write(to: URL(filePath: junit)) }
         print(
             json
                 ? String(decoding: findings.json(library: file, seed: seed).bytes, as: UTF8.self)
                 : findings.text(library: file, seed: seed)
         )
+        if let junit {
+            do { try Data(findings.junit(library: file).utf8).write(to: URL(filePath: junit)) } catch {
+                throw explain(GatewayError(.unavailable, "--junit: the file \(junit) cannot be written."))
+            }
+        }
         if !findings.isClean { throw ExitCode.failure }
     }
 }

@@ -23,6 +23,9 @@
 #ifndef FIXTURE_VERSION
 #define FIXTURE_VERSION "1.0.0"
 #endif
+#ifndef MANIFEST_RUNTIME
+#define MANIFEST_RUNTIME "c"
+#endif
 #ifndef MANIFEST_VERSION
 #define MANIFEST_VERSION FIXTURE_VERSION
 #endif
@@ -53,6 +56,9 @@
 #ifndef FIXTURE_FEATURES
 #define FIXTURE_FEATURES "[]"
 #endif
+#ifndef CHOSEN_LEVEL
+#define CHOSEN_LEVEL GATEWAY_LEVEL
+#endif
 #ifndef FIXTURE_LEVEL
 #define FIXTURE_LEVEL GATEWAY_LEVEL
 #endif
@@ -65,7 +71,7 @@ __attribute__((section(GATEWAY_MANIFEST_SECTION), used, retain)) static const ga
     .level_max = FIXTURE_LEVEL,
     .id = MANIFEST_ID,
     .version = MANIFEST_VERSION,
-    .runtime = "c",
+    .runtime = MANIFEST_RUNTIME,
     .sdk = "",
 };
 #endif
@@ -420,7 +426,10 @@ int32_t gateway_plugin_v1(gateway_negotiation_t *negotiation) {
     host = negotiation->host;
     completion = negotiation->host_interface(host, text(GATEWAY_COMPLETE));
     if (negotiation->host_interface(host, text("no-such-thing/9")) != NULL) return GATEWAY_INTERNAL;
-    negotiation->level = GATEWAY_LEVEL;
+#ifdef LOOPS_AT_ENTRY
+    for (volatile int forever = 1; forever;) {}
+#endif
+    negotiation->level = CHOSEN_LEVEL;
     negotiation->plugin_interface = find;
 #ifdef REFUSE
     negotiation->refused = 1;
