@@ -1,4 +1,5 @@
 import Logging
+import OrderedJSON
 import Synchronization
 
 /// Calls a plugin's operation functions and reads what they answer; the one place that turns a plugin's failure into
@@ -97,7 +98,8 @@ package struct PluginCalls: Sendable {
 
     /// A tool's output for a record.
     ///
-    /// Never fails: when the plugin does, the output is what the host itself knows.
+    /// Never fails: when the plugin does, or its output is not of the tool's schema, the output is what the host itself
+    /// knows. A caller must not be told of money in a form, or in words, that nobody has promised.
     func render(
         _ plugin: LoadedPlugin,
         tool: ToolDescriptor,
@@ -106,8 +108,13 @@ package struct PluginCalls: Sendable {
     ) async -> [UInt8] {
         let input = PluginDocuments.render(record: record, events: events)
         do {
-            return try await functions(of: plugin).render(tool.index, input)
+            let output = try await functions(of: plugin).render(tool.index, input)
+            guard let document = try? JSON(parsing: output), tool.outputValidator.accepts(document) else {
+                throw PluginAnswers.Malformed(reason: "rule P2: the output is not of the tool's output schema")
+            }
+            return output
         } catch {
+            count(error, against: plugin)
             logger.error(
                 "a plugin could not render a record",
                 metadata: ["plugin": "\(plugin.id)", "tool": "\(tool.name)", "reason": "\(error)"]
@@ -123,8 +130,14 @@ package struct PluginCalls: Sendable {
         return functions
     }
 
+    /// A worker that ended is counted where it ran.
+    private func count(_ failure: any Error, against plugin: LoadedPlugin) {
+        if failure is PluginAnswers.Malformed { plugin.calls.countMalformed() }
+    }
+
     private func fault(of plugin: LoadedPlugin, in function: String, _ failure: any Error) -> GatewayError {
-        GatewayError(
+        count(failure, against: plugin)
+        return GatewayError(
             .pluginFailed,
             "The plugin that serves this failed. Nothing was decided; quote the request id to whoever runs the gateway.",
             detail: "plugin \(plugin.id) generation \(plugin.generation), \(function): \(failure)"

@@ -73,19 +73,27 @@ package enum FunctionCompletion {
             case 19, 20: .deadlineExceeded
             case 21: .notSupported
             case 23: .tooLarge
-            case LoadedPlugin.Completion.lost: .unavailable
             default: .pluginFailed
             }
+        if let error = unavailable(status, tool) { return error }
         let retryAfter = payload?["retry_after_ms"]?.integerValue.map { Duration.milliseconds(max(0, $0)) }
-        if status == LoadedPlugin.Completion.lost {
-            // Function tools move no money, and what they ask of M-Pesa goes through the host: none is under way.
-            return GatewayError(
-                .unavailable,
-                "The plugin of \(tool.name) ended while it worked on this call. Call it again in a moment.",
-                retryAfter: .seconds(1)
-            )
-        }
         let message = payload?["message"]?.stringValue ?? "\(tool.name) failed with status \(status)."
         return GatewayError(code, message, retryAfter: retryAfter)
+    }
+
+    /// What befell the worker, not the call.
+    private static func unavailable(_ status: Int32, _ tool: ToolDescriptor) -> GatewayError? {
+        // Function tools move no money, and what they ask of M-Pesa goes through the host: none is under way.
+        let what: String
+        switch status {
+        case LoadedPlugin.Completion.lost: what = "ended while it worked on this call"
+        case LoadedPlugin.Completion.notTaken: what = "is being started again, or crashed too often"
+        default: return nil
+        }
+        return GatewayError(
+            .unavailable,
+            "The plugin of \(tool.name) \(what). Call it again in a moment.",
+            retryAfter: .seconds(1)
+        )
     }
 }

@@ -131,7 +131,7 @@ package final class Pipeline: Sendable {
     private static func isPluginsFault(_ error: GatewayError, tool: ToolDescriptor) -> Bool {
         switch error.code {
         case .pluginFailed: true
-        case .deadlineExceeded, .unavailable: tool.kind == .function
+        case .deadlineExceeded, .unavailable, .tooLarge: tool.kind == .function
         default: false
         }
     }

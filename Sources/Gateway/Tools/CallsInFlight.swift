@@ -9,6 +9,7 @@ package final class CallsInFlight: Sendable {
     private let current = Atomic<Int>(0)
     private let ended = Atomic<Int>(0)
     private let failed = Atomic<Int>(0)
+    private let malformed = Atomic<Int>(0)
 
     init() {}
 
@@ -18,6 +19,12 @@ package final class CallsInFlight: Sendable {
     package var endedCount: Int { ended.load(ordering: .relaxed) }
     /// Those of them in which the plugin itself failed.
     package var failedCount: Int { failed.load(ordering: .relaxed) }
+
+    /// Answers of operation functions that were not of their form, which count as crashes do (rule P2).
+    package var malformedCount: Int { malformed.load(ordering: .relaxed) }
+
+    /// Counts such an answer.
+    package func countMalformed() { malformed.add(1, ordering: .relaxed) }
 
     /// Counts a call in; false when the generation takes no more, and the caller must look for the one after it.
     package func begin() -> Bool {

@@ -22,6 +22,8 @@ package final class LoadedPlugin: Sendable {
     package struct Completion: Sendable, Equatable {
         /// The host's own status for a call that its worker took with it when it ended.
         package static let lost: Int32 = -1
+        /// The host's own status for a call that no worker was there to take.
+        package static let notTaken: Int32 = -2
 
         /// GATEWAY_OK, or why not.
         package let status: Int32
