@@ -32,6 +32,7 @@ enum PluginReport {
             "isolation": .string(health.isolation), "tools": .array(generation.tools.map { .string($0) }),
             "in_flight": .integer(Int64(generation.inFlight)), "calls": .integer(Int64(generation.calls)),
             "failed": .integer(Int64(generation.failed)), "crashes": .integer(Int64(health.crashes)),
+            "violations": .integer(Int64(generation.violations)),
         ]
         object["last_crash"] = health.lastCrash.map { .string($0) }
         if health.isBroken { object["broken"] = true }

@@ -19,6 +19,7 @@ final class HostServices: Sendable {
     private let grants = Mutex(Catalogue.Needs())
     private let asked = Atomic<Int>(0)
     private let askedMax: Int
+    let logBudget: LogBudget
 
     init(
         plugin: String,
@@ -28,7 +29,8 @@ final class HostServices: Sendable {
         payloadBytesMax: Int,
         answers: PluginServices?,
         threads: PluginThreads,
-        askedMax: Int = 1_000
+        askedMax: Int = 1_000,
+        logLinesMax: Int = 100
     ) {
         self.plugin = plugin
         self.invocations = invocations
@@ -38,6 +40,7 @@ final class HostServices: Sendable {
         self.answers = answers
         self.threads = threads
         self.askedMax = askedMax
+        logBudget = LogBudget(linesMax: logLinesMax)
     }
 
     /// Lets it ask for what it was granted; until then, for nothing.
@@ -110,7 +113,7 @@ final class HostServices: Sendable {
         guard let services = from(host) else { return GATEWAY_INVALID_ARGUMENT }
         guard payload.length <= UInt64(services.payloadBytesMax) else {
             services.complete(number, status: GATEWAY_TOO_LARGE, [])
-            services.invocations.countViolation(of: services.plugin)
+            services.invocations.countViolation()
             return GATEWAY_TOO_LARGE
         }
         return services.complete(number, status: status, Array(borrowed: payload))
@@ -122,7 +125,7 @@ final class HostServices: Sendable {
         let answer = invocations.complete(number, LoadedPlugin.Completion(status: status, payload: payload))
         guard answer != GATEWAY_OK else { return answer }
         if invocations.forgive(number) { return GATEWAY_UNKNOWN_INVOCATION }
-        invocations.countViolation(of: plugin)
+        invocations.countViolation()
         return answer
     }
 
@@ -130,33 +133,6 @@ final class HostServices: Sendable {
     func lose(_ number: UInt64, isLate: Bool) {
         let status = isLate ? GATEWAY_DEADLINE : LoadedPlugin.Completion.lost
         invocations.answer(number, LoadedPlugin.Completion(status: status, payload: []))
-    }
-
-    private static func log(
-        _ host: UnsafeMutableRawPointer?,
-        _ number: UInt64,
-        _ level: UInt32,
-        _ message: gateway_bytes_t,
-        _ values: gateway_bytes_t
-    ) -> Int32 {
-        guard let services = from(host), message.length <= 4096, values.length <= 4096 else {
-            return GATEWAY_INVALID_ARGUMENT
-        }
-        services.log(number, level: level, String(borrowed: message), values: String(borrowed: values))
-        return GATEWAY_OK
-    }
-
-    /// Writes a plugin's line into the host's log, with the call and the organization that it belongs to.
-    func log(_ number: UInt64, level: UInt32, _ message: String, values: String) {
-        let levels: [Logger.Level] = [.debug, .info, .warning, .error]
-        var metadata: Logger.Metadata = ["plugin": "\(plugin)"]
-        if let call = invocations.call(number) {
-            metadata["call"] = "\(call.invocation.call)"
-            metadata["organization"] = "\(call.invocation.principal.organization)"
-        }
-        if !values.isEmpty { metadata["values"] = "\(values)" }
-        let chosen = levels.indices.contains(Int(level)) ? levels[Int(level)] : .info
-        logger.log(level: chosen, "\(message)", metadata: metadata)
     }
 
     /// The clock that a worker's plugin sees too.
@@ -231,7 +207,7 @@ extension HostServices {
             do throws(GatewayError) {
                 answered(GATEWAY_OK, try await answers.answer(asking).bytes)
             } catch {
-                if error.code == .permissionDenied { invocations.countViolation(of: plugin) }
+                if error.code == .permissionDenied { invocations.countViolation() }
                 answered(HostServices.status(of: error.code), HostServices.document(error.message))
             }
         }

@@ -2,7 +2,10 @@ import Gateway
 import PluginAPI
 import Synchronization
 
-/// The calls of function tools that are under way, by the numbers that plugins know them by.
+/// The calls of one generation's function tools that are under way, by the numbers that it knows them by.
+///
+/// Each generation has a table of its own: a number of another plugin's, or of another version's, is nobody's here, so
+/// that none can answer for another, or ask the host in the name of another's caller.
 ///
 /// A number is never a pointer and never used twice, so whatever a plugin does with it is a status code and a counter:
 /// a second completion, a completion after the deadline, a number that was never given out.
@@ -46,11 +49,10 @@ final class Invocations: Sendable {
     private let lateMax = 10_000
 
     private let table: Mutex<Table>
-    /// Second and stray completions, by plugin.
-    private let violations = Mutex<[String: Int]>([:])
+    private let broken = Atomic<Int>(0)
 
     init() {
-        // Numbers of two host processes differ, so a stray one from before a restart is not taken for a live one.
+        // Numbers of two generations differ, and of two host processes, so a stray one is not taken for a live one.
         let first = UInt64.random(in: 1...(1 << 62))
         table = Mutex(Table(first: first, next: first))
     }
@@ -137,11 +139,9 @@ final class Invocations: Sendable {
         table.withLock { $0.pending[number]?.call }
     }
 
-    func countViolation(of plugin: String) {
-        violations.withLock { $0[plugin, default: 0] += 1 }
-    }
+    /// Counts what the generation did against a rule: a second or stray completion, a service that it was not granted.
+    func countViolation() { broken.add(1, ordering: .relaxed) }
 
-    func violations(of plugin: String) -> Int {
-        violations.withLock { $0[plugin] ?? 0 }
-    }
+    /// How often it did.
+    var violations: Int { broken.load(ordering: .relaxed) }
 }

@@ -4,6 +4,8 @@ import Gateway
 final class PluginGeneration: Sendable {
     let plugin: LoadedPlugin
     let library: any PluginLibrary
+    /// Its calls that are under way, and how often it broke a rule.
+    let invocations: Invocations
     let configuration: PluginConfiguration
     /// Why its bytes were believed.
     let trust: PluginTrust
@@ -11,11 +13,13 @@ final class PluginGeneration: Sendable {
     init(
         plugin: LoadedPlugin,
         library: any PluginLibrary,
+        invocations: Invocations,
         configuration: PluginConfiguration,
         trust: PluginTrust
     ) {
         self.plugin = plugin
         self.library = library
+        self.invocations = invocations
         self.configuration = configuration
         self.trust = trust
     }
@@ -23,7 +27,13 @@ final class PluginGeneration: Sendable {
     /// How it has fared until now; two of these say how it fared in between.
     var record: Record {
         let calls = plugin.calls
-        return Record(ended: calls.endedCount, failed: calls.failedCount, crashes: library.health.crashes)
+        return Record(
+            ended: calls.endedCount,
+            failed: calls.failedCount,
+            crashes: library.health.crashes,
+            malformed: calls.malformedCount,
+            violations: invocations.violations
+        )
     }
 
     /// Counts since it was loaded.
@@ -31,14 +41,25 @@ final class PluginGeneration: Sendable {
         var ended = 0
         var failed = 0
         var crashes = 0
+        var malformed = 0
+        var violations = 0
 
         /// Why what happened since `before` is too much; nil when it is not.
         func fault(since before: Record, policy: PluginConfiguration.RollbackPolicy) -> String? {
             let crashes = crashes - before.crashes
             if crashes >= policy.crashesMax { return "\(crashes) crashes" }
+            // Nobody can tell what else is wrong with a plugin that plans or proves rubbish.
+            let malformed = malformed - before.malformed
+            if crashes + malformed >= policy.crashesMax {
+                return "\(crashes) crashes and \(malformed) answers that are not of their form (rule P2)"
+            }
             let (ended, failed) = (ended - before.ended, failed - before.failed)
-            guard ended >= policy.callsMin, failed * 100 > ended * policy.failedPercentMax else { return nil }
-            return "\(failed) of \(ended) calls failed"
+            let violations = violations - before.violations
+            guard ended >= policy.callsMin, (failed + violations) * 100 > ended * policy.failedPercentMax else {
+                return nil
+            }
+            let broken = violations == 0 ? "" : ", and rules were broken \(violations) times"
+            return "\(failed) of \(ended) calls failed\(broken)"
         }
     }
 }

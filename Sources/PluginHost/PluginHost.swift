@@ -52,8 +52,10 @@ package final class PluginHost: Sendable {
     /// How a plugin's live generation fares where it runs; nil for one that is not loaded.
     package func health(of plugin: String) -> PluginHealth? { slots.withLock { $0[plugin]?.live }?.library.health }
 
-    /// How often a plugin broke a rule at run time.
-    package func violations(of plugin: String) -> Int { opener.invocations.violations(of: plugin) }
+    /// How often a plugin's loaded generations broke a rule at run time.
+    package func violations(of plugin: String) -> Int {
+        status(of: plugin)?.generations.reduce(0) { $0 + $1.violations } ?? 0
+    }
 
     private func status(_ slot: PluginSlot) -> PluginStatus {
         let tell = PluginHost.tell
@@ -74,7 +76,7 @@ package final class PluginHost: Sendable {
             state: state(slot),
             reason: slot.refusal,
             note: slot.note,
-            violations: violations(of: slot.id),
+            violations: generations.reduce(0) { $0 + $1.violations },
             canRollBack: slot.candidate != nil || slot.standby != nil,
             generations: generations
         )
@@ -98,6 +100,7 @@ package final class PluginHost: Sendable {
             inFlight: plugin.calls.count,
             calls: plugin.calls.endedCount,
             failed: plugin.calls.failedCount,
+            violations: generation.invocations.violations + plugin.calls.malformedCount,
             health: generation.library.health
         )
     }

@@ -37,6 +37,10 @@ extension PluginHost {
         ///
         /// Default 1,000.
         package var serviceCallsMax = 1_000
+        /// How many lines a second one generation may write into the log; those above are counted, and only that is told.
+        ///
+        /// Default 100.
+        package var logLinesMax = 100
         /// How long a generation that was replaced may take to finish its calls.
         ///
         /// Default 60 s.

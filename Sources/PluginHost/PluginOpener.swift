@@ -13,7 +13,6 @@ final class PluginOpener: Sendable {
     private let entropy: Entropy
     private let logger: Logger
     private let threads: PluginThreads
-    let invocations = Invocations()
     /// Libraries opened in this process, by digest, and how many in all.
     private let opened = Mutex((digests: Set<String>(), count: 0))
 
@@ -35,17 +34,18 @@ final class PluginOpener: Sendable {
         let configuration = file.configuration
         let services = HostServices(
             plugin: configuration.id,
-            invocations: invocations,
+            invocations: Invocations(),
             entropy: entropy,
             logger: logger,
             payloadBytesMax: settings.resultBytesMax,
             answers: settings.services,
             threads: threads,
-            askedMax: settings.serviceCallsMax
+            askedMax: settings.serviceCallsMax,
+            logLinesMax: settings.logLinesMax
         )
         let library = try library(file, configuration, services)
         do throws(PluginRefusal) {
-            let generation = try introduce(library, file, number: number, grantsNeeds: grantsNeeds)
+            let generation = try introduce(library, services, file, number: number, grantsNeeds: grantsNeeds)
             services.grant(generation.configuration.grants)
             return generation
         } catch {
@@ -72,6 +72,7 @@ final class PluginOpener: Sendable {
         limits.deadline = .milliseconds(configuration.limits.deadlineMilliseconds)
         limits.link.pendingMax = configuration.limits.queue
         limits.link.concurrencyMax = configuration.limits.concurrency
+        limits.link.silenceMax = limits.deadline
         limits.link.processor = configuration.limits.processor
         limits.grace = configuration.limits.grace
         limits.restart = configuration.limits.restart
@@ -116,6 +117,7 @@ final class PluginOpener: Sendable {
 
     private func introduce(
         _ library: any PluginLibrary,
+        _ services: HostServices,
         _ file: PluginFile,
         number: Int,
         grantsNeeds: Bool
@@ -129,8 +131,21 @@ final class PluginOpener: Sendable {
         try PluginGrants.check(catalogue, against: configuration.grants)
         try library.configure(JSON.object(configuration.settings).bytes)
         try library.runSelfTest()
-        let plugin = loaded(library, catalogue, file.digest, number, settings: configuration.settings)
-        return PluginGeneration(plugin: plugin, library: library, configuration: configuration, trust: file.trust)
+        let plugin = loaded(
+            library,
+            services.invocations,
+            catalogue,
+            file.digest,
+            number,
+            settings: configuration.settings
+        )
+        return PluginGeneration(
+            plugin: plugin,
+            library: library,
+            invocations: services.invocations,
+            configuration: configuration,
+            trust: file.trust
+        )
     }
 
     private func catalogue(of library: any PluginLibrary, file: PluginFile) throws(PluginRefusal) -> Catalogue {
@@ -167,6 +182,7 @@ final class PluginOpener: Sendable {
 
     private func loaded(
         _ library: any PluginLibrary,
+        _ invocations: Invocations,
         _ catalogue: Catalogue,
         _ digest: String,
         _ number: Int,

@@ -23,6 +23,8 @@ package struct PluginStatus: Sendable, Equatable {
         package let calls: Int
         /// Those of them in which the plugin failed.
         package let failed: Int
+        /// How often it broke a rule at run time.
+        package let violations: Int
         /// Where it runs and how it fares there.
         package let health: PluginHealth
         /// Of a canary: how many of a million calls go to it.
@@ -39,7 +41,7 @@ package struct PluginStatus: Sendable, Equatable {
     package let reason: String?
     /// What happened last: an upgrade, a rollback and why.
     package let note: String?
-    /// How often it broke a rule at run time.
+    /// How often what is loaded of it broke a rule at run time.
     package let violations: Int
     /// Whether it may be rolled back.
     package let canRollBack: Bool

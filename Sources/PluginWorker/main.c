@@ -116,6 +116,9 @@ static void take(const gateway_frame_t *frame, const uint8_t *bytes, struct outp
         if (status != GATEWAY_OK && calls_end(frame->number) == GATEWAY_OK) {
             frame_write(GATEWAY_FRAME_COMPLETE, frame->number, 0, status, nothing, nothing);
         }
+        if (status == GATEWAY_OK && calls_knows(frame->number)) {
+            frame_write(GATEWAY_FRAME_TAKEN, frame->number, 0, status, nothing, nothing);
+        }
         return;
     }
     int32_t status = serve(frame, bytes, sink);

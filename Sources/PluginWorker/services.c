@@ -50,6 +50,13 @@ void calls_cancel(uint64_t number) {
     pthread_mutex_unlock(&lock);
 }
 
+int calls_knows(uint64_t number) {
+    pthread_mutex_lock(&lock);
+    int is_known = find(number) < calls_count;
+    pthread_mutex_unlock(&lock);
+    return is_known;
+}
+
 int32_t calls_end(uint64_t number) {
     pthread_mutex_lock(&lock);
     size_t index = find(number);

@@ -30,6 +30,7 @@ const void *services_find(void *host, gateway_bytes_t id);
 void services_limit(uint64_t payload_bytes_max);
 /* Calls that are under way, by their numbers. */
 int calls_begin(uint64_t number);
+int calls_knows(uint64_t number);
 void calls_cancel(uint64_t number);
 /* GATEWAY_OK for the first end of a call, else a status of the protocol. */
 int32_t calls_end(uint64_t number);

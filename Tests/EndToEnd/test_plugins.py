@@ -229,9 +229,9 @@ def test_upgrades_under_load_lose_no_call():
 def test_a_version_that_crashes_loops_or_answers_rubbish_is_taken_back():
     gateway = Gateway(simulator=SIMULATOR)
     install(gateway, compile_fixture("1.0.0"))
-    for name, flags in (("crashes", ("-DCRASH",)), ("rubbish", ("-DBAD_PLAN",)), ("loops", ("-DLOOP",))):
+    for name, flag in (("crashes", "-DCRASH"), ("rubbish", "-DBAD_PLAN"), ("loops", "-DLOOP")):
         bad = f"1.1.0-{name}"
-        install(gateway, compile_fixture(bad, *flags), "--promote")
+        install(gateway, compile_fixture(bad, flag), "--promote")
         assert report(gateway, "fixture")["version"] == bad
 
         def fail(index):
@@ -244,7 +244,7 @@ def test_a_version_that_crashes_loops_or_answers_rubbish_is_taken_back():
             f"the rollback of the version that {name}",
             lambda: (s := report(gateway, "fixture"))["version"] == "1.0.0" and s,
         )
-        assert "rolled back" in status["note"], status
+        assert "rolled back" in status["note"] and ("rule P2" in status["note"]) == (name == "rubbish"), status
         assert statuses <= {502, 503, 422, 409, 200, 202}, statuses
         assert version(gateway) == "1.0.0"
     gateway.remove()
@@ -263,6 +263,20 @@ def test_a_version_that_begins_to_crash_after_the_host_was_killed_is_taken_back_
     status = wait_until("the rollback", lambda: (s := report(gateway, "fixture"))["version"] == "1.0.0" and s)
     assert status["note"].startswith("rolled back from version 1.1.0 to version 1.0.0: "), status
     assert status["note"].endswith(" crashes"), status
+    gateway.remove()
+
+
+def test_a_version_that_breaks_a_rule_with_each_call_is_taken_back_and_the_list_says_why():
+    gateway = Gateway(simulator=SIMULATOR)
+    install(gateway, compile_fixture("1.0.0"))
+    install(gateway, compile_fixture("1.1.0", "-DTWICE"), "--promote")
+    for _ in range(20):
+        status, _, answer = echo(gateway)
+        assert status == 200 and answer["data"]["echo"] in ("once", "inline"), answer
+    wait_until("the rollback", lambda: report(gateway, "fixture")["version"] == "1.0.0")
+    listed = plugin(gateway, "list")
+    assert "of 20 calls failed, and rules were broken 20 times" in listed, listed
+    assert "0 crashes, 0 violations" in listed, listed
     gateway.remove()
 
 

@@ -140,6 +140,9 @@ private enum PluginText {
         line +=
             "\(text("sha256").prefix(12)), \(text("trust")), \(text("isolation")), \(number("in_flight")) in flight, "
         line += "\(number("calls")) calls, \(number("failed")) failed, \(number("crashes")) crashes"
+        if let last = generation["last_crash"]?.stringValue { line += " (\(last))" }
+        line += ", \(number("violations")) violations"
+        if generation["broken"]?.boolValue == true { line += ", not started again for now" }
         if let bytes = generation["memory_bytes"]?.integerValue { line += ", \(bytes >> 10) KiB" }
         return line
     }

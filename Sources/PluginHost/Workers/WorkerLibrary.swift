@@ -311,7 +311,7 @@ final class WorkerLibrary: PluginLibrary {
 
     func start(_ number: UInt64, _ work: PluginWork, meta: [UInt8], deadline: Duration) -> Int32 {
         let least = state.withLock { state in state.links.min { $0.load < $1.load } }
-        guard let least else { return GATEWAY_UPSTREAM_UNAVAILABLE }
+        guard let least else { return LoadedPlugin.Completion.notTaken }
         let isTaken = least.start(number, work, meta, patience: deadline + limits.grace)
         return isTaken ? GATEWAY_OK : GATEWAY_RATE_LIMITED
     }

@@ -36,6 +36,8 @@ final class WorkerLink: WorkerSource {
         var concurrencyMax = 1_000
         /// How much processor time one of these may take.
         var processor: Duration = .seconds(10)
+        /// How long nothing may come back while functions that start calls have not returned (rule T2).
+        var silenceMax: Duration = .seconds(2)
     }
 
     private struct Pending {
@@ -48,6 +50,9 @@ final class WorkerLink: WorkerSource {
         var pending: [UInt64: Pending] = [:]
         /// Calls of function tools that have not been completed, and when the host loses patience.
         var invocations: [UInt64: ContinuousClock.Instant] = [:]
+        /// Those of them whose starting function has not returned, and when the worker last got on with anything.
+        var unreturned: Set<UInt64> = []
+        var heardAt = ContinuousClock.now
         var unsent: [UInt8] = []
         var hasEnded = false
         var endedLate = false
@@ -146,7 +151,10 @@ final class WorkerLink: WorkerSource {
             }
         return state.withLock { state in
             guard !state.hasEnded, state.invocations.count < limits.concurrencyMax else { return false }
-            state.invocations[number] = .now + patience
+            let now = ContinuousClock.now
+            state.invocations[number] = now + patience
+            if state.unreturned.isEmpty { state.heardAt = now }
+            state.unreturned.insert(number)
             send(frame, &state)
             return true
         }
@@ -264,11 +272,18 @@ final class WorkerLink: WorkerSource {
         switch header.kind {
         case GATEWAY_FRAME_STARTED.rawValue, GATEWAY_FRAME_REPLY.rawValue:
             let number = header.kind == GATEWAY_FRAME_STARTED.rawValue ? 0 : header.number
-            let pending = state.withLock { $0.pending.removeValue(forKey: number) }
+            let pending = state.withLock { state in
+                if !state.unreturned.isEmpty { state.heardAt = .now }
+                return state.pending.removeValue(forKey: number)
+            }
             pending?.answered(.success(Reply(status: header.status, payload: payload, index: header.index)))
         case GATEWAY_FRAME_COMPLETE.rawValue:
-            _ = state.withLock { $0.invocations.removeValue(forKey: header.number) }
+            state.withLock { state in
+                state.invocations[header.number] = nil
+                hasReturned(header.number, &state)
+            }
             services.complete(header.number, status: header.status, payload)
+        case GATEWAY_FRAME_TAKEN.rawValue: state.withLock { hasReturned(header.number, &$0) }
         case GATEWAY_FRAME_LOG.rawValue:
             guard let (message, values) = WorkerLink.split(payload) else { return }
             services.log(
@@ -289,6 +304,11 @@ final class WorkerLink: WorkerSource {
         }
     }
 
+    private func hasReturned(_ number: UInt64, _ state: inout State) {
+        state.unreturned.remove(number)
+        if !state.unreturned.isEmpty { state.heardAt = .now }
+    }
+
     /// Two texts in one frame.
     private static func split(_ payload: [UInt8]) -> (ArraySlice<UInt8>, ArraySlice<UInt8>)? {
         guard payload.count >= 4 else { return nil }
@@ -301,6 +321,7 @@ final class WorkerLink: WorkerSource {
         let isOver = state.withLock { state in
             let isLate =
                 state.pending.values.contains { $0.deadline < now } || state.invocations.values.contains { $0 < now }
+                || (!state.unreturned.isEmpty && now - state.heardAt > limits.silenceMax)
             if isLate { state.endedLate = true }
             return isLate || hasOverspent(&state)
         }

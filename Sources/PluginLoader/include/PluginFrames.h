@@ -38,7 +38,8 @@ enum gateway_frame_kind {
     GATEWAY_FRAME_COMPLETE = 34,  /* status; payload */
     GATEWAY_FRAME_PROGRESS = 35,  /* message */
     GATEWAY_FRAME_LOG = 36,       /* message, values */
-    GATEWAY_FRAME_CALL = 37       /* number: the invocation's; index: the call's; service, request */
+    GATEWAY_FRAME_CALL = 37,      /* number: the invocation's; index: the call's; service, request */
+    GATEWAY_FRAME_TAKEN = 38      /* of an INVOKE or TIMER: the function has returned, its COMPLETE is to come */
 };
 
 /* What a plugin in a worker offers: `index` of STARTED. */

@@ -316,6 +316,9 @@ static int32_t render(void *plugin, uint32_t tool, gateway_bytes_t input, gatewa
     (void)plugin;
     (void)input;
     if (tool != 0) return GATEWAY_NOT_SUPPORTED;
+#ifdef BROKEN_RENDERING
+    return output.write(output.context, text("{\"transaction_id\":"));
+#endif
 #ifdef BAD_RENDERING
     return output.write(output.context, text("{\"surprise\":1}"));
 #endif
@@ -362,6 +365,10 @@ static int32_t invoke(void *plugin, uint64_t number, uint32_t tool, gateway_byte
         pthread_detach(thread);
     } else if (holds(arguments, "never")) {
         return GATEWAY_OK;
+    } else if (holds(arguments, "steal-")) {
+        const char *digits = memmem(arguments.data, arguments.length, "steal-", 6);
+        completion->complete(host, strtoull(digits + 6, NULL, 10), GATEWAY_OK, text("{\"echo\":\"stolen\"}"));
+        completion->complete(host, number, GATEWAY_OK, text("{\"echo\":\"thief\"}"));
     } else if (holds(arguments, "refuse")) {
         return GATEWAY_CONFLICT;
     } else {
