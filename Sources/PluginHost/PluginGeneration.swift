@@ -51,7 +51,7 @@ final class PluginGeneration: Sendable {
             // Nobody can tell what else is wrong with a plugin that plans or proves rubbish.
             let malformed = malformed - before.malformed
             if crashes + malformed >= policy.crashesMax {
-                return "\(crashes) crashes and \(malformed) answers that are not of their form (rule P2)"
+                return "\(crashes) crashes and \(malformed) answers that are not of their form (rules P2, M5)"
             }
             let (ended, failed) = (ended - before.ended, failed - before.failed)
             let violations = violations - before.violations

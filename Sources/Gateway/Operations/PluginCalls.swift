@@ -130,9 +130,12 @@ package struct PluginCalls: Sendable {
         return functions
     }
 
-    /// A worker that ended is counted where it ran.
+    /// An answer that is too large is not of its form either; a worker that ended is counted where it ran.
     private func count(_ failure: any Error, against plugin: LoadedPlugin) {
-        if failure is PluginAnswers.Malformed { plugin.calls.countMalformed() }
+        let tooLarge: Int32 = 23
+        if failure is PluginAnswers.Malformed || (failure as? LoadedPlugin.Failure)?.status == tooLarge {
+            plugin.calls.countMalformed()
+        }
     }
 
     private func fault(of plugin: LoadedPlugin, in function: String, _ failure: any Error) -> GatewayError {

@@ -316,6 +316,10 @@ static int32_t render(void *plugin, uint32_t tool, gateway_bytes_t input, gatewa
     (void)plugin;
     (void)input;
     if (tool != 0) return GATEWAY_NOT_SUPPORTED;
+#ifdef HUGE_RENDERING
+    while (output.write(output.context, text("      .      .      .      .      .      .      .      .")) == GATEWAY_OK) {}
+    return GATEWAY_TOO_LARGE;
+#endif
 #ifdef BROKEN_RENDERING
     return output.write(output.context, text("{\"transaction_id\":"));
 #endif
