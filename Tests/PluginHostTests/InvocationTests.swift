@@ -29,19 +29,39 @@ struct `A call` {
         let bench = try Bench(isolation)
         defer { bench.remove() }
         let plugin = try bench.load { $0.deadlineMilliseconds = 100 }
-        // One more than the worker has threads: none is left that could do anything else.
-        let statuses = try await withThrowingTaskGroup(of: Int32?.self) { group in
-            for _ in 0..<5 {
+        // All of the worker's threads and one call more: none is left that could do anything else.
+        let all = await statuses(of: 5, loopsIn: plugin)
+        #expect(all == [Int32?](repeating: LoadedPlugin.Completion.lost, count: 5))
+        #expect(bench.host.health(of: "fixture")?.lastCrash?.hasPrefix("did not answer in time") ?? false)
+    }
+
+    @Test func `whose function never returns ends its worker, though others get on`() async throws {
+        let bench = try Bench(.worker)
+        defer { bench.remove() }
+        let plugin = try bench.load { $0.deadlineMilliseconds = 100 }
+        async let loops = statuses(of: 1, loopsIn: plugin)
+        let others = Task {
+            while !Task.isCancelled {
+                _ = await plugin.asynchronous.invoke?(1, Array("{\"how\":\"inline\"}".utf8), .ofATest())
+            }
+        }
+        let status = await loops
+        others.cancel()
+        await others.value
+
+        #expect(status == [LoadedPlugin.Completion.lost])
+    }
+
+    private func statuses(of count: Int, loopsIn plugin: LoadedPlugin) async -> [Int32?] {
+        await withTaskGroup(of: Int32?.self) { group in
+            for _ in 0..<count {
                 group.addTask {
                     let arguments = Array("{\"how\":\"do-loop\"}".utf8)
                     return await plugin.asynchronous.invoke?(1, arguments, .ofATest(.seconds(3_600))).status
                 }
             }
-            return try await group.reduce(into: []) { $0.append($1) }
+            return await group.reduce(into: []) { $0.append($1) }
         }
-
-        #expect(statuses == [Int32?](repeating: LoadedPlugin.Completion.lost, count: 5))
-        #expect(bench.host.health(of: "fixture")?.lastCrash?.hasPrefix("did not answer in time") ?? false)
     }
 }
 

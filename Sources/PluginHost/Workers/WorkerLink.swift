@@ -45,14 +45,24 @@ final class WorkerLink: WorkerSource {
         let answered: Answered
     }
 
+    /// A call that has been sent to be started.
+    private struct Starting {
+        /// Counts up per worker: it takes them in this order, so once a later one has returned this one has begun.
+        let order: Int
+        /// When that was noticed.
+        var begunAt: ContinuousClock.Instant?
+    }
+
     private struct State {
         var next: UInt64 = 1
         var pending: [UInt64: Pending] = [:]
         /// Calls of function tools that have not been completed, and when the host loses patience.
         var invocations: [UInt64: ContinuousClock.Instant] = [:]
         /// Those of them whose starting function has not returned, and when the worker last got on with anything.
-        var unreturned: Set<UInt64> = []
+        var unreturned: [UInt64: Starting] = [:]
         var heardAt = ContinuousClock.now
+        var startedCount = 0
+        var returnedUpTo = 0
         var unsent: [UInt8] = []
         var hasEnded = false
         var endedLate = false
@@ -154,7 +164,8 @@ final class WorkerLink: WorkerSource {
             let now = ContinuousClock.now
             state.invocations[number] = now + patience
             if state.unreturned.isEmpty { state.heardAt = now }
-            state.unreturned.insert(number)
+            state.startedCount += 1
+            state.unreturned[number] = Starting(order: state.startedCount)
             send(frame, &state)
             return true
         }
@@ -305,7 +316,9 @@ final class WorkerLink: WorkerSource {
     }
 
     private func hasReturned(_ number: UInt64, _ state: inout State) {
-        state.unreturned.remove(number)
+        if let one = state.unreturned.removeValue(forKey: number) {
+            state.returnedUpTo = max(state.returnedUpTo, one.order)
+        }
         if !state.unreturned.isEmpty { state.heardAt = .now }
     }
 
@@ -321,11 +334,26 @@ final class WorkerLink: WorkerSource {
         let isOver = state.withLock { state in
             let isLate =
                 state.pending.values.contains { $0.deadline < now } || state.invocations.values.contains { $0 < now }
-                || (!state.unreturned.isEmpty && now - state.heardAt > limits.silenceMax)
+                || isStuck(&state, now)
             if isLate { state.endedLate = true }
             return isLate || hasOverspent(&state)
         }
         if isOver { finish() }
+    }
+
+    /// Whether a function that starts a call has had its time to return (rule T2): nothing else is heard either, or it is
+    /// known to have begun that long ago.
+    private func isStuck(_ state: inout State, _ now: ContinuousClock.Instant) -> Bool {
+        guard !state.unreturned.isEmpty else { return false }
+        if now - state.heardAt > limits.silenceMax { return true }
+        for (number, one) in state.unreturned where one.order < state.returnedUpTo {
+            guard let begunAt = one.begunAt else {
+                state.unreturned[number]?.begunAt = now
+                continue
+            }
+            if now - begunAt > limits.silenceMax { return true }
+        }
+        return false
     }
 
     /// Whether the oldest call has had more processor time than it may, its share of what the others took counted off.
