@@ -25,7 +25,7 @@ static const uint8_t *json_member(gateway_bytes_t object, const char *name) {
     int depth = 0;
     while (at < end) {
         if (*at == '{' || *at == '[') depth++;
-        if (*at == '}' || *at == ']') depth--;
+        if ((*at == '}' || *at == ']') && --depth == 0) return NULL;
         if (*at != '"') {
             at++;
             continue;
@@ -55,6 +55,15 @@ static size_t json_put_utf8(char *out, unsigned code) {
 static unsigned json_hex(const uint8_t *digits) {
     char text[5] = {(char)digits[0], (char)digits[1], (char)digits[2], (char)digits[3], 0};
     return (unsigned)strtoul(text, NULL, 16);
+}
+
+/* A member that is an object, to look into with these functions in turn; its length is 0 when there is none. The view
+ * may reach beyond that object's end, where nobody looks. */
+static inline gateway_bytes_t json_object(gateway_bytes_t object, const char *name) {
+    const uint8_t *at = json_member(object, name);
+    gateway_bytes_t inner = {at, 0};
+    if (at != NULL && *at == '{') inner.length = object.length - (uint64_t)(at - object.data);
+    return inner;
 }
 
 /* Copies a member that is text, decoded and NUL-terminated. Answers its length, or -1 when there is none that fits. */

@@ -252,7 +252,12 @@ pub mod json {
         while at < object.len() {
             match object[at] {
                 b'{' | b'[' => depth += 1,
-                b'}' | b']' => depth -= 1,
+                b'}' | b']' => {
+                    depth -= 1;
+                    if depth == 0 {
+                        return None;
+                    }
+                }
                 b'"' => {
                     let start = at + 1;
                     at = start;
@@ -269,6 +274,12 @@ pub mod json {
             at += 1;
         }
         None
+    }
+
+    /// A member that is an object, to look into with these functions in turn.
+    pub fn object<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
+        // It may reach beyond that object's end, where nobody looks.
+        member(object, name).filter(|value| value.first() == Some(&b'{'))
     }
 
     /// A member that is text, decoded.

@@ -83,6 +83,17 @@ def test_the_example_with_notes_uses_what_the_host_keeps():
     assert listed() == []
 
 
+def test_the_templates_json_reader_finds_what_is_there_and_nothing_else():
+    program = os.path.join(tempfile.mkdtemp(prefix="json-"), "reader")
+    subprocess.run(
+        ["cc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined", "-o", program]
+        + [f"-I{harness.ROOT}/Examples/hello-c", f"-I{harness.ROOT}/Sources/PluginAPI/include"]
+        + [f"{harness.ROOT}/Tests/Fixtures/Plugins/json_reader.c"],
+        check=True,
+    )
+    subprocess.run([program], check=True)
+
+
 def test_a_new_plugin_is_two_commands_from_a_running_gateway():
     folder = tempfile.mkdtemp(prefix="new-")
     # Names with the word that the template replaces, and of a module that the gateway has itself.
