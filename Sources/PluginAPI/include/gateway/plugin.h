@@ -22,7 +22,7 @@ extern "C" {
 
 /*
  * The static manifest: who this is, readable without executing one instruction of it. Texts are UTF-8, padded with
- * zero bytes to the end of their field. `runtime` is "c", "rust", "swift-shared:6.3.1" (the process's Swift runtime,
+ * zero bytes to the end of their field. `runtime` is "c", "rust", "swift-shared:6.3" (the process's Swift runtime,
  * so the version must be the host's), "swift-static" or "swift-embedded".
  */
 #define GATEWAY_MANIFEST_SECTION ".gateway.manifest"
