@@ -1,8 +1,9 @@
 """The listener itself: what HTTP/1.1 asks of a server, and what nobody should send."""
 
 import socket
+import tempfile
 
-from harness import Gateway
+from harness import Gateway, Process, free_port, wait_until
 
 GATEWAY = None
 
@@ -71,3 +72,14 @@ def test_the_program_ends_although_a_connection_is_idle():
         GATEWAY.end()
         assert idle.recv(1) == b""
     GATEWAY = GATEWAY.again()
+
+
+def test_a_program_whose_port_is_taken_ends_and_says_so():
+    for taken in ({"port": GATEWAY.ports[0]}, {"management-port": GATEWAY.ports[1]}):
+        ports = {"port": free_port(), "management-port": free_port(), **taken}
+        arguments = ["dev", "--data-dir", tempfile.mkdtemp(prefix="taken-")]
+        for name, port in ports.items():
+            arguments += [f"--{name}", str(port)]
+        process = Process(arguments)
+        wait_until("the end of the program", lambda: not process.is_running(), 30)
+        assert process.end() != 0 and "ddress already in use" in process.output(), process.output()

@@ -36,10 +36,11 @@ package struct HTTPServer: Service {
         let connections = Connections(max: limits.connectionsMax)
         let listener = try await listen(connections)
         await onReady()
-        // Ends by the shutdown, or when the listener itself is closed.
-        try await withGracefulShutdownHandler {
+        // Ends by the shutdown, when the listener itself is closed, or when another service could not start: a future
+        // knows nothing of its task's end, and the program would stay, listening here and nowhere else.
+        try await withTaskCancellationOrGracefulShutdownHandler {
             try await listener.closeFuture.get()
-        } onGracefulShutdown: {
+        } onCancelOrGracefulShutdown: {
             listener.close(promise: nil)
         }
         await connections.end(within: limits.drain)
