@@ -45,7 +45,6 @@ final class WorkerLink: WorkerSource {
         let answered: Answered
     }
 
-    /// A call that has been sent to be started.
     private struct Starting {
         /// Counts up per worker: it takes them in this order, so once a later one has returned this one has begun.
         let order: Int
@@ -341,8 +340,7 @@ final class WorkerLink: WorkerSource {
         if isOver { finish() }
     }
 
-    /// Whether a function that starts a call has had its time to return (rule T2): nothing else is heard either, or it is
-    /// known to have begun that long ago.
+    /// Whether a function that starts a call has had its time to return (rule T2).
     private func isStuck(_ state: inout State, _ now: ContinuousClock.Instant) -> Bool {
         guard !state.unreturned.isEmpty else { return false }
         if now - state.heardAt > limits.silenceMax { return true }
@@ -397,42 +395,6 @@ final class WorkerLink: WorkerSource {
         for (number, patience) in calls { services.lose(number, isLate: patience < now || number == overspent) }
         for one in pending {
             one.answered(.failure(wasLate && one.deadline < now ? .late : .ended(how)))
-        }
-    }
-}
-
-/// What a worker writes to its standard output and error: into the log, line by line, so much a second.
-final class WorkerOutput: WorkerSource {
-    private let descriptor: Int32
-    private let services: HostServices
-    private let linesMax = 20
-    private let bytesMax = 1024
-    private let said = Mutex((second: ContinuousClock.now, lines: 0))
-
-    init(descriptor: Int32, services: HostServices) {
-        self.descriptor = descriptor
-        self.services = services
-    }
-
-    func ready(_ descriptor: Int32, canWrite: Bool) {
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        let got = read(descriptor, &buffer, buffer.count)
-        guard got > 0 else {
-            if got == 0 { WorkerLoop.shared.remove(descriptor) }
-            return
-        }
-        for line in buffer[..<got].split(separator: UInt8(ascii: "\n")) where mayTell() {
-            services.log(0, level: GATEWAY_LOG_INFO, String(decoding: line.prefix(bytesMax), as: UTF8.self), values: "")
-        }
-    }
-
-    func tick(now: ContinuousClock.Instant) {}
-
-    private func mayTell() -> Bool {
-        said.withLock { said in
-            if ContinuousClock.now - said.second > .seconds(1) { said = (.now, 0) }
-            said.lines += 1
-            return said.lines <= linesMax
         }
     }
 }
