@@ -106,10 +106,11 @@ package final class Pipeline: Sendable {
         ending.tool = entry.tool
         do throws(GatewayError) {
             let reply = try await run(call, entry, principal, membership, ending: &ending, rate: &rate)
-            entry.plugin.calls.end(hasFailed: false)
+            entry.plugin.calls.end(hasFailed: false, tool: entry.tool.index)
             return reply
         } catch {
-            entry.plugin.calls.end(hasFailed: Pipeline.isPluginsFault(error, tool: entry.tool))
+            let isFault = Pipeline.isPluginsFault(error, tool: entry.tool)
+            entry.plugin.calls.end(hasFailed: isFault, tool: entry.tool.index)
             throw error
         }
     }

@@ -10,8 +10,15 @@ package final class CallsInFlight: Sendable {
     private let ended = Atomic<Int>(0)
     private let failed = Atomic<Int>(0)
     private let malformed = Atomic<Int>(0)
+    private let tools: [ToolCount]
 
-    init() {}
+    /// How the calls of one tool have ended.
+    private final class ToolCount: Sendable {
+        let ended = Atomic<Int>(0)
+        let failed = Atomic<Int>(0)
+    }
+
+    init(tools: Int) { self.tools = (0..<tools).map { _ in ToolCount() } }
 
     /// Calls under way.
     package var count: Int { current.load(ordering: .acquiring) & ~Self.closed }
@@ -20,6 +27,10 @@ package final class CallsInFlight: Sendable {
     /// Those of them in which the plugin itself failed.
     package var failedCount: Int { failed.load(ordering: .relaxed) }
 
+    /// How many calls of each tool have ended, and in how many the plugin failed; in the catalogue's order.
+    package var toolCounts: [(ended: Int, failed: Int)] {
+        tools.map { ($0.ended.load(ordering: .relaxed), $0.failed.load(ordering: .relaxed)) }
+    }
     /// Answers of operation functions that were not of their form, which count as crashes do (rule P2).
     package var malformedCount: Int { malformed.load(ordering: .relaxed) }
 
@@ -34,11 +45,14 @@ package final class CallsInFlight: Sendable {
         return false
     }
 
-    /// Counts it out.
-    package func end(hasFailed: Bool) {
+    /// Counts it out; `tool` is whose call it was, where it was a tool's.
+    package func end(hasFailed: Bool, tool: Int? = nil) {
         current.subtract(1, ordering: .releasing)
         ended.add(1, ordering: .relaxed)
         if hasFailed { failed.add(1, ordering: .relaxed) }
+        guard let tool, tools.indices.contains(tool) else { return }
+        tools[tool].ended.add(1, ordering: .relaxed)
+        if hasFailed { tools[tool].failed.add(1, ordering: .relaxed) }
     }
 
     /// From now on no call begins; those under way go on.

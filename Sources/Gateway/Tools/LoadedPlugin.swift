@@ -154,7 +154,7 @@ package final class LoadedPlugin: Sendable {
     }
 
     /// The calls of it that are under way.
-    package let calls = CallsInFlight()
+    package let calls: CallsInFlight
     /// The catalogue's plugin id.
     package let id: String
     /// The catalogue's version.
@@ -196,6 +196,7 @@ package final class LoadedPlugin: Sendable {
         self.digest = digest
         self.settings = settings
         tools = catalogue.tools
+        calls = CallsInFlight(tools: catalogue.tools.count)
         operations = catalogue.operations
         prompts = catalogue.prompts
         resources = catalogue.resources
