@@ -32,7 +32,9 @@ final class PluginGeneration: Sendable {
             failed: calls.failedCount,
             crashes: library.health.crashes,
             malformed: calls.malformedCount,
-            violations: invocations.violations
+            violations: invocations.violations,
+            tools: zip(plugin.tools, calls.toolCounts)
+                .map { Record.Tool(name: $0.name, ended: $1.ended, failed: $1.failed) }
         )
     }
 
@@ -43,6 +45,14 @@ final class PluginGeneration: Sendable {
         var crashes = 0
         var malformed = 0
         var violations = 0
+        var tools: [Tool] = []
+
+        /// Counts of one tool's calls.
+        struct Tool: Sendable, Equatable {
+            let name: String
+            var ended = 0
+            var failed = 0
+        }
 
         /// Why what happened since `before` is too much; nil when it is not.
         func fault(since before: Record, policy: PluginConfiguration.RollbackPolicy) -> String? {
@@ -53,6 +63,7 @@ final class PluginGeneration: Sendable {
             if crashes + malformed >= policy.crashesMax {
                 return "\(crashes) crashes and \(malformed) answers that are not of their form (rules P2, M5)"
             }
+            if let tool = failingTool(since: before, policy) { return tool }
             let (ended, failed) = (ended - before.ended, failed - before.failed)
             let violations = violations - before.violations
             guard ended >= policy.callsMin, (failed + violations) * 100 > ended * policy.failedPercentMax else {
@@ -60,6 +71,17 @@ final class PluginGeneration: Sendable {
             }
             let broken = violations == 0 ? "" : ", and rules were broken \(violations) times"
             return "\(failed) of \(ended) calls failed\(broken)"
+        }
+
+        /// A tool that fails though the others do not: it must not hide behind one that is called more often.
+        private func failingTool(since before: Record, _ policy: PluginConfiguration.RollbackPolicy) -> String? {
+            for (index, tool) in tools.enumerated() {
+                let then = before.tools.indices.contains(index) ? before.tools[index] : Tool(name: tool.name)
+                let (ended, failed) = (tool.ended - then.ended, tool.failed - then.failed)
+                guard ended >= policy.callsMin, failed * 100 > ended * policy.failedPercentMax else { continue }
+                return "\(failed) of \(ended) calls of \(tool.name) failed"
+            }
+            return nil
         }
     }
 }

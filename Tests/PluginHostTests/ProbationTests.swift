@@ -76,4 +76,18 @@ struct `A version on probation` {
         #expect(next.host.status(of: "fixture")?.note?.contains(digest) ?? false)
         #expect(next.host.status(of: "fixture")?.reason == nil)
     }
+
+    @Test func `is judged by each of its tools`() {
+        let policy = PluginConfiguration.RollbackPolicy()
+        func record(_ ended: Int, _ failed: Int) -> PluginGeneration.Record {
+            var record = PluginGeneration.Record(ended: 1_000 + ended, failed: failed)
+            record.tools = [.init(name: "busy", ended: 1_000), .init(name: "broken", ended: ended, failed: failed)]
+            return record
+        }
+
+        #expect(record(120, 119).fault(since: record(100, 100), policy: policy) == "19 of 20 calls of broken failed")
+        #expect(record(120, 110).fault(since: record(100, 100), policy: policy) == nil)
+        #expect(record(119, 119).fault(since: record(100, 100), policy: policy) == nil)
+        #expect(record(20, 20).fault(since: .init(), policy: policy) == "20 of 20 calls of broken failed")
+    }
 }
