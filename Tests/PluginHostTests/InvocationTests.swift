@@ -35,14 +35,20 @@ struct `A call` {
         #expect(bench.host.health(of: "fixture")?.lastCrash?.hasPrefix("did not answer in time") ?? false)
     }
 
-    @Test func `whose function never returns ends its worker, though others get on`() async throws {
+    @Test(arguments: [true, false])
+    func `whose function never returns ends its worker, though others get on`(othersArePure: Bool) async throws {
         let bench = try Bench(.worker)
         defer { bench.remove() }
         let plugin = try bench.load { $0.deadlineMilliseconds = 100 }
         async let loops = statuses(of: 1, loopsIn: plugin)
         let others = Task {
             while !Task.isCancelled {
-                _ = await plugin.asynchronous.invoke?(1, Array("{\"how\":\"inline\"}".utf8), .ofATest())
+                let arguments = Array("{\"how\":\"inline\"}".utf8)
+                if othersArePure {
+                    _ = await plugin.preparing("nothing")
+                } else {
+                    _ = await plugin.asynchronous.invoke?(1, arguments, .ofATest())
+                }
             }
         }
         let status = await loops

@@ -42,11 +42,12 @@ final class WorkerLink: WorkerSource {
 
     private struct Pending {
         let deadline: ContinuousClock.Instant
+        let order: Int
         let answered: Answered
     }
 
     private struct Starting {
-        /// Counts up per worker: it takes them in this order, so once a later one has returned this one has begun.
+        /// Counts up per worker, which takes frames in this order: once a later one is answered, this one has begun.
         let order: Int
         /// When that was noticed.
         var begunAt: ContinuousClock.Instant?
@@ -60,7 +61,7 @@ final class WorkerLink: WorkerSource {
         /// Those of them whose starting function has not returned, and when the worker last got on with anything.
         var unreturned: [UInt64: Starting] = [:]
         var heardAt = ContinuousClock.now
-        var startedCount = 0
+        var sentCount = 0
         var returnedUpTo = 0
         var unsent: [UInt8] = []
         var hasEnded = false
@@ -95,7 +96,7 @@ final class WorkerLink: WorkerSource {
         self.limits = limits
         self.ended = ended
         output = WorkerOutput(descriptor: process.output, services: services)
-        state.withLock { $0.pending[0] = Pending(deadline: .now + within, answered: started) }
+        state.withLock { $0.pending[0] = Pending(deadline: .now + within, order: 0, answered: started) }
         loop.add(process.socket, self)
         loop.add(process.output, output)
     }
@@ -122,7 +123,8 @@ final class WorkerLink: WorkerSource {
             if state.pending.count >= limits.pendingMax { return .failure(.full) }
             let number = state.next
             state.next += 1
-            state.pending[number] = Pending(deadline: .now + within, answered: answered)
+            state.sentCount += 1
+            state.pending[number] = Pending(deadline: .now + within, order: state.sentCount, answered: answered)
             send(WorkerLink.frame(kind, number, index, first, second), &state)
             return .success(number)
         }
@@ -163,8 +165,8 @@ final class WorkerLink: WorkerSource {
             let now = ContinuousClock.now
             state.invocations[number] = now + patience
             if state.unreturned.isEmpty { state.heardAt = now }
-            state.startedCount += 1
-            state.unreturned[number] = Starting(order: state.startedCount)
+            state.sentCount += 1
+            state.unreturned[number] = Starting(order: state.sentCount)
             send(frame, &state)
             return true
         }
@@ -187,36 +189,6 @@ final class WorkerLink: WorkerSource {
 
     /// Ends the process; whoever waits is told.
     func end() { loop.submit { self.finish() } }
-
-    private static func frame(
-        _ kind: gateway_frame_kind,
-        _ number: UInt64,
-        _ index: Int,
-        _ first: [UInt8],
-        _ second: [UInt8]?,
-        status: Int32 = 0
-    ) -> [UInt8] {
-        let prefix = second == nil ? 0 : 4
-        let length = prefix + first.count + (second?.count ?? 0)
-        var header = gateway_frame_t(
-            length: UInt32(length),
-            kind: kind.rawValue,
-            number: number,
-            index: UInt32(index),
-            status: status
-        )
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(MemoryLayout<gateway_frame_t>.size + length)
-        withUnsafeBytes(of: &header) { bytes.append(contentsOf: $0) }
-        if let second {
-            withUnsafeBytes(of: UInt32(first.count)) { bytes.append(contentsOf: $0) }
-            bytes.append(contentsOf: first)
-            bytes.append(contentsOf: second)
-        } else {
-            bytes.append(contentsOf: first)
-        }
-        return bytes
-    }
 
     /// Sends at once what the socket takes; the rest goes when it takes more, so nobody here ever waits for a worker.
     private func send(_ bytes: [UInt8], _ state: inout State) {
@@ -283,8 +255,9 @@ final class WorkerLink: WorkerSource {
         case GATEWAY_FRAME_STARTED.rawValue, GATEWAY_FRAME_REPLY.rawValue:
             let number = header.kind == GATEWAY_FRAME_STARTED.rawValue ? 0 : header.number
             let pending = state.withLock { state in
-                if !state.unreturned.isEmpty { state.heardAt = .now }
-                return state.pending.removeValue(forKey: number)
+                let pending = state.pending.removeValue(forKey: number)
+                isBack(pending?.order, &state)
+                return pending
             }
             pending?.answered(.success(Reply(status: header.status, payload: payload, index: header.index)))
         case GATEWAY_FRAME_COMPLETE.rawValue:
@@ -315,18 +288,13 @@ final class WorkerLink: WorkerSource {
     }
 
     private func hasReturned(_ number: UInt64, _ state: inout State) {
-        if let one = state.unreturned.removeValue(forKey: number) {
-            state.returnedUpTo = max(state.returnedUpTo, one.order)
-        }
-        if !state.unreturned.isEmpty { state.heardAt = .now }
+        isBack(state.unreturned.removeValue(forKey: number)?.order, &state)
     }
 
-    /// Two texts in one frame.
-    private static func split(_ payload: [UInt8]) -> (ArraySlice<UInt8>, ArraySlice<UInt8>)? {
-        guard payload.count >= 4 else { return nil }
-        let length = Int(payload.withUnsafeBytes { $0.loadUnaligned(as: UInt32.self) })
-        guard length <= payload.count - 4 else { return nil }
-        return (payload[4..<(4 + length)], payload[(4 + length)...])
+    private func isBack(_ order: Int?, _ state: inout State) {
+        guard !state.unreturned.isEmpty else { return }
+        state.returnedUpTo = max(state.returnedUpTo, order ?? 0)
+        state.heardAt = .now
     }
 
     func tick(now: ContinuousClock.Instant) {
