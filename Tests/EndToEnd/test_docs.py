@@ -21,6 +21,7 @@ NOT_RUN = {
     ("docs/abi.md", "host   "): "a picture of a call",
     ("docs/writing-a-plugin.md", "struct Person:"): "Swift; Examples/hello-swift and till-request are built this way",
     ("docs/writing-a-plugin.md", "let amount = input"): "Swift; Plugins/STKPush reads its arguments this way",
+    ("docs/writing-a-plugin.md", "struct pending"): "C; a test of its own compiles it against the headers",
     ("docs/writing-a-plugin.md", "import PluginKitTesting"): "Swift; the tests of Examples/hello-swift hold these lines",
     ("docs/writing-a-plugin.md", "hello_greet, arguments: nam"): "sentences that PluginKitTests compares word by word",
     ("docs/writing-a-plugin.md", "let item = try"): "Swift; Examples/notes, which is built and tested, holds these lines",
@@ -270,6 +271,24 @@ def test_the_commands_of_operating():
 
 def test_a_plugin_in_five_minutes():
     does_what_it_says("docs/writing-a-plugin.md")
+
+
+def test_the_c_of_writing_a_plugin_compiles():
+    (text,) = [block for block in documents.blocks("docs/writing-a-plugin.md") if block.startswith("struct pending")]
+    before = """
+#include <gateway/plugin.h>
+#include <stdlib.h>
+#include <string.h>
+static void *host;
+static const gateway_complete_t *completion;
+static const gateway_call_t *services;
+static gateway_bytes_t bytes(const char *text) { return (gateway_bytes_t){(const uint8_t *)text, strlen(text)}; }
+"""
+    after = "\nint32_t (*const used)(uint64_t) = keep;\n"
+    command = ["cc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-x", "c", "-", "-I"]
+    include = os.path.join(ROOT, "Sources/PluginAPI/include")
+    done = subprocess.run([*command, include], input=before + text + after, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_what_make_run_prints_can_be_copied():

@@ -231,7 +231,7 @@ def make(point, was_sent):
 
 
 for _point, _was_sent in [
-    ("after_commit", False), ("before_send", False), ("after_send", True), ("after_reply_commit", True),
+    ("before_send", False), ("after_send", True), ("after_reply_commit", True),
     ("callback_received", True), ("callback_kept", True), ("before_callback_commit", True),
 ]:
     globals()[f"test_a_crash_of_a_payout_at_{_point}"] = make(_point, _was_sent)
