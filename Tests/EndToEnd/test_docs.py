@@ -276,6 +276,7 @@ def test_a_plugin_in_five_minutes():
 def test_the_c_of_writing_a_plugin_compiles():
     (text,) = [block for block in documents.blocks("docs/writing-a-plugin.md") if block.startswith("struct pending")]
     before = """
+#include <gateway/function.h>
 #include <gateway/plugin.h>
 #include <stdlib.h>
 #include <string.h>
