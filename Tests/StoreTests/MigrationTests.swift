@@ -1,0 +1,107 @@
+import Foundation
+import Gateway
+import Testing
+
+@testable import Store
+
+struct `An older folder` {
+    /// Fills a database that only the first three migrations have made.
+    private func fill(_ path: String, with line: AuditRecord, about record: Record) async throws {
+        let database = try SQLiteDatabase(path: path, settings: StoreSettings())
+        try await Migrations.run(on: database, upTo: 3)
+        try await database.write { session in
+            let (organization, id) = (SQLValue.text(ours.description), SQLValue.text(record.id.description))
+            let fields: [SQLValue] = [
+                .text(line.id.description), .integer(line.at.milliseconds), .text(line.call.description),
+                .text(line.subject), .text(line.action), .null, .text(line.door), .text(line.outcome.rawValue), .null,
+                .null, .null, .null, .null,
+            ]
+            let start = [UInt8](repeating: 0, count: 32)
+            let hash = AuditChain.hash(fields, organization: ours.description, sequence: 1, after: start)
+            try session.sql.execute(
+                """
+                INSERT INTO audit (organization_id, writer_id, sequence, previous_hash, hash, \(AuditChain.columns))
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+                """,
+                [organization, .text("sqlite"), .integer(1), .bytes(start), .bytes(hash)] + fields
+            )
+            try session.sql.execute(
+                """
+                INSERT INTO records (\(RecordCoding.columns)) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+                    $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+                """,
+                RecordCoding.values(record)
+            )
+            try session.sql.execute(
+                "INSERT INTO record_events VALUES ($1, $2, 1, 0, 'commit', NULL, NULL, NULL, 'created', 'created')",
+                [organization, id]
+            )
+            try session.sql.execute(
+                "INSERT INTO external_ids VALUES ($1, 'test', 'checkout_request_id', 'ws_1', $2)",
+                [organization, id]
+            )
+            try session.sql.execute(
+                "INSERT INTO guards VALUES ($1, 'test', 'phone:1', 0, $2, 1, 9000000000000)",
+                [organization, id]
+            )
+            try session.sql.execute(
+                "INSERT INTO idempotency VALUES ($1, 'test', 'key:a', $2, $3, 9000000000000, 0)",
+                [organization, .bytes([1]), id]
+            )
+        }
+        database.shutdown()
+    }
+
+    @Test func `keeps all that it held, its audit's chain included`() async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "store-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let record = makeRecord()
+        let line = AuditRecord(
+            id: newID(),
+            organization: ours,
+            at: moment,
+            call: CallID(newID()),
+            subject: "key:1",
+            action: "A",
+            door: "rest",
+            outcome: .success
+        )
+        try await fill(folder + "/test.db", with: line, about: record)
+
+        let store = try await Store.open(.sqlite(path: folder + "/test.db"))
+        defer { store.shutdown() }
+
+        let found = try await store.record(
+            externalID: "ws_1",
+            namespace: "checkout_request_id",
+            organization: ours,
+            environment: .test
+        )
+        #expect(found == record)
+        #expect(try await store.events(of: record.id, organization: ours, limit: 10).count == 1)
+        let entry = try await store.idempotencyEntry("key:a", organization: ours, environment: .test, now: moment)
+        #expect(entry?.record == record.id)
+        let blocked = try await store.commit(NewRecord(record: makeRecord(), guards: [rule]))
+        #expect(blocked == .guarded(index: 0, by: record.id, until: Timestamp(milliseconds: 9_000_000_000_000)))
+        try await store.append([line.again()], usage: [])
+        #expect(try await store.records(organization: ours, before: nil, limit: 10).count == 2)
+        #expect(try await store.firstBrokenAuditLine(organization: ours) == nil)
+    }
+}
+
+extension AuditRecord {
+    /// A line like this one, of a moment later.
+    fileprivate func again() -> AuditRecord {
+        AuditRecord(
+            id: newID(),
+            organization: organization,
+            at: at,
+            call: call,
+            subject: subject,
+            action: action,
+            door: door,
+            outcome: outcome
+        )
+    }
+}
