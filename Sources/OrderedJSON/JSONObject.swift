@@ -69,9 +69,14 @@ public struct JSONObject: Sendable, Hashable, Sequence {
         hasher.combine(sum)
     }
 
-    private func index(of key: String) -> Int? {
-        // Byte equality: String's == normalizes, and two keys that differ in bytes are two keys.
-        members.firstIndex { $0.key.utf8.count == key.utf8.count && $0.key.utf8.elementsEqual(key.utf8) }
+    private func index(of key: String) -> Int? { JSONObject.index(of: key, in: members) }
+
+    /// Where the member of a key stands.
+    static func index(of key: String, in members: [(key: String, value: JSON)]) -> Int? {
+        var key = key
+        return key.withUTF8 { key in
+            members.firstIndex { JSONBytes.areSame($0.key, key) }
+        }
     }
 }
 

@@ -127,12 +127,13 @@ struct JSONParser {
     private mutating func array(depth: Int) throws(JSONParseError) -> JSON {
         guard depth <= limits.depthMax else { throw failure("nested deeper than \(limits.depthMax)") }
         position += 1
-        var elements: [JSON] = []
         skipSpace()
         if current == UInt8(ascii: "]") {
             position += 1
-            return .array(elements)
+            return .array([])
         }
+        var elements: [JSON] = []
+        elements.reserveCapacity(4)
         while true {
             elements.append(try value(depth: depth))
             skipSpace()
@@ -149,22 +150,26 @@ struct JSONParser {
     private mutating func object(depth: Int) throws(JSONParseError) -> JSON {
         guard depth <= limits.depthMax else { throw failure("nested deeper than \(limits.depthMax)") }
         position += 1
-        var members: [(key: String, value: JSON)] = []
         skipSpace()
         if current == UInt8(ascii: "}") {
             position += 1
             return .object(JSONObject())
         }
+        var members: [(key: String, value: JSON)] = []
+        members.reserveCapacity(8)
+        var seen = SeenKeys()
         while true {
             skipSpace()
             guard current == UInt8(ascii: "\"") else { throw failure("expected a member's name") }
             let keyStart = position
             let key = try string()
+            let keyEnd = position
             skipSpace()
             guard current == UInt8(ascii: ":") else { throw failure("expected ':' after a member's name") }
             position += 1
             let value = try value(depth: depth)
-            try append(key, value, to: &members, keyStart: keyStart)
+            let isNew = seen.insert(bytes, from: keyStart, to: keyEnd)
+            try append(key, value, to: &members, isNew: isNew, keyStart: keyStart)
             skipSpace()
             switch current {
             case UInt8(ascii: ","): position += 1
@@ -180,12 +185,12 @@ struct JSONParser {
         _ key: String,
         _ value: JSON,
         to members: inout [(key: String, value: JSON)],
+        isNew: Bool,
         keyStart: Int
     ) throws(JSONParseError) {
         // A hostile text with very many members would make walking quadratic, so their number is bounded too.
         guard members.count < 4096 else { throw failure("an object has more than 4096 members") }
-        let same = members.firstIndex { $0.key.utf8.count == key.utf8.count && $0.key.utf8.elementsEqual(key.utf8) }
-        guard let same else { return members.append((key, value)) }
+        guard !isNew, let same = JSONObject.index(of: key, in: members) else { return members.append((key, value)) }
         switch limits.duplicateKeys {
         case .reject: throw JSONParseError(offset: keyStart, reason: "an object names the member \"\(key)\" twice")
         case .lastWins: members[same].value = value

@@ -113,25 +113,63 @@ public struct JSONWriter: Sendable {
     }
 
     private mutating func append(_ value: Int64) {
-        if (0..<10).contains(value) {
-            bytes.append(UInt8(ascii: "0") + UInt8(value))
-        } else {
-            bytes.append(contentsOf: String(value).utf8)
+        var rest = value.magnitude
+        var digits = 1
+        var limit: UInt64 = 10
+        // The magnitude has at most 19 digits, and ten to the nineteenth is below 2^64.
+        while rest >= limit {
+            digits += 1
+            limit *= 10
+        }
+        bytes.append(addingCapacity: 20) { span in
+            if value < 0 { span.append(UInt8(ascii: "-")) }
+            span.withUnsafeMutableBufferPointer { buffer, count in
+                for place in (count..<count + digits).reversed() {
+                    buffer.initializeElement(at: place, to: UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
+                    rest /= 10
+                }
+                count += digits
+            }
         }
     }
 
     private mutating func quote(_ text: String) {
-        bytes.append(UInt8(ascii: "\""))
         var text = text
         text.withUTF8 { utf8 in
-            var start = 0
-            for index in 0..<utf8.count where JSONWriter.needsEscape(utf8[index]) {
-                bytes.append(contentsOf: utf8[start..<index])
-                escape(utf8[index])
-                start = index + 1
+            guard JSONWriter.standsForItself(utf8) else { return quoteEscaping(utf8) }
+            bytes.append(addingCapacity: utf8.count + 2) { span in
+                span.append(UInt8(ascii: "\""))
+                span.withUnsafeMutableBufferPointer { buffer, count in
+                    count = buffer[count...].initialize(fromContentsOf: utf8)
+                }
+                span.append(UInt8(ascii: "\""))
             }
-            bytes.append(contentsOf: utf8[start...])
         }
+    }
+
+    private static func standsForItself(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+        let raw = UnsafeRawBufferPointer(text)
+        var index = 0
+        while index + 8 <= raw.count, JSONBytes.arePlainASCII(raw.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+        {
+            index += 8
+        }
+        while index < raw.count {
+            if needsEscape(raw[index]) { return false }
+            index += 1
+        }
+        return true
+    }
+
+    private mutating func quoteEscaping(_ utf8: UnsafeBufferPointer<UInt8>) {
+        bytes.append(UInt8(ascii: "\""))
+        var start = 0
+        for index in 0..<utf8.count where JSONWriter.needsEscape(utf8[index]) {
+            bytes.append(contentsOf: utf8[start..<index])
+            escape(utf8[index])
+            start = index + 1
+        }
+        bytes.append(contentsOf: utf8[start...])
         bytes.append(UInt8(ascii: "\""))
     }
 
@@ -172,20 +210,37 @@ extension JSON {
     /// fraction.
     ///
     /// In the manner of RFC 8785; what is hashed is this.
-    public var canonicalBytes: [UInt8] { sorted.bytes }
+    public var canonicalBytes: [UInt8] {
+        var writer = JSONWriter()
+        writer.canonical(self)
+        return writer.bytes
+    }
+}
 
-    private var sorted: JSON {
-        switch self {
-        case .number(let number): Int64(exactly: number).map { .integer($0) } ?? self
-        case .array(let elements): .array(elements.map(\.sorted))
+extension JSONWriter {
+    fileprivate mutating func canonical(_ value: JSON) {
+        switch value {
+        case .number(let number):
+            if let whole = Int64(exactly: number) { integer(whole) } else { self.number(number) }
+        case .array(let elements):
+            beginArray()
+            for element in elements { canonical(element) }
+            endArray()
         case .object(let object):
-            .object(
-                JSONObject(
-                    object.map { ($0.key, $0.value.sorted) }
-                        .sorted { $0.0.utf16.lexicographicallyPrecedes($1.0.utf16) }
-                )
-            )
-        default: self
+            beginObject()
+            for (name, value) in object.sorted(by: { JSONWriter.precedes($0.key, $1.key) }) {
+                key(name)
+                canonical(value)
+            }
+            endObject()
+        default: self.value(value)
         }
+    }
+
+    private static func precedes(_ left: String, _ right: String) -> Bool {
+        // Bytes and UTF-16 units sort ASCII alike, and up to U+FFFF everything; beyond it they do not.
+        let isWide = left.utf8.contains { $0 >= 0xEE } || right.utf8.contains { $0 >= 0xEE }
+        return isWide
+            ? left.utf16.lexicographicallyPrecedes(right.utf16) : left.utf8.lexicographicallyPrecedes(right.utf8)
     }
 }

@@ -1,5 +1,6 @@
-import OrderedJSON
 import Testing
+
+@testable import OrderedJSON
 
 struct `Parsing JSON` {
     static let accepted: [(String, JSON)] = [
@@ -49,6 +50,78 @@ struct `Parsing JSON` {
     }
 }
 
+struct `JSON eight bytes at a time` {
+    // What needs a look must be seen at every place of a word, whatever stands before it.
+    @Test(arguments: ["\"", "\\", "\u{1F}", "\u{0}", "\u{7F}", "é", "€", "😀"], 0...17)
+    func `finds what needs a look wherever it stands`(special: String, place: Int) throws {
+        for filling in ["a", " ", "!", "#", "[", "]", "~"] {
+            let text = String(repeating: filling, count: place) + special + String(repeating: filling, count: 9)
+
+            let written = JSON.string(text).text
+
+            #expect(try JSON(parsing: written) == .string(text))
+            #expect(written.utf8.allSatisfy { $0 >= 0x20 })
+        }
+    }
+
+    @Test(arguments: 0...17)
+    func `refuses a control character wherever it stands`(place: Int) {
+        for control in UInt8(0)..<0x20 {
+            var bytes = Array(("\"" + String(repeating: " ", count: 18) + "\"").utf8)
+            bytes[1 + place] = control
+
+            #expect(
+                throws: JSONParseError(
+                    offset: 1 + place,
+                    reason: "a control character in a string; write it as an escape"
+                )
+            ) { try JSON(parsing: bytes) }
+        }
+    }
+
+    @Test(arguments: 0...17)
+    func `refuses a byte that is not UTF-8 wherever it stands`(place: Int) {
+        var bytes = Array(("\"" + String(repeating: "z", count: 18) + "\"").utf8)
+        bytes[1 + place] = 0xFF
+
+        #expect(throws: JSONParseError.self) { try JSON(parsing: bytes) }
+    }
+
+    @Test func `refuses every member that is named twice, among many`() throws {
+        let names = (0..<200).map { "name\($0)" }
+        let members = names.map { "\"\($0)\":1" }
+        #expect(try JSON(parsing: "{" + members.joined(separator: ",") + "}").objectValue?.keys == names)
+
+        for name in names {
+            let twice = "{" + (members + ["\"\(name)\":2"]).joined(separator: ",") + "}"
+            #expect(throws: JSONParseError.self) { try JSON(parsing: twice) }
+        }
+    }
+
+    @Test(arguments: [#"{"ab":1,"\u0061b":2}"#, #"{"\u0061b":1,"ab":2}"#, #"{"a\u0062":1,"\u0061b":2}"#])
+    func `knows a name again however it is escaped`(text: String) throws {
+        #expect(throws: JSONParseError.self) { try JSON(parsing: text) }
+        #expect(try JSON(parsing: text, limits: JSONLimits(duplicateKeys: .lastWins)) == ["ab": 2])
+    }
+
+    @Test func `keeps two names apart that are the same only to a person`() throws {
+        let composed = "\u{E9}"
+        let decomposed = "e\u{301}"
+        let value = try JSON(parsing: "{\"\(composed)\":1,\"\(decomposed)\":2}")
+
+        #expect(value[composed] == 1)
+        #expect(value[decomposed] == 2)
+    }
+
+    @Test(arguments: [
+        Int64.min, Int64.min + 1, -1_000_000_000_000_000_000, -10, -9, -1, 0, 1, 9, 10, 11, 99, 100, 999, 1000,
+        999_999_999_999_999_999, 1_000_000_000_000_000_000, Int64.max,
+    ])
+    func `writes whole numbers digit by digit`(number: Int64) {
+        #expect(JSON.integer(number).text == String(number))
+    }
+}
+
 struct `Writing JSON` {
     @Test func `keeps the order of members`() throws {
         #expect(try JSON(parsing: "{\"z\":1,\"a\":[true,null]}").text == "{\"z\":1,\"a\":[true,null]}")
@@ -60,6 +133,13 @@ struct `Writing JSON` {
 
         #expect(left == right)
         #expect(left.canonicalBytes == right.canonicalBytes)
+    }
+
+    @Test func `sorts names for the canonical form by their UTF-16 units`() {
+        // As RFC 8785 does: a name of two units begins with one below U+FF21, though its bytes are above.
+        let value: JSON = ["\u{FF21}": 1, "\u{1F600}": 2, "b": 3, "\u{E9}": 4, "a": 5, "": 6, "ab": 7]
+
+        #expect(value.canonicalBytes == Array(#"{"":6,"a":5,"ab":7,"b":3,"é":4,"😀":2,"Ａ":1}"#.utf8))
     }
 
     @Test func `reads back what it wrote, whatever it was`() throws {
