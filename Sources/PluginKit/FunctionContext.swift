@@ -11,8 +11,13 @@ public struct FunctionFailure: Error, Sendable, Hashable {
     let payload: JSON
 
     /// Makes a failure.
-    public init(status: Int32, _ message: String) {
-        self.init(status: status, message, payload: ["message": .string(message)])
+    ///
+    /// - Parameter field: JSON Pointer to the argument that is wrong, if it is one; callers are shown it where the
+    ///   status is `GATEWAY_INVALID_ARGUMENT`.
+    public init(status: Int32, field: String? = nil, _ message: String) {
+        var payload: JSONObject = ["message": .string(message)]
+        payload["details"] = field.map { [["pointer": .string($0), "message": .string(message)]] }
+        self.init(status: status, message, payload: .object(payload))
     }
 
     init(status: Int32, _ message: String, payload: JSON) {

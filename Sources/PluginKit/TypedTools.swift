@@ -29,7 +29,11 @@ extension FunctionTool {
             (json, context) async throws(FunctionFailure) -> JSON in
             let arguments: Arguments
             do throws(CodingFailure) { arguments = try json.decoded() } catch {
-                throw FunctionFailure(status: GATEWAY_INVALID_ARGUMENT, error.description)
+                throw FunctionFailure(
+                    status: GATEWAY_INVALID_ARGUMENT,
+                    field: error.pointer.description,
+                    error.description
+                )
             }
             let output = try await call(arguments, context)
             do throws(CodingFailure) { return try JSON(encoding: output) } catch {

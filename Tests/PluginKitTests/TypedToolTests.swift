@@ -103,6 +103,7 @@ struct `A function tool over Swift types` {
 
         #expect(failure?.status == GATEWAY_INVALID_ARGUMENT)
         #expect(failure?.message == "name: expected a string, found a whole number.")
+        #expect(failure?.payload["details"]?[0]?["pointer"] == "/name")
     }
 
     @Test func `fails where its output cannot be written`() async {

@@ -78,7 +78,21 @@ package enum FunctionCompletion {
         if let error = unavailable(status, tool) { return error }
         let retryAfter = payload?["retry_after_ms"]?.integerValue.map { Duration.milliseconds(max(0, $0)) }
         let message = payload?["message"]?.stringValue ?? "\(tool.name) failed with status \(status)."
-        return GatewayError(code, message, retryAfter: retryAfter)
+        let errors = code == .invalidArgument ? fieldErrors(payload?["details"]) : []
+        return GatewayError(code, message, errors: errors, retryAfter: retryAfter)
+    }
+
+    /// The wrong fields that `details` names.
+    ///
+    /// What is not of that form is left out: the refusal itself stands without it.
+    private static func fieldErrors(_ details: JSON?) -> [GatewayError.FieldError] {
+        (details?.arrayValue ?? [])
+            .compactMap { detail in
+                guard let pointer = detail["pointer"]?.stringValue, (try? JSONPointer(parsing: pointer)) != nil,
+                    let message = detail["message"]?.stringValue
+                else { return nil }
+                return GatewayError.FieldError(pointer: pointer, message: message)
+            }
     }
 
     /// What befell the worker, not the call.

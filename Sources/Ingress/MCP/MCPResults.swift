@@ -109,7 +109,10 @@ struct MCPResults: Sendable {
 
     private static func text(of error: GatewayError, _ call: CallID) -> String {
         var text = "\(error.code.rawValue): \(error.message)"
-        for field in error.errors.dropFirst() { text += "\n\(field.pointer): \(field.message)" }
+        // The first is often what the message says already.
+        for (index, field) in error.errors.enumerated() where index > 0 || !error.message.hasSuffix(field.message) {
+            text += "\n\(field.pointer): \(field.message)"
+        }
         if let wait = error.retryAfter { text += "\nTry again in \(ErrorResponse.seconds(wait)) seconds." }
         if let record = error.record { text += "\ntransaction_id: \(record)" }
         return text + "\nrequest_id: \(call)"
