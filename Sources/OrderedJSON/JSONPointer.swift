@@ -102,16 +102,22 @@ extension JSON {
         }
         switch self {
         case .object(var object):
-            guard var child = object[token] ?? (tokens.count == 1 ? JSON?.some(.null) : nil) else { return false }
+            // Nobody else holds the members while they are changed, so they are changed where they are.
+            self = .null
+            defer { self = .object(object) }
+            guard tokens.count > 1 else {
+                object[token] = value
+                return true
+            }
+            guard var child = object[token] else { return false }
             guard child.set(value, tokens: tokens.dropFirst()) else { return false }
             object[token] = child
-            self = .object(object)
             return true
         case .array(var elements):
             guard let index = JSON.index(token), elements.indices.contains(index) else { return false }
-            guard elements[index].set(value, tokens: tokens.dropFirst()) else { return false }
-            self = .array(elements)
-            return true
+            self = .null
+            defer { self = .array(elements) }
+            return elements[index].set(value, tokens: tokens.dropFirst())
         default: return false
         }
     }

@@ -179,6 +179,23 @@ struct `JSON pointers` {
         #expect(value.value(at: try JSONPointer(parsing: "/a~1b/1/d")) == "y")
     }
 
+    @Test(arguments: ["/a~1b/2", "/a~1b/1/c/d", "/a~1b/1/e/f", "/m~0n/x", "/a~1b/01", "/z/z"])
+    func `change nothing where there is no such place`(text: String) throws {
+        var value = value
+
+        #expect(!value.set("y", at: try JSONPointer(parsing: text)))
+        #expect(value.text == self.value.text)
+    }
+
+    @Test func `change a value without changing its copies`() throws {
+        var value = value
+        let copy = value
+
+        #expect(value.set("y", at: try JSONPointer(parsing: "/a~1b/1/c")))
+        #expect(value.text == #"{"a/b":[1,{"c":"y"}],"m~n":2}"#)
+        #expect(copy.text == self.value.text)
+    }
+
     @Test func `mask every element`() throws {
         let list: JSON = ["payments": [["phone": "254700000001"], ["phone": "254700000002"]]]
         let masked = list.masking([try JSONPointer(parsing: "/payments/*/phone")], with: "•")
