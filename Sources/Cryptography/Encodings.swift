@@ -73,17 +73,22 @@ package enum Base64 {
 
     /// Four characters for each three bytes.
     package static func encode(_ bytes: [UInt8]) -> String {
-        var text: [UInt8] = []
-        text.reserveCapacity((bytes.count + 2) / 3 * 4)
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let group = bytes[start..<min(start + 3, bytes.count)]
-            var word = group.reduce(0) { $0 << 8 | Int($1) }
-            word <<= 8 * (3 - group.count)
-            for index in 0..<4 {
-                text.append(index <= group.count ? digits[word >> (18 - 6 * index) & 63] : UInt8(ascii: "="))
+        let length = (bytes.count + 2) / 3 * 4
+        return String(unsafeUninitializedCapacity: length) { buffer in
+            var place = 0
+            for start in stride(from: 0, to: bytes.count, by: 3) {
+                let left = min(3, bytes.count - start)
+                var word = Int(bytes[start]) << 16
+                if left > 1 { word |= Int(bytes[start + 1]) << 8 }
+                if left > 2 { word |= Int(bytes[start + 2]) }
+                buffer[place] = digits[word >> 18]
+                buffer[place + 1] = digits[word >> 12 & 63]
+                buffer[place + 2] = left > 1 ? digits[word >> 6 & 63] : UInt8(ascii: "=")
+                buffer[place + 3] = left > 2 ? digits[word & 63] : UInt8(ascii: "=")
+                place += 4
             }
+            return length
         }
-        return String(decoding: text, as: UTF8.self)
     }
 
     /// The bytes of a text with its padding; nil for anything else.

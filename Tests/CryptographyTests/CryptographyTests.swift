@@ -57,11 +57,14 @@ struct `Encodings` {
 
         #expect(Hexadecimal.decode(Hexadecimal.encode(bytes)) == bytes)
         #expect(CrockfordBase32.decode(CrockfordBase32.encode(bytes)) == bytes)
+        #expect(Base64.decode(Base64.encode(bytes)) == bytes)
     }
 
     @Test func `are the usual ones`() {
         #expect(Base64.encode(Array("foobar".utf8)) == "Zm9vYmFy")
         #expect(Base64.encode(Array("fooba".utf8)) == "Zm9vYmE=")
+        #expect(Base64.encode(Array("foob".utf8)) == "Zm9vYg==")
+        #expect(Base64.encode([0xFB, 0xFF, 0xFE]) == "+//+" && Base64.encode([]).isEmpty)
         #expect(Hexadecimal.decode("0g") == nil)
         #expect(CrockfordBase32.decode("u0") == nil)
     }
