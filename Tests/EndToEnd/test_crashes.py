@@ -2,6 +2,10 @@
 reported paid that was not, and every key resolves."""
 
 import http.client
+import os
+import signal
+import sqlite3
+import threading
 import urllib.error
 
 from harness import Gateway, Simulator, phone, wait_until
@@ -77,6 +81,37 @@ def check_after(gateway, number, key, point, was_sent):
 
     assert wait_until("the payment", paid)["receipt"]
     assert simulator.charges(number)["count"] == 1 and simulator.pushes(number) == 1
+
+
+def test_a_crash_among_many_pushes_loses_none_that_was_answered():
+    simulator.outcome("open", times=1_000_000)
+    gateway = Gateway(simulator=simulator)
+    answered, enough = [], threading.Semaphore(0)
+
+    def keep_pushing():
+        while True:
+            try:
+                status, _, answer = gateway.push(phone())
+            except (urllib.error.URLError, http.client.HTTPException, ConnectionError):
+                return  # It is dead.
+            assert status == 200, answer
+            answered.append(answer["data"]["checkout_request_id"])
+            enough.release()
+
+    threads = [threading.Thread(target=keep_pushing) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for _ in range(300):
+        assert enough.acquire(timeout=20)
+    gateway.end(signal.SIGKILL)
+    for thread in threads:
+        thread.join()
+    database = sqlite3.connect(os.path.join(gateway.folder, "gateway.db"))
+    assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    kept = {value for (value,) in database.execute("SELECT value FROM external_ids")}
+    database.close()
+    gateway.remove()
+    assert len(answered) >= 300 and set(answered) <= kept, set(answered) - kept
 
 
 def make(point, was_sent):

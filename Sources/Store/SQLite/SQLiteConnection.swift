@@ -13,7 +13,8 @@ final class SQLiteConnection: SQLSession {
     init(path: String, isReader: Bool, settings: StoreSettings) throws {
         var opened: OpaquePointer?
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
-        let code = sqlite3_open_v2(path, &opened, flags, nil)
+        // Readers write nothing. Without the layer, which only makes writing cheaper, the files are plain ones.
+        let code = sqlite3_open_v2(path, &opened, flags, isReader ? nil : SQLiteGatheredLog.name)
         guard code == SQLITE_OK, let opened else {
             sqlite3_close_v2(opened)
             throw SQLError(message: "cannot open the database file \(path): \(String(cString: sqlite3_errstr(code)))")
