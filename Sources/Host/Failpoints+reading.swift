@@ -3,8 +3,8 @@ import Gateway
 import Synchronization
 
 extension Failpoints {
-    /// Ends the process, as a crash would, when a named point is reached the n-th time: `after_commit` or
-    /// `after_commit@3`.
+    /// Ends the process, as a crash would, when a named point is reached the n-th time: `before_send` or
+    /// `before_send@3`.
     ///
     /// Nothing for nil.
     init(reading text: String?) {

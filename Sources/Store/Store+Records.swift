@@ -29,6 +29,7 @@ extension Store: RecordRepository {
             return try await database.write { session in
                 for change in changes {
                     try Self.update(change.record, in: session.sql)
+                    try Self.insert(change.newIDs, of: change.record, in: session.sql)
                     for event in change.events { try Self.insert(event, of: change.record, in: session.sql) }
                     try Self.giveBack(change.record, in: session.sql)
                     if let callback = change.settledCallback {
@@ -193,7 +194,11 @@ extension Store: RecordRepository {
             ]
         )
         guard changed == 1 else { throw Undo(outcome: ApplyOutcome.conflict(record.id)) }
-        for (namespace, value) in record.externalIDs where record.recordClass == .transaction {
+    }
+
+    /// M-Pesa's ids stand at places of their own each, so that each is a page to write: only what is new is.
+    private static func insert(_ ids: [String: String], of record: Record, in sql: any SQLSession) throws {
+        for (namespace, value) in ids {
             try sql.execute(
                 """
                 INSERT INTO external_ids (organization_id, environment, namespace, value, record_id)

@@ -163,9 +163,17 @@ package struct Settlement: Sendable {
         RecordChange(
             record: move.step.record,
             events: [move.step.event],
+            newIDs: newIDs(of: move),
             audit: auditLines(move.step, from: move.before),
             settledCallback: callback
         )
+    }
+
+    /// The ids that this step brought: an id that is known stays as it is.
+    private func newIDs(of move: Move) -> [String: String] {
+        let (after, before) = (move.step.record, move.before)
+        guard after.recordClass == .transaction, after.externalIDs.count != before.externalIDs.count else { return [:] }
+        return after.externalIDs.filter { name, _ in before.externalIDs[name] == nil }
     }
 
     /// An audit line for each change of state, and for each thing that a person should see.

@@ -207,6 +207,8 @@ package struct RecordChange: Sendable {
     package let record: Record
     /// Steps to append.
     package let events: [RecordEvent]
+    /// Those of M-Pesa's ids that the record did not have before.
+    package let newIDs: [String: String]
     /// Written in the same commit.
     package let audit: [AuditRecord]
     /// Counted in the same commit.
@@ -214,16 +216,18 @@ package struct RecordChange: Sendable {
     /// The callback that this change settles.
     package let settledCallback: CallbackID?
 
-    /// Gathers them.
+    /// Gathers them; every id of a transaction counts as new where nothing else is said.
     package init(
         record: Record,
         events: [RecordEvent],
+        newIDs: [String: String]? = nil,
         audit: [AuditRecord] = [],
         usage: [UsageRecord] = [],
         settledCallback: CallbackID? = nil
     ) {
         self.record = record
         self.events = events
+        self.newIDs = newIDs ?? (record.recordClass == .transaction ? record.externalIDs : [:])
         self.audit = audit
         self.usage = usage
         self.settledCallback = settledCallback

@@ -1,0 +1,43 @@
+import Gateway
+import Logging
+import Testing
+
+@testable import Store
+
+struct `An id that M-Pesa gave` {
+    @Test func `finds its transaction, whenever it came and however often`() async throws {
+        try await withStore { (store) async throws in
+            let settlement = Settlement(
+                records: store,
+                registry: ToolRegistry(),
+                waiters: OutcomeWaiters(),
+                entropy: Entropy(now: { moment }, random: { newID().low }),
+                limits: RecordMachine.Rules(),
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            )
+            let record = makeRecord()
+            _ = try await store.commit(NewRecord(record: record))
+            let ids = ["checkout": "c-\(record.id)", "merchant": "m-\(record.id)"]
+
+            // The second arrives after the first, and again with it.
+            for known in [ids.filter { $0.key == "checkout" }, ids, ids] {
+                let current = try await settlement.reload(record)
+                _ = try await settlement.settle(current) { _ in
+                    .evidence(Evidence(.accepted, externalIDs: known), .reply)
+                }
+            }
+
+            let stored = try await settlement.reload(record)
+            #expect(stored.externalIDs == ids)
+            for (namespace, value) in ids {
+                let found = try await store.record(
+                    externalID: value,
+                    namespace: namespace,
+                    organization: ours,
+                    environment: .test
+                )
+                #expect(found == stored)
+            }
+        }
+    }
+}
