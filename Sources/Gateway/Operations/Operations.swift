@@ -70,16 +70,19 @@ package struct Operations: Sendable {
             throw GatewayError.fault("a new record cannot be sent from the state \(record.state.rawValue)")
         }
         failpoints.reach(.beforeCommit)
-        let outcome = try await records.commit(
-            NewRecord(
-                record: beginning.record,
-                events: [record.firstEvent, beginning.event],
-                idempotency: work.reservation?.claim,
-                guards: plan.guards.map { $0.scoped(to: plugin.id) },
-                unique: plan.unique.map { UniqueKey(key: plugin.id + ":" + $0.key, releasedBy: $0.releasedBy) },
-                audit: work.begun.map { [$0.about(record.id)] } ?? []
-            )
+        let new = NewRecord(
+            record: beginning.record,
+            events: [record.firstEvent, beginning.event],
+            idempotency: work.reservation?.claim,
+            guards: plan.guards.map { $0.scoped(to: plugin.id) },
+            unique: plan.unique.map { UniqueKey(key: plugin.id + ":" + $0.key, releasedBy: $0.releasedBy) },
+            audit: work.begun.map { [$0.about(record.id)] } ?? []
         )
+        let outcome: CommitOutcome
+        do throws(GatewayError) { outcome = try await records.commit(new) } catch {
+            await settlement.withdraw(beginning.record)
+            throw error
+        }
         if let earlier = try earlierRecord(outcome, plan: plan) { return try await replay(earlier, for: work) }
         work.reservation?.consume()
         let sent = try await sender.deliver(beginning.record, prepared)

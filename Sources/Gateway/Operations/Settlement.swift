@@ -49,6 +49,28 @@ package struct Settlement: Sendable {
         machine(for: record).step(record, .sending, at: record.createdAt)
     }
 
+    /// Ends a record whose commit failed, if it was written all the same: a connection can be lost while the answer to a
+    /// commit is on its way. Nothing was sent for it, and nothing will be.
+    ///
+    /// Where the store is away, the sweeper finds the row.
+    func withdraw(_ record: Record) async {
+        do {
+            let found = try await records.record(
+                record.id,
+                organization: record.organization,
+                environment: record.environment
+            )
+            guard let found, found.version == record.version else { return }
+            _ = try await settle(found) { _ in .notSent("Never sent: the gateway's store failed as it was to be kept.")
+            }
+        } catch {
+            logger.warning(
+                "it is not known whether a transaction that was not sent was kept",
+                metadata: ["record": "\(record.id)", "reason": "\(error.detail ?? error.message)"]
+            )
+        }
+    }
+
     /// Applies what `happening` says of the record's newest version.
     ///
     /// It is asked again for each version, because what bytes prove can depend on what is known; nil means that nothing

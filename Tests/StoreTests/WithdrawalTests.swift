@@ -1,0 +1,56 @@
+import Logging
+import Testing
+
+@testable import Gateway
+@testable import Store
+
+struct `A record whose commit failed` {
+    private func settlement(_ store: Store) -> Settlement {
+        Settlement(
+            records: store,
+            registry: ToolRegistry(),
+            waiters: OutcomeWaiters(),
+            entropy: Entropy(now: { moment }, random: { newID().low }),
+            limits: RecordMachine.Rules(),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+    }
+
+    private let claim = IdempotencyClaim(
+        key: "key:a",
+        fingerprint: [1],
+        expiresAt: moment + .seconds(60),
+        isDerived: false
+    )
+
+    private func withdrawn(isWritten: Bool, in store: Store) async throws -> Record? {
+        let settlement = settlement(store)
+        let record = makeRecord()
+        let beginning = try #require(settlement.beginning(record))
+        if isWritten {
+            let events = [record.firstEvent, beginning.event]
+            _ = try await store.commit(NewRecord(record: beginning.record, events: events, idempotency: claim))
+        }
+
+        await settlement.withdraw(beginning.record)
+
+        return try await store.record(record.id, organization: ours, environment: .test)
+    }
+
+    @Test func `ends as never sent where it was written all the same, and its key is free`() async throws {
+        try await withStore { (store) async throws in
+            let record = try #require(try await withdrawn(isWritten: true, in: store))
+
+            #expect(record.state == .rejected)
+            #expect(record.sentAt == nil)
+            let entry = try await store.idempotencyEntry("key:a", organization: ours, environment: .test, now: moment)
+            #expect(entry?.isFree == true)
+        }
+    }
+
+    @Test func `leaves nothing where it was not`() async throws {
+        try await withStore { (store) async throws in
+            #expect(try await withdrawn(isWritten: false, in: store) == nil)
+        }
+    }
+}
