@@ -49,10 +49,10 @@ package struct Settlement: Sendable {
         machine(for: record).step(record, .sending, at: record.createdAt)
     }
 
-    /// Ends a record whose commit failed, if it was written all the same: a connection can be lost while the answer to a
-    /// commit is on its way. Nothing was sent for it, and nothing will be.
+    /// Ends a record whose commit failed, if it was written all the same.
     ///
-    /// Where the store is away, the sweeper finds the row.
+    /// A connection can be lost while the answer to a commit is on its way. Nothing was sent for the record, and nothing
+    /// will be. Where the store is away, the sweeper finds the row.
     func withdraw(_ record: Record) async {
         do {
             let found = try await records.record(
