@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import urllib.error
 
+import harness
 from harness import Gateway, Simulator, phone, wait_until
 
 simulator = None
@@ -70,8 +71,6 @@ def check_after(gateway, number, key, point, was_sent):
     # A callback that M-Pesa delivered while the gateway was down is lost; asking finds the outcome.
     checkout = wait_until("a prompt", lambda: simulator.prompts(number))[0]["checkout_request_id"]
     wait_until("the customer", lambda: simulator.charges(number)["count"] == 1)
-    import harness
-
     def paid():
         current = gateway.transaction(number)
         if current["state"] == "succeeded":
@@ -106,6 +105,8 @@ def test_a_crash_among_many_pushes_loses_none_that_was_answered():
     gateway.end(signal.SIGKILL)
     for thread in threads:
         thread.join()
+    # The other tests' customers pay.
+    assert harness.http("POST", simulator.url + "/simulator/reset")[0] == 200
     database = sqlite3.connect(os.path.join(gateway.folder, "gateway.db"))
     assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     kept = {value for (value,) in database.execute("SELECT value FROM external_ids")}
