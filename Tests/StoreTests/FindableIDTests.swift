@@ -1,5 +1,4 @@
 import Gateway
-import Logging
 import Testing
 
 @testable import Store
@@ -7,14 +6,7 @@ import Testing
 struct `An id that M-Pesa gave` {
     @Test func `finds its transaction, whenever it came and however often`() async throws {
         try await withStore { (store) async throws in
-            let settlement = Settlement(
-                records: store,
-                registry: ToolRegistry(),
-                waiters: OutcomeWaiters(),
-                entropy: Entropy(now: { moment }, random: { newID().low }),
-                limits: RecordMachine.Rules(),
-                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-            )
+            let settlement = makeSettlement(store)
             let record = makeRecord()
             _ = try await store.commit(NewRecord(record: record))
             let ids = ["checkout": "c-\(record.id)", "merchant": "m-\(record.id)"]

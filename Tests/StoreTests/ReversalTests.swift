@@ -1,21 +1,9 @@
 import Gateway
-import Logging
 import Testing
 
 @testable import Store
 
 struct `A reversal` {
-    private func settlement(_ store: Store) -> Settlement {
-        Settlement(
-            records: store,
-            registry: ToolRegistry(),
-            waiters: OutcomeWaiters(),
-            entropy: Entropy(now: { moment }, random: { newID().low }),
-            limits: RecordMachine.Rules(),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        )
-    }
-
     private func commit(_ record: Record, as state: RecordState, in store: Store) async throws -> Record {
         _ = try await store.commit(NewRecord(record: record))
         let change = advanced(record, to: state)
@@ -33,7 +21,7 @@ struct `A reversal` {
             let original = try await commit(makeRecord(), as: .succeeded, in: store)
             let reversal = try await commit(makeRecord(reversing: original.id), as: .accepted, in: store)
 
-            let settled = try await settlement(store).settle(reversal) { _ in success }
+            let settled = try await makeSettlement(store).settle(reversal) { _ in success }
 
             #expect(settled.record.state == .succeeded)
             let found = try await store.record(original.id, organization: ours, environment: .test)
@@ -50,7 +38,7 @@ struct `A reversal` {
             let original = try await commit(makeRecord(), as: .succeeded, in: store)
             let reversal = try await commit(makeRecord(reversing: original.id), as: .accepted, in: store)
 
-            _ = try await settlement(store)
+            _ = try await makeSettlement(store)
                 .settle(reversal) { _ in .evidence(Evidence(.failed, code: "R000002"), .callback("result")) }
 
             #expect(try await store.record(original.id, organization: ours, environment: .test) == original)
@@ -62,7 +50,7 @@ struct `A reversal` {
             let foreign = try await commit(makeRecord(theirs), as: .succeeded, in: store)
             let reversal = try await commit(makeRecord(reversing: foreign.id), as: .accepted, in: store)
 
-            let settled = try await settlement(store).settle(reversal) { _ in success }
+            let settled = try await makeSettlement(store).settle(reversal) { _ in success }
 
             #expect(settled.record.state == .succeeded)
             #expect(try await store.record(foreign.id, organization: theirs, environment: .test) == foreign)

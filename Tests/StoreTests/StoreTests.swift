@@ -1,6 +1,7 @@
 import Cryptography
 import Foundation
 import Gateway
+import Logging
 import OrderedJSON
 import Testing
 
@@ -69,6 +70,18 @@ func makeRecord(
     )
     record.nextActionAt = now + .seconds(60)
     return record
+}
+
+/// What settles records of a store at one moment, with no plugin loaded.
+func makeSettlement(_ store: Store) -> Settlement {
+    Settlement(
+        records: store,
+        registry: ToolRegistry(),
+        waiters: OutcomeWaiters(),
+        entropy: Entropy(now: { moment }, random: { newID().low }),
+        limits: RecordMachine.Rules(),
+        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    )
 }
 
 func advanced(_ record: Record, to state: RecordState) -> RecordChange {

@@ -1,21 +1,9 @@
-import Logging
 import Testing
 
 @testable import Gateway
 @testable import Store
 
 struct `A record whose commit failed` {
-    private func settlement(_ store: Store) -> Settlement {
-        Settlement(
-            records: store,
-            registry: ToolRegistry(),
-            waiters: OutcomeWaiters(),
-            entropy: Entropy(now: { moment }, random: { newID().low }),
-            limits: RecordMachine.Rules(),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        )
-    }
-
     private let claim = IdempotencyClaim(
         key: "key:a",
         fingerprint: [1],
@@ -24,7 +12,7 @@ struct `A record whose commit failed` {
     )
 
     private func withdrawn(isWritten: Bool, in store: Store) async throws -> Record? {
-        let settlement = settlement(store)
+        let settlement = makeSettlement(store)
         let record = makeRecord()
         let beginning = try #require(settlement.beginning(record))
         if isWritten {
