@@ -39,7 +39,8 @@ struct `A writer of lines` {
         try write.close()
         let lines = Self.collected.wait().split(separator: "\n")
 
-        let told = try #require(lines.first { $0.hasPrefix("lost ") }.flatMap { Int($0.dropFirst(5)) })
+        // Told as often as the writer came by while the queue was full: once, or several times.
+        let told = lines.filter { $0.hasPrefix("lost ") }.compactMap { Int($0.dropFirst(5)) }.reduce(0, +)
         #expect(told > 0)
         #expect(lines.filter { $0.hasPrefix("x") }.count + told == 1000)
         #expect(lines.contains("after"))
