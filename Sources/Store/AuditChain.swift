@@ -20,10 +20,12 @@ final class AuditChain {
         audit_id, at_ms, call_id, subject, action, tool, door, outcome, code, record_id, environment, address, detail
         """
 
-    private static let insert = """
+    private static let insert = SQLStatement(
+        """
         INSERT INTO audit (organization_id, writer_id, sequence, previous_hash, hash, \(columns))
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
         """
+    )
 
     private let writer: String
     private var heads: [OrganizationID: Head] = [:]

@@ -8,7 +8,7 @@ import Cryptography
 /// rows in its key's own tree, so that a row is one page to write instead of two. The organization leads every key, so
 /// that the tables can be distributed by it.
 enum Migrations {
-    static let all: [[String]] = [first, plugins, pluginData, clustered, probation]
+    static let all: [[String]] = [first, plugins, pluginData, clustered, probation, wholeRecords]
 
     /// Brings the schema up to date, or, for tests, up to an older number.
     static func run(on database: any Database, upTo newest: Int = all.count) async throws {
@@ -288,4 +288,49 @@ enum Migrations {
 
     /// When a version was promoted, so that what it is watched for outlives the host.
     private static let probation = ["ALTER TABLE plugin_versions ADD COLUMN promoted_at BIGINT"]
+
+    // MARK: One row a record
+
+    /// The states in which the host itself still does something about a record.
+    static let waitingStates = "'created', 'sending', 'accepted', 'unknown', 'reconciling'"
+    /// The condition of the index `records_waiting`, in its own words, so that the engine uses it.
+    static let isWaiting = "state IN (\(waitingStates))"
+
+    /// A record's steps stand in its row; claims count as long as their record's state says, and so need neither a
+    /// mark nor an index to find them by their record; one index has what is open.
+    private static let wholeRecords = [
+        "ALTER TABLE records ADD COLUMN events TEXT NOT NULL DEFAULT ''",
+        """
+        UPDATE records SET events = COALESCE((
+            SELECT {joined}(line, '') FROM (
+                SELECT '[' || sequence || ',' || at_ms || ',' || CAST({json}(source) AS TEXT)
+                    || ',' || COALESCE(CAST({json}(verdict) AS TEXT), 'null')
+                    || ',' || COALESCE(CAST({json}(code) AS TEXT), 'null')
+                    || ',' || COALESCE(CAST({json}(meaning) AS TEXT), 'null')
+                    || ',"' || from_state || '","' || to_state || '"]\n' AS line
+                FROM record_events
+                WHERE record_events.organization_id = records.organization_id
+                    AND record_events.record_id = records.record_id
+                ORDER BY sequence) AS lines), '')
+        """,
+        "DROP TABLE record_events",
+        """
+        CREATE TABLE guards_remade (
+            organization_id TEXT NOT NULL, environment TEXT NOT NULL, guard_key TEXT NOT NULL, slot BIGINT NOT NULL,
+            record_id TEXT NOT NULL, active_until_ms BIGINT NOT NULL,
+            PRIMARY KEY (organization_id, environment, guard_key, slot)) {clustered}
+        """,
+        """
+        INSERT INTO guards_remade
+        SELECT organization_id, environment, guard_key, slot, record_id, active_until_ms FROM guards
+        """,
+        "DROP TABLE guards", "ALTER TABLE guards_remade RENAME TO guards",
+        "DROP INDEX unique_keys_by_record",
+        "DROP INDEX records_due", "DROP INDEX records_open",
+        """
+        CREATE INDEX records_waiting ON records (next_action_ms)
+        WHERE state IN ('created', 'sending', 'accepted', 'unknown', 'reconciling')
+        """,
+        "CREATE INDEX records_manual ON records (plugin, operation) WHERE state = 'manual'",
+    ]
 }

@@ -1,36 +1,47 @@
 import Gateway
 import OrderedJSON
 
-/// A record as a row: columns for what is asked for, two JSON texts for the rest.
+/// A record as a row: columns for what is asked for, two JSON texts for the rest, and its events.
 ///
-/// `plan` never changes, `detail` does.
+/// `plan` never changes, `detail` does, `events` grows.
 enum RecordCoding {
     static let columns = """
         organization_id, record_id, environment, class, plugin, operation, tool, direction, made_by, amount, party,
         reference, created_ms, plan, state, version, receipt, sent_ms, updated_ms, ended_ms, next_action_ms, detail
         """
 
-    static func values(_ record: Record) -> [SQLValue] {
-        [
-            .text(record.organization.description), .text(record.id.description),
-            .text(record.environment.rawValue), .text(record.recordClass.rawValue), .text(record.plugin),
-            .text(record.operation), .text(record.tool), .text(record.direction.rawValue), .text(record.madeBy),
-            .optional(record.intent.amount?.amount), .optional(record.intent.party), .optional(record.intent.reference),
-            .integer(record.createdAt.milliseconds), .text(plan(record)),
-        ] + changingValues(record)
+    /// Binds the values of `columns`.
+    static func bind(_ record: Record, to row: inout SQLRowBuffer) {
+        row.bind(record.organization)
+        row.bind(record.id)
+        row.bind(record.environment.rawValue)
+        row.bind(record.recordClass.rawValue)
+        row.bind(record.plugin)
+        row.bind(record.operation)
+        row.bind(record.tool)
+        row.bind(record.direction.rawValue)
+        row.bind(record.madeBy)
+        row.bind(record.intent.amount?.amount)
+        row.bind(record.intent.party)
+        row.bind(record.intent.reference)
+        row.bind(record.createdAt.milliseconds)
+        row.bind(text: plan(record))
+        bindChanging(record, to: &row)
     }
 
-    /// The values of `state` to `detail`.
-    static func changingValues(_ record: Record) -> [SQLValue] {
-        [
-            .text(record.state.rawValue), .integer(Int64(record.version)), .optional(record.receipt),
-            .optional(record.sentAt?.milliseconds), .integer(record.updatedAt.milliseconds),
-            .optional(record.endedAt?.milliseconds), .optional(record.nextActionAt?.milliseconds),
-            .text(detail(record)),
-        ]
+    /// Binds the values of `state` to `detail`.
+    static func bindChanging(_ record: Record, to row: inout SQLRowBuffer) {
+        row.bind(record.state.rawValue)
+        row.bind(Int64(record.version))
+        row.bind(record.receipt)
+        row.bind(record.sentAt?.milliseconds)
+        row.bind(record.updatedAt.milliseconds)
+        row.bind(record.endedAt?.milliseconds)
+        row.bind(record.nextActionAt?.milliseconds)
+        row.bind(text: detail(record))
     }
 
-    private static func plan(_ record: Record) -> String {
+    private static func plan(_ record: Record) -> [UInt8] {
         var writer = JSONWriter()
         writer.beginObject()
         writer.optional("description", record.intent.description)
@@ -59,10 +70,10 @@ enum RecordCoding {
         writer.key("body")
         writer.value(record.request.body)
         writer.endObject()
-        return String(decoding: writer.bytes, as: UTF8.self)
+        return writer.bytes
     }
 
-    private static func detail(_ record: Record) -> String {
+    private static func detail(_ record: Record) -> [UInt8] {
         var writer = JSONWriter(capacity: 256)
         writer.beginObject()
         if !record.externalIDs.isEmpty {
@@ -86,7 +97,7 @@ enum RecordCoding {
         writer.key("confirmed")
         writer.bool(record.isConfirmed)
         writer.endObject()
-        return String(decoding: writer.bytes, as: UTF8.self)
+        return writer.bytes
     }
 
     /// Reads a row of `columns`.
@@ -166,6 +177,52 @@ enum RecordCoding {
         var texts: [String: String] = [:]
         for (name, value) in object?.objectValue ?? JSONObject() { texts[name] = value.stringValue }
         return texts
+    }
+
+    // MARK: Events
+
+    /// Events as they stand in a row: a JSON list each, a line each, so that a step is appended without reading what
+    /// came before.
+    static func lines(_ events: [RecordEvent]) -> [UInt8] {
+        var lines: [UInt8] = []
+        for event in events {
+            var writer = JSONWriter(capacity: 160)
+            writer.beginArray()
+            writer.integer(Int64(event.sequence))
+            writer.integer(event.at.milliseconds)
+            writer.string(event.source)
+            for text in [event.verdict, event.code, event.meaning] {
+                if let text { writer.string(text) } else { writer.null() }
+            }
+            writer.string(event.from.rawValue)
+            writer.string(event.to.rawValue)
+            writer.endArray()
+            lines.append(contentsOf: writer.bytes)
+            lines.append(UInt8(ascii: "\n"))
+        }
+        return lines
+    }
+
+    /// The newest events of a row's lines, first to last.
+    static func events(_ lines: String, newest limit: Int) throws -> [RecordEvent] {
+        try lines.utf8.split(separator: UInt8(ascii: "\n")).suffix(limit).map { try event(JSON(parsing: Array($0))) }
+    }
+
+    private static func event(_ line: JSON) throws -> RecordEvent {
+        guard let fields = line.arrayValue, fields.count == 8,
+            let from = fields[6].stringValue.flatMap(RecordState.init(rawValue:)),
+            let to = fields[7].stringValue.flatMap(RecordState.init(rawValue:))
+        else { throw SQLError(message: "a record's event is damaged") }
+        return RecordEvent(
+            sequence: Int(fields[0].integerValue ?? 0),
+            at: Timestamp(milliseconds: fields[1].integerValue ?? 0),
+            source: fields[2].stringValue ?? "",
+            verdict: fields[3].stringValue,
+            code: fields[4].stringValue,
+            meaning: fields[5].stringValue,
+            from: from,
+            to: to
+        )
     }
 
     private static func damaged(_ column: Int) -> SQLError {

@@ -114,16 +114,16 @@ extension Store: PluginRepository {
 
     package func openRecords(of plugin: String) async throws(GatewayError) -> [String: Int] {
         try await read { sql in
-            // Said as the index `records_open` says it, so that the index serves it.
-            let open = RecordState.allCases.filter { !$0.isEnded }.map { "'\($0.rawValue)'" }.joined(separator: ", ")
             let rows = try sql.query(
                 """
-                SELECT operation, COUNT(*) FROM records WHERE plugin = $1 AND state IN (\(open))
+                SELECT operation, COUNT(*) FROM records WHERE \(Migrations.isWaiting) AND plugin = $1
                 GROUP BY operation
+                UNION ALL
+                SELECT operation, COUNT(*) FROM records WHERE state = 'manual' AND plugin = $2 GROUP BY operation
                 """,
-                [.text(plugin)]
+                [.text(plugin), .text(plugin)]
             ) { row in (row.text(0) ?? "", Int(row.integer(1) ?? 0)) }
-            return Dictionary(rows) { $1 }
+            return Dictionary(rows, uniquingKeysWith: +)
         }
     }
 }

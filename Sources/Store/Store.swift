@@ -16,16 +16,19 @@ package final class Store: Sendable {
         settings: StoreSettings = StoreSettings()
     ) async throws(GatewayError) -> Store {
         do {
-            let database: any Database
-            switch url {
-            case .sqlite(let path): database = try SQLiteDatabase(path: path, settings: settings)
-            case .postgres(let address):
-                database = try PostgresDatabase(address: address.reveal(), settings: settings)
-            }
+            let database = try engine(url, settings: settings)
             try await Migrations.run(on: database)
             return Store(database: database)
         } catch {
             throw Store.unavailable(error)
+        }
+    }
+
+    /// The engine behind a URL, its schema as it stands.
+    static func engine(_ url: DatabaseURL, settings: StoreSettings) throws -> any Database {
+        switch url {
+        case .sqlite(let path): try SQLiteDatabase(path: path, settings: settings)
+        case .postgres(let address): try PostgresDatabase(address: address.reveal(), settings: settings)
         }
     }
 
@@ -45,7 +48,7 @@ package final class Store: Sendable {
         do { return try await database.read(job) } catch { throw Store.unavailable(error) }
     }
 
-    private static func unavailable(_ error: any Error) -> GatewayError {
+    static func unavailable(_ error: any Error) -> GatewayError {
         if let error = error as? GatewayError { return error }
         let reason = (error as? SQLError)?.message ?? "\(error)"
         return GatewayError(

@@ -4,10 +4,13 @@ import Testing
 
 @testable import Store
 
-struct `An older folder` {
+struct `An older database` {
     /// Fills a database that only the first three migrations have made.
-    private func fill(_ path: String, with line: AuditRecord, about record: Record) async throws {
-        let database = try SQLiteDatabase(path: path, settings: StoreSettings())
+    private func fill(_ url: DatabaseURL, with line: AuditRecord, about record: Record) async throws {
+        let database = try Store.engine(url, settings: StoreSettings())
+        var filled = SQLRowBuffer()
+        RecordCoding.bind(record, to: &filled)
+        let recordRow = filled
         try await Migrations.run(on: database, upTo: 3)
         try await database.write { session in
             let (organization, id) = (SQLValue.text(ours.description), SQLValue.text(record.id.description))
@@ -30,11 +33,14 @@ struct `An older folder` {
                 INSERT INTO records (\(RecordCoding.columns)) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
                     $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
                 """,
-                RecordCoding.values(record)
+                recordRow.values
             )
             try session.sql.execute(
-                "INSERT INTO record_events VALUES ($1, $2, 1, 0, 'commit', NULL, NULL, NULL, 'created', 'created')",
-                [organization, id]
+                """
+                INSERT INTO record_events VALUES ($1, $2, 1, 0, 'commit', NULL, NULL, NULL, 'created', 'created'),
+                    ($3, $4, 2, 5, 'send', 'accepted', '0', 'Taken "as is",\n\u{1F7E2}', 'created', 'accepted')
+                """,
+                [organization, id, organization, id]
             )
             try session.sql.execute(
                 "INSERT INTO external_ids VALUES ($1, 'test', 'checkout_request_id', 'ws_1', $2)",
@@ -53,9 +59,6 @@ struct `An older folder` {
     }
 
     @Test func `keeps all that it held, its audit's chain included`() async throws {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "store-\(UUID().uuidString)").path
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
         let record = makeRecord()
         let line = AuditRecord(
             id: newID(),
@@ -67,26 +70,30 @@ struct `An older folder` {
             door: "rest",
             outcome: .success
         )
-        try await fill(folder + "/test.db", with: line, about: record)
+        try await withDatabase { url in
+            try await fill(url, with: line, about: record)
 
-        let store = try await Store.open(.sqlite(path: folder + "/test.db"))
-        defer { store.shutdown() }
+            let store = try await Store.open(url)
 
-        let found = try await store.record(
-            externalID: "ws_1",
-            namespace: "checkout_request_id",
-            organization: ours,
-            environment: .test
-        )
-        #expect(found == record)
-        #expect(try await store.events(of: record.id, organization: ours, limit: 10).count == 1)
-        let entry = try await store.idempotencyEntry("key:a", organization: ours, environment: .test, now: moment)
-        #expect(entry?.record == record.id)
-        let blocked = try await store.commit(NewRecord(record: makeRecord(), guards: [rule]))
-        #expect(blocked == .guarded(index: 0, by: record.id, until: Timestamp(milliseconds: 9_000_000_000_000)))
-        try await store.append([line.again()], usage: [])
-        #expect(try await store.records(organization: ours, before: nil, limit: 10).count == 2)
-        #expect(try await store.firstBrokenAuditLine(organization: ours) == nil)
+            let found = try await store.record(
+                externalID: "ws_1",
+                namespace: "checkout_request_id",
+                organization: ours,
+                environment: .test
+            )
+            #expect(found == record)
+            let events = try await store.events(of: record.id, organization: ours, limit: 10)
+            #expect(events.map(\.sequence) == [1, 2])
+            #expect(events.last?.meaning == "Taken \"as is\",\n\u{1F7E2}")
+            let entry = try await store.idempotencyEntry("key:a", organization: ours, environment: .test, now: moment)
+            #expect(entry?.record == record.id)
+            let blocked = try await store.commit(NewRecord(record: makeRecord(), guards: [rule]))
+            #expect(blocked == .guarded(index: 0, by: record.id, until: Timestamp(milliseconds: 9_000_000_000_000)))
+            try await store.append([line.again()], usage: [])
+            #expect(try await store.records(organization: ours, before: nil, limit: 10).count == 2)
+            #expect(try await store.firstBrokenAuditLine(organization: ours) == nil)
+            store.shutdown()
+        }
     }
 }
 

@@ -9,7 +9,16 @@ import Testing
 
 /// Runs a test on both engines, each time with an empty store of its own.
 func withStore(_ body: (Store) async throws -> Void) async throws {
-    try await withSQLiteStore { (store, _) async throws in try await body(store) }
+    try await withDatabase { url in
+        let store = try await Store.open(url)
+        try await body(store)
+        store.shutdown()
+    }
+}
+
+/// Runs a test on both engines, each time with an empty database of its own.
+func withDatabase(_ body: (DatabaseURL) async throws -> Void) async throws {
+    try await withFolder { folder in try await body(.sqlite(path: folder + "/test.db")) }
     let server = try #require(
         ProcessInfo.processInfo.environment["GATEWAY_TEST_POSTGRES"],
         "These tests need a PostgreSQL: run them by make test, or under Scripts/with-test-postgres."
@@ -17,21 +26,25 @@ func withStore(_ body: (Store) async throws -> Void) async throws {
     let name = "t_" + UUID().uuidString.lowercased().filter { $0 != "-" }
     let admin = try PostgresConnection(server + " dbname=postgres")
     try admin.command("CREATE DATABASE \(name)")
-    let store = try await Store.open(.postgres(Secret(server + " dbname=" + name)))
-    try await body(store)
-    store.shutdown()
+    try await body(.postgres(Secret(server + " dbname=" + name)))
     try admin.command("DROP DATABASE \(name) WITH (FORCE)")
 }
 
 /// Runs a test on SQLite alone, with the file's path.
 func withSQLiteStore(_ body: (Store, String) async throws -> Void) async throws {
+    try await withFolder { folder in
+        let path = folder + "/test.db"
+        let store = try await Store.open(.sqlite(path: path))
+        try await body(store, path)
+        store.shutdown()
+    }
+}
+
+private func withFolder(_ body: (String) async throws -> Void) async throws {
     let folder = FileManager.default.temporaryDirectory.appending(path: "store-\(UUID().uuidString)").path
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    let path = folder + "/test.db"
-    let store = try await Store.open(.sqlite(path: path))
-    try await body(store, path)
-    store.shutdown()
+    try await body(folder)
 }
 
 let moment = Timestamp(milliseconds: 1_800_000_000_000)
@@ -261,6 +274,33 @@ struct `Guards` {
         }
     }
 
+    @Test func `hold against many at the same time, even with a window of no length`() async throws {
+        let rule = Guard(key: "phone:2", openMax: 2, window: .zero, code: "conflict", message: "open")
+        try await withStore { (store) async throws in
+            let outcomes = try await withThrowingTaskGroup(of: CommitOutcome.self) { group in
+                for _ in 0..<64 {
+                    group.addTask { try await store.commit(NewRecord(record: makeRecord(), guards: [rule])) }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+
+            #expect(outcomes.filter { $0 == .committed }.count == 2)
+        }
+    }
+
+    @Test func `are free for the next one while a person looks at the record`() async throws {
+        try await withStore { (store) async throws in
+            let record = makeRecord()
+            _ = try await store.commit(NewRecord(record: record, guards: [rule]))
+            var waiting = advanced(record, to: .manual).record
+            waiting.sentAt = moment
+            _ = try await store.apply([RecordChange(record: waiting, events: [])])
+
+            let late = makeRecord(at: moment + .seconds(61))
+            #expect(try await store.commit(NewRecord(record: late, guards: [rule])) == .committed)
+        }
+    }
+
     @Test func `are given back at once when nothing was sent`() async throws {
         try await withStore { (store) async throws in
             let record = makeRecord()
@@ -302,7 +342,13 @@ struct `Unique keys` {
                 try await store.commit(NewRecord(record: makeRecord(), unique: [unique]))
                     == .duplicate(index: 0, by: record.id)
             )
-            _ = try await store.apply([advanced(record, to: .failed)])
+            let cancelled = advanced(record, to: .cancelled)
+            _ = try await store.apply([cancelled])
+            #expect(
+                try await store.commit(NewRecord(record: makeRecord(), unique: [unique]))
+                    == .duplicate(index: 0, by: record.id)
+            )
+            _ = try await store.apply([advanced(cancelled.record, to: .failed)])
 
             #expect(try await store.commit(NewRecord(record: makeRecord(), unique: [unique])) == .committed)
         }

@@ -13,7 +13,7 @@ import Threads
 final class PostgresDatabase: Database, @unchecked Sendable {
     private typealias Job = @Sendable (Worker) -> Void
 
-    let words = SQLWords(bytes: "BYTEA", clustered: "")
+    let words = SQLWords(bytes: "BYTEA", clustered: "", joined: "string_agg", json: "to_json")
     private let condition = NSCondition()
     private let settings: StoreSettings
     private var queue: [Job] = []

@@ -1,10 +1,10 @@
 import Gateway
 
-/// One row's values in one buffer, for statements that run with every call.
+/// One row's values in one buffer, for statements that run with every call: a field names the part of the buffer that
+/// is its value, so nothing is allocated for it, nor copied for the engine.
 ///
-/// What is appended is written as the audit's hash wants it: a byte for its kind, a length, the bytes. A field then
-/// names the part that is its value, so nothing is copied or allocated for it. What is not hashed is placed after all
-/// of that.
+/// What is bound is simply the values. What is appended is written as the audit's hash wants it: a byte for its kind, a
+/// length, the bytes; what is not hashed is placed after all of that.
 struct SQLRowBuffer {
     /// A value, as a part of the buffer.
     enum Field {
@@ -17,8 +17,45 @@ struct SQLRowBuffer {
     private(set) var bytes: [UInt8] = []
     private(set) var fields: [Field] = []
 
+    // MARK: Values
+
+    mutating func bind(_ text: String) {
+        let start = bytes.count
+        bytes.append(contentsOf: text.utf8)
+        fields.append(.text(start..<bytes.count))
+    }
+
+    mutating func bind(_ text: String?) {
+        if let text { bind(text) } else { fields.append(.null) }
+    }
+
+    mutating func bind(_ id: some TypedIdentifier) {
+        let start = bytes.count
+        id.raw.append(to: &bytes)
+        fields.append(.text(start..<bytes.count))
+    }
+
+    mutating func bind(_ integer: Int64) { fields.append(.integer(integer)) }
+
+    mutating func bind(_ integer: Int64?) { fields.append(integer.map { .integer($0) } ?? .null) }
+
+    mutating func bind(bytes raw: [UInt8]) {
+        let start = bytes.count
+        bytes.append(contentsOf: raw)
+        fields.append(.bytes(start..<bytes.count))
+    }
+
+    /// Binds text that is UTF-8 already.
+    mutating func bind(text utf8: [UInt8]) {
+        let start = bytes.count
+        bytes.append(contentsOf: utf8)
+        fields.append(.text(start..<bytes.count))
+    }
+
+    // MARK: Values that are hashed
+
     /// Starts a row; `prefix` is hashed before it.
-    mutating func begin(with prefix: [UInt8]) {
+    mutating func begin(with prefix: [UInt8] = []) {
         bytes.removeAll(keepingCapacity: true)
         fields.removeAll(keepingCapacity: true)
         bytes.append(contentsOf: prefix)
@@ -97,4 +134,9 @@ struct SQLRowBuffer {
         } while rest > 0
         bytes[start...].reverse()
     }
+}
+
+/// A thread's row buffer, used again by statement after statement.
+final class SQLRowScratch {
+    var row = SQLRowBuffer()
 }

@@ -41,14 +41,17 @@ protocol SQLSession: AnyObject {
     /// Runs a statement; answers how many rows it changed.
     @discardableResult
     func execute(_ sql: String, _ values: [SQLValue]) throws -> Int
-    /// Runs a statement on a row that stands in one buffer.
-    func execute(_ sql: String, _ row: SQLRowBuffer) throws
+    /// Runs a statement on a row that stands in one buffer; answers how many rows it changed.
+    @discardableResult
+    func execute(_ statement: SQLStatement, _ row: SQLRowBuffer) throws -> Int
     /// Runs a question and reads its rows.
     func query<Element>(_ sql: String, _ values: [SQLValue], _ read: (any SQLRow) throws -> Element) throws -> [Element]
 }
 
 extension SQLSession {
-    func execute(_ sql: String, _ row: SQLRowBuffer) throws { try execute(sql, row.values) }
+    func execute(_ statement: SQLStatement, _ row: SQLRowBuffer) throws -> Int {
+        try execute(statement.text, row.values)
+    }
 
     /// The first row of a question's answer.
     func first<Element>(
@@ -65,8 +68,21 @@ final class WriteSession {
     let sql: any SQLSession
     private(set) var audit: [AuditRecord] = []
     private(set) var usage: [UsageRecord: Int64] = [:]
+    private let scratch: SQLRowScratch
 
-    init(_ sql: any SQLSession) { self.sql = sql }
+    /// `scratch` is the thread's own, used again by each of its transactions.
+    init(_ sql: any SQLSession, scratch: SQLRowScratch = SQLRowScratch()) {
+        self.sql = sql
+        self.scratch = scratch
+    }
+
+    /// Runs a statement on the values that `fill` binds, in the placeholders' order; answers how many rows it changed.
+    @discardableResult
+    func execute(_ statement: SQLStatement, _ fill: (inout SQLRowBuffer) -> Void) throws -> Int {
+        scratch.row.begin()
+        fill(&scratch.row)
+        return try sql.execute(statement, scratch.row)
+    }
 
     func add(_ lines: [AuditRecord]) { audit.append(contentsOf: lines) }
 
@@ -79,11 +95,17 @@ struct SQLWords: Sendable {
     let bytes: String
     /// What keeps a table's rows in its key's own tree.
     let clustered: String
+    /// The aggregate that joins texts.
+    let joined: String
+    /// The function that writes a value as JSON.
+    let json: String
 
-    /// A statement with its `{bytes}` and `{clustered}` filled in.
+    /// A statement with its `{words}` filled in.
     func filled(into statement: String) -> String {
-        statement.split(separator: "{bytes}").joined(separator: bytes)
-            .split(separator: "{clustered}", omittingEmptySubsequences: false).joined(separator: clustered)
+        [("{bytes}", bytes), ("{clustered}", clustered), ("{joined}", joined), ("{json}", json)]
+            .reduce(statement) { text, word in
+                text.split(separator: word.0, omittingEmptySubsequences: false).joined(separator: word.1)
+            }
     }
 }
 

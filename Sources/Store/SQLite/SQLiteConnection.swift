@@ -6,9 +6,9 @@ import CSQLite
 final class SQLiteConnection: SQLSession {
     private let handle: OpaquePointer
     private var statements: [String: OpaquePointer] = [:]
-    /// The statement that ran last: the audit's runs once a call, and finding it by its text costs more than binding.
-    private var last: (sql: String, statement: OpaquePointer)?
     private let statementsMax = 200
+    /// Those that run with every call, by their numbers.
+    private var numbered: [OpaquePointer?] = []
 
     init(path: String, isReader: Bool, settings: StoreSettings) throws {
         var opened: OpaquePointer?
@@ -39,6 +39,7 @@ final class SQLiteConnection: SQLSession {
 
     deinit {
         for statement in statements.values { sqlite3_finalize(statement) }
+        for statement in numbered { sqlite3_finalize(statement) }
         sqlite3_close_v2(handle)
     }
 
@@ -52,8 +53,9 @@ final class SQLiteConnection: SQLSession {
         return Int(sqlite3_changes(handle))
     }
 
-    func execute(_ sql: String, _ row: SQLRowBuffer) throws {
-        let statement = try prepared(sql)
+    @discardableResult
+    func execute(_ statement: SQLStatement, _ row: SQLRowBuffer) throws -> Int {
+        let statement = try prepared(statement)
         defer { sqlite3_reset(statement) }
         let code = try row.bytes.withUnsafeBytes { bytes in
             for (offset, field) in row.fields.enumerated() {
@@ -85,6 +87,7 @@ final class SQLiteConnection: SQLSession {
             return sqlite3_step(statement)
         }
         guard code == SQLITE_DONE || code == SQLITE_ROW else { throw error(code) }
+        return Int(sqlite3_changes(handle))
     }
 
     func query<Element>(
@@ -106,21 +109,29 @@ final class SQLiteConnection: SQLSession {
         }
     }
 
+    private func prepared(_ statement: SQLStatement) throws -> OpaquePointer {
+        if statement.number < numbered.count, let known = numbered[statement.number] { return known }
+        let new = try prepare(statement.text)
+        while numbered.count <= statement.number { numbered.append(nil) }
+        numbered[statement.number] = new
+        return new
+    }
+
     private func prepared(_ sql: String) throws -> OpaquePointer {
-        if let last, last.sql == sql { return last.statement }
-        if let known = statements[sql] {
-            last = (sql, known)
-            return known
-        }
+        if let known = statements[sql] { return known }
         if statements.count >= statementsMax {
             for statement in statements.values { sqlite3_finalize(statement) }
             statements.removeAll()
-            last = nil
         }
+        let new = try prepare(sql)
+        statements[sql] = new
+        return new
+    }
+
+    private func prepare(_ sql: String) throws -> OpaquePointer {
         var statement: OpaquePointer?
         let code = sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil)
         guard code == SQLITE_OK, let statement else { throw error(code) }
-        statements[sql] = statement
         return statement
     }
 

@@ -7,7 +7,7 @@ import Threads
 /// Group commit without timers: while one transaction is being made durable, the next calls queue up, and all of them
 /// become the next transaction. A job that fails takes nobody with it: see `SQLiteWriter.commit`.
 final class SQLiteDatabase: Database {
-    let words = SQLWords(bytes: "BLOB", clustered: "WITHOUT ROWID")
+    let words = SQLWords(bytes: "BLOB", clustered: "WITHOUT ROWID", joined: "group_concat", json: "json_quote")
     private let writer: SQLiteWriter
     private let readers: SQLiteReaders
 
@@ -56,7 +56,8 @@ final class SQLiteDatabase: Database {
 
 /// The thread that writes.
 ///
-/// All its state is guarded by `condition`, except the connection, which is the thread's own.
+/// All its state is guarded by `condition`, except the connection, the chain and the scratch row, which are the
+/// thread's own.
 private final class SQLiteWriter: @unchecked Sendable {
     struct Job: Sendable {
         /// Runs in the transaction, perhaps more than once; answers whether it holds, and what to do once it is durable
@@ -70,6 +71,7 @@ private final class SQLiteWriter: @unchecked Sendable {
     private let connection: SQLiteConnection
     private let settings: StoreSettings
     private let chain: AuditChain
+    private let scratch = SQLRowScratch()
     private var queue: [Job] = []
     private var audit: [AuditRecord] = []
     private var usage: [UsageRecord: Int64] = [:]
@@ -169,7 +171,7 @@ private final class SQLiteWriter: @unchecked Sendable {
         for job in jobs {
             let before = connection.changesSoFar
             if alone { try connection.execute("SAVEPOINT job", []) }
-            let session = WriteSession(connection)
+            let session = WriteSession(connection, scratch: scratch)
             let (holds, finish) = job.run(session)
             // Without this the next job would be committed statement by statement.
             guard connection.isInTransaction else { throw SQLError(message: "the engine gave up the transaction") }

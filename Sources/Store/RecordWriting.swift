@@ -1,0 +1,77 @@
+import Gateway
+
+/// Thrown inside a transaction to undo it and answer why.
+struct Undo<Outcome: Sendable>: Error {
+    let outcome: Outcome
+}
+
+/// The statements that write records: a record, with its whole life, is one row.
+enum RecordWriting {
+    private static let insertion = SQLStatement(
+        """
+        INSERT INTO records (\(RecordCoding.columns), events) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
+            $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
+        """
+    )
+
+    private static let change = SQLStatement(
+        """
+        UPDATE records SET state = $1, version = $2, receipt = $3, sent_ms = $4, updated_ms = $5, ended_ms = $6,
+            next_action_ms = $7, detail = $8, events = events || $9
+        WHERE organization_id = $10 AND record_id = $11 AND version = $12
+        """
+    )
+
+    private static let findableID = SQLStatement(
+        """
+        INSERT INTO external_ids (organization_id, environment, namespace, value, record_id)
+        VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
+        """
+    )
+
+    /// Writes a new record.
+    static func insert(_ record: Record, events: [RecordEvent], in session: WriteSession) throws {
+        try session.execute(insertion) { row in
+            RecordCoding.bind(record, to: &row)
+            row.bind(text: RecordCoding.lines(events))
+        }
+    }
+
+    /// Writes a record's next version, and what is committed with it.
+    static func apply(_ change: RecordChange, in session: WriteSession) throws {
+        let record = change.record
+        try update(record, events: change.events, in: session)
+        // M-Pesa's ids stand at places of their own each, so that each is a page to write: only what is new is.
+        for (namespace, value) in change.newIDs {
+            try session.execute(findableID) { row in
+                row.bind(record.organization)
+                row.bind(record.environment.rawValue)
+                row.bind(namespace)
+                row.bind(value)
+                row.bind(record.id)
+            }
+        }
+        if let callback = change.settledCallback {
+            try Store.end(
+                callback,
+                of: record.organization,
+                as: "applied",
+                at: record.updatedAt,
+                in: session.sql
+            )
+        }
+        session.add(change.audit)
+        for line in change.usage { session.add(line) }
+    }
+
+    private static func update(_ record: Record, events: [RecordEvent], in session: WriteSession) throws {
+        let changed = try session.execute(change) { row in
+            RecordCoding.bindChanging(record, to: &row)
+            row.bind(text: RecordCoding.lines(events))
+            row.bind(record.organization)
+            row.bind(record.id)
+            row.bind(Int64(record.version - 1))
+        }
+        guard changed == 1 else { throw Undo(outcome: ApplyOutcome.conflict(record.id)) }
+    }
+}
