@@ -63,7 +63,7 @@ struct App: Sendable {
             upstream: upstream,
             addresses: addresses,
             entropy: entropy,
-            failpoints: Failpoints(reading: settings.failpoint),
+            failpoints: Failpoints(ending: settings.failpoint),
             logger: logger
         )
         let authenticate = Authenticate(directory: store, tokens: tokens, entropy: entropy)

@@ -54,7 +54,7 @@ struct Settings: Sendable {
     /// `GATEWAY_FAILPOINT`: `name` or `name@n`; the process ends hard when it is reached the n-th time.
     ///
     /// `dev` and `serve` read it only together with `GATEWAY_ALLOW_FAILPOINTS=1`.
-    var failpoint: String?
+    var failpoint: ChosenFailpoint?
 
     /// The address that callbacks name.
     var effectivePublicURL: String { publicURL ?? "http://\(host):\(port)" }
@@ -154,6 +154,11 @@ struct Settings: Sendable {
             }
             logLevel = level
         }
-        if text("ALLOW_FAILPOINTS") == "1" { failpoint = text("FAILPOINT") }
+        if text("ALLOW_FAILPOINTS") == "1", let value = text("FAILPOINT") {
+            guard let chosen = ChosenFailpoint(value) else {
+                throw wrong("FAILPOINT", "name or name@n, where name is \(ChosenFailpoint.names)")
+            }
+            failpoint = chosen
+        }
     }
 }

@@ -5,6 +5,8 @@ import http.client
 import os
 import signal
 import sqlite3
+import subprocess
+import tempfile
 import threading
 import urllib.error
 
@@ -124,3 +126,14 @@ def make(point, was_sent):
 
 for _point, _was_sent in POINTS:
     globals()[f"test_a_crash_at_{_point}"] = make(_point, _was_sent)
+
+
+def test_an_unknown_failpoint_is_refused_by_name():
+    for wrong in ("after_commit", "before_send@0", "before_send@x", "before_send@1@2"):
+        done = subprocess.run(
+            [harness.PROGRAM, "dev", "--data-dir", tempfile.mkdtemp(prefix="gateway-"), "--port", "0"],
+            env={**os.environ, "GATEWAY_ALLOW_FAILPOINTS": "1", "GATEWAY_FAILPOINT": wrong},
+            cwd=harness.ROOT, capture_output=True, text=True, timeout=30,
+        )
+        assert done.returncode != 0, wrong
+        assert "GATEWAY_FAILPOINT: expected name or name@n, where name is before_commit, " in done.stderr, done

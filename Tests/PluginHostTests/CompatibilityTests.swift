@@ -5,6 +5,19 @@ import Testing
 
 @testable import PluginHost
 
+struct `The statuses that the host knows` {
+    @Test func `are the header's`() {
+        let header: [Int32] = [
+            GATEWAY_OK, GATEWAY_ACCEPTED, GATEWAY_INPUT_REQUIRED, GATEWAY_INVALID_ARGUMENT,
+            GATEWAY_UNAUTHENTICATED_UPSTREAM, GATEWAY_PERMISSION_DENIED, GATEWAY_NOT_FOUND, GATEWAY_CONFLICT,
+            GATEWAY_RATE_LIMITED, GATEWAY_UPSTREAM_REJECTED, GATEWAY_UPSTREAM_UNAVAILABLE, GATEWAY_OUTCOME_UNKNOWN,
+            GATEWAY_CANCELLED, GATEWAY_DEADLINE, GATEWAY_NOT_SUPPORTED, GATEWAY_INTERNAL, GATEWAY_TOO_LARGE,
+            GATEWAY_ALREADY_COMPLETED, GATEWAY_UNKNOWN_INVOCATION,
+        ]
+        #expect(AnswerStatus.allCases.map(\.rawValue) == header)
+    }
+}
+
 /// Binaries of released plugins, never built again: what they were built against must go on being served.
 struct `A plugin that was built when level 1 was frozen` {
     static let kept = ["operation": "fixture", "services": "desk", "hello": "hello"]

@@ -46,30 +46,44 @@ package struct Identifier: Sendable, Hashable, Comparable, CustomStringConvertib
 
     /// The `8-4-4-4-12` text.
     package var description: String {
-        String(unsafeUninitializedCapacity: 36) { buffer in
-            var position = 0
-            for index in 0..<32 {
-                if index == 8 || index == 12 || index == 16 || index == 20 {
-                    buffer[position] = UInt8(ascii: "-")
-                    position += 1
-                }
-                let word = index < 16 ? high : low
-                let digit = UInt8(truncatingIfNeeded: word >> UInt64((15 - index % 16) * 4)) & 0xF
-                buffer[position] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
-                position += 1
-            }
-            return position
+        String(unsafeUninitializedCapacity: Identifier.textCount) { buffer in
+            write(to: buffer)
+            return Identifier.textCount
         }
     }
 
     /// Appends the text form.
     package func append(to bytes: inout [UInt8]) {
-        for index in 0..<32 {
-            if index == 8 || index == 12 || index == 16 || index == 20 { bytes.append(UInt8(ascii: "-")) }
-            let word = index < 16 ? high : low
-            let digit = UInt8(truncatingIfNeeded: word >> UInt64((15 - index % 16) * 4)) & 0xF
-            bytes.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Identifier.textCount) { buffer in
+            write(to: buffer)
+            bytes.append(contentsOf: buffer)
         }
+    }
+
+    private static let textCount = 36
+
+    private func write(to buffer: UnsafeMutableBufferPointer<UInt8>) {
+        let raw = UnsafeMutableRawBufferPointer(buffer)
+        for dash in stride(from: 8, through: 23, by: 5) { raw[dash] = UInt8(ascii: "-") }
+        let (second, third) = (Identifier.digits(of: high), Identifier.digits(of: low >> 32))
+        raw.storeBytes(of: Identifier.digits(of: high >> 32).bigEndian, as: UInt64.self)
+        raw.storeBytes(of: UInt32(second >> 32).bigEndian, toByteOffset: 9, as: UInt32.self)
+        raw.storeBytes(of: UInt32(truncatingIfNeeded: second).bigEndian, toByteOffset: 14, as: UInt32.self)
+        raw.storeBytes(of: UInt32(third >> 32).bigEndian, toByteOffset: 19, as: UInt32.self)
+        raw.storeBytes(of: UInt32(truncatingIfNeeded: third).bigEndian, toByteOffset: 24, as: UInt32.self)
+        raw.storeBytes(of: Identifier.digits(of: low).bigEndian, toByteOffset: 28, as: UInt64.self)
+    }
+
+    /// The eight digits of a word's low half as the bytes of a word, the first one most significant: all at once,
+    /// because every call writes some dozens of identifiers.
+    private static func digits(of word: UInt64) -> UInt64 {
+        var values = word & 0xFFFF_FFFF
+        values = (values << 16 | values) & 0x0000_FFFF_0000_FFFF
+        values = (values << 8 | values) & 0x00FF_00FF_00FF_00FF
+        values = (values << 4 | values) & 0x0F0F_0F0F_0F0F_0F0F
+        // One in each byte that is above nine: those are letters.
+        let letters = (values &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+        return values &+ 0x3030_3030_3030_3030 &+ letters &* 0x27
     }
 
     /// The sixteen bytes, most significant first.

@@ -132,8 +132,8 @@ package struct PluginCalls: Sendable {
 
     /// An answer that is too large is not of its form either; a worker that ended is counted where it ran.
     private func count(_ failure: any Error, against plugin: LoadedPlugin) {
-        let tooLarge: Int32 = 23
-        if failure is PluginAnswers.Malformed || (failure as? LoadedPlugin.Failure)?.status == tooLarge {
+        let status = (failure as? LoadedPlugin.Failure)?.status
+        if failure is PluginAnswers.Malformed || status == AnswerStatus.tooLarge.rawValue {
             plugin.calls.countMalformed()
         }
     }

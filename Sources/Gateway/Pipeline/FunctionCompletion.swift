@@ -21,14 +21,14 @@ package enum FunctionCompletion {
         tool: ToolDescriptor
     ) throws(GatewayError) -> Ending {
         let payload = try? JSON(parsing: completion.payload)
-        switch completion.status {
-        case 0:
+        switch AnswerStatus(rawValue: completion.status) {
+        case .ok:
             guard let payload else { throw broken(tool, "something that is not JSON") }
             return try output(payload, completion.payload, tool)
-        case 1:
+        case .accepted:
             guard let handle = Handle(payload) else { throw broken(tool, "a handle that is not of its form") }
             return .handle(handle)
-        case 2:
+        case .inputRequired:
             guard let question = Question(payload) else { throw broken(tool, "a question that is not of its form") }
             return .question(question)
         default: throw error(status: completion.status, payload: payload, tool: tool)
@@ -58,21 +58,20 @@ package enum FunctionCompletion {
         GatewayError(.pluginFailed, "\(tool.name) answered \(what).", detail: "rule P2")
     }
 
-    /// The statuses of `gateway/base.h`, in the house's words.
+    /// A status in the house's words.
     private static func error(status: Int32, payload: JSON?, tool: ToolDescriptor) -> GatewayError {
         let code: GatewayError.Code =
-            switch status {
-            case 10: .invalidArgument
-            case 11, 16: .upstreamRejected
-            case 12: .permissionDenied
-            case 13: .notFound
-            case 14: .conflict
-            case 15: .rateLimited
-            case 17: .upstreamUnavailable
-            case 18: .conflict
-            case 19, 20: .deadlineExceeded
-            case 21: .notSupported
-            case 23: .tooLarge
+            switch AnswerStatus(rawValue: status) {
+            case .invalidArgument: .invalidArgument
+            case .unauthenticatedUpstream, .upstreamRejected: .upstreamRejected
+            case .permissionDenied: .permissionDenied
+            case .notFound: .notFound
+            case .conflict, .outcomeUnknown: .conflict
+            case .rateLimited: .rateLimited
+            case .upstreamUnavailable: .upstreamUnavailable
+            case .cancelled, .deadline: .deadlineExceeded
+            case .notSupported: .notSupported
+            case .tooLarge: .tooLarge
             default: .pluginFailed
             }
         if let error = unavailable(status, tool) { return error }

@@ -34,11 +34,11 @@ package enum ValidateArguments {
 
     private static func removeIdentity(
         _ name: String,
-        equalTo expected: String,
+        equalTo expected: @autoclosure () -> String,
         from members: inout JSONObject
     ) throws(GatewayError) {
         guard let given = members[name] else { return }
-        guard given.stringValue == expected else {
+        guard given.stringValue == expected() else {
             let message = "\(name) must equal the credential's, or be left out: who calls is known from the credential."
             throw GatewayError(.permissionDenied, message, errors: [.init(pointer: "/" + name, message: message)])
         }

@@ -86,6 +86,13 @@ package enum PluginAnswers {
         return try request(answer["plan"]?["request"])
     }
 
+    /// Where an element of a list stands; put into words only when it is wrong.
+    private struct Place: CustomStringConvertible {
+        let list: String
+        let index: Int
+        var description: String { "\(list)/\(index)" }
+    }
+
     private static func parse(_ bytes: [UInt8]) throws(Malformed) -> JSON {
         do {
             return try JSON(parsing: bytes)
@@ -121,7 +128,7 @@ package enum PluginAnswers {
         )
     }
 
-    private static func guardRule(_ rule: JSON, at: String) throws(Malformed) -> Guard {
+    private static func guardRule(_ rule: JSON, at: Place) throws(Malformed) -> Guard {
         guard let key = rule["key"]?.stringValue, !key.isEmpty else {
             throw Malformed(reason: "\(at)/key: expected text")
         }
@@ -140,11 +147,11 @@ package enum PluginAnswers {
         )
     }
 
-    private static func uniqueKey(_ unique: JSON, at: String) throws(Malformed) -> UniqueKey {
+    private static func uniqueKey(_ unique: JSON, at: Place) throws(Malformed) -> UniqueKey {
         guard let key = unique["key"]?.stringValue, !key.isEmpty else {
             throw Malformed(reason: "\(at)/key: expected text")
         }
-        let states = try list(unique["released_by"], at: at + "/released_by") { (value, at) throws(Malformed) in
+        let states = try list(unique["released_by"], at: "\(at)/released_by") { (value, at) throws(Malformed) in
             guard let state = value.stringValue.flatMap(RecordState.init(rawValue:)), state.isEnded else {
                 throw Malformed(reason: "\(at): expected the name of an end state")
             }
@@ -171,10 +178,10 @@ package enum PluginAnswers {
         text.utf8.allSatisfy { (0x20...0x7E).contains($0) }
     }
 
-    private static func amount(_ value: JSON?, at: String) throws(Malformed) -> Shillings? {
+    private static func amount(_ value: JSON?, at: @autoclosure () -> String) throws(Malformed) -> Shillings? {
         guard let value, !value.isNull else { return nil }
         guard let whole = value.integerValue, let amount = Shillings(whole) else {
-            throw Malformed(reason: "\(at): expected whole shillings")
+            throw Malformed(reason: "\(at()): expected whole shillings")
         }
         return amount
     }
@@ -188,12 +195,15 @@ package enum PluginAnswers {
     private static func list<Element>(
         _ value: JSON?,
         at: String,
-        read: (JSON, String) throws(Malformed) -> Element
+        read: (JSON, Place) throws(Malformed) -> Element
     ) throws(Malformed) -> [Element] {
         guard let value, !value.isNull else { return [] }
         guard let elements = value.arrayValue else { throw Malformed(reason: "\(at): expected a list") }
         var result: [Element] = []
-        for (index, element) in elements.enumerated() { result.append(try read(element, "\(at)/\(index)")) }
+        result.reserveCapacity(elements.count)
+        for (index, element) in elements.enumerated() {
+            result.append(try read(element, Place(list: at, index: index)))
+        }
         return result
     }
 }

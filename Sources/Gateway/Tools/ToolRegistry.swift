@@ -56,7 +56,13 @@ package final class ToolRegistry: Sendable {
             self.standby = standby
         }
 
-        var generations: [LoadedPlugin] { [live, canary?.plugin, standby].compactMap { $0 } }
+        /// The live generation where it understands a kind of record, or else another that does.
+        func generation(for operation: String) -> (plugin: LoadedPlugin, index: Int)? {
+            for candidate in [live, canary?.plugin, standby] {
+                if let candidate, let index = candidate.operationIndex(operation) { return (candidate, index) }
+            }
+            return nil
+        }
     }
 
     /// What a method and a path lead to.
@@ -200,10 +206,7 @@ extension ToolRegistry {
 
         /// A generation that understands a kind of record: the live one, or else another that is loaded.
         package func generation(of plugin: String, for operation: String) -> (plugin: LoadedPlugin, index: Int)? {
-            for generation in arrangements[plugin]?.generations ?? [] {
-                if let index = generation.operationIndex(operation) { return (generation, index) }
-            }
-            return nil
+            arrangements[plugin]?.generation(for: operation)
         }
 
         /// The tool that a REST request means, and the arguments in its path.
@@ -223,18 +226,26 @@ extension ToolDescriptor.Route {
     /// The arguments that a path's segments hold, when the path is this route's; nil otherwise.
     package func arguments(in path: ArraySlice<Substring>) -> [(name: String, value: String)]? {
         guard path.count == segments.count else { return nil }
-        for (segment, text) in zip(segments, path) {
-            switch segment {
-            case .literal(let literal):
-                guard literal.utf8.count == text.utf8.count, literal.utf8.elementsEqual(text.utf8) else { return nil }
-            case .argument: guard !text.isEmpty else { return nil }
+        var arguments: [(name: String, value: String)] = []
+        for index in segments.indices {
+            let text = path[path.startIndex + index]
+            switch segments[index] {
+            case .literal(let literal): guard ToolDescriptor.Route.isSame(literal, text) else { return nil }
+            case .argument(let name):
+                guard !text.isEmpty else { return nil }
+                arguments.append((name, String(text)))
             }
         }
-        var arguments: [(name: String, value: String)] = []
-        for (segment, text) in zip(segments, path) {
-            if case .argument(let name) = segment { arguments.append((name, String(text))) }
-        }
         return arguments
+    }
+
+    /// Whether two texts have the same bytes; compared at once, where a comparison of texts walks them.
+    private static func isSame(_ literal: String, _ text: Substring) -> Bool {
+        guard literal.utf8.count == text.utf8.count else { return false }
+        let isSame = literal.utf8.withContiguousStorageIfAvailable { literal in
+            text.utf8.withContiguousStorageIfAvailable { literal.elementsEqual($0) }
+        }
+        return (isSame ?? nil) ?? literal.utf8.elementsEqual(text.utf8)
     }
 
     /// Whether some path belongs to both routes, so that which tool it means would depend on their order.

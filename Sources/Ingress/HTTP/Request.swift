@@ -29,7 +29,9 @@ package struct Request: Sendable {
         self.body = body
         self.address = address
         path = Request.path(of: head.uri)
-        query = head.uri[path.endIndex...].dropFirst()
+        // One byte is passed over, not one character: whatever follows a slash or a question mark is text of its own.
+        let rest = head.uri[path.endIndex...]
+        query = rest.isEmpty ? rest : rest[rest.utf8.index(after: rest.startIndex)...]
     }
 
     /// What stands before the `?` of a request's target.
@@ -46,7 +48,8 @@ package struct Request: Sendable {
     static func segments(of path: Substring) -> [Substring] {
         var segments: [Substring] = []
         segments.reserveCapacity(4)
-        var rest = path.dropFirst()
+        guard !path.isEmpty else { return [path] }
+        var rest = path[path.utf8.index(after: path.startIndex)...]
         while let slash = rest.utf8.firstIndex(of: UInt8(ascii: "/")) {
             segments.append(rest[..<slash])
             rest = rest[rest.utf8.index(after: slash)...]
