@@ -9,9 +9,12 @@ struct RequestReader {
     var credential: Credential {
         if let key = request.header(.apiKey) { return .token(Secret(key)) }
         guard let value = request.header(.authorization) else { return .none }
-        let scheme = "bearer "
-        guard value.utf8.count > scheme.utf8.count, value.prefix(7).lowercased() == scheme else { return .none }
-        return .token(Secret(String(value.dropFirst(7))))
+        let scheme = "bearer ".utf8
+        // Lower case has one more bit than upper case; the space has it too.
+        guard value.utf8.count > scheme.count, zip(value.utf8, scheme).allSatisfy({ $0 | 0x20 == $1 }) else {
+            return .none
+        }
+        return .token(Secret(String(value[value.utf8.index(value.startIndex, offsetBy: scheme.count)...])))
     }
 
     /// The environment that a user's call names.

@@ -51,7 +51,9 @@ enum ErrorResponse {
         return response
     }
 
-    static func seconds(_ wait: Duration) -> Int64 { max(1, (wait.wholeMilliseconds + 999) / 1000) }
+    static func seconds(_ wait: Duration) -> Int64 { seconds(milliseconds: wait.wholeMilliseconds) }
+
+    static func seconds(milliseconds: Int64) -> Int64 { max(1, (milliseconds + 999) / 1000) }
 
     private static func document(
         _ error: GatewayError,

@@ -52,13 +52,7 @@ enum RecordWriting {
             }
         }
         if let callback = change.settledCallback {
-            try Store.end(
-                callback,
-                of: record.organization,
-                as: "applied",
-                at: record.updatedAt,
-                in: session.sql
-            )
+            try Store.end(callback, of: record.organization, as: "applied", at: record.updatedAt, in: session)
         }
         session.add(change.audit)
         for line in change.usage { session.add(line) }

@@ -1,21 +1,34 @@
 import Gateway
 
 extension Store: CallbackRepository {
+    private static let arrival = SQLStatement(
+        """
+        INSERT INTO callbacks (organization_id, callback_id, environment, record_id, name, received_ms, body, address,
+            attempts)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        """
+    )
+
+    private static let ending = SQLStatement(
+        """
+        UPDATE callbacks SET ended = $1, ended_ms = $2
+        WHERE organization_id = $3 AND callback_id = $4 AND ended IS NULL
+        """
+    )
+
     package func receive(_ callback: ReceivedCallback) async throws(GatewayError) {
         try await write { session in
-            try session.sql.execute(
-                """
-                INSERT INTO callbacks (organization_id, callback_id, environment, record_id, name, received_ms, body,
-                    address, attempts)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-                """,
-                [
-                    .text(callback.organization.description), .text(callback.id.description),
-                    .text(callback.environment.rawValue), .text(callback.record.description), .text(callback.name),
-                    .integer(callback.receivedAt.milliseconds), .bytes(callback.body), .optional(callback.address),
-                    .integer(Int64(callback.attempts)),
-                ]
-            )
+            try session.execute(Self.arrival) { row in
+                row.bind(callback.organization)
+                row.bind(callback.id)
+                row.bind(callback.environment.rawValue)
+                row.bind(callback.record)
+                row.bind(callback.name)
+                row.bind(callback.receivedAt.milliseconds)
+                row.bind(bytes: callback.body)
+                row.bind(callback.address)
+                row.bind(Int64(callback.attempts))
+            }
         }
     }
 
@@ -41,7 +54,7 @@ extension Store: CallbackRepository {
         at: Timestamp
     ) async throws(GatewayError) {
         try await write { session in
-            try Self.end(id, of: organization, as: end.rawValue, at: at, in: session.sql)
+            try Self.end(id, of: organization, as: end.rawValue, at: at, in: session)
         }
     }
 
@@ -63,15 +76,14 @@ extension Store: CallbackRepository {
         of organization: OrganizationID,
         as end: String,
         at: Timestamp,
-        in sql: any SQLSession
+        in session: WriteSession
     ) throws {
-        try sql.execute(
-            """
-            UPDATE callbacks SET ended = $1, ended_ms = $2
-            WHERE organization_id = $3 AND callback_id = $4 AND ended IS NULL
-            """,
-            [.text(end), .integer(at.milliseconds), .text(organization.description), .text(id.description)]
-        )
+        try session.execute(ending) { row in
+            row.bind(end)
+            row.bind(at.milliseconds)
+            row.bind(organization)
+            row.bind(id)
+        }
     }
 
     private static func callback(_ row: any SQLRow) throws -> ReceivedCallback {

@@ -177,6 +177,29 @@ struct `Records` {
     }
 }
 
+struct `What the host still works on` {
+    @Test func `is found by an index, in the order of its time`() async throws {
+        try await withSQLiteStore { (store, _) async throws in
+            let steps = try await store.read { sql in
+                try sql.query(
+                    """
+                    EXPLAIN QUERY PLAN SELECT \(RecordCoding.columns) FROM records
+                    WHERE \(Migrations.isWaiting) AND next_action_ms <= 5 ORDER BY next_action_ms
+                    """,
+                    []
+                ) { $0.text(3) ?? "" }
+            }
+
+            #expect(steps == ["SEARCH records USING INDEX records_waiting (next_action_ms<?)"])
+        }
+    }
+
+    @Test func `is every open state, but not what waits for a person`() {
+        let open = RecordState.allCases.filter { !$0.isEnded && $0 != .manual }.map { "'\($0.rawValue)'" }
+        #expect(Migrations.waitingStates == open.joined(separator: ", "))
+    }
+}
+
 struct `Idempotency claims` {
     func claim(_ fingerprint: UInt8 = 1, derived: Bool = false, expires: Duration = .seconds(600)) -> IdempotencyClaim {
         IdempotencyClaim(key: "key:k", fingerprint: [fingerprint], expiresAt: moment + expires, isDerived: derived)

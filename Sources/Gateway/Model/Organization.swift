@@ -8,6 +8,14 @@ package enum Environment: String, Sendable, Hashable, CaseIterable {
     case test
     /// Real money.
     case live
+
+    /// By which of the two it is; a raw value's own hash would walk its text, in the key of every cache.
+    package func hash(into hasher: inout Hasher) {
+        switch self {
+        case .test: hasher.combine(false)
+        case .live: hasher.combine(true)
+        }
+    }
 }
 
 /// What a person may do, least first.
@@ -100,6 +108,8 @@ package struct RateLimit: Sendable, Hashable {
     ///
     /// At least one millisecond.
     package let period: Duration
+    /// The same in milliseconds: a `Duration` is 128 bits wide, and dividing it costs every call.
+    package let periodMilliseconds: Int64
     /// Units that may come at once.
     ///
     /// At least 1.
@@ -110,6 +120,7 @@ package struct RateLimit: Sendable, Hashable {
         self.units = max(1, units)
         self.period = max(.milliseconds(1), period)
         self.burst = max(1, burst ?? units)
+        periodMilliseconds = self.period.wholeMilliseconds
     }
 }
 

@@ -10,8 +10,8 @@ package struct RateDecision: Sendable, Equatable {
     package let bucket: String
     /// Units left right now.
     package let remaining: Int
-    /// When all units are back, or, for a refusal, when the call may come again.
-    package let reset: Duration
+    /// Until all units are back, or, for a refusal, until the call may come again: microseconds.
+    package let resetMicroseconds: Int64
     /// Whether the call may go on.
     package let isAllowed: Bool
 }
@@ -65,7 +65,7 @@ package final class LimitRate: Sendable {
                 .rateLimited,
                 "The limit of \(decision.limit.units) \(tool.bucket) calls per \(decision.limit.period) "
                     + "for this \(decision.scope) is spent.",
-                retryAfter: decision.reset
+                retryAfter: .microseconds(decision.resetMicroseconds)
             )
         }
         return decision
@@ -91,7 +91,7 @@ package final class LimitRate: Sendable {
         mutating func add(_ limit: RateLimit?, of owner: Identifier, scope: String, _ arrivals: [Key: Int64]) {
             guard let limit, decision?.isAllowed ?? true else { return }
             let key = Key(owner: owner, bucket: bucket)
-            let interval = max(1, limit.period.wholeMilliseconds * 1000 / Int64(limit.units))
+            let interval = max(1, limit.periodMilliseconds * 1000 / Int64(limit.units))
             let arrival = max(now, arrivals[key] ?? now) + interval * cost
             let excess = arrival - now - interval * Int64(limit.burst)
             let remaining = excess > 0 ? 0 : Int(-excess / interval)
@@ -104,7 +104,7 @@ package final class LimitRate: Sendable {
                 scope: scope,
                 bucket: bucket,
                 remaining: remaining,
-                reset: .microseconds(excess > 0 ? excess : arrival - now),
+                resetMicroseconds: excess > 0 ? excess : arrival - now,
                 isAllowed: excess <= 0
             )
         }

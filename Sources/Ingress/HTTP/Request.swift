@@ -77,15 +77,19 @@ extension HTTPHeaders {
     ///
     /// Lengths are compared first, which settles nearly all fields: this is asked several times a request.
     func value(of name: HeaderName) -> String? {
-        for (field, value) in self
-        where field.utf8.count == name.text.utf8.count && HTTPHeaders.isSame(field.utf8, name.text.utf8) {
-            return value
-        }
+        for (field, value) in self where HTTPHeaders.isSame(field.utf8, name.text.utf8) { return value }
         return nil
     }
 
+    /// All fields of a name, in order.
+    func values(of name: HeaderName) -> [String] {
+        compactMap { HTTPHeaders.isSame($0.name.utf8, name.text.utf8) ? $0.value : nil }
+    }
+
     private static func isSame(_ left: String.UTF8View, _ right: String.UTF8View) -> Bool {
-        zip(left, right).allSatisfy { $0 == $1 || ($0 ^ $1 == 0x20 && ($0 | 0x20) >= 0x61 && ($0 | 0x20) <= 0x7A) }
+        guard left.count == right.count else { return false }
+        return zip(left, right)
+            .allSatisfy { $0 == $1 || ($0 ^ $1 == 0x20 && ($0 | 0x20) >= 0x61 && ($0 | 0x20) <= 0x7A) }
     }
 }
 

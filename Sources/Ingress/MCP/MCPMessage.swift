@@ -116,11 +116,11 @@ struct MCPMessage {
         guard meta?[Self.capabilitiesKey]?.objectValue != nil else {
             throw .invalidParams("_meta must have \(Self.capabilitiesKey), an object")
         }
-        try check(headers[HeaderName.mcpVersion.text], is: version, name: "MCP-Protocol-Version")
-        try check(headers[HeaderName.mcpMethod.text], is: method, name: "Mcp-Method")
+        try check(headers.values(of: .mcpVersion), is: version, name: "MCP-Protocol-Version")
+        try check(headers.values(of: .mcpMethod), is: method, name: "Mcp-Method")
         if let member = Self.namedBy[method] {
             guard let name = params[member]?.stringValue else { throw .invalidParams("\(member) must be text") }
-            try check(headers[HeaderName.mcpName.text], is: name, name: "Mcp-Name")
+            try check(headers.values(of: .mcpName), is: name, name: "Mcp-Name")
         }
         guard version == Self.version else { throw .unsupportedVersion(version) }
     }

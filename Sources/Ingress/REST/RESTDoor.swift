@@ -33,7 +33,7 @@ struct RESTDoor: Sendable {
                     address: request.address,
                     answer: answer
                 )
-                return await serve(toolCall, entry.tool, events: ProgressStream.isAccepted(by: request))
+                return await serve(toolCall, entry.tool, request)
             } catch {
                 return ErrorResponse.make(error, call: call)
             }
@@ -41,8 +41,10 @@ struct RESTDoor: Sendable {
     }
 
     /// Answers a call; a function tool that tells how far it is, by events, where the caller takes them.
-    private func serve(_ call: ToolCall, _ tool: ToolDescriptor, events: Bool) async -> Response {
-        guard events, tool.kind == .function else { return RESTReply.make(await pipeline.serve(call), call: call.id) }
+    private func serve(_ call: ToolCall, _ tool: ToolDescriptor, _ request: Request) async -> Response {
+        guard tool.kind == .function, ProgressStream.isAccepted(by: request) else {
+            return RESTReply.make(await pipeline.serve(call), call: call.id)
+        }
         let pipeline = pipeline
         let stream = ProgressStream { progress in await pipeline.serve(call.reporting(to: progress)) }
         switch await stream.first() {

@@ -93,7 +93,7 @@ enum RESTReply {
             field.write("\";q=")
             field.write(Int64(rate.limit.units))
             field.write(";w=")
-            field.write(ErrorResponse.seconds(rate.limit.period))
+            field.write(ErrorResponse.seconds(milliseconds: rate.limit.periodMilliseconds))
         }
         response.add(.rateLimit) { field in
             field.write("\"")
@@ -101,7 +101,7 @@ enum RESTReply {
             field.write("\";r=")
             field.write(Int64(rate.remaining))
             field.write(";t=")
-            field.write(ErrorResponse.seconds(rate.reset))
+            field.write(ErrorResponse.seconds(milliseconds: rate.resetMicroseconds / 1000))
         }
     }
 }
