@@ -24,6 +24,7 @@ struct App: Sendable {
     let management: ManagementResponder
     let inbox: CallbackInbox
     let sweeper: Sweeper
+    let claimSweeper: ClaimSweeper
     let timers: TimerRunner
     let entropy: Entropy
     let logger: Logger
@@ -125,6 +126,7 @@ struct App: Sendable {
             management: management,
             inbox: money.inbox,
             sweeper: money.sweeper,
+            claimSweeper: money.claimSweeper,
             timers: TimerRunner(data: store, registry: registry, entropy: entropy, logger: logger),
             entropy: entropy,
             logger: logger
@@ -141,11 +143,13 @@ struct App: Sendable {
         )
         let inbox = inbox
         let sweeper = sweeper
+        let claimSweeper = claimSweeper
         let plugins = plugins
         let timers = timers
         let group = ServiceGroup(
             services: [
                 Background { await inbox.run() }, Background { await sweeper.run() },
+                Background { await claimSweeper.run() },
                 Background { await plugins.watch() }, Background { await timers.run() },
                 manager, server,
             ],

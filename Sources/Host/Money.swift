@@ -9,6 +9,7 @@ struct Money: Sendable {
     let asker: Asker
     let inbox: CallbackInbox
     let sweeper: Sweeper
+    let claimSweeper: ClaimSweeper
 
     init(
         store: Store,
@@ -81,5 +82,6 @@ struct Money: Sendable {
             entropy: entropy,
             logger: logger
         )
+        claimSweeper = ClaimSweeper(claims: store, entropy: entropy, logger: logger)
     }
 }

@@ -3,7 +3,7 @@ import Gateway
 /// What a new record claims in the commit that makes it: its idempotency key, the slots of its guards, its unique keys.
 ///
 /// Nothing is ever given back. A claim names its record, and counts for as long as that record's state says: whoever
-/// claims next looks. So what ends a record writes one row.
+/// claims next looks. So what ends a record writes one row. Claims that have ended are forgotten later (`ClaimSweeper`).
 enum Claims {
     /// Claims all of it.
     ///

@@ -1,0 +1,69 @@
+import Logging
+
+/// Walks over all claims, slice by slice, and forgets those that have ended, so that what is kept is what still counts.
+///
+/// Slices are short transactions of their own: nobody waits for the walk.
+package struct ClaimSweeper: Sendable {
+    /// What bounds the walk.
+    package struct Settings: Sendable {
+        /// How long after one walk's beginning the next one begins.
+        package var every: Duration = .seconds(60)
+        /// How many claims a slice looks at.
+        package var sliceMax = 500
+        /// The pause between slices.
+        package var pause: Duration = .milliseconds(50)
+        /// How long a claim is kept after it has ended: clocks of several hosts differ by less.
+        package var margin: Duration = .seconds(60)
+
+        /// The defaults.
+        package init() {}
+    }
+
+    private let claims: any ClaimRepository
+    private let entropy: Entropy
+    private let logger: Logger
+    private let settings: Settings
+
+    /// Makes it of its parts.
+    package init(claims: any ClaimRepository, entropy: Entropy, logger: Logger, settings: Settings = Settings()) {
+        self.claims = claims
+        self.entropy = entropy
+        self.logger = logger
+        self.settings = settings
+    }
+
+    /// Walks again and again, until cancelled.
+    package func run() async {
+        while !Task.isCancelled {
+            let began = entropy.now()
+            await walk()
+            // Only cancellation ends the sleep early, and the loop's condition sees it.
+            try? await Task.sleep(for: max(settings.pause, settings.every - (entropy.now() - began)))
+        }
+    }
+
+    /// One walk over all claims; answers how many were forgotten.
+    @discardableResult
+    package func walk() async -> Int {
+        var forgotten = 0
+        for kind in ClaimPlace.Kind.allCases {
+            var place: ClaimPlace? = ClaimPlace(kind)
+            while let here = place, !Task.isCancelled {
+                do {
+                    let slice = try await claims.forgetClaims(
+                        after: here,
+                        limit: settings.sliceMax,
+                        endedBy: entropy.now() + (.zero - settings.margin)
+                    )
+                    forgotten += slice.forgotten
+                    place = slice.next
+                } catch {
+                    logger.warning("ended claims could not be forgotten", metadata: ["reason": "\(error.message)"])
+                    return forgotten
+                }
+                if place != nil { try? await Task.sleep(for: settings.pause) }
+            }
+        }
+        return forgotten
+    }
+}
