@@ -48,7 +48,9 @@ struct `Claims that have ended` {
         return records
     }
 
-    @Test(arguments: [1, 4, 7, 500]) func `are forgotten, whatever a slice holds, and no other is`(slice: Int) async throws {
+    @Test(arguments: [1, 4, 7, 500]) func `are forgotten, whatever a slice holds, and no other is`(slice: Int)
+        async throws
+    {
         try await withStore { (store) async throws in
             let records = try await fill(store)
 
@@ -90,7 +92,9 @@ struct `Claims that have ended` {
 
             #expect(await sweeper(store, at: moment + .seconds(600), slice: 1).walk() == 1)
             let late = moment + .seconds(600)
-            #expect(try await store.commit(NewRecord(record: makeRecord(at: late), guards: [guardRule(1)])) == .committed)
+            #expect(
+                try await store.commit(NewRecord(record: makeRecord(at: late), guards: [guardRule(1)])) == .committed
+            )
             #expect(
                 try await store.commit(NewRecord(record: makeRecord(at: late), guards: [guardRule(1)]))
                     == .guarded(index: 0, by: second.id, until: nil)
