@@ -10,8 +10,7 @@ extension Simulator {
     /// The outcome of a request for a phone: the control API's choice first.
     func choose(phone: String, amount: Int64) -> Outcome {
         state.withLock { state in
-            if !state.nextOutcomes.isEmpty { return state.nextOutcomes.removeFirst() }
-            return state.phoneOutcomes[phone] ?? Outcome.chosen(phone: phone, amount: amount)
+            state.nextOutcome() ?? state.phoneOutcomes[phone] ?? Outcome.chosen(phone: phone, amount: amount)
         }
     }
 

@@ -17,7 +17,7 @@ struct Journal: Sendable {
                 // A line that was cut off by a kill is the last one, and is not counted.
                 guard let json = try? JSON(parsing: String(line)) else { continue }
                 if let prompt = Prompt(json) {
-                    state.prompts[prompt.checkoutRequestID] = prompt
+                    state.keep(prompt)
                 } else if let payout = Payout(json) {
                     state.payouts[payout.conversationID] = payout
                     state.originators[payout.originatorID] = payout.conversationID

@@ -171,7 +171,10 @@ struct SimulatorState {
     var tokenLife: Duration
     var statedTokenLife: Duration
     var tokens: [String: Token] = [:]
-    var prompts: [String: Prompt] = [:]
+    /// By CheckoutRequestID.
+    private(set) var prompts: [String: Prompt] = [:]
+    /// Phones whose customer has not answered yet: M-Pesa takes no second request for one.
+    private var busyPhones: Set<String> = []
     var charges: [Charge] = []
     /// By ConversationID.
     var payouts: [String: Payout] = [:]
@@ -179,7 +182,8 @@ struct SimulatorState {
     var originators: [String: String] = [:]
     var requests: [(path: String, body: String)] = []
     var tokensIssued = 0
-    var nextOutcomes: [Outcome] = []
+    /// What the control API chose for the next requests, and for how many of them.
+    private var nextOutcomes: [(outcome: Outcome, left: Int)] = []
     var phoneOutcomes: [String: Outcome] = [:]
     /// Phones whose first request was refused by fault `token_expired`.
     var refusedOnce: Set<String> = []
@@ -188,5 +192,38 @@ struct SimulatorState {
     init(settings: SimulatorSettings) {
         tokenLife = settings.tokenLife
         statedTokenLife = settings.statedTokenLife
+    }
+
+    /// Takes a new prompt; false when the customer has one already.
+    mutating func take(_ prompt: Prompt, most entriesMax: Int) -> Bool {
+        guard !busyPhones.contains(prompt.phone) else { return false }
+        // A full simulator forgets everything rather than slow down.
+        if prompts.count >= entriesMax {
+            prompts.removeAll()
+            busyPhones.removeAll()
+        }
+        keep(prompt)
+        return true
+    }
+
+    /// Keeps a prompt as it stands now.
+    mutating func keep(_ prompt: Prompt) {
+        prompts[prompt.checkoutRequestID] = prompt
+        if prompt.resultCode == nil { busyPhones.insert(prompt.phone) } else { busyPhones.remove(prompt.phone) }
+    }
+
+    /// Keeps what a callback was answered with.
+    mutating func note(callbackStatus: Int, of checkout: String) {
+        prompts[checkout]?.callbackStatuses.append(callbackStatus)
+    }
+
+    /// Chooses the outcome of the next requests.
+    mutating func choose(_ outcome: Outcome, times: Int) { nextOutcomes.append((outcome, times)) }
+
+    /// The outcome that was chosen for the request that comes now.
+    mutating func nextOutcome() -> Outcome? {
+        guard let next = nextOutcomes.first else { return nil }
+        if next.left > 1 { nextOutcomes[0].left -= 1 } else { nextOutcomes.removeFirst() }
+        return next.outcome
     }
 }

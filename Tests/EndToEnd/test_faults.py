@@ -1,6 +1,6 @@
 """Every fault of the simulator: what the gateway says of the payment, and how often the person was charged."""
 
-from harness import Gateway, Simulator, phone, wait_until
+from harness import Gateway, Simulator, http, phone, wait_until
 
 gateway = None
 simulator = None
@@ -186,3 +186,9 @@ def tokens():
     from harness import http
 
     return http("GET", simulator.url + "/simulator/requests")[2]["tokens_issued"]
+
+
+def test_the_control_api_refuses_a_number_of_times_that_it_cannot_keep():
+    for times in (0, -1, 1.5, "two", 10**10):
+        status, _, body = http("POST", simulator.url + "/simulator/outcomes", {"outcome": "open", "times": times})
+        assert status == 400 and "times: expected" in body["error"], (times, status, body)

@@ -77,12 +77,15 @@ extension Simulator {
             let names = Outcome.allCases.map(\.rawValue).joined(separator: ", ")
             return .json(400, ["error": .string("outcome: expected one of \(names)")])
         }
-        let times = min(max(1, body["times"]?.integerValue ?? 1), 10_000)
+        guard let times = body["times"] == nil ? 1 : body["times"]?.integerValue, (1...1_000_000_000).contains(times)
+        else {
+            return .json(400, ["error": "times: expected a whole number, 1 to 1,000,000,000"])
+        }
         state.withLock { state in
             if let phone = body["phone"]?.stringValue {
                 state.phoneOutcomes[phone] = outcome
             } else {
-                state.nextOutcomes.append(contentsOf: repeatElement(outcome, count: Int(times)))
+                state.choose(outcome, times: Int(times))
             }
         }
         return .json(200, ["outcome": .string(outcome.rawValue)])

@@ -42,7 +42,7 @@ extension Simulator {
                 prompt.receipt = receipt
                 state.charges.append(Charge(prompt))
             }
-            state.prompts[checkout] = prompt
+            state.keep(prompt)
             return prompt
         }
         if let decided { keep(decided) }
@@ -54,7 +54,7 @@ extension Simulator {
         guard let prompt = state.withLock({ $0.prompts[checkout] }) else { return }
         for _ in 0..<(times ?? prompt.outcome.callbacks) {
             let status = await LoopbackClient.post(prompt.callbackURL, body: STKCallbacks.body(of: prompt).bytes)
-            state.withLock { $0.prompts[checkout]?.callbackStatuses.append(status ?? 0) }
+            state.withLock { $0.note(callbackStatus: status ?? 0, of: checkout) }
         }
     }
 

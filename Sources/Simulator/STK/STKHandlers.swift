@@ -16,10 +16,7 @@ extension Simulator {
         let amount = Int64(text(body, "Amount")) ?? 0
         let outcome = choose(phone: phone, amount: amount)
         if let answer = faultBefore(outcome, request, phone: phone, refusal: refusal) { return answer }
-        if state.withLock({ $0.prompts.values.contains { $0.phone == phone && $0.resultCode == nil } }) {
-            return lockError()
-        }
-        let prompt = take(body, account: account, outcome: outcome)
+        guard let prompt = take(body, account: account, outcome: outcome) else { return lockError() }
         if outcome == .earlyCallback { await settle(prompt.checkoutRequestID) } else { schedule(prompt) }
         return answer(to: prompt)
     }
@@ -98,7 +95,8 @@ extension Simulator {
         )
     }
 
-    private func take(_ body: JSON, account: SimulatorAccount, outcome: Outcome) -> Prompt {
+    /// Nil when the customer has a prompt already.
+    private func take(_ body: JSON, account: SimulatorAccount, outcome: Outcome) -> Prompt? {
         let phone = text(body, "PhoneNumber")
         let stamp = EastAfricaTime.timestamp(milliseconds: nowMilliseconds())
         let id = identifier()
@@ -114,11 +112,7 @@ extension Simulator {
             outcome: outcome,
             createdMilliseconds: nowMilliseconds()
         )
-        state.withLock { state in
-            // A full simulator forgets everything rather than slow down.
-            if state.prompts.count >= settings.entriesMax { state.prompts.removeAll() }
-            state.prompts[prompt.checkoutRequestID] = prompt
-        }
+        guard state.withLock({ $0.take(prompt, most: settings.entriesMax) }) else { return nil }
         keep(prompt)
         return prompt
     }
