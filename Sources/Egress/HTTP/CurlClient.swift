@@ -36,8 +36,9 @@ package final class CurlClient: Sendable {
     }
 
     private let settings: Settings
-    // A CURLM may be woken from any thread; all else is done by the client's own thread.
+    // Made here, used by the client's own thread alone.
     nonisolated(unsafe) private let multi: UnsafeMutableRawPointer
+    private let poll: CurlPoll
     private let inbox = Mutex(Inbox())
 
     /// Starts the client's thread.
@@ -46,6 +47,7 @@ package final class CurlClient: Sendable {
         guard let multi = curl_multi_init() else { preconditionFailure("libcurl has no memory to start") }
         self.multi = multi
         self.settings = settings
+        poll = CurlPoll(multi)
         _ = gateway_multi_set_long(multi, CURLMOPT_MAXCONNECTS, settings.connectionsMax)
         _ = gateway_multi_set_long(multi, CURLMOPT_MAX_HOST_CONNECTIONS, settings.connectionsPerHostMax)
         NamedThread.start("egress") { self.run() }
@@ -57,24 +59,22 @@ package final class CurlClient: Sendable {
     package func send(_ request: HTTPRequest) async -> HTTPOutcome {
         await withCheckedContinuation { continuation in
             let transfer = CurlTransfer(request) { continuation.resume(returning: $0) }
-            let isTaken = inbox.withLock { inbox in
-                guard !inbox.isStopping, inbox.count < settings.transfersMax else { return false }
+            let (isTaken, isFirst) = inbox.withLock { inbox in
+                guard !inbox.isStopping, inbox.count < settings.transfersMax else { return (false, false) }
                 inbox.count += 1
                 inbox.new.append(transfer)
-                return true
+                return (true, inbox.new.count == 1)
             }
-            if isTaken {
-                curl_multi_wakeup(multi)
-            } else {
-                transfer.finish(.notSent("too many requests are under way"))
-            }
+            // Who comes after the first, before the thread has looked, is found with it.
+            if isFirst { poll.wake() }
+            if !isTaken { transfer.finish(.notSent("too many requests are under way")) }
         }
     }
 
     /// Takes nothing new; what is under way is finished, then the thread ends.
     package func shutdown() {
         inbox.withLock { $0.isStopping = true }
-        curl_multi_wakeup(multi)
+        poll.wake()
     }
 
     private func run() {
@@ -87,10 +87,8 @@ package final class CurlClient: Sendable {
             }
             for transfer in new { start(transfer, &running, &spare) }
             if isStopping && running.isEmpty { break }
-            var count: Int32 = 0
-            curl_multi_perform(multi, &count)
+            poll.turn()
             finishDone(&running, &spare)
-            curl_multi_poll(multi, nil, 0, 10_000, nil)
         }
         for easy in spare { curl_easy_cleanup(easy) }
         curl_multi_cleanup(multi)
