@@ -116,7 +116,7 @@ enum Claims {
         WHERE EXISTS (
             SELECT 1 FROM records
             WHERE records.organization_id = guards.organization_id AND records.record_id = guards.record_id
-                AND (records.state NOT IN (\(Migrations.waitingStates)) AND guards.active_until_ms <= $7
+                AND (records.state NOT IN (\(RecordCoding.waitingStates)) AND guards.active_until_ms <= $7
                     OR records.state = 'rejected' AND records.sent_ms IS NULL))
         """
     )
@@ -149,7 +149,7 @@ enum Claims {
             SELECT guards.record_id, guards.active_until_ms FROM guards LEFT JOIN records
                 ON records.organization_id = guards.organization_id AND records.record_id = guards.record_id
             WHERE guards.organization_id = $1 AND guards.environment = $2 AND guards.guard_key = $3
-            ORDER BY CASE WHEN records.state NOT IN (\(Migrations.waitingStates)) THEN 0 ELSE 1 END,
+            ORDER BY CASE WHEN records.state NOT IN (\(RecordCoding.waitingStates)) THEN 0 ELSE 1 END,
                 guards.active_until_ms LIMIT 1
             """,
             [.text(record.organization.description), .text(record.environment.rawValue), .text(rule.key)]
@@ -175,7 +175,7 @@ enum Claims {
         WHERE EXISTS (
             SELECT 1 FROM records
             WHERE records.organization_id = unique_keys.organization_id AND records.record_id = unique_keys.record_id
-                AND records.state NOT IN (\(Migrations.waitingStates))
+                AND records.state NOT IN (\(RecordCoding.waitingStates))
                 AND unique_keys.released_by LIKE '%,' || records.state || ',%')
         """
     )

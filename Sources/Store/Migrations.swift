@@ -289,13 +289,6 @@ enum Migrations {
     /// When a version was promoted, so that what it is watched for outlives the host.
     private static let probation = ["ALTER TABLE plugin_versions ADD COLUMN promoted_at BIGINT"]
 
-    // MARK: One row a record
-
-    /// The states in which the host itself still does something about a record.
-    static let waitingStates = "'created', 'sending', 'accepted', 'unknown', 'reconciling'"
-    /// The condition of the index `records_waiting`, in its own words, so that the engine uses it.
-    static let isWaiting = "state IN (\(waitingStates))"
-
     /// A record's steps stand in its row; claims count as long as their record's state says, and so need neither a
     /// mark nor an index to find them by their record; one index has what is open.
     private static let wholeRecords = [

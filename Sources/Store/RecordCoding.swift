@@ -10,6 +10,11 @@ enum RecordCoding {
         reference, created_ms, plan, state, version, receipt, sent_ms, updated_ms, ended_ms, next_action_ms, detail
         """
 
+    /// The states in which the host itself still does something about a record.
+    static let waitingStates = "'created', 'sending', 'accepted', 'unknown', 'reconciling'"
+    /// The condition of the index `records_waiting`, in its own words, so that the engine uses it.
+    static let isWaiting = "state IN (\(waitingStates))"
+
     /// Binds the values of `columns`.
     static func bind(_ record: Record, to row: inout SQLRowBuffer) {
         row.bind(record.organization)

@@ -116,7 +116,7 @@ extension Store: PluginRepository {
         try await read { sql in
             let rows = try sql.query(
                 """
-                SELECT operation, COUNT(*) FROM records WHERE \(Migrations.isWaiting) AND plugin = $1
+                SELECT operation, COUNT(*) FROM records WHERE \(RecordCoding.isWaiting) AND plugin = $1
                 GROUP BY operation
                 UNION ALL
                 SELECT operation, COUNT(*) FROM records WHERE state = 'manual' AND plugin = $2 GROUP BY operation

@@ -130,7 +130,7 @@ extension Store: RecordRepository {
             try sql.query(
                 """
                 SELECT \(RecordCoding.columns) FROM records
-                WHERE \(Migrations.isWaiting) AND next_action_ms <= $1 ORDER BY next_action_ms LIMIT $2
+                WHERE \(RecordCoding.isWaiting) AND next_action_ms <= $1 ORDER BY next_action_ms LIMIT $2
                 """,
                 [.integer(now.milliseconds), .integer(Int64(limit))],
                 RecordCoding.record
@@ -142,7 +142,7 @@ extension Store: RecordRepository {
         try await read { sql in
             try sql.query(
                 """
-                SELECT \(RecordCoding.columns) FROM records WHERE \(Migrations.isWaiting) AND state = $1 LIMIT $2
+                SELECT \(RecordCoding.columns) FROM records WHERE \(RecordCoding.isWaiting) AND state = $1 LIMIT $2
                 """,
                 [.text(state.rawValue), .integer(Int64(limit))],
                 RecordCoding.record

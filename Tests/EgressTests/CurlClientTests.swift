@@ -142,6 +142,40 @@ struct `The HTTP client` {
         }
     }
 
+    @Test func `answers each of many that come at once, also those that wait for a connection`() async throws {
+        let server = try RawServer([.answer(RawServer.ok)])
+        defer { server.stop() }
+        var settings = CurlClient.Settings()
+        settings.connectionsPerHostMax = 8
+        let client = CurlClient(settings: settings)
+
+        let outcomes = await withTaskGroup(of: HTTPOutcome.self) { group in
+            for _ in 0..<300 { group.addTask { await send(server, client) } }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+
+        #expect(outcomes.filter { $0 == .answered(status: 200, body: Array("ok".utf8)) }.count == 300)
+        #expect(server.requests == 300)
+    }
+
+    @Test func `gives a silent server up in time while others go on answering`() async throws {
+        let (silent, server) = (try RawServer([.hang]), try RawServer([.answer(RawServer.ok)]))
+        defer {
+            silent.stop()
+            server.stop()
+        }
+        let client = CurlClient()
+
+        async let late = send(silent, client, timeout: .milliseconds(200))
+        for _ in 0..<100 {
+            #expect(await send(server, client) == .answered(status: 200, body: Array("ok".utf8)))
+        }
+        guard case .unknown = await late else {
+            Issue.record("expected unknown")
+            return
+        }
+    }
+
     @Test func `speaks plain HTTP to this machine only`() async throws {
         let outcome = await CurlClient().send(HTTPRequest(method: "GET", url: "http://localhost.example/x"))
 

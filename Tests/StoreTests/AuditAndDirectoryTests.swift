@@ -6,24 +6,11 @@ import Testing
 @testable import Store
 
 struct `The audit` {
-    func line(_ action: String, _ organization: OrganizationID = ours) -> AuditRecord {
-        AuditRecord(
-            id: newID(),
-            organization: organization,
-            at: moment,
-            call: CallID(newID()),
-            subject: "key:1",
-            action: action,
-            door: "rest",
-            outcome: .success
-        )
-    }
-
     @Test func `is whole, and belongs to its organization`() async throws {
         try await withStore { (store) async throws in
-            for number in 0..<20 { try await store.append([line("A\(number)")], usage: []) }
-            try store.enqueue(line("B"), usage: nil)
-            try await store.append([line("C", theirs)], usage: [])
+            for number in 0..<20 { try await store.append([makeLine("A\(number)")], usage: []) }
+            try store.enqueue(makeLine("B"), usage: nil)
+            try await store.append([makeLine("C", theirs)], usage: [])
 
             #expect(try await store.records(organization: ours, before: nil, limit: 100).count == 21)
             #expect(try await store.records(organization: theirs, before: nil, limit: 100).map(\.action) == ["C"])
@@ -38,7 +25,7 @@ struct `The audit` {
     ])
     func `shows what was changed, taken out or moved`(tampering: String) async throws {
         try await withSQLiteStore { (store, path) async throws in
-            for number in 0..<5 { try await store.append([line("A\(number)")], usage: []) }
+            for number in 0..<5 { try await store.append([makeLine("A\(number)")], usage: []) }
             var handle: OpaquePointer?
             #expect(sqlite3_open(path, &handle) == SQLITE_OK)
             #expect(sqlite3_exec(handle, tampering, nil, nil, nil) == SQLITE_OK)

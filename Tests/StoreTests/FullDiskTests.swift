@@ -51,17 +51,7 @@ struct `A full disk` {
     @Test func `loses no audit line, once there is room again`() async throws {
         try await withSQLiteStore { (store, _) async throws in
             try await limitPages(of: store, to: 1)
-            let line = AuditRecord(
-                id: newID(),
-                organization: ours,
-                at: moment,
-                call: CallID(newID()),
-                subject: "key:1",
-                action: "A",
-                door: "rest",
-                outcome: .success,
-                detail: String(repeating: "x", count: 100_000)
-            )
+            let line = makeLine(detail: String(repeating: "x", count: 100_000))
             try store.enqueue(line, usage: nil)
             // This write comes after the line's turn, so that the line has been refused at least once.
             await #expect(throws: GatewayError.self) { try await store.receive(callback(100_000)) }

@@ -60,16 +60,7 @@ struct `An older database` {
 
     @Test func `keeps all that it held, its audit's chain included`() async throws {
         let record = makeRecord()
-        let line = AuditRecord(
-            id: newID(),
-            organization: ours,
-            at: moment,
-            call: CallID(newID()),
-            subject: "key:1",
-            action: "A",
-            door: "rest",
-            outcome: .success
-        )
+        let line = makeLine()
         try await withDatabase { url in
             try await fill(url, with: line, about: record)
 
@@ -89,26 +80,10 @@ struct `An older database` {
             #expect(entry?.record == record.id)
             let blocked = try await store.commit(NewRecord(record: makeRecord(), guards: [rule]))
             #expect(blocked == .guarded(index: 0, by: record.id, until: Timestamp(milliseconds: 9_000_000_000_000)))
-            try await store.append([line.again()], usage: [])
+            try await store.append([makeLine()], usage: [])
             #expect(try await store.records(organization: ours, before: nil, limit: 10).count == 2)
             #expect(try await store.firstBrokenAuditLine(organization: ours) == nil)
             store.shutdown()
         }
-    }
-}
-
-extension AuditRecord {
-    /// A line like this one, of a moment later.
-    fileprivate func again() -> AuditRecord {
-        AuditRecord(
-            id: newID(),
-            organization: organization,
-            at: at,
-            call: call,
-            subject: subject,
-            action: action,
-            door: door,
-            outcome: outcome
-        )
     }
 }

@@ -5,21 +5,6 @@ import PluginAPI
 import PluginLoader
 import Synchronization
 
-/// How often a plugin's workers may crash, and how they are started again.
-package struct RestartPolicy: Sendable, Equatable {
-    /// How long the second start in a row waits; doubled each time, with jitter.
-    package var backoff: Duration = .milliseconds(100)
-    /// The longest such wait.
-    package var backoffMax: Duration = .seconds(30)
-    /// After so many crashes within `window` it is not started again until the window has passed.
-    package var crashesMax = 10
-    /// See `crashesMax`.
-    package var window: Duration = .seconds(60)
-
-    /// The defaults.
-    package init() {}
-}
-
 /// A plugin that runs in workers: the same functions as `InProcessLibrary`, each call a frame.
 ///
 /// Supervises them. A worker that ends by itself is started again; a pure call that it took with it is given to the
@@ -40,9 +25,7 @@ final class WorkerLibrary: PluginLibrary {
         var links: [WorkerLink] = []
         var starting = 0
         var waiting: [CheckedContinuation<WorkerLink?, Never>] = []
-        var crashes: [ContinuousClock.Instant] = []
-        var crashCount = 0
-        var lastCrash: String?
+        var crashes: CrashHistory
         var settings: [UInt8]?
         var offers: UInt32 = 0
         var isRetired = false
@@ -52,7 +35,7 @@ final class WorkerLibrary: PluginLibrary {
     private let services: HostServices
     private let limits: Limits
     private let isolation: String
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     /// Starts the first worker and waits until it has opened the library.
     init(
@@ -65,6 +48,7 @@ final class WorkerLibrary: PluginLibrary {
         self.isolation = isolation
         self.services = services
         self.limits = limits
+        state = Mutex(State(crashes: CrashHistory(policy: limits.restart)))
         let (link, reply) = try startBlocking()
         if let refusal = WorkerLibrary.refusal(reply, isolation: isolation) {
             state.withLock { $0.isRetired = true }
@@ -160,7 +144,7 @@ final class WorkerLibrary: PluginLibrary {
     private func gaveUp(_ reason: String) {
         let waiting = state.withLock { state in
             state.starting = max(0, state.starting - 1)
-            state.lastCrash = reason
+            state.crashes.last = reason
             defer { state.waiting = [] }
             return state.waiting
         }
@@ -176,15 +160,12 @@ final class WorkerLibrary: PluginLibrary {
             state.links.removeAll { $0 === link }
             guard !state.isRetired else { return (nil, []) }
             if !wasReady { state.starting = max(0, state.starting - 1) }
-            state.crashCount += 1
-            state.lastCrash = how
-            state.crashes = state.crashes.filter { now - $0 < limits.restart.window } + [now]
-            let isBroken = state.crashes.count >= limits.restart.crashesMax
+            let wait = state.crashes.add(how, at: now)
             state.starting += 1
             // Whoever waits for a worker is told at once that there will be none for a while.
-            guard isBroken else { return (backoff(after: state.crashes.count), []) }
+            guard state.crashes.isBroken(at: now) else { return (wait, []) }
             defer { state.waiting = [] }
-            return (limits.restart.window, state.waiting)
+            return (wait, state.waiting)
         }
         for continuation in waiting { continuation.resume(returning: nil) }
         guard let wait else { return }
@@ -200,20 +181,7 @@ final class WorkerLibrary: PluginLibrary {
             }
     }
 
-    /// At once after a first crash, then longer each time.
-    private func backoff(after crashes: Int) -> Duration {
-        guard crashes > 1 else { return .zero }
-        let policy = limits.restart
-        let doubled = min(policy.backoffMax, policy.backoff * (1 << min(16, crashes - 2)))
-        return doubled * Double.random(in: 0.5...1)
-    }
-
-    private var isBroken: Bool {
-        state.withLock { state in
-            let recent = state.crashes.filter { ContinuousClock.now - $0 < limits.restart.window }
-            return recent.count >= limits.restart.crashesMax
-        }
-    }
+    private var isBroken: Bool { state.withLock { $0.crashes.isBroken(at: .now) } }
 
     /// A worker that takes calls; waits while one is being started, and answers nil when there will be none.
     private func link() async -> WorkerLink? {
@@ -382,31 +350,14 @@ final class WorkerLibrary: PluginLibrary {
 
     var health: PluginHealth {
         var health = PluginHealth(isolation: isolation)
-        let (links, count, last) = state.withLock { ($0.links, $0.crashCount, $0.lastCrash) }
+        let (links, crashes) = state.withLock { ($0.links, $0.crashes) }
         health.processes = links.map { Int($0.process.pid) }
         health.memoryBytes = links.compactMap(\.process.memoryBytes).reduce(0, +)
-        health.crashes = count
-        health.lastCrash = last
-        health.isBroken = isBroken
+        health.crashes = crashes.count
+        health.lastCrash = crashes.last
+        health.isBroken = crashes.isBroken(at: .now)
         return health
     }
 
     deinit { for link in state.withLock({ $0.links }) { link.end() } }
-}
-
-/// A value that one thread waits for and another sets; for loading, which happens on a thread that may wait.
-private final class Blocking<Value: Sendable>: Sendable {
-    private let value = Mutex<Value?>(nil)
-    private let isSet = DispatchSemaphore(value: 0)
-
-    func set(_ value: Value) {
-        self.value.withLock { $0 = value }
-        isSet.signal()
-    }
-
-    func wait() -> Value {
-        isSet.wait()
-        guard let value = value.withLock({ $0 }) else { preconditionFailure("it is set before it is signalled") }
-        return value
-    }
 }

@@ -1,0 +1,122 @@
+import Gateway
+import Testing
+
+@testable import Store
+
+struct `Records` {
+    @Test func `are read back as they were written`() async throws {
+        try await withStore { (store) async throws in
+            let record = makeRecord()
+
+            #expect(try await store.commit(NewRecord(record: record)) == .committed)
+            #expect(try await store.record(record.id, organization: ours, environment: .test) == record)
+        }
+    }
+
+    @Test func `are nobody else's, by any question`() async throws {
+        try await withStore { (store) async throws in
+            let record = makeRecord()
+            _ = try await store.commit(NewRecord(record: record))
+            let change = advanced(record, to: .accepted)
+            _ = try await store.apply([change])
+            let checkout = "ws_\(record.id)"
+
+            #expect(try await store.record(record.id, organization: theirs, environment: .test) == nil)
+            #expect(try await store.record(record.id, organization: ours, environment: .live) == nil)
+            #expect(
+                try await store.record(
+                    externalID: checkout,
+                    namespace: "checkout_request_id",
+                    organization: theirs,
+                    environment: .test
+                )
+                    == nil
+            )
+            #expect(
+                try await store.record(
+                    externalID: checkout,
+                    namespace: "checkout_request_id",
+                    organization: ours,
+                    environment: .test
+                )
+                    == change.record
+            )
+            #expect(try await store.events(of: record.id, organization: theirs, limit: 10).isEmpty)
+            let filter = RecordFilter(limit: 10)
+            #expect(try await store.records(matching: filter, organization: theirs, environment: .test).isEmpty)
+        }
+    }
+
+    @Test func `are changed under their version or not at all`() async throws {
+        try await withStore { (store) async throws in
+            let first = makeRecord()
+            let second = makeRecord()
+            for record in [first, second] { _ = try await store.commit(NewRecord(record: record)) }
+            #expect(try await store.apply([advanced(first, to: .accepted)]) == .applied)
+
+            let outcome = try await store.apply([advanced(second, to: .accepted), advanced(first, to: .failed)])
+            #expect(outcome == .conflict(first.id))
+            #expect(try await store.record(second.id, organization: ours, environment: .test)?.version == 1)
+        }
+    }
+
+    @Test func `are due when their time has come`() async throws {
+        try await withStore { (store) async throws in
+            let record = makeRecord()
+            _ = try await store.commit(NewRecord(record: record))
+
+            #expect(try await store.due(at: moment + .seconds(59), limit: 10).isEmpty)
+            #expect(try await store.due(at: moment + .seconds(60), limit: 10) == [record])
+        }
+    }
+}
+
+struct `What the host still works on` {
+    @Test func `is found by an index, in the order of its time`() async throws {
+        try await withSQLiteStore { (store, _) async throws in
+            let steps = try await store.read { sql in
+                try sql.query(
+                    """
+                    EXPLAIN QUERY PLAN SELECT \(RecordCoding.columns) FROM records
+                    WHERE \(RecordCoding.isWaiting) AND next_action_ms <= 5 ORDER BY next_action_ms
+                    """,
+                    []
+                ) { $0.text(3) ?? "" }
+            }
+
+            #expect(steps == ["SEARCH records USING INDEX records_waiting (next_action_ms<?)"])
+        }
+    }
+
+    @Test func `is every open state, but not what waits for a person`() {
+        let open = RecordState.allCases.filter { !$0.isEnded && $0 != .manual }.map { "'\($0.rawValue)'" }
+        #expect(RecordCoding.waitingStates == open.joined(separator: ", "))
+    }
+}
+
+struct `Callbacks` {
+    @Test func `stay unsettled until they are ended`() async throws {
+        try await withStore { (store) async throws in
+            let callback = ReceivedCallback(
+                id: CallbackID(newID()),
+                organization: ours,
+                environment: .test,
+                record: RecordID(newID()),
+                name: "result",
+                receivedAt: moment,
+                body: [0, 255, 10],
+                address: "127.0.0.1",
+                attempts: 1
+            )
+            try await store.receive(callback)
+            #expect(try await store.unsettled(before: moment, limit: 10) == [callback])
+            #expect(try await store.countAttempt(callback.id, organization: ours) == 2)
+            #expect(try await store.countAttempt(callback.id, organization: theirs) == 0)
+            try await store.end(callback.id, organization: theirs, as: .ignored, at: moment)
+            #expect(try await store.unsettled(before: moment, limit: 10).count == 1)
+            try await store.end(callback.id, organization: ours, as: .ignored, at: moment)
+
+            #expect(try await store.unsettled(before: moment, limit: 10).isEmpty)
+        }
+    }
+}

@@ -1,0 +1,124 @@
+import Cryptography
+import Foundation
+import Gateway
+import Logging
+import OrderedJSON
+import Testing
+
+@testable import Store
+
+/// Runs a test on both engines, each time with an empty store of its own.
+func withStore(_ body: (Store) async throws -> Void) async throws {
+    try await withDatabase { url in
+        let store = try await Store.open(url)
+        try await body(store)
+        store.shutdown()
+    }
+}
+
+/// Runs a test on both engines, each time with an empty database of its own.
+func withDatabase(_ body: (DatabaseURL) async throws -> Void) async throws {
+    try await withFolder { folder in try await body(.sqlite(path: folder + "/test.db")) }
+    let server = try #require(
+        ProcessInfo.processInfo.environment["GATEWAY_TEST_POSTGRES"],
+        "These tests need a PostgreSQL: run them by make test, or under Scripts/with-test-postgres."
+    )
+    let name = "t_" + UUID().uuidString.lowercased().filter { $0 != "-" }
+    let admin = try PostgresConnection(server + " dbname=postgres")
+    try admin.command("CREATE DATABASE \(name)")
+    try await body(.postgres(Secret(server + " dbname=" + name)))
+    try admin.command("DROP DATABASE \(name) WITH (FORCE)")
+}
+
+/// Runs a test on SQLite alone, with the file's path.
+func withSQLiteStore(_ body: (Store, String) async throws -> Void) async throws {
+    try await withFolder { folder in
+        let path = folder + "/test.db"
+        let store = try await Store.open(.sqlite(path: path))
+        try await body(store, path)
+        store.shutdown()
+    }
+}
+
+private func withFolder(_ body: (String) async throws -> Void) async throws {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "store-\(UUID().uuidString)").path
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try await body(folder)
+}
+
+let moment = Timestamp(milliseconds: 1_800_000_000_000)
+let ours = OrganizationID(Identifier(high: 1, low: 1))
+let theirs = OrganizationID(Identifier(high: 1, low: 2))
+
+func newID() -> Identifier { Identifier(at: moment, random: (SecureRandom.word(), SecureRandom.word())) }
+
+func makeRecord(
+    _ organization: OrganizationID = ours,
+    at now: Timestamp = moment,
+    reversing original: RecordID? = nil
+) -> Record {
+    var record = Record(
+        id: RecordID(newID()),
+        organization: organization,
+        environment: .test,
+        recordClass: .transaction,
+        plugin: "stk-push",
+        operation: "stk_push",
+        tool: "mpesa_stk_push",
+        direction: original == nil ? .incoming : .reverse,
+        madeBy: "key:1",
+        intent: Intent(amount: Shillings(100), party: "254712345678", reference: "Ä\"1", original: original),
+        about: nil,
+        createdAt: now,
+        query: QueryPlan(
+            operation: "stk_query",
+            firstAfter: .seconds(20),
+            every: [.seconds(15), .seconds(60)],
+            trustFailureAfter: .seconds(90),
+            horizon: .seconds(86_400)
+        ),
+        sendBefore: now + .seconds(60),
+        request: RequestTemplate(headers: ["X-A": "b"], body: ["Amount": "100"])
+    )
+    record.nextActionAt = now + .seconds(60)
+    return record
+}
+
+/// What settles records of a store at one moment, with no plugin loaded.
+func makeSettlement(_ store: Store) -> Settlement {
+    Settlement(
+        records: store,
+        registry: ToolRegistry(),
+        waiters: OutcomeWaiters(),
+        entropy: Entropy(now: { moment }, random: { newID().low }),
+        limits: RecordMachine.Rules(),
+        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    )
+}
+
+func advanced(_ record: Record, to state: RecordState) -> RecordChange {
+    var next = record
+    next.state = state
+    next.version += 1
+    next.externalIDs = ["checkout_request_id": "ws_\(record.id)"]
+    if state.isEnded { next.nextActionAt = nil }
+    let event = RecordEvent(sequence: next.version, at: moment, source: "reply", from: record.state, to: state)
+    return RecordChange(record: next, events: [event])
+}
+
+let rule = Guard(key: "phone:1", openMax: 1, window: .seconds(60), code: "conflict", message: "open")
+
+func makeLine(_ action: String = "A", _ organization: OrganizationID = ours, detail: String? = nil) -> AuditRecord {
+    AuditRecord(
+        id: newID(),
+        organization: organization,
+        at: moment,
+        call: CallID(newID()),
+        subject: "key:1",
+        action: action,
+        door: "rest",
+        outcome: .success,
+        detail: detail
+    )
+}
