@@ -115,6 +115,7 @@ let package = Package(
 
         // The host's rooms.
         .target(name: "Gateway", dependencies: [json, "JSONSchema", "Cryptography", logging], swiftSettings: staying),
+        .room("GatewayTesting"),
         .room("PluginHost", ["PluginAPI", "PluginLoader"]),
         .room("PluginCheck", ["PluginAPI", "PluginLoader", "PluginHost"]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
@@ -140,7 +141,13 @@ let package = Package(
         .testTarget(name: "JSONSchemaTests", dependencies: ["JSONSchema", json], swiftSettings: strict),
         .testTarget(name: "ThreadsTests", dependencies: ["Threads"], swiftSettings: strict),
         .testTarget(name: "CryptographyTests", dependencies: ["Cryptography"], swiftSettings: strict),
-        .tests("Gateway"),
+        .tests("Gateway", ["GatewayTesting"]),
+        .testTarget(
+            name: "MoneyTests",
+            dependencies: ["Gateway", "GatewayTesting", "Store", "Cryptography", json, "JSONSchema", logging],
+            path: "Tests/MoneyTests",
+            swiftSettings: strict
+        ),
         .tests("Store", ["CSQLite", "CPostgres", logging]),
         .tests("PluginHost", [logging]),
         .tests("Egress"),

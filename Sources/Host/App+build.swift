@@ -43,6 +43,7 @@ struct App: Sendable {
         let masterKey = try folder.masterKey(file: settings.masterKeyFile, makes: makesMasterKey)
         let store = try await Store.open(DatabaseURL(settings.effectiveDatabaseURL))
         let registry = ToolRegistry()
+        let health = Health()
         let plugins = try makePluginHost(settings, folder, registry, store, entropy, logger)
         try await plugins.start(pluginsFile: settings.pluginsFile, folder: pluginFolder(settings))
         let credentials = Credentials(directory: store, masterKey: masterKey, entropy: entropy)
@@ -109,6 +110,7 @@ struct App: Sendable {
             )
         )
         let management = ManagementResponder(
+            health: health,
             isReady: { (try? await store.configurationVersion()) != nil },
             metrics: { PrometheusText.make(calls: metrics.all, started: started) },
             plugins: PluginChanges(plugins: plugins),

@@ -1,29 +1,11 @@
 import Cryptography
+import GatewayTesting
 import JSONSchema
 import OrderedJSON
 import Synchronization
 import Testing
 
 @testable import Gateway
-
-/// A clock that is set by hand, and chance that repeats.
-final class ManualEntropy: Sendable {
-    private let state = Mutex((now: Timestamp(milliseconds: 1_800_000_000_000), random: UInt64(1)))
-
-    var entropy: Entropy {
-        Entropy(
-            now: { self.state.withLock { $0.now } },
-            random: {
-                self.state.withLock { state in
-                    state.random &+= 0x9E37_79B9_7F4A_7C15
-                    return state.random
-                }
-            }
-        )
-    }
-
-    func advance(_ duration: Duration) { state.withLock { $0.now = $0.now + duration } }
-}
 
 extension ToolDescriptor {
     static func sample(

@@ -27,6 +27,7 @@ struct `The house` {
         "PluginKit": ["PluginAPI", "OrderedJSON"], "PluginKitTesting": ["PluginKit", "OrderedJSON", "JSONSchema"],
         "Simulator": ["Daraja", "OrderedJSON", "Cryptography"],
         "Gateway": ["OrderedJSON", "JSONSchema", "Cryptography"],
+        "GatewayTesting": ["Gateway", "OrderedJSON"],
         "PluginHost": ["Gateway", "OrderedJSON", "Cryptography", "Threads", "PluginAPI", "PluginLoader"],
         "Store": ["Gateway", "OrderedJSON", "Cryptography", "Threads"],
         "Egress": ["Gateway", "OrderedJSON", "Cryptography", "Threads"],

@@ -4,18 +4,23 @@ import OrderedJSON
 
 /// The management listener: for operators and their machines, on an address of its own.
 package final class ManagementResponder: HTTPHandler {
+    private let health: Health
     private let isReady: @Sendable () async -> Bool
     private let metrics: @Sendable () -> String
     private let plugins: PluginRoutes
 
     /// Makes it of what it shows.
+    ///
+    /// `isReady` is asked each time; `health` knows what its parts have said.
     package init(
+        health: Health,
         isReady: @escaping @Sendable () async -> Bool,
         metrics: @escaping @Sendable () -> String,
         plugins: any PluginAdministration,
         operatorToken: Secret<[UInt8]>?,
         entropy: Entropy
     ) {
+        self.health = health
         self.isReady = isReady
         self.metrics = metrics
         self.plugins = PluginRoutes(plugins: plugins, token: operatorToken, entropy: entropy)
@@ -34,10 +39,19 @@ package final class ManagementResponder: HTTPHandler {
         guard request.method == .GET else { return Response(.methodNotAllowed, headers: [(.allow, "GET")]) }
         switch request.path {
         case "/livez": return text("ok\n")
-        case "/readyz": return await isReady() ? text("ready\n") : text("not ready\n", .serviceUnavailable)
+        case "/readyz": return await readiness()
         case "/metrics": return text(metrics(), type: "text/plain; version=0.0.4")
         default: return text("nothing here\n", .notFound)
         }
+    }
+
+    /// The verdict in the first line, then what is wrong, a line each.
+    private func readiness() async -> Response {
+        let isReady = await isReady() && health.isReady
+        let reasons = health.reasons
+        let verdict = isReady ? (reasons.isEmpty ? "ready" : "ready, degraded") : "not ready"
+        let lines = [verdict] + reasons.map { "\($0.severity.rawValue): \($0.name): \($0.sentence)" }
+        return text(lines.joined(separator: "\n") + "\n", isReady ? .ok : .serviceUnavailable)
     }
 
     private func text(_ text: String, _ status: HTTPResponseStatus = .ok, type: String = "text/plain") -> Response {

@@ -1,18 +1,26 @@
-import Gateway
 import Logging
-import Store
 
 /// The parts that move money, introduced to each other.
-struct Money: Sendable {
-    let directory: DirectoryCache
-    let operations: Operations
-    let asker: Asker
-    let inbox: CallbackInbox
-    let sweeper: Sweeper
-    let claimSweeper: ClaimSweeper
+package struct Money: Sendable {
+    /// What the parts need of a store.
+    package typealias Repositories = RecordRepository & CallbackRepository & ClaimRepository & DirectoryRepository
 
-    init(
-        store: Store,
+    /// Organizations, plans and profiles.
+    package let directory: DirectoryCache
+    /// What tools' calls begin.
+    package let operations: Operations
+    /// Asks M-Pesa about what is open.
+    package let asker: Asker
+    /// Where callbacks arrive.
+    package let inbox: CallbackInbox
+    /// Comes back to what is open.
+    package let sweeper: Sweeper
+    /// Forgets claims that have ended.
+    package let claimSweeper: ClaimSweeper
+
+    /// Introduces them.
+    package init(
+        store: any Repositories,
         registry: ToolRegistry,
         upstream: any Upstream,
         addresses: CallbackAddresses,

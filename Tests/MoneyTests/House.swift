@@ -1,0 +1,213 @@
+import Cryptography
+import Foundation
+import Gateway
+import GatewayTesting
+import Logging
+import OrderedJSON
+import Store
+
+/// The whole Gateway on a store of its own: SQLite in a temporary folder, a fake M-Pesa and plugin, a clock set by hand.
+///
+/// What runs by itself in a host (the sweeper, the inbox) runs here when a test says so.
+final class House: Sendable {
+    let clock: ManualEntropy
+    let upstream: FakeUpstream
+    let registry = ToolRegistry()
+    let store: Store
+    let money: Money
+    let pipeline: Pipeline
+    let addresses: CallbackAddresses
+    let organization: OrganizationID
+    let key: APIKeyText
+
+    static let accepted: JSON = ["verdict": "accepted", "external_ids": ["fake_id": "F1"]]
+
+    private init(store: Store, plugin: LoadedPlugin, environment: Environment, clock: ManualEntropy) async throws {
+        self.store = store
+        self.clock = clock
+        upstream = FakeUpstream(answering: House.accepted)
+        let entropy = clock.entropy
+        addresses = CallbackAddresses(publicURL: "https://x.example", key: Secret([UInt8](repeating: 7, count: 32)))
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        try registry.publish(plugin)
+        money = Money(
+            store: store,
+            registry: registry,
+            upstream: upstream,
+            addresses: addresses,
+            entropy: entropy,
+            failpoints: .none,
+            logger: logger
+        )
+        pipeline = Pipeline(
+            registry: registry,
+            authenticate: Authenticate(directory: store, tokens: NoTokens(), entropy: entropy),
+            admit: AdmitOrganization(directory: money.directory),
+            limit: LimitRate(entropy: entropy),
+            reserve: ReserveIdempotent(records: store, entropy: entropy),
+            dispatch: Dispatch(
+                operations: money.operations,
+                seal: QuestionSeal(key: Secret([UInt8](repeating: 8, count: 32)), entropy: entropy)
+            ),
+            record: RecordCall(audit: store, metrics: CallMetrics(), entropy: entropy, logger: logger)
+        )
+        organization = OrganizationID(entropy.identifier())
+        key = APIKeyText(
+            environment: environment,
+            organization: organization,
+            id: APIKeyID(entropy.identifier()),
+            secret: [UInt8](repeating: 3, count: 20)
+        )
+        try await settle(in: environment)
+    }
+
+    /// Makes a house, runs a test in it, and takes it away.
+    static func with(
+        plugin: LoadedPlugin? = nil,
+        environment: Environment = .test,
+        _ body: (House) async throws -> Void
+    ) async throws {
+        let folder = FileManager.default.temporaryDirectory.path + "/money-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let store = try await Store.open(.sqlite(path: folder + "/gateway.db"))
+        defer { store.shutdown() }
+        let house = try await House(
+            store: store,
+            plugin: plugin ?? FakePlugin.make(),
+            environment: environment,
+            clock: ManualEntropy()
+        )
+        try await body(house)
+    }
+
+    private func settle(in environment: Environment) async throws {
+        try await store.save(
+            Plan(name: "all", tools: ["**"], organizationLimits: [:], principalLimits: [:])
+        )
+        try await store.save(Organization(id: organization, slug: "shop", name: "Shop", plan: "all"))
+        try await store.save(
+            Profile(
+                environment: environment,
+                shortCode: "174379",
+                shortCodeType: "paybill",
+                organizationName: "Shop"
+            ),
+            organization: organization
+        )
+        try await store.save(
+            APIKey(
+                id: key.id,
+                organization: organization,
+                name: "k",
+                prefix: key.prefix,
+                hash: SHA256.digest(Array(key.text.reveal().utf8)).bytes,
+                environment: environment,
+                role: .manager,
+                scopes: nil
+            )
+        )
+    }
+
+    // MARK: Calls
+
+    /// Calls a tool, as a door would.
+    func call(
+        _ tool: String,
+        _ arguments: JSON = [:],
+        key idempotency: String? = nil,
+        door: Door = .rest
+    ) async -> ToolReply {
+        await pipeline.serve(
+            ToolCall(
+                id: CallID(clock.entropy.identifier()),
+                door: door,
+                credential: .token(key.text),
+                tool: tool,
+                arguments: arguments,
+                idempotencyKey: idempotency
+            )
+        )
+    }
+
+    /// Collects 100 from a customer.
+    func collect(phone: String = "254711000001", amount: Int64 = 100, key: String? = nil) async -> ToolReply {
+        await call("fake_collect", ["phone": .string(phone), "amount": .integer(amount)], key: key)
+    }
+
+    /// Pays 100 out to a customer.
+    func pay(phone: String = "254711000001", amount: Int64 = 100, key: String? = nil) async -> ToolReply {
+        await call("fake_pay", ["phone": .string(phone), "amount": .integer(amount)], key: key)
+    }
+
+    /// The record behind a reply, as it stands now.
+    func record(_ reply: ToolReply) async throws -> Record {
+        guard let id = reply.record else { throw Missing(what: "a record behind \(reply.result)") }
+        return try await record(id)
+    }
+
+    /// A record, as it stands now.
+    func record(_ id: RecordID) async throws -> Record {
+        let found = try await store.record(id, organization: organization, environment: key.environment)
+        guard let found else { throw Missing(what: "the record \(id)") }
+        return found
+    }
+
+    /// What a callback of a record says; it is worked on before this returns.
+    func callback(_ record: RecordID, says document: JSON, name: String = "result") async throws {
+        try await callback(record, bytes: document.bytes, name: name)
+    }
+
+    /// Bytes that arrive at a record's address; they are worked on before this returns.
+    func callback(_ record: RecordID, bytes: [UInt8], name: String = "result") async throws {
+        let target = CallbackAddresses.Target(
+            organization: organization,
+            environment: key.environment,
+            record: record,
+            name: name
+        )
+        try await money.inbox.receive(target, body: bytes, address: nil)
+        clock.advance(.seconds(6))
+        await money.inbox.takeUpUnsettled()
+        clock.advance(.seconds(-6))
+    }
+
+    /// The newest request that was sent of a kind, and the record it is about.
+    func newest(_ kind: String) async throws -> Record {
+        guard let sent = upstream.sent.last(where: { $0.kind == kind }),
+            let token = sent.body["url"]?.stringValue?.split(separator: "/").suffix(2), token.count == 2,
+            let target = addresses.target(organization: token[token.startIndex], token: token[token.startIndex + 1])
+        else { throw Missing(what: "a request \(kind)") }
+        return try await record(target.record)
+    }
+}
+
+/// What a test looked for and did not find.
+struct Missing: Error {
+    let what: String
+}
+
+/// Nobody logs in here.
+private struct NoTokens: AccessTokens {
+    func sign(_ claims: AccessClaims) async throws(GatewayError) -> Secret<String> {
+        throw GatewayError.fault("no tokens here")
+    }
+
+    func verify(_ token: String, at now: Timestamp) async throws(GatewayError) -> AccessClaims {
+        throw GatewayError(.unauthenticated, "no tokens here")
+    }
+}
+
+extension ToolReply {
+    /// The error's code; nil for a success.
+    var code: GatewayError.Code? {
+        if case .failure(let error) = result { error.code } else { nil }
+    }
+
+    /// The record as the tool's output shows it.
+    var shown: JSON {
+        guard case .success(let output) = result else { return .null }
+        return (try? JSON(parsing: output))?["record"] ?? .null
+    }
+}
