@@ -34,6 +34,7 @@ enum PluginReport {
             "failed": .integer(Int64(generation.failed)), "crashes": .integer(Int64(health.crashes)),
             "violations": .integer(Int64(generation.violations)),
         ]
+        if !generation.warnings.isEmpty { object["warnings"] = .array(generation.warnings.map { .string($0) }) }
         object["last_crash"] = health.lastCrash.map { .string($0) }
         if health.isBroken { object["broken"] = true }
         if health.isolation != "in-process" {

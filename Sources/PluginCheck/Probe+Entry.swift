@@ -97,6 +97,15 @@ extension Probe {
             let plugin = try $0.open()
             _ = try $0.catalogue(of: plugin)
         },
+        Probe(
+            name: "catalogue.derived",
+            rule: "C6",
+            claim: "what it says of its tools is what the host derives: which of them move money"
+        ) {
+            let plugin = try $0.open()
+            let found = try $0.catalogue(of: plugin).contradictions
+            guard found.isEmpty else { throw Failure(found.map(\.description).joined(separator: "; ")) }
+        },
         Probe(name: "catalogue.manifest", rule: "E2", claim: "catalogue and manifest agree") {
             let plugin = try $0.open()
             let catalogue = try $0.catalogue(of: plugin)

@@ -158,6 +158,17 @@ package struct PluginFile {
         }
     }
 
+    /// Whether these bytes were opened here before, and not refused.
+    func hasPrivateCopy(in folder: String) -> Bool {
+        FileManager.default.fileExists(atPath: PluginFile.copyPath(in: folder, digest: digest, id: manifest.id))
+    }
+
+    /// Takes the private copy away; what has opened it keeps it.
+    func removePrivateCopy(in folder: String) {
+        unlink(PluginFile.copyPath(in: folder, digest: digest, id: manifest.id))
+        rmdir(folder + "/plugins/" + digest)
+    }
+
     /// A second file with the same bytes beside the private copy, for one opening.
     func throwawayCopy(of copy: String, number: Int) throws(PluginRefusal) -> String {
         let path = copy + ".\(ProcessInfo.processInfo.processIdentifier).\(number)"

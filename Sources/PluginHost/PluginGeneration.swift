@@ -9,19 +9,23 @@ final class PluginGeneration: Sendable {
     let configuration: PluginConfiguration
     /// Why its bytes were believed.
     let trust: PluginTrust
+    /// What an operator should know of it that did not keep it from being loaded.
+    let warnings: [String]
 
     init(
         plugin: LoadedPlugin,
         library: any PluginLibrary,
         invocations: Invocations,
         configuration: PluginConfiguration,
-        trust: PluginTrust
+        trust: PluginTrust,
+        warnings: [String] = []
     ) {
         self.plugin = plugin
         self.library = library
         self.invocations = invocations
         self.configuration = configuration
         self.trust = trust
+        self.warnings = warnings
     }
 
     /// How it has fared until now; two of these say how it fared in between.

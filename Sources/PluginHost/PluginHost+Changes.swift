@@ -194,7 +194,7 @@ extension PluginHost {
             let number = slot.lastGeneration
             let (opener, grants) = (opener, request.grantsNeeds)
             let generation = try await LoadingThread.run { () throws(PluginRefusal) in
-                try opener.open(file, number: number, grantsNeeds: grants)
+                try opener.open(file, number: number, for: .installation, grantsNeeds: grants)
             }
             return (slot, generation)
         } catch {

@@ -229,7 +229,7 @@ extension PluginHost {
                     configuration: configuration,
                     policy: settings.trust
                 )
-                return try opener.open(file, number: number)
+                return try opener.open(file, number: number, for: .declaration)
             }
         } catch { throw refused(configuration.id, error) }
     }
@@ -298,7 +298,7 @@ extension PluginHost {
             }
             return try await LoadingThread.run { () throws(PluginRefusal) in
                 let file = try PluginFile(bytes: bytes, configuration: configuration, policy: policy)
-                return try opener.open(file, number: version.generation)
+                return try opener.open(file, number: version.generation, for: .restart)
             }
         } catch { throw refused(id, error) }
     }

@@ -96,6 +96,7 @@ package final class PluginHost: Sendable {
             version: plugin.version,
             digest: plugin.digest,
             trust: generation.trust,
+            warnings: generation.warnings,
             tools: plugin.tools.map(\.name),
             inFlight: plugin.calls.count,
             calls: plugin.calls.endedCount,
@@ -123,7 +124,7 @@ package final class PluginHost: Sendable {
         )
         var slot = slots.withLock { $0[configuration.id] } ?? PluginSlot(id: configuration.id)
         slot.lastGeneration += 1
-        let generation = try opener.open(file, number: slot.lastGeneration)
+        let generation = try opener.open(file, number: slot.lastGeneration, for: .declaration)
         slot.live = generation
         try arrange(slot)
         slots.withLock { $0[slot.id] = slot }

@@ -23,13 +23,41 @@ final class PluginOpener: Sendable {
         threads = PluginThreads(count: settings.threads, queueMax: settings.queueMax)
     }
 
+    /// What a version is opened for.
+    enum Occasion: Sendable {
+        /// Somebody installs it.
+        case installation
+        /// plugins.json declares it; whether it is new, the private copies of libraries tell.
+        case declaration
+        /// It was installed before, and the host has started anew.
+        case restart
+    }
+
     /// Opens a verified file as generation `number`.
     ///
     /// With `grantsNeeds` the plugin is granted what it asks for, and its configuration says so afterwards.
     func open(
         _ file: PluginFile,
         number: Int,
+        for occasion: Occasion,
         grantsNeeds: Bool = false
+    ) throws(PluginRefusal) -> PluginGeneration {
+        let hadCopy = file.hasPrivateCopy(in: settings.stateFolder)
+        do throws(PluginRefusal) {
+            let isKnown = occasion == .restart || (occasion == .declaration && hadCopy)
+            return try open(file, number: number, isKnown: isKnown, grantsNeeds: grantsNeeds)
+        } catch {
+            // What was refused leaves nothing behind by which it would be taken for known the next time.
+            if !hadCopy { file.removePrivateCopy(in: settings.stateFolder) }
+            throw error
+        }
+    }
+
+    private func open(
+        _ file: PluginFile,
+        number: Int,
+        isKnown: Bool,
+        grantsNeeds: Bool
     ) throws(PluginRefusal) -> PluginGeneration {
         let configuration = file.configuration
         let services = HostServices(
@@ -45,7 +73,14 @@ final class PluginOpener: Sendable {
         )
         let library = try library(file, configuration, services)
         do throws(PluginRefusal) {
-            let generation = try introduce(library, services, file, number: number, grantsNeeds: grantsNeeds)
+            let generation = try introduce(
+                library,
+                services,
+                file,
+                number: number,
+                isKnown: isKnown,
+                grantsNeeds: grantsNeeds
+            )
             services.grant(generation.configuration.grants)
             return generation
         } catch {
@@ -120,10 +155,12 @@ final class PluginOpener: Sendable {
         _ services: HostServices,
         _ file: PluginFile,
         number: Int,
+        isKnown: Bool,
         grantsNeeds: Bool
     ) throws(PluginRefusal) -> PluginGeneration {
         var configuration = file.configuration
         let catalogue = try catalogue(of: library, file: file)
+        let warnings = try warnings(of: catalogue, isKnown: isKnown)
         if case .signed(_, let needs) = file.trust, let need = catalogue.needs.exceeding(needs) {
             throw PluginRefusal.badSignature("it does not allow \(need)")
         }
@@ -144,7 +181,8 @@ final class PluginOpener: Sendable {
             library: library,
             invocations: services.invocations,
             configuration: configuration,
-            trust: file.trust
+            trust: file.trust,
+            warnings: warnings
         )
     }
 
@@ -165,6 +203,21 @@ final class PluginOpener: Sendable {
         }
         try PluginOpener.check(catalogue, library.offers)
         return catalogue
+    }
+
+    /// Rule C6: a new version is refused where it contradicts what the host derives; of a known one that is told.
+    private func warnings(of catalogue: Catalogue, isKnown: Bool) throws(PluginRefusal) -> [String] {
+        guard let first = catalogue.contradictions.first else { return [] }
+        guard isKnown else { throw PluginRefusal.catalogue(first.description) }
+        let warnings = catalogue.contradictions.map { "\($0), so the host goes by that" }
+        logger.warning(
+            "a plugin says of itself what is not so",
+            metadata: [
+                "plugin": "\(catalogue.id)", "version": "\(catalogue.version)",
+                "reason": "\(warnings.joined(separator: "; "))",
+            ]
+        )
+        return warnings
     }
 
     /// Rule E5 for what the catalogue promises beside tools.

@@ -29,7 +29,7 @@ package enum PluginSigner {
         let policy = TrustPolicy(allowsUnsigned: true)
         let file = try PluginFile(bytes: bytes, configuration: configuration, policy: policy)
         let opener = PluginOpener(settings: settings, entropy: entropy, logger: logger)
-        let generation = try opener.open(file, number: 1, grantsNeeds: true)
+        let generation = try opener.open(file, number: 1, for: .installation, grantsNeeds: true)
         defer { generation.library.retire() }
         let statement = PluginStatement(
             digest: file.digest,

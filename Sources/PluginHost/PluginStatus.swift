@@ -15,6 +15,8 @@ package struct PluginStatus: Sendable, Equatable {
         package let digest: String
         /// Why its bytes were believed.
         package let trust: PluginTrust
+        /// What an operator should know of it that did not keep it from being loaded.
+        package let warnings: [String]
         /// Its tools' names.
         package let tools: [String]
         /// Calls under way.

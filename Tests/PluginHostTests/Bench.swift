@@ -140,6 +140,19 @@ actor PluginsInMemory: PluginRepository {
 
     func openRecords(of plugin: String) throws(GatewayError) -> [String: Int] { open }
 
+    /// As an earlier host has left it: one live version.
+    func keep(_ bytes: [UInt8], as id: String, entry: JSON) throws(GatewayError) {
+        let digest = SHA256.digest(bytes).hexadecimal
+        binaries[digest] = bytes
+        plugins[id] = InstalledPlugin(
+            id: id,
+            declared: nil,
+            lastGeneration: 1,
+            note: nil,
+            versions: [InstalledVersion(generation: 1, role: .live, digest: digest, entry: entry)]
+        )
+    }
+
     /// As a damaged database would.
     func lose(_ digest: String) { binaries[digest] = nil }
 }

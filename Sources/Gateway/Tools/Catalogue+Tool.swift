@@ -18,12 +18,14 @@ extension Catalogue {
         let rate = try reader.optionalObject("rate")
         let wait = try reader.optionalObject("wait")
         let idempotency = try reader.optionalObject("idempotency")
-        let annotations = try annotations(reader.object("annotations"))
+        let kind = try kind(reader, operations: operations)
+        let nature = ToolNature(kind, operations: operations)
+        let stated = try annotations(reader.object("annotations"))
         let sensitive = try reader.list("sensitive", pointer)
         return ToolDescriptor(
             name: name,
             index: index,
-            kind: try kind(reader, operations: operations),
+            kind: kind,
             title: try reader.text("title"),
             summary: try reader.text("description"),
             documentationURL: try reader.optionalText("docs_url"),
@@ -37,12 +39,12 @@ extension Catalogue {
             ),
             outputSchema: output.document,
             outputValidator: output.validator,
-            annotations: annotations,
+            annotations: nature.annotations(from: stated),
             role: try requires?.word("role", Role.self, default: .user) ?? .user,
             scopes: try requires?.texts("scopes") ?? [],
             approvalAmount: try requires?.optionalObject("approval")?.place("amount"),
             cost: Int(try rate?.whole("cost", default: 1, from: 1) ?? 1),
-            bucket: try bucket(rate, movesMoney: annotations.movesMoney),
+            bucket: nature.bucket(stated: try bucket(rate), statedMoney: stated.movesMoney),
             concurrencyMax: try rate.flatMap { rate throws(CatalogueError) in
                 rate.has("concurrency_max") ? Int(try rate.whole("concurrency_max", from: 1)) : nil
             },
@@ -126,8 +128,8 @@ extension Catalogue {
         }
     }
 
-    private static func bucket(_ rate: CatalogueReader?, movesMoney: Bool) throws(CatalogueError) -> String {
-        guard let rate, rate.has("bucket") else { return movesMoney ? "money" : "read" }
+    private static func bucket(_ rate: CatalogueReader?) throws(CatalogueError) -> String? {
+        guard let rate, rate.has("bucket") else { return nil }
         let bucket = try rate.text("bucket")
         guard bucket == "read" || bucket == "money" else { throw rate.fail("bucket", "read or money") }
         return bucket

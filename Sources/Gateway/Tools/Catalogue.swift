@@ -35,6 +35,8 @@ package struct Catalogue: Sendable {
     package let resources: [ResourceDescriptor]
     /// What it needs.
     package let needs: Needs
+    /// Where it says something else than what the host derives (rule C6); its tools are as derived.
+    package let contradictions: [CatalogueError]
 
     /// Reads and checks a catalogue.
     ///
@@ -56,10 +58,14 @@ package struct Catalogue: Sendable {
         try Catalogue.check(operations, abilities: abilities, root: root)
         self.operations = operations
         var index = -1
+        var contradictions: [CatalogueError] = []
         tools = try root.list("tools") { reader throws(CatalogueError) in
             index += 1
-            return try Catalogue.tool(reader, index: index, operations: operations, abilities: abilities)
+            let tool = try Catalogue.tool(reader, index: index, operations: operations, abilities: abilities)
+            contradictions += try ToolNature.contradictions(reader, tool: tool, operations: operations)
+            return tool
         }
+        self.contradictions = contradictions
         guard !tools.isEmpty else { throw root.fail("tools", "at least one tool") }
         let owner = id
         prompts = try root.list("prompts", Catalogue.prompt)

@@ -130,7 +130,12 @@ private enum PluginText {
         let text = { (name: String) in plugin[name]?.stringValue ?? "" }
         let why = plugin["reason"]?.stringValue ?? plugin["note"]?.stringValue
         Swift.print("\(text("id")): \(text("state"))\(why.map { " (\($0))" } ?? "")")
-        for generation in plugin["generations"]?.arrayValue ?? [] { Swift.print("  " + line(generation)) }
+        for generation in plugin["generations"]?.arrayValue ?? [] {
+            Swift.print("  " + line(generation))
+            for warning in generation["warnings"]?.arrayValue ?? [] {
+                Swift.print("    warning: " + (warning.stringValue ?? ""))
+            }
+        }
     }
 
     private static func line(_ generation: JSON) -> String {

@@ -77,8 +77,23 @@ __attribute__((section(GATEWAY_MANIFEST_SECTION), used, retain)) static const ga
 #endif
 
 #define ANY "{\"type\":\"object\",\"properties\":{\"echo\":{},\"version\":{},\"transaction_id\":{}},\"additionalProperties\":false}"
+#ifndef FIXTURE_MONEY
+#define FIXTURE_MONEY "true"
+#endif
+#ifndef FIXTURE_ECHO_MONEY
+#define FIXTURE_ECHO_MONEY "false"
+#endif
+#ifndef FIXTURE_READ_ONLY
+#define FIXTURE_READ_ONLY "false"
+#endif
+#ifndef FIXTURE_RATE
+#define FIXTURE_RATE "{}"
+#endif
+#ifndef FIXTURE_METHOD
+#define FIXTURE_METHOD "POST"
+#endif
 #define ANNOTATIONS(money)                                                                                           \
-    "{\"read_only\":false,\"destructive\":false,\"idempotent\":false,\"open_world\":false,\"money_moving\":" money "}"
+    "{\"read_only\":" FIXTURE_READ_ONLY ",\"destructive\":false,\"idempotent\":false,\"open_world\":false,\"money_moving\":" money "}"
 
 static const char catalogue[] =
 #ifdef BAD_CATALOGUE
@@ -87,12 +102,12 @@ static const char catalogue[] =
     "{\"plugin\":{\"id\":\"" FIXTURE_ID "\",\"version\":\"" FIXTURE_VERSION "\",\"title\":\"Fixture\"},\"tools\":["
     "{\"name\":\"" FIXTURE_TOOL "\",\"kind\":\"operation\",\"operation\":\"collect\",\"title\":\"Collect\","
     "\"description\":\"Collects.\",\"examples\":[{\"title\":\"One\",\"arguments\":" FIXTURE_EXAMPLE "}],"
-    "\"input_schema\":" FIXTURE_SCHEMA ",\"output_schema\":" ANY ",\"annotations\":" ANNOTATIONS("true") ","
+    "\"input_schema\":" FIXTURE_SCHEMA ",\"output_schema\":" ANY ",\"annotations\":" ANNOTATIONS(FIXTURE_MONEY) ",\"rate\":" FIXTURE_RATE ","
     "\"requires\":{\"features\":" FIXTURE_FEATURES "},"
-    "\"http\":{\"method\":\"POST\",\"path\":\"" FIXTURE_PATH "\"}},"
+    "\"http\":{\"method\":\"" FIXTURE_METHOD "\",\"path\":\"" FIXTURE_PATH "\"}},"
     "{\"name\":\"fixture_echo\",\"kind\":\"function\",\"title\":\"Echo\",\"description\":\"Echoes.\","
     "\"examples\":[{\"title\":\"At once\",\"arguments\":{\"how\":\"inline\"}}],"
-    "\"input_schema\":" FIXTURE_ECHO ",\"output_schema\":" ANY ",\"annotations\":" ANNOTATIONS("false") ","
+    "\"input_schema\":" FIXTURE_ECHO ",\"output_schema\":" ANY ",\"annotations\":" ANNOTATIONS(FIXTURE_ECHO_MONEY) ","
     "\"sensitive\":" FIXTURE_SENSITIVE "}],"
     "\"operations\":[{\"name\":\"collect\",\"direction\":\"in\",\"upstream\":\"daraja\",\"path\":\"/collect\","
     "\"callbacks\":[{\"name\":\"result\",\"pointer\":\"/CallBackURL\"}],"
