@@ -88,8 +88,7 @@ let package = Package(
         // Leaves.
         .leaf("OrderedJSON"),
         .leaf("Threads"),
-        .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
-        .leaf("JSONSchema", [json, "CPCRE2"]),
+        .leaf("JSONSchema", [json]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .leaf("Cryptography", ["COpenSSL"]),
         .leaf("Daraja", [json]),

@@ -10,10 +10,14 @@ package struct SchemaLimits: Sendable {
     ///
     /// Default 1,024.
     package var patternBytesMax = 1_024
+    /// The most states of a pattern once its repetitions are written out; larger ones are refused when compiled.
+    ///
+    /// Default 5,000.
+    package var patternStatesMax = 5_000
     /// The most steps a pattern may take on one text; past that the text is refused.
     ///
-    /// Default 100,000.
-    package var patternStepsMax: UInt32 = 100_000
+    /// A step is one state looked at before one character, and takes some nanoseconds. Default 20,000,000.
+    package var patternStepsMax = 20_000_000
     /// How deep validation may nest, references included.
     ///
     /// Default 256.

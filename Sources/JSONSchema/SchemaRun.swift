@@ -140,6 +140,8 @@ struct SchemaRun {
                 isGood = refuse(node, "minLength", { "expected at least \(least) character\(least == 1 ? "" : "s")" })
             }
         }
+        // A text of the wrong length is not looked through: what is asked of it costs as much as it is long.
+        guard isGood else { return false }
         if let pattern = rules.pattern, !pattern.matches(text) {
             isGood = refuse(node, "pattern", { "expected text of the form \(pattern.text)" })
         }
