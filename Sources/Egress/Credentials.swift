@@ -40,7 +40,7 @@ package final class Credentials: Sendable {
         in environment: Environment
     ) async throws(GatewayError) -> DarajaCredential {
         let key = Key(organization: organization, environment: environment)
-        let now = entropy.now()
+        let now = entropy.uptime()
         if let known = opened.value(for: key, at: now) { return known }
         let sealed = try await directory.sealedCredential(organization: organization, environment: environment)
         guard let sealed else {

@@ -38,7 +38,7 @@ struct App: Sendable {
         let level = settings.logLevel
         let logger = Logger(label: "mpesa-gateway") { JSONLogHandler(logLevel: level, label: $0) }
         let random = RandomWords()
-        let entropy = Entropy(now: { .now }, random: { random.next() })
+        let entropy = Entropy(now: { .now }, uptime: { .now }, random: { random.next() })
         let started = Timestamp.now
         let masterKey = try folder.masterKey(file: settings.masterKeyFile, makes: makesMasterKey)
         let store = try await Store.open(DatabaseURL(settings.effectiveDatabaseURL))

@@ -84,7 +84,8 @@ package struct Accounts: Sendable {
         }
         var user = found
         let now = entropy.now()
-        let isDelayed = user.lockedUntil.map { now < $0 } ?? false
+        // An end further away than a delay is long was set by another clock, which somebody has set back since.
+        let isDelayed = user.lockedUntil.map { now < $0 && $0 - now <= settings.delay } ?? false
         let isRight = try await passwords.verify(password, against: user.passwordHash)
         guard isRight, !isDelayed, user.isActive, organization.isActive else {
             if !isRight { try await countFailure(&user, now: now) }

@@ -35,10 +35,10 @@ package struct ClaimSweeper: Sendable {
     /// Walks again and again, until cancelled.
     package func run() async {
         while !Task.isCancelled {
-            let began = entropy.now()
+            let began = entropy.uptime()
             await walk()
             // Only cancellation ends the sleep early, and the loop's condition sees it.
-            try? await Task.sleep(for: max(settings.pause, settings.every - (entropy.now() - began)))
+            try? await Task.sleep(for: max(settings.pause, settings.every - (entropy.uptime() - began)))
         }
     }
 

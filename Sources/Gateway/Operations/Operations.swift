@@ -204,7 +204,7 @@ package struct Operations: Sendable {
             tool: work.entry.tool.index,
             id: id
         )
-        if let known = shown.value(for: key, at: entropy.now()) { return known }
+        if let known = shown.value(for: key, at: entropy.uptime()) { return known }
         var record = try await find(id, namespace: lookUp.namespace, for: work)
         let isStale = entropy.now() - record.updatedAt >= lookUp.refreshAfter
         if !record.state.isEnded && isStale { record = await asker.askSafely(record) }
@@ -213,7 +213,7 @@ package struct Operations: Sendable {
             record: record.id,
             state: record.state
         )
-        if record.state.isEnded { shown.set(done, for: key, at: entropy.now()) }
+        if record.state.isEnded { shown.set(done, for: key, at: entropy.uptime()) }
         return done
     }
 

@@ -58,13 +58,13 @@ package final class Authenticate: Sendable {
         let text = secret.reveal()
         guard text.utf8.count <= 4096 else { throw Authenticate.refusal }
         let digest = SHA256.digest(text)
-        let now = entropy.now()
-        if let principal = known.value(for: digest, at: now) { return try principal.acting(in: environment) }
+        let (now, uptime) = (entropy.now(), entropy.uptime())
+        if let principal = known.value(for: digest, at: uptime) { return try principal.acting(in: environment) }
         let principal =
             if let key = APIKeyText(text) { try await owner(of: key, digest: digest, now: now) } else {
                 try await bearer(of: text, now: now)
             }
-        known.set(principal, for: digest, at: now)
+        known.set(principal, for: digest, at: uptime)
         return try principal.acting(in: environment)
     }
 

@@ -44,7 +44,7 @@ package final class DirectoryCache: Sendable {
     /// The organization and its plan.
     /// - Throws: `permissionDenied` when there is no such organization or plan.
     package func membership(of id: OrganizationID) async throws(GatewayError) -> Membership {
-        let now = entropy.now()
+        let now = entropy.uptime()
         if let membership = memberships.value(for: id, at: now) { return membership }
         guard let organization = try await directory.organization(id),
             let plan = try await directory.plan(organization.plan)
@@ -61,7 +61,7 @@ package final class DirectoryCache: Sendable {
         in environment: Environment
     ) async throws(GatewayError) -> Profile {
         let key = ProfileKey(organization: organization, environment: environment)
-        let now = entropy.now()
+        let now = entropy.uptime()
         if let profile = profiles.value(for: key, at: now) { return profile }
         guard let profile = try await directory.profile(organization: organization, environment: environment) else {
             throw GatewayError(

@@ -6,7 +6,7 @@ import Synchronization
 package final class ExpiringCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private struct Entry: Sendable {
         let value: Value
-        let until: Timestamp
+        let until: Uptime
     }
 
     private let life: Duration
@@ -20,7 +20,7 @@ package final class ExpiringCache<Key: Hashable & Sendable, Value: Sendable>: Se
     }
 
     /// The value, unless it has grown too old.
-    package func value(for key: Key, at now: Timestamp) -> Value? {
+    package func value(for key: Key, at now: Uptime) -> Value? {
         entries.withLock { entries in
             guard let entry = entries[key], now < entry.until else { return nil }
             return entry.value
@@ -28,7 +28,7 @@ package final class ExpiringCache<Key: Hashable & Sendable, Value: Sendable>: Se
     }
 
     /// Remembers a value that is true now.
-    package func set(_ value: Value, for key: Key, at now: Timestamp) {
+    package func set(_ value: Value, for key: Key, at now: Uptime) {
         entries.withLock { entries in
             if entries.count >= entriesMax { entries.removeAll(keepingCapacity: true) }
             entries[key] = Entry(value: value, until: now + life)

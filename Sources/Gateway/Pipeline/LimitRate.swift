@@ -18,8 +18,8 @@ package struct RateDecision: Sendable, Equatable {
 
 /// Fourth stage: not more often than the plan says, for the organization as a whole and for each credential.
 ///
-/// GCRA: per key one number, the theoretical arrival time of the next unit if all came evenly. In memory, in this
-/// process; several hosts share a limit by leases (a later issue). Both limits are checked before either is charged,
+/// GCRA: per key one number, the theoretical arrival time of the next unit if all came evenly, by the clock that is
+/// never set back. In memory, in this process; several hosts share a limit by leases (a later issue). Both limits are checked before either is charged,
 /// so that a refused call costs nothing.
 package final class LimitRate: Sendable {
     private struct Key: Hashable, Sendable {
@@ -51,7 +51,7 @@ package final class LimitRate: Sendable {
         let organization = membership.organization
         let shared = organization.limitOverrides[tool.bucket] ?? membership.plan.organizationLimits[tool.bucket]
         let own = membership.plan.principalLimits[tool.bucket]
-        let now = entropy.now().milliseconds * 1000
+        let now = entropy.uptime().nanoseconds / 1000
         let decision = arrivals.withLock { arrivals in
             var charges = Charges(now: now, cost: Int64(tool.cost), bucket: tool.bucket)
             charges.add(shared, of: organization.id.raw, scope: "organization", arrivals)

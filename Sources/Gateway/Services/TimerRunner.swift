@@ -54,13 +54,13 @@ package struct TimerRunner: Sendable {
 
     /// Runs until cancelled.
     package func run() async {
-        var exportsSeen = entropy.now()
+        var exportsSeen = entropy.uptime()
         while !Task.isCancelled {
             await fireDue()
-            let now = entropy.now()
-            if now - exportsSeen > settings.exportsEvery {
-                exportsSeen = now
-                do { try await data.removeExpiredExports(at: now) } catch { tell(error) }
+            let uptime = entropy.uptime()
+            if uptime - exportsSeen > settings.exportsEvery {
+                exportsSeen = uptime
+                do { try await data.removeExpiredExports(at: entropy.now()) } catch { tell(error) }
             }
             // Only cancellation ends the sleep early, and the loop's condition sees it.
             try? await Task.sleep(for: settings.every)

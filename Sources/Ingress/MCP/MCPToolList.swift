@@ -25,7 +25,7 @@ final class MCPToolList: Sendable {
 
     private func text(of entry: ToolRegistry.Entry) -> [UInt8] {
         let key = Key(plugin: entry.plugin.id, generation: entry.plugin.generation, tool: entry.tool.index)
-        let epoch = Timestamp(milliseconds: 0)
+        let epoch = Uptime(nanoseconds: 0)
         if let known = texts.value(for: key, at: epoch) { return known }
         let made = MCPToolList.document(entry.tool).bytes
         texts.set(made, for: key, at: epoch)
