@@ -25,7 +25,7 @@ final class RawServer: @unchecked Sendable {
         let listener = listener
         port = withUnsafeMutablePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
-                guard bind(listener, generic, length) == 0, listen(listener, 16) == 0 else { return 0 }
+                guard bind(listener, generic, length) == 0, listen(listener, 512) == 0 else { return 0 }
                 getsockname(listener, generic, &length)
                 return Int(UInt16(bigEndian: pointer.pointee.sin_port))
             }
@@ -142,12 +142,10 @@ struct `The HTTP client` {
         }
     }
 
-    @Test func `answers each of many that come at once, also those that wait for a connection`() async throws {
+    @Test func `answers each of many that come at once`() async throws {
         let server = try RawServer([.answer(RawServer.ok)])
         defer { server.stop() }
-        var settings = CurlClient.Settings()
-        settings.connectionsPerHostMax = 8
-        let client = CurlClient(settings: settings)
+        let client = CurlClient()
 
         let outcomes = await withTaskGroup(of: HTTPOutcome.self) { group in
             for _ in 0..<300 { group.addTask { await send(server, client) } }
@@ -156,6 +154,42 @@ struct `The HTTP client` {
 
         #expect(outcomes.filter { $0 == .answered(status: 200, body: Array("ok".utf8)) }.count == 300)
         #expect(server.requests == 300)
+    }
+
+    @Test func `sends nothing for which it has no connection`() async throws {
+        let server = try RawServer([.hang])
+        defer { server.stop() }
+        var settings = CurlClient.Settings()
+        settings.connectionsMax = 3
+        let client = CurlClient(settings: settings)
+
+        let outcomes = await withTaskGroup(of: HTTPOutcome.self) { group in
+            for _ in 0..<8 { group.addTask { await send(server, client, timeout: .milliseconds(500)) } }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+
+        #expect(outcomes.count { $0 == .notSent("too many requests are under way") } == 5)
+        #expect(server.requests == 3)
+    }
+
+    @Test func `counts an answer's time from the request's first byte`() {
+        let request = HTTPRequest(method: "POST", url: "http://127.0.0.1:1/x", timeout: .milliseconds(1))
+        let transfer = CurlTransfer(request) { _ in }
+
+        #expect(!transfer.hasWaitedEnough(at: .max))
+        transfer.begun = 1
+        #expect(transfer.hasWaitedEnough(at: .max))
+    }
+
+    @Test func `sends nothing once the time in which it may be sent has passed`() async throws {
+        let server = try RawServer([.answer(RawServer.ok)])
+        defer { server.stop() }
+
+        let outcome = await CurlClient()
+            .send(HTTPRequest(method: "POST", url: "http://127.0.0.1:\(server.port)/x", leaveWithin: .zero))
+
+        #expect(outcome == .notSent(CurlTransfer.tooLate))
+        #expect(server.requests == 0)
     }
 
     @Test func `gives a silent server up in time while others go on answering`() async throws {

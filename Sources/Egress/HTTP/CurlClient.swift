@@ -1,4 +1,5 @@
 import CCurl
+import Gateway
 import Synchronization
 import Threads
 
@@ -8,18 +9,15 @@ import Threads
 package final class CurlClient: Sendable {
     /// What bounds the client.
     package struct Settings: Sendable {
-        /// How many connections are kept.
+        /// How many transfers may be under way, each on a connection of its own; more are refused as not sent.
         ///
-        /// Default 100.
-        package var connectionsMax = 100
-        /// How many connections one host may have.
+        /// No transfer waits for a connection here: whoever sends has waited before (docs/adr/0016), and a request's
+        /// time must not run while it waits. Default 400.
+        package var connectionsMax = 400
+        /// How exactly an answer's time is kept.
         ///
-        /// Default 50.
-        package var connectionsPerHostMax = 50
-        /// How many transfers may be under way; more are refused as not sent.
-        ///
-        /// Default 2,000.
-        package var transfersMax = 2_000
+        /// Default 100 ms.
+        package var tick: Duration = .milliseconds(100)
         /// What the upstream's log shows.
         package var userAgent = "mpesa-gateway"
         /// Certificates to trust instead of the system's, as a PEM file.
@@ -39,6 +37,8 @@ package final class CurlClient: Sendable {
     // Made here, used by the client's own thread alone.
     nonisolated(unsafe) private let multi: UnsafeMutableRawPointer
     private let poll: CurlPoll
+    // Used by the client's own thread alone.
+    nonisolated(unsafe) private var lookedAt: UInt64 = 0
     private let inbox = Mutex(Inbox())
 
     /// Starts the client's thread.
@@ -49,7 +49,6 @@ package final class CurlClient: Sendable {
         self.settings = settings
         poll = CurlPoll(multi)
         _ = gateway_multi_set_long(multi, CURLMOPT_MAXCONNECTS, settings.connectionsMax)
-        _ = gateway_multi_set_long(multi, CURLMOPT_MAX_HOST_CONNECTIONS, settings.connectionsPerHostMax)
         NamedThread.start("egress") { self.run() }
     }
 
@@ -59,8 +58,9 @@ package final class CurlClient: Sendable {
     package func send(_ request: HTTPRequest) async -> HTTPOutcome {
         await withCheckedContinuation { continuation in
             let transfer = CurlTransfer(request) { continuation.resume(returning: $0) }
+            guard !transfer.isTooLate else { return transfer.finish(.notSent(CurlTransfer.tooLate)) }
             let (isTaken, isFirst) = inbox.withLock { inbox in
-                guard !inbox.isStopping, inbox.count < settings.transfersMax else { return (false, false) }
+                guard !inbox.isStopping, inbox.count < settings.connectionsMax else { return (false, false) }
                 inbox.count += 1
                 inbox.new.append(transfer)
                 return (true, inbox.new.count == 1)
@@ -80,6 +80,7 @@ package final class CurlClient: Sendable {
     private func run() {
         var running: [UnsafeMutableRawPointer: CurlTransfer] = [:]
         var spare: [UnsafeMutableRawPointer] = []
+        lookedAt = CurlPoll.now()
         while true {
             let (new, isStopping) = inbox.withLock { inbox in
                 defer { inbox.new = [] }
@@ -87,8 +88,9 @@ package final class CurlClient: Sendable {
             }
             for transfer in new { start(transfer, &running, &spare) }
             if isStopping && running.isEmpty { break }
-            poll.turn()
+            poll.turn(atMost: running.isEmpty ? nil : settings.tick)
             finishDone(&running, &spare)
+            giveUpLate(&running)
         }
         for easy in spare { curl_easy_cleanup(easy) }
         curl_multi_cleanup(multi)
@@ -122,6 +124,23 @@ package final class CurlClient: Sendable {
             spare.append(easy)
             inbox.withLock { $0.count -= 1 }
             transfer.finish(transfer.outcome(code, status: status))
+        }
+    }
+
+    /// Gives up whose time for an answer is over.
+    ///
+    /// libcurl's own time runs from the moment it is given a request; M-Pesa's begins with the request's first byte.
+    private func giveUpLate(_ running: inout [UnsafeMutableRawPointer: CurlTransfer]) {
+        let now = CurlPoll.now()
+        guard now >= lookedAt + UInt64(settings.tick.wholeNanoseconds) else { return }
+        lookedAt = now
+        for (easy, transfer) in running where transfer.hasWaitedEnough(at: now) {
+            running[easy] = nil
+            curl_multi_remove_handle(multi, easy)
+            transfer.release()
+            curl_easy_cleanup(easy)
+            inbox.withLock { $0.count -= 1 }
+            transfer.finish(.unknown("no whole answer came in time"))
         }
     }
 }

@@ -1,5 +1,6 @@
 import CCurl
 import Dispatch
+import Gateway
 
 /// Waits for what libcurl waits for: its sockets, its timer, and a call from another thread.
 ///
@@ -34,9 +35,9 @@ final class CurlPoll: @unchecked Sendable {
     /// Ends the wait that is under way, or the next one; from any thread.
     func wake() { gateway_ring(bell) }
 
-    /// Waits, and lets libcurl do what can be done now.
-    func turn() {
-        let count = Int(gateway_wait(poll, timeout(), &sockets, &actions))
+    /// Waits, no longer than it is told to, and lets libcurl do what can be done now.
+    func turn(atMost longest: Duration?) {
+        let count = Int(gateway_wait(poll, timeout(atMost: longest), &sockets, &actions))
         var running: Int32 = 0
         for index in 0..<max(0, count) {
             if sockets[index] == bell {
@@ -52,10 +53,11 @@ final class CurlPoll: @unchecked Sendable {
     }
 
     /// In milliseconds, rounded up: woken too early, libcurl would have nothing to do.
-    private func timeout() -> Int32 {
-        guard let deadline else { return -1 }
+    private func timeout(atMost longest: Duration?) -> Int32 {
+        let longest = longest.map { Int32(clamping: max(1, $0.wholeMilliseconds)) }
+        guard let deadline else { return longest ?? -1 }
         let now = CurlPoll.now()
-        return deadline <= now ? 0 : Int32(min((deadline - now + 999_999) / 1_000_000, 60_000))
+        return deadline <= now ? 0 : min(Int32(min((deadline - now + 999_999) / 1_000_000, 60_000)), longest ?? .max)
     }
 
     private static let watch: curl_socket_callback = { _, socket, what, context, _ in
@@ -71,5 +73,5 @@ final class CurlPoll: @unchecked Sendable {
         return 0
     }
 
-    private static func now() -> UInt64 { DispatchTime.now().uptimeNanoseconds }
+    static func now() -> UInt64 { DispatchTime.now().uptimeNanoseconds }
 }

@@ -1,4 +1,5 @@
 import CCurl
+import Gateway
 
 /// One transfer on libcurl's thread: its handle, what came back, and how often its request was begun.
 ///
@@ -12,6 +13,13 @@ final class CurlTransfer: @unchecked Sendable {
     ///
     /// Its second time would be a silent repeat, and is refused.
     var begun = 0
+    /// When it was, by the monotonic clock.
+    private var begunAt: UInt64 = 0
+    /// Its first byte does not leave after this.
+    private let leaveBy: UInt64
+    /// Why a request that came too late was not sent.
+    static let tooLate = "the time in which it may be sent has passed"
+    private var wasLate = false
     private var headers: UnsafeMutablePointer<curl_slist>?
     /// Where libcurl writes what exactly went wrong.
     private let errorText = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
@@ -19,6 +27,20 @@ final class CurlTransfer: @unchecked Sendable {
     init(_ request: HTTPRequest, finish: @escaping @Sendable (HTTPOutcome) -> Void) {
         self.request = request
         self.finish = finish
+        leaveBy = request.leaveWithin.map { CurlTransfer.moment(after: $0) } ?? .max
+    }
+
+    /// Whether the request may not leave any more.
+    var isTooLate: Bool { CurlPoll.now() >= leaveBy }
+
+    /// Whether the request left so long ago that its answer is given up.
+    func hasWaitedEnough(at now: UInt64) -> Bool {
+        begun > 0 && now >= begunAt + UInt64(max(0, request.timeout.wholeNanoseconds))
+    }
+
+    private static func moment(after wait: Duration) -> UInt64 {
+        let wait = wait.wholeNanoseconds
+        return wait <= 0 ? 0 : CurlPoll.now().addingReportingOverflow(UInt64(wait)).partialValue
     }
 
     deinit { errorText.deallocate() }
@@ -35,7 +57,9 @@ final class CurlTransfer: @unchecked Sendable {
         _ = gateway_set_text(easy, CURLOPT_PROXY, "")
         _ = gateway_set_text(easy, CURLOPT_PROTOCOLS_STR, CurlTransfer.isLoopback(request.url) ? "http,https" : "https")
         _ = gateway_set_long(easy, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
-        _ = gateway_set_long(easy, CURLOPT_TIMEOUT_MS, CurlTransfer.milliseconds(request.timeout))
+        // The client keeps the time of an answer itself, from the first byte on: this one, which runs from now, is later.
+        let whole = request.connectTimeout + request.timeout + .seconds(2)
+        _ = gateway_set_long(easy, CURLOPT_TIMEOUT_MS, CurlTransfer.milliseconds(whole))
         _ = gateway_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, CurlTransfer.milliseconds(request.connectTimeout))
         _ = gateway_set_text(easy, CURLOPT_USERAGENT, userAgent)
         if let certificateFile {
@@ -71,7 +95,7 @@ final class CurlTransfer: @unchecked Sendable {
     func outcome(_ code: CURLcode, status: Int) -> HTTPOutcome {
         if code == CURLE_OK, status > 0 { return .answered(status: status, body: body) }
         let reason = reason(of: code)
-        if begun == 0 { return .notSent(reason) }
+        if begun == 0 { return .notSent(wasLate ? CurlTransfer.tooLate : reason) }
         if begun > 1 { return .unknown("the connection was closed before an answer; not sent again") }
         if isTooLarge { return .unknown("the answer is larger than \(request.answerBytesMax) bytes") }
         return .unknown(reason)
@@ -102,7 +126,12 @@ final class CurlTransfer: @unchecked Sendable {
     private static let beforeRequest: gateway_before_request_callback = { context, _, _, _, _ in
         guard let context else { return Int32(CURL_PREREQFUNC_ABORT) }
         let transfer = Unmanaged<CurlTransfer>.fromOpaque(context).takeUnretainedValue()
+        if transfer.begun == 0, transfer.isTooLate {
+            transfer.wasLate = true
+            return Int32(CURL_PREREQFUNC_ABORT)
+        }
         transfer.begun += 1
+        transfer.begunAt = CurlPoll.now()
         return transfer.begun == 1 ? Int32(CURL_PREREQFUNC_OK) : Int32(CURL_PREREQFUNC_ABORT)
     }
 

@@ -8,10 +8,14 @@ package struct HTTPRequest: Sendable {
     package var headers: [(String, String)]
     /// Empty for a GET.
     package var body: [UInt8]
-    /// From start to the last byte of the answer.
+    /// From the request's first byte to the last of the answer.
     package var timeout: Duration
     /// How long the connection may take.
     package var connectTimeout: Duration
+    /// How long after `send` the first byte may leave; nil for any time.
+    ///
+    /// When a connection is only ready later, nothing is sent.
+    package var leaveWithin: Duration?
     /// The longest answer that is read.
     package var answerBytesMax: Int
 
@@ -23,6 +27,7 @@ package struct HTTPRequest: Sendable {
         body: [UInt8] = [],
         timeout: Duration = .seconds(30),
         connectTimeout: Duration = .seconds(10),
+        leaveWithin: Duration? = nil,
         answerBytesMax: Int = 1 << 20
     ) {
         self.method = method
@@ -31,6 +36,7 @@ package struct HTTPRequest: Sendable {
         self.body = body
         self.timeout = timeout
         self.connectTimeout = connectTimeout
+        self.leaveWithin = leaveWithin
         self.answerBytesMax = answerBytesMax
     }
 }
