@@ -149,7 +149,7 @@ let package = Package(
         ),
         .tests("Store", ["CSQLite", "CPostgres", logging]),
         .tests("PluginHost", [logging]),
-        .tests("Egress"),
+        .tests("Egress", ["GatewayTesting", "Store", logging]),
         .testTarget(
             name: "PluginKitTests",
             dependencies: ["PluginKit", "PluginKitTesting", "PluginAPI", "JSONSchema", json],

@@ -7,6 +7,7 @@ package final class DarajaUpstream: Upstream {
     private let client: CurlClient
     private let credentials: Credentials
     private let tokens: DarajaTokens
+    private let entropy: Entropy
     private let settings: EgressSettings
     private let logger: Logger
 
@@ -21,6 +22,7 @@ package final class DarajaUpstream: Upstream {
         self.client = client
         self.credentials = credentials
         self.tokens = DarajaTokens(client: client, entropy: entropy, settings: settings)
+        self.entropy = entropy
         self.settings = settings
         self.logger = logger
     }
@@ -37,7 +39,7 @@ package final class DarajaUpstream: Upstream {
         )
         let token: String
         do {
-            token = try await tokens.token(for: credential, at: base(of: request))
+            token = try await tokens.token(for: credential, at: base(of: request)).text
         } catch {
             logger.warning(
                 "no access token",
@@ -45,33 +47,62 @@ package final class DarajaUpstream: Upstream {
             )
             throw error
         }
-        return PreparedRequest(request: request, body: Secret(body), token: Secret(token))
+        return PreparedRequest(
+            request: request,
+            body: Secret(body),
+            token: Secret(token),
+            credentialVersion: credential.version
+        )
     }
 
     package func send(_ prepared: PreparedRequest) async -> UpstreamOutcome {
-        let first = await send(prepared, token: prepared.token.reveal())
-        guard refusesToken(first) else { return UpstreamOutcome(first) }
+        var token = prepared.token.reveal()
+        var outcome = await send(prepared, token: token)
         // Authentication comes before M-Pesa looks at the request, so a refused token proves that nothing was
-        // processed: with a new one the same request may be sent a second, and last, time.
-        do {
-            let request = prepared.request
-            let credential = try await credentials.credential(of: request.organization, in: request.environment)
-            let token = try await tokens.token(
-                for: credential,
-                at: base(of: request),
-                refused: prepared.token.reveal()
-            )
-            return UpstreamOutcome(await send(prepared, token: token))
-        } catch {
-            logger.warning("no new access token", metadata: ["reason": "\(error.detail ?? error.message)"])
-            return UpstreamOutcome(first)
+        // processed: with a newer one the same request may be sent again. Once because the token was not the newest any
+        // more, and once because the newest was refused.
+        for _ in 0..<DarajaUpstream.repeatsMax {
+            guard refusesToken(outcome) else { break }
+            do {
+                guard let newer = try await newer(than: token, for: prepared) else { break }
+                token = newer
+            } catch {
+                logger.warning("no new access token", metadata: ["reason": "\(error.detail ?? error.message)"])
+                guard error.code == .upstreamUnavailable else { break }
+                // What was refused was the token, which is no fault of the organization's.
+                return .notSent("M-Pesa refused the access token and gave no new one, so nothing was processed.")
+            }
+            outcome = await send(prepared, token: token)
         }
+        return UpstreamOutcome(outcome)
+    }
+
+    /// How often a request that was refused for its token is sent again.
+    private static let repeatsMax = 2
+
+    private func newer(than token: String, for prepared: PreparedRequest) async throws(GatewayError) -> String? {
+        let request = prepared.request
+        let credential = try await credentials.credential(of: request.organization, in: request.environment)
+        return try await tokens.token(
+            after: token,
+            on: path(of: request, version: credential.version),
+            for: credential,
+            at: base(of: request)
+        )?
+        .text
+    }
+
+    private func path(of request: UpstreamRequest, version: Int) -> TokenRefusals.Path {
+        TokenRefusals.Path(path: request.kind.path, organization: request.organization, version: version)
     }
 
     private func base(of request: UpstreamRequest) -> String { settings.bases[request.environment] ?? "" }
 
     private func send(_ prepared: PreparedRequest, token: String) async -> HTTPOutcome {
         let request = prepared.request
+        let sentAt = entropy.uptime()
+        var leaveWithin: Duration?
+        if let leaveBy = prepared.leaveBy { leaveWithin = leaveBy - sentAt }
         var headers = [("Authorization", "Bearer " + token), ("Content-Type", "application/json")]
         for (name, value) in request.template.headers { headers.append((name, value)) }
         let outcome = await client.send(
@@ -82,10 +113,14 @@ package final class DarajaUpstream: Upstream {
                 body: prepared.body.reveal(),
                 timeout: settings.timeout,
                 connectTimeout: settings.connectTimeout,
+                leaveWithin: leaveWithin,
                 answerBytesMax: settings.answerBytesMax
             )
         )
         noteLoss(outcome, of: request)
+        if case .answered = outcome, !refusesToken(outcome) {
+            tokens.noteTaken(token, on: path(of: request, version: prepared.credentialVersion), sentAt: sentAt)
+        }
         return outcome
     }
 

@@ -11,7 +11,7 @@ package struct EgressSettings: Sendable {
     ]
     /// Safaricom's public key by environment, for `SecurityCredential`.
     package var certificates: [Environment: RSAPublicKey] = [:]
-    /// How long M-Pesa may take to answer a request.
+    /// How long M-Pesa may take to answer a request, from its first byte on.
     ///
     /// Default 30 s.
     package var timeout: Duration = .seconds(30)
@@ -27,6 +27,22 @@ package struct EgressSettings: Sendable {
     ///
     /// Default 60 s.
     package var tokenMargin: Duration = .seconds(60)
+    /// For how long after a failed fetch nobody fetches a token of the same credential.
+    ///
+    /// Whoever comes meanwhile is told why that one failed. Default 1 s.
+    package var tokenPause: Duration = .seconds(1)
+    /// For how long a path that has refused two tokens, one after the other, gets no third.
+    ///
+    /// Default 10 s.
+    package var tokenRefusedPause: Duration = .seconds(10)
+    /// For how long a path that refuses what other paths take counts as not enabled: a refusal there fetches nothing.
+    ///
+    /// Ends earlier when the organization's credentials change. Default 10 min.
+    package var notEnabledLife: Duration = .seconds(600)
+    /// How many paths that refuse tokens are remembered for a credential.
+    ///
+    /// Default 64.
+    package var refusingPathsMax = 64
     /// How many credentials' tokens are remembered.
     ///
     /// Default 10,000.

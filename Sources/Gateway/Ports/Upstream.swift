@@ -10,8 +10,10 @@ package protocol Upstream: Sendable {
     /// - Throws: `notConfigured` when a credential is missing, `upstreamUnavailable` when no token can be had.
     func prepare(_ request: UpstreamRequest) async throws(GatewayError) -> PreparedRequest
 
-    /// Sends once. Never repeats a request by itself, with one exception that the evidence allows: when M-Pesa refuses
-    /// the access token, nothing was processed, so one new token is fetched and the request sent a second time.
+    /// Sends once, and not at all when the request's `leaveBy` has passed before its first byte leaves.
+    ///
+    /// Never repeats a request by itself, with one exception that the evidence allows: when M-Pesa refuses the access
+    /// token, nothing was processed, so the request is sent again with a newer one.
     ///
     /// Not cancelled with the caller's task: once money was asked for, the outcome is waited for and recorded.
     func send(_ request: PreparedRequest) async -> UpstreamOutcome
@@ -56,12 +58,22 @@ package struct PreparedRequest: Sendable, CustomStringConvertible {
     package let body: Secret<[UInt8]>
     /// The access token.
     package let token: Secret<String>
+    /// Which version of the organization's credentials it was made with.
+    package let credentialVersion: Int
+    /// Its first byte leaves before this, or not at all; nil where any time will do.
+    package var leaveBy: Uptime?
 
     /// Makes a prepared request.
-    package init(request: UpstreamRequest, body: Secret<[UInt8]>, token: Secret<String>) {
+    package init(
+        request: UpstreamRequest,
+        body: Secret<[UInt8]>,
+        token: Secret<String>,
+        credentialVersion: Int = 0
+    ) {
         self.request = request
         self.body = body
         self.token = token
+        self.credentialVersion = credentialVersion
     }
 
     /// The path alone.

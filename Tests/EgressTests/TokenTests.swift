@@ -1,0 +1,246 @@
+import Foundation
+import Gateway
+import GatewayTesting
+import Logging
+import OrderedJSON
+import Store
+import Synchronization
+import Testing
+
+@testable import Egress
+
+/// A Daraja of which only the tokens matter: each voids the last, and some paths take none.
+private final class Daraja: Sendable {
+    private struct State {
+        var secret = "secret"
+        var issued = 0
+        var refusesFor: Set<String> = []
+        var answersTokensBy: String?
+    }
+
+    private let state = Mutex(State())
+
+    var issued: Int { state.withLock { $0.issued } }
+
+    func refuse(_ path: String) { state.withLock { _ = $0.refusesFor.insert(path) } }
+    func take(_ path: String) { state.withLock { _ = $0.refusesFor.remove(path) } }
+    /// As when somebody else with the same consumer key fetched one.
+    func voidToken() { state.withLock { $0.issued += 1 } }
+    /// What the token's address answers from now on, instead of a token.
+    func answerTokens(by reply: String?) { state.withLock { $0.answersTokensBy = reply } }
+
+    func answer(_ request: TalkingServer.Request) -> String {
+        state.withLock { state in
+            if request.path.hasPrefix("/oauth") { return token(for: request, &state) }
+            let isNewest = request.authorization == "Bearer token-\(state.issued)"
+            guard isNewest, !state.refusesFor.contains(request.path) else {
+                return TalkingServer.reply(404, #"{"errorCode":"404.001.03","errorMessage":"Invalid Access Token"}"#)
+            }
+            return TalkingServer.reply(200, "{}")
+        }
+    }
+
+    private func token(for request: TalkingServer.Request, _ state: inout State) -> String {
+        if let reply = state.answersTokensBy {
+            state.issued += 1
+            return reply
+        }
+        guard request.authorization == "Basic " + Data("key:\(state.secret)".utf8).base64EncodedString() else {
+            return TalkingServer.reply(400, "")
+        }
+        state.issued += 1
+        return TalkingServer.reply(200, #"{"access_token":"token-\#(state.issued)","expires_in":"3599"}"#)
+    }
+}
+
+/// The way out, with credentials in a store of its own, to a Daraja of the test's.
+private struct Way {
+    let daraja: Daraja
+    let clock = ManualEntropy()
+    let credentials: Credentials
+    let upstream: DarajaUpstream
+    let organization: OrganizationID
+    let base: String
+
+    static func with(_ body: (Way) async throws -> Void) async throws {
+        let folder = FileManager.default.temporaryDirectory.path + "/egress-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let store = try await Store.open(.sqlite(path: folder + "/gateway.db"))
+        defer { store.shutdown() }
+        let daraja = Daraja()
+        let server = try TalkingServer { daraja.answer($0) }
+        defer { server.stop() }
+        try await body(Way(store: store, daraja: daraja, port: server.port))
+    }
+
+    private init(store: Store, daraja: Daraja, port: Int) async throws {
+        self.daraja = daraja
+        base = "http://127.0.0.1:\(port)"
+        credentials = Credentials(
+            directory: store,
+            masterKey: Secret([UInt8](repeating: 5, count: 32)),
+            entropy: clock.entropy
+        )
+        var settings = EgressSettings()
+        settings.bases = [.test: base, .live: base]
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        upstream = DarajaUpstream(
+            client: CurlClient(),
+            credentials: credentials,
+            entropy: clock.entropy,
+            settings: settings,
+            logger: logger
+        )
+        organization = OrganizationID(clock.entropy.identifier())
+        try await store.save(Plan(name: "all", tools: ["**"], organizationLimits: [:], principalLimits: [:]))
+        try await store.save(Organization(id: organization, slug: "shop", name: "Shop", plan: "all"))
+        try await save(secret: "secret")
+    }
+
+    func save(secret: String) async throws {
+        try await credentials.save(
+            ["consumer_key": Secret("key"), "consumer_secret": Secret(secret)],
+            organization: organization,
+            environment: .test
+        )
+    }
+
+    /// Sends to a path; answers the status, or nil when nothing was answered.
+    func send(_ path: String) async throws -> Int? {
+        let kind = OperationKind(name: "x", direction: .incoming, upstream: "daraja", path: path)
+        let prepared = try await upstream.prepare(
+            UpstreamRequest(
+                organization: organization,
+                environment: .test,
+                kind: kind,
+                template: RequestTemplate(body: [:]),
+                callbacks: [:]
+            )
+        )
+        guard case .answered(let status, _) = await upstream.send(prepared) else { return nil }
+        return status
+    }
+}
+
+struct `Access tokens` {
+    @Test func `of others are not voided by a path that takes none`() async throws {
+        try await Way.with { (way) async throws in
+            way.daraja.refuse("/off")
+            #expect(try await way.send("/push") == 200)
+
+            let pushes = try await withThrowingTaskGroup(of: Int?.self) { group in
+                for number in 0..<120 {
+                    group.addTask { try await way.send("/push") }
+                    if number % 10 == 0 { group.addTask { try await way.send("/off") == 404 ? 200 : nil } }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            for _ in 0..<20 { #expect(try await way.send("/off") == 404) }
+
+            #expect(pushes.count { $0 == 200 } == 132)
+            #expect(way.daraja.issued <= 2)
+        }
+    }
+
+    @Test func `are fetched again for such a path after ten minutes, and when credentials change`() async throws {
+        try await Way.with { (way) async throws in
+            way.daraja.refuse("/off")
+            for path in ["/push", "/off", "/push", "/off"] { _ = try await way.send(path) }
+            #expect(way.daraja.issued == 2)
+
+            way.clock.advance(.seconds(599))
+            _ = try await way.send("/off")
+            #expect(way.daraja.issued == 2)
+            way.clock.advance(.seconds(2))
+            _ = try await way.send("/off")
+            #expect(way.daraja.issued == 3)
+
+            for path in ["/push", "/off"] { _ = try await way.send(path) }
+            #expect(way.daraja.issued == 3)
+            try await way.save(secret: "secret")
+            _ = try await way.send("/off")
+            #expect(way.daraja.issued == 4)
+        }
+    }
+
+    @Test func `that somebody else voided are replaced on every path`() async throws {
+        try await Way.with { (way) async throws in
+            for path in ["/push", "/pay"] { #expect(try await way.send(path) == 200) }
+            for _ in 0..<5 {
+                way.daraja.voidToken()
+                for path in ["/push", "/pay"] { #expect(try await way.send(path) == 200) }
+            }
+        }
+    }
+
+    @Test func `of a path that was enabled meanwhile are used`() async throws {
+        try await Way.with { (way) async throws in
+            way.daraja.refuse("/off")
+            for path in ["/push", "/off", "/push", "/off"] { _ = try await way.send(path) }
+
+            way.daraja.take("/off")
+            #expect(try await way.send("/off") == 200)
+            way.daraja.voidToken()
+            #expect(try await way.send("/off") == 200)
+        }
+    }
+
+    @Test func `belong to a consumer key and its secret`() async throws {
+        try await Way.with { (way) async throws in
+            #expect(try await way.send("/push") == 200)
+
+            try await way.save(secret: "guessed")
+
+            let error = await #expect(throws: GatewayError.self) { try await way.send("/push") }
+            #expect(error?.code == .notConfigured)
+        }
+    }
+
+    @Test(arguments: [
+        (403, "<html>Request blocked</html>", GatewayError.Code.upstreamUnavailable),
+        (403, "", .upstreamUnavailable), (401, "<html>no</html>", .upstreamUnavailable),
+        (400, "", .notConfigured), (400, #"{"errorCode":"400.008.01"}"#, .notConfigured),
+        (429, #"{"fault":{"detail":{"errorcode":"policies.ratelimit.SpikeArrestViolation"}}}"#, .upstreamUnavailable),
+        (200, "<html>welcome</html>", .upstreamUnavailable),
+    ])
+    func `are refused to a credential only in M-Pesa's own words`(
+        status: Int,
+        body: String,
+        code: GatewayError.Code
+    ) throws {
+        let answer = TokenAnswer.read(.answered(status: status, body: Array(body.utf8)))
+
+        let error = #expect(throws: GatewayError.self) { try answer.get() }
+        #expect(error?.code == code)
+        #expect(code == .notConfigured || error?.detail == "OAuth answered \(status): \(body)")
+    }
+
+    @Test func `that could not be fetched are not fetched by each who waits`() async throws {
+        try await Way.with { (way) async throws in
+            way.daraja.answerTokens(by: TalkingServer.reply(403, "<html>blocked</html>"))
+            for _ in 0..<20 {
+                let error = await #expect(throws: GatewayError.self) { try await way.send("/push") }
+                #expect(error?.code == .upstreamUnavailable)
+            }
+            #expect(way.daraja.issued == 1)
+
+            way.daraja.answerTokens(by: nil)
+            way.clock.advance(.seconds(2))
+            #expect(try await way.send("/push") == 200)
+        }
+    }
+
+    @Test func `end by the time that has passed, not by the wall clock`() async throws {
+        try await Way.with { (way) async throws in
+            #expect(try await way.send("/push") == 200)
+
+            way.clock.setWallClock(by: .seconds(-3600))
+            way.clock.advance(.seconds(3600))
+
+            #expect(try await way.send("/push") == 200)
+            #expect(way.daraja.issued == 2)
+        }
+    }
+}
