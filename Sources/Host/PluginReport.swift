@@ -36,6 +36,7 @@ enum PluginReport {
         ]
         if !generation.warnings.isEmpty { object["warnings"] = .array(generation.warnings.map { .string($0) }) }
         object["last_crash"] = health.lastCrash.map { .string($0) }
+        if generation.isOnProbation { object["on_probation"] = true }
         if health.isBroken { object["broken"] = true }
         if health.isolation != "in-process" {
             object["memory_bytes"] = .integer(Int64(health.memoryBytes ?? 0))

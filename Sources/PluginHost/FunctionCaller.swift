@@ -37,7 +37,8 @@ final class FunctionCaller: Sendable {
         guard size <= argumentBytesMax else {
             return LoadedPlugin.Completion(status: GATEWAY_TOO_LARGE, payload: [])
         }
-        let (number, bell) = invocations.begin(Invocations.Call(plugin: plugin, invocation: invocation))
+        let call = Invocations.Call(plugin: plugin, tool: work.tool, invocation: invocation)
+        let (number, bell) = invocations.begin(call)
         let meta = meta(invocation)
         let start: @Sendable () -> Void = { [library, invocations] in
             let status = library.start(number, work, meta: meta, deadline: invocation.timeout)

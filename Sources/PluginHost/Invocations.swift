@@ -13,6 +13,8 @@ final class Invocations: Sendable {
     /// What is known of a call.
     struct Call: Sendable {
         let plugin: String
+        /// The tool's index; nil for a timer.
+        var tool: Int?
         let invocation: LoadedPlugin.Invocation
     }
 
@@ -50,6 +52,13 @@ final class Invocations: Sendable {
 
     private let table: Mutex<Table>
     private let broken = Atomic<Int>(0)
+    private let overdue = Mutex(Overdue())
+
+    /// Calls that were not completed in their time, in all and by tool.
+    struct Overdue: Sendable, Equatable {
+        var count = 0
+        var tools: [Int: Int] = [:]
+    }
 
     init() {
         // Numbers of two generations differ, and of two host processes, so a stray one is not taken for a live one.
@@ -83,10 +92,16 @@ final class Invocations: Sendable {
 
     /// Ends a call in the plugin's place: its time is over, or its worker has gone.
     func answer(_ number: UInt64, _ completion: LoadedPlugin.Completion) {
+        let tool = call(number)?.tool
         guard complete(number, completion) == GATEWAY_OK else { return }
         table.withLock { table in
             if table.answeredByHost.count >= lateMax { table.answeredByHost.removeAll() }
             table.answeredByHost.insert(number)
+        }
+        guard completion.status == GATEWAY_DEADLINE else { return }
+        overdue.withLock { overdue in
+            overdue.count += 1
+            if let tool { overdue.tools[tool, default: 0] += 1 }
         }
     }
 
@@ -141,6 +156,9 @@ final class Invocations: Sendable {
 
     /// Counts what the generation did against a rule: a second or stray completion, a service that it was not granted.
     func countViolation() { broken.add(1, ordering: .relaxed) }
+
+    /// How many calls the host had to answer because their time was over (rule F1).
+    var late: Overdue { overdue.withLock { $0 } }
 
     /// How often it did.
     var violations: Int { broken.load(ordering: .relaxed) }

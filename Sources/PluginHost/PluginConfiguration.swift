@@ -58,6 +58,8 @@ package struct PluginConfiguration: Sendable, Equatable {
         package var failedPercentMax = 50
         /// Fewer calls than this prove nothing.
         package var callsMin = 20
+        /// How long the first calls of a version may be under way before any of them has ended.
+        package var silence: Duration = .seconds(10)
     }
 
     /// Why plugins.json cannot be used.
@@ -184,6 +186,8 @@ package struct PluginConfiguration: Sendable, Equatable {
         rollback.window = .seconds(try number("rollback", "window_s", 0...86_400, watched))
         rollback.crashesMax = try number("rollback", "max_crashes", 1...1_000, rollback.crashesMax)
         rollback.failedPercentMax = try number("rollback", "max_failed_percent", 0...100, rollback.failedPercentMax)
+        let silence = Int(rollback.silence.components.seconds)
+        rollback.silence = .seconds(try number("rollback", "silence_s", 1...3_600, silence))
         rollback.callsMin = try number("rollback", "min_calls", 1...1_000_000, rollback.callsMin)
     }
 }

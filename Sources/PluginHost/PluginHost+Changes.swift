@@ -16,7 +16,7 @@ extension PluginHost {
                 if slot.live == nil || request.promotes {
                     next.candidate = nil
                     next.promote(generation, at: entropy.now())
-                    next.note = "version \(generation.plugin.version) was installed and promoted"
+                    next.note = "version \(generation.plugin.version) was installed and promoted" + kept(next, slot)
                 } else {
                     next.candidate = PluginSlot.Candidate(
                         generation: generation,
@@ -56,7 +56,7 @@ extension PluginHost {
                 next.note = "version \(candidate.generation.plugin.version) is a canary"
             } else {
                 next.promote(candidate.generation, at: entropy.now())
-                next.note = "version \(candidate.generation.plugin.version) was promoted"
+                next.note = "version \(candidate.generation.plugin.version) was promoted" + kept(next, slot)
             }
             try await commit(next, instead: slot)
             return try found(plugin)
@@ -84,6 +84,13 @@ extension PluginHost {
             }
             try await withdraw(slot)
         }
+    }
+
+    /// Says where a rollback leads, where that is not the version that was replaced.
+    func kept(_ next: PluginSlot, _ former: PluginSlot) -> String {
+        guard let standby = next.standby, let replaced = former.live, standby !== replaced else { return "" }
+        return "; version \(replaced.plugin.version) had not passed its probation, so a rollback returns to version "
+            + standby.plugin.version
     }
 
     // MARK: Steps, inside the turnstile

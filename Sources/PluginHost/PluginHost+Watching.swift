@@ -68,13 +68,23 @@ extension PluginHost {
         if let candidate = slot.candidate, candidate.isCanary {
             let generation = candidate.generation
             let policy = generation.configuration.rollback
-            if let reason = generation.record.fault(since: .init(), policy: policy) { return (generation, reason) }
+            if let reason = fault(of: generation, since: .init(), policy) { return (generation, reason) }
         }
         guard let live = slot.live, slot.standby != nil, let probation = slot.probation,
             probation.isUnderWay(entropy.now(), live.configuration.rollback),
-            let reason = live.record.fault(since: probation.before, policy: live.configuration.rollback)
+            let reason = fault(of: live, since: probation.before, live.configuration.rollback)
         else { return nil }
         return (live, reason)
+    }
+
+    private func fault(
+        of generation: PluginGeneration,
+        since before: PluginGeneration.Record,
+        _ policy: PluginConfiguration.RollbackPolicy
+    ) -> String? {
+        let (record, silence) = (generation.record, generation.silence(at: .now))
+        return record.fault(since: before, policy: policy)
+            ?? record.silence(of: silence.calls, for: silence.for, since: before, policy: policy)
     }
 
     // MARK: plugins.json
@@ -174,7 +184,7 @@ extension PluginHost {
                     slots.withLock { $0[next.id] = next }
                     try await forgetIfInstalled(next)
                 } else {
-                    next.note = "version \(generation.plugin.version) was declared by plugins.json"
+                    next.note = "version \(generation.plugin.version) was declared by plugins.json" + kept(next, slot)
                     try await commit(next, instead: slot)
                 }
             } catch {

@@ -60,7 +60,11 @@ package final class PluginHost: Sendable {
     private func status(_ slot: PluginSlot) -> PluginStatus {
         let tell = PluginHost.tell
         var generations: [PluginStatus.Generation] = []
-        if let live = slot.live { generations.append(tell(live, "live")) }
+        if let live = slot.live {
+            var told = tell(live, "live")
+            told.isOnProbation = slot.standby != nil && slot.isOnProbation(at: entropy.now())
+            generations.append(told)
+        }
         if let candidate = slot.candidate {
             var told = tell(candidate.generation, candidate.isCanary ? "canary" : "candidate")
             told.share = candidate.share

@@ -35,6 +35,9 @@ enum PluginWork: Sendable {
     case tool(Int, [UInt8])
     /// A timer's document.
     case timer([UInt8])
+
+    /// The tool's index, where it is one.
+    var tool: Int? { if case .tool(let index, _) = self { index } else { nil } }
 }
 
 /// The optional interfaces of a plugin, by the bits of PluginFrames.h.

@@ -11,7 +11,7 @@ struct PluginSlot: Sendable {
         var isCanary: Bool { share > 0 || !organizations.isEmpty }
     }
 
-    /// A version that has just been promoted, and how it stood then.
+    /// A version that has just been promoted, and how it stood then; it has passed once its window has.
     ///
     /// The time is the wall's, as it must count on after a restart of the host.
     struct Probation: Sendable {
@@ -30,7 +30,10 @@ struct PluginSlot: Sendable {
     var live: PluginGeneration?
     var candidate: Candidate?
     var standby: PluginGeneration?
+    /// Of the live version, since it serves.
     var probation: Probation?
+    /// The live version's own, from when it was live, of what a rollback returns to.
+    var standbyProbation: Probation?
     var lastGeneration = 0
     var refusal: String?
     var note: String?
@@ -69,7 +72,11 @@ struct PluginSlot: Sendable {
             version.promotedAt = probation?.since
             versions.append(version)
         }
-        if let standby { versions.append(keep(standby, .standby)) }
+        if let standby {
+            var version = keep(standby, .standby)
+            version.promotedAt = standbyProbation?.since
+            versions.append(version)
+        }
         if let candidate {
             var version = keep(candidate.generation, .candidate)
             version.share = candidate.share
@@ -91,7 +98,9 @@ struct PluginSlot: Sendable {
         case .live:
             live = generation
             probation = version.promotedAt.map { Probation(since: $0) }
-        case .standby: standby = generation
+        case .standby:
+            standby = generation
+            standbyProbation = version.promotedAt.map { Probation(since: $0) }
         case .candidate:
             candidate = Candidate(
                 generation: generation,
@@ -101,19 +110,31 @@ struct PluginSlot: Sendable {
         }
     }
 
-    /// The candidate serves from now on; what was live waits to be called back.
-    mutating func promote(_ generation: PluginGeneration, at now: Timestamp) {
-        let former = live
-        live = generation
-        if candidate?.generation === generation { candidate = nil }
-        if let former { standby = former }
-        probation = former == nil ? nil : Probation(since: now, before: generation.record)
+    /// Whether the live version has yet to show that it can be relied on.
+    func isOnProbation(at now: Timestamp) -> Bool {
+        guard let live, let probation else { return false }
+        return probation.isUnderWay(now, live.configuration.rollback)
     }
 
-    /// What was live before serves again.
+    /// The generation serves from now on; what a rollback returns to is the last version that passed its probation.
+    ///
+    /// What was live waits to be called back, unless it is on probation itself: then the version before it goes on
+    /// waiting, because nothing else is known to be good. Only where there is none is an unproven one kept.
+    mutating func promote(_ generation: PluginGeneration, at now: Timestamp) {
+        if let former = live, standby == nil || !isOnProbation(at: now) {
+            standby = former
+            standbyProbation = probation
+        }
+        live = generation
+        if candidate?.generation === generation { candidate = nil }
+        probation = Probation(since: now, before: generation.record)
+    }
+
+    /// What waited serves again, and goes on with its own probation where that has not ended.
     mutating func rollBack() {
         live = standby
+        probation = standbyProbation
         standby = nil
-        probation = nil
+        standbyProbation = nil
     }
 }

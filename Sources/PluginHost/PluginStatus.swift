@@ -29,6 +29,8 @@ package struct PluginStatus: Sendable, Equatable {
         package let violations: Int
         /// Where it runs and how it fares there.
         package let health: PluginHealth
+        /// Whether it is watched, and gives way by itself to the version before when it fails.
+        package var isOnProbation = false
         /// Of a canary: how many of a million calls go to it.
         package var share = 0
         /// Of a canary: the organizations that are served by it.

@@ -99,6 +99,7 @@ static int32_t serve(const gateway_frame_t *frame, const uint8_t *bytes, gateway
 
 static void take(const gateway_frame_t *frame, const uint8_t *bytes, struct output *output) {
     static const gateway_bytes_t nothing;
+    memory_begin_call();
     if (frame->kind == GATEWAY_FRAME_CANCEL) {
         calls_cancel(frame->number);
         if (tables.cancel != NULL) tables.cancel->cancel(tables.plugin, frame->number);
@@ -183,6 +184,7 @@ int main(int count, char *const *arguments) {
     char reason[512] = "";
     result_bytes_max = settings.result_bytes_max;
     services_limit(settings.result_bytes_max);
+    memory_watch();
     if (worker_confine(&settings, reason, sizeof reason) != 0) return refuse(GATEWAY_PERMISSION_DENIED, reason);
     int problem = negotiate(&settings, reason, sizeof reason);
     if (problem != GATEWAY_NEGOTIATION_OK) return refuse(problem < 0 ? GATEWAY_INTERNAL : GATEWAY_CONFLICT + problem, reason);

@@ -19,6 +19,10 @@ struct worker_settings {
 /* confine.c: takes away what the plugin must not have, before any code of it runs. 0, or -1 with a reason. */
 int worker_confine(const struct worker_settings *settings, char *reason, size_t reason_size);
 
+/* memory.c: after memory_watch() a death for want of memory is the exit status GATEWAY_WORKER_OUT_OF_MEMORY. */
+void memory_watch(void);
+void memory_begin_call(void);
+
 /* frames.c: whole frames over the socket. */
 void frame_write(uint32_t kind, uint64_t number, uint32_t index, int32_t status, gateway_bytes_t first,
                  gateway_bytes_t second);

@@ -147,6 +147,7 @@ private enum PluginText {
         line += "\(number("calls")) calls, \(number("failed")) failed, \(number("crashes")) crashes"
         if let last = generation["last_crash"]?.stringValue { line += " (\(last))" }
         line += ", \(number("violations")) violations"
+        if generation["on_probation"]?.boolValue == true { line += ", on probation" }
         if generation["broken"]?.boolValue == true { line += ", not started again for now" }
         if let bytes = generation["memory_bytes"]?.integerValue { line += ", \(bytes >> 10) KiB" }
         return line

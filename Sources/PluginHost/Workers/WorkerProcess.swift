@@ -9,6 +9,10 @@ struct WorkerProcess {
     let socket: Int32
     /// Where its standard output and error come out; non-blocking.
     let output: Int32
+    private let memoryBytesMax: Int
+
+    /// How the end of a worker is told that died because its memory limit left nothing to allocate.
+    static let limitReached = "it reached its memory limit"
 
     /// What a worker is started with.
     struct Orders: Sendable {
@@ -37,6 +41,7 @@ struct WorkerProcess {
             )
         }
         pid = process.pid
+        memoryBytesMax = orders.memoryBytes
         socket = process.socket
         output = process.output
     }
@@ -51,7 +56,11 @@ struct WorkerProcess {
         close(socket)
         close(output)
         if status & 0x7F != 0 { return "signal \(status & 0x7F)" }
-        return "exit \((status >> 8) & 0xFF)"
+        let code = (status >> 8) & 0xFF
+        if code == GATEWAY_WORKER_OUT_OF_MEMORY {
+            return "\(WorkerProcess.limitReached) of \(memoryBytesMax >> 20) MiB"
+        }
+        return "exit \(code)"
     }
 
     /// User and system time of all its threads; nil once it has gone.

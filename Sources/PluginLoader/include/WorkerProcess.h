@@ -13,6 +13,9 @@ struct gateway_worker_process {
     int output; /* where its standard output and error come out, non-blocking */
 };
 
+/* How a worker exits that died because its memory limit left nothing to allocate. */
+#define GATEWAY_WORKER_OUT_OF_MEMORY 77
+
 /*
  * Starts `program` with these arguments (null-terminated, the program's name first), an empty environment, the library
  * at `library` as descriptor 4 and no others but those of PluginFrames.h. Returns 0, or an errno.

@@ -200,6 +200,11 @@ static int misbehave(gateway_bytes_t input, gateway_sink_t output, int32_t *stat
     if (holds(input, "do-overflow")) never_set = overflow(0);
     while (holds(input, "do-loop") && !never_set) {
     }
+    /* Without a look at what malloc gave, as most code does it. */
+    for (long size = holds(input, "do-leak") ? 8192 : holds(input, "do-hoard") ? 48 << 20 : 0; size > 0;) {
+        char *block = malloc((size_t)size);
+        *(char *volatile *)&block[0] = block;
+    }
     if (holds(input, "do-allocate")) {
         char *block = malloc((size_t)1 << 30);
         *status = refused(output, block == NULL ? "no memory" : "memory");
