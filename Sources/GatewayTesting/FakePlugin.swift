@@ -14,14 +14,15 @@ package enum FakePlugin {
     /// What bytes make `interpret` fail.
     package static let crash = Array("crash".utf8)
 
-    /// A loaded generation of it.
+    /// A loaded generation of it; one that `fails` reads nothing at all.
     package static func make(
         id: String = "fake",
         generation: Int = 1,
         digest: String = "d1",
         collect: JSONObject = [:],
         pay: JSONObject = [:],
-        crashes: Bool = true
+        crashes: Bool = true,
+        fails: Bool = false
     ) throws -> LoadedPlugin {
         let document = catalogue(id: id, collect: collect, pay: pay)
         let catalogue = try Catalogue(
@@ -32,7 +33,7 @@ package enum FakePlugin {
             catalogue,
             generation: generation,
             digest: digest,
-            operationFunctions: functions(catalogue, crashes: crashes),
+            operationFunctions: functions(catalogue, crashes: crashes, fails: fails),
             asynchronous: .init(invoke: nil),
             context: .init(
                 prompt: { _, _ throws(LoadedPlugin.Failure) in throw unsupported },
@@ -43,12 +44,13 @@ package enum FakePlugin {
 
     private static let unsupported = LoadedPlugin.Failure(status: 21, reason: "not supported")
 
-    private static func functions(_ catalogue: Catalogue, crashes: Bool) -> LoadedPlugin.OperationFunctions {
+    private static func functions(_ catalogue: Catalogue, crashes: Bool, fails: Bool) -> LoadedPlugin.OperationFunctions
+    {
         let tools = catalogue.tools.map(\.name)
         return LoadedPlugin.OperationFunctions(
             prepare: { tool, input throws(LoadedPlugin.Failure) in plan(tools[tool], try read(input)).bytes },
             interpret: { _, _, raw throws(LoadedPlugin.Failure) in
-                if raw == crash, crashes { throw LoadedPlugin.Failure(status: 22, reason: "crashed") }
+                if fails || raw == crash && crashes { throw LoadedPlugin.Failure(status: 22, reason: "crashed") }
                 guard let said = try? JSON(parsing: raw) else {
                     return JSON.object(["evidence": ["verdict": "unknown", "meaning": "Not readable."]]).bytes
                 }

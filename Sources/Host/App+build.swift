@@ -61,6 +61,7 @@ struct App: Sendable {
         )
         let money = Money(
             store: store,
+            journal: AnswerFolder(path: folder.path + "/answers"),
             registry: registry,
             upstream: upstream,
             addresses: addresses,

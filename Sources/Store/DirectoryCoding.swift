@@ -22,6 +22,7 @@ enum DirectoryCoding {
             "subscription": .string(organization.subscription.rawValue),
             "limits": limits(organization.limitOverrides),
             "requires_idempotency_key": .bool(organization.requiresIdempotencyKey),
+            "resends_not_found": .bool(organization.resendsNotFound),
         ])
         .text
     }
@@ -39,7 +40,8 @@ enum DirectoryCoding {
             subscription: subscription,
             plan: row.text(2) ?? "",
             limitOverrides: limits(detail["limits"]),
-            requiresIdempotencyKey: detail["requires_idempotency_key"]?.boolValue ?? false
+            requiresIdempotencyKey: detail["requires_idempotency_key"]?.boolValue ?? false,
+            resendsNotFound: detail["resends_not_found"]?.boolValue ?? false
         )
     }
 

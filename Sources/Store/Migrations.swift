@@ -8,7 +8,9 @@ import Cryptography
 /// rows in its key's own tree, so that a row is one page to write instead of two. The organization leads every key, so
 /// that the tables can be distributed by it.
 enum Migrations {
-    static let all: [[String]] = [first, plugins, pluginData, clustered, probation, wholeRecords]
+    static let all: [[String]] = [
+        first, plugins, pluginData, clustered, probation, wholeRecords, endsAndReceipts,
+    ]
 
     /// Brings the schema up to date, or, for tests, up to an older number.
     static func run(on database: any Database, upTo newest: Int = all.count) async throws {
@@ -325,5 +327,25 @@ enum Migrations {
         WHERE state IN ('created', 'sending', 'accepted', 'unknown', 'reconciling')
         """,
         "CREATE INDEX records_manual ON records (plugin, operation) WHERE state = 'manual'",
+    ]
+
+    /// Keys count from their record's end; a receipt stands for one movement of money; what waits for a person is asked
+    /// about daily; bytes that could not be read are kept with the version that could not.
+    private static let endsAndReceipts = [
+        "ALTER TABLE idempotency ADD COLUMN retention_ms BIGINT NOT NULL DEFAULT 86400000",
+        "UPDATE idempotency SET retention_ms = 600000 WHERE is_derived = 1",
+        "ALTER TABLE idempotency DROP COLUMN expires_ms",
+        "ALTER TABLE records ADD COLUMN released_ms BIGINT",
+        """
+        CREATE TABLE receipts (
+            organization_id TEXT NOT NULL, environment TEXT NOT NULL, account TEXT NOT NULL, direction TEXT NOT NULL,
+            receipt TEXT NOT NULL, record_id TEXT NOT NULL,
+            PRIMARY KEY (organization_id, environment, account, direction, receipt)) {clustered}
+        """,
+        "CREATE INDEX records_manual_due ON records (next_action_ms) WHERE state = 'manual'",
+        "UPDATE records SET next_action_ms = updated_ms WHERE state = 'manual' AND next_action_ms IS NULL",
+        "ALTER TABLE callbacks ADD COLUMN status BIGINT",
+        "ALTER TABLE callbacks ADD COLUMN digest TEXT",
+        "CREATE INDEX callbacks_quarantined ON callbacks (received_ms) WHERE ended = 'quarantined'",
     ]
 }

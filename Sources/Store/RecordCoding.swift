@@ -7,7 +7,8 @@ import OrderedJSON
 enum RecordCoding {
     static let columns = """
         organization_id, record_id, environment, class, plugin, operation, tool, direction, made_by, amount, party,
-        reference, created_ms, plan, state, version, receipt, sent_ms, updated_ms, ended_ms, next_action_ms, detail
+        reference, created_ms, plan, state, version, receipt, sent_ms, updated_ms, ended_ms, next_action_ms, released_ms,
+        detail
         """
 
     /// The states in which the host itself still does something about a record.
@@ -43,6 +44,7 @@ enum RecordCoding {
         row.bind(record.updatedAt.milliseconds)
         row.bind(record.endedAt?.milliseconds)
         row.bind(record.nextActionAt?.milliseconds)
+        row.bind(record.releasedAt?.milliseconds)
         row.bind(text: detail(record))
     }
 
@@ -54,6 +56,7 @@ enum RecordCoding {
         writer.optional("about", record.about?.description)
         writer.key("send_before_ms")
         writer.integer(record.sendBefore.milliseconds)
+        if !record.account.isEmpty { writer.optional("account", record.account) }
         if let query = record.query {
             writer.key("query")
             writer.beginObject()
@@ -97,12 +100,48 @@ enum RecordCoding {
         }
         writer.optional("attempts", Int64(record.attempts))
         writer.optional("queries", Int64(record.queries))
-        writer.key("disputed")
-        writer.bool(record.isDisputed)
-        writer.key("confirmed")
-        writer.bool(record.isConfirmed)
+        if record.answers > 0 { writer.optional("answers", Int64(record.answers)) }
+        if record.isUnaskable {
+            writer.key("unaskable")
+            writer.bool(true)
+        }
+        if let resend = record.resend {
+            writer.optional("resend", resend.rawValue)
+            writer.optional("send_before_ms", record.sendBefore.milliseconds)
+        }
+        if record.isDisputed {
+            writer.key("disputes")
+            writer.beginArray()
+            for dispute in record.disputes { write(dispute, to: &writer) }
+            writer.endArray()
+        }
         writer.endObject()
         return writer.bytes
+    }
+
+    private static func write(_ dispute: Dispute, to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.optional("kind", dispute.kind.rawValue)
+        writer.optional("stated", dispute.stated)
+        writer.optional("expected", dispute.expected)
+        writer.optional("other", dispute.other?.description)
+        writer.endObject()
+    }
+
+    /// The disputes in a row's `detail`; rows of before they were kept only say that there was one.
+    static func disputes(_ detail: JSON) -> [Dispute] {
+        guard let list = detail["disputes"]?.arrayValue else {
+            return detail["disputed"] == true ? [Dispute(.contradiction)] : []
+        }
+        return list.compactMap { item in
+            guard let kind = item["kind"]?.stringValue.flatMap(Dispute.Kind.init(rawValue:)) else { return nil }
+            return Dispute(
+                kind,
+                stated: item["stated"]?.stringValue,
+                expected: item["expected"]?.stringValue,
+                other: item["other"]?.stringValue.flatMap { RecordID($0) }
+            )
+        }
     }
 
     /// Reads a row of `columns`.
@@ -136,11 +175,12 @@ enum RecordCoding {
             createdAt: Timestamp(milliseconds: row.integer(12) ?? 0),
             query: query(plan["query"]),
             sendBefore: Timestamp(milliseconds: plan["send_before_ms"]?.integerValue ?? 0),
+            account: plan["account"]?.stringValue ?? "",
             request: RequestTemplate(headers: texts(plan["headers"]), body: plan["body"] ?? .null),
             state: try word(14, RecordState.self)
         )
         readChanging(row, into: &record)
-        try readDetail(JSON(parsing: row.text(21) ?? ""), into: &record)
+        try readDetail(JSON(parsing: row.text(22) ?? ""), into: &record)
         return record
     }
 
@@ -151,6 +191,7 @@ enum RecordCoding {
         record.updatedAt = Timestamp(milliseconds: row.integer(18) ?? 0)
         record.endedAt = row.integer(19).map { Timestamp(milliseconds: $0) }
         record.nextActionAt = row.integer(20).map { Timestamp(milliseconds: $0) }
+        record.releasedAt = row.integer(21).map { Timestamp(milliseconds: $0) }
     }
 
     private static func readDetail(_ detail: JSON, into record: inout Record) throws {
@@ -162,8 +203,11 @@ enum RecordCoding {
         record.data = detail["data"]
         record.attempts = Int(detail["attempts"]?.integerValue ?? 0)
         record.queries = Int(detail["queries"]?.integerValue ?? 0)
-        record.isDisputed = detail["disputed"]?.boolValue ?? false
-        record.isConfirmed = detail["confirmed"]?.boolValue ?? false
+        record.answers = Int(detail["answers"]?.integerValue ?? 0)
+        record.isUnaskable = detail["unaskable"]?.boolValue ?? false
+        record.resend = detail["resend"]?.stringValue.flatMap(Evidence.Verdict.init(rawValue:))
+        if let moved = detail["send_before_ms"]?.integerValue { record.sendBefore = Timestamp(milliseconds: moved) }
+        record.disputes = disputes(detail)
     }
 
     private static func query(_ plan: JSON?) -> QueryPlan? {

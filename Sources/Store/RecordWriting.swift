@@ -10,15 +10,15 @@ enum RecordWriting {
     private static let insertion = SQLStatement(
         """
         INSERT INTO records (\(RecordCoding.columns), events) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
-            $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
+            $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
         """
     )
 
     private static let change = SQLStatement(
         """
         UPDATE records SET state = $1, version = $2, receipt = $3, sent_ms = $4, updated_ms = $5, ended_ms = $6,
-            next_action_ms = $7, detail = $8, events = events || $9
-        WHERE organization_id = $10 AND record_id = $11 AND version = $12
+            next_action_ms = $7, released_ms = $8, detail = $9, events = events || $10
+        WHERE organization_id = $11 AND record_id = $12 AND version = $13
         """
     )
 
@@ -40,7 +40,9 @@ enum RecordWriting {
     /// Writes a record's next version, and what is committed with it.
     static func apply(_ change: RecordChange, in session: WriteSession) throws {
         let record = change.record
+        if let receipt = change.receipt { try Claims.take(receipt, for: record, in: session) }
         try update(record, events: change.events, in: session)
+        if let hold = change.hold { try Claims.hold(hold, for: record, in: session) }
         // M-Pesa's ids stand at places of their own each, so that each is a page to write: only what is new is.
         for (namespace, value) in change.newIDs {
             try session.execute(findableID) { row in
@@ -54,6 +56,7 @@ enum RecordWriting {
         if let callback = change.settledCallback {
             try Store.end(callback, of: record.organization, as: "applied", at: record.updatedAt, in: session)
         }
+        if let unread = change.unread { try Store.keep(unread, in: session) }
         session.add(change.audit)
         for line in change.usage { session.add(line) }
     }

@@ -4,8 +4,8 @@ extension Store: CallbackRepository {
     private static let arrival = SQLStatement(
         """
         INSERT INTO callbacks (organization_id, callback_id, environment, record_id, name, received_ms, body, address,
-            attempts)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            attempts, status)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING
         """
     )
 
@@ -17,20 +17,70 @@ extension Store: CallbackRepository {
     )
 
     package func receive(_ callback: ReceivedCallback) async throws(GatewayError) {
-        try await write { session in
-            try session.execute(Self.arrival) { row in
-                row.bind(callback.organization)
-                row.bind(callback.id)
-                row.bind(callback.environment.rawValue)
-                row.bind(callback.record)
-                row.bind(callback.name)
-                row.bind(callback.receivedAt.milliseconds)
-                row.bind(bytes: callback.body)
-                row.bind(callback.address)
-                row.bind(Int64(callback.attempts))
-            }
+        try await write { session in try Self.keep(callback, in: session) }
+    }
+
+    static func keep(_ callback: ReceivedCallback, in session: WriteSession) throws {
+        try session.execute(arrival) { row in
+            row.bind(callback.organization)
+            row.bind(callback.id)
+            row.bind(callback.environment.rawValue)
+            row.bind(callback.record)
+            row.bind(callback.name)
+            row.bind(callback.receivedAt.milliseconds)
+            row.bind(bytes: callback.body)
+            row.bind(callback.address)
+            row.bind(Int64(callback.attempts))
+            row.bind(callback.status.map { Int64($0) })
         }
     }
+
+    package func quarantine(
+        _ id: CallbackID,
+        organization: OrganizationID,
+        digest: String,
+        at: Timestamp
+    ) async throws(GatewayError) {
+        try await write { session in
+            try session.sql.execute(
+                """
+                UPDATE callbacks SET ended = 'quarantined', ended_ms = $1, digest = $2
+                WHERE organization_id = $3 AND callback_id = $4 AND ended IS NULL
+                """,
+                [.integer(at.milliseconds), .text(digest), .text(organization.description), .text(id.description)]
+            )
+        }
+    }
+
+    package func quarantined(
+        limit: Int
+    ) async throws(GatewayError) -> [(callback: ReceivedCallback, digest: String)] {
+        try await read { sql in
+            try sql.query(
+                """
+                SELECT \(Self.columns), digest FROM callbacks WHERE ended = 'quarantined'
+                ORDER BY received_ms LIMIT $1
+                """,
+                [.integer(Int64(limit))]
+            ) { row in (try Self.callback(row), row.text(10) ?? "") }
+        }
+    }
+
+    package func reopen(_ id: CallbackID, organization: OrganizationID) async throws(GatewayError) {
+        try await write { session in
+            try session.sql.execute(
+                """
+                UPDATE callbacks SET ended = NULL, ended_ms = NULL, attempts = 0
+                WHERE organization_id = $1 AND callback_id = $2 AND ended = 'quarantined'
+                """,
+                [.text(organization.description), .text(id.description)]
+            )
+        }
+    }
+
+    private static let columns = """
+        organization_id, callback_id, environment, record_id, name, received_ms, body, address, attempts, status
+        """
 
     package func countAttempt(_ id: CallbackID, organization: OrganizationID) async throws(GatewayError) -> Int {
         let key: [SQLValue] = [.text(organization.description), .text(id.description)]
@@ -62,8 +112,7 @@ extension Store: CallbackRepository {
         try await read { sql in
             try sql.query(
                 """
-                SELECT organization_id, callback_id, environment, record_id, name, received_ms, body, address, attempts
-                FROM callbacks WHERE ended IS NULL AND received_ms <= $1 ORDER BY received_ms LIMIT $2
+                SELECT \(Self.columns) FROM callbacks WHERE ended IS NULL AND received_ms <= $1 ORDER BY received_ms LIMIT $2
                 """,
                 [.integer(before.milliseconds), .integer(Int64(limit))],
                 Self.callback
@@ -101,7 +150,8 @@ extension Store: CallbackRepository {
             receivedAt: Timestamp(milliseconds: row.integer(5) ?? 0),
             body: row.bytes(6) ?? [],
             address: row.text(7),
-            attempts: Int(row.integer(8) ?? 0)
+            attempts: Int(row.integer(8) ?? 0),
+            status: row.integer(9).map { Int($0) }
         )
     }
 }

@@ -49,7 +49,14 @@ extension Store: ClaimRepository {
         values.append(.integer(moment.milliseconds))
         let hasEnded =
             switch place.kind {
-            case .idempotency: "expires_ms <= $\(values.count)"
+            case .idempotency:
+                """
+                EXISTS (
+                    SELECT 1 FROM records
+                    WHERE records.organization_id = idempotency.organization_id
+                        AND records.record_id = idempotency.record_id
+                        AND records.ended_ms + idempotency.retention_ms <= $\(values.count))
+                """
             case .guards:
                 """
                 active_until_ms <= $\(values.count) AND EXISTS (

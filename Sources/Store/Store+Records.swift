@@ -20,13 +20,9 @@ extension Store: RecordRepository {
     package func idempotencyEntry(
         _ key: String,
         organization: OrganizationID,
-        environment: Environment,
-        now: Timestamp
+        environment: Environment
     ) async throws(GatewayError) -> IdempotencyEntry? {
-        try await read { sql in
-            let entry = try Claims.entry(key, organization: organization, environment: environment, in: sql)
-            return entry.flatMap { $0.claim.expiresAt > now ? $0 : nil }
-        }
+        try await read { sql in try Claims.entry(key, organization: organization, environment: environment, in: sql) }
     }
 
     /// Runs a transaction that may be undone for a reason that is an answer.
@@ -125,16 +121,56 @@ extension Store: RecordRepository {
         return try await read { try $0.query(sql, bound, RecordCoding.record) }
     }
 
-    package func due(at now: Timestamp, limit: Int) async throws(GatewayError) -> [Record] {
-        try await read { sql in
+    package func laterTwins(of record: Record, limit: Int) async throws(GatewayError) -> [Record] {
+        guard let party = record.intent.party, let amount = record.intent.amount else { return [] }
+        return try await read { sql in
             try sql.query(
                 """
                 SELECT \(RecordCoding.columns) FROM records
-                WHERE \(RecordCoding.isWaiting) AND next_action_ms <= $1 ORDER BY next_action_ms LIMIT $2
+                WHERE organization_id = $1 AND record_id > $2 AND environment = $3 AND class = 'transaction'
+                    AND direction = $4 AND party = $5 AND amount = $6
+                    AND (state <> 'rejected' OR sent_ms IS NOT NULL)
+                ORDER BY record_id LIMIT $7
                 """,
-                [.integer(now.milliseconds), .integer(Int64(limit))],
+                [
+                    .text(record.organization.description), .text(record.id.description),
+                    .text(record.environment.rawValue), .text(record.direction.rawValue), .text(party),
+                    .integer(amount.amount), .integer(Int64(limit)),
+                ],
                 RecordCoding.record
             )
+        }
+    }
+
+    package func openRecordsByPlugin() async throws(GatewayError) -> [String: Int] {
+        try await read { sql in
+            let rows = try sql.query(
+                """
+                SELECT plugin, COUNT(*) FROM records WHERE \(RecordCoding.isWaiting) GROUP BY plugin
+                UNION ALL
+                SELECT plugin, COUNT(*) FROM records WHERE state = 'manual' GROUP BY plugin
+                """,
+                []
+            ) { row in (row.text(0) ?? "", Int(row.integer(1) ?? 0)) }
+            return Dictionary(rows, uniquingKeysWith: +)
+        }
+    }
+
+    package func due(at now: Timestamp, limit: Int) async throws(GatewayError) -> [Record] {
+        // Two indexes, so two questions: what the host works on, and what waits for a person and is asked about daily.
+        try await read { sql in
+            var due: [Record] = []
+            for condition in [RecordCoding.isWaiting, "state = 'manual'"] where due.count < limit {
+                due += try sql.query(
+                    """
+                    SELECT \(RecordCoding.columns) FROM records
+                    WHERE \(condition) AND next_action_ms <= $1 ORDER BY next_action_ms LIMIT $2
+                    """,
+                    [.integer(now.milliseconds), .integer(Int64(limit - due.count))],
+                    RecordCoding.record
+                )
+            }
+            return due
         }
     }
 

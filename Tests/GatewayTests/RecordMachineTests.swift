@@ -96,34 +96,87 @@ struct `The transaction core` {
 
         #expect(early.record.state == .reconciling)
         #expect(late.record.state == .failed)
-        #expect(!late.record.isConfirmed)
     }
 
-    @Test func `a success callback overturns a failure that no callback stated`() throws {
-        var failed = record(.failed)
+    @Test(
+        arguments: [Evidence.Source.callback("result"), .query],
+        [RecordState.failed, .cancelled, .expired, .rejected]
+    )
+    func `a success with receipt and amount overturns whatever failure was stated`(
+        source: Evidence.Source,
+        state: RecordState
+    ) throws {
+        var failed = record(state)
         failed.endedAt = now
-        let step = try #require(
-            machine.step(failed, .evidence(success(), .callback("result")), at: now + .seconds(864_000))
-        )
+        let step = try #require(machine.step(failed, .evidence(success(), source), at: now + .seconds(864_000)))
 
         #expect(step.record.state == .succeeded)
         #expect(step.effects.contains(.announceLateSuccess))
     }
 
-    @Test func `a success callback does not overturn what a callback stated`() throws {
-        var failed = record(.failed)
-        failed.isConfirmed = true
-        let step = try #require(machine.step(failed, .evidence(success(), .callback("result")), at: now))
+    @Test func `a success without a receipt overturns nothing, and says both`() throws {
+        let evidence = success(receipt: nil)
+        let step = try #require(machine.step(record(.failed), .evidence(evidence, .query), at: now))
 
         #expect(step.record.state == .failed)
-        #expect(step.record.isDisputed)
+        #expect(step.record.disputes.map(\.kind) == [.noReceipt])
+        #expect(step.record.advice == "check_first")
+        #expect(step.effects == [.raiseDispute, .holdParty])
+        #expect(machine.step(step.record, .evidence(evidence, .query), at: now) == nil)
     }
 
-    @Test func `a success without a receipt overturns nothing`() throws {
-        let evidence = success(receipt: nil)
-        let step = try #require(machine.step(record(.failed), .evidence(evidence, .callback("result")), at: now))
+    @Test func `an empty id or receipt is unknown, not another`() throws {
+        var known = record(.accepted)
+        known.externalIDs = ["checkout": "ws_1"]
+        var evidence = success()
+        evidence.externalIDs = ["checkout": ""]
+        let step = try #require(machine.step(known, .evidence(evidence, .callback("result")), at: now))
 
-        #expect(step.record.state == .failed)
+        #expect(step.record.state == .succeeded)
+        #expect(!step.record.isDisputed)
+    }
+
+    @Test func `an answer that names our own id is about the record, whatever else it names`() throws {
+        var rules = RecordMachine.Rules()
+        rules.carriesOwnID = true
+        var known = record(.accepted)
+        known.externalIDs = ["conversation": "AG_1", "originator": known.id.description]
+        var evidence = success()
+        evidence.externalIDs = ["conversation": "AG_2", "originator": known.id.description]
+        let source = Evidence.Source.callback("result")
+
+        let ours = try #require(RecordMachine(rules: rules).step(known, .evidence(evidence, source), at: now))
+        evidence.externalIDs = ["conversation": "AG_2", "originator": "another"]
+        let another = try #require(RecordMachine(rules: rules).step(known, .evidence(evidence, source), at: now))
+
+        #expect(ours.record.state == .succeeded && !ours.record.isDisputed)
+        #expect(another.record.state == .accepted)
+        #expect(another.record.disputes.map(\.stated) == ["AG_2", "another"])
+    }
+
+    @Test func `a contradiction is kept once, with what differs, and never says again`() throws {
+        let evidence = success(amount: 150)
+        let source = Evidence.Source.callback("result")
+        let step = try #require(machine.step(record(.accepted), .evidence(evidence, source), at: now))
+
+        #expect(step.record.disputes == [Dispute(.amount, stated: "150", expected: "100")])
+        #expect(step.record.advice == "check_first")
+        #expect(machine.step(step.record, .evidence(evidence, source), at: now) == nil)
+    }
+
+    @Test func `a receipt of another record ends nothing in live use, and is flagged in tests`() throws {
+        let other = RecordID(Identifier(high: 9, low: 9))
+        let what = RecordMachine.Happening.repeatedReceipt(success(), .callback("result"), holder: other)
+        var live = Record.sample(createdAt: now, environment: .live)
+        live.state = .accepted
+        live.sentAt = now
+
+        let raised = try #require(machine.step(live, what, at: now))
+        let flagged = try #require(machine.step(record(.accepted), what, at: now))
+
+        #expect(raised.record.state == .accepted && raised.record.nextActionAt != nil)
+        #expect(raised.record.disputes == [Dispute(.repeatedReceipt, stated: "SABC", other: other)])
+        #expect(flagged.record.state == .succeeded && flagged.record.isDisputed)
     }
 
     @Test func `the same callback twice changes nothing the second time`() throws {
@@ -152,12 +205,46 @@ struct `The transaction core` {
         #expect(machine.step(record(.accepted), .restarted, at: now) == nil)
     }
 
-    @Test func `silence becomes a person's business and never a failure`() throws {
-        let step = try #require(machine.step(record(.unknown), .timePassed, at: now + .seconds(86_401)))
+    @Test func `silence becomes a person's business only once M-Pesa has answered, and never a failure`() throws {
+        var asked = record(.unknown)
+        let late = now + .seconds(86_401)
+        #expect(machine.step(asked, .timePassed, at: late) == nil)
 
+        asked.answers = 3
+        let step = try #require(machine.step(asked, .timePassed, at: late))
         #expect(step.record.state == .manual)
         #expect(step.record.state.status == "PENDING")
         #expect(step.effects == [.callPerson])
+        #expect(step.record.nextActionAt == now + .seconds(2 * 86_400))
+        #expect(machine.step(record(.unknown), .timePassed, at: now + .seconds(30 * 86_400)) != nil)
+    }
+
+    @Test func `what cannot be asked about becomes a person's business at the horizon`() throws {
+        let step = try #require(machine.step(record(.unknown), .nothingToAsk, at: now + .seconds(20)))
+
+        #expect(step.record.nextActionAt == now + .seconds(86_400))
+        let late = try #require(machine.step(step.record, .timePassed, at: now + .seconds(86_400)))
+        #expect(late.record.state == .manual && late.record.nextActionAt == nil)
+    }
+
+    @Test func `the next question follows the record's age, however often somebody asks`() throws {
+        var one = record(.accepted)
+        for second in stride(from: 31, through: 310, by: 31) {
+            let at = now + .seconds(second)
+            one = try #require(machine.step(one, .asked, at: at)).record
+            let wait = try #require(one.nextActionAt) - at
+            #expect(wait <= .seconds(15))
+        }
+    }
+
+    @Test func `a push that M-Pesa gave no id for lets go of its customer after ten minutes, a payout never`() throws {
+        let push = try #require(machine.step(record(.sending), .noAnswer("closed"), at: now + .seconds(3)))
+        var payout = Record.sample(createdAt: now, direction: .outgoing)
+        payout.state = .sending
+        payout.sentAt = now
+
+        #expect(push.record.releasedAt == now + .seconds(600))
+        #expect(try #require(machine.step(payout, .noAnswer("closed"), at: now)).record.releasedAt == nil)
     }
 
     @Test func `a refusal of a question says nothing about the money`() {
@@ -268,12 +355,13 @@ extension Record {
         id: Identifier = Identifier(high: 2, low: 2),
         createdAt: Timestamp,
         direction: OperationDirection = .incoming,
-        original: RecordID? = nil
+        original: RecordID? = nil,
+        environment: Environment = .test
     ) -> Record {
         Record(
             id: RecordID(id),
             organization: OrganizationID(organization),
-            environment: .test,
+            environment: environment,
             recordClass: .transaction,
             plugin: "stk-push",
             operation: "stk_push",

@@ -14,6 +14,7 @@ final class House: Sendable {
     let upstream: FakeUpstream
     let registry = ToolRegistry()
     let store: Store
+    let journal: AnswerFolder
     let money: Money
     let pipeline: Pipeline
     let addresses: CallbackAddresses
@@ -22,7 +23,9 @@ final class House: Sendable {
 
     static let accepted: JSON = ["verdict": "accepted", "external_ids": ["fake_id": "F1"]]
 
-    private init(store: Store, plugin: LoadedPlugin, environment: Environment, clock: ManualEntropy) async throws {
+    private init(store: Store, folder: String, plugin: LoadedPlugin, environment: Environment, clock: ManualEntropy)
+        async throws
+    {
         self.store = store
         self.clock = clock
         upstream = FakeUpstream(answering: House.accepted)
@@ -31,8 +34,10 @@ final class House: Sendable {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         try registry.publish(plugin)
+        journal = AnswerFolder(path: folder + "/answers")
         money = Money(
             store: store,
+            journal: journal,
             registry: registry,
             upstream: upstream,
             addresses: addresses,
@@ -75,6 +80,7 @@ final class House: Sendable {
         defer { store.shutdown() }
         let house = try await House(
             store: store,
+            folder: folder,
             plugin: plugin ?? FakePlugin.make(),
             environment: environment,
             clock: ManualEntropy()
@@ -168,9 +174,7 @@ final class House: Sendable {
             name: name
         )
         try await money.inbox.receive(target, body: bytes, address: nil)
-        clock.advance(.seconds(6))
-        await money.inbox.takeUpUnsettled()
-        clock.advance(.seconds(-6))
+        for waiting in try await store.unsettled(before: clock.now, limit: 10) { await money.inbox.work(on: waiting) }
     }
 
     /// The newest request that was sent of a kind, and the record it is about.

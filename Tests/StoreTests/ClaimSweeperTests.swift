@@ -6,7 +6,7 @@ import Testing
 
 struct `Claims that have ended` {
     private func claim(_ key: Int, expires: Duration) -> IdempotencyClaim {
-        IdempotencyClaim(key: "key:\(key)", fingerprint: [1], expiresAt: moment + expires, isDerived: false)
+        IdempotencyClaim(key: "key:\(key)", fingerprint: [1], retention: expires, isDerived: false)
     }
 
     private func guardRule(_ key: Int) -> Guard {
@@ -63,8 +63,7 @@ struct `Claims that have ended` {
                 let entry = try await store.idempotencyEntry(
                     "key:\(number)",
                     organization: record.organization,
-                    environment: .test,
-                    now: moment
+                    environment: .test
                 )
                 #expect(entry?.record == (number % 3 == 0 ? nil : record.id))
             }

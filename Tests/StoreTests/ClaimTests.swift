@@ -5,7 +5,7 @@ import Testing
 
 struct `Idempotency claims` {
     func claim(_ fingerprint: UInt8 = 1, derived: Bool = false, expires: Duration = .seconds(600)) -> IdempotencyClaim {
-        IdempotencyClaim(key: "key:k", fingerprint: [fingerprint], expiresAt: moment + expires, isDerived: derived)
+        IdempotencyClaim(key: "key:k", fingerprint: [fingerprint], retention: expires, isDerived: derived)
     }
 
     @Test func `are taken once, however many try at the same time`() async throws {
@@ -53,6 +53,7 @@ struct `Idempotency claims` {
                 record.sentAt = moment
                 _ = try await store.commit(NewRecord(record: record, idempotency: claim(derived: isDerived)))
                 _ = try await store.apply([advanced(record, to: .failed)])
+                // The same second: a key of the caller's counts on, one of the host's does not.
                 let again = try await store.commit(
                     NewRecord(record: makeRecord(), idempotency: claim(derived: isDerived))
                 )
@@ -62,20 +63,35 @@ struct `Idempotency claims` {
         }
     }
 
-    @Test func `expire`() async throws {
+    @Test func `never expire while their record is open, and live from its end on`() async throws {
         try await withStore { (store) async throws in
-            _ = try await store.commit(NewRecord(record: makeRecord(), idempotency: claim(expires: .seconds(5))))
-            let later = makeRecord(at: moment + .seconds(6))
+            var record = makeRecord()
+            record.sentAt = moment
+            _ = try await store.commit(NewRecord(record: record, idempotency: claim(expires: .seconds(5))))
+            let later = makeRecord(at: moment + .seconds(1_000_000))
+            #expect(try await store.commit(NewRecord(record: later, idempotency: claim())) == .replay(record.id))
+
+            _ = try await store.apply([advanced(record, to: .succeeded)])
+
+            let during = makeRecord(at: moment + .seconds(4))
+            #expect(try await store.commit(NewRecord(record: during, idempotency: claim())) == .replay(record.id))
+            let after = makeRecord(at: moment + .seconds(6))
+            #expect(try await store.commit(NewRecord(record: after, idempotency: claim(2))) == .committed)
+        }
+    }
+
+    @Test func `that the host derived name an old call that has not ended, instead of answering for it`() async throws {
+        try await withStore { (store) async throws in
+            var record = makeRecord()
+            record.sentAt = moment
+            _ = try await store.commit(NewRecord(record: record, idempotency: claim(derived: true)))
+            _ = try await store.apply([advanced(record, to: .manual)])
+            let again = makeRecord(at: moment + .seconds(86_401))
 
             #expect(
-                try await store.idempotencyEntry(
-                    "key:k",
-                    organization: ours,
-                    environment: .test,
-                    now: moment + .seconds(6)
-                ) == nil
+                try await store.commit(NewRecord(record: again, idempotency: claim(derived: true)))
+                    == .keyStillOpen(record.id)
             )
-            #expect(try await store.commit(NewRecord(record: later, idempotency: claim(2))) == .committed)
         }
     }
 }
@@ -144,14 +160,14 @@ struct `Guards` {
             let claim = IdempotencyClaim(
                 key: "key:x",
                 fingerprint: [1],
-                expiresAt: moment + .seconds(60),
+                retention: .seconds(60),
                 isDerived: false
             )
             _ = try await store.commit(NewRecord(record: loser, idempotency: claim, guards: [rule]))
 
             #expect(try await store.record(loser.id, organization: ours, environment: .test) == nil)
             #expect(
-                try await store.idempotencyEntry("key:x", organization: ours, environment: .test, now: moment) == nil
+                try await store.idempotencyEntry("key:x", organization: ours, environment: .test) == nil
             )
         }
     }

@@ -87,11 +87,13 @@ func makeRecord(
 
 /// What settles records of a store at one moment, with no plugin loaded.
 func makeSettlement(_ store: Store) -> Settlement {
-    Settlement(
+    let entropy = Entropy(now: { moment }, random: { newID().low })
+    return Settlement(
         records: store,
+        directory: DirectoryCache(directory: store, entropy: entropy),
         registry: ToolRegistry(),
         waiters: OutcomeWaiters(),
-        entropy: Entropy(now: { moment }, random: { newID().low }),
+        entropy: entropy,
         limits: RecordMachine.Rules(),
         logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     )
@@ -102,7 +104,10 @@ func advanced(_ record: Record, to state: RecordState) -> RecordChange {
     next.state = state
     next.version += 1
     next.externalIDs = ["checkout_request_id": "ws_\(record.id)"]
-    if state.isEnded { next.nextActionAt = nil }
+    if state.isEnded {
+        next.nextActionAt = nil
+        next.endedAt = moment
+    }
     let event = RecordEvent(sequence: next.version, at: moment, source: "reply", from: record.state, to: state)
     return RecordChange(record: next, events: [event])
 }

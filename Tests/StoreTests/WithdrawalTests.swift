@@ -7,7 +7,7 @@ struct `A record whose commit failed` {
     private let claim = IdempotencyClaim(
         key: "key:a",
         fingerprint: [1],
-        expiresAt: moment + .seconds(60),
+        retention: .seconds(60),
         isDerived: false
     )
 
@@ -31,8 +31,8 @@ struct `A record whose commit failed` {
 
             #expect(record.state == .rejected)
             #expect(record.sentAt == nil)
-            let entry = try await store.idempotencyEntry("key:a", organization: ours, environment: .test, now: moment)
-            #expect(entry?.isFree == true)
+            let entry = try await store.idempotencyEntry("key:a", organization: ours, environment: .test)
+            #expect(entry?.answer(to: claim, at: moment) == .free)
         }
     }
 

@@ -75,6 +75,10 @@ package struct Organization: Sendable, Equatable {
     package var limitOverrides: [String: RateLimit]
     /// Whether money calls must carry an idempotency key.
     package var requiresIdempotencyKey: Bool
+    /// Whether a payout that M-Pesa says it does not know may be sent once more, with the same id in it.
+    ///
+    /// Off unless switched on.
+    package var resendsNotFound: Bool
 
     /// Makes an organization.
     package init(
@@ -85,7 +89,8 @@ package struct Organization: Sendable, Equatable {
         subscription: Subscription = .trial,
         plan: String,
         limitOverrides: [String: RateLimit] = [:],
-        requiresIdempotencyKey: Bool = false
+        requiresIdempotencyKey: Bool = false,
+        resendsNotFound: Bool = false
     ) {
         self.id = id
         self.slug = slug
@@ -95,6 +100,7 @@ package struct Organization: Sendable, Equatable {
         self.plan = plan
         self.limitOverrides = limitOverrides
         self.requiresIdempotencyKey = requiresIdempotencyKey
+        self.resendsNotFound = resendsNotFound
     }
 }
 

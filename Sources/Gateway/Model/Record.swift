@@ -132,9 +132,13 @@ package struct Record: Sendable, Equatable {
     package let createdAt: Timestamp
     /// How the host asks about it, as its kind said when it was made, so that a later generation changes nothing.
     package let query: QueryPlan?
-    /// Never sent after this.
-    package let sendBefore: Timestamp
+    /// The short code that it acts for; empty for records made before this was kept.
+    package let account: String
 
+    /// Never sent after this.
+    ///
+    /// Moves on when the same request may be sent again.
+    package var sendBefore: Timestamp
     /// The request, for sending and for sending again.
     package var request: RequestTemplate
     /// Where it stands.
@@ -159,6 +163,14 @@ package struct Record: Sendable, Equatable {
     package var attempts: Int = 0
     /// How often the host has asked about it.
     package var queries: Int = 0
+    /// How many of its questions M-Pesa answered with something that can be read.
+    package var answers: Int = 0
+    /// Whether its plugin has nothing to ask by, as long as no id of M-Pesa's is known.
+    package var isUnaskable: Bool = false
+    /// Why the same request may be sent again, while it waits for that.
+    package var resend: Evidence.Verdict?
+    /// From when on its guards and derived key no longer count, although it has not ended or was sent.
+    package var releasedAt: Timestamp?
     /// When the request was sent first; nil means that no byte has left.
     package var sentAt: Timestamp?
     /// The last committed change.
@@ -167,11 +179,10 @@ package struct Record: Sendable, Equatable {
     package var endedAt: Timestamp?
     /// What the sweeper looks for: nothing happens to the record by itself before this.
     package var nextActionAt: Timestamp?
-    /// Whether a contradiction was seen that a person should look at.
-    package var isDisputed: Bool = false
-    /// Whether the end rests on something M-Pesa stated by callback (or success by query), not on a failure learned
-    /// by asking, which a later success may overturn.
-    package var isConfirmed: Bool = false
+    /// Contradictions that a person should look at, the oldest first.
+    package var disputes: [Dispute] = []
+    /// Whether there are any.
+    package var isDisputed: Bool { !disputes.isEmpty }
 
     /// Makes a record as it is first committed.
     package init(
@@ -189,6 +200,7 @@ package struct Record: Sendable, Equatable {
         createdAt: Timestamp,
         query: QueryPlan?,
         sendBefore: Timestamp,
+        account: String = "",
         request: RequestTemplate,
         state: RecordState = .created
     ) {
@@ -206,6 +218,7 @@ package struct Record: Sendable, Equatable {
         self.createdAt = createdAt
         self.query = query
         self.sendBefore = sendBefore
+        self.account = account
         self.request = request
         self.state = state
         self.version = 1

@@ -57,8 +57,11 @@ package struct Asker: Sendable {
         let profile = try await directory.profile(of: record.organization, in: record.environment)
         let template = try await plugins.query(record, profile: profile, now: entropy.now())
         let version = record.version
+        guard let template else {
+            return try await settlement.settle(record) { $0.version == version ? .nothingToAsk : nil }.record
+        }
         let counted = try await settlement.settle(record) { $0.version == version ? .asked : nil }
-        guard counted.hasChanged, let template else { return counted.record }
+        guard counted.hasChanged else { return counted.record }
         let (plugin, _) = try plugins.kind(of: record)
         guard let index = plugin.operationIndex(query.operation) else { return counted.record }
         let kind = plugin.operations[index]

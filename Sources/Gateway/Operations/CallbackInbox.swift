@@ -25,6 +25,7 @@ package final class CallbackInbox: Sendable {
 
     private let records: any RecordRepository
     private let callbacks: any CallbackRepository
+    private let journal: any AnswerJournal
     private let plugins: PluginCalls
     private let settlement: Settlement
     private let entropy: Entropy
@@ -34,11 +35,14 @@ package final class CallbackInbox: Sendable {
     private let queue: AsyncStream<ReceivedCallback>
     private let feed: AsyncStream<ReceivedCallback>.Continuation
     private let inHand = Mutex<Set<CallbackID>>([])
+    /// The tools' revision at which what was quarantined was last looked at.
+    private let lookedAt = Mutex<Int?>(nil)
 
     /// Makes it of its parts.
     package init(
         records: any RecordRepository,
         callbacks: any CallbackRepository,
+        journal: any AnswerJournal,
         plugins: PluginCalls,
         settlement: Settlement,
         entropy: Entropy,
@@ -48,6 +52,7 @@ package final class CallbackInbox: Sendable {
     ) {
         self.records = records
         self.callbacks = callbacks
+        self.journal = journal
         self.plugins = plugins
         self.settlement = settlement
         self.entropy = entropy
@@ -100,6 +105,8 @@ package final class CallbackInbox: Sendable {
     /// Also called once by tests.
     package func takeUpUnsettled() async {
         do throws(GatewayError) {
+            await replayJournal()
+            try await reopenMended()
             let before = entropy.now() + (.zero - settings.searchEvery)
             for callback in try await callbacks.unsettled(before: before, limit: settings.queueMax) {
                 await work(on: callback, isRetry: true)
@@ -148,22 +155,26 @@ package final class CallbackInbox: Sendable {
         _ = try plugins.kind(of: record)
         if isRetry {
             let attempts = try await callbacks.countAttempt(callback.id, organization: callback.organization)
-            guard attempts <= settings.attemptsMax else { return try await end(callback, as: .quarantined) }
+            guard attempts <= settings.attemptsMax else { return try await quarantine(callback, of: record) }
         }
         if let about = record.about { return try await settle(callback, of: record, about: about) }
-        let source = Evidence.Source.callback(callback.name)
+        let source = callback.source
         var isMine = true
         let settled = try await settlement.settle(
             record,
             callback: callback.id,
             failpoints: (failpoints, .beforeCallbackCommit)
         ) { current throws(GatewayError) in
-            let evidence = try await plugins.interpret(callback.body, from: source, status: nil, for: current)
+            let evidence = try await read(callback, for: current)
             isMine = evidence != nil
             return evidence.map { .evidence($0, source) }
         }
         if settled.hasChanged { return failpoints.reach(.afterCallbackCommit) }
         try await end(callback, as: isMine ? .ignored : .notMine)
+    }
+
+    private func read(_ callback: ReceivedCallback, for record: Record) async throws(GatewayError) -> Evidence? {
+        try await plugins.interpret(callback.body, from: callback.source, status: callback.status, for: record)
     }
 
     /// The answer to a question: settles the exchange, and what it proves of the transaction it asked about.
@@ -178,18 +189,64 @@ package final class CallbackInbox: Sendable {
             environment: callback.environment
         )
         guard let transaction = found else { return try await end(callback, as: .orphaned) }
-        let source = Evidence.Source.callback(callback.name)
-        let shown = exchange.shown(about: transaction)
-        guard let evidence = try await plugins.interpret(callback.body, from: source, status: nil, for: shown) else {
+        guard let evidence = try await read(callback, for: exchange.shown(about: transaction)) else {
             return try await end(callback, as: .notMine)
         }
         let settled = try await settlement.settle(
             exchange: exchange,
             about: transaction,
             evidence: evidence,
+            from: callback.source,
             callback: callback.id
         )
         if !settled.hasChanged { try await end(callback, as: .ignored) }
+    }
+
+    // MARK: What could not be read
+
+    private func quarantine(_ callback: ReceivedCallback, of record: Record) async throws(GatewayError) {
+        let digest = try plugins.kind(of: record).plugin.digest
+        logger.error(
+            "a callback could not be read and waits for another version of its plugin",
+            metadata: [
+                "callback": "\(callback.id)", "record": "\(callback.record)", "plugin": "\(record.plugin)",
+                "organization": "\(callback.organization)",
+            ]
+        )
+        try await callbacks.quarantine(
+            callback.id,
+            organization: callback.organization,
+            digest: digest,
+            at: entropy.now()
+        )
+    }
+
+    /// Gives what one version of a plugin could not read to another, once that serves.
+    private func reopenMended() async throws(GatewayError) {
+        let revision = plugins.revision
+        guard lookedAt.withLock({ $0 != revision }) else { return }
+        for (callback, digest) in try await callbacks.quarantined(limit: settings.queueMax) {
+            let found = try await records.record(
+                callback.record,
+                organization: callback.organization,
+                environment: callback.environment
+            )
+            // While the plugin is not loaded they wait.
+            guard let found, let serving = try? plugins.kind(of: found).plugin.digest, serving != digest else {
+                continue
+            }
+            try await callbacks.reopen(callback.id, organization: callback.organization)
+        }
+        lookedAt.withLock { $0 = revision }
+    }
+
+    /// Takes answers into the inbox that could not be committed when they came.
+    private func replayJournal() async {
+        for callback in await journal.entries() {
+            // A store that is still away leaves them where they are.
+            guard (try? await callbacks.receive(callback)) != nil else { return }
+            await journal.remove(callback.id)
+        }
     }
 
     private func end(_ callback: ReceivedCallback, as end: CallbackEnd) async throws(GatewayError) {

@@ -21,6 +21,7 @@ package struct Money: Sendable {
     /// Introduces them.
     package init(
         store: any Repositories,
+        journal: any AnswerJournal,
         registry: ToolRegistry,
         upstream: any Upstream,
         addresses: CallbackAddresses,
@@ -31,8 +32,10 @@ package struct Money: Sendable {
         let limits = RecordMachine.Rules()
         let waiters = OutcomeWaiters()
         let calls = PluginCalls(registry: registry, logger: logger)
+        directory = DirectoryCache(directory: store, entropy: entropy)
         let settlement = Settlement(
             records: store,
+            directory: directory,
             registry: registry,
             waiters: waiters,
             entropy: entropy,
@@ -43,12 +46,12 @@ package struct Money: Sendable {
             upstream: upstream,
             plugins: calls,
             settlement: settlement,
+            journal: journal,
             addresses: addresses,
             entropy: entropy,
             failpoints: failpoints,
             logger: logger
         )
-        directory = DirectoryCache(directory: store, entropy: entropy)
         asker = Asker(
             records: store,
             directory: directory,
@@ -74,6 +77,7 @@ package struct Money: Sendable {
         inbox = CallbackInbox(
             records: store,
             callbacks: store,
+            journal: journal,
             plugins: calls,
             settlement: settlement,
             entropy: entropy,

@@ -12,6 +12,7 @@ package struct Operations: Sendable {
     private let settlement: Settlement
     private let asker: Asker
     private let waiters: OutcomeWaiters
+    private let reversals: Reversals
     private let entropy: Entropy
     private let failpoints: Failpoints
     /// What look-ups showed of records that have ended.
@@ -44,6 +45,7 @@ package struct Operations: Sendable {
     ) {
         shown = ExpiringCache(life: staleness, entriesMax: 10_000)
         self.records = records
+        reversals = Reversals(records: records)
         self.directory = directory
         self.plugins = plugins
         self.sender = sender
@@ -75,7 +77,7 @@ package struct Operations: Sendable {
             events: [record.firstEvent, beginning.event],
             idempotency: work.reservation?.claim,
             guards: plan.guards.map { $0.scoped(to: plugin.id) },
-            unique: plan.unique.map { UniqueKey(key: plugin.id + ":" + $0.key, releasedBy: $0.releasedBy) },
+            unique: plan.unique.map { $0.scoped(to: plugin.id) },
             audit: work.begun.map { [$0.about(record.id)] } ?? []
         )
         let outcome: CommitOutcome
@@ -110,7 +112,8 @@ package struct Operations: Sendable {
             record: id,
             originator: id.raw
         )
-        let plan = try await plugins.prepare(plugin, tool: work.entry.tool, input: input)
+        var plan = try await plugins.prepare(plugin, tool: work.entry.tool, input: input)
+        if kind.direction == .reverse { plan.unique.append(try await reversals.check(plan.intent, for: work)) }
         let record = Record(
             id: id,
             organization: principal.organization,
@@ -126,6 +129,7 @@ package struct Operations: Sendable {
             createdAt: now,
             query: kind.query,
             sendBefore: now + kind.sendWithin,
+            account: profile.shortCode,
             request: plan.request
         )
         return (record, plan)
@@ -140,6 +144,17 @@ package struct Operations: Sendable {
         case .committed: return nil
         case .replay(let record): return record
         case .keyReused(let record): throw ReserveIdempotent.reused(record)
+        case .keyStillOpen(let record): throw ReserveIdempotent.stillOpen(record)
+        case .held(let record, let until):
+            throw GatewayError(
+                .conflict,
+                """
+                M-Pesa has said both that this customer did not pay this amount and that they did. Check the M-Pesa \
+                statement before anything more is asked of them.
+                """,
+                retryAfter: max(.seconds(1), until - entropy.now()),
+                record: record
+            )
         case .guarded(let index, let record, let until):
             let wait = until.map { max(.seconds(1), $0 - entropy.now()) }
             throw GatewayError(.conflict, plan.guards[index].message, retryAfter: wait, record: record)
@@ -281,6 +296,13 @@ extension Guard {
     /// The guard under its plugin's own names.
     fileprivate func scoped(to plugin: String) -> Guard {
         Guard(key: plugin + ":" + key, openMax: openMax, window: window, code: code, message: message)
+    }
+}
+
+extension UniqueKey {
+    /// The key under its plugin's own names; the host's keys are nobody's.
+    fileprivate func scoped(to plugin: String) -> UniqueKey {
+        isHosts ? self : UniqueKey(key: plugin + ":" + key, releasedBy: releasedBy)
     }
 }
 

@@ -14,6 +14,9 @@ package struct PluginCalls: Sendable {
         self.logger = logger
     }
 
+    /// Counts up with each change of what is loaded.
+    var revision: Int { registry.snapshot.revision }
+
     /// A generation that understands a record, and the index of the record's kind in it: the live one, or else another.
     ///
     /// - Throws: `unavailable` while the plugin is not loaded; the record waits.
@@ -26,6 +29,9 @@ package struct PluginCalls: Sendable {
         }
         return found
     }
+
+    /// Whether nothing that is loaded understands a record.
+    func isMissing(for record: Record) -> Bool { (try? kind(of: record)) == nil }
 
     /// The same, counted in: it is not retired before `end` is called on its calls.
     private func checkOut(_ record: Record) throws(GatewayError) -> (plugin: LoadedPlugin, index: Int) {

@@ -5,6 +5,7 @@ package struct Sender: Sendable {
     private let upstream: any Upstream
     private let plugins: PluginCalls
     private let settlement: Settlement
+    private let journal: any AnswerJournal
     private let addresses: CallbackAddresses
     private let entropy: Entropy
     private let failpoints: Failpoints
@@ -15,6 +16,7 @@ package struct Sender: Sendable {
         upstream: any Upstream,
         plugins: PluginCalls,
         settlement: Settlement,
+        journal: any AnswerJournal,
         addresses: CallbackAddresses,
         entropy: Entropy,
         failpoints: Failpoints,
@@ -23,6 +25,7 @@ package struct Sender: Sendable {
         self.upstream = upstream
         self.plugins = plugins
         self.settlement = settlement
+        self.journal = journal
         self.addresses = addresses
         self.entropy = entropy
         self.failpoints = failpoints
@@ -84,52 +87,94 @@ package struct Sender: Sendable {
         return settled
     }
 
-    /// What M-Pesa answered exists only in memory until it is committed, so a store that stumbles is asked again.
+    /// What M-Pesa answered exists only in memory until it is committed, so a store that stumbles is asked again; the
+    /// first time that it does, the answer goes into the journal, so that a process that ends here loses nothing.
     private func settlePatiently(
         _ outcome: UpstreamOutcome,
         of record: Record
     ) async throws(GatewayError) -> Settlement.Settled {
+        let answer = answer(in: outcome, to: record)
+        var isKept = false
         for wait in Self.patience {
-            do { return try await settle(outcome, of: record) } catch {
+            do throws(GatewayError) {
+                let settled = try await settle(outcome, answer, of: record)
+                if isKept, let answer { await journal.remove(answer.id) }
+                return settled
+            } catch {
+                if let answer, !isKept { isKept = await journal.keep(answer) }
                 logger.warning(
                     "an answer of M-Pesa could not be kept yet",
-                    metadata: ["record": "\(record.id)", "reason": "\(error.detail ?? error.message)"]
+                    metadata: [
+                        "record": "\(record.id)", "reason": "\(error.detail ?? error.message)",
+                        "in_journal": "\(isKept)",
+                    ]
                 )
                 // Not cancelled with the caller: from here on the outcome is recorded first.
                 await Task { try? await Task.sleep(for: wait) }.value
             }
         }
-        return try await settle(outcome, of: record)
+        let settled = try await settle(outcome, answer, of: record)
+        if isKept, let answer { await journal.remove(answer.id) }
+        return settled
     }
 
     /// The waits between tries to keep an answer.
     private static let patience: [Duration] = [.milliseconds(50), .milliseconds(250), .seconds(1), .seconds(3)]
 
+    /// What M-Pesa answered, raw, as the inbox keeps it.
+    private func answer(in outcome: UpstreamOutcome, to record: Record) -> ReceivedCallback? {
+        guard case .answered(let status, let body) = outcome else { return nil }
+        return ReceivedCallback(
+            id: CallbackID(entropy.identifier()),
+            organization: record.organization,
+            environment: record.environment,
+            record: record.id,
+            name: ReceivedCallback.answerName,
+            receivedAt: entropy.now(),
+            body: body,
+            address: nil,
+            attempts: 1,
+            status: status
+        )
+    }
+
     private func settle(
         _ outcome: UpstreamOutcome,
+        _ answer: ReceivedCallback?,
         of record: Record
     ) async throws(GatewayError) -> Settlement.Settled {
         switch outcome {
-        case .notSent(let reason): try await settlement.settle(record) { _ in .notSent(reason) }
-        case .unknown(let reason): try await settlement.settle(record) { _ in .noAnswer(reason) }
+        case .notSent(let reason): return try await settlement.settle(record) { _ in .notSent(reason) }
+        case .unknown(let reason): return try await settlement.settle(record) { _ in .noAnswer(reason) }
         case .answered(let status, let body):
-            try await settlement.settle(record) { current in await meaning(of: body, status: status, for: current) }
+            do throws(GatewayError) {
+                return try await settlement.settle(record) { current throws(GatewayError) in
+                    let evidence = try await plugins.interpret(body, from: .reply, status: status, for: current)
+                    let found = evidence ?? Evidence(.unknown, meaning: "The answer is not one to this request.")
+                    return .evidence(found, .reply)
+                }
+            } catch  where error.code == .pluginFailed || error.code == .unavailable && plugins.isMissing(for: record) {
+                return try await settleUnread(answer, of: record, because: error)
+            }
         }
     }
 
-    /// A plugin that fails on an answer must not lose it: what is certain is that an answer came that proves nothing.
-    private func meaning(of body: [UInt8], status: Int, for record: Record) async -> RecordMachine.Happening {
-        do {
-            let evidence = try await plugins.interpret(body, from: .reply, status: status, for: record)
-            return .evidence(evidence ?? Evidence(.unknown, meaning: "The answer is not one to this request."), .reply)
-        } catch {
-            logger.error(
-                "an answer of M-Pesa could not be interpreted",
-                metadata: [
-                    "record": "\(record.id)", "status": "\(status)", "detail": "\(error.detail ?? error.message)",
-                ]
-            )
-            return .noAnswer("M-Pesa answered, and the answer could not be interpreted.")
+    /// A plugin that fails on an answer must not lose it: it is kept, raw, with the commit that says that nobody knows,
+    /// and read again from the inbox, if need be by a mended version.
+    private func settleUnread(
+        _ answer: ReceivedCallback?,
+        of record: Record,
+        because error: GatewayError
+    ) async throws(GatewayError) -> Settlement.Settled {
+        logger.error(
+            "an answer of M-Pesa could not be interpreted",
+            metadata: [
+                "record": "\(record.id)", "status": "\(answer?.status ?? 0)",
+                "detail": "\(error.detail ?? error.message)",
+            ]
+        )
+        return try await settlement.settle(record, unread: answer) { _ in
+            .noAnswer("M-Pesa answered, and the answer could not be interpreted.")
         }
     }
 }

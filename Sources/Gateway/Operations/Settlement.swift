@@ -6,6 +6,7 @@ import Logging
 /// on that. So a callback, a reply and a sweep that meet never overwrite each other.
 package struct Settlement: Sendable {
     private let records: any RecordRepository
+    private let directory: DirectoryCache
     private let registry: ToolRegistry
     private let waiters: OutcomeWaiters
     private let entropy: Entropy
@@ -13,12 +14,18 @@ package struct Settlement: Sendable {
     private let logger: Logger
     /// How often a step is decided again before giving up for now.
     private let attemptsMax = 16
+    /// How many other records for the same customer and amount are named as possible doubles.
+    private let twinsMax = 4
+    /// How long nothing more is asked of a customer after a success without a receipt.
+    private let holdFor: Duration = .seconds(600)
+    private let withdrawals: Withdrawals
 
     /// Makes it.
     ///
     /// `limits` are the host's; a kind's own are added to them.
     package init(
         records: any RecordRepository,
+        directory: DirectoryCache,
         registry: ToolRegistry,
         waiters: OutcomeWaiters,
         entropy: Entropy,
@@ -26,7 +33,9 @@ package struct Settlement: Sendable {
         logger: Logger
     ) {
         self.records = records
+        self.directory = directory
         self.registry = registry
+        withdrawals = Withdrawals()
         self.waiters = waiters
         self.entropy = entropy
         self.limits = limits
@@ -52,57 +61,83 @@ package struct Settlement: Sendable {
     /// Ends a record whose commit failed, if it was written all the same.
     ///
     /// A connection can be lost while the answer to a commit is on its way. Nothing was sent for the record, and nothing
-    /// will be. Where the store is away, the sweeper finds the row.
+    /// will be. Where the store is away, it is tried again (`withdrawPending`).
     func withdraw(_ record: Record) async {
+        if await isWithdrawn(record) { return }
+        if !withdrawals.add(record, at: entropy.now()) {
+            logger.error("too many transactions wait to be withdrawn", metadata: ["record": "\(record.id)"])
+        }
+    }
+
+    /// Tries again to end what was not sent and may have been kept.
+    package func withdrawPending() async {
+        for waiting in withdrawals.all {
+            if await isWithdrawn(waiting.record, isLast: entropy.now() > waiting.until) {
+                withdrawals.remove(waiting.record.id)
+            }
+        }
+    }
+
+    /// Whether nothing is left to do. A row that is not there may still come, as long as its commit is on its way.
+    private func isWithdrawn(_ record: Record, isLast: Bool = false) async -> Bool {
         do {
             let found = try await records.record(
                 record.id,
                 organization: record.organization,
                 environment: record.environment
             )
-            guard let found, found.version == record.version else { return }
+            guard let found else { return isLast }
+            guard found.version == record.version else { return true }
             _ = try await settle(found) { _ in .notSent("Never sent: the gateway's store failed as it was to be kept.")
             }
+            return true
         } catch {
             logger.warning(
                 "it is not known whether a transaction that was not sent was kept",
                 metadata: ["record": "\(record.id)", "reason": "\(error.detail ?? error.message)"]
             )
+            return false
         }
     }
 
     /// Applies what `happening` says of the record's newest version.
     ///
     /// It is asked again for each version, because what bytes prove can depend on what is known; nil means that nothing
-    /// happened after all.
+    /// happened after all. `unread` are bytes that nobody could read: kept in the same commit, for later.
     ///
     /// - Throws: `unavailable` when the store is; `conflict` when others kept changing the record.
     package func settle(
         _ record: Record,
         callback: CallbackID? = nil,
+        unread: ReceivedCallback? = nil,
         failpoints: (Failpoints, Failpoint)? = nil,
         _ happening: (Record) async throws(GatewayError) -> RecordMachine.Happening?
     ) async throws(GatewayError) -> Settled {
         var current = record
+        var holder: RecordID?
         for _ in 0..<attemptsMax {
-            guard let what = try await happening(current),
-                let step = machine(for: current).step(current, what, at: entropy.now())
+            guard let what = try await happening(current)?.repeating(holder),
+                let step = await machine(for: current, what).step(current, what, at: entropy.now())
             else { return Settled(record: current, event: nil) }
             failpoints.map { $0.0.reach($0.1) }
-            let moves = try await [Move(step: step, before: current)] + consequences(of: step)
-            if try await records.apply(moves.map { change($0, callback: $0.before.id == current.id ? callback : nil) })
-                == .applied
-            {
-                for move in moves { perform(move.step, from: move.before) }
-                return Settled(record: step.record, event: step.event)
+            let moves =
+                try await [Move(step: step, before: current, takesReceipt: holder == nil)] + consequences(of: step)
+            let changes = moves.map { move in
+                let isFirst = move.isFirst(of: current)
+                return change(move, callback: isFirst ? callback : nil, unread: isFirst ? unread : nil)
             }
-            current = try await reload(current)
+            switch try await records.apply(changes) {
+            case .applied:
+                for move in moves { perform(move.step, from: move.before) }
+                return Settled(
+                    record: moves.last { $0.before.id == current.id }?.step.record ?? step.record,
+                    event: step.event
+                )
+            case .receiptTaken(_, let other): holder = other
+            case .conflict: current = try await reload(current)
+            }
         }
-        throw GatewayError(
-            .conflict,
-            "The transaction is being changed by others. Ask for its status.",
-            record: record.id
-        )
+        throw Settlement.isBeingChanged(record)
     }
 
     /// Applies one answer to an exchange and to the transaction it is about, in one commit.
@@ -112,30 +147,41 @@ package struct Settlement: Sendable {
         exchange: Record,
         about transaction: Record,
         evidence: Evidence,
+        from source: Evidence.Source = .reply,
         callback: CallbackID? = nil
     ) async throws(GatewayError) -> Settled {
-        let now = entropy.now()
-        let ended = machine(for: exchange).step(exchange, .evidence(evidence, .reply), at: now)
-        var current = transaction
+        var (exchange, current) = (exchange, transaction)
+        var holder: RecordID?
         for _ in 0..<attemptsMax {
-            let step = machine(for: current).step(current, .evidence(evidence, .query), at: entropy.now())
+            let now = entropy.now()
+            let ended = await machine(for: exchange, nil).step(exchange, .evidence(evidence, source), at: now)
+            let what = RecordMachine.Happening.evidence(evidence, .query).repeating(holder)
+            let step = await machine(for: current, what).step(current, what, at: now)
             var moves = ended.map { [Move(step: $0, before: exchange)] } ?? []
-            if let step { moves += try await [Move(step: step, before: current)] + consequences(of: step) }
-            guard let first = moves.first?.before.id else { return Settled(record: current, event: nil) }
-            switch try await records.apply(moves.map { change($0, callback: $0.before.id == first ? callback : nil) }) {
+            if let step {
+                moves +=
+                    try await [Move(step: step, before: current, takesReceipt: holder == nil)] + consequences(of: step)
+            }
+            guard let first = moves.first?.before else { return Settled(record: current, event: nil) }
+            switch try await records.apply(moves.map { change($0, callback: $0.isFirst(of: first) ? callback : nil) }) {
             case .applied:
                 for move in moves where move.before.id != exchange.id { perform(move.step, from: move.before) }
-                return Settled(record: step?.record ?? current, event: step?.event ?? ended?.event)
-            case .conflict(let id) where id == exchange.id:
-                return Settled(record: current, event: nil)
-            case .conflict:
-                current = try await reload(current)
+                let newest = moves.last { $0.before.id == current.id }?.step.record
+                return Settled(record: newest ?? current, event: step?.event ?? ended?.event)
+            case .receiptTaken(_, let other): holder = other
+            // The answer's reply and its callback may meet: what was read of either is read again, and nothing is lost.
+            case .conflict(let id) where id == exchange.id: exchange = try await reload(exchange)
+            case .conflict: current = try await reload(current)
             }
         }
-        throw GatewayError(
+        throw Settlement.isBeingChanged(current)
+    }
+
+    private static func isBeingChanged(_ record: Record) -> GatewayError {
+        GatewayError(
             .conflict,
             "The transaction is being changed by others. Ask for its status.",
-            record: current.id
+            record: record.id
         )
     }
 
@@ -152,10 +198,29 @@ package struct Settlement: Sendable {
 
     private func machine(for record: Record) -> RecordMachine {
         var rules = limits
-        if let (plugin, index) = registry.snapshot.generation(of: record.plugin, for: record.operation) {
-            rules.resendLimit = plugin.operations[index].resendLimit
-            rules.resendGrace = plugin.operations[index].resendGrace
+        guard let (plugin, index) = registry.snapshot.generation(of: record.plugin, for: record.operation) else {
+            // Without its plugin nobody knows how an exchange is answered: it goes on waiting.
+            rules.awaitsCallback = true
+            return RecordMachine(rules: rules)
         }
+        let kind = plugin.operations[index]
+        rules.resendLimit = kind.resendLimit
+        rules.resendGrace = kind.resendGrace
+        rules.resendWindow = kind.sendWithin
+        rules.awaitsCallback = !kind.callbacks.isEmpty
+        if case .hostID = kind.deduplication { rules.carriesOwnID = true }
+        return RecordMachine(rules: rules)
+    }
+
+    /// The same, with what the organization allows where the happening depends on it.
+    private func machine(for record: Record, _ what: RecordMachine.Happening?) async -> RecordMachine {
+        let machine = machine(for: record)
+        guard case .evidence(let evidence, _) = what, evidence.verdict == .notFound,
+            // An organization that cannot be read now has switched nothing on.
+            let membership = try? await directory.membership(of: record.organization)
+        else { return machine }
+        var rules = machine.rules
+        rules.resendsNotFound = membership.organization.resendsNotFound
         return RecordMachine(rules: rules)
     }
 
@@ -163,10 +228,26 @@ package struct Settlement: Sendable {
     private struct Move {
         let step: RecordMachine.Step
         let before: Record
+        /// Whether the receipt that it names is looked for; not once it is known to be another's.
+        var takesReceipt = true
+
+        func isFirst(of record: Record) -> Bool { before.id == record.id && before.version == record.version }
+
+        /// The receipt that this step brought.
+        var receipt: ReceiptClaim? {
+            let after = step.record
+            guard takesReceipt, after.recordClass == .transaction, after.state == .succeeded,
+                let receipt = after.receipt,
+                before.receipt == nil || before.state != .succeeded
+            else { return nil }
+            return ReceiptClaim(account: after.account, direction: after.direction, receipt: receipt)
+        }
     }
 
-    /// What a step does to other records, in the same commit: a reversal that succeeds reverses its original.
+    /// What a step does to other records, in the same commit: a reversal that succeeds reverses its original; a late
+    /// success and what was begun since for the same customer and amount name each other.
     private func consequences(of step: RecordMachine.Step) async throws(GatewayError) -> [Move] {
+        if step.effects.contains(.announceLateSuccess) { return try await doubles(of: step) }
         guard step.effects.contains(.reverseOriginal), let id = step.record.intent.original else { return [] }
         let found = try await records.record(
             id,
@@ -181,14 +262,39 @@ package struct Settlement: Sendable {
         return reversal.map { [Move(step: $0, before: original)] } ?? []
     }
 
-    private func change(_ move: Move, callback: CallbackID?) -> RecordChange {
+    private func doubles(of step: RecordMachine.Step) async throws(GatewayError) -> [Move] {
+        var moves: [Move] = []
+        var late = step.record
+        for twin in try await records.laterTwins(of: step.record, limit: twinsMax) {
+            if let named = machine(for: late).step(late, .possibleDouble(twin.id), at: step.event.at) {
+                moves.append(Move(step: named, before: late, takesReceipt: false))
+                late = named.record
+            }
+            if let named = machine(for: twin).step(twin, .possibleDouble(late.id), at: step.event.at) {
+                moves.append(Move(step: named, before: twin, takesReceipt: false))
+            }
+        }
+        return moves
+    }
+
+    private func change(_ move: Move, callback: CallbackID?, unread: ReceivedCallback? = nil) -> RecordChange {
         RecordChange(
             record: move.step.record,
             events: [move.step.event],
             newIDs: newIDs(of: move),
             audit: auditLines(move.step, from: move.before),
-            settledCallback: callback
+            settledCallback: callback,
+            receipt: move.receipt,
+            hold: hold(of: move.step),
+            unread: unread
         )
+    }
+
+    private func hold(of step: RecordMachine.Step) -> PartyHold? {
+        guard step.effects.contains(.holdParty), step.record.direction == .incoming,
+            let party = step.record.intent.party, let amount = step.record.intent.amount
+        else { return nil }
+        return PartyHold(party: party, amount: amount, until: step.event.at + holdFor)
     }
 
     /// The ids that this step brought: an id that is known stays as it is.
@@ -230,6 +336,7 @@ package struct Settlement: Sendable {
         ]
     }
 
+    /// What is told once a step is durable.
     private func perform(_ step: RecordMachine.Step, from before: Record) {
         var metadata: Logger.Metadata = [
             "record": "\(step.record.id)", "organization": "\(step.record.organization)",
@@ -248,6 +355,18 @@ package struct Settlement: Sendable {
         } else {
             logger.debug("transaction changed", metadata: metadata)
         }
+        if step.event.verdict == Evidence.Verdict.unknown.rawValue {
+            metadata["meaning"] = "\(step.event.meaning ?? "")"
+            logger.warning("what M-Pesa said proves nothing", metadata: metadata)
+        }
         if step.effects.contains(.announceEnd) { waiters.announce(step.record.id) }
+    }
+}
+
+extension RecordMachine.Happening {
+    /// The same evidence, once it is known that its receipt is another record's.
+    fileprivate func repeating(_ holder: RecordID?) -> RecordMachine.Happening {
+        guard let holder, case .evidence(let evidence, let source) = self else { return self }
+        return .repeatedReceipt(evidence, source, holder: holder)
     }
 }

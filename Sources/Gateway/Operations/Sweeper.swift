@@ -63,6 +63,7 @@ package struct Sweeper: Sendable {
     /// Sweeps until cancelled.
     package func run() async {
         while !Task.isCancelled {
+            await settlement.withdrawPending()
             await sweep()
             // Only cancellation ends the sleep early, and the loop's condition sees it.
             try? await Task.sleep(for: settings.every)
@@ -88,14 +89,14 @@ package struct Sweeper: Sendable {
     private func visit(_ record: Record) async {
         do {
             switch record.state {
-            case .accepted, .unknown, .reconciling:
-                let isOver = entropy.now() >= record.horizon(rules: limits)
+            case .accepted, .unknown, .reconciling, .manual:
+                let isOver = record.state != .manual && record.isSilent(at: entropy.now(), rules: limits)
                 if isOver || record.query == nil {
                     _ = try await settlement.settle(record) { _ in .timePassed }
                 } else {
                     _ = try await asker.ask(record)
                 }
-            case .created where record.attempts > 0:
+            case .created where record.attempts > 0 && entropy.now() <= record.sendBefore:
                 try await sendAgain(record)
             default:
                 _ = try await settlement.settle(record) { _ in .timePassed }

@@ -156,6 +156,7 @@ package final class Pipeline: Sendable {
             reservation = try reserve.reserve(
                 call,
                 tool: tool,
+                direction: entry.direction,
                 arguments: arguments,
                 principal: principal,
                 organization: membership.organization

@@ -42,8 +42,9 @@ package final class ReserveIdempotent: Sendable {
         var remembered: Set<Int> = []
     }
 
-    /// How long the same call without a key counts as the same.
-    private let derivedLife: Duration
+    /// How long the same call without a key counts as the same once it has ended: a payment that was made, and whatever
+    /// became of money out.
+    private let derivedLives: (incoming: Duration, outgoing: Duration)
     /// How many keys are remembered; past that all are forgotten, which costs a repeat its short way.
     private let rememberedMax: Int
     private let records: any RecordRepository
@@ -54,12 +55,12 @@ package final class ReserveIdempotent: Sendable {
     package init(
         records: any RecordRepository,
         entropy: Entropy,
-        derivedLife: Duration = .seconds(600),
+        derivedLives: (incoming: Duration, outgoing: Duration) = (.seconds(120), .seconds(600)),
         rememberedMax: Int = 100_000
     ) {
         self.records = records
         self.entropy = entropy
-        self.derivedLife = derivedLife
+        self.derivedLives = derivedLives
         self.rememberedMax = rememberedMax
     }
 
@@ -70,6 +71,7 @@ package final class ReserveIdempotent: Sendable {
     package func reserve(
         _ call: ToolCall,
         tool: ToolDescriptor,
+        direction: OperationDirection,
         arguments: JSON,
         principal: Principal,
         organization: Organization
@@ -81,7 +83,7 @@ package final class ReserveIdempotent: Sendable {
                 "This call needs an idempotency key: one per logical payment, the same one whenever you retry it."
             )
         }
-        let claim = try claim(for: call, tool: tool, arguments: arguments, principal: principal)
+        let claim = try claim(for: call, tool: tool, direction: direction, arguments: arguments, principal: principal)
         let slot = Slot(organization: principal.organization, environment: principal.environment, key: claim.key)
         guard state.withLock({ $0.held.insert(slot).inserted }) else {
             throw GatewayError(
@@ -111,19 +113,33 @@ package final class ReserveIdempotent: Sendable {
 
     /// The record that an earlier call with the key made; nil when there is none, or its key is free again.
     ///
-    /// - Throws: `idempotencyKeyReused` when that call had other arguments.
+    /// - Throws: `idempotencyKeyReused` when that call had other arguments; `conflict` when nobody gave a key and that
+    ///   call is old and open.
     package func earlierRecord(_ reservation: Reservation) async throws(GatewayError) -> RecordID? {
         let entry = try await records.idempotencyEntry(
             reservation.claim.key,
             organization: reservation.slot.organization,
-            environment: reservation.slot.environment,
-            now: entropy.now()
+            environment: reservation.slot.environment
         )
-        guard let entry, !entry.isFree else { return nil }
-        guard entry.claim.fingerprint == reservation.claim.fingerprint else {
-            throw ReserveIdempotent.reused(entry.record)
+        guard let entry else { return nil }
+        switch entry.answer(to: reservation.claim, at: entropy.now()) {
+        case .free: return nil
+        case .replay: return entry.record
+        case .reused: throw ReserveIdempotent.reused(entry.record)
+        case .stillOpen: throw ReserveIdempotent.stillOpen(entry.record)
         }
-        return entry.record
+    }
+
+    /// The refusal of a call without a key that looks like an old one that has not ended.
+    package static func stillOpen(_ record: RecordID) -> GatewayError {
+        GatewayError(
+            .conflict,
+            """
+            The same call was made more than a day ago and has not ended. Ask what became of that transaction; if this is \
+            another payment, send an idempotency key of its own.
+            """,
+            record: record
+        )
     }
 
     /// The refusal of a key that was used for other arguments.
@@ -138,11 +154,11 @@ package final class ReserveIdempotent: Sendable {
     private func claim(
         for call: ToolCall,
         tool: ToolDescriptor,
+        direction: OperationDirection,
         arguments: JSON,
         principal: Principal
     ) throws(GatewayError) -> IdempotencyClaim {
         let fingerprint = SHA256.digest(Array(tool.name.utf8) + [0] + arguments.canonicalBytes).bytes
-        let now = entropy.now()
         if let key = call.idempotencyKey {
             guard (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
                 throw GatewayError(
@@ -154,7 +170,7 @@ package final class ReserveIdempotent: Sendable {
             return IdempotencyClaim(
                 key: "key:" + key,
                 fingerprint: fingerprint,
-                expiresAt: now + tool.idempotencyRetention,
+                retention: tool.idempotencyRetention,
                 isDerived: false
             )
         }
@@ -162,7 +178,7 @@ package final class ReserveIdempotent: Sendable {
         return IdempotencyClaim(
             key: "call:" + derived.hexadecimal,
             fingerprint: fingerprint,
-            expiresAt: now + derivedLife,
+            retention: direction == .incoming ? derivedLives.incoming : derivedLives.outgoing,
             isDerived: true
         )
     }

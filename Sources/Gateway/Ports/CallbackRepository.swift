@@ -1,4 +1,5 @@
-/// A callback as M-Pesa sent it, committed before it was acknowledged.
+/// Bytes of M-Pesa's about a record: a callback as it was sent, committed before it was acknowledged, or the answer to
+/// the record's own request, where that could not be read or committed at once.
 package struct ReceivedCallback: Sendable, Equatable {
     /// Names it.
     package let id: CallbackID
@@ -18,6 +19,13 @@ package struct ReceivedCallback: Sendable, Equatable {
     package let address: String?
     /// How often its plugin has been given it.
     package var attempts: Int
+    /// The HTTP status of an answer; nil for a callback.
+    package let status: Int?
+
+    /// The name of what is an answer: no callback's, those begin with a letter.
+    package static let answerName = "*answer"
+    /// Where the bytes came from.
+    package var source: Evidence.Source { status == nil ? .callback(name) : .reply }
 
     /// Makes a callback as it was received.
     package init(
@@ -29,7 +37,8 @@ package struct ReceivedCallback: Sendable, Equatable {
         receivedAt: Timestamp,
         body: [UInt8],
         address: String?,
-        attempts: Int = 0
+        attempts: Int = 0,
+        status: Int? = nil
     ) {
         self.id = id
         self.organization = organization
@@ -40,6 +49,7 @@ package struct ReceivedCallback: Sendable, Equatable {
         self.body = body
         self.address = address
         self.attempts = attempts
+        self.status = status
     }
 }
 
@@ -57,7 +67,7 @@ package enum CallbackEnd: String, Sendable {
 
 /// The inbox of callbacks: first the raw bytes, durably; what they mean comes after the acknowledgement.
 package protocol CallbackRepository: Sendable {
-    /// Keeps a callback. Returns once it is durable.
+    /// Keeps a callback, once: the same id again changes nothing. Returns once it is durable.
     func receive(_ callback: ReceivedCallback) async throws(GatewayError)
 
     /// Counts an attempt, before the plugin is given the bytes, so that bytes that kill the process are counted too.
@@ -71,6 +81,21 @@ package protocol CallbackRepository: Sendable {
         as end: CallbackEnd,
         at: Timestamp
     ) async throws(GatewayError)
+
+    /// Ends a callback that the plugin's version of this digest could not read, until another serves.
+    func quarantine(
+        _ id: CallbackID,
+        organization: OrganizationID,
+        digest: String,
+        at: Timestamp
+    ) async throws(GatewayError)
+
+    /// Callbacks of any organization that no version could read so far, and the digest that tried last. Oldest first.
+    /// For the inbox itself only.
+    func quarantined(limit: Int) async throws(GatewayError) -> [(callback: ReceivedCallback, digest: String)]
+
+    /// Gives a callback back to be tried anew.
+    func reopen(_ id: CallbackID, organization: OrganizationID) async throws(GatewayError)
 
     /// Callbacks of any organization that were kept before `before` and never ended: a crash left them, or their
     /// record was not there yet. Oldest first. For the inbox itself only.

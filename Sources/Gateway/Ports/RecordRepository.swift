@@ -44,70 +44,25 @@ package protocol RecordRepository: Sendable {
         environment: Environment
     ) async throws(GatewayError) -> [Record]
 
-    /// What stands behind an idempotency key now, if it has not expired.
+    /// What stands behind an idempotency key, whether it still counts or not.
     func idempotencyEntry(
         _ key: String,
         organization: OrganizationID,
-        environment: Environment,
-        now: Timestamp
+        environment: Environment
     ) async throws(GatewayError) -> IdempotencyEntry?
+
+    /// Transactions of the same organization, environment and direction for the same customer and amount that were
+    /// begun after this one, oldest first; none that was never sent.
+    func laterTwins(of record: Record, limit: Int) async throws(GatewayError) -> [Record]
+
+    /// Any organization's records that have not ended, counted by plugin. For what a start must tell only.
+    func openRecordsByPlugin() async throws(GatewayError) -> [String: Int]
 
     /// Any organization's records whose `nextActionAt` has come, earliest first. For the sweeper only.
     func due(at now: Timestamp, limit: Int) async throws(GatewayError) -> [Record]
 
     /// Any organization's records in this state. For what a restart must settle only.
     func records(in state: RecordState, limit: Int) async throws(GatewayError) -> [Record]
-}
-
-/// What makes a key mean the same call.
-package struct IdempotencyClaim: Sendable, Equatable {
-    /// Unique per organization and environment.
-    ///
-    /// Callers' keys and keys the host derives never meet: their texts begin differently.
-    package let key: String
-    /// SHA-256 of tool and canonical arguments.
-    package let fingerprint: [UInt8]
-    /// Forgotten after this.
-    package let expiresAt: Timestamp
-    /// Whether the host derived it, because the caller gave none.
-    ///
-    /// Such a key is free again once its record has failed.
-    package let isDerived: Bool
-
-    /// Makes a claim.
-    package init(key: String, fingerprint: [UInt8], expiresAt: Timestamp, isDerived: Bool) {
-        self.key = key
-        self.fingerprint = fingerprint
-        self.expiresAt = expiresAt
-        self.isDerived = isDerived
-    }
-}
-
-/// A claim that was taken, and where its record stands.
-package struct IdempotencyEntry: Sendable, Equatable {
-    /// As claimed.
-    package let claim: IdempotencyClaim
-    /// The record that took it.
-    package let record: RecordID
-    /// Where that record stands now.
-    package let state: RecordState
-    /// Whether any byte of its request may have left.
-    package let wasSent: Bool
-
-    /// Makes an entry.
-    package init(claim: IdempotencyClaim, record: RecordID, state: RecordState, wasSent: Bool) {
-        self.claim = claim
-        self.record = record
-        self.state = state
-        self.wasSent = wasSent
-    }
-
-    /// Whether the key may be claimed again as if it had never been used: nothing was sent for it, or the host itself
-    /// derived it and the call has failed.
-    package var isFree: Bool {
-        if state == .rejected && !wasSent { return true }
-        return claim.isDerived && state.isEnded && state != .succeeded && state != .reversed
-    }
 }
 
 /// At most so many active records may share a key.
@@ -143,11 +98,14 @@ package struct UniqueKey: Sendable, Equatable {
     package let key: String
     /// The states that give the key back.
     package let releasedBy: [RecordState]
+    /// Whether the host made it, for a rule of its own; its text is no plugin's then.
+    package let isHosts: Bool
 
     /// Makes a key.
-    package init(key: String, releasedBy: [RecordState]) {
+    package init(key: String, releasedBy: [RecordState], isHosts: Bool = false) {
         self.key = key
         self.releasedBy = releasedBy
+        self.isHosts = isHosts
     }
 }
 
@@ -192,6 +150,11 @@ package enum CommitOutcome: Sendable, Equatable {
     case replay(RecordID)
     /// The key is taken for other arguments. Nothing was written.
     case keyReused(RecordID)
+    /// The host derived the key, and the same call of more than a day ago has not ended. Nothing was written.
+    case keyStillOpen(RecordID)
+    /// M-Pesa said without a receipt that this customer paid this amount for a record that had failed: nothing more is
+    /// asked until then. Nothing was written.
+    case held(by: RecordID, until: Timestamp)
     /// A guard has no free slot: which one, the record in the way, and when the slot may be free (nil: once that
     /// record has ended). Nothing was written.
     case guarded(index: Int, by: RecordID, until: Timestamp?)
@@ -215,6 +178,12 @@ package struct RecordChange: Sendable {
     package let usage: [UsageRecord]
     /// The callback that this change settles.
     package let settledCallback: CallbackID?
+    /// The receipt that this change takes.
+    package let receipt: ReceiptClaim?
+    /// What nothing more may be asked for, for a while.
+    package let hold: PartyHold?
+    /// Bytes of M-Pesa's that could not be read now, kept for later.
+    package let unread: ReceivedCallback?
 
     /// Gathers them; every id of a transaction counts as new where nothing else is said.
     package init(
@@ -223,7 +192,10 @@ package struct RecordChange: Sendable {
         newIDs: [String: String]? = nil,
         audit: [AuditRecord] = [],
         usage: [UsageRecord] = [],
-        settledCallback: CallbackID? = nil
+        settledCallback: CallbackID? = nil,
+        receipt: ReceiptClaim? = nil,
+        hold: PartyHold? = nil,
+        unread: ReceivedCallback? = nil
     ) {
         self.record = record
         self.events = events
@@ -231,6 +203,9 @@ package struct RecordChange: Sendable {
         self.audit = audit
         self.usage = usage
         self.settledCallback = settledCallback
+        self.receipt = receipt
+        self.hold = hold
+        self.unread = unread
     }
 }
 
@@ -240,6 +215,8 @@ package enum ApplyOutcome: Sendable, Equatable {
     case applied
     /// This record has another version by now. Nothing was written: read it and decide again.
     case conflict(RecordID)
+    /// The receipt that this record would take is another's already. Nothing was written.
+    case receiptTaken(RecordID, by: RecordID)
 }
 
 /// Which records a list holds.

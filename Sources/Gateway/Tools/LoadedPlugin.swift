@@ -169,6 +169,8 @@ package final class LoadedPlugin: Sendable {
     package let tools: [ToolDescriptor]
     /// The kinds of request it understands.
     package let operations: [OperationKind]
+    /// Whether it was granted the organization's transactions, whoever made them.
+    package let readsTransactions: Bool
     /// The operation functions; nil when it has function tools only.
     package let operationFunctions: OperationFunctions?
     /// Function tools and timers.
@@ -198,6 +200,8 @@ package final class LoadedPlugin: Sendable {
         tools = catalogue.tools
         calls = CallsInFlight(tools: catalogue.tools.count)
         operations = catalogue.operations
+        // A plugin loads only where all that it needs was granted.
+        readsTransactions = catalogue.needs.services.contains("transactions")
         prompts = catalogue.prompts
         resources = catalogue.resources
         self.operationFunctions = operationFunctions

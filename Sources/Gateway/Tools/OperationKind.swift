@@ -44,10 +44,19 @@ package struct QueryPlan: Sendable, Hashable {
         self.horizon = horizon
     }
 
-    /// The wait before the next question when `asked` have been asked.
-    package func wait(afterQueries asked: Int) -> Duration {
-        if asked == 0 { return firstAfter }
-        return every[min(asked - 1, every.count - 1)]
+    /// The first of the plan's moments after `now`, counted from when the request was sent.
+    ///
+    /// By age alone: who asks in between, however often, does not put the host's own questions off.
+    package func next(after now: Timestamp, sentAt: Timestamp) -> Timestamp {
+        var moment = sentAt + firstAfter
+        for wait in every {
+            if moment > now { return moment }
+            moment = moment + wait
+        }
+        guard moment <= now, let last = every.last, last > .zero else { return moment }
+        let step = last.wholeMilliseconds
+        let behind = (now - moment).wholeMilliseconds
+        return moment + .milliseconds((behind / step + 1) * step)
     }
 }
 

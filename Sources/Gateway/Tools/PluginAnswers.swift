@@ -15,7 +15,7 @@ package enum PluginAnswers {
         /// What must not be open beside it.
         package let guards: [Guard]
         /// What must be unique.
-        package let unique: [UniqueKey]
+        package var unique: [UniqueKey]
         /// What to send.
         package let request: RequestTemplate
     }

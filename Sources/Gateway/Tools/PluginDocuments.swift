@@ -155,17 +155,33 @@ extension PluginDocuments {
         writer.optional("code", record.code)
         writer.optional("meaning", record.meaning)
         writer.optional("whose_move", record.whoseMove)
-        writer.optional("charge_again", record.chargeAgain)
+        writer.optional("charge_again", record.advice)
         writer.key("attempts")
         writer.integer(Int64(record.attempts))
         if let data = record.data {
             writer.key("data")
             writer.raw(data.bytes)
         }
-        if record.isDisputed {
-            writer.key("disputed")
-            writer.bool(true)
+        if record.isDisputed { writeDisputes(of: record, to: &writer) }
+    }
+
+    private static func writeDisputes(of record: Record, to writer: inout JSONWriter) {
+        writer.key("disputed")
+        writer.bool(true)
+        writer.key("disputes")
+        writer.beginArray()
+        for dispute in record.disputes {
+            writer.beginObject()
+            writer.key("kind")
+            writer.string(dispute.kind.rawValue)
+            writer.optional("stated", dispute.stated)
+            writer.optional("expected", dispute.expected)
+            writer.optional("transaction", dispute.other?.description)
+            writer.key("text")
+            writer.string(dispute.text)
+            writer.endObject()
         }
+        writer.endArray()
     }
 
     private static func writeTimes(of record: Record, to writer: inout JSONWriter) {

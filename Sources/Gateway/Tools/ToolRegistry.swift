@@ -11,6 +11,12 @@ package final class ToolRegistry: Sendable {
         package let tool: ToolDescriptor
         /// Its plugin.
         package let plugin: LoadedPlugin
+
+        /// Which way the money goes that it moves; `none` for a tool that starts no operation.
+        package var direction: OperationDirection {
+            guard case .operation(let index) = tool.kind else { return .none }
+            return plugin.operations[index].direction
+        }
     }
 
     /// A generation that is tried out: for whom.

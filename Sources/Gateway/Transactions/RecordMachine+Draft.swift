@@ -35,6 +35,8 @@ extension RecordMachine {
                 if !before.state.isEnded { effects.insert(.announceEnd) }
                 record.endedAt = before.state == record.state ? before.endedAt ?? now : now
             }
+            if record.state != .created, record.state != .sending { record.resend = nil }
+            record.releasedAt = record.release(rules: rules)
             record.nextActionAt = record.nextAction(after: now, rules: rules, resend: effects.contains(.sendAgain))
             let step = RecordEvent(
                 sequence: record.version,
@@ -52,18 +54,36 @@ extension RecordMachine {
 }
 
 extension Record {
-    /// When the sweeper should look at the record next, given where it stands.
+    /// When the host should look at the record next, given where it stands.
     ///
-    /// A question that has been scheduled stays scheduled: evidence that changes nothing does not put it off.
+    /// Questions follow the record's age: evidence that changes nothing does not put them off. Everything that has not
+    /// ended has such a moment, until a person alone can go on.
     fileprivate func nextAction(after now: Timestamp, rules: RecordMachine.Rules, resend: Bool) -> Timestamp? {
         switch state {
         case .created: return resend ? nextActionAt : sendBefore
         case .sending: return now + rules.sendingMax
         case .accepted, .unknown, .reconciling:
             let horizon = horizon(rules: rules)
-            guard let query else { return horizon }
-            let planned = (queries == 0 ? sentAt ?? now : now) + query.wait(afterQueries: queries)
-            return min(max(planned, now), horizon)
+            guard let query, !isUnaskable else { return max(horizon, now) }
+            let planned = query.next(after: now, sentAt: sentAt ?? createdAt)
+            return now < horizon ? min(planned, horizon) : planned
+        case .manual:
+            let last = createdAt + rules.askingMax
+            guard query != nil, !isUnaskable, now < last else { return nil }
+            let passed = (now - createdAt).wholeMilliseconds / max(1, rules.manualEvery.wholeMilliseconds)
+            return min(createdAt + rules.manualEvery * (Int(passed) + 1), last)
+        default: return nil
+        }
+    }
+
+    /// When the guards and the derived key of a record that has not ended stop counting: those of money in, of which
+    /// M-Pesa has given no id, so that nothing can be asked. A payout's never do.
+    fileprivate func release(rules: RecordMachine.Rules) -> Timestamp? {
+        switch state {
+        case .unknown, .reconciling, .manual:
+            guard recordClass == .transaction, direction == .incoming, externalIDs.isEmpty else { return nil }
+            return sentAt.map { $0 + rules.unconfirmedMax }
+        case .rejected: return releasedAt
         default: return nil
         }
     }

@@ -4,13 +4,18 @@ extension RecordMachine {
     ///
     /// - Evidence that contradicts the record's ids, amount or party is kept and raised, never applied.
     /// - An open record is ended by an explicit verdict. A failure learned by asking counts only once it is old enough.
-    /// - An ended record is changed by one thing alone: a success, stated by callback with a receipt and the right
-    ///   amount, overrides an end that no callback stated.
+    /// - An ended record is changed by one thing alone: a success with a receipt and the right amount overrides a
+    ///   failure, whoever stated that.
     func weigh(_ evidence: Evidence, from source: Evidence.Source, in draft: inout Draft) {
+        let evidence = evidence.withoutEmptyIDs
+        if source == .query, evidence.verdict != .unknown || evidence.code != nil { draft.record.answers += 1 }
         if draft.record.recordClass == .exchange {
             settleExchange(evidence, from: source, in: &draft)
-        } else if contradicts(evidence, draft.record) {
-            dispute(evidence, from: source, in: &draft)
+            return
+        }
+        let differences = differences(evidence, draft.record)
+        if !differences.isEmpty {
+            dispute(differences, evidence, from: source, in: &draft)
         } else if draft.record.state.isEnded {
             reconsider(evidence, from: source, in: &draft)
         } else {
@@ -18,21 +23,73 @@ extension RecordMachine {
         }
     }
 
-    private func contradicts(_ evidence: Evidence, _ record: Record) -> Bool {
-        let otherID = evidence.externalIDs.contains { name, value in
-            record.externalIDs[name].map { $0 != value } ?? false
+    /// What evidence states otherwise than the record.
+    ///
+    /// Where our own id stands in the request, an answer that names it is about this record, whatever else it names.
+    private func differences(_ evidence: Evidence, _ record: Record) -> [Dispute] {
+        var found: [Dispute] = []
+        let own = record.id.description
+        if !(rules.carriesOwnID && evidence.externalIDs.values.contains(own)) {
+            for (name, value) in evidence.externalIDs.sorted(by: { $0.key < $1.key }) {
+                guard let known = record.externalIDs[name], known != value else { continue }
+                found.append(Dispute(.id, stated: value, expected: known))
+            }
         }
-        let otherAmount =
-            evidence.amount != nil && record.intent.amount != nil && evidence.amount != record.intent.amount
-        let otherParty = evidence.party != nil && record.intent.party != nil && evidence.party != record.intent.party
-        let otherReceipt = evidence.receipt != nil && record.receipt != nil && evidence.receipt != record.receipt
-        return otherID || otherAmount || otherParty || otherReceipt
+        if let stated = evidence.amount, let asked = record.intent.amount, stated != asked {
+            found.append(Dispute(.amount, stated: "\(stated.amount)", expected: "\(asked.amount)"))
+        }
+        if let stated = evidence.party, let asked = record.intent.party, stated != asked {
+            found.append(Dispute(.party, stated: stated, expected: asked))
+        }
+        if let stated = evidence.receipt, let known = record.receipt, stated != known {
+            found.append(Dispute(.receipt, stated: stated, expected: known))
+        }
+        return found
     }
 
-    private func dispute(_ evidence: Evidence, from source: Evidence.Source, in draft: inout Draft) {
-        draft.record.isDisputed = true
+    /// Raises what contradicts the record; what has been raised before says nothing new.
+    private func dispute(
+        _ disputes: [Dispute],
+        _ evidence: Evidence,
+        from source: Evidence.Source,
+        in draft: inout Draft
+    ) {
+        var isNew = false
+        for dispute in disputes where raise(dispute, in: &draft) { isNew = true }
+        if isNew { draft.move(to: draft.record.state, source: source.text, evidence: evidence) }
+    }
+
+    /// Keeps a dispute, once; answers whether it is a new one.
+    @discardableResult
+    func raise(_ dispute: Dispute, in draft: inout Draft) -> Bool {
+        guard !draft.record.disputes.contains(dispute), draft.record.disputes.count < Record.disputesMax else {
+            return false
+        }
+        draft.record.disputes.append(dispute)
         draft.effects.insert(.raiseDispute)
-        draft.move(to: draft.record.state, source: source.text, evidence: evidence)
+        return true
+    }
+
+    /// A receipt stands for one movement of money. In live use a second record that names it stays as it is and is
+    /// raised; where receipts do repeat, in tests, it is taken and flagged.
+    func takeRepeated(
+        _ evidence: Evidence,
+        from source: Evidence.Source,
+        holder: RecordID,
+        in draft: inout Draft
+    ) {
+        let repeated = Dispute(.repeatedReceipt, stated: evidence.receipt, other: holder)
+        guard draft.record.environment == .test else {
+            return dispute([repeated], evidence, from: source, in: &draft)
+        }
+        raise(repeated, in: &draft)
+        weigh(evidence, from: source, in: &draft)
+    }
+
+    /// Names another record that may be the same payment.
+    func name(_ other: RecordID, in draft: inout Draft) {
+        guard raise(Dispute(.possibleDouble, other: other), in: &draft) else { return }
+        draft.move(to: draft.record.state, source: "host", meaning: "May be the same payment as \(other).")
     }
 
     // MARK: Open records
@@ -44,6 +101,8 @@ extension RecordMachine {
             conclude(evidence, from: source, in: &draft)
         case .failed, .cancelled, .expired:
             guard source != .query || isOldEnough(draft) else {
+                show(evidence, in: &draft)
+                draft.record.chargeAgain = "wait"
                 return note(evidence, from: source, as: state == .manual ? .manual : .reconciling, in: &draft)
             }
             conclude(evidence, from: source, in: &draft)
@@ -55,16 +114,18 @@ extension RecordMachine {
             guard source == .reply, state == .sending else { return }
             sendAgainOrReject(evidence, from: source, in: &draft)
         case .notFound:
-            guard source != .reply, state != .accepted, isOldEnough(draft) else {
+            show(evidence, in: &draft)
+            guard source != .reply, mayResendNotFound(draft) else {
                 return note(evidence, from: source, as: state, in: &draft)
             }
-            resendWhereAllowed(evidence, from: source, in: &draft)
+            resend(evidence, from: source, in: &draft)
         case .accepted:
             let isNew = state == .created || state == .sending || state == .unknown
             note(evidence, from: source, as: isNew ? .accepted : state, in: &draft)
         case .pending:
             note(evidence, from: source, as: state == .sending ? .accepted : state, in: &draft)
         case .duplicate, .unknown:
+            show(evidence, in: &draft)
             note(evidence, from: source, as: state == .sending ? .unknown : state, in: &draft)
         }
     }
@@ -80,8 +141,6 @@ extension RecordMachine {
         guard let end = evidence.verdict.endState else { return }
         learn(from: evidence, in: &draft)
         state(evidence, in: &draft)
-        if case .callback = source { draft.record.isConfirmed = true }
-        draft.record.isConfirmed = draft.record.isConfirmed || end == .succeeded
         if end == .succeeded, draft.record.direction == .reverse, draft.record.intent.original != nil {
             draft.effects.insert(.reverseOriginal)
         }
@@ -101,22 +160,28 @@ extension RecordMachine {
     private func sendAgainOrReject(_ evidence: Evidence, from source: Evidence.Source, in draft: inout Draft) {
         guard draft.record.attempts <= rules.resendLimit else {
             state(evidence, in: &draft)
+            // Not looked at is as good as not sent: whoever asks again, when M-Pesa says so, meets no guard of this one.
+            draft.record.releasedAt = draft.now
             draft.move(to: .rejected, source: source.text, evidence: evidence)
             return
         }
         resend(evidence, from: source, in: &draft)
     }
 
-    private func resendWhereAllowed(_ evidence: Evidence, from source: Evidence.Source, in draft: inout Draft) {
-        guard draft.record.attempts <= rules.resendLimit else {
-            return note(evidence, from: source, as: draft.record.state, in: &draft)
-        }
-        resend(evidence, from: source, in: &draft)
+    /// M-Pesa says that it knows no such request. That may be late, so it proves little: the same request goes out once
+    /// more only with our id in it, by which M-Pesa knows a repeat, in a window, and where the organization wants it.
+    private func mayResendNotFound(_ draft: Draft) -> Bool {
+        guard rules.resendsNotFound, rules.carriesOwnID, draft.record.attempts == 1, draft.record.state != .accepted,
+            let sentAt = draft.record.sentAt
+        else { return false }
+        return rules.notFoundWindow.contains(draft.now - sentAt)
     }
 
     private func resend(_ evidence: Evidence, from source: Evidence.Source, in draft: inout Draft) {
-        let wait = max(rules.resendGrace, evidence.retryAfter ?? .zero)
+        let wait = evidence.verdict == .notFound ? .zero : max(rules.resendGrace, evidence.retryAfter ?? .zero)
         draft.record.nextActionAt = draft.now + wait
+        draft.record.sendBefore = draft.now + wait + rules.resendWindow
+        draft.record.resend = evidence.verdict
         draft.effects.insert(.sendAgain)
         draft.move(to: .created, source: source.text, evidence: evidence)
     }
@@ -129,45 +194,55 @@ extension RecordMachine {
         if end == record.state || (record.state == .reversed && end == .succeeded) {
             return addMissing(evidence, from: source, in: &draft)
         }
-        guard end == .succeeded, overrides(evidence, source, record) else {
-            return dispute(evidence, from: source, in: &draft)
+        guard end == .succeeded else {
+            // Two ways to say that no money moved contradict nothing.
+            guard record.state == .succeeded || record.state == .reversed else {
+                return addMissing(evidence, from: source, in: &draft)
+            }
+            let stated = Dispute(.contradiction, stated: end.rawValue, expected: record.state.rawValue)
+            return dispute([stated], evidence, from: source, in: &draft)
+        }
+        guard evidence.receipt != nil, evidence.amount == record.intent.amount else {
+            let isNew = raise(Dispute(.noReceipt, expected: record.code ?? record.state.rawValue), in: &draft)
+            guard isNew else { return }
+            draft.effects.insert(.holdParty)
+            draft.move(to: record.state, source: source.text, evidence: evidence)
+            return
         }
         draft.effects.insert(.announceLateSuccess)
         conclude(evidence, from: source, in: &draft)
-    }
-
-    private func overrides(_ evidence: Evidence, _ source: Evidence.Source, _ record: Record) -> Bool {
-        guard case .callback = source, !record.isConfirmed else { return false }
-        return evidence.receipt != nil && evidence.amount == record.intent.amount
     }
 
     /// Weaker or agreeing evidence adds what was not known, and otherwise changes nothing: a duplicate is harmless.
     private func addMissing(_ evidence: Evidence, from source: Evidence.Source, in draft: inout Draft) {
         let addsID = evidence.externalIDs.contains { draft.record.externalIDs[$0.key] == nil }
         let addsReceipt = evidence.receipt != nil && draft.record.receipt == nil
-        var confirms = false
-        if case .callback = source, evidence.verdict.endState != nil { confirms = !draft.record.isConfirmed }
-        guard addsID || addsReceipt || confirms else { return }
+        guard addsID || addsReceipt else { return }
         learn(from: evidence, in: &draft)
-        if confirms { draft.record.isConfirmed = true }
         draft.move(to: draft.record.state, source: source.text, evidence: evidence)
     }
 
     // MARK: Exchanges
 
     /// An exchange ends with any whole answer; what the answer says of money is weighed in the transaction it is about.
+    ///
+    /// One that is answered by callback goes on waiting for it whatever its reply was, and takes it also after it was
+    /// given up.
     private func settleExchange(_ evidence: Evidence, from source: Evidence.Source, in draft: inout Draft) {
-        guard !draft.record.state.isEnded else { return }
+        guard !draft.record.state.isEnded || draft.record.state == .noAnswer else { return }
+        let waits = rules.awaitsCallback && source == .reply
+        guard !(waits && draft.record.state == .noAnswer) else { return }
         learn(from: evidence, in: &draft)
         state(evidence, in: &draft)
-        draft.record.data = evidence.data
-        let next: RecordState =
-            switch evidence.verdict {
-            case .accepted: .accepted
-            case .unknown: .noAnswer
-            case .rejected, .notProcessed: .rejected
-            default: .succeeded
-            }
+        let next: RecordState
+        switch evidence.verdict {
+        case .accepted: next = .accepted
+        case .unknown: next = waits ? .unknown : .noAnswer
+        case .pending, .duplicate, .notFound: next = waits ? .accepted : .succeeded
+        case .rejected, .notProcessed: next = .rejected
+        default: next = .succeeded
+        }
+        draft.record.data = evidence.data ?? draft.record.data
         draft.move(to: next, source: source.text, evidence: evidence)
     }
 
@@ -175,7 +250,15 @@ extension RecordMachine {
 
     private func learn(from evidence: Evidence, in draft: inout Draft) {
         draft.record.externalIDs.merge(evidence.externalIDs) { known, _ in known }
+        if !draft.record.externalIDs.isEmpty { draft.record.isUnaskable = false }
         draft.record.receipt = draft.record.receipt ?? evidence.receipt
+    }
+
+    /// What proves nothing is shown all the same, M-Pesa's own code and words: somebody may know what they mean.
+    private func show(_ evidence: Evidence, in draft: inout Draft) {
+        guard evidence.code != nil || evidence.meaning != nil else { return }
+        state(evidence, in: &draft)
+        if draft.record.chargeAgain != "no" { draft.record.chargeAgain = "check_first" }
     }
 
     private func state(_ evidence: Evidence, in draft: inout Draft) {
@@ -183,5 +266,16 @@ extension RecordMachine {
         draft.record.meaning = evidence.meaning
         draft.record.whoseMove = evidence.whoseMove
         draft.record.chargeAgain = evidence.chargeAgain
+    }
+}
+
+extension Evidence {
+    /// The same without ids that are empty: those are unknown, not others.
+    fileprivate var withoutEmptyIDs: Evidence {
+        guard externalIDs.values.contains(where: \.isEmpty) || receipt?.isEmpty == true else { return self }
+        var evidence = self
+        evidence.externalIDs = externalIDs.filter { !$0.value.isEmpty }
+        if receipt?.isEmpty == true { evidence.receipt = nil }
+        return evidence
     }
 }

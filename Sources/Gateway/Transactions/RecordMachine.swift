@@ -15,14 +15,42 @@ package struct RecordMachine: Sendable {
     package struct Rules: Sendable, Hashable {
         /// How long a request may take before a `sending` row is taken for lost.
         package var sendingMax: Duration
-        /// How often the same request may be sent again.
+        /// How often the same request may be sent again once it was proven not processed.
         package var resendLimit: Int
         /// How long to wait before sending again.
         package var resendGrace: Duration
-        /// When an exchange without a callback counts as unanswered.
+        /// How long a request may be sent again from its moment on.
+        package var resendWindow: Duration
+        /// When an exchange counts as unanswered.
         package var exchangeHorizon: Duration
         /// When a kind that cannot be asked about becomes a person's business.
         package var silenceHorizon: Duration
+        /// How many questions M-Pesa must have answered before a person is called at the horizon.
+        ///
+        /// Default 3: a clock that jumps, or a day without M-Pesa, must not end the asking.
+        package var answersMin: Int
+        /// When a person is called whatever was answered, and the host stops asking.
+        ///
+        /// Default 30 days.
+        package var askingMax: Duration
+        /// How often the host goes on asking about what waits for a person.
+        ///
+        /// Default a day.
+        package var manualEvery: Duration
+        /// How long a request of money in, of which nothing came back, keeps its customer from being asked again.
+        ///
+        /// Default 10 minutes: longer than any prompt stays on a phone.
+        package var unconfirmedMax: Duration
+        /// From when to when after sending the same request may go out once more because M-Pesa knows none such.
+        ///
+        /// Default 30 minutes to 24 hours.
+        package var notFoundWindow: ClosedRange<Duration>
+        /// Whether that is allowed: the kind carries our id, and the organization has switched it on.
+        package var resendsNotFound: Bool
+        /// Whether an id of ours stands in the request, by which M-Pesa's answers name it.
+        package var carriesOwnID: Bool
+        /// Whether an exchange is answered by callback.
+        package var awaitsCallback: Bool
 
         /// States the rules.
         ///
@@ -31,14 +59,32 @@ package struct RecordMachine: Sendable {
             sendingMax: Duration = .seconds(90),
             resendLimit: Int = 0,
             resendGrace: Duration = .seconds(60),
+            resendWindow: Duration = .seconds(60),
             exchangeHorizon: Duration = .seconds(600),
-            silenceHorizon: Duration = .seconds(86_400)
+            silenceHorizon: Duration = .seconds(86_400),
+            answersMin: Int = 3,
+            askingMax: Duration = .seconds(30 * 86_400),
+            manualEvery: Duration = .seconds(86_400),
+            unconfirmedMax: Duration = .seconds(600),
+            notFoundWindow: ClosedRange<Duration> = .seconds(1_800)...Duration.seconds(86_400),
+            resendsNotFound: Bool = false,
+            carriesOwnID: Bool = false,
+            awaitsCallback: Bool = false
         ) {
             self.sendingMax = sendingMax
             self.resendLimit = resendLimit
             self.resendGrace = resendGrace
+            self.resendWindow = resendWindow
             self.exchangeHorizon = exchangeHorizon
             self.silenceHorizon = silenceHorizon
+            self.answersMin = answersMin
+            self.askingMax = askingMax
+            self.manualEvery = manualEvery
+            self.unconfirmedMax = unconfirmedMax
+            self.notFoundWindow = notFoundWindow
+            self.resendsNotFound = resendsNotFound
+            self.carriesOwnID = carriesOwnID
+            self.awaitsCallback = awaitsCallback
         }
     }
 
@@ -52,8 +98,14 @@ package struct RecordMachine: Sendable {
         case noAnswer(String)
         /// Bytes came, and this is what they prove.
         case evidence(Evidence, Evidence.Source)
+        /// Bytes came whose receipt is another record's already.
+        case repeatedReceipt(Evidence, Evidence.Source, holder: RecordID)
+        /// Another record for the same customer and amount may be the same payment.
+        case possibleDouble(RecordID)
         /// A question about the record is being asked.
         case asked
+        /// Its plugin has nothing to ask by.
+        case nothingToAsk
         /// The time of `nextActionAt` has come.
         case timePassed
         /// The process that was working on it is gone.
@@ -74,8 +126,10 @@ package struct RecordMachine: Sendable {
         case announceEnd
         /// The same request is to be sent again when `nextActionAt` comes.
         case sendAgain
-        /// A person must look: the host stops asking.
+        /// A person must look.
         case callPerson
+        /// Success was stated without a receipt: nothing more may be asked of this customer for a while.
+        case holdParty
     }
 
     /// The next version of a record.
@@ -102,7 +156,11 @@ package struct RecordMachine: Sendable {
         case .notSent(let reason): endUnsent(&draft, reason: reason)
         case .noAnswer(let reason): loseAnswer(&draft, source: "send", reason: reason)
         case .evidence(let evidence, let source): weigh(evidence, from: source, in: &draft)
+        case .repeatedReceipt(let evidence, let source, let holder):
+            takeRepeated(evidence, from: source, holder: holder, in: &draft)
+        case .possibleDouble(let other): name(other, in: &draft)
         case .asked: countQuestion(&draft)
+        case .nothingToAsk: noteNothingToAsk(&draft)
         case .timePassed: passTime(&draft)
         case .restarted: restart(&draft)
         case .reversed(let reversal): reverse(&draft, by: reversal)
@@ -117,41 +175,57 @@ package struct RecordMachine: Sendable {
         draft.move(to: .sending, source: "send")
     }
 
-    private func endUnsent(_ draft: inout Draft, reason: String) {
+    /// Nothing left: of a first sending nothing has; of a second, what led to it holds.
+    private func endUnsent(_ draft: inout Draft, source: String = "send", reason: String) {
         guard draft.record.state == .created || draft.record.state == .sending else { return }
-        if draft.record.attempts <= 1 { draft.record.sentAt = nil }
+        switch draft.record.resend {
+        case .notFound: return draft.move(to: .reconciling, source: source, meaning: reason)
+        case nil:
+            draft.record.sentAt = nil
+            draft.record.whoseMove = "organization"
+        default:
+            draft.record.releasedAt = draft.now
+            draft.record.whoseMove = "safaricom"
+        }
         draft.record.meaning = reason
-        draft.record.whoseMove = "organization"
         draft.record.chargeAgain = "yes"
-        draft.move(to: .rejected, source: "send", meaning: reason)
+        draft.move(to: .rejected, source: source, meaning: reason)
     }
 
     private func loseAnswer(_ draft: inout Draft, source: String, reason: String) {
         guard draft.record.state == .sending else { return }
-        if draft.record.recordClass == .exchange {
+        if draft.record.recordClass == .exchange, !rules.awaitsCallback {
             draft.move(to: .noAnswer, source: source, meaning: reason)
         } else {
-            draft.record.chargeAgain = "check_first"
+            if draft.record.recordClass == .transaction { draft.record.chargeAgain = "check_first" }
             draft.move(to: .unknown, source: source, meaning: reason)
         }
     }
 
     private func countQuestion(_ draft: inout Draft) {
         let state = draft.record.state
-        guard state == .accepted || state == .unknown || state == .reconciling else { return }
+        guard state == .accepted || state == .unknown || state == .reconciling || state == .manual else { return }
         draft.record.queries += 1
+        draft.record.isUnaskable = false
         draft.move(to: state == .unknown ? .reconciling : state, source: "sweeper")
+    }
+
+    private func noteNothingToAsk(_ draft: inout Draft) {
+        guard !draft.record.state.isEnded, !draft.record.isUnaskable else { return }
+        draft.record.isUnaskable = true
+        draft.move(to: draft.record.state, source: "sweeper", meaning: "M-Pesa gave no id to ask by.")
     }
 
     private func passTime(_ draft: inout Draft) {
         let record = draft.record
         switch record.state {
-        case .created where record.attempts == 0 && draft.now > record.sendBefore:
-            endUnsent(&draft, reason: "Never sent: the time in which it may be sent has passed.")
+        case .created where draft.now > record.sendBefore:
+            let wasLookedAt = record.resend == nil ? "Never sent" : "Not sent again"
+            endUnsent(&draft, source: "sweeper", reason: "\(wasLookedAt): the time in which it may be sent has passed.")
         case .sending where draft.now >= record.updatedAt + rules.sendingMax:
             loseAnswer(&draft, source: "sweeper", reason: "No answer was recorded.")
         case .accepted, .unknown, .reconciling:
-            guard draft.now >= record.horizon(rules: rules) else { return }
+            guard record.isSilent(at: draft.now, rules: rules) else { return }
             if record.recordClass == .exchange {
                 draft.move(to: .noAnswer, source: "sweeper", meaning: "M-Pesa did not answer.")
             } else {
@@ -169,8 +243,10 @@ package struct RecordMachine: Sendable {
         guard draft.record.recordClass == .transaction, draft.record.state != .reversed else { return }
         let isPossible = draft.record.state == .succeeded || !draft.record.state.isEnded
         if !isPossible {
-            draft.record.isDisputed = true
-            draft.effects.insert(.raiseDispute)
+            raise(
+                Dispute(.contradiction, stated: "reversed", expected: draft.record.state.rawValue, other: reversal),
+                in: &draft
+            )
         }
         draft.move(
             to: isPossible ? .reversed : draft.record.state,
@@ -182,7 +258,7 @@ package struct RecordMachine: Sendable {
     private func restart(_ draft: inout Draft) {
         switch draft.record.state {
         case .created where draft.record.attempts == 0:
-            endUnsent(&draft, reason: "Never sent: the gateway stopped before it could.")
+            endUnsent(&draft, source: "restart", reason: "Never sent: the gateway stopped before it could.")
         case .sending: loseAnswer(&draft, source: "restart", reason: "The gateway stopped while this was being sent.")
         default: return
         }
@@ -190,9 +266,18 @@ package struct RecordMachine: Sendable {
 }
 
 extension Record {
-    /// When silence about the record becomes a person's business, or ends an exchange.
+    /// When silence about the record becomes a person's business, or ends an exchange, if M-Pesa has answered often
+    /// enough by then.
     package func horizon(rules: RecordMachine.Rules) -> Timestamp {
         if let query { return createdAt + query.horizon }
         return createdAt + (recordClass == .exchange ? rules.exchangeHorizon : rules.silenceHorizon)
+    }
+
+    /// Whether asking on is no longer of use: the horizon has come, and M-Pesa answered and stated no outcome, or there
+    /// is nothing to ask by.
+    package func isSilent(at now: Timestamp, rules: RecordMachine.Rules) -> Bool {
+        if now >= createdAt + rules.askingMax { return true }
+        guard now >= horizon(rules: rules) else { return false }
+        return query == nil || isUnaskable || answers >= rules.answersMin
     }
 }

@@ -1,0 +1,98 @@
+import Gateway
+
+/// What a settling change claims: the receipt that it names, and a hold on a customer and an amount.
+extension Claims {
+    private static let receipt = SQLStatement(
+        """
+        INSERT INTO receipts (organization_id, environment, account, direction, receipt, record_id)
+        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
+        """
+    )
+
+    /// Takes a receipt for a record.
+    ///
+    /// - Throws: `Undo` when it is another record's.
+    static func take(_ claim: ReceiptClaim, for record: Record, in session: WriteSession) throws {
+        let taken = try session.execute(receipt) { row in
+            row.bind(record.organization)
+            row.bind(record.environment.rawValue)
+            row.bind(claim.account)
+            row.bind(claim.direction.rawValue)
+            row.bind(claim.receipt)
+            row.bind(record.id)
+        }
+        if taken == 1 { return }
+        let holder = try session.sql.first(
+            """
+            SELECT record_id FROM receipts
+            WHERE organization_id = $1 AND environment = $2 AND account = $3 AND direction = $4 AND receipt = $5
+            """,
+            [
+                .text(record.organization.description), .text(record.environment.rawValue), .text(claim.account),
+                .text(claim.direction.rawValue), .text(claim.receipt),
+            ]
+        ) { $0.text(0).flatMap { RecordID($0) } }
+        guard let holder = holder ?? nil else { throw SQLError(message: "a receipt's row is damaged") }
+        if holder != record.id { throw Undo(outcome: ApplyOutcome.receiptTaken(record.id, by: holder)) }
+    }
+
+    // MARK: Holds
+
+    /// A hold is a guard's slot under a name that no plugin's guard has.
+    private static func holdKey(_ party: String, _ amount: Shillings) -> String { "*hold:\(party):\(amount.amount)" }
+
+    private static let holdAgain = SQLStatement(
+        """
+        UPDATE guards SET record_id = $1, active_until_ms = $2
+        WHERE organization_id = $3 AND environment = $4 AND guard_key = $5 AND slot = $6
+        """
+    )
+
+    private static let holdNew = SQLStatement(
+        """
+        INSERT INTO guards (organization_id, environment, guard_key, slot, record_id, active_until_ms)
+        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
+        """
+    )
+
+    /// Keeps anything more from being asked of a customer for an amount.
+    static func hold(_ hold: PartyHold, for record: Record, in session: WriteSession) throws {
+        let key = holdKey(hold.party, hold.amount)
+        let inserted = try session.execute(holdNew) { row in
+            row.bind(record.organization)
+            row.bind(record.environment.rawValue)
+            row.bind(key)
+            row.bind(0 as Int64)
+            row.bind(record.id)
+            row.bind(hold.until.milliseconds)
+        }
+        if inserted == 1 { return }
+        try session.execute(holdAgain) { row in
+            row.bind(record.id)
+            row.bind(hold.until.milliseconds)
+            row.bind(record.organization)
+            row.bind(record.environment.rawValue)
+            row.bind(key)
+            row.bind(0 as Int64)
+        }
+    }
+
+    /// - Throws: `Undo` while the customer and amount of a new record of money in are held.
+    static func checkHold(_ record: Record, in sql: any SQLSession) throws {
+        guard record.direction == .incoming, let party = record.intent.party, let amount = record.intent.amount else {
+            return
+        }
+        let held = try sql.first(
+            """
+            SELECT record_id, active_until_ms FROM guards
+            WHERE organization_id = $1 AND environment = $2 AND guard_key = $3 AND slot = 0
+            """,
+            [
+                .text(record.organization.description), .text(record.environment.rawValue),
+                .text(holdKey(party, amount)),
+            ]
+        ) { row in (row.text(0).flatMap { RecordID($0) }, Timestamp(milliseconds: row.integer(1) ?? 0)) }
+        guard let held, let holder = held.0, record.createdAt < held.1 else { return }
+        throw Undo(outcome: CommitOutcome.held(by: holder, until: held.1))
+    }
+}

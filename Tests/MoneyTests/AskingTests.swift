@@ -1,0 +1,126 @@
+import Gateway
+import GatewayTesting
+import OrderedJSON
+import Testing
+
+struct `Asking about what is open` {
+    @Test func `goes on until M-Pesa has answered, and daily while a person looks`() async throws {
+        try await House.with { (house) async throws in
+            let record = try #require(await house.collect().record)
+            house.upstream.answer { _ in .unknown("M-Pesa is away") }
+            house.clock.advance(.seconds(2 * 86_400))
+            await house.money.sweeper.sweep()
+            #expect(try await house.record(record).state == .accepted)
+
+            house.upstream.answer(with: ["verdict": "pending", "code": "4999"])
+            for _ in 0..<4 {
+                house.clock.advance(.seconds(3601))
+                await house.money.sweeper.sweep()
+            }
+            #expect(try await house.record(record).state == .manual)
+            let asked = house.upstream.count("collect_query")
+
+            house.clock.advance(.seconds(86_400))
+            house.upstream.answer(
+                with: ["verdict": "succeeded", "receipt": "R1", "amount": 100, "code": "0"]
+            )
+            await house.money.sweeper.sweep()
+
+            #expect(house.upstream.count("collect_query") == asked + 1)
+            #expect(try await house.record(record).state == .succeeded)
+        }
+    }
+
+    @Test func `by a caller works for what waits for a person too`() async throws {
+        try await House.with { (house) async throws in
+            let record = try #require(await house.collect().record)
+            house.upstream.answer(with: ["verdict": "pending"])
+            for _ in 0..<30 {
+                house.clock.advance(.seconds(3601))
+                await house.money.sweeper.sweep()
+            }
+            #expect(try await house.record(record).state == .manual)
+            house.upstream.answer(with: ["verdict": "succeeded", "receipt": "R1", "amount": 100])
+            house.clock.advance(.seconds(60))
+
+            let reply = await house.call("fake_collect_status", ["id": .string(record.description)])
+
+            #expect(reply.shown["status"] == "SUCCESS")
+        }
+    }
+
+    @Test func `for a balance waits for its callback though the reply was lost`() async throws {
+        try await House.with { (house) async throws in
+            house.upstream.answer { _ in .unknown("cut") }
+            let reply = await house.call("fake_ask")
+            #expect(reply.shown["status"] == "PENDING")
+
+            try await house.callback(
+                try #require(reply.record),
+                says: ["verdict": "succeeded", "data": ["balance": "7"], "code": "0"]
+            )
+
+            let record = try await house.record(reply)
+            #expect(record.state == .succeeded && record.data == ["balance": "7"])
+        }
+    }
+
+    @Test func `for a balance that never is answered ends, and takes what comes later`() async throws {
+        try await House.with { (house) async throws in
+            house.upstream.answer { _ in .unknown("cut") }
+            let reply = await house.call("fake_ask")
+            house.clock.advance(.seconds(601))
+            await house.money.sweeper.sweep()
+            #expect(try await house.record(reply).state == .noAnswer)
+
+            try await house.callback(try #require(reply.record), says: ["verdict": "succeeded", "data": ["a": 1]])
+
+            #expect(try await house.record(reply).state == .succeeded)
+        }
+    }
+}
+
+struct `Sending once more` {
+    @Test func `what M-Pesa did not look at happens within its own time, or ends`() async throws {
+        let plugin = try FakePlugin.make(collect: ["resend": ["limit": 1]])
+        try await House.with(plugin: plugin) { (house) async throws in
+            house.upstream.answer(with: ["verdict": "not_processed"])
+            let (first, second) = (await house.collect(), await house.collect(phone: "254711000002"))
+            house.upstream.answer(with: House.accepted)
+            house.clock.advance(.seconds(61))
+            await house.money.sweeper.sweep()
+            #expect(try await house.record(first).state == .accepted)
+            #expect(house.upstream.count("collect") == 4)
+            #expect(try await house.record(second).state == .accepted)
+
+            house.upstream.answer(with: ["verdict": "not_processed"])
+            let third = await house.collect(phone: "254711000003")
+            house.clock.advance(.seconds(3600))
+            await house.money.sweeper.sweep()
+
+            #expect(try await house.record(third).state == .rejected)
+        }
+    }
+
+    @Test(arguments: [true, false])
+    func `what M-Pesa does not know happens only where the organization wants it`(isOn: Bool) async throws {
+        try await House.with { (house) async throws in
+            var organization = try #require(try await house.store.organization(house.organization))
+            organization.resendsNotFound = isOn
+            try await house.store.save(organization)
+            house.upstream.answer { _ in .unknown("cut") }
+            let record = try #require(await house.pay().record)
+            for minutes in [10, 31] {
+                house.clock.advance(.seconds(minutes * 60))
+                house.upstream.answer(with: ["verdict": "accepted"])
+                await house.money.sweeper.sweep()
+                let question = try await house.newest("pay_query")
+                try await house.callback(question.id, says: ["verdict": "not_found", "code": "nf"])
+                await house.money.sweeper.sweep()
+                #expect(house.upstream.count("pay") == (isOn && minutes == 31 ? 2 : 1))
+            }
+            let bodies = house.upstream.sent.filter { $0.kind == "pay" }.map { $0.body["id"] }
+            #expect(bodies.allSatisfy { $0?.stringValue == record.description })
+        }
+    }
+}

@@ -1,0 +1,103 @@
+import Gateway
+import GatewayTesting
+import OrderedJSON
+import Testing
+
+struct `A contradiction` {
+    private func paid(_ receipt: String = "R1", amount: Int64 = 100) -> JSON {
+        ["verdict": "succeeded", "receipt": .string(receipt), "amount": .integer(amount), "code": "0"]
+    }
+
+    @Test func `of a failure by a success with a receipt is a late success`() async throws {
+        try await House.with { (house) async throws in
+            let record = try #require(await house.collect().record)
+            try await house.callback(record, says: ["verdict": "expired", "code": "1037", "charge_again": "yes"])
+            #expect(try await house.record(record).state == .expired)
+
+            try await house.callback(record, says: paid())
+
+            let found = try await house.record(record)
+            #expect(found.state == .succeeded && found.receipt == "R1")
+        }
+    }
+
+    @Test func `that comes after the customer was asked again names both as a possible double`() async throws {
+        try await House.with { (house) async throws in
+            let first = try #require(await house.collect().record)
+            try await house.callback(first, says: ["verdict": "expired", "code": "1037"])
+            house.clock.advance(.seconds(61))
+            let second = try #require(await house.collect().record)
+            try await house.callback(second, says: paid("R2"))
+
+            try await house.callback(first, says: paid("R1"))
+
+            let (one, two) = (try await house.record(first), try await house.record(second))
+            #expect(one.state == .succeeded && two.state == .succeeded)
+            #expect(one.disputes == [Dispute(.possibleDouble, other: second)])
+            #expect(two.disputes == [Dispute(.possibleDouble, other: first)])
+            let shown = await house.call("fake_collect_status", ["id": .string(first.description)]).shown
+            #expect(shown["disputed"] == true && shown["charge_again"] == "no")
+            #expect(shown["disputes"]?[0]?["text"]?.stringValue?.contains(second.description) == true)
+        }
+    }
+
+    @Test func `without a receipt keeps the customer from being asked for ten minutes`() async throws {
+        try await House.with { (house) async throws in
+            let first = try #require(await house.collect().record)
+            try await house.callback(first, says: ["verdict": "failed", "code": "1"])
+            house.clock.advance(.seconds(3600))
+            try await house.callback(first, says: ["verdict": "succeeded", "code": "0"])
+
+            let refused = await house.collect(key: "k")
+            let another = await house.collect(amount: 101)
+            house.clock.advance(.seconds(601))
+
+            #expect(try await house.record(first).state == .failed)
+            #expect(refused.code == .conflict && refused.record == first)
+            #expect(another.shown["status"] == "PENDING")
+            #expect(await house.collect(key: "k").shown["status"] == "PENDING")
+        }
+    }
+
+    @Test func `by a receipt that is another's ends nothing in live use, and the record is asked about on`()
+        async throws
+    {
+        try await House.with(environment: .live) { (house) async throws in
+            let first = try #require(await house.collect(phone: "254711000001").record)
+            let second = try #require(await house.collect(phone: "254711000002").record)
+            try await house.callback(first, says: paid())
+            try await house.callback(second, says: paid())
+
+            let (one, two) = (try await house.record(first), try await house.record(second))
+            #expect(one.state == .succeeded && !one.isDisputed)
+            #expect(two.state == .accepted && two.nextActionAt != nil)
+            #expect(two.disputes == [Dispute(.repeatedReceipt, stated: "R1", other: first)])
+            #expect(two.advice == "check_first")
+        }
+    }
+
+    @Test func `by a receipt that is another's is flagged where receipts repeat`() async throws {
+        try await House.with { (house) async throws in
+            let first = try #require(await house.collect(phone: "254711000001").record)
+            let second = try #require(await house.collect(phone: "254711000002").record)
+            for record in [first, second] { try await house.callback(record, says: paid()) }
+
+            let two = try await house.record(second)
+            #expect(two.state == .succeeded)
+            #expect(two.disputes == [Dispute(.repeatedReceipt, stated: "R1", other: first)])
+        }
+    }
+
+    @Test func `is none when payments in and out have one receipt, or one is told twice`() async throws {
+        try await House.with(environment: .live) { (house) async throws in
+            let incoming = try #require(await house.collect().record)
+            let outgoing = try #require(await house.pay().record)
+            for record in [incoming, outgoing, incoming] { try await house.callback(record, says: paid()) }
+
+            for record in [incoming, outgoing] {
+                let found = try await house.record(record)
+                #expect(found.state == .succeeded && !found.isDisputed)
+            }
+        }
+    }
+}
