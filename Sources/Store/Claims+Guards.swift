@@ -14,8 +14,9 @@ extension Claims {
     )
 
     /// A slot is free once its record has ended, or waits for a person, and the time has passed; if nothing was ever
-    /// sent; or when its record no longer keeps it. A record that this statement cannot see yet, because another
-    /// transaction has only just made it, holds.
+    /// sent; or when its record no longer keeps it.
+    ///
+    /// A record that this statement cannot see yet, because another transaction has only just made it, holds.
     private static let slotAgain = SQLStatement(
         """
         UPDATE guards SET record_id = $1, active_until_ms = $2

@@ -78,7 +78,9 @@ package struct Settlement: Sendable {
         }
     }
 
-    /// Whether nothing is left to do. A row that is not there may still come, as long as its commit is on its way.
+    /// Whether nothing is left to do.
+    ///
+    /// A row that is not there may still come, as long as its commit is on its way.
     private func isWithdrawn(_ record: Record, isLast: Bool = false) async -> Bool {
         do {
             let found = try await records.record(

@@ -98,9 +98,10 @@ package struct IdempotencyEntry: Sendable, Equatable {
         return isOld ? .stillOpen : .replay
     }
 
-    /// A key never expires while its record has not ended. A given one then counts for its retention, whatever the end;
-    /// a derived one for money in only after a payment, for money out after whatever end. Of what was never sent
-    /// nothing counts.
+    /// A key never expires while its record has not ended.
+    ///
+    /// A given one then counts for its retention, whatever the end; a derived one for money in only after a payment,
+    /// for money out after whatever end. Of what was never sent nothing counts.
     private func counts(at now: Timestamp) -> Bool {
         if standing.state == .rejected && !standing.wasSent { return false }
         if claim.isDerived, let released = standing.releasedAt, released <= now { return false }

@@ -77,7 +77,9 @@ extension Record {
     }
 
     /// When the guards and the derived key of a record that has not ended stop counting: those of money in, of which
-    /// M-Pesa has given no id, so that nothing can be asked. A payout's never do.
+    /// M-Pesa has given no id, so that nothing can be asked.
+    ///
+    /// A payout's never do.
     fileprivate func release(rules: RecordMachine.Rules) -> Timestamp? {
         switch state {
         case .unknown, .reconciling, .manual:

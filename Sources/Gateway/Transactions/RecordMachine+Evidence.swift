@@ -70,8 +70,10 @@ extension RecordMachine {
         return true
     }
 
-    /// A receipt stands for one movement of money. In live use a second record that names it stays as it is and is
-    /// raised; where receipts do repeat, in tests, it is taken and flagged.
+    /// A receipt stands for one movement of money.
+    ///
+    /// In live use a second record that names it stays as it is and is raised; where receipts do repeat, in tests, it
+    /// is taken and flagged.
     func takeRepeated(
         _ evidence: Evidence,
         from source: Evidence.Source,
@@ -168,7 +170,9 @@ extension RecordMachine {
         resend(evidence, from: source, in: &draft)
     }
 
-    /// M-Pesa says that it knows no such request. That may be late, so it proves little: the same request goes out once
+    /// M-Pesa says that it knows no such request.
+    ///
+    /// That may be late, so it proves little: the same request goes out once
     /// more only with our id in it, by which M-Pesa knows a repeat, in a window, and where the organization wants it.
     private func mayResendNotFound(_ draft: Draft) -> Bool {
         guard rules.resendsNotFound, rules.carriesOwnID, draft.record.attempts == 1, draft.record.state != .accepted,
