@@ -26,6 +26,7 @@ struct App: Sendable {
     let sweeper: Sweeper
     let claimSweeper: ClaimSweeper
     let timers: TimerRunner
+    let failures: SampleFailures
     let entropy: Entropy
     let logger: Logger
 
@@ -71,6 +72,7 @@ struct App: Sendable {
         )
         let authenticate = Authenticate(directory: store, tokens: tokens, entropy: entropy)
         let metrics = CallMetrics()
+        let failures = SampleFailures(audit: store, entropy: entropy)
         let pipeline = Pipeline(
             registry: registry,
             authenticate: authenticate,
@@ -81,7 +83,13 @@ struct App: Sendable {
                 operations: money.operations,
                 seal: QuestionSeal(key: derivedKey("questions", from: masterKey), entropy: entropy)
             ),
-            record: RecordCall(audit: store, metrics: metrics, entropy: entropy, logger: logger)
+            record: RecordCall(
+                audit: store,
+                failures: failures,
+                metrics: metrics,
+                entropy: entropy,
+                logger: logger
+            )
         )
         let passwords = ScryptPasswords()
         let accounts = Accounts(
@@ -131,6 +139,7 @@ struct App: Sendable {
             sweeper: money.sweeper,
             claimSweeper: money.claimSweeper,
             timers: TimerRunner(data: store, registry: registry, entropy: entropy, logger: logger),
+            failures: failures,
             entropy: entropy,
             logger: logger
         )
@@ -149,11 +158,13 @@ struct App: Sendable {
         let claimSweeper = claimSweeper
         let plugins = plugins
         let timers = timers
+        let failures = failures
         let group = ServiceGroup(
             services: [
                 Background { await inbox.run() }, Background { await sweeper.run() },
                 Background { await claimSweeper.run() },
                 Background { await plugins.watch() }, Background { await timers.run() },
+                Background { await failures.run() },
                 manager, server,
             ],
             gracefulShutdownSignals: [.sigterm, .sigint],

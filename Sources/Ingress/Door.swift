@@ -49,10 +49,35 @@ struct RequestReader {
     }
 
     /// A structured string with or without its quotes, as clients of either habit send it.
-    var idempotencyKey: String? {
-        guard let value = request.header(.idempotencyKey) else { return nil }
-        guard value.hasPrefix("\""), value.hasSuffix("\""), value.count > 1 else { return value }
-        return String(value.dropFirst().dropLast())
+    ///
+    /// - Throws: `invalidArgument` where the header came more than once and says different keys.
+    func idempotencyKey() throws(GatewayError) -> String? {
+        let keys = request.headers.values(of: .idempotencyKey)
+            .map { value in
+                value.hasPrefix("\"") && value.hasSuffix("\"") && value.utf8.count > 1
+                    ? String(value.dropFirst().dropLast()) : value
+            }
+        guard Set(keys.map { Array($0.utf8) }).count <= 1 else {
+            let message = "idempotency_key: the header Idempotency-Key says more than one key."
+            throw GatewayError(
+                .invalidArgument,
+                message,
+                errors: [.init(pointer: "/idempotency_key", message: message)]
+            )
+            .aboutCall
+        }
+        return keys.first
+    }
+
+    /// A use of one of the host's own actions.
+    func action(_ call: CallID, by door: Door = .rest) throws(GatewayError) -> ActionCall {
+        ActionCall(
+            id: call,
+            door: door,
+            credential: credential,
+            environment: try environment(),
+            address: request.address
+        )
     }
 
     /// How long the caller wants to wait: `Prefer: wait=5` (RFC 7240), in seconds.

@@ -11,7 +11,6 @@ enum ErrorResponse {
         case .tooLarge: (.payloadTooLarge, "Too large")
         case .unauthenticated: (.unauthorized, "Not authenticated")
         case .permissionDenied: (.forbidden, "Not allowed")
-        case .notInPlan: (.forbidden, "Not in the plan")
         case .organizationSuspended: (.forbidden, "Organization suspended")
         case .notFound: (.notFound, "Not found")
         case .methodNotAllowed: (.methodNotAllowed, "Method not allowed")
@@ -47,8 +46,16 @@ enum ErrorResponse {
         if let call { response.add(.requestID, call) }
         if let wait = error.retryAfter { response.add(.retryAfter, String(seconds(wait))) }
         if error.code == .unauthenticated { response.add(.wwwAuthenticate, "Bearer realm=\"mpesa-gateway\"") }
+        if let challenge = challenge(error) { response.add(.wwwAuthenticate, challenge) }
         if !allow.isEmpty { response.add(.allow, allow.joined(separator: ", ")) }
         return response
+    }
+
+    /// What a credential would need besides (RFC 6750, section 3); nil where scopes are not what is missing.
+    static func challenge(_ error: GatewayError) -> String? {
+        guard !error.scopes.isEmpty else { return nil }
+        let scopes = error.scopes.joined(separator: " ")
+        return "Bearer realm=\"mpesa-gateway\", error=\"insufficient_scope\", scope=\"\(scopes)\""
     }
 
     static func seconds(_ wait: Duration) -> Int64 { seconds(milliseconds: wait.wholeMilliseconds) }
@@ -87,6 +94,10 @@ enum ErrorResponse {
                 writer.endObject()
             }
             writer.endArray()
+        }
+        if !error.scopes.isEmpty {
+            writer.key("scopes")
+            writer.value(.array(error.scopes.map { .string($0) }))
         }
         writer.key("success")
         writer.bool(false)

@@ -149,33 +149,35 @@ package final class GatewayResponder: HTTPHandler {
             return try await callbacks.hint(reader, organization: segments[segments.count - 1])
         case _ where parts.mode == .mcp: return nil
         case ("auth", 2): return try await auth.serve(reader, action: segments[1], call: call)
-        case ("transactions", 1) where method == .GET: return try await transactions.list(reader)
-        case ("transactions", 2) where method == .GET: return try await transactions.show(reader, id: segments[1])
-        case ("tools", 1) where method == .GET: return try await toolList(reader)
-        case ("openapi.json", 1) where method == .GET: return try await openAPI(reader)
+        case ("transactions", 1) where method == .GET: return try await transactions.list(reader, call)
+        case ("transactions", 2) where method == .GET: return try await transactions.show(reader, id: segments[1], call)
+        case ("tools", 1) where method == .GET: return try await toolList(reader, call)
+        case ("openapi.json", 1) where method == .GET: return try await openAPI(reader, call)
         default: return nil
         }
     }
 
-    private func toolList(_ reader: RequestReader) async throws(GatewayError) -> [UInt8] {
-        let visible = try await parts.pipeline.visibleTools(for: reader.credential, environment: reader.environment())
-        let tools = visible.tools.map { MCPToolList.document($0.tool) }
+    private func toolList(_ reader: RequestReader, _ call: CallID) async throws(GatewayError) -> [UInt8] {
+        let tools = try await listedTools(reader, call).map { MCPToolList.document($0, at: .rest) }
         return RESTReply.envelope(JSON.array(tools).bytes, message: "The tools that this credential may use.")
+    }
+
+    private func listedTools(_ reader: RequestReader, _ call: CallID) async throws(GatewayError) -> [ToolRegistry.Entry]
+    {
+        let pipeline = parts.pipeline
+        return try await pipeline.perform(.listTools, try reader.action(call)) {
+            principal,
+            membership throws(GatewayError) in
+            pipeline.tools(for: principal, membership)
+        }
     }
 
     /// With a credential, the tools it may use.
     ///
     /// Without one, all: definitions are the product's, not a tenant's.
-    private func openAPI(_ reader: RequestReader) async throws(GatewayError) -> [UInt8] {
+    private func openAPI(_ reader: RequestReader, _ call: CallID) async throws(GatewayError) -> [UInt8] {
         var tools = parts.registry.snapshot.sorted
-        if case .token = reader.credential {
-            tools = try await parts.pipeline
-                .visibleTools(
-                    for: reader.credential,
-                    environment: reader.environment()
-                )
-                .tools
-        }
+        if case .token = reader.credential { tools = try await listedTools(reader, call) }
         return OpenAPIDocument.make(tools, version: parts.version, publicURL: parts.publicURL).bytes
     }
 }

@@ -105,6 +105,7 @@ extension Store: RecordRepository {
         add("class =", filter.recordClass.map { .text($0.rawValue) })
         add("operation =", filter.operation.map { .text($0) })
         add("party =", filter.party.map { .text($0) })
+        add("made_by =", filter.madeBy.map { .text($0) })
         add("created_ms >=", filter.from.map { .integer($0.milliseconds) })
         add("created_ms <", filter.until.map { .integer($0.milliseconds) })
         add("record_id <", filter.before.map { .text($0.description) })

@@ -214,3 +214,60 @@ def test_secrets_appear_in_no_log():
     log = gateway.output().split("Users, a second")[-1]
     for secret in (gateway.dev["api_key"], "demo-consumer-secret", "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919"):
         assert secret not in log
+
+
+def test_a_tool_that_is_hidden_and_one_that_there_is_not_are_one():
+    """The second organization's plan has no payouts; a user's role is too low for them."""
+    user = next(u for u in gateway.dev["users"] if u["role"] == "user")
+    credentials = {name: user[name] for name in ("username", "password", "organization")}
+    token = http("POST", gateway.url + "/auth/login", credentials)[2]["data"]["token"]
+    for key in (gateway.dev["limited"]["api_key"], token):
+        for body in ({"phone_number": phone(), "amount": 1, "remarks": "none"}, b"{", {}):
+            hidden = gateway.call("POST", "/tools/b2c-payment", body, key=key)
+            unknown = gateway.call("POST", "/tools/no-such-tool", body, key=key)
+            problem(hidden, 404, "not_found")
+            for answer in (hidden, unknown):
+                del answer[2]["request_id"]
+            assert hidden[2] == unknown[2], (hidden[2], unknown[2])
+        assert gateway.call("DELETE", "/tools/b2c-payment", key=key)[0] == 404
+        call = {"name": "mpesa_b2c_payment", "arguments": {"idempotency_key": 1}}
+        hidden, unknown = mcp("tools/call", call, key)[2], mcp("tools/call", {**call, "name": "mpesa_b2c_paymen"}, key)[2]
+        assert hidden["error"]["code"] == unknown["error"]["code"] == -32602, (hidden, unknown)
+        assert hidden["error"]["message"].replace("payment", "paymen") == unknown["error"]["message"], (hidden, unknown)
+    problem(gateway.call("POST", "/tools/b2c-payment", {}, key="nonsense"), 401, "unauthenticated")
+    problem(gateway.call("POST", "/tools/no-such-tool", {}, key="nonsense"), 401, "unauthenticated")
+
+
+def test_a_user_sees_what_they_asked_for_themselves():
+    user = next(u for u in gateway.dev["users"] if u["role"] == "user")
+    credentials = {name: user[name] for name in ("username", "password", "organization")}
+    token = http("POST", gateway.url + "/auth/login", credentials)[2]["data"]["token"]
+    others, own = phone(), phone()
+    made = gateway.push(others, 5)[2]["data"]["transaction_id"]
+    mine = gateway.push(own, 5, key=token)[2]["data"]["transaction_id"]
+    assert [t["id"] for t in gateway.call("GET", "/transactions", key=token)[2]["data"]] == [mine]
+    problem(gateway.call("GET", "/transactions/" + made, key=token), 404, "not_found")
+    assert gateway.call("GET", "/transactions/" + mine, key=token)[0] == 200
+    assert gateway.call("GET", "/transactions/" + mine)[0] == 200
+
+
+def test_a_key_in_the_header_and_another_in_the_arguments_are_refused():
+    number = phone()
+    arguments = {
+        "phone_number": number, "amount": 5, "account_reference": "A", "transaction_desc": "B", "idempotency_key": "one-" + number
+    }
+    answer = mcp("tools/call", {"name": "mpesa_stk_push", "arguments": arguments}, headers={"Idempotency-Key": "two"})
+    refused(answer, 400, -32602)
+    assert "idempotency_key" in answer[2]["error"]["message"], answer
+    problem(gateway.call("POST", "/tools/stk-push", arguments, Idempotency_Key="two"), 422, "invalid_argument")
+    for key in (1017, True, [], None):
+        told = mcp("tools/call", {"name": "mpesa_stk_push", "arguments": {**arguments, "idempotency_key": key}})[2]["result"]
+        assert told["isError"] and "idempotency_key" in told["content"][0]["text"], told
+    assert gateway.transaction(number) is None
+
+
+def test_mcp_lists_count_against_the_limit():
+    key = gateway.dev["limited"]["api_key"]
+    answers = [mcp(method, key=key) for method in ("tools/list", "prompts/list", "resources/list") for _ in range(5)]
+    limited = [a for a in answers if a[0] == 429]
+    assert limited and int(limited[0][1]["Retry-After"]) > 0, [a[0] for a in answers]

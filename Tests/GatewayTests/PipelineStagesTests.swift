@@ -139,37 +139,25 @@ struct `Authorizing` {
         #expect(error?.message.contains("a and c") ?? false)
     }
 
+    @Test func `tells what plan and role forbid from what there is not by nothing`() throws {
+        let tool = try ToolDescriptor.sample(scopes: ["a"], role: .manager)
+        func refusal(_ principal: Principal, _ membership: DirectoryCache.Membership) -> GatewayError? {
+            #expect(throws: GatewayError.self) {
+                try Authorize.check(tool, principal: principal, membership: membership)
+            }
+        }
+
+        #expect(refusal(.sample(role: .user), .sample()) == Authorize.noSuchTool("mpesa_stk_push"))
+        #expect(refusal(.sample(role: .manager), .sample(tools: [])) == Authorize.noSuchTool("mpesa_stk_push"))
+        #expect(refusal(.sample(role: .user, scopes: []), .sample()) == Authorize.noSuchTool("mpesa_stk_push"))
+        #expect(refusal(.sample(role: .manager, scopes: []), .sample())?.scopes == ["a"])
+    }
+
     @Test func `asks for the least role`() throws {
         let tool = try ToolDescriptor.sample(role: .manager)
 
         #expect(!Authorize.allows(tool, principal: .sample(role: .user), membership: .sample()))
         #expect(Authorize.allows(tool, principal: .sample(role: .orgAdmin), membership: .sample()))
-    }
-}
-
-struct `Validating arguments` {
-    @Test func `names the field and what was expected`() throws {
-        let error = #expect(throws: GatewayError.self) {
-            try ValidateArguments.checked(["amount": "x"], tool: ToolDescriptor.sample(), principal: .sample())
-        }
-
-        #expect(error?.errors.first?.pointer == "/amount")
-        #expect(error?.errors.first?.message == "amount: expected a whole number.")
-    }
-
-    @Test func `takes the caller's own identity away and refuses another's`() throws {
-        let own = OrganizationID(Identifier(high: 1, low: 1)).description
-        let tool = try ToolDescriptor.sample()
-
-        let checked = try ValidateArguments.checked(
-            ["amount": 1, "org_id": .string(own)],
-            tool: tool,
-            principal: .sample()
-        )
-        #expect(checked == ["amount": 1])
-        #expect(throws: GatewayError.self) {
-            try ValidateArguments.checked(["amount": 1, "org_id": "other"], tool: tool, principal: .sample())
-        }
     }
 }
 

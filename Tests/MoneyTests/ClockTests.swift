@@ -26,7 +26,7 @@ struct `A wall clock that is set back an hour` {
                 Plan(name: "all", tools: [], organizationLimits: [:], principalLimits: [:])
             )
 
-            #expect(await house.collect(phone: "254711000002").code == .notInPlan)
+            #expect(await house.collect(phone: "254711000002").code == .notFound)
         }
     }
 

@@ -121,7 +121,8 @@ struct `What plugins keep` {
                 owner: owner(),
                 name: "a.csv",
                 mediaType: "text/csv",
-                expiresAt: moment + .seconds(10)
+                expiresAt: moment + .seconds(10),
+                madeBy: "user:1"
             )
             try await store.add(export, exportsMax: 1)
             await #expect(throws: GatewayError.self) { try await store.add(export, exportsMax: 1) }

@@ -136,14 +136,13 @@ package struct Accounts: Sendable {
     }
 
     /// Ends every session of a user: tokens made before are void from now on.
-    package func logOut(_ principal: Principal, call: CallID, address: String?) async throws(GatewayError) {
+    package func logOut(_ principal: Principal) async throws(GatewayError) {
         guard case .user(let id) = principal.subject,
             var user = try await directory.user(id, organization: principal.organization)
         else { throw GatewayError(.permissionDenied, "Only a user can log out. Revoke a key to end it.") }
         user.sessionEpoch += 1
         try await directory.save(user)
         authenticate.forget()
-        try write("LOGOUT", .success, organization: user.organization, subject: "user:\(user.id)", call, address)
     }
 
     /// The user and organization of a principal, for `verify`.

@@ -12,8 +12,6 @@ package struct GatewayError: Error, Sendable, Equatable {
         case unauthenticated
         /// The credential may not do this: role, scope, plan or a closed organization.
         case permissionDenied = "permission_denied"
-        /// The plan of the organization does not have this tool.
-        case notInPlan = "not_in_plan"
         /// The organization's subscription or state does not allow calls.
         case organizationSuspended = "organization_suspended"
         /// There is no such tool, record or route, or it belongs to somebody else.
@@ -80,6 +78,26 @@ package struct GatewayError: Error, Sendable, Equatable {
     package let retryAfter: Duration?
     /// The record that stands in the way or already answers, when there is one.
     package let record: RecordID?
+    /// The scopes that the credential lacks, where that is the only thing in the way.
+    package var scopes: [String] = []
+    /// Whether what is wrong is what a door adds to a tool's arguments, not the arguments: MCP answers it as -32602.
+    package var isAboutCall = false
+    /// Whom a credential that was refused names; for the audit alone.
+    package var attempted: Attempted?
+
+    /// Somebody whom a refused credential names: they exist, and it was not proved that they called.
+    package struct Attempted: Sendable, Hashable {
+        /// Whose.
+        package let organization: OrganizationID
+        /// As audit shows subjects.
+        package let subject: String
+
+        /// States whom.
+        package init(organization: OrganizationID, subject: String) {
+            self.organization = organization
+            self.subject = subject
+        }
+    }
 
     /// Makes an error; only `code` and `message` are always told to the caller.
     package init(
@@ -96,6 +114,20 @@ package struct GatewayError: Error, Sendable, Equatable {
         self.detail = detail
         self.retryAfter = retryAfter
         self.record = record
+    }
+
+    /// The same, of what a door adds to a tool's arguments.
+    package var aboutCall: GatewayError {
+        var error = self
+        error.isAboutCall = true
+        return error
+    }
+
+    /// The same, with whom the credential named.
+    package func naming(_ organization: OrganizationID, _ subject: String) -> GatewayError {
+        var error = self
+        error.attempted = Attempted(organization: organization, subject: subject)
+        return error
     }
 
     /// A fault of the house, with what the log should know.

@@ -128,6 +128,11 @@ package struct APIKey: Sendable, Equatable {
     /// When it was revoked.
     package var revokedAt: Timestamp?
 
+    /// Whether it is good: neither revoked nor expired.
+    package func isInForce(at now: Timestamp) -> Bool {
+        revokedAt == nil && (expiresAt.map { now < $0 } ?? true)
+    }
+
     /// Makes a key's record.
     package init(
         id: APIKeyID,

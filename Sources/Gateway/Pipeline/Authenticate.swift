@@ -72,11 +72,13 @@ package final class Authenticate: Sendable {
     package func forget() { known.removeAll() }
 
     private func owner(of key: APIKeyText, digest: Digest32, now: Timestamp) async throws(GatewayError) -> Principal {
-        guard let stored = try await directory.apiKey(key.id, organization: key.organization),
-            constantTimeEquals(stored.hash, digest.bytes),
-            stored.revokedAt == nil,
-            stored.expiresAt.map({ now < $0 }) ?? true
-        else { throw Authenticate.refusal }
+        guard let stored = try await directory.apiKey(key.id, organization: key.organization) else {
+            guard try await directory.organization(key.organization) != nil else { throw Authenticate.refusal }
+            throw Authenticate.refusal.naming(key.organization, "anonymous")
+        }
+        guard constantTimeEquals(stored.hash, digest.bytes), stored.isInForce(at: now) else {
+            throw Authenticate.refusal.naming(stored.organization, "key:\(stored.id)")
+        }
         return Principal(
             organization: stored.organization,
             subject: .apiKey(stored.id),
@@ -90,10 +92,12 @@ package final class Authenticate: Sendable {
     private func bearer(of token: String, now: Timestamp) async throws(GatewayError) -> Principal {
         let claims: AccessClaims
         do { claims = try await tokens.verify(token, at: now) } catch { throw Authenticate.refusal }
-        guard let user = try await directory.user(claims.user, organization: claims.organization),
-            user.isActive,
-            user.sessionEpoch == claims.sessionEpoch
-        else { throw Authenticate.refusal }
+        guard let user = try await directory.user(claims.user, organization: claims.organization) else {
+            throw Authenticate.refusal
+        }
+        guard user.isActive, user.sessionEpoch == claims.sessionEpoch else {
+            throw Authenticate.refusal.naming(user.organization, "user:\(user.id)")
+        }
         return Principal(
             organization: user.organization,
             subject: .user(user.id),

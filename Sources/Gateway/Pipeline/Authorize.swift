@@ -1,4 +1,4 @@
-/// Third stage: may this caller use this tool? Role, scope and plan, in this order.
+/// Third stage: may this caller use this? Plan and role, which hide what they forbid, then scope.
 package enum Authorize {
     /// Whether a caller sees the tool in lists; the same rules that `check` enforces.
     package static func allows(
@@ -6,44 +6,64 @@ package enum Authorize {
         principal: Principal,
         membership: DirectoryCache.Membership
     ) -> Bool {
-        principal.role >= tool.role && missingScopes(tool, principal).isEmpty && planHas(tool, membership)
+        shows(tool, principal, membership) && missing(tool.scopes, principal).isEmpty
     }
 
-    /// Refuses a caller who may not use the tool, saying what is missing.
+    /// Refuses a caller who may not use the tool.
     ///
-    /// - Throws: `permissionDenied` for role or scopes, all missing scopes at once; `notInPlan`.
+    /// - Throws: `notFound`, in the words for a tool that is not there, where plan or role do not have it: what somebody
+    ///   may not use is not told apart from what there is not. `permissionDenied` with every missing scope, where
+    ///   nothing else is in the way.
     package static func check(
         _ tool: ToolDescriptor,
         principal: Principal,
         membership: DirectoryCache.Membership
     ) throws(GatewayError) {
-        guard planHas(tool, membership) else {
-            throw GatewayError(
-                .notInPlan,
-                "The plan \(membership.plan.name) does not have the tool \(tool.name)."
-            )
-        }
-        guard principal.role >= tool.role else {
-            throw GatewayError(
-                .permissionDenied,
-                "\(tool.name) needs the role \(tool.role.rawValue); this credential has \(principal.role.rawValue)."
-            )
-        }
-        let missing = missingScopes(tool, principal)
-        guard missing.isEmpty else {
-            throw GatewayError(
-                .permissionDenied,
-                "\(tool.name) needs the scope \(missing.joined(separator: " and ")), which this credential lacks."
-            )
-        }
+        guard shows(tool, principal, membership) else { throw noSuchTool(tool.name) }
+        try check(tool.scopes, of: tool.name, principal)
     }
 
-    private static func planHas(_ tool: ToolDescriptor, _ membership: DirectoryCache.Membership) -> Bool {
-        membership.plan.has(tool: tool.name, movingMoney: tool.annotations.movesMoney)
+    /// Refuses a caller who may not do this.
+    ///
+    /// - Throws: `permissionDenied` for role or scopes, all missing scopes at once.
+    package static func check(_ action: HostAction, principal: Principal) throws(GatewayError) {
+        guard principal.role >= action.role else {
+            throw GatewayError(
+                .permissionDenied,
+                "This needs the role \(action.role.rawValue); this credential has \(principal.role.rawValue)."
+            )
+        }
+        try check(action.scopes, of: action.name, principal)
     }
 
-    private static func missingScopes(_ tool: ToolDescriptor, _ principal: Principal) -> [String] {
+    /// The refusal of a tool that is not there, or that the caller may not know of.
+    package static func noSuchTool(_ name: String) -> GatewayError {
+        // The name is a stranger's text: it is not repeated beyond what a tool's name may look like.
+        let isName = (1...64).contains(name.utf8.count) && name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+        return GatewayError(.notFound, isName ? "There is no tool \(name)." : "There is no tool of this name.")
+    }
+
+    private static func shows(
+        _ tool: ToolDescriptor,
+        _ principal: Principal,
+        _ membership: DirectoryCache.Membership
+    ) -> Bool {
+        principal.role >= tool.role && membership.plan.has(tool: tool.name, movingMoney: tool.annotations.movesMoney)
+    }
+
+    private static func check(_ scopes: [String], of name: String, _ principal: Principal) throws(GatewayError) {
+        let missing = missing(scopes, principal)
+        guard !missing.isEmpty else { return }
+        var error = GatewayError(
+            .permissionDenied,
+            "\(name) needs the scope \(missing.joined(separator: " and ")), which this credential lacks."
+        )
+        error.scopes = missing
+        throw error
+    }
+
+    private static func missing(_ wanted: [String], _ principal: Principal) -> [String] {
         guard let scopes = principal.scopes else { return [] }
-        return tool.scopes.filter { !scopes.contains($0) }
+        return wanted.filter { !scopes.contains($0) }
     }
 }

@@ -8,7 +8,7 @@ package final class CallMetrics: Sendable {
     package struct Labels: Sendable, Hashable {
         /// The door.
         package let door: String
-        /// The tool, or `-` when it was not found.
+        /// The tool or the host's action, or `-` when it was not found.
         package let tool: String
         /// `ok`, or the error's code.
         package let result: String
@@ -20,8 +20,8 @@ package final class CallMetrics: Sendable {
     package init() {}
 
     /// Counts one call.
-    package func count(door: Door, tool: ToolDescriptor?, error: GatewayError?) {
-        let labels = Labels(door: door.rawValue, tool: tool?.name ?? "-", result: error?.code.rawValue ?? "ok")
+    package func count(door: Door, what name: String?, error: GatewayError?) {
+        let labels = Labels(door: door.rawValue, tool: name ?? "-", result: error?.code.rawValue ?? "ok")
         counts.withLock { $0[labels, default: 0] += 1 }
     }
 

@@ -48,12 +48,22 @@ package final class LimitRate: Sendable {
         principal: Principal,
         membership: DirectoryCache.Membership
     ) throws(GatewayError) -> RateDecision? {
+        try check(bucket: tool.bucket, cost: tool.cost, principal: principal, membership: membership)
+    }
+
+    /// The same for whatever costs so much of a bucket.
+    package func check(
+        bucket: String,
+        cost: Int,
+        principal: Principal,
+        membership: DirectoryCache.Membership
+    ) throws(GatewayError) -> RateDecision? {
         let organization = membership.organization
-        let shared = organization.limitOverrides[tool.bucket] ?? membership.plan.organizationLimits[tool.bucket]
-        let own = membership.plan.principalLimits[tool.bucket]
+        let shared = organization.limitOverrides[bucket] ?? membership.plan.organizationLimits[bucket]
+        let own = membership.plan.principalLimits[bucket]
         let now = entropy.uptime().nanoseconds / 1000
         let decision = arrivals.withLock { arrivals in
-            var charges = Charges(now: now, cost: Int64(tool.cost), bucket: tool.bucket)
+            var charges = Charges(now: now, cost: Int64(cost), bucket: bucket)
             charges.add(shared, of: organization.id.raw, scope: "organization", arrivals)
             charges.add(own, of: principal.subjectIdentifier, scope: "credential", arrivals)
             charges.settle(in: &arrivals, keysMax: keysMax)
@@ -63,7 +73,7 @@ package final class LimitRate: Sendable {
         guard decision.isAllowed else {
             throw GatewayError(
                 .rateLimited,
-                "The limit of \(decision.limit.units) \(tool.bucket) calls per \(decision.limit.period) "
+                "The limit of \(decision.limit.units) \(bucket) calls per \(decision.limit.period) "
                     + "for this \(decision.scope) is spent.",
                 retryAfter: .microseconds(decision.resetMicroseconds)
             )

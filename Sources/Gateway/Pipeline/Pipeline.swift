@@ -45,7 +45,7 @@ package final class Pipeline: Sendable {
     ///
     /// Never throws: a refusal is a reply too.
     package func serve(_ call: ToolCall) async -> ToolReply {
-        var ending = RecordCall.Ending(call: call)
+        var ending = RecordCall.Ending(call)
         var rate: RateDecision?
         do throws(GatewayError) {
             let reply = try await run(call, ending: &ending, rate: &rate)
@@ -57,41 +57,77 @@ package final class Pipeline: Sendable {
         } catch {
             var error = error
             do { try record.end(ending, error: error) } catch let lost { error = lost }
-            return ToolReply(.failure(error), record: error.record ?? ending.record, tool: ending.tool, rate: rate)
+            // A tool that the caller may not know of is left out of the answer as one that there is not.
+            let tool = error.code == .notFound && ending.isHidden ? nil : ending.tool
+            return ToolReply(.failure(error), record: error.record ?? ending.record, tool: tool, rate: rate)
         }
     }
 
-    /// The tools that a credential may use now, for lists.
+    /// Does what a principal asks of the host itself: the one way of everything that has a principal and is no tool.
     ///
+    /// It passes the stages that a tool passes, as far as they are about callers; audit, usage and metrics wrap it.
+    /// - Throws: as the stages and the work do.
+    package func perform<Answer>(
+        _ action: HostAction,
+        _ call: ActionCall,
+        _ work: (Principal, DirectoryCache.Membership) async throws(GatewayError) -> Answer
+    ) async throws(GatewayError) -> Answer {
+        var ending = RecordCall.Ending(call, action)
+        let answer: Answer
+        do throws(GatewayError) {
+            let principal = try await authenticate.principal(for: call.credential, environment: call.environment)
+            ending.principal = principal
+            let membership = try await admit.membership(of: principal)
+            try Authorize.check(action, principal: principal)
+            _ = try limit.check(
+                bucket: action.bucket,
+                cost: action.cost,
+                principal: principal,
+                membership: membership
+            )
+            answer = try await work(principal, membership)
+        } catch {
+            try record.end(ending, error: error)
+            throw error
+        }
+        try record.end(ending, error: nil)
+        return answer
+    }
+
+    /// The tools that a caller may use now, for lists and documents; call it within an action.
+    package func tools(
+        for principal: Principal,
+        _ membership: DirectoryCache.Membership
+    ) -> [ToolRegistry.Entry] {
+        registry.snapshot.entries(for: principal.organization)
+            .filter { Authorize.allows($0.tool, principal: principal, membership: membership) }
+    }
+
+    /// The tools that a credential may use now, to decide how something else is answered.
+    ///
+    /// It leaves no trace: whoever asks calls a tool or performs an action besides.
     /// - Throws: as the first two stages do.
     package func visibleTools(
         for credential: Credential,
         environment: Environment?
-    ) async throws(GatewayError) -> (principal: Principal, tools: [ToolRegistry.Entry]) {
+    ) async throws(GatewayError) -> [ToolRegistry.Entry] {
         let principal = try await authenticate.principal(for: credential, environment: environment)
-        let membership = try await admit.membership(of: principal)
-        let tools = registry.snapshot.entries(for: principal.organization)
-            .filter {
-                Authorize.allows($0.tool, principal: principal, membership: membership)
-            }
-        return (principal, tools)
+        return tools(for: principal, try await admit.membership(of: principal))
     }
 
-    /// Who shows a credential, for routes that are no tools.
+    /// Whether a credential may call at all, for a door that must know before it reads a body.
     ///
-    /// The same first two stages.
-    package func principal(
-        for credential: Credential,
-        environment: Environment?
-    ) async throws(GatewayError) -> Principal {
-        let principal = try await authenticate.principal(for: credential, environment: environment)
-        _ = try await admit.membership(of: principal)
-        return principal
-    }
-
-    /// Whether a tool of this name moves money; doors that add an idempotency key to arguments ask.
-    package func movesMoney(tool name: String) -> Bool {
-        registry.snapshot.tool(name)?.annotations.movesMoney ?? false
+    /// - Throws: as the first two stages do; a refusal leaves its trace.
+    package func admit(_ call: ActionCall) async throws(GatewayError) {
+        var ending = RecordCall.Ending(call, nil)
+        do throws(GatewayError) {
+            let principal = try await authenticate.principal(for: call.credential, environment: call.environment)
+            ending.principal = principal
+            _ = try await admit.membership(of: principal)
+        } catch {
+            try record.end(ending, error: error)
+            throw error
+        }
     }
 
     private func run(
@@ -119,7 +155,7 @@ package final class Pipeline: Sendable {
     private func checkOut(_ call: ToolCall, organization: OrganizationID) throws(GatewayError) -> ToolRegistry.Entry {
         while true {
             guard let entry = registry.snapshot.entry(call.tool, organization: organization, call: call.id) else {
-                throw Pipeline.noSuchTool(call.tool)
+                throw Authorize.noSuchTool(call.tool)
             }
             // One that has just been closed is no longer in the next snapshot.
             if entry.plugin.calls.begin() { return entry }
@@ -146,18 +182,22 @@ package final class Pipeline: Sendable {
         rate: inout RateDecision?
     ) async throws(GatewayError) -> ToolReply {
         let tool = entry.tool
+        ending.isHidden = true
         try Authorize.check(tool, principal: principal, membership: membership)
+        ending.isHidden = false
         rate = try limit.check(tool, principal: principal, membership: membership)
         let place = try concurrency.enter(tool, organization: principal.organization)
         defer { if let place { concurrency.leave(place) } }
-        let arguments = try ValidateArguments.checked(call.arguments, tool: tool, principal: principal)
+        let checked = try ValidateArguments.checked(call, tool: tool, schemas: entry.schemas, principal: principal)
+        let call = checked.call
+        ending.arguments = checked.arguments
         var reservation: ReserveIdempotent.Reservation?
         if tool.annotations.movesMoney {
             reservation = try reserve.reserve(
                 call,
                 tool: tool,
                 direction: entry.direction,
-                arguments: arguments,
+                arguments: checked.arguments,
                 principal: principal,
                 organization: membership.organization
             )
@@ -167,7 +207,7 @@ package final class Pipeline: Sendable {
             call: call,
             entry: entry,
             principal: principal,
-            arguments: arguments,
+            arguments: checked.arguments,
             reservation: reservation,
             begun: tool.annotations.movesMoney ? record.line(ending, outcome: .begun) : nil
         )
@@ -204,11 +244,5 @@ package final class Pipeline: Sendable {
             }
             return try await dispatch.replay(earlier, for: work)
         }
-    }
-
-    private static func noSuchTool(_ name: String) -> GatewayError {
-        // The name is a stranger's text: it is not repeated beyond what a tool's name may look like.
-        let isName = name.utf8.count <= 64 && name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
-        return GatewayError(.notFound, isName ? "There is no tool \(name)." : "There is no tool of this name.")
     }
 }

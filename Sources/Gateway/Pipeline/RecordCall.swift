@@ -1,24 +1,56 @@
 import Logging
 import OrderedJSON
 
-/// Wraps all stages: whatever becomes of a call, refusal and fault included, leaves an audit line, a usage count and
-/// one log line.
+/// Wraps all stages: whatever becomes of a call leaves an audit line, a usage count and one log line.
 ///
-/// A money call's first line is written by its transaction's own commit, so a crash leaves it too.
+/// Refusals and faults too. Of strangers' calls there is a count, and a line where they name somebody
+/// (`SampleFailures`). A money call's first line is written by its transaction's own commit, so a crash leaves it too.
 package struct RecordCall: Sendable {
     /// What is known of a call when it ends.
     package struct Ending: Sendable {
-        /// The call.
-        package let call: ToolCall
+        /// Names it.
+        package let call: CallID
+        /// The door it came in by.
+        package let door: Door
+        /// The caller's address as the door saw it.
+        package let address: String?
+        /// The arguments of a tool: as the caller gave them, then as they were checked.
+        package var arguments: JSON
         /// Who called, once that was known.
         package var principal: Principal?
         /// The tool, once it was found.
         package var tool: ToolDescriptor?
+        /// Whether the caller may not even know of the tool.
+        package var isHidden = false
+        /// What was asked of the host itself, where it is no tool.
+        package let action: HostAction?
         /// The record it made or found.
         package var record: RecordID?
+
+        /// Of a tool's call, of which nothing is known yet.
+        package init(_ call: ToolCall) {
+            self.call = call.id
+            door = call.door
+            address = call.address
+            arguments = call.arguments
+            action = nil
+        }
+
+        /// Of a use of a host action, or of a credential that was only looked at.
+        package init(_ call: ActionCall, _ action: HostAction?) {
+            self.call = call.id
+            door = call.door
+            address = call.address
+            arguments = .null
+            self.action = action
+        }
+
+        /// What it counts as.
+        fileprivate var name: String? { tool?.name ?? action?.name }
     }
 
     private let audit: any AuditRepository
+    private let failures: SampleFailures
     private let metrics: CallMetrics
     private let entropy: Entropy
     private let logger: Logger
@@ -29,12 +61,14 @@ package struct RecordCall: Sendable {
     /// Masked arguments over `detailBytesMax` are left out of the audit.
     package init(
         audit: any AuditRepository,
+        failures: SampleFailures? = nil,
         metrics: CallMetrics,
         entropy: Entropy,
         logger: Logger,
         detailBytesMax: Int = 4096
     ) {
         self.audit = audit
+        self.failures = failures ?? SampleFailures(audit: audit, entropy: entropy)
         self.metrics = metrics
         self.entropy = entropy
         self.logger = logger
@@ -51,16 +85,16 @@ package struct RecordCall: Sendable {
             id: entropy.identifier(),
             organization: ending.principal?.organization,
             at: entropy.now(),
-            call: ending.call.id,
+            call: ending.call,
             subject: ending.principal?.subjectText ?? "anonymous",
-            action: ending.tool?.auditAction ?? "TOOL_CALL",
+            action: ending.tool?.auditAction ?? ending.action?.auditAction ?? "TOOL_CALL",
             tool: ending.tool?.name,
-            door: ending.call.door.rawValue,
+            door: ending.door.rawValue,
             outcome: outcome,
             code: code?.rawValue,
             record: ending.record,
             environment: ending.principal?.environment,
-            address: ending.call.address,
+            address: ending.address,
             detail: detail(of: ending)
         )
     }
@@ -70,27 +104,57 @@ package struct RecordCall: Sendable {
     /// A fault of the audit fails the call that it would have left out.
     package func end(_ ending: Ending, error: GatewayError?) throws(GatewayError) {
         log(ending, error: error)
-        metrics.count(door: ending.call.door, tool: ending.tool, error: error)
-        let usage = ending.principal.flatMap { principal in
-            ending.tool.map {
-                UsageRecord(
-                    organization: principal.organization,
-                    environment: principal.environment,
-                    tool: $0.name,
-                    at: entropy.now(),
-                    succeeded: error == nil
-                )
-            }
+        metrics.count(door: ending.door, what: ending.name, error: error)
+        guard let principal = ending.principal else {
+            guard let error, let whom = error.attempted else { return }
+            return failures.note(line(ending, naming: whom, code: error.code), naming: whom)
+        }
+        let usage = ending.name.map {
+            UsageRecord(
+                organization: principal.organization,
+                environment: principal.environment,
+                tool: $0,
+                at: entropy.now(),
+                succeeded: error == nil
+            )
         }
         let isFault = error?.code == .internalFault || error?.code == .pluginFailed || error?.code == .unavailable
         let outcome: AuditRecord.Outcome = error == nil ? .success : isFault ? .error : .failed
         try audit.enqueue(line(ending, outcome: outcome, code: error?.code), usage: usage)
     }
 
+    /// The line of a call whose credential was refused, and whom it named.
+    private func line(
+        _ ending: Ending,
+        naming whom: GatewayError.Attempted,
+        code: GatewayError.Code
+    ) -> AuditRecord {
+        AuditRecord(
+            id: entropy.identifier(),
+            organization: whom.organization,
+            at: entropy.now(),
+            call: ending.call,
+            // It was not proved that they called.
+            subject: "anonymous",
+            action: "CREDENTIAL_REFUSED",
+            door: ending.door.rawValue,
+            outcome: .failed,
+            code: code.rawValue,
+            address: ending.address,
+            detail: JSON.object(["named": .string(whom.subject)]).text
+        )
+    }
+
     private func detail(of ending: Ending) -> String? {
         // Without a tool nobody knows what must be masked, so nothing is kept.
         guard let tool = ending.tool, ending.principal != nil else { return nil }
-        let arguments = ending.call.arguments
+        var arguments = ending.arguments
+        if var members = arguments.objectValue, members[CallSchemas.state] != nil || members[CallSchemas.input] != nil {
+            // What a person answered is theirs, and the state is sealed.
+            members[CallSchemas.state] = nil
+            members[CallSchemas.input] = nil
+            arguments = .object(members)
+        }
         let shown = tool.sensitive.isEmpty ? arguments : arguments.masking(tool.sensitive, with: "•••")
         let bytes = shown.bytes
         return bytes.count <= detailBytesMax ? String(decoding: bytes, as: UTF8.self) : nil
@@ -100,8 +164,7 @@ package struct RecordCall: Sendable {
         let level: Logger.Level = error?.code == .internalFault ? .error : .info
         guard logger.logLevel <= level else { return }
         var metadata: Logger.Metadata = [
-            "call": "\(ending.call.id)", "door": "\(ending.call.door.rawValue)",
-            "tool": "\(ending.tool?.name ?? "-")",
+            "call": "\(ending.call)", "door": "\(ending.door.rawValue)", "tool": "\(ending.name ?? "-")",
         ]
         if let principal = ending.principal { metadata["organization"] = "\(principal.organization)" }
         if let record = ending.record { metadata["record"] = "\(record)" }

@@ -30,9 +30,9 @@ package final class ToolCall: Sendable {
     package let credential: Credential
     /// The tool's name.
     package let tool: String
-    /// The arguments, as the caller gave them.
+    /// The arguments, as the caller gave them, with what the door adds among them.
     package let arguments: JSON
-    /// The caller's idempotency key, if any.
+    /// The caller's idempotency key that came beside the arguments, if any.
     package let idempotencyKey: String?
     /// How long the caller wants to wait for the outcome; nil for the tool's default.
     package let wait: Duration?
@@ -42,6 +42,8 @@ package final class ToolCall: Sendable {
     package let address: String?
     /// What a person answered to this tool's question.
     package let answer: QuestionReply?
+    /// Whether the caller can put a question to a person.
+    package let canBeAsked: Bool
     /// Is told how far the call is; nil when the door cannot pass it on.
     package let progress: (@Sendable (LoadedPlugin.Progress) -> Void)?
 
@@ -57,6 +59,7 @@ package final class ToolCall: Sendable {
         environment: Environment? = nil,
         address: String? = nil,
         answer: QuestionReply? = nil,
+        canBeAsked: Bool = true,
         progress: (@Sendable (LoadedPlugin.Progress) -> Void)? = nil
     ) {
         self.id = id
@@ -69,11 +72,26 @@ package final class ToolCall: Sendable {
         self.environment = environment
         self.address = address
         self.answer = answer
+        self.canBeAsked = canBeAsked
         self.progress = progress
     }
 
     /// The same call, of which somebody wants to know how far it is.
     package func reporting(to progress: @escaping @Sendable (LoadedPlugin.Progress) -> Void) -> ToolCall {
+        with(arguments, idempotencyKey, answer, progress)
+    }
+
+    /// The same call, of which is known what the tool's own arguments are and what came beside them.
+    func holding(_ arguments: JSON, idempotencyKey: String?, answer: QuestionReply?) -> ToolCall {
+        with(arguments, idempotencyKey, answer, progress)
+    }
+
+    private func with(
+        _ arguments: JSON,
+        _ idempotencyKey: String?,
+        _ answer: QuestionReply?,
+        _ progress: (@Sendable (LoadedPlugin.Progress) -> Void)?
+    ) -> ToolCall {
         ToolCall(
             id: id,
             door: door,
@@ -85,6 +103,7 @@ package final class ToolCall: Sendable {
             environment: environment,
             address: address,
             answer: answer,
+            canBeAsked: canBeAsked,
             progress: progress
         )
     }

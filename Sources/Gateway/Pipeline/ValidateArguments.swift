@@ -1,35 +1,109 @@
 import JSONSchema
 import OrderedJSON
 
-/// Fifth stage: are the arguments what the tool's schema says? The one place where a call's arguments are checked.
+/// Fifth stage: is the call what the schema says that the door shows? The one place where a call's arguments are
+/// checked, those that the door adds included.
 package enum ValidateArguments {
-    /// The arguments without what is only the host's business.
+    /// A call that is of its schema.
+    package struct Checked: Sendable {
+        /// The call, with the key and the answer that came as arguments.
+        package let call: ToolCall
+        /// The tool's own arguments: what goes to the plugin.
+        package var arguments: JSON { call.arguments }
+    }
+
+    /// The call without what is only the host's business.
     ///
     /// Clients of the seed send `org_id` and `user_id`; they are accepted where they equal the credential's and
     /// refused otherwise, because the organization never comes from an argument.
     /// - Throws: `invalidArgument` naming every wrong field.
     package static func checked(
-        _ arguments: JSON,
+        _ call: ToolCall,
         tool: ToolDescriptor,
+        schemas: CallSchemas,
         principal: Principal
-    ) throws(GatewayError) -> JSON {
-        guard var members = arguments.objectValue else {
+    ) throws(GatewayError) -> Checked {
+        guard var members = call.arguments.objectValue else {
             throw GatewayError(.invalidArgument, "The arguments of \(tool.name) must be a JSON object.")
         }
         try removeIdentity("org_id", equalTo: principal.organization.description, from: &members)
         try removeIdentity("user_id", equalTo: principal.subjectIdentifier.description, from: &members)
-        let checked = JSON.object(members)
-        let violations = tool.inputValidator.violations(in: checked)
-        guard violations.isEmpty else {
-            let errors = violations.map { GatewayError.FieldError(pointer: $0.instancePath, message: $0.message) }
-            let first = errors.first?.message ?? ""
+        try takeHeader(call.idempotencyKey, of: schemas, into: &members)
+        let given = JSON.object(members)
+        try refuse(texts(in: given, of: tool), tool)
+        let schema = call.door == .mcp ? schemas.mcp : schemas.rest
+        let violations = try schema.validator().violations(in: given)
+        try refuse(violations.map { .init(pointer: $0.instancePath, message: $0.message) }, tool)
+        var key = call.idempotencyKey
+        if schemas.movesMoney { key = members.removeValue(forKey: CallSchemas.key)?.stringValue }
+        let answer = takeAnswer(call, of: tool, from: &members)
+        return Checked(call: call.holding(.object(members), idempotencyKey: key, answer: answer))
+    }
+
+    private static func refuse(_ errors: [GatewayError.FieldError], _ tool: ToolDescriptor) throws(GatewayError) {
+        guard let first = errors.first else { return }
+        let message = "The arguments of \(tool.name) are not valid: \(first.message)"
+        throw GatewayError(.invalidArgument, message, errors: errors)
+    }
+
+    /// A key that came in a header is held to the same schema as one that came among the arguments.
+    private static func takeHeader(
+        _ key: String?,
+        of schemas: CallSchemas,
+        into members: inout JSONObject
+    ) throws(GatewayError) {
+        guard let key else { return }
+        guard schemas.movesMoney else {
+            guard (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+                let message = "\(CallSchemas.key): expected 1 to 255 visible ASCII characters."
+                throw GatewayError(
+                    .invalidArgument,
+                    message,
+                    errors: [.init(pointer: "/idempotency_key", message: message)]
+                )
+            }
+            return
+        }
+        guard let given = members[CallSchemas.key] else {
+            members[CallSchemas.key] = .string(key)
+            return
+        }
+        guard given.stringValue.map({ $0.utf8.elementsEqual(key.utf8) }) ?? false else {
+            let message =
+                "\(CallSchemas.key): the header Idempotency-Key says another key. Send one, or the same twice."
             throw GatewayError(
                 .invalidArgument,
-                "The arguments of \(tool.name) are not valid: \(first)",
-                errors: errors
+                message,
+                errors: [.init(pointer: "/" + CallSchemas.key, message: message)]
             )
+            .aboutCall
         }
-        return checked
+    }
+
+    /// Texts that hold what no text may, or no text of this kind of tool.
+    ///
+    /// What an operation is given goes to M-Pesa and to statements, so it is one line in which everything is seen; what
+    /// the tool calls sensitive is somebody's number, which the plugin reads as people paste it. A function tool's
+    /// texts are its schema's.
+    private static func texts(in given: JSON, of tool: ToolDescriptor) -> [GatewayError.FieldError] {
+        PlainText.errors(in: given) { place in
+            if tool.kind == .function { return .lines }
+            return tool.sensitive.contains { $0.description == place } ? .line : .name
+        }
+    }
+
+    /// Takes REST's answer to a tool's question out of the arguments.
+    private static func takeAnswer(
+        _ call: ToolCall,
+        of tool: ToolDescriptor,
+        from members: inout JSONObject
+    ) -> QuestionReply? {
+        guard call.door == .rest, tool.kind == .function, let state = members[CallSchemas.state]?.stringValue,
+            let input = members[CallSchemas.input], let action = input["action"]?.stringValue
+        else { return call.answer }
+        members[CallSchemas.state] = nil
+        members[CallSchemas.input] = nil
+        return QuestionReply(action: action, content: input["content"] ?? [:], state: state)
     }
 
     private static func removeIdentity(

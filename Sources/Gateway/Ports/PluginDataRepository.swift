@@ -150,13 +150,23 @@ package struct PluginExport: Sendable, Equatable {
     package let mediaType: String
     /// When it is forgotten.
     package let expiresAt: Timestamp
+    /// Who called the tool that made it: `user:<id>` or `key:<id>`.
+    package let madeBy: String
 
     /// States an export.
-    package init(id: Identifier, owner: PluginOwner, name: String, mediaType: String, expiresAt: Timestamp) {
+    package init(
+        id: Identifier,
+        owner: PluginOwner,
+        name: String,
+        mediaType: String,
+        expiresAt: Timestamp,
+        madeBy: String
+    ) {
         self.id = id
         self.owner = owner
         self.name = name
         self.mediaType = mediaType
         self.expiresAt = expiresAt
+        self.madeBy = madeBy
     }
 }

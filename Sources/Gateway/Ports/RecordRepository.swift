@@ -229,6 +229,8 @@ package struct RecordFilter: Sendable, Equatable {
     package var operation: String?
     /// With this other side.
     package var party: String?
+    /// Asked for by this subject; nil for anybody of the organization.
+    package var madeBy: String?
     /// Committed at or after this.
     package var from: Timestamp?
     /// Committed before this.

@@ -11,7 +11,8 @@ extension PluginServices {
             owner: request.owner,
             name: try request.text("name"),
             mediaType: try request.text("mime_type", upTo: 128),
-            expiresAt: now + settings.exportLife
+            expiresAt: now + settings.exportLife,
+            madeBy: request.principal.subjectText
         )
         guard (export.name + export.mediaType).utf8.allSatisfy({ (0x20...0x7E).contains($0) && $0 != 0x22 }) else {
             throw request.wrong("name", "visible ASCII without quotes")

@@ -167,6 +167,8 @@ package final class LoadedPlugin: Sendable {
     package let settings: JSONObject
     /// Its tools, in the catalogue's order.
     package let tools: [ToolDescriptor]
+    /// What a call of each tool looks like, in the tools' order.
+    package let callSchemas: [CallSchemas]
     /// The kinds of request it understands.
     package let operations: [OperationKind]
     /// Whether it was granted the organization's transactions, whoever made them.
@@ -198,6 +200,7 @@ package final class LoadedPlugin: Sendable {
         self.digest = digest
         self.settings = settings
         tools = catalogue.tools
+        callSchemas = catalogue.tools.map { CallSchemas($0, operations: catalogue.operations) }
         calls = CallsInFlight(tools: catalogue.tools.count)
         operations = catalogue.operations
         // A plugin loads only where all that it needs was granted.

@@ -17,6 +17,8 @@ package final class ToolRegistry: Sendable {
             guard case .operation(let index) = tool.kind else { return .none }
             return plugin.operations[index].direction
         }
+        /// What a call of it looks like.
+        package var schemas: CallSchemas { plugin.callSchemas[tool.index] }
     }
 
     /// A generation that is tried out: for whom.

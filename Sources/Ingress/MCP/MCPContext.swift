@@ -47,6 +47,9 @@ extension MCPDoor {
                     guard argument.isRequired else { continue }
                     throw .invalidParams("arguments.\(argument.name): expected text")
                 }
+                if let expectation = PlainText.lines.expectation(for: value) {
+                    throw .invalidParams("arguments.\(argument.name): expected \(expectation)")
+                }
                 arguments[argument.name] = .string(value)
             }
             let bytes = try await asking(plugin) { [arguments] () async throws(LoadedPlugin.Failure) in

@@ -42,7 +42,7 @@ final class MCPDoor: Sendable {
         do throws(GatewayError) {
             let environment = try reader.environment()
             // The credential is checked before the body is looked at, and again by the pipeline for a call.
-            _ = try await pipeline.principal(for: reader.credential, environment: environment)
+            try await pipeline.admit(try reader.action(call, by: .mcp))
             let body = try reader.body()
             return await answer(body, reader, environment, call)
         } catch {
@@ -81,7 +81,7 @@ final class MCPDoor: Sendable {
         else { return }
         let tools: [ToolRegistry.Entry]
         do throws(GatewayError) {
-            tools = try await pipeline.visibleTools(for: reader.credential, environment: environment).tools
+            tools = try await pipeline.visibleTools(for: reader.credential, environment: environment)
         } catch {
             // The call itself meets the same refusal, and says it.
             return
@@ -102,46 +102,70 @@ final class MCPDoor: Sendable {
     ) async throws(MCPError) -> Response {
         switch message.method {
         case "server/discover":
-            return results.result(message.id, call) { writer in
-                writer.key("supportedVersions")
-                writer.value([.string(MCPMessage.version)])
-                writer.key("capabilities")
-                writer.value([
-                    "tools": ["listChanged": false], "prompts": ["listChanged": false],
-                    "resources": ["listChanged": false, "subscribe": false],
-                ])
-                writer.key("instructions")
-                writer.string(MCPDoor.instructions)
-                MCPResults.writeCacheHints(&writer)
+            return try await perform(.discover, reader, environment, call) { _ throws(MCPError) in
+                discovered(message, call)
             }
         case "tools/list":
-            let tools = listing.json(of: try await visible(message, reader, environment))
-            return results.result(message.id, call) { writer in
-                writer.key("tools")
-                writer.raw(tools)
-                MCPResults.writeCacheHints(&writer)
+            try MCPDoor.refuseCursor(of: message)
+            return try await perform(.listTools, reader, environment, call) { tools throws(MCPError) in
+                let tools = listing.json(of: tools)
+                return results.result(message.id, call) { writer in
+                    writer.key("tools")
+                    writer.raw(tools)
+                    MCPResults.writeCacheHints(&writer)
+                }
             }
         case "tools/call": return try await callTool(message, reader, environment, call)
         case "prompts/list", "prompts/get", "resources/list", "resources/read", "resources/templates/list":
-            let tools = try await visible(message, reader, environment)
-            return try await serveContext(message, tools, call)
+            try MCPDoor.refuseCursor(of: message)
+            return try await perform(.readContext, reader, environment, call) { tools throws(MCPError) in
+                try await serveContext(message, tools, call)
+            }
         default: throw .methodNotFound(message.method)
         }
     }
 
-    /// The tools that the caller may use now; lists are one page.
-    private func visible(
-        _ message: MCPMessage,
-        _ reader: RequestReader,
-        _ environment: Gateway.Environment?
-    ) async throws(MCPError) -> [ToolRegistry.Entry] {
-        if let cursor = message.params["cursor"], !cursor.isNull {
-            throw .invalidParams("cursor: there is one page only, so no cursor was ever given out")
+    private func discovered(_ message: MCPMessage, _ call: CallID) -> Response {
+        results.result(message.id, call) { writer in
+            writer.key("supportedVersions")
+            writer.value([.string(MCPMessage.version)])
+            writer.key("capabilities")
+            writer.value([
+                "tools": ["listChanged": false], "prompts": ["listChanged": false],
+                "resources": ["listChanged": false, "subscribe": false],
+            ])
+            writer.key("instructions")
+            writer.string(MCPDoor.instructions)
+            MCPResults.writeCacheHints(&writer)
         }
+    }
+
+    /// Lists are one page.
+    private static func refuseCursor(of message: MCPMessage) throws(MCPError) {
+        guard let cursor = message.params["cursor"], !cursor.isNull else { return }
+        throw .invalidParams("cursor: there is one page only, so no cursor was ever given out")
+    }
+
+    /// Does what is no tool, with the tools that the caller may use now.
+    private func perform(
+        _ action: HostAction,
+        _ reader: RequestReader,
+        _ environment: Gateway.Environment?,
+        _ call: CallID,
+        _ work: ([ToolRegistry.Entry]) async throws(MCPError) -> Response
+    ) async throws(MCPError) -> Response {
+        var refusal: MCPError?
         do throws(GatewayError) {
-            return try await pipeline.visibleTools(for: reader.credential, environment: environment).tools
+            let action = (action, try reader.action(call, by: .mcp))
+            return try await pipeline.perform(action.0, action.1) { principal, membership throws(GatewayError) in
+                do throws(MCPError) { return try await work(pipeline.tools(for: principal, membership)) } catch {
+                    // Told as it is; the audit hears only that it failed.
+                    refusal = error
+                    throw GatewayError(error.code == -32603 ? .pluginFailed : .invalidArgument, error.message)
+                }
+            }
         } catch {
-            throw MCPError(code: -32603, message: error.message)
+            throw refusal ?? .refusal(error)
         }
     }
 
@@ -181,35 +205,30 @@ final class MCPDoor: Sendable {
         _ environment: Gateway.Environment?,
         _ call: CallID
     ) throws(MCPError) -> ToolCall {
-        let name = message.params["name"]?.stringValue ?? ""
-        var arguments = message.params["arguments"] ?? .object(JSONObject())
-        guard var members = arguments.objectValue else { throw .invalidParams("arguments must be an object") }
-        let key = members["idempotency_key"]
-        if key != nil, pipeline.movesMoney(tool: name) {
-            members.removeValue(forKey: "idempotency_key")
-            arguments = .object(members)
-        }
+        let arguments = message.params["arguments"] ?? .object(JSONObject())
+        guard arguments.objectValue != nil else { throw .invalidParams("arguments must be an object") }
+        let key: String?
+        do throws(GatewayError) { key = try reader.idempotencyKey() } catch { throw .refusal(error) }
         return ToolCall(
             id: call,
             door: .mcp,
             credential: reader.credential,
-            tool: name,
+            tool: message.params["name"]?.stringValue ?? "",
             arguments: arguments,
-            idempotencyKey: key?.stringValue ?? reader.idempotencyKey,
+            idempotencyKey: key,
             environment: environment,
             address: reader.request.address,
-            answer: try message.questionReply()
+            answer: try message.questionReply(),
+            canBeAsked: message.canElicit
         )
     }
 
     private func answer(_ reply: ToolReply, to message: MCPMessage, _ call: CallID) throws(MCPError) -> Response {
         switch reply.result {
         case .success(let output): return try results.success(reply, output, to: message, call)
-        case .failure(let error) where reply.tool == nil && (error.code == .notFound || error.code == .notInPlan):
-            throw .invalidParams(error.message)
-        case .failure(let error) where error.code == .notInPlan:
-            // A tool that the plan does not have is told apart from no tool by nothing.
-            throw .invalidParams("There is no tool of this name.")
+        case .failure(let error) where reply.tool == nil && error.code == .notFound: throw .invalidParams(error.message)
+        case .failure(let error) where error.isAboutCall: throw .invalidParams(error.message)
+        case .failure(let error) where !error.scopes.isEmpty: throw .refusal(error)
         case .failure(let error) where error.code == .unauthenticated:
             return ErrorResponse.make(error, call: call)
         case .failure(let error): return results.failure(error, to: message, call)

@@ -9,7 +9,27 @@ struct MCPError: Error {
     let message: String
     var data: JSON?
     var status: HTTPResponseStatus = .badRequest
+    var headers: [(HeaderName, String)] = []
 
+    /// A refusal that the stages before a tool make, where it is no result of the tool's.
+    static func refusal(_ error: GatewayError) -> MCPError {
+        switch error.code {
+        case .rateLimited:
+            var refusal = MCPError(code: -32600, message: error.message, status: .tooManyRequests)
+            if let wait = error.retryAfter { refusal.headers = [(.retryAfter, String(ErrorResponse.seconds(wait)))] }
+            return refusal
+        case .permissionDenied, .organizationSuspended:
+            var refusal = MCPError(code: -32600, message: error.message, status: .forbidden)
+            if let challenge = ErrorResponse.challenge(error) {
+                refusal.data = ["scopes": .array(error.scopes.map { .string($0) })]
+                refusal.headers = [(.wwwAuthenticate, challenge)]
+            }
+            return refusal
+        case .unauthenticated: return MCPError(code: -32600, message: error.message, status: .unauthorized)
+        case .malformedRequest, .invalidArgument, .notFound: return .invalidParams(error.message)
+        default: return MCPError(code: -32603, message: error.message, status: ErrorResponse.status(of: error.code).0)
+        }
+    }
     static func parse(_ reason: String) -> MCPError { MCPError(code: -32700, message: "Parse error: " + reason) }
     static func invalidRequest(_ reason: String) -> MCPError {
         MCPError(code: -32600, message: "Invalid request: " + reason)
@@ -58,11 +78,18 @@ struct MCPMessage {
 
     /// The answer to a question that was asked before.
     func questionReply() throws(MCPError) -> QuestionReply? {
-        guard let state = params["requestState"], !state.isNull else { return nil }
-        guard let state = state.stringValue, let answer = params["inputResponses"]?[MCPMessage.questionKey],
+        let (state, answers) = (params["requestState"] ?? .null, params["inputResponses"] ?? .null)
+        if state.isNull, answers.isNull { return nil }
+        guard let state = state.stringValue, let answer = answers[MCPMessage.questionKey],
             let action = answer["action"]?.stringValue
         else { throw .invalidParams("requestState and inputResponses.\(MCPMessage.questionKey) belong together") }
-        return QuestionReply(action: action, content: answer["content"] ?? .object(JSONObject()), state: state)
+        let content = answer["content"] ?? .object(JSONObject())
+        guard ["accept", "decline", "cancel"].contains(action), content.objectValue != nil else {
+            throw .invalidParams(
+                "inputResponses.\(MCPMessage.questionKey): action must be accept, decline or cancel, and content an object"
+            )
+        }
+        return QuestionReply(action: action, content: content, state: state)
     }
 
     /// What the one question of a call goes by.

@@ -167,7 +167,9 @@ struct MCPResults: Sendable {
         var message: JSONObject = ["jsonrpc": "2.0"]
         message["id"] = id
         message["error"] = .object(object)
-        return Response.json(JSON.object(message).bytes, status: error.status, call: call)
+        var response = Response.json(JSON.object(message).bytes, status: error.status, call: call)
+        for (name, value) in error.headers { response.add(name, value) }
+        return response
     }
 
     /// A notification of how far a call is.

@@ -27,7 +27,7 @@ final class MCPToolList: Sendable {
         let key = Key(plugin: entry.plugin.id, generation: entry.plugin.generation, tool: entry.tool.index)
         let epoch = Uptime(nanoseconds: 0)
         if let known = texts.value(for: key, at: epoch) { return known }
-        let made = MCPToolList.document(entry.tool).bytes
+        let made = MCPToolList.document(entry).bytes
         texts.set(made, for: key, at: epoch)
         return made
     }
@@ -35,10 +35,12 @@ final class MCPToolList: Sendable {
     /// One tool.
     ///
     /// `_meta` carries a digest of what a client agreed to, so that it can notice a change.
-    static func document(_ tool: ToolDescriptor) -> JSON {
+    static func document(_ entry: ToolRegistry.Entry, at door: Door = .mcp) -> JSON {
+        let tool = entry.tool
+        let schema = door == .mcp ? entry.schemas.mcp : entry.schemas.rest
         var definition: JSONObject = [
-            "name": .string(tool.name), "title": .string(tool.title), "description": .string(tool.summary),
-            "inputSchema": inputSchema(tool), "outputSchema": tool.outputSchema,
+            "name": .string(tool.name), "title": .string(tool.title), "description": .string(schema.summary),
+            "inputSchema": schema.document, "outputSchema": tool.outputSchema,
             "annotations": [
                 "title": .string(tool.title), "readOnlyHint": .bool(tool.annotations.readOnly),
                 "destructiveHint": .bool(tool.annotations.destructive),
@@ -49,17 +51,5 @@ final class MCPToolList: Sendable {
         let digest = SHA256.digest(JSON.object(definition).canonicalBytes).hexadecimal
         definition["_meta"] = ["mpesa-gateway.example/definition-sha256": .string(digest)]
         return .object(definition)
-    }
-
-    /// Money tools take a key that the host adds; it never reaches the plugin.
-    private static func inputSchema(_ tool: ToolDescriptor) -> JSON {
-        guard tool.annotations.movesMoney else { return tool.inputSchema }
-        var schema = tool.inputSchema
-        let property: JSON = [
-            "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$",
-            "description": "One key per logical payment; reuse it when you retry, and nothing is charged twice.",
-        ]
-        schema.set(property, at: JSONPointer(tokens: ["properties", "idempotency_key"]))
-        return schema
     }
 }

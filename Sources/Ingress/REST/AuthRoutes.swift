@@ -20,16 +20,18 @@ struct AuthRoutes: Sendable {
             let session = try await accounts.refresh(token, call: call, address: reader.request.address)
             return RESTReply.envelope(AuthRoutes.document(session).bytes, message: "Refreshed.")
         case (.POST, "logout"):
-            let principal = try await pipeline.principal(for: reader.credential, environment: nil)
-            try await accounts.logOut(principal, call: call, address: reader.request.address)
+            try await pipeline.perform(.logOut, try reader.action(call)) { principal, _ throws(GatewayError) in
+                try await accounts.logOut(principal)
+            }
             return RESTReply.envelope(Array("null".utf8), message: "Logged out: every token of yours is void.")
         case (.GET, "verify"):
-            let principal = try await pipeline.principal(for: reader.credential, environment: reader.environment())
-            let (user, organization) = try await accounts.describe(principal)
-            return RESTReply.envelope(
-                AuthRoutes.document(principal, user, organization).bytes,
-                message: "The credential is good."
-            )
+            let document = try await pipeline.perform(.verify, try reader.action(call)) {
+                principal,
+                _ throws(GatewayError) in
+                let (user, organization) = try await accounts.describe(principal)
+                return AuthRoutes.document(principal, user, organization)
+            }
+            return RESTReply.envelope(document.bytes, message: "The credential is good.")
         default: return nil
         }
     }

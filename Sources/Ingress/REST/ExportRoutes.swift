@@ -7,7 +7,17 @@ struct ExportRoutes: Sendable {
     let entropy: Entropy
 
     func serve(_ reader: RequestReader, id: Substring, call: CallID) async throws(GatewayError) -> Response {
-        let principal = try await pipeline.principal(for: reader.credential, environment: reader.environment())
+        let action = try reader.action(call)
+        return try await pipeline.perform(.readExport, action) { principal, _ throws(GatewayError) in
+            try await export(id, for: principal, call)
+        }
+    }
+
+    private func export(
+        _ id: Substring,
+        for principal: Principal,
+        _ call: CallID
+    ) async throws(GatewayError) -> Response {
         let missing = GatewayError(.notFound, "There is no export with this id, or it has expired.")
         guard let id = Identifier(String(id)) else { throw missing }
         let found = try await exports.export(
@@ -16,7 +26,10 @@ struct ExportRoutes: Sendable {
             environment: principal.environment,
             now: entropy.now()
         )
-        guard let (export, bytes) = found else { throw missing }
+        // The role `user` sees what it had made itself.
+        guard let (export, bytes) = found, principal.role > .user || export.madeBy == principal.subjectText else {
+            throw missing
+        }
         return Response(
             .ok,
             headers: [

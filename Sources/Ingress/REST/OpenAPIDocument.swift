@@ -8,7 +8,7 @@ enum OpenAPIDocument {
         for entry in tools {
             let path = entry.tool.route.template
             var operations = paths[path]?.objectValue ?? JSONObject()
-            operations[entry.tool.route.method.lowercased()] = operation(entry.tool)
+            operations[entry.tool.route.method.lowercased()] = operation(entry)
             paths[path] = .object(operations)
         }
         for (path, operations) in fixedPaths { paths[path] = operations }
@@ -37,7 +37,8 @@ enum OpenAPIDocument {
         ]
     }
 
-    private static func operation(_ tool: ToolDescriptor) -> JSON {
+    private static func operation(_ entry: ToolRegistry.Entry) -> JSON {
+        let tool = entry.tool
         let inPath = tool.route.segments.compactMap { segment -> String? in
             if case .argument(let name) = segment { name } else { nil }
         }
@@ -50,7 +51,7 @@ enum OpenAPIDocument {
                 "required": .bool(inPath.contains(name) || required.contains(name)), "schema": schema,
             ])
         }
-        if tool.annotations.movesMoney {
+        if entry.schemas.movesMoney {
             parameters.append([
                 "name": "Idempotency-Key", "in": "header", "required": .bool(tool.requiresIdempotencyKey),
                 "description": "One per logical payment; reuse it when you retry.",
@@ -58,7 +59,8 @@ enum OpenAPIDocument {
             ])
         }
         var operation: JSONObject = [
-            "operationId": .string(tool.name), "summary": .string(tool.title), "description": .string(tool.summary),
+            "operationId": .string(tool.name), "summary": .string(tool.title),
+            "description": .string(entry.schemas.rest.summary),
             "tags": ["tools"], "parameters": .array(parameters),
             "responses": [
                 String(tool.route.successStatus): [
@@ -70,7 +72,7 @@ enum OpenAPIDocument {
         ]
         if tool.route.method != "GET" {
             operation["requestBody"] = [
-                "required": true, "content": ["application/json": ["schema": tool.inputSchema]],
+                "required": true, "content": ["application/json": ["schema": entry.schemas.rest.document]],
             ]
         }
         if tool.isDeprecated { operation["deprecated"] = true }

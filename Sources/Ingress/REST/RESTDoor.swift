@@ -8,72 +8,93 @@ struct RESTDoor: Sendable {
     let entropy: Entropy
 
     /// Serves `/tools/…`.
+    ///
+    /// A path that leads to nothing, and one to a tool that the caller may not know of, are answered alike.
     func serve(_ reader: RequestReader, segments: ArraySlice<Substring>, call: CallID) async -> Response {
-        let request = reader.request
-        let match = registry.snapshot.route(method: request.method.rawValue, segments: segments)
-        switch match {
-        case .none:
-            return ErrorResponse.make(GatewayError(.notFound, "There is no tool at this path."), call: call)
-        case .otherMethods(let methods):
+        switch registry.snapshot.route(method: reader.request.method.rawValue, segments: segments) {
+        case .none: return await refuse(reader, call)
+        case .otherMethods:
+            let methods = await visibleTools(reader)
+                .filter { $0.tool.route.arguments(in: segments) != nil }
+                .map(\.tool.route.method)
+            guard !methods.isEmpty else { return await refuse(reader, call) }
             let message = "This path answers to \(methods.joined(separator: ", "))."
             return ErrorResponse.make(GatewayError(.methodNotAllowed, message), call: call, allow: methods)
         case .tool(let entry, let arguments):
-            do throws(GatewayError) {
-                var given = try self.arguments(reader, entry.tool, path: arguments)
-                let answer = try RESTDoor.takeAnswer(from: &given)
-                let toolCall = ToolCall(
-                    id: call,
-                    door: .rest,
-                    credential: reader.credential,
-                    tool: entry.tool.name,
-                    arguments: given,
-                    idempotencyKey: reader.idempotencyKey,
-                    wait: reader.wait,
-                    environment: try reader.environment(),
-                    address: request.address,
-                    answer: answer
-                )
-                return await serve(toolCall, entry.tool, request)
-            } catch {
-                return ErrorResponse.make(error, call: call)
+            let toolCall: ToolCall
+            do throws(GatewayError) { toolCall = try self.call(of: entry.tool, arguments, reader, call) } catch {
+                // What is wrong with a call is told of tools that the caller may know of.
+                let isVisible = await visibleTools(reader).contains { $0.tool.name == entry.tool.name }
+                return isVisible ? ErrorResponse.make(error, call: call) : await refuse(reader, call)
             }
+            return await serve(toolCall, entry.tool, reader.request)
         }
+    }
+
+    private func call(
+        of tool: ToolDescriptor,
+        _ path: [(name: String, value: String)],
+        _ reader: RequestReader,
+        _ call: CallID
+    ) throws(GatewayError) -> ToolCall {
+        ToolCall(
+            id: call,
+            door: .rest,
+            credential: reader.credential,
+            tool: tool.name,
+            arguments: try arguments(reader, tool, path: path),
+            idempotencyKey: try reader.idempotencyKey(),
+            wait: reader.wait,
+            environment: try reader.environment(),
+            address: reader.request.address
+        )
+    }
+
+    /// None where the credential is refused: then the call itself says so.
+    private func visibleTools(_ reader: RequestReader) async -> [ToolRegistry.Entry] {
+        do throws(GatewayError) {
+            return try await pipeline.visibleTools(for: reader.credential, environment: try reader.environment())
+        } catch { return [] }
+    }
+
+    /// A call of no tool, which the pipeline refuses as it refuses every other: 401, or 404.
+    private func refuse(_ reader: RequestReader, _ call: CallID) async -> Response {
+        let toolCall = ToolCall(
+            id: call,
+            door: .rest,
+            credential: reader.credential,
+            tool: "",
+            arguments: .object(JSONObject()),
+            address: reader.request.address
+        )
+        return RESTDoor.make(await pipeline.serve(toolCall), call)
+    }
+
+    private static func make(_ reply: ToolReply, _ call: CallID) -> Response {
+        if case .failure(let error) = reply.result, error.code == .notFound, reply.tool == nil {
+            return ErrorResponse.make(GatewayError(.notFound, "There is no tool at this path."), call: call)
+        }
+        return RESTReply.make(reply, call: call)
     }
 
     /// Answers a call; a function tool that tells how far it is, by events, where the caller takes them.
     private func serve(_ call: ToolCall, _ tool: ToolDescriptor, _ request: Request) async -> Response {
         guard tool.kind == .function, ProgressStream.isAccepted(by: request) else {
-            return RESTReply.make(await pipeline.serve(call), call: call.id)
+            return RESTDoor.make(await pipeline.serve(call), call.id)
         }
         let pipeline = pipeline
         let stream = ProgressStream { progress in await pipeline.serve(call.reporting(to: progress)) }
         switch await stream.first() {
-        case .ended(let reply): return RESTReply.make(reply, call: call.id)
+        case .ended(let reply): return RESTDoor.make(reply, call.id)
         case .pieces(let pieces):
             return ProgressStream.response(pieces, call.id) { piece in
                 switch piece {
                 case .news(let progress): ("progress", RESTReply.progress(progress))
                 case .reply(let reply):
-                    (reply.isSuccess ? "result" : "problem", RESTReply.make(reply, call: call.id).body)
+                    (reply.isSuccess ? "result" : "problem", RESTDoor.make(reply, call.id).body)
                 }
             }
         }
-    }
-
-    /// Takes the answer to a tool's question out of the arguments: `$state` as it was given, `$input` the answer.
-    private static func takeAnswer(from arguments: inout JSON) throws(GatewayError) -> QuestionReply? {
-        guard let state = arguments["$state"], var members = arguments.objectValue else { return nil }
-        guard let state = state.stringValue, let input = members["$input"], let action = input["action"]?.stringValue
-        else {
-            throw GatewayError(
-                .invalidArgument,
-                "$state and $input: expected the text request_state and {\"action\": \"accept\", \"content\": {…}}."
-            )
-        }
-        members["$state"] = nil
-        members["$input"] = nil
-        arguments = .object(members)
-        return QuestionReply(action: action, content: input["content"] ?? [:], state: state)
     }
 
     /// The arguments: from the path, and from the body, or from the query for a GET.

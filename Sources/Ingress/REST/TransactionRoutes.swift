@@ -7,9 +7,21 @@ struct TransactionRoutes: Sendable {
     let pipeline: Pipeline
     let pageMax = 100
 
-    func list(_ reader: RequestReader) async throws(GatewayError) -> [UInt8] {
-        let principal = try await pipeline.principal(for: reader.credential, environment: reader.environment())
-        let filter = try filter(reader.request)
+    func list(_ reader: RequestReader, _ call: CallID) async throws(GatewayError) -> [UInt8] {
+        let action = try reader.action(call)
+        return try await pipeline.perform(.readTransactions, action) { principal, _ throws(GatewayError) in
+            try await list(principal, reader.request)
+        }
+    }
+
+    /// The role `user` sees what it asked for itself; every other, what anybody of the organization did.
+    private func maker(_ principal: Principal) -> String? {
+        principal.role == .user ? principal.subjectText : nil
+    }
+
+    private func list(_ principal: Principal, _ request: Request) async throws(GatewayError) -> [UInt8] {
+        var filter = try filter(request)
+        filter.madeBy = maker(principal)
         let found = try await records.records(
             matching: filter,
             organization: principal.organization,
@@ -30,8 +42,14 @@ struct TransactionRoutes: Sendable {
         return writer.bytes
     }
 
-    func show(_ reader: RequestReader, id: Substring) async throws(GatewayError) -> [UInt8] {
-        let principal = try await pipeline.principal(for: reader.credential, environment: reader.environment())
+    func show(_ reader: RequestReader, id: Substring, _ call: CallID) async throws(GatewayError) -> [UInt8] {
+        let action = try reader.action(call)
+        return try await pipeline.perform(.readTransactions, action) { principal, _ throws(GatewayError) in
+            try await show(principal, id)
+        }
+    }
+
+    private func show(_ principal: Principal, _ id: Substring) async throws(GatewayError) -> [UInt8] {
         let missing = GatewayError(.notFound, "There is no transaction with this id.")
         guard let id = RecordID(String(id)) else { throw missing }
         let found = try await records.record(
@@ -39,7 +57,7 @@ struct TransactionRoutes: Sendable {
             organization: principal.organization,
             environment: principal.environment
         )
-        guard let record = found else { throw missing }
+        guard let record = found, maker(principal).map({ $0 == record.madeBy }) ?? true else { throw missing }
         let events = try await records.events(of: id, organization: principal.organization, limit: 1000)
         var writer = JSONWriter(capacity: 4096)
         writer.beginObject()
@@ -62,6 +80,7 @@ struct TransactionRoutes: Sendable {
         var filter = RecordFilter(limit: pageMax)
         filter.recordClass = .transaction
         for (name, value) in request.queryParameters {
+            if let expectation = PlainText.name.expectation(for: value) { throw wrong(name, expectation) }
             switch name {
             case "limit":
                 guard let limit = Int(value), (1...pageMax).contains(limit) else {

@@ -1,0 +1,127 @@
+import JSONSchema
+import OrderedJSON
+
+/// What a call of a tool looks like at each door: the tool's own arguments and what the door adds, as one schema that
+/// is shown and that every call is held to.
+///
+/// Made once for each tool of a generation.
+package final class CallSchemas: Sendable {
+    /// A schema as it is shown, and compiled.
+    package struct Schema: Sendable {
+        /// As callers see it.
+        package let document: JSON
+        /// The tool's description, with how keys work at this door where the tool takes one.
+        package let summary: String
+        fileprivate let compiled: Result<JSONSchema, SchemaError>
+
+        fileprivate init(_ document: JSON, summary: String) {
+            self.document = document
+            self.summary = summary
+            compiled = Result { () throws(SchemaError) in try JSONSchema(compiling: document) }
+        }
+
+        /// What checks a call.
+        /// - Throws: `pluginFailed`, when what the door adds makes the schema larger than any may be.
+        package func validator() throws(GatewayError) -> JSONSchema {
+            switch compiled {
+            case .success(let schema): return schema
+            case .failure(let error):
+                throw GatewayError(.pluginFailed, "The tool's schema cannot be used.", detail: error.description)
+            }
+        }
+    }
+
+    /// The member that holds the caller's key.
+    package static let key = "idempotency_key"
+    /// The member by which REST gives back a question's state.
+    package static let state = "$state"
+    /// The member by which REST answers a question.
+    package static let input = "$input"
+
+    /// By plain HTTP.
+    package let rest: Schema
+    /// By the Model Context Protocol.
+    package let mcp: Schema
+    /// Whether a call moves money, or may: then a key makes it one call, however often it is made.
+    package let movesMoney: Bool
+
+    /// Puts them together for a tool.
+    package init(_ tool: ToolDescriptor, operations: [OperationKind]) {
+        var direction = OperationDirection.none
+        if case .operation(let index) = tool.kind { direction = operations[index].direction }
+        let pays = direction == .outgoing || direction == .reverse
+        movesMoney = tool.annotations.movesMoney || direction != .none
+        var document = tool.inputSchema
+        var required: [String] = []
+        var (restSummary, mcpSummary) = (tool.summary, tool.summary)
+        if movesMoney {
+            document.put(CallSchemas.keySchema, as: CallSchemas.key, under: "properties")
+            if pays || tool.requiresIdempotencyKey { required.append(CallSchemas.key) }
+            mcpSummary += "\n\n" + CallSchemas.words(CallSchemas.key, isRequired: !required.isEmpty, pays: pays)
+            restSummary +=
+                "\n\n" + CallSchemas.words("Idempotency-Key", isRequired: tool.requiresIdempotencyKey, pays: pays)
+        }
+        mcp = Schema(document.requiring(required), summary: mcpSummary)
+        // By REST the key is a header, which may stand among the arguments too; where one must come, the stage that
+        // reserves it asks for it.
+        if tool.kind == .function, tool.route.method != "GET" { document.addAnswer() }
+        rest = Schema(document, summary: restSummary)
+    }
+
+    private static let keySchema: JSON = [
+        "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$",
+        "description": "One key per logical payment; reuse it when you retry, and nothing is moved twice.",
+    ]
+
+    private static func words(_ name: String, isRequired: Bool, pays: Bool) -> String {
+        let start =
+            isRequired
+            ? "\(name) is required: make one for each logical payment" : "Send \(name): one for each logical payment"
+        let rest = """
+            , 1 to 255 visible ASCII characters, and send the same one whenever you retry. The same key with the same \
+            arguments is the same payment as it stands now, and nothing new is sent; with other arguments it is refused; \
+            a new key is another payment.
+            """
+        guard !isRequired else { return start + rest }
+        let covered =
+            pays ? "until ten minutes after that has ended" : "until two minutes after that was paid, or it failed"
+        return start + rest + " Without one, the same call is the same payment \(covered)."
+    }
+}
+
+extension JSON {
+    /// The schema with more members required.
+    fileprivate func requiring(_ names: [String]) -> JSON {
+        guard !names.isEmpty else { return self }
+        var schema = objectValue ?? JSONObject()
+        let present = (schema["required"]?.arrayValue ?? []).filter { !names.contains($0.stringValue ?? "") }
+        schema["required"] = .array(present + names.map { .string($0) })
+        return .object(schema)
+    }
+
+    /// Puts a member into an object of the schema, which is made where there is none.
+    fileprivate mutating func put(_ value: JSON, as name: String, under parent: String) {
+        var schema = objectValue ?? JSONObject()
+        var members = schema[parent]?.objectValue ?? JSONObject()
+        members[name] = value
+        schema[parent] = .object(members)
+        self = .object(schema)
+    }
+
+    /// How REST answers a question: in the same call again.
+    fileprivate mutating func addAnswer() {
+        let state: JSON = [
+            "type": "string", "minLength": 1,
+            "description": "request_state, as it came with the question that $input answers.",
+        ]
+        let input: JSON = [
+            "type": "object", "required": ["action"], "additionalProperties": false,
+            "properties": ["action": ["enum": ["accept", "decline", "cancel"]], "content": ["type": "object"]],
+            "description": "What a person answered; content is of the schema that was asked.",
+        ]
+        put(state, as: CallSchemas.state, under: "properties")
+        put(input, as: CallSchemas.input, under: "properties")
+        put([.string(CallSchemas.input)], as: CallSchemas.state, under: "dependentRequired")
+        put([.string(CallSchemas.state)], as: CallSchemas.input, under: "dependentRequired")
+    }
+}
