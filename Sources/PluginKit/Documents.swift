@@ -99,6 +99,7 @@ enum Documents {
             member("whose_move", evidence.whoseMove, &writer)
             member("charge_again", evidence.chargeAgain, &writer)
             member("amount", evidence.amount, &writer)
+            member("amount_text", evidence.amountText, &writer)
             member("party", evidence.party, &writer)
             member("retry_after_ms", evidence.retryAfterMilliseconds, &writer)
             if let data = evidence.data {

@@ -190,7 +190,8 @@ struct PluginTables {
     ) -> Int32 {
         guard let tool = ServedPlugin.from(plugin)?.operationTool(index) else { return GATEWAY_NOT_SUPPORTED }
         guard let json = try? JSON(borrowed: input) else { return GATEWAY_INVALID_ARGUMENT }
-        return tool.render(Record(json["record"] ?? .null)).bytes.lent { sink.write(sink.context, $0) }
+        let record = Record(json["record"] ?? .null, events: json["events"])
+        return tool.render(record).bytes.lent { sink.write(sink.context, $0) }
     }
 }
 

@@ -69,10 +69,26 @@ public struct Record: Sendable, Hashable {
     public var sentMilliseconds: Int64?
     /// When it ended.
     public var endedMilliseconds: Int64?
+    /// Whether something was said against it; `disputes` says what.
+    ///
+    /// Then `render` says so, says what differs, and never that it may be asked for or paid again.
+    public var isDisputed: Bool
+    /// What was said against it, in order; a host may know that a record is disputed and not why.
+    public var disputes: [Dispute]
+    /// The id of the transaction that an exchange asks about.
+    public var about: String?
+    /// The newest steps, oldest first; only `render` is told them.
+    public var events: [RecordEvent] = []
     /// What an exchange was answered.
     public var data: JSON? { document["data"] }
     /// The whole document, for what has no property here.
     public var document: JSON
+
+    /// Reads the document; `events` are the steps that `render` is given beside it.
+    public init(_ json: JSON, events: JSON?) {
+        self.init(json)
+        self.events = events?.arrayValue?.map(RecordEvent.init) ?? []
+    }
 
     /// Reads the document.
     public init(_ json: JSON) {
@@ -95,6 +111,9 @@ public struct Record: Sendable, Hashable {
         createdMilliseconds = json["created_ms"]?.integerValue ?? 0
         sentMilliseconds = json["sent_ms"]?.integerValue
         endedMilliseconds = json["ended_ms"]?.integerValue
+        isDisputed = json["disputed"]?.boolValue ?? false
+        disputes = json["disputes"]?.arrayValue?.map(Dispute.init) ?? []
+        about = text("about")
         document = json
     }
 }
@@ -272,6 +291,8 @@ public struct Evidence: Sendable, Hashable {
     public var chargeAgain: String?
     /// The amount M-Pesa states.
     public var amount: Int64?
+    /// The amount M-Pesa states where it is not whole shillings: it contradicts every amount that was asked for.
+    public var amountText: String?
     /// The other side M-Pesa states.
     public var party: String?
     /// When the same request may be sent again.

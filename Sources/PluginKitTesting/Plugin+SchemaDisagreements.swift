@@ -126,7 +126,11 @@ extension Record {
             let more: JSONObject = [
                 "amount": 100, "party": "254712345678", "reference": "INV-1", "description": "Invoice 1",
                 "receipt": "NLJ7RT61SV", "code": "0", "meaning": "What M-Pesa said.", "whose_move": "customer",
-                "charge_again": "wait", "data": data, "sent_ms": 1_790_000_000_200, "ended_ms": 1_790_000_000_900,
+                "charge_again": "wait", "data": data, "disputed": true,
+                "disputes": [
+                    ["kind": "amount", "stated": "150", "expected": "100", "text": "M-Pesa names another amount."]
+                ],
+                "sent_ms": 1_790_000_000_200, "ended_ms": 1_790_000_000_900,
             ]
             for (name, value) in more { full[name] = value }
             return [Record(.object(full)), Record(.object(bare))]
