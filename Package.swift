@@ -40,7 +40,7 @@ extension Target {
         return [
             .target(
                 name: name,
-                dependencies: ["PluginKit", "Daraja", json],
+                dependencies: ["PluginKit", "Daraja", "DarajaKit", json],
                 path: "Plugins/\(name)/Logic",
                 swiftSettings: strict
             ),
@@ -72,7 +72,7 @@ let package = Package(
     products: [
         .executable(name: "mpesa-gateway", targets: ["Host"]),
         .executable(name: "mpesa-gateway-worker", targets: ["PluginWorker"]),
-        .library(name: "PluginKit", targets: ["PluginKit", "PluginAPI", "OrderedJSON", "Daraja"]),
+        .library(name: "PluginKit", targets: ["PluginKit", "PluginAPI", "OrderedJSON", "Daraja", "DarajaKit"]),
         .library(name: "PluginKitTesting", targets: ["PluginKitTesting"]),
         .library(name: "STKPush", type: .dynamic, targets: ["STKPushEntry", "STKPushManifest"]),
         .library(name: "B2C", type: .dynamic, targets: ["B2CEntry", "B2CManifest"]),
@@ -97,6 +97,7 @@ let package = Package(
         .target(name: "PluginAPI"),
         .target(name: "PluginLoader", dependencies: ["PluginAPI"]),
         .leaf("PluginKit", ["PluginAPI", json]),
+        .leaf("DarajaKit", ["PluginKit", "Daraja", json]),
         .leaf("PluginKitTesting", ["PluginKit", "JSONSchema", json]),
         .executableTarget(
             name: "PluginWorker",
@@ -155,14 +156,20 @@ let package = Package(
             dependencies: ["PluginKit", "PluginKitTesting", "PluginAPI", "JSONSchema", json],
             swiftSettings: strict
         ),
+        .testTarget(name: "DarajaTests", dependencies: ["Daraja", json], swiftSettings: strict),
+        .testTarget(
+            name: "DarajaKitTests",
+            dependencies: ["DarajaKit", "PluginKit", "Daraja", json],
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "STKPushTests",
-            dependencies: ["STKPush", "PluginKit", "PluginKitTesting", "Daraja", json, "JSONSchema"],
+            dependencies: ["STKPush", "PluginKit", "PluginKitTesting", "Daraja", "DarajaKit", json, "JSONSchema"],
             swiftSettings: strict
         ),
         .testTarget(
             name: "B2CTests",
-            dependencies: ["B2C", "PluginKit", "PluginKitTesting", "Daraja", json, "JSONSchema"],
+            dependencies: ["B2C", "PluginKit", "PluginKitTesting", "Daraja", "DarajaKit", json, "JSONSchema"],
             swiftSettings: strict
         ),
         .testTarget(name: "TidyTests", swiftSettings: strict),

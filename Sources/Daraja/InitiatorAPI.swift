@@ -9,21 +9,20 @@ public enum InitiatorAPI {
     public struct Reply: Sendable, Hashable {
         /// M-Pesa's id.
         public let ConversationID: String
-        /// Ours, echoed, or one that was made for us.
+        /// Ours, echoed, or one that was made for us; empty when none that can be an id was named.
         public let OriginatorConversationID: String
         /// `0`, or zeros, when taken.
         public let ResponseCode: String
         /// For people.
         public let ResponseDescription: String
 
-        /// Reads an answer; nil when an id is missing.
+        /// Reads an answer; nil when it names no id of M-Pesa's.
         public init?(_ body: JSON) {
-            guard let conversation = body["ConversationID"]?.stringValue, !conversation.isEmpty,
-                let originator = body["OriginatorConversationID"]?.stringValue, !originator.isEmpty,
-                let code = InitiatorAPI.text(body["ResponseCode"])
+            guard let conversation = StatedID(body["ConversationID"]).text,
+                let code = WireText.text(body["ResponseCode"])
             else { return nil }
             ConversationID = conversation
-            OriginatorConversationID = originator
+            OriginatorConversationID = StatedID(body["OriginatorConversationID"]).text ?? ""
             ResponseCode = code
             ResponseDescription = body["ResponseDescription"]?.stringValue ?? ""
         }
@@ -38,10 +37,10 @@ public enum InitiatorAPI {
         public let ResultCode: String
         /// For people.
         public let ResultDesc: String
-        /// Ours.
-        public let OriginatorConversationID: String
-        /// M-Pesa's.
-        public let ConversationID: String
+        /// Ours; a result need not name it.
+        public let OriginatorConversationID: StatedID
+        /// M-Pesa's; a result need not name it.
+        public let ConversationID: StatedID
         /// Failures have one too: it is no proof of anything.
         public let TransactionID: String?
         /// By key; of two of one key the first.
@@ -50,15 +49,13 @@ public enum InitiatorAPI {
         /// Reads a result: a parameter that stands alone instead of in a list, and one without a value, are both seen.
         public init?(_ body: JSON) {
             guard let result = body["Result"], result.objectValue != nil,
-                let code = InitiatorAPI.text(result["ResultCode"]),
-                let originator = result["OriginatorConversationID"]?.stringValue,
-                let conversation = result["ConversationID"]?.stringValue
+                let code = WireText.code(result["ResultCode"])
             else { return nil }
             ResultCode = code
             ResultDesc = result["ResultDesc"]?.stringValue ?? ""
-            OriginatorConversationID = originator
-            ConversationID = conversation
-            TransactionID = result["TransactionID"]?.stringValue.flatMap { $0.isEmpty ? nil : $0 }
+            OriginatorConversationID = StatedID(result["OriginatorConversationID"])
+            ConversationID = StatedID(result["ConversationID"])
+            TransactionID = StatedID(result["TransactionID"]).text
             let list = result["ResultParameters"]?["ResultParameter"]
             var parameters: [String: JSON] = [:]
             for item in list?.arrayValue ?? list.map({ [$0] }) ?? [] {
@@ -69,19 +66,17 @@ public enum InitiatorAPI {
         }
 
         /// A parameter as text.
-        public func text(_ key: String) -> String? { InitiatorAPI.text(parameters[key]) }
+        public func text(_ key: String) -> String? { WireText.text(parameters[key]) }
+
+        /// A parameter that is an id.
+        public func id(_ key: String) -> StatedID { StatedID(parameters[key]) }
+
+        /// A parameter that is money.
+        public func money(_ key: String) -> Money? { Money(parameters[key]) }
 
         /// A parameter that is money, when it is whole shillings.
-        public func shillings(_ key: String) -> Int64? {
-            if let whole = parameters[key]?.integerValue { return whole }
-            guard let value = parameters[key]?.doubleValue ?? parameters[key]?.stringValue.flatMap({ Double($0) }),
-                value == value.rounded(), abs(value) < 1e12
-            else { return nil }
-            return Int64(value)
-        }
+        public func shillings(_ key: String) -> Int64? { money(key)?.wholeShillings }
     }
-
-    static func text(_ value: JSON?) -> String? { value?.stringValue ?? value?.integerValue.map(String.init) }
 }
 
 /// Pays an organization's money out to a customer.
@@ -124,12 +119,17 @@ public enum TransactionStatusQuery {
 
     /// The body, asking by our own id.
     ///
-    /// The rest is the host's to fill.
-    public static func body(Initiator: String, OriginalConversationID: String, PartyA: String) -> JSON {
+    /// The rest is the host's to fill. `IdentifierType` says what `PartyA` is: `4` a PayBill, `2` a till.
+    public static func body(
+        Initiator: String,
+        OriginalConversationID: String,
+        PartyA: String,
+        IdentifierType: String = "4"
+    ) -> JSON {
         [
             "Initiator": .string(Initiator), "CommandID": "TransactionStatusQuery",
             "OriginalConversationID": .string(OriginalConversationID), "PartyA": .string(PartyA),
-            "IdentifierType": "4", "Remarks": "Status", "Occasion": "Status",
+            "IdentifierType": .string(IdentifierType), "Remarks": "Status", "Occasion": "Status",
         ]
     }
 }
@@ -151,7 +151,7 @@ public enum AccountBalance {
         ]
     }
 
-    /// One account of an organization; amounts as M-Pesa writes them, such as `346568.83`.
+    /// One account of an organization; amounts in plain form, such as `346568.83`.
     public struct Account: Sendable, Hashable {
         /// Such as `Working Account`.
         public let name: String
@@ -167,22 +167,40 @@ public enum AccountBalance {
         public let uncleared: String
     }
 
+    /// What the result's parameter `AccountBalance` holds.
+    public struct Accounts: Sendable, Hashable {
+        /// Those that could be read.
+        public let accounts: [Account]
+        /// The parts that could not, as M-Pesa wrote them.
+        public let unread: [String]
+    }
+
     /// Reads the result's parameter `AccountBalance`: accounts between `&`, six fields between `|`.
     ///
-    /// What is not of that form is left out: the portal's own sample has a stray `&`.
-    public static func accounts(in text: String) -> [Account] {
-        text.split(separator: "&")
-            .compactMap { part in
-                let fields = part.split(separator: "|", omittingEmptySubsequences: false).map(String.init)
-                guard fields.count == 6, Double(fields[2]) != nil else { return nil }
-                return Account(
-                    name: fields[0],
-                    currency: fields[1],
-                    current: fields[2],
-                    available: fields[3],
-                    reserved: fields[4],
-                    uncleared: fields[5]
-                )
-            }
+    /// A part that is not of that form (the portal's own sample has a stray `&`) costs nothing but itself, and is told.
+    public static func read(_ text: String) -> Accounts {
+        var accounts: [Account] = []
+        var unread: [String] = []
+        for part in text.split(separator: "&") where !part.allSatisfy(\.isWhitespace) {
+            if let account = Account(part) { accounts.append(account) } else { unread.append(String(part)) }
+        }
+        return Accounts(accounts: accounts, unread: unread)
+    }
+}
+
+extension AccountBalance.Account {
+    fileprivate init?(_ part: Substring) {
+        let fields = part.split(separator: "|", omittingEmptySubsequences: false).map(String.init)
+        guard fields.count == 6, fields[0].contains(where: \.isLetter) else { return nil }
+        let amounts = fields[2...].compactMap { Money($0)?.text }
+        guard amounts.count == 4 else { return nil }
+        self.init(
+            name: fields[0],
+            currency: fields[1],
+            current: amounts[0],
+            available: amounts[1],
+            reserved: amounts[2],
+            uncleared: amounts[3]
+        )
     }
 }

@@ -67,7 +67,7 @@ public enum STKPush {
 
     /// The answer when M-Pesa took the request; nothing is paid yet.
     public struct Reply: Sendable, Hashable {
-        /// The gateway's id.
+        /// The gateway's id; empty when none that can be an id was named.
         public let MerchantRequestID: String
         /// M-Pesa's id; all else is found by it.
         public let CheckoutRequestID: String
@@ -76,13 +76,12 @@ public enum STKPush {
         /// For people.
         public let ResponseDescription: String
 
-        /// Reads an answer; nil when an id is missing.
+        /// Reads an answer; nil when it names no id of M-Pesa's.
         public init?(_ body: JSON) {
-            guard let merchant = body["MerchantRequestID"]?.stringValue, !merchant.isEmpty,
-                let checkout = body["CheckoutRequestID"]?.stringValue, !checkout.isEmpty,
-                let code = body["ResponseCode"]?.stringValue ?? body["ResponseCode"]?.integerValue.map(String.init)
+            guard let checkout = StatedID(body["CheckoutRequestID"]).text,
+                let code = WireText.text(body["ResponseCode"])
             else { return nil }
-            MerchantRequestID = merchant
+            MerchantRequestID = StatedID(body["MerchantRequestID"]).text ?? ""
             CheckoutRequestID = checkout
             ResponseCode = code
             ResponseDescription = body["ResponseDescription"]?.stringValue ?? ""
@@ -94,39 +93,46 @@ public enum STKPush {
 
     /// What M-Pesa posts to `CallBackURL` once the customer has answered, or has not.
     public struct Callback: Sendable, Hashable {
-        /// The gateway's id.
+        /// The gateway's id; empty when none that can be an id was named.
         public let MerchantRequestID: String
-        /// M-Pesa's id.
+        /// M-Pesa's id; empty when none that can be an id was named: `statedID` tells which.
         public let CheckoutRequestID: String
+        /// M-Pesa's id as the callback names it.
+        public let statedID: StatedID
         /// A number on the wire; text here, because other APIs' codes are.
         public let ResultCode: String
         /// For people.
         public let ResultDesc: String
-        /// The amount paid; successes only.
-        public let Amount: Int64?
+        /// The amount paid, when it is whole shillings; successes only.
+        public var Amount: Int64? { money?.wholeShillings }
+        /// The amount paid, as it is; successes only.
+        public let money: Money?
         /// The receipt; successes only.
         public let MpesaReceiptNumber: String?
-        /// The phone that paid; successes only.
+        /// The phone that paid, as M-Pesa writes it, which may be masked or hashed; successes only.
         public let PhoneNumber: String?
+        /// The phone that paid, when it can be read.
+        public let phone: MSISDN?
 
         /// Reads a callback, its metadata by name and never by order; nil when it is none.
         public init?(_ body: JSON) {
             guard let callback = body["Body"]?["stkCallback"], callback.objectValue != nil,
-                let checkout = callback["CheckoutRequestID"]?.stringValue,
-                let code = callback["ResultCode"]?.integerValue.map(String.init)
-                    ?? callback["ResultCode"]?.stringValue
+                let code = WireText.code(callback["ResultCode"])
             else { return nil }
-            MerchantRequestID = callback["MerchantRequestID"]?.stringValue ?? ""
-            CheckoutRequestID = checkout
+            MerchantRequestID = StatedID(callback["MerchantRequestID"]).text ?? ""
+            statedID = StatedID(callback["CheckoutRequestID"])
+            CheckoutRequestID = statedID.text ?? ""
             ResultCode = code
             ResultDesc = callback["ResultDesc"]?.stringValue ?? ""
             var items: [String: JSON] = [:]
-            for item in callback["CallbackMetadata"]?["Item"]?.arrayValue ?? [] {
+            let list = callback["CallbackMetadata"]?["Item"]
+            for item in list?.arrayValue ?? list.map({ [$0] }) ?? [] {
                 if let name = item["Name"]?.stringValue { items[name] = item["Value"] }
             }
-            Amount = items["Amount"]?.integerValue ?? items["Amount"]?.stringValue.flatMap { Int64($0) }
-            MpesaReceiptNumber = items["MpesaReceiptNumber"]?.stringValue.flatMap { $0.isEmpty ? nil : $0 }
-            PhoneNumber = items["PhoneNumber"]?.integerValue.map(String.init) ?? items["PhoneNumber"]?.stringValue
+            money = Money(items["Amount"])
+            MpesaReceiptNumber = StatedID(items["MpesaReceiptNumber"]).text
+            PhoneNumber = WireText.text(items["PhoneNumber"])
+            phone = MSISDN(items["PhoneNumber"])
         }
     }
 }
@@ -150,8 +156,10 @@ public enum STKQuery {
 
     /// The answer once the customer has answered, or has not.
     public struct Reply: Sendable, Hashable {
-        /// M-Pesa's id.
+        /// M-Pesa's id; empty when none that can be an id was named: `statedID` tells which.
         public let CheckoutRequestID: String
+        /// M-Pesa's id as the answer names it.
+        public let statedID: StatedID
         /// Text on the wire.
         public let ResultCode: String
         /// For people.
@@ -159,10 +167,9 @@ public enum STKQuery {
 
         /// Reads an answer; nil when it names no result.
         public init?(_ body: JSON) {
-            guard let checkout = body["CheckoutRequestID"]?.stringValue,
-                let code = body["ResultCode"]?.stringValue ?? body["ResultCode"]?.integerValue.map(String.init)
-            else { return nil }
-            CheckoutRequestID = checkout
+            guard let code = WireText.code(body["ResultCode"]) else { return nil }
+            statedID = StatedID(body["CheckoutRequestID"])
+            CheckoutRequestID = statedID.text ?? ""
             ResultCode = code
             ResultDesc = body["ResultDesc"]?.stringValue ?? ""
         }

@@ -1,7 +1,9 @@
 /// Every result code of M-Pesa Express: what it means, what it ends, whose move it is, and whether charging again is
 /// safe.
 ///
-/// Source: Daraja 3.0 portal, M-Pesa Express, result codes; those marked "seen" are integrators' observations.
+/// Source: Daraja 3.0 portal, M-Pesa Express, result codes; those marked "seen" are integrators' observations. A seen
+/// code that says why no money moved ends a payment, as M-Pesa's other failures do; a success with a receipt still
+/// overrides it.
 public struct STKResultCode: Sendable, Hashable {
     /// What a code says about the payment.
     public enum Outcome: Sendable, Hashable {
@@ -44,7 +46,7 @@ public struct STKResultCode: Sendable, Hashable {
             ?? STKResultCode(
                 code,
                 .unknown,
-                "M-Pesa answered a code that is not documented.",
+                "M-Pesa answered a result code that is not documented; it ends nothing.",
                 "operator",
                 "check_first"
             )
@@ -61,6 +63,13 @@ public struct STKResultCode: Sendable, Hashable {
             STKResultCode("3", .failed, "The amount is above M-Pesa's greatest amount.", "integrator", "no"),
             STKResultCode("4", .failed, "The payment would pass the customer's daily limit.", "customer", "no"),
             STKResultCode("8", .failed, "The payment would pass the account's balance limit.", "organization", "no"),
+            STKResultCode(
+                "11",
+                .failed,
+                "The customer's M-Pesa account cannot pay now: M-Pesa calls its state invalid.",
+                "customer",
+                "no"
+            ),  // seen
             STKResultCode(
                 "17",
                 .failed,
@@ -84,6 +93,21 @@ public struct STKResultCode: Sendable, Hashable {
                 "safaricom",
                 "check_first"
             ),
+            STKResultCode("1031", .cancelled, "The customer cancelled the request.", "customer", "yes"),  // seen, older
+            STKResultCode(
+                "1036",
+                .expired,
+                "The customer's answer did not come back from the phone in time.",
+                "customer",
+                "check_first"
+            ),  // seen
+            STKResultCode(
+                "1101",
+                .failed,
+                "The text of the prompt is too long for M-Pesa: shorten account_reference and transaction_desc.",
+                "integrator",
+                "no"
+            ),  // seen
             STKResultCode("1032", .cancelled, "The customer cancelled the request.", "customer", "yes"),
             STKResultCode("1037", .expired, "The customer's phone did not answer.", "customer", "yes"),
             STKResultCode("2001", .failed, "The customer typed a wrong PIN.", "customer", "yes"),

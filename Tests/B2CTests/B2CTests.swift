@@ -77,7 +77,7 @@ struct `Planning a payout` {
 }
 
 struct `Interpreting a payout` {
-    let record = Record(["id": "record", "external_ids": ["originator_conversation_id": "originator"]])
+    let record = Record(["id": "originator", "external_ids": ["originator_conversation_id": "originator"]])
 
     static let replies: [(Int, String, Evidence.Verdict)] = [
         (200, #"{"ConversationID":"AG_1","OriginatorConversationID":"o","ResponseCode":"0"}"#, .accepted),
@@ -150,15 +150,23 @@ struct `Interpreting a payout` {
 }
 
 struct `Asking about a payout` {
-    let record = Record(["id": "record", "external_ids": ["originator_conversation_id": "originator"]])
+    let record = Record(["id": "question", "about": "originator", "external_ids": [:]])
     let profile = input([:]).profile
 
     @Test func `asks by our own id, even when no answer ever came`() {
         let unanswered = Record(["id": "record", "external_ids": [:]])
+        let renamed = Record(["id": "record", "external_ids": ["originator_conversation_id": "5118-111210482-1"]])
 
-        #expect(planPayoutQuery(record, profile, 0)?["OriginalConversationID"] == "originator")
         #expect(planPayoutQuery(unanswered, profile, 0)?["OriginalConversationID"] == "record")
-        #expect(planPayoutQuery(record, input([:], settings: [:]).profile, 0) == nil)
+        #expect(planPayoutQuery(renamed, profile, 0)?["OriginalConversationID"] == "record")
+        #expect(planPayoutQuery(unanswered, input([:], settings: [:]).profile, 0) == nil)
+    }
+
+    @Test func `asks as a till where the organization is one`() {
+        let unanswered = Record(["id": "record", "external_ids": [:]])
+
+        #expect(planPayoutQuery(unanswered, profile, 0)?["IdentifierType"] == "4")
+        #expect(planPayoutQuery(unanswered, input([:], type: "till").profile, 0)?["IdentifierType"] == "2")
     }
 
     func answer(_ status: String, code: String = "\"0\"", id: String = "originator") -> Evidence? {
@@ -222,14 +230,40 @@ struct `Asking for the balance` {
     }
 
     /// With the stray `&` that stands in the portal's own sample.
-    @Test func `reads accounts, and leaves out what has no form`() {
-        let accounts = result(
+    @Test func `reads accounts, and keeps what has no form as it is`() {
+        let data = result(
             "Working Account|KES|700000.00|600000.00|0.008&|0.00&Charges Paid Account|KES|-1540.00|-1540.00|0.00|0.00"
         )?
-        .data?["accounts"]
+        .data
 
-        #expect(accounts?.arrayValue?.count == 1)
-        #expect(accounts?[0]?["name"] == "Charges Paid Account" && accounts?[0]?["current"] == "-1540.00")
+        #expect(data?["accounts"]?.arrayValue?.count == 1)
+        #expect(data?["accounts"]?[0]?["name"] == "Charges Paid Account")
+        #expect(data?["accounts"]?[0]?["current"] == "-1540.00")
+        #expect(data?["unread"] == ["Working Account|KES|700000.00|600000.00|0.008", "|0.00"])
+    }
+
+    @Test func `shows the accounts that can be read, and what cannot`() throws {
+        let evidence = try #require(
+            result("Working Account|KES|1,700,000.00|1,600,000.00|0.00|0.00&Utility Account|KES|7.00|0.008")
+        )
+        let output = showBalance(
+            Record([
+                "id": "r", "state": "succeeded", "status": "SUCCESS", "external_ids": [:],
+                "data": try #require(evidence.data),
+            ])
+        )
+
+        #expect(evidence.verdict == .succeeded && output["accounts"]?[0]?["current"] == "1700000.00")
+        #expect(output["unread"] == ["Utility Account|KES|7.00|0.008"])
+        #expect(output["next"]?.stringValue?.contains("could not be read") == true)
+        #expect(try JSONSchema(compiling: balanceSchema).violations(in: output).isEmpty)
+    }
+
+    @Test func `says what M-Pesa said where no account is named`() {
+        let evidence = result("")
+
+        #expect(evidence?.verdict == .rejected && evidence?.code == "0" && evidence?.meaning?.contains("“d”") == true)
+        #expect(result("Utility Account|KES")?.meaning?.contains("Utility Account|KES") == true)
     }
 
     @Test(arguments: [("", "0"), ("Working Account|KES|1.00|1.00|0.00|0.00", "21")])
@@ -288,7 +322,7 @@ struct `The catalogue` {
         ]
         let records = Record.samples(
             externalIDs: ["conversation_id", "originator_conversation_id"],
-            data: ["accounts": [account], "as_of": "20200109125710"]
+            data: ["accounts": [account], "as_of": "20200109125710", "unread": ["Float|KES"]]
         )
 
         let profiles = [Profile.sample(settings: operatorSettings)]

@@ -91,7 +91,7 @@ struct `Interpreting M-Pesa` {
         (429, #"{"errorCode":"500.003.02","errorMessage":"Error Occurred: Spike Arrest Violation"}"#, .notProcessed),
         (429, #"{"fault":{"faultstring":"Spike arrest violation."}}"#, .notProcessed), (429, "", .notProcessed),
         (429, "<html>", .notProcessed), (428, "<html>", .unknown), (500, #"{"fault":{"faultstring":"x"}}"#, .unknown),
-        (429, #"{"errorCode":"500.001.1001","errorMessage":"The transaction is being processed"}"#, .pending),
+        (429, #"{"errorCode":"500.001.1001","errorMessage":"The transaction is being processed"}"#, .unknown),
         (500, #"{"errorCode":"500.001.1001","errorMessage":"Unable to lock subscriber, a transaction is"}"#, .rejected),
         (500, #"{"errorCode":"500.001.1001","errorMessage":"Wrong credentials"}"#, .rejected),
         (500, #"{"errorCode":"500.001.1001","errorMessage":"Something else"}"#, .unknown),

@@ -25,7 +25,7 @@ struct `The house` {
     static let arrows: [String: Set<String>] = [
         "OrderedJSON": [], "Threads": [], "Cryptography": [], "JSONSchema": ["OrderedJSON"], "Daraja": ["OrderedJSON"],
         "PluginKit": ["PluginAPI", "OrderedJSON"], "PluginKitTesting": ["PluginKit", "OrderedJSON", "JSONSchema"],
-        "Simulator": ["Daraja", "OrderedJSON", "Cryptography"],
+        "DarajaKit": ["PluginKit", "Daraja", "OrderedJSON"], "Simulator": ["Daraja", "OrderedJSON", "Cryptography"],
         "Gateway": ["OrderedJSON", "JSONSchema", "Cryptography"],
         "GatewayTesting": ["Gateway", "OrderedJSON"],
         "PluginHost": ["Gateway", "OrderedJSON", "Cryptography", "Threads", "PluginAPI", "PluginLoader"],

@@ -130,12 +130,20 @@ let payoutSchema: JSON = [
         "conversation_id": text,
         "originator_conversation_id": text,
         "mpesa_receipt_number": text,
-        "result_code": text,
+        "result_code": [
+            "type": "string",
+            "description": "M-Pesa's code, or http_ and a status; of what M-Pesa said last, even if it ended nothing.",
+        ],
         "result_desc": text,
         "whose_move": [
             "enum": ["customer", "organization", "integrator", "operator", "safaricom", "nobody"]
         ],
         "pay_again": ["enum": ["yes", "no", "wait", "check_first"]],
+        "disputed": [
+            "type": "boolean",
+            "description": "Whether something contradicts this payout. Then never pay it before a person looked.",
+        ],
+        "dispute": ["type": "string", "description": "What differs, when disputed."],
         "next": ["type": "string", "description": "What to do now."],
         "created_at_ms": ["type": "integer"],
         "ended_at_ms": ["type": "integer"],
@@ -162,6 +170,10 @@ let balanceSchema: JSON = [
             ],
         ],
         "as_of": ["type": "string", "description": "When M-Pesa answered, in its own form."],
+        "unread": [
+            "type": "array", "items": text,
+            "description": "Parts of M-Pesa's answer that could not be read, as M-Pesa wrote them.",
+        ],
         "result_code": text,
         "result_desc": text,
         "next": text,
@@ -169,6 +181,9 @@ let balanceSchema: JSON = [
     "required": ["status", "next"],
     "additionalProperties": false,
 ]
+
+/// How long after sending a failure that was learned by asking is not believed.
+let trustFailureAfterSeconds: Int64 = 120
 
 /// A payout and how it is asked about.
 ///
@@ -188,12 +203,12 @@ let payoutOperation: JSONObject = [
         "operation": "payout_query",
         "first_after_ms": 20_000,
         "every_ms": [20_000, 60_000, 300_000, 900_000, 3_600_000],
-        "trust_failure_after_ms": 120_000,
+        "trust_failure_after_ms": .integer(trustFailureAfterSeconds * 1000),
         "horizon_ms": 86_400_000,
     ],
-    // 1: no money; the others: the operator's credential, which repeated refusals would lock.
-    "pause_codes": ["1"],
-    "break_codes": ["18", "20", "21", "22", "2001", "8006"],
+    // 1 and 5: no money; the others: the operator's credential, which repeated refusals would lock.
+    "pause_codes": ["1", "5"],
+    "break_codes": ["18", "20", "21", "22", "2001", "8006", "TP40153"],
 ]
 
 let payoutQueryOperation: JSONObject = [

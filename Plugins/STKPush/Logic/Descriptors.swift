@@ -112,12 +112,21 @@ let paymentSchema: JSON = [
         "checkout_request_id": text,
         "merchant_request_id": text,
         "mpesa_receipt_number": text,
-        "result_code": text,
+        "result_code": [
+            "type": "string",
+            "description": "M-Pesa's code, or http_ and a status; of what M-Pesa said last, even if it ended nothing.",
+        ],
         "result_desc": text,
         "whose_move": [
             "enum": ["customer", "organization", "integrator", "operator", "safaricom", "nobody"]
         ],
         "charge_again": ["enum": ["yes", "no", "wait", "check_first"]],
+        "disputed": [
+            "type": "boolean",
+            "description":
+                "Whether something contradicts this payment. Then never charge for it before a person looked.",
+        ],
+        "dispute": ["type": "string", "description": "What differs, when disputed."],
         "next": ["type": "string", "description": "What to do now."],
         "created_at_ms": ["type": "integer"],
         "ended_at_ms": ["type": "integer"],
@@ -125,6 +134,9 @@ let paymentSchema: JSON = [
     "required": ["transaction_id", "status", "state", "next", "created_at_ms"],
     "additionalProperties": false,
 ]
+
+/// How long after sending a failure that was learned by asking is not believed.
+let trustFailureAfterSeconds: Int64 = 90
 
 /// When and how an open payment is asked about.
 ///
@@ -146,7 +158,7 @@ let pushOperation: JSONObject = [
         "operation": "stk_query",
         "first_after_ms": 20_000,
         "every_ms": [15_000, 15_000, 15_000, 15_000, 15_000, 300_000, 900_000, 3_600_000],
-        "trust_failure_after_ms": 90_000,
+        "trust_failure_after_ms": .integer(trustFailureAfterSeconds * 1000),
         "horizon_ms": 86_400_000,
     ],
 ]

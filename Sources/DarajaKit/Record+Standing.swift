@@ -1,0 +1,41 @@
+import PluginKit
+
+/// What every money tool tells of a record beside its state: what stands against it, and what M-Pesa said last.
+extension Record {
+    /// What stands against it, in sentences; nil when nothing does.
+    public var disputeText: String? {
+        guard isDisputed || !disputes.isEmpty else { return nil }
+        let sentences = disputes.map(\.text).filter { !$0.isEmpty }
+        return sentences.isEmpty
+            ? "M-Pesa has said something that contradicts this record." : sentences.joined(separator: " ")
+    }
+
+    /// Whether charging or paying once more is safe: never while it is disputed, and never `yes` while it is open.
+    ///
+    /// - Parameter open: What is said while the record has not ended and nothing better is known.
+    public func again(open: String? = nil) -> String? {
+        guard disputeText == nil else { return state == "succeeded" ? "no" : "check_first" }
+        if unbelievedEnd != nil { return "wait" }
+        return status == "PENDING" && chargeAgain == "yes" ? open : chargeAgain ?? open
+    }
+
+    /// M-Pesa's code: that of the record's end, or of the newest thing that M-Pesa said and that ended nothing.
+    public var toldCode: String? { code ?? lastWord?.code }
+
+    /// What it means.
+    public var toldMeaning: String? { code == nil && meaning == nil ? lastWord?.meaning : meaning }
+
+    /// A failure that was learned by asking and is not believed yet.
+    ///
+    /// M-Pesa's answers have called payments failed whose callbacks then said "paid", so within the kind's trust window
+    /// such an answer ends nothing.
+    public var unbelievedEnd: RecordEvent? {
+        guard endedMilliseconds == nil, state != "succeeded", let word = lastWord, word.source == "query" else {
+            return nil
+        }
+        return ["failed", "cancelled", "expired"].contains(word.verdict) ? word : nil
+    }
+
+    /// The newest step in which M-Pesa said something.
+    private var lastWord: RecordEvent? { events.last { $0.verdict != nil && ($0.code != nil || $0.meaning != nil) } }
+}
