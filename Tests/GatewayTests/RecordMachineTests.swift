@@ -356,13 +356,14 @@ extension Record {
         createdAt: Timestamp,
         direction: OperationDirection = .incoming,
         original: RecordID? = nil,
-        environment: Environment = .test
+        environment: Environment = .test,
+        recordClass: RecordClass = .transaction
     ) -> Record {
         Record(
             id: RecordID(id),
             organization: OrganizationID(organization),
             environment: environment,
-            recordClass: .transaction,
+            recordClass: recordClass,
             plugin: "stk-push",
             operation: "stk_push",
             tool: "mpesa_stk_push",
@@ -377,13 +378,15 @@ extension Record {
             ),
             about: nil,
             createdAt: createdAt,
-            query: QueryPlan(
-                operation: "stk_query",
-                firstAfter: .seconds(20),
-                every: [.seconds(15)],
-                trustFailureAfter: .seconds(90),
-                horizon: .seconds(86_400)
-            ),
+            query: recordClass == .exchange
+                ? nil
+                : QueryPlan(
+                    operation: "stk_query",
+                    firstAfter: .seconds(20),
+                    every: [.seconds(15)],
+                    trustFailureAfter: .seconds(90),
+                    horizon: .seconds(86_400)
+                ),
             sendBefore: createdAt + .seconds(60),
             request: RequestTemplate(body: ["Amount": "100"])
         )

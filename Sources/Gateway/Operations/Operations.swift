@@ -226,7 +226,8 @@ package struct Operations: Sendable {
         let done = Dispatch.Done(
             output: try await output(of: record, for: work),
             record: record.id,
-            state: record.state
+            state: record.state,
+            note: record.note
         )
         if record.state.isEnded { shown.set(done, for: key, at: entropy.uptime()) }
         return done
@@ -274,8 +275,16 @@ package struct Operations: Sendable {
                 record: record.id
             )
         }
+        if record.recordClass == .exchange, record.state == .noAnswer {
+            throw GatewayError(
+                .upstreamUnavailable,
+                record.meaning ?? "M-Pesa did not answer.",
+                retryAfter: .seconds(60),
+                record: record.id
+            )
+        }
         let output = try await output(of: record, life: life, for: work)
-        return Dispatch.Done(output: output, record: record.id, state: record.state)
+        return Dispatch.Done(output: output, record: record.id, state: record.state, note: record.note)
     }
 
     private func output(
@@ -289,6 +298,13 @@ package struct Operations: Sendable {
             events = try await records.events(of: record.id, organization: record.organization, limit: eventsMax)
         }
         return await plugins.render(work.entry.plugin, tool: work.entry.tool, record: record, events: events)
+    }
+}
+
+extension Record {
+    /// What every answer about it says.
+    fileprivate var note: Dispatch.Note {
+        Dispatch.Note(begunAt: createdAt, dispute: isDisputed ? disputes.map(\.text).joined(separator: " ") : nil)
     }
 }
 

@@ -26,6 +26,14 @@ package struct Dispatch: Sendable {
         }
     }
 
+    /// What every answer about a record says, whatever its plugin shows.
+    package struct Note: Sendable, Equatable {
+        /// When the record was begun.
+        package let begunAt: Timestamp
+        /// What contradicts it, in sentences; nil when nothing does.
+        package let dispute: String?
+    }
+
     /// What came of it.
     package struct Done: Sendable {
         /// The tool's output: a JSON object.
@@ -36,6 +44,8 @@ package struct Dispatch: Sendable {
         package var state: RecordState?
         /// Whether an earlier call made the record.
         package var isReplayed = false
+        /// What must be said of the record beside the output.
+        package var note: Note?
         /// What the output is, where it is not simply that.
         package var ending = ToolEnding.output
     }

@@ -222,6 +222,7 @@ package final class Pipeline: Sendable {
             rate: rate
         )
         reply.ending = done.ending
+        reply.note = done.note
         return reply
     }
 

@@ -137,6 +137,8 @@ package struct ToolReply: Sendable {
     package let record: RecordID?
     /// Where that record stands.
     package let state: RecordState?
+    /// What must be said of the record beside the tool's output.
+    package var note: Dispatch.Note?
     /// The tool, once it was found and allowed to be seen.
     package let tool: ToolDescriptor?
     /// What the limiter said, once it was asked.

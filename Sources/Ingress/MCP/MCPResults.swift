@@ -38,12 +38,8 @@ struct MCPResults: Sendable {
         // The blocks as the tool wrote them, without the brackets of their list.
         if let blocks, blocks.count > 2 { writer.raw(Array(blocks.dropFirst().dropLast())) }
         writeText(String(decoding: output, as: UTF8.self), to: &writer)
-        if reply.isReplayed {
-            writeText(
-                "This is the earlier call with the same key or arguments, as it stands now. Nothing new was sent.",
-                to: &writer
-            )
-        }
+        // What a model must not miss stands in words too, whatever the plugin shows.
+        if reply.isReplayed || reply.note?.dispute != nil { writeText(reply.sentence, to: &writer) }
         writer.endArray()
         writer.key("structuredContent")
         writer.raw(output)

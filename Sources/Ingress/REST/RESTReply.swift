@@ -38,8 +38,10 @@ enum RESTReply {
 
     private static func body(_ reply: ToolReply, _ output: [UInt8]) -> [UInt8] {
         switch reply.ending {
-        case .output: return envelope(output, message: message(reply))
-        case .content(let blocks): return envelope(output, message: message(reply), ("content", blocks))
+        case .output where reply.isReplayed:
+            return envelope(output, message: reply.sentence, ("replayed", Array("true".utf8)))
+        case .output: return envelope(output, message: reply.sentence)
+        case .content(let blocks): return envelope(output, message: reply.sentence, ("content", blocks))
         case .handle(let handle):
             return envelope(output, message: "Begun, not done. \(handle.message)")
         case .question(let question, let state):
@@ -71,17 +73,6 @@ enum RESTReply {
         writer.string(message)
         writer.endObject()
         return writer.bytes
-    }
-
-    private static func message(_ reply: ToolReply) -> String {
-        if reply.isReplayed {
-            return "This is the earlier call with the same key, as it stands now. Nothing new was sent."
-        }
-        switch reply.state {
-        case .succeeded: return "Succeeded."
-        case .some(let state) where !state.isEnded: return "Accepted, and not ended yet: ask for the status."
-        default: return "Done."
-        }
     }
 
     /// The IETF's fields (draft-ietf-httpapi-ratelimit-headers) and the seed's.

@@ -1,0 +1,90 @@
+import Testing
+
+@testable import Gateway
+
+/// Walks over everything that a record can become, by everything that can happen to it.
+struct `Every state that a record can reach` {
+    private struct Key: Hashable {
+        let state: RecordState
+        let attempts: Int
+        let answers: Int
+        let hasIDs: Bool
+        let isUnaskable: Bool
+        let resend: Evidence.Verdict?
+        let isDisputed: Bool
+        let age: Int
+
+        init(_ record: Record, age: Int) {
+            state = record.state
+            attempts = record.attempts
+            answers = min(record.answers, 1)
+            hasIDs = !record.externalIDs.isEmpty
+            isUnaskable = record.isUnaskable
+            resend = record.resend
+            isDisputed = record.isDisputed
+            self.age = age
+        }
+    }
+
+    private static let ages = [0, 70, 2000, 90_000, 31 * 86_400].map { Duration.seconds($0) }
+
+    private static var happenings: [RecordMachine.Happening] {
+        let evidence = Evidence.Verdict.allCases.flatMap { verdict in
+            [
+                Evidence(verdict, code: "c"),
+                Evidence(verdict, externalIDs: ["id": "1"], receipt: "R", code: "c", amount: Shillings(100)),
+            ]
+        }
+        let sources: [Evidence.Source] = [.reply, .callback("result"), .query]
+        return [
+            .sending, .notSent("x"), .noAnswer("x"), .asked, .nothingToAsk, .timePassed, .restarted,
+            .possibleDouble(RecordID(Identifier(high: 8, low: 8))),
+        ] + evidence.flatMap { found in sources.map { .evidence(found, $0) } }
+    }
+
+    @Test(arguments: [OperationDirection.incoming, .outgoing, .reverse, .none], [false, true])
+    func `has a next moment, or an end, or a person`(direction: OperationDirection, isLenient: Bool) {
+        var rules = RecordMachine.Rules(answersMin: 1)
+        rules.resendLimit = isLenient ? 1 : 0
+        rules.resendsNotFound = isLenient
+        rules.carriesOwnID = direction == .outgoing
+        rules.awaitsCallback = direction == .none && isLenient
+        let machine = RecordMachine(rules: rules)
+        let start = Timestamp(milliseconds: 1_800_000_000_000)
+        let first = Record.sample(
+            createdAt: start,
+            direction: direction,
+            recordClass: direction == .none ? .exchange : .transaction
+        )
+        var seen: Set<Key> = []
+        var queue = [(first, 0)]
+        while let (record, age) = queue.popLast() {
+            for (next, passed) in Self.ages.enumerated() where next >= age {
+                let now = start + passed
+                for happening in Self.happenings {
+                    guard let step = machine.step(record, happening, at: now) else { continue }
+                    if let broken = Self.broken(step.record, at: now, rules: rules) {
+                        Issue.record("\(record.state) by \(happening) after \(passed): \(broken)")
+                        return
+                    }
+                    if seen.insert(Key(step.record, age: next)).inserted { queue.append((step.record, next)) }
+                }
+            }
+        }
+        #expect(Set(seen.map(\.state)).count > 4)
+    }
+
+    private static func broken(_ record: Record, at now: Timestamp, rules: RecordMachine.Rules) -> String? {
+        if record.state.isEnded { return record.nextActionAt == nil ? nil : "it has ended and is come back to" }
+        guard let next = record.nextActionAt else {
+            let isPersons = record.state == .manual && (record.isUnaskable || record.query == nil)
+            let isOver = record.state == .manual && now >= record.createdAt + rules.askingMax
+            return isPersons || isOver ? nil : "\(record.state) has no next moment"
+        }
+        // A moment that stays in the past would be come back to for ever without anything having changed.
+        let machine = RecordMachine(rules: rules)
+        guard record.state != .manual, record.query == nil || record.state == .created else { return nil }
+        let late = max(next, record.sendBefore) + .seconds(1)
+        return machine.step(record, .timePassed, at: late) == nil ? "\(record.state) stays as it is for ever" : nil
+    }
+}
