@@ -42,18 +42,22 @@ struct App: Sendable {
         let entropy = Entropy(now: { .now }, uptime: { .now }, random: { random.next() })
         let started = Timestamp.now
         let masterKey = try folder.masterKey(file: settings.masterKeyFile, makes: makesMasterKey)
-        let store = try await Store.open(DatabaseURL(settings.effectiveDatabaseURL))
-        let registry = ToolRegistry()
         let health = Health()
+        // From here on this host alone serves the database: only then may it settle what another has left.
+        let store = try await Store.open(DatabaseURL(settings.effectiveDatabaseURL), health: health, logger: logger)
+        let registry = ToolRegistry()
         let plugins = try makePluginHost(settings, folder, registry, store, entropy, logger)
         try await plugins.start(pluginsFile: settings.pluginsFile, folder: pluginFolder(settings))
         let credentials = Credentials(directory: store, masterKey: masterKey, entropy: entropy)
-        let upstream = DarajaUpstream(
-            client: CurlClient(settings: try curlSettings(settings)),
-            credentials: credentials,
-            entropy: entropy,
-            settings: try egressSettings(settings),
-            logger: logger
+        let upstream = LeasedUpstream(
+            upstream: DarajaUpstream(
+                client: CurlClient(settings: try curlSettings(settings)),
+                credentials: credentials,
+                entropy: entropy,
+                settings: try egressSettings(settings),
+                logger: logger
+            ),
+            lease: store.lease
         )
         let tokens = await JWTAccessTokens(key: derivedKey("access-tokens", from: masterKey))
         let addresses = CallbackAddresses(
@@ -120,8 +124,8 @@ struct App: Sendable {
         )
         let management = ManagementResponder(
             health: health,
-            isReady: { (try? await store.configurationVersion()) != nil },
-            metrics: { PrometheusText.make(calls: metrics.all, started: started) },
+            isReady: { await store.canWrite() },
+            metrics: { PrometheusText.make(calls: metrics.all, store: store.counts, started: started) },
             plugins: PluginChanges(plugins: plugins),
             operatorToken: try settings.operatorToken(),
             entropy: entropy

@@ -24,17 +24,23 @@ final class AuditChain {
         """
         INSERT INTO audit (organization_id, writer_id, sequence, previous_hash, hash, \(columns))
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+        ON CONFLICT DO NOTHING
         """
     )
 
-    private let writer: String
+    private let name: String
+    private var renamed = 0
+    private var writer: String
     private var heads: [OrganizationID: Head] = [:]
     private var moved: Set<OrganizationID> = []
     private let headsMax = 10_000
     /// The buffer that is used again; taken out while a line is put together, so that nothing is checked for sharing.
     private var spare = SQLRowBuffer()
 
-    init(writer: String) { self.writer = writer }
+    init(writer: String) {
+        name = writer
+        self.writer = writer
+    }
 
     /// Forgets what it knows of the last lines, because a transaction did not hold.
     func forget() {
@@ -42,8 +48,20 @@ final class AuditChain {
         moved.removeAll()
     }
 
-    /// Appends lines in the transaction that is open.
-    func append(_ lines: [AuditRecord], in session: any SQLSession) throws {
+    /// Goes on as another writer, because a transaction may still hold, or not: whatever becomes of its lines, those
+    /// that follow are not chained to them.
+    func startAnew() {
+        forget()
+        renamed += 1
+        writer = "\(name)-\(renamed)"
+    }
+
+    /// Appends lines in the transaction that is open; a line that is there already is left as it is.
+    ///
+    /// - Returns: How many were new.
+    @discardableResult
+    func append(_ lines: [AuditRecord], in session: any SQLSession) throws -> Int {
+        var added = 0
         var row = spare
         spare = SQLRowBuffer()
         defer { spare = row }
@@ -61,14 +79,18 @@ final class AuditChain {
             row.place(writer, at: 1)
             row.place(head.hash, at: 3)
             row.place(hash, at: 4)
-            try session.execute(AuditChain.insert, row)
+            guard try session.execute(AuditChain.insert, row) == 1 else { continue }
+            added += 1
             current = (organization, Head(sequence: sequence, hash: hash))
         }
         if let current { move(current.organization, to: current.head) }
         try keepHeads(in: session)
+        return added
     }
 
     private func move(_ organization: OrganizationID, to head: Head) {
+        // Where no line was new, the chain ends where it did.
+        guard head.sequence > 0, heads[organization]?.sequence != head.sequence else { return }
         heads[organization] = head
         moved.insert(organization)
     }
@@ -76,7 +98,8 @@ final class AuditChain {
     /// Keeps where each chain ends beside it: the next process goes on from there, and lines that are cut off at the
     /// end are missed.
     private func keepHeads(in session: any SQLSession) throws {
-        for organization in moved {
+        // In order, as everywhere: transactions that lock the same rows must lock them alike.
+        for organization in moved.sorted(by: { $0.raw < $1.raw }) {
             guard let head = heads[organization] else { continue }
             try session.execute(
                 """
@@ -162,8 +185,10 @@ final class AuditChain {
 
 extension [UsageRecord: Int64] {
     /// Adds the counts to the hours they belong to.
+    ///
+    /// In the order of their keys: two transactions that lock the same rows in different orders wait for each other.
     func add(in session: any SQLSession) throws {
-        for (line, count) in self {
+        for (line, count) in sorted(by: { $0.key.place < $1.key.place }) {
             try session.execute(
                 """
                 INSERT INTO usage (organization_id, environment, tool, hour_ms, succeeded, failed)
@@ -178,5 +203,12 @@ extension [UsageRecord: Int64] {
                 ]
             )
         }
+    }
+}
+
+extension UsageRecord {
+    /// Where its row stands among others, and then which of its columns it counts in.
+    fileprivate var place: (String, String, String, Int64, Int) {
+        (organization.description, environment.rawValue, tool, hour.milliseconds, succeeded ? 0 : 1)
     }
 }

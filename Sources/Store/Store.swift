@@ -1,39 +1,132 @@
+import Cryptography
 import Gateway
+import Logging
+import Synchronization
 
 /// The one truth: every repository of the house over one database.
 ///
 /// `Store.swift` opens it; `Store+….swift` hold the SQL, a file for each repository.
 package final class Store: Sendable {
     let database: any Database
+    let state: StoreState
+    /// What keeps a second host away.
+    package let lease: any HostLease
+    private let ownLease: any StoreLease
+    /// The try that is under way, so that many who ask at once cause one.
+    private let probe = Mutex<Task<Void, any Error>?>(nil)
 
-    private init(database: any Database) { self.database = database }
+    private init(database: any Database, state: StoreState, lease: any StoreLease) {
+        self.database = database
+        self.state = state
+        self.lease = lease
+        ownLease = lease
+    }
 
-    /// Opens the database, bringing its schema up to date.
+    /// Opens the database for this host alone, bringing its schema up to date.
     ///
-    /// - Throws: `unavailable` with a sentence for the operator.
+    /// Waits for the lease of a host that was killed, at most `StoreSettings.leaseLength`. `health` is told as `store`
+    /// and `lease` what is wrong with it later.
+    /// - Throws: `unavailable` with a sentence for the operator; `conflict` when another host serves the database.
     package static func open(
         _ url: DatabaseURL,
-        settings: StoreSettings = StoreSettings()
+        settings: StoreSettings = StoreSettings(),
+        health: Health = Health(),
+        logger: Logger = Logger(label: "store") { _ in SwiftLogNoOpLogHandler() }
     ) async throws(GatewayError) -> Store {
+        let state = StoreState(logger: logger, health: health)
         do {
-            let database = try engine(url, settings: settings)
-            try await Migrations.run(on: database)
-            return Store(database: database)
+            let (database, lease) = try engineAndLease(url, settings, state, health, logger)
+            do {
+                try await HostTables.make(on: database)
+                try await lease.take()
+                try await Migrations.run(on: database)
+                return Store(database: database, state: state, lease: lease)
+            } catch {
+                database.shutdown()
+                lease.giveBack()
+                throw error
+            }
+        } catch let error as SQLError {
+            throw GatewayError(.unavailable, "The database cannot be opened.", detail: error.message)
         } catch {
             throw Store.unavailable(error)
         }
     }
 
-    /// The engine behind a URL, its schema as it stands.
-    static func engine(_ url: DatabaseURL, settings: StoreSettings) throws -> any Database {
+    /// The engine behind a URL, its schema as it stands, and nobody kept away.
+    static func engine(_ url: DatabaseURL, settings: StoreSettings, state: StoreState) throws -> any Database {
         switch url {
-        case .sqlite(let path): try SQLiteDatabase(path: path, settings: settings)
-        case .postgres(let address): try PostgresDatabase(address: address.reveal(), settings: settings)
+        case .sqlite(let path): try SQLiteDatabase(path: path, settings: settings, state: state)
+        case .postgres(let address): PostgresDatabase(address: address.reveal(), settings: settings, state: state)
         }
     }
 
-    /// Writes what is queued and closes the database.
-    package func shutdown() { database.shutdown() }
+    private static func engineAndLease(
+        _ url: DatabaseURL,
+        _ settings: StoreSettings,
+        _ state: StoreState,
+        _ health: Health,
+        _ logger: Logger
+    ) throws -> (any Database, any StoreLease) {
+        switch url {
+        case .sqlite(let path):
+            // The lock first: SQLite must not have the file open when it is tried.
+            let lease = try SQLiteLease(path: path)
+            do { return (try engine(url, settings: settings, state: state), lease) } catch {
+                lease.giveBack()
+                throw error
+            }
+        case .postgres(let address):
+            let address = address.reveal()
+            let database = PostgresDatabase(address: address, settings: settings, state: state)
+            let lease = PostgresLease(
+                address: address,
+                settings: settings,
+                database: database,
+                health: health,
+                logger: logger
+            )
+            return (database, lease)
+        }
+    }
+
+    /// Writes what is queued, closes the database and gives the lease back.
+    package func shutdown() {
+        database.shutdown()
+        ownLease.giveBack()
+    }
+
+    // MARK: Whether it can be relied on
+
+    /// What it has counted.
+    package var counts: StoreCounts { state.counts }
+
+    /// Whether a transaction can be made durable now: the last one was, a moment ago, or one that is tried is.
+    ///
+    /// Answers within `StoreSettings.waitMax`, as every call does.
+    package func canWrite() async -> Bool {
+        if state.hasWritten(within: database.settings.probeEvery) { return true }
+        let task = probe.withLock { known in
+            if let known { return known }
+            let new = Task { [database] in
+                let bytes = SecureRandom.bytes(database.settings.probeBytes)
+                _ = try await database.write { session in
+                    try session.sql.execute(
+                        """
+                        INSERT INTO host_probe (name, value) VALUES ('host', $1)
+                        ON CONFLICT (name) DO UPDATE SET value = excluded.value
+                        """,
+                        [.bytes(bytes)]
+                    )
+                }
+            }
+            known = new
+            return new
+        }
+        let result = await task.result
+        probe.withLock { if $0 == task { $0 = nil } }
+        return (try? result.get()) != nil
+    }
 
     @discardableResult
     func write<Result: Sendable>(
@@ -50,7 +143,23 @@ package final class Store: Sendable {
 
     static func unavailable(_ error: any Error) -> GatewayError {
         if let error = error as? GatewayError { return error }
-        let reason = (error as? SQLError)?.message ?? "\(error)"
+        let known = error as? SQLError
+        let reason = known?.message ?? "\(error)"
+        if known?.isOutcomeUnknown == true {
+            return GatewayError(
+                .unavailable,
+                "The gateway's store has not answered in time. What becomes of this is not known yet: ask for its status before anything is repeated.",
+                detail: reason,
+                retryAfter: .seconds(5)
+            )
+        }
+        guard known?.isAway == true || known?.isTransient == true else {
+            return GatewayError(
+                .internalFault,
+                "The gateway's store refused this. Trying again does not help; an operator finds the reason in the log.",
+                detail: reason
+            )
+        }
         return GatewayError(
             .unavailable,
             "The gateway's store is not available now. Nothing was decided; try again in a moment.",

@@ -1,4 +1,3 @@
-import Foundation
 import Gateway
 
 /// What bounds the store.
@@ -11,7 +10,62 @@ package struct StoreSettings: Sendable {
     ///
     /// Default 2.
     package var readers = 2
-    /// How many connections to PostgreSQL, each with a thread.
+    /// How long a caller waits for a transaction, the queue and the commit included; then it is told that the store is
+    /// not available, whatever the engine is stuck in.
+    ///
+    /// Default 4 s.
+    package var waitMax: Duration = .seconds(4)
+    /// How long connecting to one address of PostgreSQL may take; whole seconds, at least 2.
+    ///
+    /// Default 3 s.
+    package var connectMax: Duration = .seconds(3)
+    /// How long PostgreSQL waits for a lock before it gives the statement up.
+    ///
+    /// Default 3 s.
+    package var lockMax: Duration = .seconds(3)
+    /// After how long PostgreSQL itself ends a transaction whose host has gone silent, and what it locked.
+    ///
+    /// Default 10 s.
+    package var silenceMax: Duration = .seconds(10)
+    /// How long SQLite waits while another program holds its file.
+    ///
+    /// Default 2 s.
+    package var busyMax: Duration = .seconds(2)
+    /// How long each step of opening the database may take, before its schema is brought up to date.
+    ///
+    /// Default 30 s.
+    package var openMax: Duration = .seconds(30)
+    /// How long bringing the schema up to date may take.
+    ///
+    /// Default 1 h.
+    package var migrationMax: Duration = .seconds(3600)
+    /// How long a shutdown waits for what is queued.
+    ///
+    /// Default 10 s.
+    package var shutdownMax: Duration = .seconds(10)
+    /// For how long a write that held shows that the next one would; after that readiness tries one.
+    ///
+    /// Default 1 s.
+    package var probeEvery: Duration = .seconds(1)
+    /// For how long PostgreSQL is this host's without a renewal, by the server's clock; as long as a successor of a host
+    /// that was killed waits at most.
+    ///
+    /// Default 10 s.
+    package var leaseLength: Duration = .seconds(10)
+    /// How often the lease is renewed.
+    ///
+    /// Default 1 s.
+    package var leaseEvery: Duration = .seconds(1)
+    /// How long before its lease ends a host that cannot renew it stops sending: what has just been sent must have left.
+    ///
+    /// Default 2 s.
+    package var leaseMargin: Duration = .seconds(2)
+    /// How many bytes that try writes: some pages, since a full disk often has room for a few bytes.
+    ///
+    /// Default 32 KiB.
+    package var probeBytes = 32_768
+    /// How many connections to PostgreSQL serve calls, each with a thread; one more writes the audit, one renews the
+    /// lease.
     ///
     /// Default 6.
     package var connections = 6
@@ -23,11 +77,14 @@ package struct StoreSettings: Sendable {
     ///
     /// Default 50,000.
     package var auditQueueMax = 50_000
+    /// How many audit lines PostgreSQL is given in one transaction.
+    ///
+    /// Default 500.
+    package var auditBatchMax = 500
     /// How long an audit line that nobody waits for may stay in memory.
     ///
     /// Default 50 ms.
     package var auditDelay: Duration = .milliseconds(50)
-
     /// How long a writer waits after a transaction that the engine refused, before it tries the audit lines again.
     ///
     /// Default 200 ms.
@@ -49,7 +106,4 @@ package struct StoreSettings: Sendable {
     /// The defaults.
     package init() {}
 
-    var retryPause: Double { Double(retryAfter.wholeMilliseconds) / 1000 }
-
-    func auditDeadline() -> Date { Date(timeIntervalSinceNow: Double(auditDelay.wholeMilliseconds) / 1000) }
 }

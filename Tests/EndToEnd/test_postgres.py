@@ -1,23 +1,29 @@
 """The same program on PostgreSQL: a payment, a crash, and going on where it was."""
 
+import glob
 import os
+import shlex
+import signal
 import subprocess
+import tempfile
 
-from harness import Gateway, Simulator, http, phone, wait_until
+from harness import Gateway, Process, Simulator, free_port, http, phone, wait_until
 
 simulator = None
-environment = None
+server = None
 
 
 def set_up():
-    global simulator, environment
+    global simulator, server
     server = dict(part.split("=") for part in os.environ["GATEWAY_TEST_POSTGRES"].split())
-    subprocess.run(
-        ["createdb", "-h", server["host"], "-p", server["port"], "-U", server["user"], "gateway"], check=True
-    )
-    url = f"postgresql://{server['user']}@/gateway?host={server['host']}&port={server['port']}"
-    environment = {"GATEWAY_DATABASE_URL": url}
     simulator = Simulator()
+
+
+def database(name):
+    """What names an empty database to a gateway."""
+    subprocess.run(["createdb", "-h", server["host"], "-p", server["port"], "-U", server["user"], name], check=True)
+    url = f"postgresql://{server['user']}@/{name}?host={server['host']}&port={server['port']}"
+    return {"GATEWAY_DATABASE_URL": url}
 
 
 def tear_down():
@@ -25,6 +31,7 @@ def tear_down():
 
 
 def test_a_payment_and_a_crash_on_postgresql():
+    environment = database("crash")
     failing = {**environment, "GATEWAY_ALLOW_FAILPOINTS": "1", "GATEWAY_FAILPOINT": "after_send@2"}
     gateway = Gateway(simulator=simulator, environment=failing)
     number, second = phone(), phone()
@@ -43,4 +50,90 @@ def test_a_payment_and_a_crash_on_postgresql():
     http("POST", f"{simulator.url}/simulator/prompts/{checkout}/resend")
     assert gateway.wait_for(second, "succeeded")["receipt"]
     assert simulator.charges(second)["count"] == 1 and simulator.pushes(second) == 1
+    gateway.remove()
+
+
+def another(url):
+    """A second gateway, with a folder of its own, on a database."""
+    ports = ["--port", str(free_port()), "--management-port", str(free_port())]
+    folder = tempfile.mkdtemp(prefix="gateway-")
+    more = ["--data-dir", folder, "--simulator-url", simulator.url]
+    return Process(["dev", *more, *ports], {"GATEWAY_DATABASE_URL": url})
+
+
+def control(*command):
+    """Has the server's own tool do something, as the server's user."""
+    tool = sorted(glob.glob("/usr/lib/postgresql/*/bin/pg_ctl"))[-1]
+    user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
+    quiet = subprocess.DEVNULL
+    data = os.path.join(server["host"], "data")
+    subprocess.run([*user, tool, "-D", data, "-w", *command], check=True, cwd="/", stdout=quiet, stderr=quiet)
+
+
+def backends(name):
+    """The server's processes that serve a database."""
+    found = []
+    with open(os.path.join(server["host"], "data", "postmaster.pid")) as file:
+        postmaster = file.readline().strip()
+    with open(f"/proc/{postmaster}/task/{postmaster}/children") as file:
+        for process in file.read().split():
+            with open(f"/proc/{process}/cmdline") as line:
+                if f"{server['user']} {name} " in line.read():
+                    found.append(int(process))
+    return found
+
+
+def readiness(gateway):
+    return http("GET", f"http://127.0.0.1:{gateway.ports[1]}/readyz", timeout=10)
+
+
+def test_a_server_that_cannot_be_reached_is_told_in_a_sentence():
+    gateway = another("postgres://127.0.0.1:1/x")
+    assert gateway.process.wait(timeout=30) == 1, gateway.output()
+    assert "PostgreSQL cannot be reached" in gateway.output(), gateway.output()
+
+
+def test_a_second_gateway_on_the_database_is_refused_and_touches_nothing():
+    environment = database("lease")
+    gateway = Gateway(simulator=simulator, environment=environment)
+    number = phone()
+    simulator.outcome("open", phone=number)
+    assert gateway.push(number)[2]["data"]["status"] == "PENDING"
+    second = another(environment["GATEWAY_DATABASE_URL"])
+    assert second.process.wait(timeout=40) == 1, second.output()
+    assert "Another gateway serves this database" in second.output(), second.output()
+    assert gateway.transaction(number)["state"] != "unknown"
+    # One that was killed is followed by the next as soon as its lease is over.
+    gateway.end(signal.SIGKILL)
+    gateway = gateway.again(simulator=simulator, environment=environment)
+    assert gateway.transaction(number)["state"] != "unknown"
+    gateway.remove()
+
+
+def test_a_server_that_hangs_or_restarts_costs_answers_and_nothing_else():
+    environment = database("away")
+    gateway = Gateway(simulator=simulator, environment=environment)
+    stopped = backends("away")
+    assert stopped
+    for process in stopped:
+        os.kill(process, signal.SIGSTOP)
+    number = phone()
+    status, _, problem = gateway.push(number)
+    assert status == 503 and problem["code"] == "unavailable", problem
+    assert simulator.pushes(number) == 0
+    for process in stopped:
+        os.kill(process, signal.SIGCONT)
+    wait_until("readiness", lambda: readiness(gateway)[0] == 200)
+
+    with open(os.path.join(server["host"], "data", "postmaster.opts")) as file:
+        options = shlex.join(shlex.split(file.read())[3:])
+    control("-m", "fast", "stop")
+    assert gateway.push(phone())[0] == 503
+    status, _, text = readiness(gateway)
+    assert status == 503 and b"not_ready: store" in text, text
+    control("-l", "/dev/null", "-o", options, "start")
+    wait_until("readiness", lambda: readiness(gateway)[0] == 200)
+    number = phone()
+    assert gateway.push(number)[2]["data"]["status"] == "PENDING"
+    assert gateway.wait_for(number, "succeeded")["receipt"]
     gateway.remove()

@@ -3,6 +3,7 @@ import Testing
 
 @testable import Store
 
+@Suite(.timeLimit(.minutes(5)))
 struct `A full disk` {
     private func callback(_ bytes: Int) -> ReceivedCallback {
         ReceivedCallback(
@@ -48,6 +49,25 @@ struct `A full disk` {
         }
     }
 
+    @Test func `is not ready, says why, and is ready again once there is room`() async throws {
+        try await withSQLiteStore { (first, path) async throws in
+            first.shutdown()
+            let health = Health()
+            let store = try await Store.open(.sqlite(path: path), settings: impatient(.seconds(4)), health: health)
+            #expect(await store.canWrite() && health.isReady)
+            try await limitPages(of: store, to: 1)
+            await #expect(throws: GatewayError.self) { try await store.receive(callback(400_000)) }
+            let reasons = health.reasons
+            try await limitPages(of: store, to: 1_000_000)
+            try await store.receive(callback(400_000))
+
+            #expect(reasons.first?.sentence.contains("full") ?? false)
+            #expect(reasons.contains { $0.severity == .notReady })
+            #expect(await store.canWrite() && health.isReady)
+            store.shutdown()
+        }
+    }
+
     @Test func `loses no audit line, once there is room again`() async throws {
         try await withSQLiteStore { (store, _) async throws in
             try await limitPages(of: store, to: 1)
@@ -58,7 +78,7 @@ struct `A full disk` {
             try await limitPages(of: store, to: 1_000_000)
             try await store.receive(callback(10))
 
-            #expect(try await store.records(organization: ours, before: nil, limit: 10) == [line])
+            try await eventually { try await store.records(organization: ours, before: nil, limit: 10) == [line] }
         }
     }
 }

@@ -59,9 +59,9 @@ private func withDatabase(
     var settings = StoreSettings()
     settings.writerCacheKiB = cacheKiB
     settings.checkpointPages = 1_000_000
-    let writer = try SQLiteConnection(path: path, isReader: false, settings: settings)
+    let writer = try SQLiteConnection.open(path: path, isReader: false, settings: settings)
     try writer.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, value BLOB NOT NULL)", [])
-    try body(writer, SQLiteConnection(path: path, isReader: true, settings: settings), path)
+    try body(writer, SQLiteConnection.open(path: path, isReader: true, settings: settings), path)
 }
 
 private func fill(_ writer: SQLiteConnection, _ ids: Range<Int64>) throws {
@@ -172,7 +172,7 @@ struct `The gathered log` {
         for end in ["", "-wal"] {
             try FileManager.default.copyItem(atPath: path + end, toPath: folder + "/test.db" + end)
         }
-        let next = try SQLiteConnection(path: folder + "/test.db", isReader: true, settings: StoreSettings())
+        let next = try SQLiteConnection.open(path: folder + "/test.db", isReader: true, settings: StoreSettings())
         #expect(try check(next) == ["ok"])
         return try ids(in: next)
     }

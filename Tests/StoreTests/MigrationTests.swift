@@ -7,7 +7,7 @@ import Testing
 struct `An older database` {
     /// Fills a database that only the first three migrations have made.
     private func fill(_ url: DatabaseURL, with line: AuditRecord, about record: Record) async throws {
-        let database = try Store.engine(url, settings: StoreSettings())
+        let database = try Store.engine(url, settings: StoreSettings(), state: makeState())
         var filled = SQLRowBuffer()
         RecordCoding.bind(record, to: &filled)
         // The column that a later migration adds.

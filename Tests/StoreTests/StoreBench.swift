@@ -19,15 +19,32 @@ func withStore(_ body: (Store) async throws -> Void) async throws {
 /// Runs a test on both engines, each time with an empty database of its own.
 func withDatabase(_ body: (DatabaseURL) async throws -> Void) async throws {
     try await withFolder { folder in try await body(.sqlite(path: folder + "/test.db")) }
+    try await withPostgres { server, name in try await body(.postgres(Secret(server + " dbname=" + name))) }
+}
+
+/// Runs a test with a database of its own on the tests' PostgreSQL, given how to reach the server and its name.
+func withPostgres(_ body: (_ server: String, _ name: String) async throws -> Void) async throws {
     let server = try #require(
         ProcessInfo.processInfo.environment["GATEWAY_TEST_POSTGRES"],
         "These tests need a PostgreSQL: run them by make test, or under Scripts/with-test-postgres."
     )
     let name = "t_" + UUID().uuidString.lowercased().filter { $0 != "-" }
-    let admin = try PostgresConnection(server + " dbname=postgres")
-    try admin.command("CREATE DATABASE \(name)")
-    try await body(.postgres(Secret(server + " dbname=" + name)))
-    try admin.command("DROP DATABASE \(name) WITH (FORCE)")
+    try administer(server, "CREATE DATABASE \(name)")
+    try await body(server, name)
+    try administer(server, "DROP DATABASE \(name) WITH (FORCE)")
+}
+
+/// Runs a command on the server, for as long as it takes.
+func administer(_ server: String, _ command: String) throws {
+    var patient = StoreSettings()
+    patient.waitMax = .seconds(60)
+    patient.connectMax = .seconds(60)
+    try PostgresConnection.open(server + " dbname=postgres", settings: patient).command(command)
+}
+
+/// A state that nobody looks at.
+func makeState() -> StoreState {
+    StoreState(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, health: Health())
 }
 
 /// Runs a test on SQLite alone, with the file's path.

@@ -11,7 +11,7 @@ struct Serve: AsyncParsableCommand {
     @Option(help: "Address to listen on.") var host: String?
     @Option(help: "Port to listen on.") var port: Int?
     @Option(help: "Port of the management listener.") var managementPort: Int?
-    @Option(help: "sqlite:PATH.") var database: String?
+    @Option(help: "sqlite:PATH or postgres://….") var database: String?
     @Option(help: "The plugins file.") var plugins: String?
     @Option(name: .customLong("data-dir"), help: "The data folder.") var dataFolder: String?
 

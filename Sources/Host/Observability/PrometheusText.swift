@@ -1,9 +1,10 @@
 import Foundation
 import Gateway
+import Store
 
 /// Metrics in Prometheus' text form.
 enum PrometheusText {
-    static func make(calls: [CallMetrics.Labels: Int], started: Timestamp) -> String {
+    static func make(calls: [CallMetrics.Labels: Int], store: StoreCounts, started: Timestamp) -> String {
         var text = "# HELP gateway_calls_total Calls of tools, by door, tool and result.\n"
         text += "# TYPE gateway_calls_total counter\n"
         let sorted = calls.sorted {
@@ -12,6 +13,14 @@ enum PrometheusText {
         for (labels, count) in sorted {
             text +=
                 "gateway_calls_total{door=\"\(labels.door)\",tool=\"\(labels.tool)\",result=\"\(labels.result)\"} \(count)\n"
+        }
+        for (name, help, count) in [
+            ("failed_writes", "Transactions that the database could not make durable in time.", store.failedWrites),
+            ("audit_lines_set_aside", "Audit lines that could not be written.", store.auditLinesSetAside),
+            ("usage_counts_set_aside", "Counts of usage that could not be written.", store.usageCountsSetAside),
+        ] {
+            text += "# HELP gateway_store_\(name)_total \(help)\n# TYPE gateway_store_\(name)_total counter\n"
+            text += "gateway_store_\(name)_total \(count)\n"
         }
         text += "# HELP process_resident_memory_bytes Resident memory.\n# TYPE process_resident_memory_bytes gauge\n"
         text += "process_resident_memory_bytes \(residentBytes())\n"

@@ -1,29 +1,68 @@
 import CPostgres
+import Foundation
+import Gateway
 
 /// One PostgreSQL connection with its prepared statements.
 ///
 /// Used by one thread only, the one that owns it. Text travels as text, bytes as bytes; types are the columns' own.
+/// Nothing waits past `deadline`: libpq only sends and reads what is there, the waiting is poll's.
 final class PostgresConnection: SQLSession {
     private let connection: OpaquePointer
     private var statements: [String: String] = [:]
     private let statementsMax = 300
+    /// Until when answers are waited for; set before each job.
+    var deadline: ContinuousClock.Instant
+    /// Whether an answer may still come that belongs to a statement that was given up.
+    private var isGivenUp = false
 
-    init(_ address: String) throws {
-        guard let opened = PQconnectdb(address) else { throw SQLError(message: "libpq has no memory") }
-        connection = opened
-        guard PQstatus(opened) == CONNECTION_OK else {
-            // libpq's message names host and user, and never the password.
-            let message = String(cString: PQerrorMessage(opened))
-            PQfinish(opened)
-            throw SQLError(message: "PostgreSQL refused the connection: \(message)")
-        }
-        PQsetNoticeProcessor(opened, { _, _ in }, nil)
+    /// Takes over a connection that stands; cannot fail, so that nothing is ever finished twice.
+    private init(_ connection: OpaquePointer, until deadline: ContinuousClock.Instant) {
+        self.connection = connection
+        self.deadline = deadline
     }
 
     deinit { PQfinish(connection) }
 
+    /// Connects; takes at most `StoreSettings.connectMax` for each address that the URL names.
+    static func open(_ address: String, settings: StoreSettings) throws -> PostgresConnection {
+        let seconds = { (time: Duration) in String(max(2, time.components.seconds)) }
+        let words: [(name: String, value: String)] = [
+            // What the URL says goes before these.
+            ("connect_timeout", seconds(settings.connectMax)), ("keepalives_idle", "5"),
+            ("keepalives_interval", "2"), ("keepalives_count", "3"),
+            ("tcp_user_timeout", String(settings.silenceMax.wholeMilliseconds)),
+            ("fallback_application_name", "mpesa-gateway"), ("dbname", address), ("client_encoding", "UTF8"),
+        ]
+        let names = words.map { strdup($0.name) }
+        let values = words.map { strdup($0.value) }
+        defer { for text in names + values { free(text) } }
+        let opened = PQconnectdbParams(
+            names.map { UnsafePointer($0) } + [nil],
+            values.map { UnsafePointer($0) } + [nil],
+            1
+        )
+        guard let opened else { throw SQLError(message: "libpq has no memory", isAway: true) }
+        guard PQstatus(opened) == CONNECTION_OK else {
+            // libpq's message names host and user, and never the password.
+            let message = String(cString: PQerrorMessage(opened)).trimmingCharacters(in: .whitespacesAndNewlines)
+            PQfinish(opened)
+            throw SQLError(message: "PostgreSQL cannot be reached: \(message)", isAway: true)
+        }
+        PQsetNoticeProcessor(opened, { _, _ in }, nil)
+        PQsetnonblocking(opened, 1)
+        let connection = PostgresConnection(opened, until: .now + settings.connectMax)
+        try connection.command(
+            """
+            SET statement_timeout = \(settings.waitMax.wholeMilliseconds);
+            SET lock_timeout = \(settings.lockMax.wholeMilliseconds);
+            SET idle_in_transaction_session_timeout = \(settings.silenceMax.wholeMilliseconds)
+            """
+        )
+        return connection
+    }
+
     /// Whether the connection can still be used.
-    var isAlive: Bool { PQstatus(connection) == CONNECTION_OK }
+    var isAlive: Bool { !isGivenUp && PQstatus(connection) == CONNECTION_OK }
 
     @discardableResult
     func execute(_ sql: String, _ values: [SQLValue]) throws -> Int {
@@ -42,48 +81,62 @@ final class PostgresConnection: SQLSession {
         return try (0..<PQntuples(result)).map { try read(PostgresRow(result: result, row: $0)) }
     }
 
-    /// Runs a statement without values and without preparing it: BEGIN, COMMIT, DDL.
-    func command(_ sql: String) throws {
-        let result = PQexec(connection, sql)
+    /// Runs statements without values and without preparing them; answers the last one's command tag and rows.
+    @discardableResult
+    func command(_ sql: String) throws -> (tag: String, rows: Int) {
+        try send { PQsendQuery(connection, sql) }
+        let result = try answer()
         defer { PQclear(result) }
-        guard PQresultStatus(result) == PGRES_COMMAND_OK else { throw error(result) }
+        return (String(cString: PQcmdStatus(result)), Int(PQntuples(result)))
     }
+
+    /// Makes the transaction durable.
+    ///
+    /// - Throws: With `isOutcomeUnknown` where the server did not say what became of it.
+    func commit() throws {
+        let tag: String
+        do { tag = try command("COMMIT").tag } catch var error as SQLError {
+            error.isOutcomeUnknown = error.isLost
+            throw error
+        }
+        // So a transaction ends in which a statement failed, whatever was made of that.
+        guard tag == "COMMIT" else { throw SQLError(message: "the transaction was undone by a statement that failed") }
+    }
+
+    // MARK: Statements
 
     private func run(_ sql: String, _ values: [SQLValue]) throws -> OpaquePointer {
         let name = try prepared(sql, count: values.count)
-        var owned: [[UInt8]?] = []
-        for value in values { owned.append(Self.bytes(of: value)) }
         let formats = values.map { value -> Int32 in if case .bytes = value { 1 } else { 0 } }
-        let lengths = owned.map { Int32($0.map { $0.count } ?? 0) }
         // Every value in one buffer, each text ended by a zero byte, so that one pointer keeps all of them alive.
         var buffer: [UInt8] = []
         var offsets: [Int?] = []
-        for bytes in owned {
+        var lengths: [Int32] = []
+        for value in values {
+            let bytes = try Self.bytes(of: value)
             offsets.append(bytes == nil ? nil : buffer.count)
+            lengths.append(Int32(bytes?.count ?? 0))
             buffer.append(contentsOf: bytes ?? [])
             buffer.append(0)
         }
-        let result = buffer.withUnsafeBytes { raw -> OpaquePointer? in
+        try buffer.withUnsafeBytes { raw in
             let base = raw.bindMemory(to: CChar.self).baseAddress
             let pointers = offsets.map { offset in offset.flatMap { base?.advanced(by: $0) } }
-            return PQexecPrepared(connection, name, Int32(values.count), pointers, lengths, formats, 0)
+            try send { PQsendQueryPrepared(connection, name, Int32(values.count), pointers, lengths, formats, 0) }
         }
-        switch PQresultStatus(result) {
-        case PGRES_TUPLES_OK, PGRES_COMMAND_OK:
-            guard let result else { throw SQLError(message: "libpq has no memory") }
-            return result
-        default:
-            defer { PQclear(result) }
-            throw error(result)
-        }
+        return try answer()
     }
 
-    private static func bytes(of value: SQLValue) -> [UInt8]? {
+    private static func bytes(of value: SQLValue) throws -> [UInt8]? {
         switch value {
-        case .null: nil
-        case .integer(let integer): Array(String(integer).utf8)
-        case .text(let text): Array(text.utf8)
-        case .bytes(let bytes): bytes
+        case .null: return nil
+        case .integer(let integer): return Array(String(integer).utf8)
+        case .text(let text):
+            let utf8 = Array(text.utf8)
+            // It would end the text there, for the server.
+            if utf8.contains(0) { throw SQLError.nullCharacter }
+            return utf8
+        case .bytes(let bytes): return bytes
         }
     }
 
@@ -94,23 +147,100 @@ final class PostgresConnection: SQLSession {
             statements.removeAll()
         }
         let name = "s\(statements.count)"
-        let result = PQprepare(connection, name, sql, Int32(count), nil)
-        defer { PQclear(result) }
-        guard PQresultStatus(result) == PGRES_COMMAND_OK else { throw error(result) }
+        try send { PQsendPrepare(connection, name, sql, Int32(count), nil) }
+        PQclear(try answer())
         statements[sql] = name
         return name
     }
 
-    private func error(_ result: OpaquePointer?) -> SQLError {
+    // MARK: Waiting
+
+    /// Sends by `call`, whole.
+    private func send(_ call: () -> Int32) throws {
+        guard !isGivenUp, call() == 1 else { throw lost() }
+        while true {
+            switch PQflush(connection) {
+            case 0: return
+            case 1:
+                // The server may be waiting to be read before it reads on.
+                try wait(for: Int16(POLLIN) | Int16(POLLOUT))
+                guard PQconsumeInput(connection) == 1 else { throw lost() }
+            default: throw lost()
+            }
+        }
+    }
+
+    /// The last answer to what was sent.
+    ///
+    /// - Throws: The first error among the answers.
+    private func answer() throws -> OpaquePointer {
+        var last: OpaquePointer?
+        var failure: SQLError?
+        while true {
+            while PQisBusy(connection) == 1 {
+                do { try wait(for: Int16(POLLIN)) } catch {
+                    PQclear(last)
+                    throw error
+                }
+                // Where the connection has ended, what came before its end is a result still.
+                if PQconsumeInput(connection) != 1 { break }
+            }
+            guard let result = PQgetResult(connection) else { break }
+            switch PQresultStatus(result) {
+            case PGRES_TUPLES_OK, PGRES_COMMAND_OK:
+                PQclear(last)
+                last = result
+            default:
+                failure = failure ?? error(result)
+                PQclear(result)
+            }
+            if PQstatus(connection) != CONNECTION_OK { break }
+        }
+        if let failure {
+            PQclear(last)
+            throw failure
+        }
+        guard let last else { throw lost() }
+        return last
+    }
+
+    private func wait(for events: Int16) throws {
+        while true {
+            let left = ContinuousClock.now.duration(to: deadline)
+            guard left > .zero else {
+                // What comes later would be taken for the answer to another statement.
+                isGivenUp = true
+                throw SQLError(message: "PostgreSQL has not answered in time", isAway: true, isLost: true)
+            }
+            var socket = pollfd(fd: PQsocket(connection), events: events, revents: 0)
+            let count = poll(&socket, 1, Int32(min(left.wholeMilliseconds + 1, 60_000)))
+            if count > 0 { return }
+            if count < 0 && errno != EINTR { throw lost() }
+        }
+    }
+
+    private func lost() -> SQLError {
+        isGivenUp = true
+        return SQLError(message: "the connection to PostgreSQL was lost", isAway: true, isLost: true)
+    }
+
+    private func error(_ result: OpaquePointer) -> SQLError {
         let state = PQresultErrorField(result, Int32(UInt8(ascii: "C"))).map { String(cString: $0) } ?? ""
         // The primary message alone: the detail would repeat the row's values.
         let primary = PQresultErrorField(result, Int32(UInt8(ascii: "M"))).map { String(cString: $0) }
+        let isLost = PQstatus(connection) != CONNECTION_OK || state.hasPrefix("08") || state.hasPrefix("57P")
         return SQLError(
             message: (primary ?? "the connection to PostgreSQL was lost") + (state.isEmpty ? "" : " (\(state))"),
             isTransient: state == "40001" || state == "40P01",
-            isUniqueViolation: state == "23505"
+            isUniqueViolation: state == "23505",
+            isAway: isLost || Self.away.contains { state.hasPrefix($0) },
+            isLost: isLost
         )
     }
+
+    /// States, by their beginnings, in which the server cannot serve now: its resources, locks and statements that take
+    /// too long, a system that fails, a standby that only reads.
+    private static let away = ["53", "55P03", "57014", "58", "25006", "XX001", "XX002"]
 }
 
 private struct PostgresRow: SQLRow {

@@ -1,202 +1,196 @@
 import Cryptography
-import Foundation
 import Gateway
 import Threads
 
 /// PostgreSQL: a small pool of threads, each with a connection of its own.
 ///
 /// A job is one transaction, BEGIN to COMMIT, on one connection. It is run again when the engine asks for that
-/// (serialization failure, deadlock), never when a COMMIT's outcome is unknown. Audit lines that nobody waits for are
-/// taken along by the next transaction of whichever thread comes first.
+/// (serialization failure, deadlock) or when the connection was lost before COMMIT, never when a COMMIT's outcome is
+/// unknown. Audit lines that nobody waits for, and usage, are written by a thread of their own: they lock no row that a
+/// payment waits for, and no payment fails with them.
 ///
 /// All state but the connections is guarded by `condition`; a connection belongs to its thread.
 final class PostgresDatabase: Database, @unchecked Sendable {
-    private typealias Job = @Sendable (Worker) -> Void
-
-    let words = SQLWords(bytes: "BYTEA", clustered: "", joined: "string_agg", json: "to_json")
-    private let condition = NSCondition()
-    private let settings: StoreSettings
-    private var queue: [Job] = []
-    private var audit: [AuditRecord] = []
-    private var usage: [UsageRecord: Int64] = [:]
-    private var isStopping = false
-    private var running = 0
-
-    init(address: String, settings: StoreSettings) throws {
-        self.settings = settings
-        // The first connection is made here, so that a wrong address is told at once.
-        let first = try PostgresConnection(address)
-        let process = Hexadecimal.encode(SecureRandom.bytes(4))
-        for index in 0..<settings.connections {
-            let worker = Worker(
-                address: address,
-                connection: index == 0 ? first : nil,
-                chain: AuditChain(writer: "pg-\(process)-\(index)")
-            )
-            running += 1
-            // The worker is used by its own thread alone from here on.
-            nonisolated(unsafe) let own = worker
-            NamedThread.start("store-\(index)") { self.run(own) }
-        }
+    private struct Job {
+        /// Claims the job; false when its caller was answered meanwhile, and it must not be run.
+        let begin: () -> Bool
+        let run: (PostgresWorker) -> Void
     }
 
-    func write<Result: Sendable>(_ job: @escaping @Sendable (WriteSession) throws -> Result) async throws -> Result {
+    let words = SQLWords(bytes: "BYTEA", clustered: "", joined: "string_agg", json: "to_json")
+    let settings: StoreSettings
+    private let condition = MonotonicCondition()
+    /// What the thread waits for that writes what nobody waits for.
+    private let written = MonotonicCondition()
+    private let state: StoreState
+    private let watch: DeadlineWatch
+    private var queue: [Job] = []
+    private var fence: PostgresFence?
+    private var isStopping = false
+    private var running = 0
+    /// Guarded by `written`, with its end.
+    private var backlog: Backlog
+    private var isEnding = false
+    private var hasEnded = false
+
+    /// Starts the threads; each connects when it has something to do.
+    init(address: String, settings: StoreSettings, state: StoreState) {
+        self.settings = settings
+        self.state = state
+        backlog = Backlog(settings: settings)
+        watch = DeadlineWatch { state.failed("PostgreSQL has not answered for \(settings.waitMax)", times: $0) }
+        let process = Hexadecimal.encode(SecureRandom.bytes(4))
+        let worker = { (name: String) in
+            PostgresWorker(address: address, settings: settings, writer: "pg-\(process)-\(name)")
+        }
+        running = settings.connections
+        for index in 0..<settings.connections {
+            // The worker is used by its own thread alone from here on.
+            nonisolated(unsafe) let own = worker("\(index)")
+            NamedThread.start("store-\(index)") { self.run(own) }
+        }
+        nonisolated(unsafe) let own = worker("audit")
+        NamedThread.start("store-audit") { self.writeExtras(own) }
+    }
+
+    /// From now on every transaction asks first whether this host still holds the database.
+    func setFence(_ fence: PostgresFence?) { condition.withLock { self.fence = fence } }
+
+    func write<Result: Sendable>(
+        within limit: Duration?,
+        _ job: @escaping @Sendable (WriteSession) throws -> Result
+    ) async throws -> Result {
         try await withUnsafeThrowingContinuation { continuation in
-            submit(
-                { worker in
-                    let (lines, counts) = self.takeAlong()
-                    do {
-                        let result = try worker.transaction(lines, counts, attempts: self.settings.attemptsMax, job)
-                        continuation.resume(returning: result)
-                    } catch {
-                        // The caller's job failed; the lines of others were undone with it, and go with the next.
-                        self.putBack(lines, counts)
-                        continuation.resume(throwing: error)
-                    }
-                },
-                refuse: { continuation.resume(throwing: $0) }
-            )
+            let reply = Reply(continuation, within: limit)
+            submit(reply) { worker in
+                let deadline = reply.deadline ?? .now + self.settings.migrationMax
+                do {
+                    let beginning = PostgresWorker.Beginning(
+                        fence: self.condition.withLock { self.fence },
+                        limit: limit == self.settings.waitMax ? nil : limit ?? self.settings.migrationMax
+                    )
+                    let (result, usage) = try worker.transaction(until: deadline, beginning, job)
+                    if !usage.isEmpty { self.add(usage) }
+                    self.state.wrote()
+                    reply.resume(.success(result))
+                } catch {
+                    self.note(error)
+                    reply.resume(.failure(error))
+                }
+            }
         }
     }
 
     func read<Result: Sendable>(_ job: @escaping @Sendable (any SQLSession) throws -> Result) async throws -> Result {
         try await withUnsafeThrowingContinuation { continuation in
-            submit(
-                { worker in
-                    do {
-                        continuation.resume(returning: try job(worker.connected()))
-                    } catch {
-                        continuation.resume(throwing: error)
-                    }
-                },
-                refuse: { continuation.resume(throwing: $0) }
-            )
-        }
-    }
-
-    func enqueue(audit line: AuditRecord, usage counted: UsageRecord?) -> Bool {
-        condition.withLock {
-            guard !isStopping, audit.count < settings.auditQueueMax else { return false }
-            if audit.isEmpty { condition.signal() }
-            audit.append(line)
-            if let counted { usage[counted, default: 0] += 1 }
-            return true
+            let reply = Reply(continuation, within: settings.waitMax)
+            submit(reply) { worker in
+                let deadline = reply.deadline ?? .now + self.settings.waitMax
+                do { reply.resume(.success(try worker.read(until: deadline, job))) } catch {
+                    self.note(error)
+                    reply.resume(.failure(error))
+                }
+            }
         }
     }
 
     func shutdown() {
+        let end = ContinuousClock.now + settings.shutdownMax
         condition.withLock {
             isStopping = true
             condition.broadcast()
-            while running > 0 { condition.wait() }
+            while running > 0 && end > .now { condition.wait(until: end) }
         }
+        written.withLock {
+            isEnding = true
+            written.broadcast()
+            while !hasEnded && end > .now { written.wait(until: end) }
+        }
+        watch.stop()
     }
 
-    private func submit(_ job: @escaping Job, refuse: (any Error) -> Void) {
+    // MARK: Jobs
+
+    private func submit<Result: Sendable>(_ reply: Reply<Result>, _ run: @escaping (PostgresWorker) -> Void) {
         let isTaken = condition.withLock {
             guard !isStopping, queue.count < settings.queueMax else { return false }
-            queue.append(job)
+            queue.append(Job(begin: { reply.begin() }, run: run))
             condition.signal()
             return true
         }
-        if !isTaken { refuse(SQLError(message: "too many transactions are waiting")) }
-    }
-
-    private func takeAlong() -> ([AuditRecord], [UsageRecord: Int64]) {
-        condition.withLock {
-            defer {
-                audit = []
-                usage = [:]
-            }
-            return (audit, usage)
+        guard isTaken else {
+            return reply.resume(.failure(SQLError(message: "too many transactions are waiting", isAway: true)))
         }
+        watch.add(reply)
     }
 
-    private func putBack(_ lines: [AuditRecord], _ counts: [UsageRecord: Int64]) {
-        condition.withLock {
-            audit.insert(contentsOf: lines, at: 0)
-            usage.merge(counts, uniquingKeysWith: +)
-        }
+    private func note(_ error: any Error) {
+        if let error = error as? SQLError, error.isAway { state.failed(error.message) }
     }
 
-    private func run(_ worker: Worker) {
+    private func run(_ worker: PostgresWorker) {
         while true {
             condition.lock()
-            while queue.isEmpty && !isStopping {
-                if audit.isEmpty { condition.wait() } else if !condition.wait(until: settings.auditDeadline()) { break }
-            }
-            let job = queue.isEmpty ? nil : queue.removeFirst()
-            let isLast = job == nil && isStopping
+            while queue.isEmpty && !isStopping { condition.wait() }
+            guard !queue.isEmpty else { break }
+            let job = queue.removeFirst()
             condition.unlock()
-            if let job { job(worker) } else { writeAlone(worker) }
-            if isLast {
-                condition.withLock {
-                    running -= 1
-                    condition.broadcast()
-                }
-                return
-            }
+            if job.begin() { job.run(worker) }
+        }
+        running -= 1
+        condition.broadcast()
+        condition.unlock()
+        worker.end()
+    }
+
+    // MARK: What nobody waits for
+
+    func enqueue(audit line: AuditRecord, usage counted: UsageRecord?) -> Bool {
+        written.withLock {
+            if backlog.isEmpty { written.signal() }
+            return !isEnding && backlog.add(line, counted)
         }
     }
 
-    /// Writes what was enqueued when no transaction has come to take it along.
-    private func writeAlone(_ worker: Worker) {
-        let (lines, counts) = takeAlong()
-        guard !lines.isEmpty else { return }
-        do {
-            try worker.transaction(lines, counts, attempts: settings.attemptsMax) { _ in }
-        } catch {
-            putBack(lines, counts)
-            // The engine is away: waiting keeps this from turning in circles.
-            Thread.sleep(forTimeInterval: settings.retryPause)
+    private func add(_ usage: [UsageRecord: Int64]) {
+        written.withLock {
+            if backlog.isEmpty { written.signal() }
+            backlog.add(usage)
         }
     }
 
-    /// One thread's connection, reopened when it was lost.
-    private final class Worker {
-        private let address: String
-        private let chain: AuditChain
-        private var connection: PostgresConnection?
-
-        init(address: String, connection: PostgresConnection?, chain: AuditChain) {
-            self.address = address
-            self.connection = connection
-            self.chain = chain
-        }
-
-        func connected() throws -> PostgresConnection {
-            if let connection, connection.isAlive { return connection }
-            let opened = try PostgresConnection(address)
-            connection = opened
-            return opened
-        }
-
-        func transaction<Result>(
-            _ lines: [AuditRecord],
-            _ counts: [UsageRecord: Int64],
-            attempts: Int,
-            _ job: (WriteSession) throws -> Result
-        ) throws -> Result {
-            var attempt = 1
-            while true {
-                let connection = try connected()
-                do {
-                    try connection.command("BEGIN")
-                    let session = WriteSession(connection)
-                    let result = try job(session)
-                    try chain.append(lines + session.audit, in: connection)
-                    try counts.merging(session.usage, uniquingKeysWith: +).add(in: connection)
-                    try connection.command("COMMIT")
-                    return result
-                } catch {
-                    chain.forget()
-                    // A lost connection has rolled back by itself; this then only says so.
-                    _ = try? connection.command("ROLLBACK")
-                    guard (error as? SQLError)?.isTransient == true, attempt < attempts else { throw error }
-                    attempt += 1
-                    Thread.sleep(forTimeInterval: Double.random(in: 0.001...0.01) * Double(attempt))
+    private func writeExtras(_ worker: PostgresWorker) {
+        var isLast = false
+        while !isLast {
+            written.lock()
+            while backlog.isEmpty && !isEnding { written.wait() }
+            // Whatever comes meanwhile goes along.
+            if !isEnding { written.wait(atMost: settings.auditDelay) }
+            let parts = backlog.take()
+            isLast = isEnding
+            written.unlock()
+            var waiting: [Extras] = []
+            for part in parts {
+                guard waiting.isEmpty else {
+                    waiting.append(part)
+                    continue
+                }
+                waiting = part.write(state: state) { part in
+                    _ = try worker.transaction(until: .now + settings.waitMax, extras: part) { _ in }
                 }
             }
+            if waiting.isEmpty { continue }
+            written.withLock {
+                backlog.putBack(waiting)
+                // The engine is away: waiting keeps this from turning in circles.
+                if !isEnding { written.wait(atMost: settings.retryAfter) }
+            }
+        }
+        worker.end()
+        written.withLock {
+            for part in backlog.take() { state.setAside(part, because: "the gateway ended before it could be written") }
+            hasEnded = true
+            written.broadcast()
         }
     }
 }

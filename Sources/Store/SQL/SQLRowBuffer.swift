@@ -103,6 +103,8 @@ struct SQLRowBuffer {
         appendLength(utf8.count)
         let start = bytes.count
         bytes.append(contentsOf: utf8)
+        // Neither engine keeps U+0000, and what is hashed, the audit, must not be refused for what strangers write.
+        for index in start..<bytes.count where bytes[index] == 0 { bytes[index] = UInt8(ascii: "?") }
         fields.append(.text(start..<bytes.count))
     }
 

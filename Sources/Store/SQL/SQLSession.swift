@@ -32,6 +32,18 @@ struct SQLError: Error, Sendable {
     var isTransient = false
     /// Whether a unique key was violated.
     var isUniqueViolation = false
+    /// Whether the engine cannot serve now: it is away, stuck, full or read-only, whatever it is asked.
+    var isAway = false
+    /// Whether the connection is gone; a transaction whose COMMIT had not been sent then did not happen.
+    var isLost = false
+    /// Whether the transaction may have become durable, or may still do so.
+    var isOutcomeUnknown = false
+
+    /// U+0000, which ends a text for one engine and is a character to the other.
+    static let nullCharacter = GatewayError(
+        .invalidArgument,
+        "A text holds the character U+0000, which is not kept. Leave it out."
+    )
 }
 
 /// A transaction in progress, on the thread that owns the connection.
@@ -110,15 +122,31 @@ struct SQLWords: Sendable {
 }
 
 /// An engine: where transactions run.
+///
+/// Callers are answered within `StoreSettings.waitMax`, whatever the engine is stuck in.
 protocol Database: Sendable {
+    /// What bounds it.
+    var settings: StoreSettings { get }
     /// Runs a job as one durable transaction; it may be run together with others, but is undone alone if it throws.
-    func write<Result: Sendable>(_ job: @escaping @Sendable (WriteSession) throws -> Result) async throws -> Result
+    ///
+    /// `limit` is how long the caller waits; nil for as long as it takes.
+    func write<Result: Sendable>(
+        within limit: Duration?,
+        _ job: @escaping @Sendable (WriteSession) throws -> Result
+    ) async throws -> Result
     /// Runs a job that only reads.
     func read<Result: Sendable>(_ job: @escaping @Sendable (any SQLSession) throws -> Result) async throws -> Result
     /// Hands over what the next transaction takes along; false when too much is waiting already.
     func enqueue(audit: AuditRecord, usage: UsageRecord?) -> Bool
     /// The words of its DDL.
     var words: SQLWords { get }
-    /// Writes what is queued and ends its threads.
+    /// Writes what is queued and ends its threads; waits at most `StoreSettings.shutdownMax`.
     func shutdown()
+}
+
+extension Database {
+    /// Runs a job as one durable transaction, within the time that callers wait.
+    func write<Result: Sendable>(_ job: @escaping @Sendable (WriteSession) throws -> Result) async throws -> Result {
+        try await write(within: settings.waitMax, job)
+    }
 }

@@ -1,26 +1,36 @@
 import CSQLite
+import Foundation
+import Gateway
 
 /// One SQLite connection with its prepared statements.
 ///
 /// Used by one thread only, the one that owns it.
 final class SQLiteConnection: SQLSession {
-    private let handle: OpaquePointer
+    /// Nil once it is closed.
+    private var handle: OpaquePointer?
     private var statements: [String: OpaquePointer] = [:]
     private let statementsMax = 200
     /// Those that run with every call, by their numbers.
     private var numbered: [OpaquePointer?] = []
 
-    init(path: String, isReader: Bool, settings: StoreSettings) throws {
+    /// Takes over a database that is open; cannot fail, so that nothing is ever closed twice.
+    private init(_ handle: OpaquePointer) { self.handle = handle }
+
+    /// Opens the file.
+    static func open(path: String, isReader: Bool, settings: StoreSettings) throws -> SQLiteConnection {
         var opened: OpaquePointer?
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
         // Readers write nothing. Without the layer, which only makes writing cheaper, the files are plain ones.
         let code = sqlite3_open_v2(path, &opened, flags, isReader ? nil : SQLiteGatheredLog.name)
         guard code == SQLITE_OK, let opened else {
             sqlite3_close_v2(opened)
-            throw SQLError(message: "cannot open the database file \(path): \(String(cString: sqlite3_errstr(code)))")
+            throw SQLError(
+                message: "cannot open the database file \(path): \(String(cString: sqlite3_errstr(code)))",
+                isAway: true
+            )
         }
-        handle = opened
-        sqlite3_busy_timeout(handle, 10_000)
+        let connection = SQLiteConnection(opened)
+        sqlite3_busy_timeout(opened, Int32(min(settings.busyMax.wholeMilliseconds, 60_000)))
         // FULL: what a money call answers must survive the power failing (docs/adr/0005).
         let cache = isReader ? settings.readerCacheKiB : settings.writerCacheKiB
         let pragmas = [
@@ -28,7 +38,8 @@ final class SQLiteConnection: SQLSession {
             // Savepoints keep the pages that they may have to give back; in memory, not in a file.
             "temp_store = MEMORY", "cache_size = -\(cache)", "wal_autocheckpoint = \(settings.checkpointPages)",
         ]
-        for pragma in pragmas { _ = try query("PRAGMA " + pragma, []) { _ in } }
+        for pragma in pragmas { _ = try connection.query("PRAGMA " + pragma, []) { _ in } }
+        return connection
     }
 
     /// Whether a transaction is open; the engine ends one by itself when its disk is full or fails.
@@ -37,10 +48,26 @@ final class SQLiteConnection: SQLSession {
     /// How many rows this connection has ever changed.
     var changesSoFar: Int64 { sqlite3_total_changes64(handle) }
 
-    deinit {
+    deinit { close() }
+
+    /// Closes it; the last connection copies the log into the file.
+    func close() {
         for statement in statements.values { sqlite3_finalize(statement) }
         for statement in numbered { sqlite3_finalize(statement) }
+        statements = [:]
+        numbered = []
         sqlite3_close_v2(handle)
+        handle = nil
+    }
+
+    /// Ends the transaction.
+    ///
+    /// - Throws: With `isOutcomeUnknown` where the disk failed: what it has of the log may hold after a crash.
+    func commit() throws {
+        do { try execute("COMMIT", []) } catch var error as SQLError {
+            error.isOutcomeUnknown = sqlite3_errcode(handle) & 0xFF == SQLITE_IOERR
+            throw error
+        }
     }
 
     @discardableResult
@@ -60,6 +87,11 @@ final class SQLiteConnection: SQLSession {
         let code = try row.bytes.withUnsafeBytes { bytes in
             for (offset, field) in row.fields.enumerated() {
                 let index = Int32(offset + 1)
+                if case .text(let range) = field, let start = bytes.baseAddress?.advanced(by: range.lowerBound),
+                    memchr(start, 0, range.count) != nil
+                {
+                    throw SQLError.nullCharacter
+                }
                 let code =
                     switch field {
                     case .null: sqlite3_bind_null(statement, index)
@@ -138,6 +170,7 @@ final class SQLiteConnection: SQLSession {
     /// `$1` is a name to SQLite, numbered by first appearance: every statement of the store names them in order.
     private func bind(_ values: [SQLValue], to statement: OpaquePointer) throws {
         for (offset, value) in values.enumerated() {
+            if case .text(let text) = value, text.utf8.contains(0) { throw SQLError.nullCharacter }
             let code = bind(value, at: Int32(offset + 1), to: statement)
             guard code == SQLITE_OK else { throw error(code) }
         }
@@ -174,11 +207,18 @@ final class SQLiteConnection: SQLSession {
         return UnsafePointer(byte)
     }()
 
+    /// What the engine answers when it cannot write or read now, whatever it is asked.
+    private static let away: Set<Int32> = [
+        SQLITE_BUSY, SQLITE_LOCKED, SQLITE_FULL, SQLITE_IOERR, SQLITE_READONLY, SQLITE_CANTOPEN, SQLITE_NOMEM,
+        SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_PROTOCOL,
+    ]
+
     private func error(_ code: Int32) -> SQLError {
         SQLError(
             message: String(cString: sqlite3_errmsg(handle)),
             isTransient: code & 0xFF == SQLITE_BUSY,
-            isUniqueViolation: code & 0xFF == SQLITE_CONSTRAINT
+            isUniqueViolation: code & 0xFF == SQLITE_CONSTRAINT,
+            isAway: SQLiteConnection.away.contains(code & 0xFF)
         )
     }
 }

@@ -1,0 +1,28 @@
+/// The way out to M-Pesa for as long as this host alone serves its store: whoever has lost it sends nothing more, because
+/// another host may be settling the same payments.
+package struct LeasedUpstream: Upstream {
+    private let upstream: any Upstream
+    private let lease: any HostLease
+
+    /// Puts a lease before a way out.
+    package init(upstream: any Upstream, lease: any HostLease) {
+        self.upstream = upstream
+        self.lease = lease
+    }
+
+    package func prepare(_ request: UpstreamRequest) async throws(GatewayError) -> PreparedRequest {
+        guard lease.isHeld else {
+            throw GatewayError(
+                .unavailable,
+                "This gateway may not serve its database now. Nothing was sent; try again in a moment.",
+                retryAfter: .seconds(1)
+            )
+        }
+        return try await upstream.prepare(request)
+    }
+
+    package func send(_ request: PreparedRequest) async -> UpstreamOutcome {
+        guard lease.isHeld else { return .notSent("This gateway may not serve its database now. Nothing was sent.") }
+        return await upstream.send(request)
+    }
+}

@@ -1,0 +1,208 @@
+import Cryptography
+import Gateway
+import Logging
+import Synchronization
+import Threads
+
+/// PostgreSQL's lease: a row that says who serves the database and until when, by the server's clock.
+///
+///     take --(renewed every second by a thread and a connection of its own)--> ... --> giveBack
+///
+/// Every taking has a number, higher than the last. Each transaction of a call first locks the row, if it still names
+/// this host and number, against being taken over (`FOR KEY SHARE`, which renewals do not meet); so no commit of a
+/// former holder can come after a successor has begun. `isHeld` ends before the lease does, counted from before the
+/// last renewal was asked for, by this machine's steady clock.
+final class PostgresLease: StoreLease, @unchecked Sendable {
+    private struct State {
+        var number: Int64?
+        var heldUntil: ContinuousClock.Instant?
+        var isStopping = false
+        var hasStopped = true
+    }
+
+    private static let part = "lease"
+    private static let now = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
+    private let address: String
+    private let settings: StoreSettings
+    private let database: PostgresDatabase
+    private let holder = Hexadecimal.encode(SecureRandom.bytes(16))
+    private let state = Mutex(State())
+    private let bell = MonotonicCondition()
+    private let health: Health
+    private let logger: Logger
+
+    init(address: String, settings: StoreSettings, database: PostgresDatabase, health: Health, logger: Logger) {
+        self.address = address
+        self.settings = settings
+        self.database = database
+        self.health = health
+        self.logger = logger
+    }
+
+    var isHeld: Bool { state.withLock { state in state.heldUntil.map { $0 > .now } ?? false } }
+
+    // MARK: Taking
+
+    func take() async throws {
+        let end = ContinuousClock.now + settings.leaseLength + settings.leaseEvery
+        var hasSaid = false
+        while true {
+            let asked = ContinuousClock.now
+            let left: Int64
+            do {
+                guard let other = try await tryOnce() else { return begin(from: asked) }
+                left = other
+            } catch let error as SQLError where error.isAway && asked < end {
+                // A commit of the holder before may still hold the row.
+                left = 100
+            }
+            guard ContinuousClock.now < end else {
+                throw GatewayError(
+                    .conflict,
+                    "Another gateway serves this database. Stop it, or use another one: many hosts on one database are not supported."
+                )
+            }
+            if !hasSaid { logger.notice("waiting for the lease of the host before", metadata: ["ms": "\(left)"]) }
+            hasSaid = true
+            try await Task.sleep(for: min(.milliseconds(max(left, 20)), settings.leaseEvery))
+        }
+    }
+
+    /// Takes the lease, or answers for how many milliseconds somebody else has it.
+    private func tryOnce() async throws -> Int64? {
+        let (holder, length) = (holder, settings.leaseLength.wholeMilliseconds)
+        let (number, left) = try await database.write(within: settings.openMax) { session -> (Int64?, Int64) in
+            let sql = session.sql
+            try sql.execute(
+                "INSERT INTO host_lease (name, holder, number, ends_ms) VALUES ('host', '', 0, 0) ON CONFLICT DO NOTHING",
+                []
+            )
+            // Looked at first without a lock, so that whoever waits here holds up no payment of the other.
+            let seen = try Self.row(in: sql)
+            guard seen.left <= 0 else { return (nil, seen.left) }
+            // Waits for the commits of the holder before, which lock the row too.
+            let found = try Self.row(in: sql, " FOR UPDATE")
+            guard found.left <= 0 else { return (nil, found.left) }
+            try sql.execute(
+                "UPDATE host_lease SET holder = $1, number = $2, ends_ms = \(Self.now) + $3 WHERE name = 'host'",
+                [.text(holder), .integer(found.number + 1), .integer(length)]
+            )
+            return (found.number + 1, 0)
+        }
+        guard let number else { return left }
+        state.withLock { $0.number = number }
+        return nil
+    }
+
+    private static func row(in sql: any SQLSession, _ lock: String = "") throws -> (number: Int64, left: Int64) {
+        let found = try sql.first(
+            "SELECT number, ends_ms - \(now) FROM host_lease WHERE name = 'host'" + lock,
+            []
+        ) { (number: $0.integer(0) ?? 0, left: $0.integer(1) ?? 0) }
+        guard let found else { throw SQLError(message: "the lease's row is gone", isTransient: true) }
+        return found
+    }
+
+    private func begin(from asked: ContinuousClock.Instant) {
+        let number = state.withLock { state in
+            state.heldUntil = asked + settings.leaseLength - settings.leaseMargin
+            state.hasStopped = false
+            return state.number ?? 0
+        }
+        database.setFence(
+            PostgresFence(
+                statement: """
+                    SELECT number FROM host_lease
+                    WHERE name = 'host' AND holder = '\(holder)' AND number = \(number) FOR KEY SHARE
+                    """
+            )
+        )
+        NamedThread.start("store-lease") { self.renew(number) }
+    }
+
+    // MARK: Renewing
+
+    private func renew(_ number: Int64) {
+        let worker = PostgresWorker(address: address, settings: settings, writer: "lease")
+        var isLost = false
+        while !state.withLock({ $0.isStopping }) {
+            bell.withLock { _ = bell.wait(atMost: settings.leaseEvery) }
+            if state.withLock({ $0.isStopping }) || isLost { continue }
+            let asked = ContinuousClock.now
+            do {
+                // Given up early enough to try again before the lease ends.
+                let deadline = asked + min(settings.waitMax, settings.leaseLength / 4)
+                isLost = try !prolong(number, worker, until: deadline)
+                if isLost { lose() } else { hold(from: asked) }
+            } catch {
+                let reason = (error as? SQLError)?.message ?? "\(error)"
+                logger.warning("the lease on the database could not be renewed", metadata: ["reason": "\(reason)"])
+                if !isHeld {
+                    health.report(Self.part, .notReady, "The lease on the database could not be renewed: \(reason).")
+                }
+            }
+        }
+        if !isLost { try? release(number, worker) }
+        worker.end()
+        state.withLock { $0.hasStopped = true }
+        bell.withLock { bell.broadcast() }
+    }
+
+    /// False when the row names somebody else.
+    private func prolong(
+        _ number: Int64,
+        _ worker: PostgresWorker,
+        until deadline: ContinuousClock.Instant
+    ) throws -> Bool {
+        let length = settings.leaseLength.wholeMilliseconds
+        return
+            try worker.transaction(until: deadline) { session in
+                try session.sql.execute(
+                    """
+                    UPDATE host_lease SET ends_ms = \(Self.now) + $1 WHERE name = 'host' AND holder = $2 AND number = $3
+                    """,
+                    [.integer(length), .text(holder), .integer(number)]
+                ) == 1
+            }
+            .result
+    }
+
+    private func hold(from asked: ContinuousClock.Instant) {
+        state.withLock { $0.heldUntil = asked + settings.leaseLength - settings.leaseMargin }
+        health.clear(Self.part)
+    }
+
+    private func lose() {
+        state.withLock { $0.heldUntil = nil }
+        logger.critical("another gateway has taken the database over; nothing is sent any more: stop this one")
+        health.report(
+            Self.part,
+            .notReady,
+            "Another gateway has taken the database over. Nothing is sent or written here any more; stop this gateway."
+        )
+    }
+
+    // MARK: Giving back
+
+    /// Ends the thread, which gives the lease back.
+    func giveBack() {
+        state.withLock { state in
+            state.isStopping = true
+            state.heldUntil = nil
+        }
+        let end = ContinuousClock.now + settings.waitMax
+        bell.withLock {
+            bell.broadcast()
+            while !state.withLock({ $0.hasStopped }) && end > .now { bell.wait(until: end) }
+        }
+    }
+
+    private func release(_ number: Int64, _ worker: PostgresWorker) throws {
+        _ = try worker.transaction(until: .now + .seconds(1)) { session in
+            try session.sql.execute(
+                "UPDATE host_lease SET holder = '', ends_ms = 0 WHERE name = 'host' AND holder = $1 AND number = $2",
+                [.text(holder), .integer(number)]
+            )
+        }
+    }
+}

@@ -1,0 +1,34 @@
+import Gateway
+
+/// What keeps a second host away from a store.
+protocol StoreLease: HostLease {
+    /// Takes it, waiting for a predecessor that was killed for as long as its lease runs.
+    ///
+    /// - Throws: `conflict` with a sentence when another host holds it.
+    func take() async throws
+    /// Gives it back, so that the next host need not wait; call it when nothing is written any more.
+    func giveBack()
+}
+
+/// Tables that the host needs before it may bring the schema up to date; made where they are missing, like the table of
+/// migrations itself.
+enum HostTables {
+    static let statements = [
+        """
+        CREATE TABLE IF NOT EXISTS host_lease (
+            name TEXT PRIMARY KEY, holder TEXT NOT NULL, number BIGINT NOT NULL, ends_ms BIGINT NOT NULL)
+        """,
+        "CREATE TABLE IF NOT EXISTS host_probe (name TEXT PRIMARY KEY, value {bytes} NOT NULL)",
+    ]
+
+    static func make(on database: any Database) async throws {
+        let statements = statements.map { database.words.filled(into: $0) }
+        let make = {
+            try await database.write(within: database.settings.openMax) { session in
+                for statement in statements { try session.sql.execute(statement, []) }
+            }
+        }
+        // Two hosts that make a table at once meet in the server's catalogue.
+        do { try await make() } catch let error as SQLError where error.isUniqueViolation { try await make() }
+    }
+}

@@ -1,0 +1,94 @@
+import Gateway
+import Logging
+import Synchronization
+
+/// What the store says of itself: whether its last write held, and what it could not keep.
+///
+/// Told by the engines' threads; shown by readiness, log and metrics. Every change is said once.
+final class StoreState: Sendable {
+    private struct Current {
+        var lastWrite: ContinuousClock.Instant?
+        var isFailing = false
+        var counts = StoreCounts()
+    }
+
+    private static let part = "store"
+    private let current = Mutex(Current())
+    private let logger: Logger
+    private let health: Health
+
+    init(logger: Logger, health: Health) {
+        self.logger = logger
+        self.health = health
+    }
+
+    var counts: StoreCounts { current.withLock { $0.counts } }
+
+    /// Whether the last write held, so lately that nothing need be tried.
+    func hasWritten(within time: Duration) -> Bool {
+        current.withLock { $0.isFailing ? false : $0.lastWrite.map { $0.duration(to: .now) < time } ?? false }
+    }
+
+    /// A transaction is durable.
+    func wrote() {
+        let isBack = current.withLock { current in
+            current.lastWrite = .now
+            defer { current.isFailing = false }
+            return current.isFailing
+        }
+        guard isBack else { return }
+        health.clear(Self.part)
+        logger.notice("the store can write again")
+    }
+
+    /// A transaction could not be made durable, for a reason that is the database's and not the transaction's.
+    func failed(_ reason: String, times: Int = 1) {
+        let isNew = current.withLock { current in
+            current.counts.failedWrites += times
+            defer { current.isFailing = true }
+            return !current.isFailing
+        }
+        health.report(
+            Self.part,
+            .notReady,
+            "The store cannot write: \(reason). Calls are refused until it can; look at the database and its disk."
+        )
+        if isNew { logger.error("the store cannot write", metadata: ["reason": "\(reason)"]) }
+    }
+
+    /// Lines or counts that the database refuses for what they are; they are named here and kept nowhere.
+    func setAside(_ part: Extras, because reason: String) {
+        current.withLock {
+            $0.counts.auditLinesSetAside += part.lines.count
+            $0.counts.usageCountsSetAside += part.usage.count
+        }
+        for line in part.lines {
+            logger.error(
+                "an audit line could not be written and is set aside",
+                metadata: [
+                    "line": "\(line.id)", "call": "\(line.call)", "action": "\(line.action)",
+                    "outcome": "\(line.outcome.rawValue)", "reason": "\(reason)",
+                ]
+            )
+        }
+        for (usage, count) in part.usage {
+            logger.error(
+                "usage could not be counted and is set aside",
+                metadata: [
+                    "organization": "\(usage.organization)", "tool": "\(usage.tool)", "count": "\(count)",
+                    "reason": "\(reason)",
+                ]
+            )
+        }
+    }
+}
+
+/// What a store has counted since it was opened.
+package struct StoreCounts: Sendable, Equatable {
+    /// Transactions that the database could not make durable, or did not answer in time.
+    package var failedWrites = 0
+    /// Audit lines that the database refused for what they are.
+    package var auditLinesSetAside = 0
+    /// Counts of usage that the database refused, or of which it is not known whether it took them.
+    package var usageCountsSetAside = 0
+}

@@ -1,0 +1,82 @@
+import Foundation
+import Gateway
+import Testing
+
+@testable import Store
+
+@Suite(.timeLimit(.minutes(5)))
+struct `One host for one database` {
+    /// Settings under which a lease is over soon.
+    private func brief() -> StoreSettings {
+        var settings = impatient()
+        settings.leaseLength = .seconds(6)
+        settings.leaseEvery = .milliseconds(200)
+        settings.leaseMargin = .seconds(1)
+        return settings
+    }
+
+    @Test func `is what a second host is told, and the first goes on`() async throws {
+        try await withDatabase { url in
+            let first = try await Store.open(url, settings: brief())
+
+            let error = await #expect(throws: GatewayError.self) { try await Store.open(url, settings: brief()) }
+
+            #expect(error?.code == .conflict)
+            #expect(error?.message.contains("Another gateway serves") ?? false)
+            #expect(first.lease.isHeld)
+            try await first.append([makeLine()], usage: [])
+            first.shutdown()
+        }
+    }
+
+    @Test func `is given back by a host that ends, so that the next need not wait`() async throws {
+        try await withDatabase { url in
+            var long = StoreSettings()
+            long.leaseLength = .seconds(3600)
+            let first = try await Store.open(url, settings: long)
+            first.shutdown()
+            #expect(!first.lease.isHeld)
+
+            let second = try await Store.open(url, settings: long)
+
+            #expect(second.lease.isHeld)
+            second.shutdown()
+        }
+    }
+
+    @Test func `passes to the next when it cannot be renewed, and nothing of the first is written after that`()
+        async throws
+    {
+        try await withRelay(brief()) { first, relay, url in
+            try await first.append([makeLine("first")], usage: [])
+            relay.isSilent = true
+            try await eventually { !first.lease.isHeld }
+
+            let second = try await Store.open(url, settings: brief())
+            relay.isSilent = false
+
+            #expect(!first.lease.isHeld && second.lease.isHeld)
+            await #expect(throws: GatewayError.self) { try await first.append([makeLine("late")], usage: []) }
+            #expect(await first.canWrite() == false)
+            try await second.append([makeLine("second")], usage: [])
+            let actions = try await second.records(organization: ours, before: nil, limit: 10).map(\.action)
+            #expect(Set(actions) == ["first", "second"])
+            second.shutdown()
+        }
+    }
+
+    @Test func `leaves the database file to its owner's eyes`() async throws {
+        try await withSQLiteStore { (store, path) in
+            store.shutdown()
+            #expect(chmod(path, 0o644) == 0)
+            let again = try await Store.open(.sqlite(path: path))
+            try await again.append([makeLine()], usage: [])
+
+            for end in ["", "-wal", "-shm"] {
+                let mode = try FileManager.default.attributesOfItem(atPath: path + end)[.posixPermissions] as? Int
+                #expect(mode == 0o600, "\(end)")
+            }
+            again.shutdown()
+        }
+    }
+}
