@@ -1,14 +1,16 @@
 import Cryptography
 import Foundation
 import Gateway
+import Store
 
 /// The folder that belongs to one running host: locked while it runs, readable by nobody else.
 struct DataFolder: Sendable {
     let path: String
 
-    /// Makes the folder where it is missing, and locks it.
+    /// Makes the folder where it is missing, locks it, and takes away what others may do with it and the files in it.
     ///
-    /// - Throws: `conflict` when another host serves it.
+    /// - Throws: `conflict` when another host serves it; `invalidArgument` when it cannot be made, or others may read it
+    ///   and that cannot be changed.
     init(path: String) throws(GatewayError) {
         self.path = path
         do {
@@ -30,6 +32,14 @@ struct DataFolder: Sendable {
                 .conflict,
                 "Another gateway serves the data folder \(path). Stop it, or use another folder."
             )
+        }
+        try FileMode.tighten(path, to: 0o700)
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] {
+            let file = path + "/" + name
+            var facts = stat()
+            // Nothing that a link points to: that stands elsewhere, and is not the gateway's.
+            guard lstat(file, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else { continue }
+            try FileMode.tighten(file, to: 0o600)
         }
     }
 
