@@ -71,23 +71,6 @@ struct `The house` {
         }
     }
 
-    @Test func `asks no question without its organization`() {
-        // The sweeper's, the inbox's and the login directory's questions, which the ports name as exceptions.
-        let exceptions = [
-            "SELECT operation, COUNT", "SELECT plugin, COUNT", "WHERE ended = 'quarantined'", "(condition) AND",
-            "next_action_ms <=", "AND state = $1", "ended IS NULL AND received_ms",
-            "logins",
-        ]
-        for file in Self.files(in: ["Sources/Store"], ending: [".swift"]) {
-            let text = file.lines.joined(separator: " ")
-            for part in text.components(separatedBy: "\"\"\"")
-            where part.contains("FROM records") || part.contains("FROM callbacks") {
-                let isKnown = exceptions.contains { part.contains($0) } || part.contains("\\(clauses")
-                #expect(part.contains("organization_id") || isKnown, "\(file.path): \(part)")
-            }
-        }
-    }
-
     @Test func `ships documents whose links resolve`() throws {
         for file in Self.files(in: ["docs"], ending: [".md"]) + Self.readme {
             let folder = Self.root.appending(path: file.path).deletingLastPathComponent()

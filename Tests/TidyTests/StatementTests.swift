@@ -1,0 +1,131 @@
+import Foundation
+import Testing
+
+/// What every SQL statement of the store keeps, so that its tables can be distributed by their organization.
+struct `A statement` {
+    /// Tables that are no organization's.
+    static let common: Set<String> = [
+        "configuration", "host_lease", "host_probe", "migrations", "plans", "plugin_binaries", "plugin_versions",
+        "plugins",
+    ]
+
+    /// Statements that name no organization, each by a part of it, and why.
+    static let exceptions: [(part: String, reason: String)] = [
+        ("FROM callbacks WHERE ended", "the inbox's, for every organization"),
+        ("FROM plugin_timers WHERE due_at <= $1", "the timers', for every organization"),
+        ("FROM exports WHERE expires_at <= $1", "the timers', for every organization"),
+        ("WHERE \\(RecordCoding.isWaiting) AND state = $1", "what a restart settles, for every organization"),
+        ("WHERE \\(condition) AND next_action_ms <= $1", "the sweeper's, for every organization"),
+        ("WHERE \\(RecordCoding.isWaiting) AND plugin = $1", "counts what is open, for every organization"),
+        ("WHERE \\(RecordCoding.isWaiting) GROUP BY plugin", "counts what is open, for every organization"),
+        ("WHERE \\(range) AND \\(hasEnded)", "a walk over all claims; its range begins with the organization"),
+        ("WHERE \\(clauses.joined(separator: \" AND \"))", "the first of its clauses names the organization"),
+        ("WHERE slug", "finds the organization, or lists all for operators"),
+        ("FROM organizations", "its clause is a text of its own"),
+        ("SELECT \\(DirectoryCoding.userColumns) FROM users", "its clause is a text of its own"),
+        ("SELECT \\(DirectoryCoding.keyColumns) FROM api_keys", "its clause is a text of its own"),
+    ]
+
+    /// Interpolations that name the organization.
+    static let names = [
+        "organization_id", "\\(Store.itemPlace)", "\\(itemPlace)", "INSERT INTO records (\\(RecordCoding.columns)",
+    ]
+
+    static var statements: [(path: String, text: String)] {
+        `The house`.files(in: ["Sources/Store"], ending: [".swift"])
+            .filter { !$0.path.contains("/Migrations") }
+            .flatMap { file in
+                literals(in: file.lines.joined(separator: "\n")).filter(isStatement).map { (file.path, $0) }
+            }
+    }
+
+    @Test func `inserts what it is given, and asks nothing meanwhile`() {
+        let all = Self.statements
+
+        #expect(all.count > 80)
+        for (path, text) in all { #expect(!Self.hasSubqueryInInsert(text), "\(path): \(text)") }
+        #expect(
+            Self.hasSubqueryInInsert(
+                "INSERT INTO a VALUES ($1) ON CONFLICT DO UPDATE SET b = 1 WHERE EXISTS (SELECT 1)"
+            )
+        )
+    }
+
+    @Test func `names its organization, or stands on the list with its reason`() {
+        let all = Self.statements
+
+        for (path, text) in all {
+            #expect(Self.namesOrganization(text) || Self.exception(for: text) != nil, "\(path): \(text)")
+        }
+        for exception in Self.exceptions {
+            #expect(all.contains { Self.exception(for: $0.text) == exception.reason }, "nothing is \(exception.part)")
+        }
+        #expect(!Self.namesOrganization("SELECT organization_id FROM records WHERE state = $1"))
+        #expect(!Self.namesOrganization("UPDATE plans SET a = 1 FROM records WHERE b = 2"))
+        #expect(Self.exception(for: "DELETE FROM records") == nil)
+    }
+
+    // MARK: Reading
+
+    static func isStatement(_ text: String) -> Bool {
+        ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH ", "WHERE "].contains { text.hasPrefix($0) }
+    }
+
+    static func hasSubqueryInInsert(_ text: String) -> Bool { text.hasPrefix("INSERT") && text.contains("SELECT") }
+
+    static func exception(for text: String) -> String? { exceptions.first { text.contains($0.part) }?.reason }
+
+    static func namesOrganization(_ text: String) -> Bool {
+        let tables = text.matches(of: /(?:FROM|INTO|JOIN|^UPDATE) ([a-z_]+)/).map { String($0.output.1) }
+        if !tables.isEmpty && common.isSuperset(of: tables) { return true }
+        // What is only shown keeps nobody's rows apart.
+        let start = text.hasPrefix("INSERT") ? text.startIndex : text.range(of: "WHERE")?.upperBound ?? text.endIndex
+        return names.contains { text[start...].contains($0) }
+    }
+
+    /// The text literals of a source, white space as one space.
+    static func literals(in source: String) -> [String] {
+        var found: [String] = []
+        var rest = Substring(source)
+        while let start = rest.firstIndex(where: { $0 == "\"" || $0 == "/" }) {
+            rest = rest[start...]
+            if rest.hasPrefix("//") {
+                rest = rest[(rest.firstIndex(of: "\n") ?? rest.endIndex)...]
+            } else if rest.hasPrefix("\"\"\"") {
+                let body = rest.dropFirst(3)
+                let end = body.range(of: "\"\"\"")?.lowerBound ?? body.endIndex
+                found.append(String(body[..<end]))
+                rest = body[end...].dropFirst(3)
+            } else if rest.hasPrefix("\"") {
+                let body = rest.dropFirst()
+                let end = endOfLiteral(body)
+                found.append(String(body[..<end]))
+                rest = body[end...].dropFirst()
+            } else {
+                rest = rest.dropFirst()
+            }
+        }
+        return found.map { $0.split(whereSeparator: \.isWhitespace).joined(separator: " ") }
+    }
+
+    /// Where a literal of one line ends; quotation marks within its interpolations do not end it.
+    private static func endOfLiteral(_ body: Substring) -> Substring.Index {
+        var depth = 0
+        var index = body.startIndex
+        while index < body.endIndex {
+            let next = body.index(after: index)
+            switch body[index] {
+            case "\\" where next < body.endIndex:
+                if body[next] == "(" { depth += 1 }
+                index = body.index(after: next)
+                continue
+            case "(" where depth > 0: depth += 1
+            case ")" where depth > 0: depth -= 1
+            case "\"" where depth == 0: return index
+            default: break
+            }
+            index = next
+        }
+        return index
+    }
+}
