@@ -62,7 +62,7 @@ extension Store {
                 scope
             ) { $0.integer(0) ?? 0 }
             try sql.execute("DELETE FROM credentials WHERE organization_id = $1 AND environment = $2", scope)
-            for (field, sealed) in credential.fields {
+            for (field, sealed) in credential.fields.sorted(by: { $0.key < $1.key }) {
                 try sql.execute(
                     """
                     INSERT INTO credentials (organization_id, environment, field, sealed, key_version, version)

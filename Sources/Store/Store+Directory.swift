@@ -170,10 +170,11 @@ extension Store: DirectoryRepository {
     /// Runs a change of the directory and counts the configuration version up with it.
     func change(
         conflict: String,
+        within limit: Duration? = nil,
         _ job: @escaping @Sendable (any SQLSession) throws -> Void
     ) async throws(GatewayError) {
         do {
-            try await database.write { session in
+            try await database.write(within: limit ?? database.settings.waitMax) { session in
                 try job(session.sql)
                 try session.sql.execute(
                     """

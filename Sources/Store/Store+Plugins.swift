@@ -49,8 +49,9 @@ extension Store: PluginRepository {
         _ plugin: InstalledPlugin,
         binaries: [String: [UInt8]]
     ) async throws(GatewayError) {
-        try await change(conflict: "The plugin is being changed.") { sql in
-            for (digest, bytes) in binaries {
+        // A library may have many megabytes.
+        try await change(conflict: "The plugin is being changed.", within: database.settings.openMax) { sql in
+            for (digest, bytes) in binaries.sorted(by: { $0.key < $1.key }) {
                 try sql.execute(
                     "INSERT INTO plugin_binaries (digest, bytes) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING",
                     [.text(digest), .bytes(bytes)]
@@ -107,7 +108,7 @@ extension Store: PluginRepository {
     }
 
     package func pluginBinary(_ digest: String) async throws(GatewayError) -> [UInt8]? {
-        try await read { sql in
+        try await read(within: database.settings.openMax) { sql in
             try sql.first("SELECT bytes FROM plugin_binaries WHERE digest = $1", [.text(digest)]) { $0.bytes(0) ?? [] }
         }
     }

@@ -125,7 +125,10 @@ package final class Store: Sendable {
         }
         let result = await task.result
         probe.withLock { if $0 == task { $0 = nil } }
-        return (try? result.get()) != nil
+        guard case .failure(let error) = result else { return true }
+        // Also what is no fault of the disk or the server, such as a right that was taken away.
+        state.failed((error as? SQLError)?.message ?? "\(error)")
+        return false
     }
 
     @discardableResult
@@ -136,9 +139,12 @@ package final class Store: Sendable {
     }
 
     func read<Result: Sendable>(
+        within limit: Duration? = nil,
         _ job: @escaping @Sendable (any SQLSession) throws -> Result
     ) async throws(GatewayError) -> Result {
-        do { return try await database.read(job) } catch { throw Store.unavailable(error) }
+        do { return try await database.read(within: limit ?? database.settings.waitMax, job) } catch {
+            throw Store.unavailable(error)
+        }
     }
 
     static func unavailable(_ error: any Error) -> GatewayError {

@@ -81,9 +81,12 @@ final class PostgresDatabase: Database, @unchecked Sendable {
         }
     }
 
-    func read<Result: Sendable>(_ job: @escaping @Sendable (any SQLSession) throws -> Result) async throws -> Result {
+    func read<Result: Sendable>(
+        within limit: Duration,
+        _ job: @escaping @Sendable (any SQLSession) throws -> Result
+    ) async throws -> Result {
         try await withUnsafeThrowingContinuation { continuation in
-            let reply = Reply(continuation, within: settings.waitMax)
+            let reply = Reply(continuation, within: limit, changesNothing: true)
             submit(reply) { worker in
                 let deadline = reply.deadline ?? .now + self.settings.waitMax
                 do { reply.resume(.success(try worker.read(until: deadline, job))) } catch {

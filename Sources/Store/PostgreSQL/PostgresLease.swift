@@ -125,6 +125,7 @@ final class PostgresLease: StoreLease, @unchecked Sendable {
     private func renew(_ number: Int64) {
         let worker = PostgresWorker(address: address, settings: settings, writer: "lease")
         var isLost = false
+        var isFailing = false
         while !state.withLock({ $0.isStopping }) {
             bell.withLock { _ = bell.wait(atMost: settings.leaseEvery) }
             if state.withLock({ $0.isStopping }) || isLost { continue }
@@ -134,9 +135,14 @@ final class PostgresLease: StoreLease, @unchecked Sendable {
                 let deadline = asked + min(settings.waitMax, settings.leaseLength / 4)
                 isLost = try !prolong(number, worker, until: deadline)
                 if isLost { lose() } else { hold(from: asked) }
+                if isFailing && !isLost { logger.notice("the lease on the database is renewed again") }
+                isFailing = false
             } catch {
                 let reason = (error as? SQLError)?.message ?? "\(error)"
-                logger.warning("the lease on the database could not be renewed", metadata: ["reason": "\(reason)"])
+                if !isFailing {
+                    logger.warning("the lease on the database cannot be renewed", metadata: ["reason": "\(reason)"])
+                }
+                isFailing = true
                 if !isHeld {
                     health.report(Self.part, .notReady, "The lease on the database could not be renewed: \(reason).")
                 }

@@ -17,8 +17,15 @@ final class Reply<Value: Sendable>: Expiring, Sendable {
 
     private let state: Mutex<State>
     let deadline: ContinuousClock.Instant?
+    /// Whether there is no outcome to be unsure of.
+    private let changesNothing: Bool
 
-    init(_ continuation: UnsafeContinuation<Value, any Error>, within limit: Duration?) {
+    init(
+        _ continuation: UnsafeContinuation<Value, any Error>,
+        within limit: Duration?,
+        changesNothing: Bool = false
+    ) {
+        self.changesNothing = changesNothing
         state = Mutex(State(continuation: continuation))
         deadline = limit.map { ContinuousClock.now + $0 }
     }
@@ -41,12 +48,12 @@ final class Reply<Value: Sendable>: Expiring, Sendable {
     func expire() {
         guard let (continuation, hasBegun) = take() else { return }
         continuation.resume(
-            throwing: hasBegun
+            throwing: hasBegun && !changesNothing
                 ? SQLError(
                     message: "the database has not answered in time; what becomes of it is not known",
                     isAway: true,
                     isOutcomeUnknown: true
-                ) : SQLError(message: "the database was busy for too long; nothing was done", isAway: true)
+                ) : SQLError(message: "the database has not answered in time; nothing was done", isAway: true)
         )
     }
 
@@ -72,7 +79,7 @@ protocol Expiring: AnyObject, Sendable {
 
 /// The clock of a store: whatever its threads are stuck in, callers are answered when their time has passed.
 ///
-/// Those who wait stand in the order in which their time passes, because all may wait equally long. Looked at every
+/// Those who wait stand in the order in which their time passes; nearly all may wait equally long. Looked at every
 /// `tick`, so that a call costs no wake-up. All state is guarded by `condition`.
 final class DeadlineWatch: @unchecked Sendable {
     private let condition = MonotonicCondition()
@@ -91,7 +98,7 @@ final class DeadlineWatch: @unchecked Sendable {
     }
 
     func add(_ caller: any Expiring) {
-        guard caller.deadline != nil else { return }
+        guard let deadline = caller.deadline else { return }
         condition.withLock {
             // Kept short by those who come: as many go as may come.
             for _ in 0..<2 where first < waiting.count && waiting[first].isAnswered { first += 1 }
@@ -99,7 +106,10 @@ final class DeadlineWatch: @unchecked Sendable {
                 waiting.removeFirst(first)
                 first = 0
             }
-            waiting.append(caller)
+            // Few may wait longer than the others: these go before them.
+            var place = waiting.count
+            while place > first, let other = waiting[place - 1].deadline, other > deadline { place -= 1 }
+            waiting.insert(caller, at: place)
             if isAsleep { condition.signal() }
         }
     }

@@ -134,8 +134,11 @@ protocol Database: Sendable {
         within limit: Duration?,
         _ job: @escaping @Sendable (WriteSession) throws -> Result
     ) async throws -> Result
-    /// Runs a job that only reads.
-    func read<Result: Sendable>(_ job: @escaping @Sendable (any SQLSession) throws -> Result) async throws -> Result
+    /// Runs a job that only reads; the caller waits for `limit` at most.
+    func read<Result: Sendable>(
+        within limit: Duration,
+        _ job: @escaping @Sendable (any SQLSession) throws -> Result
+    ) async throws -> Result
     /// Hands over what the next transaction takes along; false when too much is waiting already.
     func enqueue(audit: AuditRecord, usage: UsageRecord?) -> Bool
     /// The words of its DDL.
@@ -148,5 +151,10 @@ extension Database {
     /// Runs a job as one durable transaction, within the time that callers wait.
     func write<Result: Sendable>(_ job: @escaping @Sendable (WriteSession) throws -> Result) async throws -> Result {
         try await write(within: settings.waitMax, job)
+    }
+
+    /// Runs a job that only reads, within the time that callers wait.
+    func read<Result: Sendable>(_ job: @escaping @Sendable (any SQLSession) throws -> Result) async throws -> Result {
+        try await read(within: settings.waitMax, job)
     }
 }

@@ -46,9 +46,12 @@ final class SQLiteDatabase: Database {
         }
     }
 
-    func read<Result: Sendable>(_ job: @escaping @Sendable (any SQLSession) throws -> Result) async throws -> Result {
+    func read<Result: Sendable>(
+        within limit: Duration,
+        _ job: @escaping @Sendable (any SQLSession) throws -> Result
+    ) async throws -> Result {
         try await withUnsafeThrowingContinuation { continuation in
-            let reply = Reply(continuation, within: settings.waitMax)
+            let reply = Reply(continuation, within: limit, changesNothing: true)
             let isTaken = readers.submit { session in
                 guard reply.begin() else { return }
                 reply.resume(Swift.Result { try job(session) })

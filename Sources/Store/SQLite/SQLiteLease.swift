@@ -25,7 +25,14 @@ final class SQLiteLease: StoreLease {
         }
         // A lock of its own kind: it neither meets nor ends the locks by which SQLite's connections know each other.
         guard flock(opened, LOCK_EX | LOCK_NB) == 0 else {
+            let number = errno
             close(opened)
+            guard number == EWOULDBLOCK else {
+                throw GatewayError(
+                    .invalidArgument,
+                    "The database file \(path) cannot be locked: \(String(cString: strerror(number))). Use a local disk."
+                )
+            }
             throw GatewayError(
                 .conflict,
                 "Another gateway serves the database file \(path). Stop it, or use another file: many hosts on one database are not supported."
