@@ -26,6 +26,7 @@ struct App: Sendable {
     let sweeper: Sweeper
     let claimSweeper: ClaimSweeper
     let timers: TimerRunner
+    let orphans: OrphanWatch
     let failures: SampleFailures
     let entropy: Entropy
     let logger: Logger
@@ -143,6 +144,7 @@ struct App: Sendable {
             sweeper: money.sweeper,
             claimSweeper: money.claimSweeper,
             timers: TimerRunner(data: store, registry: registry, entropy: entropy, logger: logger),
+            orphans: OrphanWatch(records: store, registry: registry, health: health, logger: logger),
             failures: failures,
             entropy: entropy,
             logger: logger
@@ -162,12 +164,14 @@ struct App: Sendable {
         let claimSweeper = claimSweeper
         let plugins = plugins
         let timers = timers
+        let orphans = orphans
         let failures = failures
         let group = ServiceGroup(
             services: [
                 Background { await inbox.run() }, Background { await sweeper.run() },
                 Background { await claimSweeper.run() },
                 Background { await plugins.watch() }, Background { await timers.run() },
+                Background { await orphans.run() },
                 Background { await failures.run() },
                 manager, server,
             ],
