@@ -4,8 +4,10 @@ import glob
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import tempfile
+import threading
 
 from harness import Gateway, Process, Simulator, free_port, http, phone, wait_until
 
@@ -83,6 +85,38 @@ def backends(name):
     return found
 
 
+class Cutter:
+    """A loopback address before the server; while it cuts, a COMMIT reaches the server and its answer nobody."""
+
+    def __init__(self):
+        self.cuts, self.count = False, 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            client = self.listener.accept()[0]
+            upstream = socket.socket(socket.AF_UNIX)
+            upstream.connect(os.path.join(server["host"], ".s.PGSQL." + server["port"]))
+            for pair in ((client, upstream, True), (upstream, client, False)):
+                threading.Thread(target=self.pump, args=pair, daemon=True).start()
+
+    def pump(self, source, target, is_client):
+        try:
+            while data := source.recv(65536):
+                cut = is_client and self.cuts and b"COMMIT" in data
+                if cut:
+                    self.count += 1
+                    source.shutdown(socket.SHUT_RDWR)
+                target.sendall(data)
+                if cut:
+                    break
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # The other side has gone, which is the point.
+
+
 def readiness(gateway):
     return http("GET", f"http://127.0.0.1:{gateway.ports[1]}/readyz", timeout=10)
 
@@ -102,10 +136,6 @@ def test_a_second_gateway_on_the_database_is_refused_and_touches_nothing():
     second = another(environment["GATEWAY_DATABASE_URL"])
     assert second.process.wait(timeout=40) == 1, second.output()
     assert "Another gateway serves this database" in second.output(), second.output()
-    assert gateway.transaction(number)["state"] != "unknown"
-    # One that was killed is followed by the next as soon as its lease is over.
-    gateway.end(signal.SIGKILL)
-    gateway = gateway.again(simulator=simulator, environment=environment)
     assert gateway.transaction(number)["state"] != "unknown"
     gateway.remove()
 
@@ -136,4 +166,23 @@ def test_a_server_that_hangs_or_restarts_costs_answers_and_nothing_else():
     number = phone()
     assert gateway.push(number)[2]["data"]["status"] == "PENDING"
     assert gateway.wait_for(number, "succeeded")["receipt"]
+    gateway.remove()
+
+
+def test_commits_whose_answers_are_lost_stand_in_nobodys_way():
+    cutter = Cutter()
+    environment = database("cut")
+    url = f"postgresql://{server['user']}@127.0.0.1:{cutter.port}/cut?sslmode=disable"
+    gateway = Gateway(simulator=simulator, environment={**environment, "GATEWAY_DATABASE_URL": url})
+    cutter.cuts = True
+    number = phone()
+    status, _, problem = gateway.push(number)
+    assert status == 503 and problem["code"] == "unavailable", problem
+    assert cutter.count > 0 and simulator.pushes(number) == 0
+    cutter.cuts = False
+    wait_until("readiness", lambda: readiness(gateway)[0] == 200)
+    for number in [phone() for _ in range(10)]:
+        assert gateway.push(number)[2]["data"]["status"] == "PENDING"
+        assert simulator.pushes(number) == 1
+    assert readiness(gateway)[0] == 200
     gateway.remove()
