@@ -157,24 +157,6 @@ extension Store: RecordRepository {
         }
     }
 
-    package func due(at now: Timestamp, limit: Int) async throws(GatewayError) -> [Record] {
-        // Two indexes, so two questions: what the host works on, and what waits for a person and is asked about daily.
-        try await read { sql in
-            var due: [Record] = []
-            for condition in [RecordCoding.isWaiting, "state = 'manual'"] where due.count < limit {
-                due += try sql.query(
-                    """
-                    SELECT \(RecordCoding.columns) FROM records
-                    WHERE \(condition) AND next_action_ms <= $1 ORDER BY next_action_ms LIMIT $2
-                    """,
-                    [.integer(now.milliseconds), .integer(Int64(limit - due.count))],
-                    RecordCoding.record
-                )
-            }
-            return due
-        }
-    }
-
     package func records(in state: RecordState, limit: Int) async throws(GatewayError) -> [Record] {
         try await read { sql in
             try sql.query(

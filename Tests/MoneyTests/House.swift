@@ -23,9 +23,15 @@ final class House: Sendable {
 
     static let accepted: JSON = ["verdict": "accepted", "external_ids": ["fake_id": "F1"]]
 
-    private init(store: Store, folder: String, plugin: LoadedPlugin, environment: Environment, clock: ManualEntropy)
-        async throws
-    {
+    private init(
+        store: Store,
+        folder: String,
+        plugin: LoadedPlugin,
+        environment: Environment,
+        clock: ManualEntropy,
+        bounds: Money.Bounds,
+        failpoints: Failpoints
+    ) async throws {
         self.store = store
         self.clock = clock
         upstream = FakeUpstream(answering: House.accepted)
@@ -42,8 +48,9 @@ final class House: Sendable {
             upstream: upstream,
             addresses: addresses,
             entropy: entropy,
-            failpoints: .none,
-            logger: logger
+            failpoints: failpoints,
+            logger: logger,
+            bounds: bounds
         )
         pipeline = Pipeline(
             registry: registry,
@@ -71,6 +78,8 @@ final class House: Sendable {
     static func with(
         plugin: LoadedPlugin? = nil,
         environment: Environment = .test,
+        bounds: Money.Bounds = Money.Bounds(),
+        failpoints: (ManualEntropy) -> Failpoints = { _ in .none },
         _ body: (House) async throws -> Void
     ) async throws {
         let folder = FileManager.default.temporaryDirectory.path + "/money-" + UUID().uuidString
@@ -78,12 +87,15 @@ final class House: Sendable {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let store = try await Store.open(.sqlite(path: folder + "/gateway.db"))
         defer { store.shutdown() }
+        let clock = ManualEntropy()
         let house = try await House(
             store: store,
             folder: folder,
             plugin: plugin ?? FakePlugin.make(),
             environment: environment,
-            clock: ManualEntropy()
+            clock: clock,
+            bounds: bounds,
+            failpoints: failpoints(clock)
         )
         try await body(house)
     }

@@ -6,6 +6,7 @@ package struct Asker: Sendable {
     private let directory: DirectoryCache
     private let plugins: PluginCalls
     private let sender: Sender
+    private let questions: Dispatcher
     private let upstream: any Upstream
     private let settlement: Settlement
     private let entropy: Entropy
@@ -18,6 +19,7 @@ package struct Asker: Sendable {
         directory: DirectoryCache,
         plugins: PluginCalls,
         sender: Sender,
+        questions: Dispatcher,
         upstream: any Upstream,
         settlement: Settlement,
         entropy: Entropy,
@@ -28,6 +30,7 @@ package struct Asker: Sendable {
         self.directory = directory
         self.plugins = plugins
         self.sender = sender
+        self.questions = questions
         self.upstream = upstream
         self.settlement = settlement
         self.entropy = entropy
@@ -52,8 +55,12 @@ package struct Asker: Sendable {
     ///
     /// The question is counted before it is asked, under the record's version: so two workers never ask at the same
     /// time, and a crash in between only means that the next question comes later.
-    package func ask(_ record: Record) async throws(GatewayError) -> Record {
+    ///
+    /// - Parameter place: Where it may be asked from; without one it waits for one, for a moment.
+    package func ask(_ record: Record, from place: Dispatcher.Place? = nil) async throws(GatewayError) -> Record {
         guard let query = record.query, record.state != .created, record.state != .sending else { return record }
+        let own = place == nil ? try await questions.enter(Dispatcher.Account(of: record)) : nil
+        defer { own?.leave() }
         let profile = try await directory.profile(of: record.organization, in: record.environment)
         let template = try await plugins.query(record, profile: profile, now: entropy.now())
         let version = record.version
@@ -66,7 +73,8 @@ package struct Asker: Sendable {
         guard let index = plugin.operationIndex(query.operation) else { return counted.record }
         let kind = plugin.operations[index]
         let exchange = exchange(kind, about: counted.record, request: template)
-        let prepared = try await sender.makeReady(exchange, kind: kind)
+        var prepared = try await sender.makeReady(exchange, kind: kind)
+        prepared.leaveBy = entropy.uptime() + kind.sendWithin
         _ = try await records.commit(NewRecord(record: exchange))
         failpoints.reach(.beforeQuery)
         let outcome = await upstream.send(prepared)

@@ -3,7 +3,7 @@ import Logging
 /// The parts that move money, introduced to each other.
 package struct Money: Sendable {
     /// What the parts need of a store.
-    package typealias Repositories = RecordRepository & CallbackRepository & ClaimRepository & DirectoryRepository
+    package typealias Repositories = RecordRepository & DueRepository & CallbackRepository & ClaimRepository & DirectoryRepository
 
     /// Organizations, plans and profiles.
     package let directory: DirectoryCache
@@ -18,6 +18,19 @@ package struct Money: Sendable {
     /// Forgets claims that have ended.
     package let claimSweeper: ClaimSweeper
 
+    /// What bounds the parts.
+    package struct Bounds: Sendable {
+        /// Requests on their way.
+        package var requests = Dispatcher.Settings()
+        /// Questions on their way.
+        package var questions = Dispatcher.Settings.questions
+        /// The sweeper.
+        package var sweeper = Sweeper.Settings()
+
+        /// The defaults.
+        package init() {}
+    }
+
     /// Introduces them.
     package init(
         store: any Repositories,
@@ -27,10 +40,12 @@ package struct Money: Sendable {
         addresses: CallbackAddresses,
         entropy: Entropy,
         failpoints: Failpoints,
-        logger: Logger
+        logger: Logger,
+        bounds: Bounds = Bounds()
     ) {
         let limits = RecordMachine.Rules()
         let waiters = OutcomeWaiters()
+        let questions = Dispatcher(settings: bounds.questions)
         let calls = PluginCalls(registry: registry, logger: logger)
         directory = DirectoryCache(directory: store, entropy: entropy)
         let settlement = Settlement(
@@ -44,6 +59,7 @@ package struct Money: Sendable {
         )
         let sender = Sender(
             upstream: upstream,
+            dispatcher: Dispatcher(settings: bounds.requests),
             plugins: calls,
             settlement: settlement,
             journal: journal,
@@ -57,6 +73,7 @@ package struct Money: Sendable {
             directory: directory,
             plugins: calls,
             sender: sender,
+            questions: questions,
             upstream: upstream,
             settlement: settlement,
             entropy: entropy,
@@ -87,12 +104,14 @@ package struct Money: Sendable {
         sweeper = Sweeper(
             records: store,
             asker: asker,
+            questions: questions,
             sender: sender,
             plugins: calls,
             settlement: settlement,
             limits: limits,
             entropy: entropy,
-            logger: logger
+            logger: logger,
+            settings: bounds.sweeper
         )
         claimSweeper = ClaimSweeper(claims: store, entropy: entropy, logger: logger)
     }

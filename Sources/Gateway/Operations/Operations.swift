@@ -68,6 +68,8 @@ package struct Operations: Sendable {
         let kind = plugin.operations[index]
         let (record, plan) = try await plan(work, kind: kind)
         let prepared = try await sender.makeReady(record, kind: kind)
+        let turn = try await sender.turn(for: record, prepared, within: record.sendBefore - entropy.now())
+        defer { turn.place.leave() }
         guard let beginning = settlement.beginning(record) else {
             throw GatewayError.fault("a new record cannot be sent from the state \(record.state.rawValue)")
         }
@@ -87,7 +89,7 @@ package struct Operations: Sendable {
         }
         if let earlier = try earlierRecord(outcome, plan: plan) { return try await replay(earlier, for: work) }
         work.reservation?.consume()
-        let sent = try await sender.deliver(beginning.record, prepared)
+        let sent = try await sender.deliver(beginning.record, turn)
         if work.wait > .zero && !sent.record.state.isEnded {
             return try await show(try await waitForEnd(of: sent.record, atMost: work.wait), for: work)
         }

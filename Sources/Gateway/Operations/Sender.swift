@@ -3,6 +3,7 @@ import Logging
 /// Sends a committed record's request, once, and records what came back.
 package struct Sender: Sendable {
     private let upstream: any Upstream
+    private let dispatcher: Dispatcher
     private let plugins: PluginCalls
     private let settlement: Settlement
     private let journal: any AnswerJournal
@@ -14,6 +15,7 @@ package struct Sender: Sendable {
     /// Makes it.
     package init(
         upstream: any Upstream,
+        dispatcher: Dispatcher,
         plugins: PluginCalls,
         settlement: Settlement,
         journal: any AnswerJournal,
@@ -23,6 +25,7 @@ package struct Sender: Sendable {
         logger: Logger
     ) {
         self.upstream = upstream
+        self.dispatcher = dispatcher
         self.plugins = plugins
         self.settlement = settlement
         self.journal = journal
@@ -57,12 +60,49 @@ package struct Sender: Sendable {
         )
     }
 
+    /// A request that is ready, with its place among those that may leave.
+    struct Turn: Sendable {
+        let prepared: PreparedRequest
+        let place: Dispatcher.Place
+    }
+
+    /// Waits until a request may leave, before anything says that it does.
+    ///
+    /// - Parameter duration: How long from now on it may leave.
+    /// - Throws: `upstreamUnavailable` when it cannot leave in time; nothing was sent then.
+    func turn(
+        for record: Record,
+        _ prepared: PreparedRequest,
+        within duration: Duration
+    ) async throws(GatewayError) -> Turn {
+        let leaveBy = entropy.uptime() + duration
+        guard duration > .zero else { throw Self.late }
+        let place = try await dispatcher.enter(Dispatcher.Account(of: record), atMost: duration)
+        guard entropy.uptime() < leaveBy else {
+            place.leave()
+            throw Self.late
+        }
+        var prepared = prepared
+        prepared.leaveBy = leaveBy
+        return Turn(prepared: prepared, place: place)
+    }
+
+    private static let tooLate = "Never sent: the time in which it may be sent has passed."
+    private static let late = GatewayError(
+        .upstreamUnavailable,
+        "M-Pesa could not be reached in time, so nothing was sent. Try again in a moment.",
+        detail: "send_before has passed",
+        retryAfter: .seconds(5)
+    )
+
     /// Sends the request of a waiting record, one in state `created`, and settles the outcome.
     ///
     /// If the process dies before `sending` is committed, the row is as it was.
     /// - Returns: The record as it stands afterwards. The answer's meaning is committed when this returns.
     /// - Throws: `unavailable` when the store could not keep up; the sweeper then finishes the record.
     package func send(_ record: Record, _ prepared: PreparedRequest) async throws(GatewayError) -> Record {
+        let turn = try await turn(for: record, prepared, within: prepared.request.kind.sendWithin)
+        defer { turn.place.leave() }
         let claimed = try await settlement.settle(record) { current in
             // Another worker may have sent or ended it meanwhile; then there is nothing left to claim.
             current.state == .created
@@ -70,7 +110,7 @@ package struct Sender: Sendable {
                 ? .sending : nil
         }
         guard claimed.hasChanged else { return claimed.record }
-        return try await deliver(claimed.record, prepared).record
+        return try await deliver(claimed.record, turn).record
     }
 
     /// Sends the request of a record that is committed as `sending`, and settles the outcome.
@@ -78,13 +118,22 @@ package struct Sender: Sendable {
     /// If the process dies here, nobody knows whether the request left: the row becomes `unknown` and is asked about.
     /// - Returns: The record as it stands afterwards, durably.
     /// - Throws: `unavailable` when the store could not keep up; the sweeper then finishes the record.
-    func deliver(_ record: Record, _ prepared: PreparedRequest) async throws(GatewayError) -> Settlement.Settled {
+    func deliver(_ record: Record, _ turn: Turn) async throws(GatewayError) -> Settlement.Settled {
         failpoints.reach(.beforeSend)
-        let outcome = await upstream.send(prepared)
+        let outcome = await send(record, turn)
         failpoints.reach(.afterSend)
         let settled = try await settlePatiently(outcome, of: record)
         failpoints.reach(.afterReplyCommit)
         return settled
+    }
+
+    /// The commit may have taken long: what is too late by now stays here.
+    private func send(_ record: Record, _ turn: Turn) async -> UpstreamOutcome {
+        defer { turn.place.leave() }
+        let isFirst = record.attempts <= 1
+        let isInTime = turn.prepared.leaveBy.map { entropy.uptime() < $0 } ?? true
+        guard isInTime, !isFirst || entropy.now() <= record.sendBefore else { return .notSent(Self.tooLate) }
+        return await upstream.send(turn.prepared)
     }
 
     /// What M-Pesa answered exists only in memory until it is committed, so a store that stumbles is asked again; the

@@ -1,22 +1,43 @@
 import Logging
 
 /// Comes back to every open record when its time has come: asks about it, gives up sending it, or calls a person.
+///
+/// A visit needs a place among the questions, of which each account has a share: one whose M-Pesa hangs holds up nobody
+/// else's. Nothing waits for a whole round: whoever is done makes room for the next. A visit that leads nowhere puts its
+/// record off, so that it comes back later and others come first.
 package struct Sweeper: Sendable {
     /// What bounds the sweeper.
     package struct Settings: Sendable {
         /// How often it looks.
+        ///
+        /// Default 1 s.
         package var every: Duration = .seconds(1)
-        /// How many records it takes at a time.
-        package var batchMax = 100
-        /// How many it works on at once.
-        package var workers = 4
+        /// How soon it looks again for more when some had to stay behind and a place is free.
+        ///
+        /// Default 50 ms.
+        package var again: Duration = .milliseconds(50)
+        /// How many records it reads at a time.
+        ///
+        /// Default 200.
+        package var batchMax = 200
+        /// How long a record is put off whose visit failed: a quarter of the time since anything happened to it, and no
+        /// less than this.
+        ///
+        /// Default 5 s.
+        package var putOffMin: Duration = .seconds(5)
+        /// And no more than this.
+        ///
+        /// Default 5 min.
+        package var putOffMax: Duration = .seconds(300)
 
         /// The defaults.
         package init() {}
     }
 
     private let records: any RecordRepository
+    private let dueRecords: any DueRepository
     private let asker: Asker
+    private let questions: Dispatcher
     private let sender: Sender
     private let plugins: PluginCalls
     private let settlement: Settlement
@@ -27,8 +48,9 @@ package struct Sweeper: Sendable {
 
     /// Makes it of its parts.
     package init(
-        records: any RecordRepository,
+        records: any RecordRepository & DueRepository,
         asker: Asker,
+        questions: Dispatcher,
         sender: Sender,
         plugins: PluginCalls,
         settlement: Settlement,
@@ -38,7 +60,9 @@ package struct Sweeper: Sendable {
         settings: Settings = Settings()
     ) {
         self.records = records
+        self.dueRecords = records
         self.asker = asker
+        self.questions = questions
         self.sender = sender
         self.plugins = plugins
         self.settlement = settlement
@@ -60,59 +84,128 @@ package struct Sweeper: Sendable {
         }
     }
 
-    /// Sweeps until cancelled.
+    /// Sweeps until cancelled; visits that are under way are finished.
     package func run() async {
-        while !Task.isCancelled {
-            await settlement.withdrawPending()
-            await sweep()
-            // Only cancellation ends the sleep early, and the loop's condition sees it.
-            try? await Task.sleep(for: settings.every)
+        let hand = SweptRecords()
+        let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
+        await withDiscardingTaskGroup { group in
+            group.addTask {
+                while !Task.isCancelled {
+                    signal.yield()
+                    // Only cancellation ends the sleep early, and the loop's condition sees it.
+                    try? await Task.sleep(for: settings.every)
+                }
+                signal.finish()
+            }
+            var lookedAt: Uptime?
+            for await _ in signals {
+                // A visit's end calls too: nobody looks then unless some had to stay behind.
+                let isTime = lookedAt.map { entropy.uptime() - $0 >= settings.every } ?? true
+                guard isTime || hand.hasLeftSome else { continue }
+                let began = entropy.uptime()
+                if isTime { await settlement.withdrawPending() }
+                for visit in await take(hand) {
+                    group.addTask {
+                        await self.visit(visit)
+                        hand.remove(visit.record.id)
+                        signal.yield()
+                    }
+                }
+                lookedAt = entropy.uptime()
+                // Reading must not be all that is done, when there is much to read.
+                let rest = min(max(settings.again, (entropy.uptime() - began) * 4), settings.every)
+                if hand.hasLeftSome { try? await Task.sleep(for: rest) }
+            }
         }
     }
 
-    /// One sweep over what is due now.
+    /// Visits every record that is due now, each once, and waits until all are done.
     package func sweep() async {
+        let hand = SweptRecords()
+        await withTaskGroup(of: Void.self) { group in
+            repeat {
+                for visit in await take(hand) { group.addTask { await self.visit(visit) } }
+            } while await group.next() != nil
+        }
+    }
+
+    /// One record in hand, and its place.
+    private struct Visit: Sendable {
+        let record: Record
+        let place: Dispatcher.Place
+    }
+
+    /// Takes what is due in hand, as far as there are places, the accounts in turn.
+    private func take(_ hand: SweptRecords) async -> [Visit] {
+        var visits: [Visit] = []
+        hand.noteLeft(false)
         do {
-            var due = try await records.due(at: entropy.now(), limit: settings.batchMax)[...]
-            await withTaskGroup(of: Void.self) { group in
-                var running = 0
-                while let record = due.popFirst() {
-                    if running >= settings.workers { await group.next() } else { running += 1 }
-                    group.addTask { await visit(record) }
+            while let full = questions.full {
+                // Records in hand may be due still; they must not fill the page.
+                let limit = settings.batchMax + hand.count
+                let due = try await dueRecords.due(at: entropy.now(), limit: limit, except: full)
+                let before = visits.count
+                var leftSome = !full.isEmpty
+                for record in SweptRecords.inTurn(due) where !hand.contains(record.id) {
+                    guard let place = questions.enterIfFree(Dispatcher.Account(of: record)) else {
+                        leftSome = true
+                        continue
+                    }
+                    hand.insert(record.id)
+                    visits.append(Visit(record: record, place: place))
                 }
+                if leftSome { hand.noteLeft(true) }
+                guard due.count == limit, visits.count > before else { return visits }
             }
+            hand.noteLeft(true)
         } catch {
             logger.warning("the sweeper could not read what is due", metadata: ["reason": "\(error.message)"])
         }
+        return visits
     }
 
-    private func visit(_ record: Record) async {
+    private func visit(_ visit: Visit) async {
+        let record = visit.record
+        defer { visit.place.leave() }
         do {
-            switch record.state {
-            case .accepted, .unknown, .reconciling, .manual:
-                let isOver = record.state != .manual && record.isSilent(at: entropy.now(), rules: limits)
-                if isOver || record.query == nil {
-                    _ = try await settlement.settle(record) { _ in .timePassed }
-                } else {
-                    _ = try await asker.ask(record)
-                }
-            case .created where record.attempts > 0 && entropy.now() <= record.sendBefore:
-                try await sendAgain(record)
-            default:
-                _ = try await settlement.settle(record) { _ in .timePassed }
-            }
+            guard try await look(at: record, from: visit.place).version == record.version else { return }
         } catch {
             logger.warning(
                 "the sweeper could not settle a transaction",
                 metadata: ["record": "\(record.id)", "code": "\(error.code.rawValue)", "reason": "\(error.message)"]
             )
         }
+        await putOff(record)
+    }
+
+    /// Does what a record's time has come for; answers the record as it stands afterwards.
+    private func look(at record: Record, from place: Dispatcher.Place) async throws(GatewayError) -> Record {
+        switch record.state {
+        case .accepted, .unknown, .reconciling, .manual:
+            let isOver = record.state != .manual && record.isSilent(at: entropy.now(), rules: limits)
+            guard isOver || record.query == nil else { return try await asker.ask(record, from: place) }
+            return try await settlement.settle(record) { _ in .timePassed }.record
+        case .created where record.attempts > 0 && entropy.now() <= record.sendBefore:
+            return try await sendAgain(record)
+        default: return try await settlement.settle(record) { _ in .timePassed }.record
+        }
     }
 
     /// Sends the same request again, which only evidence that it was not processed leads to.
-    private func sendAgain(_ record: Record) async throws(GatewayError) {
+    private func sendAgain(_ record: Record) async throws(GatewayError) -> Record {
         let (plugin, index) = try plugins.kind(of: record)
         let prepared = try await sender.makeReady(record, kind: plugin.operations[index])
-        _ = try await sender.send(record, prepared)
+        return try await sender.send(record, prepared)
+    }
+
+    /// Puts a record off about which nothing could be done now, the longer the longer nothing happened to it.
+    private func putOff(_ record: Record) async {
+        let now = entropy.now()
+        let wait = min(max((now - record.updatedAt) / 4, settings.putOffMin), settings.putOffMax)
+        do { try await dueRecords.postpone(record, until: now + wait) } catch {
+            logger.warning("a visit could not be put off", metadata: ["reason": "\(error.message)"])
+            // It is due still: nobody comes back to it at once.
+            try? await Task.sleep(for: settings.every)
+        }
     }
 }

@@ -2,8 +2,8 @@
 ///
 /// Every method is one database transaction and returns once it is durable.
 ///
-/// Implemented by `Store` and, for tests, by `GatewayTesting`. Every question carries the organization; the two that
-/// do not are the sweeper's and name no organization's data to anyone.
+/// Implemented by `Store` and, for tests, by `GatewayTesting`. Every question carries the organization; the one that
+/// does not is the restart's, and `DueRepository` has the sweeper's: they name no organization's data to anyone.
 package protocol RecordRepository: Sendable {
     /// Writes a new record with all that must hold in the same commit, or nothing at all.
     ///
@@ -57,9 +57,6 @@ package protocol RecordRepository: Sendable {
 
     /// Any organization's records that have not ended, counted by plugin. For what a start must tell only.
     func openRecordsByPlugin() async throws(GatewayError) -> [String: Int]
-
-    /// Any organization's records whose `nextActionAt` has come, earliest first. For the sweeper only.
-    func due(at now: Timestamp, limit: Int) async throws(GatewayError) -> [Record]
 
     /// Any organization's records in this state. For what a restart must settle only.
     func records(in state: RecordState, limit: Int) async throws(GatewayError) -> [Record]

@@ -1,0 +1,16 @@
+/// What the sweeper needs of a store: whose time has come.
+///
+/// Names no organization's data to anyone. Implemented by `Store`.
+package protocol DueRepository: Sendable {
+    /// Any organization's records whose `nextActionAt` has come, earliest first, but for those of some accounts.
+    ///
+    /// Who has as many in hand as it may is left out, or a long backlog of one would hide everybody else's.
+    func due(
+        at now: Timestamp,
+        limit: Int,
+        except accounts: Set<Dispatcher.Account>
+    ) async throws(GatewayError) -> [Record]
+
+    /// Puts a record off that nothing could be done about, unless it has changed meanwhile.
+    func postpone(_ record: Record, until moment: Timestamp) async throws(GatewayError)
+}
