@@ -73,7 +73,8 @@ struct App: Sendable {
             addresses: addresses,
             entropy: entropy,
             failpoints: Failpoints(ending: settings.failpoint),
-            logger: logger
+            logger: logger,
+            bounds: settings.bounds
         )
         let authenticate = Authenticate(directory: store, tokens: tokens, entropy: entropy)
         let metrics = CallMetrics()
@@ -198,6 +199,7 @@ struct App: Sendable {
     /// How M-Pesa is spoken to.
     static func curlSettings(_ settings: Settings) throws(GatewayError) -> CurlClient.Settings {
         var curl = CurlClient.Settings()
+        curl.connectionsMax = settings.connectionsMax
         curl.userAgent = "mpesa-gateway/" + version
         curl.certificateFile = try settings.darajaAuthorities()
         return curl

@@ -49,6 +49,9 @@ struct Settings: Sendable {
     var logLevel = Logger.Level.info
     /// `GATEWAY_DATA_FOLDER`: database, private copies of plugins, lock.
     var dataFolder = "data"
+    /// `GATEWAY_REQUESTS_MAX`, `GATEWAY_REQUESTS_PER_ACCOUNT_MAX`, `GATEWAY_REQUEST_WAIT_MS`, `GATEWAY_QUESTIONS_MAX`,
+    /// `GATEWAY_QUESTIONS_PER_ACCOUNT_MAX`: what may be on its way to M-Pesa.
+    var bounds = Money.Bounds()
     /// Whether a plugin without a configured hash is loaded; `dev` alone sets it.
     var allowsUnsignedPlugins = false
     /// `GATEWAY_FAILPOINT`: `name` or `name@n`; the process ends hard when it is reached the n-th time.
@@ -154,6 +157,7 @@ struct Settings: Sendable {
             }
             logLevel = level
         }
+        try readBounds(environment)
         if text("ALLOW_FAILPOINTS") == "1", let value = text("FAILPOINT") {
             guard let chosen = ChosenFailpoint(value) else {
                 throw wrong("FAILPOINT", "name or name@n, where name is \(ChosenFailpoint.names)")

@@ -9,29 +9,27 @@ extension Store: DueRepository {
         limit: Int,
         except accounts: Set<Dispatcher.Account>
     ) async throws(GatewayError) -> [Record] {
-        var values: [SQLValue] = [.integer(now.milliseconds), .integer(Int64(limit))]
-        var leavingOut = ""
+        var accountClause = ""
+        var names: [String] = []
         if !accounts.isEmpty {
             // Always as many places, so that there is one statement to keep prepared.
-            let names = accounts.prefix(Store.leftOutMax).map { "\($0.organization) \($0.environment.rawValue)" }
-            let padded = names + Array(repeating: "", count: Store.leftOutMax - names.count)
-            let places = padded.indices.map { "$\($0 + 3)" }.joined(separator: ", ")
-            leavingOut = "AND organization_id || ' ' || environment NOT IN (\(places))"
-            values += padded.map { .text($0) }
+            names = accounts.prefix(Store.leftOutMax).map { "\($0.organization) \($0.environment.rawValue)" }
+            names += Array(repeating: "", count: Store.leftOutMax - names.count)
+            let places = names.indices.map { "$\($0 + 2)" }.joined(separator: ", ")
+            accountClause = "AND organization_id || ' ' || environment NOT IN (\(places))"
         }
-        let (left, bound) = (leavingOut, values)
+        let (clause, bound) = (accountClause, [.integer(now.milliseconds)] + names.map { SQLValue.text($0) })
         // Two indexes, so two questions: what the host works on, and what waits for a person and is asked about daily.
         return try await read { sql in
             var due: [Record] = []
             for condition in [RecordCoding.isWaiting, "state = 'manual'"] where due.count < limit {
-                var values = bound
-                values[1] = .integer(Int64(limit - due.count))
                 due += try sql.query(
                     """
                     SELECT \(RecordCoding.columns) FROM records
-                    WHERE \(condition) AND next_action_ms <= $1 \(left) ORDER BY next_action_ms LIMIT $2
+                    WHERE \(condition) AND next_action_ms <= $1 \(clause)
+                    ORDER BY next_action_ms LIMIT $\(bound.count + 1)
                     """,
-                    values,
+                    bound + [.integer(Int64(limit - due.count))],
                     RecordCoding.record
                 )
             }

@@ -3,7 +3,8 @@ import Logging
 /// The parts that move money, introduced to each other.
 package struct Money: Sendable {
     /// What the parts need of a store.
-    package typealias Repositories = RecordRepository & DueRepository & CallbackRepository & ClaimRepository & DirectoryRepository
+    package typealias Repositories = RecordRepository & DueRepository & CallbackRepository & ClaimRepository
+        & DirectoryRepository
 
     /// Organizations, plans and profiles.
     package let directory: DirectoryCache

@@ -101,13 +101,11 @@ package struct Sender: Sendable {
     /// - Returns: The record as it stands afterwards. The answer's meaning is committed when this returns.
     /// - Throws: `unavailable` when the store could not keep up; the sweeper then finishes the record.
     package func send(_ record: Record, _ prepared: PreparedRequest) async throws(GatewayError) -> Record {
-        let turn = try await turn(for: record, prepared, within: prepared.request.kind.sendWithin)
+        let turn = try await turn(for: record, prepared, within: record.sendBefore - entropy.now())
         defer { turn.place.leave() }
         let claimed = try await settlement.settle(record) { current in
             // Another worker may have sent or ended it meanwhile; then there is nothing left to claim.
-            current.state == .created
-                && entropy.now() <= max(current.sendBefore, current.nextActionAt ?? current.sendBefore)
-                ? .sending : nil
+            current.state == .created && entropy.now() <= current.sendBefore ? .sending : nil
         }
         guard claimed.hasChanged else { return claimed.record }
         return try await deliver(claimed.record, turn).record
@@ -130,9 +128,8 @@ package struct Sender: Sendable {
     /// The commit may have taken long: what is too late by now stays here.
     private func send(_ record: Record, _ turn: Turn) async -> UpstreamOutcome {
         defer { turn.place.leave() }
-        let isFirst = record.attempts <= 1
         let isInTime = turn.prepared.leaveBy.map { entropy.uptime() < $0 } ?? true
-        guard isInTime, !isFirst || entropy.now() <= record.sendBefore else { return .notSent(Self.tooLate) }
+        guard isInTime, entropy.now() <= record.sendBefore else { return .notSent(Self.tooLate) }
         return await upstream.send(turn.prepared)
     }
 
