@@ -3,6 +3,7 @@ import GatewayTesting
 import OrderedJSON
 import Testing
 
+@Suite(.timeLimit(.minutes(2)))
 struct `A request that must wait` {
     static var narrow: Money.Bounds {
         var bounds = Money.Bounds()

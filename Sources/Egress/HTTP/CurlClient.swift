@@ -11,7 +11,7 @@ package final class CurlClient: Sendable {
     package struct Settings: Sendable {
         /// How many transfers may be under way, each on a connection of its own; more are refused as not sent.
         ///
-        /// No transfer waits for a connection here: whoever sends has waited before (docs/adr/0017), and a request's
+        /// No transfer waits for a connection here: whoever sends has waited before (docs/adr/0019), and a request's
         /// time must not run while it waits. Default 400.
         package var connectionsMax = 400
         /// How exactly an answer's time is kept.

@@ -4,7 +4,7 @@ import Synchronization
 ///
 /// It is entered before the commit that says `sending`, so that what cannot leave in time is refused with nothing
 /// written and nothing sent. Whoever has a place has a connection: libcurl queues nothing, and no request's time runs
-/// while it waits (docs/adr/0017). Requests and questions have a dispatcher each: a storm of one delays no other.
+/// while it waits (docs/adr/0019). Requests and questions have a dispatcher each: a storm of one delays no other.
 ///
 ///     enter -- a place is free --------------------> place      one short lock
 ///           \- the account's line has room --> wait -> place, in turn, or refused after `waitMax`
