@@ -149,7 +149,7 @@ let package = Package(
             swiftSettings: strict
         ),
         .tests("Store", ["CSQLite", "CPostgres", logging]),
-        .tests("PluginHost", [logging]),
+        .tests("PluginHost", ["PluginLoader", logging]),
         .tests("Egress", ["GatewayTesting", "Store", logging]),
         .testTarget(
             name: "PluginKitTests",

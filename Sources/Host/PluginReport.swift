@@ -38,6 +38,7 @@ enum PluginReport {
         object["last_crash"] = health.lastCrash.map { .string($0) }
         if generation.isOnProbation { object["on_probation"] = true }
         if health.isBroken { object["broken"] = true }
+        if !health.missing.isEmpty { object["sandbox_lacks"] = .array(health.missing.map { .string($0) }) }
         if health.isolation != "in-process" {
             object["memory_bytes"] = .integer(Int64(health.memoryBytes ?? 0))
             object["processes"] = .array(health.processes.map { .integer(Int64($0)) })

@@ -19,6 +19,8 @@ final class HostServices: Sendable {
     private let grants = Mutex(Catalogue.Needs())
     private let asked = Atomic<Int>(0)
     private let askedMax: Int
+    private let askedBytes = Atomic<Int>(0)
+    private let askedBytesMax: Int
     let logBudget: LogBudget
 
     init(
@@ -30,6 +32,7 @@ final class HostServices: Sendable {
         answers: PluginServices?,
         threads: PluginThreads,
         askedMax: Int = 1_000,
+        askedBytesMax: Int = 64 << 20,
         logLinesMax: Int = 100
     ) {
         self.plugin = plugin
@@ -40,6 +43,7 @@ final class HostServices: Sendable {
         self.answers = answers
         self.threads = threads
         self.askedMax = askedMax
+        self.askedBytesMax = askedBytesMax
         logBudget = LogBudget(linesMax: logLinesMax)
     }
 
@@ -191,19 +195,27 @@ extension HostServices {
     ) {
         guard let call = invocations.call(number) else { return answered(GATEWAY_UNKNOWN_INVOCATION, []) }
         guard let answers else { return answered(GATEWAY_NOT_SUPPORTED, []) }
-        guard let body = try? JSON(parsing: request), body.objectValue != nil else {
-            return answered(GATEWAY_INVALID_ARGUMENT, HostServices.document("The request is not a JSON object."))
-        }
-        let asking = ServiceRequest(
-            service: service,
-            body: body,
-            plugin: plugin,
-            grants: grants.withLock { $0 },
-            principal: call.invocation.principal
-        )
+        guard asked.load(ordering: .relaxed) < askedMax,
+            askedBytes.load(ordering: .relaxed) + request.count <= askedBytesMax
+        else { return answered(GATEWAY_RATE_LIMITED, []) }
         asked.add(1, ordering: .relaxed)
+        askedBytes.add(request.count, ordering: .relaxed)
+        // Read there too: whoever asks may be the thread that all workers share.
         Task {
-            defer { asked.subtract(1, ordering: .relaxed) }
+            defer {
+                asked.subtract(1, ordering: .relaxed)
+                askedBytes.subtract(request.count, ordering: .relaxed)
+            }
+            guard let body = try? JSON(parsing: request), body.objectValue != nil else {
+                return answered(GATEWAY_INVALID_ARGUMENT, HostServices.document("The request is not a JSON object."))
+            }
+            let asking = ServiceRequest(
+                service: service,
+                body: body,
+                plugin: plugin,
+                grants: grants.withLock { $0 },
+                principal: call.invocation.principal
+            )
             do throws(GatewayError) {
                 answered(GATEWAY_OK, try await answers.answer(asking).bytes)
             } catch {

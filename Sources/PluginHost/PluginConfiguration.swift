@@ -42,6 +42,8 @@ package struct PluginConfiguration: Sendable, Equatable {
         package var concurrency = 1_000
         /// How much processor time one such call may take.
         package var processor: Duration = .seconds(10)
+        /// How much of it a worker may take within ten seconds while no call is open.
+        package var idleProcessor: Duration = .seconds(1)
         /// How long after its deadline such a call may still be completed before its worker is ended.
         package var grace: Duration = .seconds(1)
         /// How it is started again.
@@ -175,6 +177,8 @@ package struct PluginConfiguration: Sendable, Equatable {
         limits.concurrency = try number("limits", "concurrency", 1...100_000, limits.concurrency)
         let processor = Int(limits.processor.components.seconds)
         limits.processor = .seconds(try number("limits", "cpu_s_per_call", 1...3_600, processor))
+        let idle = Int(limits.idleProcessor.wholeMilliseconds)
+        limits.idleProcessor = .milliseconds(try number("limits", "idle_cpu_ms", 100...10_000, idle))
         let grace = Int(limits.grace.wholeMilliseconds)
         limits.grace = .milliseconds(try number("limits", "grace_ms", 10...600_000, grace))
         limits.restart.crashesMax = try number("restart", "max_crashes", 1...1_000, limits.restart.crashesMax)

@@ -37,6 +37,10 @@ extension PluginHost {
         ///
         /// Default 1,000.
         package var serviceCallsMax = 1_000
+        /// How many bytes such requests of one generation may have in all.
+        ///
+        /// Default 64 MiB.
+        package var serviceBytesMax = 64 << 20
         /// How many lines a second one generation may write into the log; those above are counted, and only that is told.
         ///
         /// Default 100.
@@ -53,6 +57,22 @@ extension PluginHost {
         package var workerProgram: String?
         /// Folders that a sandboxed plugin may read besides the system's libraries: Swift's runtime.
         package var readableFolders: [String] = []
+        /// Whose numbers sandboxed plugins get, one each, where the host is root.
+        ///
+        /// Default 65,536 from 1,900,000,000 on, where no system gives out users of its own.
+        package var pluginUsers: Range<UInt32> = 1_900_000_000..<1_900_065_536
+        /// How many bytes a second a worker may send that nobody asked for: log, progress, requests to the host.
+        ///
+        /// Default 96 MiB, three times what its own code lets through, whose seconds begin at other moments.
+        package var workerBytesMax = 96 << 20
+        /// How many such frames a second.
+        ///
+        /// Default 30,000, three times what its own code lets through.
+        package var workerFramesMax = 30_000
+        /// How many threads a sandboxed plugin may have for each of its workers, in all its versions together.
+        ///
+        /// Default 256.
+        package var workerThreadsMax = 256
 
         /// States what has no default.
         package init(

@@ -65,6 +65,8 @@ package struct PluginHealth: Sendable, Equatable {
     package var lastCrash: String?
     /// Whether it crashed so often that it is not started again for a while.
     package var isBroken = false
+    /// What its sandbox lacks because this system does not give it; it holds without.
+    package var missing: [String] = []
 
     /// States where it runs.
     package init(isolation: String) { self.isolation = isolation }

@@ -1,4 +1,5 @@
 import Gateway
+import Glibc
 import Logging
 import OrderedJSON
 import PluginAPI
@@ -13,6 +14,8 @@ final class PluginOpener: Sendable {
     private let entropy: Entropy
     private let logger: Logger
     private let threads: PluginThreads
+    private let users: WorkerUsers
+    private let ledger: WorkerLedger
     /// Libraries opened in this process, by digest, and how many in all.
     private let opened = Mutex((digests: Set<String>(), count: 0))
 
@@ -21,6 +24,11 @@ final class PluginOpener: Sendable {
         self.entropy = entropy
         self.logger = logger
         threads = PluginThreads(count: settings.threads, queueMax: settings.queueMax)
+        users = WorkerUsers(settings.pluginUsers, stateFolder: settings.stateFolder)
+        ledger = WorkerLedger(stateFolder: settings.stateFolder)
+        let leftovers = ledger.endLeftovers()
+        guard leftovers > 0 else { return }
+        logger.warning("ended workers that a host left behind", metadata: ["workers": "\(leftovers)"])
     }
 
     /// What a version is opened for.
@@ -69,6 +77,7 @@ final class PluginOpener: Sendable {
             answers: settings.services,
             threads: threads,
             askedMax: settings.serviceCallsMax,
+            askedBytesMax: settings.serviceBytesMax,
             logLinesMax: settings.logLinesMax
         )
         let library = try library(file, configuration, services)
@@ -102,6 +111,33 @@ final class PluginOpener: Sendable {
             throw PluginRefusal.isolationNotServed("\(configuration.isolation) (the worker program is missing)")
         }
         let isSandbox = configuration.isolation == "sandbox"
+        var user: UInt32 = 0
+        if isSandbox, geteuid() == 0 {
+            guard let own = users.user(of: configuration.id) else {
+                throw PluginRefusal.isolationNotServed("sandbox (every user for plugins is given out)")
+            }
+            user = own
+        }
+        return try WorkerLibrary(
+            orders: WorkerProcess.Orders(
+                program: program,
+                library: copy,
+                isolation: isSandbox ? GATEWAY_ISOLATION_SANDBOX : GATEWAY_ISOLATION_WORKER,
+                memoryBytes: configuration.limits.memoryMiB << 20,
+                resultBytesMax: settings.resultBytesMax,
+                user: user,
+                threadsMax: settings.workerThreadsMax * configuration.limits.workers,
+                hostVersion: settings.version,
+                readable: settings.readableFolders,
+                ledger: ledger
+            ),
+            isolation: configuration.isolation,
+            services: services,
+            limits: workerLimits(configuration)
+        )
+    }
+
+    private func workerLimits(_ configuration: PluginConfiguration) -> WorkerLibrary.Limits {
         var limits = WorkerLibrary.Limits()
         limits.workers = configuration.limits.workers
         limits.deadline = .milliseconds(configuration.limits.deadlineMilliseconds)
@@ -111,20 +147,13 @@ final class PluginOpener: Sendable {
         limits.link.processor = configuration.limits.processor
         limits.grace = configuration.limits.grace
         limits.restart = configuration.limits.restart
-        return try WorkerLibrary(
-            orders: WorkerProcess.Orders(
-                program: program,
-                library: copy,
-                isolation: isSandbox ? GATEWAY_ISOLATION_SANDBOX : GATEWAY_ISOLATION_WORKER,
-                memoryBytes: configuration.limits.memoryMiB << 20,
-                resultBytesMax: settings.resultBytesMax,
-                hostVersion: settings.version,
-                readable: settings.readableFolders
-            ),
-            isolation: configuration.isolation,
-            services: services,
-            limits: limits
+        limits.link.gate = WorkerGate.Limits(
+            resultBytesMax: settings.resultBytesMax,
+            unaskedBytesMax: settings.workerBytesMax,
+            unaskedFramesMax: settings.workerFramesMax
         )
+        limits.link.idle.processorMax = configuration.limits.idleProcessor
+        return limits
     }
 
     private func inProcess(

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -32,7 +33,18 @@ static int start(const char *program, char *const *arguments, const int sources[
     }
     if (problem == 0) problem = posix_spawn_file_actions_adddup2(&actions, 1, 2);
     if (problem == 0) problem = posix_spawn_file_actions_addclosefrom_np(&actions, GATEWAY_WORKER_LIBRARY + 1);
-    if (problem == 0) problem = posix_spawn(pid, program, &actions, NULL, arguments, environment);
+    posix_spawnattr_t attributes;
+    sigset_t none;
+    sigemptyset(&none);
+    if (problem == 0) problem = posix_spawnattr_init(&attributes);
+    if (problem == 0) {
+        /* A group of its own: what is typed at the host's terminal is not for it, and whatever it starts ends with it. */
+        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+        posix_spawnattr_setpgroup(&attributes, 0);
+        posix_spawnattr_setsigmask(&attributes, &none);
+        problem = posix_spawn(pid, program, &actions, &attributes, arguments, environment);
+        posix_spawnattr_destroy(&attributes);
+    }
     posix_spawn_file_actions_destroy(&actions);
     return problem;
 }
@@ -58,6 +70,7 @@ int gateway_worker_spawn(const char *program, char *const *arguments, const char
     }
     process->socket = pair[0];
     process->output = pipes[0];
+    process->exit = problem == 0 ? gateway_process_watch(process->pid) : -1;
     if (problem != 0) {
         if (pair[0] >= 0) close(pair[0]);
         if (pipes[0] >= 0) close(pipes[0]);

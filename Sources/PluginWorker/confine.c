@@ -2,12 +2,11 @@
 #include "worker.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
+#include <linux/capability.h>
 #include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -15,30 +14,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Landlock by its numbers: Debian 12's header is older than the kernels that run it. */
-#ifndef SYS_landlock_create_ruleset
-#define SYS_landlock_create_ruleset 444
-#define SYS_landlock_add_rule 445
-#define SYS_landlock_restrict_self 446
-#endif
-#define LANDLOCK_EXECUTE (1ull << 0)
-#define LANDLOCK_READ_FILE (1ull << 2)
-#define LANDLOCK_READ_FOLDER (1ull << 3)
-#define LANDLOCK_ALL_OF_ABI_1 ((1ull << 13) - 1)
-#define LANDLOCK_RULE_BENEATH 1
-struct landlock_rules {
-    uint64_t files;
-    uint64_t network;
-    uint64_t scoped;
-};
-struct landlock_rule {
-    uint64_t allowed;
-    int32_t folder;
-} __attribute__((packed));
+/* The one who owns nothing: where a plugin cannot have a user of its own. */
+#define NOBODY 65534
 
-static int fail(char *reason, size_t size, const char *what) {
-    snprintf(reason, size, "%s: %s", what, strerror(errno));
+static int fail(char *text, size_t size, const char *what) {
+    snprintf(text, size, "%s: %s", what, strerror(errno));
     return -1;
+}
+
+/* A part that this system does not give, though the sandbox holds without it. */
+static void lacks(char *missing, size_t size, const char *what) {
+    size_t length = strlen(missing);
+    snprintf(missing + length, size - length, "%s%s", length > 0 ? "\n" : "", what);
 }
 
 static int limit(int resource, uint64_t most) {
@@ -46,102 +33,81 @@ static int limit(int resource, uint64_t most) {
     return setrlimit(resource, &both);
 }
 
-static int allow(int rules, const char *path, int folder) {
-    struct landlock_rule rule = {LANDLOCK_EXECUTE | LANDLOCK_READ_FILE | LANDLOCK_READ_FOLDER, folder};
-    if (path == NULL) {
-        rule.allowed = LANDLOCK_EXECUTE | LANDLOCK_READ_FILE;
-        return (int)syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_BENEATH, &rule, 0);
-    }
-    rule.folder = open(path, O_PATH | O_CLOEXEC);
-    if (rule.folder < 0) return errno == ENOENT ? 0 : -1;
-    int is_file = strstr(path, ".cache") != NULL;
-    if (is_file) rule.allowed = LANDLOCK_READ_FILE;
-    int status = (int)syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_BENEATH, &rule, 0);
-    close(rule.folder);
-    return status;
+/* Ends this process with the one that started it. A change of user takes the order back, so it is given again then. */
+static int end_with_host(const struct worker_settings *settings) {
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return -1;
+    /* It went before the order was given. */
+    if (getppid() != settings->host) _exit(0);
+    return 0;
 }
 
-/* What the plugin may read: the C library, Swift's runtime, and its own file. Nothing may be written. */
-static int restrict_files(const struct worker_settings *settings) {
-    struct landlock_rules rules = {.files = LANDLOCK_ALL_OF_ABI_1};
-    size_t size = sizeof rules.files;
-    long version = syscall(SYS_landlock_create_ruleset, NULL, 0, 1);
-    if (version < 1) return -1;
-    /* From ABI 6 on: no signal to, and no abstract socket of, whoever is outside. */
-    if (version >= 6) {
-        rules.scoped = 3;
-        size = sizeof rules;
-    }
-    int set = (int)syscall(SYS_landlock_create_ruleset, &rules, size, 0);
-    if (set < 0) return -1;
-    static const char *const always[] = {"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache"};
-    for (size_t index = 0; index < sizeof always / sizeof always[0]; index++) {
-        if (allow(set, always[index], -1) != 0) return -1;
-    }
-    for (char *const *path = settings->readable; *path != NULL; path++) {
-        if (allow(set, *path, -1) != 0) return -1;
-    }
-    if (allow(set, NULL, GATEWAY_WORKER_LIBRARY) != 0) return -1;
-    if (syscall(SYS_landlock_restrict_self, set, 0) != 0) return -1;
-    return close(set);
+static int become(unsigned user) {
+    return setgroups(0, NULL) != 0 || setresgid(user, user, user) != 0 || setresuid(user, user, user) != 0 ? -1 : 0;
 }
 
-/* System calls that no tool needs and that reach beyond the process. They answer EPERM. */
-static int filter_calls(void) {
-#define REFUSE(name)                                                                                                 \
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
-    struct sock_filter program[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
-#if defined(__x86_64__)
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0),
-#else
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_AARCH64, 1, 0),
-#endif
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        REFUSE(socket), REFUSE(connect), REFUSE(bind), REFUSE(execve), REFUSE(execveat), REFUSE(ptrace),
-        REFUSE(process_vm_readv), REFUSE(process_vm_writev), REFUSE(kill), REFUSE(pidfd_open),
-        REFUSE(pidfd_send_signal), REFUSE(mount), REFUSE(umount2), REFUSE(setns), REFUSE(unshare), REFUSE(bpf),
-        REFUSE(perf_event_open), REFUSE(userfaultfd), REFUSE(keyctl), REFUSE(add_key), REFUSE(io_uring_setup),
-#if defined(__x86_64__)
-        REFUSE(fork), REFUSE(vfork),
-#endif
-        /* A thread may be started, a process may not. The newer call hides its flags from a filter: it answers that it
-         * does not exist, and the C library uses the older one. */
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 3),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)),
-        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 1, 0),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog filter = {sizeof program / sizeof program[0], program};
-    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
+/* From root to a user of the plugin's own; an ordinary user stays who it is. 1 for a user that others may be too. */
+static int change_user(const struct worker_settings *settings, char *missing, size_t missing_size) {
+    if (settings->user == 0) {
+        lacks(missing, missing_size, "a user of its own");
+        return 0;
+    }
+    if (become(settings->user) == 0) return 0;
+    /* In a container not every number is a user. */
+    if (errno != EINVAL || become(NOBODY) != 0) return -1;
+    lacks(missing, missing_size, "a user of its own");
+    return 1;
 }
 
-/* The one who owns nothing. The private copy stays readable through its descriptor. */
-static int become_nobody(void) {
-    const unsigned nobody = 65534;
-    if (geteuid() != 0) return 0;
-    if (setgroups(0, NULL) != 0 || setresgid(nobody, nobody, nobody) != 0 || setresuid(nobody, nobody, nobody) != 0) {
-        return -1;
-    }
+/* A network and an interprocess space with nothing in them; where the host is an ordinary user, by way of a space of
+ * users. Whether threads can be counted apart from the host's. */
+static int move_out(const struct worker_settings *settings, char *missing, size_t missing_size) {
+    int spaces = CLONE_NEWNET | CLONE_NEWIPC | (settings->user != 0 ? 0 : CLONE_NEWUSER);
+    if (unshare(spaces) == 0) return 1;
+    lacks(missing, missing_size, "a network namespace of its own");
+    return settings->user != 0;
+}
+
+/* A space of users gives its first process every right in it, none of which is needed. */
+static int drop_rights(void) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[2] = {{0}};
+    if (syscall(SYS_capset, &header, none) != 0) return -1;
     /* Without this the process may not open its own /proc/self/fd, where the library is opened from. */
     return prctl(PR_SET_DUMPABLE, 1);
 }
 
-int worker_confine(const struct worker_settings *settings, char *reason, size_t reason_size) {
-    if (limit(RLIMIT_CORE, 0) != 0 || limit(RLIMIT_NOFILE, 64) != 0) return fail(reason, reason_size, "limits");
-    if (settings->memory_bytes > 0 && limit(RLIMIT_AS, settings->memory_bytes) != 0) {
-        return fail(reason, reason_size, "the memory limit");
+static int enter_sandbox(const struct worker_settings *settings, char *text, size_t size) {
+    char missing[GATEWAY_WORKER_TEXT_MAX] = "";
+    int counts_threads = move_out(settings, missing, sizeof missing);
+    int is_shared = change_user(settings, missing, sizeof missing);
+    if (is_shared < 0) return fail(text, size, "another user (setresuid)");
+    counts_threads = counts_threads && !is_shared;
+    if (drop_rights() != 0) return fail(text, size, "no capabilities (capset)");
+    if (limit(RLIMIT_FSIZE, 0) != 0 || limit(RLIMIT_MEMLOCK, 0) != 0 || limit(RLIMIT_MSGQUEUE, 0) != 0) {
+        return fail(text, size, "limits");
     }
-    if (settings->isolation != GATEWAY_ISOLATION_SANDBOX) return 0;
-    int spaces = CLONE_NEWNET | CLONE_NEWIPC | (geteuid() == 0 ? 0 : CLONE_NEWUSER);
-    if (unshare(spaces) != 0) return fail(reason, reason_size, "no network of its own (unshare)");
-    if (become_nobody() != 0) return fail(reason, reason_size, "another user (setresuid)");
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return fail(reason, reason_size, "no_new_privs");
-    if (restrict_files(settings) != 0) return fail(reason, reason_size, "the allow-list of files (Landlock)");
-    if (filter_calls() != 0) return fail(reason, reason_size, "the filter of system calls (seccomp)");
+    if (!counts_threads) lacks(missing, sizeof missing, "a limit on threads");
+    if (counts_threads && limit(RLIMIT_NPROC, settings->threads_max) != 0) return fail(text, size, "a limit on threads");
+    if (end_with_host(settings) != 0) return fail(text, size, "an end with its host (prctl)");
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return fail(text, size, "no_new_privs");
+    char rights[GATEWAY_WORKER_TEXT_MAX] = "";
+    if (worker_restrict_files(settings, rights, sizeof rights) != 0) {
+        return fail(text, size, "the allow-list of files (Landlock)");
+    }
+    if (rights[0] != 0) lacks(missing, sizeof missing, rights);
+    if (worker_allow_calls() != 0) return fail(text, size, "the allow-list of system calls (seccomp)");
+    snprintf(text, size, "%s", missing);
     return 0;
+}
+
+int worker_confine(const struct worker_settings *settings, char *text, size_t size) {
+    if (end_with_host(settings) != 0) return fail(text, size, "an end with its host (prctl)");
+    if (limit(RLIMIT_CORE, 0) != 0 || limit(RLIMIT_NOFILE, 64) != 0) return fail(text, size, "limits");
+    if (settings->memory_bytes > 0 && limit(RLIMIT_AS, settings->memory_bytes) != 0) {
+        return fail(text, size, "the memory limit");
+    }
+    if (settings->isolation == GATEWAY_ISOLATION_SANDBOX) return enter_sandbox(settings, text, size);
+    /* All else is allowed to it, but not to outlive its host. */
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return fail(text, size, "no_new_privs");
+    return worker_keep_tied() != 0 ? fail(text, size, "an end with its host (seccomp)") : 0;
 }

@@ -61,6 +61,26 @@ static uint64_t now_ns(void) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+int frame_may_say(uint64_t bytes) {
+    enum { SECOND_NS = 1000000000 };
+    static uint64_t since, said;
+    static uint32_t frames;
+    uint64_t now = now_ns();
+    pthread_mutex_lock(&write_lock);
+    if (now - since >= SECOND_NS) {
+        since = now;
+        said = 0;
+        frames = 0;
+    }
+    int may = said + bytes <= GATEWAY_UNASKED_BYTES_MAX && frames < GATEWAY_UNASKED_FRAMES_MAX;
+    if (may) {
+        said += bytes;
+        frames++;
+    }
+    pthread_mutex_unlock(&write_lock);
+    return may;
+}
+
 /* Where requests come close upon each other, the next is looked for for a moment: waking this thread would take longer
  * than most requests do. */
 static void look(void) {

@@ -2,7 +2,7 @@
  * mpesa-gateway-worker: one plugin in a process of its own. It confines itself, opens the library that the host has
  * verified and handed over as a descriptor, and serves frames (PluginFrames.h) until the host closes the socket.
  *
- *     mpesa-gateway-worker ISOLATION MEMORY_BYTES RESULT_BYTES_MAX HOST_VERSION [READABLE_FOLDER]...
+ *     mpesa-gateway-worker ISOLATION MEMORY_BYTES RESULT_BYTES_MAX USER THREADS_MAX HOST HOST_VERSION [READABLE_FOLDER]...
  *
  * Started by the host only: with an empty environment and no other descriptor than 0 to 4.
  */
@@ -170,7 +170,7 @@ static int negotiate(const struct worker_settings *settings, char *reason, size_
 }
 
 int main(int count, char *const *arguments) {
-    if (count < 5) {
+    if (count < 8) {
         fputs("mpesa-gateway-worker is started by mpesa-gateway, not by hand.\n", stderr);
         return 2;
     }
@@ -178,14 +178,17 @@ int main(int count, char *const *arguments) {
         .isolation = (uint32_t)strtoul(arguments[1], NULL, 10),
         .memory_bytes = strtoull(arguments[2], NULL, 10),
         .result_bytes_max = strtoull(arguments[3], NULL, 10),
-        .host_version = arguments[4],
-        .readable = arguments + 5,
+        .user = (uint32_t)strtoul(arguments[4], NULL, 10),
+        .threads_max = strtoull(arguments[5], NULL, 10),
+        .host = (int32_t)strtol(arguments[6], NULL, 10),
+        .host_version = arguments[7],
+        .readable = arguments + 8,
     };
-    char reason[512] = "";
+    char reason[GATEWAY_WORKER_TEXT_MAX] = "", missing[GATEWAY_WORKER_TEXT_MAX] = "";
     result_bytes_max = settings.result_bytes_max;
     services_limit(settings.result_bytes_max);
     memory_watch();
-    if (worker_confine(&settings, reason, sizeof reason) != 0) return refuse(GATEWAY_PERMISSION_DENIED, reason);
+    if (worker_confine(&settings, missing, sizeof missing) != 0) return refuse(GATEWAY_PERMISSION_DENIED, missing);
     int problem = negotiate(&settings, reason, sizeof reason);
     if (problem != GATEWAY_NEGOTIATION_OK) return refuse(problem < 0 ? GATEWAY_INTERNAL : GATEWAY_CONFLICT + problem, reason);
     uint32_t offers = (tables.operation != NULL ? GATEWAY_OFFERS_OPERATION : 0) |
@@ -194,7 +197,7 @@ int main(int count, char *const *arguments) {
                       (tables.timer != NULL ? GATEWAY_OFFERS_TIMER : 0) |
                       (tables.prompt != NULL ? GATEWAY_OFFERS_PROMPT : 0) |
                       (tables.resource != NULL ? GATEWAY_OFFERS_RESOURCE : 0);
-    started(GATEWAY_OK, offers, "");
+    started(GATEWAY_OK, offers, missing);
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, STACK_BYTES);

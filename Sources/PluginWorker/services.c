@@ -79,6 +79,7 @@ static int32_t complete(void *host, uint64_t number, int32_t status, gateway_byt
         frame_write(GATEWAY_FRAME_COMPLETE, number, 0, GATEWAY_TOO_LARGE, nothing, nothing);
         return GATEWAY_TOO_LARGE;
     }
+    if (answer != GATEWAY_OK && !frame_may_say(0)) return answer;
     /* One that is out of turn is told to the host too, which counts it; the payload is of no use to it. */
     frame_write(GATEWAY_FRAME_COMPLETE, number, 0, status, answer == GATEWAY_OK ? payload : nothing, nothing);
     return answer;
@@ -86,7 +87,9 @@ static int32_t complete(void *host, uint64_t number, int32_t status, gateway_byt
 
 static int32_t progress(void *host, uint64_t number, uint32_t fraction, gateway_bytes_t message) {
     (void)host;
-    if (message.length > 4096) return GATEWAY_INVALID_ARGUMENT;
+    if (message.length > GATEWAY_TEXT_BYTES_MAX) return GATEWAY_INVALID_ARGUMENT;
+    /* The host passes on only some of them anyway. */
+    if (!frame_may_say(message.length)) return GATEWAY_OK;
     frame_write(GATEWAY_FRAME_PROGRESS, number, fraction, GATEWAY_OK, message, nothing);
     return GATEWAY_OK;
 }
@@ -102,7 +105,10 @@ static int32_t is_cancelled(void *host, uint64_t number) {
 
 static int32_t write_log(void *host, uint64_t number, uint32_t level, gateway_bytes_t message, gateway_bytes_t values) {
     (void)host;
-    if (message.length > 4096 || values.length > 4096) return GATEWAY_INVALID_ARGUMENT;
+    if (message.length > GATEWAY_TEXT_BYTES_MAX || values.length > GATEWAY_TEXT_BYTES_MAX) {
+        return GATEWAY_INVALID_ARGUMENT;
+    }
+    if (!frame_may_say(message.length + values.length)) return GATEWAY_RATE_LIMITED;
     frame_write(GATEWAY_FRAME_LOG, number, level, GATEWAY_OK, message, values);
     return GATEWAY_OK;
 }
@@ -123,30 +129,30 @@ static uint64_t monotonic_ns(void *host) {
 
 /* What was asked of the host and not answered yet. A slot's id is never used twice in a row, so that an answer which
  * comes twice finds nothing. */
-#define ASKED_MAX 1024
 static struct {
     uint32_t id;
     gateway_answered_t answered;
     void *context;
-} asked[ASKED_MAX];
+} asked[GATEWAY_ASKED_MAX];
 static uint32_t asked_last;
 
 static int32_t call(void *host, uint64_t number, gateway_bytes_t service, gateway_bytes_t request,
                     gateway_answered_t answered, void *context) {
     (void)host;
-    if (answered == NULL || service.length > 128) return GATEWAY_INVALID_ARGUMENT;
+    if (answered == NULL || service.length > GATEWAY_SERVICE_BYTES_MAX) return GATEWAY_INVALID_ARGUMENT;
     if (request.length > payload_max) return GATEWAY_TOO_LARGE;
+    if (!frame_may_say(request.length)) return GATEWAY_RATE_LIMITED;
     pthread_mutex_lock(&lock);
     int is_known = find(number) < calls_count;
     uint32_t id = 0;
-    for (uint32_t tried = 0; is_known && id == 0 && tried < ASKED_MAX; tried++) {
+    for (uint32_t tried = 0; is_known && id == 0 && tried < GATEWAY_ASKED_MAX; tried++) {
         /* Ids count up, past 0, and each has its slot. */
         uint32_t next = ++asked_last == 0 ? ++asked_last : asked_last;
-        if (asked[next % ASKED_MAX].answered != NULL) continue;
+        if (asked[next % GATEWAY_ASKED_MAX].answered != NULL) continue;
         id = next;
-        asked[id % ASKED_MAX].id = id;
-        asked[id % ASKED_MAX].answered = answered;
-        asked[id % ASKED_MAX].context = context;
+        asked[id % GATEWAY_ASKED_MAX].id = id;
+        asked[id % GATEWAY_ASKED_MAX].answered = answered;
+        asked[id % GATEWAY_ASKED_MAX].context = context;
     }
     pthread_mutex_unlock(&lock);
     if (!is_known) return GATEWAY_UNKNOWN_INVOCATION;
@@ -157,9 +163,9 @@ static int32_t call(void *host, uint64_t number, gateway_bytes_t service, gatewa
 
 void calls_answer(uint32_t id, int32_t status, gateway_bytes_t answer) {
     pthread_mutex_lock(&lock);
-    gateway_answered_t answered = asked[id % ASKED_MAX].id == id ? asked[id % ASKED_MAX].answered : NULL;
-    void *context = asked[id % ASKED_MAX].context;
-    if (answered != NULL) asked[id % ASKED_MAX].answered = NULL;
+    gateway_answered_t answered = asked[id % GATEWAY_ASKED_MAX].id == id ? asked[id % GATEWAY_ASKED_MAX].answered : NULL;
+    void *context = asked[id % GATEWAY_ASKED_MAX].context;
+    if (answered != NULL) asked[id % GATEWAY_ASKED_MAX].answered = NULL;
     pthread_mutex_unlock(&lock);
     if (answered != NULL) answered(context, status, answer);
 }

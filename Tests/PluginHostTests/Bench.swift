@@ -29,7 +29,8 @@ struct Bench {
         allowsUnsigned: Bool = true,
         keys: [VerifyingKey] = [],
         repository: PluginsInMemory = PluginsInMemory(),
-        now: Timestamp = Timestamp(milliseconds: 1)
+        now: Timestamp = Timestamp(milliseconds: 1),
+        change: (inout PluginHost.Settings) throws -> Void = { _ in }
     ) throws {
         self.repository = repository
         self.isolation = isolation
@@ -43,6 +44,7 @@ struct Bench {
         )
         settings.workerProgram = Self.root + "/.build/debug/mpesa-gateway-worker"
         settings.readableFolders = WorkerProgram.swiftRuntimeFolders()
+        try change(&settings)
         host = PluginHost(
             settings: settings,
             registry: registry,
@@ -52,7 +54,7 @@ struct Bench {
         )
     }
 
-    func compile(_ flags: [String], name: String = "fixture") throws -> String {
+    func compile(_ flags: [String], name: String = "fixture", source: String = "fixture") throws -> String {
         let output = folder + "/\(name)-\(UUID().uuidString).so"
         let compiler = Process()
         compiler.executableURL = URL(filePath: "/usr/bin/cc")
@@ -60,7 +62,7 @@ struct Bench {
             [
                 "-std=gnu99", "-Wall", "-Werror", "-Wno-unused", "-D_GNU_SOURCE", "-shared", "-fPIC",
                 "-fvisibility=hidden", "-I\(Self.root)/Sources/PluginAPI/include", "-o", output,
-            ] + flags + [Self.root + "/Tests/Fixtures/Plugins/fixture.c"]
+            ] + flags + [Self.root + "/Tests/Fixtures/Plugins/\(source).c"]
         try compiler.run()
         compiler.waitUntilExit()
         #expect(compiler.terminationStatus == 0)

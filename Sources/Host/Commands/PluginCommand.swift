@@ -149,6 +149,9 @@ private enum PluginText {
         line += ", \(number("violations")) violations"
         if generation["on_probation"]?.boolValue == true { line += ", on probation" }
         if generation["broken"]?.boolValue == true { line += ", not started again for now" }
+        if let lacking = generation["sandbox_lacks"]?.arrayValue?.compactMap(\.stringValue) {
+            line += ", its sandbox lacks \(lacking.joined(separator: " and "))"
+        }
         if let bytes = generation["memory_bytes"]?.integerValue { line += ", \(bytes >> 10) KiB" }
         return line
     }

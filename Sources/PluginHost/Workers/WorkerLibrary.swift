@@ -28,6 +28,7 @@ final class WorkerLibrary: PluginLibrary {
         var crashes: CrashHistory
         var settings: [UInt8]?
         var offers: UInt32 = 0
+        var missing: [String] = []
         var isRetired = false
     }
 
@@ -55,10 +56,17 @@ final class WorkerLibrary: PluginLibrary {
             link.end()
             throw refusal
         }
+        let missing = String(decoding: reply.payload, as: UTF8.self).split(separator: "\n").map(String.init)
         state.withLock { state in
             state.links = [link]
             state.offers = reply.index
+            state.missing = missing
         }
+        guard !missing.isEmpty else { return }
+        services.logger.notice(
+            "a plugin's sandbox lacks what this system does not give",
+            metadata: ["plugin": "\(services.plugin)", "missing": "\(missing.joined(separator: ", "))"]
+        )
     }
 
     var offers: PluginOffers { state.withLock { PluginOffers(rawValue: $0.offers) } }
@@ -66,7 +74,12 @@ final class WorkerLibrary: PluginLibrary {
     // MARK: Starting
 
     private func startBlocking() throws(PluginRefusal) -> (WorkerLink, WorkerLink.Reply) {
-        let process = try WorkerProcess(orders)
+        let started = Blocking<Result<WorkerProcess, PluginRefusal>>()
+        // The worker ends with the thread that starts it, and this one may be gone in a moment.
+        WorkerLoop.shared.submit { [orders] in
+            started.set(Result { () throws(PluginRefusal) in try WorkerProcess(orders) })
+        }
+        let process = try started.wait().get()
         let answer = Blocking<Result<WorkerLink.Reply, WorkerLink.Loss>>()
         let link = makeLink(process) { answer.set($0) }
         switch answer.wait() {
@@ -99,6 +112,8 @@ final class WorkerLibrary: PluginLibrary {
     }
 
     /// Starts another worker without waiting, and hands it its settings before anybody else may use it.
+    ///
+    /// On the worker thread.
     private func startAnother() {
         let process: WorkerProcess
         do { process = try WorkerProcess(orders) } catch { return gaveUp("\(error)") }
@@ -350,7 +365,10 @@ final class WorkerLibrary: PluginLibrary {
 
     var health: PluginHealth {
         var health = PluginHealth(isolation: isolation)
-        let (links, crashes) = state.withLock { ($0.links, $0.crashes) }
+        let (links, crashes) = state.withLock { state in
+            health.missing = state.missing
+            return (state.links, state.crashes)
+        }
         health.processes = links.map { Int($0.process.pid) }
         health.memoryBytes = links.compactMap(\.process.memoryBytes).reduce(0, +)
         health.crashes = crashes.count

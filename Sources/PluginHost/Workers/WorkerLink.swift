@@ -38,22 +38,30 @@ final class WorkerLink: WorkerSource {
         var processor: Duration = .seconds(10)
         /// How long nothing may come back while functions that start calls have not returned (rule T2).
         var silenceMax: Duration = .seconds(2)
+        /// How much may wait for its socket to take it: what it is asked, and answers to what it asks.
+        ///
+        /// Default 64 MiB.
+        var unsentBytesMax = 64 << 20
+        /// What it may send.
+        var gate = WorkerGate.Limits()
+        /// What it may do while there is nothing to do.
+        var idle = IdleWatch()
     }
 
-    private struct Pending {
+    struct Pending {
         let deadline: ContinuousClock.Instant
         let order: Int
         let answered: Answered
     }
 
-    private struct Starting {
+    struct Starting {
         /// Counts up per worker, which takes frames in this order: once a later one is answered, this one has begun.
         let order: Int
         /// When that was noticed.
         var begunAt: ContinuousClock.Instant?
     }
 
-    private struct State {
+    struct State {
         var next: UInt64 = 1
         var pending: [UInt64: Pending] = [:]
         /// Calls of function tools that have not been completed, and when the host loses patience.
@@ -63,24 +71,41 @@ final class WorkerLink: WorkerSource {
         var heardAt = ContinuousClock.now
         var sentCount = 0
         var returnedUpTo = 0
-        var unsent: [UInt8] = []
+        var unsent = WorkerOutbox()
+        /// How many of its requests to the host are unanswered.
+        var asks = 0
+        var idle: IdleWatch
         var hasEnded = false
         var endedLate = false
         /// The oldest call under way, and how much processor time the process had used when it was seen first.
         var watched: (number: UInt64, processor: Duration)?
         var overspent: UInt64?
+        /// Why it is ended whatever else it does; the first reason stays.
+        var verdict: String?
+
+        /// After what is open has changed.
+        mutating func count(at now: ContinuousClock.Instant = .now) {
+            idle.isOpen(pending.count + invocations.count, at: now)
+        }
+    }
+
+    /// What has come and is not a whole frame yet, and how much has.
+    struct Input {
+        var bytes: [UInt8] = []
+        var gate: WorkerGate
     }
 
     let process: WorkerProcess
+    let services: HostServices
+    let limits: Limits
+    let state: Mutex<State>
     private let loop = WorkerLoop.shared
-    private let services: HostServices
-    private let limits: Limits
     private let ended: @Sendable (WorkerLink, String) -> Void
-    private let state = Mutex(State())
-    /// What has come and is not a whole frame yet; whoever holds it may read the socket.
-    private let input = Mutex<[UInt8]>([])
+    /// Whoever holds it may read the socket.
+    private let input: Mutex<Input>
     private let spin = AdaptiveSpin()
     private let output: WorkerOutput
+    private let exit = WorkerExit()
 
     /// Connects; `ended` is told, once, how the process ended.
     init(
@@ -96,9 +121,16 @@ final class WorkerLink: WorkerSource {
         self.limits = limits
         self.ended = ended
         output = WorkerOutput(descriptor: process.output, services: services)
-        state.withLock { $0.pending[0] = Pending(deadline: .now + within, order: 0, answered: started) }
+        state = Mutex(State(idle: limits.idle))
+        input = Mutex(Input(gate: WorkerGate(limits.gate)))
+        state.withLock { state in
+            state.pending[0] = Pending(deadline: .now + within, order: 0, answered: started)
+            state.count()
+        }
         loop.add(process.socket, self)
         loop.add(process.output, output)
+        exit.link = self
+        if process.exit >= 0 { loop.add(process.exit, exit) }
     }
 
     /// How much waits for it.
@@ -120,11 +152,14 @@ final class WorkerLink: WorkerSource {
     ) -> UInt64? {
         let sent = state.withLock { state -> Result<UInt64, Loss> in
             if state.hasEnded { return .failure(.gone) }
-            if state.pending.count >= limits.pendingMax { return .failure(.full) }
-            let number = state.next
+            guard state.pending.count < limits.pendingMax, state.unsent.count < limits.unsentBytesMax else {
+                return .failure(.full)
+            }
+            let (number, now) = (state.next, ContinuousClock.now)
             state.next += 1
             state.sentCount += 1
-            state.pending[number] = Pending(deadline: .now + within, order: state.sentCount, answered: answered)
+            state.pending[number] = Pending(deadline: now + within, order: state.sentCount, answered: answered)
+            state.count(at: now)
             send(WorkerLink.frame(kind, number, index, first, second), &state)
             return .success(number)
         }
@@ -161,9 +196,12 @@ final class WorkerLink: WorkerSource {
             case .timer(let document): WorkerLink.frame(GATEWAY_FRAME_TIMER, number, 0, document, meta)
             }
         return state.withLock { state in
-            guard !state.hasEnded, state.invocations.count < limits.concurrencyMax else { return false }
+            guard !state.hasEnded, state.invocations.count < limits.concurrencyMax,
+                state.unsent.count < limits.unsentBytesMax
+            else { return false }
             let now = ContinuousClock.now
             state.invocations[number] = now + patience
+            state.count(at: now)
             if state.unreturned.isEmpty { state.heardAt = now }
             state.sentCount += 1
             state.unreturned[number] = Starting(order: state.sentCount)
@@ -173,11 +211,15 @@ final class WorkerLink: WorkerSource {
     }
 
     /// Answers what the plugin asked of the host.
-    private func answer(_ index: UInt32, _ status: Int32, _ bytes: [UInt8]) {
-        state.withLock { state in
-            guard !state.hasEnded else { return }
+    func answer(_ index: UInt32, _ status: Int32, _ bytes: [UInt8]) {
+        let hasRoom = state.withLock { state in
+            guard !state.hasEnded else { return true }
+            state.asks -= 1
+            guard state.unsent.count + bytes.count <= limits.unsentBytesMax else { return false }
             send(WorkerLink.frame(GATEWAY_FRAME_ANSWER, 0, Int(index), bytes, nil, status: status), &state)
+            return true
         }
+        if !hasRoom { refuse("does not take the answers that it asked for") }
     }
 
     func cancel(_ number: UInt64) {
@@ -190,20 +232,25 @@ final class WorkerLink: WorkerSource {
     /// Ends the process; whoever waits is told.
     func end() { loop.submit { self.finish() } }
 
+    /// Ends the process for what it did: from now on it is believed in nothing.
+    func refuse(_ reason: String) {
+        state.withLock { $0.verdict = $0.verdict ?? reason }
+        end()
+    }
+
     /// Sends at once what the socket takes; the rest goes when it takes more, so nobody here ever waits for a worker.
     private func send(_ bytes: [UInt8], _ state: inout State) {
-        guard state.unsent.isEmpty else { return state.unsent.append(contentsOf: bytes) }
+        guard state.unsent.isEmpty else { return state.unsent.append(bytes) }
         let sent = Glibc.send(process.socket, bytes, bytes.count, Int32(MSG_NOSIGNAL))
         guard sent < bytes.count else { return }
-        state.unsent.append(contentsOf: bytes[max(0, sent)...])
+        state.unsent.append(bytes[max(0, sent)...])
         loop.watch(process.socket, writes: true)
     }
 
     private func sendRest() {
         state.withLock { state in
             guard !state.hasEnded, !state.unsent.isEmpty else { return }
-            let sent = Glibc.send(process.socket, state.unsent, state.unsent.count, Int32(MSG_NOSIGNAL))
-            if sent > 0 { state.unsent.removeFirst(sent) }
+            state.unsent.offer { Glibc.send(process.socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
             if state.unsent.isEmpty { loop.watch(process.socket, writes: false) }
         }
     }
@@ -216,16 +263,25 @@ final class WorkerLink: WorkerSource {
         if input.withLock({ readOnce(&$0) }) == .end { finish() }
     }
 
+    /// On the worker thread, once the process has ended: takes what it had said by then.
+    fileprivate func hasExited() {
+        input.withLock { input in
+            // What it started may hold the other end and go on writing: no more than a socket holds.
+            for _ in 0..<16 { guard readOnce(&input) == .some else { break } }
+        }
+        finish()
+    }
+
     private enum Read {
         case some, nothing, end
     }
 
     /// Takes what has come, without waiting for more.
-    private func readOnce(_ input: inout [UInt8]) -> Read {
+    private func readOnce(_ input: inout Input) -> Read {
         let size = 64 << 10
         let got = withUnsafeTemporaryAllocation(byteCount: size, alignment: 16) { buffer in
             let got = recv(process.socket, buffer.baseAddress, size, Int32(MSG_DONTWAIT))
-            if got > 0 { input.append(contentsOf: buffer[..<got]) }
+            if got > 0 { input.bytes.append(contentsOf: buffer[..<got]) }
             return got
         }
         if got > 0 {
@@ -235,75 +291,13 @@ final class WorkerLink: WorkerSource {
         return got < 0 && (errno == EAGAIN || errno == EINTR) ? .nothing : .end
     }
 
-    private func takeFrames(_ input: inout [UInt8]) {
-        let headerSize = MemoryLayout<gateway_frame_t>.size
-        var start = 0
-        while input.count - start >= headerSize {
-            let header = input.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: start, as: gateway_frame_t.self) }
-            let end = start + headerSize + Int(header.length)
-            // A worker that says more than it may is no longer believed in anything.
-            guard header.length <= GATEWAY_FRAME_BYTES_MAX else { return self.end() }
-            guard input.count >= end else { break }
-            take(header, Array(input[(start + headerSize)..<end]))
-            start = end
-        }
-        if start > 0 { input.removeFirst(start) }
-    }
-
-    private func take(_ header: gateway_frame_t, _ payload: [UInt8]) {
-        switch header.kind {
-        case GATEWAY_FRAME_STARTED.rawValue, GATEWAY_FRAME_REPLY.rawValue:
-            let number = header.kind == GATEWAY_FRAME_STARTED.rawValue ? 0 : header.number
-            let pending = state.withLock { state in
-                let pending = state.pending.removeValue(forKey: number)
-                isBack(pending?.order, &state)
-                return pending
-            }
-            pending?.answered(.success(Reply(status: header.status, payload: payload, index: header.index)))
-        case GATEWAY_FRAME_COMPLETE.rawValue:
-            state.withLock { state in
-                state.invocations[header.number] = nil
-                hasReturned(header.number, &state)
-            }
-            services.complete(header.number, status: header.status, payload)
-        case GATEWAY_FRAME_TAKEN.rawValue: state.withLock { hasReturned(header.number, &$0) }
-        case GATEWAY_FRAME_LOG.rawValue:
-            guard let (message, values) = WorkerLink.split(payload) else { return }
-            services.log(
-                header.number,
-                level: header.index,
-                String(decoding: message, as: UTF8.self),
-                values: String(decoding: values, as: UTF8.self)
-            )
-        case GATEWAY_FRAME_PROGRESS.rawValue:
-            services.progress(header.number, header.index, String(decoding: payload, as: UTF8.self))
-        case GATEWAY_FRAME_CALL.rawValue:
-            guard let (service, request) = WorkerLink.split(payload) else { return }
-            let name = String(decoding: service, as: UTF8.self)
-            services.call(header.number, name, Array(request)) { [weak self] status, bytes in
-                self?.answer(header.index, status, bytes)
-            }
-        default: break
-        }
-    }
-
-    private func hasReturned(_ number: UInt64, _ state: inout State) {
-        isBack(state.unreturned.removeValue(forKey: number)?.order, &state)
-    }
-
-    private func isBack(_ order: Int?, _ state: inout State) {
-        guard !state.unreturned.isEmpty else { return }
-        state.returnedUpTo = max(state.returnedUpTo, order ?? 0)
-        state.heardAt = .now
-    }
-
     func tick(now: ContinuousClock.Instant) {
         let isOver = state.withLock { state in
             let isLate =
                 state.pending.values.contains { $0.deadline < now } || state.invocations.values.contains { $0 < now }
                 || isStuck(&state, now)
             if isLate { state.endedLate = true }
-            return isLate || hasOverspent(&state)
+            return isLate || hasOverspent(&state) || hasGoneOn(&state, now)
         }
         if isOver { finish() }
     }
@@ -337,32 +331,68 @@ final class WorkerLink: WorkerSource {
         return true
     }
 
+    /// Whether its threads went on though there was nothing to do.
+    private func hasGoneOn(_ state: inout State, _ now: ContinuousClock.Instant) -> Bool {
+        guard state.idle.isDue(now), let used = process.processorTime else { return false }
+        guard state.idle.isOver(used: used, at: now) else { return false }
+        let idle = limits.idle
+        state.verdict =
+            state.verdict ?? "took over \(idle.processorMax) of processor time in \(idle.window) with no call open"
+        return true
+    }
+
     private func finish() {
-        let (pending, calls, wasLate, overspent, isFirst) = state.withLock { state in
-            let all = (
-                Array(state.pending.values), state.invocations, state.endedLate, state.overspent, !state.hasEnded
-            )
+        let (last, isFirst) = state.withLock { state in
+            let last = state
             state.hasEnded = true
             state.pending = [:]
             state.invocations = [:]
-            state.unsent = []
-            return all
+            state.unsent = WorkerOutbox()
+            return (last, !last.hasEnded)
         }
         guard isFirst else { return }
         let how = input.withLock { input in
-            input = []
+            input.bytes = []
             loop.remove(process.socket)
-            loop.remove(process.output)
+            if process.exit >= 0 { loop.remove(process.exit) }
+            output.end()
             output.ready(process.output, canWrite: false)
             return process.reap()
         }
         let now = ContinuousClock.now
+        let reason = last.reason(how)
         // First the supervisor: whoever is told below may come again at once, and must not meet this link.
-        let late = wasLate ? "did not answer in time (\(how))" : how
-        ended(self, overspent == nil ? late : "took too much processor time for one call (\(how))")
-        for (number, patience) in calls { services.lose(number, isLate: patience < now || number == overspent) }
-        for one in pending {
-            one.answered(.failure(wasLate && one.deadline < now ? .late : .ended(how)))
+        ended(self, reason)
+        for (number, patience) in last.invocations {
+            services.lose(number, isLate: patience < now || number == last.overspent)
         }
+        for one in last.pending.values {
+            let isLate = last.endedLate && one.deadline < now
+            one.answered(.failure(isLate ? .late : .ended(last.verdict == nil ? how : reason)))
+        }
+    }
+}
+
+/// Tells a link that its process has ended.
+private final class WorkerExit: WorkerSource {
+    private let box = Mutex<Weak>(Weak())
+    private struct Weak { weak var link: WorkerLink? }
+
+    var link: WorkerLink? {
+        get { box.withLock { $0.link } }
+        set { box.withLock { $0.link = newValue } }
+    }
+
+    func ready(_ descriptor: Int32, canWrite: Bool) { link?.hasExited() }
+
+    func tick(now: ContinuousClock.Instant) {}
+}
+
+extension WorkerLink.State {
+    /// Why it ended, as operators are told.
+    fileprivate func reason(_ how: String) -> String {
+        if let verdict { return "\(verdict) (\(how))" }
+        if overspent != nil { return "took too much processor time for one call (\(how))" }
+        return endedLate ? "did not answer in time (\(how))" : how
     }
 }

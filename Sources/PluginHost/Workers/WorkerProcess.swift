@@ -9,6 +9,9 @@ struct WorkerProcess {
     let socket: Int32
     /// Where its standard output and error come out; non-blocking.
     let output: Int32
+    /// Readable once the process has ended, though what it started may still hold its socket; -1 where there is none.
+    let exit: Int32
+    private let ledger: WorkerLedger
     private let memoryBytesMax: Int
 
     /// How the end of a worker is told that died because its memory limit left nothing to allocate.
@@ -21,15 +24,22 @@ struct WorkerProcess {
         let isolation: UInt32
         let memoryBytes: Int
         let resultBytesMax: Int
+        /// Who to become, of a sandbox whose host is root; 0 to stay who it is.
+        let user: UInt32
+        /// Of all the processes of a plugin in a sandbox.
+        let threadsMax: Int
         let hostVersion: String
         let readable: [String]
+        /// Where it is noted.
+        let ledger: WorkerLedger
     }
 
+    /// On a thread that lives as long as the host: the worker ends with the thread that started it.
     init(_ orders: Orders) throws(PluginRefusal) {
         let texts =
             [
                 "mpesa-gateway-worker", "\(orders.isolation)", "\(orders.memoryBytes)", "\(orders.resultBytesMax)",
-                orders.hostVersion,
+                "\(orders.user)", "\(orders.threadsMax)", "\(getpid())", orders.hostVersion,
             ] + orders.readable
         let arguments: [UnsafeMutablePointer<CChar>?] = texts.map { strdup($0) } + [nil]
         defer { for argument in arguments { free(argument) } }
@@ -44,17 +54,23 @@ struct WorkerProcess {
         memoryBytesMax = orders.memoryBytes
         socket = process.socket
         output = process.output
+        exit = process.exit
+        ledger = orders.ledger
+        ledger.note(pid)
     }
 
-    /// Ends the process if it has not ended, and answers how it ended.
+    /// Ends the process if it has not ended, and what it started beside it; answers how it ended.
     ///
     /// The number cannot have become somebody else's: it is ours until it has been waited for.
     func reap() -> String {
         kill(pid, SIGKILL)
+        kill(-pid, SIGKILL)
         var status: Int32 = 0
         while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+        ledger.forget(pid)
         close(socket)
         close(output)
+        if exit >= 0 { close(exit) }
         if status & 0x7F != 0 { return "signal \(status & 0x7F)" }
         let code = (status >> 8) & 0xFF
         if code == GATEWAY_WORKER_OUT_OF_MEMORY {
@@ -65,13 +81,8 @@ struct WorkerProcess {
 
     /// User and system time of all its threads; nil once it has gone.
     var processorTime: Duration? {
-        guard let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
-            // The name in brackets may hold anything; what follows it are numbers.
-            let end = text.lastIndex(of: ")")
-        else { return nil }
-        let fields = text[text.index(after: end)...].split(separator: " ")
-        guard fields.count > 12, let user = Int(fields[11]), let system = Int(fields[12]) else { return nil }
-        return .milliseconds((user + system) * 1000 / Int(sysconf(Int32(_SC_CLK_TCK))))
+        let used = gateway_process_used(pid)
+        return used < 0 ? nil : .nanoseconds(used)
     }
 
     /// Resident bytes; nil once it has gone.

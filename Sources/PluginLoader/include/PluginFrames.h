@@ -33,7 +33,8 @@ enum gateway_frame_kind {
     GATEWAY_FRAME_RESOURCE = 13,
     GATEWAY_FRAME_ANSWER = 14,    /* to a CALL: its index; status; answer */
     /* Worker to host. */
-    GATEWAY_FRAME_STARTED = 32,   /* status; index: what it offers; a reason when it did not start */
+    GATEWAY_FRAME_STARTED = 32,   /* status; index: what it offers; a reason when it did not start, else what its
+                                     confinement lacks here, one a line */
     GATEWAY_FRAME_REPLY = 33,     /* status; output */
     GATEWAY_FRAME_COMPLETE = 34,  /* status; payload */
     GATEWAY_FRAME_PROGRESS = 35,  /* message */
@@ -56,5 +57,18 @@ enum gateway_frame_kind {
 
 /* Longest frame that either end takes, whatever the settings say. */
 #define GATEWAY_FRAME_BYTES_MAX (16u << 20)
+
+/* Longest message of LOG and PROGRESS, longest values of LOG, and longest name of a service in CALL. */
+#define GATEWAY_TEXT_BYTES_MAX 4096u
+#define GATEWAY_SERVICE_BYTES_MAX 128u
+
+/* What a worker says without having been asked (LOG, PROGRESS, CALL), a second: what is above it is not sent, and the
+ * plugin is told so. The host ends a worker that says three times as much, which only code that writes frames itself
+ * can: their seconds begin at different moments. */
+#define GATEWAY_UNASKED_BYTES_MAX (32u << 20)
+#define GATEWAY_UNASKED_FRAMES_MAX 10000u
+
+/* How many CALLs of a worker may be unanswered. */
+#define GATEWAY_ASKED_MAX 1024u
 
 #endif

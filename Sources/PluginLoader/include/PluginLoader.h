@@ -5,6 +5,7 @@
 #ifndef GATEWAY_PLUGIN_LOADER_H
 #define GATEWAY_PLUGIN_LOADER_H
 
+#include "FileRules.h"
 #include "PluginFrames.h"
 #include "WorkerProcess.h"
 #include "gateway/context.h"
