@@ -78,7 +78,7 @@ struct `A worker` {
         let bench = try Bench(isolation)
         defer { bench.remove() }
         let plugin = try bench.load {
-            $0.deadlineMilliseconds = 100
+            $0.deadlineMilliseconds = 500
             $0.restart.backoff = .milliseconds(1)
         }
 
