@@ -151,6 +151,7 @@ let package = Package(
         .tests("Store", ["CSQLite", "CPostgres", logging]),
         .tests("PluginHost", ["PluginLoader", logging]),
         .tests("Egress", ["GatewayTesting", "Store", logging]),
+        .tests("Ingress", [nioCore, nioPosix, nioHTTP1, lifecycle, logging]),
         .testTarget(
             name: "PluginKitTests",
             dependencies: ["PluginKit", "PluginKitTesting", "PluginAPI", "JSONSchema", json],

@@ -102,13 +102,12 @@ package final class GatewayResponder: HTTPHandler {
     }
 
     package func bodyBytesMax(path: Substring, head: HTTPRequestHead) -> Int {
-        path.utf8.starts(with: "/cb/".utf8) || path.utf8.starts(with: "/mpesa/".utf8)
-            ? parts.callbackBytesMax : parts.bodyBytesMax
+        CallbackPath.segments(of: path) == nil ? parts.bodyBytesMax : parts.callbackBytesMax
     }
 
     package func respond(to request: Request) async -> Response {
         let call = CallID(parts.entropy.identifier())
-        let segments = request.segments
+        let segments = CallbackPath.segments(of: request.path) ?? request.segments
         let reader = RequestReader(request: request)
         if parts.mode != .mcp, segments.first == "tools", segments.count > 1 {
             return await rest.serve(reader, segments: segments.dropFirst(), call: call)

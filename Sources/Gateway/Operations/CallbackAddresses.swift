@@ -50,10 +50,12 @@ package struct CallbackAddresses: Sendable {
     }
 
     /// What the two path segments after `/cb` say; nil unless the token is one of ours for that organization.
+    ///
+    /// Digits are read in either case: an address that was written in upper case on its way is the same address.
     package func target(organization: Substring, token: Substring) -> Target? {
-        guard let organization = OrganizationID(String(organization)),
+        guard let organization = OrganizationID(organization.lowercased()),
             token.utf8.count <= 2 * (16 + 1 + 32 + CallbackAddresses.tagBytes),
-            let bytes = Hexadecimal.decode(String(token)), bytes.count > 17 + CallbackAddresses.tagBytes
+            let bytes = Hexadecimal.decode(token.lowercased()), bytes.count > 17 + CallbackAddresses.tagBytes
         else { return nil }
         let payload = Array(bytes.dropLast(CallbackAddresses.tagBytes))
         let expected = tag(of: payload, organization: organization)

@@ -49,3 +49,30 @@ struct CallbackRoutes: Sendable {
         return Self.accepted
     }
 }
+
+/// The paths that M-Pesa calls.
+///
+/// What M-Pesa was told is one address, and what stands between it and this host writes the same address in more ways
+/// than one: with slashes doubled or at its end, in upper case, with letters escaped.
+enum CallbackPath {
+    /// The parts of a path below `/cb` and `/mpesa`; nil for every other path.
+    static func segments(of path: Substring) -> [Substring]? {
+        let bytes = path.utf8.drop { $0 == UInt8(ascii: "/") }
+        guard path.utf8.first == UInt8(ascii: "/"), begins(bytes, with: "cb") || begins(bytes, with: "mpesa") else {
+            return nil
+        }
+        return bytes.split(separator: UInt8(ascii: "/"))
+            .map { segment in
+                let text = String(Substring(segment))
+                return (text.removingURLPercentEncoding() ?? text).lowercased()[...]
+            }
+    }
+
+    private static func begins(_ bytes: Substring.UTF8View, with name: StaticString) -> Bool {
+        name.withUTF8Buffer { name in
+            var rest = bytes.makeIterator()
+            for byte in name where rest.next().map({ $0 | 0x20 }) != byte { return false }
+            return rest.next() == UInt8(ascii: "/")
+        }
+    }
+}
