@@ -154,12 +154,7 @@ struct App: Sendable {
 
     /// Serves until it is told to stop; what is under way is finished first.
     func run(onReady: @escaping @Sendable () async -> Void) async throws {
-        let server = HTTPServer(host: settings.host, port: settings.port, handler: main, onReady: onReady)
-        let manager = HTTPServer(
-            host: settings.managementHost,
-            port: settings.managementPort,
-            handler: management
-        )
+        let (server, manager) = listeners(onReady: onReady)
         let inbox = inbox
         let sweeper = sweeper
         let claimSweeper = claimSweeper

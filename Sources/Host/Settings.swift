@@ -9,6 +9,8 @@ import PluginHost
 ///
 /// docs/operating.md lists them for people.
 struct Settings: Sendable {
+    /// Who may connect, how often and how slowly.
+    var door = DoorSettings()
     /// `GATEWAY_HTTP_HOST`.
     var host = "127.0.0.1"
     /// `GATEWAY_HTTP_PORT`.
@@ -131,6 +133,7 @@ struct Settings: Sendable {
         func wrong(_ name: String, _ expected: String) -> GatewayError {
             GatewayError(.invalidArgument, "GATEWAY_\(name): expected \(expected).")
         }
+        try door.read(environment)
         host = text("HTTP_HOST") ?? host
         self.port = try port("HTTP_PORT") ?? self.port
         managementHost = text("MANAGEMENT_HOST") ?? managementHost

@@ -34,8 +34,16 @@ enum ErrorResponse {
     }
 
     /// The problem document of an error; without a call when there was none, because the request could not be read.
-    static func make(_ error: GatewayError, call: CallID?, allow: [String] = []) -> Response {
-        let (status, title) = status(of: error.code)
+    ///
+    /// `status` stands in the place of the code's own, where HTTP has a closer one.
+    static func make(
+        _ error: GatewayError,
+        call: CallID?,
+        allow: [String] = [],
+        status closer: HTTPResponseStatus? = nil
+    ) -> Response {
+        let (usual, title) = status(of: error.code)
+        let status = closer ?? usual
         let call = call?.description
         let body = document(error, title, status, call)
         var response = Response(

@@ -23,7 +23,7 @@ package final class GatewayResponder: HTTPHandler {
         package let version: String
         package let publicURL: String
         package let bodyBytesMax: Int
-        package let callbackBytesMax: Int
+        package let strangerBytesMax: Int
         package let pipeline: Pipeline
         package let registry: ToolRegistry
         package let accounts: Accounts
@@ -41,7 +41,7 @@ package final class GatewayResponder: HTTPHandler {
             version: String,
             publicURL: String,
             bodyBytesMax: Int = 1 << 20,
-            callbackBytesMax: Int = 64 << 10,
+            strangerBytesMax: Int = 64 << 10,
             pipeline: Pipeline,
             registry: ToolRegistry,
             accounts: Accounts,
@@ -57,7 +57,7 @@ package final class GatewayResponder: HTTPHandler {
             self.version = version
             self.publicURL = publicURL
             self.bodyBytesMax = bodyBytesMax
-            self.callbackBytesMax = callbackBytesMax
+            self.strangerBytesMax = strangerBytesMax
             self.pipeline = pipeline
             self.registry = registry
             self.accounts = accounts
@@ -102,7 +102,20 @@ package final class GatewayResponder: HTTPHandler {
     }
 
     package func bodyBytesMax(path: Substring, head: HTTPRequestHead) -> Int {
-        CallbackPath.segments(of: path) == nil ? parts.bodyBytesMax : parts.callbackBytesMax
+        // Where no credential is shown, nobody is let in to send more than a stranger may.
+        let isOpen = CallbackPath.segments(of: path) != nil || path.utf8.starts(with: "/auth/".utf8)
+        return isOpen ? parts.strangerBytesMax : parts.bodyBytesMax
+    }
+
+    package func refusal(of head: HTTPRequestHead, address: String?) async -> Response? {
+        let call = CallID(parts.entropy.identifier())
+        let reader = RequestReader(request: Request(head, body: .whole([]), address: address))
+        do throws(GatewayError) {
+            try await parts.pipeline.admit(try reader.action(call))
+            return nil
+        } catch {
+            return ErrorResponse.make(error, call: call)
+        }
     }
 
     package func respond(to request: Request) async -> Response {

@@ -1,9 +1,12 @@
 """The listener itself: what HTTP/1.1 asks of a server, and what nobody should send."""
 
+import http.client
+import json
+import os
 import socket
 import tempfile
 
-from harness import Gateway, Process, free_port, wait_until
+from harness import PROGRAM, Gateway, Process, answers, free_port, http as ask, phone, wait_until
 
 GATEWAY = None
 
@@ -17,9 +20,9 @@ def tear_down():
     GATEWAY.remove()
 
 
-def talk(data, until=None):
+def talk(data, until=None, port=None):
     """Sends bytes as they are; answers what comes back until the server closes, or until a text has come."""
-    with socket.create_connection(("127.0.0.1", GATEWAY.ports[0]), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", port or GATEWAY.ports[0]), timeout=20) as connection:
         connection.sendall(data)
         received = b""
         while until is None or until not in received:
@@ -63,7 +66,83 @@ def test_a_client_that_asks_first_is_told_to_go_on():
 
 def test_head_has_the_header_of_get_and_no_body():
     answer = talk(b"HEAD /openapi.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200") and b"Content-Length: " in answer, answer
     assert answer.endswith(b"\r\n\r\n"), answer[-200:]
+
+
+def test_thousands_of_requests_behind_one_that_waits_are_all_answered():
+    body = b'{"username":"nobody","password":"wrong"}'
+    login = b"POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    last = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    answer = talk(login + b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 7000 + last)
+    assert answer.count(b"HTTP/1.1 404") == 7001 and answer.count(b"HTTP/1.1 ") == 7002, answer[:300]
+    last = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    answer = talk(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n" * 7000 + last, port=GATEWAY.ports[1])
+    assert answer.count(b"HTTP/1.1 200") == 7001, answer[:300]
+
+
+def test_a_large_body_is_read_only_for_who_shows_a_credential():
+    head = "POST /tools/stk-push HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n%s\r\n"
+    # Not a byte of it is sent, and an answer comes.
+    assert talk((head % "").encode()).startswith(b"HTTP/1.1 401")
+    assert talk((head % "Authorization: Bearer none\r\n").encode()).startswith(b"HTTP/1.1 401")
+    known = (head % f"X-API-Key: {GATEWAY.dev['api_key']}\r\n").encode() + b"x" * 1_000_000
+    assert talk(known, until=b"\r\n\r\n").startswith(b"HTTP/1.1 400")
+    both = head % f"X-API-Key: {GATEWAY.dev['api_key']}\r\nAuthorization: Bearer other\r\n"
+    assert talk(both.encode()).startswith(b"HTTP/1.1 400")
+
+
+def test_a_callback_is_taken_however_its_address_was_written_on_the_way():
+    number = phone()
+    assert GATEWAY.push(number)[0] == 200
+    requests = ask("GET", GATEWAY.dev["simulator_url"] + "/simulator/requests")[2]["requests"]
+    body = next(json.loads(r["body"]) for r in requests if number in r["body"])
+    path = body["CallBackURL"].split("/cb/")[1]
+    for written in ("/cb/" + path, "/cb/" + path + "/", "//cb//" + path, "/cb/" + path.upper(), "/CB/" + path):
+        assert ask("POST", GATEWAY.url + written, b"{}")[0] == 200, written
+    assert ask("POST", GATEWAY.url + "/cb/" + path[:-1] + ("0" if path[-1] != "0" else "1"), b"{}")[0] == 404
+
+
+def test_the_management_listener_answers_to_its_own_names_alone():
+    for host, origin, status in (
+        ("127.0.0.1:1", "", b"200"), ("[::1]", "", b"200"), ("localhost", "Origin: http://localhost:3000\r\n", b"200"),
+        ("evil.example", "", b"421"), ("localhost:80@evil.example", "", b"400"),
+        ("localhost", "Origin: http://localhost:80@evil.example\r\n", b"403"),
+    ):
+        request = f"GET /metrics HTTP/1.1\r\nHost: {host}\r\n{origin}Connection: close\r\n\r\n".encode()
+        answer = talk(request, port=GATEWAY.ports[1])
+        assert answer.split(b" ")[1] == status and (status == b"200") == (b"gateway_calls" in answer), (host, answer)
+
+
+def test_more_connections_than_files_leave_what_money_needs():
+    folder = tempfile.mkdtemp(prefix="few-files-")
+    ports = (free_port(), free_port())
+    command = 'ulimit -n 256; exec "$0" "$@"'
+    arguments = ["dev", "--data-dir", folder, "--port", str(ports[0]), "--management-port", str(ports[1])]
+    process = Process(["-c", command, PROGRAM, *arguments], program="bash")
+    ready = f"http://127.0.0.1:{ports[1]}/readyz"
+    wait_until("the gateway", lambda: answers(ready) and answers(f"http://127.0.0.1:{ports[0]}/openapi.json"))
+    with open(os.path.join(folder, "dev.json")) as file:
+        key = json.load(file)["api_key"]
+    known = http.client.HTTPConnection("127.0.0.1", ports[0], timeout=20)
+    known.connect()
+
+    idle = [socket.create_connection(("127.0.0.1", port), timeout=20) for port in ports for _ in range(300)]
+
+    # Those that are too many are closed at once; whoever was there before is served, and money moves.
+    assert idle[299].recv(1) == b"" and idle[599].recv(1) == b""
+    for _ in range(3):
+        body = json.dumps({"phone_number": phone(), "amount": 5, "account_reference": "A", "transaction_desc": "B"})
+        known.request("POST", "/tools/stk-push", body, {"X-API-Key": key})
+        answer = known.getresponse()
+        assert answer.status == 200, answer.read()
+        answer.read()
+    for connection in idle:
+        connection.close()
+    wait_until("room for others", lambda: answers(ready) and answers(f"http://127.0.0.1:{ports[0]}/openapi.json"))
+    assert process.is_running() and "connections are limited" in process.output(), process.output()
+    known.close()
+    assert process.end() == 0
 
 
 def test_the_program_ends_although_a_connection_is_idle():

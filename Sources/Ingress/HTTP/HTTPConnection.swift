@@ -2,146 +2,235 @@ import Gateway
 import NIOCore
 import NIOHTTP1
 
-/// What bounds a connection; docs/operating.md lists the defaults.
-package struct HTTPLimits: Sendable {
-    /// All fields of a header together, in bytes.
-    package var headerBytesMax = 32 << 10
-    /// A connection on which nothing has come for so long, and for which nothing is being done, is closed.
-    package var idle: Duration = .seconds(75)
-    /// So many connections at once; more are closed at once.
-    package var connectionsMax = 10_000
-    /// Bodies above this are handled on Swift's pool, so that reading one delays nobody else on the loop.
-    package var inlineBodyBytesMax = 16 << 10
-    /// For how long the rest of a request that was refused for its size is read and dropped.
-    package var linger: Duration = .seconds(1)
-    /// How long requests that are under way may take to end once the program is told to stop.
-    package var drain: Duration = .seconds(30)
-
-    /// The defaults.
-    package init() {}
-}
-
-/// What a listener does with its requests.
-///
-/// A class: every request hands its handler on, and a struct of many parts would be copied part by part.
-package protocol HTTPHandler: AnyObject, Sendable {
-    /// How large a body this request may carry; asked before any of it is read.
-    func bodyBytesMax(path: Substring, head: HTTPRequestHead) -> Int
-    /// Answers a request.
-    ///
-    /// Begins on the connection's event loop and goes on there until it waits for something: nothing in it may block
-    /// (docs/adr/0009).
-    func respond(to request: Request) async -> Response
-}
-
 /// One HTTP/1.1 connection: one request after another, each answered whole before the next is begun.
 ///
-/// All of it runs on the connection's event loop.
+/// What a peer sends never decides how deep this nests or how much waits here: `goOn` is the one loop, whatever ends an
+/// answer only lets it run on, and nothing is read or begun while a request is being answered or an answer waits to be
+/// read. All of it runs on the connection's event loop.
 final class HTTPConnection: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundIn = Never
     typealias OutboundOut = ByteBuffer
 
+    /// A part of a request that has come.
+    private enum Part {
+        case head(HTTPRequestHead, RequestFields)
+        case body(ByteBuffer)
+        case end
+    }
+
+    let limits: HTTPLimits
     private let handler: any HTTPHandler
-    private let limits: HTTPLimits
+    private let proxies: TrustedProxies
     private let date: DateText
     private var address: String?
+    private var isProxy = false
+    private var bytes: RequestBytes?
+    private var context: ChannelHandlerContext?
+
+    // What has come.
+    private var waiting = CircularBuffer<Part>(initialCapacity: 4)
+    private var problem: HTTPParserError?
+    private var isUpgradeOffered = false
+    /// The decoder reads nothing more: the request that has just ended offered another protocol.
+    var hasDecoderStopped = false
+    /// Bytes of a request have come whose end has not.
+    private var isIncomplete = false
+
+    // The request that is being read.
     private var head: HTTPRequestHead?
     private var body: [UInt8] = []
     private var bodyBytesMax = 0
-    private var isTooLarge = false
-    /// A request is being answered: what comes meanwhile waits, and no more is read.
-    private var isBusy = false
-    private var waiting: [HTTPServerRequestPart] = []
-    private var wantsToRead = false
-    private var closesAfterReply = false
-    /// The answer has gone out before all of the request came: the rest is read and dropped for a moment, because
-    /// closing on unread bytes would take the answer back from the client.
-    private var isLingering = false
-    private var isQuiet = true
-    private var idleCheck: RepeatedTask?
+    private var expectsContinue = false
+    /// It is known that this request's body may be read whole.
+    private var isLetIn = false
+    private var deadlines = RequestDeadlines()
 
-    init(handler: any HTTPHandler, limits: HTTPLimits, date: DateText) {
+    // The request that is being answered.
+    private var isBusy = false
+    private var isGoingOn = false
+    private var requestsThisTurn = 0
+    private var closesAfterReply = false
+    /// The answer goes out before all of the request came: the rest is then read and dropped for a moment, because
+    /// closing on unread bytes would take the answer back from the client.
+    private var leavesRest = false
+    private(set) var isLingering = false
+    private var delivery = Delivery()
+
+    init(handler: any HTTPHandler, limits: HTTPLimits, proxies: TrustedProxies, date: DateText) {
         self.handler = handler
         self.limits = limits
+        self.proxies = proxies
         self.date = date
     }
 
+    /// Puts the connection's handlers into its channel.
+    func install(in pipeline: ChannelPipeline.SynchronousOperations) throws {
+        let bytes = RequestBytes(connection: self, limits: limits)
+        self.bytes = bytes
+        try pipeline.addHandlers([bytes, self])
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        bytes = nil
+    }
+
     func channelActive(context: ChannelHandlerContext) {
-        address = context.remoteAddress?.ipAddress
+        let peer = context.remoteAddress?.ipAddress
+        address = peer.map { PeerAddress($0)?.description ?? $0 }
+        isProxy = peer.flatMap { PeerAddress($0) }.map { proxies.contains($0) } ?? false
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        idleCheck = context.eventLoop.scheduleRepeatedTask(initialDelay: idle, delay: idle) { _ in
+        delivery.watch(every: limits.idle, on: context.eventLoop) {
             let (connection, context) = bound.value
-            if connection.isQuiet && !connection.isBusy { context.close(promise: nil) }
-            connection.isQuiet = true
+            if connection.hasBeenLeft(context) { context.close(promise: nil) }
         }
         context.fireChannelActive()
     }
 
-    private var idle: TimeAmount { .milliseconds(limits.idle.wholeMilliseconds) }
-
     func channelInactive(context: ChannelHandlerContext) {
-        idleCheck?.cancel()
+        delivery.stop()
+        deadlines.stop()
         context.fireChannelInactive()
     }
 
     // MARK: Reading
 
+    /// Whether the next request may be taken, and read.
+    var isFree: Bool { !isBusy && !isLingering && delivery.isOpen }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        isQuiet = false
-        guard !isLingering else { return }
-        let part = unwrapInboundIn(data)
-        if isBusy { waiting.append(part) } else { take(part, context) }
+        let part: Part
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            let fields = RequestFields(head)
+            isIncomplete = true
+            if fields.upgrade == .offered { isUpgradeOffered = true }
+            part = .head(head, fields)
+        case .body(let buffer): part = .body(buffer)
+        case .end:
+            hasDecoderStopped = isUpgradeOffered
+            isUpgradeOffered = false
+            isIncomplete = false
+            part = .end
+        }
+        if waiting.isEmpty, isFree { take(part, context) } else { waiting.append(part) }
     }
 
-    func read(context: ChannelHandlerContext) {
-        if isBusy && !isLingering { wantsToRead = true } else { context.read() }
+    /// Takes what has come, for as long as nothing is being answered and the peer reads what it is answered.
+    func goOn() {
+        guard !isGoingOn, let context, let bytes else { return }
+        isGoingOn = true
+        requestsThisTurn = 0
+        while isFree {
+            if requestsThisTurn >= limits.requestsPerTurnMax {
+                let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+                context.eventLoop.execute { bound.value.goOn() }
+                break
+            }
+            if let part = waiting.popFirst() {
+                take(part, context)
+            } else if let problem {
+                refuse(problem, context)
+            } else if !feed(bytes) {
+                break
+            }
+        }
+        isGoingOn = false
+        guard isFree || isLingering else { return }
+        if isIncomplete, isFree { watchDeadline(context) }
+        bytes.resume()
     }
 
-    private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
+    private func feed(_ bytes: RequestBytes) -> Bool {
+        guard bytes.hasUnread else { return false }
+        delivery.isQuiet = false
+        isIncomplete = true
+        do { return try bytes.feed() } catch {
+            problem = error as? HTTPParserError ?? .unknown
+            return true
+        }
+    }
+
+    private func take(_ part: Part, _ context: ChannelHandlerContext) {
         switch part {
-        case .head(let head): begin(head, context)
+        case .head(let head, let fields): begin(head, fields, context)
         case .body(let buffer):
-            guard !isTooLarge else { return }
-            isTooLarge = body.count + buffer.readableBytes > bodyBytesMax
-            if isTooLarge {
-                body = []
+            guard head != nil else { return }
+            let count = body.count + buffer.readableBytes
+            if count > bodyBytesMax {
                 // Told at once: the rest may never end.
+                leavesRest = true
                 answer(.tooLarge(limit: bodyBytesMax), context)
+            } else if count > limits.strangerBodyBytesMax, !isLetIn {
+                waiting.prepend(part)
+                askWhetherToLetIn(context)
             } else {
                 body.append(contentsOf: buffer.readableBytesView)
             }
         case .end:
-            if !isTooLarge { answer(.whole(body), context) }
+            if head != nil { answer(.whole(body), context) }
         }
     }
 
-    private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+    private func begin(_ head: HTTPRequestHead, _ fields: RequestFields, _ context: ChannelHandlerContext) {
         self.head = head
         body = []
-        isTooLarge = false
+        isLetIn = false
+        expectsContinue = fields.expectsContinue
+        if fields.upgrade == .unclear { closesAfterReply = true }
+        if let problem = fields.problem { return refuse(ErrorResponse.make(problem, call: nil), context) }
         bodyBytesMax = handler.bodyBytesMax(path: Request.path(of: head.uri), head: head)
-        if let length = head.headers.value(of: .contentLength).flatMap({ Int($0) }) {
-            isTooLarge = length > bodyBytesMax
-            if isTooLarge { return answer(.tooLarge(limit: bodyBytesMax), context) }
-            body.reserveCapacity(length)
+        let length = fields.contentLength ?? 0
+        if length > bodyBytesMax {
+            leavesRest = true
+            return answer(.tooLarge(limit: bodyBytesMax), context)
         }
-        if head.headers.value(of: .expect)?.lowercased() == "100-continue" {
-            context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
+        if length > limits.strangerBodyBytesMax { return askWhetherToLetIn(context) }
+        tellToContinue(context)
+    }
+
+    private func tellToContinue(_ context: ChannelHandlerContext) {
+        guard expectsContinue else { return }
+        expectsContinue = false
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
+    }
+
+    /// A body that is larger than a stranger's may be is read for those only whose credential is good.
+    private func askWhetherToLetIn(_ context: ChannelHandlerContext) {
+        guard let head else { return }
+        isBusy = true
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        let ask: @Sendable @concurrent () async -> Void = {
+            [handler, loop = context.eventLoop, address = caller(head)] in
+            let refusal = await handler.refusal(of: head, address: address)
+            loop.execute {
+                let (connection, context) = bound.value
+                connection.isBusy = false
+                if let refusal { return connection.refuse(refusal, context) }
+                connection.isLetIn = true
+                connection.tellToContinue(context)
+                connection.goOn()
+            }
         }
+        Task.immediate(operation: ask)
     }
 
     // MARK: Answering
 
     private func answer(_ body: Request.Body, _ context: ChannelHandlerContext) {
-        guard let head else { return }
+        guard var head else { return }
         self.head = nil
         isBusy = true
-        if case .tooLarge = body { closesAfterReply = true }
-        if !head.isKeepAlive { closesAfterReply = true }
-        let request = Request(head, body: body, address: address)
-        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        requestsThisTurn += 1
+        deadlines.end()
+        if leavesRest || !head.isKeepAlive { closesAfterReply = true }
         let isHead = head.method == .HEAD
+        if isHead { head.method = .GET }
+        let request = Request(head, body: body, address: caller(head))
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         let work: @Sendable @concurrent () async -> Void = {
             [handler, loop = context.eventLoop, channel = context.channel] in
             let response = await handler.respond(to: request)
@@ -166,6 +255,33 @@ final class HTTPConnection: ChannelDuplexHandler {
         self.body = []
     }
 
+    /// The peer's address, or what a named proxy says of the one behind it.
+    private func caller(_ head: HTTPRequestHead) -> String? {
+        guard isProxy, let address else { return address }
+        return proxies.client(behind: address, forwardedFor: head.headers.values(of: .forwardedFor))
+    }
+
+    /// Answers what is not handed to the handler, and ends the connection with it.
+    private func refuse(_ response: Response, _ context: ChannelHandlerContext) {
+        let isHead = head?.method == .HEAD
+        head = nil
+        body = []
+        deadlines.end()
+        isBusy = true
+        closesAfterReply = true
+        leavesRest = true
+        write(response, withoutBody: isHead, context)
+    }
+
+    private func refuse(_ problem: HTTPParserError, _ context: ChannelHandlerContext) {
+        let isOverflow = problem == .headerOverflow
+        let message =
+            isOverflow
+            ? "The header is larger than \(limits.headerBytesMax) bytes." : "This is not an HTTP/1.1 request."
+        let status = isOverflow ? HTTPResponseStatus.requestHeaderFieldsTooLarge : .badRequest
+        refuse(ErrorResponse.make(GatewayError(.malformedRequest, message), call: nil, status: status), context)
+    }
+
     /// The header of an answer that comes in pieces.
     private func streamHead(_ response: Response) -> ByteBuffer {
         var buffer = ByteBuffer()
@@ -175,10 +291,10 @@ final class HTTPConnection: ChannelDuplexHandler {
 
     /// All pieces have been written.
     private func endStream(_ context: ChannelHandlerContext) {
-        isQuiet = false
+        delivery.isQuiet = false
         if closesAfterReply { return context.close(promise: nil) }
         isBusy = false
-        goOn(context)
+        goOn()
     }
 
     private func write(_ response: Response, withoutBody: Bool, _ context: ChannelHandlerContext) {
@@ -190,32 +306,54 @@ final class HTTPConnection: ChannelDuplexHandler {
         }
         context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
         isBusy = false
-        goOn(context)
+        goOn()
     }
 
     private func writeLast(_ buffer: ByteBuffer, _ context: ChannelHandlerContext) {
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        let lingers = isTooLarge
         let linger = TimeAmount.milliseconds(limits.linger.wholeMilliseconds)
         context.writeAndFlush(wrapOutboundOut(buffer))
             .whenComplete { _ in
                 let (connection, context) = bound.value
-                guard lingers else { return context.close(promise: nil) }
+                guard connection.leavesRest else { return context.close(promise: nil) }
                 connection.isLingering = true
-                connection.waiting = []
+                connection.waiting.removeAll()
+                connection.bytes?.drop()
                 context.close(mode: .output, promise: nil)
-                context.read()
+                connection.bytes?.resume()
                 context.eventLoop.scheduleTask(in: linger) { bound.value.1.close(promise: nil) }
             }
     }
 
-    /// Takes what came while the last request was being answered.
-    private func goOn(_ context: ChannelHandlerContext) {
-        while !isBusy, !waiting.isEmpty { take(waiting.removeFirst(), context) }
-        if !isBusy, wantsToRead {
-            wantsToRead = false
-            context.read()
+    // MARK: Time
+
+    private func watchDeadline(_ context: ChannelHandlerContext) {
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        deadlines.begin(limits, on: context.eventLoop) {
+            let (connection, context) = bound.value
+            connection.deadlines.fired()
+            guard connection.isIncomplete else { return }
+            let wait = connection.deadlines.passed(hasHead: connection.head != nil, connection.limits)
+            if let wait, connection.isFree { return connection.timeOut(after: wait, context) }
+            connection.watchDeadline(context)
         }
+    }
+
+    private func timeOut(after wait: Duration, _ context: ChannelHandlerContext) {
+        let error = GatewayError(.deadlineExceeded, "The request did not come whole within \(wait).")
+        refuse(ErrorResponse.make(error, call: nil, status: .requestTimeout), context)
+    }
+
+    /// Whether the peer has gone, as far as anybody can see: it neither sends nor takes anything.
+    private func hasBeenLeft(_ context: ChannelHandlerContext) -> Bool {
+        let unsent = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+        return delivery.isLeft(unsent: unsent, isBusy: isBusy, limits)
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        delivery.changed(isOpen: context.channel.isWritable)
+        context.fireChannelWritabilityChanged()
+        goOn()
     }
 
     // MARK: Ends
@@ -227,16 +365,8 @@ final class HTTPConnection: ChannelDuplexHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard let problem = error as? HTTPParserError, !isBusy else { return context.close(promise: nil) }
-        closesAfterReply = true
-        isBusy = true
-        let isOverflow = problem == .headerOverflow
-        let message =
-            isOverflow
-            ? "The header is larger than \(limits.headerBytesMax) bytes." : "This is not an HTTP/1.1 request."
-        var response = ErrorResponse.make(GatewayError(.malformedRequest, message), call: nil)
-        if isOverflow { response.status = .requestHeaderFieldsTooLarge }
-        write(response, withoutBody: false, context)
+        // What the decoder says it also throws, and is answered in its turn.
+        guard error is HTTPParserError else { return context.close(promise: nil) }
     }
 }
 

@@ -1,9 +1,8 @@
 import Gateway
+import Logging
 import NIOCore
-import NIOHTTP1
 import NIOPosix
 import ServiceLifecycle
-import Synchronization
 
 /// A listener: HTTP/1.1 on SwiftNIO, one `HTTPConnection` a socket.
 ///
@@ -14,28 +13,34 @@ package struct HTTPServer: Service {
     private let port: Int
     private let handler: any HTTPHandler
     private let limits: HTTPLimits
-    private let onReady: @Sendable () async -> Void
+    private let proxies: TrustedProxies
+    private let logger: Logger?
+    private let onReady: @Sendable (_ port: Int) async -> Void
 
-    /// Makes a listener for an address; `onReady` runs once it listens.
+    /// Makes a listener for an address; `onReady` runs once it listens, and gets the port.
     package init(
         host: String,
         port: Int,
         handler: any HTTPHandler,
         limits: HTTPLimits = HTTPLimits(),
-        onReady: @escaping @Sendable () async -> Void = {}
+        proxies: TrustedProxies = .none,
+        logger: Logger? = nil,
+        onReady: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) {
         self.host = host
         self.port = port
         self.handler = handler
         self.limits = limits
+        self.proxies = proxies
+        self.logger = logger
         self.onReady = onReady
     }
 
     /// Serves until a graceful shutdown; what is under way then is answered first.
     package func run() async throws {
-        let connections = Connections(max: limits.connectionsMax)
+        let connections = Connections(limits: limits, proxies: proxies, logger: logger)
         let listener = try await listen(connections)
-        await onReady()
+        await onReady(listener.localAddress?.port ?? port)
         // Ends by the shutdown, when the listener itself is closed, or when another service could not start: a future
         // knows nothing of its task's end, and the program would stay, listening here and nowhere else.
         try await withTaskCancellationOrGracefulShutdownHandler {
@@ -50,55 +55,25 @@ package struct HTTPServer: Service {
         try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelInitializer { [handler, limits] channel in
+            .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    guard connections.add(channel) else { return channel.close(promise: nil) }
-                    var decoding = NIOHTTPDecoderLimitConfiguration()
-                    decoding.maxHeaderFieldSize = limits.headerBytesMax
-                    decoding.maxHeaderListSize = limits.headerBytesMax
-                    let decoder = HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: decoding)
-                    try channel.pipeline.syncOperations.addHandlers([
-                        ByteToMessageHandler(decoder),
-                        HTTPConnection(handler: handler, limits: limits, date: DateText()),
-                    ])
+                    try channel.pipeline.syncOperations.addHandler(ConnectionGate(connections))
+                }
+            }
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            // One read at a time: what a peer sends ahead stays with the kernel.
+            .childChannelOption(.maxMessagesPerRead, value: 1)
+            .childChannelInitializer { [handler, limits, proxies] channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let connection = HTTPConnection(
+                        handler: handler,
+                        limits: limits,
+                        proxies: proxies,
+                        date: DateText()
+                    )
+                    try connection.install(in: channel.pipeline.syncOperations)
                 }
             }
             .bind(host: host, port: port).get()
-    }
-}
-
-/// The open connections of a listener.
-private final class Connections: Sendable {
-    private let max: Int
-    private let open = Mutex<[ObjectIdentifier: any Channel]>([:])
-
-    init(max: Int) { self.max = max }
-
-    /// Keeps a connection until it closes; false when there are too many.
-    func add(_ channel: any Channel) -> Bool {
-        let id = ObjectIdentifier(channel)
-        let isKept = open.withLock { open in
-            guard open.count < max else { return false }
-            open[id] = channel
-            return true
-        }
-        if isKept { channel.closeFuture.whenComplete { _ in self.open.withLock { _ = $0.removeValue(forKey: id) } } }
-        return isKept
-    }
-
-    /// Closes what is idle, lets the rest finish, and cuts off what does not in time.
-    func end(within drain: Duration) async {
-        let channels = open.withLock { Array($0.values) }
-        for channel in channels { channel.pipeline.fireUserInboundEventTriggered(HTTPServerStops()) }
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { for channel in channels { try? await channel.closeFuture.get() } }
-            group.addTask {
-                guard (try? await Task.sleep(for: drain)) != nil else { return }
-                for channel in channels { channel.close(promise: nil) }
-            }
-            await group.next()
-            group.cancelAll()
-        }
     }
 }

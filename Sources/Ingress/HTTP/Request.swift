@@ -20,7 +20,7 @@ package struct Request: Sendable {
     package let headers: HTTPHeaders
     /// The body.
     package let body: Body
-    /// The caller's address as this process sees it.
+    /// The caller's address: the peer's, or what a named proxy says of it.
     package let address: String?
 
     init(_ head: HTTPRequestHead, body: Body, address: String?) {
@@ -74,22 +74,14 @@ package struct Request: Sendable {
 
 extension HTTPHeaders {
     /// The first field of a name.
-    ///
-    /// Lengths are compared first, which settles nearly all fields: this is asked several times a request.
     func value(of name: HeaderName) -> String? {
-        for (field, value) in self where HTTPHeaders.isSame(field.utf8, name.text.utf8) { return value }
+        for (field, value) in self where name.isName(of: field) { return value }
         return nil
     }
 
     /// All fields of a name, in order.
     func values(of name: HeaderName) -> [String] {
-        compactMap { HTTPHeaders.isSame($0.name.utf8, name.text.utf8) ? $0.value : nil }
-    }
-
-    private static func isSame(_ left: String.UTF8View, _ right: String.UTF8View) -> Bool {
-        guard left.count == right.count else { return false }
-        return zip(left, right)
-            .allSatisfy { $0 == $1 || ($0 ^ $1 == 0x20 && ($0 | 0x20) >= 0x61 && ($0 | 0x20) <= 0x7A) }
+        compactMap { name.isName(of: $0.name) ? $0.value : nil }
     }
 }
 
@@ -99,17 +91,28 @@ struct HeaderName: Sendable {
 
     init(_ text: String) { self.text = text }
 
+    /// Whether a field has this name, in whatever case; lengths first, which settles nearly all fields.
+    func isName(of field: String) -> Bool {
+        let (left, right) = (field.utf8, text.utf8)
+        guard left.count == right.count else { return false }
+        return zip(left, right)
+            .allSatisfy { $0 == $1 || ($0 ^ $1 == 0x20 && ($0 | 0x20) >= 0x61 && ($0 | 0x20) <= 0x7A) }
+    }
+
     static let accept = HeaderName("Accept")
     static let allow = HeaderName("Allow")
     static let apiKey = HeaderName("X-API-Key")
     static let authorization = HeaderName("Authorization")
     static let cacheControl = HeaderName("Cache-Control")
+    static let connection = HeaderName("Connection")
     static let contentLength = HeaderName("Content-Length")
     static let contentDisposition = HeaderName("Content-Disposition")
     static let contentType = HeaderName("Content-Type")
     static let contentTypeOptions = HeaderName("X-Content-Type-Options")
     static let environment = HeaderName("Gateway-Environment")
     static let expect = HeaderName("Expect")
+    static let forwardedFor = HeaderName("X-Forwarded-For")
+    static let host = HeaderName("Host")
     static let idempotencyKey = HeaderName("Idempotency-Key")
     static let idempotentReplayed = HeaderName("Idempotent-Replayed")
     static let mcpMethod = HeaderName("Mcp-Method")
@@ -122,5 +125,6 @@ struct HeaderName: Sendable {
     static let requestID = HeaderName("X-Request-Id")
     static let retryAfter = HeaderName("Retry-After")
     static let accelBuffering = HeaderName("X-Accel-Buffering")
+    static let upgrade = HeaderName("Upgrade")
     static let wwwAuthenticate = HeaderName("WWW-Authenticate")
 }

@@ -32,11 +32,16 @@ package final class ManagementResponder: HTTPHandler {
         return mayInstall ? PluginRoutes.libraryBytesMax : 0
     }
 
+    package func refusal(of head: HTTPRequestHead, address: String?) async -> Response? {
+        // `bodyBytesMax` has let in nobody but the operator.
+        nil
+    }
+
     package func respond(to request: Request) async -> Response {
         if request.path == "/plugins" || request.path.hasPrefix("/plugins/") {
             return await plugins.respond(to: request)
         }
-        guard request.method == .GET else { return Response(.methodNotAllowed, headers: [(.allow, "GET")]) }
+        guard request.method == .GET else { return Response(.methodNotAllowed, headers: [(.allow, "GET, HEAD")]) }
         switch request.path {
         case "/livez": return text("ok\n")
         case "/readyz": return await readiness()
