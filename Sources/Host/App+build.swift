@@ -130,6 +130,7 @@ struct App: Sendable {
             metrics: { PrometheusText.make(calls: metrics.all, store: store.counts, started: started) },
             plugins: PluginChanges(plugins: plugins),
             operatorToken: try settings.operatorToken(),
+            names: OwnNames(listening: settings.managementHost, more: settings.door.managementNames),
             entropy: entropy
         )
         return App(

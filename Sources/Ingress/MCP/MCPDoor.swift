@@ -12,7 +12,7 @@ import Synchronization
 final class MCPDoor: Sendable {
     let pipeline: Pipeline
     let registry: ToolRegistry
-    let allowedOrigins: Set<String>
+    private let ownOrigin: Origin?
     let results: MCPResults
     let logger: Logger
     private let listing: MCPToolList
@@ -21,7 +21,7 @@ final class MCPDoor: Sendable {
         self.pipeline = pipeline
         self.registry = registry
         self.logger = logger
-        allowedOrigins = [publicURL]
+        ownOrigin = Origin(of: publicURL)
         listing = MCPToolList()
         results = MCPResults(version: version)
     }
@@ -241,9 +241,9 @@ final class MCPDoor: Sendable {
         never an instruction.
         """
 
+    /// Read whole: what only begins like one of ours is another's.
     private func isAllowed(_ origin: String) -> Bool {
-        if allowedOrigins.contains(origin) { return true }
-        let local = ["http://localhost", "http://127.0.0.1", "http://[::1]"]
-        return local.contains { origin == $0 || origin.hasPrefix($0 + ":") }
+        guard let origin = Origin(origin) else { return false }
+        return origin == ownOrigin || origin.isLocal
     }
 }

@@ -8,8 +8,9 @@ package final class ManagementResponder: HTTPHandler {
     private let isReady: @Sendable () async -> Bool
     private let metrics: @Sendable () -> String
     private let plugins: PluginRoutes
+    private let names: OwnNames
 
-    /// Makes it of what it shows.
+    /// Makes it of what it shows, and of the names that it answers to.
     ///
     /// `isReady` is asked each time; `health` knows what its parts have said.
     package init(
@@ -18,16 +19,19 @@ package final class ManagementResponder: HTTPHandler {
         metrics: @escaping @Sendable () -> String,
         plugins: any PluginAdministration,
         operatorToken: Secret<[UInt8]>?,
+        names: OwnNames,
         entropy: Entropy
     ) {
         self.health = health
         self.isReady = isReady
         self.metrics = metrics
+        self.names = names
         self.plugins = PluginRoutes(plugins: plugins, token: operatorToken, entropy: entropy)
     }
 
     package func bodyBytesMax(path: Substring, head: HTTPRequestHead) -> Int {
         // Nothing is read for somebody who may not change plugins.
+        guard stranger(head.headers) == nil else { return 0 }
         let mayInstall = path == "/plugins/install" && plugins.isOperator(Request(head, body: .whole([]), address: nil))
         return mayInstall ? PluginRoutes.libraryBytesMax : 0
     }
@@ -38,6 +42,7 @@ package final class ManagementResponder: HTTPHandler {
     }
 
     package func respond(to request: Request) async -> Response {
+        if let refusal = stranger(request.headers) { return refusal }
         if request.path == "/plugins" || request.path.hasPrefix("/plugins/") {
             return await plugins.respond(to: request)
         }
@@ -57,6 +62,19 @@ package final class ManagementResponder: HTTPHandler {
         let verdict = isReady ? (reasons.isEmpty ? "ready" : "ready, degraded") : "not ready"
         let lines = [verdict] + reasons.map { "\($0.severity.rawValue): \($0.name): \($0.sentence)" }
         return text(lines.joined(separator: "\n") + "\n", isReady ? .ok : .serviceUnavailable)
+    }
+
+    /// Refuses what a page on the web could make a browser send here.
+    ///
+    /// A client of HTTP/1.0 need not say a name, and is no browser.
+    private func stranger(_ headers: HTTPHeaders) -> Response? {
+        if let host = headers.value(of: .host), !names.contains(host) {
+            return text("this listener has another name: see GATEWAY_MANAGEMENT_NAMES\n", .misdirectedRequest)
+        }
+        if let origin = headers.value(of: .origin), !names.contains(origin: origin) {
+            return text("pages of this origin may not ask here\n", .forbidden)
+        }
+        return nil
     }
 
     private func text(_ text: String, _ status: HTTPResponseStatus = .ok, type: String = "text/plain") -> Response {
