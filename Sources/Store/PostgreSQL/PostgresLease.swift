@@ -62,7 +62,7 @@ final class PostgresLease: StoreLease, @unchecked Sendable {
                     "Another gateway serves this database. Stop it, or use another one: many hosts on one database are not supported."
                 )
             }
-            if !hasSaid { logger.notice("waiting for the lease of the host before", metadata: ["ms": "\(left)"]) }
+            if !hasSaid { logger.warning("waiting for the lease of the host before", metadata: ["ms": "\(left)"]) }
             hasSaid = true
             try await Task.sleep(for: min(.milliseconds(max(left, 20)), settings.leaseEvery))
         }
