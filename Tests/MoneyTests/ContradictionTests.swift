@@ -41,6 +41,17 @@ struct `A contradiction` {
         }
     }
 
+    @Test func `of the amount is shown also where it is not whole shillings`() async throws {
+        try await House.with { (house) async throws in
+            let record = try #require(await house.collect().record)
+
+            try await house.callback(record, says: ["verdict": "unknown", "code": "0", "amount_text": "100.50"])
+
+            let found = try await house.record(record)
+            #expect(!found.state.isEnded && found.disputes == [Dispute(.amount, stated: "100.50", expected: "100")])
+        }
+    }
+
     @Test func `without a receipt keeps the customer from being asked for ten minutes`() async throws {
         try await House.with { (house) async throws in
             let first = try #require(await house.collect().record)

@@ -73,6 +73,7 @@ package enum PluginAnswers {
             whoseMove: try text(found, "whose_move", at: "/evidence"),
             chargeAgain: try text(found, "charge_again", at: "/evidence"),
             amount: try amount(found["amount"], at: "/evidence/amount"),
+            amountText: try text(found, "amount_text", at: "/evidence"),
             party: try text(found, "party", at: "/evidence"),
             retryAfter: found["retry_after_ms"]?.integerValue.map { .milliseconds(max(0, $0)) },
             data: found["data"].flatMap { $0.isNull ? nil : $0 }

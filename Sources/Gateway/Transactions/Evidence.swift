@@ -82,6 +82,8 @@ package struct Evidence: Sendable, Equatable {
     package var chargeAgain: String?
     /// The amount that M-Pesa states.
     package var amount: Shillings?
+    /// The amount that M-Pesa states where it is not whole shillings; it differs from every amount that was asked for.
+    package var amountText: String?
     /// The other side that M-Pesa states, in the form of the intent's.
     package var party: String?
     /// When the same request may be sent again.
@@ -99,6 +101,7 @@ package struct Evidence: Sendable, Equatable {
         whoseMove: String? = nil,
         chargeAgain: String? = nil,
         amount: Shillings? = nil,
+        amountText: String? = nil,
         party: String? = nil,
         retryAfter: Duration? = nil,
         data: JSON? = nil
@@ -111,6 +114,7 @@ package struct Evidence: Sendable, Equatable {
         self.whoseMove = whoseMove
         self.chargeAgain = chargeAgain
         self.amount = amount
+        self.amountText = amountText
         self.party = party
         self.retryAfter = retryAfter
         self.data = data

@@ -35,8 +35,8 @@ extension RecordMachine {
                 found.append(Dispute(.id, stated: value, expected: known))
             }
         }
-        if let stated = evidence.amount, let asked = record.intent.amount, stated != asked {
-            found.append(Dispute(.amount, stated: "\(stated.amount)", expected: "\(asked.amount)"))
+        if let asked = record.intent.amount, let stated = evidence.amountOtherThan(asked) {
+            found.append(Dispute(.amount, stated: stated, expected: "\(asked.amount)"))
         }
         if let stated = evidence.party, let asked = record.intent.party, stated != asked {
             found.append(Dispute(.party, stated: stated, expected: asked))
@@ -274,6 +274,11 @@ extension RecordMachine {
 }
 
 extension Evidence {
+    /// The amount that is stated, when it is another; nil when none is stated.
+    fileprivate func amountOtherThan(_ asked: Shillings) -> String? {
+        amountText ?? amount.flatMap { $0 == asked ? nil : "\($0.amount)" }
+    }
+
     /// The same without ids that are empty: those are unknown, not others.
     fileprivate var withoutEmptyIDs: Evidence {
         guard externalIDs.values.contains(where: \.isEmpty) || receipt?.isEmpty == true else { return self }
