@@ -36,7 +36,7 @@ extension Message {
 public struct RequestKind: Sendable {
     /// What Safaricom calls the product, such as `M-Pesa Express`.
     public let product: String
-    /// When a throttled request may be made again: no earlier than the plugin's own guards would let it.
+    /// When a throttled request may be made again; its guards no longer hold then, because it was not looked at.
     public let retryAfterMilliseconds: Int64
 
     /// States the kind.
@@ -61,7 +61,7 @@ extension Evidence {
             chargeAgain = "no"
         case .throttled:
             self.init(.notProcessed)
-            meaning = "M-Pesa is busy and did not look at the request, so nothing was asked of anybody. \(error.quoted)"
+            meaning = "M-Pesa is busy and did not look at the request; ask again after a minute. \(error.quoted)"
             whoseMove = "safaricom"
             chargeAgain = "wait"
             retryAfterMilliseconds = kind.retryAfterMilliseconds
@@ -89,11 +89,13 @@ extension Evidence {
     ///
     /// Whatever is wrong is wrong with the question, so no verdict but `unknown` may come of it.
     public init(unansweredQuestion error: ErrorEnvelope, product: String) {
+        let advice = ErrorAdvice(error, product: product)
         self.init(.unknown)
         code = error.shownCode
+        if error.proof == .rejected { whoseMove = advice.whoseMove }
         meaning =
             switch error.proof {
-            case .rejected: "M-Pesa refused the question. \(ErrorAdvice(error, product: product).meaning)"
+            case .rejected: "M-Pesa did not take the question. \(advice.meaning)"
             case .throttled: "M-Pesa is busy and did not look at the question. \(error.quoted)"
             default: "M-Pesa did not answer the question (HTTP \(error.status)). \(error.quoted)"
             }

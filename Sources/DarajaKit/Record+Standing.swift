@@ -14,7 +14,7 @@ extension Record {
     ///
     /// - Parameter open: What is said while the record has not ended and nothing better is known.
     public func again(open: String? = nil) -> String? {
-        guard disputeText == nil else { return state == "succeeded" ? "no" : "check_first" }
+        guard disputeText == nil else { return ["succeeded", "reversed"].contains(state) ? "no" : "check_first" }
         if unbelievedEnd != nil { return "wait" }
         return status == "PENDING" && chargeAgain == "yes" ? open : chargeAgain ?? open
     }

@@ -36,6 +36,11 @@ extension Simulator {
         case .busy: return error(500, "500.003.02", "System is busy. Please try again in few minutes.")
         case .spikeArrest: return error(500, "500.003.02", "Error Occurred: Spike Arrest Violation")
         case .tooManyRequests: return .json(429, tooManyRequests)
+        case .spikeFault: return .json(500, tooManyRequests)
+        case .blockPage: return .answer(status: 403, body: Array(blockPage.utf8))
+        case .portalPage:
+            return .answer(status: 200, body: Array("<!DOCTYPE html><title>Developer portal</title>".utf8))
+        case .wrongCredentials: return error(500, "500.001.1001", "Wrong credentials")
         case .lock: return lockError()
         case .refused: return .json(200, refusal)
         case .tokenExpired:
@@ -56,6 +61,14 @@ extension Simulator {
                 "detail": ["errorcode": "policies.ratelimit.SpikeArrestViolation"],
             ]
         ]
+    }
+
+    /// The page of the firewall before the API, as integrators record it.
+    private var blockPage: String {
+        """
+        <html><head><META NAME="ROBOTS" CONTENT="NOINDEX, NOFOLLOW"></head><body>Request unsuccessful. Incapsula \
+        incident ID: 893000101234567890-123456789012345678</body></html>
+        """
     }
 
     /// How a request that was taken is answered; `taken` is the answer without faults.

@@ -65,6 +65,26 @@ package enum Outcome: String, Sendable, CaseIterable {
     case pinLocked = "pin_locked"
     /// 29: HTTP 429 and the API gateway's own fault; not processed.
     case tooManyRequests = "too_many_requests"
+    /// 30: HTTP 403 and the firewall's page; not processed.
+    case blockPage = "block_page"
+    /// 31: HTTP 200 and a portal's page; not processed.
+    case portalPage = "portal_page"
+    /// 32: HTTP 500 and the API gateway's fault for too many requests; not processed.
+    case spikeFault = "spike_fault"
+    /// 33: paid; the callback masks the phone.
+    case maskedPhone = "masked_phone"
+    /// 34: paid; the callback names half a shilling more.
+    case fractionalAmount = "fractional_amount"
+    /// 35: paid; the amount is a text, and the phone is written as people write it.
+    case textValues = "text_values"
+    /// 36: paid; the callback is no strict JSON: a byte order mark, a raw tab, Latin-1, a NUL at its end.
+    case oddBytes = "odd_bytes"
+    /// 37: ends with a code that no table has.
+    case undocumentedCode = "undocumented_code"
+    /// 38: a payout's reply names an OriginatorConversationID of Daraja's own; paid.
+    case otherOriginator = "other_originator"
+    /// 39: refused with "Wrong credentials".
+    case wrongCredentials = "wrong_credentials"
 
     /// The result code that the customer's side ends with.
     var resultCode: Int {
@@ -76,6 +96,7 @@ package enum Outcome: String, Sendable, CaseIterable {
         case .expired: 1019
         case .productMismatch: 2028
         case .pinLocked: 8006
+        case .undocumentedCode: 4321
         default: 0
         }
     }
@@ -92,6 +113,7 @@ package enum Outcome: String, Sendable, CaseIterable {
         case .expired: "4"
         case .productMismatch: "2028"
         case .pinLocked: "8006"
+        case .undocumentedCode: "TX_4321"
         default: "0"
         }
     }
@@ -102,14 +124,6 @@ package enum Outcome: String, Sendable, CaseIterable {
         case .noCallback, .silence, .open: 0
         case .duplicateCallbacks: 3
         default: 1
-        }
-    }
-
-    /// Whether M-Pesa takes the request at all.
-    var isTaken: Bool {
-        switch self {
-        case .closed, .http500, .busy, .spikeArrest, .lock, .refused, .tooManyRequests: false
-        default: true
         }
     }
 

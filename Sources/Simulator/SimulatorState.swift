@@ -180,6 +180,8 @@ struct SimulatorState {
     var payouts: [String: Payout] = [:]
     /// The ConversationID of every OriginatorConversationID: what M-Pesa knows a repeat by.
     var originators: [String: String] = [:]
+    /// What balances hold instead of the accounts, exactly so.
+    var balanceText: String?
     var requests: [(path: String, body: String)] = []
     var tokensIssued = 0
     /// What the control API chose for the next requests, and for how many of them.

@@ -1,5 +1,7 @@
 """Every fault of the simulator: what the gateway says of the payment, and how often the person was charged."""
 
+import json
+
 from harness import Gateway, Simulator, http, phone, wait_until
 
 gateway = None
@@ -172,6 +174,45 @@ def test_a_locked_subscriber():
 
 def test_a_response_code_that_is_not_zero():
     refused("refused", 422, "upstream_rejected")
+
+
+def test_a_spike_arrest_as_a_fault():
+    refused("spike_fault", 503, "upstream_unavailable")
+
+
+def test_wrong_credentials_say_what_is_meant():
+    number, (status, _, problem) = push("wrong_credentials")
+    assert status == 422 and "passkey" in json.dumps(problem), problem
+    assert gateway.transaction(number)["whose_move"] == "organization"
+
+
+def test_a_block_page_shows_its_status_and_how_it_begins():
+    for outcome, code, words in (("block_page", "http_403", "Incapsula"), ("portal_page", "http_200", "portal")):
+        number, (status, _, answer) = push(outcome)
+        shown = answer["data"]
+        assert status == 200 and shown["state"] == "unknown" and shown["result_code"] == code, answer
+        assert words in shown["result_desc"] and shown["charge_again"] == "check_first", answer
+        assert simulator.pushes(number) == 1 and simulator.charges(number)["count"] == 0
+
+
+def test_what_is_written_otherwise_is_the_same_payment():
+    for outcome in ("masked_phone", "text_values", "odd_bytes"):
+        found = ends(outcome, "succeeded", 1, "0")
+        assert found["receipt"] and "disputed" not in found, found
+
+
+def test_half_a_shilling_more_contradicts_and_is_shown():
+    number, _ = push("fractional_amount")
+    found = wait_until("the dispute", lambda: (t := gateway.transaction(number)) and t.get("disputed") and t)
+    shown = gateway.call("GET", "/tools/transaction-status/" + found["id"])[2]["data"]
+    assert shown["status"] == "PENDING" and shown["disputed"] and "100.5" in shown["dispute"], shown
+    assert shown["charge_again"] == "check_first" and "again" not in shown["next"], shown
+
+
+def test_a_code_that_no_table_has_is_shown():
+    number, _ = push("undocumented_code")
+    found = wait_until("the code", lambda: (t := gateway.transaction(number)) and t.get("code") == "4321" and t)
+    assert found["status"] == "PENDING" and "M-Pesa said" in found["meaning"], found
 
 
 def test_a_dead_token_is_replaced_once():

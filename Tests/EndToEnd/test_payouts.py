@@ -119,6 +119,30 @@ def test_a_result_with_another_amount_is_looked_into():
     assert found["state"] != "succeeded", found
 
 
+def test_a_reply_that_names_an_id_of_darajas_own_leaves_ours():
+    found = ends("other_originator", "succeeded", 1, "0")
+    assert found["external_ids"]["originator_conversation_id"] == found["id"], found
+    assert found["external_ids"]["reply_originator_conversation_id"].startswith("5118-"), found
+
+
+def test_a_payout_written_otherwise_is_the_same():
+    for outcome in ("masked_phone", "text_values", "odd_bytes"):
+        found = ends(outcome, "succeeded", 1, "0")
+        assert found["receipt"] and "disputed" not in found, found
+
+
+def test_a_damaged_account_costs_no_other():
+    harness.http("POST", simulator.url + "/simulator/balance", {
+        "text": "Working Account|KES|1,700,000.00|1.00|0.00|0.00&Utility Account|KES|7.00|0.008",
+    })
+    try:
+        answer = gateway.call("GET", "/tools/account-balance")[2]["data"]
+        assert answer["status"] == "SUCCESS" and answer["accounts"][0]["current"] == "1700000.00", answer
+        assert answer["unread"] == ["Utility Account|KES|7.00|0.008"], answer
+    finally:
+        harness.http("POST", simulator.url + "/simulator/balance", {})
+
+
 def test_bad_arguments_of_a_payout_name_their_field():
     for arguments, field in [
         ({"amount": 0}, "amount"), ({"amount": 1.5}, "amount"), ({"amount": 5}, "amount"), ({"remarks": "x"}, "remarks"),

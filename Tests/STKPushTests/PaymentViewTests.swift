@@ -31,7 +31,10 @@ struct `Telling what is known of a payment` {
             let next = try #require(output["next"]?.stringValue)
 
             #expect(output["disputed"] == true && !next.lowercased().contains("again"))
-            #expect(output["charge_again"]?.stringValue == (state == "succeeded" ? "no" : "check_first"))
+            #expect(
+                output["charge_again"]?.stringValue
+                    == (["succeeded", "reversed"].contains(state) ? "no" : "check_first")
+            )
             #expect(next.contains(output["dispute"]?.stringValue ?? "?"))
             #expect(try JSONSchema(compiling: paymentSchema).violations(in: output).isEmpty)
         }

@@ -210,22 +210,6 @@ struct `What is answered instead of a reply` {
         #expect(evidence.meaning?.contains(word) == true && evidence.meaning?.contains(text) == true)
     }
 
-    @Test func `says the time of its own guard when it was throttled`() throws {
-        let guards = try planPush(
-            PrepareInput(
-                arguments: ["phone_number": "0712345678", "amount": 1],
-                profile: Profile(["short_code": "174379"]),
-                nowMilliseconds: 0,
-                recordID: "r",
-                originatorID: "r"
-            )
-        )
-        .guards
-        let evidence = try #require(interpretPush([], .reply(status: 429), record))
-
-        #expect(evidence.retryAfterMilliseconds == guards.map(\.windowMilliseconds).max())
-    }
-
     @Test func `does not settle a payment by the answer about another`() {
         let known = Record(["id": "r", "external_ids": ["checkout_request_id": "ws_1"]])
         let body = #"{"CheckoutRequestID":"ws_2","ResultCode":"0","ResultDesc":"d"}"#

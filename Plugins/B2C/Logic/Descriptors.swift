@@ -21,7 +21,7 @@ let payoutDescriptor: JSONObject = [
         "type": "object",
         "properties": [
             "phone_number": [
-                "type": "string", "minLength": 9, "maxLength": 20,
+                "type": "string", "minLength": 9, "maxLength": 32,
                 "description": "The customer's Safaricom number, such as 254712345678 or 0712345678.",
             ],
             "amount": ["type": "integer", "minimum": 1, "description": "Whole Kenyan shillings."],

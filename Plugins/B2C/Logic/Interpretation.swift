@@ -3,7 +3,7 @@ import DarajaKit
 import OrderedJSON
 import PluginKit
 
-private let payout = RequestKind(product: "B2C", retryAfterMilliseconds: repeatWindowMilliseconds)
+private let payout = RequestKind(product: "B2C", retryAfterMilliseconds: 60_000)
 
 /// What bytes prove of a payout: the answer to it, its result, or that M-Pesa's queue timed out.
 func interpretPayout(_ raw: [UInt8], _ source: Source, _ record: Record) -> Evidence? {

@@ -28,14 +28,11 @@ func planPayout(_ input: PrepareInput) throws(Refusal) -> OperationPlan {
     )
 }
 
-/// How long two payouts of one amount to one phone are kept apart; a throttled one says this time too.
-let repeatWindowMilliseconds: Int64 = 60_000
-
 /// M-Pesa pays the same twice without a word; a person who clicks twice does not mean it.
 private func guardAgainstRepeats(_ phone: MSISDN, _ amount: Int64) -> Guard {
     Guard(
         key: "payout:\(phone):\(amount)",
-        windowMilliseconds: repeatWindowMilliseconds,
+        windowMilliseconds: 60_000,
         message: """
             A payout of the same amount to this phone is open, or was made less than a minute ago. If this is another \
             one, wait a minute; if it is the same, check its status.

@@ -24,7 +24,7 @@ let pushDescriptor: JSONObject = [
         "type": "object",
         "properties": [
             "phone_number": [
-                "type": "string", "minLength": 9, "maxLength": 20,
+                "type": "string", "minLength": 9, "maxLength": 32,
                 "description": "The customer's Safaricom number, such as 254712345678 or 0712345678.",
             ],
             "amount": [

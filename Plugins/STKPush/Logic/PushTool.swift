@@ -40,11 +40,6 @@ private func receiver(_ profile: Profile) throws(Refusal) -> (type: String, part
     return ("CustomerBuyGoodsOnline", till)
 }
 
-/// How long M-Pesa refuses the same amount of the same customer (result 17).
-///
-/// A throttled push says this time too, so that whoever keeps to it does not meet the guard.
-let sameAmountWindowMilliseconds: Int64 = 120_000
-
 /// M-Pesa answers a second push to a phone with an open one by an error (500.001.1001), and the same amount within two
 /// minutes by result 17.
 ///
@@ -61,7 +56,7 @@ private func guards(_ phone: MSISDN, amount: Int64) -> [Guard] {
         ),
         Guard(
             key: "phone:\(phone):amount:\(amount)",
-            windowMilliseconds: sameAmountWindowMilliseconds,
+            windowMilliseconds: 120_000,
             message: """
                 The same amount was asked of this phone less than two minutes ago, which M-Pesa refuses. If it is \
                 the same payment, check its status; if not, wait.

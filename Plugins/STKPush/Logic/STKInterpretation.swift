@@ -3,7 +3,7 @@ import DarajaKit
 import OrderedJSON
 import PluginKit
 
-private let push = RequestKind(product: "M-Pesa Express", retryAfterMilliseconds: sameAmountWindowMilliseconds)
+private let push = RequestKind(product: "M-Pesa Express", retryAfterMilliseconds: 60_000)
 
 /// What bytes prove of a push: the answer to it, or its callback.
 func interpretPush(_ raw: [UInt8], _ source: Source, _ record: Record) -> Evidence? {

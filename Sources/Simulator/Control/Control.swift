@@ -19,6 +19,9 @@ extension Simulator {
         case ("GET", "tokens", 1): return tokens()
         case ("POST", "tokens", 1): return setTokenLife(body)
         case ("POST", "outcomes", 1): return setOutcome(body)
+        case ("POST", "balance", 1):
+            state.withLock { $0.balanceText = body["text"]?.stringValue }
+            return .json(200, ["text": body["text"] ?? .null])
         case ("POST", "prompts", 3) where segments[2] == "settle": return settleNow(segments[1], resend: false)
         case ("POST", "prompts", 3) where segments[2] == "resend": return settleNow(segments[1], resend: true)
         case ("POST", "payouts", 3) where segments[2] == "settle": return settleNow(payout: segments[1], resend: false)

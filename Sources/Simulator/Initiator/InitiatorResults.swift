@@ -4,6 +4,12 @@ import OrderedJSON
 /// What M-Pesa posts to `ResultURL` and `QueueTimeOutURL`, in its own forms: times three ways, codes as numbers and as
 /// texts, keys without a value, one key twice.
 enum InitiatorResults {
+    /// A payout's result, as bytes.
+    static func bytes(of payout: Payout) -> [UInt8] {
+        let bytes = body(of: payout).bytes
+        return payout.outcome == .oddBytes ? CallbackValues.odd(bytes) : bytes
+    }
+
     /// A payout's result.
     static func body(of payout: Payout) -> JSON {
         let code = payout.resultCode ?? "1"
@@ -18,12 +24,19 @@ enum InitiatorResults {
             "ReferenceData": ["ReferenceItem": ["Key": "QueueTimeoutURL", "Value": .string(payout.timeoutURL)]],
         ]
         guard payout.isPaid else { return ["Result": .object(result)] }
+        let isOdd = payout.outcome == .fractionalAmount || payout.outcome == .textValues
         let amount = payout.outcome == .alteredAmount ? payout.amount + 1 : payout.amount
         result["ResultParameters"] = [
             "ResultParameter": [
-                ["Key": "TransactionAmount", "Value": .integer(amount)],
+                [
+                    "Key": "TransactionAmount",
+                    "Value": isOdd ? CallbackValues.amount(amount, payout.outcome) : .integer(amount),
+                ],
                 ["Key": "TransactionReceipt", "Value": .string(payout.receipt ?? "")],
-                ["Key": "ReceiverPartyPublicName", "Value": .string("\(payout.phone) - Amina Wanjiru")],
+                [
+                    "Key": "ReceiverPartyPublicName",
+                    "Value": CallbackValues.publicName(payout.phone, payout.outcome),
+                ],
                 ["Key": "TransactionCompletedDateTime", "Value": .string(dotted(payout.createdMilliseconds))],
                 ["Key": "B2CUtilityAccountAvailableFunds", "Value": 10116.00],
                 ["Key": "B2CWorkingAccountAvailableFunds", "Value": 900000.00],
@@ -59,10 +72,14 @@ enum InitiatorResults {
         return parameters
     }
 
-    /// What an organization's accounts hold, in whole shillings; as parameters of an answer.
-    static func balance(working: Int64, utility: Int64, nowMilliseconds: Int64) -> [JSON] {
+    /// What an organization's accounts hold, in whole shillings.
+    static func accounts(working: Int64, utility: Int64) -> String {
         let accounts = [("Working Account", working), ("Utility Account", utility), ("Charges Paid Account", -4510)]
-        let text = accounts.map { "\($0.0)|KES|\($0.1).00|\($0.1).00|0.00|0.00" }.joined(separator: "&")
+        return accounts.map { "\($0.0)|KES|\($0.1).00|\($0.1).00|0.00|0.00" }.joined(separator: "&")
+    }
+
+    /// What an organization's accounts hold, as parameters of an answer.
+    static func balance(_ text: String, nowMilliseconds: Int64) -> [JSON] {
         let completed = Int64(EastAfricaTime.timestamp(milliseconds: nowMilliseconds)) ?? 0
         return [
             ["Key": "AccountBalance", "Value": .string(text)],

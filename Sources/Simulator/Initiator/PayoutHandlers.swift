@@ -28,7 +28,9 @@ extension Simulator {
             return error(500, "500.002.1001", "Duplicate OriginatorConversationID.")
         }
         if outcome == .earlyCallback { await settle(payout: payout.conversationID) } else { schedule(payout) }
-        return faultAfter(outcome, accepted(payout.conversationID, originator: originator))
+        // Daraja names an id of its own in some replies, while the result names ours.
+        let named = outcome == .otherOriginator ? "5118-" + identifier() : originator
+        return faultAfter(outcome, accepted(payout.conversationID, originator: named))
     }
 
     /// Decides a payout once the delay has passed, and posts its result.
@@ -75,7 +77,7 @@ extension Simulator {
         guard let payout = state.withLock({ $0.payouts[id] }) else { return }
         for _ in 0..<(times ?? payout.outcome.callbacks) {
             let url = payout.hasTimedOut ? payout.timeoutURL : payout.resultURL
-            let status = await LoopbackClient.post(url, body: InitiatorResults.body(of: payout).bytes)
+            let status = await LoopbackClient.post(url, body: InitiatorResults.bytes(of: payout))
             state.withLock { $0.payouts[id]?.callbackStatuses.append(status ?? 0) }
         }
     }

@@ -19,8 +19,9 @@ extension Simulator {
     /// `POST /mpesa/accountbalance/v1/query`.
     func tellBalance(_ request: SimulatorRequest, account: SimulatorAccount) -> SimulatorAnswer {
         ask(request, account, command: "AccountBalance") { _ in
-            let (collected, paid) = self.state.withLock { state in
+            let (set, collected, paid) = self.state.withLock { state in
                 (
+                    state.balanceText,
                     state.prompts.values.filter { $0.shortCode == account.shortCode && $0.resultCode == 0 }
                         .reduce(0) { $0 + $1.amount },
                     state.payouts.values.filter { $0.shortCode == account.shortCode && $0.isPaid }
@@ -28,8 +29,7 @@ extension Simulator {
                 )
             }
             return InitiatorResults.balance(
-                working: collected,
-                utility: 10_000_000 - paid,
+                set ?? InitiatorResults.accounts(working: collected, utility: 10_000_000 - paid),
                 nowMilliseconds: self.nowMilliseconds()
             )
         }
@@ -76,11 +76,7 @@ extension Simulator {
             ("SecurityCredential", isCredential(text(body, "SecurityCredential"), of: account)),
             ("CommandID", text(body, "CommandID") == command),
             ("PartyA", text(body, "PartyA") == account.shortCode),
-            (
-                "IdentifierType",
-                text(body, "IdentifierType") == (account.tillNumber == nil ? "4" : "2")
-                    || command == "TransactionStatusQuery"
-            ),
+            ("IdentifierType", text(body, "IdentifierType") == (account.tillNumber == nil ? "4" : "2")),
             ("ResultURL", LoopbackClient.Target(url) != nil),
             ("QueueTimeOutURL", LoopbackClient.Target(text(body, "QueueTimeOutURL")) != nil),
         ]

@@ -53,7 +53,7 @@ extension Simulator {
     func sendCallbacks(_ checkout: String, times: Int? = nil) async {
         guard let prompt = state.withLock({ $0.prompts[checkout] }) else { return }
         for _ in 0..<(times ?? prompt.outcome.callbacks) {
-            let status = await LoopbackClient.post(prompt.callbackURL, body: STKCallbacks.body(of: prompt).bytes)
+            let status = await LoopbackClient.post(prompt.callbackURL, body: STKCallbacks.bytes(of: prompt))
             state.withLock { $0.note(callbackStatus: status ?? 0, of: checkout) }
         }
     }
@@ -62,6 +62,11 @@ extension Simulator {
 
 /// Callbacks as M-Pesa writes them: amounts as 1.00, phone numbers as numbers, `Balance` without a value.
 enum STKCallbacks {
+    static func bytes(of prompt: Prompt) -> [UInt8] {
+        let bytes = body(of: prompt).bytes
+        return prompt.outcome == .oddBytes ? CallbackValues.odd(bytes) : bytes
+    }
+
     static func body(of prompt: Prompt) -> JSON {
         let code = prompt.resultCode ?? 0
         var callback: JSONObject = [
@@ -72,14 +77,13 @@ enum STKCallbacks {
             "ResultCode": .integer(Int64(code)), "ResultDesc": .string(description(of: code)),
         ]
         if code == 0 {
-            let amount = prompt.outcome == .alteredAmount ? prompt.amount + 1 : prompt.amount
             callback["CallbackMetadata"] = [
                 "Item": [
-                    ["Name": "Amount", "Value": .number(Double(amount))],
+                    ["Name": "Amount", "Value": CallbackValues.amount(prompt.amount, prompt.outcome)],
                     ["Name": "MpesaReceiptNumber", "Value": .string(prompt.receipt ?? "")],
                     ["Name": "Balance"],
                     ["Name": "TransactionDate", "Value": .integer(date(of: prompt))],
-                    ["Name": "PhoneNumber", "Value": .integer(Int64(prompt.phone) ?? 0)],
+                    ["Name": "PhoneNumber", "Value": CallbackValues.phone(prompt.phone, prompt.outcome)],
                 ]
             ]
         }
