@@ -47,7 +47,7 @@ struct App: Sendable {
         // From here on this host alone serves the database: only then may it settle what another has left.
         let store = try await Store.open(DatabaseURL(settings.effectiveDatabaseURL), health: health, logger: logger)
         let registry = ToolRegistry()
-        let plugins = try makePluginHost(settings, folder, registry, store, entropy, logger)
+        let plugins = try makePluginHost(settings, folder, registry, store, health, entropy, logger)
         try await plugins.start(pluginsFile: settings.pluginsFile, folder: pluginFolder(settings))
         let credentials = Credentials(directory: store, masterKey: masterKey, entropy: entropy)
         let upstream = LeasedUpstream(
@@ -127,7 +127,9 @@ struct App: Sendable {
         let management = ManagementResponder(
             health: health,
             isReady: { await store.canWrite() },
-            metrics: { PrometheusText.make(calls: metrics.all, store: store.counts, started: started) },
+            metrics: {
+                PrometheusText.make(calls: metrics.all, store: store.counts, plugins: plugins, started: started)
+            },
             plugins: PluginChanges(plugins: plugins),
             operatorToken: try settings.operatorToken(),
             names: OwnNames(listening: settings.managementHost, more: settings.door.managementNames),
@@ -213,6 +215,7 @@ struct App: Sendable {
         _ folder: DataFolder,
         _ registry: ToolRegistry,
         _ store: Store,
+        _ health: Health,
         _ entropy: Entropy,
         _ logger: Logger
     ) throws(GatewayError) -> PluginHost {
@@ -223,6 +226,8 @@ struct App: Sendable {
             registry: registry,
             repository: store,
             entropy: entropy,
+            health: health,
+            audit: store,
             logger: logger
         )
     }

@@ -6,8 +6,10 @@ import PluginHost
 ///
 /// The members of the live generation stand at the top too, because that is what most people look for.
 enum PluginReport {
-    static func make(_ statuses: [PluginStatus]) -> JSON {
-        ["plugins": .array(statuses.map { make($0) })]
+    static func make(_ statuses: [PluginStatus], problems: [String]) -> JSON {
+        var object: JSONObject = ["plugins": .array(statuses.map { make($0) })]
+        if !problems.isEmpty { object["degraded"] = .array(problems.map { .string($0) }) }
+        return .object(object)
     }
 
     static func make(_ status: PluginStatus) -> JSON {
@@ -55,7 +57,7 @@ enum PluginReport {
 struct PluginChanges: PluginAdministration {
     let plugins: PluginHost
 
-    func report() -> JSON { PluginReport.make(plugins.statuses) }
+    func report() -> JSON { PluginReport.make(plugins.statuses, problems: plugins.problems) }
 
     func install(_ library: [UInt8], _ request: InstallRequest) async throws(GatewayError) -> JSON {
         PluginReport.make(try await plugins.install(library, request))

@@ -78,6 +78,10 @@ package struct PluginConfiguration: Sendable, Equatable {
     package static func list(parsing bytes: [UInt8]) throws(Malformed) -> [PluginConfiguration] {
         let document: JSON
         do { document = try JSON(parsing: bytes) } catch { throw Malformed(pointer: "", reason: "\(error)") }
+        for name in document.objectValue?.keys ?? []
+        where name != "plugins" && name != "$schema" && !name.hasPrefix("x-") {
+            throw Malformed(pointer: "/\(name)", reason: "not a known setting; known is plugins")
+        }
         guard let entries = document["plugins"]?.arrayValue else {
             throw Malformed(pointer: "/plugins", reason: "expected a list")
         }

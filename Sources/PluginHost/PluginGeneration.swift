@@ -37,6 +37,7 @@ final class PluginGeneration: Sendable {
             ended: calls.endedCount,
             failed: calls.failedCount,
             crashes: health.crashes,
+            restarts: health.restarts,
             lastCrash: health.lastCrash,
             malformed: calls.malformedCount,
             violations: invocations.violations,
@@ -68,6 +69,7 @@ final class PluginGeneration: Sendable {
         var ended = 0
         var failed = 0
         var crashes = 0
+        var restarts = 0
         var lastCrash: String?
         var malformed = 0
         var violations = 0

@@ -27,12 +27,19 @@ extension PluginHost {
                 }
                 next.refusal = nil
                 try await commit(next, instead: slot)
+                journal.note(next.live === generation ? .promoted : .installed, generation, by: .operator, next.note)
             } catch {
                 generation.library.retire()
-                throw error
+                throw noting(error, of: slot.id)
             }
             return try found(slot.id)
         }
+    }
+
+    /// Notes that an operator's library was refused.
+    private func noting(_ error: GatewayError, of plugin: String) -> GatewayError {
+        journal.note(.refused, plugin, by: .operator, outcome: .failed, ["reason": .string(error.message)])
+        return error
     }
 
     /// Lets the candidate serve; with a share or organizations, some calls only.
@@ -50,15 +57,18 @@ extension PluginHost {
                 )
             }
             var next = slot
+            var action = PluginJournal.Action.promoted
             if share != nil || !organizations.isEmpty {
                 next.candidate?.share = share ?? candidate.share
                 next.candidate?.organizations = organizations
                 next.note = "version \(candidate.generation.plugin.version) is a canary"
+                action = .canary
             } else {
                 next.promote(candidate.generation, at: entropy.now())
                 next.note = "version \(candidate.generation.plugin.version) was promoted" + kept(next, slot)
             }
             try await commit(next, instead: slot)
+            journal.note(action, candidate.generation, by: .operator, next.note)
             return try found(plugin)
         }
     }
@@ -67,7 +77,11 @@ extension PluginHost {
     package func rollBack(_ plugin: String, because reason: String? = nil) async throws(GatewayError) -> PluginStatus {
         try await changing { () async throws(GatewayError) -> PluginStatus in
             let slot = try slot(plugin)
-            try await rollBackNow(slot, slot.candidate?.generation ?? slot.live, because: reason)
+            let generation = slot.candidate?.generation ?? slot.live
+            try await rollBackNow(slot, generation, because: reason)
+            if let generation {
+                journal.note(.rolledBack, generation, by: .operator, slots.withLock { $0[plugin]?.note })
+            }
             return try found(plugin)
         }
     }
@@ -83,6 +97,7 @@ extension PluginHost {
                 )
             }
             try await withdraw(slot)
+            journal.note(.removed, plugin, by: .operator)
         }
     }
 
@@ -102,9 +117,11 @@ extension PluginHost {
         do throws(GatewayError) {
             let value = try await change()
             await turnstile.leave()
+            await journal.flush()
             return value
         } catch {
             await turnstile.leave()
+            await journal.flush()
             throw error
         }
     }
@@ -144,6 +161,7 @@ extension PluginHost {
         registry.withdraw(slot.id)
         try await repository.removeInstalledPlugin(slot.id)
         slots.withLock { _ = $0.removeValue(forKey: slot.id) }
+        health.clear("plugin \(slot.id)")
         drain(slot.generations)
         logger.info("plugin removed", metadata: ["plugin": "\(slot.id)"])
     }
@@ -157,7 +175,7 @@ extension PluginHost {
             try? arrange(slot)
             throw error
         }
-        slots.withLock { $0[next.id] = next }
+        put(next)
         let kept = next.generations
         drain(slot.generations.filter { former in !kept.contains { $0 === former } })
         logger.notice(
@@ -205,7 +223,7 @@ extension PluginHost {
             }
             return (slot, generation)
         } catch {
-            throw refused(id, error)
+            throw noting(refused(id, error), of: id)
         }
     }
 
@@ -216,7 +234,7 @@ extension PluginHost {
         let inForce = slot.live?.configuration.entry ?? slot.configuration?.entry
         var object = (request.entry ?? inForce)?.objectValue ?? JSONObject()
         object["id"] = .string(slot.id)
-        object["source"] = .string("installed")
+        object["source"] = .string(PluginHost.installedSource)
         object["sha256"] = request.sha256.map { .string($0) }
         object["signature"] = request.signature
         do { return try PluginConfiguration(reading: .object(object), at: "/entry") } catch {

@@ -7,14 +7,17 @@ import Synchronization
 ///
 /// A version comes in by plugins.json or by an operator's hand and always takes the same way: verification, private
 /// copy, negotiation, catalogue, settings, self-test, and only then, in one swap, publication. One that is refused
-/// leaves everything as it was. Changes are in `PluginHost+Changes.swift`, what happens by itself in
-/// `PluginHost+Watching.swift`.
+/// leaves everything as it was. Changes are in `PluginHost+Changes.swift`, plugins.json in `PluginHost+Following.swift`,
+/// what happens by itself in `PluginHost+Watching.swift`.
 package final class PluginHost: Sendable {
     let settings: Settings
     let registry: ToolRegistry
     let repository: any PluginRepository
     let entropy: Entropy
+    let health: Health
     let logger: Logger
+    /// What happens to plugins, for the audit and for metrics.
+    package let journal: PluginJournal
     let opener: PluginOpener
     /// Changes pass one at a time; what they come to is in `slots`.
     let turnstile = Turnstile()
@@ -23,23 +26,59 @@ package final class PluginHost: Sendable {
     let draining = Mutex<[(generation: PluginGeneration, since: ContinuousClock.Instant)]>([])
     let file = Mutex<PluginsFile?>(nil)
 
+    /// What health calls plugins.json.
+    static let fileReason = "plugins_file"
+    /// The `source` of what was not found where plugins.json says, but installed.
+    static let installedSource = "installed"
+
     /// Makes a host that publishes to a registry and remembers what is installed in a repository.
+    ///
+    /// What is wrong with a plugin is said to `health`, what happens to it to `audit`.
     package init(
         settings: Settings,
         registry: ToolRegistry,
         repository: any PluginRepository,
         entropy: Entropy,
+        health: Health = Health(),
+        audit: (any AuditRepository)? = nil,
         logger: Logger
     ) {
         self.settings = settings
         self.registry = registry
         self.repository = repository
         self.entropy = entropy
+        self.health = health
         self.logger = logger
+        journal = PluginJournal(audit: audit, entropy: entropy, logger: logger)
         opener = PluginOpener(settings: settings, entropy: entropy, logger: logger)
     }
 
+    /// Keeps a slot, and says what is wrong with it.
+    func put(_ slot: PluginSlot) { change(slot.id) { $0 = slot } }
+
+    /// Changes a slot, or one that is made for it, and says what is wrong with it.
+    func change(_ plugin: String, _ change: (inout PluginSlot) -> Void) {
+        let slot = slots.withLock { slots in
+            change(&slots[plugin, default: PluginSlot(id: plugin)])
+            return slots[plugin]
+        }
+        guard let slot else { return }
+        let name = "plugin \(slot.id)"
+        guard let problem = slot.problem else { return health.clear(name) }
+        let serving = slot.live.map { "Version \($0.plugin.version) serves." } ?? "It serves no calls."
+        health.report(name, .degraded, "\(slot.id): \(problem)\(problem.hasSuffix(".") ? "" : ".") \(serving)")
+    }
+
     // MARK: How they stand
+
+    /// What is wrong with plugins.json and with plugins, a sentence each.
+    package var problems: [String] {
+        let own = slots.withLock { $0.values.compactMap { slot in slot.problem.map { "\(slot.id): \($0)" } } }
+        return [fileProblem].compactMap { $0 } + own.sorted()
+    }
+
+    /// Why plugins.json cannot be used as it is now; nil when it can.
+    package var fileProblem: String? { file.withLock { $0?.problem } }
 
     /// Every plugin that is configured or installed, by id.
     package var statuses: [PluginStatus] {
@@ -78,7 +117,7 @@ package final class PluginHost: Sendable {
         return PluginStatus(
             id: slot.id,
             state: state(slot),
-            reason: slot.refusal,
+            reason: slot.problem,
             note: slot.note,
             violations: generations.reduce(0) { $0 + $1.violations },
             canRollBack: slot.candidate != nil || slot.standby != nil,
@@ -131,7 +170,7 @@ package final class PluginHost: Sendable {
         let generation = try opener.open(file, number: slot.lastGeneration, for: .declaration)
         slot.live = generation
         try arrange(slot)
-        slots.withLock { $0[slot.id] = slot }
+        put(slot)
         return generation.plugin
     }
 

@@ -61,6 +61,8 @@ package struct PluginHealth: Sendable, Equatable {
     package var processes: [Int] = []
     /// How often a worker of it ended by itself.
     package var crashes = 0
+    /// How often one was started in the place of one that had.
+    package var restarts = 0
     /// What the last crash was.
     package var lastCrash: String?
     /// Whether it crashed so often that it is not started again for a while.

@@ -35,10 +35,18 @@ struct PluginSlot: Sendable {
     /// The live version's own, from when it was live, of what a rollback returns to.
     var standbyProbation: Probation?
     var lastGeneration = 0
+    /// Why a version of it was refused.
     var refusal: String?
+    /// What else is wrong, while it serves.
+    var trouble: String?
+    /// Whether there was no file where plugins.json says its library is.
+    var isLibraryGone = false
     var note: String?
 
     init(id: String) { self.id = id }
+
+    /// What an operator should do something about.
+    var problem: String? { refusal ?? trouble }
 
     /// The generations that are not being retired.
     var generations: [PluginGeneration] { [live, candidate?.generation, standby].compactMap { $0 } }

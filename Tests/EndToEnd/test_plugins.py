@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import tempfile
 import threading
@@ -277,6 +278,44 @@ def test_a_version_that_breaks_a_rule_with_each_call_is_taken_back_and_the_list_
     listed = plugin(gateway, "list")
     assert "of 20 calls failed, and rules were broken 20 times" in listed, listed
     assert "0 crashes, 0 violations" in listed, listed
+    gateway.remove()
+
+
+def test_a_host_starts_from_what_was_good_when_plugins_json_cannot_be_used_and_says_so_everywhere():
+    path = plugins_file(isolation="worker")
+    with open(path) as file:
+        good = file.read()
+    gateway = Gateway(simulator=SIMULATOR, more=("--plugins", path))
+    number = phone()
+    SIMULATOR.outcome("no_callback", phone=number)
+    assert gateway.push(number)[0] in (200, 202)
+    with open(path, "w") as file:
+        file.write(good.replace('"plugins"', '"plugns"', 1))
+    gateway.end(signal.SIGKILL)
+    gateway = gateway.again(simulator=SIMULATOR, more=("--plugins", path))
+    management = gateway.dev["management_url"]
+    status, _, ready = http("GET", management + "/readyz")
+    assert status == 200 and "degraded: plugins_file: plugins.json: /plugns: not a known setting" in ready, ready
+    assert "degraded: plugins.json: /plugns" in plugin(gateway, "list")
+    assert 'gateway_plugin_degraded{plugin=""} 1\n' in http("GET", management + "/metrics")[2]
+    other = phone()
+    assert gateway.push(other)[0] in (200, 202)
+    gateway.wait_for(other, "succeeded")
+    for process in report(gateway)["processes"]:
+        os.kill(process, signal.SIGKILL)
+    with open(path, "w") as file:
+        file.write(good)
+    wait_until("the file to be used again", lambda: http("GET", management + "/readyz")[2] == "ready\n")
+    crashes = 'gateway_plugin_crashes_total{plugin="stk-push"} 1\n'
+    wait_until("the crash to be counted", lambda: crashes in http("GET", management + "/metrics")[2])
+    query = "SELECT subject, action FROM audit WHERE action LIKE 'PLUGIN_%' AND organization_id = ?"
+
+    def lines():
+        with sqlite3.connect(os.path.join(gateway.folder, "gateway.db")) as database:
+            return database.execute(query, ("00000000-0000-0000-0000-000000000000",)).fetchall()
+
+    wait_until("the crash to be in the audit", lambda: ("host", "PLUGIN_CRASHED") in lines())
+    assert {("host", "PLUGIN_DECLARED"), ("host", "PLUGIN_RESTORED"), ("host", "PLUGIN_FILE_REFUSED")} <= set(lines())
     gateway.remove()
 
 

@@ -14,6 +14,8 @@ struct Bench {
     let registry = ToolRegistry()
     let repository: PluginsInMemory
     let host: PluginHost
+    let wellBeing = Health()
+    let audit = AuditInMemory()
 
     let isolation: Isolation
 
@@ -50,6 +52,8 @@ struct Bench {
             registry: registry,
             repository: repository,
             entropy: Entropy(now: { now }, random: SecureRandom.word),
+            health: wellBeing,
+            audit: audit,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )
     }
@@ -153,6 +157,15 @@ actor PluginsInMemory: PluginRepository {
             note: nil,
             versions: [InstalledVersion(generation: 1, role: .live, digest: digest, entry: entry)]
         )
+    }
+
+    /// The plugins that are kept.
+    var kept: [String] { plugins.keys.sorted() }
+
+    /// Changes a library's last byte.
+    func alter(_ digest: String) {
+        guard let last = binaries[digest]?.popLast() else { return }
+        binaries[digest]?.append(last ^ 1)
     }
 
     /// As a damaged database would.

@@ -26,13 +26,13 @@ package struct AuditRecord: Sendable, Equatable {
     package let at: Timestamp
     /// The call it belongs to.
     package let call: CallID
-    /// `user:<id>`, `key:<id>`, `host`, `mpesa` or `anonymous`.
+    /// `user:<id>`, `key:<id>`, `operator`, `host`, `mpesa` or `anonymous`.
     package let subject: String
     /// What was done, such as `STK_PUSH_INITIATED` or `LOGIN_FAILED`.
     package let action: String
     /// The tool, when it was one.
     package let tool: String?
-    /// `rest`, `mcp`, `callback`, `cli` or `host`.
+    /// `rest`, `mcp`, `callback`, `management`, `cli` or `host`.
     package let door: String
     /// What came of it.
     package let outcome: Outcome

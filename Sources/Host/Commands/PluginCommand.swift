@@ -117,6 +117,9 @@ struct PluginCommand: AsyncParsableCommand {
             try await ManagementClient.running { client throws(GatewayError) in
                 let answer = try await client.send("GET", "/plugins", needsToken: false)
                 if json { return print(String(decoding: answer.bytes, as: UTF8.self)) }
+                for problem in answer["degraded"]?.arrayValue ?? [] {
+                    print("degraded: " + (problem.stringValue ?? ""))
+                }
                 for plugin in answer["plugins"]?.arrayValue ?? [] { PluginText.print(plugin, asJSON: false) }
             }
         }

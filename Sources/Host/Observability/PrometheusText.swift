@@ -1,10 +1,16 @@
 import Foundation
 import Gateway
+import PluginHost
 import Store
 
 /// Metrics in Prometheus' text form.
 enum PrometheusText {
-    static func make(calls: [CallMetrics.Labels: Int], store: StoreCounts, started: Timestamp) -> String {
+    static func make(
+        calls: [CallMetrics.Labels: Int],
+        store: StoreCounts,
+        plugins: PluginHost,
+        started: Timestamp
+    ) -> String {
         var text = "# HELP gateway_calls_total Calls of tools, by door, tool and result.\n"
         text += "# TYPE gateway_calls_total counter\n"
         let sorted = calls.sorted {
@@ -22,6 +28,7 @@ enum PrometheusText {
             text += "# HELP gateway_store_\(name)_total \(help)\n# TYPE gateway_store_\(name)_total counter\n"
             text += "gateway_store_\(name)_total \(count)\n"
         }
+        text += PrometheusText.plugins(plugins)
         text += "# HELP process_resident_memory_bytes Resident memory.\n# TYPE process_resident_memory_bytes gauge\n"
         text += "process_resident_memory_bytes \(residentBytes())\n"
         text +=
@@ -29,6 +36,42 @@ enum PrometheusText {
         text += "process_cpu_seconds_total \(cpuSeconds())\n"
         text += "# HELP process_start_time_seconds When the process started.\n# TYPE process_start_time_seconds gauge\n"
         text += "process_start_time_seconds \(Double(started.milliseconds) / 1000)\n"
+        return text
+    }
+
+    /// What plugins did and what was done to them; counts go on when a version is replaced.
+    private static func plugins(_ plugins: PluginHost) -> String {
+        let counts = plugins.journal.counts.sorted { ($0.key.what, $0.key.plugin) < ($1.key.what, $1.key.plugin) }
+        let own = [
+            "calls": ("calls_total", "Calls of a plugin that ended."),
+            "failed": ("failed_calls_total", "Calls in which the plugin itself failed."),
+            "crashed": ("crashes_total", "Workers of a plugin that ended by themselves."),
+            "restarted": ("restarts_total", "Workers that were started in the place of one that had ended."),
+            "violated": ("violations_total", "Rules of the tool protocol that a plugin broke at run time."),
+        ]
+        var text = ""
+        for (what, (name, help)) in own.sorted(by: { $0.value.0 < $1.value.0 }) {
+            text += "# HELP gateway_plugin_\(name) \(help)\n# TYPE gateway_plugin_\(name) counter\n"
+            for (label, count) in counts where label.what == what {
+                text += "gateway_plugin_\(name){plugin=\"\(label.plugin)\"} \(count)\n"
+            }
+        }
+        text += "# HELP gateway_plugin_changes_total What was done to plugins; refusals too.\n"
+        text += "# TYPE gateway_plugin_changes_total counter\n"
+        for (label, count) in counts where own[label.what] == nil {
+            text += "gateway_plugin_changes_total{plugin=\"\(label.plugin)\",change=\"\(label.what)\"} \(count)\n"
+        }
+        let statuses = plugins.statuses
+        text += "# HELP gateway_plugin_live Whether a version of the plugin serves.\n# TYPE gateway_plugin_live gauge\n"
+        for status in statuses {
+            text += "gateway_plugin_live{plugin=\"\(status.id)\"} \(status.live == nil ? 0 : 1)\n"
+        }
+        text += "# HELP gateway_plugin_degraded Whether something is wrong with the plugin; empty: with plugins.json.\n"
+        text += "# TYPE gateway_plugin_degraded gauge\n"
+        for status in statuses {
+            text += "gateway_plugin_degraded{plugin=\"\(status.id)\"} \(status.reason == nil ? 0 : 1)\n"
+        }
+        text += "gateway_plugin_degraded{plugin=\"\"} \(plugins.fileProblem == nil ? 0 : 1)\n"
         return text
     }
 

@@ -30,6 +30,8 @@ final class WorkerLibrary: PluginLibrary {
         var offers: UInt32 = 0
         var missing: [String] = []
         var isRetired = false
+        /// How many were started after the first.
+        var started = 0
     }
 
     private let orders: WorkerProcess.Orders
@@ -149,6 +151,7 @@ final class WorkerLibrary: PluginLibrary {
             state.starting = max(0, state.starting - 1)
             guard !state.isRetired else { return ([CheckedContinuation<WorkerLink?, Never>](), false) }
             state.links.append(link)
+            state.started += 1
             defer { state.waiting = [] }
             return (state.waiting, true)
         }
@@ -367,6 +370,7 @@ final class WorkerLibrary: PluginLibrary {
         var health = PluginHealth(isolation: isolation)
         let (links, crashes) = state.withLock { state in
             health.missing = state.missing
+            health.restarts = max(0, state.started - (limits.workers - 1))
             return (state.links, state.crashes)
         }
         health.processes = links.map { Int($0.process.pid) }
