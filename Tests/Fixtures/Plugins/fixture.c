@@ -3,6 +3,7 @@
  * and a function tool. The tests compile it with -D flags to make it break one rule at a time; without any it is good.
  */
 #include "PluginAPI.h"
+#include "fixture_defaults.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -13,55 +14,6 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
-
-#ifndef FIXTURE_ID
-#define FIXTURE_ID "fixture"
-#endif
-#ifndef MANIFEST_ID
-#define MANIFEST_ID FIXTURE_ID
-#endif
-#ifndef FIXTURE_VERSION
-#define FIXTURE_VERSION "1.0.0"
-#endif
-#ifndef MANIFEST_RUNTIME
-#define MANIFEST_RUNTIME "c"
-#endif
-#ifndef MANIFEST_VERSION
-#define MANIFEST_VERSION FIXTURE_VERSION
-#endif
-#ifndef FIXTURE_NEEDS
-#define FIXTURE_NEEDS "/collect"
-#endif
-#ifndef FIXTURE_TOOL
-#define FIXTURE_TOOL "fixture_collect"
-#endif
-#ifndef FIXTURE_PATH
-#define FIXTURE_PATH "/tools/fixture-collect"
-#endif
-#ifndef FIXTURE_SCHEMA
-#define FIXTURE_SCHEMA "{\"type\":\"object\",\"properties\":{\"phone\":{\"type\":\"string\"}},\"additionalProperties\":false}"
-#endif
-#ifndef FIXTURE_EXAMPLE
-#define FIXTURE_EXAMPLE "{\"phone\":\"254700000001\"}"
-#endif
-#ifndef FIXTURE_ECHO
-#define FIXTURE_ECHO "{\"type\":\"object\",\"properties\":{\"how\":{\"type\":\"string\"}},\"additionalProperties\":false}"
-#endif
-#ifndef FIXTURE_SENSITIVE
-#define FIXTURE_SENSITIVE "[]"
-#endif
-#ifndef FIXTURE_SECRET
-#define FIXTURE_SECRET "stk_password"
-#endif
-#ifndef FIXTURE_FEATURES
-#define FIXTURE_FEATURES "[]"
-#endif
-#ifndef CHOSEN_LEVEL
-#define CHOSEN_LEVEL GATEWAY_LEVEL
-#endif
-#ifndef FIXTURE_LEVEL
-#define FIXTURE_LEVEL GATEWAY_LEVEL
-#endif
 
 #ifndef NO_MANIFEST
 __attribute__((section(GATEWAY_MANIFEST_SECTION), used, retain)) static const gateway_manifest_t manifest = {
@@ -77,21 +29,6 @@ __attribute__((section(GATEWAY_MANIFEST_SECTION), used, retain)) static const ga
 #endif
 
 #define ANY "{\"type\":\"object\",\"properties\":{\"echo\":{},\"version\":{},\"transaction_id\":{}},\"additionalProperties\":false}"
-#ifndef FIXTURE_MONEY
-#define FIXTURE_MONEY "true"
-#endif
-#ifndef FIXTURE_ECHO_MONEY
-#define FIXTURE_ECHO_MONEY "false"
-#endif
-#ifndef FIXTURE_READ_ONLY
-#define FIXTURE_READ_ONLY "false"
-#endif
-#ifndef FIXTURE_RATE
-#define FIXTURE_RATE "{}"
-#endif
-#ifndef FIXTURE_METHOD
-#define FIXTURE_METHOD "POST"
-#endif
 #define ANNOTATIONS(money)                                                                                           \
     "{\"read_only\":" FIXTURE_READ_ONLY ",\"destructive\":false,\"idempotent\":false,\"open_world\":false,\"money_moving\":" money "}"
 
