@@ -7,13 +7,17 @@
 
 #include "gateway/base.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+static int json_is_space(uint8_t byte) { return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n'; }
+
+/* Past the text that begins here; never past the end, not even after a backslash that is the last byte. */
 static const uint8_t *json_skip_text(const uint8_t *at, const uint8_t *end) {
     for (at++; at < end && *at != '"'; at++) {
-        if (*at == '\\') at++;
+        if (*at == '\\' && ++at >= end) return end;
     }
     return at < end ? at + 1 : end;
 }
@@ -32,11 +36,11 @@ static const uint8_t *json_member(gateway_bytes_t object, const char *name) {
         }
         const uint8_t *text = at + 1;
         at = json_skip_text(at, end);
-        while (at < end && strchr(" \t\r\n", *at) != NULL) at++;
+        while (at < end && json_is_space(*at)) at++;
         if (depth != 1 || at >= end || *at != ':') continue;
         at++;
-        while (at < end && strchr(" \t\r\n", *at) != NULL) at++;
-        if ((size_t)(end - text) > length && memcmp(text, name, length) == 0 && text[length] == '"') return at;
+        while (at < end && json_is_space(*at)) at++;
+        if (at < end && (size_t)(end - text) > length && memcmp(text, name, length) == 0 && text[length] == '"') return at;
     }
     return NULL;
 }
@@ -77,8 +81,9 @@ static inline long json_text(gateway_bytes_t object, const char *name, char *out
             out[length++] = (char)*at;
             continue;
         }
+        if (++at >= end) return -1;
         const char *plain = "\"\\/bfnrt", *meant = "\"\\/\b\f\n\r\t";
-        const char *found = strchr(plain, *++at);
+        const char *found = *at == 0 ? NULL : strchr(plain, *at);
         if (found != NULL) {
             out[length++] = meant[found - plain];
         } else if (*at == 'u' && end - at > 4) {
@@ -91,15 +96,29 @@ static inline long json_text(gateway_bytes_t object, const char *name, char *out
             length += json_put_utf8(out + length, code);
         }
     }
+    if (at >= end) return -1;
     out[length] = 0;
     return (long)length;
 }
 
 /* Reads a member that is a whole number. Answers 1, or 0 when there is none. */
 static inline int json_integer(gateway_bytes_t object, const char *name, int64_t *out) {
-    const uint8_t *at = json_member(object, name);
-    if (at == NULL || ((*at < '0' || *at > '9') && *at != '-')) return 0;
-    *out = strtoll((const char *)at, NULL, 10);
+    const uint8_t *at = json_member(object, name), *end = object.data + object.length;
+    char digits[21];
+    size_t length = 0;
+    /* Nothing ends the view but its length, so the digits are copied before anything reads them that looks for more. */
+    if (at == NULL) return 0;
+    if (*at == '-') digits[length++] = (char)*at++;
+    while (at < end && *at >= '0' && *at <= '9') {
+        if (length + 1 == sizeof digits) return 0;
+        digits[length++] = (char)*at++;
+    }
+    if (length == 0 || digits[length - 1] == '-') return 0;
+    digits[length] = 0;
+    errno = 0;
+    long long number = strtoll(digits, NULL, 10);
+    if (errno != 0) return 0;
+    *out = number;
     return 1;
 }
 
