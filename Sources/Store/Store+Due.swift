@@ -37,6 +37,17 @@ extension Store: DueRepository {
         }
     }
 
+    package func bringForward(by duration: Duration, after moment: Timestamp) async throws(GatewayError) {
+        try await write { session in
+            for condition in [RecordCoding.isWaiting, "state = 'manual'"] {
+                try session.sql.execute(
+                    "UPDATE records SET next_action_ms = next_action_ms - $1 WHERE \(condition) AND next_action_ms > $2",
+                    [.integer(duration.wholeMilliseconds), .integer(moment.milliseconds)]
+                )
+            }
+        }
+    }
+
     package func postpone(_ record: Record, until moment: Timestamp) async throws(GatewayError) {
         try await write { session in
             try session.execute(Store.postponement) { row in

@@ -30,6 +30,22 @@ struct `A wall clock that is set back an hour` {
         }
     }
 
+    @Test func `does not put off what is to be asked`() async throws {
+        try await House.with { (house) async throws in
+            let record = try #require(await house.collect().record)
+
+            house.clock.setWallClock(by: .seconds(-3600))
+            house.clock.advance(.seconds(19))
+            await house.money.sweeper.sweep()
+            #expect(house.upstream.count("collect_query") == 0)
+            house.clock.advance(.seconds(2))
+            await house.money.sweeper.sweep()
+
+            #expect(house.upstream.count("collect_query") == 1)
+            #expect(try await house.record(record).queries == 1)
+        }
+    }
+
     @Test func `does not lock somebody out who failed to log in`() async throws {
         try await House.with { (house) async throws in
             let accounts = try await house.accounts()

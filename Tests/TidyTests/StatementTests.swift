@@ -16,6 +16,7 @@ struct `A statement` {
         ("FROM exports WHERE expires_at <= $1", "the timers', for every organization"),
         ("WHERE \\(RecordCoding.isWaiting) AND state = $1", "what a restart settles, for every organization"),
         ("WHERE \\(condition) AND next_action_ms <= $1", "the sweeper's, for every organization"),
+        ("WHERE \\(condition) AND next_action_ms > $2", "the sweeper's, for every organization"),
         ("WHERE \\(RecordCoding.isWaiting) AND plugin = $1", "counts what is open, for every organization"),
         ("WHERE \\(RecordCoding.isWaiting) GROUP BY plugin", "counts what is open, for every organization"),
         ("WHERE \\(range) AND \\(hasEnded)", "a walk over all claims; its range begins with the organization"),

@@ -43,6 +43,7 @@ package struct Sweeper: Sendable {
     private let settlement: Settlement
     private let limits: RecordMachine.Rules
     private let entropy: Entropy
+    private let watch: WallClockWatch
     private let logger: Logger
     private let settings: Settings
 
@@ -68,6 +69,7 @@ package struct Sweeper: Sendable {
         self.settlement = settlement
         self.limits = limits
         self.entropy = entropy
+        watch = WallClockWatch(entropy: entropy)
         self.logger = logger
         self.settings = settings
     }
@@ -103,7 +105,10 @@ package struct Sweeper: Sendable {
                 let isTime = lookedAt.map { entropy.uptime() - $0 >= settings.every } ?? true
                 guard isTime || hand.hasLeftSome else { continue }
                 let began = entropy.uptime()
-                if isTime { await settlement.withdrawPending() }
+                if isTime {
+                    await settlement.withdrawPending()
+                    await followClock()
+                }
                 for visit in await take(hand) {
                     group.addTask {
                         await self.visit(visit)
@@ -121,11 +126,24 @@ package struct Sweeper: Sendable {
 
     /// Visits every record that is due now, each once, and waits until all are done.
     package func sweep() async {
+        await followClock()
         let hand = SweptRecords()
         await withTaskGroup(of: Void.self) { group in
             repeat {
                 for visit in await take(hand) { group.addTask { await self.visit(visit) } }
             } while await group.next() != nil
+        }
+    }
+
+    /// Where the wall clock was set back, every appointment in the store is moved with it.
+    private func followClock() async {
+        guard let back = watch.wasSetBack() else { return }
+        do {
+            try await dueRecords.bringForward(by: back, after: entropy.now())
+            logger.warning("the wall clock was set back", metadata: ["by": "\(back)"])
+        } catch {
+            watch.forget(back)
+            logger.warning("appointments could not follow the wall clock", metadata: ["reason": "\(error.message)"])
         }
     }
 

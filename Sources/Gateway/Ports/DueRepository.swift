@@ -11,6 +11,9 @@ package protocol DueRepository: Sendable {
         except accounts: Set<Dispatcher.Account>
     ) async throws(GatewayError) -> [Record]
 
+    /// Brings every appointment after a moment forward, because the wall clock was set back.
+    func bringForward(by duration: Duration, after moment: Timestamp) async throws(GatewayError)
+
     /// Puts a record off that nothing could be done about, unless it has changed meanwhile.
     func postpone(_ record: Record, until moment: Timestamp) async throws(GatewayError)
 }
