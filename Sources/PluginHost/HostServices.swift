@@ -197,7 +197,9 @@ extension HostServices {
         guard let answers else { return answered(GATEWAY_NOT_SUPPORTED, []) }
         guard asked.load(ordering: .relaxed) < askedMax,
             askedBytes.load(ordering: .relaxed) + request.count <= askedBytesMax
-        else { return answered(GATEWAY_RATE_LIMITED, []) }
+        else {
+            return answered(GATEWAY_RATE_LIMITED, HostServices.document("Too many requests of it are under way."))
+        }
         asked.add(1, ordering: .relaxed)
         askedBytes.add(request.count, ordering: .relaxed)
         // Read there too: whoever asks may be the thread that all workers share.
