@@ -1,3 +1,5 @@
+import NIOCore
+import NIOPosix
 import Testing
 
 @testable import Ingress
@@ -29,6 +31,31 @@ struct `A listener` {
             kept[1].send(request)
             #expect(await kept[1].received(to: "/here").statuses == ["200"])
         }
+    }
+
+    @Test func `counts connections by address, but for this machine's and named proxies'`() async throws {
+        var limits = HTTPLimits()
+        (limits.connectionsMax, limits.connectionsPerAddressMax) = (20, 2)
+        let proxies = try #require(TrustedProxies("10.0.0.0/8"))
+        let connections = Connections(limits: limits, proxies: proxies, logger: nil)
+        var channels: [any Channel] = []
+        func isKept(from address: String) async throws -> Bool {
+            let channel = try await DatagramBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .bind(host: "127.0.0.1", port: 0).get()
+            channels.append(channel)
+            return connections.add(channel, from: address) {}
+        }
+
+        for address in ["192.0.2.1", "::ffff:192.0.2.1", "2001:db8::1", "2001:db8::2:1", "192.0.2.2"] {
+            #expect(try await isKept(from: address), "\(address)")
+        }
+        for _ in 0..<5 { for address in ["127.0.0.1", "10.1.2.3"] { #expect(try await isKept(from: address)) } }
+        for address in ["192.0.2.1", "2001:db8:0:0:ffff::1"] { #expect(try await !isKept(from: address), "\(address)") }
+
+        try await channels[0].close().get()
+        #expect(try await isKept(from: "192.0.2.1"))
+        #expect(try await !isKept(from: "192.0.2.1"))
+        for channel in channels { try? await channel.close().get() }
     }
 
     @Test(arguments: [

@@ -20,7 +20,9 @@ final class ConnectionGate: ChannelDuplexHandler {
         let channel = unwrapInboundIn(data)
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
         let loop = context.eventLoop
-        let isKept = connections.add(channel) { loop.execute { bound.value.read() } }
+        let isKept = connections.add(channel, from: channel.remoteAddress?.ipAddress) {
+            loop.execute { bound.value.read() }
+        }
         if isKept { context.fireChannelRead(data) } else { channel.close(promise: nil) }
     }
 
@@ -59,11 +61,12 @@ final class Connections: Sendable {
     ///
     /// - Parameters:
     ///   - channel: The connection.
+    ///   - address: Where it comes from; nil when it has gone again already.
     ///   - onRoom: Called once there is room again, when `mayAccept` has said that there is none.
     /// - Returns: Whether it is kept; whoever called closes it otherwise.
-    func add(_ channel: any Channel, onRoom: @escaping @Sendable () -> Void) -> Bool {
+    func add(_ channel: any Channel, from address: String?, onRoom: @escaping @Sendable () -> Void) -> Bool {
         let id = ObjectIdentifier(channel)
-        let peer = counted(channel.remoteAddress?.ipAddress)
+        let peer = counted(address)
         let (isKept, refused) = state.withLock { state -> (Bool, Int?) in
             state.open += 1
             let isOneTooMany = peer.map { state.ofAddress[$0, default: 0] >= limits.connectionsPerAddressMax } ?? false
