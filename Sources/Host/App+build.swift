@@ -58,7 +58,8 @@ struct App: Sendable {
                 settings: try egressSettings(settings),
                 logger: logger
             ),
-            lease: store.lease
+            lease: store.lease,
+            entropy: entropy
         )
         let tokens = await JWTAccessTokens(key: derivedKey("access-tokens", from: masterKey))
         let addresses = CallbackAddresses(

@@ -5,18 +5,19 @@ import Testing
 
 /// A lease that a test takes away.
 private final class SwitchedLease: HostLease {
-    private let state = Mutex(true)
+    private let state = Mutex(Duration.seconds(3))
 
-    var isHeld: Bool { state.withLock { $0 } }
+    var timeLeft: Duration? { state.withLock { $0 } }
 
-    func lose() { state.withLock { $0 = false } }
+    func lose() { state.withLock { $0 = .zero } }
 }
 
 struct `A host that has lost its lease` {
     @Test func `sends nothing, not even what it had ready`() async throws {
         let upstream = FakeUpstream(answering: House.accepted)
         let lease = SwitchedLease()
-        let leased = LeasedUpstream(upstream: upstream, lease: lease)
+        let clock = ManualEntropy()
+        let leased = LeasedUpstream(upstream: upstream, lease: lease, entropy: clock.entropy)
         let request = UpstreamRequest(
             organization: OrganizationID(Identifier(high: 1, low: 1)),
             environment: .test,
@@ -25,7 +26,14 @@ struct `A host that has lost its lease` {
             callbacks: [:]
         )
         let ready = try await leased.prepare(request)
-        #expect(await leased.send(ready) == .answered(status: 200, body: House.accepted.bytes))
+        let leaveBy = Mutex<Uptime?>(nil)
+        upstream.answer { request in
+            leaveBy.withLock { $0 = request.leaveBy }
+            return .answered(status: 200, body: [])
+        }
+        #expect(await leased.send(ready) == .answered(status: 200, body: []))
+        // Nor may it wait inside for longer than the lease runs.
+        #expect(leaveBy.withLock { $0 } == clock.entropy.uptime() + .seconds(3))
 
         lease.lose()
 

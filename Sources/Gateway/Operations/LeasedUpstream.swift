@@ -3,11 +3,13 @@
 package struct LeasedUpstream: Upstream {
     private let upstream: any Upstream
     private let lease: any HostLease
+    private let entropy: Entropy
 
     /// Puts a lease before a way out.
-    package init(upstream: any Upstream, lease: any HostLease) {
+    package init(upstream: any Upstream, lease: any HostLease, entropy: Entropy) {
         self.upstream = upstream
         self.lease = lease
+        self.entropy = entropy
     }
 
     package func prepare(_ request: UpstreamRequest) async throws(GatewayError) -> PreparedRequest {
@@ -23,6 +25,11 @@ package struct LeasedUpstream: Upstream {
 
     package func send(_ request: PreparedRequest) async -> UpstreamOutcome {
         guard lease.isHeld else { return .notSent("This gateway may not serve its database now. Nothing was sent.") }
+        guard let left = lease.timeLeft else { return await upstream.send(request) }
+        // What waits for a connection or a token meanwhile must not leave when the lease is over.
+        var request = request
+        let end = entropy.uptime() + left
+        request.leaveBy = request.leaveBy.map { min($0, end) } ?? end
         return await upstream.send(request)
     }
 }

@@ -2,9 +2,15 @@
 ///
 /// Implemented by `Store`. Two hosts on one store would each take the other's payments for what a crash left.
 package protocol HostLease: Sendable {
+    /// For how long nobody else can be serving the store; nil for as long as the process lives.
+    ///
+    /// Zero or less when somebody may. Asked right before a request leaves; costs nothing.
+    var timeLeft: Duration? { get }
+}
+
+extension HostLease {
     /// Whether nobody else can be serving the store now.
     ///
-    /// Asked right before a request leaves; costs nothing. A host that cannot renew its lease is told so before the
-    /// lease ends.
-    var isHeld: Bool { get }
+    /// A host that cannot renew its lease is told so before the lease ends.
+    package var isHeld: Bool { timeLeft.map { $0 > .zero } ?? true }
 }

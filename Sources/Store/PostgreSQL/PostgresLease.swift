@@ -39,7 +39,7 @@ final class PostgresLease: StoreLease, @unchecked Sendable {
         self.logger = logger
     }
 
-    var isHeld: Bool { state.withLock { state in state.heldUntil.map { $0 > .now } ?? false } }
+    var timeLeft: Duration? { state.withLock { $0.heldUntil }.map { ContinuousClock.now.duration(to: $0) } ?? .zero }
 
     // MARK: Taking
 

@@ -47,7 +47,7 @@ final class SQLiteLease: StoreLease {
         descriptor.withLock { $0 = opened }
     }
 
-    var isHeld: Bool { descriptor.withLock { $0 != nil } }
+    var timeLeft: Duration? { descriptor.withLock { $0 == nil ? .zero : nil } }
 
     func take() async throws {}
 
