@@ -7,7 +7,8 @@ extension [PluginChecker.Finding] {
     /// Prose for people.
     package func text(library: String, seed: UInt64) -> String {
         var lines = map { finding in
-            guard let problem = finding.problem else { return "ok   \(finding.probe): \(finding.claim)" }
+            let nothing = finding.nothing.map { " (\($0))" } ?? ""
+            guard let problem = finding.problem else { return "ok   \(finding.probe): \(finding.claim)\(nothing)" }
             guard finding.isTried else { return "--   \(finding.probe): \(problem)" }
             let rule = problem.hasPrefix("rule ") ? "" : "rule \(finding.rule): "
             return "FAIL \(finding.probe): \(finding.claim)\n       \(rule)\(problem)"
@@ -28,6 +29,7 @@ extension [PluginChecker.Finding] {
                 "passed": .bool(finding.problem == nil), "tried": .bool(finding.isTried),
                 "seconds": .number(finding.seconds),
             ]
+            object["nothing"] = finding.nothing.map { .string($0) }
             object["problem"] = finding.problem.map { .string($0) }
             return .object(object)
         }

@@ -17,6 +17,8 @@ package struct PluginChecker: Sendable {
         package let problem: String?
         /// Whether it was tried: what does not open is asked nothing else.
         package var isTried = true
+        /// Why it had nothing to try, where nothing is wrong for that reason only.
+        package var nothing: String?
         /// How long it took.
         package let seconds: Double
     }
@@ -95,18 +97,25 @@ package struct PluginChecker: Sendable {
         let start = Date()
         let left = end.timeIntervalSince(start)
         guard left > 0 else { return notTried(probe, "\(Int(totalSeconds)) s had passed") }
-        let problem = problem(of: probe, within: min(left, probeSeconds))
+        let (problem, nothing) = outcome(of: probe, within: min(left, probeSeconds))
         return Finding(
             probe: probe.name,
             rule: probe.rule,
             claim: probe.claim,
             problem: problem,
+            nothing: nothing,
             seconds: Date().timeIntervalSince(start)
         )
     }
 
+    private func outcome(of probe: Probe, within seconds: Double) -> (problem: String?, nothing: String?) {
+        var nothing: String?
+        let problem = problem(of: probe, within: seconds, &nothing)
+        return (problem, problem == nil ? nothing : nil)
+    }
+
     /// Runs one probe as a child; whatever the child writes to its output is the library's.
-    private func problem(of probe: Probe, within seconds: Double) -> String? {
+    private func problem(of probe: Probe, within seconds: Double, _ nothing: inout String?) -> String? {
         let result = NSTemporaryDirectory() + "/check-\(UUID().uuidString)"
         let said = result + ".out"
         defer { for file in [result, said] { try? FileManager.default.removeItem(atPath: file) } }
@@ -132,10 +141,15 @@ package struct PluginChecker: Sendable {
         guard let text = try? String(contentsOfFile: result, encoding: .utf8) else {
             return "it ended the process (status \(child.terminationStatus))"
         }
-        guard text == "ok" else { return text }
+        let hadNothing = text.hasPrefix(PluginChecker.nothingToTry)
+        guard text == "ok" || hadNothing else { return text }
+        if hadNothing { nothing = String(text.dropFirst("ok: ".count)) }
         let written = FileManager.default.contents(atPath: said) ?? Data()
         return written.isEmpty ? nil : "rule T6: it wrote to standard output or error: \(PluginChecker.quoted(written))"
     }
+
+    /// How a child says that it had nothing to try.
+    private static let nothingToTry = "ok: nothing to try"
 
     private static func quoted(_ data: Data) -> String {
         String(decoding: data.prefix(80), as: UTF8.self).debugDescription
@@ -150,6 +164,7 @@ package struct PluginChecker: Sendable {
         do {
             var context = try ProbeContext(library: library, seed: seed)
             try probe.run(&context)
+            if let reason = context.nothing(for: probe) { problem = "\(nothingToTry), because \(reason)" }
         } catch let failure as Probe.Failure {
             problem = failure.message
         } catch { problem = "\(error)" }

@@ -26,7 +26,7 @@ struct Probe: Sendable {
     /// The same in stages, each with the probe without which nothing after it means anything.
     static let stages: [(probes: [Probe], gate: String?)] = [
         (file, "file.opens"), (entry, "entry.tables"),
-        (interfaces + catalogue + operations + functions + services + context, nil),
+        (interfaces + catalogue + operations + functions + services + context + strangers, nil),
     ]
 }
 
@@ -35,6 +35,8 @@ struct ProbeContext {
     let library: String
     let bytes: [UInt8]
     var random: SplitMix
+    /// The catalogue that the probe has worked with.
+    private var seen: Catalogue?
 
     init(library: String, seed: UInt64) throws {
         self.library = library
@@ -49,24 +51,40 @@ struct ProbeContext {
     func open() throws -> ProbedPlugin { try ProbedPlugin(library) }
 
     /// The catalogue, read with everything a host may be able to do.
-    func catalogue(of plugin: ProbedPlugin) throws -> Catalogue {
+    mutating func catalogue(of plugin: ProbedPlugin) throws -> Catalogue {
         let described = try plugin.describe()
         let transforms = CatalogueAbilities.transforms(named: described)
         let features = CatalogueAbilities.features(named: described)
         do {
-            return try Catalogue(
+            let catalogue = try Catalogue(
                 parsing: described,
                 abilities: Catalogue.HostAbilities(features: features, transforms: transforms)
             )
+            seen = catalogue
+            return catalogue
         } catch { throw Probe.Failure(error.description) }
     }
 
     /// A configured plugin, ready for calls.
-    func ready() throws -> (ProbedPlugin, Catalogue) {
+    mutating func ready() throws -> (ProbedPlugin, Catalogue) {
         let plugin = try open()
         let catalogue = try catalogue(of: plugin)
         _ = plugin.configure(Array("{}".utf8))
         return (plugin, catalogue)
+    }
+
+    /// Why a probe that found nothing wrong had nothing to try; nil when it had.
+    func nothing(for probe: Probe) -> String? {
+        guard let seen else { return nil }
+        let (pure, functions) = (Samples.calls(seen), Samples.invocations(seen))
+        switch probe.name.prefix(while: { $0 != "." }) {
+        case "operation": return pure.isEmpty ? "it has no operation tool" : nil
+        case "function", "services": return functions.isEmpty ? "it has no function tool with an example" : nil
+        case "timer": return seen.needs.services.contains("timers") ? nil : "it needs no timers"
+        case "context": return seen.prompts.isEmpty && seen.resources.isEmpty ? "it has no prompt or resource" : nil
+        case "memory", "worker": return pure.isEmpty && functions.isEmpty ? "it has no tool with an example" : nil
+        default: return nil
+        }
     }
 }
 

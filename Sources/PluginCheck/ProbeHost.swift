@@ -15,6 +15,7 @@ final class ProbeHost: @unchecked Sendable {
     private var begun: Set<UInt64> = []
     private var calls = 0
     private var behaviour = Services.empty
+    private var whileCompleting: (() -> Void)?
 
     /// How it answers what a plugin asks of it.
     enum Services: Sendable {
@@ -24,6 +25,17 @@ final class ProbeHost: @unchecked Sendable {
         case failing(Int32)
         /// As one that has kept nothing, after a moment and on another thread.
         case later
+    }
+
+    /// Runs once, when a call is completed, before its payload is read.
+    func onNextCompletion(_ work: @escaping () -> Void) { condition.withLock { whileCompleting = work } }
+
+    private func runWhileCompleting() {
+        let work = condition.withLock {
+            defer { whileCompleting = nil }
+            return whileCompleting
+        }
+        work?()
     }
 
     /// From now on it answers so.
@@ -129,6 +141,7 @@ final class ProbeHost: @unchecked Sendable {
         init() {
             complete.initialize(
                 to: gateway_complete_t(complete: { host, number, status, payload in
+                    ProbeHost.from(host)?.runWhileCompleting()
                     let bytes = Array(UnsafeBufferPointer(start: payload.data, count: Int(payload.length)))
                     return ProbeHost.from(host)?.complete(number, status, bytes) ?? GATEWAY_INVALID_ARGUMENT
                 })

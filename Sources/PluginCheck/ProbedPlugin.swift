@@ -6,7 +6,8 @@ import PluginLoader
 
 /// A library that was opened to be tried, and calls through its tables.
 ///
-/// Whatever it is lent is overwritten as soon as the call has returned, so that keeping it shows (rule M1).
+/// Whatever it is lent is overwritten as soon as the call has returned, or taken away altogether, so that keeping it
+/// shows (rule M1).
 final class ProbedPlugin: @unchecked Sendable {
     /// What a call came to.
     struct Answer: Equatable {
@@ -17,6 +18,12 @@ final class ProbedPlugin: @unchecked Sendable {
     let tables: gateway_tables
     let host = ProbeHost()
     let negotiation: gateway_negotiation_t
+    /// Whether what is lent ends where the next byte is nobody's, and is nobody's itself once the call has returned.
+    ///
+    /// Set before the first call.
+    var takesAway = false
+    /// Runs once, when a call hands over its output, before that is read.
+    var whileWriting: (() -> Void)?
 
     init(_ path: String) throws {
         let entry = try ProbedPlugin.entry(of: path)
@@ -125,6 +132,7 @@ final class ProbedPlugin: @unchecked Sendable {
 
     /// Lends a copy in memory of its own, and overwrites it afterwards.
     private func lend<Result>(_ bytes: [UInt8], _ body: (gateway_bytes_t) -> Result) -> Result {
+        if takesAway, !bytes.isEmpty { return lendAtTheEdge(bytes, body) }
         let copy = UnsafeMutableRawPointer.allocate(byteCount: max(1, bytes.count), alignment: 16)
         defer {
             memset(copy, 0xA5, max(1, bytes.count))
@@ -135,19 +143,42 @@ final class ProbedPlugin: @unchecked Sendable {
         return body(gateway_bytes_t(data: bytes.isEmpty ? nil : data, length: UInt64(bytes.count)))
     }
 
+    /// Lends a copy that ends with its page; the page after it, and later its own, may not even be read.
+    private func lendAtTheEdge<Result>(_ bytes: [UInt8], _ body: (gateway_bytes_t) -> Result) -> Result {
+        let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+        let size = (bytes.count + page - 1) / page * page
+        let access = (PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS)
+        guard let pages = mmap(nil, size + page, access.0, access.1, -1, 0), pages != MAP_FAILED else {
+            preconditionFailure("there is no memory to lend")
+        }
+        mprotect(pages + size, page, PROT_NONE)
+        let start = pages + size - bytes.count
+        bytes.withUnsafeBytes { if let base = $0.baseAddress { start.copyMemory(from: base, byteCount: $0.count) } }
+        // It is never given back, so that nothing else can come to be where it was.
+        defer { mprotect(pages, size, PROT_NONE) }
+        let data = UnsafePointer(start.assumingMemoryBound(to: UInt8.self))
+        return body(gateway_bytes_t(data: data, length: UInt64(bytes.count)))
+    }
+
     private final class Collector {
         var bytes: [UInt8] = []
         let most: Int
-        init(most: Int) { self.most = most }
+        var whileWriting: (() -> Void)?
+        init(most: Int, whileWriting: (() -> Void)?) { (self.most, self.whileWriting) = (most, whileWriting) }
     }
 
     private func collect(most: Int = 4 << 20, _ call: (gateway_sink_t) -> Int32) -> Answer {
-        let collector = Collector(most: most)
+        let collector = Collector(most: most, whileWriting: whileWriting)
+        whileWriting = nil
         let sink = gateway_sink_t(
             context: Unmanaged.passUnretained(collector).toOpaque(),
             write: { context, bytes in
                 guard let context else { return GATEWAY_INVALID_ARGUMENT }
                 let collector = Unmanaged<Collector>.fromOpaque(context).takeUnretainedValue()
+                if let work = collector.whileWriting {
+                    collector.whileWriting = nil
+                    work()
+                }
                 guard collector.bytes.count + Int(bytes.length) <= collector.most else { return GATEWAY_TOO_LARGE }
                 collector.bytes.append(
                     contentsOf: UnsafeBufferPointer(start: bytes.data, count: Int(bytes.length))

@@ -56,6 +56,11 @@ WRONGS = [
     ("-DIGNORES_SINK", "operation.limit"),
     ("-DSLOW", "operation.time"),
     ("-DLEAKS", "operation.memory"),
+    ("-DREADS_PAST_THE_END", "memory.borrowed"),
+    ("-DKEEPS_ARGUMENTS", "memory.borrowed"),
+    ("-DSTATIC_PLAN", "operation.interleaved"),
+    ("-DSTATIC_ANSWER", "function.interleaved"),
+    ("-DWANTS_STACK", "worker.stack"),
     ("-DTWICE", "function.examples"),
     ("-DNEVER", "function.examples"),
     ("-DBAD_OUTPUT", "function.examples"),
@@ -102,6 +107,14 @@ def test_plugin_check_passes_what_breaks_no_rule():
         print(f"     {os.path.basename(library)}: {time.monotonic() - started:.1f} s", flush=True)
 
 
+def test_a_probe_that_had_nothing_to_try_says_so():
+    nothing = {p["probe"]: p["nothing"] for p in check(compile_fixture("1.0.0", "-DCLEAN"))["probes"] if "nothing" in p}
+    assert set(nothing) == {"timer.fire", "context.form", "context.pure", "context.index"}, nothing
+    assert nothing["timer.fire"] == "nothing to try, because it needs no timers", nothing
+    hello = check(os.path.join(harness.ROOT, ".build/examples/hello-c.so"))["probes"]
+    assert all("nothing" in p for p in hello if p["probe"].startswith("operation.")), hello
+
+
 def test_every_probe_of_plugin_check_can_fail():
     probes = {probe["probe"] for probe in check(compile_fixture("1.0.0", "-DCLEAN"))["probes"]}
     # What does not open is refused before any other probe means anything.
@@ -132,7 +145,7 @@ def test_plugin_check_says_of_what_is_no_library_only_that():
         report = check(odd)
         tried = {probe["probe"] for probe in report["probes"] if probe["tried"]}
         assert tried == {"file.form", "file.imports", "file.opens"}, tried
-        assert {"file.form", "file.opens"} <= set(failed(report)) and len(report["probes"]) == 36, report
+        assert {"file.form", "file.opens"} <= set(failed(report)) and len(report["probes"]) == 40, report
         assert all("file.opens failed" in p["problem"] for p in report["probes"] if not p["tried"]), report
     assert "cannot be read" in failed(check(FOLDER))["file.form"]["problem"]
 
@@ -167,4 +180,4 @@ def test_plugin_check_repeats_a_seed_and_writes_junit():
     suite = xml.etree.ElementTree.parse(report).getroot()
     assert suite.get("failures") == "1" and "status 10" in suite.find("testcase/failure").get("message")
     text = subprocess.run([harness.PROGRAM, "plugin", "check", library], capture_output=True, text=True)
-    assert text.returncode == 1 and "rule P2" in text.stdout and "35 of 36 probes passed" in text.stdout, text.stdout
+    assert text.returncode == 1 and "rule P2" in text.stdout and "39 of 40 probes passed" in text.stdout, text.stdout

@@ -113,6 +113,13 @@ static int32_t refused(gateway_sink_t output, const char *what) {
 
 static volatile int never_set;
 
+/* A number from 1000 to 9999 that other bytes mostly do not have. */
+static unsigned digest(gateway_bytes_t bytes) {
+    unsigned sum = 7;
+    for (uint64_t index = 0; index < bytes.length; index++) sum = sum * 31 + bytes.data[index];
+    return 1000 + sum % 9000;
+}
+
 static void spin(long milliseconds) {
     struct timespec start, now;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &start);
@@ -194,6 +201,18 @@ static int32_t prepare(void *plugin, uint32_t tool, gateway_bytes_t input, gatew
 #endif
 #ifdef SLOW
     spin(3);
+#endif
+#ifdef READS_PAST_THE_END
+    never_set = ((const volatile uint8_t *)input.data)[input.length] == 1 ? 0 : never_set;
+#endif
+#ifdef WANTS_STACK
+    volatile char deep[700 << 10];
+    for (size_t at = 0; at < sizeof deep; at += 1024) deep[at] = 1;
+#endif
+#ifdef STATIC_PLAN
+    static char plan[120];
+    snprintf(plan, sizeof plan, "{\"plan\":{\"intent\":{\"amount\":%u},\"request\":{\"body\":{}}}}", digest(input));
+    return output.write(output.context, text(plan));
 #endif
 #ifdef LEAKS
     memset(malloc(8192), 1, 8192);
@@ -315,6 +334,12 @@ static int32_t invoke(void *plugin, uint64_t number, uint32_t tool, gateway_byte
 #endif
 #ifdef BAD_OUTPUT
     completion->complete(host, number, GATEWAY_OK, text("{\"surprise\":1}"));
+    return GATEWAY_OK;
+#endif
+#ifdef STATIC_ANSWER
+    static char answer[40];
+    snprintf(answer, sizeof answer, "{\"echo\":%u}", digest(arguments));
+    completion->complete(host, number, GATEWAY_OK, text(answer));
     return GATEWAY_OK;
 #endif
     int32_t status;
