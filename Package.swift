@@ -148,6 +148,7 @@ let package = Package(
             path: "Tests/MoneyTests",
             swiftSettings: strict
         ),
+        .tests("Sessions"),
         .tests("Store", ["CSQLite", "CPostgres", logging]),
         .tests("PluginHost", ["PluginLoader", logging]),
         .tests("Egress", ["GatewayTesting", "Store", logging]),

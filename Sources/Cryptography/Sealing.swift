@@ -82,8 +82,13 @@ package struct PasswordHash: Sendable {
     package func make(for password: String) throws(CryptographyError) -> String {
         let salt = SecureRandom.bytes(16)
         let hash = try PasswordHash.derive(password, salt: salt, logCost: logCost)
-        return "$scrypt$ln=\(logCost),r=8,p=1$" + Hexadecimal.encode(salt) + "$" + Hexadecimal.encode(hash)
+        return prefix + Hexadecimal.encode(salt) + "$" + Hexadecimal.encode(hash)
     }
+
+    /// The hash of no password, of the same cost as those that are made.
+    package var nobodys: String { prefix + String(repeating: "0", count: 32) + "$" + String(repeating: "0", count: 64) }
+
+    private var prefix: String { "$scrypt$ln=\(logCost),r=8,p=1$" }
 
     /// Whether a password is the one that was stored.
     package static func verify(_ password: String, against stored: String) -> Bool {

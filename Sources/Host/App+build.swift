@@ -100,12 +100,17 @@ struct App: Sendable {
         )
         let passwords = ScryptPasswords()
         let accounts = Accounts(
-            directory: store,
-            audit: store,
-            tokens: tokens,
-            passwords: passwords,
-            authenticate: authenticate,
-            entropy: entropy
+            Accounts.Parts(
+                directory: store,
+                audit: store,
+                tokens: tokens,
+                passwords: passwords,
+                authenticate: authenticate,
+                failures: failures,
+                metrics: metrics,
+                throttle: ThrottleLogIns(entropy: entropy),
+                entropy: entropy
+            )
         )
         try await money.sweeper.settleAfterRestart()
         let main = GatewayResponder(
@@ -148,7 +153,14 @@ struct App: Sendable {
             inbox: money.inbox,
             sweeper: money.sweeper,
             claimSweeper: money.claimSweeper,
-            timers: TimerRunner(data: store, registry: registry, entropy: entropy, logger: logger),
+            timers: TimerRunner(
+                data: store,
+                registry: registry,
+                authenticate: authenticate,
+                admit: AdmitOrganization(directory: money.directory),
+                entropy: entropy,
+                logger: logger
+            ),
             orphans: OrphanWatch(records: store, registry: registry, health: health, logger: logger),
             failures: failures,
             entropy: entropy,

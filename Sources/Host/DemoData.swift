@@ -165,19 +165,25 @@ struct DemoData {
             let password = CrockfordBase32.encode(SecureRandom.bytes(10))
             let name = role.rawValue.filter { $0 != "_" }
             let existing = found.first { $0.username == name }
-            try await app.store.save(
-                User(
-                    id: existing?.id ?? UserID(app.entropy.identifier()),
-                    organization: organization,
-                    username: name,
-                    email: "\(name)@demo.example",
-                    passwordHash: app.passwords.hash(Secret(password)),
-                    role: role
+            let hash = try await app.passwords.hash(Secret(password))
+            var needsOrganization = false
+            if let existing {
+                _ = try await app.store.change(existing.id, organization: organization) { $0.passwordHash = hash }
+            } else {
+                needsOrganization = try await app.store.save(
+                    User(
+                        id: UserID(app.entropy.identifier()),
+                        organization: organization,
+                        username: name,
+                        email: "\(name)@demo.example",
+                        passwordHash: hash,
+                        role: role
+                    )
                 )
-            )
+            }
             users.append([
                 "username": .string(name), "password": .string(password), "role": .string(role.rawValue),
-                "organization": "demo",
+                "organization": "demo", "must_name_organization": .bool(needsOrganization),
             ])
         }
         return users

@@ -14,6 +14,8 @@ package struct JWTAccessTokens: AccessTokens {
         let exp: ExpirationClaim
         let organization_id: String
         let epoch: Int
+        let sid: String
+        let generation: Int
 
         // Expiry is checked against the injected clock, by `verify(_:at:)`.
         func verify(using algorithm: some JWTAlgorithm) async throws {}
@@ -36,7 +38,9 @@ package struct JWTAccessTokens: AccessTokens {
             iat: IssuedAtClaim(value: Self.date(claims.issuedAt)),
             exp: ExpirationClaim(value: Self.date(claims.expiresAt)),
             organization_id: claims.organization.description,
-            epoch: claims.sessionEpoch
+            epoch: claims.sessionEpoch,
+            sid: claims.session.description,
+            generation: claims.generation
         )
         do { return Secret(try await keys.sign(payload)) } catch {
             throw GatewayError.fault("a token could not be signed: \(error)")
@@ -49,12 +53,15 @@ package struct JWTAccessTokens: AccessTokens {
         do { payload = try await keys.verify(token, as: Payload.self) } catch { throw refusal }
         guard payload.iss.value == Self.issuer, payload.aud.value == [Self.issuer],
             now < Self.timestamp(payload.exp.value),
-            let user = UserID(payload.sub.value), let organization = OrganizationID(payload.organization_id)
+            let user = UserID(payload.sub.value), let organization = OrganizationID(payload.organization_id),
+            let session = Identifier(payload.sid)
         else { throw refusal }
         return AccessClaims(
             user: user,
             organization: organization,
             sessionEpoch: payload.epoch,
+            session: session,
+            generation: payload.generation,
             issuedAt: Self.timestamp(payload.iat.value),
             expiresAt: Self.timestamp(payload.exp.value)
         )

@@ -6,61 +6,91 @@ import Threads
 /// Password hashing on a thread of its own: it takes a tenth of a second and a hundred megabytes, on purpose, and must
 /// hold up neither an event loop nor Swift's cooperative pool.
 ///
-/// One thread bounds the memory too.
+/// One thread bounds the memory too. Whoever waits for it takes turns, so that one address's many attempts delay
+/// another's by one.
 ///
 /// The queue is guarded by `condition`.
 package final class ScryptPasswords: Passwords, @unchecked Sendable {
+    /// What bounds it.
+    package struct Settings: Sendable {
+        /// How many may wait in all; more are told to come again.
+        ///
+        /// Default 16, which is some seconds' work.
+        package var waitingMax = 16
+        /// How many of one turn's may wait.
+        ///
+        /// Default 4.
+        package var waitingOfOneMax = 4
+
+        /// The defaults.
+        package init() {}
+    }
+
+    private typealias Work = @Sendable (_ isRun: Bool) -> Void
+
     private let condition = NSCondition()
     private let hasher: PasswordHash
-    private let queueMax: Int
-    private var queue: [@Sendable () -> Void] = []
+    private var queue: FairQueue<Work>
 
     /// Starts the thread.
-    ///
-    /// At most `queueMax` hashes wait; a login past that is refused.
-    package init(hasher: PasswordHash = PasswordHash(), queueMax: Int = 100) {
+    package init(hasher: PasswordHash = PasswordHash(), settings: Settings = Settings()) {
         self.hasher = hasher
-        self.queueMax = queueMax
+        queue = FairQueue(countMax: settings.waitingMax, ofOneMax: settings.waitingOfOneMax)
         NamedThread.start("passwords") { self.run() }
     }
 
     package func hash(_ password: Secret<String>) async throws(GatewayError) -> String {
         let hasher = hasher
-        let made = await run { try? hasher.make(for: password.reveal()) }
+        let made = await run(turn: "host") { try? hasher.make(for: password.reveal()) }
         guard let hash = made ?? nil else { throw busy }
         return hash
     }
 
-    package func verify(_ password: Secret<String>, against stored: String) async throws(GatewayError) -> Bool {
-        let verified = await run { PasswordHash.verify(password.reveal(), against: stored) }
+    package func verify(
+        _ password: Secret<String>,
+        against stored: String?,
+        turn: String
+    ) async throws(GatewayError) -> Bool {
+        // Nobody's hash is of the cost of those that are made, so that a name that is not there takes as long.
+        let hash = stored ?? hasher.nobodys
+        let verified = await run(turn: turn) { PasswordHash.verify(password.reveal(), against: hash) }
         guard let verified else { throw busy }
-        return verified
+        return verified && stored != nil
     }
 
     private var busy: GatewayError {
-        GatewayError(.unavailable, "Too many people are logging in. Try again in a moment.", retryAfter: .seconds(2))
+        GatewayError(.rateLimited, "Too many people are logging in. Try again in a moment.", retryAfter: .seconds(2))
     }
 
-    /// Runs work on the thread; nil when too much is waiting.
-    private func run<Result: Sendable>(_ work: @escaping @Sendable () -> Result) async -> Result? {
+    /// Runs work on the thread when its turn comes; nil when too much is waiting.
+    private func run<Result: Sendable>(turn: String, _ work: @escaping @Sendable () -> Result) async -> Result? {
         await withCheckedContinuation { continuation in
-            let isTaken = condition.withLock {
-                guard queue.count < queueMax else { return false }
-                queue.append { continuation.resume(returning: work()) }
-                condition.signal()
-                return true
+            let waiting: Work = { isRun in continuation.resume(returning: isRun ? work() : nil) }
+            let loser: Work? = condition.withLock {
+                switch queue.add(waiting, of: turn) {
+                case .waits:
+                    condition.signal()
+                    return nil
+                case .insteadOf(let displaced):
+                    condition.signal()
+                    return displaced
+                case .refused: return waiting
+                }
             }
-            if !isTaken { continuation.resume(returning: nil) }
+            loser?(false)
         }
     }
 
     private func run() {
         while true {
             condition.lock()
-            while queue.isEmpty { condition.wait() }
-            let work = queue.removeFirst()
+            var work = queue.next()
+            while work == nil {
+                condition.wait()
+                work = queue.next()
+            }
             condition.unlock()
-            work()
+            work?(true)
         }
     }
 }

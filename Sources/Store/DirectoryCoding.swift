@@ -4,8 +4,7 @@ import OrderedJSON
 /// Organizations, plans, users, keys and profiles as rows and back.
 enum DirectoryCoding {
     static let userColumns = """
-        organization_id, user_id, username, email, password_hash, role, is_active, failed_logins, locked_until_ms,
-        session_epoch
+        organization_id, user_id, username, email, password_hash, role, is_active, failed_logins, session_epoch
         """
     static let keyColumns = """
         organization_id, key_id, name, prefix, hash, environment, role, scopes, expires_ms, revoked_ms
@@ -15,7 +14,14 @@ enum DirectoryCoding {
 
     // MARK: Organizations and plans
 
-    static func detail(of organization: Organization) -> String {
+    static func values(of organization: Organization) -> [SQLValue] {
+        [
+            .text(organization.id.description), .text(organization.slug), .text(organization.plan),
+            .text(detail(of: organization)),
+        ]
+    }
+
+    private static func detail(of organization: Organization) -> String {
         JSON.object([
             "name": .string(organization.name),
             "is_active": .bool(organization.isActive),
@@ -92,8 +98,7 @@ enum DirectoryCoding {
         [
             .text(user.organization.description), .text(user.id.description), .text(user.username),
             .text(user.email), .text(user.passwordHash), .text(user.role.rawValue), .flag(user.isActive),
-            .integer(Int64(user.failedLogins)), .optional(user.lockedUntil?.milliseconds),
-            .integer(Int64(user.sessionEpoch)),
+            .integer(Int64(user.failedLogins)), .integer(Int64(user.sessionEpoch)),
         ]
     }
 
@@ -110,8 +115,7 @@ enum DirectoryCoding {
             role: role,
             isActive: row.integer(6) == 1,
             failedLogins: Int(row.integer(7) ?? 0),
-            lockedUntil: row.integer(8).map { Timestamp(milliseconds: $0) },
-            sessionEpoch: Int(row.integer(9) ?? 0)
+            sessionEpoch: Int(row.integer(8) ?? 0)
         )
     }
 
@@ -119,6 +123,15 @@ enum DirectoryCoding {
         [
             .text(key.organization.description), .text(key.id.description), .text(key.name), .text(key.prefix),
             .bytes(key.hash), .text(key.environment.rawValue), .text(key.role.rawValue),
+            .optional(key.scopes.map { $0.sorted().joined(separator: " ") }),
+            .optional(key.expiresAt?.milliseconds), .optional(key.revokedAt?.milliseconds),
+        ]
+    }
+
+    /// What of a key may change, in the order of the statement that changes it.
+    static func changeable(of key: APIKey) -> [SQLValue] {
+        [
+            .text(key.name), .text(key.role.rawValue),
             .optional(key.scopes.map { $0.sorted().joined(separator: " ") }),
             .optional(key.expiresAt?.milliseconds), .optional(key.revokedAt?.milliseconds),
         ]

@@ -28,19 +28,37 @@ extension Store: DirectoryRepository {
     }
 
     package func save(_ organization: Organization) async throws(GatewayError) {
-        let values: [SQLValue] = [
-            .text(organization.id.description), .text(organization.slug), .text(organization.plan),
-            .text(DirectoryCoding.detail(of: organization)),
-        ]
+        let values = DirectoryCoding.values(of: organization)
         try await change(conflict: "Another organization has the slug \(organization.slug).") { sql in
             try sql.execute(
-                """
-                INSERT INTO organizations (organization_id, slug, plan, detail) VALUES ($1, $2, $3, $4)
-                ON CONFLICT (organization_id) DO UPDATE
-                SET slug = excluded.slug, plan = excluded.plan, detail = excluded.detail
-                """,
+                "INSERT INTO organizations (organization_id, slug, plan, detail) VALUES ($1, $2, $3, $4)",
                 values
             )
+        }
+    }
+
+    package func change(
+        _ id: OrganizationID,
+        _ change: @escaping @Sendable (inout Organization) -> Void
+    ) async throws(GatewayError) -> Organization? {
+        try await exchange(conflict: "Another organization has this slug.") { sql in
+            let found = try sql.first(
+                "SELECT organization_id, slug, plan, detail FROM organizations WHERE organization_id = $1",
+                [.text(id.description)]
+            ) { (try DirectoryCoding.organization($0), $0.text(3) ?? "") }
+            guard let (old, detail) = found else { return .some(nil) }
+            var new = old
+            change(&new)
+            let changed = try sql.execute(
+                """
+                UPDATE organizations SET slug = $1, plan = $2, detail = $3
+                WHERE organization_id = $4 AND slug = $5 AND plan = $6 AND detail = $7
+                """,
+                DirectoryCoding.values(of: new).dropFirst() + [
+                    .text(id.description), .text(old.slug), .text(old.plan), .text(detail),
+                ]
+            )
+            return changed == 1 ? .some(new) : nil
         }
     }
 
@@ -59,64 +77,6 @@ extension Store: DirectoryRepository {
                 "INSERT INTO plans (name, detail) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET detail = excluded.detail",
                 values
             )
-        }
-    }
-
-    // MARK: Users
-
-    package func user(_ id: UserID, organization: OrganizationID) async throws(GatewayError) -> User? {
-        try await users(
-            "WHERE organization_id = $1 AND user_id = $2",
-            [.text(organization.description), .text(id.description)]
-        )
-        .first
-    }
-
-    package func users(named username: String, limit: Int) async throws(GatewayError) -> [User] {
-        try await users(
-            """
-            WHERE (organization_id, user_id) IN
-                (SELECT organization_id, user_id FROM logins WHERE username = $1 LIMIT $2)
-            """,
-            [.text(username), .integer(Int64(max(1, limit)))]
-        )
-    }
-
-    package func users(
-        organization: OrganizationID,
-        after username: String?,
-        limit: Int
-    ) async throws(GatewayError) -> [User] {
-        try await users(
-            "WHERE organization_id = $1 AND username > $2 ORDER BY username LIMIT $3",
-            [.text(organization.description), .text(username ?? ""), .integer(Int64(max(1, limit)))]
-        )
-    }
-
-    private func users(_ clause: String, _ values: [SQLValue]) async throws(GatewayError) -> [User] {
-        try await read { sql in
-            try sql.query("SELECT \(DirectoryCoding.userColumns) FROM users " + clause, values, DirectoryCoding.user)
-        }
-    }
-
-    package func save(_ user: User) async throws(GatewayError) {
-        let values = DirectoryCoding.values(of: user)
-        let login: [SQLValue] = [
-            .text(user.username), .text(user.organization.description), .text(user.id.description),
-        ]
-        try await change(conflict: "Another user of the organization has this name or address.") { sql in
-            try sql.execute(
-                """
-                INSERT INTO users (\(DirectoryCoding.userColumns)) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-                ON CONFLICT (organization_id, user_id) DO UPDATE SET username = excluded.username,
-                    email = excluded.email, password_hash = excluded.password_hash, role = excluded.role,
-                    is_active = excluded.is_active, failed_logins = excluded.failed_logins,
-                    locked_until_ms = excluded.locked_until_ms, session_epoch = excluded.session_epoch
-                """,
-                values
-            )
-            try sql.execute("DELETE FROM logins WHERE organization_id = $1 AND user_id = $2", Array(login.dropFirst()))
-            try sql.execute("INSERT INTO logins (username, organization_id, user_id) VALUES ($1, $2, $3)", login)
         }
     }
 
@@ -153,11 +113,39 @@ extension Store: DirectoryRepository {
             try sql.execute(
                 """
                 INSERT INTO api_keys (\(DirectoryCoding.keyColumns)) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-                ON CONFLICT (organization_id, key_id) DO UPDATE SET name = excluded.name, role = excluded.role,
-                    scopes = excluded.scopes, expires_ms = excluded.expires_ms, revoked_ms = excluded.revoked_ms
                 """,
                 values
             )
+        }
+    }
+
+    package func change(
+        _ id: APIKeyID,
+        organization: OrganizationID,
+        _ change: @escaping @Sendable (inout APIKey) -> Void
+    ) async throws(GatewayError) -> APIKey? {
+        try await exchange(conflict: "The key is being changed.") { sql in
+            let found = try sql.first(
+                "SELECT \(DirectoryCoding.keyColumns) FROM api_keys WHERE organization_id = $1 AND key_id = $2",
+                [.text(organization.description), .text(id.description)],
+                DirectoryCoding.apiKey
+            )
+            guard let old = found else { return .some(nil) }
+            var new = old
+            change(&new)
+            // What was revoked is never good again, whoever writes it.
+            new.revokedAt = old.revokedAt ?? new.revokedAt
+            let was = DirectoryCoding.changeable(of: old)
+            let changed = try sql.execute(
+                """
+                UPDATE api_keys SET name = $1, role = $2, scopes = $3, expires_ms = $4, revoked_ms = $5
+                WHERE organization_id = $6 AND key_id = $7 AND name = $8 AND role = $9
+                    AND scopes IS NOT DISTINCT FROM $10 AND expires_ms IS NOT DISTINCT FROM $11
+                    AND revoked_ms IS NOT DISTINCT FROM $12
+                """,
+                DirectoryCoding.changeable(of: new) + [.text(organization.description), .text(id.description)] + was
+            )
+            return changed == 1 ? .some(new) : nil
         }
     }
 
@@ -168,14 +156,15 @@ extension Store: DirectoryRepository {
     }
 
     /// Runs a change of the directory and counts the configuration version up with it.
-    func change(
+    @discardableResult
+    func change<Result: Sendable>(
         conflict: String,
         within limit: Duration? = nil,
-        _ job: @escaping @Sendable (any SQLSession) throws -> Void
-    ) async throws(GatewayError) {
+        _ job: @escaping @Sendable (any SQLSession) throws -> Result
+    ) async throws(GatewayError) -> Result {
         do {
-            try await database.write(within: limit ?? database.settings.waitMax) { session in
-                try job(session.sql)
+            return try await database.write(within: limit ?? database.settings.waitMax) { session in
+                let result = try job(session.sql)
                 try session.sql.execute(
                     """
                     INSERT INTO configuration (name, value) VALUES ('version', 1)
@@ -183,11 +172,29 @@ extension Store: DirectoryRepository {
                     """,
                     []
                 )
+                return result
             }
         } catch let error as SQLError where error.isUniqueViolation {
             throw GatewayError(.conflict, conflict)
         } catch {
-            try await write { _ in throw error }
+            throw Store.unavailable(error)
         }
     }
+
+    /// Runs a change of a row as it stands, again where another came in between: the row is written only while it is
+    /// what the change was made of.
+    ///
+    /// - Parameter job: Answers nil where the row was no longer that.
+    func exchange<Row: Sendable>(
+        conflict: String,
+        _ job: @escaping @Sendable (any SQLSession) throws -> Row??
+    ) async throws(GatewayError) -> Row? {
+        for _ in 0..<exchangesMax {
+            if let done = try await change(conflict: conflict, job) { return done }
+        }
+        throw GatewayError(.conflict, "Others are changing the same at this moment. Try again.")
+    }
+
+    /// How often a change is made anew before it gives way.
+    private var exchangesMax: Int { 10 }
 }

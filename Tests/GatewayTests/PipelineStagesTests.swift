@@ -224,3 +224,14 @@ struct `Moments and ids` {
         #expect(Array(id.description)[14] == "7")
     }
 }
+
+struct `An address` {
+    @Test func `of IPv6 is its network, whoever it says it is there`() {
+        let group = ThrottleLogIns.group
+
+        #expect(group("2001:db8:1:2:3:4:5:6") == group("2001:db8:1:2::ffff"))
+        #expect(group("2001:db8:1:2::1") != group("2001:db8:1:3::1"))
+        #expect(group("::ffff:192.0.2.1") != group("::ffff:192.0.2.2"))
+        #expect(group("192.0.2.1") == "192.0.2.1" && group("fe80::1%eth0") == group("fe80::2"))
+    }
+}

@@ -105,9 +105,7 @@ struct `Sending once more` {
     @Test(arguments: [true, false])
     func `what M-Pesa does not know happens only where the organization wants it`(isOn: Bool) async throws {
         try await House.with { (house) async throws in
-            var organization = try #require(try await house.store.organization(house.organization))
-            organization.resendsNotFound = isOn
-            try await house.store.save(organization)
+            _ = try await house.store.change(house.organization) { $0.resendsNotFound = isOn }
             house.upstream.answer { _ in .unknown("cut") }
             let record = try #require(await house.pay().record)
             for minutes in [10, 31] {

@@ -45,18 +45,6 @@ struct `A wall clock that is set back an hour` {
             #expect(try await house.record(record).queries == 1)
         }
     }
-
-    @Test func `does not lock somebody out who failed to log in`() async throws {
-        try await House.with { (house) async throws in
-            let accounts = try await house.accounts()
-            for _ in 0..<10 { #expect(await accounts.logsIn("wrong") == false) }
-            #expect(await accounts.logsIn("right") == false)
-
-            house.clock.setWallClock(by: .seconds(-3600))
-
-            #expect(await accounts.logsIn("right"))
-        }
-    }
 }
 
 extension House {
@@ -70,60 +58,5 @@ extension House {
                 principalLimits: [:]
             )
         )
-    }
-
-    /// Accounts with one user, whose password is `right`.
-    fileprivate func accounts() async throws -> Accounts {
-        let user = User(
-            id: UserID(clock.entropy.identifier()),
-            organization: organization,
-            username: "asha",
-            email: "asha@shop.example",
-            passwordHash: "right",
-            role: .user
-        )
-        try await store.save(user)
-        return Accounts(
-            directory: store,
-            audit: store,
-            tokens: AnyToken(),
-            passwords: PlainPasswords(),
-            authenticate: Authenticate(directory: store, tokens: AnyToken(), entropy: clock.entropy),
-            entropy: clock.entropy
-        )
-    }
-}
-
-extension Accounts {
-    fileprivate func logsIn(_ password: String) async -> Bool {
-        let call = CallID(Identifier(high: 1, low: 1))
-        do {
-            _ = try await logIn(
-                username: "asha",
-                password: Secret(password),
-                organization: nil,
-                call: call,
-                address: nil
-            )
-            return true
-        } catch { return false }
-    }
-}
-
-/// A password is its own hash.
-private struct PlainPasswords: Passwords {
-    func hash(_ password: Secret<String>) async throws(GatewayError) -> String { password.reveal() }
-
-    func verify(_ password: Secret<String>, against stored: String) async throws(GatewayError) -> Bool {
-        password.reveal() == stored
-    }
-}
-
-/// Signs anything.
-private struct AnyToken: AccessTokens {
-    func sign(_ claims: AccessClaims) async throws(GatewayError) -> Secret<String> { Secret("token") }
-
-    func verify(_ token: String, at now: Timestamp) async throws(GatewayError) -> AccessClaims {
-        throw GatewayError(.unauthenticated, "no tokens here")
     }
 }

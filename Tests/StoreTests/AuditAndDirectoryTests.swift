@@ -82,7 +82,7 @@ struct `The directory` {
             #expect(try await store.organization(slug: "ours") == organization)
             #expect(try await store.plan("p") == plan)
             #expect(try await store.user(user.id, organization: ours) == user)
-            #expect(try await store.users(named: "u", limit: 5) == [user])
+            #expect(try await store.user(named: "u", organization: ours) == user)
             #expect(try await store.apiKey(key.id, organization: ours) == key)
             #expect(try await store.user(user.id, organization: theirs) == nil)
             #expect(try await store.apiKey(key.id, organization: theirs) == nil)

@@ -1,6 +1,8 @@
+import Cryptography
+
 /// Users' sessions: log in, refresh, log out.
 ///
-/// Every one of them is audited, whatever comes of it.
+/// Good ones are audited always; failures that name somebody by samples, others are counted (`SampleFailures`).
 package struct Accounts: Sendable {
     /// What bounds sessions.
     package struct Settings: Sendable {
@@ -12,14 +14,14 @@ package struct Accounts: Sendable {
         ///
         /// Default 2 h, as in the seed.
         package var refreshWindow: Duration = .seconds(7_200)
-        /// How many failed logins in a row delay the next.
+        /// How many sessions one user may have; the oldest ends when another begins.
         ///
-        /// Default 10.
-        package var failuresMax = 10
-        /// For how long.
+        /// Default 100.
+        package var sessionsMax = 100
+        /// How many holders of one name are looked at for the oldest that may log in.
         ///
-        /// Short, so that nobody can lock somebody else out. Default 60 s.
-        package var delay: Duration = .seconds(60)
+        /// Default 1,000.
+        package var holdersMax = 1_000
 
         /// The defaults.
         package init() {}
@@ -37,112 +39,239 @@ package struct Accounts: Sendable {
         package let organization: Organization
     }
 
-    private let directory: any DirectoryRepository
-    private let audit: any AuditRepository
-    private let tokens: any AccessTokens
-    private let passwords: any Passwords
-    private let authenticate: Authenticate
-    private let entropy: Entropy
+    /// What sessions stand on.
+    package struct Parts: Sendable {
+        package let directory: any DirectoryRepository
+        package let audit: any AuditRepository
+        package let tokens: any AccessTokens
+        package let passwords: any Passwords
+        package let authenticate: Authenticate
+        package let failures: SampleFailures
+        package let metrics: CallMetrics
+        package let throttle: ThrottleLogIns
+        package let entropy: Entropy
+
+        /// Gathers them.
+        package init(
+            directory: any DirectoryRepository,
+            audit: any AuditRepository,
+            tokens: any AccessTokens,
+            passwords: any Passwords,
+            authenticate: Authenticate,
+            failures: SampleFailures,
+            metrics: CallMetrics,
+            throttle: ThrottleLogIns,
+            entropy: Entropy
+        ) {
+            self.directory = directory
+            self.audit = audit
+            self.tokens = tokens
+            self.passwords = passwords
+            self.authenticate = authenticate
+            self.failures = failures
+            self.metrics = metrics
+            self.throttle = throttle
+            self.entropy = entropy
+        }
+    }
+
+    /// Who asks, as the audit shows it.
+    package struct Caller: Sendable {
+        /// Names the request.
+        package let call: CallID
+        /// The caller's address as the door saw it.
+        package let address: String?
+
+        /// States who.
+        package init(call: CallID, address: String?) {
+            self.call = call
+            self.address = address
+        }
+    }
+
+    private let parts: Parts
     private let settings: Settings
+    private var directory: any DirectoryRepository { parts.directory }
 
     /// Makes it of its parts.
-    package init(
-        directory: any DirectoryRepository,
-        audit: any AuditRepository,
-        tokens: any AccessTokens,
-        passwords: any Passwords,
-        authenticate: Authenticate,
-        entropy: Entropy,
-        settings: Settings = Settings()
-    ) {
-        self.directory = directory
-        self.audit = audit
-        self.tokens = tokens
-        self.passwords = passwords
-        self.authenticate = authenticate
-        self.entropy = entropy
+    package init(_ parts: Parts, settings: Settings = Settings()) {
+        self.parts = parts
         self.settings = settings
     }
 
+    // MARK: Log in
+
     /// Logs somebody in.
     ///
-    /// The organization's slug may be left out while the user name is unique.
+    /// The organization's slug may be left out by the oldest active holder of a name; it costs as much time for a name
+    /// that there is not.
     ///
-    /// - Throws: `unauthenticated`, in the same words for a wrong name, organization and password.
+    /// - Throws: `unauthenticated`, in the same words for a wrong name, organization and password; `rateLimited` with
+    ///   the time to wait, for too many failures or too many who wait; `invalidArgument` for what is no name.
     package func logIn(
         username: String,
         password: Secret<String>,
         organization slug: String?,
-        call: CallID,
-        address: String?
+        _ caller: Caller
     ) async throws(GatewayError) -> Session {
-        guard let (found, organization) = try await find(username, slug) else {
-            // A name that does not exist must take about as long as one that does.
-            _ = try await passwords.verify(password, against: Accounts.nobody)
-            try write("LOGIN_FAILED", .failed, organization: nil, subject: "anonymous", call, address)
-            throw Accounts.refusal
+        do throws(GatewayError) {
+            let session = try await attempt(username, password, slug, caller)
+            parts.metrics.count(door: .rest, what: "auth.login", error: nil)
+            return session
+        } catch {
+            parts.metrics.count(door: .rest, what: "auth.login", error: error)
+            if error.code == .unauthenticated, let whom = error.attempted {
+                let line = line("LOGIN_FAILED", .failed, whom.organization, whom.subject, caller)
+                parts.failures.note(line, naming: whom)
+            }
+            throw error
         }
-        var user = found
-        let now = entropy.now()
-        // An end further away than a delay is long was set by another clock, which somebody has set back since.
-        let isDelayed = user.lockedUntil.map { now < $0 && $0 - now <= settings.delay } ?? false
-        let isRight = try await passwords.verify(password, against: user.passwordHash)
-        guard isRight, !isDelayed, user.isActive, organization.isActive else {
-            if !isRight { try await countFailure(&user, now: now) }
-            try write(
-                "LOGIN_FAILED",
-                .failed,
-                organization: user.organization,
-                subject: "user:\(user.id)",
-                call,
-                address
-            )
-            throw Accounts.refusal
-        }
-        if user.failedLogins > 0 {
-            user.failedLogins = 0
-            user.lockedUntil = nil
-            try await directory.save(user)
-        }
-        try write("LOGIN_SUCCESS", .success, organization: user.organization, subject: "user:\(user.id)", call, address)
-        return try await session(user, organization)
     }
 
-    /// A new token for a user whose token is about to end.
-    /// - Throws: `conflict` while the token is still good for long; `unauthenticated` for anything but a good token.
-    package func refresh(_ token: Secret<String>, call: CallID, address: String?) async throws(GatewayError) -> Session
-    {
-        let now = entropy.now()
-        let claims = try await tokens.verify(token.reveal(), at: now)
+    private func attempt(
+        _ username: String,
+        _ password: Secret<String>,
+        _ slug: String?,
+        _ caller: Caller
+    ) async throws(GatewayError) -> Session {
+        try Accounts.check(username, slug, password)
+        let attempt = try parts.throttle.begin(name: "\(slug ?? "")|\(username)", address: caller.address)
+        let found: Found
+        let isRight: Bool
+        do throws(GatewayError) {
+            found = try await find(username, slug)
+            isRight = try await parts.passwords.verify(password, against: found.user?.passwordHash, turn: attempt.turn)
+        } catch {
+            parts.throttle.giveBack(attempt)
+            throw error
+        }
+        guard isRight, let known = found.user else {
+            if let user = found.user {
+                try await directory.countFailedLogin(of: user.id, organization: user.organization)
+            }
+            throw found.refusal
+        }
+        // As they are now, not as they were before the hash was made: whatever ended meanwhile stays ended.
+        guard
+            let user = try await directory.noteLogin(of: known.id, organization: known.organization),
+            user.isActive, user.passwordHash == known.passwordHash,
+            let organization = try await directory.organization(user.organization), organization.isActive
+        else { throw found.refusal }
+        parts.throttle.succeed(attempt)
+        return try await begin(user, organization, caller)
+    }
+
+    /// Whom a log-in names.
+    private struct Found {
+        var user: User?
+        var organization: OrganizationID?
+
+        var refusal: GatewayError {
+            guard let organization = user?.organization ?? organization else { return Accounts.refusal }
+            return Accounts.refusal.naming(organization, user.map { "user:\($0.id)" } ?? "anonymous")
+        }
+    }
+
+    private static func check(
+        _ username: String,
+        _ slug: String?,
+        _ password: Secret<String>
+    ) throws(GatewayError) {
+        var errors: [GatewayError.FieldError] = []
+        for (field, text) in [("username", username), ("organization", slug ?? "")] {
+            if let expectation = PlainText.name.expectation(for: text) {
+                errors.append(.init(pointer: "/" + field, message: "\(field): expected \(expectation)."))
+            }
+        }
+        if let expectation = PlainText.line.expectation(for: password.reveal()) {
+            errors.append(.init(pointer: "/password", message: "password: expected \(expectation)."))
+        }
+        guard errors.isEmpty else { throw GatewayError(.invalidArgument, errors[0].message, errors: errors) }
+    }
+
+    private func find(_ username: String, _ slug: String?) async throws(GatewayError) -> Found {
+        guard (1...128).contains(username.utf8.count) else { return Found() }
+        guard let slug else { return Found(user: try await oldestHolder(of: username)) }
+        guard let organization = try await directory.organization(slug: slug) else { return Found() }
+        let user = try await directory.user(named: username, organization: organization.id)
+        return Found(user: user, organization: organization.id)
+    }
+
+    /// The oldest active holder of a name whose organization is open: whoever takes the name later changes nothing for
+    /// them.
+    private func oldestHolder(of username: String) async throws(GatewayError) -> User? {
+        var last: UserID?
+        var seen = 0
+        while seen < settings.holdersMax {
+            let holders = try await directory.activeUsers(named: username, after: last, limit: 20)
+            for holder in holders {
+                if try await directory.organization(holder.organization)?.isActive ?? false { return holder }
+            }
+            guard holders.count == 20 else { return nil }
+            last = holders.last?.id
+            seen += holders.count
+        }
+        return nil
+    }
+
+    private func begin(
+        _ user: User,
+        _ organization: Organization,
+        _ caller: Caller
+    ) async throws(GatewayError) -> Session {
+        let now = parts.entropy.now()
+        let session = UserSession(
+            id: parts.entropy.identifier(),
+            user: user.id,
+            organization: user.organization,
+            generation: 1,
+            expiresAt: now + settings.tokenLife
+        )
+        try await directory.begin(session, at: now, sessionsMax: settings.sessionsMax)
+        try write("LOGIN_SUCCESS", user, caller)
+        return try await token(of: session, user, organization, now)
+    }
+
+    // MARK: Refresh and log out
+
+    /// A new token for a user whose token is about to end; the old one is void from then on.
+    ///
+    /// - Throws: `unauthenticated` for anything but a good token; `conflict` while a good one is good for long.
+    package func refresh(_ token: Secret<String>, _ caller: Caller) async throws(GatewayError) -> Session {
+        let now = parts.entropy.now()
+        let claims = try await parts.tokens.verify(token.reveal(), at: now)
+        guard let user = try await directory.user(claims.user, organization: claims.organization), user.isActive,
+            user.sessionEpoch == claims.sessionEpoch,
+            var session = try await directory.session(
+                claims.session,
+                of: claims.user,
+                organization: claims.organization
+            ),
+            session.generation == claims.generation,
+            let organization = try await directory.organization(user.organization)
+        else { throw Accounts.refusal }
         guard claims.expiresAt - now <= settings.refreshWindow else {
             throw GatewayError(
                 .conflict,
                 "The token is good until \(claims.expiresAt); refresh it in its last two hours."
             )
         }
-        guard let user = try await directory.user(claims.user, organization: claims.organization), user.isActive,
-            user.sessionEpoch == claims.sessionEpoch,
-            let organization = try await directory.organization(user.organization)
-        else { throw Accounts.refusal }
-        try write(
-            "TOKEN_REFRESHED",
-            .success,
-            organization: user.organization,
-            subject: "user:\(user.id)",
-            call,
-            address
-        )
-        return try await session(user, organization)
+        session.generation += 1
+        session.expiresAt = now + settings.tokenLife
+        // Of two that refresh one token at once, one does.
+        guard try await directory.advance(session, from: claims.generation) else { throw Accounts.refusal }
+        parts.authenticate.forget()
+        try write("TOKEN_REFRESHED", user, caller)
+        return try await self.token(of: session, user, organization, now)
     }
 
     /// Ends every session of a user: tokens made before are void from now on.
     package func logOut(_ principal: Principal) async throws(GatewayError) {
-        guard case .user(let id) = principal.subject,
-            var user = try await directory.user(id, organization: principal.organization)
-        else { throw GatewayError(.permissionDenied, "Only a user can log out. Revoke a key to end it.") }
-        user.sessionEpoch += 1
-        try await directory.save(user)
-        authenticate.forget()
+        guard case .user(let id) = principal.subject else {
+            throw GatewayError(.permissionDenied, "Only a user can log out. Revoke a key to end it.")
+        }
+        try await directory.endSessions(of: id, organization: principal.organization)
+        parts.authenticate.forget()
     }
 
     /// The user and organization of a principal, for `verify`.
@@ -154,70 +283,57 @@ package struct Accounts: Sendable {
         return (try await directory.user(id, organization: principal.organization), organization)
     }
 
-    private func find(_ username: String, _ slug: String?) async throws(GatewayError) -> (User, Organization)? {
-        guard (1...128).contains(username.utf8.count) else { return nil }
-        var users = try await directory.users(named: username, limit: 10)
-        if let slug {
-            let organization = try await directory.organization(slug: slug)
-            users = users.filter { $0.organization == organization?.id }
-        }
-        guard users.count == 1, let user = users.first,
-            let organization = try await directory.organization(user.organization)
-        else { return nil }
-        return (user, organization)
-    }
-
-    private func countFailure(_ user: inout User, now: Timestamp) async throws(GatewayError) {
-        user.failedLogins += 1
-        if user.failedLogins % settings.failuresMax == 0 { user.lockedUntil = now + settings.delay }
-        try await directory.save(user)
-    }
-
-    private func session(_ user: User, _ organization: Organization) async throws(GatewayError) -> Session {
-        let now = entropy.now()
+    private func token(
+        of session: UserSession,
+        _ user: User,
+        _ organization: Organization,
+        _ now: Timestamp
+    ) async throws(GatewayError) -> Session {
         let claims = AccessClaims(
             user: user.id,
             organization: user.organization,
             sessionEpoch: user.sessionEpoch,
+            session: session.id,
+            generation: session.generation,
             issuedAt: now,
-            expiresAt: now + settings.tokenLife
+            expiresAt: session.expiresAt
         )
         return Session(
-            token: try await tokens.sign(claims),
+            token: try await parts.tokens.sign(claims),
             expiresAt: claims.expiresAt,
             user: user,
             organization: organization
         )
     }
 
-    private func write(
+    // MARK: Audit
+
+    private func write(_ action: String, _ user: User, _ caller: Caller) throws(GatewayError) {
+        try parts.audit.enqueue(line(action, .success, user.organization, "user:\(user.id)", caller), usage: nil)
+    }
+
+    private func line(
         _ action: String,
         _ outcome: AuditRecord.Outcome,
-        organization: OrganizationID?,
-        subject: String,
-        _ call: CallID,
-        _ address: String?
-    ) throws(GatewayError) {
-        let line = AuditRecord(
-            id: entropy.identifier(),
+        _ organization: OrganizationID,
+        _ subject: String,
+        _ caller: Caller
+    ) -> AuditRecord {
+        AuditRecord(
+            id: parts.entropy.identifier(),
             organization: organization,
-            at: entropy.now(),
-            call: call,
+            at: parts.entropy.now(),
+            call: caller.call,
             subject: subject,
             action: action,
             door: "rest",
             outcome: outcome,
-            address: address
+            address: caller.address
         )
-        try audit.enqueue(line, usage: nil)
     }
 
     private static let refusal = GatewayError(
         .unauthenticated,
         "The user name, password or organization is wrong, or the account is closed."
     )
-
-    /// A hash of no password, of the usual cost.
-    private static let nobody =
-        "$scrypt$ln=14,r=8,p=1$00000000000000000000000000000000$" + String(repeating: "0", count: 64)
 }

@@ -72,8 +72,6 @@ package struct User: Sendable, Equatable {
     package var isActive: Bool
     /// Failed logins since the last good one.
     package var failedLogins: Int
-    /// No login before this moment.
-    package var lockedUntil: Timestamp?
     /// Counts up when sessions must end: password or role changed, logged out everywhere.
     ///
     /// Tokens carry it.
@@ -89,7 +87,6 @@ package struct User: Sendable, Equatable {
         role: Role,
         isActive: Bool = true,
         failedLogins: Int = 0,
-        lockedUntil: Timestamp? = nil,
         sessionEpoch: Int = 0
     ) {
         self.id = id
@@ -100,7 +97,6 @@ package struct User: Sendable, Equatable {
         self.role = role
         self.isActive = isActive
         self.failedLogins = failedLogins
-        self.lockedUntil = lockedUntil
         self.sessionEpoch = sessionEpoch
     }
 }

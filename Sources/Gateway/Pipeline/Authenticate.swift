@@ -27,6 +27,8 @@ package final class Authenticate: Sendable {
     private let tokens: any AccessTokens
     private let entropy: Entropy
     private let known: ExpiringCache<Digest32, Principal>
+    /// How often everything was forgotten.
+    private let forgotten = Atomic<Int>(0)
 
     /// Makes the stage.
     package init(
@@ -59,17 +61,62 @@ package final class Authenticate: Sendable {
         guard text.utf8.count <= 4096 else { throw Authenticate.refusal }
         let digest = SHA256.digest(text)
         let (now, uptime) = (entropy.now(), entropy.uptime())
+        let changes = forgotten.load(ordering: .acquiring)
         if let principal = known.value(for: digest, at: uptime) { return try principal.acting(in: environment) }
         let principal =
             if let key = APIKeyText(text) { try await owner(of: key, digest: digest, now: now) } else {
                 try await bearer(of: text, now: now)
             }
-        known.set(principal, for: digest, at: uptime)
+        // Where something was forgotten meanwhile, what was read before it is not remembered.
+        if forgotten.load(ordering: .acquiring) == changes { known.set(principal, for: digest, at: uptime) }
         return try principal.acting(in: environment)
     }
 
     /// Forgets every credential, because some key or user has changed.
-    package func forget() { known.removeAll() }
+    package func forget() {
+        forgotten.add(1, ordering: .acquiringAndReleasing)
+        known.removeAll()
+    }
+
+    /// A principal as it stands now, by the store: for what is done later in somebody's name.
+    ///
+    /// - Returns: Nil when its key is revoked or expired, or its user may not log in any more.
+    package func inForce(_ principal: Principal) async throws(GatewayError) -> Principal? {
+        switch principal.subject {
+        case .apiKey(let id):
+            let key = try await directory.apiKey(id, organization: principal.organization)
+            guard let key, key.isInForce(at: entropy.now()), key.environment == principal.environment else {
+                return nil
+            }
+            return self.principal(of: key)
+        case .user(let id):
+            let user = try await directory.user(id, organization: principal.organization)
+            guard let user, user.isActive else { return nil }
+            return self.principal(of: user, in: principal.environment)
+        }
+    }
+
+    private func principal(of key: APIKey) -> Principal {
+        Principal(
+            organization: key.organization,
+            subject: .apiKey(key.id),
+            name: key.name,
+            role: key.role,
+            scopes: key.scopes,
+            environment: key.environment
+        )
+    }
+
+    private func principal(of user: User, in environment: Environment) -> Principal {
+        Principal(
+            organization: user.organization,
+            subject: .user(user.id),
+            name: user.username,
+            role: user.role,
+            scopes: nil,
+            environment: environment
+        )
+    }
 
     private func owner(of key: APIKeyText, digest: Digest32, now: Timestamp) async throws(GatewayError) -> Principal {
         guard let stored = try await directory.apiKey(key.id, organization: key.organization) else {
@@ -79,14 +126,7 @@ package final class Authenticate: Sendable {
         guard constantTimeEquals(stored.hash, digest.bytes), stored.isInForce(at: now) else {
             throw Authenticate.refusal.naming(stored.organization, "key:\(stored.id)")
         }
-        return Principal(
-            organization: stored.organization,
-            subject: .apiKey(stored.id),
-            name: stored.name,
-            role: stored.role,
-            scopes: stored.scopes,
-            environment: stored.environment
-        )
+        return principal(of: stored)
     }
 
     private func bearer(of token: String, now: Timestamp) async throws(GatewayError) -> Principal {
@@ -95,17 +135,11 @@ package final class Authenticate: Sendable {
         guard let user = try await directory.user(claims.user, organization: claims.organization) else {
             throw Authenticate.refusal
         }
-        guard user.isActive, user.sessionEpoch == claims.sessionEpoch else {
+        let session = try await directory.session(claims.session, of: user.id, organization: user.organization)
+        guard user.isActive, user.sessionEpoch == claims.sessionEpoch, session?.generation == claims.generation else {
             throw Authenticate.refusal.naming(user.organization, "user:\(user.id)")
         }
-        return Principal(
-            organization: user.organization,
-            subject: .user(user.id),
-            name: user.username,
-            role: user.role,
-            scopes: nil,
-            environment: .test
-        )
+        return principal(of: user, in: .test)
     }
 
     private static let refusal = GatewayError(

@@ -6,6 +6,10 @@ package struct AccessClaims: Sendable, Equatable {
     package let organization: OrganizationID
     /// The user's session epoch when it was made: a token of an older epoch is void.
     package let sessionEpoch: Int
+    /// The session that it is of.
+    package let session: Identifier
+    /// Counts up with each refresh: a token of an earlier generation is void.
+    package let generation: Int
     /// When it was made.
     package let issuedAt: Timestamp
     /// Not good any more after this.
@@ -16,12 +20,16 @@ package struct AccessClaims: Sendable, Equatable {
         user: UserID,
         organization: OrganizationID,
         sessionEpoch: Int,
+        session: Identifier,
+        generation: Int,
         issuedAt: Timestamp,
         expiresAt: Timestamp
     ) {
         self.user = user
         self.organization = organization
         self.sessionEpoch = sessionEpoch
+        self.session = session
+        self.generation = generation
         self.issuedAt = issuedAt
         self.expiresAt = expiresAt
     }
@@ -44,6 +52,13 @@ package protocol AccessTokens: Sendable {
 package protocol Passwords: Sendable {
     /// What to store for a password.
     func hash(_ password: Secret<String>) async throws(GatewayError) -> String
-    /// Whether a password is the one that was stored.
-    func verify(_ password: Secret<String>, against stored: String) async throws(GatewayError) -> Bool
+    /// Whether a password is the one that was stored; nil for nobody's, which takes as long and never is.
+    ///
+    /// - Parameter turn: Who waits: those of one turn wait for each other before anybody else waits for them.
+    /// - Throws: `rateLimited` when too many wait.
+    func verify(
+        _ password: Secret<String>,
+        against stored: String?,
+        turn: String
+    ) async throws(GatewayError) -> Bool
 }

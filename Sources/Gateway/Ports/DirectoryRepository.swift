@@ -8,9 +8,17 @@ package protocol DirectoryRepository: Sendable {
     func organization(slug: String) async throws(GatewayError) -> Organization?
     /// Every organization, by slug; for super administrators.
     func organizations(after slug: String?, limit: Int) async throws(GatewayError) -> [Organization]
-    /// Writes an organization, new or changed.
-    /// - Throws: `conflict` when another has its slug.
+    /// Writes a new organization.
+    /// - Throws: `conflict` when another has its id or slug.
     func save(_ organization: Organization) async throws(GatewayError)
+    /// Changes an organization as it stands now, and nothing of it that `change` leaves alone.
+    ///
+    /// - Returns: What it is then; nil when there is none.
+    /// - Throws: `conflict` when another has its slug, or others change it all the time.
+    func change(
+        _ id: OrganizationID,
+        _ change: @escaping @Sendable (inout Organization) -> Void
+    ) async throws(GatewayError) -> Organization?
 
     /// The plan of this name.
     func plan(_ name: String) async throws(GatewayError) -> Plan?
@@ -19,20 +27,63 @@ package protocol DirectoryRepository: Sendable {
 
     /// The organization's user of this id.
     func user(_ id: UserID, organization: OrganizationID) async throws(GatewayError) -> User?
-    /// Every user of this name, at most `limit`: a login may leave the organization out while the name is unique.
-    func users(named username: String, limit: Int) async throws(GatewayError) -> [User]
+    /// The organization's user of this name.
+    func user(named username: String, organization: OrganizationID) async throws(GatewayError) -> User?
+    /// Every organization's active users of this name, the oldest first.
+    func activeUsers(named username: String, after id: UserID?, limit: Int) async throws(GatewayError) -> [User]
     /// The organization's users, by name.
     func users(organization: OrganizationID, after username: String?, limit: Int) async throws(GatewayError) -> [User]
-    /// Writes a user, new or changed.
-    /// - Throws: `conflict` when another of the organization has the name or address.
-    func save(_ user: User) async throws(GatewayError)
+    /// Writes a new user.
+    ///
+    /// - Returns: Whether they must name their organization when they log in, because somebody active has had the name
+    ///   before them: whoever makes a user tells them so.
+    /// - Throws: `conflict` when another of the organization has the id, name or address.
+    @discardableResult
+    func save(_ user: User) async throws(GatewayError) -> Bool
+    /// Changes a user as they stand now, and nothing of them that `change` leaves alone.
+    ///
+    /// Their sessions end where role, password or standing change.
+    /// - Returns: What they are then; nil when there are none.
+    /// - Throws: `conflict` when another of the organization has the name or address, or others change it all the time.
+    func change(
+        _ id: UserID,
+        organization: OrganizationID,
+        _ change: @escaping @Sendable (inout User) -> Void
+    ) async throws(GatewayError) -> User?
+    /// Counts one failed log-in up.
+    func countFailedLogin(of id: UserID, organization: OrganizationID) async throws(GatewayError)
+    /// Forgets failed log-ins, because one succeeded, and answers the user as they stand now.
+    func noteLogin(of id: UserID, organization: OrganizationID) async throws(GatewayError) -> User?
+
+    /// Begins a session; the user's expired ones are forgotten, and the oldest past `sessionsMax` end.
+    func begin(_ session: UserSession, at now: Timestamp, sessionsMax: Int) async throws(GatewayError)
+    /// A user's session that has not ended.
+    func session(
+        _ id: Identifier,
+        of user: UserID,
+        organization: OrganizationID
+    ) async throws(GatewayError) -> UserSession?
+    /// Writes a session's generation and end, while it is of the earlier generation; whether it was.
+    func advance(_ session: UserSession, from generation: Int) async throws(GatewayError) -> Bool
+    /// Ends all of a user's sessions: their epoch counts up.
+    func endSessions(of id: UserID, organization: OrganizationID) async throws(GatewayError)
 
     /// The organization's key of this id.
     func apiKey(_ id: APIKeyID, organization: OrganizationID) async throws(GatewayError) -> APIKey?
     /// The organization's keys, newest first.
     func apiKeys(organization: OrganizationID, limit: Int) async throws(GatewayError) -> [APIKey]
-    /// Writes a key, new or changed.
+    /// Writes a new key.
+    /// - Throws: `conflict` when another has its id.
     func save(_ key: APIKey) async throws(GatewayError)
+    /// Changes a key as it stands now, and nothing of it that `change` leaves alone; one that is revoked stays so.
+    ///
+    /// - Returns: What it is then; nil when there is none.
+    /// - Throws: `conflict` when others change it all the time.
+    func change(
+        _ id: APIKeyID,
+        organization: OrganizationID,
+        _ change: @escaping @Sendable (inout APIKey) -> Void
+    ) async throws(GatewayError) -> APIKey?
 
     /// What plugins are told of the organization.
     func profile(
@@ -58,6 +109,35 @@ package protocol DirectoryRepository: Sendable {
 
     /// A number that is larger after every change of organizations, plans, users, keys or profiles: caches poll it.
     func configurationVersion() async throws(GatewayError) -> Int64
+}
+
+/// One log-in of a user's, for as long as its token is refreshed.
+package struct UserSession: Sendable, Equatable {
+    /// Names it; newer ones sort later.
+    package let id: Identifier
+    /// Whose.
+    package let user: UserID
+    /// Their organization.
+    package let organization: OrganizationID
+    /// Of the token that is good: counts up from 1 with each refresh.
+    package var generation: Int
+    /// When that token ends.
+    package var expiresAt: Timestamp
+
+    /// States a session.
+    package init(
+        id: Identifier,
+        user: UserID,
+        organization: OrganizationID,
+        generation: Int,
+        expiresAt: Timestamp
+    ) {
+        self.id = id
+        self.user = user
+        self.organization = organization
+        self.generation = generation
+        self.expiresAt = expiresAt
+    }
 }
 
 /// An organization's secrets as the store holds them.

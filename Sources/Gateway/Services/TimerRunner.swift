@@ -4,7 +4,8 @@ import OrderedJSON
 /// Calls plugins when their timers come due, and forgets exports that have expired.
 ///
 /// A timer is taken for a while before the plugin is called: when the process dies in between, it comes due again. So a
-/// plugin is called at least once for each, never surely once.
+/// plugin is called at least once for each, never surely once. It acts as whoever set it, with what that key or user may
+/// do now; once they may do nothing any more, it does not run.
 package struct TimerRunner: Sendable {
     /// What bounds it.
     package struct Settings: Sendable {
@@ -33,6 +34,8 @@ package struct TimerRunner: Sendable {
 
     private let data: any PluginDataRepository
     private let registry: ToolRegistry
+    private let authenticate: Authenticate
+    private let admit: AdmitOrganization
     private let entropy: Entropy
     private let logger: Logger
     private let settings: Settings
@@ -41,12 +44,16 @@ package struct TimerRunner: Sendable {
     package init(
         data: any PluginDataRepository,
         registry: ToolRegistry,
+        authenticate: Authenticate,
+        admit: AdmitOrganization,
         entropy: Entropy,
         logger: Logger,
         settings: Settings = Settings()
     ) {
         self.data = data
         self.registry = registry
+        self.authenticate = authenticate
+        self.admit = admit
         self.entropy = entropy
         self.logger = logger
         self.settings = settings
@@ -91,7 +98,16 @@ package struct TimerRunner: Sendable {
                 let due = entropy.now() + settings.absence
                 return try await data.postpone(timer, to: due, attempts: timer.attempt - 1)
             }
-            guard let reason = await failure(of: timer, plugin) else {
+            guard let principal = try await authenticate.inForce(timer.scheduledBy) else {
+                tell("a timer was dropped: whoever set it may not act any more", timer)
+                return try await data.removeTimer(timer.id, of: timer.owner)
+            }
+            guard try await isAdmitted(principal) else {
+                tell("a timer waits: its organization may make no calls", timer)
+                let due = entropy.now() + settings.absence
+                return try await data.postpone(timer, to: due, attempts: timer.attempt - 1)
+            }
+            guard let reason = await failure(of: timer, plugin, as: principal) else {
                 return try await data.removeTimer(timer.id, of: timer.owner)
             }
             var metadata: Logger.Metadata = [
@@ -111,15 +127,39 @@ package struct TimerRunner: Sendable {
         }
     }
 
+    private func isAdmitted(_ principal: Principal) async throws(GatewayError) -> Bool {
+        do throws(GatewayError) {
+            _ = try await admit.membership(of: principal)
+            return true
+        } catch {
+            guard error.code == .organizationSuspended || error.code == .permissionDenied else { throw error }
+            return false
+        }
+    }
+
+    private func tell(_ what: Logger.Message, _ timer: PluginTimer) {
+        logger.warning(
+            what,
+            metadata: [
+                "plugin": "\(timer.owner.plugin)", "timer": "\(timer.name)",
+                "organization": "\(timer.owner.organization)", "subject": "\(timer.scheduledBy.subjectText)",
+            ]
+        )
+    }
+
     /// Why the plugin did not do it; nil when it did.
-    private func failure(of timer: PluginTimer, _ plugin: LoadedPlugin) async -> String? {
+    private func failure(
+        of timer: PluginTimer,
+        _ plugin: LoadedPlugin,
+        as principal: Principal
+    ) async -> String? {
         guard let fire = plugin.asynchronous.fire, plugin.calls.begin() else { return "its plugin is being replaced" }
         let document: JSON = [
             "id": .string(timer.id.description), "name": .string(timer.name), "data": timer.data,
             "due_ms": .integer(timer.dueAt.milliseconds), "attempt": .integer(Int64(timer.attempt)),
         ]
         let invocation = LoadedPlugin.Invocation(
-            principal: timer.scheduledBy,
+            principal: principal,
             call: CallID(entropy.identifier()),
             door: "timer",
             timeout: settings.timeout,

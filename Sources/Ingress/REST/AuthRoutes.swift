@@ -13,11 +13,11 @@ struct AuthRoutes: Sendable {
     ) async throws(GatewayError) -> [UInt8]? {
         switch (reader.request.method, action) {
         case (.POST, "login"):
-            let session = try await logIn(try reader.object(), reader.request.address, call)
+            let session = try await logIn(try reader.object(), AuthRoutes.caller(reader, call))
             return RESTReply.envelope(AuthRoutes.document(session).bytes, message: "Logged in.")
         case (.POST, "refresh"):
             guard case .token(let token) = reader.credential else { throw AuthRoutes.needsToken }
-            let session = try await accounts.refresh(token, call: call, address: reader.request.address)
+            let session = try await accounts.refresh(token, AuthRoutes.caller(reader, call))
             return RESTReply.envelope(AuthRoutes.document(session).bytes, message: "Refreshed.")
         case (.POST, "logout"):
             try await pipeline.perform(.logOut, try reader.action(call)) { principal, _ throws(GatewayError) in
@@ -41,21 +41,26 @@ struct AuthRoutes: Sendable {
         "Send the access token that is to be refreshed as Authorization: Bearer."
     )
 
-    private func logIn(_ body: JSON, _ address: String?, _ call: CallID) async throws(GatewayError)
-        -> Accounts.Session
-    {
+    private static func caller(_ reader: RequestReader, _ call: CallID) -> Accounts.Caller {
+        Accounts.Caller(call: call, address: reader.request.address)
+    }
+
+    private func logIn(_ body: JSON, _ caller: Accounts.Caller) async throws(GatewayError) -> Accounts.Session {
         var errors: [GatewayError.FieldError] = []
         for name in ["username", "password"] where body[name]?.stringValue == nil {
             errors.append(.init(pointer: "/" + name, message: "\(name): is required, as text."))
+        }
+        let slug = body["organization"] ?? .null
+        if !slug.isNull, slug.stringValue == nil {
+            errors.append(.init(pointer: "/organization", message: "organization: expected text."))
         }
         guard errors.isEmpty, let username = body["username"]?.stringValue, let password = body["password"]?.stringValue
         else { throw GatewayError(.invalidArgument, "A login needs username and password.", errors: errors) }
         return try await accounts.logIn(
             username: username,
             password: Secret(password),
-            organization: body["organization"]?.stringValue,
-            call: call,
-            address: address
+            organization: slug.stringValue,
+            caller
         )
     }
 

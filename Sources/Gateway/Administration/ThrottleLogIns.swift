@@ -1,0 +1,143 @@
+import Cryptography
+import Glibc
+import Synchronization
+
+/// Bounds how often passwords are guessed: per address, and per address and name.
+///
+/// Nothing is bounded by name alone, so that a stranger's guesses keep nobody else out. Only what fails counts: an
+/// attempt is charged when it begins, so that many at once count as many, and gets its charge back when it succeeds.
+/// Who once logged in from an address goes on there, whatever else comes from it.
+package final class ThrottleLogIns: Sendable {
+    /// What bounds it.
+    package struct Settings: Sendable {
+        /// Failures of one name from one address.
+        ///
+        /// Default 10 a minute.
+        package var ofName = RateLimit(units: 10, per: .seconds(60))
+        /// Failures from one address; of IPv6, from one /64.
+        ///
+        /// Default 30 a minute.
+        package var ofAddress = RateLimit(units: 30, per: .seconds(60))
+        /// How many addresses and names are told apart at a time; past that new ones share one limit.
+        ///
+        /// Default 20,000.
+        package var entriesMax = 20_000
+        /// For how long somebody who logged in is known at an address.
+        ///
+        /// Default 30 days, while the host runs.
+        package var knownFor: Duration = .seconds(30 * 86_400)
+
+        /// The defaults.
+        package init() {}
+    }
+
+    /// One attempt, charged until it succeeds.
+    package struct Attempt: Sendable {
+        /// Whose turn it is among those who wait for their password to be checked.
+        package let turn: String
+        fileprivate let name: Digest32
+        fileprivate let address: Digest32
+        fileprivate let isKnown: Bool
+    }
+
+    private let entropy: Entropy
+    private let settings: Settings
+    /// When the last unit of each would be back, in microseconds.
+    private let arrivals = Mutex<[Digest32: Int64]>([:])
+    private let known: ExpiringCache<Digest32, Bool>
+
+    /// Makes it of its parts.
+    package init(entropy: Entropy, settings: Settings = Settings()) {
+        self.entropy = entropy
+        self.settings = settings
+        known = ExpiringCache(life: settings.knownFor, entriesMax: settings.entriesMax)
+    }
+
+    /// Lets an attempt begin.
+    ///
+    /// - Throws: `rateLimited` with the time to wait.
+    package func begin(name: String, address: String?) throws(GatewayError) -> Attempt {
+        let group = ThrottleLogIns.group(of: address ?? "")
+        let pair = SHA256.digest("\(group)|\(name)")
+        let isKnown = known.value(for: pair, at: entropy.uptime()) ?? false
+        let attempt = Attempt(
+            turn: isKnown ? pair.hexadecimal : group,
+            name: pair,
+            address: SHA256.digest(group),
+            isKnown: isKnown
+        )
+        let now = entropy.uptime().nanoseconds / 1000
+        let wait = arrivals.withLock { arrivals -> Int64 in
+            makeRoom(in: &arrivals, now)
+            let wait = limits(of: attempt).map { excess($0.limit, $0.key, arrivals, now) }.max() ?? 0
+            guard wait <= 0 else { return wait }
+            for (limit, key) in limits(of: attempt) {
+                let place = self.place(key, in: arrivals)
+                arrivals[place] = max(now, arrivals[place] ?? now) + interval(limit)
+            }
+            return 0
+        }
+        guard wait <= 0 else {
+            throw GatewayError(
+                .rateLimited,
+                "Too many failed log-ins from your address. Try again in a moment.",
+                retryAfter: .microseconds(wait)
+            )
+        }
+        return attempt
+    }
+
+    /// Gives an attempt's charge back: it succeeded, and whoever made it is known there from now on.
+    package func succeed(_ attempt: Attempt) {
+        giveBack(attempt)
+        known.set(true, for: attempt.name, at: entropy.uptime())
+    }
+
+    /// Gives an attempt's charge back: nobody looked at its password.
+    package func giveBack(_ attempt: Attempt) {
+        arrivals.withLock { arrivals in
+            for (limit, key) in limits(of: attempt) {
+                let place = self.place(key, in: arrivals)
+                arrivals[place] = arrivals[place].map { $0 - interval(limit) }
+            }
+        }
+    }
+
+    private func limits(of attempt: Attempt) -> [(limit: RateLimit, key: Digest32)] {
+        let own = (settings.ofName, attempt.name)
+        return attempt.isKnown ? [own] : [own, (settings.ofAddress, attempt.address)]
+    }
+
+    private func interval(_ limit: RateLimit) -> Int64 { max(1, limit.periodMilliseconds * 1000 / Int64(limit.units)) }
+
+    /// How long until one more unit is free; at most 0 when one is.
+    private func excess(_ limit: RateLimit, _ key: Digest32, _ arrivals: [Digest32: Int64], _ now: Int64) -> Int64 {
+        max(now, arrivals[place(key, in: arrivals)] ?? now) + interval(limit) - now - interval(limit)
+            * Int64(limit.burst)
+    }
+
+    /// Where a key's charges stand: its own place, or, while there is no room for one, one that all others share.
+    private func place(_ key: Digest32, in arrivals: [Digest32: Int64]) -> Digest32 {
+        arrivals[key] != nil || arrivals.count < settings.entriesMax ? key : ThrottleLogIns.others
+    }
+
+    private static let others = SHA256.digest("others")
+
+    private func makeRoom(in arrivals: inout [Digest32: Int64], _ now: Int64) {
+        guard arrivals.count + 2 > settings.entriesMax else { return }
+        arrivals = arrivals.filter { $0.value > now }
+    }
+
+    /// Addresses that one host can have as many of as it likes are one: of IPv6 the first 64 bits.
+    static func group(of address: String) -> String {
+        guard address.utf8.contains(UInt8(ascii: ":")) else { return address }
+        var bytes = in6_addr()
+        let text = address.split(separator: "%").first.map(String.init) ?? address
+        guard inet_pton(AF_INET6, text, &bytes) == 1 else { return address }
+        return withUnsafeBytes(of: &bytes) { raw in
+            // An IPv4 address in IPv6's clothes stays whole.
+            let isMapped = raw.prefix(10).allSatisfy { $0 == 0 } && raw[10] == 0xFF && raw[11] == 0xFF
+            return Hexadecimal.encode(Array(isMapped ? raw[12...] : raw[..<8]))
+        }
+    }
+}

@@ -1,0 +1,240 @@
+import Gateway
+
+/// Users and their sessions.
+///
+/// A row is never written whole from what was read before: what counts is counted by the engine, and a change is made
+/// to the row that the change was made of.
+extension Store {
+    package func user(_ id: UserID, organization: OrganizationID) async throws(GatewayError) -> User? {
+        try await read { sql in try Store.user(id, organization, in: sql) }
+    }
+
+    package func user(named username: String, organization: OrganizationID) async throws(GatewayError) -> User? {
+        try await users(
+            "WHERE organization_id = $1 AND username = $2",
+            [.text(organization.description), .text(username)]
+        )
+        .first
+    }
+
+    package func activeUsers(
+        named username: String,
+        after id: UserID?,
+        limit: Int
+    ) async throws(GatewayError) -> [User] {
+        let columns = DirectoryCoding.userColumns.split(separator: ",")
+            .map { "users." + $0.filter { !$0.isWhitespace } }.joined(separator: ", ")
+        let values: [SQLValue] = [.text(username), .text(id?.description ?? ""), .integer(Int64(max(1, limit)))]
+        return try await read { sql in
+            // Ids sort by the time at which they were made, so the oldest holder comes first.
+            try sql.query(
+                """
+                SELECT \(columns) FROM logins
+                JOIN users ON users.organization_id = logins.organization_id AND users.user_id = logins.user_id
+                WHERE logins.username = $1 AND logins.user_id > $2 AND users.is_active = 1
+                ORDER BY logins.user_id LIMIT $3
+                """,
+                values,
+                DirectoryCoding.user
+            )
+        }
+    }
+
+    package func users(
+        organization: OrganizationID,
+        after username: String?,
+        limit: Int
+    ) async throws(GatewayError) -> [User] {
+        try await users(
+            "WHERE organization_id = $1 AND username > $2 ORDER BY username LIMIT $3",
+            [.text(organization.description), .text(username ?? ""), .integer(Int64(max(1, limit)))]
+        )
+    }
+
+    private func users(_ clause: String, _ values: [SQLValue]) async throws(GatewayError) -> [User] {
+        try await read { sql in
+            try sql.query("SELECT \(DirectoryCoding.userColumns) FROM users " + clause, values, DirectoryCoding.user)
+        }
+    }
+
+    private static func user(
+        _ id: UserID,
+        _ organization: OrganizationID,
+        in sql: any SQLSession
+    ) throws -> User? {
+        try sql.first(
+            "SELECT \(DirectoryCoding.userColumns) FROM users WHERE organization_id = $1 AND user_id = $2",
+            [.text(organization.description), .text(id.description)],
+            DirectoryCoding.user
+        )
+    }
+
+    @discardableResult
+    package func save(_ user: User) async throws(GatewayError) -> Bool {
+        let values = DirectoryCoding.values(of: user)
+        try await change(conflict: "Another user of the organization has this name or address.") { sql in
+            try sql.execute(
+                "INSERT INTO users (\(DirectoryCoding.userColumns)) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                values
+            )
+            try Store.writeLogin(of: user, in: sql)
+        }
+        let oldest = try await activeUsers(named: user.username, after: nil, limit: 1).first
+        return oldest.map { $0.id != user.id } ?? false
+    }
+
+    private static func writeLogin(of user: User, in sql: any SQLSession) throws {
+        let login: [SQLValue] = [
+            .text(user.username), .text(user.organization.description), .text(user.id.description),
+        ]
+        try sql.execute("DELETE FROM logins WHERE organization_id = $1 AND user_id = $2", Array(login.dropFirst()))
+        try sql.execute("INSERT INTO logins (username, organization_id, user_id) VALUES ($1, $2, $3)", login)
+    }
+
+    package func change(
+        _ id: UserID,
+        organization: OrganizationID,
+        _ change: @escaping @Sendable (inout User) -> Void
+    ) async throws(GatewayError) -> User? {
+        let taken = "Another user of the organization has this name or address."
+        return try await exchange(conflict: taken) { sql in
+            guard let old = try Store.user(id, organization, in: sql) else { return .some(nil) }
+            var new = old
+            change(&new)
+            let endsSessions =
+                new.role != old.role || new.passwordHash != old.passwordHash || new.isActive != old.isActive
+            new.sessionEpoch = old.sessionEpoch + (endsSessions ? 1 : 0)
+            let key = 2
+            let set = DirectoryCoding.values(of: new).dropFirst(key)
+            let was = DirectoryCoding.values(of: old)
+            let changed = try sql.execute(
+                """
+                UPDATE users SET username = $1, email = $2, password_hash = $3, role = $4, is_active = $5,
+                    failed_logins = $6, session_epoch = $7
+                WHERE organization_id = $8 AND user_id = $9 AND username = $10 AND email = $11
+                    AND password_hash = $12 AND role = $13 AND is_active = $14 AND failed_logins = $15
+                    AND session_epoch = $16
+                """,
+                Array(set) + was
+            )
+            guard changed == 1 else { return nil }
+            if new.username != old.username { try Store.writeLogin(of: new, in: sql) }
+            return .some(new)
+        }
+    }
+
+    package func countFailedLogin(of id: UserID, organization: OrganizationID) async throws(GatewayError) {
+        try await write { session in
+            try session.sql.execute(
+                """
+                UPDATE users SET failed_logins = failed_logins + 1 WHERE organization_id = $1 AND user_id = $2
+                """,
+                [.text(organization.description), .text(id.description)]
+            )
+        }
+    }
+
+    package func noteLogin(of id: UserID, organization: OrganizationID) async throws(GatewayError) -> User? {
+        guard let user = try await user(id, organization: organization), user.failedLogins > 0 else {
+            return try await user(id, organization: organization)
+        }
+        return try await write { session in
+            try session.sql.execute(
+                "UPDATE users SET failed_logins = 0 WHERE organization_id = $1 AND user_id = $2",
+                [.text(organization.description), .text(id.description)]
+            )
+            return try Store.user(id, organization, in: session.sql)
+        }
+    }
+
+    // MARK: Sessions
+
+    package func begin(
+        _ session: UserSession,
+        at now: Timestamp,
+        sessionsMax: Int
+    ) async throws(GatewayError) {
+        let owner: [SQLValue] = [.text(session.organization.description), .text(session.user.description)]
+        try await write { write in
+            let sql = write.sql
+            try sql.execute(
+                "DELETE FROM sessions WHERE organization_id = $1 AND user_id = $2 AND expires_ms <= $3",
+                owner + [.integer(now.milliseconds)]
+            )
+            let oldest = try sql.first(
+                """
+                SELECT session_id FROM sessions WHERE organization_id = $1 AND user_id = $2
+                ORDER BY session_id DESC LIMIT 1 OFFSET $3
+                """,
+                owner + [.integer(Int64(max(1, sessionsMax) - 1))]
+            ) { $0.text(0) ?? "" }
+            if let oldest {
+                try sql.execute(
+                    "DELETE FROM sessions WHERE organization_id = $1 AND user_id = $2 AND session_id <= $3",
+                    owner + [.text(oldest)]
+                )
+            }
+            try sql.execute(
+                """
+                INSERT INTO sessions (organization_id, user_id, session_id, generation, expires_ms)
+                VALUES ($1, $2, $3, $4, $5)
+                """,
+                owner + [
+                    .text(session.id.description), .integer(Int64(session.generation)),
+                    .integer(session.expiresAt.milliseconds),
+                ]
+            )
+        }
+    }
+
+    package func session(
+        _ id: Identifier,
+        of user: UserID,
+        organization: OrganizationID
+    ) async throws(GatewayError) -> UserSession? {
+        try await read { sql in
+            try sql.first(
+                """
+                SELECT generation, expires_ms FROM sessions
+                WHERE organization_id = $1 AND user_id = $2 AND session_id = $3
+                """,
+                [.text(organization.description), .text(user.description), .text(id.description)]
+            ) { row in
+                UserSession(
+                    id: id,
+                    user: user,
+                    organization: organization,
+                    generation: Int(row.integer(0) ?? 0),
+                    expiresAt: Timestamp(milliseconds: row.integer(1) ?? 0)
+                )
+            }
+        }
+    }
+
+    package func advance(_ session: UserSession, from generation: Int) async throws(GatewayError) -> Bool {
+        try await write { write in
+            try write.sql.execute(
+                """
+                UPDATE sessions SET generation = $1, expires_ms = $2
+                WHERE organization_id = $3 AND user_id = $4 AND session_id = $5 AND generation = $6
+                """,
+                [
+                    .integer(Int64(session.generation)), .integer(session.expiresAt.milliseconds),
+                    .text(session.organization.description), .text(session.user.description),
+                    .text(session.id.description), .integer(Int64(generation)),
+                ]
+            ) == 1
+        }
+    }
+
+    package func endSessions(of id: UserID, organization: OrganizationID) async throws(GatewayError) {
+        let owner: [SQLValue] = [.text(organization.description), .text(id.description)]
+        try await change(conflict: "The user is being changed.") { sql in
+            try sql.execute(
+                "UPDATE users SET session_epoch = session_epoch + 1 WHERE organization_id = $1 AND user_id = $2",
+                owner
+            )
+            try sql.execute("DELETE FROM sessions WHERE organization_id = $1 AND user_id = $2", owner)
+        }
+    }
+}

@@ -1,0 +1,189 @@
+import Gateway
+import Testing
+
+@testable import Store
+
+private func user(_ name: String, of organization: OrganizationID = ours, at time: Int64 = 0) -> User {
+    User(
+        id: UserID(Identifier(at: moment + .seconds(time), random: (UInt64(time), 1))),
+        organization: organization,
+        username: name,
+        email: "\(name)@x",
+        passwordHash: "h",
+        role: .user
+    )
+}
+
+private func key() -> APIKey {
+    APIKey(
+        id: APIKeyID(newID()),
+        organization: ours,
+        name: "k",
+        prefix: "p",
+        hash: [1],
+        environment: .test,
+        role: .user,
+        scopes: nil
+    )
+}
+
+struct `A row of people` {
+    @Test func `counts sixty failed log-ins at once as sixty, and keeps a log-out between them`() async throws {
+        try await withStore { (store) async throws in
+            let asha = user("asha")
+            try await store.save(asha)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for number in 0..<60 {
+                    group.addTask { try await store.countFailedLogin(of: asha.id, organization: ours) }
+                    if number == 30 { group.addTask { try await store.endSessions(of: asha.id, organization: ours) } }
+                }
+                try await group.waitForAll()
+            }
+
+            let found = try await store.user(asha.id, organization: ours)
+            #expect(found?.failedLogins == 60 && found?.sessionEpoch == 1)
+            #expect(try await store.noteLogin(of: asha.id, organization: ours)?.failedLogins == 0)
+            #expect(try await store.noteLogin(of: asha.id, organization: theirs) == nil)
+        }
+    }
+
+    @Test func `is changed as it stands, not as somebody read it`() async throws {
+        try await withStore { (store) async throws in
+            let asha = user("asha")
+            try await store.save(asha)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { _ = try await store.change(asha.id, organization: ours) { $0.email = "new@x" } }
+                group.addTask { _ = try await store.change(asha.id, organization: ours) { $0.role = .manager } }
+                for _ in 0..<5 {
+                    group.addTask { try await store.countFailedLogin(of: asha.id, organization: ours) }
+                }
+                try await group.waitForAll()
+            }
+
+            let found = try await store.user(asha.id, organization: ours)
+            #expect(found?.email == "new@x" && found?.role == .manager && found?.failedLogins == 5)
+            // A role that changes ends sessions, an address does not.
+            #expect(found?.sessionEpoch == 1)
+            #expect(try await store.change(asha.id, organization: theirs) { $0.email = "other@x" } == nil)
+        }
+    }
+
+    @Test func `is renamed for log-ins too`() async throws {
+        try await withStore { (store) async throws in
+            let asha = user("asha")
+            try await store.save(asha)
+            try await store.save(user("brian", at: 1))
+            _ = try await store.change(asha.id, organization: ours) { $0.username = "aisha" }
+
+            #expect(try await store.activeUsers(named: "aisha", after: nil, limit: 1).map(\.id) == [asha.id])
+            #expect(try await store.activeUsers(named: "asha", after: nil, limit: 1).isEmpty)
+            let error = await #expect(throws: GatewayError.self) {
+                _ = try await store.change(asha.id, organization: ours) { $0.username = "brian" }
+            }
+            #expect(error?.code == .conflict)
+        }
+    }
+
+    @Test func `that is a key stays revoked, whoever changes it`() async throws {
+        try await withStore { (store) async throws in
+            let key = key()
+            try await store.save(key)
+            _ = try await store.change(key.id, organization: ours) { $0.revokedAt = moment }
+            let changed = try await store.change(key.id, organization: ours) { key in
+                key.name = "other"
+                key.scopes = ["a"]
+                key.revokedAt = nil
+            }
+
+            #expect(changed?.revokedAt == moment && changed?.name == "other")
+            #expect(try await store.apiKey(key.id, organization: ours) == changed)
+        }
+    }
+
+    @Test func `that is an organization keeps what two change at once`() async throws {
+        try await withStore { (store) async throws in
+            try await store.save(Organization(id: ours, slug: "ours", name: "Ours", plan: "p"))
+            async let closed = store.change(ours) { $0.isActive = false }
+            async let renamed = store.change(ours) { $0.name = "Renamed" }
+            _ = try await (closed, renamed)
+
+            let found = try await store.organization(ours)
+            #expect(found?.isActive == false && found?.name == "Renamed" && found?.slug == "ours")
+            await #expect(throws: GatewayError.self) {
+                try await store.save(Organization(id: ours, slug: "other", name: "Stale", plan: "p"))
+            }
+        }
+    }
+}
+
+struct `A user name` {
+    @Test func `is the oldest active holder's without an organization, and everybody's with it`() async throws {
+        try await withStore { (store) async throws in
+            let organizations = (0..<13).map { OrganizationID(Identifier(high: 7, low: UInt64($0))) }
+            var holders: [User] = []
+            var told: [Bool] = []
+            for (number, organization) in organizations.enumerated() {
+                holders.append(user("admin", of: organization, at: Int64(number)))
+                told.append(try await store.save(holders[number]))
+            }
+
+            #expect(told == [false] + [Bool](repeating: true, count: 12))
+            #expect(try await store.activeUsers(named: "admin", after: nil, limit: 1) == [holders[0]])
+            #expect(try await store.user(named: "admin", organization: organizations[12]) == holders[12])
+            _ = try await store.change(holders[0].id, organization: organizations[0]) { $0.isActive = false }
+            #expect(try await store.activeUsers(named: "admin", after: nil, limit: 1) == [holders[1]])
+        }
+    }
+}
+
+struct `A session` {
+    @Test func `goes on once from each generation`() async throws {
+        try await withStore { (store) async throws in
+            let asha = user("asha")
+            try await store.save(asha)
+            var session = UserSession(
+                id: newID(),
+                user: asha.id,
+                organization: ours,
+                generation: 1,
+                expiresAt: moment + .seconds(10)
+            )
+            try await store.begin(session, at: moment, sessionsMax: 5)
+            session.generation = 2
+            let next = session
+            let done = try await withThrowingTaskGroup(of: Bool.self) { group in
+                for _ in 0..<5 { group.addTask { try await store.advance(next, from: 1) } }
+                return try await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+            }
+
+            #expect(done == 1)
+            #expect(try await store.session(session.id, of: asha.id, organization: ours) == session)
+            #expect(try await store.session(session.id, of: asha.id, organization: theirs) == nil)
+            try await store.endSessions(of: asha.id, organization: ours)
+            #expect(try await store.session(session.id, of: asha.id, organization: ours) == nil)
+        }
+    }
+
+    @Test func `ends when it has expired, or when a user has too many`() async throws {
+        try await withStore { (store) async throws in
+            let asha = user("asha")
+            try await store.save(asha)
+            var ids: [Identifier] = []
+            for number in 0..<5 {
+                ids.append(Identifier(at: moment + .seconds(number), random: (1, UInt64(number))))
+                let session = UserSession(
+                    id: ids[number],
+                    user: asha.id,
+                    organization: ours,
+                    generation: 1,
+                    expiresAt: moment + .seconds(number == 2 ? 1 : 100)
+                )
+                try await store.begin(session, at: moment + .seconds(number), sessionsMax: 3)
+            }
+            var left: [Identifier] = []
+            for id in ids where try await store.session(id, of: asha.id, organization: ours) != nil { left.append(id) }
+
+            #expect(left == [ids[1], ids[3], ids[4]])
+        }
+    }
+}
