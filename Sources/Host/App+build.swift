@@ -88,7 +88,8 @@ struct App: Sendable {
             reserve: ReserveIdempotent(records: store, entropy: entropy),
             dispatch: Dispatch(
                 operations: money.operations,
-                seal: QuestionSeal(key: derivedKey("questions", from: masterKey), entropy: entropy)
+                seal: QuestionSeal(key: derivedKey("questions", from: masterKey), entropy: entropy),
+                questions: store
             ),
             record: RecordCall(
                 audit: store,

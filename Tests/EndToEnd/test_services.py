@@ -255,6 +255,9 @@ def test_a_question_is_answered_by_rest(gateway):
     status, _, answer = work(gateway, "question", **reply)
     assert status == 200 and answer["data"]["meta"]["input"] == reply["$input"], answer
     assert answer["data"]["meta"]["state"] == {"step": 7}, answer
+    again = work(gateway, "question", **reply)
+    assert again[1]["Idempotent-Replayed"] == "true" and again[2]["data"] == answer["data"], again
+    assert work(gateway, "question", **{**reply, "$input": {"action": "decline"}})[0] == 422, "another answer counted"
     wrong = {**reply, "$state": asked["request_state"][:-8] + "AAAAAAA="}
     assert work(gateway, "question", **wrong)[0] == 422
     assert work(gateway, "content", **reply)[0] == 422, "the answer counted for other arguments"
@@ -277,6 +280,9 @@ def test_a_question_is_answered_by_mcp(gateway):
         requestState=result["requestState"], **call,
     )["result"]
     assert done["structuredContent"]["meta"]["input"] == answers["question"], done
+    call.update(capabilities={"elicitation": {}}, inputResponses=answers)
+    told = mcp(gateway, "tools/call", requestState=result["requestState"][:-8] + "AAAAAAA=", **call)
+    assert told["error"]["code"] == -32602, told
 
 
 @each

@@ -60,7 +60,8 @@ final class House: Sendable {
             reserve: ReserveIdempotent(records: store, entropy: entropy),
             dispatch: Dispatch(
                 operations: money.operations,
-                seal: QuestionSeal(key: Secret([UInt8](repeating: 8, count: 32)), entropy: entropy)
+                seal: QuestionSeal(key: Secret([UInt8](repeating: 8, count: 32)), entropy: entropy),
+                questions: store
             ),
             record: RecordCall(audit: store, metrics: CallMetrics(), entropy: entropy, logger: logger)
         )

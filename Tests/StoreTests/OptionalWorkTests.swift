@@ -128,14 +128,14 @@ struct `A text with U+0000` {
             try await store.save(user)
 
             let asked = await #expect(throws: GatewayError.self) {
-                try await store.users(named: "user\u{0}evil", limit: 5)
+                try await store.activeUsers(named: "user\u{0}evil", after: nil, limit: 5)
             }
             let kept = await #expect(throws: GatewayError.self) {
                 try await store.save(Plan(name: "p\u{0}q", tools: [], organizationLimits: [:], principalLimits: [:]))
             }
 
             #expect(asked?.code == .invalidArgument && kept?.code == .invalidArgument)
-            #expect(try await store.users(named: "user", limit: 5) == [user])
+            #expect(try await store.activeUsers(named: "user", after: nil, limit: 5) == [user])
         }
     }
 }

@@ -22,6 +22,8 @@ struct `A statement` {
         ("WHERE \\(range) AND \\(hasEnded)", "a walk over all claims; its range begins with the organization"),
         ("WHERE \\(clauses.joined(separator: \" AND \"))", "the first of its clauses names the organization"),
         ("WHERE slug", "finds the organization, or lists all for operators"),
+        ("FROM answers WHERE expires_ms <= $1", "the timers', for every organization"),
+        ("FROM logins JOIN users", "finds whose a user name is, before the organization is known"),
         ("FROM organizations", "its clause is a text of its own"),
         ("SELECT \\(DirectoryCoding.userColumns) FROM users", "its clause is a text of its own"),
         ("SELECT \\(DirectoryCoding.keyColumns) FROM api_keys", "its clause is a text of its own"),

@@ -82,6 +82,8 @@ package struct GatewayError: Error, Sendable, Equatable {
     package var scopes: [String] = []
     /// Whether what is wrong is what a door adds to a tool's arguments, not the arguments: MCP answers it as -32602.
     package var isAboutCall = false
+    /// Whether the caller would have to put a question to a person, and cannot.
+    package var needsPerson = false
     /// Whom a credential that was refused names; for the audit alone.
     package var attempted: Attempted?
 

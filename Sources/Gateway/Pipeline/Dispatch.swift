@@ -52,14 +52,23 @@ package struct Dispatch: Sendable {
 
     private let operations: Operations
     private let seal: QuestionSeal
+    private let questions: Questions
     private let functionTimeout: Duration
 
     /// Makes the stage.
     ///
-    /// A function tool is answered for after `functionTimeout`.
-    package init(operations: Operations, seal: QuestionSeal, functionTimeout: Duration = .seconds(30)) {
+    /// A function tool is answered for after `functionTimeout`; of what it did with a person's answer at most
+    /// `outcomeBytesMax` are kept, to be shown again.
+    package init(
+        operations: Operations,
+        seal: QuestionSeal,
+        questions: any QuestionRepository,
+        functionTimeout: Duration = .seconds(30),
+        outcomeBytesMax: Int = 256 << 10
+    ) {
         self.operations = operations
         self.seal = seal
+        self.questions = Questions(repository: questions, outcomeBytesMax: outcomeBytesMax)
         self.functionTimeout = functionTimeout
     }
 
@@ -87,6 +96,24 @@ package struct Dispatch: Sendable {
     }
 
     private func invoke(_ work: Work) async throws(GatewayError) -> Done {
+        try questions.check(work)
+        guard let reply = work.call.answer else { return try done(try await outcome(of: nil, work), work) }
+        let opened = try seal.open(reply, for: work)
+        let answer = try opened.answer(reply)
+        let taken = TakenAnswer(
+            question: opened.id,
+            organization: work.principal.organization,
+            digest: Questions.digest(of: answer),
+            expiresAt: opened.until
+        )
+        let (outcome, isReplayed) = try await questions.answered(taken) { () async throws(GatewayError) in
+            try await self.outcome(of: answer, work)
+        }
+        return try done(outcome, work, isReplayed: isReplayed)
+    }
+
+    /// Runs the tool.
+    private func outcome(of answer: QuestionAnswer?, _ work: Work) async throws(GatewayError) -> Questions.Outcome {
         guard let invoke = work.entry.plugin.asynchronous.invoke else {
             throw GatewayError(.pluginFailed, "\(work.entry.tool.name) cannot be called now.")
         }
@@ -96,18 +123,36 @@ package struct Dispatch: Sendable {
             door: work.call.door.rawValue,
             timeout: functionTimeout,
             idempotencyKey: work.call.idempotencyKey,
-            answer: try work.call.answer.map { reply throws(GatewayError) in try seal.open(reply, for: work) },
+            answer: answer,
             progress: work.call.progress
         )
-        let completion = await invoke(work.entry.tool.index, work.arguments.bytes, invocation)
-        switch try FunctionCompletion.read(completion, tool: work.entry.tool) {
-        case .output(let output, let content):
-            return Done(output: output, ending: content.map { .content($0) } ?? .output)
-        case .question(let question):
-            let state = try seal.seal(question.state, for: work)
-            return Done(output: question.shown.bytes, ending: .question(question, state: state))
-        case .handle(let handle):
-            return Done(output: handle.json.bytes, ending: .handle(handle))
+        var outcome = Questions.Outcome(
+            completion: await invoke(work.entry.tool.index, work.arguments.bytes, invocation)
+        )
+        if AnswerStatus(rawValue: outcome.completion.status) == .inputRequired,
+            case .question(let question) = try FunctionCompletion.read(outcome.completion, tool: work.entry.tool)
+        {
+            questions.note(work)
+            outcome.sealed = try seal.seal(question, for: work)
         }
+        return outcome
+    }
+
+    /// What callers are answered.
+    private func done(
+        _ outcome: Questions.Outcome,
+        _ work: Work,
+        isReplayed: Bool = false
+    ) throws(GatewayError) -> Done {
+        var done: Done
+        switch try FunctionCompletion.read(outcome.completion, tool: work.entry.tool) {
+        case .output(let output, let content):
+            done = Done(output: output, ending: content.map { .content($0) } ?? .output)
+        case .question(let question):
+            done = Done(output: question.shown.bytes, ending: .question(question, state: outcome.sealed ?? ""))
+        case .handle(let handle): done = Done(output: handle.json.bytes, ending: .handle(handle))
+        }
+        done.isReplayed = isReplayed
+        return done
     }
 }

@@ -68,6 +68,8 @@ package protocol PluginDataRepository: Sendable {
     ) async throws(GatewayError) -> (PluginExport, [UInt8])?
     /// Forgets every organization's exports that have expired.
     func removeExpiredExports(at now: Timestamp) async throws(GatewayError)
+    /// Forgets every organization's answers to questions that can be answered no more.
+    func removeExpiredAnswers(at now: Timestamp) async throws(GatewayError)
 }
 
 /// A plugin's collection of one organization's.

@@ -1,4 +1,5 @@
 import Cryptography
+import JSONSchema
 import OrderedJSON
 
 /// A caller's answer to a tool's question, as it came back: the state is a stranger's text until the seal is opened.
@@ -18,10 +19,60 @@ package struct QuestionReply: Sendable, Equatable {
     }
 }
 
-/// Seals a tool's state into the question that goes out, so that the host keeps nothing while a person thinks.
+/// Seals a tool's question and state into the text that goes out, so that the host keeps nothing while a person thinks.
 ///
-/// An answer counts only from the same caller, for the same tool and arguments, within the seal's life.
+/// An answer counts only from the same caller, for the same tool, arguments and environment, within the seal's life,
+/// and once (`Dispatch`).
 package struct QuestionSeal: Sendable {
+    /// A question that was asked, as its answer brings it back.
+    struct Opened {
+        /// Names the question.
+        let id: Identifier
+        /// It can be answered until then.
+        let until: Timestamp
+        private let schema: JSON
+        private let state: JSON
+
+        fileprivate init?(_ inner: JSON) {
+            guard let id = inner["id"]?.stringValue.flatMap({ Identifier($0) }),
+                let until = inner["until_ms"]?.integerValue, let schema = inner["schema"]
+            else { return nil }
+            self.id = id
+            self.until = Timestamp(milliseconds: until)
+            self.schema = schema
+            state = inner["state"] ?? .null
+        }
+
+        /// What the tool hears, held to the schema that was asked; what is declined or cancelled has no fields.
+        ///
+        /// - Throws: `invalidArgument` naming the wrong fields.
+        func answer(_ reply: QuestionReply) throws(GatewayError) -> QuestionAnswer {
+            guard reply.action == "accept" else {
+                return QuestionAnswer(action: reply.action, content: [:], state: state)
+            }
+            let compiled: JSONSchema
+            do { compiled = try JSONSchema(compiling: schema) } catch {
+                throw GatewayError.fault("a question's schema cannot be used: \(error)")
+            }
+            let errors = compiled.violations(in: reply.content)
+                .map { violation in
+                    GatewayError.FieldError(
+                        pointer: "/\(CallSchemas.input)/content" + violation.instancePath,
+                        message: violation.message
+                    )
+                }
+            guard let first = errors.first else {
+                return QuestionAnswer(action: reply.action, content: reply.content, state: state)
+            }
+            throw GatewayError(
+                .invalidArgument,
+                "The answer is not of the schema that was asked: \(first.message)",
+                errors: errors
+            )
+            .aboutCall
+        }
+    }
+
     private let key: Secret<[UInt8]>
     private let entropy: Entropy
     private let life: Duration
@@ -34,9 +85,21 @@ package struct QuestionSeal: Sendable {
     }
 
     /// The text that goes out with a question.
-    func seal(_ state: JSON, for work: Dispatch.Work) throws(GatewayError) -> String {
-        let until = (entropy.now() + life).milliseconds
-        let inner: JSON = ["until_ms": .integer(until), "state": state]
+    ///
+    /// - Throws: `pluginFailed` when the question's schema is none.
+    func seal(_ question: Question, for work: Dispatch.Work) throws(GatewayError) -> String {
+        do { _ = try JSONSchema(compiling: question.schema) } catch {
+            throw GatewayError(
+                .pluginFailed,
+                "\(work.entry.tool.name) asked by a schema that is none.",
+                detail: "rule P2: \(error)"
+            )
+        }
+        let inner: JSON = [
+            "id": .string(entropy.identifier().description),
+            "until_ms": .integer((entropy.now() + life).milliseconds), "schema": question.schema,
+            "state": question.state,
+        ]
         do {
             return Base64.encode(try AESGCM.seal(inner.bytes, key: key.reveal(), associatedData: place(of: work)))
         } catch {
@@ -44,31 +107,33 @@ package struct QuestionSeal: Sendable {
         }
     }
 
-    /// The answer with the tool's state.
+    /// The question that a reply answers.
     ///
     /// - Throws: `invalidArgument` when the seal is another's, broken or too old.
-    func open(_ reply: QuestionReply, for work: Dispatch.Work) throws(GatewayError) -> QuestionAnswer {
-        let invalid = GatewayError(
-            .invalidArgument,
-            "request_state: expected the text that came with the question, for the same tool, arguments and caller, "
-                + "within \(life.wholeMilliseconds / 1000) seconds. Call the tool again without it."
-        )
-        guard ["accept", "decline", "cancel"].contains(reply.action) else {
-            throw GatewayError(.invalidArgument, "input/action: expected accept, decline or cancel.")
-        }
+    func open(_ reply: QuestionReply, for work: Dispatch.Work) throws(GatewayError) -> Opened {
+        let now = entropy.now()
         guard let sealed = Base64.decode(reply.state),
             let bytes = try? AESGCM.open(sealed, key: key.reveal(), associatedData: place(of: work)),
-            let inner = try? JSON(parsing: bytes), let until = inner["until_ms"]?.integerValue,
-            until > entropy.now().milliseconds
-        else { throw invalid }
-        return QuestionAnswer(action: reply.action, content: reply.content, state: inner["state"] ?? .null)
+            let inner = try? JSON(parsing: bytes), let opened = Opened(inner),
+            // One that ends later than any can was sealed by a clock that has been set back since.
+            now < opened.until, opened.until - now <= life
+        else {
+            throw GatewayError(
+                .invalidArgument,
+                "request_state: expected the text that came with the question, for the same tool, arguments and caller, "
+                    + "within \(life.wholeMilliseconds / 1000) seconds. Call the tool again without it."
+            )
+            .aboutCall
+        }
+        return opened
     }
 
     private func place(of work: Dispatch.Work) -> [UInt8] {
-        let digest = SHA256.digest(work.arguments.bytes).hexadecimal
+        let digest = SHA256.digest(work.arguments.canonicalBytes).hexadecimal
         let principal = work.principal
         return Array(
-            "question|\(principal.organization)|\(principal.subjectText)|\(work.entry.tool.name)|\(digest)".utf8
+            "question|\(principal.organization)|\(principal.environment.rawValue)|\(principal.subjectText)|\(work.entry.tool.name)|\(digest)"
+                .utf8
         )
     }
 }

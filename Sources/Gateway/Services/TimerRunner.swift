@@ -67,7 +67,10 @@ package struct TimerRunner: Sendable {
             let uptime = entropy.uptime()
             if uptime - exportsSeen > settings.exportsEvery {
                 exportsSeen = uptime
-                do { try await data.removeExpiredExports(at: entropy.now()) } catch { tell(error) }
+                do {
+                    try await data.removeExpiredExports(at: entropy.now())
+                    try await data.removeExpiredAnswers(at: entropy.now())
+                } catch { tell(error) }
             }
             // Only cancellation ends the sleep early, and the loop's condition sees it.
             try? await Task.sleep(for: settings.every)

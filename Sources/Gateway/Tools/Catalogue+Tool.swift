@@ -54,6 +54,7 @@ extension Catalogue {
             requiresIdempotencyKey: try idempotency?.flag("required", default: false) ?? false,
             idempotencyRetention: .seconds(try idempotency?.whole("retention_s", default: 86_400, from: 1) ?? 86_400),
             sensitive: sensitive,
+            asks: try reader.flag("asks", default: false),
             isDeprecated: try reader.flag("deprecated", default: false),
             replacedBy: try reader.optionalText("replaced_by")
         )

@@ -154,6 +154,8 @@ package final class ToolDescriptor: Sendable {
     package let idempotencyRetention: Duration
     /// What logs and audit mask.
     package let sensitive: [JSONPointer]
+    /// Whether it says that it may ask a person before it goes on.
+    package let asks: Bool
     /// Whether clients should stop using it.
     package let isDeprecated: Bool
     /// What to use instead.
@@ -186,6 +188,7 @@ package final class ToolDescriptor: Sendable {
         requiresIdempotencyKey: Bool = false,
         idempotencyRetention: Duration = .seconds(86_400),
         sensitive: [JSONPointer] = [],
+        asks: Bool = false,
         isDeprecated: Bool = false,
         replacedBy: String? = nil
     ) {
@@ -214,6 +217,7 @@ package final class ToolDescriptor: Sendable {
         self.requiresIdempotencyKey = requiresIdempotencyKey
         self.idempotencyRetention = idempotencyRetention
         self.sensitive = sensitive
+        self.asks = asks
         self.isDeprecated = isDeprecated
         self.replacedBy = replacedBy
     }

@@ -228,6 +228,7 @@ final class MCPDoor: Sendable {
         case .success(let output): return try results.success(reply, output, to: message, call)
         case .failure(let error) where reply.tool == nil && error.code == .notFound: throw .invalidParams(error.message)
         case .failure(let error) where error.isAboutCall: throw .invalidParams(error.message)
+        case .failure(let error) where error.needsPerson: throw .needsElicitation(error.message)
         case .failure(let error) where !error.scopes.isEmpty: throw .refusal(error)
         case .failure(let error) where error.code == .unauthenticated:
             return ErrorResponse.make(error, call: call)

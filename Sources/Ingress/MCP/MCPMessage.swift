@@ -30,6 +30,9 @@ struct MCPError: Error {
         default: return MCPError(code: -32603, message: error.message, status: ErrorResponse.status(of: error.code).0)
         }
     }
+    static func needsElicitation(_ reason: String) -> MCPError {
+        MCPError(code: -32021, message: reason, data: ["requiredCapabilities": ["elicitation": [:]]])
+    }
     static func parse(_ reason: String) -> MCPError { MCPError(code: -32700, message: "Parse error: " + reason) }
     static func invalidRequest(_ reason: String) -> MCPError {
         MCPError(code: -32600, message: "Invalid request: " + reason)

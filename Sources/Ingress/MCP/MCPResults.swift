@@ -70,11 +70,7 @@ struct MCPResults: Sendable {
         _ call: CallID
     ) throws(MCPError) -> Response {
         guard message.canElicit else {
-            throw MCPError(
-                code: -32021,
-                message: "This tool asks a person: \(question.message)",
-                data: ["requiredCapabilities": ["elicitation": [:]]]
-            )
+            throw .needsElicitation("This tool asks a person: \(question.message)")
         }
         return result(message.id, call, type: "input_required") { writer in
             writer.key("inputRequests")

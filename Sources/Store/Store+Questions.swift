@@ -1,0 +1,62 @@
+import Gateway
+
+extension Store: QuestionRepository {
+    package func take(_ answer: TakenAnswer) async throws(GatewayError) -> AnswerTaking {
+        let place: [SQLValue] = [.text(answer.organization.description), .text(answer.question.description)]
+        return try await write { session in
+            let made = try session.sql.execute(
+                """
+                INSERT INTO answers (organization_id, question_id, digest, expires_ms) VALUES ($1, $2, $3, $4)
+                ON CONFLICT (organization_id, question_id) DO NOTHING
+                """,
+                place + [.bytes(answer.digest), .integer(answer.expiresAt.milliseconds)]
+            )
+            if made == 1 { return .first }
+            let earlier = try session.sql.first(
+                "SELECT digest, outcome FROM answers WHERE organization_id = $1 AND question_id = $2",
+                place
+            ) { AnswerTaking.earlier(digest: $0.bytes(0) ?? [], outcome: $0.text(1)) }
+            return earlier ?? .earlier(digest: [], outcome: nil)
+        }
+    }
+
+    package func keep(
+        _ outcome: String,
+        of question: Identifier,
+        organization: OrganizationID
+    ) async throws(GatewayError) {
+        try await write { session in
+            try session.sql.execute(
+                "UPDATE answers SET outcome = $1 WHERE organization_id = $2 AND question_id = $3",
+                [.text(outcome), .text(organization.description), .text(question.description)]
+            )
+        }
+    }
+
+    package func giveBack(_ question: Identifier, organization: OrganizationID) async throws(GatewayError) {
+        try await write { session in
+            try session.sql.execute(
+                "DELETE FROM answers WHERE organization_id = $1 AND question_id = $2",
+                [.text(organization.description), .text(question.description)]
+            )
+        }
+    }
+
+    package func removeExpiredAnswers(at now: Timestamp) async throws(GatewayError) {
+        let expired = try await read { sql in
+            try sql.query(
+                "SELECT organization_id, question_id FROM answers WHERE expires_ms <= $1 LIMIT 1000",
+                [.integer(now.milliseconds)]
+            ) { [.text($0.text(0) ?? ""), .text($0.text(1) ?? "")] as [SQLValue] }
+        }
+        guard !expired.isEmpty else { return }
+        try await write { session in
+            for place in expired {
+                try session.sql.execute(
+                    "DELETE FROM answers WHERE organization_id = $1 AND question_id = $2",
+                    place
+                )
+            }
+        }
+    }
+}
