@@ -28,6 +28,7 @@ extension Store: DirectoryRepository {
     }
 
     package func save(_ organization: Organization) async throws(GatewayError) {
+        try Store.check(names: ["slug": organization.slug, "name": organization.name])
         let values = DirectoryCoding.values(of: organization)
         try await change(conflict: "Another organization has the slug \(organization.slug).") { sql in
             try sql.execute(
@@ -49,6 +50,7 @@ extension Store: DirectoryRepository {
             guard let (old, detail) = found else { return .some(nil) }
             var new = old
             change(&new)
+            try Store.check(names: ["slug": new.slug, "name": new.name])
             let changed = try sql.execute(
                 """
                 UPDATE organizations SET slug = $1, plan = $2, detail = $3
@@ -108,6 +110,7 @@ extension Store: DirectoryRepository {
     }
 
     package func save(_ key: APIKey) async throws(GatewayError) {
+        try Store.check(names: ["name": key.name])
         let values = DirectoryCoding.values(of: key)
         try await change(conflict: "Another key has this id.") { sql in
             try sql.execute(
@@ -133,6 +136,7 @@ extension Store: DirectoryRepository {
             guard let old = found else { return .some(nil) }
             var new = old
             change(&new)
+            try Store.check(names: ["name": new.name])
             // What was revoked is never good again, whoever writes it.
             new.revokedAt = old.revokedAt ?? new.revokedAt
             let was = DirectoryCoding.changeable(of: old)
@@ -153,6 +157,17 @@ extension Store: DirectoryRepository {
         try await read { sql in
             try sql.first("SELECT value FROM configuration WHERE name = 'version'", []) { $0.integer(0) ?? 0 } ?? 0
         }
+    }
+
+    /// Refuses names that hold what is not seen, or what turns the direction of reading.
+    static func check(names: [String: String]) throws(GatewayError) {
+        let errors = names.sorted { $0.key < $1.key }
+            .compactMap { field, name in
+                PlainText.name.expectation(for: name)
+                    .map { GatewayError.FieldError(pointer: "/" + field, message: "\(field): expected \($0).") }
+            }
+        guard let first = errors.first else { return }
+        throw GatewayError(.invalidArgument, first.message, errors: errors)
     }
 
     /// Runs a change of the directory and counts the configuration version up with it.

@@ -71,6 +71,7 @@ extension Store {
 
     @discardableResult
     package func save(_ user: User) async throws(GatewayError) -> Bool {
+        try Store.check(names: ["username": user.username, "email": user.email])
         let values = DirectoryCoding.values(of: user)
         try await change(conflict: "Another user of the organization has this name or address.") { sql in
             try sql.execute(
@@ -101,6 +102,7 @@ extension Store {
             guard let old = try Store.user(id, organization, in: sql) else { return .some(nil) }
             var new = old
             change(&new)
+            try Store.check(names: ["username": new.username, "email": new.email])
             let endsSessions =
                 new.role != old.role || new.passwordHash != old.passwordHash || new.isActive != old.isActive
             new.sessionEpoch = old.sessionEpoch + (endsSessions ? 1 : 0)

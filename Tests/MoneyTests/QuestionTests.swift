@@ -69,7 +69,9 @@ extension House {
         return try #require(await call("desk_delete").sealed)
     }
 
-    fileprivate func answer(_ state: String, _ action: String, _ content: JSON? = nil, what: String? = nil) async -> ToolReply {
+    fileprivate func answer(_ state: String, _ action: String, _ content: JSON? = nil, what: String? = nil) async
+        -> ToolReply
+    {
         var input: JSONObject = ["action": .string(action)]
         input["content"] = content
         var arguments: JSONObject = ["$state": .string(state), "$input": .object(input)]

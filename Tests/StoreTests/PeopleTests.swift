@@ -117,6 +117,21 @@ struct `A row of people` {
 }
 
 struct `A user name` {
+    @Test(arguments: ["as\u{200B}ha", "asha\u{202E}", "a\nb", "a\u{0}b"])
+    func `that is not plain to see is refused`(name: String) async throws {
+        try await withStore { (store) async throws in
+            let asha = user("asha")
+            try await store.save(asha)
+            let made = await #expect(throws: GatewayError.self) { try await store.save(user(name)) }
+            let renamed = await #expect(throws: GatewayError.self) {
+                _ = try await store.change(asha.id, organization: ours) { $0.username = name }
+            }
+
+            #expect(made?.code == .invalidArgument && renamed?.code == .invalidArgument)
+            #expect(try await store.user(asha.id, organization: ours) == asha)
+        }
+    }
+
     @Test func `is the oldest active holder's without an organization, and everybody's with it`() async throws {
         try await withStore { (store) async throws in
             let organizations = (0..<13).map { OrganizationID(Identifier(high: 7, low: UInt64($0))) }

@@ -32,6 +32,7 @@ struct `A statement` {
     /// Interpolations that name the organization.
     static let names = [
         "organization_id", "\\(Store.itemPlace)", "\\(itemPlace)", "INSERT INTO records (\\(RecordCoding.columns)",
+        "INSERT INTO users (\\(DirectoryCoding.userColumns)", "INSERT INTO api_keys (\\(DirectoryCoding.keyColumns)",
     ]
 
     static var statements: [(path: String, text: String)] {

@@ -54,13 +54,15 @@ package struct QuestionSeal: Sendable {
             do { compiled = try JSONSchema(compiling: schema) } catch {
                 throw GatewayError.fault("a question's schema cannot be used: \(error)")
             }
-            let errors = compiled.violations(in: reply.content)
-                .map { violation in
-                    GatewayError.FieldError(
-                        pointer: "/\(CallSchemas.input)/content" + violation.instancePath,
-                        message: violation.message
-                    )
-                }
+            let wrong =
+                PlainText.errors(in: reply.content) { _ in .lines }
+                + compiled.violations(in: reply.content).map { .init(pointer: $0.instancePath, message: $0.message) }
+            let errors = wrong.map { error in
+                GatewayError.FieldError(
+                    pointer: "/\(CallSchemas.input)/content" + error.pointer,
+                    message: error.message
+                )
+            }
             guard let first = errors.first else {
                 return QuestionAnswer(action: reply.action, content: reply.content, state: state)
             }
