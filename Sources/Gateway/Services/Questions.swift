@@ -7,11 +7,14 @@ import Synchronization
 /// An answer is written before the tool hears it, so that it stays used whatever becomes of the process; what came of
 /// it is kept beside it. The same answer again shows that, another is refused, and neither runs anything.
 final class Questions: Sendable {
-    /// Which tools have asked a person, so that a caller who cannot be asked is refused before such a tool runs.
+    /// Which calls have led to a question, so that a caller who cannot be asked is refused before the tool runs again.
+    ///
+    /// The arguments are part of it: a tool may ask about one thing and not about another.
     private struct Asker: Hashable, Sendable {
         let plugin: String
         let generation: Int
         let tool: Int
+        let arguments: Digest32
     }
 
     private struct State {
@@ -40,7 +43,7 @@ final class Questions: Sendable {
 
     // MARK: Asking
 
-    /// Refuses a caller who cannot be asked, where the tool says that it asks, or has asked.
+    /// Refuses a caller who cannot be asked, where the tool says that it asks, or has asked for the same arguments.
     ///
     /// - Throws: `notSupported`, which MCP answers with the capability that is missing.
     func check(_ work: Dispatch.Work) throws(GatewayError) {
@@ -60,7 +63,12 @@ final class Questions: Sendable {
     }
 
     private func asker(of work: Dispatch.Work) -> Asker {
-        Asker(plugin: work.entry.plugin.id, generation: work.entry.plugin.generation, tool: work.entry.tool.index)
+        Asker(
+            plugin: work.entry.plugin.id,
+            generation: work.entry.plugin.generation,
+            tool: work.entry.tool.index,
+            arguments: SHA256.digest(work.arguments.canonicalBytes)
+        )
     }
 
     // MARK: Answering
