@@ -17,6 +17,9 @@ struct `A statement` {
         ("WHERE \\(RecordCoding.isWaiting) AND state = $1", "what a restart settles, for every organization"),
         ("WHERE \\(condition) AND next_action_ms <= $1", "the sweeper's, for every organization"),
         ("WHERE \\(condition) AND next_action_ms > $2", "the sweeper's, for every organization"),
+        ("WHERE \\(condition) AND next_action_ms > $2", "a wall clock that was set back, for every organization"),
+        ("FROM answers WHERE expires_ms <= $1", "forgets what has expired, for every organization"),
+        ("FROM logins JOIN users", "a log-in that names no organization"),
         ("WHERE \\(RecordCoding.isWaiting) AND plugin = $1", "counts what is open, for every organization"),
         ("WHERE \\(RecordCoding.isWaiting) GROUP BY plugin", "counts what is open, for every organization"),
         ("WHERE \\(range) AND \\(hasEnded)", "a walk over all claims; its range begins with the organization"),
@@ -32,6 +35,7 @@ struct `A statement` {
     /// Interpolations that name the organization.
     static let names = [
         "organization_id", "\\(Store.itemPlace)", "\\(itemPlace)", "INSERT INTO records (\\(RecordCoding.columns)",
+        "INSERT INTO users (\\(DirectoryCoding.userColumns)", "INSERT INTO api_keys (\\(DirectoryCoding.keyColumns)",
         "INSERT INTO users (\\(DirectoryCoding.userColumns)", "INSERT INTO api_keys (\\(DirectoryCoding.keyColumns)",
     ]
 
