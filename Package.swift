@@ -144,7 +144,9 @@ let package = Package(
         .tests("Gateway", ["GatewayTesting"]),
         .testTarget(
             name: "MoneyTests",
-            dependencies: ["Gateway", "GatewayTesting", "Store", "Cryptography", json, "JSONSchema", logging],
+            dependencies: [
+                "Gateway", "GatewayTesting", "Store", "CSQLite", "Cryptography", json, "JSONSchema", logging,
+            ],
             path: "Tests/MoneyTests",
             swiftSettings: strict
         ),

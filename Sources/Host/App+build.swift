@@ -135,7 +135,13 @@ struct App: Sendable {
             health: health,
             isReady: { await store.canWrite() },
             metrics: {
-                PrometheusText.make(calls: metrics.all, store: store.counts, plugins: plugins, started: started)
+                PrometheusText.make(
+                    calls: metrics.all,
+                    evidence: money.evidence.all,
+                    store: store.counts,
+                    plugins: plugins,
+                    started: started
+                )
             },
             plugins: PluginChanges(plugins: plugins),
             operatorToken: try settings.operatorToken(),

@@ -19,6 +19,8 @@ final class House: Sendable {
     let pipeline: Pipeline
     let addresses: CallbackAddresses
     let organization: OrganizationID
+    /// The database's file.
+    let database: String
     let key: APIKeyText
 
     static let accepted: JSON = ["verdict": "accepted", "external_ids": ["fake_id": "F1"]]
@@ -33,6 +35,7 @@ final class House: Sendable {
         failpoints: Failpoints
     ) async throws {
         self.store = store
+        database = folder + "/gateway.db"
         self.clock = clock
         upstream = FakeUpstream(answering: House.accepted)
         let entropy = clock.entropy
@@ -81,12 +84,13 @@ final class House: Sendable {
         environment: Environment = .test,
         bounds: Money.Bounds = Money.Bounds(),
         failpoints: (ManualEntropy) -> Failpoints = { _ in .none },
+        settings: StoreSettings = StoreSettings(),
         _ body: (House) async throws -> Void
     ) async throws {
         let folder = FileManager.default.temporaryDirectory.path + "/money-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let store = try await Store.open(.sqlite(path: folder + "/gateway.db"))
+        let store = try await Store.open(.sqlite(path: folder + "/gateway.db"), settings: settings)
         defer { store.shutdown() }
         let clock = ManualEntropy()
         let house = try await House(

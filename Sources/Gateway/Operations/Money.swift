@@ -18,6 +18,8 @@ package struct Money: Sendable {
     package let sweeper: Sweeper
     /// Forgets claims that have ended.
     package let claimSweeper: ClaimSweeper
+    /// What M-Pesa said, counted.
+    package let evidence = EvidenceMetrics()
 
     /// What bounds the parts.
     package struct Bounds: Sendable {
@@ -56,6 +58,7 @@ package struct Money: Sendable {
             waiters: waiters,
             entropy: entropy,
             limits: limits,
+            metrics: evidence,
             logger: logger
         )
         let sender = Sender(

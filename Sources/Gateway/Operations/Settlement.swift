@@ -19,6 +19,7 @@ package struct Settlement: Sendable {
     /// How long nothing more is asked of a customer after a success without a receipt.
     private let holdFor: Duration = .seconds(600)
     private let withdrawals: Withdrawals
+    private let metrics: EvidenceMetrics
 
     /// Makes it.
     ///
@@ -30,12 +31,14 @@ package struct Settlement: Sendable {
         waiters: OutcomeWaiters,
         entropy: Entropy,
         limits: RecordMachine.Rules,
+        metrics: EvidenceMetrics = EvidenceMetrics(),
         logger: Logger
     ) {
         self.records = records
         self.directory = directory
         self.registry = registry
         withdrawals = Withdrawals()
+        self.metrics = metrics
         self.waiters = waiters
         self.entropy = entropy
         self.limits = limits
@@ -357,6 +360,7 @@ package struct Settlement: Sendable {
         } else {
             logger.debug("transaction changed", metadata: metadata)
         }
+        metrics.count(step.event)
         if step.event.verdict == Evidence.Verdict.unknown.rawValue {
             metadata["meaning"] = "\(step.event.meaning ?? "")"
             logger.warning("what M-Pesa said proves nothing", metadata: metadata)

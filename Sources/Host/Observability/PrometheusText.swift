@@ -7,6 +7,7 @@ import Store
 enum PrometheusText {
     static func make(
         calls: [CallMetrics.Labels: Int],
+        evidence: [EvidenceMetrics.Labels: Int],
         store: StoreCounts,
         plugins: PluginHost,
         started: Timestamp
@@ -19,6 +20,12 @@ enum PrometheusText {
         for (labels, count) in sorted {
             text +=
                 "gateway_calls_total{door=\"\(labels.door)\",tool=\"\(labels.tool)\",result=\"\(labels.result)\"} \(count)\n"
+        }
+        text += "# HELP gateway_evidence_total What M-Pesa said of records, by its source and what it proved.\n"
+        text += "# TYPE gateway_evidence_total counter\n"
+        for (labels, count) in evidence.sorted(by: { ($0.key.source, $0.key.verdict) < ($1.key.source, $1.key.verdict) }
+        ) {
+            text += "gateway_evidence_total{source=\"\(labels.source)\",verdict=\"\(labels.verdict)\"} \(count)\n"
         }
         for (name, help, count) in [
             ("failed_writes", "Transactions that the database could not make durable in time.", store.failedWrites),
