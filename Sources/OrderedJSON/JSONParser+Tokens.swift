@@ -138,7 +138,8 @@ extension JSONParser {
         if isInteger, let integer = integer(integerStart..<position, isNegative: isNegative) {
             return .integer(integer)
         }
-        return .number(try double(start..<position))
+        return isInteger
+            ? .number(try double(start..<position)) : try exactNumber(start..<position, isNegative: isNegative)
     }
 
     private mutating func digits() throws(JSONParseError) {
@@ -159,7 +160,7 @@ extension JSONParser {
         return value
     }
 
-    private func double(_ range: Range<Int>) throws(JSONParseError) -> Double {
+    func double(_ range: Range<Int>) throws(JSONParseError) -> Double {
         let text = String(decoding: bytes[range], as: UTF8.self)
         guard let value = Double(text), value.isFinite else {
             throw JSONParseError(offset: range.lowerBound, reason: "a number too large to hold")

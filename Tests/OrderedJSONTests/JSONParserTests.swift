@@ -249,3 +249,22 @@ extension JSON {
         return text
     }
 }
+
+struct `Numbers that must not be rounded` {
+    @Test(arguments: ["1.0000000000000000001", "0.99999999999999999999", "1e-400", "-1.00000000000000000001", "100.5"])
+    func `are not whole`(text: String) throws {
+        #expect(try JSON(parsing: Array(text.utf8)).integerValue == nil)
+    }
+
+    @Test(arguments: [
+        ("1.00", 1), ("1E+0", 1), ("100e-2", 1), ("12e2", 1200), ("0.0", 0), ("0e9", 0), ("-5.0", -5),
+        ("9007199254740993.0", 9_007_199_254_740_993), ("922337203685477580.7e1", 9_223_372_036_854_775_807),
+    ])
+    func `are exactly what they say where they are whole`(text: String, whole: Int64) throws {
+        #expect(try JSON(parsing: Array(text.utf8)).integerValue == whole)
+    }
+
+    @Test func `are refused where no double is near enough`() {
+        #expect(throws: JSONParseError.self) { try JSON(parsing: Array("9007199254740993.5".utf8)) }
+    }
+}
