@@ -295,9 +295,9 @@ def test_a_host_starts_from_what_was_good_when_plugins_json_cannot_be_used_and_s
     gateway = gateway.again(simulator=SIMULATOR, more=("--plugins", path))
     management = gateway.dev["management_url"]
     status, _, ready = http("GET", management + "/readyz")
-    assert status == 200 and "degraded: plugins_file: plugins.json: /plugns: not a known setting" in ready, ready
+    assert status == 200 and b"degraded: plugins_file: plugins.json: /plugns: not a known setting" in ready, ready
     assert "degraded: plugins.json: /plugns" in plugin(gateway, "list")
-    assert 'gateway_plugin_degraded{plugin=""} 1\n' in http("GET", management + "/metrics")[2]
+    assert b'gateway_plugin_degraded{plugin=""} 1\n' in http("GET", management + "/metrics")[2]
     other = phone()
     assert gateway.push(other)[0] in (200, 202)
     gateway.wait_for(other, "succeeded")
@@ -305,8 +305,8 @@ def test_a_host_starts_from_what_was_good_when_plugins_json_cannot_be_used_and_s
         os.kill(process, signal.SIGKILL)
     with open(path, "w") as file:
         file.write(good)
-    wait_until("the file to be used again", lambda: http("GET", management + "/readyz")[2] == "ready\n")
-    crashes = 'gateway_plugin_crashes_total{plugin="stk-push"} 1\n'
+    wait_until("the file to be used again", lambda: http("GET", management + "/readyz")[2] == b"ready\n")
+    crashes = b'gateway_plugin_crashes_total{plugin="stk-push"} 1\n'
     wait_until("the crash to be counted", lambda: crashes in http("GET", management + "/metrics")[2])
     query = "SELECT subject, action FROM audit WHERE action LIKE 'PLUGIN_%' AND organization_id = ?"
 
