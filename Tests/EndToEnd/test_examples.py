@@ -10,7 +10,7 @@ from harness import Gateway, http, phone, wait_until
 from test_plugins import plugin
 
 EXAMPLES = os.path.join(harness.ROOT, ".build/examples")
-NAMES = ["Amina", "Zoë \"the\" O'Hara\\", "\u0001 tab\t", "😀 kasuku", "</script>"]
+NAMES = ["Amina", "Zoë \"the\" O'Hara\\", "a\ttab", "😀 kasuku", "</script>"]
 
 
 def set_up():

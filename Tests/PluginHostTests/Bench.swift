@@ -67,7 +67,7 @@ struct Bench {
                 "-std=gnu99", "-Wall", "-Werror", "-Wno-unused", "-D_GNU_SOURCE", "-shared", "-fPIC",
                 "-fvisibility=hidden", "-I\(Self.root)/Sources/PluginAPI/include", "-o", output,
             ] + flags + [Self.root + "/Tests/Fixtures/Plugins/\(source).c"]
-        try compiler.run()
+        try Starting.start(compiler)
         compiler.waitUntilExit()
         #expect(compiler.terminationStatus == 0)
         return output

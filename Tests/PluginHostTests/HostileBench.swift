@@ -87,7 +87,7 @@ struct HostileBench {
             standing == .own ? sleep : ["setpriv", "--reuid", user, "--regid", user, "--clear-groups"] + sleep
         victim.standardOutput = FileHandle.nullDevice
         victim.standardError = FileHandle.nullDevice
-        try victim.run()
+        try Starting.start(victim)
         var configuration = bench.configuration(try bench.compile([], source: "hostile"), id: "hostile")
         configuration.grants = Catalogue.Needs()
         configuration.limits.restart.backoff = .milliseconds(1)

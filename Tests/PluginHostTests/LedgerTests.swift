@@ -15,7 +15,7 @@ struct `Workers that a host left behind` {
         // A test that fails must not keep whoever reads its output waiting.
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
-        try process.run()
+        try Starting.start(process)
         ledger.note(process.processIdentifier)
         var words = try String(contentsOfFile: path(process), encoding: .utf8).split(separator: " ").map(String.init)
         if let host { words.replaceSubrange(2...3, with: host.split(separator: " ").map(String.init)) }

@@ -147,13 +147,13 @@ struct `Reading a Swift type` {
 }
 
 struct `Reading numbers` {
-    @Test(arguments: [("0", 0), ("-0.0", 0), ("5.0", 5), ("5e2", 500), ("9007199254740991.0", 9_007_199_254_740_991)])
+    @Test(arguments: [("0", 0), ("-0.0", 0), ("5.0", 5), ("5e2", 500), ("9007199254740993.0", 9_007_199_254_740_993)])
     func `takes every way of writing a whole number`(text: String, number: Int) throws {
         #expect(try JSON(parsing: Array(text.utf8)).decoded(as: Int.self) == number)
     }
 
     @Test(arguments: [
-        "9223372036854775808", "-9223372036854775809", "1e30", "9007199254740993.0", "0.1", "-10.9", "1e-3",
+        "9223372036854775808", "-9223372036854775809", "1e30", "1.0000000000000000001", "0.1", "-10.9", "1e-3",
     ])
     func `takes nothing for a whole number that is none, or that is not known exactly`(text: String) throws {
         let json = try JSON(parsing: Array(text.utf8))

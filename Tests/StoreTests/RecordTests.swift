@@ -69,6 +69,25 @@ struct `Records` {
             #expect(try await store.due(at: moment + .seconds(60), limit: 10, except: []) == [record])
         }
     }
+
+    @Test func `are left out, put off and brought forward`() async throws {
+        try await withStore { (store) async throws in
+            let record = makeRecord()
+            _ = try await store.commit(NewRecord(record: record))
+            let mine = Dispatcher.Account(of: record)
+            let others = Dispatcher.Account(organization: ours, environment: .live)
+            #expect(try await store.due(at: moment + .seconds(60), limit: 10, except: [mine, others]).isEmpty)
+            #expect(try await store.due(at: moment + .seconds(60), limit: 10, except: [others]) == [record])
+
+            try await store.postpone(record, until: moment + .seconds(3600))
+            #expect(try await store.due(at: moment + .seconds(3599), limit: 10, except: []).isEmpty)
+            try await store.bringForward(by: .seconds(600), after: moment)
+
+            let due = try await store.due(at: moment + .seconds(3000), limit: 10, except: [])
+            #expect(due.map(\.nextActionAt) == [moment + .seconds(3000)])
+            #expect(due.map(\.version) == [record.version])
+        }
+    }
 }
 
 struct `What the host still works on` {

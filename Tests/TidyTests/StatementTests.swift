@@ -16,7 +16,6 @@ struct `A statement` {
         ("FROM exports WHERE expires_at <= $1", "the timers', for every organization"),
         ("WHERE \\(RecordCoding.isWaiting) AND state = $1", "what a restart settles, for every organization"),
         ("WHERE \\(condition) AND next_action_ms <= $1", "the sweeper's, for every organization"),
-        ("WHERE \\(condition) AND next_action_ms > $2", "the sweeper's, for every organization"),
         ("WHERE \\(condition) AND next_action_ms > $2", "a wall clock that was set back, for every organization"),
         ("FROM answers WHERE expires_ms <= $1", "forgets what has expired, for every organization"),
         ("FROM logins JOIN users", "a log-in that names no organization"),
@@ -25,8 +24,6 @@ struct `A statement` {
         ("WHERE \\(range) AND \\(hasEnded)", "a walk over all claims; its range begins with the organization"),
         ("WHERE \\(clauses.joined(separator: \" AND \"))", "the first of its clauses names the organization"),
         ("WHERE slug", "finds the organization, or lists all for operators"),
-        ("FROM answers WHERE expires_ms <= $1", "the timers', for every organization"),
-        ("FROM logins JOIN users", "finds whose a user name is, before the organization is known"),
         ("FROM organizations", "its clause is a text of its own"),
         ("SELECT \\(DirectoryCoding.userColumns) FROM users", "its clause is a text of its own"),
         ("SELECT \\(DirectoryCoding.keyColumns) FROM api_keys", "its clause is a text of its own"),
@@ -35,7 +32,6 @@ struct `A statement` {
     /// Interpolations that name the organization.
     static let names = [
         "organization_id", "\\(Store.itemPlace)", "\\(itemPlace)", "INSERT INTO records (\\(RecordCoding.columns)",
-        "INSERT INTO users (\\(DirectoryCoding.userColumns)", "INSERT INTO api_keys (\\(DirectoryCoding.keyColumns)",
         "INSERT INTO users (\\(DirectoryCoding.userColumns)", "INSERT INTO api_keys (\\(DirectoryCoding.keyColumns)",
     ]
 
