@@ -77,7 +77,7 @@ def test_the_example_with_notes_uses_what_the_host_keeps():
     assert tool("notes_clear", **declined)[2]["data"] == {"deleted": 0}
     agreed = {"$state": state, "$input": {"action": "accept", "content": {"sure": True}}}
     tool("notes_add", text="A third")
-    assert tool("notes_clear", **agreed)[0] == 409, "it deleted what nobody was asked about"
+    assert tool("notes_clear", **agreed)[0] == 422, "a question that was answered was answered otherwise"
     state = tool("notes_clear")[2]["data"]["request_state"]
     assert tool("notes_clear", **{**agreed, "$state": state})[2]["data"] == {"deleted": 3}
     assert listed() == []

@@ -58,6 +58,14 @@ struct `What contradicts a record` {
         #expect(!step.record.isDisputed)
     }
 
+    @Test func `a receipt that cannot be one is none, and ends nothing that has ended`() throws {
+        let step = try #require(
+            machine.step(record(.failed), .evidence(success(receipt: "S\u{0}X"), .callback("result")), at: now)
+        )
+
+        #expect(step.record.state == .failed && step.record.receipt == nil)
+    }
+
     @Test func `an answer that names our own id is about the record, whatever else it names`() throws {
         var rules = RecordMachine.Rules()
         rules.carriesOwnID = true

@@ -279,12 +279,18 @@ extension Evidence {
         amountText ?? amount.flatMap { $0 == asked ? nil : "\($0.amount)" }
     }
 
-    /// The same without ids that are empty: those are unknown, not others.
+    /// The same without ids and a receipt that cannot be ones: what is empty or holds control characters is unknown, not
+    /// another.
     fileprivate var withoutEmptyIDs: Evidence {
-        guard externalIDs.values.contains(where: \.isEmpty) || receipt?.isEmpty == true else { return self }
+        let isReceipt = receipt.map(Evidence.isName) ?? true
+        guard !isReceipt || !externalIDs.values.allSatisfy(Evidence.isName) else { return self }
         var evidence = self
-        evidence.externalIDs = externalIDs.filter { !$0.value.isEmpty }
-        if receipt?.isEmpty == true { evidence.receipt = nil }
+        evidence.externalIDs = externalIDs.filter { Evidence.isName($0.value) }
+        if !isReceipt { evidence.receipt = nil }
         return evidence
+    }
+
+    private static func isName(_ text: String) -> Bool {
+        !text.isEmpty && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
     }
 }

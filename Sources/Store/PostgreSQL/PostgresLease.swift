@@ -174,7 +174,11 @@ final class PostgresLease: StoreLease, @unchecked Sendable {
     }
 
     private func hold(from asked: ContinuousClock.Instant) {
-        state.withLock { $0.heldUntil = asked + settings.leaseLength - settings.leaseMargin }
+        state.withLock { state in
+            // A renewal that was on its way when the host began to end gives nothing back to it.
+            guard !state.isStopping else { return }
+            state.heldUntil = asked + settings.leaseLength - settings.leaseMargin
+        }
         health.clear(Self.part)
     }
 
