@@ -12,11 +12,14 @@ enum Claims {
     static func claim(_ new: NewRecord, in session: WriteSession) throws {
         try claimIdempotency(new, in: session)
         try checkHold(new.record, in: session.sql)
-        for (index, rule) in new.guards.enumerated() {
+        // In the order of their keys, so that two records which claim the same ones never wait for each other in a circle.
+        for (index, rule) in new.guards.enumerated().sorted(by: { $0.element.key < $1.element.key }) {
             let isClaimed = try claimSlot(of: rule, for: new.record, in: session)
             if !isClaimed { throw try guarded(index, rule, new.record, in: session.sql) }
         }
-        for (index, unique) in new.unique.enumerated() { try claim(unique, at: index, for: new.record, in: session) }
+        for (index, unique) in new.unique.enumerated().sorted(by: { $0.element.key < $1.element.key }) {
+            try claim(unique, at: index, for: new.record, in: session)
+        }
     }
 
     // MARK: Idempotency
