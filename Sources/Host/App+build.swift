@@ -144,6 +144,12 @@ struct App: Sendable {
                 )
             },
             plugins: PluginChanges(plugins: plugins),
+            organizations: OrganizationChanges(
+                directory: store,
+                cache: money.directory,
+                audit: store,
+                entropy: entropy
+            ),
             operatorToken: try settings.operatorToken(),
             names: OwnNames(listening: settings.managementHost, more: settings.door.managementNames),
             entropy: entropy

@@ -230,6 +230,11 @@ def _(output):
         assert file.readline() == "-----BEGIN PUBLIC KEY-----\n"
 
 
+@example("docs/operating.md", "mpesa-gateway organization show demo")
+def _(output):
+    assert [answer["resends_not_found"] for answer in answers(output)] == [False, True, False], output
+
+
 # docs/writing-a-plugin.md
 
 
@@ -326,7 +331,7 @@ def test_commands_and_options_that_are_named_in_passing_exist():
             text = file.read()
         for target in re.findall(r"`make ([a-z-]+)[^`]*`", text):
             assert target in targets, f"{document} names make {target}"
-        for words in re.findall(r"`(?:mpesa-gateway )?((?:plugin|dev|serve|simulator) [^`]+)`", text):
+        for words in re.findall(r"`(?:mpesa-gateway )?((?:plugin|organization|dev|serve|simulator) [^`]+)`", text):
             named += names_a_command(document, words)
     assert named > 5, named
 
@@ -334,7 +339,7 @@ def test_commands_and_options_that_are_named_in_passing_exist():
 def names_a_command(document, words):
     """Whether words begin with a command; then it and its options must exist."""
     words = words.split()
-    command = words[:2] if words[0] == "plugin" else words[:1]
+    command = words[:2] if words[0] in ("plugin", "organization") else words[:1]
     if words[0] == "plugin" and not re.fullmatch("[a-z]+", words[1]):
         return False
     help_text = subprocess.run([PROGRAM, *command, "--help"], capture_output=True, text=True)

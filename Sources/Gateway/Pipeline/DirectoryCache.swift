@@ -46,11 +46,12 @@ package final class DirectoryCache: Sendable {
     package func membership(of id: OrganizationID) async throws(GatewayError) -> Membership {
         let now = entropy.uptime()
         if let membership = memberships.value(for: id, at: now) { return membership }
+        let epoch = memberships.epoch
         guard let organization = try await directory.organization(id),
             let plan = try await directory.plan(organization.plan)
         else { throw GatewayError(.permissionDenied, "The organization of this credential has no plan any more.") }
         let membership = Membership(organization: organization, plan: plan)
-        memberships.set(membership, for: id, at: now)
+        memberships.set(membership, for: id, at: now, since: epoch)
         return membership
     }
 
@@ -63,17 +64,18 @@ package final class DirectoryCache: Sendable {
         let key = ProfileKey(organization: organization, environment: environment)
         let now = entropy.uptime()
         if let profile = profiles.value(for: key, at: now) { return profile }
+        let epoch = profiles.epoch
         guard let profile = try await directory.profile(organization: organization, environment: environment) else {
             throw GatewayError(
                 .notConfigured,
                 "The organization has no short code for \(environment.rawValue). An administrator must set it up first."
             )
         }
-        profiles.set(profile, for: key, at: now)
+        profiles.set(profile, for: key, at: now, since: epoch)
         return profile
     }
 
-    /// Forgets everything, because something was changed here.
+    /// Forgets everything, because something was changed here; what is being looked up meanwhile is not remembered.
     package func forget() {
         memberships.removeAll()
         profiles.removeAll()

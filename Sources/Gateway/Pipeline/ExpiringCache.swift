@@ -12,6 +12,8 @@ package final class ExpiringCache<Key: Hashable & Sendable, Value: Sendable>: Se
     private let life: Duration
     private let entriesMax: Int
     private let entries = Mutex<[Key: Entry]>([:])
+    /// How often everything was forgotten.
+    private let forgotten = Atomic<Int>(0)
 
     /// Makes an empty cache.
     package init(life: Duration, entriesMax: Int) {
@@ -27,9 +29,13 @@ package final class ExpiringCache<Key: Hashable & Sendable, Value: Sendable>: Se
         }
     }
 
-    /// Remembers a value that is true now.
-    package func set(_ value: Value, for key: Key, at now: Uptime) {
+    /// What to name when a value is remembered that is about to be looked up.
+    package var epoch: Int { forgotten.load(ordering: .acquiring) }
+
+    /// Remembers a value that is true now; not one that was looked up before everything was forgotten.
+    package func set(_ value: Value, for key: Key, at now: Uptime, since epoch: Int? = nil) {
         entries.withLock { entries in
+            if let epoch, epoch != forgotten.load(ordering: .acquiring) { return }
             if entries.count >= entriesMax { entries.removeAll(keepingCapacity: true) }
             entries[key] = Entry(value: value, until: now + life)
         }
@@ -37,6 +43,9 @@ package final class ExpiringCache<Key: Hashable & Sendable, Value: Sendable>: Se
 
     /// Forgets everything.
     package func removeAll() {
-        entries.withLock { $0.removeAll(keepingCapacity: true) }
+        entries.withLock { entries in
+            forgotten.add(1, ordering: .acquiringAndReleasing)
+            entries.removeAll(keepingCapacity: true)
+        }
     }
 }

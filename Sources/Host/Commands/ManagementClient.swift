@@ -76,11 +76,14 @@ struct ManagementClient {
     }
 
     private static func text(of query: [(String, String)]) -> String {
+        let pairs = query.map { name, value in name + "=" + escaped(value) }
+        return pairs.isEmpty ? "" : "?" + pairs.joined(separator: "&")
+    }
+
+    /// A text as it stands in a path or a query.
+    static func escaped(_ text: String) -> String {
         var allowed = CharacterSet.alphanumerics
         allowed.insert(charactersIn: "-._~")
-        let pairs = query.map { name, value in
-            name + "=" + (value.addingPercentEncoding(withAllowedCharacters: allowed) ?? "")
-        }
-        return pairs.isEmpty ? "" : "?" + pairs.joined(separator: "&")
+        return text.addingPercentEncoding(withAllowedCharacters: allowed) ?? ""
     }
 }

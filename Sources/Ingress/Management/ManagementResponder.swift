@@ -8,6 +8,8 @@ package final class ManagementResponder: HTTPHandler {
     private let isReady: @Sendable () async -> Bool
     private let metrics: @Sendable () -> String
     private let plugins: PluginRoutes
+    private let organizations: OrganizationRoutes
+    private let access: OperatorAccess
     private let names: OwnNames
 
     /// Makes it of what it shows, and of the names that it answers to.
@@ -18,6 +20,7 @@ package final class ManagementResponder: HTTPHandler {
         isReady: @escaping @Sendable () async -> Bool,
         metrics: @escaping @Sendable () -> String,
         plugins: any PluginAdministration,
+        organizations: OrganizationChanges,
         operatorToken: Secret<[UInt8]>?,
         names: OwnNames,
         entropy: Entropy
@@ -26,13 +29,15 @@ package final class ManagementResponder: HTTPHandler {
         self.isReady = isReady
         self.metrics = metrics
         self.names = names
-        self.plugins = PluginRoutes(plugins: plugins, token: operatorToken, entropy: entropy)
+        access = OperatorAccess(token: operatorToken)
+        self.plugins = PluginRoutes(plugins: plugins, access: access, entropy: entropy)
+        self.organizations = OrganizationRoutes(organizations: organizations, access: access, entropy: entropy)
     }
 
     package func bodyBytesMax(path: Substring, head: HTTPRequestHead) -> Int {
         // Nothing is read for somebody who may not change plugins.
         guard stranger(head.headers) == nil else { return 0 }
-        let mayInstall = path == "/plugins/install" && plugins.isOperator(Request(head, body: .whole([]), address: nil))
+        let mayInstall = path == "/plugins/install" && access.isOperator(Request(head, body: .whole([]), address: nil))
         return mayInstall ? PluginRoutes.libraryBytesMax : 0
     }
 
@@ -46,6 +51,7 @@ package final class ManagementResponder: HTTPHandler {
         if request.path == "/plugins" || request.path.hasPrefix("/plugins/") {
             return await plugins.respond(to: request)
         }
+        if request.path.hasPrefix("/organizations/") { return await organizations.respond(to: request) }
         guard request.method == .GET else { return Response(.methodNotAllowed, headers: [(.allow, "GET, HEAD")]) }
         switch request.path {
         case "/livez": return text("ok\n")

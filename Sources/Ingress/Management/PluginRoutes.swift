@@ -1,4 +1,3 @@
-import Cryptography
 import Gateway
 import NIOHTTP1
 import OrderedJSON
@@ -9,7 +8,7 @@ struct PluginRoutes: Sendable {
     static let libraryBytesMax = 64 << 20
 
     let plugins: any PluginAdministration
-    let token: Secret<[UInt8]>?
+    let access: OperatorAccess
     let entropy: Entropy
 
     /// Answers `/plugins…`.
@@ -49,21 +48,7 @@ struct PluginRoutes: Sendable {
     }
 
     private func authenticate(_ request: Request) throws(GatewayError) {
-        guard token != nil else {
-            throw GatewayError(
-                .permissionDenied,
-                "This gateway has no operator token, so its plugins cannot be changed here. Set GATEWAY_OPERATOR_TOKEN_FILE."
-            )
-        }
-        guard isOperator(request) else {
-            throw GatewayError(.unauthenticated, "Show the operator's token: Authorization: Bearer TOKEN.")
-        }
-    }
-
-    /// Whether a request shows the operator's token.
-    func isOperator(_ request: Request) -> Bool {
-        guard let token, case .token(let shown) = RequestReader(request: request).credential else { return false }
-        return constantTimeEquals(Array(shown.reveal().utf8), token.reveal())
+        try access.check(request, else: "its plugins cannot be changed here")
     }
 
     private func installation(_ request: Request) throws(GatewayError) -> InstallRequest {
