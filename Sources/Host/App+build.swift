@@ -121,12 +121,14 @@ struct App: Sendable {
                 publicURL: settings.effectivePublicURL,
                 pipeline: pipeline,
                 registry: registry,
+                actions: ActionRegistry(
+                    HostActions.all(records: store, exports: store, accounts: accounts, entropy: entropy)
+                ),
                 accounts: accounts,
                 records: store,
                 inbox: money.inbox,
                 addresses: addresses,
                 asker: money.asker,
-                exports: store,
                 entropy: entropy,
                 logger: logger
             )

@@ -70,13 +70,18 @@ struct RequestReader {
     }
 
     /// A use of one of the host's own actions.
-    func action(_ call: CallID, by door: Door = .rest) throws(GatewayError) -> ActionCall {
+    func action(
+        _ call: CallID,
+        by door: Door = .rest,
+        arguments: Result<JSON, GatewayError> = .success(.object(JSONObject()))
+    ) throws(GatewayError) -> ActionCall {
         ActionCall(
             id: call,
             door: door,
             credential: credential,
             environment: try environment(),
-            address: request.address
+            address: request.address,
+            arguments: arguments
         )
     }
 

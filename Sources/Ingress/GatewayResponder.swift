@@ -26,12 +26,12 @@ package final class GatewayResponder: HTTPHandler {
         package let strangerBytesMax: Int
         package let pipeline: Pipeline
         package let registry: ToolRegistry
+        package let actions: ActionRegistry
         package let accounts: Accounts
         package let records: any RecordRepository
         package let inbox: CallbackInbox
         package let addresses: CallbackAddresses
         package let asker: Asker
-        package let exports: any PluginDataRepository
         package let entropy: Entropy
         package let logger: Logger
 
@@ -44,12 +44,12 @@ package final class GatewayResponder: HTTPHandler {
             strangerBytesMax: Int = 64 << 10,
             pipeline: Pipeline,
             registry: ToolRegistry,
+            actions: ActionRegistry,
             accounts: Accounts,
             records: any RecordRepository,
             inbox: CallbackInbox,
             addresses: CallbackAddresses,
             asker: Asker,
-            exports: any PluginDataRepository,
             entropy: Entropy,
             logger: Logger
         ) {
@@ -60,29 +60,30 @@ package final class GatewayResponder: HTTPHandler {
             self.strangerBytesMax = strangerBytesMax
             self.pipeline = pipeline
             self.registry = registry
+            self.actions = actions
             self.accounts = accounts
             self.records = records
             self.inbox = inbox
             self.addresses = addresses
             self.asker = asker
-            self.exports = exports
             self.entropy = entropy
             self.logger = logger
         }
     }
 
     private let parts: Parts
+    private let actions: ActionRegistry
     private let rest: RESTDoor
     private let mcp: MCPDoor
     private let auth: AuthRoutes
-    private let transactions: TransactionRoutes
     private let callbacks: CallbackRoutes
-    private let exports: ExportRoutes
 
     /// Opens the doors of the mode.
     package init(_ parts: Parts) {
         self.parts = parts
-        rest = RESTDoor(pipeline: parts.pipeline, registry: parts.registry, entropy: parts.entropy)
+        let actions = ActionRegistry(parts.actions.sorted + [ToolListAction.make(parts.pipeline)])
+        self.actions = actions
+        rest = RESTDoor(pipeline: parts.pipeline, registry: parts.registry, actions: actions)
         mcp = MCPDoor(
             pipeline: parts.pipeline,
             registry: parts.registry,
@@ -90,9 +91,7 @@ package final class GatewayResponder: HTTPHandler {
             publicURL: parts.publicURL,
             logger: parts.logger
         )
-        auth = AuthRoutes(accounts: parts.accounts, pipeline: parts.pipeline)
-        transactions = TransactionRoutes(records: parts.records, pipeline: parts.pipeline)
-        exports = ExportRoutes(exports: parts.exports, pipeline: parts.pipeline, entropy: parts.entropy)
+        auth = AuthRoutes(accounts: parts.accounts)
         callbacks = CallbackRoutes(
             inbox: parts.inbox,
             addresses: parts.addresses,
@@ -122,29 +121,25 @@ package final class GatewayResponder: HTTPHandler {
         let call = CallID(parts.entropy.identifier())
         let segments = CallbackPath.segments(of: request.path) ?? request.segments
         let reader = RequestReader(request: request)
-        if parts.mode != .mcp, segments.first == "tools", segments.count > 1 {
-            return await rest.serve(reader, segments: segments.dropFirst(), call: call)
-        }
         if parts.mode != .rest, segments.first == "mcp", segments.count == 1 {
             return await mcp.serve(reader, call: call)
         }
         do throws(GatewayError) {
-            if segments.first == "exports", segments.count == 2, request.method == .GET {
-                return try await exports.serve(reader, id: segments[1], call: call)
-            }
-            if let bytes = try await route(reader, segments, call) {
-                return Response.json(bytes, call: call)
-            }
-            return ErrorResponse.make(GatewayError(.notFound, "There is nothing at this path."), call: call)
+            if let bytes = try await serveApart(reader, segments, call) { return Response.json(bytes, call: call) }
         } catch {
             if let detail = error.detail {
                 parts.logger.error("request failed", metadata: ["call": "\(call)", "detail": "\(detail)"])
             }
             return ErrorResponse.make(error, call: call)
         }
+        if parts.mode != .mcp, let response = await rest.serve(reader, segments: segments[...], call: call) {
+            return response
+        }
+        return ErrorResponse.make(GatewayError(.notFound, "There is nothing at this path."), call: call)
     }
 
-    private func route(
+    /// What no action is, because whoever asks need show no credential: M-Pesa's callbacks and `StandApart`.
+    private func serveApart(
         _ reader: RequestReader,
         _ segments: [Substring],
         _ call: CallID
@@ -160,36 +155,45 @@ package final class GatewayResponder: HTTPHandler {
         case ("mpesa", 3) where method == .POST, ("mpesa", 4) where method == .POST:
             return try await callbacks.hint(reader, organization: segments[segments.count - 1])
         case _ where parts.mode == .mcp: return nil
-        case ("auth", 2): return try await auth.serve(reader, action: segments[1], call: call)
-        case ("transactions", 1) where method == .GET: return try await transactions.list(reader, call)
-        case ("transactions", 2) where method == .GET: return try await transactions.show(reader, id: segments[1], call)
-        case ("tools", 1) where method == .GET: return try await toolList(reader, call)
+        case ("auth", 2) where segments[1] == "login" && method == .POST: return try await auth.logIn(reader, call)
+        case ("auth", 2) where segments[1] == "refresh" && method == .POST: return try await auth.refresh(reader, call)
         case ("openapi.json", 1) where method == .GET: return try await openAPI(reader, call)
         default: return nil
         }
     }
 
-    private func toolList(_ reader: RequestReader, _ call: CallID) async throws(GatewayError) -> [UInt8] {
-        let tools = try await listedTools(reader, call).map { MCPToolList.document($0, at: .rest) }
-        return RESTReply.envelope(JSON.array(tools).bytes, message: "The tools that this credential may use.")
-    }
-
-    private func listedTools(_ reader: RequestReader, _ call: CallID) async throws(GatewayError) -> [ToolRegistry.Entry]
-    {
-        let pipeline = parts.pipeline
-        return try await pipeline.perform(.listTools, try reader.action(call)) {
-            principal,
-            membership throws(GatewayError) in
-            pipeline.tools(for: principal, membership)
-        }
-    }
-
-    /// With a credential, the tools it may use.
+    /// With a credential, the tools and actions that it may use.
     ///
     /// Without one, all: definitions are the product's, not a tenant's.
     private func openAPI(_ reader: RequestReader, _ call: CallID) async throws(GatewayError) -> [UInt8] {
         var tools = parts.registry.snapshot.sorted
-        if case .token = reader.credential { tools = try await listedTools(reader, call) }
-        return OpenAPIDocument.make(tools, version: parts.version, publicURL: parts.publicURL).bytes
+        var shown = actions.sorted
+        if case .token = reader.credential {
+            let pipeline = parts.pipeline
+            (tools, shown) = try await pipeline.perform(.listTools, try reader.action(call)) {
+                [actions] principal, membership throws(GatewayError) in
+                (
+                    pipeline.tools(for: principal, membership),
+                    actions.sorted.filter { Authorize.allows($0, principal, membership) }
+                )
+            }
+        }
+        return OpenAPIDocument.make(tools, shown, version: parts.version, publicURL: parts.publicURL).bytes
+    }
+}
+
+/// `tools.list`: what a credential may use, as plain HTTP shows it.
+enum ToolListAction {
+    static func make(_ pipeline: Pipeline) -> Action {
+        Action(
+            .listTools,
+            title: "List tools",
+            summary: "The tools that this credential may use, with their schemas.",
+            route: Route("GET", "/tools"),
+            output: .data(["type": "array", "items": ["type": "object", "required": ["name", "inputSchema"]]])
+        ) { use throws(GatewayError) in
+            let tools = pipeline.tools(for: use.principal, use.membership).map { MCPToolList.document($0, at: .rest) }
+            return .data(.array(tools), message: "The tools that this credential may use.")
+        }
     }
 }

@@ -1,82 +1,41 @@
 import Cryptography
 import Gateway
 import GatewayTesting
+import JSONSchema
 import OrderedJSON
 import Testing
 
-extension House {
-    /// A key beside the house's own.
-    func addKey(role: Role = .manager, scopes: Set<String>? = nil, revokedAt: Timestamp? = nil) async throws
-        -> APIKeyText
-    {
-        let key = APIKeyText(
-            environment: key.environment,
-            organization: organization,
-            id: APIKeyID(clock.entropy.identifier()),
-            secret: [UInt8](repeating: 4, count: 20)
-        )
-        try await store.save(
-            APIKey(
-                id: key.id,
-                organization: organization,
-                name: "other",
-                prefix: key.prefix,
-                hash: SHA256.digest(Array(key.text.reveal().utf8)).bytes,
-                environment: key.environment,
-                role: role,
-                scopes: scopes,
-                revokedAt: revokedAt
-            )
-        )
-        return key
-    }
-
-    func perform(_ action: HostAction, as credential: Secret<String>) async -> GatewayError? {
-        let call = ActionCall(
-            id: CallID(clock.entropy.identifier()),
-            door: .rest,
-            credential: .token(credential),
-            environment: nil,
-            address: "192.0.2.1"
-        )
-        do throws(GatewayError) {
-            try await pipeline.perform(action, call) { _, _ throws(GatewayError) in }
-            return nil
-        } catch { return error }
-    }
-
-    /// The audit's lines, newest first; what is queued is written when another line is.
-    func audit() async throws -> [AuditRecord] {
-        try await store.append([], usage: [])
-        return try await store.records(organization: organization, before: nil, limit: 100)
-    }
-}
-
 struct `What is no tool` {
-    @Test(arguments: [HostAction.readTransactions, .readExport, .readContext])
-    func `needs its scope, and says which`(action: HostAction) async throws {
+    @Test func `needs its scope, and says which`() async throws {
         try await House.with { (house) async throws in
-            let bare = try await house.addKey(scopes: [])
-            let scoped = try await house.addKey(scopes: Set(action.scopes))
+            let scoped = house.actions.sorted.filter { !$0.rules.scopes.isEmpty && $0.rules.role <= .manager }
+            #expect(scoped.count >= 3)
+            for action in scoped {
+                let bare = try await house.addKey(scopes: [])
+                let good = try await house.addKey(scopes: Set(action.rules.scopes))
+                let arguments: JSON = action.route.pathArguments.isEmpty ? [:] : ["id": "nonsense"]
 
-            let refusal = await house.perform(action, as: bare.text)
+                let refusal = await house.ask(action.name, arguments, as: bare.text)
+                let passed = await house.ask(action.name, arguments, as: good.text)
 
-            #expect(refusal?.code == .permissionDenied && refusal?.scopes == action.scopes)
-            #expect(await house.perform(action, as: scoped.text) == nil)
+                #expect(refusal.code == .permissionDenied && refusal.error?.scopes == action.rules.scopes)
+                #expect(passed.code != .permissionDenied)
+            }
         }
     }
 
-    @Test func `leaves a line of the audit, refused or not`() async throws {
+    @Test func `leaves a line of the audit, refused or not, with its arguments`() async throws {
         try await House.with { (house) async throws in
             let bare = try await house.addKey(scopes: [])
-            _ = await house.perform(.readTransactions, as: bare.text)
-            _ = await house.perform(.readTransactions, as: house.key.text)
+            _ = await house.ask("transactions.list", as: bare.text)
+            _ = await house.ask("transactions.list", ["limit": 5, "phone_number": "254711000001"])
 
             let lines = try await house.audit()
 
             #expect(lines.map(\.action) == ["TRANSACTIONS_READ", "TRANSACTIONS_READ"])
             #expect(lines.map(\.outcome) == [.success, .failed])
             #expect(lines.map(\.subject) == ["key:\(house.key.id)", "key:\(bare.id)"])
+            #expect(lines.map(\.detail) == [#"{"limit":5,"phone_number":"•••"}"#, nil])
         }
     }
 
@@ -90,11 +49,69 @@ struct `What is no tool` {
                     principalLimits: [:]
                 )
             )
-            var refusals: [GatewayError?] = []
-            for _ in 0..<3 { refusals.append(await house.perform(.listTools, as: house.key.text)) }
+            var replies: [ActionReply] = []
+            for _ in 0..<3 { replies.append(await house.ask("auth.verify")) }
 
-            #expect(refusals[0] == nil && refusals[1] == nil && refusals[2]?.code == .rateLimited)
-            #expect(refusals[2]?.retryAfter == .seconds(30))
+            #expect(replies[0].code == nil && replies[1].code == nil && replies[2].code == .rateLimited)
+            #expect(replies[2].error?.retryAfter == .seconds(30))
+            #expect(replies[0].rate?.remaining == 1)
+        }
+    }
+
+    @Test func `is refused where an argument is not of its schema, and says which`() async throws {
+        try await House.with { (house) async throws in
+            let wrong: [(JSON, String)] = [
+                (["limit": 0], "/limit"), (["limit": "five"], "/limit"), (["status": "PAID"], "/status"),
+                (["before": "x"], "/before"), (["before": "tx\u{202E}1"], "/before"), (["operations": "stk"], ""),
+            ]
+            for (arguments, place) in wrong {
+                let reply = await house.ask("transactions.list", arguments)
+                #expect(reply.code == .invalidArgument, "\(arguments.text)")
+                #expect(reply.error?.errors.first?.pointer.hasPrefix(place) ?? false, "\(arguments.text)")
+            }
+        }
+    }
+
+    @Test func `shows role user what it made, others all, and nobody another organization's`() async throws {
+        try await House.with { (house) async throws in
+            let mine = try await house.addKey(role: .user)
+            let manager = try await house.addKey(role: .manager)
+            let theirs = try await house.neighbour()
+            let made = await house.call("fake_collect", ["phone": "254711000001", "amount": 10])
+            let id = JSON.string(made.record?.description ?? "none")
+
+            for (key, sees) in [(mine, false), (manager, true), (theirs, false)] {
+                let list = await house.ask("transactions.list", as: key.text)
+                let shown = await house.ask("transactions.show", ["id": id], as: key.text)
+                let unknown = await house.ask("transactions.show", ["id": "nonsense"], as: key.text)
+                #expect(list.data.arrayValue?.isEmpty == !sees)
+                #expect((shown.code == nil) == sees)
+                if !sees { #expect(shown.error == unknown.error) }
+            }
+        }
+    }
+
+    @Test func `of what an organization reads, stays open when it may not call any more`() async throws {
+        try await House.with { (house) async throws in
+            _ = try await house.store.change(house.organization) { $0.subscription = .suspended }
+
+            #expect(await house.ask("transactions.list").code == nil)
+            #expect(await house.call("fake_ask", [:]).code == .organizationSuspended)
+        }
+    }
+
+    @Test func `answers what its schema says`() async throws {
+        try await House.with { (house) async throws in
+            let made = await house.call("fake_collect", ["phone": "254711000001", "amount": 10])
+            let id = JSON.string(made.record?.description ?? "none")
+            for (name, arguments): (String, JSON) in [
+                ("transactions.list", [:]), ("transactions.show", ["id": id]), ("auth.verify", [:]),
+            ] {
+                let reply = await house.ask(name, arguments)
+                guard case .data(let schema, _)? = house.actions.action(name)?.output else { continue }
+                let violations = try JSONSchema(compiling: schema).violations(in: reply.data)
+                #expect(reply.code == nil && violations.isEmpty, "\(name): \(violations)")
+            }
         }
     }
 }
@@ -179,9 +196,9 @@ struct `Strangers' failures` {
                 secret: [UInt8](repeating: 3, count: 20)
             )
             for _ in 0..<20 {
-                #expect(await house.perform(.listTools, as: forged)?.code == .unauthenticated)
-                #expect(await house.perform(.listTools, as: elsewhere.text)?.code == .unauthenticated)
-                #expect(await house.perform(.listTools, as: Secret("nonsense"))?.code == .unauthenticated)
+                #expect(await house.ask("auth.verify", as: forged).code == .unauthenticated)
+                #expect(await house.ask("auth.verify", as: elsewhere.text).code == .unauthenticated)
+                #expect(await house.ask("auth.verify", as: Secret("nonsense")).code == .unauthenticated)
             }
 
             let lines = try await house.audit()

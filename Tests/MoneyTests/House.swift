@@ -17,6 +17,10 @@ final class House: Sendable {
     let journal: AnswerFolder
     let money: Money
     let pipeline: Pipeline
+    /// What the host itself may be asked.
+    let actions: ActionRegistry
+    let tokens = PlainTokens()
+    let passwords = PlainPasswords()
     let addresses: CallbackAddresses
     let organization: OrganizationID
     /// The database's file.
@@ -55,9 +59,11 @@ final class House: Sendable {
             logger: logger,
             bounds: bounds
         )
+        let authenticate = Authenticate(directory: store, tokens: tokens, entropy: entropy)
+        actions = House.actions(store, tokens, passwords, authenticate, entropy)
         pipeline = Pipeline(
             registry: registry,
-            authenticate: Authenticate(directory: store, tokens: NoTokens(), entropy: entropy),
+            authenticate: authenticate,
             admit: AdmitOrganization(directory: money.directory),
             limit: LimitRate(entropy: entropy),
             reserve: ReserveIdempotent(records: store, entropy: entropy),
@@ -210,16 +216,6 @@ struct Missing: Error {
 }
 
 /// Nobody logs in here.
-private struct NoTokens: AccessTokens {
-    func sign(_ claims: AccessClaims) async throws(GatewayError) -> Secret<String> {
-        throw GatewayError.fault("no tokens here")
-    }
-
-    func verify(_ token: String, at now: Timestamp) async throws(GatewayError) -> AccessClaims {
-        throw GatewayError(.unauthenticated, "no tokens here")
-    }
-}
-
 extension ToolReply {
     /// The error's code; nil for a success.
     var code: GatewayError.Code? {

@@ -75,6 +75,11 @@ package struct Organization: Sendable, Equatable {
     package var limitOverrides: [String: RateLimit]
     /// Whether money calls must carry an idempotency key.
     package var requiresIdempotencyKey: Bool
+    /// The slug of the organization that runs the gateway: its super administrators administer every other; it has no
+    /// tools, and is never suspended.
+    package static let hostSlug = "host"
+    /// Whether it is the one that runs the gateway.
+    package var isHost: Bool { slug == Organization.hostSlug }
     /// Whether a payout that M-Pesa says it does not know may be sent once more, with the same id in it.
     ///
     /// Off unless switched on.

@@ -1,7 +1,7 @@
 import OrderedJSON
 
 /// Whether a record moves money or only asks.
-package enum RecordClass: String, Sendable, Hashable {
+package enum RecordClass: String, Sendable, Hashable, CaseIterable {
     /// One movement of money.
     case transaction
     /// A request that moves none: a balance, a status query.

@@ -5,16 +5,19 @@ package struct AdmitOrganization: Sendable {
     /// Makes the stage.
     package init(directory: DirectoryCache) { self.directory = directory }
 
-    /// The caller's organization and plan.
+    /// The caller's organization and plan; `suspendedToo` where what is asked is open to one that may not call.
     ///
     /// - Throws: `organizationSuspended` when it is closed or does not pay. Callbacks and questions about what is
     ///   already open go on: they do not come this way.
-    package func membership(of principal: Principal) async throws(GatewayError) -> DirectoryCache.Membership {
+    package func membership(
+        of principal: Principal,
+        suspendedToo: Bool = false
+    ) async throws(GatewayError) -> DirectoryCache.Membership {
         let membership = try await directory.membership(of: principal.organization)
         guard membership.organization.isActive else {
             throw GatewayError(.organizationSuspended, "This organization has been closed.")
         }
-        guard membership.organization.subscription.admitsCalls else {
+        guard suspendedToo || membership.organization.subscription.admitsCalls else {
             throw GatewayError(
                 .organizationSuspended,
                 "The organization's subscription is \(membership.organization.subscription.rawValue). Renew it to go on."

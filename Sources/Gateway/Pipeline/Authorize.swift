@@ -23,14 +23,42 @@ package enum Authorize {
         try check(tool.scopes, of: tool.name, principal)
     }
 
+    /// Whether a caller may do this: the same rules that `check` enforces.
+    package static func allows(
+        _ action: Action,
+        _ principal: Principal,
+        _ membership: DirectoryCache.Membership
+    ) -> Bool {
+        do throws(GatewayError) {
+            try check(action.rules, principal: principal, membership.organization)
+            return true
+        } catch { return false }
+    }
+
     /// Refuses a caller who may not do this.
     ///
     /// - Throws: `permissionDenied` for role or scopes, all missing scopes at once.
-    package static func check(_ action: HostAction, principal: Principal) throws(GatewayError) {
+    package static func check(
+        _ action: ActionRules,
+        principal: Principal,
+        _ organization: Organization
+    ) throws(GatewayError) {
         guard principal.role >= action.role else {
             throw GatewayError(
                 .permissionDenied,
                 "This needs the role \(action.role.rawValue); this credential has \(principal.role.rawValue)."
+            )
+        }
+        if action.reach == .host, !organization.isHost {
+            throw GatewayError(
+                .permissionDenied,
+                "This is for super administrators of the organization \(Organization.hostSlug), which runs the gateway."
+            )
+        }
+        if action.isPersonal, case .apiKey = principal.subject {
+            throw GatewayError(
+                .permissionDenied,
+                "This needs a person who logged in (POST /auth/login); a key cannot do it."
             )
         }
         try check(action.scopes, of: action.name, principal)

@@ -65,27 +65,69 @@ package final class Pipeline: Sendable {
 
     /// Does what a principal asks of the host itself: the one way of everything that has a principal and is no tool.
     ///
-    /// It passes the stages that a tool passes, as far as they are about callers; audit, usage and metrics wrap it.
+    /// It passes the stages that a tool passes, as far as they are about callers and arguments; audit, usage and metrics
+    /// wrap it.
+    ///
+    /// Never throws: a refusal is a reply too.
+    package func serve(_ action: Action, _ call: ActionCall) async -> ActionReply {
+        var ending = RecordCall.Ending(call, action.rules)
+        var rate: RateDecision?
+        do throws(GatewayError) {
+            let answer = try await pass(action.rules, call, &ending, &rate) {
+                principal,
+                membership,
+                ending throws(GatewayError) in
+                let arguments = try ValidateArguments.checked(call.arguments, of: action, principal: principal)
+                ending.arguments = arguments
+                ending.sensitive = action.sensitive
+                let use = Action.Use(
+                    principal: principal,
+                    membership: membership,
+                    arguments: arguments,
+                    call: call.id
+                )
+                return try await action.work(use)
+            }
+            return ActionReply(result: .success(answer), rate: rate)
+        } catch {
+            return ActionReply(result: .failure(error), rate: rate)
+        }
+    }
+
+    /// The same for what has rules and no arguments.
     /// - Throws: as the stages and the work do.
     package func perform<Answer>(
-        _ action: HostAction,
+        _ rules: ActionRules,
         _ call: ActionCall,
         _ work: (Principal, DirectoryCache.Membership) async throws(GatewayError) -> Answer
     ) async throws(GatewayError) -> Answer {
-        var ending = RecordCall.Ending(call, action)
+        var ending = RecordCall.Ending(call, rules)
+        var rate: RateDecision?
+        return try await pass(rules, call, &ending, &rate) { principal, membership, _ throws(GatewayError) in
+            try await work(principal, membership)
+        }
+    }
+
+    private func pass<Answer>(
+        _ rules: ActionRules,
+        _ call: ActionCall,
+        _ ending: inout RecordCall.Ending,
+        _ rate: inout RateDecision?,
+        _ work: (Principal, DirectoryCache.Membership, inout RecordCall.Ending) async throws(GatewayError) -> Answer
+    ) async throws(GatewayError) -> Answer {
         let answer: Answer
         do throws(GatewayError) {
             let principal = try await authenticate.principal(for: call.credential, environment: call.environment)
             ending.principal = principal
-            let membership = try await admit.membership(of: principal)
-            try Authorize.check(action, principal: principal)
-            _ = try limit.check(
-                bucket: action.bucket,
-                cost: action.cost,
+            let membership = try await admit.membership(of: principal, suspendedToo: rules.isOpenWhenSuspended)
+            try Authorize.check(rules, principal: principal, membership.organization)
+            rate = try limit.check(
+                bucket: rules.bucket,
+                cost: rules.cost,
                 principal: principal,
                 membership: membership
             )
-            answer = try await work(principal, membership)
+            answer = try await work(principal, membership, &ending)
         } catch {
             try record.end(ending, error: error)
             throw error

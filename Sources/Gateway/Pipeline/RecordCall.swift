@@ -23,7 +23,9 @@ package struct RecordCall: Sendable {
         /// Whether the caller may not even know of the tool.
         package var isHidden = false
         /// What was asked of the host itself, where it is no tool.
-        package let action: HostAction?
+        package let action: ActionRules?
+        /// What is masked of the arguments; nil while nobody knows what must be.
+        package var sensitive: [JSONPointer]?
         /// The record it made or found.
         package var record: RecordID?
 
@@ -37,7 +39,7 @@ package struct RecordCall: Sendable {
         }
 
         /// Of a use of a host action, or of a credential that was only looked at.
-        package init(_ call: ActionCall, _ action: HostAction?) {
+        package init(_ call: ActionCall, _ action: ActionRules?) {
             self.call = call.id
             door = call.door
             address = call.address
@@ -146,8 +148,8 @@ package struct RecordCall: Sendable {
     }
 
     private func detail(of ending: Ending) -> String? {
-        // Without a tool nobody knows what must be masked, so nothing is kept.
-        guard let tool = ending.tool, ending.principal != nil else { return nil }
+        // Where nobody knows what must be masked, nothing is kept.
+        guard let sensitive = ending.tool?.sensitive ?? ending.sensitive, ending.principal != nil else { return nil }
         var arguments = ending.arguments
         if var members = arguments.objectValue, members[CallSchemas.state] != nil || members[CallSchemas.input] != nil {
             // What a person answered is theirs, and the state is sealed.
@@ -155,7 +157,7 @@ package struct RecordCall: Sendable {
             members[CallSchemas.input] = nil
             arguments = .object(members)
         }
-        let shown = tool.sensitive.isEmpty ? arguments : arguments.masking(tool.sensitive, with: "•••")
+        let shown = sensitive.isEmpty ? arguments : arguments.masking(sensitive, with: "•••")
         let bytes = shown.bytes
         return bytes.count <= detailBytesMax ? String(decoding: bytes, as: UTF8.self) : nil
     }

@@ -30,19 +30,44 @@ package enum ValidateArguments {
         try removeIdentity("user_id", equalTo: principal.subjectIdentifier.description, from: &members)
         try takeHeader(call.idempotencyKey, of: schemas, into: &members)
         let given = JSON.object(members)
-        try refuse(texts(in: given, of: tool), tool)
+        try refuse(texts(in: given, of: tool), tool.name)
         let schema = call.door == .mcp ? schemas.mcp : schemas.rest
-        let violations = try schema.validator().violations(in: given)
-        try refuse(violations.map { .init(pointer: $0.instancePath, message: $0.message) }, tool)
+        try refuse(try schema.errors(in: given), tool.name)
         var key = call.idempotencyKey
         if schemas.movesMoney { key = members.removeValue(forKey: CallSchemas.key)?.stringValue }
         let answer = takeAnswer(call, of: tool, from: &members)
         return Checked(call: call.holding(.object(members), idempotencyKey: key, answer: answer))
     }
 
-    private static func refuse(_ errors: [GatewayError.FieldError], _ tool: ToolDescriptor) throws(GatewayError) {
+    /// The arguments of one of the host's own actions; who calls may be named, as for a tool.
+    /// - Throws: `invalidArgument` naming every wrong field.
+    package static func checked(
+        _ given: Result<JSON, GatewayError>,
+        of action: Action,
+        principal: Principal
+    ) throws(GatewayError) -> JSON {
+        guard var members = try given.get().objectValue else {
+            throw GatewayError(.invalidArgument, "The arguments of \(action.name) must be a JSON object.")
+        }
+        let properties = action.input.document["properties"]
+        if properties?["org_id"] == nil {
+            try removeIdentity("org_id", equalTo: principal.organization.description, from: &members)
+        }
+        if properties?["user_id"] == nil {
+            try removeIdentity("user_id", equalTo: principal.subjectIdentifier.description, from: &members)
+        }
+        let arguments = JSON.object(members)
+        let texts = PlainText.errors(in: arguments) { place in
+            action.sensitive.contains { $0.description == place } ? .line : .name
+        }
+        try refuse(texts, action.name)
+        try refuse(try action.input.errors(in: arguments), action.name)
+        return arguments
+    }
+
+    private static func refuse(_ errors: [GatewayError.FieldError], _ name: String) throws(GatewayError) {
         guard let first = errors.first else { return }
-        let message = "The arguments of \(tool.name) are not valid: \(first.message)"
+        let message = "The arguments of \(name) are not valid: \(first.message)"
         throw GatewayError(.invalidArgument, message, errors: errors)
     }
 

@@ -12,12 +12,20 @@ package final class CallSchemas: Sendable {
         package let document: JSON
         /// The tool's description, with how keys work at this door where the tool takes one.
         package let summary: String
-        fileprivate let compiled: Result<JSONSchema, SchemaError>
+        private let compiled: Result<JSONSchema, SchemaError>
 
-        fileprivate init(_ document: JSON, summary: String) {
+        /// Compiles a schema; one that cannot be used is found when a call comes.
+        package init(_ document: JSON, summary: String) {
             self.document = document
             self.summary = summary
             compiled = Result { () throws(SchemaError) in try JSONSchema(compiling: document) }
+        }
+
+        /// What is wrong with a call, a field each.
+        /// - Throws: as `validator` does.
+        package func errors(in arguments: JSON) throws(GatewayError) -> [GatewayError.FieldError] {
+            try validator().violations(in: arguments)
+                .map { GatewayError.FieldError(pointer: $0.instancePath, message: $0.message) }
         }
 
         /// What checks a call.
@@ -26,7 +34,7 @@ package final class CallSchemas: Sendable {
             switch compiled {
             case .success(let schema): return schema
             case .failure(let error):
-                throw GatewayError(.pluginFailed, "The tool's schema cannot be used.", detail: error.description)
+                throw GatewayError(.pluginFailed, "The schema of this call cannot be used.", detail: error.description)
             }
         }
     }

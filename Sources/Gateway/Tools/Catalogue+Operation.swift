@@ -1,10 +1,5 @@
 import OrderedJSON
 
-extension OperationDirection: CaseIterable {
-    /// Every direction.
-    package static var allCases: [OperationDirection] { [.incoming, .outgoing, .reverse, .none] }
-}
-
 extension Catalogue {
     /// Reads an operation kind: docs/abi.md, section 1.2.
     static func operation(_ reader: CatalogueReader) throws(CatalogueError) -> OperationKind {

@@ -143,9 +143,9 @@ extension Catalogue {
         return pointer
     }
 
-    private static func route(_ reader: CatalogueReader?, tool: String) throws(CatalogueError) -> ToolDescriptor.Route {
+    private static func route(_ reader: CatalogueReader?, tool: String) throws(CatalogueError) -> Route {
         guard let reader else {
-            return ToolDescriptor.Route(method: "POST", segments: [.literal(tool)], successStatus: 200)
+            return Route(method: "POST", segments: [.literal("tools"), .literal(tool)], successStatus: 200)
         }
         let method = try reader.text("method")
         guard ["GET", "POST", "PUT", "DELETE"].contains(method) else { throw reader.fail("method", "an HTTP method") }
@@ -153,7 +153,7 @@ extension Catalogue {
         guard status < 300 else { throw reader.fail("success_status", "200 to 299") }
         let path = try reader.text("path")
         guard path.hasPrefix("/tools/") else { throw reader.fail("path", "a path under /tools/", rule: "C2") }
-        var segments: [ToolDescriptor.Route.Segment] = []
+        var segments: [Route.Segment] = [.literal("tools")]
         for part in path.dropFirst("/tools/".count).split(separator: "/", omittingEmptySubsequences: false) {
             if part.hasPrefix("{"), part.hasSuffix("}"), part.count > 2 {
                 segments.append(.argument(String(part.dropFirst().dropLast())))
@@ -163,7 +163,7 @@ extension Catalogue {
                 throw reader.fail("path", "segments of [a-z][a-z0-9_.-]* or {argument}", rule: "C2")
             }
         }
-        return ToolDescriptor.Route(method: method, segments: segments, successStatus: Int(status))
+        return Route(method: method, segments: segments, successStatus: Int(status))
     }
 }
 

@@ -1,7 +1,7 @@
 import OrderedJSON
 
 /// Which way the money goes.
-package enum OperationDirection: String, Sendable, Hashable {
+package enum OperationDirection: String, Sendable, Hashable, CaseIterable {
     /// To the organization.
     case incoming = "in"
     /// From the organization.

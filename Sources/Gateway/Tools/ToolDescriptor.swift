@@ -69,41 +69,6 @@ package final class ToolDescriptor: Sendable {
         }
     }
 
-    /// The REST operation.
-    package struct Route: Sendable, Hashable {
-        /// `GET`, `POST`, `PUT` or `DELETE`.
-        package let method: String
-        /// The path's segments after `/tools`; `{name}` takes an argument.
-        package let segments: [Segment]
-        /// Of a success.
-        package let successStatus: Int
-
-        /// One part of the path.
-        package enum Segment: Sendable, Hashable {
-            /// This text.
-            case literal(String)
-            /// Any text; it becomes the argument of this name.
-            case argument(String)
-        }
-
-        /// Makes a route.
-        package init(method: String, segments: [Segment], successStatus: Int) {
-            self.method = method
-            self.segments = segments
-            self.successStatus = successStatus
-        }
-
-        /// The path as documents show it: `/tools/transaction-status/{checkout_request_id}`.
-        package var template: String {
-            segments.reduce(into: "/tools") { path, segment in
-                switch segment {
-                case .literal(let text): path += "/" + text
-                case .argument(let name): path += "/{" + name + "}"
-                }
-            }
-        }
-    }
-
     /// The stable name.
     package let name: String
     /// The tool's index in its plugin's catalogue.

@@ -148,7 +148,7 @@ final class MCPDoor: Sendable {
 
     /// Does what is no tool, with the tools that the caller may use now.
     private func perform(
-        _ action: HostAction,
+        _ action: ActionRules,
         _ reader: RequestReader,
         _ environment: Gateway.Environment?,
         _ call: CallID,

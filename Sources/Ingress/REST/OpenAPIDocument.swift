@@ -1,17 +1,23 @@
 import Gateway
 import OrderedJSON
 
-/// The OpenAPI 3.1 document, made from the registry: whatever tools there are now, with the routes that are always.
+/// The OpenAPI 3.1 document: whatever tools there are now, the host's own actions, and what stands apart from both.
 enum OpenAPIDocument {
-    static func make(_ tools: [ToolRegistry.Entry], version: String, publicURL: String) -> JSON {
+    static func make(
+        _ tools: [ToolRegistry.Entry],
+        _ actions: [Action],
+        version: String,
+        publicURL: String
+    ) -> JSON {
         var paths = JSONObject()
-        for entry in tools {
-            let path = entry.tool.route.template
-            var operations = paths[path]?.objectValue ?? JSONObject()
-            operations[entry.tool.route.method.lowercased()] = operation(entry)
-            paths[path] = .object(operations)
+        func add(_ operation: JSON, at route: Route) {
+            var operations = paths[route.template]?.objectValue ?? JSONObject()
+            operations[route.method.lowercased()] = operation
+            paths[route.template] = .object(operations)
         }
-        for (path, operations) in fixedPaths { paths[path] = operations }
+        for entry in tools { add(operation(entry), at: entry.tool.route) }
+        for action in actions { add(operation(action), at: action.route) }
+        for route in StandApart.all { add(operation(route), at: route.route) }
         return [
             "openapi": "3.1.0",
             "info": [
@@ -39,18 +45,7 @@ enum OpenAPIDocument {
 
     private static func operation(_ entry: ToolRegistry.Entry) -> JSON {
         let tool = entry.tool
-        let inPath = tool.route.segments.compactMap { segment -> String? in
-            if case .argument(let name) = segment { name } else { nil }
-        }
-        let properties = tool.inputSchema["properties"]?.objectValue ?? JSONObject()
-        let required = (tool.inputSchema["required"]?.arrayValue ?? []).compactMap(\.stringValue)
-        var parameters: [JSON] = []
-        for (name, schema) in properties where inPath.contains(name) || tool.route.method == "GET" {
-            parameters.append([
-                "name": .string(name), "in": inPath.contains(name) ? "path" : "query",
-                "required": .bool(inPath.contains(name) || required.contains(name)), "schema": schema,
-            ])
-        }
+        var parameters = parameters(of: tool.route, tool.inputSchema)
         if entry.schemas.movesMoney {
             parameters.append([
                 "name": "Idempotency-Key", "in": "header", "required": .bool(tool.requiresIdempotencyKey),
@@ -62,28 +57,84 @@ enum OpenAPIDocument {
             "operationId": .string(tool.name), "summary": .string(tool.title),
             "description": .string(entry.schemas.rest.summary),
             "tags": ["tools"], "parameters": .array(parameters),
-            "responses": [
-                String(tool.route.successStatus): [
-                    "description": "The tool's output.",
-                    "content": ["application/json": ["schema": envelope(tool.outputSchema)]],
-                ],
-                "default": ["$ref": "#/components/responses/Problem"],
-            ],
+            "responses": responses(tool.route, "The tool's output.", json(envelope(tool.outputSchema, beside: []))),
         ]
-        if tool.route.method != "GET" {
-            operation["requestBody"] = [
-                "required": true, "content": ["application/json": ["schema": entry.schemas.rest.document]],
-            ]
-        }
+        if !tool.route.takesQuery { operation["requestBody"] = body(entry.schemas.rest.document) }
         if tool.isDeprecated { operation["deprecated"] = true }
         return .object(operation)
     }
 
-    private static func envelope(_ data: JSON) -> JSON {
-        [
-            "type": "object", "required": ["success", "data", "message"],
-            "properties": ["success": ["const": true], "data": data, "message": ["type": "string"]],
+    private static func operation(_ action: Action) -> JSON {
+        let content: JSON
+        switch action.output {
+        case .data(let schema, let beside): content = json(envelope(schema, beside: beside))
+        case .file: content = ["*/*": ["schema": ["type": "string", "format": "binary"]]]
+        }
+        var operation: JSONObject = [
+            "operationId": .string(action.name), "summary": .string(action.title),
+            "description": .string(action.summary), "tags": [.string(action.group)],
+            "parameters": .array(parameters(of: action.route, action.input.document)),
+            "responses": responses(action.route, "Done.", content),
         ]
+        operation["x-role"] = .string(action.rules.role.rawValue)
+        if !action.rules.scopes.isEmpty { operation["x-scopes"] = .array(action.rules.scopes.map { .string($0) }) }
+        if !action.route.takesQuery, let body = bodySchema(of: action) { operation["requestBody"] = self.body(body) }
+        return .object(operation)
+    }
+
+    private static func operation(_ route: StandApart) -> JSON {
+        var operation: JSONObject = [
+            "operationId": .string(route.name), "summary": .string(route.title), "description": .string(route.summary),
+            "tags": [.string(route.tag)], "responses": responses(route.route, "Done.", json(route.output)),
+        ]
+        operation["requestBody"] = route.input.map(body)
+        return .object(operation)
+    }
+
+    /// What stands in the path, and in the query of a request that has no body.
+    private static func parameters(of route: Route, _ schema: JSON) -> [JSON] {
+        let inPath = route.pathArguments
+        let required = (schema["required"]?.arrayValue ?? []).compactMap(\.stringValue)
+        return (schema["properties"]?.objectValue ?? JSONObject())
+            .filter { inPath.contains($0.key) || route.takesQuery }
+            .map { name, schema in
+                [
+                    "name": .string(name), "in": inPath.contains(name) ? "path" : "query",
+                    "required": .bool(inPath.contains(name) || required.contains(name)), "schema": schema,
+                ]
+            }
+    }
+
+    /// An action's arguments without those of the path; nil when there are no others.
+    private static func bodySchema(of action: Action) -> JSON? {
+        let inPath = action.route.pathArguments
+        var schema = action.input.document.objectValue ?? JSONObject()
+        var properties = schema["properties"]?.objectValue ?? JSONObject()
+        for name in inPath { properties[name] = nil }
+        guard !properties.isEmpty else { return nil }
+        schema["properties"] = .object(properties)
+        let required = (schema["required"]?.arrayValue ?? []).filter { !inPath.contains($0.stringValue ?? "") }
+        schema["required"] = required.isEmpty ? nil : .array(required)
+        return .object(schema)
+    }
+
+    private static func body(_ schema: JSON) -> JSON { ["required": true, "content": json(schema)] }
+
+    private static func json(_ schema: JSON) -> JSON { ["application/json": ["schema": schema]] }
+
+    private static func responses(_ route: Route, _ description: String, _ content: JSON) -> JSON {
+        [
+            String(route.successStatus): ["description": .string(description), "content": content],
+            "default": ["$ref": "#/components/responses/Problem"],
+        ]
+    }
+
+    /// `{"success": true, "data": …}`, with what stands beside the data.
+    static func envelope(_ data: JSON, beside: [(name: String, schema: JSON)]) -> JSON {
+        var properties: JSONObject = ["success": ["const": true], "data": data]
+        for (name, schema) in beside { properties[name] = schema }
+        properties["message"] = ["type": "string"]
+        return ["type": "object", "required": ["success", "data"], "properties": .object(properties)]
     }
 
     private static let problem: JSON = [
@@ -103,29 +154,5 @@ enum OpenAPIDocument {
             ],
             "success": ["const": false], "error": ["type": "string"],
         ],
-    ]
-
-    private static func simple(_ id: String, _ summary: String, tag: String) -> JSON {
-        [
-            "operationId": .string(id), "summary": .string(summary), "tags": [.string(tag)],
-            "responses": [
-                "200": ["description": "Done."], "default": ["$ref": "#/components/responses/Problem"],
-            ],
-        ]
-    }
-
-    private static let fixedPaths: [(String, JSON)] = [
-        ("/auth/login", ["post": simple("login", "Log in with username and password", tag: "auth")]),
-        ("/auth/logout", ["post": simple("logout", "End every session of the user", tag: "auth")]),
-        ("/auth/refresh", ["post": simple("refresh", "Replace a token that is about to end", tag: "auth")]),
-        ("/auth/verify", ["get": simple("verify", "Who a credential belongs to", tag: "auth")]),
-        ("/transactions", ["get": simple("listTransactions", "The organization's transactions", tag: "transactions")]),
-        (
-            "/transactions/{id}",
-            [
-                "parameters": [["name": "id", "in": "path", "required": true, "schema": ["type": "string"]]],
-                "get": simple("showTransaction", "One transaction with its events", tag: "transactions"),
-            ]
-        ),
     ]
 }

@@ -1,16 +1,45 @@
 import Gateway
 import OrderedJSON
 
-/// Tools as plain HTTP operations, made from their descriptors while the host runs.
+/// Tools and actions as plain HTTP operations, made from their descriptors while the host runs.
 struct RESTDoor: Sendable {
     let pipeline: Pipeline
     let registry: ToolRegistry
-    let entropy: Entropy
+    let actions: ActionRegistry
+
+    /// Serves a path that stands not apart; nil when it leads to nothing that anybody may know of.
+    func serve(_ reader: RequestReader, segments: ArraySlice<Substring>, call: CallID) async -> Response? {
+        switch actions.route(method: reader.request.method.rawValue, segments: segments) {
+        case .action(let action, let path): return await serve(action, path, reader, call)
+        case .otherMethods(let methods):
+            let message = "This path answers to \(methods.joined(separator: ", "))."
+            return ErrorResponse.make(GatewayError(.methodNotAllowed, message), call: call, allow: methods)
+        case .none:
+            guard segments.first == "tools", segments.count > 1 else { return nil }
+            return await serveTool(reader, segments: segments, call: call)
+        }
+    }
+
+    private func serve(
+        _ action: Action,
+        _ path: [(name: String, value: String)],
+        _ reader: RequestReader,
+        _ call: CallID
+    ) async -> Response {
+        let use: ActionCall
+        do throws(GatewayError) {
+            let arguments = Result { () throws(GatewayError) in
+                try self.arguments(reader, action.route, action.input.document, path: path)
+            }
+            use = try reader.action(call, arguments: arguments)
+        } catch { return ErrorResponse.make(error, call: call) }
+        return RESTReply.make(await pipeline.serve(action, use), of: action, call: call)
+    }
 
     /// Serves `/tools/…`.
     ///
     /// A path that leads to nothing, and one to a tool that the caller may not know of, are answered alike.
-    func serve(_ reader: RequestReader, segments: ArraySlice<Substring>, call: CallID) async -> Response {
+    private func serveTool(_ reader: RequestReader, segments: ArraySlice<Substring>, call: CallID) async -> Response {
         switch registry.snapshot.route(method: reader.request.method.rawValue, segments: segments) {
         case .none: return await refuse(reader, call)
         case .otherMethods:
@@ -42,7 +71,7 @@ struct RESTDoor: Sendable {
             door: .rest,
             credential: reader.credential,
             tool: tool.name,
-            arguments: try arguments(reader, tool, path: path),
+            arguments: try arguments(reader, tool.route, tool.inputSchema, path: path),
             idempotencyKey: try reader.idempotencyKey(),
             wait: reader.wait,
             environment: try reader.environment(),
@@ -100,34 +129,35 @@ struct RESTDoor: Sendable {
     /// The arguments: from the path, and from the body, or from the query for a GET.
     private func arguments(
         _ reader: RequestReader,
-        _ tool: ToolDescriptor,
+        _ route: Route,
+        _ schema: JSON,
         path: [(name: String, value: String)]
     ) throws(GatewayError) -> JSON {
         var members: JSONObject
-        if tool.route.method == "GET" {
-            members = QueryArguments.read(reader.request, schema: tool.inputSchema)
+        if route.takesQuery {
+            members = QueryArguments.read(reader.request, schema: schema)
         } else {
             members = try reader.object().objectValue ?? JSONObject()
         }
-        for (name, value) in path { members[name] = .string(value.removingURLPercentEncoding() ?? value) }
+        for (name, value) in path {
+            members[name] = QueryArguments.typed(value.removingURLPercentEncoding() ?? value, name, schema)
+        }
         return .object(members)
     }
 }
 
-/// Arguments in a query, given the types that the tool's schema asks for.
+/// Arguments in a path or a query, given the types that the schema asks for.
 ///
 /// What does not fit stays text, so that the schema's own error names it.
 enum QueryArguments {
     static func read(_ request: Request, schema: JSON) -> JSONObject {
         var members = JSONObject()
-        for (name, value) in request.queryParameters {
-            members[name] = typed(value, as: schema["properties"]?[name]?["type"]?.stringValue)
-        }
+        for (name, value) in request.queryParameters { members[name] = typed(value, name, schema) }
         return members
     }
 
-    private static func typed(_ text: String, as type: String?) -> JSON {
-        switch type {
+    static func typed(_ text: String, _ name: String, _ schema: JSON) -> JSON {
+        switch schema["properties"]?[name]?["type"]?.stringValue {
         case "integer": Int64(text).map { .integer($0) } ?? .string(text)
         case "number": Double(text).map { .number($0) } ?? .string(text)
         case "boolean": text == "true" ? true : text == "false" ? false : .string(text)

@@ -22,6 +22,32 @@ enum RESTReply {
         }
     }
 
+    /// What an action answered.
+    static func make(_ reply: ActionReply, of action: Action, call: CallID) -> Response {
+        var response: Response
+        switch reply.result {
+        case .failure(let error): response = ErrorResponse.make(error, call: call)
+        case .success(.data(let data, let message, let beside)):
+            response = Response.json(
+                envelope(data, message: message, beside),
+                status: HTTPResponseStatus(statusCode: action.route.successStatus),
+                call: call
+            )
+        case .success(.file(let name, let mediaType, let bytes)):
+            response = Response(
+                .ok,
+                headers: [
+                    // Saved, never shown: a plugin must not be able to write a page of this address.
+                    (.contentType, mediaType), (.contentDisposition, "attachment; filename=\"\(name)\""),
+                    (.contentTypeOptions, "nosniff"), (.cacheControl, "no-store"), (.requestID, call.description),
+                ],
+                body: bytes
+            )
+        }
+        addRate(reply.rate, to: &response)
+        return response
+    }
+
     /// How far a call is: a fraction of 1, and words for people where the tool has any.
     static func progress(_ progress: LoadedPlugin.Progress) -> [UInt8] {
         var members: JSONObject = ["fraction": .number(Double(progress.fraction) / 1_000_000)]
@@ -39,9 +65,9 @@ enum RESTReply {
     private static func body(_ reply: ToolReply, _ output: [UInt8]) -> [UInt8] {
         switch reply.ending {
         case .output where reply.isReplayed:
-            return envelope(output, message: reply.sentence, ("replayed", Array("true".utf8)))
+            return envelope(output, message: reply.sentence, [("replayed", Array("true".utf8))])
         case .output: return envelope(output, message: reply.sentence)
-        case .content(let blocks): return envelope(output, message: reply.sentence, ("content", blocks))
+        case .content(let blocks): return envelope(output, message: reply.sentence, [("content", blocks)])
         case .handle(let handle):
             return envelope(output, message: "Begun, not done. \(handle.message)")
         case .question(let question, let state):
@@ -56,21 +82,20 @@ enum RESTReply {
     /// `{"success": true, "data": …, "message": …}`; the output goes in untouched.
     static func envelope(
         _ data: [UInt8],
-        message: String,
-        _ more: (name: String, value: [UInt8])? = nil
+        message: String?,
+        _ beside: [(name: String, value: [UInt8])] = []
     ) -> [UInt8] {
-        var writer = JSONWriter(capacity: data.count + message.utf8.count + 48)
+        var writer = JSONWriter(capacity: data.count + (message?.utf8.count ?? 0) + 48)
         writer.beginObject()
         writer.key("success")
         writer.bool(true)
         writer.key("data")
         writer.raw(data)
-        if let more {
-            writer.key(more.name)
-            writer.raw(more.value)
+        for (name, value) in beside {
+            writer.key(name)
+            writer.raw(value)
         }
-        writer.key("message")
-        writer.string(message)
+        writer.optional("message", message)
         writer.endObject()
         return writer.bytes
     }

@@ -1,0 +1,93 @@
+import OrderedJSON
+
+/// Something that a principal may ask of the host itself: its one descriptor.
+///
+/// From it come the REST operation with its schemas, validation, role, scope, limit, audit, usage, metrics and the
+/// command; no door checks or decides anything of its own.
+package struct Action: Sendable {
+    /// One use that passed every stage.
+    package struct Use: Sendable {
+        /// Who asks.
+        package let principal: Principal
+        /// Their organization and its plan.
+        package let membership: DirectoryCache.Membership
+        /// Of the action's schema.
+        package let arguments: JSON
+        /// Names the use.
+        package let call: CallID
+
+        /// The text of an argument; nil when it was left out.
+        package func text(_ name: String) -> String? { arguments[name]?.stringValue }
+    }
+
+    /// What an action answers.
+    package enum Answer: Sendable {
+        /// The output, of the action's schema; with what stands beside it in the envelope.
+        case data([UInt8], message: String? = nil, beside: [(name: String, value: [UInt8])] = [])
+        /// A file to be saved.
+        case file(name: String, mediaType: String, bytes: [UInt8])
+
+        /// The output, as a value.
+        package static func data(_ value: JSON, message: String? = nil) -> Answer {
+            .data(value.bytes, message: message)
+        }
+    }
+
+    /// What an action's answer looks like.
+    package enum Output: Sendable {
+        /// JSON of this schema, and what stands beside it in the envelope.
+        case data(JSON, beside: [(name: String, schema: JSON)] = [])
+        /// A file of any type.
+        case file
+    }
+
+    /// Who may ask, what it costs, and the words for it.
+    package let rules: ActionRules
+    /// For people: a few words.
+    package let title: String
+    /// For people and models: what it does, in sentences.
+    package let summary: String
+    /// How plain HTTP asks for it.
+    package let route: Route
+    /// What the arguments look like; also what is checked.
+    package let input: CallSchemas.Schema
+    /// What the answer looks like.
+    package let output: Output
+    /// What audit and logs mask of the arguments.
+    package let sensitive: [JSONPointer]
+    /// Does it.
+    let work: @Sendable (Use) async throws(GatewayError) -> Answer
+
+    /// Its name.
+    package var name: String { rules.name }
+    /// What belongs together in documents and commands: `transactions` of `transactions.list`.
+    package var group: String { String(rules.name.prefix { $0 != "." }) }
+    /// Whether it changes nothing.
+    package var isReadOnly: Bool { route.method == "GET" }
+
+    /// Describes an action; `arguments` are its schema's properties, of which `required` must be there.
+    package init(
+        _ rules: ActionRules,
+        title: String,
+        summary: String,
+        route: Route,
+        arguments: JSONObject = [:],
+        required: [String] = [],
+        output: Output,
+        sensitive: [JSONPointer] = [],
+        work: @escaping @Sendable (Use) async throws(GatewayError) -> Answer
+    ) {
+        self.rules = rules
+        self.title = title
+        self.summary = summary
+        self.route = route
+        self.output = output
+        self.sensitive = sensitive
+        self.work = work
+        let all = required + route.pathArguments.filter { !required.contains($0) }
+        var schema: JSONObject = ["type": "object", "properties": .object(arguments)]
+        if !all.isEmpty { schema["required"] = .array(all.map { .string($0) }) }
+        schema["additionalProperties"] = false
+        input = CallSchemas.Schema(.object(schema), summary: summary)
+    }
+}

@@ -1,0 +1,48 @@
+import OrderedJSON
+
+/// One use of an action, as a door hands it to the pipeline.
+package struct ActionCall: Sendable {
+    /// Names the use; the reply, the log and the audit show it.
+    package let id: CallID
+    /// The door.
+    package let door: Door
+    /// Who says they call.
+    package let credential: Credential
+    /// The environment a user's token should act in; a key has its own.
+    package let environment: Environment?
+    /// The caller's address as the door saw it.
+    package let address: String?
+    /// The arguments, or why the door could not read them: that is told to nobody who may not ask at all.
+    package var arguments: Result<JSON, GatewayError>
+
+    /// Gathers what a door knows.
+    package init(
+        id: CallID,
+        door: Door,
+        credential: Credential,
+        environment: Environment?,
+        address: String?,
+        arguments: Result<JSON, GatewayError> = .success(.object(JSONObject()))
+    ) {
+        self.id = id
+        self.door = door
+        self.credential = credential
+        self.environment = environment
+        self.address = address
+        self.arguments = arguments
+    }
+}
+
+/// What came of an action; doors give it their own form.
+package struct ActionReply: Sendable {
+    /// The answer, or why there is none.
+    package let result: Result<Action.Answer, GatewayError>
+    /// What the limiter said, once it was asked.
+    package let rate: RateDecision?
+
+    /// Makes a reply.
+    package init(result: Result<Action.Answer, GatewayError>, rate: RateDecision? = nil) {
+        self.result = result
+        self.rate = rate
+    }
+}

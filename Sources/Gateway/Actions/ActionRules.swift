@@ -1,0 +1,61 @@
+/// Who may ask something of the host itself, what that costs, and the words it goes by.
+///
+/// The stages look at nothing else of an action (`Pipeline.perform`).
+package struct ActionRules: Sendable {
+    /// Names it in metrics, usage, errors and commands, such as `transactions.list`.
+    package let name: String
+    /// The word that audit uses.
+    package let auditAction: String
+    /// The least role.
+    package let role: Role
+    /// The scopes that a key must have, all of them.
+    package let scopes: [String]
+    /// The bucket its uses count in.
+    package let bucket: String
+    /// What a use costs in its bucket.
+    package let cost: Int
+    /// Whether only a person may ask it, by a session of their own: no key, however much it may.
+    package let isPersonal: Bool
+    /// Whether an organization that may not call any more may still ask it, to see what became of its money.
+    package let isOpenWhenSuspended: Bool
+    /// Whose data it reaches.
+    package let reach: Reach
+
+    /// Whose data an action reaches.
+    package enum Reach: Sendable {
+        /// The organization's of the credential; of role `user`, as far as the action says, its own.
+        case organization
+        /// Any organization's, named by an argument: for super administrators of the host organization alone.
+        case host
+    }
+
+    /// Describes an action; by default anybody's, of the bucket `read`.
+    package init(
+        _ name: String,
+        auditAction: String,
+        role: Role = .user,
+        scopes: [String] = [],
+        bucket: String = "read",
+        cost: Int = 1,
+        isPersonal: Bool = false,
+        isOpenWhenSuspended: Bool = false,
+        reach: Reach = .organization
+    ) {
+        self.name = name
+        self.auditAction = auditAction
+        self.role = role
+        self.scopes = scopes
+        self.bucket = bucket
+        self.cost = cost
+        self.isPersonal = isPersonal
+        self.isOpenWhenSuspended = isOpenWhenSuspended
+        self.reach = reach
+    }
+
+    /// The tools that the credential may use: it shows nothing but what the credential's own scopes open.
+    package static let listTools = ActionRules("tools.list", auditAction: "TOOLS_LISTED")
+    /// What this server is and can.
+    package static let discover = ActionRules("server.discover", auditAction: "SERVER_DISCOVERED")
+    /// Plugins' prompts and resources, and the lists of them.
+    package static let readContext = ActionRules("context.read", auditAction: "CONTEXT_READ", scopes: ["context:read"])
+}

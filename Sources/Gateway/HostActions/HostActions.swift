@@ -1,0 +1,13 @@
+/// Every action of the host's own that Gateway itself has: the one list.
+package enum HostActions {
+    /// All of them, over the repositories and services that they show.
+    package static func all(
+        records: any RecordRepository,
+        exports: any PluginDataRepository,
+        accounts: Accounts,
+        entropy: Entropy
+    ) -> [Action] {
+        TransactionActions(records: records).all + ExportActions(exports: exports, entropy: entropy).all
+            + SessionActions(accounts: accounts).all
+    }
+}

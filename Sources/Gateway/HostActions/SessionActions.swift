@@ -1,0 +1,53 @@
+import OrderedJSON
+
+/// `auth.verify` and `auth.logout`: what a session that there is already may be asked.
+package struct SessionActions: Sendable {
+    private let accounts: Accounts
+
+    /// Makes them over the sessions.
+    package init(accounts: Accounts) { self.accounts = accounts }
+
+    /// The actions.
+    package var all: [Action] { [verify, logOut] }
+
+    private var verify: Action {
+        Action(
+            ActionRules("auth.verify", auditAction: "CREDENTIAL_VERIFIED", isOpenWhenSuspended: true),
+            title: "Whose a credential is",
+            summary: "Who the credential belongs to, what it may do, and in which environment.",
+            route: Route("GET", "/auth/verify"),
+            output: .data([
+                "type": "object", "required": ["subject", "name", "role", "environment", "organization"],
+                "properties": [
+                    "subject": ["type": "string"], "name": ["type": "string"], "role": ["type": "string"],
+                    "environment": ["type": "string"], "organization": DirectoryDocuments.organizationSchema,
+                    "scopes": ["type": "array", "items": ["type": "string"]], "user": DirectoryDocuments.userSchema,
+                ],
+            ])
+        ) { [accounts] use throws(GatewayError) in
+            let principal = use.principal
+            let (user, organization) = try await accounts.describe(principal)
+            var document: JSONObject = [
+                "subject": .string(principal.subjectText), "name": .string(principal.name),
+                "role": .string(principal.role.rawValue), "environment": .string(principal.environment.rawValue),
+                "organization": DirectoryDocuments.document(organization),
+            ]
+            document["scopes"] = principal.scopes.map { .array($0.sorted().map { .string($0) }) }
+            document["user"] = user.map { DirectoryDocuments.document($0, of: organization) }
+            return .data(.object(document), message: "The credential is good.")
+        }
+    }
+
+    private var logOut: Action {
+        Action(
+            ActionRules("auth.logout", auditAction: "LOGOUT", isOpenWhenSuspended: true),
+            title: "Log out",
+            summary: "Ends every session of the user: all their tokens are void from now on.",
+            route: Route("POST", "/auth/logout"),
+            output: .data(["type": "null"])
+        ) { [accounts] use throws(GatewayError) in
+            try await accounts.logOut(use.principal)
+            return .data(.null, message: "Logged out: every token of yours is void.")
+        }
+    }
+}

@@ -1,0 +1,184 @@
+import OrderedJSON
+
+/// `transactions.list` and `transactions.show`: the organization's own, with every step of their lives.
+package struct TransactionActions: Sendable {
+    private let records: any RecordRepository
+    /// The most that one page shows.
+    private static let pageMax = 100
+    /// The most steps of one life that are shown.
+    private static let eventsMax = 1000
+
+    /// Makes them over the records they show.
+    package init(records: any RecordRepository) { self.records = records }
+
+    /// The actions.
+    package var all: [Action] { [list, show] }
+
+    private static func rules(_ name: String) -> ActionRules {
+        ActionRules(name, auditAction: "TRANSACTIONS_READ", scopes: ["transactions:read"], isOpenWhenSuspended: true)
+    }
+
+    // MARK: List
+
+    private var list: Action {
+        Action(
+            TransactionActions.rules("transactions.list"),
+            title: "List transactions",
+            summary: """
+                The organization's transactions, newest first; role user sees those that it began itself. A full page \
+                has next_before: send it as before for the next one.
+                """,
+            route: Route("GET", "/transactions"),
+            arguments: [
+                "limit": ["type": "integer", "minimum": 1, "maximum": .integer(Int64(TransactionActions.pageMax))],
+                "status": ["enum": .array(TransactionActions.statuses), "description": "Where they stand."],
+                "before": TransactionActions.id("Only older ones: the id that the page before ended with."),
+                "phone_number": [
+                    "type": "string", "maxLength": 64, "description": "Of the other side, as 2547XXXXXXXX.",
+                ],
+                "operation": ["type": "string", "maxLength": 128, "description": "Of this kind, such as stk-push."],
+            ],
+            output: .data(
+                ["type": "array", "items": TransactionDocument.schema],
+                beside: [
+                    ("count", ["type": "integer", "minimum": 0]),
+                    ("next_before", ["type": "string", "description": "Only with a full page."]),
+                ]
+            ),
+            sensitive: [JSONPointer(tokens: ["phone_number"])]
+        ) { [records] use throws(GatewayError) in
+            let filter = try TransactionActions.filter(use)
+            let found = try await records.records(
+                matching: filter,
+                organization: use.principal.organization,
+                environment: use.principal.environment
+            )
+            var writer = JSONWriter(capacity: 4096)
+            writer.beginArray()
+            for record in found { PluginDocuments.write(record, to: &writer) }
+            writer.endArray()
+            var beside = [(name: "count", value: JSON.integer(Int64(found.count)).bytes)]
+            if found.count == filter.limit, let last = found.last {
+                beside.append((name: "next_before", value: JSON.string(last.id.description).bytes))
+            }
+            return .data(writer.bytes, beside: beside)
+        }
+    }
+
+    private static func filter(_ use: Action.Use) throws(GatewayError) -> RecordFilter {
+        var filter = RecordFilter(limit: use.arguments["limit"]?.integerValue.map(Int.init) ?? pageMax)
+        filter.recordClass = .transaction
+        filter.status = use.text("status")
+        filter.party = use.text("phone_number")
+        filter.operation = use.text("operation")
+        filter.madeBy = maker(use.principal)
+        if let text = use.text("before") {
+            guard let id = RecordID(text) else {
+                let message = "before: expected a transaction's id."
+                throw GatewayError(.invalidArgument, message, errors: [.init(pointer: "/before", message: message)])
+            }
+            filter.before = id
+        }
+        return filter
+    }
+
+    /// The role `user` sees what it asked for itself; every other, what anybody of the organization did.
+    private static func maker(_ principal: Principal) -> String? {
+        principal.role == .user ? principal.subjectText : nil
+    }
+
+    // MARK: Show
+
+    private var show: Action {
+        Action(
+            TransactionActions.rules("transactions.show"),
+            title: "Show a transaction",
+            summary: "One transaction with every step of its life and what said so.",
+            route: Route("GET", "/transactions/{id}"),
+            arguments: ["id": TransactionActions.id("The transaction's.")],
+            output: .data([
+                "type": "object", "required": ["transaction", "events"],
+                "properties": [
+                    "transaction": TransactionDocument.schema,
+                    "events": ["type": "array", "items": TransactionDocument.eventSchema],
+                ],
+            ])
+        ) { [records] use throws(GatewayError) in
+            let missing = GatewayError(.notFound, "There is no transaction with this id.")
+            guard let id = RecordID(use.text("id") ?? "") else { throw missing }
+            let organization = use.principal.organization
+            let found = try await records.record(id, organization: organization, environment: use.principal.environment)
+            guard let record = found, TransactionActions.maker(use.principal).map({ $0 == record.madeBy }) ?? true
+            else {
+                throw missing
+            }
+            let events = try await records.events(
+                of: id,
+                organization: organization,
+                limit: TransactionActions.eventsMax
+            )
+            var writer = JSONWriter(capacity: 4096)
+            writer.beginObject()
+            writer.key("transaction")
+            PluginDocuments.write(record, to: &writer)
+            writer.key("events")
+            writer.beginArray()
+            for event in events { PluginDocuments.write(event, to: &writer) }
+            writer.endArray()
+            writer.endObject()
+            return .data(writer.bytes)
+        }
+    }
+
+    private static let statuses = ["PENDING", "SUCCESS", "FAILED", "CANCELLED", "REVERSED"].map { JSON.string($0) }
+
+    private static func id(_ description: String) -> JSON {
+        ["type": "string", "maxLength": 64, "description": .string(description)]
+    }
+}
+
+/// What a transaction looks like in answers: the schema of what `PluginDocuments` writes.
+package enum TransactionDocument {
+    private static let text: JSON = ["type": "string"]
+    private static let milliseconds: JSON = ["type": "integer", "description": "Milliseconds since 1970."]
+
+    /// Of a transaction.
+    package static let schema: JSON = [
+        "type": "object",
+        "required": [
+            "id", "class", "operation", "tool", "direction", "environment", "state", "status", "version",
+            "external_ids", "attempts",
+        ],
+        "properties": [
+            "id": text, "class": ["enum": .array(RecordClass.allCases.map { .string($0.rawValue) })],
+            "operation": text, "tool": text,
+            "direction": ["enum": .array(OperationDirection.allCases.map { .string($0.rawValue) })],
+            "environment": ["enum": .array(Environment.allCases.map { .string($0.rawValue) })],
+            "state": ["enum": .array(RecordState.allCases.map { .string($0.rawValue) })],
+            "status": ["enum": ["PENDING", "SUCCESS", "FAILED", "CANCELLED", "REVERSED"]],
+            "version": ["type": "integer", "minimum": 0, "description": "Counts up with each step."],
+            "amount": ["type": "integer", "description": "Whole shillings (KES)."],
+            "party": ["type": "string", "description": "The other side: a phone or a short code."],
+            "reference": text, "description": text, "original": text, "about": text,
+            "external_ids": ["type": "object", "additionalProperties": text],
+            "receipt": ["type": "string", "description": "M-Pesa's."],
+            "code": text, "meaning": text, "whose_move": text, "charge_again": text,
+            "attempts": ["type": "integer", "minimum": 0],
+            "data": ["description": "What the plugin keeps of it."],
+            "disputed": ["type": "boolean"], "disputes": ["type": "array", "items": ["type": "object"]],
+            "created_ms": milliseconds, "sent_ms": milliseconds, "updated_ms": milliseconds, "ended_ms": milliseconds,
+        ],
+    ]
+
+    /// Of one step of its life.
+    package static let eventSchema: JSON = [
+        "type": "object", "required": ["sequence", "at_ms", "source", "from", "to"],
+        "properties": [
+            "sequence": ["type": "integer", "minimum": 0],
+            "at_ms": milliseconds,
+            "source": text, "verdict": text, "code": text, "meaning": text,
+            "from": ["enum": .array(RecordState.allCases.map { .string($0.rawValue) })],
+            "to": ["enum": .array(RecordState.allCases.map { .string($0.rawValue) })],
+        ],
+    ]
+}

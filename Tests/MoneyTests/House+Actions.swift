@@ -1,0 +1,140 @@
+import Cryptography
+import Gateway
+import GatewayTesting
+import OrderedJSON
+import Store
+
+extension House {
+    static func actions(
+        _ store: Store,
+        _ tokens: PlainTokens,
+        _ passwords: PlainPasswords,
+        _ authenticate: Authenticate,
+        _ entropy: Entropy
+    ) -> ActionRegistry {
+        let accounts = Accounts(
+            Accounts.Parts(
+                directory: store,
+                audit: store,
+                tokens: tokens,
+                passwords: passwords,
+                authenticate: authenticate,
+                failures: SampleFailures(audit: store, entropy: entropy),
+                metrics: CallMetrics(),
+                throttle: ThrottleLogIns(entropy: entropy),
+                entropy: entropy
+            )
+        )
+        return ActionRegistry(HostActions.all(records: store, exports: store, accounts: accounts, entropy: entropy))
+    }
+
+    /// A key beside the house's own, of this organization or another.
+    func addKey(
+        role: Role = .manager,
+        scopes: Set<String>? = nil,
+        revokedAt: Timestamp? = nil,
+        of owner: OrganizationID? = nil
+    ) async throws -> APIKeyText {
+        let key = APIKeyText(
+            environment: key.environment,
+            organization: owner ?? organization,
+            id: APIKeyID(clock.entropy.identifier()),
+            secret: [UInt8](repeating: 4, count: 20)
+        )
+        try await store.save(
+            APIKey(
+                id: key.id,
+                organization: key.organization,
+                name: "other",
+                prefix: key.prefix,
+                hash: SHA256.digest(Array(key.text.reveal().utf8)).bytes,
+                environment: key.environment,
+                role: role,
+                scopes: scopes,
+                revokedAt: revokedAt
+            )
+        )
+        return key
+    }
+
+    /// Somebody who is logged in.
+    func addPerson(
+        _ name: String,
+        role: Role,
+        of owner: OrganizationID? = nil
+    ) async throws -> (user: User, token: Secret<String>) {
+        let entropy = clock.entropy
+        let user = User(
+            id: UserID(entropy.identifier()),
+            organization: owner ?? organization,
+            username: name,
+            email: name + "@x.example",
+            passwordHash: "right horse battery",
+            role: role
+        )
+        try await store.save(user)
+        let session = UserSession(
+            id: entropy.identifier(),
+            user: user.id,
+            organization: user.organization,
+            generation: 1,
+            expiresAt: clock.now + .seconds(86_400)
+        )
+        try await store.begin(session, at: clock.now, sessionsMax: 10)
+        let token = try await tokens.sign(
+            AccessClaims(
+                user: user.id,
+                organization: user.organization,
+                sessionEpoch: user.sessionEpoch,
+                session: session.id,
+                generation: 1,
+                issuedAt: clock.now,
+                expiresAt: session.expiresAt
+            )
+        )
+        return (user, token)
+    }
+
+    /// Asks the host itself for something, as a door would.
+    func ask(
+        _ name: String,
+        _ arguments: JSON = [:],
+        as credential: Secret<String>? = nil,
+        door: Door = .rest
+    ) async -> ActionReply {
+        guard let action = actions.action(name) else {
+            return ActionReply(result: .failure(GatewayError(.notFound, "There is no action \(name).")), rate: nil)
+        }
+        let call = ActionCall(
+            id: CallID(clock.entropy.identifier()),
+            door: door,
+            credential: .token(credential ?? key.text),
+            environment: nil,
+            address: "192.0.2.1",
+            arguments: .success(arguments)
+        )
+        return await pipeline.serve(action, call)
+    }
+
+    /// The audit's lines, newest first; what is queued is written when another line is.
+    func audit(of owner: OrganizationID? = nil) async throws -> [AuditRecord] {
+        try await store.append([], usage: [])
+        return try await store.records(organization: owner ?? organization, before: nil, limit: 100)
+    }
+}
+
+extension ActionReply {
+    /// The error's code; nil for a success.
+    var code: GatewayError.Code? { error?.code }
+
+    /// Why there is no answer; nil for a success.
+    var error: GatewayError? {
+        if case .failure(let error) = result { error } else { nil }
+    }
+
+    /// The output; null where there is none.
+    var data: JSON {
+        guard case .success(.data(let bytes, _, _)) = result, let json = try? JSON(parsing: bytes) else { return .null }
+        return json
+    }
+}
