@@ -66,6 +66,14 @@ enum ErrorResponse {
         return "Bearer realm=\"mpesa-gateway\", error=\"insufficient_scope\", scope=\"\(scopes)\""
     }
 
+    /// What a credential would need, or is: one that was shown and is refused is no missing one (RFC 6750, section 3.1).
+    static func challenge(_ error: GatewayError, shown credential: Credential?) -> String? {
+        guard error.code == .unauthenticated else { return challenge(error) }
+        let realm = "Bearer realm=\"mpesa-gateway\""
+        guard case .token = credential else { return realm }
+        return realm + ", error=\"invalid_token\""
+    }
+
     static func seconds(_ wait: Duration) -> Int64 { seconds(milliseconds: wait.wholeMilliseconds) }
 
     static func seconds(milliseconds: Int64) -> Int64 { max(1, (milliseconds + 999) / 1000) }

@@ -12,16 +12,19 @@ import Testing
 final class ScriptedHandler: HTTPHandler {
     private let bodyBytesMax: Int
     private let refusal: Response?
+    private let endsWithPeer: Bool
     private let reply: @Sendable (Request) async -> Response
     private let count = Mutex(0)
 
     init(
         bodyBytesMax: Int = 1 << 20,
         refusal: Response? = nil,
+        endsWithPeer: Bool = false,
         reply: @escaping @Sendable (Request) async -> Response = { Response(.ok, body: Array($0.path.utf8)) }
     ) {
         self.bodyBytesMax = bodyBytesMax
         self.refusal = refusal
+        self.endsWithPeer = endsWithPeer
         self.reply = reply
     }
 
@@ -31,6 +34,8 @@ final class ScriptedHandler: HTTPHandler {
     func bodyBytesMax(path: Substring, head: HTTPRequestHead) -> Int { bodyBytesMax }
 
     func refusal(of head: HTTPRequestHead, address: String?) async -> Response? { refusal }
+
+    func endsWithPeer(_ request: Request) -> Bool { endsWithPeer }
 
     func respond(to request: Request) async -> Response {
         count.withLock { $0 += 1 }

@@ -48,6 +48,10 @@ final class HTTPConnection: ChannelDuplexHandler {
 
     // The request that is being answered.
     private var isBusy = false
+    /// Answers it, where that ends with the peer.
+    private var answering: Task<Void, Never>?
+    /// How many were begun to be answered: the next may be, before the one before has returned.
+    private var begun = 0
     private var isGoingOn = false
     private var requestsThisTurn = 0
     private var closesAfterReply = false
@@ -93,6 +97,8 @@ final class HTTPConnection: ChannelDuplexHandler {
     func channelInactive(context: ChannelHandlerContext) {
         delivery.stop()
         deadlines.stop()
+        answering?.cancel()
+        answering = nil
         context.fireChannelInactive()
     }
 
@@ -181,7 +187,9 @@ final class HTTPConnection: ChannelDuplexHandler {
         isLetIn = false
         expectsContinue = fields.expectsContinue
         if fields.upgrade == .unclear { closesAfterReply = true }
-        if let problem = fields.problem { return refuse(ErrorResponse.make(problem, call: nil), context) }
+        if let problem = fields.problem {
+            return refuse(handler.response(refusing: problem, status: nil, path: Request.path(of: head.uri)), context)
+        }
         bodyBytesMax = handler.bodyBytesMax(path: Request.path(of: head.uri), head: head)
         let length = fields.contentLength ?? 0
         if length > bodyBytesMax {
@@ -247,12 +255,12 @@ final class HTTPConnection: ChannelDuplexHandler {
             }
             if loop.inEventLoop { write() } else { loop.execute(write) }
         }
-        if self.body.count <= limits.inlineBodyBytesMax {
-            Task.immediate(operation: work)
-        } else {
-            Task(operation: work)
-        }
+        let isShort = self.body.count <= limits.inlineBodyBytesMax
         self.body = []
+        begun &+= 1
+        let number = begun
+        let task = isShort ? Task.immediate(operation: work) : Task(operation: work)
+        if isBusy, begun == number, handler.endsWithPeer(request) { answering = task }
     }
 
     /// The peer's address, or what a named proxy says of the one behind it.
@@ -292,6 +300,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     /// All pieces have been written.
     private func endStream(_ context: ChannelHandlerContext) {
         delivery.isQuiet = false
+        answering = nil
         if closesAfterReply { return context.close(promise: nil) }
         isBusy = false
         goOn()
@@ -299,6 +308,7 @@ final class HTTPConnection: ChannelDuplexHandler {
 
     private func write(_ response: Response, withoutBody: Bool, _ context: ChannelHandlerContext) {
         guard context.channel.isActive else { return }
+        answering = nil
         var buffer = context.channel.allocator.buffer(capacity: 320 + response.body.count)
         response.serialized(into: &buffer, date: date.now(), closes: closesAfterReply, withoutBody: withoutBody)
         if closesAfterReply {
@@ -341,7 +351,8 @@ final class HTTPConnection: ChannelDuplexHandler {
 
     private func timeOut(after wait: Duration, _ context: ChannelHandlerContext) {
         let error = GatewayError(.deadlineExceeded, "The request did not come whole within \(wait).")
-        refuse(ErrorResponse.make(error, call: nil, status: .requestTimeout), context)
+        let path = head.map { Request.path(of: $0.uri) } ?? ""
+        refuse(handler.response(refusing: error, status: .requestTimeout, path: path), context)
     }
 
     /// Whether the peer has gone, as far as anybody can see: it neither sends nor takes anything.

@@ -48,9 +48,23 @@ package protocol HTTPHandler: AnyObject, Sendable {
     /// Asked only where the body is larger than a stranger's may be (`HTTPLimits.strangerBodyBytesMax`). May begin on
     /// the connection's event loop, and must not block.
     func refusal(of head: HTTPRequestHead, address: String?) async -> Response?
+    /// The form of a refusal that the connection itself makes of a request for a path.
+    func response(refusing error: GatewayError, status: HTTPResponseStatus?, path: Substring) -> Response
+    /// Whether nobody wants the answer any more once the peer has gone: then the task that answers is cancelled.
+    func endsWithPeer(_ request: Request) -> Bool
     /// Answers a request; one that asks for the header alone (HEAD) comes as GET.
     ///
     /// Begins on the connection's event loop and goes on there until it waits for something: nothing in it may block
     /// (docs/adr/0009).
     func respond(to request: Request) async -> Response
+}
+
+extension HTTPHandler {
+    /// A problem document.
+    package func response(refusing error: GatewayError, status: HTTPResponseStatus?, path: Substring) -> Response {
+        ErrorResponse.make(error, call: nil, status: status)
+    }
+
+    /// What was begun is done.
+    package func endsWithPeer(_ request: Request) -> Bool { false }
 }

@@ -6,28 +6,29 @@ import OrderedJSON
 ///
 /// Nothing is decided about the answer's form until the first news: a call that ends without any is answered as if
 /// nobody had asked for progress, errors and their status included.
-struct ProgressStream: Sendable {
+struct EventStream<News: Sendable, Reply: Sendable>: Sendable {
     /// What comes of the call.
     enum Piece: Sendable {
-        case news(LoadedPlugin.Progress)
-        case reply(ToolReply)
+        case news(News)
+        case reply(Reply)
     }
 
     /// What came first.
     enum First: Sendable {
         /// The end.
-        case ended(ToolReply)
+        case ended(Reply)
         /// News: these, and what follows.
         case pieces(AsyncStream<Piece>)
     }
 
     private let pieces: AsyncStream<Piece>
+    /// What is answered when the call was given up.
+    private let givenUp: Reply
 
     /// Begins the call; it is cancelled when nobody takes pieces any more.
-    init(
-        run: @escaping @Sendable (@escaping @Sendable (LoadedPlugin.Progress) -> Void) async -> ToolReply
-    ) {
-        pieces = AsyncStream { continuation in
+    init(givenUp: Reply, run: @escaping @Sendable (@escaping @Sendable (News) -> Void) async -> Reply) {
+        self.givenUp = givenUp
+        pieces = AsyncStream(bufferingPolicy: EventBuffer.policy()) { continuation in
             let work = Task {
                 let reply = await run { progress in continuation.yield(.news(progress)) }
                 continuation.yield(.reply(reply))
@@ -41,12 +42,12 @@ struct ProgressStream: Sendable {
     func first() async -> First {
         var iterator = pieces.makeAsyncIterator()
         guard let first = await iterator.next() else {
-            return .ended(ToolReply(.failure(GatewayError(.unavailable, "The call was given up."))))
+            return .ended(givenUp)
         }
         if case .reply(let reply) = first { return .ended(reply) }
         let rest = pieces
         return .pieces(
-            AsyncStream { continuation in
+            AsyncStream(bufferingPolicy: EventBuffer.policy()) { continuation in
                 let work = Task {
                     continuation.yield(first)
                     for await piece in rest { continuation.yield(piece) }
@@ -55,11 +56,6 @@ struct ProgressStream: Sendable {
                 continuation.onTermination = { _ in work.cancel() }
             }
         )
-    }
-
-    /// Whether a request takes events as its answer.
-    static func isAccepted(by request: Request) -> Bool {
-        request.header(.accept)?.contains("text/event-stream") ?? false
     }
 
     /// The answer of events: an event for each piece, as the door writes it.
@@ -75,7 +71,7 @@ struct ProgressStream: Sendable {
                 (.accelBuffering, "no"), (.requestID, call.description),
             ]
         )
-        response.stream = AsyncStream { continuation in
+        response.stream = AsyncStream(bufferingPolicy: EventBuffer.policy()) { continuation in
             let work = Task {
                 for await piece in pieces {
                     let (name, data) = event(piece)
@@ -86,5 +82,30 @@ struct ProgressStream: Sendable {
             continuation.onTermination = { _ in work.cancel() }
         }
         return response
+    }
+}
+
+/// How many events of a call wait for a client that reads slowly.
+enum EventBuffer {
+    /// The oldest news go first; the reply comes last, and is never dropped.
+    static let piecesMax = 64
+
+    static func policy<Piece>() -> AsyncStream<Piece>.Continuation.BufferingPolicy { .bufferingNewest(piecesMax) }
+}
+
+/// What a function tool tells of its call, and how that ends.
+typealias ProgressStream = EventStream<LoadedPlugin.Progress, ToolReply>
+
+extension ProgressStream {
+    /// Begins the call; it is cancelled when nobody takes pieces any more.
+    init(
+        run: @escaping @Sendable (@escaping @Sendable (LoadedPlugin.Progress) -> Void) async -> ToolReply
+    ) {
+        self.init(givenUp: ToolReply(.failure(GatewayError(.unavailable, "The call was given up."))), run: run)
+    }
+
+    /// Whether a request takes events as its answer.
+    static func isAccepted(by request: Request) -> Bool {
+        request.header(.accept)?.contains("text/event-stream") ?? false
     }
 }
