@@ -124,13 +124,14 @@ let package = Package(
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .room("Egress", ["CCurl"]),
         .room("Sessions", [.product(name: "JWTKit", package: "jwt-kit")]),
-        .room("Ingress", [nioCore, nioPosix, nioHTTP1, lifecycle]),
+        .room("MCP"),
+        .room("Ingress", ["MCP", nioCore, nioPosix, nioHTTP1, lifecycle]),
         .leaf("Simulator", ["Daraja", "Cryptography", json, nioCore, nioPosix, nioHTTP1]),
         .executableTarget(
             name: "Host",
             dependencies: [
-                "Gateway", json, "JSONSchema", "Cryptography", "Store", "Egress", "PluginHost", "Sessions", "Ingress",
-                "Simulator", "PluginTemplates", "PluginCheck", "Threads", lifecycle, logging,
+                "Gateway", json, "JSONSchema", "Cryptography", "Store", "Egress", "PluginHost", "Sessions", "MCP",
+                "Ingress", "Simulator", "PluginTemplates", "PluginCheck", "Threads", lifecycle, logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
@@ -151,6 +152,7 @@ let package = Package(
             swiftSettings: strict
         ),
         .tests("Sessions"),
+        .tests("MCP", ["GatewayTesting", "Store", logging]),
         .tests("Store", ["CSQLite", "CPostgres", logging]),
         .tests("PluginHost", ["PluginLoader", logging]),
         .tests("Egress", ["GatewayTesting", "Store", logging]),

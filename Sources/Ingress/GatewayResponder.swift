@@ -1,5 +1,6 @@
 import Gateway
 import Logging
+import MCP
 import NIOHTTP1
 import OrderedJSON
 
@@ -24,6 +25,7 @@ package final class GatewayResponder: HTTPHandler {
         package let publicURL: String
         package let bodyBytesMax: Int
         package let strangerBytesMax: Int
+        package let mcp: MCPServer.Settings
         package let pipeline: Pipeline
         package let registry: ToolRegistry
         package let actions: ActionRegistry
@@ -42,6 +44,7 @@ package final class GatewayResponder: HTTPHandler {
             publicURL: String,
             bodyBytesMax: Int = 1 << 20,
             strangerBytesMax: Int = 64 << 10,
+            mcp: MCPServer.Settings = MCPServer.Settings(),
             pipeline: Pipeline,
             registry: ToolRegistry,
             actions: ActionRegistry,
@@ -58,6 +61,7 @@ package final class GatewayResponder: HTTPHandler {
             self.publicURL = publicURL
             self.bodyBytesMax = bodyBytesMax
             self.strangerBytesMax = strangerBytesMax
+            self.mcp = mcp
             self.pipeline = pipeline
             self.registry = registry
             self.actions = actions
@@ -84,12 +88,17 @@ package final class GatewayResponder: HTTPHandler {
         let actions = ActionRegistry(parts.actions.sorted + [ToolListAction.make(parts.pipeline)])
         self.actions = actions
         rest = RESTDoor(pipeline: parts.pipeline, registry: parts.registry, actions: actions)
+        let entropy = parts.entropy
         mcp = MCPDoor(
-            pipeline: parts.pipeline,
-            registry: parts.registry,
-            version: parts.version,
-            publicURL: parts.publicURL,
-            logger: parts.logger
+            server: MCPServer(
+                pipeline: parts.pipeline,
+                registry: parts.registry,
+                version: parts.version,
+                settings: parts.mcp,
+                newCall: { CallID(entropy.identifier()) },
+                logger: parts.logger
+            ),
+            publicURL: parts.publicURL
         )
         auth = AuthRoutes(accounts: parts.accounts)
         callbacks = CallbackRoutes(
@@ -109,13 +118,28 @@ package final class GatewayResponder: HTTPHandler {
     package func refusal(of head: HTTPRequestHead, address: String?) async -> Response? {
         let call = CallID(parts.entropy.identifier())
         let reader = RequestReader(request: Request(head, body: .whole([]), address: address))
+        let isMCP = isMCP(reader.request.path)
         do throws(GatewayError) {
-            try await parts.pipeline.admit(try reader.action(call))
+            try await parts.pipeline.admit(try reader.action(call, by: isMCP ? .mcp : .rest))
             return nil
         } catch {
-            return ErrorResponse.make(error, call: call)
+            return isMCP ? mcp.response(refusing: error, reader, call) : ErrorResponse.make(error, call: call)
         }
     }
+
+    package func response(refusing error: GatewayError, status: HTTPResponseStatus?, path: Substring) -> Response {
+        guard isMCP(path) else { return ErrorResponse.make(error, call: nil, status: status) }
+        var response = mcp.response(refusing: error, nil, CallID(parts.entropy.identifier()))
+        if let status { response.status = status }
+        return response
+    }
+
+    /// A request of MCP's newest revision is given up with its connection; what REST began is done.
+    package func endsWithPeer(_ request: Request) -> Bool {
+        isMCP(request.path) && request.header(.mcpVersion) == Revision.newest.rawValue
+    }
+
+    private func isMCP(_ path: Substring) -> Bool { parts.mode != .rest && path == "/mcp" }
 
     package func respond(to request: Request) async -> Response {
         let call = CallID(parts.entropy.identifier())
@@ -192,7 +216,7 @@ enum ToolListAction {
             route: Route("GET", "/tools"),
             output: .data(["type": "array", "items": ["type": "object", "required": ["name", "inputSchema"]]])
         ) { use throws(GatewayError) in
-            let tools = pipeline.tools(for: use.principal, use.membership).map { MCPToolList.document($0, at: .rest) }
+            let tools = pipeline.tools(for: use.principal, use.membership).map { ToolList.document($0, at: .rest) }
             return .data(.array(tools), message: "The tools that this credential may use.")
         }
     }

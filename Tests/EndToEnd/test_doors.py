@@ -184,13 +184,23 @@ def test_the_mcp_ladder_answers_in_order():
     future = {"_meta": {"io.modelcontextprotocol/protocolVersion": "2099-01-01", "io.modelcontextprotocol/clientCapabilities": {}}}
     answer = mcp("tools/list", future, meta=False, headers={"MCP-Protocol-Version": "2099-01-01"})
     refused(answer, 400, -32022)
-    assert answer[2]["error"]["data"]["supported"] == ["2026-07-28"]
+    assert answer[2]["error"]["data"]["supported"][0] == "2026-07-28"
 
 
 def test_mcp_refuses_strangers_origins_and_methods():
-    assert mcp("tools/list", key="nonsense")[0] == 401
-    assert mcp("tools/list", headers={"Origin": "https://evil.example"})[0] == 403
-    bearer = {"Authorization": "Bearer " + gateway.dev["api_key"]}
+    stranger = mcp("tools/list", key="nonsense")
+    refused(stranger, 401, -32600)
+    assert stranger[1]["WWW-Authenticate"].endswith('error="invalid_token"') and stranger[2]["id"] == 1, stranger
+    nobody = mcp("tools/list", headers={"Authorization": None})
+    assert nobody[0] == 401 and "error" not in nobody[1]["WWW-Authenticate"], nobody[1]
+    refused(mcp("tools/list", {"x": "y" * (2 << 20)}), 413, -32600)
+    refused(mcp("tools/list", {"x": "y" * (100 << 10)}, key="nonsense"), 401, -32600)
+    refused(mcp("tools/list", headers={"X-API-Key": "another"}), 400, -32600)
+    refused(mcp("tools/list", headers={"Origin": "https://evil.example"}), 403, -32600)
+    refused(mcp("tools/list", headers={"Content-Type": "text/plain"}), 400, -32600)
+    refused(mcp("tools/list", headers={"Accept": "text/html"}), 406, -32600)
+    bearer = {"Authorization": "Bearer " + gateway.dev["api_key"], "Content-Type": "application/json"}
+    assert http("DELETE", gateway.dev["mcp_url"], headers=bearer)[0] == 405
     got = http("GET", gateway.dev["mcp_url"], headers=bearer)
     assert got[0] == 405 and got[1]["Allow"] == "POST"
     raw = http("POST", gateway.dev["mcp_url"], b"{", bearer)
@@ -201,7 +211,7 @@ def test_mcp_refuses_strangers_origins_and_methods():
 
 def test_mcp_results_carry_what_the_revision_asks():
     discovered = mcp("server/discover")[2]["result"]
-    assert discovered["resultType"] == "complete" and discovered["supportedVersions"] == ["2026-07-28"]
+    assert discovered["resultType"] == "complete" and discovered["supportedVersions"][0] == "2026-07-28"
     listed = mcp("tools/list", identifier="text-id")
     assert listed[2]["id"] == "text-id" and listed[2]["result"]["cacheScope"] == "private"
     assert listed[2]["result"]["_meta"]["io.modelcontextprotocol/serverInfo"]["name"] == "mpesa-gateway"

@@ -31,9 +31,11 @@ struct `The house` {
         "PluginHost": ["Gateway", "OrderedJSON", "Cryptography", "Threads", "PluginAPI", "PluginLoader"],
         "Store": ["Gateway", "OrderedJSON", "Cryptography", "Threads"],
         "Egress": ["Gateway", "OrderedJSON", "Cryptography", "Threads"],
-        "Sessions": ["Gateway", "Cryptography", "Threads"], "Ingress": ["Gateway", "OrderedJSON", "Cryptography"],
+        "Sessions": ["Gateway", "Cryptography", "Threads"],
+        "Ingress": ["Gateway", "MCP", "OrderedJSON", "Cryptography"],
+        "MCP": ["Gateway", "OrderedJSON", "Cryptography"],
         "Host": [
-            "Gateway", "OrderedJSON", "Cryptography", "Store", "Egress", "PluginHost", "Sessions", "Ingress",
+            "Gateway", "OrderedJSON", "Cryptography", "Store", "Egress", "PluginHost", "Sessions", "MCP", "Ingress",
             "Simulator", "Threads",
         ],
     ]

@@ -1,10 +1,9 @@
 import Gateway
-import NIOHTTP1
 import OrderedJSON
 
 /// `Mcp-Param-…`: headers that repeat arguments must repeat them truly, else whatever routes by a header and whatever
 /// acts by the body see two calls.
-enum MCPHeaderParameters {
+enum HeaderParameters {
     /// Compares headers with arguments.
     ///
     /// An argument of another type than its schema's is left to the schema, which refuses the call in better words.
@@ -12,11 +11,11 @@ enum MCPHeaderParameters {
     static func check(
         _ parameters: [HeaderParameter],
         of arguments: JSON?,
-        against headers: HTTPHeaders
+        against headers: any HeaderSource
     ) throws(MCPError) {
         for parameter in parameters {
             let name = "Mcp-Param-" + parameter.name
-            let sent = headers[name]
+            let sent = headers.values(of: name)
             let argument = arguments?.value(at: parameter.place) ?? .null
             guard !argument.isNull else {
                 guard sent.isEmpty else {
@@ -27,7 +26,7 @@ enum MCPHeaderParameters {
             guard sent.count == 1, let text = sent.first else {
                 throw .headerMismatch("\(name) must be sent, once, with the argument \(parameter.place)")
             }
-            guard try isSame(try MCPHeaderValue.decoded(text), as: argument, parameter, name) else {
+            guard try isSame(try HeaderValue.decoded(text), as: argument, parameter, name) else {
                 throw .headerMismatch("\(name) is not what the argument \(parameter.place) says")
             }
         }

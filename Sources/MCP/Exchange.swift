@@ -1,0 +1,61 @@
+import Gateway
+import OrderedJSON
+
+/// Who sent a message, as a transport knows it.
+package struct Caller: Sendable {
+    /// What was shown.
+    package let credential: Credential
+    /// The environment that a user's call names.
+    package let environment: Environment?
+    /// The address, as the transport saw it.
+    package let address: String?
+    /// The message's header.
+    package let headers: any HeaderSource
+    /// A key that came beside the message, or why it is none.
+    package let idempotencyKey: Result<String?, GatewayError>
+
+    /// Gathers what a transport knows.
+    package init(
+        credential: Credential,
+        environment: Environment?,
+        address: String?,
+        headers: any HeaderSource,
+        idempotencyKey: Result<String?, GatewayError>
+    ) {
+        self.credential = credential
+        self.environment = environment
+        self.address = address
+        self.headers = headers
+        self.idempotencyKey = idempotencyKey
+    }
+}
+
+/// One request on its way to its answer: the message, the revision that it is of, who sent it.
+package struct Exchange: Sendable {
+    let message: Message
+    let revision: Revision
+    let caller: Caller
+    /// Names the request; the log and the audit show it.
+    package let call: CallID
+
+    /// Whether the client can ask a person: what it cannot be asked is refused before anything runs.
+    ///
+    /// Clients with a handshake say so then, and nothing is remembered of it: a server asks them by a request of its
+    /// own, for which there is no way here.
+    var canElicit: Bool { !revision.hasHandshake && message.canElicit }
+
+    /// Whether the client giving its connection up gives the request up.
+    ///
+    /// The older revisions say that it does not.
+    package var endsWithConnection: Bool { !revision.hasHandshake }
+
+    var action: ActionCall {
+        ActionCall(
+            id: call,
+            door: .mcp,
+            credential: caller.credential,
+            environment: caller.environment,
+            address: caller.address
+        )
+    }
+}

@@ -1,0 +1,79 @@
+import Gateway
+import OrderedJSON
+
+/// A JSON-RPC error, with the HTTP status that revision 2026-07-28 gives it.
+struct MCPError: Error, Sendable {
+    let code: Int
+    let message: String
+    var data: JSON?
+    var status = 400
+    /// What a transport must say besides: when to come again, what a credential lacks.
+    var cause: GatewayError?
+
+    /// A refusal that the stages before a tool make, where it is no result of the tool's.
+    static func refusal(_ error: GatewayError) -> MCPError {
+        switch error.code {
+        case .unauthenticated: return MCPError(code: -32600, message: error.message, status: 401, cause: error)
+        case .permissionDenied, .organizationSuspended:
+            var refusal = MCPError(code: -32600, message: error.message, status: 403, cause: error)
+            if !error.scopes.isEmpty { refusal.data = ["scopes": .array(error.scopes.map { .string($0) })] }
+            return refusal
+        case .tooLarge: return MCPError(code: -32600, message: error.message, status: 413, cause: error)
+        case .rateLimited: return MCPError(code: -32600, message: error.message, status: 429, cause: error)
+        case .malformedRequest: return .invalidRequest(error.message)
+        // What is asked for in a form that is not served.
+        case .notSupported: return MCPError(code: -32600, message: error.message, status: 406)
+        case .invalidArgument, .notFound: return .invalidParams(error.message)
+        case .unavailable, .upstreamUnavailable:
+            return MCPError(code: -32603, message: error.message, status: 503, cause: error)
+        default: return MCPError(code: -32603, message: error.message, status: 500, cause: error)
+        }
+    }
+
+    static func needsElicitation(_ reason: String) -> MCPError {
+        MCPError(code: -32021, message: reason, data: ["requiredCapabilities": ["elicitation": [:]]])
+    }
+    static func parse(_ reason: String) -> MCPError { MCPError(code: -32700, message: "Parse error: " + reason) }
+    static func invalidRequest(_ reason: String) -> MCPError {
+        MCPError(code: -32600, message: "Invalid request: " + reason)
+    }
+    static func methodNotFound(_ method: String) -> MCPError {
+        MCPError(code: -32601, message: "Method not found: \(method.prefix(128))", status: 404)
+    }
+    static func invalidParams(_ reason: String) -> MCPError {
+        MCPError(code: -32602, message: "Invalid params: " + reason)
+    }
+    static func headerMismatch(_ reason: String) -> MCPError {
+        MCPError(code: -32020, message: "Header mismatch: " + reason)
+    }
+    static func unsupportedVersion(_ version: String) -> MCPError {
+        let served = Revision.served
+        return MCPError(
+            code: -32022,
+            message: "Unsupported protocol version; this server speaks \(served.joined(separator: ", ")).",
+            data: [
+                "supported": .array(served.map { .string($0) }), "requested": .string(String(version.prefix(64))),
+            ]
+        )
+    }
+
+    /// There is nothing to read at a URI.
+    ///
+    /// It had a number of its own before 2026-07-28.
+    static func noResource(_ uri: String, _ revision: Revision) -> MCPError {
+        MCPError(
+            code: revision.hasHandshake ? -32002 : -32602,
+            message: "There is no resource with this URI.",
+            data: ["uri": .string(String(uri.prefix(512)))]
+        )
+    }
+
+    /// The HTTP status in a revision.
+    ///
+    /// Clients of the older ones take every other status than 200 for a broken connection: what is wrong with one
+    /// request alone is told in the answer.
+    func status(in revision: Revision?) -> Int {
+        guard let revision, revision.hasHandshake, cause == nil, code != -32700, code != -32600 else { return status }
+        return 200
+    }
+}

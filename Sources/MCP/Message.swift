@@ -1,0 +1,66 @@
+import OrderedJSON
+
+/// One JSON-RPC request.
+package struct Message: Sendable {
+    static let versionKey = "io.modelcontextprotocol/protocolVersion"
+    static let capabilitiesKey = "io.modelcontextprotocol/clientCapabilities"
+
+    /// The methods whose name stands in a header too, and the member that holds it.
+    static let namedBy = ["tools/call": "name", "prompts/get": "name", "resources/read": "uri"]
+    /// What the one question of a call goes by.
+    static let questionKey = "question"
+
+    let id: JSON
+    let method: String
+    let params: JSON
+
+    /// The revision that the request names; nil where it names none.
+    var statedVersion: JSON? { params["_meta"]?[Message.versionKey] }
+
+    /// Whether the client asks people in forms.
+    ///
+    /// True of this request alone: nothing is remembered of an earlier one.
+    var canElicit: Bool {
+        guard let elicitation = params["_meta"]?[Message.capabilitiesKey]?["elicitation"] else { return false }
+        return elicitation.objectValue?.isEmpty ?? false || elicitation["form"] != nil
+    }
+
+    /// By what the client knows this request's progress; nil when it does not want to hear of it.
+    var progressToken: JSON? {
+        params["_meta"]?["progressToken"].flatMap { $0.stringValue != nil || $0.integerValue != nil ? $0 : nil }
+    }
+
+    /// What a body, or an element of a batch, holds.
+    enum Incoming {
+        /// A request to answer.
+        case request(Message)
+        /// A notification, which has no answer.
+        case notification
+    }
+
+    /// An error and the id of the request that it answers.
+    struct Refusal: Error {
+        let id: JSON?
+        let error: MCPError
+
+        init(_ id: JSON?, _ error: MCPError) {
+            self.id = id
+            self.error = error
+        }
+    }
+
+    /// Reads the envelope.
+    /// - Throws: The error, and the id to answer it with where one could be read.
+    static func read(_ json: JSON) throws(Refusal) -> Incoming {
+        guard json.objectValue != nil else { throw Refusal(nil, .invalidRequest("a message must be an object")) }
+        let id = json["id"].flatMap { $0.stringValue != nil || $0.integerValue != nil ? $0 : nil }
+        guard json["jsonrpc"]?.stringValue == "2.0", let method = json["method"]?.stringValue else {
+            throw Refusal(id, .invalidRequest("jsonrpc must be 2.0, and method must be text"))
+        }
+        let params = json["params"] ?? .object(JSONObject())
+        guard params.objectValue != nil else { throw Refusal(id, .invalidParams("params must be an object")) }
+        guard json["id"] != nil else { return .notification }
+        guard let id else { throw Refusal(nil, .invalidRequest("id must be text or a whole number")) }
+        return .request(Message(id: id, method: method, params: params))
+    }
+}

@@ -1,0 +1,239 @@
+import Gateway
+import OrderedJSON
+
+/// What a message is answered with.
+package struct Answer: Sendable {
+    /// HTTP's status; other transports have none.
+    package let status: Int
+    /// A JSON-RPC message, or a batch of them; empty where nothing is answered.
+    package let body: [UInt8]
+    /// A refusal of the house's, whose remedy a transport has words of its own for.
+    package var cause: GatewayError?
+
+    /// A notification was taken.
+    static let taken = Answer(status: 202, body: [])
+}
+
+/// Answers in the form of their revision.
+struct Results: Sendable {
+    private let version: String
+    /// What every result of 2026-07-28 carries, written once.
+    private let meta: [UInt8]
+
+    init(version: String) {
+        self.version = version
+        let info = Results.serverInfo(version, hasTitle: true)
+        meta = JSON.object(["io.modelcontextprotocol/serverInfo": info]).bytes
+    }
+
+    static func serverInfo(_ version: String, hasTitle: Bool) -> JSON {
+        var info: JSONObject = ["name": "mpesa-gateway", "version": .string(version)]
+        if hasTitle { info["title"] = "M-Pesa gateway" }
+        return .object(info)
+    }
+
+    // MARK: A tool's ends
+
+    func success(_ reply: ToolReply, _ output: [UInt8], to exchange: Exchange) throws(MCPError) -> Answer {
+        switch reply.ending {
+        case .output: return result(exchange) { write(output, reply, blocks: nil, exchange.revision, &$0) }
+        case .content(let blocks):
+            return result(exchange) { write(output, reply, blocks: blocks, exchange.revision, &$0) }
+        case .handle(let handle): return begun(handle, exchange)
+        case .question(let question, let state): return try ask(question, state: state, exchange)
+        }
+    }
+
+    private func write(
+        _ output: [UInt8],
+        _ reply: ToolReply,
+        blocks: [UInt8]?,
+        _ revision: Revision,
+        _ writer: inout JSONWriter
+    ) {
+        writer.key("content")
+        writer.beginArray()
+        if let blocks = blocks.map({ ContentForm.blocks($0, in: revision) }), blocks.count > 2 {
+            // The blocks as the tool wrote them, without the brackets of their list.
+            writer.raw(Array(blocks.dropFirst().dropLast()))
+        }
+        Results.writeText(String(decoding: output, as: UTF8.self), to: &writer)
+        // What a model must not miss stands in words too, whatever the plugin shows.
+        if reply.isReplayed || reply.note?.dispute != nil { Results.writeText(reply.sentence, to: &writer) }
+        writer.endArray()
+        if revision.hasStructure {
+            writer.key("structuredContent")
+            writer.raw(output)
+        }
+        writer.key("isError")
+        writer.bool(false)
+    }
+
+    /// Work that was begun: no output of the tool's schema yet, but what to ask next.
+    private func begun(_ handle: Handle, _ exchange: Exchange) -> Answer {
+        var text = "\(handle.message)\nhandle: \(handle.handle)"
+        if let tool = handle.tool { text += "\nAsk \(tool) with this handle for the outcome." }
+        if let wait = handle.pollAfterMilliseconds { text += "\nIt makes sense to ask after \(wait) ms." }
+        return said(text, isError: false, exchange)
+    }
+
+    /// Asks a person through the client; a client that cannot is told so, and never asked.
+    private func ask(_ question: Question, state: String, _ exchange: Exchange) throws(MCPError) -> Answer {
+        guard exchange.canElicit else {
+            return try needsPerson("This tool asks a person: \(question.message)", exchange)
+        }
+        return result(exchange, type: "input_required") { writer in
+            writer.key("inputRequests")
+            writer.value([
+                Message.questionKey: [
+                    "method": "elicitation/create",
+                    "params": [
+                        "mode": "form", "message": .string(question.message), "requestedSchema": question.schema,
+                    ],
+                ]
+            ])
+            writer.key("requestState")
+            writer.string(state)
+        }
+    }
+
+    /// A person must be asked, and this client asks nobody.
+    ///
+    /// Older revisions have no number for that, and what a model can read helps more than an error of the protocol.
+    func needsPerson(_ reason: String, _ exchange: Exchange) throws(MCPError) -> Answer {
+        guard exchange.revision.hasHandshake else { throw .needsElicitation(reason) }
+        let needs = "Use a client of revision \(Revision.newest.rawValue) that declares elicitation, or REST."
+        return said("\(reason)\n\(needs)", isError: true, exchange)
+    }
+
+    /// What went wrong in a tool is a result that says so.
+    func failure(_ error: GatewayError, to exchange: Exchange) -> Answer {
+        said(Results.text(of: error, exchange.call), isError: true, exchange)
+    }
+
+    private func said(_ text: String, isError: Bool, _ exchange: Exchange) -> Answer {
+        result(exchange) { writer in
+            writer.key("content")
+            writer.beginArray()
+            Results.writeText(text, to: &writer)
+            writer.endArray()
+            writer.key("isError")
+            writer.bool(isError)
+        }
+    }
+
+    private static func text(of error: GatewayError, _ call: CallID) -> String {
+        var text = "\(error.code.rawValue): \(error.message)"
+        // The first is often what the message says already.
+        for (index, field) in error.errors.enumerated() where index > 0 || !error.message.hasSuffix(field.message) {
+            text += "\n\(field.pointer): \(field.message)"
+        }
+        if let wait = error.retryAfter {
+            text += "\nTry again in \(max(1, (wait.wholeMilliseconds + 999) / 1000)) seconds."
+        }
+        if let record = error.record { text += "\ntransaction_id: \(record)" }
+        return text + "\nrequest_id: \(call)"
+    }
+
+    // MARK: Messages
+
+    static func writeText(_ text: String, to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.key("type")
+        writer.string("text")
+        writer.key("text")
+        writer.string(text)
+        writer.endObject()
+    }
+
+    /// Lists differ by credential, so nobody may share them.
+    static func writeCacheHints(_ exchange: Exchange, _ writer: inout JSONWriter) {
+        guard !exchange.revision.hasHandshake else { return }
+        writer.key("ttlMs")
+        writer.integer(5000)
+        writer.key("cacheScope")
+        writer.string("private")
+    }
+
+    func result(_ exchange: Exchange, type: String = "complete", _ body: (inout JSONWriter) -> Void) -> Answer {
+        var writer = JSONWriter(capacity: 2048)
+        writer.beginObject()
+        writer.key("jsonrpc")
+        writer.string("2.0")
+        writer.key("id")
+        writer.value(exchange.message.id)
+        writer.key("result")
+        writer.beginObject()
+        if exchange.revision.hasHandshake {
+            body(&writer)
+        } else {
+            writer.key("resultType")
+            writer.string(type)
+            body(&writer)
+            writer.key("_meta")
+            writer.raw(meta)
+        }
+        writer.endObject()
+        writer.endObject()
+        return Answer(status: 200, body: writer.bytes)
+    }
+
+    /// What a handshake is answered with.
+    func initialized(_ exchange: Exchange, instructions: String) -> Answer {
+        result(exchange) { writer in
+            writer.key("protocolVersion")
+            writer.string(exchange.revision.rawValue)
+            writer.key("capabilities")
+            writer.value(Results.capabilities)
+            writer.key("serverInfo")
+            writer.value(Results.serverInfo(version, hasTitle: exchange.revision.hasStructure))
+            writer.key("instructions")
+            writer.string(instructions)
+        }
+    }
+
+    static let capabilities: JSON = [
+        "tools": ["listChanged": false], "prompts": ["listChanged": false],
+        "resources": ["listChanged": false, "subscribe": false],
+    ]
+
+    func error(_ error: MCPError, id: JSON?, in revision: Revision? = nil) -> Answer {
+        var object: JSONObject = ["code": .integer(Int64(error.code)), "message": .string(error.message)]
+        object["data"] = error.data
+        var message: JSONObject = ["jsonrpc": "2.0"]
+        message["id"] = id
+        message["error"] = .object(object)
+        return Answer(status: error.status(in: revision), body: JSON.object(message).bytes, cause: error.cause)
+    }
+
+    /// A notification of how far a call is.
+    static func notification(_ progress: LoadedPlugin.Progress, token: JSON, in revision: Revision) -> [UInt8] {
+        var params: JSONObject = [
+            "progressToken": token, "progress": .number(Double(progress.fraction) / 1_000_000), "total": 1,
+        ]
+        if !progress.message.isEmpty, revision.hasAnnotations { params["message"] = .string(progress.message) }
+        let message: JSON = ["jsonrpc": "2.0", "method": "notifications/progress", "params": .object(params)]
+        return message.bytes
+    }
+}
+
+/// Content blocks in the form of a revision: what it does not know is said in words.
+enum ContentForm {
+    /// A list of blocks, as JSON.
+    static func blocks(_ blocks: [UInt8], in revision: Revision) -> [UInt8] {
+        guard !revision.hasStructure, let list = (try? JSON(parsing: blocks))?.arrayValue else { return blocks }
+        return JSON.array(list.map { shaped($0, revision) }).bytes
+    }
+
+    private static func shaped(_ block: JSON, _ revision: Revision) -> JSON {
+        switch block["type"]?.stringValue {
+        case "resource_link":
+            let name = block["name"]?.stringValue ?? ""
+            return ["type": "text", "text": .string("\(name): \(block["uri"]?.stringValue ?? "")")]
+        case "audio" where !revision.hasAnnotations:
+            let type = block["mimeType"]?.stringValue ?? ""
+            return ["type": "text", "text": .string("A sound (\(type)), which this protocol revision cannot carry.")]
+        default: return block
+        }
+    }
+}

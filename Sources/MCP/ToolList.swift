@@ -1,0 +1,88 @@
+import Cryptography
+import Gateway
+import OrderedJSON
+
+/// Tools as `tools/list` shows them.
+///
+/// One tool's text never changes within a generation, so it is made once for each form that it has.
+package final class ToolList: Sendable {
+    /// What of a tool a revision knows.
+    private enum Form: Int, Hashable, Sendable {
+        case plain, annotated, whole
+
+        init(_ revision: Revision) {
+            self = revision.hasStructure ? .whole : revision.hasAnnotations ? .annotated : .plain
+        }
+    }
+
+    private struct Key: Hashable, Sendable {
+        let plugin: String
+        let generation: Int
+        let tool: Int
+        let form: Form
+    }
+
+    private let texts = ExpiringCache<Key, [UInt8]>(life: .seconds(86_400), entriesMax: 10_000)
+
+    /// A JSON list of tools, in the given order.
+    func json(of entries: ArraySlice<ToolRegistry.Entry>, in revision: Revision) -> [UInt8] {
+        var writer = JSONWriter(capacity: entries.count * 4096 + 2)
+        writer.beginArray()
+        for entry in entries { writer.raw(text(of: entry, Form(revision))) }
+        writer.endArray()
+        return writer.bytes
+    }
+
+    private func text(of entry: ToolRegistry.Entry, _ form: Form) -> [UInt8] {
+        let key = Key(
+            plugin: entry.plugin.id,
+            generation: entry.plugin.generation,
+            tool: entry.tool.index,
+            form: form
+        )
+        let epoch = Uptime(nanoseconds: 0)
+        if let known = texts.value(for: key, at: epoch) { return known }
+        let made = JSON.object(ToolList.shaped(ToolList.document(entry), form)).bytes
+        texts.set(made, for: key, at: epoch)
+        return made
+    }
+
+    /// A tool without what a revision does not know.
+    private static func shaped(_ document: JSON, _ form: Form) -> JSONObject {
+        let unknown: Set<String> =
+            switch form {
+            case .plain: ["title", "outputSchema", "annotations", "_meta"]
+            case .annotated: ["title", "outputSchema", "_meta"]
+            case .whole: []
+            }
+        var shaped = JSONObject()
+        for (name, value) in document.objectValue ?? JSONObject() where !unknown.contains(name) {
+            shaped[name] = value
+        }
+        return shaped
+    }
+
+    /// One tool, whole.
+    ///
+    /// `_meta` carries a digest of what a client agreed to, so that it can notice a change.
+    package static func document(_ entry: ToolRegistry.Entry, at door: Door = .mcp) -> JSON {
+        let tool = entry.tool
+        let schema = door == .mcp ? entry.schemas.mcp : entry.schemas.rest
+        var definition: JSONObject = [
+            "name": .string(tool.name), "title": .string(tool.title), "description": .string(schema.summary),
+            "inputSchema": schema.document, "outputSchema": tool.outputSchema,
+            "annotations": [
+                "title": .string(tool.title), "readOnlyHint": .bool(tool.annotations.readOnly),
+                "destructiveHint": .bool(tool.annotations.destructive),
+                "idempotentHint": .bool(tool.annotations.idempotent),
+                "openWorldHint": .bool(tool.annotations.openWorld),
+            ],
+        ]
+        let digest = SHA256.digest(JSON.object(definition).canonicalBytes).hexadecimal
+        definition["_meta"] = [ToolList.digestKey: .string(digest)]
+        return .object(definition)
+    }
+
+    /// By what a tool's digest goes in its `_meta`.
+    static let digestKey = "mpesa-gateway/definition-sha256"
+}

@@ -1,0 +1,237 @@
+import Cryptography
+import Foundation
+import Gateway
+import GatewayTesting
+import Logging
+import OrderedJSON
+import Store
+import Synchronization
+
+@testable import MCP
+
+/// A server with everything behind it but plugins and M-Pesa, which are fakes; it is spoken to in messages.
+final class Office: Sendable {
+    let server: MCPServer
+    let desk = DeskPlugin()
+    let upstream: FakeUpstream
+    let tokens = CountedTokens()
+    let store: Store
+    let organization: OrganizationID
+    let key: APIKeyText
+    private let clock = ManualEntropy()
+
+    private init(store: Store, folder: String, settings: MCPServer.Settings) async throws {
+        self.store = store
+        upstream = FakeUpstream(answering: ["verdict": "accepted", "external_ids": ["fake_id": "F1"]])
+        let entropy = clock.entropy
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        let registry = ToolRegistry()
+        try registry.publish(FakePlugin.make())
+        try registry.publish(desk.loaded())
+        let money = Money(
+            store: store,
+            journal: AnswerFolder(path: folder + "/answers"),
+            registry: registry,
+            upstream: upstream,
+            addresses: CallbackAddresses(
+                publicURL: "https://x.example",
+                key: Secret([UInt8](repeating: 7, count: 32))
+            ),
+            entropy: entropy,
+            failpoints: .none,
+            logger: logger,
+            bounds: Money.Bounds()
+        )
+        let pipeline = Pipeline(
+            registry: registry,
+            authenticate: Authenticate(directory: store, tokens: tokens, entropy: entropy),
+            admit: AdmitOrganization(directory: money.directory),
+            limit: LimitRate(entropy: entropy),
+            reserve: ReserveIdempotent(records: store, entropy: entropy),
+            dispatch: Dispatch(
+                operations: money.operations,
+                seal: QuestionSeal(key: Secret([UInt8](repeating: 8, count: 32)), entropy: entropy),
+                questions: store
+            ),
+            record: RecordCall(audit: store, metrics: CallMetrics(), entropy: entropy, logger: logger)
+        )
+        server = MCPServer(
+            pipeline: pipeline,
+            registry: registry,
+            version: "1",
+            settings: settings,
+            newCall: { CallID(entropy.identifier()) },
+            logger: logger
+        )
+        organization = OrganizationID(entropy.identifier())
+        key = APIKeyText(
+            environment: .test,
+            organization: organization,
+            id: APIKeyID(entropy.identifier()),
+            secret: [UInt8](repeating: 3, count: 20)
+        )
+        try await settle()
+    }
+
+    /// Opens an office, runs a test in it, and takes it away.
+    static func with(
+        _ settings: MCPServer.Settings = MCPServer.Settings(),
+        _ body: (Office) async throws -> Void
+    ) async throws {
+        let folder = FileManager.default.temporaryDirectory.path + "/mcp-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let store = try await Store.open(.sqlite(path: folder + "/gateway.db"), settings: StoreSettings())
+        defer { store.shutdown() }
+        try await body(try await Office(store: store, folder: folder, settings: settings))
+    }
+
+    /// What the organization may do: everything, or so many reads.
+    func save(reads: Int? = nil) async throws {
+        let limits = reads.map { ["read": RateLimit(units: $0, per: .seconds(60))] } ?? [:]
+        try await store.save(Plan(name: "all", tools: ["**"], organizationLimits: limits, principalLimits: [:]))
+    }
+
+    private func settle() async throws {
+        try await save()
+        try await store.save(Organization(id: organization, slug: "shop", name: "Shop", plan: "all"))
+        try await store.save(
+            Profile(environment: .test, shortCode: "174379", shortCodeType: "paybill", organizationName: "Shop"),
+            organization: organization
+        )
+        try await save(key, scopes: nil)
+    }
+
+    /// Makes a key that has these scopes alone.
+    func addKey(scopes: Set<String>) async throws -> Credential {
+        let key = APIKeyText(
+            environment: .test,
+            organization: organization,
+            id: APIKeyID(clock.entropy.identifier()),
+            secret: [UInt8](repeating: 4, count: 20)
+        )
+        try await save(key, scopes: scopes)
+        return .token(key.text)
+    }
+
+    private func save(_ key: APIKeyText, scopes: Set<String>?) async throws {
+        try await store.save(
+            APIKey(
+                id: key.id,
+                organization: organization,
+                name: "k",
+                prefix: key.prefix,
+                hash: SHA256.digest(Array(key.text.reveal().utf8)).bytes,
+                environment: .test,
+                role: .manager,
+                scopes: scopes
+            )
+        )
+    }
+
+    // MARK: Messages
+
+    /// Sends bytes; `told` hears what is told of the call before its answer.
+    func send(
+        _ body: [UInt8],
+        _ headers: [(String, String)] = [],
+        credential: Credential? = nil,
+        told: (@Sendable ([UInt8]) -> Void)? = nil
+    ) async -> Said {
+        let caller = Caller(
+            credential: credential ?? .token(key.text),
+            environment: nil,
+            address: "192.0.2.1",
+            headers: Fields(all: headers),
+            idempotencyKey: .success(nil)
+        )
+        switch await server.read(body, from: caller, call: CallID(clock.entropy.identifier())) {
+        case .answered(let answer): return Said(answer)
+        case .request(let exchange): return Said(await server.answer(exchange, telling: told))
+        }
+    }
+
+    /// A request of the newest revision, with the header that it needs; members of `_meta` and headers can be changed.
+    func ask(
+        _ method: String,
+        _ params: JSONObject = [:],
+        meta: JSONObject = [:],
+        headers changed: [String: String?] = [:],
+        credential: Credential? = nil
+    ) async -> Said {
+        var members: JSONObject = [
+            Message.versionKey: .string(Revision.newest.rawValue), Message.capabilitiesKey: [:],
+        ]
+        for (name, value) in meta { members[name] = value.isNull ? nil : value }
+        var params = params
+        params["_meta"] = .object(members)
+        var fields = ["MCP-Protocol-Version": Revision.newest.rawValue, "Mcp-Method": method]
+        if let member = Message.namedBy[method] { fields["Mcp-Name"] = params[member]?.stringValue }
+        for (name, value) in changed { fields[name] = value }
+        return await send(
+            Office.request(method, params).bytes,
+            fields.map { ($0.key, $0.value) },
+            credential: credential
+        )
+    }
+
+    /// A request of an older revision.
+    func ask(
+        _ method: String,
+        _ params: JSONObject = [:],
+        in revision: Revision?,
+        credential: Credential? = nil,
+        told: (@Sendable ([UInt8]) -> Void)? = nil
+    ) async -> Said {
+        let headers = revision.map { [("MCP-Protocol-Version", $0.rawValue)] } ?? []
+        return await send(Office.request(method, params).bytes, headers, credential: credential, told: told)
+    }
+
+    static func request(_ method: String, _ params: JSONObject = [:], id: JSON = 1) -> JSON {
+        ["jsonrpc": "2.0", "id": id, "method": .string(method), "params": .object(params)]
+    }
+}
+
+/// A header as a test writes it.
+struct Fields: HeaderSource {
+    let all: [(String, String)]
+
+    func values(of name: String) -> [String] {
+        all.filter { $0.0.lowercased() == name.lowercased() }.map(\.1)
+    }
+}
+
+/// An answer, read.
+struct Said {
+    let status: Int
+    let json: JSON
+    let cause: GatewayError?
+
+    init(_ answer: Answer) {
+        status = answer.status
+        json = (try? JSON(parsing: answer.body)) ?? .null
+        cause = answer.cause
+    }
+
+    var result: JSON { json["result"] ?? .null }
+    var code: Int64? { json["error"]?["code"]?.integerValue }
+    /// Names of what a list holds.
+    func names(_ list: String) -> [String] { (result[list]?.arrayValue ?? []).compactMap { $0["name"]?.stringValue } }
+}
+
+/// No token is good; how often one was looked at is counted.
+final class CountedTokens: AccessTokens {
+    private let count = Mutex(0)
+
+    var looks: Int { count.withLock { $0 } }
+
+    func sign(_ claims: AccessClaims) async throws(GatewayError) -> Secret<String> {
+        throw GatewayError.fault("no tokens here")
+    }
+
+    func verify(_ token: String, at now: Timestamp) async throws(GatewayError) -> AccessClaims {
+        count.withLock { $0 += 1 }
+        throw GatewayError(.unauthenticated, "no tokens here")
+    }
+}
