@@ -40,12 +40,14 @@ struct App: Sendable {
         let level = settings.logLevel
         let logger = Logger(label: "mpesa-gateway") { JSONLogHandler(logLevel: level, label: $0) }
         let random = RandomWords()
-        let entropy = Entropy(now: { .now }, uptime: { .now }, random: { random.next() })
+        let clock = SteadyClock(wall: { .now }, uptime: { .now })
+        let entropy = Entropy(steady: clock, uptime: { .now }, wall: { .now }, random: { random.next() })
         let started = Timestamp.now
         let masterKey = try folder.masterKey(file: settings.masterKeyFile, makes: makesMasterKey)
         let health = Health()
         // From here on this host alone serves the database: only then may it settle what another has left.
         let store = try await Store.open(DatabaseURL(settings.effectiveDatabaseURL), health: health, logger: logger)
+        try await clock.resume(from: store)
         let registry = ToolRegistry()
         let plugins = try makePluginHost(settings, folder, registry, store, health, entropy, logger)
         try await plugins.start(pluginsFile: settings.pluginsFile, folder: pluginFolder(settings))

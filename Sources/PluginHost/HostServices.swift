@@ -94,7 +94,7 @@ final class HostServices: Sendable {
             log.initialize(to: gateway_log_t(log: { HostServices.log($0, $1, $2, $3, $4) }))
             clock.initialize(
                 to: gateway_clock_t(
-                    now_ms: { HostServices.from($0)?.entropy.now().milliseconds ?? 0 },
+                    now_ms: { HostServices.from($0)?.entropy.wall().milliseconds ?? 0 },
                     monotonic_ns: { _ in HostServices.monotonic() }
                 )
             )

@@ -37,6 +37,29 @@ extension Store: DueRepository {
         }
     }
 
+    package func keep(moment: Timestamp) async throws(GatewayError) {
+        try await write { session in
+            try session.sql.execute(
+                """
+                INSERT INTO configuration (name, value) VALUES ('moment', $1)
+                ON CONFLICT (name) DO UPDATE SET value = excluded.value
+                """,
+                [.integer(moment.milliseconds)]
+            )
+        }
+    }
+
+    package func newestMoment() async throws(GatewayError) -> Timestamp? {
+        try await read { sql in
+            let kept = try sql.first("SELECT value FROM configuration WHERE name = 'moment'", []) { $0.integer(0) }
+            let seen = try sql.first(
+                "SELECT MAX(updated_ms) FROM records WHERE \(RecordCoding.isWaiting) AND updated_ms > $1",
+                [.integer((kept ?? nil) ?? 0)]
+            ) { $0.integer(0) }
+            return ((seen ?? nil) ?? (kept ?? nil)).map { Timestamp(milliseconds: $0) }
+        }
+    }
+
     package func bringForward(by duration: Duration, after moment: Timestamp) async throws(GatewayError) {
         try await write { session in
             for condition in [RecordCoding.isWaiting, "state = 'manual'"] {

@@ -1,5 +1,7 @@
 import Gateway
 import GatewayTesting
+import Logging
+import OrderedJSON
 import Testing
 
 struct `A wall clock that is set back an hour` {
@@ -45,9 +47,150 @@ struct `A wall clock that is set back an hour` {
             #expect(try await house.record(record).queries == 1)
         }
     }
+
+    @Test func `sends nothing later than it may be sent`() async throws {
+        let plugin = try FakePlugin.make(collect: ["resend": ["limit": 1]])
+        try await House.with(plugin: plugin) { (house) async throws in
+            house.upstream.answer(with: ["verdict": "not_processed"])
+            let waiting = await house.collect()
+            house.upstream.answer(with: House.accepted)
+
+            house.clock.setWallClock(by: .seconds(-3600))
+            // A minute of grace and a minute in which it may be sent.
+            house.clock.advance(.seconds(121))
+            await house.money.sweeper.sweep()
+
+            #expect(try await house.record(waiting).state == .rejected)
+            #expect(house.upstream.count("collect") == 1)
+        }
+    }
+
+    @Test func `sends what waits while it may be sent`() async throws {
+        let plugin = try FakePlugin.make(collect: ["resend": ["limit": 1]])
+        try await House.with(plugin: plugin) { (house) async throws in
+            house.upstream.answer(with: ["verdict": "not_processed"])
+            let waiting = await house.collect()
+            house.upstream.answer(with: House.accepted)
+
+            house.clock.setWallClock(by: .seconds(-3600))
+            house.clock.advance(.seconds(62))
+            await house.money.sweeper.sweep()
+
+            #expect(try await house.record(waiting).state == .accepted)
+        }
+    }
+
+    @Test func `holds no customer for an hour`() async throws {
+        try await House.with { (house) async throws in
+            let first = await house.collect()
+            try await house.callback(
+                try #require(first.record),
+                says: ["verdict": "succeeded", "receipt": "R1", "amount": 100, "code": "0"]
+            )
+
+            house.clock.setWallClock(by: .seconds(-3600))
+            house.clock.advance(.seconds(125))
+            let second = await house.collect()
+
+            #expect(second.code == nil && !second.isReplayed)
+            #expect(house.upstream.count("collect") == 2)
+        }
+    }
+
+    @Test func `while the gateway was down puts off nothing`() async throws {
+        try await House.with { (house) async throws in
+            let record = try #require(await house.collect().record)
+            await house.money.sweeper.sweep()
+
+            let later = ManualEntropy(seed: 2)
+            later.setWallClock(by: .seconds(-3600))
+            try await later.steady.resume(from: house.store)
+            let money = house.money(by: later)
+            later.advance(.seconds(21))
+            await money.sweeper.sweep()
+
+            #expect(try await house.record(record).queries == 1)
+        }
+    }
+}
+
+struct `A wall clock that is set a day ahead` {
+    @Test func `calls nobody to what M-Pesa is still asked about`() async throws {
+        try await House.with { (house) async throws in
+            let records = [await house.collect().record, await house.collect(phone: "254711000002").record]
+            house.upstream.answer(with: ["verdict": "pending", "code": "4999"])
+            for _ in 0..<4 {
+                house.clock.advance(.seconds(61))
+                await house.money.sweeper.sweep()
+            }
+
+            house.clock.setWallClock(by: .seconds(86_400))
+            for _ in 0..<3 {
+                house.clock.advance(.seconds(3601))
+                await house.money.sweeper.sweep()
+            }
+
+            for record in records {
+                let found = try await house.record(try #require(record))
+                #expect(found.state == .reconciling || found.state == .accepted)
+                #expect(found.answers >= 3)
+            }
+        }
+    }
+
+    @Test func `still sends what waits for its time`() async throws {
+        let plugin = try FakePlugin.make(collect: ["resend": ["limit": 1]])
+        try await House.with(plugin: plugin) { (house) async throws in
+            house.upstream.answer(with: ["verdict": "not_processed"])
+            let waiting = await house.collect()
+            house.upstream.answer(with: House.accepted)
+
+            house.clock.setWallClock(by: .seconds(86_400))
+            await house.money.sweeper.sweep()
+            #expect(house.upstream.count("collect") == 1)
+            house.clock.advance(.seconds(61))
+            await house.money.sweeper.sweep()
+
+            #expect(try await house.record(waiting).state == .accepted)
+        }
+    }
+
+    @Test func `lets no payout out a second time`() async throws {
+        try await House.with { (house) async throws in
+            let first = await house.pay()
+            try await house.callback(
+                try #require(first.record),
+                says: ["verdict": "succeeded", "receipt": "R1", "amount": 100, "code": "0"]
+            )
+
+            house.clock.setWallClock(by: .seconds(86_400))
+            house.clock.advance(.seconds(62))
+            await house.money.claimSweeper.walk()
+            let again = await house.pay()
+
+            #expect(again.isReplayed && again.record == first.record)
+            #expect(house.upstream.count("pay") == 1)
+        }
+    }
 }
 
 extension House {
+    /// The parts that move money once more, as another process makes them.
+    fileprivate func money(by clock: ManualEntropy) -> Money {
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        return Money(
+            store: store,
+            journal: journal,
+            registry: registry,
+            upstream: upstream,
+            addresses: addresses,
+            entropy: clock.entropy,
+            failpoints: .none,
+            logger: logger
+        )
+    }
+
     /// Lets the organization call so often, and no more.
     fileprivate func limit(units: Int, per period: Duration) async throws {
         try await store.save(

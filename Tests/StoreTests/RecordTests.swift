@@ -88,6 +88,21 @@ struct `Records` {
             #expect(due.map(\.version) == [record.version])
         }
     }
+
+    @Test func `tell, with the moment that is kept, where the clock was`() async throws {
+        try await withStore { (store) async throws in
+            #expect(try await store.newestMoment() == nil)
+            let record = makeRecord()
+            _ = try await store.commit(NewRecord(record: record))
+            #expect(try await store.newestMoment() == record.updatedAt)
+
+            for seconds in [3_600, 7_200] { try await store.keep(moment: record.updatedAt + .seconds(seconds)) }
+            #expect(try await store.newestMoment() == record.updatedAt + .seconds(7_200))
+            try await store.keep(moment: record.updatedAt + .seconds(-60))
+
+            #expect(try await store.newestMoment() == record.updatedAt)
+        }
+    }
 }
 
 struct `What the host still works on` {

@@ -62,7 +62,7 @@ package struct Asker: Sendable {
         let own = place == nil ? try await questions.enter(Dispatcher.Account(of: record)) : nil
         defer { own?.leave() }
         let profile = try await directory.profile(of: record.organization, in: record.environment)
-        let template = try await plugins.query(record, profile: profile, now: entropy.now())
+        let template = try await plugins.query(record, profile: profile, now: entropy.wall())
         let version = record.version
         guard let template else {
             return try await settlement.settle(record) { $0.version == version ? .nothingToAsk : nil }.record

@@ -66,9 +66,10 @@ package struct Operations: Sendable {
     func start(_ work: Dispatch.Work, kind index: Int) async throws(GatewayError) -> Dispatch.Done {
         let plugin = work.entry.plugin
         let kind = plugin.operations[index]
+        let began = entropy.uptime()
         let (record, plan) = try await plan(work, kind: kind)
         let prepared = try await sender.makeReady(record, kind: kind)
-        let turn = try await sender.turn(for: record, prepared, within: record.sendBefore - entropy.now())
+        let turn = try await sender.turn(for: record, prepared, within: kind.sendWithin - (entropy.uptime() - began))
         defer { turn.place.leave() }
         guard let beginning = settlement.beginning(record) else {
             throw GatewayError.fault("a new record cannot be sent from the state \(record.state.rawValue)")
@@ -110,7 +111,7 @@ package struct Operations: Sendable {
             arguments: work.arguments.bytes,
             profile: profile,
             settings: plugin.settings(for: profile),
-            now: now,
+            now: entropy.wall(),
             record: id,
             originator: id.raw
         )

@@ -135,15 +135,20 @@ package struct Sweeper: Sendable {
         }
     }
 
-    /// Where the wall clock was set back, every appointment in the store is moved with it.
+    /// A wall clock that was set is told of; where it had to be followed back, every appointment is moved with it.
     private func followClock() async {
-        guard let back = watch.wasSetBack() else { return }
-        do {
-            try await dueRecords.bringForward(by: back, after: entropy.now())
-            logger.warning("the wall clock was set back", metadata: ["by": "\(back)"])
-        } catch {
-            watch.forget(back)
-            logger.warning("appointments could not follow the wall clock", metadata: ["reason": "\(error.message)"])
+        if let moved = watch.wasSet() {
+            logger.warning("the wall clock was set", metadata: ["by": "\(moved)"])
+        }
+        if let back = watch.wasSetBack() {
+            do { try await dueRecords.bringForward(by: back, after: entropy.now()) } catch {
+                watch.forget(back)
+                logger.warning("appointments could not follow the clock", metadata: ["reason": "\(error.message)"])
+            }
+        }
+        guard watch.mustKeep() else { return }
+        do { try await dueRecords.keep(moment: entropy.now()) } catch {
+            logger.debug("the moment could not be kept", metadata: ["reason": "\(error.message)"])
         }
     }
 

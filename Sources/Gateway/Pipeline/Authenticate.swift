@@ -85,7 +85,7 @@ package final class Authenticate: Sendable {
         switch principal.subject {
         case .apiKey(let id):
             let key = try await directory.apiKey(id, organization: principal.organization)
-            guard let key, key.isInForce(at: entropy.now()), key.environment == principal.environment else {
+            guard let key, key.isInForce(at: entropy.wall()), key.environment == principal.environment else {
                 return nil
             }
             return self.principal(of: key)

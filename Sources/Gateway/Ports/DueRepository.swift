@@ -11,7 +11,13 @@ package protocol DueRepository: Sendable {
         except accounts: Set<Dispatcher.Account>
     ) async throws(GatewayError) -> [Record]
 
-    /// Brings every appointment after a moment forward, because the wall clock was set back.
+    /// Keeps the moment, from which the next process goes on.
+    func keep(moment: Timestamp) async throws(GatewayError)
+
+    /// The latest moment that is kept, or at which something happened to a record that is open; nil when there is none.
+    func newestMoment() async throws(GatewayError) -> Timestamp?
+
+    /// Brings every appointment after a moment forward, because the clock was set back.
     func bringForward(by duration: Duration, after moment: Timestamp) async throws(GatewayError)
 
     /// Puts a record off that nothing could be done about, unless it has changed meanwhile.

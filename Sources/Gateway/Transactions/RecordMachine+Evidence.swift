@@ -184,7 +184,9 @@ extension RecordMachine {
     private func resend(_ evidence: Evidence, from source: Evidence.Source, in draft: inout Draft) {
         let wait = evidence.verdict == .notFound ? .zero : max(rules.resendGrace, evidence.retryAfter ?? .zero)
         draft.record.nextActionAt = draft.now + wait
-        draft.record.sendBefore = draft.now + wait + rules.resendWindow
+        // Never later than it says, however slow the clock; of a long wait half the window is left all the same.
+        let latest = max(SteadyClock.surely(wait + rules.resendWindow), wait + rules.resendWindow / 2)
+        draft.record.sendBefore = draft.now + latest
         draft.record.resend = evidence.verdict
         draft.effects.insert(.sendAgain)
         draft.move(to: .created, source: source.text, evidence: evidence)

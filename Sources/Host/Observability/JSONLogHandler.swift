@@ -60,10 +60,10 @@ extension Timestamp {
 }
 
 extension Uptime {
-    /// The time since the machine was started, which nobody can set.
+    /// The time since the machine was started, which nobody can set; what it sleeps through passes too.
     static var now: Uptime {
         var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
+        clock_gettime(CLOCK_BOOTTIME, &time)
         return Uptime(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
     }
 }
