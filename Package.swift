@@ -91,6 +91,8 @@ let package = Package(
         .leaf("JSONSchema", [json]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .leaf("Cryptography", ["COpenSSL"]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .leaf("Compression", ["CZlib"]),
         .leaf("Daraja", [json]),
 
         // The plugin boundary.
@@ -114,7 +116,11 @@ let package = Package(
         ),
 
         // The host's rooms.
-        .target(name: "Gateway", dependencies: [json, "JSONSchema", "Cryptography", logging], swiftSettings: staying),
+        .target(
+            name: "Gateway",
+            dependencies: [json, "JSONSchema", "Cryptography", "Compression", logging],
+            swiftSettings: staying
+        ),
         .room("GatewayTesting"),
         .room("PluginHost", ["PluginAPI", "PluginLoader"]),
         .room("PluginCheck", ["PluginAPI", "PluginLoader", "PluginHost"]),
@@ -122,7 +128,7 @@ let package = Package(
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .room("Store", ["CSQLite", "CPostgres"]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
-        .room("Egress", ["CCurl"]),
+        .room("Egress", ["CCurl", "Compression"]),
         .room("Sessions", [.product(name: "JWTKit", package: "jwt-kit")]),
         .room("MCP"),
         .room("Ingress", ["MCP", nioCore, nioPosix, nioHTTP1, lifecycle]),
@@ -142,11 +148,12 @@ let package = Package(
         .testTarget(name: "JSONSchemaTests", dependencies: ["JSONSchema", json], swiftSettings: strict),
         .testTarget(name: "ThreadsTests", dependencies: ["Threads"], swiftSettings: strict),
         .testTarget(name: "CryptographyTests", dependencies: ["Cryptography"], swiftSettings: strict),
+        .testTarget(name: "CompressionTests", dependencies: ["Compression", "CZlib"], swiftSettings: strict),
         .tests("Gateway", ["GatewayTesting"]),
         .testTarget(
             name: "MoneyTests",
             dependencies: [
-                "Gateway", "GatewayTesting", "Store", "CSQLite", "Cryptography", json, "JSONSchema", logging,
+                "Gateway", "GatewayTesting", "Store", "CSQLite", "CZlib", "Cryptography", json, "JSONSchema", logging,
             ],
             path: "Tests/MoneyTests",
             swiftSettings: strict

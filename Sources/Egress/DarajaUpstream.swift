@@ -1,3 +1,4 @@
+import Compression
 import Gateway
 import Logging
 import OrderedJSON
@@ -144,7 +145,7 @@ package final class DarajaUpstream: Upstream {
     private func refusesToken(_ outcome: HTTPOutcome) -> Bool {
         guard case .answered(let status, let body) = outcome, (400..<500).contains(status) else { return false }
         if status == 401 { return true }
-        let answer = try? JSON(parsing: body, limits: JSONLimits(duplicateKeys: .lastWins))
+        let answer = try? JSON(parsing: Gzip.opened(body) ?? body, limits: JSONLimits(duplicateKeys: .lastWins))
         return ["404.001.03", "400.003.01", "401.002.01"].contains(answer?["errorCode"]?.stringValue)
     }
 }

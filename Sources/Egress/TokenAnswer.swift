@@ -1,3 +1,4 @@
+import Compression
 import Gateway
 import OrderedJSON
 
@@ -21,7 +22,8 @@ struct TokenAnswer: Sendable, Equatable {
                     retryAfter: .seconds(5)
                 )
             )
-        case .answered(let status, let body):
+        case .answered(let status, let raw):
+            let body = Gzip.opened(raw) ?? raw
             if status == 200, let answer = TokenAnswer(body) { return .success(answer) }
             if isAboutCredential(status, body) {
                 return .failure(

@@ -23,14 +23,15 @@ struct `The house` {
     ///
     /// Everything else in the house is out of its reach.
     static let arrows: [String: Set<String>] = [
-        "OrderedJSON": [], "Threads": [], "Cryptography": [], "JSONSchema": ["OrderedJSON"], "Daraja": ["OrderedJSON"],
+        "OrderedJSON": [], "Threads": [], "Cryptography": [], "Compression": [], "JSONSchema": ["OrderedJSON"],
+        "Daraja": ["OrderedJSON"],
         "PluginKit": ["PluginAPI", "OrderedJSON"], "PluginKitTesting": ["PluginKit", "OrderedJSON", "JSONSchema"],
         "DarajaKit": ["PluginKit", "Daraja", "OrderedJSON"], "Simulator": ["Daraja", "OrderedJSON", "Cryptography"],
-        "Gateway": ["OrderedJSON", "JSONSchema", "Cryptography"],
+        "Gateway": ["OrderedJSON", "JSONSchema", "Cryptography", "Compression"],
         "GatewayTesting": ["Gateway", "OrderedJSON"],
         "PluginHost": ["Gateway", "OrderedJSON", "Cryptography", "Threads", "PluginAPI", "PluginLoader"],
         "Store": ["Gateway", "OrderedJSON", "Cryptography", "Threads"],
-        "Egress": ["Gateway", "OrderedJSON", "Cryptography", "Threads"],
+        "Egress": ["Gateway", "OrderedJSON", "Cryptography", "Compression", "Threads"],
         "Sessions": ["Gateway", "Cryptography", "Threads"],
         "Ingress": ["Gateway", "MCP", "OrderedJSON", "Cryptography"],
         "MCP": ["Gateway", "OrderedJSON", "Cryptography"],

@@ -1,3 +1,4 @@
+import Compression
 import Logging
 import OrderedJSON
 import Synchronization
@@ -61,6 +62,9 @@ package struct PluginCalls: Sendable {
     }
 
     /// What bytes from M-Pesa prove of a record; nil when the plugin says that they are not its.
+    ///
+    /// The one place where M-Pesa's bytes meet a plugin: what was compressed though nobody asked is opened here, and
+    /// what cannot be opened within bounds is handed over as it came. Whoever keeps bytes keeps them as they came.
     func interpret(
         _ raw: [UInt8],
         from source: Evidence.Source,
@@ -73,7 +77,7 @@ package struct PluginCalls: Sendable {
         let functions = try functions(of: plugin)
         let input = PluginDocuments.interpret(source: source, status: status, record: record)
         do {
-            let evidence = try PluginAnswers.evidence(await functions.interpret(index, input, raw))
+            let evidence = try PluginAnswers.evidence(await functions.interpret(index, input, Gzip.opened(raw) ?? raw))
             hasFailed = false
             return evidence
         } catch let failure {
