@@ -67,6 +67,10 @@ def work(gateway, how, **more):
     return gateway.call("POST", "/tools/desk_work", {"how": how, **more})
 
 
+def question(gateway, how="question", **more):
+    return gateway.call("POST", "/tools/desk_question", {"how": how, **more})
+
+
 def each(test):
     """Runs a test against a host in which the plugin runs in each mode."""
 
@@ -206,6 +210,21 @@ def test_a_timer_survives_a_kill():
     gateway.remove()
 
 
+def test_an_answer_that_counted_stays_used_after_a_kill():
+    gateway = Gateway(simulator=SIMULATOR)
+    assert install(gateway, compile_desk(), {}, "--grant-needs").returncode == 0
+    asked = question(gateway)[2]["data"]
+    reply = {"$state": asked["request_state"], "$input": {"action": "accept", "content": {"sure": True}}}
+    status, _, first = question(gateway, **reply)
+    assert status == 200, first
+    gateway.end(signal.SIGKILL)
+    gateway = gateway.again(simulator=SIMULATOR)
+    status, fields, again = question(gateway, **reply)
+    assert status == 200 and fields["Idempotent-Replayed"] == "true" and again["data"] == first["data"], again
+    assert question(gateway, **{**reply, "$input": {"action": "decline"}})[0] == 422
+    gateway.remove()
+
+
 @each
 def test_an_export_is_made_in_pieces_and_downloaded(gateway):
     export = ask(gateway, "export.open", name="day.csv", mime_type="text/csv")[1]["export"]
@@ -233,8 +252,11 @@ def test_content_of_every_kind_goes_beside_the_output(gateway):
     result = mcp(gateway, "tools/call", name="desk_work", arguments={"how": "content"})["result"]
     assert [block["type"] for block in result["content"]] == kinds + ["text"], result
     assert result["structuredContent"] == {"done": True}, result
-    for how in ("bad-content", "bad-question", "bad-handle"):
+    for how in ("bad-content", "bad-handle"):
         assert work(gateway, how)[0] == 502, how
+    assert question(gateway, "bad-question")[0] == 502
+    status, _, answer = work(gateway, "question")
+    assert status == 502 and "does not say that it asks" in answer["detail"], answer
 
 
 @each
@@ -247,27 +269,27 @@ def test_work_that_was_begun_is_answered_with_a_handle(gateway):
 
 @each
 def test_a_question_is_answered_by_rest(gateway):
-    status, _, answer = work(gateway, "question")
+    status, _, answer = question(gateway, "question")
     asked = answer["data"]
     assert status == 202 and asked["input_required"]["message"] == "Is this right?", answer
     assert "step" not in json.dumps(asked), "the tool's state went out in clear"
     reply = {"$state": asked["request_state"], "$input": {"action": "accept", "content": {"sure": True}}}
-    status, _, answer = work(gateway, "question", **reply)
+    status, _, answer = question(gateway, "question", **reply)
     assert status == 200 and answer["data"]["meta"]["input"] == reply["$input"], answer
     assert answer["data"]["meta"]["state"] == {"step": 7}, answer
-    again = work(gateway, "question", **reply)
+    again = question(gateway, "question", **reply)
     assert again[1]["Idempotent-Replayed"] == "true" and again[2]["data"] == answer["data"], again
-    assert work(gateway, "question", **{**reply, "$input": {"action": "decline"}})[0] == 422, "another answer counted"
+    assert question(gateway, "question", **{**reply, "$input": {"action": "decline"}})[0] == 422, "another answer counted"
     wrong = {**reply, "$state": asked["request_state"][:-8] + "AAAAAAA="}
-    assert work(gateway, "question", **wrong)[0] == 422
-    assert work(gateway, "content", **reply)[0] == 422, "the answer counted for other arguments"
-    assert work(gateway, "question", **{**reply, "$input": {"action": "perhaps"}})[0] == 422
-    assert work(gateway, "question", **{"$state": 7})[0] == 422
+    assert question(gateway, "question", **wrong)[0] == 422
+    assert question(gateway, "content", **reply)[0] == 422, "the answer counted for other arguments"
+    assert question(gateway, "question", **{**reply, "$input": {"action": "perhaps"}})[0] == 422
+    assert question(gateway, "question", **{"$state": 7})[0] == 422
 
 
 @each
 def test_a_question_is_answered_by_mcp(gateway):
-    call = {"name": "desk_work", "arguments": {"how": "question"}}
+    call = {"name": "desk_question", "arguments": {"how": "question"}}
     refused = mcp(gateway, "tools/call", **call)
     assert refused["error"]["code"] == -32021, refused
     result = mcp(gateway, "tools/call", capabilities={"elicitation": {}}, **call)["result"]

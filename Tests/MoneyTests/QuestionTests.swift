@@ -13,7 +13,7 @@ private final class Desk: Sendable {
     /// The answers that the tool has heard.
     var heard: [QuestionAnswer] { runs.withLock { $0.compactMap { $0 } } }
 
-    func plugin(asks: Bool = false) throws -> LoadedPlugin {
+    func plugin(asks: Bool = true) throws -> LoadedPlugin {
         let input: JSON = [
             "type": "object", "properties": ["what": ["type": "string"]], "additionalProperties": false,
         ]
@@ -64,8 +64,8 @@ private final class Desk: Sendable {
 }
 
 extension House {
-    fileprivate func ask(_ desk: Desk, asks: Bool = false) async throws -> String {
-        try registry.publish(try desk.plugin(asks: asks))
+    fileprivate func ask(_ desk: Desk) async throws -> String {
+        try registry.publish(try desk.plugin())
         return try #require(await call("desk_delete").sealed)
     }
 
@@ -234,20 +234,26 @@ struct `A client that cannot ask anybody` {
     @Test func `is refused before a tool runs that says it asks`() async throws {
         try await House.with { (house) async throws in
             let desk = Desk()
-            try house.registry.publish(try desk.plugin(asks: true))
+            try house.registry.publish(try desk.plugin())
 
             #expect(await call(house).error?.needsPerson == true)
             #expect(desk.runs.withLock { $0.isEmpty })
         }
     }
+}
 
-    @Test func `is refused before a tool runs that has asked before`() async throws {
+struct `A tool that does not say that it asks` {
+    @Test func `may not ask anybody: its question fails the call, and counts as a violation`() async throws {
         try await House.with { (house) async throws in
             let desk = Desk()
-            _ = try await house.ask(desk)
+            let plugin = try desk.plugin(asks: false)
+            try house.registry.publish(plugin)
 
-            #expect(await call(house).error?.needsPerson == true)
-            #expect(desk.runs.withLock { $0.count } == 1)
+            let reply = await house.call("desk_delete")
+
+            #expect(reply.code == .pluginFailed && reply.sealed == nil)
+            #expect(reply.error?.message.contains("does not say that it asks") == true)
+            #expect(plugin.calls.malformedCount == 1 && plugin.calls.failedCount == 1)
         }
     }
 }

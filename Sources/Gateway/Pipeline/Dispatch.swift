@@ -129,10 +129,9 @@ package struct Dispatch: Sendable {
         var outcome = Questions.Outcome(
             completion: await invoke(work.entry.tool.index, work.arguments.bytes, invocation)
         )
-        if AnswerStatus(rawValue: outcome.completion.status) == .inputRequired,
-            case .question(let question) = try FunctionCompletion.read(outcome.completion, tool: work.entry.tool)
-        {
-            questions.note(work)
+        guard AnswerStatus(rawValue: outcome.completion.status) == .inputRequired else { return outcome }
+        if !work.entry.tool.asks { work.entry.plugin.calls.countMalformed() }
+        if case .question(let question) = try FunctionCompletion.read(outcome.completion, tool: work.entry.tool) {
             outcome.sealed = try seal.seal(question, for: work)
         }
         return outcome

@@ -29,6 +29,8 @@ package enum FunctionCompletion {
             guard let handle = Handle(payload) else { throw broken(tool, "a handle that is not of its form") }
             return .handle(handle)
         case .inputRequired:
+            // Callers whom nobody can ask are refused by what the catalogue says, before anything runs.
+            guard tool.asks else { throw broken(tool, "a question, and its catalogue does not say that it asks") }
             guard let question = Question(payload) else { throw broken(tool, "a question that is not of its form") }
             return .question(question)
         default: throw error(status: completion.status, payload: payload, tool: tool)

@@ -7,26 +7,14 @@ import Synchronization
 /// An answer is written before the tool hears it, so that it stays used whatever becomes of the process; what came of
 /// it is kept beside it. The same answer again shows that, another is refused, and neither runs anything.
 final class Questions: Sendable {
-    /// Which calls have led to a question, so that a caller who cannot be asked is refused before the tool runs again.
-    ///
-    /// The arguments are part of it: a tool may ask about one thing and not about another.
-    private struct Asker: Hashable, Sendable {
-        let plugin: String
-        let generation: Int
-        let tool: Int
-        let arguments: Digest32
-    }
-
     private struct State {
         /// Answers that tools work on now.
         var running: Set<Identifier> = []
-        var askers: Set<Asker> = []
     }
 
     private let repository: any QuestionRepository
     /// The longest outcome that is kept: longer ones are not shown again.
     private let outcomeBytesMax: Int
-    private let askersMax = 10_000
     private let state = Mutex(State())
 
     init(repository: any QuestionRepository, outcomeBytesMax: Int) {
@@ -43,32 +31,14 @@ final class Questions: Sendable {
 
     // MARK: Asking
 
-    /// Refuses a caller who cannot be asked, where the tool says that it asks, or has asked for the same arguments.
+    /// Refuses a caller who cannot be asked, where the tool says that it asks; one that does not say so may not ask.
     ///
     /// - Throws: `notSupported`, which MCP answers with the capability that is missing.
     func check(_ work: Dispatch.Work) throws(GatewayError) {
-        guard !work.call.canBeAsked, work.entry.tool.asks || state.withLock({ $0.askers.contains(asker(of: work)) })
-        else { return }
+        guard !work.call.canBeAsked, work.entry.tool.asks else { return }
         var error = GatewayError(.notSupported, "\(work.entry.tool.name) asks a person, and this client cannot.")
         error.needsPerson = true
         throw error
-    }
-
-    /// Notes that a tool has asked.
-    func note(_ work: Dispatch.Work) {
-        state.withLock { state in
-            if state.askers.count >= askersMax { state.askers.removeAll() }
-            state.askers.insert(asker(of: work))
-        }
-    }
-
-    private func asker(of work: Dispatch.Work) -> Asker {
-        Asker(
-            plugin: work.entry.plugin.id,
-            generation: work.entry.plugin.generation,
-            tool: work.entry.tool.index,
-            arguments: SHA256.digest(work.arguments.canonicalBytes)
-        )
     }
 
     // MARK: Answering

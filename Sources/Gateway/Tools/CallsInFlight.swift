@@ -31,7 +31,8 @@ package final class CallsInFlight: Sendable {
     package var toolCounts: [(ended: Int, failed: Int)] {
         tools.map { ($0.ended.load(ordering: .relaxed), $0.failed.load(ordering: .relaxed)) }
     }
-    /// Answers of operation functions that were not of their form, which count as crashes do (rule P2).
+    /// Answers of operation functions that were not of their form, and questions of tools that do not say that they ask,
+    /// which count as crashes do (rule P2).
     package var malformedCount: Int { malformed.load(ordering: .relaxed) }
 
     /// Counts such an answer.

@@ -40,6 +40,11 @@ static const char catalogue[] =
     "\"examples\":[{\"title\":\"Content\",\"arguments\":{\"how\":\"content\"}}],"
     "\"input_schema\":{\"type\":\"object\",\"properties\":{\"how\":{\"type\":\"string\"}},"
     "\"additionalProperties\":false},\"output_schema\":{\"type\":\"object\",\"properties\":{\"done\":{},\"meta\":{}},"
+    "\"additionalProperties\":false}," NOTES "},"
+    "{\"name\":\"desk_question\",\"kind\":\"function\",\"title\":\"Question\",\"description\":\"Asks first.\","
+    "\"examples\":[{\"title\":\"A question\",\"arguments\":{\"how\":\"question\"}}],\"asks\":true,"
+    "\"input_schema\":{\"type\":\"object\",\"properties\":{\"how\":{\"type\":\"string\"}},"
+    "\"additionalProperties\":false},\"output_schema\":{\"type\":\"object\",\"properties\":{\"done\":{},\"meta\":{}},"
     "\"additionalProperties\":false}," NOTES "}],\"operations\":[],"
     "\"prompts\":[{\"name\":\"desk_day\",\"title\":\"A day\",\"description\":\"Look at one day.\","
     "\"arguments\":[{\"name\":\"day\",\"description\":\"Which.\",\"required\":true}]}],"
@@ -166,7 +171,7 @@ static int32_t work(uint64_t number, gateway_bytes_t arguments, gateway_bytes_t 
 
 static int32_t invoke(void *plugin, uint64_t number, uint32_t tool, gateway_bytes_t arguments, gateway_bytes_t meta) {
     (void)plugin;
-    if (tool > 1) return GATEWAY_NOT_SUPPORTED;
+    if (tool > 2) return GATEWAY_NOT_SUPPORTED;
     return tool == 0 ? ask(number, arguments) : work(number, arguments, meta);
 }
 

@@ -9,7 +9,8 @@ private func descriptor(
     required: [JSON] = [],
     output: JSONObject,
     example: JSONObject,
-    isDestructive: Bool = false
+    isDestructive: Bool = false,
+    asks: Bool = false
 ) -> JSONObject {
     [
         "name": .string(name), "title": .string(title), "description": .string(description),
@@ -19,6 +20,7 @@ private func descriptor(
             "additionalProperties": false,
         ],
         "output_schema": ["type": "object", "properties": .object(output), "additionalProperties": false],
+        "asks": .bool(asks),
         "annotations": [
             "read_only": false, "destructive": .bool(isDestructive), "idempotent": false, "open_world": false,
             "money_moving": false,
@@ -55,7 +57,8 @@ let clearDescriptor = descriptor(
     input: [:],
     output: ["deleted": ["type": "integer"]],
     example: [:],
-    isDestructive: true
+    isDestructive: true,
+    asks: true
 )
 
 let exportDescriptor = descriptor(
