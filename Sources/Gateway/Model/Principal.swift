@@ -45,6 +45,12 @@ package struct Principal: Sendable, Hashable {
             }
     }
 
+    /// Whether they may see a record of their organization: the role `user` sees what it asked for itself, every other
+    /// what anybody did.
+    ///
+    /// What somebody may not see is to them as if it were not there.
+    package func sees(_ record: Record) -> Bool { role > .user || record.madeBy == subjectText }
+
     /// The subject's identifier.
     package var subjectIdentifier: Identifier {
         switch subject {

@@ -28,6 +28,8 @@ package struct Operations: Sendable {
         let generation: Int
         let tool: Int
         let id: String
+        /// Who looks, where they do not see what others asked for.
+        let viewer: String?
     }
 
     /// Makes it of its parts.
@@ -220,7 +222,8 @@ package struct Operations: Sendable {
             environment: principal.environment,
             generation: work.entry.plugin.generation,
             tool: work.entry.tool.index,
-            id: id
+            id: id,
+            viewer: principal.role == .user ? principal.subjectText : nil
         )
         if let known = shown.value(for: key, at: entropy.uptime()) { return known }
         var record = try await find(id, namespace: lookUp.namespace, for: work)
@@ -255,7 +258,7 @@ package struct Operations: Sendable {
                 environment: principal.environment
             )
         }
-        guard let record = found, record.plugin == work.entry.plugin.id else {
+        guard let record = found, record.plugin == work.entry.plugin.id, principal.sees(record) else {
             throw GatewayError(.notFound, "There is no transaction with this id. Check the id and the environment.")
         }
         return record

@@ -22,6 +22,7 @@ struct Reversals: Sendable {
         )
         let plugin = work.entry.plugin
         guard let original = found, original.recordClass == .transaction, original.direction != .reverse,
+            work.principal.sees(original),
             original.plugin == plugin.id || plugin.readsTransactions
         else {
             throw GatewayError(

@@ -18,7 +18,9 @@ extension PluginServices {
                 environment: environment
             )
         }
-        guard let found else { throw GatewayError(.notFound, "The organization has no such transaction.") }
+        guard let found, request.principal.sees(found) else {
+            throw GatewayError(.notFound, "The organization has no such transaction.")
+        }
         return document(found)
     }
 
@@ -26,6 +28,7 @@ extension PluginServices {
     func listTransactions(_ request: ServiceRequest) async throws(GatewayError) -> JSON {
         try demand("transactions", of: request)
         var filter = RecordFilter(limit: Int(try request.whole("limit", 1...100, default: 100)))
+        filter.madeBy = request.principal.role == .user ? request.principal.subjectText : nil
         filter.operation = try request.optionalText("operation")
         filter.party = try request.optionalText("party")
         if let before = try request.optionalText("before") {
