@@ -7,7 +7,7 @@ import Gateway
 /// Used by one thread only, the writer's. Every call writes a line, so a line is put together in one buffer that is
 /// used again: the bytes that are hashed are the bytes that are bound.
 final class AuditChain {
-    private struct Head {
+    fileprivate struct Head {
         var sequence: Int64
         var hash: [UInt8]
     }
@@ -31,29 +31,61 @@ final class AuditChain {
     private let name: String
     private var renamed = 0
     private var writer: String
+    /// Where chains end, as far as that is durable, or was read: the newest, and those before them.
     private var heads: [OrganizationID: Head] = [:]
-    private var moved: Set<OrganizationID> = []
-    private let headsMax = 10_000
+    private var olderHeads: [OrganizationID: Head] = [:]
+    private let headsMax: Int
+    /// Whether the database may hold ends of chains under this name that are not known here.
+    private var mayBeStored: Bool
+    /// Where chains end that the open transaction has gone on with.
+    private var moved: [OrganizationID: Head] = [:]
     /// The buffer that is used again; taken out while a line is put together, so that nothing is checked for sharing.
     private var spare = SQLRowBuffer()
 
-    init(writer: String) {
+    /// `isNew` says that nobody has written under this name before; `headsMax` ends of chains are kept in memory, and
+    /// as many that came before them.
+    init(writer: String, isNew: Bool = false, headsMax: Int = 10_000) {
         name = writer
         self.writer = writer
+        self.headsMax = headsMax
+        mayBeStored = !isNew
     }
 
-    /// Forgets what it knows of the last lines, because a transaction did not hold.
-    func forget() {
-        heads.removeAll()
-        moved.removeAll()
+    /// What the open transaction has written so far.
+    struct Mark { fileprivate let moved: [OrganizationID: Head] }
+
+    var mark: Mark { Mark(moved: moved) }
+
+    /// Forgets what the open transaction has written since, because it was undone.
+    func restore(_ mark: Mark) { moved = mark.moved }
+
+    /// Forgets what the open transaction has written, because it did not hold.
+    func forget() { moved.removeAll() }
+
+    /// The open transaction is durable.
+    func hold() {
+        for (organization, head) in moved { remember(head, of: organization) }
+        moved.removeAll(keepingCapacity: true)
     }
 
     /// Goes on as another writer, because a transaction may still hold, or not: whatever becomes of its lines, those
     /// that follow are not chained to them.
     func startAnew() {
         forget()
+        heads.removeAll()
+        olderHeads.removeAll()
         renamed += 1
         writer = "\(name)-\(renamed)"
+    }
+
+    private func remember(_ head: Head, of organization: OrganizationID) {
+        if heads.count >= headsMax && heads[organization] == nil {
+            // Those who wrote lately stay, and no list of who that was is kept.
+            mayBeStored = mayBeStored || !olderHeads.isEmpty
+            olderHeads = heads
+            heads = [:]
+        }
+        heads[organization] = head
     }
 
     /// Appends lines in the transaction that is open; a line that is there already is left as it is.
@@ -79,38 +111,42 @@ final class AuditChain {
             row.place(writer, at: 1)
             row.place(head.hash, at: 3)
             row.place(hash, at: 4)
-            guard try session.execute(AuditChain.insert, row) == 1 else { continue }
+            guard try session.execute(AuditChain.insert, row, presuming: 1) == 1 else { continue }
             added += 1
             current = (organization, Head(sequence: sequence, hash: hash))
         }
         if let current { move(current.organization, to: current.head) }
-        try keepHeads(in: session)
         return added
     }
 
     private func move(_ organization: OrganizationID, to head: Head) {
         // Where no line was new, the chain ends where it did.
-        guard head.sequence > 0, heads[organization]?.sequence != head.sequence else { return }
-        heads[organization] = head
-        moved.insert(organization)
+        let known = moved[organization] ?? heads[organization] ?? olderHeads[organization]
+        guard head.sequence > 0, known?.sequence != head.sequence else { return }
+        moved[organization] = head
     }
 
-    /// Keeps where each chain ends beside it: the next process goes on from there, and lines that are cut off at the
-    /// end are missed.
-    private func keepHeads(in session: any SQLSession) throws {
+    private static let end = SQLStatement(
+        """
+        INSERT INTO audit_heads (organization_id, writer_id, sequence, hash) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (organization_id, writer_id) DO UPDATE
+        SET sequence = excluded.sequence, hash = excluded.hash
+        """
+    )
+
+    /// Keeps where each chain ends beside it, last in a transaction: the next process goes on from there, and lines
+    /// that are cut off at the end are missed.
+    func keepHeads(in session: any SQLSession) throws {
+        var row = SQLRowBuffer()
         // In order, as everywhere: transactions that lock the same rows must lock them alike.
-        for organization in moved.sorted(by: { $0.raw < $1.raw }) {
-            guard let head = heads[organization] else { continue }
-            try session.execute(
-                """
-                INSERT INTO audit_heads (organization_id, writer_id, sequence, hash) VALUES ($1, $2, $3, $4)
-                ON CONFLICT (organization_id, writer_id) DO UPDATE
-                SET sequence = excluded.sequence, hash = excluded.hash
-                """,
-                [.text(organization.description), .text(writer), .integer(head.sequence), .bytes(head.hash)]
-            )
+        for (organization, head) in moved.sorted(by: { $0.key.raw < $1.key.raw }) {
+            row.begin()
+            row.bind(organization)
+            row.bind(writer)
+            row.bind(head.sequence)
+            row.bind(bytes: head.hash)
+            try session.execute(AuditChain.end, row, presuming: nil)
         }
-        moved.removeAll(keepingCapacity: true)
     }
 
     /// Fills the row's fields in the order of their columns and hashes the previous hash and all of them, but for the
@@ -145,18 +181,15 @@ final class AuditChain {
     }
 
     private func head(of organization: OrganizationID, in session: any SQLSession) throws -> Head {
-        if let known = heads[organization] { return known }
-        if heads.count >= headsMax {
-            try keepHeads(in: session)
-            heads.removeAll()
-        }
+        if let known = moved[organization] ?? heads[organization] ?? olderHeads[organization] { return known }
+        let none = Head(sequence: 0, hash: [UInt8](repeating: 0, count: 32))
+        guard mayBeStored else { return none }
         let stored = try session.first(
             "SELECT sequence, hash FROM audit_heads WHERE organization_id = $1 AND writer_id = $2",
             [.text(organization.description), .text(writer)]
         ) { Head(sequence: $0.integer(0) ?? 0, hash: $0.bytes(1) ?? []) }
-        let head = stored ?? Head(sequence: 0, hash: [UInt8](repeating: 0, count: 32))
-        heads[organization] = head
-        return head
+        if let stored { remember(stored, of: organization) }
+        return stored ?? none
     }
 
     /// The hash that a stored line must have, from its fields as they were read; written apart from `append`, so that
@@ -188,22 +221,29 @@ extension [UsageRecord: Int64] {
     ///
     /// In the order of their keys: two transactions that lock the same rows in different orders wait for each other.
     func add(in session: any SQLSession) throws {
+        var row = SQLRowBuffer()
         for (line, count) in sorted(by: { $0.key.place < $1.key.place }) {
-            try session.execute(
-                """
-                INSERT INTO usage (organization_id, environment, tool, hour_ms, succeeded, failed)
-                VALUES ($1, $2, $3, $4, $5, $6)
-                ON CONFLICT (organization_id, environment, tool, hour_ms) DO UPDATE
-                SET succeeded = usage.succeeded + excluded.succeeded, failed = usage.failed + excluded.failed
-                """,
-                [
-                    .text(line.organization.description), .text(line.environment.rawValue), .text(line.tool),
-                    .integer(line.hour.milliseconds), .integer(line.succeeded ? count : 0),
-                    .integer(line.succeeded ? 0 : count),
-                ]
-            )
+            row.begin()
+            row.bind(line.organization)
+            row.bind(line.environment.rawValue)
+            row.bind(line.tool)
+            row.bind(line.hour.milliseconds)
+            row.bind(line.succeeded ? count : 0)
+            row.bind(line.succeeded ? 0 : count)
+            try session.execute(UsageStatements.addition, row, presuming: nil)
         }
     }
+}
+
+private enum UsageStatements {
+    static let addition = SQLStatement(
+        """
+        INSERT INTO usage (organization_id, environment, tool, hour_ms, succeeded, failed)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (organization_id, environment, tool, hour_ms) DO UPDATE
+        SET succeeded = usage.succeeded + excluded.succeeded, failed = usage.failed + excluded.failed
+        """
+    )
 }
 
 extension UsageRecord {

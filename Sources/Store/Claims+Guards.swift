@@ -32,7 +32,7 @@ extension Claims {
     static func claimSlot(of rule: Guard, for record: Record, in session: WriteSession) throws -> Bool {
         let until = (record.createdAt + rule.window).milliseconds
         for number in 0..<rule.openMax {
-            let inserted = try session.execute(slot) { row in
+            let inserted = try session.execute(slot, presuming: 1) { row in
                 row.bind(record.organization)
                 row.bind(record.environment.rawValue)
                 row.bind(rule.key)
@@ -106,7 +106,7 @@ extension Claims {
 
     static func claim(_ key: UniqueKey, at index: Int, for record: Record, in session: WriteSession) throws {
         let releasedBy = "," + key.releasedBy.map(\.rawValue).joined(separator: ",") + ","
-        let inserted = try session.execute(unique) { row in
+        let inserted = try session.execute(unique, presuming: 1) { row in
             row.bind(record.organization)
             row.bind(record.environment.rawValue)
             row.bind(key.key)

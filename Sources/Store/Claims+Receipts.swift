@@ -13,7 +13,7 @@ extension Claims {
     ///
     /// - Throws: `Undo` when it is another record's.
     static func take(_ claim: ReceiptClaim, for record: Record, in session: WriteSession) throws {
-        let taken = try session.execute(receipt) { row in
+        let taken = try session.execute(receipt, presuming: 1) { row in
             row.bind(record.organization)
             row.bind(record.environment.rawValue)
             row.bind(claim.account)
@@ -58,7 +58,7 @@ extension Claims {
     /// Keeps anything more from being asked of a customer for an amount.
     static func hold(_ hold: PartyHold, for record: Record, in session: WriteSession) throws {
         let key = holdKey(hold.party, hold.amount)
-        let inserted = try session.execute(holdNew) { row in
+        let inserted = try session.execute(holdNew, presuming: 1) { row in
             row.bind(record.organization)
             row.bind(record.environment.rawValue)
             row.bind(key)
@@ -67,7 +67,7 @@ extension Claims {
             row.bind(hold.until.milliseconds)
         }
         if inserted == 1 { return }
-        try session.execute(holdAgain) { row in
+        try session.send(holdAgain) { row in
             row.bind(record.id)
             row.bind(hold.until.milliseconds)
             row.bind(record.organization)
@@ -77,22 +77,30 @@ extension Claims {
         }
     }
 
+    private static let held = SQLStatement(
+        """
+        SELECT record_id, active_until_ms FROM guards
+        WHERE organization_id = $1 AND environment = $2 AND guard_key = $3 AND slot = 0
+        """
+    )
+
     /// - Throws: `Undo` while the customer and amount of a new record of money in are held.
-    static func checkHold(_ record: Record, in sql: any SQLSession) throws {
+    static func checkHold(_ record: Record, in session: WriteSession) throws {
         guard record.direction == .incoming, let party = record.intent.party, let amount = record.intent.amount else {
             return
         }
-        let held = try sql.first(
-            """
-            SELECT record_id, active_until_ms FROM guards
-            WHERE organization_id = $1 AND environment = $2 AND guard_key = $3 AND slot = 0
-            """,
-            [
-                .text(record.organization.description), .text(record.environment.rawValue),
-                .text(holdKey(party, amount)),
-            ]
+        let key = holdKey(party, amount)
+        let isFree = try session.findsNothing(held) { row in
+            row.bind(record.organization)
+            row.bind(record.environment.rawValue)
+            row.bind(key)
+        }
+        if isFree { return }
+        let hold = try session.sql.first(
+            held.text,
+            [.text(record.organization.description), .text(record.environment.rawValue), .text(key)]
         ) { row in (row.text(0).flatMap { RecordID($0) }, Timestamp(milliseconds: row.integer(1) ?? 0)) }
-        guard let held, let holder = held.0, record.createdAt < held.1 else { return }
-        throw Undo(outcome: CommitOutcome.held(by: holder, until: held.1))
+        guard let hold, let holder = hold.0, record.createdAt < hold.1 else { return }
+        throw Undo(outcome: CommitOutcome.held(by: holder, until: hold.1))
     }
 }

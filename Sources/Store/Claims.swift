@@ -11,7 +11,7 @@ enum Claims {
     /// - Throws: `Undo` with the outcome, when another record stands in the way.
     static func claim(_ new: NewRecord, in session: WriteSession) throws {
         try claimIdempotency(new, in: session)
-        try checkHold(new.record, in: session.sql)
+        try checkHold(new.record, in: session)
         // In the order of their keys, so that two records which claim the same ones never wait for each other in a circle.
         for (index, rule) in new.guards.enumerated().sorted(by: { $0.element.key < $1.element.key }) {
             let isClaimed = try claimSlot(of: rule, for: new.record, in: session)
@@ -86,7 +86,7 @@ enum Claims {
     private static func claimIdempotency(_ new: NewRecord, in session: WriteSession) throws {
         guard let claim = new.idempotency else { return }
         let record = new.record
-        let claimed = try session.execute(idempotency) { row in
+        let claimed = try session.execute(idempotency, presuming: 1) { row in
             row.bind(record.organization)
             row.bind(record.environment.rawValue)
             row.bind(claim.key)

@@ -13,7 +13,7 @@ enum Migrations {
     ]
 
     /// Brings the schema up to date, or, for tests, up to an older number.
-    static func run(on database: any Database, upTo newest: Int = all.count) async throws {
+    static func run(on database: Database, upTo newest: Int = all.count) async throws {
         let words = database.words
         try await database.write(within: nil) { session in
             let sql = session.sql

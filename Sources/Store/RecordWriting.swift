@@ -31,7 +31,7 @@ enum RecordWriting {
 
     /// Writes a new record.
     static func insert(_ record: Record, events: [RecordEvent], in session: WriteSession) throws {
-        try session.execute(insertion) { row in
+        try session.send(insertion) { row in
             RecordCoding.bind(record, to: &row)
             row.bind(text: RecordCoding.lines(events))
         }
@@ -45,7 +45,7 @@ enum RecordWriting {
         if let hold = change.hold { try Claims.hold(hold, for: record, in: session) }
         // M-Pesa's ids stand at places of their own each, so that each is a page to write: only what is new is.
         for (namespace, value) in change.newIDs {
-            try session.execute(findableID) { row in
+            try session.send(findableID) { row in
                 row.bind(record.organization)
                 row.bind(record.environment.rawValue)
                 row.bind(namespace)
@@ -62,7 +62,7 @@ enum RecordWriting {
     }
 
     private static func update(_ record: Record, events: [RecordEvent], in session: WriteSession) throws {
-        let changed = try session.execute(change) { row in
+        let changed = try session.execute(change, presuming: 1) { row in
             RecordCoding.bindChanging(record, to: &row)
             row.bind(text: RecordCoding.lines(events))
             row.bind(record.organization)

@@ -21,7 +21,7 @@ extension Store: CallbackRepository {
     }
 
     static func keep(_ callback: ReceivedCallback, in session: WriteSession) throws {
-        try session.execute(arrival) { row in
+        try session.send(arrival) { row in
             row.bind(callback.organization)
             row.bind(callback.id)
             row.bind(callback.environment.rawValue)
@@ -127,7 +127,7 @@ extension Store: CallbackRepository {
         at: Timestamp,
         in session: WriteSession
     ) throws {
-        try session.execute(ending) { row in
+        try session.send(ending) { row in
             row.bind(end)
             row.bind(at.milliseconds)
             row.bind(organization)

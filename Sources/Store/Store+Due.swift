@@ -73,7 +73,7 @@ extension Store: DueRepository {
 
     package func postpone(_ record: Record, until moment: Timestamp) async throws(GatewayError) {
         try await write { session in
-            try session.execute(Store.postponement) { row in
+            try session.send(Store.postponement) { row in
                 row.bind(moment.milliseconds)
                 row.bind(record.organization)
                 row.bind(record.id)

@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// `Store.swift` opens it; `Store+….swift` hold the SQL, a file for each repository.
 package final class Store: Sendable {
-    let database: any Database
+    let database: Database
     let state: StoreState
     /// What keeps a second host away.
     package let lease: any HostLease
@@ -15,7 +15,7 @@ package final class Store: Sendable {
     /// The try that is under way, so that many who ask at once cause one.
     private let probe = Mutex<Task<Void, any Error>?>(nil)
 
-    private init(database: any Database, state: StoreState, lease: any StoreLease) {
+    private init(database: Database, state: StoreState, lease: any StoreLease) {
         self.database = database
         self.state = state
         self.lease = lease
@@ -54,10 +54,10 @@ package final class Store: Sendable {
     }
 
     /// The engine behind a URL, its schema as it stands, and nobody kept away.
-    static func engine(_ url: DatabaseURL, settings: StoreSettings, state: StoreState) throws -> any Database {
+    static func engine(_ url: DatabaseURL, settings: StoreSettings, state: StoreState) throws -> Database {
         switch url {
-        case .sqlite(let path): try SQLiteDatabase(path: path, settings: settings, state: state)
-        case .postgres(let address): PostgresDatabase(address: address.reveal(), settings: settings, state: state)
+        case .sqlite(let path): try .sqlite(path: path, settings: settings, state: state)
+        case .postgres(let address): .postgres(address: address.reveal(), settings: settings, state: state)
         }
     }
 
@@ -67,7 +67,7 @@ package final class Store: Sendable {
         _ state: StoreState,
         _ health: Health,
         _ logger: Logger
-    ) throws -> (any Database, any StoreLease) {
+    ) throws -> (Database, any StoreLease) {
         switch url {
         case .sqlite(let path):
             // The lock first: SQLite must not have the file open when it is tried.
@@ -78,7 +78,7 @@ package final class Store: Sendable {
             }
         case .postgres(let address):
             let address = address.reveal()
-            let database = PostgresDatabase(address: address, settings: settings, state: state)
+            let database = Database.postgres(address: address, settings: settings, state: state)
             let lease = PostgresLease(
                 address: address,
                 settings: settings,

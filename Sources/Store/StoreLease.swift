@@ -21,7 +21,7 @@ enum HostTables {
         "CREATE TABLE IF NOT EXISTS host_probe (name TEXT PRIMARY KEY, value {bytes} NOT NULL)",
     ]
 
-    static func make(on database: any Database) async throws {
+    static func make(on database: Database) async throws {
         let statements = statements.map { database.words.filled(into: $0) }
         let make = {
             try await database.write(within: database.settings.openMax) { session in

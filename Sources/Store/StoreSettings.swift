@@ -6,7 +6,11 @@ package struct StoreSettings: Sendable {
     ///
     /// Default 10,000.
     package var queueMax = 10_000
-    /// How many threads read.
+    /// How many of them become one transaction at most.
+    ///
+    /// Default 256.
+    package var batchMax = 256
+    /// How many threads read SQLite, with a connection each.
     ///
     /// Default 2.
     package var readers = 2
@@ -64,12 +68,11 @@ package struct StoreSettings: Sendable {
     ///
     /// Default 32 KiB.
     package var probeBytes = 32_768
-    /// How many connections to PostgreSQL serve calls, each with a thread; one more writes the audit, one renews the
-    /// lease.
+    /// How many connections read PostgreSQL, each with a thread; one more writes, one renews the lease.
     ///
-    /// Default 6.
-    package var connections = 6
-    /// How often a transaction is tried that PostgreSQL asks to try again.
+    /// Default 3.
+    package var connections = 3
+    /// How often a transaction is tried that the engine asks to try again.
     ///
     /// Default 8.
     package var attemptsMax = 8
@@ -77,10 +80,10 @@ package struct StoreSettings: Sendable {
     ///
     /// Default 50,000.
     package var auditQueueMax = 50_000
-    /// How many audit lines PostgreSQL is given in one transaction.
+    /// How many audit lines that nobody waits for one transaction takes along.
     ///
-    /// Default 500.
-    package var auditBatchMax = 500
+    /// Default 2,000.
+    package var auditBatchMax = 2_000
     /// How long an audit line that nobody waits for may stay in memory.
     ///
     /// Default 50 ms.

@@ -32,7 +32,7 @@ func impatient(_ wait: Duration = .seconds(2)) -> StoreSettings {
 }
 
 /// Settings under which nothing but the test commits through the relay.
-private func withoutRenewals() -> StoreSettings {
+func withoutRenewals() -> StoreSettings {
     var settings = impatient(.seconds(4))
     settings.leaseLength = .seconds(7200)
     settings.leaseEvery = .seconds(3600)

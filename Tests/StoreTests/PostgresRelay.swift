@@ -8,6 +8,7 @@ final class PostgresRelay: Sendable {
     private struct State {
         var isSilent = false
         var commitsToCut = 0
+        var syncs = 0
         var pairs: [(Int32, Int32)] = []
     }
 
@@ -52,6 +53,9 @@ final class PostgresRelay: Sendable {
     /// How many COMMITs are still to be cut.
     var commitsToCut: Int { state.withLock { $0.commitsToCut } }
 
+    /// How often clients have waited for all that they had sent before.
+    var syncs: Int { state.withLock { $0.syncs } }
+
     /// Closes everything.
     func end() {
         shutdown(listener, Int32(SHUT_RDWR))
@@ -93,6 +97,10 @@ final class PostgresRelay: Sendable {
             let count = read(source, &buffer, buffer.count)
             guard count > 0 else { break }
             while isSilent { usleep(2_000) }
+            if isClient {
+                let count = countSyncs(buffer[..<count])
+                state.withLock { $0.syncs += count }
+            }
             let isCommit = isClient && holdsCommit(buffer[..<count])
             let isCut =
                 isCommit
@@ -107,6 +115,11 @@ final class PostgresRelay: Sendable {
         }
         shutdown(target, Int32(SHUT_WR))
         if !isClient { shutdown(target, Int32(SHUT_RDWR)) }
+    }
+
+    private func countSyncs(_ bytes: ArraySlice<UInt8>) -> Int {
+        let sync: [UInt8] = [UInt8(ascii: "S"), 0, 0, 0, 4]
+        return bytes.indices.count { bytes[$0...].starts(with: sync) }
     }
 
     private func holdsCommit(_ bytes: ArraySlice<UInt8>) -> Bool {

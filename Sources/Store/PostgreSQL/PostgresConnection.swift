@@ -7,9 +7,9 @@ import Gateway
 /// Used by one thread only, the one that owns it. Text travels as text, bytes as bytes; types are the columns' own.
 /// Nothing waits past `deadline`: libpq only sends and reads what is there, the waiting is poll's.
 final class PostgresConnection: SQLSession {
-    private let connection: OpaquePointer
-    private var statements: [String: String] = [:]
-    private let statementsMax = 300
+    let connection: OpaquePointer
+    private var statements = PostgresStatements()
+    private var parameters = PostgresParameters()
     /// Until when answers are waited for; set before each job.
     var deadline: ContinuousClock.Instant
     /// Whether an answer may still come that belongs to a statement that was given up.
@@ -107,57 +107,38 @@ final class PostgresConnection: SQLSession {
 
     private func run(_ sql: String, _ values: [SQLValue]) throws -> OpaquePointer {
         let name = try prepared(sql, count: values.count)
-        let formats = values.map { value -> Int32 in if case .bytes = value { 1 } else { 0 } }
-        // Every value in one buffer, each text ended by a zero byte, so that one pointer keeps all of them alive.
-        var buffer: [UInt8] = []
-        var offsets: [Int?] = []
-        var lengths: [Int32] = []
-        for value in values {
-            let bytes = try Self.bytes(of: value)
-            offsets.append(bytes == nil ? nil : buffer.count)
-            lengths.append(Int32(bytes?.count ?? 0))
-            buffer.append(contentsOf: bytes ?? [])
-            buffer.append(0)
-        }
-        try buffer.withUnsafeBytes { raw in
-            let base = raw.bindMemory(to: CChar.self).baseAddress
-            let pointers = offsets.map { offset in offset.flatMap { base?.advanced(by: $0) } }
-            try send { PQsendQueryPrepared(connection, name, Int32(values.count), pointers, lengths, formats, 0) }
-        }
+        try parameters.fill(values)
+        try send { parameters.with { PQsendQueryPrepared(connection, name, $0, $1, $2, $3, 0) } }
         return try answer()
     }
 
-    private static func bytes(of value: SQLValue) throws -> [UInt8]? {
-        switch value {
-        case .null: return nil
-        case .integer(let integer): return Array(String(integer).utf8)
-        case .text(let text):
-            let utf8 = Array(text.utf8)
-            // It would end the text there, for the server.
-            if utf8.contains(0) { throw SQLError.nullCharacter }
-            return utf8
-        case .bytes(let bytes): return bytes
-        }
-    }
-
     private func prepared(_ sql: String, count: Int) throws -> String {
-        if let known = statements[sql] { return known }
-        if statements.count >= statementsMax {
+        if let known = statements.name(of: sql) { return known }
+        if statements.isFull {
             try command("DEALLOCATE ALL")
             statements.removeAll()
         }
-        let name = "s\(statements.count)"
+        let name = statements.newName()
         try send { PQsendPrepare(connection, name, sql, Int32(count), nil) }
         PQclear(try answer())
-        statements[sql] = name
+        statements.keep(sql, as: name)
         return name
     }
 
     // MARK: Waiting
 
     /// Sends by `call`, whole.
-    private func send(_ call: () -> Int32) throws {
+    func send(_ call: () -> Int32) throws {
+        try put(call)
+        try flush()
+    }
+
+    /// Has libpq take something that is sent later, or when there is much of it.
+    func put(_ call: () -> Int32) throws {
         guard !isGivenUp, call() == 1 else { throw lost() }
+    }
+
+    private func flush() throws {
         while true {
             switch PQflush(connection) {
             case 0: return
@@ -204,6 +185,20 @@ final class PostgresConnection: SQLSession {
         return last
     }
 
+    /// The answer to the next statement of a pipeline.
+    func nextAnswer() throws -> OpaquePointer {
+        // A statement's answer is followed by nothing, which only says that there is no more of it.
+        for _ in 0..<3 {
+            while PQisBusy(connection) == 1 {
+                try wait(for: Int16(POLLIN))
+                // Where the connection has ended, what came before its end is a result still.
+                if PQconsumeInput(connection) != 1 { break }
+            }
+            if let result = PQgetResult(connection) { return result }
+        }
+        throw lost()
+    }
+
     private func wait(for events: Int16) throws {
         while true {
             let left = ContinuousClock.now.duration(to: deadline)
@@ -219,16 +214,17 @@ final class PostgresConnection: SQLSession {
         }
     }
 
-    private func lost() -> SQLError {
+    func lost() -> SQLError {
         isGivenUp = true
         return SQLError(message: "the connection to PostgreSQL was lost", isAway: true, isLost: true)
     }
 
-    private func error(_ result: OpaquePointer) -> SQLError {
+    func error(_ result: OpaquePointer) -> SQLError {
         let state = PQresultErrorField(result, Int32(UInt8(ascii: "C"))).map { String(cString: $0) } ?? ""
         // The primary message alone: the detail would repeat the row's values.
         let primary = PQresultErrorField(result, Int32(UInt8(ascii: "M"))).map { String(cString: $0) }
         let isLost = PQstatus(connection) != CONNECTION_OK || state.hasPrefix("08") || state.hasPrefix("57P")
+            || state == "25P03"
         return SQLError(
             message: (primary ?? "the connection to PostgreSQL was lost") + (state.isEmpty ? "" : " (\(state))"),
             isTransient: state == "40001" || state == "40P01",
@@ -243,7 +239,7 @@ final class PostgresConnection: SQLSession {
     private static let away = ["53", "55P03", "57014", "58", "25006", "XX001", "XX002"]
 }
 
-private struct PostgresRow: SQLRow {
+struct PostgresRow: SQLRow {
     let result: OpaquePointer
     let row: Int32
 

@@ -24,14 +24,14 @@ final class PostgresLease: StoreLease, @unchecked Sendable {
     private static let now = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
     private let address: String
     private let settings: StoreSettings
-    private let database: PostgresDatabase
+    private let database: Database
     private let holder = Hexadecimal.encode(SecureRandom.bytes(16))
     private let state = Mutex(State())
     private let bell = MonotonicCondition()
     private let health: Health
     private let logger: Logger
 
-    init(address: String, settings: StoreSettings, database: PostgresDatabase, health: Health, logger: Logger) {
+    init(address: String, settings: StoreSettings, database: Database, health: Health, logger: Logger) {
         self.address = address
         self.settings = settings
         self.database = database
@@ -110,7 +110,7 @@ final class PostgresLease: StoreLease, @unchecked Sendable {
             return state.number ?? 0
         }
         database.setFence(
-            PostgresFence(
+            Fence(
                 statement: """
                     SELECT number FROM host_lease
                     WHERE name = 'host' AND holder = '\(holder)' AND number = \(number) FOR KEY SHARE
@@ -123,7 +123,7 @@ final class PostgresLease: StoreLease, @unchecked Sendable {
     // MARK: Renewing
 
     private func renew(_ number: Int64) {
-        let worker = PostgresWorker(address: address, settings: settings, writer: "lease")
+        let worker = PostgresWorker(address: address, settings: settings)
         var isLost = false
         var isFailing = false
         while !state.withLock({ $0.isStopping }) {
@@ -161,16 +161,14 @@ final class PostgresLease: StoreLease, @unchecked Sendable {
         until deadline: ContinuousClock.Instant
     ) throws -> Bool {
         let length = settings.leaseLength.wholeMilliseconds
-        return
-            try worker.transaction(until: deadline) { session in
-                try session.sql.execute(
-                    """
-                    UPDATE host_lease SET ends_ms = \(Self.now) + $1 WHERE name = 'host' AND holder = $2 AND number = $3
-                    """,
-                    [.integer(length), .text(holder), .integer(number)]
-                ) == 1
-            }
-            .result
+        return try worker.transaction(until: deadline) { sql in
+            try sql.execute(
+                """
+                UPDATE host_lease SET ends_ms = \(Self.now) + $1 WHERE name = 'host' AND holder = $2 AND number = $3
+                """,
+                [.integer(length), .text(holder), .integer(number)]
+            ) == 1
+        }
     }
 
     private func hold(from asked: ContinuousClock.Instant) {
@@ -208,8 +206,8 @@ final class PostgresLease: StoreLease, @unchecked Sendable {
     }
 
     private func release(_ number: Int64, _ worker: PostgresWorker) throws {
-        _ = try worker.transaction(until: .now + .seconds(1)) { session in
-            try session.sql.execute(
+        try worker.transaction(until: .now + .seconds(1)) { sql in
+            _ = try sql.execute(
                 "UPDATE host_lease SET holder = '', ends_ms = 0 WHERE name = 'host' AND holder = $1 AND number = $2",
                 [.text(holder), .integer(number)]
             )

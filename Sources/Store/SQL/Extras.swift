@@ -66,11 +66,13 @@ struct Extras: Sendable {
 ///
 /// Guarded by its owner.
 struct Backlog {
+    /// What has been tried, each part as it was tried.
+    private var tried: [Extras] = []
     private var parts: [Extras] = []
     private var newest = Extras()
     private let countMax: Int
     private let batchMax: Int
-    private(set) var count = 0
+    private var count = 0
 
     init(settings: StoreSettings) {
         countMax = settings.auditQueueMax
@@ -78,6 +80,8 @@ struct Backlog {
     }
 
     var isEmpty: Bool { count == 0 }
+    /// Whether there is as much as one transaction takes along, or more.
+    var isFull: Bool { !parts.isEmpty || !tried.isEmpty }
 
     /// False when too much is waiting already.
     mutating func add(_ line: AuditRecord, _ counted: UsageRecord?) -> Bool {
@@ -88,24 +92,34 @@ struct Backlog {
         }
         newest.lines.append(line)
         count += 1
-        if let counted { newest.usage[counted, default: 0] += 1 }
+        if let counted, newest.usage.updateValue(newest.usage[counted, default: 0] + 1, forKey: counted) == nil {
+            count += 1
+        }
         return true
     }
 
-    /// Counts are of few kinds, and are never refused: what they count has happened.
-    mutating func add(_ usage: [UsageRecord: Int64]) {
-        newest.usage.merge(usage, uniquingKeysWith: +)
-        count += 1
+    /// What one transaction takes along: what was tried first, as it was tried.
+    mutating func take() -> Extras {
+        let part: Extras
+        if !tried.isEmpty {
+            part = tried.removeFirst()
+        } else if !parts.isEmpty {
+            part = parts.removeFirst()
+        } else {
+            part = newest
+            newest = Extras()
+        }
+        count -= part.count
+        return part
     }
 
-    /// Everything: first what was put back, then the newest.
-    mutating func take() -> [Extras] {
-        defer { (parts, newest, count) = ([], Extras(), 0) }
-        return newest.isEmpty ? parts : parts + [newest]
+    mutating func takeAll() -> [Extras] {
+        defer { (tried, parts, newest, count) = ([], [], Extras(), 0) }
+        return tried + parts + (newest.isEmpty ? [] : [newest])
     }
 
     mutating func putBack(_ waiting: [Extras]) {
-        parts = waiting + parts
+        tried = waiting + tried
         count += waiting.reduce(0) { $0 + $1.count }
     }
 }

@@ -39,6 +39,9 @@ struct SQLError: Error, Sendable {
     /// Whether the transaction may have become durable, or may still do so.
     var isOutcomeUnknown = false
 
+    /// Whether the transaction did not happen, and may happen when it is simply run again at once.
+    var isWorthAnotherTry: Bool { (isLost || isTransient && !isAway) && !isOutcomeUnknown }
+
     /// U+0000, which ends a text for one engine and is a character to the other.
     static let nullCharacter = GatewayError(
         .invalidArgument,
@@ -58,11 +61,25 @@ protocol SQLSession: AnyObject {
     func execute(_ statement: SQLStatement, _ row: SQLRowBuffer) throws -> Int
     /// Runs a question and reads its rows.
     func query<Element>(_ sql: String, _ values: [SQLValue], _ read: (any SQLRow) throws -> Element) throws -> [Element]
+    /// Runs a statement that nearly always changes so many rows, or whose rows nobody counts (nil); answers how many it
+    /// changed, or is presumed to change: see `WriteEngine`.
+    @discardableResult
+    func execute(_ statement: SQLStatement, _ row: SQLRowBuffer, presuming count: Int?) throws -> Int
+    /// Whether a question has no rows, as it nearly always has; it may be presumed.
+    func findsNothing(_ statement: SQLStatement, _ row: SQLRowBuffer) throws -> Bool
 }
 
 extension SQLSession {
     func execute(_ statement: SQLStatement, _ row: SQLRowBuffer) throws -> Int {
         try execute(statement.text, row.values)
+    }
+
+    func execute(_ statement: SQLStatement, _ row: SQLRowBuffer, presuming count: Int?) throws -> Int {
+        try execute(statement, row)
+    }
+
+    func findsNothing(_ statement: SQLStatement, _ row: SQLRowBuffer) throws -> Bool {
+        try query(statement.text, row.values) { _ in }.isEmpty
     }
 
     /// The first row of a question's answer.
@@ -91,9 +108,33 @@ final class WriteSession {
     /// Runs a statement on the values that `fill` binds, in the placeholders' order; answers how many rows it changed.
     @discardableResult
     func execute(_ statement: SQLStatement, _ fill: (inout SQLRowBuffer) -> Void) throws -> Int {
+        try sql.execute(statement, filled(by: fill))
+    }
+
+    /// The same for a statement that nearly always changes so many rows; a job that says so costs no journey to the
+    /// engine, and is run again where it was not so.
+    func execute(
+        _ statement: SQLStatement,
+        presuming count: Int,
+        _ fill: (inout SQLRowBuffer) -> Void
+    ) throws -> Int {
+        try sql.execute(statement, filled(by: fill), presuming: count)
+    }
+
+    /// The same for a statement of which nobody counts the rows.
+    func send(_ statement: SQLStatement, _ fill: (inout SQLRowBuffer) -> Void) throws {
+        try sql.execute(statement, filled(by: fill), presuming: nil)
+    }
+
+    /// Whether a question has no rows, as it nearly always has.
+    func findsNothing(_ statement: SQLStatement, _ fill: (inout SQLRowBuffer) -> Void) throws -> Bool {
+        try sql.findsNothing(statement, filled(by: fill))
+    }
+
+    private func filled(by fill: (inout SQLRowBuffer) -> Void) -> SQLRowBuffer {
         scratch.row.begin()
         fill(&scratch.row)
-        return try sql.execute(statement, scratch.row)
+        return scratch.row
     }
 
     func add(_ lines: [AuditRecord]) { audit.append(contentsOf: lines) }
@@ -102,7 +143,7 @@ final class WriteSession {
 }
 
 /// The words in which the engines' DDL differs.
-struct SQLWords: Sendable {
+struct SQLWords: Sendable, Equatable {
     /// The type of a column of bytes.
     let bytes: String
     /// What keeps a table's rows in its key's own tree.
@@ -112,49 +153,19 @@ struct SQLWords: Sendable {
     /// The function that writes a value as JSON.
     let json: String
 
+    static let sqlite = SQLWords(
+        bytes: "BLOB",
+        clustered: "WITHOUT ROWID",
+        joined: "group_concat",
+        json: "json_quote"
+    )
+    static let postgres = SQLWords(bytes: "BYTEA", clustered: "", joined: "string_agg", json: "to_json")
+
     /// A statement with its `{words}` filled in.
     func filled(into statement: String) -> String {
         [("{bytes}", bytes), ("{clustered}", clustered), ("{joined}", joined), ("{json}", json)]
             .reduce(statement) { text, word in
                 text.split(separator: word.0, omittingEmptySubsequences: false).joined(separator: word.1)
             }
-    }
-}
-
-/// An engine: where transactions run.
-///
-/// Callers are answered within `StoreSettings.waitMax`, whatever the engine is stuck in.
-protocol Database: Sendable {
-    /// What bounds it.
-    var settings: StoreSettings { get }
-    /// Runs a job as one durable transaction; it may be run together with others, but is undone alone if it throws.
-    ///
-    /// `limit` is how long the caller waits; nil for as long as it takes.
-    func write<Result: Sendable>(
-        within limit: Duration?,
-        _ job: @escaping @Sendable (WriteSession) throws -> Result
-    ) async throws -> Result
-    /// Runs a job that only reads; the caller waits for `limit` at most.
-    func read<Result: Sendable>(
-        within limit: Duration,
-        _ job: @escaping @Sendable (any SQLSession) throws -> Result
-    ) async throws -> Result
-    /// Hands over what the next transaction takes along; false when too much is waiting already.
-    func enqueue(audit: AuditRecord, usage: UsageRecord?) -> Bool
-    /// The words of its DDL.
-    var words: SQLWords { get }
-    /// Writes what is queued and ends its threads; waits at most `StoreSettings.shutdownMax`.
-    func shutdown()
-}
-
-extension Database {
-    /// Runs a job as one durable transaction, within the time that callers wait.
-    func write<Result: Sendable>(_ job: @escaping @Sendable (WriteSession) throws -> Result) async throws -> Result {
-        try await write(within: settings.waitMax, job)
-    }
-
-    /// Runs a job that only reads, within the time that callers wait.
-    func read<Result: Sendable>(_ job: @escaping @Sendable (any SQLSession) throws -> Result) async throws -> Result {
-        try await read(within: settings.waitMax, job)
     }
 }

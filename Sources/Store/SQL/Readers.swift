@@ -1,31 +1,39 @@
 import Threads
 
+/// An engine's connection that reads; used by its thread alone.
+protocol ReadEngine: AnyObject {
+    func read<Result>(until deadline: ContinuousClock.Instant, _ job: (any SQLSession) throws -> Result) throws
+        -> Result
+    /// Closes the connection.
+    func end()
+}
+
 /// Threads that read, each with a connection of its own.
 ///
 /// All state but the connections is guarded by `condition`; a connection belongs to its thread.
-final class SQLiteReaders: @unchecked Sendable {
+final class Readers: @unchecked Sendable {
     private let condition = MonotonicCondition()
     private let settings: StoreSettings
-    private let connections: [SQLiteConnection]
-    private var queue: [@Sendable (any SQLSession) -> Void] = []
+    private let engines: [any ReadEngine]
+    private var queue: [@Sendable (any ReadEngine) -> Void] = []
     private var isStopping = false
     private var running = 0
 
-    init(settings: StoreSettings, open: () throws -> SQLiteConnection) throws {
+    init(_ engines: [any ReadEngine], settings: StoreSettings) {
+        self.engines = engines
         self.settings = settings
-        connections = try (0..<settings.readers).map { _ in try open() }
     }
 
     func start() {
-        running = connections.count
-        for (index, connection) in connections.enumerated() {
+        running = engines.count
+        for (index, engine) in engines.enumerated() {
             // Each connection is used by its own thread alone from here on.
-            nonisolated(unsafe) let own = connection
+            nonisolated(unsafe) let own = engine
             NamedThread.start("store-reader-\(index)") { self.run(own) }
         }
     }
 
-    func submit(_ job: @escaping @Sendable (any SQLSession) -> Void) -> Bool {
+    func submit(_ job: @escaping @Sendable (any ReadEngine) -> Void) -> Bool {
         condition.withLock {
             guard !isStopping, queue.count < settings.queueMax else { return false }
             queue.append(job)
@@ -43,7 +51,7 @@ final class SQLiteReaders: @unchecked Sendable {
         }
     }
 
-    private func run(_ connection: SQLiteConnection) {
+    private func run(_ engine: any ReadEngine) {
         while true {
             condition.lock()
             while queue.isEmpty && !isStopping { condition.wait() }
@@ -53,9 +61,9 @@ final class SQLiteReaders: @unchecked Sendable {
             }
             let job = queue.removeFirst()
             condition.unlock()
-            job(connection)
+            job(engine)
         }
-        connection.close()
+        engine.end()
         condition.withLock {
             running -= 1
             condition.broadcast()
