@@ -87,6 +87,8 @@ package struct Operations: Sendable {
         )
         let outcome: CommitOutcome
         do throws(GatewayError) { outcome = try await records.commit(new) } catch {
+            // What may stand behind the key now is this call's own record, which is withdrawn: it answers for nothing.
+            work.reservation?.consume()
             await settlement.withdraw(beginning.record)
             throw error
         }

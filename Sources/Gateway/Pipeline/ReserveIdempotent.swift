@@ -23,10 +23,10 @@ package final class ReserveIdempotent: Sendable {
             self.slot = slot
         }
 
-        /// Says that the call's own record has the key now.
+        /// Says that the call's own record has the key now, or may have it: nobody knows what became of its commit.
         func consume() { consumed.store(true, ordering: .relaxed) }
 
-        /// Whether the call's own record has the key.
+        /// Whether the call's own record has the key, or may have it.
         var isConsumed: Bool { consumed.load(ordering: .relaxed) }
     }
 
