@@ -223,7 +223,8 @@ final class PostgresConnection: SQLSession {
         let state = PQresultErrorField(result, Int32(UInt8(ascii: "C"))).map { String(cString: $0) } ?? ""
         // The primary message alone: the detail would repeat the row's values.
         let primary = PQresultErrorField(result, Int32(UInt8(ascii: "M"))).map { String(cString: $0) }
-        let isLost = PQstatus(connection) != CONNECTION_OK || state.hasPrefix("08") || state.hasPrefix("57P")
+        let isLost =
+            PQstatus(connection) != CONNECTION_OK || state.hasPrefix("08") || state.hasPrefix("57P")
             || state == "25P03"
         return SQLError(
             message: (primary ?? "the connection to PostgreSQL was lost") + (state.isEmpty ? "" : " (\(state))"),
