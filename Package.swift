@@ -129,6 +129,7 @@ let package = Package(
         .room("Store", ["CSQLite", "CPostgres"]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .room("Egress", ["CCurl", "Compression"]),
+        .room("Organizations"),
         .room("Sessions", [.product(name: "JWTKit", package: "jwt-kit")]),
         .room("MCP"),
         .room("Ingress", ["MCP", nioCore, nioPosix, nioHTTP1, lifecycle]),
@@ -137,7 +138,8 @@ let package = Package(
             name: "Host",
             dependencies: [
                 "Gateway", json, "JSONSchema", "Cryptography", "Store", "Egress", "PluginHost", "Sessions", "MCP",
-                "Ingress", "Simulator", "PluginTemplates", "PluginCheck", "Threads", lifecycle, logging,
+                "Ingress", "Organizations", "Simulator", "PluginTemplates", "PluginCheck", "Threads", lifecycle,
+                logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
@@ -160,6 +162,7 @@ let package = Package(
         ),
         .tests("Sessions"),
         .tests("MCP", ["GatewayTesting", "Store", logging]),
+        .tests("Organizations", ["GatewayTesting", "Store", logging]),
         .tests("Store", ["CSQLite", "CPostgres", logging]),
         .tests("PluginHost", ["PluginLoader", logging]),
         .tests("Egress", ["GatewayTesting", "Store", logging]),

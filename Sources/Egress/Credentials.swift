@@ -42,6 +42,7 @@ package final class Credentials: Sendable {
         let key = Key(organization: organization, environment: environment)
         let now = entropy.uptime()
         if let known = opened.value(for: key, at: now) { return known }
+        let epoch = opened.epoch
         let sealed = try await directory.sealedCredential(organization: organization, environment: environment)
         guard let sealed else {
             throw GatewayError(
@@ -49,13 +50,7 @@ package final class Credentials: Sendable {
                 "The organization has no M-Pesa credentials for \(environment.rawValue). An administrator must add them."
             )
         }
-        let dataKey = try await dataKey(of: organization, version: sealed.keyVersion)
-        var fields: [String: Secret<String>] = [:]
-        for (name, bytes) in sealed.fields {
-            let place = place(organization, environment, name, sealed.keyVersion)
-            let plain = try open(bytes, key: dataKey, place: place)
-            fields[name] = Secret(String(decoding: plain, as: UTF8.self))
-        }
+        let fields = try await open(sealed, of: organization)
         guard let consumerKey = fields["consumer_key"], let consumerSecret = fields["consumer_secret"] else {
             throw GatewayError(
                 .notConfigured,
@@ -70,8 +65,32 @@ package final class Credentials: Sendable {
             securityCredential: fields["security_credential"],
             version: sealed.version
         )
-        opened.set(credential, for: key, at: now)
+        opened.set(credential, for: key, at: now, since: epoch)
         return credential
+    }
+
+    /// The organization's secrets by field name, as they are now; none where there are none.
+    func opened(
+        of organization: OrganizationID,
+        in environment: Environment
+    ) async throws(GatewayError) -> [String: Secret<String>] {
+        let sealed = try await directory.sealedCredential(organization: organization, environment: environment)
+        guard let sealed else { return [:] }
+        return try await open(sealed, of: organization)
+    }
+
+    private func open(
+        _ sealed: SealedCredential,
+        of organization: OrganizationID
+    ) async throws(GatewayError) -> [String: Secret<String>] {
+        let dataKey = try await dataKey(of: organization, version: sealed.keyVersion)
+        var fields: [String: Secret<String>] = [:]
+        for (name, bytes) in sealed.fields {
+            let place = place(organization, sealed.environment, name, sealed.keyVersion)
+            let plain = try open(bytes, key: dataKey, place: place)
+            fields[name] = Secret(String(decoding: plain, as: UTF8.self))
+        }
+        return fields
     }
 
     /// Seals and keeps secrets by field name.

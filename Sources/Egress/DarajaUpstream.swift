@@ -97,6 +97,35 @@ package final class DarajaUpstream: Upstream {
         TokenRefusals.Path(path: request.kind.path, organization: request.organization, version: version)
     }
 
+    /// Asks M-Pesa for a token with a consumer key and secret.
+    /// - Throws: `upstreamRejected` where M-Pesa refuses them; `upstreamUnavailable` where it cannot be asked.
+    func prove(
+        consumerKey: Secret<String>,
+        consumerSecret: Secret<String>,
+        environment: Environment
+    ) async throws(GatewayError) {
+        let credential = DarajaCredential(
+            consumerKey: consumerKey,
+            consumerSecret: consumerSecret,
+            passkey: nil,
+            version: 0
+        )
+        do throws(GatewayError) {
+            _ = try await tokens.token(for: credential, at: settings.bases[environment] ?? "")
+        } catch {
+            guard error.code == .notConfigured else { throw error }
+            throw GatewayError(
+                .upstreamRejected,
+                "M-Pesa gave no token for consumer_key and consumer_secret: \(error.message)",
+                errors: ["/consumer_key", "/consumer_secret"]
+                    .map {
+                        .init(pointer: $0, message: "M-Pesa refuses it for \(environment.rawValue).")
+                    },
+                retryAfter: error.retryAfter
+            )
+        }
+    }
+
     private func base(of request: UpstreamRequest) -> String { settings.bases[request.environment] ?? "" }
 
     private func send(_ prepared: PreparedRequest, token: String) async -> HTTPOutcome {

@@ -5,6 +5,7 @@ import Gateway
 import Ingress
 import Logging
 import OrderedJSON
+import Organizations
 import PluginHost
 import ServiceLifecycle
 import Sessions
@@ -52,17 +53,14 @@ struct App: Sendable {
         let plugins = try makePluginHost(settings, folder, registry, store, health, entropy, logger)
         try await plugins.start(pluginsFile: settings.pluginsFile, folder: pluginFolder(settings))
         let credentials = Credentials(directory: store, masterKey: masterKey, entropy: entropy)
-        let upstream = LeasedUpstream(
-            upstream: DarajaUpstream(
-                client: CurlClient(settings: try curlSettings(settings)),
-                credentials: credentials,
-                entropy: entropy,
-                settings: try egressSettings(settings),
-                logger: logger
-            ),
-            lease: store.lease,
-            entropy: entropy
+        let daraja = DarajaUpstream(
+            client: CurlClient(settings: try curlSettings(settings)),
+            credentials: credentials,
+            entropy: entropy,
+            settings: try egressSettings(settings),
+            logger: logger
         )
+        let upstream = LeasedUpstream(upstream: daraja, lease: store.lease, entropy: entropy)
         let tokens = await JWTAccessTokens(key: derivedKey("access-tokens", from: masterKey))
         let addresses = CallbackAddresses(
             publicURL: settings.effectivePublicURL,
@@ -115,6 +113,17 @@ struct App: Sendable {
                 entropy: entropy
             )
         )
+        let administration = Administration(
+            Administration.Parts(
+                directory: store,
+                cache: money.directory,
+                authenticate: authenticate,
+                audit: store,
+                credentials: DarajaCredentialSafe(credentials: credentials, upstream: daraja),
+                passwords: passwords,
+                entropy: entropy
+            )
+        )
         try await money.sweeper.settleAfterRestart()
         let main = GatewayResponder(
             GatewayResponder.Parts(
@@ -125,6 +134,7 @@ struct App: Sendable {
                 registry: registry,
                 actions: ActionRegistry(
                     HostActions.all(records: store, exports: store, accounts: accounts, entropy: entropy)
+                        + administration.actions
                 ),
                 accounts: accounts,
                 records: store,
@@ -275,7 +285,7 @@ struct App: Sendable {
         return host
     }
 
-    private static func pluginFolder(_ settings: Settings) -> String {
+    static func pluginFolder(_ settings: Settings) -> String {
         if let folder = settings.pluginFolder { return folder }
         let executable = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
         return executable.deletingLastPathComponent().path

@@ -1,6 +1,7 @@
 import Cryptography
 import Gateway
 import OrderedJSON
+import Organizations
 import Simulator
 import Store
 
@@ -157,33 +158,39 @@ struct DemoData {
         return text
     }
 
+    /// One user of each role; the super administrator belongs to the organization that runs the gateway.
     private func users(of organization: OrganizationID, known: JSON?) async throws -> [JSON] {
-        let found = try await app.store.users(organization: organization, after: nil, limit: 10)
-        if let users = known?["users"]?.arrayValue, found.count >= Role.allCases.count { return users }
+        let host = try await HostOrganization.find(in: app.store, app.entropy)
         var users: [JSON] = []
         for role in Role.allCases {
-            let password = CrockfordBase32.encode(SecureRandom.bytes(10))
             let name = role.rawValue.filter { $0 != "_" }
-            let existing = found.first { $0.username == name }
-            let hash = try await app.passwords.hash(Secret(password))
-            var needsOrganization = false
+            let (owner, slug) =
+                role == .superAdmin ? (host.id, Gateway.Organization.hostSlug) : (organization, "demo")
+            let existing = try await app.store.user(named: name, organization: owner)
+            let told = known?["users"]?.arrayValue?
+                .first { $0["username"] == .string(name) && $0["organization"] == .string(slug) }
+            if existing != nil, let told {
+                users.append(told)
+                continue
+            }
+            let password = CrockfordBase32.encode(SecureRandom.bytes(10))
+            var mustName = JSON.bool(false)
             if let existing {
-                _ = try await app.store.change(existing.id, organization: organization) { $0.passwordHash = hash }
+                let hash = try await app.passwords.hash(Secret(password))
+                _ = try await app.store.change(existing.id, organization: owner) { $0.passwordHash = hash }
             } else {
-                needsOrganization = try await app.store.save(
-                    User(
-                        id: UserID(app.entropy.identifier()),
-                        organization: organization,
-                        username: name,
-                        email: "\(name)@demo.example",
-                        passwordHash: hash,
-                        role: role
-                    )
+                let person = NewPerson(
+                    username: name,
+                    email: "\(name)@demo.example",
+                    password: Secret(password),
+                    role: role
                 )
+                let made = try await person.make(of: owner, in: app.store, app.passwords, app.entropy)
+                mustName = made["must_name_organization"] ?? false
             }
             users.append([
                 "username": .string(name), "password": .string(password), "role": .string(role.rawValue),
-                "organization": "demo", "must_name_organization": .bool(needsOrganization),
+                "organization": .string(slug), "must_name_organization": mustName,
             ])
         }
         return users

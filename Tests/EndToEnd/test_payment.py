@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 
 from harness import ROOT, Gateway, Simulator, http, phone, wait_until
@@ -121,7 +122,7 @@ def test_a_till_collects_by_buy_goods():
 
 def test_users_of_all_roles_log_in_and_out():
     for user in gateway.dev["users"]:
-        credentials = {"username": user["username"], "password": user["password"], "organization": "demo"}
+        credentials = {"username": user["username"], "password": user["password"], "organization": user["organization"]}
         status, _, answer = http("POST", gateway.url + "/auth/login", credentials)
         assert status == 200 and answer["data"]["user"]["role"] == user["role"], answer
         bearer = {"Authorization": "Bearer " + answer["data"]["token"]}
@@ -153,6 +154,19 @@ def test_the_openapi_document_is_one():
         file.write(broken)
     done = subprocess.run([python, "-m", "openapi_spec_validator", document], capture_output=True, text=True)
     assert done.returncode != 0, "the validator takes anything"
+
+
+def test_the_table_of_actions_is_true():
+    shown = set()
+    for path, operations in http("GET", gateway.url + "/openapi.json")[2]["paths"].items():
+        for method, operation in operations.items():
+            if "x-role" in operation:
+                scopes = ", ".join(f"`{scope}`" for scope in operation.get("x-scopes", []))
+                words = [f"`{operation['operationId']}`", f"`{method.upper()} {path}`", operation["x-role"], scopes]
+                shown.add("| " + " | ".join([*words, operation["summary"]]) + " |")
+    with open(os.path.join(ROOT, "docs", "rest.md")) as file:
+        told = {line.strip() for line in file if re.match(r"\| `[a-z_]+\.[a-z_]+` \| `", line)}
+    assert told == shown, f"docs/rest.md lacks {shown - told} and has {told - shown}"
 
 
 def test_operators_see_life_readiness_metrics_and_plugins():

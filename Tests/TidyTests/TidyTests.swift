@@ -29,6 +29,7 @@ struct `The house` {
         "DarajaKit": ["PluginKit", "Daraja", "OrderedJSON"], "Simulator": ["Daraja", "OrderedJSON", "Cryptography"],
         "Gateway": ["OrderedJSON", "JSONSchema", "Cryptography", "Compression"],
         "GatewayTesting": ["Gateway", "OrderedJSON"],
+        "Organizations": ["Gateway", "OrderedJSON", "Cryptography"],
         "PluginHost": ["Gateway", "OrderedJSON", "Cryptography", "Threads", "PluginAPI", "PluginLoader"],
         "Store": ["Gateway", "OrderedJSON", "Cryptography", "Threads"],
         "Egress": ["Gateway", "OrderedJSON", "Cryptography", "Compression", "Threads"],
@@ -37,6 +38,7 @@ struct `The house` {
         "MCP": ["Gateway", "OrderedJSON", "Cryptography"],
         "Host": [
             "Gateway", "OrderedJSON", "Cryptography", "Store", "Egress", "PluginHost", "Sessions", "MCP", "Ingress",
+            "Organizations",
             "Simulator", "Threads",
         ],
     ]

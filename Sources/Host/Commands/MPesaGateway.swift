@@ -11,7 +11,9 @@ struct MPesaGateway: AsyncParsableCommand {
         commandName: "mpesa-gateway",
         abstract: "M-Pesa tools over REST and MCP, each a plugin.",
         version: App.version,
-        subcommands: [Dev.self, Serve.self, SimulatorCommand.self, PluginCommand.self, OrganizationCommand.self]
+        subcommands: [
+            Dev.self, Init.self, Serve.self, SimulatorCommand.self, PluginCommand.self, OrganizationCommand.self,
+        ]
     )
 }
 

@@ -1,0 +1,113 @@
+import Gateway
+import OrderedJSON
+
+/// What administration stands on, and the rules that several of its actions share.
+package struct Administration: Sendable {
+    /// The parts it is made of.
+    package struct Parts: Sendable {
+        let directory: any DirectoryRepository
+        let cache: DirectoryCache
+        let authenticate: Authenticate
+        let audit: any AuditRepository
+        let credentials: any CredentialSafe
+        let passwords: any Passwords
+        let entropy: Entropy
+
+        /// Gathers them.
+        package init(
+            directory: any DirectoryRepository,
+            cache: DirectoryCache,
+            authenticate: Authenticate,
+            audit: any AuditRepository,
+            credentials: any CredentialSafe,
+            passwords: any Passwords,
+            entropy: Entropy
+        ) {
+            self.directory = directory
+            self.cache = cache
+            self.authenticate = authenticate
+            self.audit = audit
+            self.credentials = credentials
+            self.passwords = passwords
+            self.entropy = entropy
+        }
+    }
+
+    let parts: Parts
+    var directory: any DirectoryRepository { parts.directory }
+
+    /// Makes it of its parts.
+    package init(_ parts: Parts) { self.parts = parts }
+
+    /// Every action of it.
+    package var actions: [Action] {
+        OrganizationActions(house: self).all + PlanActions(house: self).all + UserActions(house: self).all
+            + KeyActions(house: self).all + CredentialActions(house: self).all + AuditActions(house: self).all
+    }
+
+    /// Lets every call from now on feel what was changed.
+    func forget() {
+        parts.cache.forget()
+        parts.authenticate.forget()
+    }
+
+    /// A line in the chain of an organization that somebody of another one acted on.
+    func note(_ action: String, on organization: OrganizationID, _ use: Action.Use) async throws(GatewayError) {
+        let line = AuditRecord(
+            id: parts.entropy.identifier(),
+            organization: organization,
+            at: parts.entropy.now(),
+            call: use.call,
+            subject: use.principal.subjectText,
+            action: action,
+            door: "rest",
+            outcome: .success
+        )
+        try await parts.audit.append([line], usage: [])
+    }
+
+    /// The refusal of one argument.
+    static func wrong(_ name: String, _ expected: String) -> GatewayError {
+        let message = "\(name): expected \(expected)."
+        return GatewayError(.invalidArgument, message, errors: [.init(pointer: "/" + name, message: message)])
+    }
+}
+
+/// The schemas of arguments that several actions take.
+enum Arguments {
+    /// An id in a path.
+    static let id: JSON = ["type": "string", "maxLength": 64]
+    /// How many a page shows.
+    static let limit: JSON = ["type": "integer", "minimum": 1, "maximum": 100]
+    /// An organization's name in addresses.
+    static let slug: JSON = [
+        "type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,62}$",
+        "description": "Small letters, digits and hyphens; unique, and said when people log in.",
+    ]
+    /// What people call something.
+    static let name: JSON = ["type": "string", "minLength": 1, "maxLength": 128]
+    /// What somebody logs in by.
+    static let username: JSON = ["type": "string", "pattern": "^[A-Za-z0-9._@+-]{1,128}$"]
+    /// An address.
+    static let email: JSON = ["type": "string", "maxLength": 254, "pattern": "^[^ @]+@[^ @]+$"]
+    /// A password, new or known.
+    static let password: JSON = [
+        "type": "string", "minLength": 12, "maxLength": 128,
+        "description": "At least 12 characters; a few words are good.",
+    ]
+    /// The four roles.
+    static let role: JSON = ["enum": .array(Role.allCases.map { .string($0.rawValue) })]
+    /// Which M-Pesa.
+    static let environment: JSON = ["enum": .array(Environment.allCases.map { .string($0.rawValue) })]
+}
+
+extension Action.Use {
+    /// A role among the arguments.
+    func role(_ name: String = "role") -> Role? { text(name).flatMap(Role.init(rawValue:)) }
+
+    /// How many a page shows.
+    var limit: Int { arguments["limit"]?.integerValue.map(Int.init) ?? 100 }
+
+    /// Whether an argument is there and true; nil when it was left out.
+    func flag(_ name: String) -> Bool? { arguments[name]?.boolValue }
+}

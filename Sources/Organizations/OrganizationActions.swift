@@ -1,0 +1,249 @@
+import Gateway
+import OrderedJSON
+
+/// Organizations: a super administrator's view of all, and an administrator's of their own.
+struct OrganizationActions: Sendable {
+    let house: Administration
+
+    var all: [Action] { [list, show, create, update, showOwn, updateOwn] }
+
+    /// Of an organization, with what its administrators set.
+    private static let schema: JSON = [
+        "type": "object",
+        "required": ["id", "slug", "name", "is_active", "subscription_status", "subscription_plan"],
+        "properties": [
+            "id": ["type": "string"], "slug": Arguments.slug, "name": ["type": "string"],
+            "is_active": ["type": "boolean"], "subscription_status": subscription,
+            "subscription_plan": ["type": "string"], "requires_idempotency_key": ["type": "boolean"],
+            "resends_not_found": ["type": "boolean"],
+        ],
+    ]
+
+    private static let subscription: JSON = ["enum": .array(Subscription.allCases.map { .string($0.rawValue) })]
+
+    private static let switches: [(String, JSON)] = [
+        (
+            "requires_idempotency_key",
+            [
+                "type": "boolean", "description": "Whether every call that moves money must carry a key.",
+            ]
+        ),
+        (
+            "resends_not_found",
+            [
+                "type": "boolean", "description": "Whether a payout that M-Pesa does not know may be sent once more.",
+            ]
+        ),
+    ]
+
+    private static func document(_ organization: Organization) -> JSON {
+        var document = DirectoryDocuments.document(organization).objectValue ?? JSONObject()
+        document["requires_idempotency_key"] = .bool(organization.requiresIdempotencyKey)
+        document["resends_not_found"] = .bool(organization.resendsNotFound)
+        return .object(document)
+    }
+
+    private static func host(_ name: String, _ audit: String, writes: Bool = true) -> ActionRules {
+        ActionRules(name, auditAction: audit, role: .superAdmin, isPersonal: writes, reach: .host)
+    }
+
+    // MARK: Every organization
+
+    private var list: Action {
+        Action(
+            OrganizationActions.host("organizations.list", "ORGANIZATIONS_LISTED", writes: false),
+            title: "List organizations",
+            summary: "Every organization by slug; after is the last slug of the page before.",
+            route: Route("GET", "/admin/organizations"),
+            arguments: ["limit": Arguments.limit, "after": Arguments.slug],
+            output: .data(["type": "array", "items": OrganizationActions.schema])
+        ) { [house] use throws(GatewayError) in
+            let found = try await house.directory.organizations(after: use.text("after"), limit: use.limit)
+            return .data(.array(found.map(OrganizationActions.document)))
+        }
+    }
+
+    private var show: Action {
+        Action(
+            OrganizationActions.host("organizations.show", "ORGANIZATION_SHOWN", writes: false),
+            title: "Show an organization",
+            summary: "One organization, by its id.",
+            route: Route("GET", "/admin/organizations/{org_id}"),
+            arguments: ["org_id": Arguments.id],
+            output: .data(OrganizationActions.schema)
+        ) { [house] use throws(GatewayError) in
+            .data(OrganizationActions.document(try await house.named(use)))
+        }
+    }
+
+    private var create: Action {
+        Action(
+            OrganizationActions.host("organizations.create", "ORGANIZATION_CREATED"),
+            title: "Create an organization",
+            summary: """
+                An organization on a plan, and its first administrator. Without a password one is made and shown this \
+                once. What was begun and not finished, the same call finishes.
+                """,
+            route: Route("POST", "/admin/organizations", status: 201),
+            arguments: [
+                "name": Arguments.name, "slug": Arguments.slug, "plan": Arguments.name,
+                "subscription_status": OrganizationActions.subscription, "admin_username": Arguments.username,
+                "admin_email": Arguments.email, "admin_password": Arguments.password,
+            ],
+            required: ["name", "slug", "plan", "admin_username", "admin_email"],
+            output: .data([
+                "type": "object", "required": ["organization", "admin"],
+                "properties": [
+                    "organization": OrganizationActions.schema,
+                    "admin": ["type": "object", "required": ["user", "must_name_organization"]],
+                ],
+            ]),
+            sensitive: [JSONPointer(tokens: ["admin_password"])]
+        ) { [house] use throws(GatewayError) in
+            let organization = try await begin(use)
+            let person = NewPerson(
+                username: use.text("admin_username") ?? "",
+                email: use.text("admin_email") ?? "",
+                password: use.text("admin_password").map { Secret($0) },
+                role: .orgAdmin
+            )
+            let admin = try await house.make(person, of: organization.id)
+            try await house.note("ORGANIZATION_CREATED", on: organization.id, use)
+            return .data(
+                ["organization": OrganizationActions.document(organization), "admin": .object(admin)],
+                message: "The organization was created."
+            )
+        }
+    }
+
+    /// The new organization, or one that was begun by the same call and has nobody yet.
+    private func begin(_ use: Action.Use) async throws(GatewayError) -> Organization {
+        let (slug, plan) = (use.text("slug") ?? "", use.text("plan") ?? "")
+        guard try await house.directory.plan(plan) != nil else {
+            throw Administration.wrong("plan", "a plan that there is")
+        }
+        if let found = try await house.directory.organization(slug: slug) {
+            let people = try await house.directory.users(organization: found.id, after: nil, limit: 1)
+            guard people.isEmpty, found.name == use.text("name") else {
+                throw GatewayError(.conflict, "Another organization has the slug \(slug). Choose another one.")
+            }
+            return found
+        }
+        let organization = Organization(
+            id: OrganizationID(house.parts.entropy.identifier()),
+            slug: slug,
+            name: use.text("name") ?? "",
+            subscription: use.text("subscription_status").flatMap(Subscription.init(rawValue:)) ?? .trial,
+            plan: plan
+        )
+        try await house.directory.save(organization)
+        return organization
+    }
+
+    private var update: Action {
+        Action(
+            OrganizationActions.host("organizations.update", "ORGANIZATION_UPDATED"),
+            title: "Update an organization",
+            summary: """
+                Changes what is given and leaves the rest. A suspended organization reads what became of its money, and \
+                starts nothing.
+                """,
+            route: Route("PUT", "/admin/organizations/{org_id}"),
+            arguments: JSONObject(
+                [
+                    ("org_id", Arguments.id), ("name", Arguments.name), ("plan", Arguments.name),
+                    ("subscription_status", OrganizationActions.subscription), ("is_active", ["type": "boolean"]),
+                ] + OrganizationActions.switches
+            ),
+            output: .data(OrganizationActions.schema)
+        ) { [house] use throws(GatewayError) in
+            let before = try await house.named(use)
+            let plan = use.text("plan")
+            if let plan, try await house.directory.plan(plan) == nil {
+                throw Administration.wrong("plan", "a plan that there is")
+            }
+            let subscription = use.text("subscription_status").flatMap(Subscription.init(rawValue:))
+            let isActive = use.flag("is_active")
+            guard !before.isHost || (subscription ?? .active) == .active && isActive ?? true else {
+                throw GatewayError(.conflict, "The organization that runs the gateway is never suspended or closed.")
+            }
+            let answer = try await change(before.id, use) { organization in
+                if let plan { organization.plan = plan }
+                if let subscription { organization.subscription = subscription }
+                if let isActive { organization.isActive = isActive }
+            }
+            try await house.note("ORGANIZATION_UPDATED", on: before.id, use)
+            return answer
+        }
+    }
+
+    // MARK: One's own
+
+    private var showOwn: Action {
+        Action(
+            ActionRules(
+                "organization.show",
+                auditAction: "ORGANIZATION_SHOWN",
+                role: .manager,
+                scopes: ["administration:read"],
+                isOpenWhenSuspended: true
+            ),
+            title: "Show one's own organization",
+            summary: "The organization of the credential, its plan and switches.",
+            route: Route("GET", "/admin/organization"),
+            output: .data(OrganizationActions.schema)
+        ) { [house] use throws(GatewayError) in
+            guard let found = try await house.directory.organization(use.principal.organization) else {
+                throw GatewayError(.notFound, "There is no such organization any more.")
+            }
+            return .data(OrganizationActions.document(found))
+        }
+    }
+
+    private var updateOwn: Action {
+        Action(
+            ActionRules(
+                "organization.update",
+                auditAction: "ORGANIZATION_UPDATED",
+                role: .orgAdmin,
+                isPersonal: true
+            ),
+            title: "Update one's own organization",
+            summary: "Changes name and switches; what is left out stays.",
+            route: Route("PUT", "/admin/organization"),
+            arguments: JSONObject([("name", Arguments.name)] + OrganizationActions.switches),
+            output: .data(OrganizationActions.schema)
+        ) { use throws(GatewayError) in
+            try await change(use.principal.organization, use) { _ in }
+        }
+    }
+
+    /// Changes what both may change, and what is handed in besides.
+    private func change(
+        _ id: OrganizationID,
+        _ use: Action.Use,
+        _ more: @escaping @Sendable (inout Organization) -> Void
+    ) async throws(GatewayError) -> Action.Answer {
+        let name = use.text("name")
+        let (needsKey, resends) = (use.flag("requires_idempotency_key"), use.flag("resends_not_found"))
+        let changed = try await house.directory.change(id) { organization in
+            if let name { organization.name = name }
+            if let needsKey { organization.requiresIdempotencyKey = needsKey }
+            if let resends { organization.resendsNotFound = resends }
+            more(&organization)
+        }
+        house.forget()
+        guard let changed else { throw GatewayError(.notFound, "There is no organization with this id.") }
+        return .data(OrganizationActions.document(changed), message: "The organization was updated.")
+    }
+}
+
+extension Administration {
+    /// The organization that a host action names.
+    func named(_ use: Action.Use) async throws(GatewayError) -> Organization {
+        guard let id = OrganizationID(use.text("org_id") ?? ""), let found = try await directory.organization(id) else {
+            throw GatewayError(.notFound, "There is no organization with this id.")
+        }
+        return found
+    }
+}

@@ -1,0 +1,271 @@
+import Cryptography
+import Gateway
+import OrderedJSON
+
+/// The organization's people: list, create, update, deactivate; and one's own password.
+struct UserActions: Sendable {
+    let house: Administration
+
+    var all: [Action] { [list, create, update, deactivate, changePassword] }
+
+    private static let made: JSON = [
+        "type": "object", "required": ["user", "must_name_organization"],
+        "properties": [
+            "user": DirectoryDocuments.userSchema,
+            "must_name_organization": [
+                "type": "boolean", "description": "Whether they must say their organization's slug when they log in.",
+            ],
+            "password": ["type": "string", "description": "Made because none was given; shown this once."],
+        ],
+    ]
+
+    private static func rules(_ name: String, _ audit: String, writes: Bool = true) -> ActionRules {
+        ActionRules(
+            name,
+            auditAction: audit,
+            role: .orgAdmin,
+            scopes: [writes ? "administration:write" : "administration:read"],
+            isPersonal: writes
+        )
+    }
+
+    // MARK: List
+
+    private var list: Action {
+        Action(
+            UserActions.rules("users.list", "USERS_LISTED", writes: false),
+            title: "List people",
+            summary: "The organization's users by name, active or not; after is the last name of the page before.",
+            route: Route("GET", "/admin/users"),
+            arguments: ["limit": Arguments.limit, "after": Arguments.username],
+            output: .data(["type": "array", "items": DirectoryDocuments.userSchema])
+        ) { [house] use throws(GatewayError) in
+            let users = try await house.directory.users(
+                organization: use.principal.organization,
+                after: use.text("after"),
+                limit: use.limit
+            )
+            return .data(.array(users.map { DirectoryDocuments.document($0) }))
+        }
+    }
+
+    // MARK: Create
+
+    private var create: Action {
+        Action(
+            UserActions.rules("users.create", "USER_CREATED"),
+            title: "Create a user",
+            summary: "A person of the organization. Without a password one is made and shown this once.",
+            route: Route("POST", "/admin/users", status: 201),
+            arguments: [
+                "username": Arguments.username, "email": Arguments.email, "role": Arguments.role,
+                "password": Arguments.password,
+            ],
+            required: ["username", "email"],
+            output: .data(UserActions.made),
+            sensitive: [JSONPointer(tokens: ["password"])]
+        ) { [house] use throws(GatewayError) in
+            let role = use.role() ?? .user
+            try UserActions.check(role, use)
+            let person = NewPerson(
+                username: use.text("username") ?? "",
+                email: use.text("email") ?? "",
+                password: use.text("password").map { Secret($0) },
+                role: role
+            )
+            let made = try await house.make(person, of: use.principal.organization)
+            return .data(.object(made), message: "The user was created.")
+        }
+    }
+
+    /// Nobody makes somebody who may do more than they themselves.
+    private static func check(_ role: Role, _ use: Action.Use) throws(GatewayError) {
+        guard role <= use.principal.role, role != .superAdmin || use.membership.organization.isHost else {
+            throw GatewayError(
+                .permissionDenied,
+                "A \(use.principal.role.rawValue) cannot give the role \(role.rawValue)."
+            )
+        }
+    }
+
+    // MARK: Update
+
+    private var update: Action {
+        Action(
+            UserActions.rules("users.update", "USER_UPDATED"),
+            title: "Update a user",
+            summary: """
+                Changes what is given and leaves the rest. Sessions of the user end where role, password or standing \
+                changes.
+                """,
+            route: Route("PUT", "/admin/users/{id}"),
+            arguments: [
+                "id": Arguments.id, "email": Arguments.email, "role": Arguments.role,
+                "password": Arguments.password, "is_active": ["type": "boolean"],
+            ],
+            output: .data(DirectoryDocuments.userSchema),
+            sensitive: [JSONPointer(tokens: ["password"])]
+        ) { [house] use throws(GatewayError) in
+            let role = use.role()
+            if let role { try UserActions.check(role, use) }
+            var hash: String?
+            if let password = use.text("password") { hash = try await house.parts.passwords.hash(Secret(password)) }
+            let (email, isActive, newHash) = (use.text("email"), use.flag("is_active"), hash)
+            let user = try await change(use) { user in
+                if let email { user.email = email }
+                if let role { user.role = role }
+                if let isActive { user.isActive = isActive }
+                if let newHash { user.passwordHash = newHash }
+            }
+            return .data(DirectoryDocuments.document(user), message: "The user was updated.")
+        }
+    }
+
+    private var deactivate: Action {
+        Action(
+            UserActions.rules("users.deactivate", "USER_DELETED"),
+            title: "Deactivate a user",
+            summary: "They may not log in any more, and their sessions end. What they did stays in the audit.",
+            route: Route("DELETE", "/admin/users/{id}"),
+            arguments: ["id": Arguments.id],
+            output: .data(DirectoryDocuments.userSchema)
+        ) { use throws(GatewayError) in
+            let user = try await change(use) { $0.isActive = false }
+            return .data(DirectoryDocuments.document(user), message: "The user was deactivated.")
+        }
+    }
+
+    /// Changes a user whom the caller may change, unless nobody would be left to administer the organization.
+    private func change(
+        _ use: Action.Use,
+        _ change: @escaping @Sendable (inout User) -> Void
+    ) async throws(GatewayError) -> User {
+        let organization = use.principal.organization
+        let missing = GatewayError(.notFound, "There is no user with this id.")
+        guard let id = UserID(use.text("id") ?? ""),
+            let before = try await house.directory.user(id, organization: organization)
+        else { throw missing }
+        guard before.role <= use.principal.role else {
+            throw GatewayError(.permissionDenied, "A \(before.role.rawValue) is changed by one of that role only.")
+        }
+        guard let after = try await house.directory.change(id, organization: organization, change) else {
+            throw missing
+        }
+        house.forget()
+        guard try await house.hasAdministrator(organization, host: use.membership.organization.isHost) else {
+            // Two who take each other's role at once are both undone: somebody always stays.
+            _ = try await house.directory.change(id, organization: organization) { user in
+                user.role = before.role
+                user.isActive = before.isActive
+            }
+            house.forget()
+            throw GatewayError(
+                .conflict,
+                "Nobody would be left to administer the organization. Make somebody else an administrator first."
+            )
+        }
+        return after
+    }
+
+    // MARK: One's own password
+
+    private var changePassword: Action {
+        Action(
+            ActionRules(
+                "auth.change_password",
+                auditAction: "PASSWORD_CHANGED",
+                isPersonal: true,
+                isOpenWhenSuspended: true
+            ),
+            title: "Change one's own password",
+            summary: "Every session of the user ends, this one too: log in again with the new one.",
+            route: Route("POST", "/auth/change-password"),
+            arguments: [
+                "current_password": ["type": "string", "minLength": 1, "maxLength": 128],
+                "new_password": Arguments.password,
+            ],
+            required: ["current_password", "new_password"],
+            output: .data(["type": "null"]),
+            sensitive: [JSONPointer(tokens: ["current_password"]), JSONPointer(tokens: ["new_password"])]
+        ) { [house] use throws(GatewayError) in
+            guard case .user(let id) = use.principal.subject,
+                let user = try await house.directory.user(id, organization: use.principal.organization)
+            else { throw GatewayError(.notFound, "There is no such user any more.") }
+            let current = Secret(use.text("current_password") ?? "")
+            let isRight = try await house.parts.passwords.verify(
+                current,
+                against: user.passwordHash,
+                turn: "change|\(id)"
+            )
+            guard isRight else { throw Administration.wrong("current_password", "the password as it is now") }
+            let hash = try await house.parts.passwords.hash(Secret(use.text("new_password") ?? ""))
+            _ = try await house.directory.change(id, organization: use.principal.organization) {
+                $0.passwordHash = hash
+            }
+            house.forget()
+            return .data(.null, message: "The password was changed. Log in again.")
+        }
+    }
+}
+
+/// Somebody to be made.
+package struct NewPerson: Sendable {
+    let username: String
+    let email: String
+    /// Nil to have one made.
+    let password: Secret<String>?
+    let role: Role
+
+    /// States whom.
+    package init(username: String, email: String, password: Secret<String>?, role: Role) {
+        self.username = username
+        self.email = email
+        self.password = password
+        self.role = role
+    }
+
+    /// Makes them; the answer holds the password that was made for them, if one was.
+    ///
+    /// - Throws: `conflict` when another of the organization has the name or address.
+    package func make(
+        of organization: OrganizationID,
+        in directory: any DirectoryRepository,
+        _ passwords: any Passwords,
+        _ entropy: Entropy
+    ) async throws(GatewayError) -> JSONObject {
+        let made = password == nil ? CrockfordBase32.encode(SecureRandom.bytes(15)) : nil
+        let user = User(
+            id: UserID(entropy.identifier()),
+            organization: organization,
+            username: username,
+            email: email,
+            passwordHash: try await passwords.hash(password ?? Secret(made ?? "")),
+            role: role
+        )
+        let mustName = try await directory.save(user)
+        var document: JSONObject = [
+            "user": DirectoryDocuments.document(user), "must_name_organization": .bool(mustName),
+        ]
+        document["password"] = made.map { .string($0) }
+        return document
+    }
+}
+
+extension Administration {
+    /// Makes a person of an organization.
+    func make(_ person: NewPerson, of organization: OrganizationID) async throws(GatewayError) -> JSONObject {
+        try await person.make(of: organization, in: directory, parts.passwords, parts.entropy)
+    }
+
+    /// Whether somebody active administers an organization.
+    func hasAdministrator(_ organization: OrganizationID, host: Bool) async throws(GatewayError) -> Bool {
+        let least = host ? Role.superAdmin : .orgAdmin
+        var after: String?
+        while true {
+            let users = try await directory.users(organization: organization, after: after, limit: 100)
+            if users.contains(where: { $0.isActive && $0.role >= least }) { return true }
+            guard users.count == 100, let last = users.last else { return false }
+            after = last.username
+        }
+    }
+}

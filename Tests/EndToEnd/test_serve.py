@@ -1,0 +1,140 @@
+"""A platform team starts without dev: init, serve, the first organization, its first payment. No database is touched."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+
+from harness import PROGRAM, ROOT, Process, Simulator, answers, free_port, http, phone, wait_until
+
+
+def prepare(folder, *more):
+    done = subprocess.run(
+        [PROGRAM, "init", "--data-dir", folder, *more], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return re.search(r"^ +password +(\S+)", done.stdout, re.M).group(1)
+
+
+class Served(Process):
+    """`mpesa-gateway serve` with what init wrote, on ports of its own."""
+
+    def __init__(self, folder, simulator, **more):
+        ports = free_port(), free_port()
+        self.url = f"http://127.0.0.1:{ports[0]}"
+        with open(os.path.join(folder, "gateway.env")) as file:
+            lines = [line.strip() for line in file if "=" in line and not line.startswith("#")]
+        settings = dict(line.split("=", 1) for line in lines)
+        settings.update(
+            {
+                "GATEWAY_DARAJA_URL": simulator.url, "GATEWAY_HTTP_PORT": str(ports[0]),
+                "GATEWAY_MANAGEMENT_PORT": str(ports[1]), **more,
+            }
+        )
+        super().__init__(["serve"], settings)
+        wait_until("the gateway", lambda: answers(self.url + "/openapi.json") or not self.is_running())
+        assert self.is_running(), self.output()
+
+    def ask(self, method, path, body=None, token=None, key=None):
+        fields = {"Content-Type": "application/json"}
+        if token:
+            fields["Authorization"] = "Bearer " + token
+        if key:
+            fields["X-API-Key"] = key
+        return http(method, self.url + path, body, fields)
+
+    def log_in(self, organization, username, password):
+        body = {"organization": organization, "username": username, "password": password}
+        status, _, answer = self.ask("POST", "/auth/login", body)
+        assert status == 200, answer
+        return answer["data"]["token"]
+
+
+def test_a_first_organization_collects_without_dev():
+    folder = tempfile.mkdtemp(prefix="serve-") + "/data"
+    password = prepare(folder, "--admin-username", "root")
+    simulator = Simulator()
+    gateway = Served(folder, simulator)
+
+    boss = gateway.log_in("host", "root", password)
+    status, _, made = gateway.ask(
+        "POST",
+        "/admin/organizations",
+        {
+            "name": "Duka", "slug": "duka", "plan": "standard", "admin_username": "wanjiru",
+            "admin_email": "wanjiru@duka.example",
+        },
+        token=boss,
+    )
+    assert status == 201, made
+    organization = made["data"]["organization"]["id"]
+    admin = gateway.log_in("duka", "wanjiru", made["data"]["admin"]["password"])
+
+    # Nothing was set up yet, and the answer says what is missing.
+    credentials = f"/admin/organizations/{organization}/credentials"
+    wrong = {"consumer_key": "no-such-app", "consumer_secret": "x", "business_short_code": "174379"}
+    status, _, refused = gateway.ask("PUT", credentials, wrong, token=admin)
+    assert status == 422 and refused["errors"][0]["pointer"] == "/consumer_key", refused
+    status, _, saved = gateway.ask(
+        "PUT",
+        credentials,
+        {
+            "environment": "test", "consumer_key": "demo-consumer-key", "consumer_secret": "demo-consumer-secret",
+            "business_short_code": "174379",
+            "lipa_na_mpesa_passkey": "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919",
+        },
+        token=admin,
+    )
+    assert status == 200 and saved["data"]["proved"] is True, saved
+    status, _, key = gateway.ask(
+        "POST", "/admin/keys", {"name": "till", "environment": "test", "role": "user"}, token=admin
+    )
+    assert status == 201, key
+
+    number = phone()
+    body = {"phone_number": number, "amount": 100, "account_reference": "INV-1", "transaction_desc": "Test"}
+    status, _, pushed = gateway.ask("POST", "/tools/stk-push", body, key=key["data"]["api_key"])
+    assert status == 200, pushed
+    shown = wait_until(
+        "the payment",
+        lambda: next(
+            (
+                found
+                for found in gateway.ask("GET", "/transactions?limit=1", token=admin)[2]["data"]
+                if found["status"] == "SUCCESS"
+            ),
+            None,
+        ),
+    )
+    assert shown["amount"] == 100 and shown["party"] == number
+    assert simulator.charges(number)["total"] == 100
+
+    # The audit tells who did what, and no secret.
+    status, _, audit = gateway.ask("GET", "/admin/audit-logs", token=admin)
+    words = [line["action"] for line in audit["data"]]
+    assert status == 200 and {"ORGANIZATION_CREATED", "CREDENTIALS_UPDATED", "KEY_CREATED"} <= set(words), words
+    assert "demo-consumer-secret" not in json.dumps(audit) + gateway.output()
+
+    # A revoked key is refused from now on.
+    status, _, _ = gateway.ask("DELETE", "/admin/keys/" + key["data"]["key"]["id"], token=admin)
+    assert status == 200
+    assert gateway.ask("GET", "/auth/verify", key=key["data"]["api_key"])[0] == 401
+    gateway.end()
+    simulator.end()
+    shutil.rmtree(folder)
+
+
+def test_init_changes_nothing_that_is_there():
+    folder = tempfile.mkdtemp(prefix="serve-") + "/data"
+    prepare(folder)
+    kept = {name: open(os.path.join(folder, name), "rb").read() for name in ("master.key", "plugins.json")}
+    again = subprocess.run(
+        [PROGRAM, "init", "--data-dir", folder], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert again.returncode != 0 and "admin" in again.stderr, again.stderr
+    assert {name: open(os.path.join(folder, name), "rb").read() for name in kept} == kept
+    assert oct(os.stat(folder).st_mode)[-3:] == "700"
+    assert prepare(folder, "--admin-username", "second", "--admin-email", "second@x.example")
+    shutil.rmtree(folder)

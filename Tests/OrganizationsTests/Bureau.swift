@@ -1,0 +1,246 @@
+import Cryptography
+import Foundation
+import Gateway
+import GatewayTesting
+import Logging
+import OrderedJSON
+import Organizations
+import Store
+import Synchronization
+
+/// Administration on a store of its own: a host organization with a super administrator, a shop with people of each role.
+final class Bureau: Sendable {
+    let clock = ManualEntropy()
+    let store: Store
+    let tokens = NumberedTokens()
+    let safe = PlainSafe()
+    let pipeline: Pipeline
+    let actions: ActionRegistry
+    let host: Organization
+    let shop: Organization
+
+    private init(_ store: Store, folder: String) async throws {
+        self.store = store
+        let entropy = clock.entropy
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        let registry = ToolRegistry()
+        let money = Money(
+            store: store,
+            journal: AnswerFolder(path: folder + "/answers"),
+            registry: registry,
+            upstream: FakeUpstream(answering: [:]),
+            addresses: CallbackAddresses(
+                publicURL: "https://x.example",
+                key: Secret([UInt8](repeating: 7, count: 32))
+            ),
+            entropy: entropy,
+            failpoints: .none,
+            logger: logger,
+            bounds: Money.Bounds()
+        )
+        let authenticate = Authenticate(directory: store, tokens: tokens, entropy: entropy)
+        pipeline = Pipeline(
+            registry: registry,
+            authenticate: authenticate,
+            admit: AdmitOrganization(directory: money.directory),
+            limit: LimitRate(entropy: entropy),
+            reserve: ReserveIdempotent(records: store, entropy: entropy),
+            dispatch: Dispatch(
+                operations: money.operations,
+                seal: QuestionSeal(key: Secret([UInt8](repeating: 8, count: 32)), entropy: entropy),
+                questions: store
+            ),
+            record: RecordCall(audit: store, metrics: CallMetrics(), entropy: entropy, logger: logger)
+        )
+        let administration = Administration(
+            Administration.Parts(
+                directory: store,
+                cache: money.directory,
+                authenticate: authenticate,
+                audit: store,
+                credentials: safe,
+                passwords: PlainHashes(),
+                entropy: entropy
+            )
+        )
+        actions = ActionRegistry(administration.actions)
+        host = try await HostOrganization.find(in: store, entropy)
+        try await store.save(HostOrganization.standardPlan)
+        shop = Organization(
+            id: OrganizationID(entropy.identifier()),
+            slug: "shop",
+            name: "Shop",
+            subscription: .active,
+            plan: "standard"
+        )
+        try await store.save(shop)
+    }
+
+    /// Opens a bureau, runs a test in it, and takes it away.
+    static func with(_ body: (Bureau) async throws -> Void) async throws {
+        let folder = FileManager.default.temporaryDirectory.path + "/bureau-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let store = try await Store.open(.sqlite(path: folder + "/gateway.db"), settings: StoreSettings())
+        defer { store.shutdown() }
+        try await body(try await Bureau(store, folder: folder))
+    }
+
+    /// Somebody who is logged in.
+    func person(_ name: String, _ role: Role, of organization: Organization) async throws -> Person {
+        let user = User(
+            id: UserID(clock.entropy.identifier()),
+            organization: organization.id,
+            username: name,
+            email: name + "@x.example",
+            passwordHash: "hash of " + name,
+            role: role
+        )
+        try await store.save(user)
+        return try await logIn(user)
+    }
+
+    /// The same person with a new session.
+    func logIn(_ user: User) async throws -> Person {
+        let now = try requireUser(await store.user(user.id, organization: user.organization))
+        let session = UserSession(
+            id: clock.entropy.identifier(),
+            user: now.id,
+            organization: now.organization,
+            generation: 1,
+            expiresAt: clock.now + .seconds(86_400)
+        )
+        try await store.begin(session, at: clock.now, sessionsMax: 10)
+        let token = try await tokens.sign(
+            AccessClaims(
+                user: now.id,
+                organization: now.organization,
+                sessionEpoch: now.sessionEpoch,
+                session: session.id,
+                generation: 1,
+                issuedAt: clock.now,
+                expiresAt: session.expiresAt
+            )
+        )
+        return Person(user: now, token: token)
+    }
+
+    /// Asks for something.
+    func ask(_ name: String, _ arguments: JSON = [:], as credential: Secret<String>) async -> ActionReply {
+        guard let action = actions.action(name) else {
+            return ActionReply(result: .failure(GatewayError(.notFound, "There is no action \(name).")))
+        }
+        return await pipeline.serve(
+            action,
+            ActionCall(
+                id: CallID(clock.entropy.identifier()),
+                door: .rest,
+                credential: .token(credential),
+                environment: nil,
+                address: "192.0.2.1",
+                arguments: .success(arguments)
+            )
+        )
+    }
+
+    /// The words of an organization's audit chain, newest first.
+    func audit(_ organization: Organization) async throws -> [AuditRecord] {
+        try await store.append([], usage: [])
+        return try await store.records(organization: organization.id, before: nil, limit: 100)
+    }
+}
+
+/// Somebody and their token.
+struct Person: Sendable {
+    let user: User
+    let token: Secret<String>
+    var id: JSON { .string(user.id.description) }
+}
+
+private func requireUser(_ user: User?) throws -> User {
+    guard let user else { throw GatewayError(.notFound, "no such user") }
+    return user
+}
+
+/// A password's hash is a sentence about it.
+struct PlainHashes: Passwords {
+    func hash(_ password: Secret<String>) async throws(GatewayError) -> String { "hash of " + password.reveal() }
+
+    func verify(
+        _ password: Secret<String>,
+        against stored: String?,
+        turn: String
+    ) async throws(GatewayError) -> Bool { "hash of " + password.reveal() == stored }
+}
+
+/// A token is a number; what it says is kept here.
+final class NumberedTokens: AccessTokens {
+    private let claims = Mutex<[AccessClaims]>([])
+
+    func sign(_ claims: AccessClaims) async throws(GatewayError) -> Secret<String> {
+        self.claims.withLock { all in
+            all.append(claims)
+            return Secret("token \(all.count - 1)")
+        }
+    }
+
+    func verify(_ token: String, at now: Timestamp) async throws(GatewayError) -> AccessClaims {
+        let found = claims.withLock { all in
+            token.split(separator: " ").last.flatMap { Int($0) }.flatMap { all.indices.contains($0) ? all[$0] : nil }
+        }
+        guard let found else { throw GatewayError(.unauthenticated, "No such token.") }
+        return found
+    }
+}
+
+/// Secrets in a dictionary, and an M-Pesa that knows one consumer key.
+final class PlainSafe: CredentialSafe {
+    private let all = Mutex<[String: [String: String]]>([:])
+
+    /// What an organization's secrets are.
+    func secrets(of organization: OrganizationID, _ environment: Environment = .test) -> [String: String] {
+        all.withLock { $0["\(organization)/\(environment.rawValue)"] ?? [:] }
+    }
+
+    func put(
+        _ fields: [String: Secret<String>],
+        organization: OrganizationID,
+        environment: Environment
+    ) async throws(GatewayError) -> [String] {
+        all.withLock { all in
+            let place = "\(organization)/\(environment.rawValue)"
+            for (name, secret) in fields { all[place, default: [:]][name] = secret.reveal() }
+            return (all[place] ?? [:]).keys.sorted()
+        }
+    }
+
+    func fields(
+        organization: OrganizationID,
+        environment: Environment
+    ) async throws(GatewayError) -> [String] { secrets(of: organization, environment).keys.sorted() }
+
+    func prove(
+        consumerKey: Secret<String>,
+        consumerSecret: Secret<String>,
+        environment: Environment
+    ) async throws(GatewayError) {
+        guard consumerKey.reveal() == "good" else { throw GatewayError(.upstreamRejected, "M-Pesa gave no token.") }
+    }
+}
+
+extension ActionReply {
+    /// The error's code; nil for a success.
+    var code: GatewayError.Code? { error?.code }
+
+    /// Why there is no answer; nil for a success.
+    var error: GatewayError? {
+        if case .failure(let error) = result { error } else { nil }
+    }
+
+    /// The output; null where there is none.
+    var data: JSON {
+        guard case .success(.data(let bytes, _, _)) = result, let json = try? JSON(parsing: bytes) else { return .null }
+        return json
+    }
+}
