@@ -30,6 +30,7 @@ package final class CurlClient: Sendable {
     private struct Inbox {
         var new: [CurlTransfer] = []
         var count = 0
+        var hasGivenUp = false
         var isStopping = false
     }
 
@@ -55,9 +56,25 @@ package final class CurlClient: Sendable {
     /// Sends a request.
     ///
     /// Not cancelled with the caller: what may have left must be waited for.
-    package func send(_ request: HTTPRequest) async -> HTTPOutcome {
+    package func send(_ request: HTTPRequest) async -> HTTPOutcome { await submit(request, wish: nil) }
+
+    /// Sends a request whose connection is closed when the caller's task is cancelled.
+    ///
+    /// What had left by then may have been taken: never for requests that move money.
+    package func sendUntilCancelled(_ request: HTTPRequest) async -> HTTPOutcome {
+        let wish = CurlTransfer.Wish()
+        return await withTaskCancellationHandler {
+            await submit(request, wish: wish)
+        } onCancel: {
+            wish.end()
+            inbox.withLock { $0.hasGivenUp = true }
+            poll.wake()
+        }
+    }
+
+    private func submit(_ request: HTTPRequest, wish: CurlTransfer.Wish?) async -> HTTPOutcome {
         await withCheckedContinuation { continuation in
-            let transfer = CurlTransfer(request) { continuation.resume(returning: $0) }
+            let transfer = CurlTransfer(request, wish: wish) { continuation.resume(returning: $0) }
             guard !transfer.isTooLate else { return transfer.finish(.notSent(CurlTransfer.tooLate)) }
             let (isTaken, isFirst) = inbox.withLock { inbox in
                 guard !inbox.isStopping, inbox.count < settings.connectionsMax else { return (false, false) }
@@ -82,11 +99,14 @@ package final class CurlClient: Sendable {
         var spare: [UnsafeMutableRawPointer] = []
         lookedAt = CurlPoll.now()
         while true {
-            let (new, isStopping) = inbox.withLock { inbox in
-                defer { inbox.new = [] }
-                return (inbox.new, inbox.isStopping)
+            let (new, hasGivenUp, isStopping) = inbox.withLock { inbox in
+                defer { (inbox.new, inbox.hasGivenUp) = ([], false) }
+                return (inbox.new, inbox.hasGivenUp, inbox.isStopping)
             }
             for transfer in new { start(transfer, &running, &spare) }
+            if hasGivenUp {
+                for (easy, transfer) in running where transfer.isGivenUp { drop(easy, .unknown("given up"), &running) }
+            }
             if isStopping && running.isEmpty { break }
             poll.turn(atMost: running.isEmpty ? nil : settings.tick)
             finishDone(&running, &spare)
@@ -101,9 +121,9 @@ package final class CurlClient: Sendable {
         _ running: inout [UnsafeMutableRawPointer: CurlTransfer],
         _ spare: inout [UnsafeMutableRawPointer]
     ) {
-        guard let easy = spare.popLast() ?? curl_easy_init() else {
+        guard !transfer.isGivenUp, let easy = spare.popLast() ?? curl_easy_init() else {
             inbox.withLock { $0.count -= 1 }
-            return transfer.finish(.notSent("libcurl has no memory"))
+            return transfer.finish(.notSent(transfer.isGivenUp ? "given up" : "libcurl has no memory"))
         }
         transfer.prepare(easy, userAgent: settings.userAgent, certificateFile: settings.certificateFile)
         running[easy] = transfer
@@ -135,12 +155,21 @@ package final class CurlClient: Sendable {
         guard now >= lookedAt + UInt64(settings.tick.wholeNanoseconds) else { return }
         lookedAt = now
         for (easy, transfer) in running where transfer.hasWaitedEnough(at: now) {
-            running[easy] = nil
-            curl_multi_remove_handle(multi, easy)
-            transfer.release()
-            curl_easy_cleanup(easy)
-            inbox.withLock { $0.count -= 1 }
-            transfer.finish(.unknown("no whole answer came in time"))
+            drop(easy, .unknown("no whole answer came in time"), &running)
         }
+    }
+
+    /// Closes a transfer's connection.
+    private func drop(
+        _ easy: UnsafeMutableRawPointer,
+        _ outcome: HTTPOutcome,
+        _ running: inout [UnsafeMutableRawPointer: CurlTransfer]
+    ) {
+        guard let transfer = running.removeValue(forKey: easy) else { return }
+        curl_multi_remove_handle(multi, easy)
+        transfer.release()
+        curl_easy_cleanup(easy)
+        inbox.withLock { $0.count -= 1 }
+        transfer.finish(outcome)
     }
 }

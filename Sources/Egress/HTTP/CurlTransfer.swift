@@ -1,5 +1,6 @@
 import CCurl
 import Gateway
+import Synchronization
 
 /// One transfer on libcurl's thread: its handle, what came back, and how often its request was begun.
 ///
@@ -9,6 +10,9 @@ final class CurlTransfer: @unchecked Sendable {
     let finish: @Sendable (HTTPOutcome) -> Void
     var body: [UInt8] = []
     var isTooLarge = false
+    /// Whether somebody still wants the answer; nil for one that must be waited for.
+    private let wish: Wish?
+    private var received = 0
     /// How often libcurl was about to write the request.
     ///
     /// Its second time would be a silent repeat, and is refused.
@@ -24,14 +28,26 @@ final class CurlTransfer: @unchecked Sendable {
     /// Where libcurl writes what exactly went wrong.
     private let errorText = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
 
-    init(_ request: HTTPRequest, finish: @escaping @Sendable (HTTPOutcome) -> Void) {
+    /// A caller's wish to have an answer, which may end.
+    final class Wish: Sendable {
+        private let hasEnded = Atomic<Bool>(false)
+
+        var isOver: Bool { hasEnded.load(ordering: .acquiring) }
+        func end() { hasEnded.store(true, ordering: .releasing) }
+    }
+
+    init(_ request: HTTPRequest, wish: Wish? = nil, finish: @escaping @Sendable (HTTPOutcome) -> Void) {
         self.request = request
+        self.wish = wish
         self.finish = finish
         leaveBy = request.leaveWithin.map { CurlTransfer.moment(after: $0) } ?? .max
     }
 
     /// Whether the request may not leave any more.
     var isTooLate: Bool { CurlPoll.now() >= leaveBy }
+
+    /// Whether nobody wants the answer any more.
+    var isGivenUp: Bool { wish?.isOver ?? false }
 
     /// Whether the request left so long ago that its answer is given up.
     func hasWaitedEnough(at now: UInt64) -> Bool {
@@ -112,11 +128,13 @@ final class CurlTransfer: @unchecked Sendable {
         guard let bytes, let context else { return 0 }
         let transfer = Unmanaged<CurlTransfer>.fromOpaque(context).takeUnretainedValue()
         let length = size * count
-        guard transfer.body.count + length <= transfer.request.answerBytesMax else {
+        transfer.received += length
+        guard transfer.received <= transfer.request.answerBytesMax else {
             transfer.isTooLarge = true
             return 0
         }
-        transfer.body.append(contentsOf: UnsafeRawBufferPointer(start: bytes, count: length))
+        let piece = UnsafeRawBufferPointer(start: bytes, count: length)
+        if let hear = transfer.request.onPiece { hear(Array(piece)) } else { transfer.body.append(contentsOf: piece) }
         return length
     }
 

@@ -18,6 +18,10 @@ package struct HTTPRequest: Sendable {
     package var leaveWithin: Duration?
     /// The longest answer that is read.
     package var answerBytesMax: Int
+    /// Hears the answer's body as it comes, which then is not kept.
+    ///
+    /// Called on the client's own thread: nothing in it may block.
+    package var onPiece: (@Sendable ([UInt8]) -> Void)?
 
     /// Makes a request.
     package init(
