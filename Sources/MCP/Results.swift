@@ -198,12 +198,17 @@ struct Results: Sendable {
     ]
 
     func error(_ error: MCPError, id: JSON?, in revision: Revision? = nil) -> Answer {
+        let body = Results.message(of: error, id: id)
+        return Answer(status: error.status(in: revision), body: body, cause: error.cause)
+    }
+
+    static func message(of error: MCPError, id: JSON?) -> [UInt8] {
         var object: JSONObject = ["code": .integer(Int64(error.code)), "message": .string(error.message)]
         object["data"] = error.data
         var message: JSONObject = ["jsonrpc": "2.0"]
         message["id"] = id
         message["error"] = .object(object)
-        return Answer(status: error.status(in: revision), body: JSON.object(message).bytes, cause: error.cause)
+        return JSON.object(message).bytes
     }
 
     /// A notification of how far a call is.

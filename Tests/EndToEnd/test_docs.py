@@ -13,6 +13,7 @@ from harness import PROGRAM, ROOT, STARTED, free_port, http, wait_until
 # What is not run, by document and the beginning of its block, and why.
 NOT_RUN = {
     ("README.md", "make run "): "set_up runs `make run` with free ports; `make test` runs this test",
+    ("README.md", '{"mcpServers"'): "configurations of assistants; a test of its own reads the one that `make run` prints",
     ("README.md", '{"success":true'): "an answer; the block that asks for it is checked",
     ("docs/architecture.md", "Sources/"): "the layout of the sources",
     ("docs/abi.md", "{"): "a document of the protocol",
@@ -192,6 +193,12 @@ def _(output):
     assert paid["result"]["structuredContent"]["status"] == "PENDING", paid
     asked = paid["result"]["structuredContent"]["checkout_request_id"]
     assert status["result"]["structuredContent"]["checkout_request_id"] == asked, status
+
+
+@example("docs/mcp.md", "echo '{")
+def _(output):
+    (listed,) = answers(output)
+    assert {"mpesa_stk_push", "mpesa_check_status"} <= {tool["name"] for tool in listed["result"]["tools"]}, listed
 
 
 # docs/simulator.md

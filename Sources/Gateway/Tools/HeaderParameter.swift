@@ -25,7 +25,7 @@ package struct HeaderParameter: Sendable, Hashable {
     /// The parameters that a tool's input schema marks.
     ///
     /// - Throws: `CatalogueError` (rule C5) for a mark that clients must refuse the tool for, and for a sensitive one.
-    static func all(
+    package static func all(
         in schema: JSON,
         at pointer: String,
         sensitive: [JSONPointer]

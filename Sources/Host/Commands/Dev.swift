@@ -40,6 +40,7 @@ struct Dev: AsyncParsableCommand {
             let app = try await App.build(settings, folder: folder, makesMasterKey: true)
             let document = try await writeDocument(app, folder)
             let mode = settings.mode
+            try folder.announce(app.settings)
             try await app.run { DevGreeting.say(document, mode: mode) }
         } catch {
             throw explain(error)

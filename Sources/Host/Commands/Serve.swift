@@ -22,6 +22,7 @@ struct Serve: AsyncParsableCommand {
             try apply(to: &settings)
             let folder = try DataFolder(path: settings.dataFolder)
             let app = try await App.build(settings, folder: folder, makesMasterKey: false)
+            try folder.announce(app.settings)
             try await app.run { app.logger.info("ready", metadata: ["url": "\(app.settings.effectivePublicURL)"]) }
         } catch {
             throw explain(error)

@@ -1,0 +1,145 @@
+import ArgumentParser
+import Egress
+import Foundation
+import Gateway
+import MCP
+import Threads
+
+/// MCP over standard input and output, in front of a running gateway.
+struct MCPCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "mcp",
+        abstract: "Serve MCP on standard input and output, for a gateway that runs.",
+        discussion: """
+            The key stands in GATEWAY_API_KEY. The gateway is found by --url (GATEWAY_URL), or else by the data folder \
+            that it serves (--data-dir, GATEWAY_DATA_FOLDER). None is started.
+            """
+    )
+
+    @Option(help: "The gateway's address, such as https://pay.example.com; http for this machine alone.")
+    var url: String?
+    @Option(name: .customLong("data-dir"), help: "The data folder of a gateway on this machine.")
+    var dataFolder: String?
+
+    /// How long an answer may take.
+    private static let answerWithin = Duration.seconds(600)
+    /// How long requests that are under way may go on once the input has ended.
+    private static let drain = Duration.seconds(30)
+
+    func run() async throws {
+        do {
+            let environment = ProcessInfo.processInfo.environment
+            let address = try GatewayAddress.find(
+                url: url ?? (dataFolder == nil ? environment["GATEWAY_URL"] : nil),
+                folder: dataFolder ?? environment["GATEWAY_DATA_FOLDER"] ?? Settings().dataFolder,
+                environment: environment
+            )
+            try await serve(address)
+        } catch {
+            throw explain(error)
+        }
+    }
+
+    private func serve(_ address: GatewayAddress) async throws(GatewayError) {
+        let output = try MessageOutput()
+        let curl = CurlClient(settings: CurlClient.Settings())
+        defer { curl.shutdown() }
+        let settings = StdioBridge.Settings()
+        let bridge = StdioBridge(
+            settings: settings,
+            send: MCPCommand.sender(curl, address, settings),
+            write: { output.write($0) }
+        )
+        if let reason = await bridge.check() {
+            throw GatewayError(.unavailable, "\(address.found): \(reason)")
+        }
+        for await line in StandardInput.lines(bytesMax: settings.lineBytesMax) { bridge.take(line) }
+        await bridge.end(within: MCPCommand.drain)
+        output.flush()
+    }
+
+    private static func sender(
+        _ curl: CurlClient,
+        _ address: GatewayAddress,
+        _ settings: StdioBridge.Settings
+    ) -> StdioBridge.Sender {
+        { post, hear in
+            var request = HTTPRequest(
+                method: "POST",
+                url: address.url,
+                headers: post.headers.map { ($0.name, $0.value) }
+                    + [("Authorization", "Bearer \(address.credential.reveal())")],
+                body: post.body,
+                timeout: answerWithin,
+                answerBytesMax: settings.answerBytesMax
+            )
+            request.onPiece = hear
+            switch await curl.sendUntilCancelled(request) {
+            case .answered(let status, _): return .answered(status)
+            case .notSent(let reason): return .notSent(reason)
+            case .unknown(let reason): return .unknown(reason)
+            }
+        }
+    }
+}
+
+/// Standard output, for messages and nothing else.
+///
+/// Whatever else is printed in this process goes to standard error.
+private struct MessageOutput {
+    private let writer: LineWriter
+
+    init() throws(GatewayError) {
+        let descriptor = dup(1)
+        guard descriptor >= 0, dup2(2, 1) == 1 else {
+            throw GatewayError(.unavailable, "Standard output cannot be used.")
+        }
+        writer = LineWriter(descriptor: descriptor, bytesMax: 64 << 20, name: "mcp-output") { lost in
+            // Whoever asks and does not read: no line of ours may stand between messages.
+            FileHandle.standardError.write(Data("mpesa-gateway: \(lost) messages were not read in time\n".utf8))
+            return []
+        }
+    }
+
+    func write(_ message: [UInt8]) { writer.write(message + [UInt8(ascii: "\n")]) }
+    func flush() { writer.flush(atMost: 5) }
+}
+
+/// Standard input, read on a thread of its own.
+private enum StandardInput {
+    /// So many lines wait; the reader waits for them.
+    private static let linesMax = 64
+
+    static func lines(bytesMax: Int) -> AsyncStream<LineSplitter.Line> {
+        let room = DispatchSemaphore(value: linesMax)
+        let (stream, continuation) = AsyncStream.makeStream(of: LineSplitter.Line.self)
+        NamedThread.start("mcp-input") {
+            var splitter = LineSplitter(bytesMax: bytesMax)
+            var buffer = [UInt8](repeating: 0, count: 64 << 10)
+            while true {
+                let count = read(0, &buffer, buffer.count)
+                if count < 0, errno == EINTR { continue }
+                guard count > 0 else { break }
+                for line in splitter.take(buffer[..<count]) { put(line, continuation, room) }
+            }
+            for line in splitter.end() { put(line, continuation, room) }
+            continuation.finish()
+        }
+        return AsyncStream {
+            var iterator = stream.makeAsyncIterator()
+            guard let line = await iterator.next() else { return nil }
+            room.signal()
+            return line
+        }
+    }
+
+    /// On the reader's own thread, which may wait.
+    private static func put(
+        _ line: LineSplitter.Line,
+        _ continuation: AsyncStream<LineSplitter.Line>.Continuation,
+        _ room: DispatchSemaphore
+    ) {
+        room.wait()
+        continuation.yield(line)
+    }
+}

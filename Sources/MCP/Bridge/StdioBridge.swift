@@ -1,0 +1,305 @@
+import Gateway
+import OrderedJSON
+import Synchronization
+
+/// MCP over standard input and output, in front of a gateway that is spoken to by HTTP.
+///
+/// A line in is a message, and becomes one POST with the header that its revision wants; what is answered becomes a line
+/// out. Nothing is decided here: the gateway checks, limits and audits each message as if it had come by itself. Both
+/// eras may come in turn: a request of 2026-07-28 says so itself, another is of the revision that the handshake ended
+/// with.
+package final class StdioBridge: Sendable {
+    /// What bounds the bridge.
+    package struct Settings: Sendable {
+        /// The longest line that is read.
+        ///
+        /// Default 1 MiB, which is a gateway's own bound of a body.
+        package var lineBytesMax = 1 << 20
+        /// So many requests at once; more are refused.
+        ///
+        /// Default 32.
+        package var requestsMax = 32
+        /// The longest answer that is passed on.
+        ///
+        /// Default 16 MiB.
+        package var answerBytesMax = 16 << 20
+        /// So many pages of tools are read to learn which arguments stand in headers.
+        ///
+        /// Default 100.
+        package var pagesMax = 100
+
+        /// The defaults.
+        package init() {}
+    }
+
+    /// One request to the gateway.
+    package struct Post: Sendable {
+        /// The fields of its header, without the credential.
+        package let headers: [(name: String, value: String)]
+        /// The message.
+        package let body: [UInt8]
+    }
+
+    /// What is known after a request.
+    package enum Outcome: Sendable, Equatable {
+        /// A whole answer, with HTTP's status.
+        case answered(Int)
+        /// Nothing left.
+        case notSent(String)
+        /// It left, or may have, and no whole answer came.
+        case unknown(String)
+    }
+
+    /// Sends a request, until its task is cancelled; the second argument hears the answer's body as it comes.
+    package typealias Sender = @Sendable (Post, @escaping @Sendable ([UInt8]) -> Void) async -> Outcome
+
+    private struct State {
+        /// What the handshake ended with.
+        var version: String?
+        /// The handshake, while it is under way and after: what comes behind it is of the revision that it ends with.
+        var handshake: Task<Void, Never>?
+        /// By the message's id; those that have none are numbered.
+        var running: [JSON: Task<Void, Never>] = [:]
+        var batches: Int64 = 0
+        /// Which arguments of a tool stand in headers, once that had to be learned.
+        var parameters: [String: [HeaderParameter]] = [:]
+    }
+
+    let settings: Settings
+    private let send: Sender
+    private let write: @Sendable ([UInt8]) -> Void
+    private let state = Mutex(State())
+
+    /// Makes a bridge; `write` takes each message that goes out, without a line's end.
+    package init(
+        settings: Settings = Settings(),
+        send: @escaping Sender,
+        write: @escaping @Sendable ([UInt8]) -> Void
+    ) {
+        self.settings = settings
+        self.send = send
+        self.write = write
+    }
+
+    // MARK: Lines
+
+    /// Takes a line; what comes of it is written when it has come.
+    package func take(_ line: LineSplitter.Line) {
+        guard case .whole(let bytes) = line else {
+            return refuse(.invalidRequest("a line is longer than \(settings.lineBytesMax) bytes"), id: nil)
+        }
+        let json: JSON
+        do { json = try JSON(parsing: bytes) } catch { return refuse(.parse(error.description), id: nil) }
+        if json.arrayValue != nil { return takeBatch(bytes) }
+        let incoming: Message.Incoming
+        do throws(Message.Refusal) { incoming = try Message.read(json) } catch {
+            return refuse(error.error, id: error.id)
+        }
+        switch incoming {
+        case .request(let message):
+            let isHandshake = message.method == "initialize"
+            begin(id: message.id, isHandshake: isHandshake) {
+                if !isHandshake, message.statedVersion == nil { await self.handshake?.value }
+                await self.serve(message, bytes)
+            }
+        // Of all notifications only this one has a meaning here; the gateway has none that it would act on.
+        case .notification:
+            if json["method"]?.stringValue == "notifications/cancelled" { cancel(json["params"]?["requestId"]) }
+        }
+    }
+
+    private func takeBatch(_ bytes: [UInt8]) {
+        let number = state.withLock { state in
+            state.batches += 1
+            return state.batches
+        }
+        begin(id: ["batch": .integer(number)]) {
+            await self.handshake?.value
+            let (outcome, reply) = await self.post(bytes, self.fields([], version: self.version))
+            self.finish(nil, outcome, reply)
+        }
+    }
+
+    /// Ends what still runs once its time is over.
+    package func end(within wait: Duration) async {
+        let running = state.withLock { Array($0.running.values) }
+        guard !running.isEmpty else { return }
+        let clock = Task {
+            do { try await Task.sleep(for: wait) } catch { return }
+            for task in running { task.cancel() }
+        }
+        for task in running { await task.value }
+        clock.cancel()
+    }
+
+    private func begin(id: JSON, isHandshake: Bool = false, _ work: @escaping @Sendable () async -> Void) {
+        let refusal: MCPError? = state.withLock { state in
+            guard state.running[id] == nil else { return .invalidRequest("a request of this id is under way") }
+            guard state.running.count < settings.requestsMax else {
+                let most = settings.requestsMax
+                return MCPError(code: -32603, message: "\(most) requests are under way. Wait for one of them to end.")
+            }
+            let task = Task {
+                await work()
+                self.state.withLock { $0.running[id] = nil }
+            }
+            state.running[id] = task
+            if isHandshake { state.handshake = task }
+            return nil
+        }
+        if let refusal { refuse(refusal, id: id.objectValue == nil ? id : nil) }
+    }
+
+    private func cancel(_ id: JSON?) {
+        guard let id else { return }
+        state.withLock { $0.running[id] }?.cancel()
+    }
+
+    private var version: String? { state.withLock { $0.version } }
+    private var handshake: Task<Void, Never>? { state.withLock { $0.handshake } }
+
+    // MARK: Requests
+
+    private func serve(_ message: Message, _ bytes: [UInt8]) async {
+        var (outcome, reply) = await post(bytes, fields(of: message))
+        // Which arguments stand in headers only the list of tools tells; the refusal came before anything ran.
+        if reply?["error"]?["code"]?.integerValue == -32020, await learn(message) {
+            (outcome, reply) = await post(bytes, fields(of: message))
+        }
+        if message.method == "initialize", let version = reply?["result"]?["protocolVersion"]?.stringValue {
+            state.withLock { $0.version = version }
+        }
+        finish(message.id, outcome, reply)
+    }
+
+    /// Sends a message; what is told about it before its answer is written as it comes.
+    private func post(
+        _ body: [UInt8],
+        _ headers: [(name: String, value: String)]
+    ) async -> (Outcome, JSON?) {
+        let reader = EventReader(bytesMax: settings.answerBytesMax, tell: write)
+        let outcome = await send(Post(headers: headers, body: body)) { reader.take($0) }
+        return (outcome, reader.reply())
+    }
+
+    private func finish(_ id: JSON?, _ outcome: Outcome, _ reply: JSON?) {
+        // Who has given a request up wants no answer to it.
+        guard !Task.isCancelled else { return }
+        switch outcome {
+        case .answered(202) where id == nil: return
+        case .answered(let status):
+            guard var reply, reply.arrayValue != nil || reply["result"] != nil || reply["error"] != nil else {
+                return refuse(StdioBridge.fault("The gateway answered HTTP \(status) and no message."), id: id)
+            }
+            if reply["id"] == nil, let id, var members = reply.objectValue {
+                // It refused the request before it had read it.
+                members["id"] = id
+                reply = .object(members)
+            }
+            write(reply.bytes)
+        case .notSent(let reason):
+            refuse(StdioBridge.fault("The gateway was not reached, and nothing was sent: \(reason)."), id: id)
+        case .unknown(let reason):
+            let advice = "It may have been begun: ask for it with the same idempotency_key."
+            refuse(StdioBridge.fault("No answer came from the gateway: \(reason). \(advice)"), id: id)
+        }
+    }
+
+    private func refuse(_ error: MCPError, id: JSON?) { write(Results.message(of: error, id: id)) }
+
+    private static func fault(_ reason: String) -> MCPError { MCPError(code: -32603, message: reason) }
+}
+
+// MARK: - Headers
+
+extension StdioBridge {
+    /// The header that a request's revision wants.
+    private func fields(of message: Message) -> [(name: String, value: String)] {
+        let stated = message.statedVersion?.stringValue
+        guard let stated, Revision(rawValue: stated)?.hasHandshake != true else {
+            return fields([], version: message.method == "initialize" ? stated : stated ?? version)
+        }
+        var more = [(name: "Mcp-Method", value: HeaderValue.encoded(message.method))]
+        if let member = Message.namedBy[message.method], let name = message.params[member]?.stringValue {
+            more.append((name: "Mcp-Name", value: HeaderValue.encoded(name)))
+        }
+        return fields(more + parameters(of: message), version: stated)
+    }
+
+    private func fields(
+        _ more: [(name: String, value: String)],
+        version: String?
+    ) -> [(name: String, value: String)] {
+        var fields = [
+            (name: "Content-Type", value: "application/json"),
+            (name: "Accept", value: "application/json, text/event-stream"),
+        ]
+        if let version { fields.append((name: "MCP-Protocol-Version", value: HeaderValue.encoded(version))) }
+        return fields + more
+    }
+
+    private func parameters(of message: Message) -> [(name: String, value: String)] {
+        guard message.method == "tools/call", let tool = message.params["name"]?.stringValue else { return [] }
+        let parameters = state.withLock { $0.parameters[tool] } ?? []
+        return parameters.compactMap { parameter in
+            let argument = message.params["arguments"]?.value(at: parameter.place) ?? .null
+            let text = argument.stringValue ?? (argument.isNull ? nil : argument.text)
+            return text.map { (name: "Mcp-Param-" + parameter.name, value: HeaderValue.encoded($0)) }
+        }
+    }
+
+    /// Learns which arguments of a called tool stand in headers; false where that changes nothing.
+    private func learn(_ message: Message) async -> Bool {
+        guard message.method == "tools/call", let tool = message.params["name"]?.stringValue else { return false }
+        var cursor: JSON?
+        for _ in 0..<settings.pagesMax {
+            var params: JSONObject = ["_meta": message.params["_meta"] ?? .object(JSONObject())]
+            params["cursor"] = cursor
+            let list = Message(id: 0, method: "tools/list", params: .object(params))
+            let (_, reply) = await post(list.bytes, fields(of: list))
+            let tools = reply?["result"]?["tools"]?.arrayValue ?? []
+            if let found = tools.first(where: { $0["name"]?.stringValue == tool }) {
+                return note(found["inputSchema"] ?? .null, of: tool)
+            }
+            cursor = reply?["result"]?["nextCursor"]
+            if cursor == nil { return false }
+        }
+        return false
+    }
+
+    private func note(_ schema: JSON, of tool: String) -> Bool {
+        do throws(CatalogueError) {
+            let parameters = try HeaderParameter.all(in: schema, at: "", sensitive: [])
+            return state.withLock { state in
+                let known = state.parameters.updateValue(parameters, forKey: tool)
+                return known != parameters && !(known == nil && parameters.isEmpty)
+            }
+        } catch {
+            // No gateway lists such a tool.
+            return false
+        }
+    }
+
+    // MARK: Looking first
+
+    /// Asks the gateway for nothing, to know that it is there and takes the credential.
+    ///
+    /// - Returns: Why not, in a sentence; nil when all is well.
+    package func check() async -> String? {
+        let ping = Message(id: 0, method: "ping", params: .object(JSONObject()))
+        let (outcome, reply) = await post(ping.bytes, fields([], version: Revision.november2025.rawValue))
+        switch outcome {
+        case .notSent(let reason), .unknown(let reason): return "No gateway answers there: \(reason)."
+        case .answered(let status):
+            if reply?["result"] != nil { return nil }
+            return reply?["error"]?["message"]?.stringValue ?? "What answers there is no MCP server (HTTP \(status))."
+        }
+    }
+}
+
+extension Message {
+    /// The message as JSON.
+    var bytes: [UInt8] {
+        JSON.object(["jsonrpc": "2.0", "id": id, "method": .string(method), "params": params]).bytes
+    }
+}

@@ -1,0 +1,85 @@
+"""MCP as clients of every revision meet it, over HTTP and over standard input and output."""
+
+import json
+import os
+import subprocess
+
+from harness import PROGRAM, ROOT, Gateway
+
+# Of each client: where it is installed, the library, and what it negotiates by HTTP and by stdio.
+CLIENTS = [
+    ("mcp-client", "mcp", "2026-07-28", "2026-07-28"),
+    ("mcp-1.30.0", "mcp", "2025-11-25", "2025-11-25"),
+    ("mcp-1.12.4", "mcp", "2025-06-18", "2025-06-18"),
+    ("mcp-1.9.4", "mcp", "2025-03-26", "2025-03-26"),
+    ("mcp-1.8.1", "mcp", "2024-11-05", "2024-11-05"),
+    ("mcp-1.0.0", "mcp", None, "2024-11-05"),
+    ("fastmcp", "fastmcp", "any", "any"),
+]
+
+
+def set_up():
+    global gateway
+    gateway = Gateway()
+
+
+def tear_down():
+    gateway.remove()
+
+
+def test_a_client_of_every_revision_pays_once():
+    running = []
+    for place, library, *versions in CLIENTS:
+        for transport, version in zip(("http", "stdio"), versions):
+            if version is None:
+                continue
+            python = os.path.join(ROOT, ".build-fixtures", place, "bin", "python")
+            command = [python, os.path.join(ROOT, "Tests", "EndToEnd", "mcp_any_client.py")]
+            command += [os.path.join(gateway.folder, "dev.json"), library, transport, version, PROGRAM]
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            running.append((place, transport, process))
+    failed = []
+    for place, transport, process in running:
+        told, _ = process.communicate(timeout=240)
+        if process.returncode != 0:
+            failed.append(f"{place} by {transport}:\n{told}")
+    assert not failed, "\n".join(failed)
+
+
+def bridge(lines, *arguments, key=None, **environment):
+    """Runs `mpesa-gateway mcp` on lines; answers its status, the messages that it wrote, and what it told a person."""
+    known = {"PATH": os.environ["PATH"], "GATEWAY_API_KEY": key or gateway.dev["api_key"], **environment}
+    done = subprocess.run(
+        [PROGRAM, "mcp", *arguments], input="".join(line + "\n" for line in lines), env=known, cwd=ROOT,
+        capture_output=True, text=True, timeout=60,
+    )
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+
+
+def request(method, identifier=1, **params):
+    return json.dumps({"jsonrpc": "2.0", "id": identifier, "method": method, "params": params})
+
+
+def test_the_bridge_finds_a_gateway_by_its_folder_and_ends_with_its_input():
+    version = request("initialize", 1, protocolVersion="2025-06-18", capabilities={}, clientInfo={"name": "t"})
+    status, messages, told = bridge([version, request("tools/list", 2), "{"], "--data-dir", gateway.folder)
+
+    assert status == 0 and told == "", told
+    by_id = {message.get("id"): message for message in messages}
+    assert by_id[1]["result"]["protocolVersion"] == "2025-06-18" and "outputSchema" in by_id[2]["result"]["tools"][0]
+    assert by_id[None]["error"]["code"] == -32700 and len(messages) == 3, messages
+    assert bridge([], GATEWAY_DATA_FOLDER=gateway.folder) == (0, [], "")
+
+
+def test_the_bridge_never_stands_in_for_a_gateway_that_does_not_answer():
+    for arguments, words in [
+        (["--url", "http://127.0.0.1:9"], "No gateway answers"),
+        (["--url", "http://192.0.2.1"], "must be https"),
+        (["--url", gateway.url + "/nothing"], "HTTP 404"),
+        (["--data-dir", "/nonexistent"], "No gateway that serves MCP is known"),
+    ]:
+        status, messages, told = bridge([request("ping")], *arguments)
+        assert status == 1 and messages == [] and words in told, (arguments, status, messages, told)
+    status, messages, told = bridge([request("ping")], "--url", gateway.url, key="nonsense")
+    assert status == 1 and messages == [] and "credential" in told, told
+    assert bridge([], "--url", gateway.url + "/")[0] == 0
