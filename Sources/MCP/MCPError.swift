@@ -38,7 +38,7 @@ struct MCPError: Error, Sendable {
         MCPError(code: -32600, message: "Invalid request: " + reason)
     }
     static func methodNotFound(_ method: String) -> MCPError {
-        MCPError(code: -32601, message: "Method not found: \(method.prefix(128))", status: 404)
+        MCPError(code: -32601, message: "Method not found: \(echo(method, 128))", status: 404)
     }
     static func invalidParams(_ reason: String) -> MCPError {
         MCPError(code: -32602, message: "Invalid params: " + reason)
@@ -52,7 +52,7 @@ struct MCPError: Error, Sendable {
             code: -32022,
             message: "Unsupported protocol version; this server speaks \(served.joined(separator: ", ")).",
             data: [
-                "supported": .array(served.map { .string($0) }), "requested": .string(String(version.prefix(64))),
+                "supported": .array(served.map { .string($0) }), "requested": .string(echo(version, 64)),
             ]
         )
     }
@@ -64,8 +64,19 @@ struct MCPError: Error, Sendable {
         MCPError(
             code: revision.hasHandshake ? -32002 : -32602,
             message: "There is no resource with this URI.",
-            data: ["uri": .string(String(uri.prefix(512)))]
+            data: ["uri": .string(echo(uri, 512))]
         )
+    }
+
+    /// A caller's own text, as far as it is said again: what cannot be seen, or is not ASCII, is a question mark.
+    ///
+    /// One character may be a whole page of marks, so scalars are counted.
+    private static func echo(_ text: String, _ most: Int) -> String {
+        var shown = ""
+        for scalar in text.unicodeScalars.prefix(most) {
+            shown.unicodeScalars.append((0x20...0x7E).contains(scalar.value) ? scalar : "?")
+        }
+        return shown
     }
 
     /// The HTTP status in a revision.

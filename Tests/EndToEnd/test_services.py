@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 import urllib.request
+from http.client import HTTPConnection
 
 import harness
 from harness import Gateway, Simulator, http, phone, wait_until
@@ -353,6 +354,13 @@ def test_a_caller_who_leaves_cancels(gateway):
     assert answer.readline() == b"event: message\n" and in_flight() == 1
     answer.close()
     # Well before the tool's own deadline, which is 30 s.
+    wait_until("the end of the call", lambda: in_flight() == 0, 10)
+    # Without a progress token nothing has been answered when the caller leaves.
+    body, headers = request(gateway, "tools/call", params)
+    caller = HTTPConnection(gateway.url.removeprefix("http://"), timeout=30)
+    caller.request("POST", "/mcp", json.dumps(body).encode(), headers)
+    wait_until("the call", lambda: in_flight() == 1)
+    caller.close()
     wait_until("the end of the call", lambda: in_flight() == 0, 10)
 
 

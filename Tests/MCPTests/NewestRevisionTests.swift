@@ -141,6 +141,25 @@ struct `A request of the newest revision` {
         }
     }
 
+    @Test func `is told little of what it wrote itself`() async throws {
+        try await Office.with { office in
+            let flood = "\u{202E}a" + String(repeating: "\u{301}", count: 50_000)
+            let method = await office.ask(flood, headers: ["Mcp-Method": HeaderValue.encoded(flood)])
+            let resource = await office.ask(
+                "resources/read",
+                ["uri": .string(flood)],
+                headers: ["Mcp-Name": HeaderValue.encoded(flood)]
+            )
+            let version = await office.ask("ping", meta: [Message.versionKey: .string(flood)])
+            let deep = String(repeating: "[", count: 100_000)
+
+            #expect(method.code == -32601 && method.json.text.utf8.count < 300, "\(method.json.text.prefix(300))")
+            #expect(resource.json["error"]?["data"]?["uri"]?.stringValue?.hasPrefix("?a???") == true)
+            #expect(resource.json.text.utf8.count < 800 && version.json.text.utf8.count < 300)
+            #expect(await office.send(Array(deep.utf8)).code == -32700)
+        }
+    }
+
     @Test func `for a resource that there is not names it`() async throws {
         try await Office.with { office in
             let said = await office.ask("resources/read", ["uri": "gateway://desk/none"])

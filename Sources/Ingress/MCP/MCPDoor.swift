@@ -61,7 +61,7 @@ final class MCPDoor: Sendable {
         switch await server.read(body, from: caller, call: call) {
         case .answered(let answer): return response(answer, reader, call)
         case .request(let exchange):
-            guard ProgressStream.isAccepted(by: request), server.tellsProgress(of: exchange) else {
+            guard server.tellsProgress(of: exchange), ProgressStream.isAccepted(by: request) else {
                 return response(await server.answer(exchange), reader, call)
             }
             return await stream(exchange, reader, call)
@@ -110,16 +110,22 @@ final class MCPDoor: Sendable {
     ///
     /// A page of another site can send a body of a few other types without asking.
     private static func checkMedia(of request: Request) throws(GatewayError) {
-        if let type = request.header(.contentType), !isJSON(type) {
+        if let type = request.header(.contentType), type != json, !isJSON(type) {
             throw GatewayError(.malformedRequest, "Content-Type must be application/json.")
         }
-        let accepted = request.headers.values(of: .accept).flatMap { $0.split(separator: ",") }
+        let fields = request.headers.values(of: .accept)
+        // As nearly every client writes it.
+        if fields.count == 1, fields[0] == usualAccept { return }
+        let accepted = fields.flatMap { $0.split(separator: ",") }
         guard accepted.isEmpty || accepted.contains(where: { isJSON($0) || isAnything($0) }) else {
             throw GatewayError(.notSupported, "Accept must name application/json, and text/event-stream beside it.")
         }
     }
 
-    private static func isJSON(_ type: some StringProtocol) -> Bool { media(type) == "application/json" }
+    private static let json = "application/json"
+    private static let usualAccept = "application/json, text/event-stream"
+
+    private static func isJSON(_ type: some StringProtocol) -> Bool { media(type) == json }
 
     private static func isAnything(_ type: some StringProtocol) -> Bool {
         ["*/*", "application/*"].contains(media(type))
