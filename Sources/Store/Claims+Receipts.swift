@@ -39,7 +39,12 @@ extension Claims {
     // MARK: Holds
 
     /// A hold is a guard's slot under a name that no plugin's guard has.
-    private static func holdKey(_ party: String, _ amount: Shillings) -> String { "*hold:\(party):\(amount.amount)" }
+    private static func holdKey(_ party: String, _ amount: Shillings) -> String {
+        holdPrefix + "\(party):\(amount.amount)"
+    }
+
+    /// What the names of all holds begin with.
+    static let holdPrefix = "*hold:"
 
     private static let holdAgain = SQLStatement(
         """
@@ -84,9 +89,13 @@ extension Claims {
         """
     )
 
+    /// Asks the database only while somebody may be held.
+    ///
     /// - Throws: `Undo` while the customer and amount of a new record of money in are held.
-    static func checkHold(_ record: Record, in session: WriteSession) throws {
-        guard record.direction == .incoming, let party = record.intent.party, let amount = record.intent.amount else {
+    static func checkHold(_ record: Record, _ holds: HoldWatch, in session: WriteSession) throws {
+        guard record.direction == .incoming, holds.mayHold(at: record.createdAt), let party = record.intent.party,
+            let amount = record.intent.amount
+        else {
             return
         }
         let key = holdKey(party, amount)

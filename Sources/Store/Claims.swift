@@ -9,9 +9,9 @@ enum Claims {
     /// Claims all of it.
     ///
     /// - Throws: `Undo` with the outcome, when another record stands in the way.
-    static func claim(_ new: NewRecord, in session: WriteSession) throws {
+    static func claim(_ new: NewRecord, holds: HoldWatch, in session: WriteSession) throws {
         try claimIdempotency(new, in: session)
-        try checkHold(new.record, in: session)
+        try checkHold(new.record, holds, in: session)
         // In the order of their keys, so that two records which claim the same ones never wait for each other in a circle.
         for (index, rule) in new.guards.enumerated().sorted(by: { $0.element.key < $1.element.key }) {
             let isClaimed = try claimSlot(of: rule, for: new.record, in: session)

@@ -2,8 +2,8 @@ import Gateway
 
 extension Store: RecordRepository {
     package func commit(_ new: NewRecord) async throws(GatewayError) -> CommitOutcome {
-        try await unlessUndone { session in
-            try Claims.claim(new, in: session)
+        try await unlessUndone { [holds] session in
+            try Claims.claim(new, holds: holds, in: session)
             try RecordWriting.insert(new.record, events: new.events, in: session)
             session.add(new.audit)
             return .committed
@@ -11,7 +11,8 @@ extension Store: RecordRepository {
     }
 
     package func apply(_ changes: [RecordChange]) async throws(GatewayError) -> ApplyOutcome {
-        try await unlessUndone { session in
+        for change in changes { change.hold.map(holds.note) }
+        return try await unlessUndone { session in
             for change in changes { try RecordWriting.apply(change, in: session) }
             return .applied
         }

@@ -12,11 +12,13 @@ package final class Store: Sendable {
     /// What keeps a second host away.
     package let lease: any HostLease
     private let ownLease: any StoreLease
+    let holds: HoldWatch
     /// The try that is under way, so that many who ask at once cause one.
     private let probe = Mutex<Task<Void, any Error>?>(nil)
 
-    private init(database: Database, state: StoreState, lease: any StoreLease) {
+    private init(database: Database, state: StoreState, lease: any StoreLease, holds: HoldWatch) {
         self.database = database
+        self.holds = holds
         self.state = state
         self.lease = lease
         ownLease = lease
@@ -40,7 +42,8 @@ package final class Store: Sendable {
                 try await HostTables.make(on: database)
                 try await lease.take()
                 try await Migrations.run(on: database)
-                return Store(database: database, state: state, lease: lease)
+                let holds = HoldWatch(latest: try await HoldWatch.latest(in: database))
+                return Store(database: database, state: state, lease: lease, holds: holds)
             } catch {
                 database.shutdown()
                 lease.giveBack()

@@ -210,7 +210,7 @@ private func pay(_ name: String, _ session: WriteSession) throws {
     let claim = IdempotencyClaim(key: "key:" + name, fingerprint: [1], retention: .seconds(60), isDerived: false)
     let rule = Guard(key: "phone:" + name, openMax: 1, window: .seconds(60), code: "conflict", message: "open")
     let new = NewRecord(record: record, idempotency: claim, guards: [rule])
-    try Claims.claim(new, in: session)
+    try Claims.claim(new, holds: HoldWatch(latest: .max), in: session)
     try RecordWriting.insert(record, events: new.events, in: session)
     session.add([makeLine()])
 }

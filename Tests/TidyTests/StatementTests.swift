@@ -13,6 +13,7 @@ struct `A statement` {
     static let exceptions: [(part: String, reason: String)] = [
         ("FROM callbacks WHERE ended", "the inbox's, for every organization"),
         ("FROM plugin_timers WHERE due_at <= $1", "the timers', for every organization"),
+        ("FROM guards WHERE guard_key LIKE $1", "holds, when the store is opened, for every organization"),
         ("FROM exports WHERE expires_at <= $1", "the timers', for every organization"),
         ("WHERE \\(RecordCoding.isWaiting) AND state = $1", "what a restart settles, for every organization"),
         ("WHERE \\(condition) AND next_action_ms <= $1", "the sweeper's, for every organization"),
