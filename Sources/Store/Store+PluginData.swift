@@ -45,28 +45,50 @@ extension Store: PluginDataRepository {
         }
     }
 
-    package func takeDueTimers(
+    /// How many owners, and how many plugins, can be left out of one reading.
+    private static let busyMax = (owners: 32, plugins: 8)
+
+    package func dueTimers(
         at now: Timestamp,
-        until: Timestamp,
-        limit: Int
+        limit: Int,
+        except busy: BusyTimers
     ) async throws(GatewayError) -> [PluginTimer] {
-        // Looked for by a reading first: most looks find nothing, and must not write.
-        let due = try await read { sql in
+        var values: [SQLValue] = [.integer(now.milliseconds)]
+        // Always as many places, so that there is one statement to keep prepared.
+        func places(_ names: [String], _ most: Int) -> String {
+            let first = values.count + 1
+            values += (0..<most).map { .text($0 < names.count ? names[$0] : "") }
+            return (first..<(first + most)).map { "$\($0)" }.joined(separator: ", ")
+        }
+        var clause = ""
+        if busy != BusyTimers() {
+            let owners = busy.owners.map { "\($0.organization) \($0.environment.rawValue) \($0.plugin)" }
+            clause = """
+                AND organization_id || ' ' || environment || ' ' || plugin NOT IN (\(places(owners, Self.busyMax.owners)))
+                AND plugin NOT IN (\(places(Array(busy.plugins), Self.busyMax.plugins)))
+                """
+        }
+        values.append(.integer(Int64(limit)))
+        let (condition, bound) = (clause, values)
+        return try await read { sql in
             try sql.query(
                 """
                 SELECT organization_id, timer_id, environment, plugin, name, data, principal, due_at, attempt
-                FROM plugin_timers WHERE due_at <= $1 ORDER BY due_at LIMIT $2
+                FROM plugin_timers WHERE due_at <= $1 \(condition) ORDER BY due_at LIMIT $\(bound.count)
                 """,
-                [.integer(now.milliseconds), .integer(Int64(limit))],
+                bound,
                 Store.timer
             )
+            .compactMap { $0 }
         }
-        guard !due.isEmpty else { return [] }
+    }
+
+    package func take(_ timers: [PluginTimer], until: Timestamp) async throws(GatewayError) -> [PluginTimer] {
+        guard !timers.isEmpty else { return [] }
         return try await write { session in
-            try due.compactMap { timer in
-                guard let timer else { return nil }
-                // Whoever moves the time on has the timer; another host that saw it too changes nothing.
-                let taken = try session.sql.execute(
+            try timers.filter { timer in
+                // Whoever moves the time on has the timer; another that saw it too changes nothing.
+                try session.sql.execute(
                     """
                     UPDATE plugin_timers SET due_at = $1, attempt = attempt + 1
                     WHERE organization_id = $2 AND timer_id = $3 AND due_at = $4
@@ -75,8 +97,7 @@ extension Store: PluginDataRepository {
                         .integer(until.milliseconds), .text(timer.owner.organization.description),
                         .text(timer.id.description), .integer(timer.dueAt.milliseconds),
                     ]
-                )
-                return taken == 1 ? timer : nil
+                ) == 1
             }
         }
     }

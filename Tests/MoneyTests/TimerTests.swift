@@ -8,6 +8,10 @@ import Testing
 /// A plugin that only has timers, and whoever they acted as.
 private final class Clockwork: Sendable {
     let fired = Mutex<[Principal]>([])
+    /// Timers called "slow" wait here.
+    let gate = Gate()
+    /// The others say that they have fired.
+    let quick = AsyncStream.makeStream(of: Void.self)
 
     func plugin() throws -> LoadedPlugin {
         let schema: JSON = ["type": "object", "properties": [:], "additionalProperties": false]
@@ -31,8 +35,13 @@ private final class Clockwork: Sendable {
             operationFunctions: nil,
             asynchronous: .init(
                 invoke: nil,
-                fire: { _, invocation in
+                fire: { document, invocation in
                     self.fired.withLock { $0.append(invocation.principal) }
+                    if (try? JSON(parsing: document))?["name"] == "slow" {
+                        await self.gate.pass()
+                    } else {
+                        self.quick.continuation.yield()
+                    }
                     return .init(status: 0, payload: [])
                 }
             ),
@@ -53,18 +62,7 @@ struct `A timer` {
         let clockwork = Clockwork()
         let registry = ToolRegistry()
         try registry.publish(clockwork.plugin())
-        var logger = Logger(label: "test")
-        logger.logLevel = .critical
-        let runner = TimerRunner(
-            data: house.store,
-            registry: registry,
-            authenticate: Authenticate(directory: house.store, tokens: PlainTokens(), entropy: house.clock.entropy),
-            admit: AdmitOrganization(
-                directory: DirectoryCache(directory: house.store, entropy: house.clock.entropy)
-            ),
-            entropy: house.clock.entropy,
-            logger: logger
-        )
+        let runner = makeRunner(in: house, registry)
         let owner = PluginOwner(organization: house.organization, environment: .test, plugin: "clockwork")
         let timer = PluginTimer(
             id: house.clock.entropy.identifier(),
@@ -112,7 +110,7 @@ struct `A timer` {
             let later = house.clock.now + .seconds(86_400)
 
             #expect(fired.isEmpty)
-            #expect(try await house.store.takeDueTimers(at: later, until: later, limit: 5).isEmpty)
+            #expect(try await house.store.dueTimers(at: later, limit: 5, except: BusyTimers()).isEmpty)
         }
     }
 
@@ -137,7 +135,74 @@ struct `A timer` {
             let later = house.clock.now + .seconds(86_400)
 
             #expect(fired.isEmpty)
-            #expect(try await house.store.takeDueTimers(at: later, until: later, limit: 5).count == 1)
+            #expect(try await house.store.dueTimers(at: later, limit: 5, except: BusyTimers()).count == 1)
         }
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `that hangs delays nobody else's, however many of its kind are due before`() async throws {
+        try await House.with { (house) async throws in
+            let (clockwork, registry) = (Clockwork(), ToolRegistry())
+            try registry.publish(clockwork.plugin())
+            let other = try await house.neighbour()
+            var own = TimerRunner.Settings()
+            own.every = .milliseconds(10)
+            let runner = makeRunner(in: house, registry, own)
+            for number in 0..<60 { try await house.plan("slow", for: house.key, in: .milliseconds(number)) }
+            try await house.plan("quick", for: other, in: .seconds(1))
+            house.clock.advance(.seconds(2))
+
+            let running = Task { await runner.run() }
+            await clockwork.gate.holds(TimerRunner.Settings().ownerPlacesMax)
+            _ = await clockwork.quick.stream.first { _ in true }
+
+            #expect(clockwork.gate.waiting == TimerRunner.Settings().ownerPlacesMax)
+            running.cancel()
+            clockwork.gate.open()
+            await running.value
+        }
+    }
+}
+
+/// A runner of its own, in a house.
+private func makeRunner(
+    in house: House,
+    _ registry: ToolRegistry,
+    _ settings: TimerRunner.Settings = TimerRunner.Settings()
+) -> TimerRunner {
+    var logger = Logger(label: "test")
+    logger.logLevel = .critical
+    return TimerRunner(
+        data: house.store,
+        registry: registry,
+        authenticate: Authenticate(directory: house.store, tokens: PlainTokens(), entropy: house.clock.entropy),
+        admit: AdmitOrganization(directory: DirectoryCache(directory: house.store, entropy: house.clock.entropy)),
+        entropy: house.clock.entropy,
+        logger: logger,
+        settings: settings
+    )
+}
+
+extension House {
+    /// Plans a timer of the clockwork's.
+    fileprivate func plan(_ name: String, for key: APIKeyText, in wait: Duration) async throws {
+        let owner = PluginOwner(organization: key.organization, environment: .test, plugin: "clockwork")
+        let timer = PluginTimer(
+            id: clock.entropy.identifier(),
+            owner: owner,
+            name: name,
+            data: .null,
+            scheduledBy: Principal(
+                organization: key.organization,
+                subject: .apiKey(key.id),
+                name: "x",
+                role: .manager,
+                scopes: nil,
+                environment: .test
+            ),
+            dueAt: clock.now + wait,
+            attempt: 0
+        )
+        try await store.add(timer, timersMax: 100)
     }
 }

@@ -83,6 +83,22 @@ struct `What plugins keep` {
         )
     }
 
+    @Test func `is left out while its owner, or its plugin, is busy`() async throws {
+        try await withStore { store in
+            let (mine, other) = (timer(owner(), due: moment), timer(owner(plugin: "other"), due: moment))
+            for timer in [mine, other, timer(owner(theirs), due: moment)] { try await store.add(timer, timersMax: 10) }
+            var (owners, plugins) = (BusyTimers(), BusyTimers())
+            owners.owners = [owner()]
+            plugins.plugins = ["desk"]
+
+            let others = try await store.dueTimers(at: moment, limit: 10, except: owners)
+            let rest = try await store.dueTimers(at: moment, limit: 10, except: plugins)
+
+            #expect(others.count == 2 && !others.contains { $0.id == mine.id })
+            #expect(rest.map(\.id) == [other.id])
+        }
+    }
+
     @Test func `comes due once for all hosts, as whoever scheduled it`() async throws {
         try await withStore { store in
             let timer = timer(owner(), due: moment)
@@ -146,5 +162,12 @@ struct `What plugins keep` {
             try await store.removeExpiredExports(at: moment + .seconds(10))
             #expect(try await shown(ours, at: moment) == nil)
         }
+    }
+}
+
+extension Store {
+    /// Takes what is due.
+    fileprivate func takeDueTimers(at now: Timestamp, until: Timestamp, limit: Int) async throws -> [PluginTimer] {
+        try await take(try await dueTimers(at: now, limit: limit, except: BusyTimers()), until: until)
     }
 }

@@ -35,10 +35,12 @@ package protocol PluginDataRepository: Sendable {
     func add(_ timer: PluginTimer, timersMax: Int) async throws(GatewayError)
     /// Takes a timer away; one that is not there is no fault.
     func removeTimer(_ id: Identifier, of owner: PluginOwner) async throws(GatewayError)
-    /// Any organization's timers that have come due, each taken until `until`: another host does not see them before.
+    /// Any organization's timers that have come due, earliest first, but for those of busy owners and plugins.
     ///
-    /// Their `attempt` has been counted up.
-    func takeDueTimers(at now: Timestamp, until: Timestamp, limit: Int) async throws(GatewayError) -> [PluginTimer]
+    /// Their `attempt` is what it is once they are taken.
+    func dueTimers(at now: Timestamp, limit: Int, except busy: BusyTimers) async throws(GatewayError) -> [PluginTimer]
+    /// Takes timers until `until`: nobody sees them before. Answers those that nobody else has taken meanwhile.
+    func take(_ timers: [PluginTimer], until: Timestamp) async throws(GatewayError) -> [PluginTimer]
     /// Lets a timer come due again, so many attempts having been made.
     func postpone(_ timer: PluginTimer, to due: Timestamp, attempts: Int) async throws(GatewayError)
 
@@ -101,6 +103,17 @@ package struct PluginItem: Sendable, Equatable {
         self.value = value
         self.version = version
     }
+}
+
+/// Whose timers are left alone for now, because as many of theirs run as may.
+package struct BusyTimers: Sendable, Equatable {
+    /// An organization's plugins.
+    package var owners: Set<PluginOwner> = []
+    /// Plugins, whoever's timers they are.
+    package var plugins: Set<String> = []
+
+    /// Nobody's.
+    package init() {}
 }
 
 /// A time at which a plugin wants to be called.

@@ -11,8 +11,26 @@ package struct TimerRunner: Sendable {
     package struct Settings: Sendable {
         /// How often it looks.
         package var every: Duration = .milliseconds(500)
-        /// How many timers it takes at a time.
+        /// How soon it looks again for more when some had to stay behind and a place is free.
+        ///
+        /// Default 50 ms.
+        package var again: Duration = .milliseconds(50)
+        /// How many timers it reads at a time.
+        ///
+        /// Default 50.
         package var batchMax = 50
+        /// How many run at once.
+        ///
+        /// Default 50.
+        package var placesMax = 50
+        /// How many of one plugin, whoever set them.
+        ///
+        /// Default 25; so a plugin that hangs leaves places for the others.
+        package var pluginPlacesMax = 25
+        /// How many of one organization's plugin in one environment.
+        ///
+        /// Default 10.
+        package var ownerPlacesMax = 10
         /// How long a plugin may take for one.
         package var timeout: Duration = .seconds(30)
         /// How long a timer that was taken is not taken by anybody else; more than `timeout`.
@@ -59,35 +77,87 @@ package struct TimerRunner: Sendable {
         self.settings = settings
     }
 
-    /// Runs until cancelled.
+    /// Runs until cancelled; timers that run are finished.
+    ///
+    /// Nothing waits for a whole batch: whoever is done makes room for the next.
     package func run() async {
-        var exportsSeen = entropy.uptime()
-        while !Task.isCancelled {
-            await fireDue()
-            let uptime = entropy.uptime()
-            if uptime - exportsSeen > settings.exportsEvery {
-                exportsSeen = uptime
-                do {
-                    try await data.removeExpiredExports(at: entropy.now())
-                    try await data.removeExpiredAnswers(at: entropy.now())
-                } catch { tell(error) }
+        let places = TimerPlaces(settings: settings)
+        let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
+        await withDiscardingTaskGroup { group in
+            group.addTask {
+                while !Task.isCancelled {
+                    signal.yield()
+                    // Only cancellation ends the sleep early, and the loop's condition sees it.
+                    try? await Task.sleep(for: settings.every)
+                }
+                signal.finish()
             }
-            // Only cancellation ends the sleep early, and the loop's condition sees it.
-            try? await Task.sleep(for: settings.every)
+            group.addTask { await forgetExpired() }
+            for await _ in signals {
+                for timer in await take(places) {
+                    group.addTask {
+                        await fire(timer)
+                        places.leave(timer)
+                        if places.hasLeftSome { signal.yield() }
+                    }
+                }
+                // Reading must not be all that is done, when there is much to read.
+                if places.hasLeftSome { try? await Task.sleep(for: settings.again) }
+            }
         }
     }
 
-    /// Calls the plugins of all timers that are due now.
+    private func forgetExpired() async {
+        while !Task.isCancelled {
+            // Only cancellation ends the sleep early, and the loop's condition sees it.
+            try? await Task.sleep(for: settings.exportsEvery)
+            guard !Task.isCancelled else { return }
+            do {
+                try await data.removeExpiredExports(at: entropy.now())
+                try await data.removeExpiredAnswers(at: entropy.now())
+            } catch { tell(error) }
+        }
+    }
+
+    /// Calls the plugins of all timers that are due now, each once, and waits until all have answered.
     package func fireDue() async {
-        let now = entropy.now()
-        do {
-            let due = try await data.takeDueTimers(at: now, until: now + settings.lease, limit: settings.batchMax)
-            await withTaskGroup(of: Void.self) { group in
-                for timer in due { group.addTask { await fire(timer) } }
+        let places = TimerPlaces(settings: settings)
+        await withTaskGroup(of: Void.self) { group in
+            repeat {
+                for timer in await take(places) {
+                    group.addTask {
+                        await fire(timer)
+                        places.leave(timer)
+                    }
+                }
+            } while await group.next() != nil
+        }
+    }
+
+    /// Takes what is due, as far as there are places.
+    private func take(_ places: TimerPlaces) async -> [PluginTimer] {
+        var all: [PluginTimer] = []
+        places.begin()
+        do throws(GatewayError) {
+            while let busy = places.busy {
+                let now = entropy.now()
+                let due = try await data.dueTimers(at: now, limit: settings.batchMax, except: busy)
+                let entered = places.enter(due)
+                let taken: [PluginTimer]
+                do throws(GatewayError) {
+                    taken = try await data.take(entered, until: now + settings.lease)
+                } catch {
+                    for timer in entered { places.leave(timer) }
+                    throw error
+                }
+                for timer in entered where !taken.contains(timer) { places.leave(timer) }
+                all += taken
+                guard due.count == settings.batchMax, !taken.isEmpty else { return all }
             }
         } catch {
             tell(error)
         }
+        return all
     }
 
     private func tell(_ error: GatewayError) {
