@@ -111,6 +111,25 @@ def test_a_first_organization_collects_without_dev():
     assert shown["amount"] == 100 and shown["party"] == number
     assert simulator.charges(number)["total"] == 100
 
+    # The same by the command, which reads what it may call from the gateway.
+    def command(*words, token=admin, **more):
+        environment = {**os.environ, "GATEWAY_URL": gateway.url, "GATEWAY_API_KEY": token}
+        return subprocess.run(
+            [PROGRAM, *words], capture_output=True, text=True, timeout=60, env=environment, **more
+        )
+
+    login = command("login", "--organization", "duka", "--username", "wanjiru", token="", input=made["data"]["admin"]["password"])
+    assert login.returncode == 0, login.stderr
+    person = login.stdout.strip()
+    listed = command("call", token=person).stdout
+    assert "keys.create" in listed and "mpesa_stk_push" in listed and "organizations.create" not in listed, listed
+    table = command("call", "transactions.list", "limit=5", token=person).stdout
+    assert "SUCCESS" in table and number in table, table
+    user = command("call", "users.create", "username=otieno", "email=otieno@duka.example", "--json", token=person)
+    assert json.loads(user.stdout)["data"]["user"]["role"] == "user", user.stderr
+    bad = command("call", "keys.create", "name=x", "environment=moon", token=person)
+    assert bad.returncode == 1 and "environment" in bad.stderr and gateway.url in bad.stderr, bad.stderr
+
     # The audit tells who did what, and no secret.
     status, _, audit = gateway.ask("GET", "/admin/audit-logs", token=admin)
     words = [line["action"] for line in audit["data"]]

@@ -12,8 +12,8 @@ struct MPesaGateway: AsyncParsableCommand {
         abstract: "M-Pesa tools over REST and MCP, each a plugin.",
         version: App.version,
         subcommands: [
-            Dev.self, Init.self, Serve.self, MCPCommand.self, SimulatorCommand.self, PluginCommand.self,
-            OrganizationCommand.self,
+            Dev.self, Init.self, Serve.self, LogInCommand.self, CallCommand.self, MCPCommand.self,
+            SimulatorCommand.self, PluginCommand.self, OrganizationCommand.self,
         ]
     )
 }

@@ -1,0 +1,116 @@
+import Egress
+import Foundation
+import Gateway
+import OrderedJSON
+
+/// Speaks to a running gateway's main listener, as any caller does.
+struct GatewayClient {
+    /// Where it is.
+    let url: String
+    private let credential: String?
+    private let curl = CurlClient(settings: CurlClient.Settings())
+
+    /// Runs a command's work; an error is told in one line.
+    static func running(_ work: (GatewayClient) async throws(GatewayError) -> Void) async throws {
+        let environment = ProcessInfo.processInfo.environment
+        let client = GatewayClient(
+            url: environment["GATEWAY_URL"] ?? "http://127.0.0.1:8080",
+            credential: environment["GATEWAY_API_KEY"]
+        )
+        defer { client.curl.shutdown() }
+        do throws(GatewayError) { try await work(client) } catch { throw explain(error) }
+    }
+
+    private init(url: String, credential: String?) {
+        self.url = url
+        self.credential = credential
+    }
+
+    /// What the credential may call.
+    func openAPI() async throws(GatewayError) -> JSON {
+        try await send(Operation.Request(method: "GET", path: "/openapi.json"), [])
+    }
+
+    /// Sends a request and answers the document; a problem document becomes an error, with what it says of each field.
+    func send(_ request: Operation.Request, _ more: [(String, String)]) async throws(GatewayError) -> JSON {
+        var headers = [("Content-Type", "application/json")] + more
+        if let credential { headers.append(("Authorization", "Bearer " + credential)) }
+        let outcome = await curl.send(
+            HTTPRequest(
+                method: request.method,
+                url: url + request.path,
+                headers: headers,
+                body: request.body?.bytes ?? [],
+                timeout: .seconds(120),
+                answerBytesMax: 16 << 20
+            )
+        )
+        switch outcome {
+        case .notSent(let reason), .unknown(let reason):
+            throw GatewayError(.unavailable, "No gateway answers at \(url): \(reason). Set GATEWAY_URL.")
+        case .answered(let status, let bytes):
+            guard let document = try? JSON(parsing: bytes) else {
+                throw GatewayError(.unavailable, "What answers at \(url) is not a gateway (status \(status)).")
+            }
+            guard (200..<300).contains(status) else { throw GatewayClient.problem(document, status, url) }
+            return document
+        }
+    }
+
+    private static func problem(_ document: JSON, _ status: Int, _ url: String) -> GatewayError {
+        let code = document["code"]?.stringValue.flatMap(GatewayError.Code.init(rawValue:))
+        var text = document["detail"]?.stringValue ?? "status \(status)"
+        for error in document["errors"]?.arrayValue ?? [] {
+            guard let message = error["message"]?.stringValue, !text.hasSuffix(message) else { continue }
+            text += "\n  \(error["pointer"]?.stringValue ?? ""): \(message)"
+        }
+        if code == .unauthenticated { text += " Set GATEWAY_API_KEY to a key, or to the token that login prints." }
+        if let id = document["transaction_id"]?.stringValue { text += "\n  transaction_id: \(id)" }
+        return GatewayError(code ?? .internalFault, "\(url) answered: \(text)")
+    }
+}
+
+/// Answers as people read them: a table for a list, a line a member for an object.
+enum AnswerText {
+    /// Prints an envelope's data, and its message.
+    static func print(_ answer: JSON, asJSON: Bool) {
+        if asJSON { return Swift.print(answer.text) }
+        let data = answer["data"] ?? answer
+        if let rows = data.arrayValue {
+            print(rows)
+        } else if let members = data.objectValue {
+            for (name, value) in members { Swift.print("\(name): \(cell(value))") }
+        } else if !data.isNull {
+            Swift.print(cell(data))
+        }
+        if let message = answer["message"]?.stringValue { Swift.print(message) }
+        if let next = answer["next_before"]?.stringValue { Swift.print("More: before=\(next)") }
+    }
+
+    private static func print(_ rows: [JSON]) {
+        guard !rows.isEmpty else { return Swift.print("Nothing.") }
+        var columns: [String] = []
+        for row in rows {
+            for (name, value) in row.objectValue ?? JSONObject() where !columns.contains(name) {
+                // What is no single value makes no column.
+                if value.objectValue == nil, value.arrayValue == nil { columns.append(name) }
+            }
+        }
+        let lines = rows.map { row in columns.map { row[$0].map(cell) ?? "" } }
+        print(table: [columns.map { $0.uppercased() }] + lines)
+    }
+
+    /// Prints lines in columns; the last is as long as it is.
+    static func print(table: [[String]]) {
+        guard let first = table.first else { return }
+        let widths = first.indices.map { column in table.map { $0[column].count }.max() ?? 0 }
+        for line in table {
+            let cells = zip(line, widths).map { text, width in text.padding(toLength: max(width, text.count), withPad: " ", startingAt: 0) }
+            var text = cells.joined(separator: "  ")
+            while text.hasSuffix(" ") { text.removeLast() }
+            Swift.print(text)
+        }
+    }
+
+    private static func cell(_ value: JSON) -> String { value.stringValue ?? value.text }
+}
