@@ -64,7 +64,23 @@ final class Bureau: Sendable {
                 entropy: entropy
             )
         )
-        actions = ActionRegistry(administration.actions)
+        let accounts = Accounts(
+            Accounts.Parts(
+                directory: store,
+                audit: store,
+                tokens: tokens,
+                passwords: PlainHashes(),
+                authenticate: authenticate,
+                failures: SampleFailures(audit: store, entropy: entropy),
+                metrics: CallMetrics(),
+                throttle: ThrottleLogIns(entropy: entropy),
+                entropy: entropy
+            )
+        )
+        actions = ActionRegistry(
+            HostActions.all(records: store, exports: store, accounts: accounts, entropy: entropy)
+                + administration.actions
+        )
         host = try await HostOrganization.find(in: store, entropy)
         try await store.save(HostOrganization.standardPlan)
         shop = Organization(
@@ -126,8 +142,33 @@ final class Bureau: Sendable {
         return Person(user: now, token: token)
     }
 
+    /// A key with just these scopes.
+    func key(_ role: Role, _ scopes: Set<String>, of organization: Organization) async throws -> Secret<String> {
+        let text = APIKeyText(
+            environment: .test,
+            organization: organization.id,
+            id: APIKeyID(clock.entropy.identifier()),
+            secret: SecureRandom.bytes(20)
+        )
+        try await store.save(
+            APIKey(
+                id: text.id,
+                organization: organization.id,
+                name: "k",
+                prefix: text.prefix,
+                hash: SHA256.digest(Array(text.text.reveal().utf8)).bytes,
+                environment: .test,
+                role: role,
+                scopes: scopes
+            )
+        )
+        return text.text
+    }
+
     /// Asks for something.
     func ask(_ name: String, _ arguments: JSON = [:], as credential: Secret<String>) async -> ActionReply {
+        // Lines of one moment have no order.
+        clock.advance(.milliseconds(1))
         guard let action = actions.action(name) else {
             return ActionReply(result: .failure(GatewayError(.notFound, "There is no action \(name).")))
         }

@@ -7,7 +7,8 @@ import OrderedJSON
 struct CallCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "call",
-        abstract: "Call a tool or an action of a running gateway; without a name, list those that the credential may use.",
+        abstract:
+            "Call a tool or an action of a running gateway; without a name, list those that the credential may use.",
         discussion: """
             Arguments are NAME=VALUE, of the types that the schema says; NAME=@FILE reads a file, and lists and objects are \
             JSON. The gateway is found by GATEWAY_URL (default http://127.0.0.1:8080), and the credential, a key or a \
@@ -59,7 +60,8 @@ struct LogInCommand: AsyncParsableCommand {
             """
     )
 
-    @Option(help: "The organization's slug; may be left out by the oldest holder of the name.") var organization: String?
+    @Option(help: "The organization's slug; may be left out by the oldest holder of the name.") var organization:
+        String?
     @Option(help: "The user name.") var username: String
 
     func run() async throws {

@@ -105,7 +105,8 @@ enum AnswerText {
         guard let first = table.first else { return }
         let widths = first.indices.map { column in table.map { $0[column].count }.max() ?? 0 }
         for line in table {
-            let cells = zip(line, widths).map { text, width in text.padding(toLength: max(width, text.count), withPad: " ", startingAt: 0) }
+            let cells = zip(line, widths)
+                .map { text, width in text.padding(toLength: max(width, text.count), withPad: " ", startingAt: 0) }
             var text = cells.joined(separator: "  ")
             while text.hasSuffix(" ") { text.removeLast() }
             Swift.print(text)
