@@ -25,8 +25,12 @@ struct EventStream<News: Sendable, Reply: Sendable>: Sendable {
     /// What is answered when the call was given up.
     private let givenUp: Reply
 
-    /// Begins the call; it is cancelled when nobody takes pieces any more.
-    init(givenUp: Reply, run: @escaping @Sendable (@escaping @Sendable (News) -> Void) async -> Reply) {
+    /// Begins the call; it is cancelled when nobody takes pieces any more, unless it `isKept`.
+    init(
+        givenUp: Reply,
+        isKept: Bool = false,
+        run: @escaping @Sendable (@escaping @Sendable (News) -> Void) async -> Reply
+    ) {
         self.givenUp = givenUp
         pieces = AsyncStream(bufferingPolicy: EventBuffer.policy()) { continuation in
             let work = Task {
@@ -34,7 +38,7 @@ struct EventStream<News: Sendable, Reply: Sendable>: Sendable {
                 continuation.yield(.reply(reply))
                 continuation.finish()
             }
-            continuation.onTermination = { _ in work.cancel() }
+            if !isKept { continuation.onTermination = { _ in work.cancel() } }
         }
     }
 

@@ -134,9 +134,11 @@ package final class GatewayResponder: HTTPHandler {
         return response
     }
 
-    /// A request of MCP's newest revision is given up with its connection; what REST began is done.
+    /// A request of MCP's newest revision is given up with its connection, an older one where it says so; what REST
+    /// began is done.
     package func endsWithPeer(_ request: Request) -> Bool {
-        isMCP(request.path) && request.header(.mcpVersion) == Revision.newest.rawValue
+        guard isMCP(request.path) else { return false }
+        return request.header(.mcpVersion) == Revision.newest.rawValue || request.header(.endsWithConnection) != nil
     }
 
     private func isMCP(_ path: Substring) -> Bool { parts.mode != .rest && path == "/mcp" }

@@ -44,10 +44,15 @@ package struct Exchange: Sendable {
     /// own, for which there is no way here.
     var canElicit: Bool { !revision.hasHandshake && message.canElicit }
 
+    /// By what a client of an older revision says that a closed connection gives its request up.
+    package static let endsWithConnectionHeader = "Gateway-Ends-With-Connection"
+
     /// Whether the client giving its connection up gives the request up.
     ///
-    /// The older revisions say that it does not.
-    package var endsWithConnection: Bool { !revision.hasHandshake }
+    /// The older revisions say that it does not; a bridge, which has a connection for each request, says that it does.
+    package var endsWithConnection: Bool {
+        !revision.hasHandshake || !caller.headers.values(of: Exchange.endsWithConnectionHeader).isEmpty
+    }
 
     var action: ActionCall {
         ActionCall(

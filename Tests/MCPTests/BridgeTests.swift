@@ -63,6 +63,7 @@ struct `A bridge` {
         #expect(wire.posts[0]["MCP-Protocol-Version"] == "2026-07-28" && wire.posts[0]["Mcp-Method"] == "tools/call")
         #expect(wire.posts[0]["Mcp-Name"] == "=?base64?w6k=?=" && wire.posts[1]["Mcp-Name"] == "a:b")
         #expect(wire.posts[0]["Accept"] == "application/json, text/event-stream")
+        #expect(wire.posts[0]["Gateway-Ends-With-Connection"] == "1")
         #expect(wire.written == [result(1), result(1)])
     }
 

@@ -139,17 +139,34 @@ final class Office: Sendable {
         credential: Credential? = nil,
         told: (@Sendable ([UInt8]) -> Void)? = nil
     ) async -> Said {
-        let caller = Caller(
-            credential: credential ?? .token(key.text),
+        let caller = caller(credential ?? .token(key.text), headers)
+        switch await server.read(body, from: caller, call: CallID(clock.entropy.identifier())) {
+        case .answered(let answer): return Said(answer)
+        case .request(let exchange): return Said(await server.answer(exchange, telling: told))
+        }
+    }
+
+    /// Reads a body that holds a request in order.
+    func read(_ body: [UInt8], _ headers: [(String, String)]) async -> Exchange? {
+        let caller = caller(.token(key.text), headers)
+        guard
+            case .request(let exchange) = await server.read(
+                body,
+                from: caller,
+                call: CallID(clock.entropy.identifier())
+            )
+        else { return nil }
+        return exchange
+    }
+
+    private func caller(_ credential: Credential, _ headers: [(String, String)]) -> Caller {
+        Caller(
+            credential: credential,
             environment: nil,
             address: "192.0.2.1",
             headers: Fields(all: headers),
             idempotencyKey: .success(nil)
         )
-        switch await server.read(body, from: caller, call: CallID(clock.entropy.identifier())) {
-        case .answered(let answer): return Said(answer)
-        case .request(let exchange): return Said(await server.answer(exchange, telling: told))
-        }
     }
 
     /// A request of the newest revision, with the header that it needs; members of `_meta` and headers can be changed.

@@ -135,6 +135,17 @@ struct `A client of an older revision` {
         }
     }
 
+    @Test func `gives a request up with its connection only where it says so`() async throws {
+        try await Office.with { office in
+            for (more, ends) in [([], false), ([("Gateway-Ends-With-Connection", "1")], true)] {
+                let headers: [(String, String)] = [("MCP-Protocol-Version", "2025-06-18")] + more
+                let exchange = await office.read(Office.request("ping").bytes, headers)
+
+                #expect(exchange?.endsWithConnection == ends)
+            }
+        }
+    }
+
     @Test func `has its notifications taken, and no request of the newest under an older header`() async throws {
         try await Office.with { office in
             let note: JSON = ["jsonrpc": "2.0", "method": "notifications/initialized"]

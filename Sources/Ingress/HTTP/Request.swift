@@ -1,3 +1,4 @@
+import MCP
 import NIOHTTP1
 
 /// One HTTP request, its body included.
@@ -109,6 +110,7 @@ struct HeaderName: Sendable {
     static let contentDisposition = HeaderName("Content-Disposition")
     static let contentType = HeaderName("Content-Type")
     static let contentTypeOptions = HeaderName("X-Content-Type-Options")
+    static let endsWithConnection = HeaderName(Exchange.endsWithConnectionHeader)
     static let environment = HeaderName("Gateway-Environment")
     static let expect = HeaderName("Expect")
     static let forwardedFor = HeaderName("X-Forwarded-For")

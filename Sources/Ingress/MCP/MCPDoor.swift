@@ -72,7 +72,8 @@ final class MCPDoor: Sendable {
     private func stream(_ exchange: Exchange, _ reader: RequestReader, _ call: CallID) async -> Response {
         let server = server
         let givenUp = server.answer(refusing: GatewayError(.unavailable, "The call was given up."))
-        let stream = EventStream<[UInt8], Answer>(givenUp: givenUp) { tell in
+        let isKept = !exchange.endsWithConnection
+        let stream = EventStream<[UInt8], Answer>(givenUp: givenUp, isKept: isKept) { tell in
             await server.answer(exchange, telling: tell)
         }
         switch await stream.first() {

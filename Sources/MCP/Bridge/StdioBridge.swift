@@ -233,6 +233,8 @@ extension StdioBridge {
         var fields = [
             (name: "Content-Type", value: "application/json"),
             (name: "Accept", value: "application/json, text/event-stream"),
+            // What is cancelled is cancelled in the gateway too, in every revision.
+            (name: Exchange.endsWithConnectionHeader, value: "1"),
         ]
         if let version { fields.append((name: "MCP-Protocol-Version", value: HeaderValue.encoded(version))) }
         return fields + more
