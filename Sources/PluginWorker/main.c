@@ -161,7 +161,7 @@ static int negotiate(const struct worker_settings *settings, char *reason, size_
     gateway_plugin_entry_t entry = gateway_library_open(path, reason, reason_size);
     if (entry == NULL) return -1;
     gateway_negotiation_t negotiation = {0};
-    negotiation.isolation = settings->isolation;
+    negotiation.isolation = settings->confinement.isolation;
     negotiation.host_name = (gateway_bytes_t){(const uint8_t *)"mpesa-gateway", 13};
     negotiation.host_version =
         (gateway_bytes_t){(const uint8_t *)settings->host_version, strlen(settings->host_version)};
@@ -175,20 +175,24 @@ int main(int count, char *const *arguments) {
         return 2;
     }
     struct worker_settings settings = {
-        .isolation = (uint32_t)strtoul(arguments[1], NULL, 10),
-        .memory_bytes = strtoull(arguments[2], NULL, 10),
+        .confinement = {
+            .isolation = (uint32_t)strtoul(arguments[1], NULL, 10),
+            .memory_bytes = strtoull(arguments[2], NULL, 10),
+            .user = (uint32_t)strtoul(arguments[4], NULL, 10),
+            .threads_max = strtoull(arguments[5], NULL, 10),
+            .host = (int32_t)strtol(arguments[6], NULL, 10),
+            .library = GATEWAY_WORKER_LIBRARY,
+            .kept = GATEWAY_WORKER_SOCKET,
+            .readable = arguments + 8,
+        },
         .result_bytes_max = strtoull(arguments[3], NULL, 10),
-        .user = (uint32_t)strtoul(arguments[4], NULL, 10),
-        .threads_max = strtoull(arguments[5], NULL, 10),
-        .host = (int32_t)strtol(arguments[6], NULL, 10),
         .host_version = arguments[7],
-        .readable = arguments + 8,
     };
-    char reason[GATEWAY_WORKER_TEXT_MAX] = "", missing[GATEWAY_WORKER_TEXT_MAX] = "";
+    char reason[GATEWAY_CONFINEMENT_TEXT_MAX] = "", missing[GATEWAY_CONFINEMENT_TEXT_MAX] = "";
     result_bytes_max = settings.result_bytes_max;
     services_limit(settings.result_bytes_max);
     memory_watch();
-    if (worker_confine(&settings, missing, sizeof missing) != 0) return refuse(GATEWAY_PERMISSION_DENIED, missing);
+    if (gateway_confine(&settings.confinement, missing, sizeof missing) != 0) return refuse(GATEWAY_PERMISSION_DENIED, missing);
     int problem = negotiate(&settings, reason, sizeof reason);
     if (problem != GATEWAY_NEGOTIATION_OK) return refuse(problem < 0 ? GATEWAY_INTERNAL : GATEWAY_CONFLICT + problem, reason);
     uint32_t offers = (tables.operation != NULL ? GATEWAY_OFFERS_OPERATION : 0) |

@@ -2,6 +2,7 @@
 #ifndef GATEWAY_WORKER_H
 #define GATEWAY_WORKER_H
 
+#include "Confinement.h"
 #include "PluginFrames.h"
 #include "PluginLoader.h"
 
@@ -9,31 +10,10 @@
 
 /* How this worker was told to run. */
 struct worker_settings {
-    uint32_t isolation;
-    uint64_t memory_bytes;      /* address space; 0: no limit */
+    struct gateway_confinement confinement;
     uint64_t result_bytes_max;
-    uint32_t user;              /* who to become, of a sandbox whose host is root; 0: stay who it is */
-    uint64_t threads_max;       /* of all the processes of a plugin in a sandbox */
-    int32_t host;               /* the process that started this one */
     const char *host_version;
-    char *const *readable;      /* folders that a sandboxed plugin may read, null-terminated */
 };
-
-/* Longest text about the confinement, its end included. */
-#define GATEWAY_WORKER_TEXT_MAX 512
-
-/* confine.c: takes away what the plugin must not have, before any code of it runs. 0, with what this system does not
- * give in `text`, one a line; or -1, with a reason. */
-int worker_confine(const struct worker_settings *settings, char *text, size_t size);
-
-/* files.c: leaves the plugin what it must read to run. -1 where the kernel has no Landlock; else with the names of the
- * rights that it lacks in `missing`. */
-int worker_restrict_files(const struct worker_settings *settings, char *missing, size_t missing_size);
-
-/* syscalls.c: of a sandbox, the system calls that a plugin needs; of a worker, all but the one by which it would outlive
- * its host. After no_new_privs. 0, or -1. */
-int worker_allow_calls(void);
-int worker_keep_tied(void);
 
 /* memory.c: after memory_watch() a death for want of memory is the exit status GATEWAY_WORKER_OUT_OF_MEMORY. */
 void memory_watch(void);

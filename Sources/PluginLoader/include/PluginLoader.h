@@ -5,8 +5,10 @@
 #ifndef GATEWAY_PLUGIN_LOADER_H
 #define GATEWAY_PLUGIN_LOADER_H
 
+#include "Confinement.h"
 #include "FileRules.h"
 #include "PluginFrames.h"
+#include "Probing.h"
 #include "WorkerProcess.h"
 #include "gateway/context.h"
 #include "gateway/function.h"

@@ -1,6 +1,6 @@
 #define _GNU_SOURCE
 #include "FileRules.h"
-#include "worker.h"
+#include "Confinement.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +36,7 @@ static int allow(int set, const char *path) {
 }
 
 /* What the plugin may read: the C library, Swift's runtime, and its own file. Nothing may be written. */
-int worker_restrict_files(const struct worker_settings *settings, char *missing, size_t missing_size) {
+int gateway_restrict_files(const struct gateway_confinement *settings, char *missing, size_t missing_size) {
     struct gateway_file_rules rules;
     long version = syscall(SYS_landlock_create_ruleset, NULL, 0, ASK_VERSION);
     size_t size = gateway_file_rules(version, &rules);
@@ -51,7 +51,8 @@ int worker_restrict_files(const struct worker_settings *settings, char *missing,
     for (char *const *path = settings->readable; *path != NULL; path++) {
         if (allow(set, *path) != 0) return -1;
     }
-    if (add(set, GATEWAY_LANDLOCK_EXECUTE | GATEWAY_LANDLOCK_READ_FILE, GATEWAY_WORKER_LIBRARY) != 0) return -1;
+    uint64_t own = GATEWAY_LANDLOCK_EXECUTE | GATEWAY_LANDLOCK_READ_FILE;
+    if (settings->library >= 0 && add(set, own, settings->library) != 0) return -1;
     if (syscall(SYS_landlock_restrict_self, set, 0) != 0) return -1;
     return close(set);
 }

@@ -8,7 +8,7 @@
  * between it and the host's process and files.
  */
 #define _GNU_SOURCE
-#include "worker.h"
+#include "Confinement.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -130,7 +130,7 @@ static void is_null(struct filter *filter, size_t index) {
 }
 
 /* Files are opened for reading only. (__O_TMPFILE without its O_DIRECTORY, which is harmless.) */
-static void add_files(struct filter *filter) {
+static void add_files(struct filter *filter, int kept) {
     const uint32_t writing = O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | (O_TMPFILE & ~O_DIRECTORY);
     begin(filter, SYS_openat);
     is_without(filter, 2, writing);
@@ -143,7 +143,7 @@ static void add_files(struct filter *filter) {
     /* The link stays where it is: with another socket in its place the process would not see its host go. */
     begin(filter, SYS_close);
     load_argument(filter, 0);
-    add(filter, BPF_JMP | BPF_JEQ | BPF_K, GATEWAY_WORKER_SOCKET, 0, 1);
+    add(filter, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)kept, 0, 1);
     refuse_otherwise(filter);
     end(filter);
     static const uint32_t fcntls[] = {F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC};
@@ -200,20 +200,20 @@ static int apply(struct filter *filter) {
     return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
 
-int worker_allow_calls(void) {
+int gateway_allow_calls(int kept) {
     struct filter filter;
     start(&filter);
     for (size_t index = 0; index < sizeof harmless / sizeof harmless[0]; index++) {
         add(&filter, BPF_JMP | BPF_JEQ | BPF_K, harmless[index], 0, 1);
         answer(&filter, SECCOMP_RET_ALLOW);
     }
-    add_files(&filter);
+    add_files(&filter, kept);
     add_processes(&filter);
     answer(&filter, SECCOMP_RET_ERRNO | ENOSYS);
     return apply(&filter);
 }
 
-int worker_keep_tied(void) {
+int gateway_keep_tied(void) {
     struct filter filter;
     start(&filter);
     begin(&filter, SYS_prctl);

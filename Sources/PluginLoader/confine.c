@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
-#include "worker.h"
+#include "Confinement.h"
+#include "gateway/plugin.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -34,7 +35,7 @@ static int limit(int resource, uint64_t most) {
 }
 
 /* Ends this process with the one that started it. A change of user takes the order back, so it is given again then. */
-static int end_with_host(const struct worker_settings *settings) {
+static int end_with_host(const struct gateway_confinement *settings) {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return -1;
     /* It went before the order was given. */
     if (getppid() != settings->host) _exit(0);
@@ -46,7 +47,7 @@ static int become(unsigned user) {
 }
 
 /* From root to a user of the plugin's own; an ordinary user stays who it is. 1 for a user that others may be too. */
-static int change_user(const struct worker_settings *settings, char *missing, size_t missing_size) {
+static int change_user(const struct gateway_confinement *settings, char *missing, size_t missing_size) {
     if (settings->user == 0) {
         lacks(missing, missing_size, "a user of its own");
         return 0;
@@ -60,7 +61,7 @@ static int change_user(const struct worker_settings *settings, char *missing, si
 
 /* A network and an interprocess space with nothing in them; where the host is an ordinary user, by way of a space of
  * users. Whether threads can be counted apart from the host's. */
-static int move_out(const struct worker_settings *settings, char *missing, size_t missing_size) {
+static int move_out(const struct gateway_confinement *settings, char *missing, size_t missing_size) {
     int spaces = CLONE_NEWNET | CLONE_NEWIPC | (settings->user != 0 ? 0 : CLONE_NEWUSER);
     if (unshare(spaces) == 0) return 1;
     lacks(missing, missing_size, "a network namespace of its own");
@@ -76,8 +77,8 @@ static int drop_rights(void) {
     return prctl(PR_SET_DUMPABLE, 1);
 }
 
-static int enter_sandbox(const struct worker_settings *settings, char *text, size_t size) {
-    char missing[GATEWAY_WORKER_TEXT_MAX] = "";
+static int enter_sandbox(const struct gateway_confinement *settings, char *text, size_t size) {
+    char missing[GATEWAY_CONFINEMENT_TEXT_MAX] = "";
     int counts_threads = move_out(settings, missing, sizeof missing);
     int is_shared = change_user(settings, missing, sizeof missing);
     if (is_shared < 0) return fail(text, size, "another user (setresuid)");
@@ -90,17 +91,17 @@ static int enter_sandbox(const struct worker_settings *settings, char *text, siz
     if (counts_threads && limit(RLIMIT_NPROC, settings->threads_max) != 0) return fail(text, size, "a limit on threads");
     if (end_with_host(settings) != 0) return fail(text, size, "an end with its host (prctl)");
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return fail(text, size, "no_new_privs");
-    char rights[GATEWAY_WORKER_TEXT_MAX] = "";
-    if (worker_restrict_files(settings, rights, sizeof rights) != 0) {
+    char rights[GATEWAY_CONFINEMENT_TEXT_MAX] = "";
+    if (gateway_restrict_files(settings, rights, sizeof rights) != 0) {
         return fail(text, size, "the allow-list of files (Landlock)");
     }
     if (rights[0] != 0) lacks(missing, sizeof missing, rights);
-    if (worker_allow_calls() != 0) return fail(text, size, "the allow-list of system calls (seccomp)");
+    if (gateway_allow_calls(settings->kept) != 0) return fail(text, size, "the allow-list of system calls (seccomp)");
     snprintf(text, size, "%s", missing);
     return 0;
 }
 
-int worker_confine(const struct worker_settings *settings, char *text, size_t size) {
+int gateway_confine(const struct gateway_confinement *settings, char *text, size_t size) {
     if (end_with_host(settings) != 0) return fail(text, size, "an end with its host (prctl)");
     if (limit(RLIMIT_CORE, 0) != 0 || limit(RLIMIT_NOFILE, 64) != 0) return fail(text, size, "limits");
     if (settings->memory_bytes > 0 && limit(RLIMIT_AS, settings->memory_bytes) != 0) {
@@ -109,5 +110,5 @@ int worker_confine(const struct worker_settings *settings, char *text, size_t si
     if (settings->isolation == GATEWAY_ISOLATION_SANDBOX) return enter_sandbox(settings, text, size);
     /* All else is allowed to it, but not to outlive its host. */
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return fail(text, size, "no_new_privs");
-    return worker_keep_tied() != 0 ? fail(text, size, "an end with its host (seccomp)") : 0;
+    return gateway_keep_tied() != 0 ? fail(text, size, "an end with its host (seccomp)") : 0;
 }
