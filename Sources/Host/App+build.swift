@@ -282,6 +282,7 @@ struct App: Sendable {
         )
         host.workerProgram = WorkerProgram.find()
         host.readableFolders = WorkerProgram.swiftRuntimeFolders()
+        host.trial = PluginTrials.run
         return host
     }
 

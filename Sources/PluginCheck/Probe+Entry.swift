@@ -61,8 +61,10 @@ extension Probe {
         ) {
             let plugin = try $0.open()
             let long = [UInt8](repeating: 0x61, count: 4096)
+            // A later revision beside today's is how the protocol grows: an id counts as one where its name is known.
             for id in [
-                [], Array("no-such-thing/9".utf8), Array("operation/2".utf8), Array("lifecycle".utf8), [0xFF, 0], long,
+                [], Array("no-such-thing/9".utf8), Array("operation/".utf8), Array("operation/1x".utf8),
+                Array("lifecycle".utf8), [0xFF, 0], long,
             ]
             where plugin.interface(id) != nil {
                 throw Failure("it offers \(String(decoding: id.prefix(40), as: UTF8.self).debugDescription)")
@@ -76,11 +78,8 @@ extension Probe {
             }
         },
         Probe(name: "entry.twice", rule: "L3", claim: "two generations live side by side") { context in
-            let copy = NSTemporaryDirectory() + "/check-\(UUID().uuidString).so"
-            try Data(context.bytes).write(to: URL(filePath: copy))
-            defer { try? FileManager.default.removeItem(atPath: copy) }
             let first = try context.open()
-            let second = try ProbedPlugin(copy)
+            let second = try context.openAnother()
             guard try first.describe() == second.describe() else {
                 throw Failure("they describe themselves differently")
             }

@@ -15,20 +15,17 @@ extension Probe {
         },
         Probe(name: "function.prompt", rule: "T2", claim: "invoke returns within 50 ms") {
             let (plugin, catalogue) = try $0.ready()
-            for (number, call) in Samples.invocations(catalogue).enumerated() {
-                let identifier = UInt64(number + 1)
-                plugin.host.begin(identifier)
-                let took = Samples.processorTime { _ = plugin.invoke(identifier, tool: call.tool, call.arguments) }
+            for (number, call) in Samples.anyInvocations(catalogue).enumerated() {
+                let took = Samples.processorTime { _ = call.start(plugin, number: UInt64(number + 1)) }
                 guard took <= 0.05 else { throw Failure("\(call.title) took \(Int(took * 1000)) ms") }
             }
         },
         Probe(name: "function.many", rule: "T1", claim: "a thousand calls at once are each completed once") {
             let (plugin, catalogue) = try $0.ready()
-            guard let call = Samples.invocations(catalogue).first else { return }
+            guard let call = Samples.anyInvocations(catalogue).first else { return }
             let numbers = (1...1_000).map(UInt64.init)
-            for number in numbers { plugin.host.begin(number) }
             DispatchQueue.concurrentPerform(iterations: numbers.count) { index in
-                _ = plugin.invoke(numbers[index], tool: call.tool, call.arguments)
+                _ = call.start(plugin, number: numbers[index])
             }
             for number in numbers where plugin.host.completions(of: number, within: 5).count != 1 {
                 let count = plugin.host.completionsNow(of: number).count

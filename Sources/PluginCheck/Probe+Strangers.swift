@@ -16,15 +16,17 @@ extension Probe {
             plugin.takesAway = true
             let catalogue = try context.catalogue(of: plugin)
             _ = plugin.configure(Array("{}".utf8))
-            let calls = Samples.calls(catalogue)
+            let recordings = try Recording.all(plugin, catalogue)
+            let calls = Samples.calls(catalogue) + Samples.madeCalls(catalogue) + recordings.flatMap(\.somewhatWrong)
             // Twice, because what was kept of one call is mostly read in the next.
-            for _ in 0..<2 { for call in calls { _ = call.run(plugin) } }
+            for _ in 0..<2 { for call in calls where !context.hasTriedEnough { _ = call.run(plugin) } }
             for (index, prompt) in catalogue.prompts.enumerated() {
                 _ = plugin.prompt(index, Samples.arguments(of: prompt))
             }
+            let invocations = Samples.invocations(catalogue) + Samples.madeInvocations(catalogue)
             for round in 0..<2 {
-                for (number, call) in Samples.invocations(catalogue).enumerated() {
-                    try call.check(plugin, number: UInt64(round * 10_000 + number + 1))
+                for (number, call) in invocations.enumerated() where !context.hasTriedEnough {
+                    _ = try call.checkFirst(plugin, number: UInt64(round * 10_000 + number + 1))
                 }
             }
         },
@@ -34,11 +36,14 @@ extension Probe {
             claim: "a call that runs to its end while another hands over its output changes nothing there"
         ) { context in
             let (plugin, catalogue) = try context.ready()
+            let made = Samples.madeCalls(catalogue)
+            var hasTried = false
             for call in Samples.calls(catalogue) {
                 let alone = call.run(plugin)
-                for other in Samples.others(than: call, catalogue) {
+                for other in Samples.others(than: call, catalogue) + made.prefix(5) {
                     let otherAlone = other.run(plugin)
                     guard otherAlone != alone else { continue }
+                    hasTried = true
                     let found = Mutex<ProbedPlugin.Answer?>(nil)
                     plugin.whileWriting = { Samples.elsewhere { found.set(other.run(plugin)) } }
                     guard call.run(plugin) == alone else {
@@ -49,6 +54,7 @@ extension Probe {
                     }
                 }
             }
+            if !hasTried { context.hadNothing("no two of its calls are answered differently") }
         },
         Probe(
             name: "function.interleaved",
@@ -56,29 +62,31 @@ extension Probe {
             claim: "a call that runs to its end while another is completed does not answer for it"
         ) { context in
             let (plugin, catalogue) = try context.ready()
-            var number: UInt64 = 0
-            func start(_ arguments: [UInt8], _ tool: Int) -> UInt64 {
+            var (number, hasTried): (UInt64, Bool) = (0, false)
+            func start(_ call: FunctionCall) -> UInt64 {
                 number += 1
-                plugin.host.begin(number)
-                _ = plugin.invoke(number, tool: tool, arguments)
-                return number
+                return call.start(plugin, number: number) == GATEWAY_OK ? number : 0
             }
-            func payload(_ call: UInt64) -> [UInt8]? { plugin.host.completions(of: call, within: 5).first?.payload }
-            for call in Samples.invocations(catalogue) {
-                guard let other = Samples.otherArguments(for: call, &context.random) else { continue }
-                let (alone, otherAlone) = (
-                    payload(start(call.arguments, call.tool)), payload(start(other, call.tool))
-                )
-                guard alone != otherAlone else { continue }
-                plugin.host.onNextCompletion {
-                    Samples.elsewhere { _ = payload(start(other, call.tool)) }
+            func payload(_ call: UInt64) -> [UInt8]? {
+                call == 0 ? nil : plugin.host.completions(of: call, within: 5).first?.payload
+            }
+            let made = Samples.madeInvocations(catalogue)
+            for call in Samples.anyInvocations(catalogue) where !context.hasTriedEnough {
+                let others = Samples.others(than: call, made, &context.random)
+                let alone = payload(start(call))
+                guard let other = others.first(where: { payload(start($0)).map { $0 != alone } ?? false }) else {
+                    continue
                 }
+                hasTried = true
+                let otherAlone = payload(start(other))
+                plugin.host.onNextCompletion { Samples.elsewhere { _ = payload(start(other)) } }
                 let first = number + 1
-                _ = start(call.arguments, call.tool)
+                _ = start(call)
                 guard payload(first) != otherAlone else {
                     throw Failure("\(call.title) was answered with the output of another call")
                 }
             }
+            if !hasTried { context.hadNothing("no two calls of a function tool of it are answered differently") }
         },
         Probe(
             name: "worker.stack",
@@ -86,14 +94,28 @@ extension Probe {
             claim: "its functions need no more stack than a worker's threads have: 512 KiB"
         ) { context in
             let (plugin, catalogue) = try context.ready()
-            let calls = Samples.calls(catalogue)
-            let invocations = Samples.invocations(catalogue)
+            let recordings = try Recording.all(plugin, catalogue)
+            let calls = Samples.calls(catalogue) + Samples.madeCalls(catalogue) + recordings.flatMap(\.somewhatWrong)
+            let invocations = Samples.invocations(catalogue) + Samples.madeInvocations(catalogue)
+            let deep = Array(String(repeating: "[", count: 50_000).utf8)
             Samples.onSmallStack {
                 for call in calls { _ = call.run(plugin) }
-                for (index, call) in invocations.enumerated() {
-                    plugin.host.begin(UInt64(index + 1))
-                    _ = plugin.invoke(UInt64(index + 1), tool: call.tool, call.arguments)
+                for index in catalogue.operations.indices {
+                    for raw in [deep, Array(#"{"a":"#.utf8) + deep] {
+                        ProbeReport.trying("\(catalogue.operations[index].name), of what is nested 50,000 deep")
+                        let input = PluginDocuments.interpret(
+                            source: .reply,
+                            status: 200,
+                            record: Samples.record(catalogue.operations[index], catalogue, state: .accepted)
+                        )
+                        _ = plugin.interpret(index, input, raw)
+                    }
                 }
+                for (index, call) in invocations.enumerated() { _ = call.start(plugin, number: UInt64(index + 1)) }
+            }
+            // What is started there may still be under way elsewhere.
+            for index in invocations.indices.suffix(20) {
+                _ = plugin.host.completions(of: UInt64(index + 1), within: 0.2)
             }
         },
     ]
@@ -176,14 +198,16 @@ extension Samples {
         }
     }
 
-    /// Other arguments that the tool takes: an example with letters, digits and numbers changed; nil when none was found.
-    static func otherArguments(for call: FunctionCall, _ random: inout SplitMix) -> [UInt8]? {
-        guard let example = try? JSON(parsing: call.arguments) else { return nil }
+    /// Calls of the same tool with other arguments: first its own with letters, digits and numbers changed.
+    static func others(than call: FunctionCall, _ made: [FunctionCall], _ random: inout SplitMix) -> [FunctionCall] {
+        let likewise = made.filter { $0.tool == call.tool && $0.arguments != call.arguments }.prefix(12)
+        guard let example = try? JSON(parsing: call.arguments) else { return Array(likewise) }
         for _ in 0..<200 {
             let changed = changed(example, &random)
-            if changed != example, call.descriptor.inputValidator.accepts(changed) { return changed.bytes }
+            guard changed != example, call.descriptor.inputValidator.accepts(changed) else { continue }
+            return [FunctionCall(descriptor: call.descriptor, arguments: changed.bytes, example: "changed")] + likewise
         }
-        return nil
+        return Array(likewise)
     }
 
     private static func changed(_ value: JSON, _ random: inout SplitMix) -> JSON {

@@ -26,7 +26,10 @@ struct Probe: Sendable {
     /// The same in stages, each with the probe without which nothing after it means anything.
     static let stages: [(probes: [Probe], gate: String?)] = [
         (file, "file.opens"), (entry, "entry.tables"),
-        (interfaces + catalogue + operations + functions + services + context + strangers, nil),
+        (
+            interfaces + catalogue + operations + madeOperations + recorded + functions + madeFunctions + services
+                + context + clocks + strangers, nil
+        ),
     ]
 }
 
@@ -37,6 +40,12 @@ struct ProbeContext {
     var random: SplitMix
     /// The catalogue that the probe has worked with.
     private var seen: Catalogue?
+    /// What the probe opened.
+    private var plugins: [ProbedPlugin] = []
+    /// Why there was nothing to try, where the probe itself found that out.
+    private var reason: String?
+    /// When the probe has tried enough: before whoever started it takes it for one that does not end.
+    private let enough = ContinuousClock.now + .seconds(5)
 
     init(library: String, seed: UInt64) throws {
         self.library = library
@@ -48,7 +57,25 @@ struct ProbeContext {
     }
 
     /// Opens the library, as a host would.
-    func open() throws -> ProbedPlugin { try ProbedPlugin(library) }
+    mutating func open() throws -> ProbedPlugin { try open(library) }
+
+    private mutating func open(_ path: String) throws -> ProbedPlugin {
+        let plugin = try ProbedPlugin(path)
+        plugins.append(plugin)
+        return plugin
+    }
+
+    /// Opens the library once more, as another generation: with globals of its own.
+    ///
+    /// The linker knows a file again, so this is another one with the same bytes, made beforehand: a confined process
+    /// makes none.
+    mutating func openAnother() throws -> ProbedPlugin { try open(ProbeFolder.another(library)) }
+
+    /// Says that there was nothing to try, and why.
+    mutating func hadNothing(_ reason: String) { self.reason = reason }
+
+    /// Whether the probe has taken as long as it may.
+    var hasTriedEnough: Bool { ContinuousClock.now > enough }
 
     /// The catalogue, read with everything a host may be able to do.
     mutating func catalogue(of plugin: ProbedPlugin) throws -> Catalogue {
@@ -74,17 +101,24 @@ struct ProbeContext {
     }
 
     /// Why a probe that found nothing wrong had nothing to try; nil when it had.
+    ///
+    /// Told by what was called: a probe that called nothing of its kind has shown nothing.
     func nothing(for probe: Probe) -> String? {
-        guard let seen else { return nil }
-        let (pure, functions) = (Samples.calls(seen), Samples.invocations(seen))
-        switch probe.name.prefix(while: { $0 != "." }) {
-        case "operation": return pure.isEmpty ? "it has no operation tool" : nil
-        case "function", "services": return functions.isEmpty ? "it has no function tool with an example" : nil
-        case "timer": return seen.needs.services.contains("timers") ? nil : "it needs no timers"
-        case "context": return seen.prompts.isEmpty && seen.resources.isEmpty ? "it has no prompt or resource" : nil
-        case "memory", "worker": return pure.isEmpty && functions.isEmpty ? "it has no tool with an example" : nil
-        default: return nil
-        }
+        if let reason { return reason }
+        let called = plugins.reduce(into: 0 as UInt8) { $0 |= $1.called.load(ordering: .relaxed) }
+        let (operations, functions) = (ProbedPlugin.Called.operations, ProbedPlugin.Called.functions)
+        let (wanted, reason): (UInt8, String) =
+            switch probe.name.prefix(while: { $0 != "." }) {
+            case "operation": (operations, "it has no operation tool")
+            case "function", "services":
+                (functions, "it has no function tool that it can be called by: by examples, or by its schema")
+            case "timer": (ProbedPlugin.Called.timers, "it needs no timers")
+            case "context": (ProbedPlugin.Called.context, "it has no prompt or resource")
+            case "memory", "worker": (operations | functions, "it has no tool with an example")
+            case "selftest": (ProbedPlugin.Called.selfTest, "it has no self-test")
+            default: (0, "")
+            }
+        return wanted != 0 && called & wanted == 0 ? reason : nil
     }
 }
 

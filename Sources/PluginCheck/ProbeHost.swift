@@ -46,6 +46,14 @@ final class ProbeHost: @unchecked Sendable {
     /// How often any host function was called.
     var callCount: Int { condition.withLock { calls } }
 
+    /// Forgets a call that is over, so that nothing grows here.
+    func forget(_ number: UInt64) {
+        condition.withLock {
+            begun.remove(number)
+            completions[number] = nil
+        }
+    }
+
     func begin(_ number: UInt64) { condition.withLock { _ = begun.insert(number) } }
 
     /// All completions of a call, once there is one, or after a while none.

@@ -3,6 +3,7 @@ import Glibc
 import PluginAPI
 import PluginHost
 import PluginLoader
+import Synchronization
 
 /// A library that was opened to be tried, and calls through its tables.
 ///
@@ -22,8 +23,25 @@ final class ProbedPlugin: @unchecked Sendable {
     ///
     /// Set before the first call.
     var takesAway = false
+    /// Whether what is lent is given back after the call, so that only the plugin's own memory grows.
+    ///
+    /// Set before the first call.
+    var givesBack = false
     /// Runs once, when a call hands over its output, before that is read.
     var whileWriting: (() -> Void)?
+    /// What was called so far: a probe that called nothing has nothing to say.
+    let called = Atomic<UInt8>(0)
+
+    /// What of a plugin can be called.
+    struct Called {
+        static let operations: UInt8 = 1
+        static let functions: UInt8 = 2
+        static let timers: UInt8 = 4
+        static let context: UInt8 = 8
+        static let selfTest: UInt8 = 16
+    }
+
+    private func note(_ what: UInt8) { called.bitwiseOr(what, ordering: .relaxed) }
 
     init(_ path: String) throws {
         let entry = try ProbedPlugin.entry(of: path)
@@ -70,6 +88,7 @@ final class ProbedPlugin: @unchecked Sendable {
 
     func selfTest() -> Answer? {
         guard let table = tables.selftest else { return nil }
+        note(Called.selfTest)
         return collect { table.pointee.selftest(tables.plugin, $0) }
     }
 
@@ -79,6 +98,7 @@ final class ProbedPlugin: @unchecked Sendable {
 
     func call(_ function: Function, _ index: Int, _ input: [UInt8], most: Int = 4 << 20) -> Answer {
         guard let table = tables.operation?.pointee else { return Answer(status: GATEWAY_NOT_SUPPORTED, output: []) }
+        note(Called.operations)
         return collect(most: most) { sink in
             lend(input) { bytes in
                 switch function {
@@ -92,6 +112,7 @@ final class ProbedPlugin: @unchecked Sendable {
 
     func interpret(_ index: Int, _ input: [UInt8], _ raw: [UInt8], most: Int = 4 << 20) -> Answer {
         guard let table = tables.operation?.pointee else { return Answer(status: GATEWAY_NOT_SUPPORTED, output: []) }
+        note(Called.operations)
         return collect(most: most) { sink in
             lend(input) { input in lend(raw) { table.interpret(tables.plugin, UInt32(index), input, $0, sink) } }
         }
@@ -99,6 +120,7 @@ final class ProbedPlugin: @unchecked Sendable {
 
     func invoke(_ number: UInt64, tool: Int, _ arguments: [UInt8]) -> Int32 {
         guard let table = tables.invoke?.pointee else { return GATEWAY_NOT_SUPPORTED }
+        note(Called.functions)
         return lend(arguments) { arguments in
             lend(meta("rest")) { table.invoke(tables.plugin, number, UInt32(tool), arguments, $0) }
         }
@@ -106,6 +128,7 @@ final class ProbedPlugin: @unchecked Sendable {
 
     func fire(_ number: UInt64, _ timer: [UInt8]) -> Int32 {
         guard let table = tables.timer?.pointee else { return GATEWAY_NOT_SUPPORTED }
+        note(Called.timers)
         return lend(timer) { timer in lend(meta("timer")) { table.fire(tables.plugin, number, timer, $0) } }
     }
 
@@ -116,11 +139,13 @@ final class ProbedPlugin: @unchecked Sendable {
 
     func prompt(_ index: Int, _ arguments: [UInt8]) -> Answer {
         guard let table = tables.prompt?.pointee else { return Answer(status: GATEWAY_NOT_SUPPORTED, output: []) }
+        note(Called.context)
         return collect { sink in lend(arguments) { table.get(tables.plugin, UInt32(index), $0, sink) } }
     }
 
     func resource(_ index: Int) -> Answer {
         guard let table = tables.resource?.pointee else { return Answer(status: GATEWAY_NOT_SUPPORTED, output: []) }
+        note(Called.context)
         return collect { table.read(tables.plugin, UInt32(index), $0) }
     }
 
@@ -136,7 +161,8 @@ final class ProbedPlugin: @unchecked Sendable {
         let copy = UnsafeMutableRawPointer.allocate(byteCount: max(1, bytes.count), alignment: 16)
         defer {
             memset(copy, 0xA5, max(1, bytes.count))
-            // It is not freed, so that what was kept reads this and nothing else.
+            // Elsewhere it is not freed, so that what was kept reads this and nothing else.
+            if givesBack { copy.deallocate() }
         }
         bytes.withUnsafeBytes { if let base = $0.baseAddress { copy.copyMemory(from: base, byteCount: $0.count) } }
         let data = UnsafePointer(copy.assumingMemoryBound(to: UInt8.self))

@@ -3,6 +3,7 @@ import Gateway
 import Glibc
 import OrderedJSON
 import PluginAPI
+import PluginLoader
 import Synchronization
 
 /// What a plugin is tried with: its own examples, records in every state, and rubbish.
@@ -20,11 +21,16 @@ enum Samples {
     static func calls(_ catalogue: Catalogue) -> [PureCall] {
         var calls: [PureCall] = []
         for tool in catalogue.tools {
-            guard case .operation(let kind) = tool.kind else { continue }
-            for example in tool.examples {
-                calls.append(
-                    PureCall(.prepare(tool.index, prepareInput(example.arguments)), "\(tool.name) (\(example.title))")
-                )
+            guard let kind = kind(of: tool) else { continue }
+            if case .operation = tool.kind {
+                for example in tool.examples {
+                    calls.append(
+                        PureCall(
+                            .prepare(tool.index, prepareInput(example.arguments)),
+                            "\(tool.name) (\(example.title))"
+                        )
+                    )
+                }
             }
             let record = { (state: RecordState) in
                 Samples.record(catalogue.operations[kind], catalogue, tool: tool.name, state: state)
@@ -45,6 +51,30 @@ enum Samples {
             }
         }
         return calls
+    }
+
+    /// Calls of `prepare` with arguments that were made from the tools' schemas.
+    static func madeCalls(_ catalogue: Catalogue) -> [PureCall] {
+        catalogue.tools
+            .flatMap { tool -> [PureCall] in
+                guard case .operation = tool.kind else { return [] }
+                return MadeArguments.values(for: tool)
+                    .map { PureCall(.prepare(tool.index, prepareInput($0)), "\(tool.name) with \(shown($0))") }
+            }
+    }
+
+    /// Arguments as a report shows them.
+    private static func shown(_ arguments: JSON) -> String {
+        let text = String(decoding: arguments.bytes.prefix(160), as: UTF8.self)
+        return arguments.bytes.count > 160 ? text + "…" : text
+    }
+
+    /// The operation kind whose records a tool shows; nil for a function tool.
+    private static func kind(of tool: ToolDescriptor) -> Int? {
+        switch tool.kind {
+        case .operation(let kind), .lookUp(operation: let kind, _): kind
+        case .function: nil
+        }
     }
 
     private static func prepareInput(_ arguments: JSON) -> [UInt8] {
@@ -93,8 +123,29 @@ enum Samples {
     static func invocations(_ catalogue: Catalogue) -> [FunctionCall] {
         catalogue.tools.filter { $0.kind == .function }
             .flatMap { tool in
-                tool.examples.map { FunctionCall(descriptor: tool, arguments: $0.arguments.bytes, example: $0.title) }
+                tool.examples.map {
+                    FunctionCall(descriptor: tool, arguments: $0.arguments.bytes, example: "(\($0.title))")
+                }
             }
+    }
+
+    /// Calls of every function tool: its examples, or where it has none, some of what its schema allows.
+    static func anyInvocations(_ catalogue: Catalogue) -> [FunctionCall] {
+        let examples = invocations(catalogue)
+        return examples + madeInvocations(catalogue, of: { $0.examples.isEmpty }).prefix(10)
+    }
+
+    /// Calls of function tools with arguments that were made from their schemas, in turns.
+    static func madeInvocations(
+        _ catalogue: Catalogue,
+        of isMeant: (ToolDescriptor) -> Bool = { _ in true }
+    ) -> [FunctionCall] {
+        let lists = catalogue.tools.filter { $0.kind == .function && isMeant($0) }
+            .map { tool in
+                MadeArguments.values(for: tool)
+                    .map { FunctionCall(descriptor: tool, arguments: $0.bytes, example: "with \(shown($0))") }
+            }
+        return (0..<(lists.map(\.count).max() ?? 0)).flatMap { at in lists.filter { at < $0.count }.map { $0[at] } }
     }
 
     /// Bytes that nobody should have sent.
@@ -154,98 +205,26 @@ enum Samples {
         return now() - start
     }
 
-    /// By how many bytes the process grew in the second half of the rounds; the first half warms up.
+    /// By how many bytes what is allocated grew in each of four windows of `rounds`, at the least, after a first one that
+    /// warms up: so neither what is made once nor what comes and goes counts.
     static func growth(rounds: Int, _ work: () -> Void) -> Int {
-        func resident() -> Int {
-            let text = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? ""
-            let fields = text.split(separator: " ")
-            return fields.count > 1 ? (Int(fields[1]) ?? 0) * 4096 : 0
-        }
+        func used() -> (heap: Int, all: Int) { (Int(clamping: gateway_memory_used()), residentBytes()) }
         for _ in 0..<rounds { work() }
-        let before = resident()
-        for _ in 0..<rounds { work() }
-        return resident() - before
-    }
-}
-
-/// One call of a pure function.
-struct PureCall: Sendable {
-    enum Kind: Sendable {
-        case prepare(Int, [UInt8])
-        case interpret(Int, [UInt8], [UInt8])
-        case query(Int, [UInt8])
-        case render(Int, [UInt8], ToolDescriptor)
-    }
-
-    let kind: Kind
-    let title: String
-
-    init(_ kind: Kind, _ title: String) {
-        self.kind = kind
-        self.title = title
-    }
-
-    /// How much of what is lent stays in memory.
-    var lentBytes: Int {
-        switch kind {
-        case .prepare(_, let input), .query(_, let input), .render(_, let input, _): input.count
-        case .interpret(_, let input, let raw): input.count + raw.count
+        var before = used()
+        var (heap, all) = (Int.max, Int.max)
+        for _ in 0..<4 {
+            for _ in 0..<rounds { work() }
+            let now = used()
+            (heap, all) = (min(heap, now.heap - before.heap), min(all, now.all - before.all))
+            before = now
         }
+        // What is not the C library's is seen by the page, and a few of those come by themselves.
+        return max(heap, all > 1 << 20 ? all : 0)
     }
 
-    func run(_ plugin: ProbedPlugin, most: Int = 4 << 20) -> ProbedPlugin.Answer {
-        switch kind {
-        case .prepare(let index, let input): plugin.call(.prepare, index, input, most: most)
-        case .query(let index, let input): plugin.call(.query, index, input, most: most)
-        case .render(let index, let input, _): plugin.call(.render, index, input, most: most)
-        case .interpret(let index, let input, let raw): plugin.interpret(index, input, raw, most: most)
-        }
-    }
-
-    func checkForm(_ plugin: ProbedPlugin) throws {
-        let answer = run(plugin)
-        guard answer.status == GATEWAY_OK else { throw Probe.Failure("\(title): status \(answer.status)") }
-        do {
-            switch kind {
-            case .prepare: _ = try PluginAnswers.prepared(answer.output)
-            case .interpret: _ = try PluginAnswers.evidence(answer.output)
-            case .query: _ = try PluginAnswers.query(answer.output)
-            case .render(_, _, let tool):
-                guard let output = try? JSON(parsing: answer.output), tool.outputValidator.accepts(output) else {
-                    throw Probe.Failure("its output is not of the tool's output schema")
-                }
-            }
-        } catch let failure as Probe.Failure {
-            throw Probe.Failure("\(title): \(failure.message)")
-        } catch { throw Probe.Failure("\(title): \(error)") }
-    }
-}
-
-/// One call of a function tool.
-struct FunctionCall {
-    let descriptor: ToolDescriptor
-    let arguments: [UInt8]
-    let example: String
-
-    var tool: Int { descriptor.index }
-    var title: String { "\(descriptor.name) (\(example))" }
-
-    func check(_ plugin: ProbedPlugin, number: UInt64) throws {
-        plugin.host.begin(number)
-        let status = plugin.invoke(number, tool: tool, arguments)
-        guard status == GATEWAY_OK else { throw Probe.Failure("\(title): not taken, status \(status)") }
-        guard let first = plugin.host.completions(of: number, within: 5).first else {
-            throw Probe.Failure("\(title): not completed within 5 s")
-        }
-        // A second one would come soon, if it comes.
-        usleep(20_000)
-        let count = plugin.host.completionsNow(of: number).count
-        guard count == 1 else { throw Probe.Failure("\(title): completed \(count) times") }
-        // Statuses that carry nothing but a message are the tool's own business.
-        guard (GATEWAY_OK...GATEWAY_INPUT_REQUIRED).contains(first.status) else { return }
-        let completion = LoadedPlugin.Completion(status: first.status, payload: first.payload)
-        do { _ = try FunctionCompletion.read(completion, tool: descriptor) } catch {
-            throw Probe.Failure("\(title): \(error.message)")
-        }
+    private static func residentBytes() -> Int {
+        let text = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? ""
+        let fields = text.split(separator: " ")
+        return fields.count > 1 ? (Int(fields[1]) ?? 0) * 4096 : 0
     }
 }

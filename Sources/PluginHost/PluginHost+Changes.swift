@@ -8,22 +8,25 @@ extension PluginHost {
     ///
     /// - Throws: `invalidArgument` with the rule that it breaks, `conflict` when it would break callers or records.
     package func install(_ bytes: [UInt8], _ request: InstallRequest) async throws(GatewayError) -> PluginStatus {
-        try await changing { () async throws(GatewayError) -> PluginStatus in
+        try await tryOut(bytes, request)
+        return try await changing { () async throws(GatewayError) -> PluginStatus in
             let (slot, generation) = try await open(bytes, request)
+            let how = request.isUnchecked ? " unchecked" : ""
             do throws(GatewayError) {
                 try await check(generation, against: slot, allowsBreaking: request.allowsBreaking)
                 var next = slot
                 if slot.live == nil || request.promotes {
                     next.candidate = nil
                     next.promote(generation, at: entropy.now())
-                    next.note = "version \(generation.plugin.version) was installed and promoted" + kept(next, slot)
+                    next.note =
+                        "version \(generation.plugin.version) was installed\(how) and promoted" + kept(next, slot)
                 } else {
                     next.candidate = PluginSlot.Candidate(
                         generation: generation,
                         share: request.share,
                         organizations: request.organizations
                     )
-                    next.note = "version \(generation.plugin.version) was installed"
+                    next.note = "version \(generation.plugin.version) was installed\(how)"
                 }
                 next.refusal = nil
                 try await commit(next, instead: slot)
@@ -37,7 +40,7 @@ extension PluginHost {
     }
 
     /// Notes that an operator's library was refused.
-    private func noting(_ error: GatewayError, of plugin: String) -> GatewayError {
+    func noting(_ error: GatewayError, of plugin: String) -> GatewayError {
         journal.note(.refused, plugin, by: .operator, outcome: .failed, ["reason": .string(error.message)])
         return error
     }
@@ -209,12 +212,7 @@ extension PluginHost {
             let manifest = try PluginFile.inspect(bytes)
             id = manifest.id
             var slot = slots.withLock { $0[manifest.id] } ?? PluginSlot(id: manifest.id)
-            let configuration = try configuration(for: slot, request)
-            let file = try PluginFile(
-                bytes: bytes,
-                configuration: configuration,
-                policy: settings.trust
-            )
+            let file = try verified(bytes, request)
             slot.lastGeneration += 1
             let number = slot.lastGeneration
             let (opener, grants) = (opener, request.grantsNeeds)
@@ -225,6 +223,17 @@ extension PluginHost {
         } catch {
             throw noting(refused(id, error), of: id)
         }
+    }
+
+    /// A library whose hash, signature and form are right; nothing of it has run.
+    func verified(_ bytes: [UInt8], _ request: InstallRequest) throws(PluginRefusal) -> PluginFile {
+        let id = try PluginFile.inspect(bytes).id
+        let slot = slots.withLock { $0[id] } ?? PluginSlot(id: id)
+        return try PluginFile(
+            bytes: bytes,
+            configuration: try configuration(for: slot, request),
+            policy: settings.trust
+        )
     }
 
     private func configuration(

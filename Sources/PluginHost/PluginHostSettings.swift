@@ -74,6 +74,11 @@ extension PluginHost {
         /// Default 256.
         package var workerThreadsMax = 256
 
+        /// Tries a library that somebody installs, and answers which rules it breaks, a sentence each; blocks.
+        ///
+        /// Nil: nothing is tried.
+        package var trial: (@Sendable (PluginTrial) -> [String])?
+
         /// States what has no default.
         package init(
             stateFolder: String,

@@ -19,7 +19,7 @@ package final class PluginJournal: Sendable {
 
     /// What was done to a plugin, or what it did.
     package enum Action: String, Sendable, CaseIterable {
-        case installed, promoted, canary, declared, disabled, removed, refused, restored, crashed, restarted
+        case installed, promoted, canary, declared, disabled, removed, refused, restored, crashed, restarted, unchecked
         case rolledBack = "rolled_back"
         case takenBack = "taken_back"
         case violated

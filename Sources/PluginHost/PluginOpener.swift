@@ -31,6 +31,9 @@ final class PluginOpener: Sendable {
         logger.warning("ended workers that a host left behind", metadata: ["workers": "\(leftovers)"])
     }
 
+    /// Who libraries are tried as: nobody that a plugin serves as; 0 where this host is not root.
+    var userOfTrials: UInt32 { geteuid() == 0 ? users.user(of: "plugin check") ?? 0 : 0 }
+
     /// What a version is opened for.
     enum Occasion: Sendable {
         /// Somebody installs it.

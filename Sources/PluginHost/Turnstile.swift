@@ -25,9 +25,12 @@ actor Turnstile {
 
 /// A thread for what blocks: opening libraries, and waiting for a worker to have done so.
 enum LoadingThread {
-    private static let queue = DispatchQueue(label: "plugin-loading")
+    static let queue = DispatchQueue(label: "plugin-loading")
+    /// Another one, for what takes many seconds: what is installed is tried there, one library at a time.
+    static let trials = DispatchQueue(label: "plugin-trials")
 
     static func run<Value: Sendable, Failure: Error>(
+        on queue: DispatchQueue = queue,
         _ work: @escaping @Sendable () throws(Failure) -> Value
     ) async throws(Failure) -> Value {
         let result: Result<Value, Failure> = await withCheckedContinuation { continuation in

@@ -7,6 +7,7 @@ import time
 import xml.etree.ElementTree
 
 import harness
+from test_check_guests import BROKEN
 from test_plugins import FOLDER, compile_fixture
 from test_services import compile_desk
 
@@ -103,13 +104,16 @@ def test_plugin_check_passes_what_breaks_no_rule():
     for library in libraries:
         started = time.monotonic()
         report = check(library)
-        assert report["passed"] and len(report["probes"]) >= 35, failed(report)
+        assert report["passed"] and len(report["probes"]) == 47, failed(report)
         print(f"     {os.path.basename(library)}: {time.monotonic() - started:.1f} s", flush=True)
 
 
 def test_a_probe_that_had_nothing_to_try_says_so():
     nothing = {p["probe"]: p["nothing"] for p in check(compile_fixture("1.0.0", "-DCLEAN"))["probes"] if "nothing" in p}
-    assert set(nothing) == {"timer.fire", "context.form", "context.pure", "context.index"}, nothing
+    context = {"context.form", "context.pure", "context.index", "context.clock"}
+    # Its function tool always says the same, so no two calls could be mistaken for each other.
+    unseen = {"operation.recorded", "operation.mutated", "function.interleaved"}
+    assert set(nothing) == {"timer.fire"} | context | unseen, nothing
     assert nothing["timer.fire"] == "nothing to try, because it needs no timers", nothing
     hello = check(os.path.join(harness.ROOT, ".build/examples/hello-c.so"))["probes"]
     assert all("nothing" in p for p in hello if p["probe"].startswith("operation.")), hello
@@ -118,7 +122,7 @@ def test_a_probe_that_had_nothing_to_try_says_so():
 def test_every_probe_of_plugin_check_can_fail():
     probes = {probe["probe"] for probe in check(compile_fixture("1.0.0", "-DCLEAN"))["probes"]}
     # What does not open is refused before any other probe means anything.
-    assert probes - {probe for _, probe in WRONGS + DESK_WRONGS} == {"file.opens"}
+    assert probes - {probe for _, probe in WRONGS + DESK_WRONGS} - {case[0] for case in BROKEN} == {"file.opens"}
     for flag, probe in DESK_WRONGS:
         report = check(compile_desk(flag), "--only", probe)
         assert probe in failed(report), (flag, report)
@@ -145,9 +149,10 @@ def test_plugin_check_says_of_what_is_no_library_only_that():
         report = check(odd)
         tried = {probe["probe"] for probe in report["probes"] if probe["tried"]}
         assert tried == {"file.form", "file.imports", "file.opens"}, tried
-        assert {"file.form", "file.opens"} <= set(failed(report)) and len(report["probes"]) == 40, report
+        assert {"file.form", "file.opens"} <= set(failed(report)) and len(report["probes"]) == 47, report
         assert all("file.opens failed" in p["problem"] for p in report["probes"] if not p["tried"]), report
-    assert "cannot be read" in failed(check(FOLDER))["file.form"]["problem"]
+    told = subprocess.run([harness.PROGRAM, "plugin", "check", FOLDER], capture_output=True, text=True)
+    assert told.returncode != 0 and "cannot be read" in told.stderr, told
 
 
 def test_plugin_check_ends_within_half_a_minute_whatever_the_library_does():
@@ -180,4 +185,4 @@ def test_plugin_check_repeats_a_seed_and_writes_junit():
     suite = xml.etree.ElementTree.parse(report).getroot()
     assert suite.get("failures") == "1" and "status 10" in suite.find("testcase/failure").get("message")
     text = subprocess.run([harness.PROGRAM, "plugin", "check", library], capture_output=True, text=True)
-    assert text.returncode == 1 and "rule P2" in text.stdout and "39 of 40 probes passed" in text.stdout, text.stdout
+    assert text.returncode == 1 and "rule P2" in text.stdout and "46 of 47 probes passed" in text.stdout, text.stdout

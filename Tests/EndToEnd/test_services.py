@@ -38,7 +38,7 @@ def install(gateway, library, entry, *arguments):
         "GATEWAY_MANAGEMENT_URL": gateway.dev["management_url"],
         "GATEWAY_OPERATOR_TOKEN_FILE": gateway.dev["operator_token_file"],
     }
-    command = [harness.PROGRAM, "plugin", "install", library, "--entry", path, *arguments]
+    command = [harness.PROGRAM, "plugin", "install", library, "--entry", path, "--unchecked", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True)
 
 

@@ -18,6 +18,8 @@ package struct InstallRequest: Sendable {
     package var allowsBreaking = false
     /// Whether it is granted what it asks for.
     package var grantsNeeds = false
+    /// Whether it is installed without being tried first.
+    package var isUnchecked = false
 
     /// The defaults: beside the live version, serving nobody.
     package init() {}

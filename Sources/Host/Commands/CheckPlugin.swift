@@ -16,8 +16,16 @@ struct CheckPlugin: ParsableCommand {
     @Option(help: "The seed of an earlier run, to repeat it.") var seed: UInt64?
     @Option(help: "Only probes whose name begins so, such as operation.") var only: String?
 
+    @Flag(help: "Confine the library as an install does: nothing of this machine to read or write, no network.")
+    var confined = false
+
+    /// As an install confines what it tries, but for a user of its own.
+    private func confinement() throws -> PluginChecker.Confinement? {
+        confined ? PluginTrials.confinement(user: 0, memoryMiB: PluginTrials.memoryMiB) : nil
+    }
+
     func run() throws {
-        guard FileManager.default.isReadableFile(atPath: file) else {
+        guard let bytes = FileManager.default.contents(atPath: file).map(Array.init) else {
             throw ValidationError("The file \(file) cannot be read.")
         }
         guard !PluginChecker.names(only: only).isEmpty else {
@@ -26,9 +34,9 @@ struct CheckPlugin: ParsableCommand {
             )
         }
         let seed = seed ?? UInt64.random(in: 0...UInt64(UInt32.max))
-        let library = URL(filePath: file).standardizedFileURL.path
         let program = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().path
-        let findings = PluginChecker(library: library, seed: seed, program: program).run(only: only)
+        let findings = PluginChecker(bytes, seed: seed, program: program, confinement: try confinement())
+            .run(only: only)
         print(
             json
                 ? String(decoding: findings.json(library: file, seed: seed).bytes, as: UTF8.self)
@@ -51,6 +59,8 @@ struct ProbePlugin: ParsableCommand {
     @Argument var library: String
     @Argument var seed: UInt64
     @Argument var result: String
+    /// Read by probe.c before this program began.
+    @Argument var confinement: [String] = []
 
     func run() throws {
         guard PluginChecker.runProbe(name, library: library, seed: seed, result: result) else { throw ExitCode(2) }

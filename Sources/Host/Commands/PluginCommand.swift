@@ -23,13 +23,17 @@ struct PluginCommand: AsyncParsableCommand {
     struct Install: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Install a library beside the version that serves; the first of its name serves at once.",
-            discussion: "A signature in FILE.sig, written by plugin sign, goes with it."
+            discussion: """
+                The gateway tries it first, as plugin check does, in a sandbox: that takes some seconds. A signature in \
+                FILE.sig, written by plugin sign, goes with it.
+                """
         )
 
         @Argument(help: "The library.") var file: String
         @Flag(help: "Promote it at once.") var promote = false
         @Flag(help: "Grant it what it asks for.") var grantNeeds = false
         @Flag(help: "Let it take away what callers rely on.") var allowBreaking = false
+        @Flag(help: "Install it without trying it first, which the audit shows.") var unchecked = false
         @Option(help: "Let it serve a share of the calls, 0 to 1.") var canaryShare: Double?
         @Option(name: .customLong("organization"), help: "Let it serve an organization; may be repeated.")
         var organizations: [String] = []
@@ -44,6 +48,7 @@ struct PluginCommand: AsyncParsableCommand {
                 if promote { query.append(("promote", "true")) }
                 if grantNeeds { query.append(("grant_needs", "true")) }
                 if allowBreaking { query.append(("allow_breaking", "true")) }
+                if unchecked { query.append(("unchecked", "true")) }
                 if let canaryShare { query.append(("canary_share", String(canaryShare))) }
                 if let sha256 { query.append(("sha256", sha256)) }
                 for organization in organizations { query.append(("organization", organization)) }

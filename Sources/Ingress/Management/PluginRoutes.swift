@@ -62,6 +62,7 @@ struct PluginRoutes: Sendable {
         installation.promotes = try query.flag("promote")
         installation.allowsBreaking = try query.flag("allow_breaking")
         installation.grantsNeeds = try query.flag("grant_needs")
+        installation.isUnchecked = try query.flag("unchecked")
         return installation
     }
 }

@@ -105,6 +105,10 @@ static int holds(gateway_bytes_t bytes, const char *word) {
     return memmem(bytes.data, bytes.length, word, strlen(word)) != NULL;
 }
 
+static int is(gateway_bytes_t id, const char *name) {
+    return id.length == strlen(name) && memcmp(id.data, name, id.length) == 0;
+}
+
 static int32_t refused(gateway_sink_t output, const char *what) {
     char answer[160];
     snprintf(answer, sizeof answer, "{\"refusal\":{\"code\":\"conflict\",\"message\":\"%s\"}}", what);
@@ -383,18 +387,18 @@ static const void *find(void *plugin, gateway_bytes_t id) {
     if (holds(id, "/9")) return &lifecycle_table;
 #endif
 #ifdef MOVES_TABLES
-    if (holds(id, GATEWAY_LIFECYCLE)) {
+    if (is(id, GATEWAY_LIFECYCLE)) {
         gateway_lifecycle_t *moved = malloc(sizeof *moved);
         *moved = lifecycle_table;
         return moved;
     }
 #endif
 #ifndef NO_LIFECYCLE
-    if (holds(id, GATEWAY_LIFECYCLE)) return &lifecycle_table;
+    if (is(id, GATEWAY_LIFECYCLE)) return &lifecycle_table;
 #endif
-    if (holds(id, GATEWAY_SELFTEST)) return &selftest_table;
-    if (holds(id, GATEWAY_OPERATION)) return &operation_table;
-    if (holds(id, GATEWAY_INVOKE)) return &invoke_table;
+    if (is(id, GATEWAY_SELFTEST)) return &selftest_table;
+    if (is(id, GATEWAY_OPERATION)) return &operation_table;
+    if (is(id, GATEWAY_INVOKE)) return &invoke_table;
     return NULL;
 }
 

@@ -1,0 +1,105 @@
+import Gateway
+import Glibc
+import JSONSchema
+import OrderedJSON
+import PluginAPI
+
+/// One call of a pure function.
+struct PureCall: Sendable {
+    enum Kind: Sendable {
+        case prepare(Int, [UInt8])
+        case interpret(Int, [UInt8], [UInt8])
+        case query(Int, [UInt8])
+        case render(Int, [UInt8], ToolDescriptor)
+    }
+
+    let kind: Kind
+    let title: String
+
+    init(_ kind: Kind, _ title: String) {
+        self.kind = kind
+        self.title = title
+    }
+
+    /// How long what goes in is.
+    var inputSize: Int {
+        switch kind {
+        case .prepare(_, let input), .query(_, let input), .render(_, let input, _): input.count
+        case .interpret(_, let input, let raw): input.count + raw.count
+        }
+    }
+
+    func run(_ plugin: ProbedPlugin, most: Int = 4 << 20) -> ProbedPlugin.Answer {
+        ProbeReport.trying(title)
+        return switch kind {
+        case .prepare(let index, let input): plugin.call(.prepare, index, input, most: most)
+        case .query(let index, let input): plugin.call(.query, index, input, most: most)
+        case .render(let index, let input, _): plugin.call(.render, index, input, most: most)
+        case .interpret(let index, let input, let raw): plugin.interpret(index, input, raw, most: most)
+        }
+    }
+
+    func checkForm(_ plugin: ProbedPlugin) throws {
+        let answer = run(plugin)
+        guard answer.status == GATEWAY_OK else { throw Probe.Failure("\(title): status \(answer.status)") }
+        do {
+            switch kind {
+            case .prepare: _ = try PluginAnswers.prepared(answer.output)
+            case .interpret: _ = try PluginAnswers.evidence(answer.output)
+            case .query: _ = try PluginAnswers.query(answer.output)
+            case .render(_, _, let tool):
+                guard let output = try? JSON(parsing: answer.output), tool.outputValidator.accepts(output) else {
+                    throw Probe.Failure("its output is not of the tool's output schema")
+                }
+            }
+        } catch let failure as Probe.Failure {
+            throw Probe.Failure("\(title): \(failure.message)")
+        } catch { throw Probe.Failure("\(title): \(error)") }
+    }
+}
+
+/// One call of a function tool.
+struct FunctionCall {
+    let descriptor: ToolDescriptor
+    let arguments: [UInt8]
+    let example: String
+
+    var tool: Int { descriptor.index }
+    var title: String { "\(descriptor.name) \(example)" }
+
+    /// Starts the call; answers what `invoke` answered.
+    func start(_ plugin: ProbedPlugin, number: UInt64) -> Int32 {
+        ProbeReport.trying(title)
+        plugin.host.begin(number)
+        return plugin.invoke(number, tool: tool, arguments)
+    }
+
+    /// Makes the call, and waits in case it is completed once more.
+    func check(_ plugin: ProbedPlugin, number: UInt64) throws {
+        guard try checkFirst(plugin, number: number) else { throw Probe.Failure("\(title): not taken") }
+        // A second one would come soon, if it comes.
+        usleep(20_000)
+        try checkOnce(plugin, number: number)
+    }
+
+    /// Whether it was completed once so far.
+    func checkOnce(_ plugin: ProbedPlugin, number: UInt64) throws {
+        let count = plugin.host.completionsNow(of: number).count
+        guard count == 1 else { throw Probe.Failure("\(title): completed \(count) times") }
+    }
+
+    /// Makes the call and looks at its completion; false when it was not taken, and so is over.
+    func checkFirst(_ plugin: ProbedPlugin, number: UInt64) throws -> Bool {
+        guard start(plugin, number: number) == GATEWAY_OK else { return false }
+        guard let first = plugin.host.completions(of: number, within: 5).first else {
+            throw Probe.Failure("\(title): not completed within 5 s")
+        }
+        // Statuses that carry nothing but a message are the tool's own business.
+        guard (GATEWAY_OK...GATEWAY_INPUT_REQUIRED).contains(first.status) else { return true }
+        let completion = LoadedPlugin.Completion(status: first.status, payload: first.payload)
+        do { _ = try FunctionCompletion.read(completion, tool: descriptor) } catch {
+            throw Probe.Failure("\(title): \(error.message)")
+        }
+        return true
+    }
+}

@@ -1,0 +1,32 @@
+import Foundation
+
+/// What probes read: the library twice, where a process that became somebody else can read it too.
+struct ProbeFolder {
+    /// The folder, which nobody else has written to.
+    let path: String
+    /// The library that is tried.
+    let library: String
+
+    /// Makes the folder; nil, with nothing left behind, where there is no room for it.
+    init?(_ bytes: [UInt8]) {
+        path = NSTemporaryDirectory() + "/check-\(UUID().uuidString)"
+        library = path + "/plugin.so"
+        let manager = FileManager.default
+        do {
+            let mayEnter: [FileAttributeKey: Any] = [.posixPermissions: 0o755]
+            try manager.createDirectory(atPath: path, withIntermediateDirectories: false, attributes: mayEnter)
+            for file in [library, ProbeFolder.another(library)] {
+                try Data(bytes).write(to: URL(filePath: file))
+                try manager.setAttributes([.posixPermissions: 0o444], ofItemAtPath: file)
+            }
+        } catch {
+            remove()
+            return nil
+        }
+    }
+
+    /// The second file of the two.
+    static func another(_ library: String) -> String { library + ".again" }
+
+    func remove() { try? FileManager.default.removeItem(atPath: path) }
+}

@@ -1,0 +1,135 @@
+"""`plugin check` and what only shows with other arguments, other clocks, other messages: a small plugin, broken in one
+place each time, and the probe that must notice."""
+
+import concurrent.futures
+import json
+import os
+import subprocess
+import tempfile
+
+import harness
+from harness import Gateway
+from test_plugins import plugin, report
+
+FOLDER = tempfile.mkdtemp(prefix="guests-")
+
+CLOCK = "operation.clock"
+# (probe, place, statements)
+BROKEN = [
+    # The clock, by every way to it, in every pure function.
+    (CLOCK, "IN_PREPARE", "amount += (unsigned)(time(NULL) / 86400 % 97);"),
+    (CLOCK, "IN_PREPARE", "struct timeval now; gettimeofday(&now, NULL); amount += (unsigned)(now.tv_sec / 3600 % 24);"),
+    (CLOCK, "IN_PREPARE", "struct timespec now; clock_gettime(CLOCK_MONOTONIC, &now); if (now.tv_sec > 900000) amount++;"),
+    (CLOCK, "IN_PREPARE", "struct timespec now; clock_gettime(CLOCK_REALTIME_COARSE, &now); if (now.tv_sec > 2000000000) amount++;"),
+    (CLOCK, "IN_PREPARE", "struct timespec now; syscall(SYS_clock_gettime, CLOCK_REALTIME, &now); amount += (unsigned)(now.tv_sec / 100000);"),
+    (CLOCK, "IN_PREPARE", "struct timespec now; timespec_get(&now, TIME_UTC); struct tm day; gmtime_r(&now.tv_sec, &day); if (day.tm_wday == 0 || day.tm_hour < 6) return GATEWAY_CONFLICT;"),
+    (CLOCK, "IN_PREPARE", "struct timeval a, b; gettimeofday(&a, NULL); gettimeofday(&b, NULL); if (b.tv_sec - a.tv_sec > 60) amount = 1;"),
+    (CLOCK, "IN_INTERPRET", "if (time(NULL) > 1900000000) paid = 0;"),
+    (CLOCK, "IN_QUERY", "if (time(NULL) / 2592000 % 2) return GATEWAY_NOT_FOUND;"),
+    (CLOCK, "IN_RENDER", "if (time(NULL) % 86400 < 21600) return output.write(output.context, text(\"{}\"));"),
+    (CLOCK, "BESIDE", "static time_t born; __attribute__((constructor)) static void begin(void) { born = time(NULL); }", "IN_PREPARE", "amount += (unsigned)(born / 86400 % 1000);"),
+    (CLOCK, "BESIDE", "static time_t set;", "IN_CONFIGURE", "set = time(NULL);", "IN_PREPARE", "if (set % 86400 / 3600 % 2) amount++;"),
+    ("context.clock", "IN_RESOURCE", "if (time(NULL) / 86400 % 2) return output.write(output.context, text(\"Another.\"));"),
+    # Arguments that are in no example.
+    ("operation.schema", "IN_PREPARE", "if (has(input, \"\\\"note\\\":\\\"\\\"\")) abort();"),
+    ("operation.schema", "IN_PREPARE", "char kept[200]; if (input.length > 4000) memset(kept, 1, input.length / 2); never_set = kept[0] == 99;"),
+    ("operation.schema", "IN_PREPARE", "if (has(input, \"\\xF0\\x9F\\x98\\x80\")) return GATEWAY_INTERNAL;"),
+    ("operation.schema", "IN_PREPARE", "if (has(input, \"\\\"phone\\\":\\\"0\")) return output.write(output.context, text(\"{\\\"plan\\\":{}}\"));"),
+    ("operation.schema", "BESIDE", "static int times;", "IN_PREPARE", "if (number_of(input, \"amount\") == 1) amount += (unsigned)times++;"),
+    ("function.schema", "IN_INVOKE", "if (number_of(arguments, \"count\") >= 0) sum += 1000 / (unsigned)number_of(arguments, \"count\");"),
+    ("function.schema", "IN_INVOKE", "if (!has(arguments, \"count\")) *(volatile int *)8 = 1;"),
+    ("function.schema", "IN_INVOKE", "if (has(arguments, \"\\\\u0000\")) return GATEWAY_OK;"),
+    ("function.schema", "IN_INVOKE", "if (number_of(arguments, \"count\") == 1000) completion->complete(host, number, GATEWAY_OK, text(\"{}\"));"),
+    ("function.schema", "IN_INVOKE", "if (has(arguments, \"-9223372036854775808\")) { completion->complete(host, number, GATEWAY_OK, text(\"{\\\"said\\\":\\\"\\\"}\")); return GATEWAY_OK; }"),
+    ("function.memory", "IN_INVOKE", "if (has(arguments, \"\\\\n\")) never_set = malloc(24) == NULL;"),
+    ("function.memory", "IN_INVOKE", "never_set = malloc(40) == NULL;"),
+    ("operation.memory", "IN_PREPARE", "if (has(input, \"\\\\\\\"\")) never_set = strdup(\"kept\") == NULL;"),
+    ("operation.memory", "IN_INTERPRET", "if (paid) never_set = malloc(16) == NULL;"),
+    # A worker's stack, and what is borrowed.
+    ("worker.stack", "IN_INVOKE", "if (arguments.length > 4000) never_set = deep(700 << 10);"),
+    ("worker.stack", "IN_PREPARE", "if (has(input, \"note\")) never_set = deep(700 << 10);"),
+    ("worker.stack", "IN_INTERPRET", "size_t open = 0; while (open < raw.length && raw.data[open] == '[') open++; never_set = deep(open * 64);"),
+    ("memory.borrowed", "IN_INVOKE", "if (has(arguments, \"\\\"list\\\"\")) never_set = arguments.data[arguments.length] == 1;"),
+    ("memory.borrowed", "BESIDE", "static gateway_bytes_t kept;", "IN_PREPARE", "if (kept.data) amount = kept.data[0]; kept.data = NULL; if (has(input, \"note\")) kept = input;"),
+    ("memory.borrowed", "IN_INTERPRET", "if (raw.length > 5) never_set = strstr((const char *)raw.data, \"Nowhere\") != NULL;"),
+    ("function.interleaved", "BESIDE", "static char answer[60];", "IN_INVOKE", "snprintf(answer, sizeof answer, \"{\\\"said\\\":%u}\", sum); completion->complete(host, number, GATEWAY_OK, text(answer)); return GATEWAY_OK;"),
+    # What M-Pesa was seen to send.
+    ("operation.recorded", "IN_INTERPRET", "paid = 0;"),
+    ("operation.recorded", "IN_INTERPRET", "if (raw.length > 0 && raw.data[0] == '<') paid = 1;"),
+    ("operation.mutated", "IN_INTERPRET", "paid = has(raw, \"\\\"ResultCode\\\":0,\");"),
+    ("operation.mutated", "IN_INTERPRET", "paid = has(raw, \"Receipt\") && !has(raw, \"html\");"),
+    ("operation.mutated", "IN_INTERPRET", "paid |= has(raw, \"{\\\"ResultCode\\\":null,\");"),
+    ("operation.mutated", "IN_INTERPRET", "if (has(raw, \"\\\\ud800\")) abort();"),
+    ("operation.mutated", "IN_INTERPRET", "if (raw.length == 20) return GATEWAY_INTERNAL;"),
+    ("interface.unknown", "LATER_ID", '"operation/1x"'),
+]
+
+
+def compile_guest(*places):
+    library = os.path.join(FOLDER, f"guest-{abs(hash(places))}.so")
+    flags = [f"-D{places[at]}={places[at + 1]}" for at in range(0, len(places), 2)]
+    command = ["cc", "-std=gnu99", "-D_GNU_SOURCE", "-O1", "-w", "-shared", "-fPIC", "-fvisibility=hidden", "-o", library]
+    sources = [f"-I{harness.ROOT}/Sources/PluginAPI/include", f"{harness.ROOT}/Tests/Fixtures/Plugins/guest.c"]
+    subprocess.run(command + flags + sources, check=True)
+    return library
+
+
+def check(library, *arguments):
+    command = [harness.PROGRAM, "plugin", "check", library, "--json", "--seed", "1", *arguments]
+    return json.loads(subprocess.run(command, capture_output=True, text=True).stdout)["probes"]
+
+
+def problem(case):
+    """What the probe says of a broken guest; empty when it says nothing."""
+    probe, *places = case
+    return next(found.get("problem", "") for found in check(compile_guest(*places), "--only", probe))
+
+
+def test_what_only_shows_with_other_arguments_clocks_and_messages_is_found():
+    with concurrent.futures.ThreadPoolExecutor(2) as several:
+        missed = [case for case, said in zip(BROKEN, several.map(problem, BROKEN)) if not said]
+    assert not missed, missed
+
+
+def test_what_was_tried_last_is_told_of_what_does_not_come_back():
+    crash = problem(("function.schema", "IN_INVOKE", "if (!has(arguments, \"count\")) abort();"))
+    assert "signal 6" in crash and 'guest_say with {"text":"x"}' in crash, crash
+    loop = problem(("operation.schema", "IN_PREPARE", "while (number_of(input, \"amount\") == 1 && !never_set) {}"))
+    assert "did not end" in loop and '"amount":1,' in loop, loop
+
+
+def test_a_guest_that_breaks_nothing_passes_with_every_probe_tried_that_can_be():
+    probes = check(compile_guest())
+    assert all(probe["passed"] for probe in probes), [probe for probe in probes if not probe["passed"]]
+    assert {p["probe"] for p in probes if "nothing" in p} == {"timer.fire", "selftest.passes"}, probes
+
+
+def test_a_later_revision_beside_todays_is_no_fault():
+    probes = check(compile_guest("LATER_ID", '"operation/2"'), "--only", "interface")
+    assert all(probe["passed"] for probe in probes), probes
+
+
+def test_recordings_that_are_none_are_told_by_their_place():
+    wrong = '"{\\"title\\":\\"Paid\\",\\"source\\":{\\"type\\":\\"callback\\",\\"name\\":\\"other\\"},\\"body\\":{},\\"not_mine\\":true}"'
+    said = problem(("operation.recorded", "RECORDED", wrong))
+    assert "operations/0/x-examples/0/source/name" in said, said
+    quiet = problem(("operation.mutated", "RECORDED", wrong.replace("other", "result").replace('\\"not_mine\\":true', '\\"evidence\\":{\\"verdict\\":\\"succeeded\\"}'), "IN_INTERPRET", "paid = 1;"))
+    assert "rests on nothing" in quiet, quiet
+    nothing = {p["probe"]: p["nothing"] for p in check(compile_guest("RECORDED", '""')) if "nothing" in p}
+    assert {"operation.recorded", "operation.mutated"} <= set(nothing), nothing
+
+
+def test_an_install_tries_what_it_installs_in_a_sandbox_unless_told_not_to():
+    gateway = Gateway()
+    clean = compile_guest()
+    assert all(probe["passed"] for probe in check(clean, "--confined")), check(clean, "--confined")
+    by_date = compile_guest("IN_PREPARE", "amount += (unsigned)(time(NULL) / 86400 % 97);")
+    told = plugin(gateway, "install", by_date, "--grant-needs", fails=True)
+    assert "refused by plugin check: operation.clock (rule P1): guest_pay (One) was answered differently" in told, told
+    assert "--unchecked" in told and not [p for p in plugin(gateway, "list").splitlines() if p.startswith("guest")], told
+    plugin(gateway, "install", clean, "--grant-needs")
+    assert report(gateway, "guest")["note"] == "version 1.0.0 was installed and promoted"
+    plugin(gateway, "remove", "guest")
+    plugin(gateway, "install", by_date, "--grant-needs", "--unchecked")
+    assert report(gateway, "guest")["note"] == "version 1.0.0 was installed unchecked and promoted"
+    gateway.remove()
