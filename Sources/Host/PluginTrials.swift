@@ -8,16 +8,18 @@ import PluginHost
 enum PluginTrials {
     /// What a library may allocate where no entry says so: as its worker.
     static let memoryMiB = 512
-    /// How long all probes may take.
+    /// How long one probe may take, and all of them.
     ///
-    /// A minute: they have the machine to share with the calls that are served.
-    static let totalSeconds: Double = 60
+    /// Longer than by hand, because they share the machine with the calls that are served; less than the two minutes that
+    /// `plugin install` waits for its answer.
+    private static let (probeSeconds, totalSeconds): (Double, Double) = (30, 100)
     /// How many threads all of its processes may have together.
     private static let threadsMax = 4_096
 
     /// Tries a library and answers what it breaks, a sentence each; blocks.
     static func run(_ trial: PluginTrial) -> [String] {
         var limits = PluginChecker.Limits()
+        limits.probeSeconds = probeSeconds
         limits.totalSeconds = totalSeconds
         let checker = PluginChecker(
             trial.library,

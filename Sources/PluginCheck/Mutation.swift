@@ -114,8 +114,15 @@ struct Mutation {
                     return isFirst ? "\(name):\(second),\(name):\(value)" : "\(name):\(value),\(name):\(second)"
                 }
                 let how = " with \(second) \(isFirst ? "before" : "behind") another \(place)"
+                // Of one name twice the last counts, as most readers have it.
                 let isTwice = place.tokens.last.map { Int($0) == nil } ?? false
-                made.append(Mutation(bytes: Array(changed.utf8), how: how, losesProof: isProof && isTwice))
+                made.append(
+                    Mutation(
+                        bytes: Array(changed.utf8),
+                        how: how,
+                        losesProof: isProof && isTwice && !isFirst && second == "null"
+                    )
+                )
             }
         }
         return made

@@ -35,13 +35,13 @@ def test_examples_in_three_languages_greet():
         library = os.path.join(EXAMPLES, f"hello-{language}.so")
         symbols = subprocess.run(["nm", "-D", "--defined-only", library], capture_output=True, text=True).stdout
         assert [line.split()[-1] for line in symbols.splitlines()] == ["gateway_plugin_v1"], symbols
-        plugin(gateway, "install", library)
+        plugin(gateway, "install", library, "--unchecked")
         greets("hello_greet")
         plugin(gateway, "remove", "hello")
 
 
 def test_the_example_operation_is_paid():
-    plugin(gateway, "install", os.path.join(EXAMPLES, "till-request.so"), "--grant-needs")
+    plugin(gateway, "install", os.path.join(EXAMPLES, "till-request.so"), "--grant-needs", "--unchecked")
     number = phone()
     status, _, answer = gateway.call("POST", "/tools/till_request", {"phone_number": number, "amount": 25})
     assert status == 200 and answer["data"]["status"] == "PENDING", answer
@@ -54,7 +54,7 @@ def test_the_example_operation_means_what_its_schemas_say():
 
 
 def test_the_example_with_notes_uses_what_the_host_keeps():
-    plugin(gateway, "install", os.path.join(EXAMPLES, "notes.so"), "--grant-needs")
+    plugin(gateway, "install", os.path.join(EXAMPLES, "notes.so"), "--grant-needs", "--unchecked")
 
     def tool(name, **arguments):
         return gateway.call("POST", "/tools/" + name, arguments)

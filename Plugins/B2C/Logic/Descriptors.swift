@@ -209,6 +209,7 @@ let payoutOperation: JSONObject = [
     // 1 and 5: no money; the others: the operator's credential, which repeated refusals would lock.
     "pause_codes": ["1", "5"],
     "break_codes": ["18", "20", "21", "22", "2001", "8006", "TP40153"],
+    "x-examples": payoutRecordings,
 ]
 
 let payoutQueryOperation: JSONObject = [

@@ -161,6 +161,7 @@ let pushOperation: JSONObject = [
         "trust_failure_after_ms": .integer(trustFailureAfterSeconds * 1000),
         "horizon_ms": 86_400_000,
     ],
+    "x-examples": pushRecordings,
 ]
 
 let queryOperation: JSONObject = [

@@ -17,6 +17,8 @@ struct Dev: AsyncParsableCommand {
     @Option(name: .customLong("data-dir"), help: "The data folder.") var dataFolder = ".data/dev"
     @Option(help: "The plugins file.") var plugins = "plugins.json"
     @Option(help: "Use a simulator that runs elsewhere.") var simulatorURL: String?
+    @Option(help: "Send to this upstream, and start no simulator; GATEWAY_DARAJA_URL means the same.")
+    var upstream: String?
     @Option(help: "How long the simulated customer takes to answer, in milliseconds.") var promptDelay = 1500
     @Option(help: "hybrid, rest or mcp.") var mode = "hybrid"
 
@@ -33,10 +35,7 @@ struct Dev: AsyncParsableCommand {
             settings.mode = .init(rawValue: mode) ?? .hybrid
             let folder = try DataFolder(path: dataFolder)
             if settings.operatorTokenFile == nil { settings.operatorTokenFile = try folder.operatorTokenFile() }
-            settings.darajaURL = if let simulatorURL { simulatorURL } else { try await startSimulator(folder) }
-            if settings.certificateFiles[.test] == nil, let simulator = settings.darajaURL {
-                settings.certificateFiles[.test] = try await certificateFile(of: simulator, in: folder, settings)
-            }
+            try await chooseUpstream(&settings, folder)
             let app = try await App.build(settings, folder: folder, makesMasterKey: true)
             let document = try await writeDocument(app, folder)
             let mode = settings.mode
@@ -45,6 +44,19 @@ struct Dev: AsyncParsableCommand {
         } catch {
             throw explain(error)
         }
+    }
+
+    /// What was named, or a simulator; of a simulator alone the certificate can be had.
+    private func chooseUpstream(_ settings: inout Settings, _ folder: DataFolder) async throws {
+        if simulatorURL == nil, let named = upstream ?? settings.darajaURL {
+            settings.darajaURL = named
+            print("Requests to M-Pesa go to \(named). No simulator was started.")
+            return
+        }
+        let simulator = if let simulatorURL { simulatorURL } else { try await startSimulator(folder) }
+        settings.darajaURL = simulator
+        guard settings.certificateFiles[.test] == nil else { return }
+        settings.certificateFiles[.test] = try await certificateFile(of: simulator, in: folder, settings)
     }
 
     private func startSimulator(_ folder: DataFolder) async throws -> String {

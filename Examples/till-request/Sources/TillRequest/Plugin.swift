@@ -63,6 +63,33 @@ private let kind: JSONObject = [
     "deduplication": ["mode": "none"],
     "resend": ["limit": 0, "grace_ms": 60_000],
     "send_before_ms": 60_000,
+    "x-examples": recorded,
+]
+
+/// What M-Pesa was seen to send, and what it proves: `plugin check` holds `interpret` to it, and takes parts of it away.
+private let recorded: JSON = [
+    [
+        "title": "Paid", "source": ["type": "callback", "name": "result"],
+        "body": [
+            "Body": [
+                "stkCallback": [
+                    "MerchantRequestID": "29115-34620561-1", "CheckoutRequestID": "ws_CO_191220191020363925",
+                    "ResultCode": 0, "ResultDesc": "The service request is processed successfully.",
+                    "CallbackMetadata": [
+                        "Item": [
+                            ["Name": "Amount", "Value": 100], ["Name": "MpesaReceiptNumber", "Value": "NLJ7RT61SV"],
+                            ["Name": "PhoneNumber", "Value": 254_712_345_678],
+                        ]
+                    ],
+                ]
+            ]
+        ],
+        "evidence": ["verdict": "succeeded", "receipt": "NLJ7RT61SV", "amount": 100],
+    ],
+    [
+        "title": "A gateway's page", "source": ["type": "reply", "status": 502], "body": "<html>502</html>",
+        "evidence": ["verdict": "unknown"],
+    ],
 ]
 
 /// What the tool is given; a test says whether the schemas above mean the same as these two types.
