@@ -195,5 +195,11 @@ let package = Package(
             path: "Tests/Benchmarks/PluginBench",
             swiftSettings: strict
         ),
+        .executableTarget(
+            name: "StoreBench",
+            dependencies: ["Gateway", "Store", json],
+            path: "Tests/Benchmarks/StoreBench",
+            swiftSettings: strict
+        ),
     ]
 )

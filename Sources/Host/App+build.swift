@@ -47,7 +47,12 @@ struct App: Sendable {
         let masterKey = try folder.masterKey(file: settings.masterKeyFile, makes: makesMasterKey)
         let health = Health()
         // From here on this host alone serves the database: only then may it settle what another has left.
-        let store = try await Store.open(DatabaseURL(settings.effectiveDatabaseURL), health: health, logger: logger)
+        let store = try await Store.open(
+            DatabaseURL(settings.effectiveDatabaseURL),
+            parties: PartyDigests(key: derivedKey("parties", from: masterKey)),
+            health: health,
+            logger: logger
+        )
         try await clock.resume(from: store)
         let registry = ToolRegistry()
         let plugins = try makePluginHost(settings, folder, registry, store, health, entropy, logger)

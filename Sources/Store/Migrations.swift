@@ -9,7 +9,7 @@ import Cryptography
 /// that the tables can be distributed by it.
 enum Migrations {
     static let all: [[String]] = [
-        first, plugins, pluginData, clustered, probation, wholeRecords, endsAndReceipts, people,
+        first, plugins, pluginData, clustered, probation, wholeRecords, endsAndReceipts, people, lists,
     ]
 
     /// Brings the schema up to date, or, for tests, up to an older number.

@@ -9,8 +9,8 @@ struct Undo<Outcome: Sendable>: Error {
 enum RecordWriting {
     private static let insertion = SQLStatement(
         """
-        INSERT INTO records (\(RecordCoding.columns), events) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
-            $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+        INSERT INTO records (\(RecordCoding.columns), events, party_digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
+            $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
         """
     )
 
@@ -29,11 +29,12 @@ enum RecordWriting {
         """
     )
 
-    /// Writes a new record.
-    static func insert(_ record: Record, events: [RecordEvent], in session: WriteSession) throws {
+    /// Writes a new record; `party` is its party's digest.
+    static func insert(_ record: Record, events: [RecordEvent], party: Int64?, in session: WriteSession) throws {
         try session.send(insertion) { row in
             RecordCoding.bind(record, to: &row)
             row.bind(text: RecordCoding.lines(events))
+            row.bind(party)
         }
     }
 

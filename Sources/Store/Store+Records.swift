@@ -2,9 +2,10 @@ import Gateway
 
 extension Store: RecordRepository {
     package func commit(_ new: NewRecord) async throws(GatewayError) -> CommitOutcome {
-        try await unlessUndone { [holds] session in
+        let party = digest(of: new.record.intent.party, new.record.organization, new.record.environment)
+        return try await unlessUndone { [holds] session in
             try Claims.claim(new, holds: holds, in: session)
-            try RecordWriting.insert(new.record, events: new.events, in: session)
+            try RecordWriting.insert(new.record, events: new.events, party: party, in: session)
             session.add(new.audit)
             return .committed
         }
@@ -96,31 +97,35 @@ extension Store: RecordRepository {
         organization: OrganizationID,
         environment: Environment
     ) async throws(GatewayError) -> [Record] {
-        var clauses = ["organization_id = $1", "environment = $2"]
-        var values: [SQLValue] = [.text(organization.description), .text(environment.rawValue)]
-        func add(_ clause: String, _ value: SQLValue?) {
-            guard let value else { return }
-            values.append(value)
-            clauses.append("\(clause) $\(values.count)")
+        var (filter, found) = (filter, [Record]())
+        let wanted = max(1, filter.limit)
+        while true {
+            filter.limit = wanted - found.count
+            let page = try await page(matching: filter, organization: organization, environment: environment)
+            found += page.records
+            guard found.count < wanted, let next = page.next else { return found }
+            filter.before = next
         }
-        add("class =", filter.recordClass.map { .text($0.rawValue) })
-        add("operation =", filter.operation.map { .text($0) })
-        add("party =", filter.party.map { .text($0) })
-        add("made_by =", filter.madeBy.map { .text($0) })
-        add("created_ms >=", filter.from.map { .integer($0.milliseconds) })
-        add("created_ms <", filter.until.map { .integer($0.milliseconds) })
-        add("record_id <", filter.before.map { .text($0.description) })
-        if let status = filter.status {
-            let states = RecordState.allCases.filter { $0.status == status }.map { "'\($0.rawValue)'" }
-            clauses.append("state IN (\(states.isEmpty ? "''" : states.joined(separator: ", ")))")
-        }
-        values.append(.integer(Int64(max(1, filter.limit))))
-        let sql = """
-            SELECT \(RecordCoding.columns) FROM records WHERE \(clauses.joined(separator: " AND "))
-            ORDER BY record_id DESC LIMIT $\(values.count)
-            """
-        let bound = values
-        return try await read { try $0.query(sql, bound, RecordCoding.record) }
+    }
+
+    package func page(
+        matching filter: RecordFilter,
+        organization: OrganizationID,
+        environment: Environment
+    ) async throws(GatewayError) -> RecordPage {
+        let list = RecordList(
+            filter: filter,
+            organization: organization,
+            environment: environment,
+            party: digest(of: filter.party, organization, environment),
+            words: database.words,
+            settings: database.settings
+        )
+        return try await read { sql in try list.page(in: sql) }
+    }
+
+    private func digest(of party: String?, _ organization: OrganizationID, _ environment: Environment) -> Int64? {
+        party.map { parties.digest(of: $0, organization: organization, environment: environment) }
     }
 
     package func laterTwins(of record: Record, limit: Int) async throws(GatewayError) -> [Record] {

@@ -9,6 +9,7 @@ import Synchronization
 package final class Store: Sendable {
     let database: Database
     let state: StoreState
+    let parties: PartyDigests
     /// What keeps a second host away.
     package let lease: any HostLease
     private let ownLease: any StoreLease
@@ -16,8 +17,15 @@ package final class Store: Sendable {
     /// The try that is under way, so that many who ask at once cause one.
     private let probe = Mutex<Task<Void, any Error>?>(nil)
 
-    private init(database: Database, state: StoreState, lease: any StoreLease, holds: HoldWatch) {
+    private init(
+        database: Database,
+        state: StoreState,
+        parties: PartyDigests,
+        lease: any StoreLease,
+        holds: HoldWatch
+    ) {
         self.database = database
+        self.parties = parties
         self.holds = holds
         self.state = state
         self.lease = lease
@@ -27,11 +35,12 @@ package final class Store: Sendable {
     /// Opens the database for this host alone, bringing its schema up to date.
     ///
     /// Waits for the lease of a host that was killed, at most `StoreSettings.leaseLength`. `health` is told as `store`
-    /// and `lease` what is wrong with it later.
+    /// and `lease` what is wrong with it later. `parties` finds records by phone: under the key of the host's.
     /// - Throws: `unavailable` with a sentence for the operator; `conflict` when another host serves the database.
     package static func open(
         _ url: DatabaseURL,
         settings: StoreSettings = StoreSettings(),
+        parties: PartyDigests = .open,
         health: Health = Health(),
         logger: Logger = Logger(label: "store") { _ in SwiftLogNoOpLogHandler() }
     ) async throws(GatewayError) -> Store {
@@ -42,8 +51,9 @@ package final class Store: Sendable {
                 try await HostTables.make(on: database)
                 try await lease.take()
                 try await Migrations.run(on: database)
+                try await PartyIndex.bringUpToDate(parties, on: database)
                 let holds = HoldWatch(latest: try await HoldWatch.latest(in: database))
-                return Store(database: database, state: state, lease: lease, holds: holds)
+                return Store(database: database, state: state, parties: parties, lease: lease, holds: holds)
             } catch {
                 database.shutdown()
                 lease.giveBack()

@@ -64,6 +64,15 @@ package struct StoreSettings: Sendable {
     ///
     /// Default 2 s.
     package var leaseMargin: Duration = .seconds(2)
+    /// How many entries of an index, or records, a page of a list reads at most; a page that has read them is short, and
+    /// says where the next goes on.
+    ///
+    /// Default 5,000.
+    package var listEntriesMax = 5_000
+    /// How many days a page of a list by party goes back at most.
+    ///
+    /// Default 1,024.
+    package var listDaysMax = 1_024
     /// How many bytes that try writes: some pages, since a full disk often has room for a few bytes.
     ///
     /// Default 32 KiB.

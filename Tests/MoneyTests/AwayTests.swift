@@ -8,7 +8,7 @@ import Testing
 struct `A store that goes away while M-Pesa answers` {
     @Test func `loses no answer`() async throws {
         var settings = StoreSettings()
-        settings.waitMax = .milliseconds(100)
+        settings.waitMax = .seconds(1)
         try await House.with(settings: settings) { (house) async throws in
             // Somebody else holds the database from before the answer until after the call.
             let lock = try Holder(house.database)

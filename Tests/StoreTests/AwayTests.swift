@@ -32,8 +32,8 @@ func impatient(_ wait: Duration = .seconds(2)) -> StoreSettings {
 }
 
 /// Settings under which nothing but the test commits through the relay.
-func withoutRenewals() -> StoreSettings {
-    var settings = impatient(.seconds(4))
+func withoutRenewals(_ wait: Duration = .seconds(4)) -> StoreSettings {
+    var settings = impatient(wait)
     settings.leaseLength = .seconds(7200)
     settings.leaseEvery = .seconds(3600)
     return settings

@@ -5,11 +5,17 @@ import Testing
 
 @testable import Store
 
+/// A job that holds the writer up until it is opened.
 private final class Gate: Sendable {
-    private let state = Mutex(false)
+    private let state = Mutex((isReached: false, isOpen: false))
 
-    var isOpen: Bool { state.withLock { $0 } }
-    func open() { state.withLock { $0 = true } }
+    var isReached: Bool { state.withLock { $0.isReached } }
+    func open() { state.withLock { $0.isOpen = true } }
+
+    func wait() {
+        state.withLock { $0.isReached = true }
+        while !state.withLock({ $0.isOpen }) { usleep(500) }
+    }
 }
 
 private typealias WriteJob = @Sendable (WriteSession) throws -> Void
@@ -17,7 +23,9 @@ private typealias WriteJob = @Sendable (WriteSession) throws -> Void
 /// Has jobs queue up until so many wait, so that they become one transaction; answers what each threw.
 private func together(_ store: Store, _ jobs: [WriteJob]) async throws -> [(any Error)?] {
     let gate = Gate()
-    async let first: Void = store.database.write { _ in while !gate.isOpen { usleep(500) } }
+    async let first: Void = store.database.write { _ in gate.wait() }
+    // Those who come later are not of its transaction.
+    try await eventually { gate.isReached }
     let failures = await withTaskGroup(of: (Int, (any Error)?).self) { group in
         for (index, job) in jobs.enumerated() {
             group.addTask {
@@ -157,14 +165,14 @@ struct `Jobs of one transaction` {
 
     @Test func `do not wait for a lock that one of them cannot get`() async throws {
         try await withPostgres { server, name in
-            var settings = StoreSettings()
+            var settings = patient
             settings.lockMax = .milliseconds(300)
             let address = server + " dbname=" + name
             let store = try await Store.open(.postgres(Secret(address)), settings: settings)
             try await store.database.write { try put("locked", $0) }
-            var patient = StoreSettings()
-            patient.silenceMax = .seconds(300)
-            let other = try PostgresConnection.open(address, settings: patient)
+            var silent = StoreSettings()
+            silent.silenceMax = .seconds(300)
+            let other = try PostgresConnection.open(address, settings: silent)
             other.deadline = .now + .seconds(60)
             try other.command("BEGIN; SELECT 1 FROM host_probe WHERE name = 'locked' FOR UPDATE")
 
@@ -189,7 +197,7 @@ struct `Jobs of one transaction` {
     }
 
     @Test func `share commits and journeys, where nothing is unusual`() async throws {
-        try await withRelay(withoutRenewals()) { store, relay, _ in
+        try await withRelay(withoutRenewals(.seconds(120))) { store, relay, _ in
             // What the statements are is told to the server once.
             try await store.database.write { try pay("0", $0) }
             let before = relay.syncs
@@ -211,7 +219,7 @@ private func pay(_ name: String, _ session: WriteSession) throws {
     let rule = Guard(key: "phone:" + name, openMax: 1, window: .seconds(60), code: "conflict", message: "open")
     let new = NewRecord(record: record, idempotency: claim, guards: [rule])
     try Claims.claim(new, holds: HoldWatch(latest: .max), in: session)
-    try RecordWriting.insert(record, events: new.events, in: session)
+    try RecordWriting.insert(record, events: new.events, party: nil, in: session)
     session.add([makeLine()])
 }
 

@@ -10,10 +10,17 @@ import Testing
 /// Runs a test on both engines, each time with an empty store of its own.
 func withStore(_ body: (Store) async throws -> Void) async throws {
     try await withDatabase { url in
-        let store = try await Store.open(url)
+        let store = try await Store.open(url, settings: patient)
         try await body(store)
         store.shutdown()
     }
+}
+
+/// Settings under which nobody is told that it takes too long, however busy the machine is.
+var patient: StoreSettings {
+    var settings = StoreSettings()
+    settings.waitMax = .seconds(120)
+    return settings
 }
 
 /// Runs a test on both engines, each time with an empty database of its own.
@@ -36,10 +43,9 @@ func withPostgres(_ body: (_ server: String, _ name: String) async throws -> Voi
 
 /// Runs a command on the server, for as long as it takes.
 func administer(_ server: String, _ command: String) throws {
-    var patient = StoreSettings()
-    patient.waitMax = .seconds(60)
-    patient.connectMax = .seconds(60)
-    try PostgresConnection.open(server + " dbname=postgres", settings: patient).command(command)
+    var settings = patient
+    settings.connectMax = .seconds(60)
+    try PostgresConnection.open(server + " dbname=postgres", settings: settings).command(command)
 }
 
 /// A state that nobody looks at.

@@ -25,8 +25,9 @@ package struct TransactionActions: Sendable {
             TransactionActions.rules("transactions.list"),
             title: "List transactions",
             summary: """
-                The organization's transactions, newest first; role user sees those that it began itself. A full page \
-                has next_before: send it as before for the next one.
+                The organization's transactions, newest first; role user sees those that it began itself. Where there \
+                may be more, next_before is sent as before for the next page: also after one that is short, or empty, \
+                because little of much matched.
                 """,
             route: Route("GET", "/transactions"),
             arguments: [
@@ -37,29 +38,31 @@ package struct TransactionActions: Sendable {
                     "type": "string", "maxLength": 64, "description": "Of the other side, as 2547XXXXXXXX.",
                 ],
                 "operation": ["type": "string", "maxLength": 128, "description": "Of this kind, such as stk-push."],
+                "from_ms": TransactionActions.moment("Begun then or later."),
+                "until_ms": TransactionActions.moment("Begun before that."),
             ],
             output: .data(
                 ["type": "array", "items": TransactionDocument.schema],
                 beside: [
                     ("count", ["type": "integer", "minimum": 0]),
-                    ("next_before", ["type": "string", "description": "Only with a full page."]),
+                    ("next_before", ["type": "string", "description": "Where there may be more."]),
                 ]
             ),
             sensitive: [JSONPointer(tokens: ["phone_number"])]
         ) { [records] use throws(GatewayError) in
             let filter = try TransactionActions.filter(use)
-            let found = try await records.records(
+            let page = try await records.page(
                 matching: filter,
                 organization: use.principal.organization,
                 environment: use.principal.environment
             )
             var writer = JSONWriter(capacity: 4096)
             writer.beginArray()
-            for record in found { PluginDocuments.write(record, to: &writer) }
+            for record in page.records { PluginDocuments.write(record, to: &writer) }
             writer.endArray()
-            var beside = [(name: "count", value: JSON.integer(Int64(found.count)).bytes)]
-            if found.count == filter.limit, let last = found.last {
-                beside.append((name: "next_before", value: JSON.string(last.id.description).bytes))
+            var beside = [(name: "count", value: JSON.integer(Int64(page.records.count)).bytes)]
+            if let next = page.next {
+                beside.append((name: "next_before", value: JSON.string(next.description).bytes))
             }
             return .data(writer.bytes, beside: beside)
         }
@@ -72,6 +75,8 @@ package struct TransactionActions: Sendable {
         filter.party = use.text("phone_number")
         filter.operation = use.text("operation")
         filter.madeBy = maker(use.principal)
+        filter.from = use.arguments["from_ms"]?.integerValue.map { Timestamp(milliseconds: $0) }
+        filter.until = use.arguments["until_ms"]?.integerValue.map { Timestamp(milliseconds: $0) }
         if let text = use.text("before") {
             guard let id = RecordID(text) else {
                 let message = "before: expected a transaction's id."
@@ -131,6 +136,15 @@ package struct TransactionActions: Sendable {
     }
 
     private static let statuses = ["PENDING", "SUCCESS", "FAILED", "CANCELLED", "REVERSED"].map { JSON.string($0) }
+
+    private static func moment(_ description: String) -> JSON {
+        // The end of the year 9999.
+        let most: JSON = 253_402_300_799_999
+        return [
+            "type": "integer", "minimum": 0, "maximum": most,
+            "description": .string("\(description) Milliseconds since 1970."),
+        ]
+    }
 
     private static func id(_ description: String) -> JSON {
         ["type": "string", "maxLength": 64, "description": .string(description)]

@@ -44,6 +44,14 @@ package protocol RecordRepository: Sendable {
         environment: Environment
     ) async throws(GatewayError) -> [Record]
 
+    /// A page of the same: it may be short, or empty, where much would have to be read for little, and says where the
+    /// next goes on.
+    func page(
+        matching filter: RecordFilter,
+        organization: OrganizationID,
+        environment: Environment
+    ) async throws(GatewayError) -> RecordPage
+
     /// What stands behind an idempotency key, whether it still counts or not.
     func idempotencyEntry(
         _ key: String,
@@ -60,6 +68,18 @@ package protocol RecordRepository: Sendable {
 
     /// Any organization's records in this state. For what a restart must settle only.
     func records(in state: RecordState, limit: Int) async throws(GatewayError) -> [Record]
+}
+
+extension RecordRepository {
+    /// A page as a store has it that reads whatever it takes.
+    package func page(
+        matching filter: RecordFilter,
+        organization: OrganizationID,
+        environment: Environment
+    ) async throws(GatewayError) -> RecordPage {
+        let found = try await records(matching: filter, organization: organization, environment: environment)
+        return RecordPage(records: found, next: found.count < filter.limit ? nil : found.last?.id)
+    }
 }
 
 /// At most so many active records may share a key.
@@ -214,6 +234,20 @@ package enum ApplyOutcome: Sendable, Equatable {
     case conflict(RecordID)
     /// The receipt that this record would take is another's already. Nothing was written.
     case receiptTaken(RecordID, by: RecordID)
+}
+
+/// A page of a list, newest first.
+package struct RecordPage: Sendable, Equatable {
+    /// What it holds.
+    package let records: [Record]
+    /// What the next page is asked for as `RecordFilter.before`; nil when there is none.
+    package let next: RecordID?
+
+    /// Gathers them.
+    package init(records: [Record], next: RecordID?) {
+        self.records = records
+        self.next = next
+    }
 }
 
 /// Which records a list holds.

@@ -152,14 +152,20 @@ struct SQLWords: Sendable, Equatable {
     let joined: String
     /// The function that writes a value as JSON.
     let json: String
+    /// What makes a question go by an index, before its name; empty where the engine's statistics see to that.
+    let indexed: String
 
     static let sqlite = SQLWords(
         bytes: "BLOB",
         clustered: "WITHOUT ROWID",
         joined: "group_concat",
-        json: "json_quote"
+        json: "json_quote",
+        indexed: " INDEXED BY "
     )
-    static let postgres = SQLWords(bytes: "BYTEA", clustered: "", joined: "string_agg", json: "to_json")
+    static let postgres = SQLWords(bytes: "BYTEA", clustered: "", joined: "string_agg", json: "to_json", indexed: "")
+
+    /// What stands after a table's name where a question goes by this index.
+    func index(_ name: String) -> String { indexed.isEmpty ? "" : indexed + name }
 
     /// A statement with its `{words}` filled in.
     func filled(into statement: String) -> String {
