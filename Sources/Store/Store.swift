@@ -5,7 +5,7 @@ import Synchronization
 
 /// The one truth: every repository of the house over one database.
 ///
-/// `Store.swift` opens it; `Store+….swift` hold the SQL, a file for each repository.
+/// `Store.swift` opens it; `Tables/` hold the SQL, `Engines/` run it, `Schema/` is its history.
 package final class Store: Sendable {
     let database: Database
     let state: StoreState

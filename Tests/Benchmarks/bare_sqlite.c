@@ -1,7 +1,7 @@
 /* What the rows of a payment cost SQLite alone: no gateway, no JSON, no thread. It is the floor under the writer's share
  * of an STK push (docs/benchmarks.md), and prints CPU microseconds a push.
  *
- * Rows have the sizes, and their keys the order, of the store's (Sources/Store/Migrations.swift): a record, its slot in
+ * Rows have the sizes, and their keys the order, of the store's (docs/schema.sql): a record, its slot in
  * the index of what is open, its key, two guards, two audit lines, two ids of M-Pesa's. A push is two durable commits,
  * each shared by a group of pushes, as the writer's are.
  *

@@ -1,0 +1,61 @@
+import Foundation
+import Gateway
+import Testing
+
+@testable import Store
+
+struct `The schema` {
+    private func texts(_ question: String, in store: Store) async throws -> [String] {
+        try await store.database.read { sql in try sql.query(question, []) { $0.text(0) ?? "" } }
+    }
+
+    @Test func `is the one that docs/schema.sql shows`() async throws {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..")
+        let golden = try String(contentsOf: root.appending(path: "docs/schema.sql"), encoding: .utf8)
+
+        try await withSQLiteStore { store, _ in
+            let statements = try await texts(
+                """
+                SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite%'
+                ORDER BY tbl_name, type DESC, name
+                """,
+                in: store
+            )
+
+            let shown = statements.map { $0.split(whereSeparator: \.isWhitespace).joined(separator: " ") + ";\n" }
+            #expect(shown.joined() == golden)
+        }
+    }
+
+    @Test func `has the same tables, columns and indexes on both engines`() async throws {
+        var found: [[String]] = []
+        try await withStore { store in
+            let isPostgres = store.database.words == .postgres
+            let columns = try await texts(
+                isPostgres
+                    ? """
+                    SELECT table_name || '.' || column_name || CASE is_nullable WHEN 'YES' THEN '' ELSE '!' END
+                    FROM information_schema.columns WHERE table_schema = 'public'
+                    """
+                    : """
+                    SELECT m.name || '.' || c.name || CASE WHEN c."notnull" OR c.pk THEN '!' ELSE '' END
+                    FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS c
+                    WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%'
+                    """,
+                in: store
+            )
+            let indexes = try await texts(
+                isPostgres
+                    ? """
+                    SELECT indexname FROM pg_indexes WHERE schemaname = 'public'
+                        AND indexname NOT IN (SELECT conname FROM pg_constraint)
+                    """
+                    : "SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL",
+                in: store
+            )
+            found.append(columns.sorted() + indexes.sorted())
+        }
+
+        #expect(found.count == 2 && found.first == found.last && found.allSatisfy { $0.count > 150 })
+    }
+}
