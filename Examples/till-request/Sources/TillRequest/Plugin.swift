@@ -164,9 +164,11 @@ private func interpret(_ raw: [UInt8], _ source: Source, _ record: Record) -> Ev
     case .callback:
         guard let callback = STKPush.Callback(body) else { return nil }
         let result = STKResultCode.named(callback.ResultCode)
+        // A payment is of some whole shillings; what states anything else is not taken for one.
+        let amount = callback.Amount.flatMap { $0 > 0 ? $0 : nil }
         var evidence = Evidence(.unknown)
         switch result.outcome {
-        case .paid where callback.MpesaReceiptNumber != nil: evidence = Evidence(.succeeded)
+        case .paid where callback.MpesaReceiptNumber != nil && amount != nil: evidence = Evidence(.succeeded)
         case .cancelled: evidence = Evidence(.cancelled)
         case .expired: evidence = Evidence(.expired)
         case .failed: evidence = Evidence(.failed)
@@ -175,7 +177,7 @@ private func interpret(_ raw: [UInt8], _ source: Source, _ record: Record) -> Ev
         evidence.code = result.code
         evidence.meaning = result.meaning
         evidence.receipt = callback.MpesaReceiptNumber
-        evidence.amount = callback.Amount
+        evidence.amount = amount
         evidence.externalIDs = ["checkout_request_id": callback.CheckoutRequestID]
         return evidence
     case .statement: return nil
