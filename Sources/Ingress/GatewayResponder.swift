@@ -93,6 +93,7 @@ package final class GatewayResponder: HTTPHandler {
             server: MCPServer(
                 pipeline: parts.pipeline,
                 registry: parts.registry,
+                actions: actions,
                 version: parts.version,
                 settings: parts.mcp,
                 newCall: { CallID(entropy.identifier()) },

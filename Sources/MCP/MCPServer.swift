@@ -36,6 +36,7 @@ package final class MCPServer: Sendable {
 
     let pipeline: Pipeline
     let registry: ToolRegistry
+    let actions: ActionRegistry
     let results: Results
     let settings: Settings
     let logger: Logger
@@ -46,6 +47,7 @@ package final class MCPServer: Sendable {
     package init(
         pipeline: Pipeline,
         registry: ToolRegistry,
+        actions: ActionRegistry = ActionRegistry([]),
         version: String,
         settings: Settings = Settings(),
         newCall: @escaping @Sendable () -> CallID,
@@ -53,6 +55,7 @@ package final class MCPServer: Sendable {
     ) {
         self.pipeline = pipeline
         self.registry = registry
+        self.actions = actions
         self.settings = settings
         self.newCall = newCall
         self.logger = logger
@@ -210,18 +213,21 @@ package final class MCPServer: Sendable {
         _ tell: (@Sendable ([UInt8]) -> Void)?
     ) async throws(MCPError) -> Answer {
         switch (exchange.message.method, exchange.revision.hasHandshake) {
-        case ("tools/call", _): return try await callTool(exchange, tell)
-        case ("tools/list", _):
-            return try await perform(.listTools, exchange) { tools throws(MCPError) in try list(tools, exchange) }
+        case ("tools/call", _):
+            if let name = exchange.message.params["name"]?.stringValue, let action = actions.tool(name) {
+                return try await call(action, exchange)
+            }
+            return try await callTool(exchange, tell)
+        case ("tools/list", _): return try await listTools(exchange)
         case ("prompts/list", _), ("prompts/get", _), ("resources/list", _), ("resources/read", _),
             ("resources/templates/list", _):
-            return try await perform(.readContext, exchange) { tools throws(MCPError) in
-                try await serveContext(exchange, tools)
+            return try await perform(.readContext, exchange) { principal, membership throws(MCPError) in
+                try await serveContext(exchange, pipeline.tools(for: principal, membership))
             }
         case ("server/discover", false):
-            return try await perform(.discover, exchange) { _ throws(MCPError) in discovered(exchange) }
+            return try await perform(.discover, exchange) { _, _ throws(MCPError) in discovered(exchange) }
         case ("initialize", true):
-            return try await perform(.discover, exchange) { _ throws(MCPError) in
+            return try await perform(.discover, exchange) { _, _ throws(MCPError) in
                 results.initialized(exchange, instructions: MCPServer.instructions)
             }
         case ("ping", true):
@@ -237,14 +243,20 @@ package final class MCPServer: Sendable {
         do throws(GatewayError) { try await pipeline.admit(exchange.action) } catch { throw .refusal(error) }
     }
 
-    private func list(_ tools: [ToolRegistry.Entry], _ exchange: Exchange) throws(MCPError) -> Answer {
-        let page = try page(of: tools, "tools", exchange, name: \.tool.name)
-        let text = listing.json(of: page.items, in: exchange.revision)
-        return results.result(exchange) { writer in
-            writer.key("tools")
-            writer.raw(text)
-            writer.optional("nextCursor", page.next)
-            Results.writeCacheHints(exchange, &writer)
+    private func listTools(_ exchange: Exchange) async throws(MCPError) -> Answer {
+        try await perform(.listTools, exchange) { principal, membership throws(MCPError) in
+            let offered = actions.sorted.filter { $0.tool != nil && Authorize.allows($0, principal, membership) }
+            let tools = pipeline.tools(for: principal, membership)
+                .filter { entry in !offered.contains { $0.tool == entry.tool.name } }
+            let all = (tools.map(ToolList.Item.tool) + offered.map(ToolList.Item.action)).sorted { $0.name < $1.name }
+            let page = try page(of: all, "tools", exchange, name: \.name)
+            let text = listing.json(of: page.items, in: exchange.revision)
+            return results.result(exchange) { writer in
+                writer.key("tools")
+                writer.raw(text)
+                writer.optional("nextCursor", page.next)
+                Results.writeCacheHints(exchange, &writer)
+            }
         }
     }
 
@@ -270,16 +282,16 @@ package final class MCPServer: Sendable {
         }
     }
 
-    /// Does what is no tool, with the tools that the caller may use now.
+    /// Does what is no tool.
     private func perform(
         _ action: ActionRules,
         _ exchange: Exchange,
-        _ work: ([ToolRegistry.Entry]) async throws(MCPError) -> Answer
+        _ work: (Principal, DirectoryCache.Membership) async throws(MCPError) -> Answer
     ) async throws(MCPError) -> Answer {
         var refusal: MCPError?
         do throws(GatewayError) {
             return try await pipeline.perform(action, exchange.action) { principal, membership throws(GatewayError) in
-                do throws(MCPError) { return try await work(pipeline.tools(for: principal, membership)) } catch {
+                do throws(MCPError) { return try await work(principal, membership) } catch {
                     // Told as it is; the audit hears only that it failed.
                     refusal = error
                     throw GatewayError(error.code == -32603 ? .pluginFailed : .invalidArgument, error.message)

@@ -44,6 +44,22 @@ struct Results: Sendable {
         }
     }
 
+    /// What an action answered.
+    func output(_ output: [UInt8], to exchange: Exchange) -> Answer {
+        result(exchange) { writer in
+            writer.key("content")
+            writer.beginArray()
+            Results.writeText(String(decoding: output, as: UTF8.self), to: &writer)
+            writer.endArray()
+            if exchange.revision.hasStructure {
+                writer.key("structuredContent")
+                writer.raw(output)
+            }
+            writer.key("isError")
+            writer.bool(false)
+        }
+    }
+
     private func write(
         _ output: [UInt8],
         _ reply: ToolReply,

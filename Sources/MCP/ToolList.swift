@@ -22,13 +22,33 @@ package final class ToolList: Sendable {
         let form: Form
     }
 
+    /// What a list of tools holds.
+    enum Item {
+        /// A plugin's tool.
+        case tool(ToolRegistry.Entry)
+        /// An action of the host's that is offered as one.
+        case action(Action)
+
+        var name: String {
+            switch self {
+            case .tool(let entry): entry.tool.name
+            case .action(let action): action.tool ?? action.name
+            }
+        }
+    }
+
     private let texts = ExpiringCache<Key, [UInt8]>(life: .seconds(86_400), entriesMax: 10_000)
 
     /// A JSON list of tools, in the given order.
-    func json(of entries: ArraySlice<ToolRegistry.Entry>, in revision: Revision) -> [UInt8] {
-        var writer = JSONWriter(capacity: entries.count * 4096 + 2)
+    func json(of items: ArraySlice<Item>, in revision: Revision) -> [UInt8] {
+        var writer = JSONWriter(capacity: items.count * 4096 + 2)
         writer.beginArray()
-        for entry in entries { writer.raw(text(of: entry, Form(revision))) }
+        for item in items {
+            switch item {
+            case .tool(let entry): writer.raw(text(of: entry, Form(revision)))
+            case .action(let action): writer.raw(text(of: action, Form(revision)))
+            }
+        }
         writer.endArray()
         return writer.bytes
     }
@@ -43,6 +63,16 @@ package final class ToolList: Sendable {
         let epoch = Uptime(nanoseconds: 0)
         if let known = texts.value(for: key, at: epoch) { return known }
         let made = JSON.object(ToolList.shaped(ToolList.document(entry), form)).bytes
+        texts.set(made, for: key, at: epoch)
+        return made
+    }
+
+    private func text(of action: Action, _ form: Form) -> [UInt8] {
+        // The host's own never change while it runs; no plugin has an empty id.
+        let key = Key(plugin: "", generation: action.name.hashValue, tool: 0, form: form)
+        let epoch = Uptime(nanoseconds: 0)
+        if let known = texts.value(for: key, at: epoch) { return known }
+        let made = JSON.object(ToolList.shaped(ToolList.document(action), form)).bytes
         texts.set(made, for: key, at: epoch)
         return made
     }
@@ -78,6 +108,24 @@ package final class ToolList: Sendable {
                 "openWorldHint": .bool(tool.annotations.openWorld),
             ],
         ]
+        return sealed(&definition)
+    }
+
+    /// An action of the host's, whole.
+    static func document(_ action: Action) -> JSON {
+        var definition: JSONObject = [
+            "name": .string(action.tool ?? action.name), "title": .string(action.title),
+            "description": .string(action.summary), "inputSchema": action.input.document,
+            "outputSchema": ActionOutput.schema(of: action),
+            "annotations": [
+                "title": .string(action.title), "readOnlyHint": .bool(action.isReadOnly), "destructiveHint": false,
+                "idempotentHint": .bool(action.isReadOnly), "openWorldHint": false,
+            ],
+        ]
+        return sealed(&definition)
+    }
+
+    private static func sealed(_ definition: inout JSONObject) -> JSON {
         let digest = SHA256.digest(JSON.object(definition).canonicalBytes).hexadecimal
         definition["_meta"] = [ToolList.digestKey: .string(digest)]
         return .object(definition)

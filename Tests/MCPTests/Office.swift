@@ -59,6 +59,7 @@ final class Office: Sendable {
         server = MCPServer(
             pipeline: pipeline,
             registry: registry,
+            actions: ActionRegistry(TransactionActions(records: store).all),
             version: "1",
             settings: settings,
             newCall: { CallID(entropy.identifier()) },

@@ -55,6 +55,8 @@ package struct Action: Sendable {
     package let output: Output
     /// What audit and logs mask of the arguments.
     package let sensitive: [JSONPointer]
+    /// Its name among the tools of MCP, for what reads the organization's own data; nil where agents are not offered it.
+    package let tool: String?
     /// Does it.
     let work: @Sendable (Use) async throws(GatewayError) -> Answer
 
@@ -75,6 +77,7 @@ package struct Action: Sendable {
         required: [String] = [],
         output: Output,
         sensitive: [JSONPointer] = [],
+        tool: String? = nil,
         work: @escaping @Sendable (Use) async throws(GatewayError) -> Answer
     ) {
         self.rules = rules
@@ -83,6 +86,7 @@ package struct Action: Sendable {
         self.route = route
         self.output = output
         self.sensitive = sensitive
+        self.tool = tool
         self.work = work
         let all = required + route.pathArguments.filter { !required.contains($0) }
         var schema: JSONObject = ["type": "object", "properties": .object(arguments)]

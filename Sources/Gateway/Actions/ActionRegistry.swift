@@ -35,6 +35,9 @@ package struct ActionRegistry: Sendable {
     /// The action of this name.
     package func action(_ name: String) -> Action? { sorted.first { $0.name == name } }
 
+    /// The action that goes by this name among the tools of MCP.
+    package func tool(_ name: String) -> Action? { sorted.first { $0.tool == name } }
+
     /// The action that a request means, and the arguments in its path.
     ///
     /// A path's own text goes before an argument that takes any.

@@ -48,7 +48,8 @@ package struct TransactionActions: Sendable {
                     ("next_before", ["type": "string", "description": "Where there may be more."]),
                 ]
             ),
-            sensitive: [JSONPointer(tokens: ["phone_number"])]
+            sensitive: [JSONPointer(tokens: ["phone_number"])],
+            tool: "transactions_list"
         ) { [records] use throws(GatewayError) in
             let filter = try TransactionActions.filter(use)
             let page = try await records.page(
@@ -107,7 +108,8 @@ package struct TransactionActions: Sendable {
                     "transaction": TransactionDocument.schema,
                     "events": ["type": "array", "items": TransactionDocument.eventSchema],
                 ],
-            ])
+            ]),
+            tool: "transactions_show"
         ) { [records] use throws(GatewayError) in
             let missing = GatewayError(.notFound, "There is no transaction with this id.")
             guard let id = RecordID(use.text("id") ?? "") else { throw missing }

@@ -1,0 +1,52 @@
+import Gateway
+import OrderedJSON
+
+/// Actions of the host's own that are offered as tools.
+extension MCPServer {
+    func call(_ action: Action, _ exchange: Exchange) async throws(MCPError) -> Answer {
+        let arguments = exchange.message.params["arguments"] ?? .object(JSONObject())
+        var call = exchange.action
+        call.arguments = .success(arguments)
+        switch await pipeline.serve(action, call).result {
+        case .success(.data(let data, _, let beside)):
+            return results.output(ActionOutput.bytes(data, beside), to: exchange)
+        case .success(.file):
+            return results.failure(GatewayError(.notSupported, "A file is read by REST."), to: exchange)
+        case .failure(let error):
+            // Who may not ask is told as for a tool that there is not; what was wrong with the call, to the model.
+            if error.code == .permissionDenied && error.scopes.isEmpty {
+                throw .refusal(Authorize.noSuchTool(action.tool ?? action.name))
+            }
+            if error.code == .unauthenticated || error.code == .organizationSuspended || !error.scopes.isEmpty {
+                throw .refusal(error)
+            }
+            return results.failure(error, to: exchange)
+        }
+    }
+}
+
+/// An action's answer as structured content, which is an object always: a list stands in it under `data`, with what
+/// stands beside it.
+enum ActionOutput {
+    static func schema(of action: Action) -> JSON {
+        guard case .data(let schema, let beside) = action.output else { return ["type": "object"] }
+        if beside.isEmpty, schema["type"]?.stringValue == "object" { return schema }
+        var properties: JSONObject = ["data": schema]
+        for (name, schema) in beside { properties[name] = schema }
+        return ["type": "object", "required": ["data"], "properties": .object(properties)]
+    }
+
+    static func bytes(_ data: [UInt8], _ beside: [(name: String, value: [UInt8])]) -> [UInt8] {
+        if beside.isEmpty, data.first == UInt8(ascii: "{") { return data }
+        var writer = JSONWriter(capacity: data.count + 64)
+        writer.beginObject()
+        writer.key("data")
+        writer.raw(data)
+        for (name, value) in beside {
+            writer.key(name)
+            writer.raw(value)
+        }
+        writer.endObject()
+        return writer.bytes
+    }
+}
