@@ -42,12 +42,24 @@ struct `A steady clock` {
         #expect(clock.now == clock.entropy.wall())
     }
 
-    @Test func `follows at once where the wall clock is off by years`() {
+    @Test func `follows at once where the wall clock is behind by years`() {
         let clock = ManualEntropy()
 
         clock.setWallClock(by: .seconds(-400 * 86_400))
 
         #expect(clock.now == clock.entropy.wall())
+    }
+
+    @Test(arguments: [40 * 3_600, 400 * 86_400])
+    func `follows no leap ahead, however far`(seconds: Int) {
+        let clock = ManualEntropy()
+        let before = clock.now
+
+        clock.setWallClock(by: .seconds(seconds))
+        #expect(clock.now == before)
+        clock.advance(.seconds(3_600))
+
+        #expect(clock.now - before == .seconds(3_600 + 180))
     }
 
     @Test func `goes on from where the last one was, unless that was years ahead`() {

@@ -174,6 +174,27 @@ struct `A wall clock that is set a day ahead` {
     }
 }
 
+struct `A wall clock that is set forty hours ahead` {
+    @Test func `makes no key forget its payout`() async throws {
+        try await House.with { (house) async throws in
+            let first = await house.pay(key: "k")
+            try await house.callback(
+                try #require(first.record),
+                says: ["verdict": "succeeded", "receipt": "R1", "amount": 100, "code": "0"]
+            )
+
+            house.clock.setWallClock(by: .seconds(40 * 3600))
+            house.clock.advance(.seconds(62))
+            await house.money.sweeper.sweep()
+            await house.money.claimSweeper.walk()
+            let again = await house.pay(key: "k")
+
+            #expect(again.isReplayed && again.record == first.record)
+            #expect(house.upstream.count("pay") == 1)
+        }
+    }
+}
+
 extension House {
     /// The parts that move money once more, as another process makes them.
     fileprivate func money(by clock: ManualEntropy) -> Money {

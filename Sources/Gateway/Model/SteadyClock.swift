@@ -4,8 +4,10 @@ import Synchronization
 ///
 /// Somebody who sets the wall clock would otherwise make every open payment a day older, give back a payout's guard
 /// before its time, or hold everything for an hour. This clock goes on by the time that passes and only draws near to the
-/// wall clock, so slowly that no rule notices. It never goes back, but where the wall clock is off by more than anybody's
-/// mistake of a day: then there is nothing to draw near to, and it is followed at once.
+/// wall clock, so slowly that no rule notices. It never goes back, but where the wall clock is behind by more than
+/// anybody's mistake of a day: then there is nothing to draw near to, and it is followed at once. Ahead it is never
+/// followed at once: the time that passes includes suspends of the machine, so such a leap is no time that has passed,
+/// and would forget keys and guards.
 ///
 ///     wall    12:00  12:01 | set back an hour: 11:01  11:02  ...              wall and steady meet again
 ///     steady  12:00  12:01                     12:01  12:02  ... by 1 % slower, for four days
@@ -22,7 +24,7 @@ package final class SteadyClock: Sendable {
         ///
         /// Default 100, so that a minute is never longer than 60.6 s: `SteadyClock.surely` leaves room for that.
         package var slower: Int64 = SteadyClock.slowest
-        /// A wall clock that is off by more than this is followed at once.
+        /// A wall clock that is behind by more than this is followed at once.
         ///
         /// Default 36 hours.
         package var followedFrom: Duration = .seconds(36 * 3_600)
@@ -64,7 +66,7 @@ package final class SteadyClock: Sendable {
             let passed = max(0, uptime - state.uptime)
             var next = state.shown + passed
             let gap = wall - next
-            if abs(gap) > settings.followedFrom.wholeNanoseconds {
+            if -gap > settings.followedFrom.wholeNanoseconds {
                 next = wall
             } else if gap > 0 {
                 next += min(gap, passed / settings.faster)
