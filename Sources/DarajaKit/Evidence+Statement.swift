@@ -26,13 +26,21 @@ extension Evidence {
     ///
     /// What cannot be read is unknown and contradicts nothing: a masked or hashed phone is only told. An amount that
     /// can be read and is not whole shillings contradicts every amount that was asked for, so it ends nothing. Neither
-    /// does a success that names no receipt or no amount.
+    /// does a success that names no receipt or no amount, but it may well be true: of a record that has ended otherwise
+    /// it is a success without a receipt, which the host raises; of any other it says that charging again is not safe.
     ///
-    /// - Parameter asked: The amount that was asked for.
-    public func stating(_ statement: PaymentStatement, asked: Int64?) -> Evidence {
+    /// - Parameters:
+    ///   - record: The record that the evidence is about.
+    ///   - asked: The amount that was asked for.
+    public func stating(_ statement: PaymentStatement, about record: Record, asked: Int64?) -> Evidence {
         guard let receipt = statement.receipt, let money = statement.money else {
             let lacks = statement.receipt == nil ? "a receipt" : "an amount that can be read"
-            return .nothing("M-Pesa says success without \(lacks), which ends nothing.", code: code)
+            var evidence = self
+            evidence.verdict = record.hasEndedUnpaid ? .succeeded : .unknown
+            evidence.meaning = "M-Pesa says success without \(lacks), which ends nothing."
+            evidence.whoseMove = "organization"
+            evidence.chargeAgain = "no"
+            return evidence
         }
         guard let whole = money.wholeShillings, whole >= 0 else {
             let wanted = asked.map { " where \($0) was asked for" } ?? ""
@@ -54,6 +62,11 @@ extension Evidence {
         }
         return evidence
     }
+}
+
+extension Record {
+    /// Whether it has ended, and not by money that moved.
+    fileprivate var hasEndedUnpaid: Bool { ["failed", "cancelled", "expired", "rejected"].contains(state) }
 }
 
 extension PaymentStatement {

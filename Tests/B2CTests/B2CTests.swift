@@ -108,6 +108,22 @@ struct `Interpreting a payout` {
         return interpretPayout(Array(body.utf8), .callback("result"), record)
     }
 
+    @Test(arguments: [("failed", Evidence.Verdict.succeeded), ("accepted", .unknown)])
+    func `says of a success without an amount that paying again is not safe`(state: String, verdict: Evidence.Verdict) {
+        let known = Record([
+            "id": "originator", "state": .string(state),
+            "external_ids": ["originator_conversation_id": "originator"],
+        ])
+        let body = #"""
+            {"Result":{"ResultType":0,"ResultCode":0,"ResultDesc":"d","OriginatorConversationID":"originator",
+            "ConversationID":"AG_1","TransactionID":"NLJ0000000"}}
+            """#
+        let evidence = interpretPayout(Array(body.utf8), .callback("result"), known)
+
+        #expect(evidence?.verdict == verdict && evidence?.chargeAgain == "no" && evidence?.receipt == nil)
+        #expect(evidence?.externalIDs.isEmpty == false)
+    }
+
     /// The sample of the portal's B2C page, with numbers masked.
     static let success = #"""
         ,"ResultParameters":{"ResultParameter":[{"Key":"TransactionAmount","Value":10},

@@ -47,6 +47,21 @@ struct `What contradicts a record` {
         #expect(machine.step(step.record, .evidence(evidence, .query), at: now) == nil)
     }
 
+    @Test func `a success that proves too little stands against the failure that comes after it`() throws {
+        let source = Evidence.Source.callback("result")
+        let paid = Evidence(.unknown, externalIDs: ["checkout": "ws_1"], code: "0", chargeAgain: "no")
+        let failed = Evidence(.expired, code: "1037", chargeAgain: "yes")
+
+        let told = try #require(machine.step(record(.accepted), .evidence(paid, source), at: now))
+        let ended = try #require(machine.step(told.record, .evidence(failed, source), at: now))
+
+        #expect(told.record.state == .accepted && told.record.externalIDs == ["checkout": "ws_1"])
+        #expect(told.record.disputes == [Dispute(.noReceipt)] && told.record.advice == "check_first")
+        #expect(told.effects == [.raiseDispute, .holdParty])
+        #expect(ended.record.state == .expired && ended.record.advice == "check_first")
+        #expect(ended.effects.contains(.holdParty))
+    }
+
     @Test func `an empty id or receipt is unknown, not another`() throws {
         var known = record(.accepted)
         known.externalIDs = ["checkout": "ws_1"]

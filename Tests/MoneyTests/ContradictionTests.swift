@@ -70,6 +70,26 @@ struct `A contradiction` {
         }
     }
 
+    @Test func `by a failure of what was called paid without a receipt never says that it may be asked again`()
+        async throws
+    {
+        try await House.with { (house) async throws in
+            let record = try #require(await house.collect().record)
+            try await house.callback(record, says: ["verdict": "unknown", "code": "0", "charge_again": "no"])
+            house.upstream.answer(with: ["verdict": "expired", "code": "1037", "charge_again": "yes"])
+            house.clock.advance(.seconds(1200))
+            await house.money.sweeper.sweep()
+            #expect(try await house.record(record).advice == "check_first")
+
+            try await house.callback(record, says: ["verdict": "expired", "code": "1037", "charge_again": "yes"])
+            let refused = await house.collect(key: "k")
+
+            let found = try await house.record(record)
+            #expect(found.state.isEnded && found.advice == "check_first")
+            #expect(refused.code == .conflict && refused.record == record)
+        }
+    }
+
     @Test func `by a receipt that is another's ends nothing in live use, and the record is asked about on`()
         async throws
     {

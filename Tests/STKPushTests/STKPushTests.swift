@@ -142,6 +142,24 @@ struct `Interpreting M-Pesa` {
         #expect(interpretPush(Array(body.utf8), .callback("result"), record)?.verdict == .unknown)
     }
 
+    @Test(arguments: ["failed", "cancelled", "expired", "rejected"])
+    func `takes a success without a receipt for one where the payment has ended otherwise`(state: String) {
+        let ended = Record(["id": "r", "state": .string(state), "external_ids": ["checkout_request_id": "ws_1"]])
+        let body = #"{"Body":{"stkCallback":{"CheckoutRequestID":"ws_1","ResultCode":0}}}"#
+        let evidence = interpretPush(Array(body.utf8), .callback("result"), ended)
+
+        #expect(evidence?.verdict == .succeeded && evidence?.receipt == nil && evidence?.chargeAgain == "no")
+        #expect(evidence?.externalIDs["checkout_request_id"] == "ws_1")
+    }
+
+    @Test func `says of a success without a receipt that charging again is not safe`() {
+        let body = #"{"Body":{"stkCallback":{"CheckoutRequestID":"ws_1","ResultCode":0}}}"#
+        let evidence = interpretPush(Array(body.utf8), .callback("result"), record)
+
+        #expect(evidence?.verdict == .unknown && evidence?.chargeAgain == "no")
+        #expect(evidence?.externalIDs["checkout_request_id"] == "ws_1")
+    }
+
     static let queries: [(Int, String, Evidence.Verdict)] = [
         (500, #"{"errorCode":"500.001.1001","errorMessage":"The transaction is being processed"}"#, .pending),
         (200, #"{"CheckoutRequestID":"ws_1","ResultCode":"0"}"#, .succeeded),

@@ -43,7 +43,7 @@ private func outcome(of result: InitiatorAPI.Result, _ record: Record) -> Eviden
         phone: name.flatMap { MSISDN(publicName: $0) },
         writtenPhone: name.map { String($0.prefix { $0 != " " }) }
     )
-    return evidence.stating(statement, asked: record.amount)
+    return evidence.stating(statement, about: record, asked: record.amount)
 }
 
 private func verdict(of entry: InitiatorResultCode) -> Evidence.Verdict {
@@ -112,10 +112,10 @@ func interpretPayoutQuery(_ raw: [UInt8], _ source: Source, _ record: Record) ->
             "M-Pesa's answer is about another payout (\(told ?? "it names none")); it is asked once more."
         )
     }
-    return standing(of: result)
+    return standing(of: result, record)
 }
 
-private func standing(of result: InitiatorAPI.Result) -> Evidence {
+private func standing(of result: InitiatorAPI.Result, _ record: Record) -> Evidence {
     let status = Excerpt.of(result.text("TransactionStatus") ?? "", most: 64)
     switch status {
     case "Completed":
@@ -125,7 +125,7 @@ private func standing(of result: InitiatorAPI.Result) -> Evidence {
         evidence.whoseMove = "nobody"
         evidence.chargeAgain = "no"
         let statement = PaymentStatement(receipt: result.id("ReceiptNo").text, money: result.money("Amount"))
-        return evidence.stating(statement, asked: nil)
+        return evidence.stating(statement, about: record, asked: nil)
     case "Cancelled", "Declined", "Expired", "Failed":
         var evidence = Evidence(.failed)
         evidence.code = status

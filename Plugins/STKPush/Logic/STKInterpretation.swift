@@ -52,7 +52,7 @@ private func interpretCallback(_ callback: STKPush.Callback, _ record: Record) -
         phone: callback.phone,
         writtenPhone: callback.PhoneNumber
     )
-    return evidence.stating(statement, asked: record.amount)
+    return evidence.stating(statement, about: record, asked: record.amount)
 }
 
 /// What the answer to a query proves of the push it asks about.

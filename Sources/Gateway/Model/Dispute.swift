@@ -14,7 +14,7 @@ package struct Dispute: Sendable, Equatable {
         case receipt
         /// M-Pesa states an end that it has stated otherwise before.
         case contradiction
-        /// M-Pesa states success of what it said had failed, and names no receipt.
+        /// M-Pesa states success, of what it said had failed or may yet say so, and names no receipt.
         case noReceipt = "no_receipt"
         /// The receipt is another record's.
         case repeatedReceipt = "repeated_receipt"
@@ -50,6 +50,8 @@ package struct Dispute: Sendable, Equatable {
         case .id: "M-Pesa names another request, \(stated) instead of \(expected)."
         case .receipt: "M-Pesa names a second receipt, \(stated) beside \(expected)."
         case .contradiction: "M-Pesa has stated both: \(expected), and then \(stated)."
+        case .noReceipt where self.expected == nil:
+            "M-Pesa said that this was paid, without a receipt or an amount that can be read."
         case .noReceipt: "M-Pesa said that this had failed (\(expected)), and then that it was paid, without a receipt."
         case .repeatedReceipt: "M-Pesa names the receipt \(stated), which is the receipt of \(other) already."
         case .possibleDouble: "This and \(other) may be the same payment made twice."

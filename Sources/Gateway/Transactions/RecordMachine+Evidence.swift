@@ -4,6 +4,7 @@ extension RecordMachine {
     ///
     /// - Evidence that contradicts the record's ids, amount or party is kept and raised, never applied.
     /// - An open record is ended by an explicit verdict. A failure learned by asking counts only once it is old enough.
+    ///   A success that lacks what would prove it ends nothing, and is held against a failure that comes later.
     /// - An ended record is changed by one thing alone: a success with a receipt and the right amount overrides a
     ///   failure, whoever stated that.
     func weigh(_ evidence: Evidence, from source: Evidence.Source, in draft: inout Draft) {
@@ -128,6 +129,7 @@ extension RecordMachine {
             note(evidence, from: source, as: state == .sending ? .accepted : state, in: &draft)
         case .duplicate, .unknown:
             show(evidence, in: &draft)
+            if evidence.saysPaid, raise(Dispute(.noReceipt), in: &draft) { draft.effects.insert(.holdParty) }
             note(evidence, from: source, as: state == .sending ? .unknown : state, in: &draft)
         }
     }
@@ -145,6 +147,9 @@ extension RecordMachine {
         state(evidence, in: &draft)
         if end == .succeeded, draft.record.direction == .reverse, draft.record.intent.original != nil {
             draft.effects.insert(.reverseOriginal)
+        }
+        if end != .succeeded, draft.record.disputes.contains(where: { $0.kind == .noReceipt }) {
+            draft.effects.insert(.holdParty)
         }
         draft.move(to: end, source: source.text, evidence: evidence)
     }
@@ -276,6 +281,9 @@ extension RecordMachine {
 }
 
 extension Evidence {
+    /// Whether it proves nothing and yet says that charging again is not safe: a success that lacks what would prove it.
+    fileprivate var saysPaid: Bool { verdict == .unknown && chargeAgain == "no" }
+
     /// The amount that is stated, when it is another; nil when none is stated.
     fileprivate func amountOtherThan(_ asked: Shillings) -> String? {
         amountText ?? amount.flatMap { $0 == asked ? nil : "\($0.amount)" }
