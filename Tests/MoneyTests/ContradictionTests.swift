@@ -104,7 +104,46 @@ struct `A contradiction` {
             #expect(two.state == .accepted && two.nextActionAt != nil)
             #expect(two.disputes == [Dispute(.repeatedReceipt, stated: "R1", other: first)])
             #expect(two.advice == "check_first")
+
+            try await expectOpen(second, whateverIsAnsweredIn: house)
         }
+    }
+
+    @Test(arguments: ["1.50", "100.50"])
+    func `of the amount is not settled by an answer that names no receipt`(amount: String) async throws {
+        try await House.with { (house) async throws in
+            let record = try #require(await house.collect().record)
+            try await house.callback(record, says: ["verdict": "unknown", "code": "0", "amount_text": .string(amount)])
+
+            try await expectOpen(record, whateverIsAnsweredIn: house)
+        }
+    }
+
+    /// Asks about a record, hears success and failure without a receipt, until a person is called; a receipt ends it.
+    private func expectOpen(_ record: RecordID, whateverIsAnsweredIn house: House) async throws {
+        let answers: [JSON] = [
+            ["verdict": "succeeded", "code": "0", "charge_again": "no"],
+            ["verdict": "expired", "code": "1037", "charge_again": "yes"],
+        ]
+        for (index, answer) in answers.enumerated() {
+            house.upstream.answer(with: answer)
+            house.clock.advance(.seconds(3601))
+            await house.money.sweeper.sweep()
+
+            let found = try await house.record(record)
+            #expect(house.upstream.count("collect_query") == index + 1 && found.answers == index + 1)
+            #expect(!found.state.isEnded && found.advice == "check_first" && found.nextActionAt != nil)
+        }
+        for _ in 0..<24 {
+            house.clock.advance(.seconds(3601))
+            await house.money.sweeper.sweep()
+        }
+        #expect(try await house.record(record).state == .manual)
+
+        house.upstream.answer(with: ["verdict": "succeeded", "receipt": "R9", "amount": 100, "code": "0"])
+        house.clock.advance(.seconds(86_400))
+        await house.money.sweeper.sweep()
+        #expect(try await house.record(record).state == .succeeded)
     }
 
     @Test func `by a receipt that is another's is flagged where receipts repeat`() async throws {

@@ -5,6 +5,7 @@ extension RecordMachine {
     /// - Evidence that contradicts the record's ids, amount or party is kept and raised, never applied.
     /// - An open record is ended by an explicit verdict. A failure learned by asking counts only once it is old enough.
     ///   A success that lacks what would prove it ends nothing, and is held against a failure that comes later.
+    /// - What contradicts an open record is not settled by asking, unless the answer names a receipt.
     /// - An ended record is changed by one thing alone: a success with a receipt and the right amount overrides a
     ///   failure, whoever stated that.
     func weigh(_ evidence: Evidence, from source: Evidence.Source, in draft: inout Draft) {
@@ -99,6 +100,9 @@ extension RecordMachine {
 
     private func advance(_ evidence: Evidence, from source: Evidence.Source, in draft: inout Draft) {
         let state = draft.record.state
+        if source == .query, evidence.receipt == nil, evidence.isEndUnder(draft.record.disputes) {
+            return note(evidence.unsettling, from: source, as: state, in: &draft)
+        }
         switch evidence.verdict {
         case .succeeded:
             conclude(evidence, from: source, in: &draft)
@@ -281,6 +285,26 @@ extension RecordMachine {
 }
 
 extension Evidence {
+    /// Whether it states an end that these disputes stand against.
+    ///
+    /// What M-Pesa called paid without a receipt may be called so again; that another record may be the same payment
+    /// contradicts no end.
+    fileprivate func isEndUnder(_ disputes: [Dispute]) -> Bool {
+        switch verdict {
+        case .succeeded: disputes.contains { $0.kind != .possibleDouble && $0.kind != .noReceipt }
+        case .failed, .cancelled, .expired: disputes.contains { $0.kind != .possibleDouble }
+        default: false
+        }
+    }
+
+    /// The same, saying that it settles nothing: an open record must not show "Paid." as what is known of it.
+    fileprivate var unsettling: Evidence {
+        var evidence = self
+        let said = meaning.map { ": \($0)" } ?? "."
+        evidence.meaning = "M-Pesa's answer names no receipt, so it does not settle what contradicts this\(said)"
+        return evidence
+    }
+
     /// Whether it proves nothing and yet says that charging again is not safe: a success that lacks what would prove it.
     fileprivate var saysPaid: Bool { verdict == .unknown && chargeAgain == "no" }
 
