@@ -126,12 +126,18 @@ package struct RateLimit: Sendable, Hashable {
     /// At least 1.
     package let burst: Int
 
-    /// Makes a limit; values below the least are raised to it.
+    /// The longest period: a year.
+    private static let periodMax = Duration.seconds(366 * 86_400)
+
+    /// Makes a limit; values below the least are raised to it, and those that a limiter could not count are lowered.
     package init(units: Int, per period: Duration, burst: Int? = nil) {
         self.units = max(1, units)
-        self.period = max(.milliseconds(1), period)
-        self.burst = max(1, burst ?? units)
+        self.period = min(max(.milliseconds(1), period), RateLimit.periodMax)
         periodMilliseconds = self.period.wholeMilliseconds
+        // A burst lasts at most a thousand years, so that no sum of microseconds overflows.
+        let interval = max(1, periodMilliseconds * 1000 / Int64(self.units))
+        let most = Int64(1000 * 366 * 86_400) * 1_000_000 / interval
+        self.burst = Int(min(Int64(max(1, burst ?? units)), max(1, most)))
     }
 }
 

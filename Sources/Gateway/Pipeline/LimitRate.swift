@@ -102,8 +102,12 @@ package final class LimitRate: Sendable {
             guard let limit, decision?.isAllowed ?? true else { return }
             let key = Key(owner: owner, bucket: bucket)
             let interval = max(1, limit.periodMilliseconds * 1000 / Int64(limit.units))
-            let arrival = max(now, arrivals[key] ?? now) + interval * cost
-            let excess = arrival - now - interval * Int64(limit.burst)
+            let depth = interval * Int64(limit.burst)
+            var known = arrivals[key] ?? now
+            // More than this limit lets anybody spend was spent under another one, before the plan was changed.
+            if known > now + depth { known = now + depth - interval * cost }
+            let arrival = max(now, known) + interval * cost
+            let excess = arrival - now - depth
             let remaining = excess > 0 ? 0 : Int(-excess / interval)
             if excess <= 0 {
                 if first == nil { first = (key, arrival) } else { second = (key, arrival) }
