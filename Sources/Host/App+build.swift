@@ -84,6 +84,7 @@ struct App: Sendable {
         )
         let authenticate = Authenticate(directory: store, tokens: tokens, entropy: entropy)
         let metrics = CallMetrics()
+        let throttle = ThrottleLogIns(entropy: entropy)
         let failures = SampleFailures(audit: store, entropy: entropy)
         let pipeline = Pipeline(
             registry: registry,
@@ -114,7 +115,7 @@ struct App: Sendable {
                 authenticate: authenticate,
                 failures: failures,
                 metrics: metrics,
-                throttle: ThrottleLogIns(entropy: entropy),
+                throttle: throttle,
                 entropy: entropy
             )
         )
@@ -126,6 +127,7 @@ struct App: Sendable {
                 audit: store,
                 credentials: DarajaCredentialSafe(credentials: credentials, upstream: daraja),
                 passwords: passwords,
+                throttle: throttle,
                 entropy: entropy
             )
         )
@@ -235,7 +237,7 @@ struct App: Sendable {
 
     // MARK: Parts
 
-    private static func derivedKey(_ purpose: String, from masterKey: Secret<[UInt8]>) -> Secret<[UInt8]> {
+    static func derivedKey(_ purpose: String, from masterKey: Secret<[UInt8]>) -> Secret<[UInt8]> {
         Secret(HMACSHA256.authenticate(key: masterKey.reveal(), Array(purpose.utf8)).bytes)
     }
 

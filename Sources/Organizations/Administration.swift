@@ -11,6 +11,7 @@ package struct Administration: Sendable {
         let audit: any AuditRepository
         let credentials: any CredentialSafe
         let passwords: any Passwords
+        let throttle: ThrottleLogIns
         let entropy: Entropy
 
         /// Gathers them.
@@ -21,6 +22,7 @@ package struct Administration: Sendable {
             audit: any AuditRepository,
             credentials: any CredentialSafe,
             passwords: any Passwords,
+            throttle: ThrottleLogIns,
             entropy: Entropy
         ) {
             self.directory = directory
@@ -29,6 +31,7 @@ package struct Administration: Sendable {
             self.audit = audit
             self.credentials = credentials
             self.passwords = passwords
+            self.throttle = throttle
             self.entropy = entropy
         }
     }
@@ -61,7 +64,8 @@ package struct Administration: Sendable {
             subject: use.principal.subjectText,
             action: action,
             door: "rest",
-            outcome: .success
+            outcome: .success,
+            detail: use.arguments.masking([JSONPointer(tokens: ["admin_password"])], with: "•••").text
         )
         try await parts.audit.append([line], usage: [])
     }

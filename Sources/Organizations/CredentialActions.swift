@@ -77,7 +77,7 @@ struct CredentialActions: Sendable {
     }
 
     private static let arguments: JSONObject = {
-        let secret: JSON = ["type": "string", "minLength": 1, "maxLength": 2048]
+        let secret: JSON = ["type": "string", "maxLength": 2048, "pattern": "[!-~]"]
         var arguments: JSONObject = [
             "org_id": Arguments.id, "environment": Arguments.environment,
             "business_short_code": [
@@ -94,7 +94,7 @@ struct CredentialActions: Sendable {
 
     private func save(_ use: Action.Use) async throws(GatewayError) -> Action.Answer {
         let environment = CredentialActions.environment(use)
-        let profile = try await profile(use, environment)
+        _ = try await profile(use, environment)
         var given: [String: Secret<String>] = [:]
         for name in CredentialActions.secrets { given[name] = use.text(name).map { Secret($0) } }
         var isProved = false
@@ -112,12 +112,20 @@ struct CredentialActions: Sendable {
             }
         }
         let organization = use.principal.organization
-        if let profile { try await house.directory.save(profile, organization: organization) }
         let fields = try await house.parts.credentials.put(given, organization: organization, environment: environment)
+        // As it is now, not as it was before M-Pesa was asked; and written only where something of it was given.
+        let profile = try await profile(use, environment)
+        if let profile, CredentialActions.namesProfile(use) {
+            try await house.directory.save(profile, organization: organization)
+        }
         house.forget()
         var document = CredentialActions.document(environment, fields, profile)
         document["proved"] = .bool(isProved)
         return .data(.object(document), message: "The credentials were saved.")
+    }
+
+    private static func namesProfile(_ use: Action.Use) -> Bool {
+        ["business_short_code", "short_code_type", "till_number", "initiator_name"].contains { use.text($0) != nil }
     }
 
     /// What plugins are told of the organization from now on; nil where nothing of it was given.
@@ -129,8 +137,7 @@ struct CredentialActions: Sendable {
             organization: use.principal.organization,
             environment: environment
         )
-        let given = ["business_short_code", "short_code_type", "till_number", "initiator_name"]
-        guard given.contains(where: { use.text($0) != nil }) else { return known }
+        guard CredentialActions.namesProfile(use) else { return known }
         guard let shortCode = use.text("business_short_code") ?? known?.shortCode else {
             throw Administration.wrong("business_short_code", "the PayBill or store number, of five to seven digits")
         }

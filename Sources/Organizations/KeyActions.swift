@@ -8,6 +8,11 @@ struct KeyActions: Sendable {
 
     var all: [Action] { [list, create, update, revoke] }
 
+    /// How many keys of an organization may be in force: as many as one list shows.
+    static let inForceMax = 100
+    /// How many of them are read at most, those that ended too.
+    static let readMax = 10_000
+
     /// Of a key: everything but the key.
     static let schema: JSON = [
         "type": "object", "required": ["id", "name", "prefix", "environment", "role", "is_in_force"],
@@ -44,14 +49,20 @@ struct KeyActions: Sendable {
         Action(
             KeyActions.rules("keys.list", "KEYS_LISTED", writes: false),
             title: "List keys",
-            summary: "The organization's API keys, newest first, those that ended too; never the keys themselves.",
+            summary:
+                "The organization's API keys: those in force, then those that ended, newest first; never a key itself.",
             route: Route("GET", "/admin/keys"),
             arguments: ["limit": Arguments.limit],
             output: .data(["type": "array", "items": KeyActions.schema])
         ) { [house] use throws(GatewayError) in
-            let keys = try await house.directory.apiKeys(organization: use.principal.organization, limit: use.limit)
             let now = house.parts.entropy.now()
-            return .data(.array(keys.map { KeyActions.document($0, now) }))
+            let keys = try await house.directory.apiKeys(
+                organization: use.principal.organization,
+                limit: KeyActions.readMax
+            )
+            // However many were made and revoked since, what is in force is seen.
+            let shown = keys.filter { $0.isInForce(at: now) } + keys.filter { !$0.isInForce(at: now) }
+            return .data(.array(shown.prefix(use.limit).map { KeyActions.document($0, now) }))
         }
     }
 
@@ -71,10 +82,12 @@ struct KeyActions: Sendable {
                 "properties": [
                     "key": KeyActions.schema, "api_key": ["type": "string", "description": "Shown this once."],
                 ],
-            ])
+            ]),
+            target: "key/id"
         ) { [house] use throws(GatewayError) in
             let role = use.role() ?? .user
             try KeyActions.check(role, use)
+            try await house.checkRoomForKey(use.principal.organization)
             let (key, text) = try await house.makeKey(
                 named: use.text("name") ?? "",
                 of: use.principal.organization,
@@ -173,6 +186,19 @@ struct KeyActions: Sendable {
 }
 
 extension Administration {
+    /// Refuses another key where a list could not show it.
+    func checkRoomForKey(_ organization: OrganizationID) async throws(GatewayError) {
+        let keys = try await directory.apiKeys(organization: organization, limit: KeyActions.readMax)
+        let now = parts.entropy.now()
+        guard keys.count < KeyActions.readMax, keys.count(where: { $0.isInForce(at: now) }) < KeyActions.inForceMax
+        else {
+            throw GatewayError(
+                .limitExceeded,
+                "An organization has at most \(KeyActions.inForceMax) keys in force. Revoke one that is not used."
+            )
+        }
+    }
+
     /// Makes a key and its text, which is shown once and kept nowhere.
     package func makeKey(
         named name: String,

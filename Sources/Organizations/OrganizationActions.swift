@@ -98,7 +98,8 @@ struct OrganizationActions: Sendable {
                     "admin": ["type": "object", "required": ["user", "must_name_organization"]],
                 ],
             ]),
-            sensitive: [JSONPointer(tokens: ["admin_password"])]
+            sensitive: [JSONPointer(tokens: ["admin_password"])],
+            target: "organization/id"
         ) { [house] use throws(GatewayError) in
             let organization = try await begin(use)
             let person = NewPerson(
@@ -164,8 +165,12 @@ struct OrganizationActions: Sendable {
             }
             let subscription = use.text("subscription_status").flatMap(Subscription.init(rawValue:))
             let isActive = use.flag("is_active")
-            guard !before.isHost || (subscription ?? .active) == .active && isActive ?? true else {
-                throw GatewayError(.conflict, "The organization that runs the gateway is never suspended or closed.")
+            let keepsHost = plan == nil && (subscription ?? .active) == .active && isActive ?? true
+            guard !before.isHost || keepsHost else {
+                throw GatewayError(
+                    .conflict,
+                    "The organization that runs the gateway keeps its plan, and is never suspended or closed."
+                )
             }
             let answer = try await change(before.id, use) { organization in
                 if let plan { organization.plan = plan }

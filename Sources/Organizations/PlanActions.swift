@@ -22,7 +22,7 @@ struct PlanActions: Sendable {
 
     private static let tools: JSON = [
         "type": "array", "maxItems": 1000, "uniqueItems": true,
-        "items": ["type": "string", "pattern": "^([a-z][a-z0-9_.-]{0,127}\\*?|\\*\\*|\\*)$"],
+        "items": ["type": "string", "pattern": "^([a-z][a-z0-9_.-]{0,127}\\*?|\\*)$"],
         "description": "Names of tools, or beginnings that end in *; a tool that moves money must be named in full.",
     ]
 
@@ -62,6 +62,9 @@ struct PlanActions: Sendable {
             required: ["tools"],
             output: .data(PlanActions.schema)
         ) { [house] use throws(GatewayError) in
+            guard use.text("name") != HostOrganization.plan.name else {
+                throw GatewayError(.conflict, "The plan of the organization that runs the gateway cannot be changed.")
+            }
             let plan = Plan(
                 name: use.text("name") ?? "",
                 tools: (use.arguments["tools"]?.arrayValue ?? []).compactMap(\.stringValue),

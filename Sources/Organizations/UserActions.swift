@@ -63,7 +63,8 @@ struct UserActions: Sendable {
             ],
             required: ["username", "email"],
             output: .data(UserActions.made),
-            sensitive: [JSONPointer(tokens: ["password"])]
+            sensitive: [JSONPointer(tokens: ["password"])],
+            target: "user/id"
         ) { [house] use throws(GatewayError) in
             let role = use.role() ?? .user
             try UserActions.check(role, use)
@@ -109,7 +110,9 @@ struct UserActions: Sendable {
             let role = use.role()
             if let role { try UserActions.check(role, use) }
             var hash: String?
-            if let password = use.text("password") { hash = try await house.parts.passwords.hash(Secret(password)) }
+            if let password = use.text("password") {
+                hash = try await house.hash(Secret(password), of: use.principal.organization)
+            }
             let (email, isActive, newHash) = (use.text("email"), use.flag("is_active"), hash)
             let user = try await change(use) { user in
                 if let email { user.email = email }
@@ -148,24 +151,31 @@ struct UserActions: Sendable {
         guard before.role <= use.principal.role else {
             throw GatewayError(.permissionDenied, "A \(before.role.rawValue) is changed by one of that role only.")
         }
+        var wished = before
+        change(&wished)
+        let isHost = use.membership.organization.isHost
+        let stays = wished.isActive && wished.role >= Administration.leastAdministrator(host: isHost)
+        if !stays, try await !house.hasAdministrator(organization, host: isHost, but: id) { throw UserActions.lastOne }
         guard let after = try await house.directory.change(id, organization: organization, change) else {
             throw missing
         }
         house.forget()
-        guard try await house.hasAdministrator(organization, host: use.membership.organization.isHost) else {
+        guard try await house.hasAdministrator(organization, host: isHost) else {
             // Two who take each other's role at once are both undone: somebody always stays.
             _ = try await house.directory.change(id, organization: organization) { user in
                 user.role = before.role
                 user.isActive = before.isActive
             }
             house.forget()
-            throw GatewayError(
-                .conflict,
-                "Nobody would be left to administer the organization. Make somebody else an administrator first."
-            )
+            throw UserActions.lastOne
         }
         return after
     }
+
+    private static let lastOne = GatewayError(
+        .conflict,
+        "Nobody would be left to administer the organization. Make somebody else an administrator first."
+    )
 
     // MARK: One's own password
 
@@ -191,18 +201,24 @@ struct UserActions: Sendable {
             guard case .user(let id) = use.principal.subject,
                 let user = try await house.directory.user(id, organization: use.principal.organization)
             else { throw GatewayError(.notFound, "There is no such user any more.") }
-            let current = Secret(use.text("current_password") ?? "")
+            // Whoever found a session guesses as seldom as at the log-in, and waits behind their own organization.
+            let attempt = try house.parts.throttle.begin(name: "change|\(id)", address: "\(user.organization)")
             let isRight = try await house.parts.passwords.verify(
-                current,
+                Secret(use.text("current_password") ?? ""),
                 against: user.passwordHash,
-                turn: "change|\(id)"
+                turn: Administration.turn(of: user.organization)
             )
             guard isRight else { throw Administration.wrong("current_password", "the password as it is now") }
-            let hash = try await house.parts.passwords.hash(Secret(use.text("new_password") ?? ""))
-            _ = try await house.directory.change(id, organization: use.principal.organization) {
-                $0.passwordHash = hash
+            house.parts.throttle.giveBack(attempt)
+            let hash = try await house.hash(Secret(use.text("new_password") ?? ""), of: user.organization)
+            let changed = try await house.directory.change(id, organization: use.principal.organization) { now in
+                // What an administrator set meanwhile stays.
+                if now.isActive, now.passwordHash == user.passwordHash { now.passwordHash = hash }
             }
             house.forget()
+            guard changed?.passwordHash == hash else {
+                throw GatewayError(.unauthenticated, "The account was changed meanwhile. Log in again.")
+            }
             return .data(.null, message: "The password was changed. Log in again.")
         }
     }
@@ -239,7 +255,10 @@ package struct NewPerson: Sendable {
             organization: organization,
             username: username,
             email: email,
-            passwordHash: try await passwords.hash(password ?? Secret(made ?? "")),
+            passwordHash: try await passwords.hash(
+                password ?? Secret(made ?? ""),
+                turn: Administration.turn(of: organization)
+            ),
             role: role
         )
         let mustName = try await directory.save(user)
@@ -257,13 +276,26 @@ extension Administration {
         try await person.make(of: organization, in: directory, parts.passwords, parts.entropy)
     }
 
-    /// Whether somebody active administers an organization.
-    func hasAdministrator(_ organization: OrganizationID, host: Bool) async throws(GatewayError) -> Bool {
-        let least = host ? Role.superAdmin : .orgAdmin
+    /// Who waits for hashes together: one organization's many keep no other waiting.
+    static func turn(of organization: OrganizationID) -> String { "organization|\(organization)" }
+
+    func hash(_ password: Secret<String>, of organization: OrganizationID) async throws(GatewayError) -> String {
+        try await parts.passwords.hash(password, turn: Administration.turn(of: organization))
+    }
+
+    static func leastAdministrator(host: Bool) -> Role { host ? .superAdmin : .orgAdmin }
+
+    /// Whether somebody active administers an organization, other than one.
+    func hasAdministrator(
+        _ organization: OrganizationID,
+        host: Bool,
+        but one: UserID? = nil
+    ) async throws(GatewayError) -> Bool {
+        let least = Administration.leastAdministrator(host: host)
         var after: String?
         while true {
             let users = try await directory.users(organization: organization, after: after, limit: 100)
-            if users.contains(where: { $0.isActive && $0.role >= least }) { return true }
+            if users.contains(where: { $0.isActive && $0.role >= least && $0.id != one }) { return true }
             guard users.count == 100, let last = users.last else { return false }
             after = last.username
         }

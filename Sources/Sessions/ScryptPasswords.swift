@@ -39,9 +39,9 @@ package final class ScryptPasswords: Passwords, @unchecked Sendable {
         NamedThread.start("passwords") { self.run() }
     }
 
-    package func hash(_ password: Secret<String>) async throws(GatewayError) -> String {
+    package func hash(_ password: Secret<String>, turn: String) async throws(GatewayError) -> String {
         let hasher = hasher
-        let made = await run(turn: "host") { try? hasher.make(for: password.reveal()) }
+        let made = await run(turn: turn) { try? hasher.make(for: password.reveal()) }
         guard let hash = made ?? nil else { throw busy }
         return hash
     }

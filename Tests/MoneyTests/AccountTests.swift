@@ -13,7 +13,7 @@ final class PlainPasswords: Passwords {
 
     func meanwhile(_ work: @escaping @Sendable () async -> Void) { state.withLock { $0.meanwhile = work } }
 
-    func hash(_ password: Secret<String>) async throws(GatewayError) -> String { password.reveal() }
+    func hash(_ password: Secret<String>, turn: String) async throws(GatewayError) -> String { password.reveal() }
 
     func verify(
         _ password: Secret<String>,

@@ -14,6 +14,7 @@ final class Bureau: Sendable {
     let store: Store
     let tokens = NumberedTokens()
     let safe = PlainSafe()
+    let passwords = PlainHashes()
     let pipeline: Pipeline
     let actions: ActionRegistry
     let host: Organization
@@ -53,6 +54,7 @@ final class Bureau: Sendable {
             ),
             record: RecordCall(audit: store, metrics: CallMetrics(), entropy: entropy, logger: logger)
         )
+        let throttle = ThrottleLogIns(entropy: entropy)
         let administration = Administration(
             Administration.Parts(
                 directory: store,
@@ -60,7 +62,8 @@ final class Bureau: Sendable {
                 authenticate: authenticate,
                 audit: store,
                 credentials: safe,
-                passwords: PlainHashes(),
+                passwords: passwords,
+                throttle: throttle,
                 entropy: entropy
             )
         )
@@ -69,11 +72,11 @@ final class Bureau: Sendable {
                 directory: store,
                 audit: store,
                 tokens: tokens,
-                passwords: PlainHashes(),
+                passwords: passwords,
                 authenticate: authenticate,
                 failures: SampleFailures(audit: store, entropy: entropy),
                 metrics: CallMetrics(),
-                throttle: ThrottleLogIns(entropy: entropy),
+                throttle: throttle,
                 entropy: entropy
             )
         )
@@ -185,8 +188,13 @@ final class Bureau: Sendable {
         )
     }
 
-    /// The words of an organization's audit chain, newest first.
+    /// The ends in an organization's audit chain, newest first; what was begun has a line before.
     func audit(_ organization: Organization) async throws -> [AuditRecord] {
+        try await lines(organization).filter { $0.outcome != .begun }
+    }
+
+    /// Every line of it.
+    func lines(_ organization: Organization) async throws -> [AuditRecord] {
         try await store.append([], usage: [])
         return try await store.records(organization: organization.id, before: nil, limit: 100)
     }
@@ -204,9 +212,16 @@ private func requireUser(_ user: User?) throws -> User {
     return user
 }
 
-/// A password's hash is a sentence about it.
-struct PlainHashes: Passwords {
-    func hash(_ password: Secret<String>) async throws(GatewayError) -> String { "hash of " + password.reveal() }
+/// A password's hash is a sentence about it; what happens while one is made is the test's.
+final class PlainHashes: Passwords {
+    private let work = Mutex<(@Sendable () async -> Void)?>(nil)
+
+    func meanwhile(_ work: @escaping @Sendable () async -> Void) { self.work.withLock { $0 = work } }
+
+    func hash(_ password: Secret<String>, turn: String) async throws(GatewayError) -> String {
+        await work.withLock { $0 }?()
+        return "hash of " + password.reveal()
+    }
 
     func verify(
         _ password: Secret<String>,

@@ -121,6 +121,37 @@ struct `An organization` {
 }
 
 struct `A plan` {
+    @Test func `that is as wide as its schema lets it be is counted without an overflow`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let boss = try await bureau.person("boss", .superAdmin, of: bureau.host)
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            for (units, seconds) in [(1, 2_678_400), (1_000_000_000, 1), (1_000_000_000, 2_678_400)] {
+                let limit: JSON = [
+                    "units": .integer(Int64(units)), "per_seconds": .integer(Int64(seconds)), "burst": 1_000_000_000,
+                ]
+                let plan: JSON = [
+                    "name": "standard", "tools": ["mpesa_*"], "organization_limits": ["read": limit],
+                    "principal_limits": ["read": limit],
+                ]
+                #expect(await bureau.ask("plans.set", plan, as: boss.token).code == nil)
+                for _ in 0..<3 { #expect(await bureau.ask("users.list", as: admin.token).code == nil) }
+            }
+        }
+    }
+
+    @Test func `of the host stays as it is, and none has every tool there is`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let boss = try await bureau.person("boss", .superAdmin, of: bureau.host)
+            let host = JSON.string(bureau.host.id.description)
+
+            #expect(await bureau.ask("plans.set", ["name": "host", "tools": ["x"]], as: boss.token).code == .conflict)
+            let moved = await bureau.ask("organizations.update", ["org_id": host, "plan": "standard"], as: boss.token)
+            #expect(moved.code == .conflict)
+            let all = await bureau.ask("plans.set", ["name": "gold", "tools": ["**"]], as: boss.token)
+            #expect(all.code == .invalidArgument)
+        }
+    }
+
     @Test func `is set whole, and felt at once`() async throws {
         try await Bureau.with { (bureau) async throws in
             let boss = try await bureau.person("boss", .superAdmin, of: bureau.host)

@@ -73,11 +73,16 @@ struct `People` {
             let other = try await bureau.person("other", .orgAdmin, of: bureau.shop)
 
             #expect(await bureau.ask("users.deactivate", ["id": other.id], as: admin.token).code == nil)
-            let last = await bureau.ask("users.update", ["id": admin.id, "role": "user"], as: admin.token)
+            let last = await bureau.ask(
+                "users.update",
+                ["id": admin.id, "role": "user", "email": "other@x.example", "password": "another long password"],
+                as: admin.token
+            )
 
             #expect(last.code == .conflict)
             let kept = try await bureau.store.user(admin.user.id, organization: bureau.shop.id)
-            #expect(kept?.role == .orgAdmin && kept?.isActive == true)
+            // Nothing of a refused change is done.
+            #expect(kept == admin.user)
         }
     }
 
@@ -96,6 +101,58 @@ struct `People` {
             #expect(await change("asha").code == .unauthenticated)
             let lines = try await bureau.audit(bureau.shop)
             #expect(lines.allSatisfy { !($0.detail ?? "").contains("long password") })
+        }
+    }
+}
+
+struct `A change of one's own password` {
+    @Test func `undoes no administrator's reset that came meanwhile`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let asha = try await bureau.person("asha", .user, of: bureau.shop)
+            bureau.passwords.meanwhile {
+                _ = try? await bureau.store.change(asha.user.id, organization: bureau.shop.id) {
+                    $0.passwordHash = "set by an administrator"
+                }
+            }
+            let reply = await bureau.ask(
+                "auth.change_password",
+                ["current_password": "asha", "new_password": "the thief's own password"],
+                as: asha.token
+            )
+
+            #expect(reply.code == .unauthenticated)
+            let kept = try await bureau.store.user(asha.user.id, organization: bureau.shop.id)
+            #expect(kept?.passwordHash == "set by an administrator")
+        }
+    }
+
+    @Test func `is tried no more often than a log-in`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let asha = try await bureau.person("asha", .user, of: bureau.shop)
+            var codes: [GatewayError.Code?] = []
+            for _ in 0..<40 {
+                let reply = await bureau.ask(
+                    "auth.change_password",
+                    ["current_password": "wrong", "new_password": "a new long password"],
+                    as: asha.token
+                )
+                codes.append(reply.code)
+            }
+            #expect(codes.first == .invalidArgument && codes.last == .rateLimited)
+        }
+    }
+}
+
+struct `A change of administration` {
+    @Test func `has its line before it is made, and one that names what was made`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            let made = await bureau.ask("keys.create", ["name": "x", "environment": "test"], as: admin.token)
+
+            let lines = try await bureau.lines(bureau.shop).filter { $0.action == "KEY_CREATED" }
+            #expect(Set(lines.map(\.outcome)) == [.begun, .success])
+            let id = try #require(made.data["key"]?["id"]?.stringValue)
+            #expect(lines.contains { $0.outcome == .success && ($0.detail ?? "").contains(id) })
         }
     }
 }

@@ -55,6 +55,8 @@ package struct Action: Sendable {
     package let output: Output
     /// What audit and logs mask of the arguments.
     package let sensitive: [JSONPointer]
+    /// Where the output names what was made, changed or ended: audit keeps it.
+    package let target: JSONPointer?
     /// Its name among the tools of MCP, for what reads the organization's own data; nil where agents are not offered it.
     package let tool: String?
     /// Does it.
@@ -64,6 +66,12 @@ package struct Action: Sendable {
     package var name: String { rules.name }
     /// What belongs together in documents and commands: `transactions` of `transactions.list`.
     package var group: String { String(rules.name.prefix { $0 != "." }) }
+    /// The id that an answer names as what was made, changed or ended.
+    func target(of answer: Answer) -> String? {
+        guard let target, case .data(let bytes, _, _) = answer, let json = try? JSON(parsing: bytes) else { return nil }
+        return json.value(at: target)?.stringValue
+    }
+
     /// Whether it changes nothing.
     package var isReadOnly: Bool { route.method == "GET" }
 
@@ -78,6 +86,7 @@ package struct Action: Sendable {
         output: Output,
         sensitive: [JSONPointer] = [],
         tool: String? = nil,
+        target: String? = nil,
         work: @escaping @Sendable (Use) async throws(GatewayError) -> Answer
     ) {
         self.rules = rules
@@ -87,6 +96,7 @@ package struct Action: Sendable {
         self.output = output
         self.sensitive = sensitive
         self.tool = tool
+        self.target = target.map { JSONPointer(tokens: $0.split(separator: "/").map(String.init)) }
         self.work = work
         let all = required + route.pathArguments.filter { !required.contains($0) }
         var schema: JSONObject = ["type": "object", "properties": .object(arguments)]

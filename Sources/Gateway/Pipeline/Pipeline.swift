@@ -80,13 +80,17 @@ package final class Pipeline: Sendable {
                 let arguments = try ValidateArguments.checked(call.arguments, of: action, principal: principal)
                 ending.arguments = arguments
                 ending.sensitive = action.sensitive
+                // A change without a line in the chain must not be possible, whenever the process ends.
+                if !action.isReadOnly { try await record.begin(ending) }
                 let use = Action.Use(
                     principal: principal,
                     membership: membership,
                     arguments: arguments,
                     call: call.id
                 )
-                return try await action.work(use)
+                let answer = try await action.work(use)
+                ending.target = action.target(of: answer)
+                return answer
             }
             return ActionReply(result: .success(answer), rate: rate)
         } catch {

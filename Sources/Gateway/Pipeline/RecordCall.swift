@@ -1,3 +1,4 @@
+import Cryptography
 import Logging
 import OrderedJSON
 
@@ -26,6 +27,8 @@ package struct RecordCall: Sendable {
         package let action: ActionRules?
         /// What is masked of the arguments; nil while nobody knows what must be.
         package var sensitive: [JSONPointer]?
+        /// The id of what an action made, changed or ended.
+        package var target: String?
         /// The record it made or found.
         package var record: RecordID?
 
@@ -101,6 +104,11 @@ package struct RecordCall: Sendable {
         )
     }
 
+    /// Writes, durably, what is about to be done.
+    package func begin(_ ending: Ending) async throws(GatewayError) {
+        try await audit.append([line(ending, outcome: .begun)], usage: [])
+    }
+
     /// Writes what became of a call.
     ///
     /// A fault of the audit fails the call that it would have left out.
@@ -157,9 +165,19 @@ package struct RecordCall: Sendable {
             members[CallSchemas.input] = nil
             arguments = .object(members)
         }
-        let shown = sensitive.isEmpty ? arguments : arguments.masking(sensitive, with: "•••")
+        var shown = sensitive.isEmpty ? arguments : arguments.masking(sensitive, with: "•••")
+        if let target = ending.target, var members = shown.objectValue {
+            members["$target"] = .string(target)
+            shown = .object(members)
+        }
         let bytes = shown.bytes
-        return bytes.count <= detailBytesMax ? String(decoding: bytes, as: UTF8.self) : nil
+        guard bytes.count > detailBytesMax else { return String(decoding: bytes, as: UTF8.self) }
+        // What was too long to keep is known again by its digest.
+        var short: JSONObject = [
+            "$bytes": .integer(Int64(bytes.count)), "$sha256": .string(SHA256.digest(bytes).hexadecimal),
+        ]
+        short["$target"] = ending.target.map { .string($0) }
+        return JSON.object(short).text
     }
 
     private func log(_ ending: Ending, error: GatewayError?) {

@@ -51,7 +51,9 @@ package protocol AccessTokens: Sendable {
 /// Implemented by `Sessions`.
 package protocol Passwords: Sendable {
     /// What to store for a password.
-    func hash(_ password: Secret<String>) async throws(GatewayError) -> String
+    ///
+    /// - Parameter turn: Who waits, as for `verify`.
+    func hash(_ password: Secret<String>, turn: String) async throws(GatewayError) -> String
     /// Whether a password is the one that was stored; nil for nobody's, which takes as long and never is.
     ///
     /// - Parameter turn: Who waits: those of one turn wait for each other before anybody else waits for them.
@@ -61,4 +63,11 @@ package protocol Passwords: Sendable {
         against stored: String?,
         turn: String
     ) async throws(GatewayError) -> Bool
+}
+
+extension Passwords {
+    /// What to store for a password of the host's own.
+    package func hash(_ password: Secret<String>) async throws(GatewayError) -> String {
+        try await hash(password, turn: "host")
+    }
 }
