@@ -26,7 +26,7 @@ class Served(Process):
         self.url = f"http://127.0.0.1:{ports[0]}"
         with open(os.path.join(folder, "gateway.env")) as file:
             lines = [line.strip() for line in file if "=" in line and not line.startswith("#")]
-        settings = dict(line.split("=", 1) for line in lines)
+        settings = {name: value.strip("'") for name, value in (line.split("=", 1) for line in lines)}
         settings.update(
             {
                 "GATEWAY_DARAJA_URL": simulator.url, "GATEWAY_HTTP_PORT": str(ports[0]),

@@ -151,6 +151,8 @@ struct Operation {
         var value = parts[1]
         if value.hasPrefix("@") {
             value = String(decoding: try ManagementClient.contents(of: String(value.dropFirst())), as: UTF8.self)
+            // What an editor ends a file with is no part of a secret.
+            if value.hasSuffix("\n") { value.removeLast() }
         }
         switch schemas[parts[0]]?["type"]?.stringValue {
         case "integer", "number", "boolean", "array", "object":

@@ -13,12 +13,17 @@ struct GatewayClient {
     /// Runs a command's work; an error is told in one line.
     static func running(_ work: (GatewayClient) async throws(GatewayError) -> Void) async throws {
         let environment = ProcessInfo.processInfo.environment
+        let url = environment["GATEWAY_URL"] ?? "http://127.0.0.1:8080"
         let client = GatewayClient(
-            url: environment["GATEWAY_URL"] ?? "http://127.0.0.1:8080",
+            url: url.hasSuffix("/") ? String(url.dropLast()) : url,
             credential: environment["GATEWAY_API_KEY"]
         )
         defer { client.curl.shutdown() }
-        do throws(GatewayError) { try await work(client) } catch { throw explain(error) }
+        do throws(GatewayError) {
+            // A credential leaves this machine by https alone.
+            _ = try GatewayAddress.endpoint(url)
+            try await work(client)
+        } catch { throw explain(error) }
     }
 
     private init(url: String, credential: String?) {
@@ -46,8 +51,16 @@ struct GatewayClient {
             )
         )
         switch outcome {
-        case .notSent(let reason), .unknown(let reason):
+        case .notSent(let reason):
             throw GatewayError(.unavailable, "No gateway answers at \(url): \(reason). Set GATEWAY_URL.")
+        case .unknown(let reason):
+            throw GatewayError(
+                .unavailable,
+                """
+                \(url) gave no answer: \(reason). Whether it did what was asked is not known: look before you ask again, or \
+                ask again with the same idempotency key.
+                """
+            )
         case .answered(let status, let bytes):
             guard let document = try? JSON(parsing: bytes) else {
                 throw GatewayError(.unavailable, "What answers at \(url) is not a gateway (status \(status)).")

@@ -33,11 +33,11 @@ struct Init: AsyncParsableCommand {
             settings.databaseURL = database ?? settings.databaseURL
             settings.publicURL = publicURL ?? settings.publicURL
             let folder = try DataFolder(path: dataFolder)
-            _ = try folder.masterKey(file: settings.masterKeyFile, makes: true)
+            let masterKey = try folder.masterKey(file: settings.masterKeyFile, makes: true)
             _ = try folder.operatorTokenFile()
             try writePlugins(settings, folder)
             try writeSettings(settings, folder)
-            let person = try await makeAdministrator(settings)
+            let person = try await makeAdministrator(settings, masterKey)
             say(folder, person)
         } catch {
             throw explain(error)
@@ -76,28 +76,39 @@ struct Init: AsyncParsableCommand {
         let file = folder.path + "/gateway.env"
         guard !FileManager.default.fileExists(atPath: file) else { return }
         let path = URL(filePath: folder.path).standardizedFileURL.path
-        var lines = [
+        let lines = [
             "# What mpesa-gateway serve is started with; docs/operating.md explains every setting there is.",
-            "GATEWAY_DATA_FOLDER=\(path)",
-            "GATEWAY_PLUGINS=\(path)/plugins.json",
-            "GATEWAY_OPERATOR_TOKEN_FILE=\(path)/operator.token",
+            Init.line("GATEWAY_DATA_FOLDER", path),
+            settings.databaseURL.map { Init.line("GATEWAY_DATABASE_URL", $0) }
+                ?? "# GATEWAY_DATABASE_URL='postgres://…'  (SQLite in the data folder unless set)",
+            Init.line("GATEWAY_PLUGINS", path + "/plugins.json"),
+            Init.line("GATEWAY_OPERATOR_TOKEN_FILE", path + "/operator.token"),
+            settings.masterKeyFile.map { Init.line("GATEWAY_MASTER_KEY_FILE", $0) }
+                ?? "# The master key is master.key in the data folder, unless GATEWAY_MASTER_KEY_FILE names another.",
             "# The https address that M-Pesa calls back and callers use.",
-            settings.publicURL.map { "GATEWAY_PUBLIC_URL=\($0)" } ?? "# GATEWAY_PUBLIC_URL=https://pay.example.com",
+            settings.publicURL.map { Init.line("GATEWAY_PUBLIC_URL", $0) }
+                ?? "# GATEWAY_PUBLIC_URL='https://pay.example.com'",
             "# Safaricom's certificates, from the Daraja portal: payouts and balances need the one of their environment.",
-            "# GATEWAY_CERTIFICATE_LIVE_FILE=\(path)/live.pem",
+            "# GATEWAY_CERTIFICATE_LIVE_FILE='\(path)/live.pem'",
         ]
-        lines.insert(
-            database.map { "GATEWAY_DATABASE_URL=\($0)" }
-                ?? "# GATEWAY_DATABASE_URL=postgres://… (SQLite in the folder unless set)",
-            at: 2
-        )
         try folder.write(Array((lines.joined(separator: "\n") + "\n").utf8), to: file)
+    }
+
+    /// A setting as a shell and systemd read it, whatever it holds.
+    private static func line(_ name: String, _ value: String) -> String {
+        name + "='" + value.replacingOccurrences(of: "'", with: "'\\''") + "'"
     }
 
     // MARK: The first super administrator
 
-    private func makeAdministrator(_ settings: Settings) async throws -> JSONObject {
-        let store = try await Store.open(DatabaseURL(settings.effectiveDatabaseURL))
+    private func makeAdministrator(
+        _ settings: Settings,
+        _ masterKey: Secret<[UInt8]>
+    ) async throws -> JSONObject {
+        let store = try await Store.open(
+            DatabaseURL(settings.effectiveDatabaseURL),
+            parties: PartyDigests(key: App.derivedKey("parties", from: masterKey))
+        )
         defer { store.shutdown() }
         let random = RandomWords()
         let entropy = Entropy(now: { .now }, uptime: { .now }, random: { random.next() })
