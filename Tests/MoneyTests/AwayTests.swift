@@ -3,10 +3,11 @@ import Gateway
 import GatewayTesting
 import OrderedJSON
 import Store
+import Synchronization
 import Testing
 
 struct `A store that goes away while M-Pesa answers` {
-    @Test func `loses no answer`() async throws {
+    @Test func `loses no answer, and tells the caller that it was sent`() async throws {
         var settings = StoreSettings()
         settings.waitMax = .seconds(1)
         try await House.with(settings: settings) { (house) async throws in
@@ -20,6 +21,8 @@ struct `A store that goes away while M-Pesa answers` {
             let reply = await house.collect(key: "k")
 
             #expect(reply.code == .unavailable)
+            #expect(reply.record != nil && reply.record == reply.failure?.record)
+            #expect(reply.failure?.message.contains("This was sent to M-Pesa") ?? false)
             #expect(await house.journal.entries().count == 1)
             lock.release()
             house.clock.advance(.seconds(100))
@@ -28,12 +31,41 @@ struct `A store that goes away while M-Pesa answers` {
             await house.money.inbox.takeUpUnsettled()
 
             let again = await house.collect(key: "k")
+            #expect(again.record == reply.record)
             let record = try await house.record(again)
             #expect(record.externalIDs == ["fake_id": "F1"])
             #expect(!record.state.isEnded)
             #expect(await house.journal.entries().isEmpty)
             #expect(house.upstream.count("collect") == 1)
         }
+    }
+
+    @Test func `shows what was sent as it was last known to who waits for its end`() async throws {
+        let path = Mutex("")
+        let failpoints = Failpoints { point in
+            guard point == .afterReplyCommit else { return }
+            // Nothing of a record can be read from now on.
+            do { try Holder(path.withLock { $0 }).execute("ALTER TABLE records RENAME TO gone") } catch {
+                Issue.record(error)
+            }
+        }
+        try await House.with(failpoints: { _ in failpoints }) { (house) async throws in
+            path.withLock { $0 = house.database }
+
+            let arguments: JSON = ["phone": "254711000001", "amount": 100]
+            let reply = await house.call("fake_collect", arguments, wait: .milliseconds(50))
+
+            #expect(reply.code == nil)
+            #expect(reply.record != nil)
+            #expect(reply.shown["status"] == "PENDING")
+            await #expect(throws: GatewayError.self) { try await house.record(reply) }
+        }
+    }
+}
+
+extension ToolReply {
+    fileprivate var failure: GatewayError? {
+        if case .failure(let error) = result { error } else { nil }
     }
 }
 
@@ -44,6 +76,12 @@ private final class Holder: @unchecked Sendable {
 
     init(_ path: String) throws {
         guard sqlite3_open(path, &handle) == SQLITE_OK else { throw Missing(what: path) }
+    }
+
+    func execute(_ statement: String) throws {
+        // The house may be writing its audit.
+        sqlite3_busy_timeout(handle, 60_000)
+        guard sqlite3_exec(handle, statement, nil, nil, nil) == SQLITE_OK else { throw Missing(what: statement) }
     }
 
     func hold() { sqlite3_exec(handle, "BEGIN IMMEDIATE", nil, nil, nil) }

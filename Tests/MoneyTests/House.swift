@@ -146,7 +146,8 @@ final class House: Sendable {
         _ tool: String,
         _ arguments: JSON = [:],
         key idempotency: String? = nil,
-        door: Door = .rest
+        door: Door = .rest,
+        wait: Duration? = nil
     ) async -> ToolReply {
         await pipeline.serve(
             ToolCall(
@@ -155,7 +156,8 @@ final class House: Sendable {
                 credential: .token(key.text),
                 tool: tool,
                 arguments: arguments,
-                idempotencyKey: idempotency
+                idempotencyKey: idempotency,
+                wait: wait
             )
         )
     }

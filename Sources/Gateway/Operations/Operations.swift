@@ -94,12 +94,23 @@ package struct Operations: Sendable {
         }
         if let earlier = try earlierRecord(outcome, plan: plan) { return try await replay(earlier, for: work) }
         work.reservation?.consume()
-        let sent = try await sender.deliver(beginning.record, turn)
-        if work.wait > .zero && !sent.record.state.isEnded {
-            return try await show(try await waitForEnd(of: sent.record, atMost: work.wait), for: work)
+        let life = [record.firstEvent, beginning.event]
+        do throws(GatewayError) { return try await finish(beginning.record, life: life, turn, for: work) } catch {
+            throw error.afterSending(beginning.record.id)
         }
-        let life = [record.firstEvent, beginning.event] + (sent.event.map { [$0] } ?? [])
-        return try await show(sent.record, life: life, for: work)
+    }
+
+    /// Sends what is committed, and shows what became of it, or of what it could be seen to become in the caller's time.
+    private func finish(
+        _ record: Record,
+        life: [RecordEvent],
+        _ turn: Sender.Turn,
+        for work: Dispatch.Work
+    ) async throws(GatewayError) -> Dispatch.Done {
+        let sent = try await sender.deliver(record, turn)
+        var newest = sent.record
+        if work.wait > .zero && !newest.state.isEnded { newest = await waitForEnd(of: newest, atMost: work.wait) }
+        return try await show(newest, life: life + (sent.event.map { [$0] } ?? []), for: work)
     }
 
     private func plan(
@@ -170,7 +181,8 @@ package struct Operations: Sendable {
         }
     }
 
-    private func waitForEnd(of record: Record, atMost wait: Duration) async throws(GatewayError) -> Record {
+    /// The record as it stands then; as it was, where the store cannot say.
+    private func waitForEnd(of record: Record, atMost wait: Duration) async -> Record {
         let records = records
         await waiters.wait(for: record.id, atMost: wait) {
             // A store that does not answer now is no reason to stop waiting.
@@ -181,7 +193,7 @@ package struct Operations: Sendable {
             )
             return found?.state.isEnded ?? false
         }
-        let found = try await records.record(
+        let found = try? await records.record(
             record.id,
             organization: record.organization,
             environment: record.environment
@@ -200,7 +212,7 @@ package struct Operations: Sendable {
         )
         guard var found else { throw GatewayError.fault("record \(id) of an idempotency key is gone") }
         // Who lost the first answer wants the outcome as much as who did not.
-        if work.wait > .zero && !found.state.isEnded { found = try await waitForEnd(of: found, atMost: work.wait) }
+        if work.wait > .zero && !found.state.isEnded { found = await waitForEnd(of: found, atMost: work.wait) }
         var done = try await show(found, for: work)
         done.isReplayed = true
         return done
@@ -313,6 +325,23 @@ extension Record {
     /// What every answer about it says.
     fileprivate var note: Dispatch.Note {
         Dispatch.Note(begunAt: createdAt, dispute: isDisputed ? disputes.map(\.text).joined(separator: " ") : nil)
+    }
+}
+
+extension GatewayError {
+    /// The same, of a record whose request has left: whatever the store says of its own work, this was decided.
+    fileprivate func afterSending(_ record: RecordID) -> GatewayError {
+        guard self.record == nil else { return self }
+        return GatewayError(
+            code,
+            """
+            This was sent to M-Pesa, and what became of it could not be kept or read yet. Ask for its status; do not \
+            repeat it with a new key.
+            """,
+            detail: detail ?? message,
+            retryAfter: retryAfter,
+            record: record
+        )
     }
 }
 
