@@ -40,6 +40,34 @@ struct `A store that goes away while M-Pesa answers` {
         }
     }
 
+    @Test func `does not forget that nothing was sent`() async throws {
+        var settings = StoreSettings()
+        settings.waitMax = .seconds(1)
+        try await House.with(settings: settings) { (house) async throws in
+            let lock = try Holder(house.database)
+            house.upstream.answer { _ in
+                lock.hold()
+                return .notSent("Never sent: there is no way to M-Pesa.")
+            }
+
+            let reply = await house.pay(key: "k")
+
+            #expect(reply.code == .upstreamUnavailable)
+            #expect(try await house.record(reply).state == .sending)
+            lock.release()
+            house.clock.advance(.seconds(100))
+            await house.money.sweeper.sweep()
+
+            let record = try await house.record(reply)
+            #expect(record.state == .rejected)
+            #expect(record.sentAt == nil)
+            #expect(record.meaning == "Never sent: there is no way to M-Pesa.")
+            house.upstream.answer(with: House.accepted)
+            let again = await house.pay(key: "k")
+            #expect(again.code == nil && !again.isReplayed)
+        }
+    }
+
     @Test func `shows what was sent as it was last known to who waits for its end`() async throws {
         let path = Mutex("")
         let failpoints = Failpoints { point in

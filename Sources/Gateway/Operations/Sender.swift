@@ -116,6 +116,7 @@ package struct Sender: Sendable {
     /// If the process dies here, nobody knows whether the request left: the row becomes `unknown` and is asked about.
     /// - Returns: The record as it stands afterwards, durably.
     /// - Throws: `unavailable` when the store could not keep up; the sweeper then finishes the record.
+    ///   `upstreamUnavailable` when nothing was sent and the store could not keep that; it is tried again.
     func deliver(_ record: Record, _ turn: Turn) async throws(GatewayError) -> Settlement.Settled {
         failpoints.reach(.beforeSend)
         let outcome = await send(record, turn)
@@ -159,9 +160,26 @@ package struct Sender: Sendable {
                 await Task { try? await Task.sleep(for: wait) }.value
             }
         }
-        let settled = try await settle(outcome, answer, of: record)
-        if isKept, let answer { await journal.remove(answer.id) }
-        return settled
+        do throws(GatewayError) {
+            let settled = try await settle(outcome, answer, of: record)
+            if isKept, let answer { await journal.remove(answer.id) }
+            return settled
+        } catch {
+            guard case .notSent(let reason) = outcome else { throw error }
+            // Only this process knows that nothing left: it is not forgotten, and nobody needs to ask M-Pesa about it.
+            await settlement.withdraw(record, because: reason)
+            throw Self.unsent(record, error)
+        }
+    }
+
+    private static func unsent(_ record: Record, _ error: GatewayError) -> GatewayError {
+        GatewayError(
+            .upstreamUnavailable,
+            "M-Pesa could not be reached, so this was not sent. Ask for its status in a moment, then try again.",
+            detail: error.detail ?? error.message,
+            retryAfter: .seconds(5),
+            record: record.id
+        )
     }
 
     /// The waits between tries to keep an answer.

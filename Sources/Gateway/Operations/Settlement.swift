@@ -61,13 +61,17 @@ package struct Settlement: Sendable {
         machine(for: record).step(record, .sending, at: record.createdAt)
     }
 
-    /// Ends a record whose commit failed, if it was written all the same.
+    /// Ends a record for which nothing was sent: its commit failed and it may be written all the same, or it could not be
+    /// kept that nothing left.
     ///
-    /// A connection can be lost while the answer to a commit is on its way. Nothing was sent for the record, and nothing
-    /// will be. Where the store is away, it is tried again (`withdrawPending`).
-    func withdraw(_ record: Record) async {
-        if await isWithdrawn(record) { return }
-        if !withdrawals.add(record, at: entropy.now()) {
+    /// A connection can be lost while the answer to a commit is on its way. Nothing was sent for this version of the
+    /// record, and nothing will be. Where the store is away, it is tried again (`withdrawPending`).
+    func withdraw(
+        _ record: Record,
+        because reason: String = "Never sent: the gateway's store failed as it was to be kept."
+    ) async {
+        if await isWithdrawn(record, because: reason) { return }
+        if !withdrawals.add(record, because: reason, at: entropy.now()) {
             logger.error("too many transactions wait to be withdrawn", metadata: ["record": "\(record.id)"])
         }
     }
@@ -75,16 +79,20 @@ package struct Settlement: Sendable {
     /// Tries again to end what was not sent and may have been kept.
     package func withdrawPending() async {
         for waiting in withdrawals.all {
-            if await isWithdrawn(waiting.record, isLast: entropy.now() > waiting.until) {
+            let isLast = entropy.now() > waiting.until
+            if await isWithdrawn(waiting.record, because: waiting.reason, isLast: isLast) {
                 withdrawals.remove(waiting.record.id)
             }
         }
     }
 
+    /// Why nothing was sent for this version of a record, where that is known here and could not be kept yet.
+    func whyUnsent(_ record: Record) -> String? { withdrawals.reason(for: record) }
+
     /// Whether nothing is left to do.
     ///
     /// A row that is not there may still come, as long as its commit is on its way.
-    private func isWithdrawn(_ record: Record, isLast: Bool = false) async -> Bool {
+    private func isWithdrawn(_ record: Record, because reason: String, isLast: Bool = false) async -> Bool {
         do {
             let found = try await records.record(
                 record.id,
@@ -93,8 +101,7 @@ package struct Settlement: Sendable {
             )
             guard let found else { return isLast }
             guard found.version == record.version else { return true }
-            _ = try await settle(found) { _ in .notSent("Never sent: the gateway's store failed as it was to be kept.")
-            }
+            _ = try await settle(found) { $0.version == record.version ? .notSent(reason) : nil }
             return true
         } catch {
             logger.warning(

@@ -203,6 +203,10 @@ package struct Sweeper: Sendable {
 
     /// Does what a record's time has come for; answers the record as it stands afterwards.
     private func look(at record: Record, from place: Dispatcher.Place) async throws(GatewayError) -> Record {
+        // The store may be back just now, before what was not sent could be withdrawn.
+        if let reason = settlement.whyUnsent(record) {
+            return try await settlement.settle(record) { $0.version == record.version ? .notSent(reason) : nil }.record
+        }
         switch record.state {
         case .accepted, .unknown, .reconciling, .manual:
             let isOver = record.state != .manual && record.isSilent(at: entropy.now(), rules: limits)

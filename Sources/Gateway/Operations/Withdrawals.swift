@@ -1,10 +1,13 @@
 import Synchronization
 
-/// Records whose commit failed and may have happened all the same: nothing was sent for them, and they must end so.
+/// Records for which nothing was sent, and which must end so: their commit failed and may have happened all the same, or
+/// the store could not take that nothing left.
 final class Withdrawals: Sendable {
     /// One that waits.
     struct Waiting: Sendable {
         let record: Record
+        /// Why nothing was sent.
+        let reason: String
         /// After this, a row that is not there will not come any more.
         let until: Timestamp
     }
@@ -16,12 +19,18 @@ final class Withdrawals: Sendable {
     private let waiting = Mutex<[RecordID: Waiting]>([:])
 
     /// Keeps a record; false when there is no room.
-    func add(_ record: Record, at now: Timestamp) -> Bool {
+    func add(_ record: Record, because reason: String, at now: Timestamp) -> Bool {
         waiting.withLock { waiting in
             guard waiting.count < waitingMax else { return false }
-            waiting[record.id] = Waiting(record: record, until: now + commitMax)
+            waiting[record.id] = Waiting(record: record, reason: reason, until: now + commitMax)
             return true
         }
+    }
+
+    /// Why nothing was sent for this version of a record, if it waits.
+    func reason(for record: Record) -> String? {
+        let found = waiting.withLock { $0[record.id] }
+        return found?.record.version == record.version ? found?.reason : nil
     }
 
     /// Forgets a record.
