@@ -83,7 +83,7 @@ package enum FakePlugin {
         let key = "\(tool):\(party):\(amount)"
         var intent: JSONObject = [:]
         if tool != "fake_ask" {
-            intent["party"] = .string(party)
+            intent["party"] = arguments["phone"]
             intent["amount"] = .integer(amount)
             intent["original"] = arguments["original"]
         }

@@ -70,6 +70,54 @@ struct `A reversal, before anything is sent,` {
         }
     }
 
+    @Test func `is refused once an earlier one has succeeded late, which reverses its original`() async throws {
+        try await House.with { (house) async throws in
+            let original = try await paid(in: house)
+            let first = try #require(await undo(original.description, in: house).record)
+            try await house.callback(first, says: ["verdict": "failed", "code": "R1"])
+            try await house.callback(
+                first,
+                says: ["verdict": "succeeded", "receipt": "U1", "amount": 100, "code": "0"]
+            )
+
+            let again = await house.call(
+                "fake_undo",
+                ["original": .string(original.description), "amount": 100],
+                key: "again"
+            )
+
+            #expect(try await house.record(first).state == .succeeded)
+            #expect(try await house.record(original).state == .reversed)
+            #expect(again.code == .conflict && house.upstream.count("undo") == 1)
+        }
+    }
+
+    @Test func `and one begun since name each other when the earlier succeeds late`() async throws {
+        try await House.with { (house) async throws in
+            let original = try await paid(in: house)
+            let another = try await paid(in: house, phone: "254711000002")
+            let first = try #require(await undo(original.description, in: house).record)
+            try await house.callback(first, says: ["verdict": "failed", "code": "R1"])
+            let stranger = try #require(await undo(another.description, in: house).record)
+            let second = await house.call(
+                "fake_undo",
+                ["original": .string(original.description), "amount": 100],
+                key: "second"
+            )
+            let since = try #require(second.record)
+
+            try await house.callback(
+                first,
+                says: ["verdict": "succeeded", "receipt": "U1", "amount": 100, "code": "0"]
+            )
+
+            #expect(try await house.record(original).state == .reversed)
+            #expect(try await house.record(first).disputes == [Dispute(.possibleDouble, other: since)])
+            #expect(try await house.record(since).disputes == [Dispute(.possibleDouble, other: first)])
+            #expect(try await !house.record(stranger).isDisputed)
+        }
+    }
+
     @Test func `is refused for another plugin's transaction`() async throws {
         try await House.with { (house) async throws in
             let original = try await paid(in: house)

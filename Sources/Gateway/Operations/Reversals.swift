@@ -32,7 +32,7 @@ struct Reversals: Sendable {
         }
         try check(original, amount: intent.amount)
         return UniqueKey(
-            key: "*reversal:\(id)",
+            key: UniqueKey.reversal(of: id),
             releasedBy: [.failed, .cancelled, .expired, .rejected],
             isHosts: true
         )

@@ -257,10 +257,14 @@ package struct Settlement: Sendable {
     }
 
     /// What a step does to other records, in the same commit: a reversal that succeeds reverses its original; a late
-    /// success and what was begun since for the same customer and amount name each other.
+    /// success and what was begun since for the same customer and amount, or the same original, name each other.
     private func consequences(of step: RecordMachine.Step) async throws(GatewayError) -> [Move] {
-        if step.effects.contains(.announceLateSuccess) { return try await doubles(of: step) }
-        guard step.effects.contains(.reverseOriginal), let id = step.record.intent.original else { return [] }
+        let reversed = step.effects.contains(.reverseOriginal) ? try await reversing(by: step) : []
+        return step.effects.contains(.announceLateSuccess) ? try await reversed + doubles(of: step) : reversed
+    }
+
+    private func reversing(by step: RecordMachine.Step) async throws(GatewayError) -> [Move] {
+        guard let id = step.record.intent.original else { return [] }
         let found = try await records.record(
             id,
             organization: step.record.organization,

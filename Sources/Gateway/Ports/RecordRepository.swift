@@ -60,7 +60,8 @@ package protocol RecordRepository: Sendable {
     ) async throws(GatewayError) -> IdempotencyEntry?
 
     /// Transactions of the same organization, environment and direction for the same customer and amount that were
-    /// begun after this one, oldest first; none that was never sent.
+    /// begun after this one, oldest first; none that was never sent. Of a reversal: the one that now holds its original's
+    /// key, if that is another.
     func laterTwins(of record: Record, limit: Int) async throws(GatewayError) -> [Record]
 
     /// Any organization's records that have not ended, counted by plugin. For what a start must tell only.
@@ -124,6 +125,9 @@ package struct UniqueKey: Sendable, Equatable {
         self.releasedBy = releasedBy
         self.isHosts = isHosts
     }
+
+    /// The host's own key that keeps a second reversal of this transaction out.
+    package static func reversal(of original: RecordID) -> String { "*reversal:\(original)" }
 }
 
 /// A record and all that must be committed with it.

@@ -129,6 +129,9 @@ extension Store: RecordRepository {
     }
 
     package func laterTwins(of record: Record, limit: Int) async throws(GatewayError) -> [Record] {
+        if record.direction == .reverse, let original = record.intent.original {
+            return try await laterReversal(of: original, than: record)
+        }
         guard let party = record.intent.party, let amount = record.intent.amount else { return [] }
         return try await read { sql in
             try sql.query(
@@ -143,6 +146,27 @@ extension Store: RecordRepository {
                     .text(record.organization.description), .text(record.id.description),
                     .text(record.environment.rawValue), .text(record.direction.rawValue), .text(party),
                     .integer(amount.amount), .integer(Int64(limit)),
+                ],
+                RecordCoding.record
+            )
+        }
+    }
+
+    /// Whoever holds the original's key beside this one took it when this one had failed, so it was begun since.
+    private func laterReversal(of original: RecordID, than record: Record) async throws(GatewayError) -> [Record] {
+        try await read { sql in
+            try sql.query(
+                """
+                SELECT \(RecordCoding.columns) FROM records
+                WHERE organization_id = $1 AND record_id <> $2 AND record_id IN (
+                    SELECT record_id FROM unique_keys
+                    WHERE organization_id = $3 AND environment = $4 AND unique_key = $5)
+                    AND (state <> 'rejected' OR sent_ms IS NOT NULL)
+                """,
+                [
+                    .text(record.organization.description), .text(record.id.description),
+                    .text(record.organization.description), .text(record.environment.rawValue),
+                    .text(UniqueKey.reversal(of: original)),
                 ],
                 RecordCoding.record
             )
