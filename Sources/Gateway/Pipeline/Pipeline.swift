@@ -56,7 +56,10 @@ package final class Pipeline: Sendable {
             return reply
         } catch {
             var error = error
-            do { try record.end(ending, error: error) } catch let lost { error = lost }
+            do { try record.end(ending, error: error) } catch let lost {
+                // What is told of money that was sent must not be lost for a line.
+                if error.record == nil || ending.tool?.annotations.movesMoney != true { error = lost }
+            }
             // A tool that the caller may not know of is left out of the answer as one that there is not.
             let tool = error.code == .notFound && ending.isHidden ? nil : ending.tool
             return ToolReply(.failure(error), record: error.record ?? ending.record, tool: tool, rate: rate)
