@@ -70,6 +70,17 @@ package struct Administration: Sendable {
         try await parts.audit.append([line], usage: [])
     }
 
+    /// The rules of what an administrator does within their organization: a person alone changes it.
+    static func rules(_ name: String, _ audit: String, writes: Bool = true) -> ActionRules {
+        ActionRules(
+            name,
+            auditAction: audit,
+            role: .orgAdmin,
+            scopes: [writes ? "administration:write" : "administration:read"],
+            isPersonal: writes
+        )
+    }
+
     /// The refusal of one argument.
     static func wrong(_ name: String, _ expected: String) -> GatewayError {
         let message = "\(name): expected \(expected)."

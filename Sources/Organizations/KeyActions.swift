@@ -35,19 +35,9 @@ struct KeyActions: Sendable {
         "type": "integer", "minimum": 1, "maximum": 3650, "description": "Days until it ends; left out, it does not.",
     ]
 
-    private static func rules(_ name: String, _ audit: String, writes: Bool = true) -> ActionRules {
-        ActionRules(
-            name,
-            auditAction: audit,
-            role: .orgAdmin,
-            scopes: [writes ? "administration:write" : "administration:read"],
-            isPersonal: writes
-        )
-    }
-
     private var list: Action {
         Action(
-            KeyActions.rules("keys.list", "KEYS_LISTED", writes: false),
+            Administration.rules("keys.list", "KEYS_LISTED", writes: false),
             title: "List keys",
             summary:
                 "The organization's API keys: those in force, then those that ended, newest first; never a key itself.",
@@ -68,7 +58,7 @@ struct KeyActions: Sendable {
 
     private var create: Action {
         Action(
-            KeyActions.rules("keys.create", "KEY_CREATED"),
+            Administration.rules("keys.create", "KEY_CREATED"),
             title: "Create a key",
             summary: "An API key, shown this once. It acts in one environment, with at most its maker's role.",
             route: Route("POST", "/admin/keys", status: 201),
@@ -107,7 +97,7 @@ struct KeyActions: Sendable {
 
     private var update: Action {
         Action(
-            KeyActions.rules("keys.update", "KEY_UPDATED"),
+            Administration.rules("keys.update", "KEY_UPDATED"),
             title: "Update a key",
             summary: "Changes name, role or scopes of a key that is in force; what is left out stays.",
             route: Route("PUT", "/admin/keys/{id}"),
@@ -128,7 +118,7 @@ struct KeyActions: Sendable {
 
     private var revoke: Action {
         Action(
-            KeyActions.rules("keys.revoke", "KEY_REVOKED"),
+            Administration.rules("keys.revoke", "KEY_REVOKED"),
             title: "Revoke a key",
             summary: "It is refused from now on, for good.",
             route: Route("DELETE", "/admin/keys/{id}"),

@@ -19,21 +19,11 @@ struct UserActions: Sendable {
         ],
     ]
 
-    private static func rules(_ name: String, _ audit: String, writes: Bool = true) -> ActionRules {
-        ActionRules(
-            name,
-            auditAction: audit,
-            role: .orgAdmin,
-            scopes: [writes ? "administration:write" : "administration:read"],
-            isPersonal: writes
-        )
-    }
-
     // MARK: List
 
     private var list: Action {
         Action(
-            UserActions.rules("users.list", "USERS_LISTED", writes: false),
+            Administration.rules("users.list", "USERS_LISTED", writes: false),
             title: "List people",
             summary: "The organization's users by name, active or not; after is the last name of the page before.",
             route: Route("GET", "/admin/users"),
@@ -53,7 +43,7 @@ struct UserActions: Sendable {
 
     private var create: Action {
         Action(
-            UserActions.rules("users.create", "USER_CREATED"),
+            Administration.rules("users.create", "USER_CREATED"),
             title: "Create a user",
             summary: "A person of the organization. Without a password one is made and shown this once.",
             route: Route("POST", "/admin/users", status: 201),
@@ -93,7 +83,7 @@ struct UserActions: Sendable {
 
     private var update: Action {
         Action(
-            UserActions.rules("users.update", "USER_UPDATED"),
+            Administration.rules("users.update", "USER_UPDATED"),
             title: "Update a user",
             summary: """
                 Changes what is given and leaves the rest. Sessions of the user end where role, password or standing \
@@ -126,7 +116,7 @@ struct UserActions: Sendable {
 
     private var deactivate: Action {
         Action(
-            UserActions.rules("users.deactivate", "USER_DELETED"),
+            Administration.rules("users.deactivate", "USER_DELETED"),
             title: "Deactivate a user",
             summary: "They may not log in any more, and their sessions end. What they did stays in the audit.",
             route: Route("DELETE", "/admin/users/{id}"),

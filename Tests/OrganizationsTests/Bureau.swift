@@ -284,19 +284,3 @@ final class PlainSafe: CredentialSafe {
         guard consumerKey.reveal() == "good" else { throw GatewayError(.upstreamRejected, "M-Pesa gave no token.") }
     }
 }
-
-extension ActionReply {
-    /// The error's code; nil for a success.
-    var code: GatewayError.Code? { error?.code }
-
-    /// Why there is no answer; nil for a success.
-    var error: GatewayError? {
-        if case .failure(let error) = result { error } else { nil }
-    }
-
-    /// The output; null where there is none.
-    var data: JSON {
-        guard case .success(.data(let bytes, _, _)) = result, let json = try? JSON(parsing: bytes) else { return .null }
-        return json
-    }
-}
