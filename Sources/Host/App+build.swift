@@ -92,6 +92,11 @@ struct App: Sendable {
             admit: AdmitOrganization(directory: money.directory),
             limit: LimitRate(entropy: entropy),
             reserve: ReserveIdempotent(records: store, entropy: entropy),
+            once: ReserveAction(
+                repository: store,
+                key: derivedKey("action-keys", from: masterKey),
+                entropy: entropy
+            ),
             dispatch: Dispatch(
                 operations: money.operations,
                 seal: QuestionSeal(key: derivedKey("questions", from: masterKey), entropy: entropy),

@@ -6,7 +6,10 @@ extension MCPServer {
     func call(_ action: Action, _ exchange: Exchange) async throws(MCPError) -> Answer {
         let arguments = exchange.message.params["arguments"] ?? .object(JSONObject())
         var call = exchange.action
-        call.arguments = .success(arguments)
+        do throws(GatewayError) {
+            call.idempotencyKey = try exchange.caller.idempotencyKey.get()
+            call.arguments = .success(arguments)
+        } catch { call.arguments = .failure(error) }
         switch await pipeline.serve(action, call).result {
         case .success(.data(let data, _, let beside)):
             return results.output(ActionOutput.bytes(data, beside), to: exchange)

@@ -86,6 +86,17 @@ extension JSON {
         pointers.reduce(self) { $0.masking($1.tokens[...], with: mask) }
     }
 
+    /// The value without the members at these places.
+    public func removing(_ pointers: [JSONPointer]) -> JSON {
+        pointers.reduce(self) { $0.removing($1.tokens[...]) }
+    }
+
+    private func removing(_ tokens: ArraySlice<String>) -> JSON {
+        guard let token = tokens.first, case .object(var object) = self, let child = object[token] else { return self }
+        object[token] = tokens.count > 1 ? child.removing(tokens.dropFirst()) : nil
+        return .object(object)
+    }
+
     private func child(_ token: String) -> JSON? {
         switch self {
         case .object(let object): object[token]

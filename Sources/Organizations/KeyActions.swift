@@ -68,11 +68,12 @@ struct KeyActions: Sendable {
             ],
             required: ["name", "environment"],
             output: .data([
-                "type": "object", "required": ["key", "api_key"],
+                "type": "object", "required": ["key"],
                 "properties": [
                     "key": KeyActions.schema, "api_key": ["type": "string", "description": "Shown this once."],
                 ],
             ]),
+            shownOnce: ["api_key"],
             target: "key/id"
         ) { [house] use throws(GatewayError) in
             let role = use.role() ?? .user

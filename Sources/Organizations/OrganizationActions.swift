@@ -99,6 +99,7 @@ struct OrganizationActions: Sendable {
                 ],
             ]),
             sensitive: [JSONPointer(tokens: ["admin_password"])],
+            shownOnce: ["admin/password"],
             target: "organization/id"
         ) { [house] use throws(GatewayError) in
             let organization = try await begin(use)

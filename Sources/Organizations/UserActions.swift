@@ -54,6 +54,7 @@ struct UserActions: Sendable {
             required: ["username", "email"],
             output: .data(UserActions.made),
             sensitive: [JSONPointer(tokens: ["password"])],
+            shownOnce: ["password"],
             target: "user/id"
         ) { [house] use throws(GatewayError) in
             let role = use.role() ?? .user

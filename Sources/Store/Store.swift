@@ -165,12 +165,14 @@ package final class Store: Sendable {
         let known = error as? SQLError
         let reason = known?.message ?? "\(error)"
         if known?.isOutcomeUnknown == true {
-            return GatewayError(
+            var error = GatewayError(
                 .unavailable,
                 "The gateway's store has not answered in time. What becomes of this is not known yet: ask for its status before anything is repeated.",
                 detail: reason,
                 retryAfter: .seconds(5)
             )
+            error.isOutcomeUnknown = true
+            return error
         }
         guard known?.isAway == true || known?.isTransient == true else {
             return GatewayError(

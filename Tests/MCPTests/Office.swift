@@ -49,6 +49,7 @@ final class Office: Sendable {
             admit: AdmitOrganization(directory: money.directory),
             limit: LimitRate(entropy: entropy),
             reserve: ReserveIdempotent(records: store, entropy: entropy),
+            once: ReserveAction(repository: store, key: Secret([1, 2, 3]), entropy: entropy),
             dispatch: Dispatch(
                 operations: money.operations,
                 seal: QuestionSeal(key: Secret([UInt8](repeating: 8, count: 32)), entropy: entropy),

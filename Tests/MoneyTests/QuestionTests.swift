@@ -133,10 +133,11 @@ struct `A person's answer` {
 
     @Test func `stays used when the process ended while the tool worked`() async throws {
         try await House.with { (house) async throws in
-            let answer = TakenAnswer(
-                question: house.clock.entropy.identifier(),
+            let answer = OnceClaim(
+                id: house.clock.entropy.identifier(),
                 organization: house.organization,
                 digest: [1],
+                takenAt: house.clock.now,
                 expiresAt: house.clock.now + .seconds(600)
             )
             // What a process leaves that dies between the commit and what the tool does.

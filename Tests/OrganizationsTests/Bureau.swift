@@ -47,6 +47,7 @@ final class Bureau: Sendable {
             admit: AdmitOrganization(directory: money.directory),
             limit: LimitRate(entropy: entropy),
             reserve: ReserveIdempotent(records: store, entropy: entropy),
+            once: ReserveAction(repository: store, key: Secret([1, 2, 3]), entropy: entropy),
             dispatch: Dispatch(
                 operations: money.operations,
                 seal: QuestionSeal(key: Secret([UInt8](repeating: 8, count: 32)), entropy: entropy),
@@ -169,7 +170,12 @@ final class Bureau: Sendable {
     }
 
     /// Asks for something.
-    func ask(_ name: String, _ arguments: JSON = [:], as credential: Secret<String>) async -> ActionReply {
+    func ask(
+        _ name: String,
+        _ arguments: JSON = [:],
+        as credential: Secret<String>,
+        key: String? = nil
+    ) async -> ActionReply {
         // Lines of one moment have no order.
         clock.advance(.milliseconds(1))
         guard let action = actions.action(name) else {
@@ -183,7 +189,8 @@ final class Bureau: Sendable {
                 credential: .token(credential),
                 environment: nil,
                 address: "192.0.2.1",
-                arguments: .success(arguments)
+                arguments: .success(arguments),
+                idempotencyKey: key
             )
         )
     }

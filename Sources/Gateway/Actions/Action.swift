@@ -55,6 +55,8 @@ package struct Action: Sendable {
     package let output: Output
     /// What audit and logs mask of the arguments.
     package let sensitive: [JSONPointer]
+    /// What the output shows once: a repeat under the same key shows the output without it.
+    package let shownOnce: [JSONPointer]
     /// Where the output names what was made, changed or ended: audit keeps it.
     package let target: JSONPointer?
     /// Its name among the tools of MCP, for what reads the organization's own data; nil where agents are not offered it.
@@ -73,9 +75,12 @@ package struct Action: Sendable {
     }
 
     /// Whether it changes nothing.
-    package var isReadOnly: Bool { route.method == "GET" }
+    package let isReadOnly: Bool
 
     /// Describes an action; `arguments` are its schema's properties, of which `required` must be there.
+    ///
+    /// It changes something unless its method is GET, or `changes` says otherwise; places in the output are written
+    /// `key/id`.
     package init(
         _ rules: ActionRules,
         title: String,
@@ -85,6 +90,8 @@ package struct Action: Sendable {
         required: [String] = [],
         output: Output,
         sensitive: [JSONPointer] = [],
+        shownOnce: [String] = [],
+        changes: Bool? = nil,
         tool: String? = nil,
         target: String? = nil,
         work: @escaping @Sendable (Use) async throws(GatewayError) -> Answer
@@ -95,8 +102,10 @@ package struct Action: Sendable {
         self.route = route
         self.output = output
         self.sensitive = sensitive
+        self.shownOnce = shownOnce.map(JSONPointer.init(path:))
+        isReadOnly = !(changes ?? (route.method != "GET"))
         self.tool = tool
-        self.target = target.map { JSONPointer(tokens: $0.split(separator: "/").map(String.init)) }
+        self.target = target.map(JSONPointer.init(path:))
         self.work = work
         let all = required + route.pathArguments.filter { !required.contains($0) }
         var schema: JSONObject = ["type": "object", "properties": .object(arguments)]
@@ -104,4 +113,9 @@ package struct Action: Sendable {
         schema["additionalProperties"] = false
         input = CallSchemas.Schema(.object(schema), summary: summary)
     }
+}
+
+extension JSONPointer {
+    /// A place written as `key/id`.
+    fileprivate init(path: String) { self.init(tokens: path.split(separator: "/").map(String.init)) }
 }

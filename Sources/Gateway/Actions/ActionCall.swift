@@ -14,6 +14,8 @@ package struct ActionCall: Sendable {
     package let address: String?
     /// The arguments, or why the door could not read them: that is told to nobody who may not ask at all.
     package var arguments: Result<JSON, GatewayError>
+    /// The caller's key, which makes a change that is asked for again the same one.
+    package var idempotencyKey: String?
 
     /// Gathers what a door knows.
     package init(
@@ -22,7 +24,8 @@ package struct ActionCall: Sendable {
         credential: Credential,
         environment: Environment?,
         address: String?,
-        arguments: Result<JSON, GatewayError> = .success(.object(JSONObject()))
+        arguments: Result<JSON, GatewayError> = .success(.object(JSONObject())),
+        idempotencyKey: String? = nil
     ) {
         self.id = id
         self.door = door
@@ -30,6 +33,7 @@ package struct ActionCall: Sendable {
         self.environment = environment
         self.address = address
         self.arguments = arguments
+        self.idempotencyKey = idempotencyKey
     }
 }
 
@@ -37,12 +41,19 @@ package struct ActionCall: Sendable {
 package struct ActionReply: Sendable {
     /// The answer, or why there is none.
     package let result: Result<Action.Answer, GatewayError>
+    /// Whether it is what an earlier use with the same key was answered.
+    package let isReplayed: Bool
     /// What the limiter said, once it was asked.
     package let rate: RateDecision?
 
     /// Makes a reply.
-    package init(result: Result<Action.Answer, GatewayError>, rate: RateDecision? = nil) {
+    package init(
+        result: Result<Action.Answer, GatewayError>,
+        isReplayed: Bool = false,
+        rate: RateDecision? = nil
+    ) {
         self.result = result
+        self.isReplayed = isReplayed
         self.rate = rate
     }
 }

@@ -84,6 +84,8 @@ package struct GatewayError: Error, Sendable, Equatable {
     package var isAboutCall = false
     /// Whether the caller would have to put a question to a person, and cannot.
     package var needsPerson = false
+    /// Whether what was asked for may have been done all the same, or may still be.
+    package var isOutcomeUnknown = false
     /// Whom a credential that was refused names; for the audit alone.
     package var attempted: Attempted?
 

@@ -62,7 +62,7 @@ package struct Dispatch: Sendable {
     package init(
         operations: Operations,
         seal: QuestionSeal,
-        questions: any QuestionRepository,
+        questions: any OnceRepository,
         functionTimeout: Duration = .seconds(30),
         outcomeBytesMax: Int = 256 << 10
     ) {
@@ -100,10 +100,11 @@ package struct Dispatch: Sendable {
         guard let reply = work.call.answer else { return try done(try await outcome(of: nil, work), work) }
         let opened = try seal.open(reply, for: work)
         let answer = try opened.answer(reply)
-        let taken = TakenAnswer(
-            question: opened.id,
+        let taken = OnceClaim(
+            id: opened.id,
             organization: work.principal.organization,
             digest: Questions.digest(of: answer),
+            takenAt: seal.now,
             expiresAt: opened.until
         )
         let (outcome, isReplayed) = try await questions.answered(taken) { () async throws(GatewayError) in

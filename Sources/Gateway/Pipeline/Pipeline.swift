@@ -19,6 +19,7 @@ package final class Pipeline: Sendable {
     private let limit: LimitRate
     private let concurrency = LimitConcurrency()
     private let reserve: ReserveIdempotent
+    private let once: ReserveAction
     private let dispatch: Dispatch
     private let record: RecordCall
 
@@ -29,6 +30,7 @@ package final class Pipeline: Sendable {
         admit: AdmitOrganization,
         limit: LimitRate,
         reserve: ReserveIdempotent,
+        once: ReserveAction,
         dispatch: Dispatch,
         record: RecordCall
     ) {
@@ -37,6 +39,7 @@ package final class Pipeline: Sendable {
         self.admit = admit
         self.limit = limit
         self.reserve = reserve
+        self.once = once
         self.dispatch = dispatch
         self.record = record
     }
@@ -75,6 +78,7 @@ package final class Pipeline: Sendable {
     package func serve(_ action: Action, _ call: ActionCall) async -> ActionReply {
         var ending = RecordCall.Ending(call, action.rules)
         var rate: RateDecision?
+        var isReplayed = false
         do throws(GatewayError) {
             let answer = try await pass(action.rules, call, &ending, &rate) {
                 principal,
@@ -83,19 +87,25 @@ package final class Pipeline: Sendable {
                 let arguments = try ValidateArguments.checked(call.arguments, of: action, principal: principal)
                 ending.arguments = arguments
                 ending.sensitive = action.sensitive
-                // A change without a line in the chain must not be possible, whenever the process ends.
-                if !action.isReadOnly { try await record.begin(ending) }
                 let use = Action.Use(
                     principal: principal,
                     membership: membership,
                     arguments: arguments,
                     call: call.id
                 )
-                let answer = try await action.work(use)
-                ending.target = action.target(of: answer)
-                return answer
+                let begun = ending
+                let done = try await once.answer(call, of: action, arguments, principal) {
+                    () async throws(GatewayError) in
+                    // A change without a line in the chain must not be possible, whenever the process ends.
+                    if !action.isReadOnly { try await record.begin(begun) }
+                    return try await action.work(use)
+                }
+                isReplayed = done.isReplayed
+                ending.isReplayed = done.isReplayed
+                ending.target = action.target(of: done.answer)
+                return done.answer
             }
-            return ActionReply(result: .success(answer), rate: rate)
+            return ActionReply(result: .success(answer), isReplayed: isReplayed, rate: rate)
         } catch {
             return ActionReply(result: .failure(error), rate: rate)
         }

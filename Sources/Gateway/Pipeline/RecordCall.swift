@@ -29,6 +29,8 @@ package struct RecordCall: Sendable {
         package var sensitive: [JSONPointer]?
         /// The id of what an action made, changed or ended.
         package var target: String?
+        /// Whether an action was answered with what was done before, under the same key.
+        package var isReplayed = false
         /// The record it made or found.
         package var record: RecordID?
 
@@ -166,8 +168,9 @@ package struct RecordCall: Sendable {
             arguments = .object(members)
         }
         var shown = sensitive.isEmpty ? arguments : arguments.masking(sensitive, with: "•••")
-        if let target = ending.target, var members = shown.objectValue {
-            members["$target"] = .string(target)
+        if ending.target != nil || ending.isReplayed, var members = shown.objectValue {
+            members["$target"] = ending.target.map { .string($0) }
+            members["$replayed"] = ending.isReplayed ? true : nil
             shown = .object(members)
         }
         let bytes = shown.bytes
@@ -177,6 +180,7 @@ package struct RecordCall: Sendable {
             "$bytes": .integer(Int64(bytes.count)), "$sha256": .string(SHA256.digest(bytes).hexadecimal),
         ]
         short["$target"] = ending.target.map { .string($0) }
+        short["$replayed"] = ending.isReplayed ? true : nil
         return JSON.object(short).text
     }
 

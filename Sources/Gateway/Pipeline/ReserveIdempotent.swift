@@ -160,13 +160,7 @@ package final class ReserveIdempotent: Sendable {
     ) throws(GatewayError) -> IdempotencyClaim {
         let fingerprint = SHA256.digest(Array(tool.name.utf8) + [0] + arguments.canonicalBytes).bytes
         if let key = call.idempotencyKey {
-            guard (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
-                throw GatewayError(
-                    .invalidArgument,
-                    "An idempotency key is 1 to 255 visible ASCII characters.",
-                    errors: [.init(pointer: "/idempotency_key", message: "1 to 255 visible ASCII characters.")]
-                )
-            }
+            try IdempotencyKey.check(key)
             return IdempotencyClaim(
                 key: "key:" + key,
                 fingerprint: fingerprint,

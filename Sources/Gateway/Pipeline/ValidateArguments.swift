@@ -78,17 +78,7 @@ package enum ValidateArguments {
         into members: inout JSONObject
     ) throws(GatewayError) {
         guard let key else { return }
-        guard schemas.movesMoney else {
-            guard (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
-                let message = "\(CallSchemas.key): expected 1 to 255 visible ASCII characters."
-                throw GatewayError(
-                    .invalidArgument,
-                    message,
-                    errors: [.init(pointer: "/idempotency_key", message: message)]
-                )
-            }
-            return
-        }
+        guard schemas.movesMoney else { return try IdempotencyKey.check(key) }
         guard let given = members[CallSchemas.key] else {
             members[CallSchemas.key] = .string(key)
             return

@@ -79,6 +79,9 @@ package struct QuestionSeal: Sendable {
     private let entropy: Entropy
     private let life: Duration
 
+    /// The clock that its questions end by.
+    var now: Timestamp { entropy.now() }
+
     /// Makes a seal.
     package init(key: Secret<[UInt8]>, entropy: Entropy, life: Duration = .seconds(600)) {
         self.key = key

@@ -1,24 +1,14 @@
 import Cryptography
 import OrderedJSON
-import Synchronization
 
-/// Has each question be answered once.
-///
-/// An answer is written before the tool hears it, so that it stays used whatever becomes of the process; what came of
-/// it is kept beside it. The same answer again shows that, another is refused, and neither runs anything.
+/// Has each question be answered once, and shows what came of it again.
 final class Questions: Sendable {
-    private struct State {
-        /// Answers that tools work on now.
-        var running: Set<Identifier> = []
-    }
-
-    private let repository: any QuestionRepository
+    private let once: Once
     /// The longest outcome that is kept: longer ones are not shown again.
     private let outcomeBytesMax: Int
-    private let state = Mutex(State())
 
-    init(repository: any QuestionRepository, outcomeBytesMax: Int) {
-        self.repository = repository
+    init(repository: any OnceRepository, outcomeBytesMax: Int) {
+        once = Once(repository: repository)
         self.outcomeBytesMax = outcomeBytesMax
     }
 
@@ -49,27 +39,17 @@ final class Questions: Sendable {
     /// - Throws: `invalidArgument` where the question had another answer; `idempotencyInProgress` while the tool works
     ///   on it; `conflict` where nobody knows what came of it.
     func answered(
-        _ answer: TakenAnswer,
+        _ answer: OnceClaim,
         by run: () async throws(GatewayError) -> Outcome
     ) async throws(GatewayError) -> (outcome: Outcome, isReplayed: Bool) {
-        guard state.withLock({ $0.running.insert(answer.question).inserted }) else { throw Questions.isRunning }
-        defer { _ = state.withLock { $0.running.remove(answer.question) } }
-        switch try await repository.take(answer) {
-        case .earlier(let digest, let outcome):
-            guard digest == answer.digest else { throw Questions.otherAnswer }
-            return (try Questions.read(outcome), true)
-        case .first:
+        let found = try await once.run(answer, Questions.refusals) { () async throws(GatewayError) in
             let outcome = try await run()
-            guard outcome.completion.status != LoadedPlugin.Completion.notTaken else {
-                try await repository.giveBack(answer.question, organization: answer.organization)
-                return (outcome, false)
-            }
-            do throws(GatewayError) {
-                try await repository.keep(text(of: outcome), of: answer.question, organization: answer.organization)
-            } catch {
-                // The tool has worked: its caller hears of it. Who asks again is told that nobody knows.
-            }
-            return (outcome, false)
+            let isHeard = outcome.completion.status != LoadedPlugin.Completion.notTaken
+            return (outcome, isHeard ? text(of: outcome) : nil)
+        }
+        switch found {
+        case .done(let outcome): return (outcome, false)
+        case .kept(let text): return (try Questions.read(text), true)
         }
     }
 
@@ -87,15 +67,9 @@ final class Questions: Sendable {
         return JSON.object(kept).text
     }
 
-    private static func read(_ text: String?) throws(GatewayError) -> Outcome {
-        guard let text, let kept = try? JSON(parsing: text), let status = kept["status"]?.integerValue else {
-            throw GatewayError(
-                .conflict,
-                """
-                This answer was given before, and the gateway ended while the tool worked on it: nobody knows what came of \
-                it. Look whether it was done; the tool is not run again for it.
-                """
-            )
+    private static func read(_ text: String) throws(GatewayError) -> Outcome {
+        guard let kept = try? JSON(parsing: text), let status = kept["status"]?.integerValue else {
+            throw refusals.isUnknown
         }
         guard let payload = kept["payload"]?.stringValue else {
             throw GatewayError(
@@ -110,15 +84,23 @@ final class Questions: Sendable {
         return Outcome(completion: completion, sealed: kept["sealed"]?.stringValue)
     }
 
-    private static let isRunning = GatewayError(
-        .idempotencyInProgress,
-        "The tool still works on this answer. Ask again in a moment with the same.",
-        retryAfter: .seconds(1)
+    private static let refusals = Once.Refusals(
+        isRunning: GatewayError(
+            .idempotencyInProgress,
+            "The tool still works on this answer. Ask again in a moment with the same.",
+            retryAfter: .seconds(1)
+        ),
+        isOther: GatewayError(
+            .invalidArgument,
+            "This question has been answered, and not so. Call the tool again to be asked anew."
+        )
+        .aboutCall,
+        isUnknown: GatewayError(
+            .conflict,
+            """
+            This answer was given before, and the gateway ended while the tool worked on it: nobody knows what came of \
+            it. Look whether it was done; the tool is not run again for it.
+            """
+        )
     )
-
-    private static let otherAnswer = GatewayError(
-        .invalidArgument,
-        "This question has been answered, and not so. Call the tool again to be asked anew."
-    )
-    .aboutCall
 }

@@ -18,7 +18,7 @@ struct CallCommand: AsyncParsableCommand {
 
     @Argument(help: "The tool or action, such as transactions.list.") var name: String?
     @Argument(help: "Arguments: NAME=VALUE.") var arguments: [String] = []
-    @Option(help: "The key that makes repeats of a payment one payment.") var idempotencyKey: String?
+    @Option(help: "The key that makes repeats of a payment, or of another change, one.") var idempotencyKey: String?
     @Option(help: "test or live, for a person's token; a key has its own.") var environment: String?
     @Option(help: "How long to wait for the outcome, in seconds.") var wait: Int?
     @Flag(help: "Print JSON.") var json = false

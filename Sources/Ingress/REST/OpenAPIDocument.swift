@@ -47,11 +47,7 @@ enum OpenAPIDocument {
         let tool = entry.tool
         var parameters = parameters(of: tool.route, tool.inputSchema)
         if entry.schemas.movesMoney {
-            parameters.append([
-                "name": "Idempotency-Key", "in": "header", "required": .bool(tool.requiresIdempotencyKey),
-                "description": "One per logical payment; reuse it when you retry.",
-                "schema": ["type": "string", "maxLength": 255],
-            ])
+            parameters.append(key("One per logical payment", isRequired: tool.requiresIdempotencyKey))
         }
         var operation: JSONObject = [
             "operationId": .string(tool.name), "summary": .string(tool.title),
@@ -64,16 +60,26 @@ enum OpenAPIDocument {
         return .object(operation)
     }
 
+    private static func key(_ words: String, isRequired: Bool) -> JSON {
+        [
+            "name": "Idempotency-Key", "in": "header", "required": .bool(isRequired),
+            "description": .string(words + "; reuse it when you retry."),
+            "schema": ["type": "string", "maxLength": 255],
+        ]
+    }
+
     private static func operation(_ action: Action) -> JSON {
         let content: JSON
         switch action.output {
         case .data(let schema, let beside): content = json(envelope(schema, beside: beside))
         case .file: content = ["*/*": ["schema": ["type": "string", "format": "binary"]]]
         }
+        var parameters = parameters(of: action.route, action.input.document)
+        if !action.isReadOnly { parameters.append(key("One per change", isRequired: false)) }
         var operation: JSONObject = [
             "operationId": .string(action.name), "summary": .string(action.title),
             "description": .string(action.summary), "tags": [.string(action.group)],
-            "parameters": .array(parameters(of: action.route, action.input.document)),
+            "parameters": .array(parameters),
             "responses": responses(action.route, "Done.", content),
         ]
         operation["x-role"] = .string(action.rules.role.rawValue)
@@ -133,6 +139,10 @@ enum OpenAPIDocument {
     static func envelope(_ data: JSON, beside: [(name: String, schema: JSON)]) -> JSON {
         var properties: JSONObject = ["success": ["const": true], "data": data]
         for (name, schema) in beside { properties[name] = schema }
+        properties["replayed"] = [
+            "const": true,
+            "description": "This is what an earlier call with the same key made; nothing was done again.",
+        ]
         properties["message"] = ["type": "string"]
         return ["type": "object", "required": ["success", "data"], "properties": .object(properties)]
     }

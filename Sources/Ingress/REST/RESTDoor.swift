@@ -28,10 +28,14 @@ struct RESTDoor: Sendable {
     ) async -> Response {
         let use: ActionCall
         do throws(GatewayError) {
+            let key = Result { () throws(GatewayError) in try reader.idempotencyKey() }
             let arguments = Result { () throws(GatewayError) in
-                try self.arguments(reader, action.route, action.input.document, path: path)
+                _ = try key.get()
+                return try self.arguments(reader, action.route, action.input.document, path: path)
             }
-            use = try reader.action(call, arguments: arguments)
+            var asked = try reader.action(call, arguments: arguments)
+            asked.idempotencyKey = (try? key.get()) ?? nil
+            use = asked
         } catch { return ErrorResponse.make(error, call: call) }
         return RESTReply.make(await pipeline.serve(action, use), of: action, call: call)
     }

@@ -29,10 +29,15 @@ enum RESTReply {
         case .failure(let error): response = ErrorResponse.make(error, call: call)
         case .success(.data(let data, let message, let beside)):
             response = Response.json(
-                envelope(data, message: message, beside),
+                envelope(
+                    data,
+                    message: message,
+                    reply.isReplayed ? beside + [("replayed", Array("true".utf8))] : beside
+                ),
                 status: HTTPResponseStatus(statusCode: action.route.successStatus),
                 call: call
             )
+            if reply.isReplayed { response.add(.idempotentReplayed, "true") }
         case .success(.file(let name, let mediaType, let bytes)):
             response = Response(
                 .ok,

@@ -1,43 +1,48 @@
 import Gateway
 
-extension Store: QuestionRepository {
-    package func take(_ answer: TakenAnswer) async throws(GatewayError) -> AnswerTaking {
-        let place: [SQLValue] = [.text(answer.organization.description), .text(answer.question.description)]
+extension Store: OnceRepository {
+    package func take(_ claim: OnceClaim) async throws(GatewayError) -> OnceTaking {
+        let place: [SQLValue] = [.text(claim.organization.description), .text(claim.id.description)]
         return try await write { session in
             let made = try session.sql.execute(
                 """
                 INSERT INTO answers (organization_id, question_id, digest, expires_ms) VALUES ($1, $2, $3, $4)
-                ON CONFLICT (organization_id, question_id) DO NOTHING
+                ON CONFLICT (organization_id, question_id) DO UPDATE
+                SET digest = excluded.digest, outcome = NULL, expires_ms = excluded.expires_ms
+                WHERE answers.expires_ms <= $5
                 """,
-                place + [.bytes(answer.digest), .integer(answer.expiresAt.milliseconds)]
+                place + [
+                    .bytes(claim.digest), .integer(claim.expiresAt.milliseconds),
+                    .integer(claim.takenAt.milliseconds),
+                ]
             )
             if made == 1 { return .first }
             let earlier = try session.sql.first(
                 "SELECT digest, outcome FROM answers WHERE organization_id = $1 AND question_id = $2",
                 place
-            ) { AnswerTaking.earlier(digest: $0.bytes(0) ?? [], outcome: $0.text(1)) }
+            ) { OnceTaking.earlier(digest: $0.bytes(0) ?? [], outcome: $0.text(1)) }
             return earlier ?? .earlier(digest: [], outcome: nil)
         }
     }
 
     package func keep(
         _ outcome: String,
-        of question: Identifier,
+        of claim: Identifier,
         organization: OrganizationID
     ) async throws(GatewayError) {
         try await write { session in
             try session.sql.execute(
                 "UPDATE answers SET outcome = $1 WHERE organization_id = $2 AND question_id = $3",
-                [.text(outcome), .text(organization.description), .text(question.description)]
+                [.text(outcome), .text(organization.description), .text(claim.description)]
             )
         }
     }
 
-    package func giveBack(_ question: Identifier, organization: OrganizationID) async throws(GatewayError) {
+    package func giveBack(_ claim: Identifier, organization: OrganizationID) async throws(GatewayError) {
         try await write { session in
             try session.sql.execute(
                 "DELETE FROM answers WHERE organization_id = $1 AND question_id = $2",
-                [.text(organization.description), .text(question.description)]
+                [.text(organization.description), .text(claim.description)]
             )
         }
     }
