@@ -134,7 +134,8 @@ package final class AnswerFolder: AnswerJournal, @unchecked Sendable {
         [
             "id": .string(answer.id.description), "organization": .string(answer.organization.description),
             "environment": .string(answer.environment.rawValue), "record": .string(answer.record.description),
-            "received_ms": .integer(answer.receivedAt.milliseconds), "status": .integer(Int64(answer.status ?? 0)),
+            "name": .string(answer.name), "received_ms": .integer(answer.receivedAt.milliseconds),
+            "status": answer.status.map { .integer(Int64($0)) } ?? .null,
             "body": .string(Data(answer.body).base64EncodedString()),
         ]
     }
@@ -150,12 +151,12 @@ package final class AnswerFolder: AnswerJournal, @unchecked Sendable {
             organization: organization,
             environment: environment,
             record: record,
-            name: ReceivedCallback.answerName,
+            name: document["name"]?.stringValue ?? ReceivedCallback.answerName(toSending: 1),
             receivedAt: Timestamp(milliseconds: document["received_ms"]?.integerValue ?? 0),
             body: Array(body),
             address: nil,
             attempts: 1,
-            status: Int(document["status"]?.integerValue ?? 0)
+            status: document["status"]?.integerValue.map { Int($0) }
         )
     }
 }

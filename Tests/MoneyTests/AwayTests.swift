@@ -68,6 +68,57 @@ struct `A store that goes away while M-Pesa answers` {
         }
     }
 
+    @Test func `does not forget it in the next process either`() async throws {
+        var settings = StoreSettings()
+        settings.waitMax = .seconds(1)
+        try await House.with(settings: settings) { (house) async throws in
+            let lock = try Holder(house.database)
+            house.upstream.answer { _ in
+                lock.hold()
+                return .notSent("Never sent: there is no way to M-Pesa.")
+            }
+            let reply = await house.pay(key: "k")
+            #expect(await house.journal.entries().map(\.isUnsent) == [true])
+            lock.release()
+
+            let next = house.money(by: house.clock)
+            try await next.sweeper.settleAfterRestart()
+            #expect(try await house.record(reply).state == .unknown)
+            house.clock.advance(.seconds(10))
+            await next.inbox.takeUpUnsettled()
+
+            let record = try await house.record(reply)
+            #expect(record.state == .rejected && record.sentAt == nil)
+            #expect(await house.journal.entries().isEmpty)
+        }
+    }
+
+    @Test func `loses no answer to a question`() async throws {
+        var settings = StoreSettings()
+        settings.waitMax = .seconds(1)
+        try await House.with(settings: settings) { (house) async throws in
+            let record = try #require(await house.collect().record)
+            let lock = try Holder(house.database)
+            house.upstream.answer { _ in
+                lock.hold()
+                return .answered(
+                    status: 200,
+                    body: JSON.object(["verdict": "succeeded", "receipt": "R1", "amount": 100]).bytes
+                )
+            }
+            house.clock.advance(.seconds(21))
+            _ = await house.money.asker.askSafely(try await house.record(record))
+            #expect(await house.journal.entries().count == 1)
+            lock.release()
+            house.upstream.answer { _ in .unknown("M-Pesa is away") }
+
+            house.clock.advance(.seconds(10))
+            await house.money.inbox.takeUpUnsettled()
+
+            #expect(try await house.record(record).state == .succeeded)
+        }
+    }
+
     @Test func `shows what was sent as it was last known to who waits for its end`() async throws {
         let path = Mutex("")
         let failpoints = Failpoints { point in

@@ -1,6 +1,5 @@
 import Gateway
 import GatewayTesting
-import Logging
 import OrderedJSON
 import Testing
 
@@ -174,6 +173,61 @@ struct `A wall clock that is set a day ahead` {
     }
 }
 
+struct `A wall clock that is set back by more than anybody's mistake of a day` {
+    /// The clock was forty hours ahead when all of this began.
+    private static let back: Duration = .seconds(-40 * 3600)
+
+    @Test func `holds no customer for as long`() async throws {
+        try await House.with { (house) async throws in
+            let first = try #require(await house.collect().record)
+            try await house.callback(first, says: ["verdict": "succeeded", "receipt": "R1", "amount": 100])
+            await house.money.sweeper.sweep()
+
+            house.clock.setWallClock(by: Self.back)
+            await house.money.sweeper.sweep()
+            house.clock.advance(.seconds(60))
+            #expect(await house.collect().isReplayed)
+            house.clock.advance(.seconds(65))
+            let second = await house.collect()
+
+            #expect(second.code == nil && !second.isReplayed)
+            #expect(house.upstream.count("collect") == 2)
+        }
+    }
+
+    @Test func `still asks about what was sent before, and believes it in time`() async throws {
+        try await House.with { (house) async throws in
+            let record = try #require(await house.collect().record)
+            await house.money.sweeper.sweep()
+
+            house.clock.setWallClock(by: Self.back)
+            house.upstream.answer(with: ["verdict": "failed", "code": "1032"])
+            for _ in 0..<12 {
+                house.clock.advance(.seconds(30))
+                await house.money.sweeper.sweep()
+            }
+
+            #expect(try await house.record(record).state == .failed)
+        }
+    }
+
+    @Test func `leaves no callback unread that came before`() async throws {
+        try await House.with { (house) async throws in
+            let record = try #require(await house.collect().record)
+            let body: JSON = ["verdict": "succeeded", "receipt": "R1", "amount": 100]
+            try await house.money.inbox.receive(house.place(of: record), body: body.bytes, address: nil)
+            await house.money.sweeper.sweep()
+
+            house.clock.setWallClock(by: Self.back)
+            await house.money.sweeper.sweep()
+            house.clock.advance(.seconds(10))
+            await house.money.inbox.takeUpUnsettled()
+
+            #expect(try await house.record(record).state == .succeeded)
+        }
+    }
+}
+
 struct `A wall clock that is set forty hours ahead` {
     @Test func `makes no key forget its payout`() async throws {
         try await House.with { (house) async throws in
@@ -196,22 +250,6 @@ struct `A wall clock that is set forty hours ahead` {
 }
 
 extension House {
-    /// The parts that move money once more, as another process makes them.
-    fileprivate func money(by clock: ManualEntropy) -> Money {
-        var logger = Logger(label: "test")
-        logger.logLevel = .critical
-        return Money(
-            store: store,
-            journal: journal,
-            registry: registry,
-            upstream: upstream,
-            addresses: addresses,
-            entropy: clock.entropy,
-            failpoints: .none,
-            logger: logger
-        )
-    }
-
     /// Lets the organization call so often, and no more.
     fileprivate func limit(units: Int, per period: Duration) async throws {
         try await store.save(

@@ -193,14 +193,34 @@ final class House: Sendable {
 
     /// Bytes that arrive at a record's address; they are worked on before this returns.
     func callback(_ record: RecordID, bytes: [UInt8], name: String = "result") async throws {
-        let target = CallbackAddresses.Target(
+        try await money.inbox.receive(place(of: record, name), body: bytes, address: nil)
+        for waiting in try await store.unsettled(before: clock.now, limit: 10) { await money.inbox.work(on: waiting) }
+    }
+
+    /// The parts that move money once more, as another process makes them.
+    func money(by clock: ManualEntropy) -> Money {
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        return Money(
+            store: store,
+            journal: journal,
+            registry: registry,
+            upstream: upstream,
+            addresses: addresses,
+            entropy: clock.entropy,
+            failpoints: .none,
+            logger: logger
+        )
+    }
+
+    /// Where a record's callbacks arrive.
+    func place(of record: RecordID, _ name: String = "result") -> CallbackAddresses.Target {
+        CallbackAddresses.Target(
             organization: organization,
             environment: key.environment,
             record: record,
             name: name
         )
-        try await money.inbox.receive(target, body: bytes, address: nil)
-        for waiting in try await store.unsettled(before: clock.now, limit: 10) { await money.inbox.work(on: waiting) }
     }
 
     /// The newest request that was sent of a kind, and the record it is about.

@@ -48,17 +48,9 @@ struct `What M-Pesa said` {
     @Test func `is in the journal while the store is away, and applied when it is back`() async throws {
         try await House.with { (house) async throws in
             let record = try #require(await house.collect().record)
-            let answer = ReceivedCallback(
-                id: CallbackID(house.clock.entropy.identifier()),
-                organization: house.organization,
-                environment: .test,
-                record: record,
-                name: ReceivedCallback.answerName,
-                receivedAt: house.clock.now,
-                body: JSON.object(["verdict": "accepted", "external_ids": ["second_id": "S1"]]).bytes,
-                address: nil,
-                attempts: 1,
-                status: 200
+            let answer = house.answer(
+                to: record,
+                says: ["verdict": "accepted", "external_ids": ["second_id": "S1"]]
             )
             #expect(await house.journal.keep(answer))
             #expect(await house.journal.entries() == [answer])
@@ -69,5 +61,98 @@ struct `What M-Pesa said` {
             #expect(await house.journal.entries().isEmpty)
             #expect(try await house.record(record).externalIDs == ["fake_id": "F1", "second_id": "S1"])
         }
+    }
+
+    @Test(arguments: ["rejected", "not_processed"])
+    func `that it did not take a request counts however late it is read`(verdict: String) async throws {
+        try await House.with { (house) async throws in
+            house.upstream.answer { _ in .unknown("cut") }
+            let record = try #require(await house.pay().record)
+            house.clock.advance(.seconds(61))
+            house.upstream.answer(with: House.pending)
+            await house.money.sweeper.sweep()
+            #expect(try await house.record(record).state == .reconciling)
+
+            let answer = house.answer(to: record, says: ["verdict": .string(verdict), "code": "4"])
+            #expect(await house.journal.keep(answer))
+            house.clock.advance(.seconds(10))
+            await house.money.inbox.takeUpUnsettled()
+
+            let found = try await house.record(record)
+            #expect(found.state == .rejected && found.code == "4")
+        }
+    }
+
+    @Test(arguments: ["rejected", "not_processed"])
+    func `of one sending ends no later one`(verdict: String) async throws {
+        let plugin = try FakePlugin.make(collect: ["resend": ["limit": 1]])
+        try await House.with(plugin: plugin) { (house) async throws in
+            house.upstream.answer(with: ["verdict": "not_processed"])
+            let record = try #require(await house.collect().record)
+            house.upstream.answer { _ in .unknown("cut") }
+            house.clock.advance(.seconds(61))
+            await house.money.sweeper.sweep()
+            #expect(try await house.record(record).attempts == 2)
+
+            let answer = house.answer(to: record, says: ["verdict": .string(verdict), "code": "4"])
+            #expect(await house.journal.keep(answer))
+            house.clock.advance(.seconds(10))
+            await house.money.inbox.takeUpUnsettled()
+
+            #expect(try await house.record(record).state == .unknown)
+            #expect(try await house.store.unsettled(before: house.clock.now, limit: 10).isEmpty)
+        }
+    }
+
+    @Test func `of a request that it has taken is a contradiction when it refuses it as well`() async throws {
+        try await House.with { (house) async throws in
+            let record = try #require(await house.pay().record)
+            let answer = house.answer(to: record, says: ["verdict": "rejected", "code": "4"])
+            #expect(await house.journal.keep(answer))
+            house.clock.advance(.seconds(10))
+            await house.money.inbox.takeUpUnsettled()
+
+            let found = try await house.record(record)
+            #expect(found.state == .accepted && found.isDisputed)
+        }
+    }
+
+    @Test func `when it was asked is read by the version that can`() async throws {
+        try await House.with { (house) async throws in
+            let record = try #require(await house.collect().record)
+            house.upstream.answer { _ in .answered(status: 200, body: FakePlugin.crash) }
+            house.clock.advance(.seconds(21))
+            await house.money.sweeper.sweep()
+            #expect(house.upstream.count("collect_query") == 1)
+
+            let kept = try await house.store.unsettled(before: house.clock.now + .seconds(1), limit: 10)
+            #expect(kept.map(\.body) == [FakePlugin.crash])
+            #expect(try await house.record(record).state == .accepted)
+            try house.registry.publish(FakePlugin.make(generation: 2, digest: "d2", crashes: false))
+            house.clock.advance(.seconds(10))
+            await house.money.inbox.takeUpUnsettled()
+
+            #expect(try await house.store.unsettled(before: house.clock.now, limit: 10).isEmpty)
+        }
+    }
+}
+
+extension House {
+    static let pending: JSON = ["verdict": "accepted"]
+
+    /// What M-Pesa answered to the first sending of a record, as the journal keeps it.
+    fileprivate func answer(to record: RecordID, says document: JSON) -> ReceivedCallback {
+        ReceivedCallback(
+            id: CallbackID(clock.entropy.identifier()),
+            organization: organization,
+            environment: key.environment,
+            record: record,
+            name: ReceivedCallback.answerName(toSending: 1),
+            receivedAt: clock.now,
+            body: document.bytes,
+            address: nil,
+            attempts: 1,
+            status: 200
+        )
     }
 }

@@ -89,6 +89,35 @@ struct `Records` {
         }
     }
 
+    @Test func `follow a clock that was set back with their ends, their guards and what waits in the inbox`()
+        async throws
+    {
+        try await withStore { (store) async throws in
+            let rule = Guard(key: "phone", openMax: 1, window: .seconds(7_200), code: "busy", message: "Wait.")
+            try await store.save(Organization(id: ours, slug: "ours", name: "Ours", plan: "all"))
+            let guarded = makeRecord()
+            _ = try await store.commit(NewRecord(record: guarded, guards: [rule]))
+            var ended = advanced(guarded, to: .failed).record
+            ended.endedAt = moment + .seconds(7_000)
+            _ = try await store.apply([RecordChange(record: ended, events: [])])
+            let callback = makeCallback(for: guarded, at: moment + .seconds(7_000))
+            try await store.receive(callback)
+
+            try await store.bringForward(by: .seconds(6_000), after: moment + .seconds(900))
+
+            let found = try await store.record(guarded.id, organization: ours, environment: .test)
+            #expect(found?.endedAt == moment + .seconds(1_000))
+            #expect(try await store.unsettled(before: moment + .seconds(901), limit: 10).map(\.id) == [callback.id])
+            let early = NewRecord(record: makeRecord(at: moment + .seconds(1_199)), guards: [rule])
+            #expect(
+                try await store.commit(early)
+                    == .guarded(index: 0, by: guarded.id, until: moment + .seconds(1_200))
+            )
+            let late = NewRecord(record: makeRecord(at: moment + .seconds(1_200)), guards: [rule])
+            #expect(try await store.commit(late) == .committed)
+        }
+    }
+
     @Test func `tell, with the moment that is kept, where the clock was`() async throws {
         try await withStore { (store) async throws in
             #expect(try await store.newestMoment() == nil)
@@ -131,17 +160,7 @@ struct `What the host still works on` {
 struct `Callbacks` {
     @Test func `stay unsettled until they are ended`() async throws {
         try await withStore { (store) async throws in
-            let callback = ReceivedCallback(
-                id: CallbackID(newID()),
-                organization: ours,
-                environment: .test,
-                record: RecordID(newID()),
-                name: "result",
-                receivedAt: moment,
-                body: [0, 255, 10],
-                address: "127.0.0.1",
-                attempts: 1
-            )
+            let callback = makeCallback(for: makeRecord(), at: moment)
             try await store.receive(callback)
             #expect(try await store.unsettled(before: moment, limit: 10) == [callback])
             #expect(try await store.countAttempt(callback.id, organization: ours) == 2)
@@ -153,4 +172,18 @@ struct `Callbacks` {
             #expect(try await store.unsettled(before: moment, limit: 10).isEmpty)
         }
     }
+}
+
+private func makeCallback(for record: Record, at now: Timestamp) -> ReceivedCallback {
+    ReceivedCallback(
+        id: CallbackID(newID()),
+        organization: record.organization,
+        environment: record.environment,
+        record: record.id,
+        name: "result",
+        receivedAt: now,
+        body: [0, 255, 10],
+        address: "127.0.0.1",
+        attempts: 1
+    )
 }

@@ -18,6 +18,8 @@ struct `A statement` {
         ("WHERE \\(RecordCoding.isWaiting) AND state = $1", "what a restart settles, for every organization"),
         ("WHERE \\(condition) AND next_action_ms <= $1", "the sweeper's, for every organization"),
         ("WHERE \\(condition) AND next_action_ms > $2", "a clock that was set back, for every organization"),
+        ("UPDATE \\(table) SET \\(column)", "a clock that was set back, for every organization"),
+        ("UPDATE callbacks SET received_ms", "a clock that was set back, for every organization"),
         ("WHERE \\(RecordCoding.isWaiting) AND updated_ms > $1", "where the clock was, for every organization"),
         ("FROM answers WHERE expires_ms <= $1", "forgets what has expired, for every organization"),
         ("FROM logins JOIN users", "a log-in that names no organization"),
@@ -55,6 +57,28 @@ struct `A statement` {
                 "INSERT INTO a VALUES ($1) ON CONFLICT DO UPDATE SET b = 1 WHERE EXISTS (SELECT 1)"
             )
         )
+    }
+
+    /// SQLite counts `$2` as the second name that it meets, whatever number it bears.
+    @Test func `meets its parameters in the order of their numbers`() throws {
+        let parameter = /\$([0-9]+)/
+        func isInOrder(_ text: String) -> Bool {
+            var highest = 0
+            // What an interpolation holds may bring parameters of its own.
+            for part in text.split(separator: "\\(") {
+                var isFirst = true
+                for number in part.matches(of: parameter).compactMap({ Int($0.1) }) {
+                    if !isFirst, number > highest + 1 { return false }
+                    highest = max(highest, number)
+                    isFirst = false
+                }
+            }
+            return true
+        }
+
+        for (path, text) in Self.statements { #expect(isInOrder(text), "\(path): \(text)") }
+        #expect(!isInOrder("UPDATE a SET b = b - $1 WHERE c = $3 AND d > $2"))
+        #expect(isInOrder("UPDATE a SET b = $1 WHERE c = $2 AND d > $1"))
     }
 
     @Test func `names its organization, or stands on the list with its reason`() {

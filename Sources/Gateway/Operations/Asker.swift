@@ -9,6 +9,7 @@ package struct Asker: Sendable {
     private let questions: Dispatcher
     private let upstream: any Upstream
     private let settlement: Settlement
+    private let keeper: AnswerKeeper
     private let entropy: Entropy
     private let failpoints: Failpoints
     private let logger: Logger
@@ -22,6 +23,7 @@ package struct Asker: Sendable {
         questions: Dispatcher,
         upstream: any Upstream,
         settlement: Settlement,
+        keeper: AnswerKeeper,
         entropy: Entropy,
         failpoints: Failpoints,
         logger: Logger
@@ -33,6 +35,7 @@ package struct Asker: Sendable {
         self.questions = questions
         self.upstream = upstream
         self.settlement = settlement
+        self.keeper = keeper
         self.entropy = entropy
         self.failpoints = failpoints
         self.logger = logger
@@ -79,9 +82,11 @@ package struct Asker: Sendable {
         failpoints.reach(.beforeQuery)
         let outcome = await upstream.send(prepared)
         failpoints.reach(.afterQuery)
-        let settled = try await settle(outcome, of: exchange, kind, about: counted.record)
+        let settled = try await keeper.settle(outcome, of: exchange) { () async throws(GatewayError) in
+            try await settle(outcome, of: exchange, kind, about: counted.record)
+        }
         failpoints.reach(.afterQueryCommit)
-        return settled
+        return settled.record.id == record.id ? settled.record : counted.record
     }
 
     private func exchange(_ kind: OperationKind, about record: Record, request: RequestTemplate) -> Record {
@@ -110,16 +115,16 @@ package struct Asker: Sendable {
         return exchange
     }
 
+    /// What became of a question: what its answer proves of the transaction, where that is not told by callback.
     private func settle(
         _ outcome: UpstreamOutcome,
         of exchange: Record,
         _ kind: OperationKind,
         about record: Record
-    ) async throws(GatewayError) -> Record {
+    ) async throws(GatewayError) -> Settlement.Settled {
         switch outcome {
         case .notSent(let reason), .unknown(let reason):
-            _ = try await settlement.settle(exchange) { _ in .noAnswer(reason) }
-            return record
+            return try await settlement.settle(exchange) { _ in .noAnswer(reason) }
         case .answered(let status, let body):
             let shown = exchange.shown(about: record)
             let evidence = try await plugins.interpret(body, from: .query, status: status, for: shown)
@@ -127,10 +132,9 @@ package struct Asker: Sendable {
             guard kind.callbacks.isEmpty else {
                 // The answer comes by callback. What is known now is only whether the question was taken, which says
                 // nothing of the transaction.
-                _ = try await settlement.settle(exchange) { _ in .evidence(found, .reply) }
-                return record
+                return try await settlement.settle(exchange) { _ in .evidence(found, .reply) }
             }
-            return try await settlement.settle(exchange: exchange, about: record, evidence: found).record
+            return try await settlement.settle(exchange: exchange, about: record, evidence: found)
         }
     }
 }

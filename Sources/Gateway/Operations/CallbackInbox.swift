@@ -151,13 +151,16 @@ package final class CallbackInbox: Sendable {
             environment: callback.environment
         )
         guard let record = found else { return try await end(callback, as: .orphaned) }
+        if callback.isUnsent { return try await withdraw(record, as: callback) }
         // While the plugin is not loaded the bytes wait, and no attempt is counted against them.
-        _ = try plugins.kind(of: record)
+        let (plugin, kind) = try plugins.kind(of: record)
         if isRetry {
             let attempts = try await callbacks.countAttempt(callback.id, organization: callback.organization)
             guard attempts <= settings.attemptsMax else { return try await quarantine(callback, of: record) }
         }
-        if let about = record.about { return try await settle(callback, of: record, about: about) }
+        // A question that is answered by callback says in its reply only whether it was taken.
+        let isTaking = callback.sending != nil && !plugin.operations[kind].callbacks.isEmpty
+        if let about = record.about, !isTaking { return try await settle(callback, of: record, about: about) }
         let source = callback.source
         var isMine = true
         let settled = try await settlement.settle(
@@ -167,14 +170,26 @@ package final class CallbackInbox: Sendable {
         ) { current throws(GatewayError) in
             let evidence = try await read(callback, for: current)
             isMine = evidence != nil
-            return evidence.map { .evidence($0, source) }
+            guard let evidence, evidence.says(ofSending: callback.sending, of: current) else { return nil }
+            return .evidence(evidence, source)
         }
         if settled.hasChanged { return failpoints.reach(.afterCallbackCommit) }
         try await end(callback, as: isMine ? .ignored : .notMine)
     }
 
     private func read(_ callback: ReceivedCallback, for record: Record) async throws(GatewayError) -> Evidence? {
-        try await plugins.interpret(callback.body, from: callback.source, status: callback.status, for: record)
+        // What answers a question is no reply to the request that it is about.
+        let source: Evidence.Source = callback.source == .reply && record.about != nil ? .query : callback.source
+        return try await plugins.interpret(callback.body, from: source, status: callback.status, for: record)
+    }
+
+    /// Nothing left, as the process knew that was to send it.
+    private func withdraw(_ record: Record, as callback: ReceivedCallback) async throws(GatewayError) {
+        let reason = String(decoding: callback.body, as: UTF8.self)
+        let settled = try await settlement.settle(record, callback: callback.id) { current in
+            current.attempts == callback.sending ? .notSent(reason) : nil
+        }
+        if !settled.hasChanged { try await end(callback, as: .ignored) }
     }
 
     /// The answer to a question: settles the exchange, and what it proves of the transaction it asked about.

@@ -61,12 +61,19 @@ package struct Money: Sendable {
             metrics: evidence,
             logger: logger
         )
+        let keeper = AnswerKeeper(
+            settlement: settlement,
+            plugins: calls,
+            journal: journal,
+            entropy: entropy,
+            logger: logger
+        )
         let sender = Sender(
             upstream: upstream,
             dispatcher: Dispatcher(settings: bounds.requests),
             plugins: calls,
             settlement: settlement,
-            journal: journal,
+            keeper: keeper,
             addresses: addresses,
             entropy: entropy,
             failpoints: failpoints,
@@ -80,6 +87,7 @@ package struct Money: Sendable {
             questions: questions,
             upstream: upstream,
             settlement: settlement,
+            keeper: keeper,
             entropy: entropy,
             failpoints: failpoints,
             logger: logger

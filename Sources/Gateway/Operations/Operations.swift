@@ -89,7 +89,7 @@ package struct Operations: Sendable {
         do throws(GatewayError) { outcome = try await records.commit(new) } catch {
             // What may stand behind the key now is this call's own record, which is withdrawn: it answers for nothing.
             work.reservation?.consume()
-            await settlement.withdraw(beginning.record)
+            await sender.withdraw(beginning.record)
             throw error
         }
         if let earlier = try earlierRecord(outcome, plan: plan) { return try await replay(earlier, for: work) }

@@ -6,7 +6,7 @@ package struct Sender: Sendable {
     private let dispatcher: Dispatcher
     private let plugins: PluginCalls
     private let settlement: Settlement
-    private let journal: any AnswerJournal
+    private let keeper: AnswerKeeper
     private let addresses: CallbackAddresses
     private let entropy: Entropy
     private let failpoints: Failpoints
@@ -18,7 +18,7 @@ package struct Sender: Sendable {
         dispatcher: Dispatcher,
         plugins: PluginCalls,
         settlement: Settlement,
-        journal: any AnswerJournal,
+        keeper: AnswerKeeper,
         addresses: CallbackAddresses,
         entropy: Entropy,
         failpoints: Failpoints,
@@ -28,7 +28,7 @@ package struct Sender: Sendable {
         self.dispatcher = dispatcher
         self.plugins = plugins
         self.settlement = settlement
-        self.journal = journal
+        self.keeper = keeper
         self.addresses = addresses
         self.entropy = entropy
         self.failpoints = failpoints
@@ -121,9 +121,24 @@ package struct Sender: Sendable {
         failpoints.reach(.beforeSend)
         let outcome = await send(record, turn)
         failpoints.reach(.afterSend)
-        let settled = try await settlePatiently(outcome, of: record)
+        let settled: Settlement.Settled
+        do throws(GatewayError) {
+            settled = try await keeper.settle(outcome, of: record) { () async throws(GatewayError) in
+                try await settle(outcome, of: record)
+            }
+        } catch {
+            guard case .notSent = outcome else { throw error }
+            throw Self.unsent(record, error)
+        }
         failpoints.reach(.afterReplyCommit)
         return settled
+    }
+
+    /// Ends a record whose commit failed and may have happened all the same: nothing was sent for it.
+    ///
+    /// A connection can be lost while the answer to a commit is on its way.
+    func withdraw(_ record: Record) async {
+        await keeper.withdraw(record, because: "Never sent: the gateway's store failed as it was to be kept.")
     }
 
     /// The commit may have taken long: what is too late by now stays here.
@@ -132,44 +147,6 @@ package struct Sender: Sendable {
         let isInTime = turn.prepared.leaveBy.map { entropy.uptime() < $0 } ?? true
         guard isInTime, entropy.now() <= record.sendBefore else { return .notSent(Self.tooLate) }
         return await upstream.send(turn.prepared)
-    }
-
-    /// What M-Pesa answered exists only in memory until it is committed, so a store that stumbles is asked again; the
-    /// first time that it does, the answer goes into the journal, so that a process that ends here loses nothing.
-    private func settlePatiently(
-        _ outcome: UpstreamOutcome,
-        of record: Record
-    ) async throws(GatewayError) -> Settlement.Settled {
-        let answer = answer(in: outcome, to: record)
-        var isKept = false
-        for wait in Self.patience {
-            do throws(GatewayError) {
-                let settled = try await settle(outcome, answer, of: record)
-                if isKept, let answer { await journal.remove(answer.id) }
-                return settled
-            } catch {
-                if let answer, !isKept { isKept = await journal.keep(answer) }
-                logger.warning(
-                    "an answer of M-Pesa could not be kept yet",
-                    metadata: [
-                        "record": "\(record.id)", "reason": "\(error.detail ?? error.message)",
-                        "in_journal": "\(isKept)",
-                    ]
-                )
-                // Not cancelled with the caller: from here on the outcome is recorded first.
-                await Task { try? await Task.sleep(for: wait) }.value
-            }
-        }
-        do throws(GatewayError) {
-            let settled = try await settle(outcome, answer, of: record)
-            if isKept, let answer { await journal.remove(answer.id) }
-            return settled
-        } catch {
-            guard case .notSent(let reason) = outcome else { throw error }
-            // Only this process knows that nothing left: it is not forgotten, and nobody needs to ask M-Pesa about it.
-            await settlement.withdraw(record, because: reason)
-            throw Self.unsent(record, error)
-        }
     }
 
     private static func unsent(_ record: Record, _ error: GatewayError) -> GatewayError {
@@ -182,63 +159,23 @@ package struct Sender: Sendable {
         )
     }
 
-    /// The waits between tries to keep an answer.
-    private static let patience: [Duration] = [.milliseconds(50), .milliseconds(250), .seconds(1), .seconds(3)]
-
-    /// What M-Pesa answered, raw, as the inbox keeps it.
-    private func answer(in outcome: UpstreamOutcome, to record: Record) -> ReceivedCallback? {
-        guard case .answered(let status, let body) = outcome else { return nil }
-        return ReceivedCallback(
-            id: CallbackID(entropy.identifier()),
-            organization: record.organization,
-            environment: record.environment,
-            record: record.id,
-            name: ReceivedCallback.answerName,
-            receivedAt: entropy.now(),
-            body: body,
-            address: nil,
-            attempts: 1,
-            status: status
-        )
-    }
-
     private func settle(
         _ outcome: UpstreamOutcome,
-        _ answer: ReceivedCallback?,
         of record: Record
     ) async throws(GatewayError) -> Settlement.Settled {
+        // Whatever came of this sending says nothing of a later one.
+        let attempt = record.attempts
         switch outcome {
-        case .notSent(let reason): return try await settlement.settle(record) { _ in .notSent(reason) }
-        case .unknown(let reason): return try await settlement.settle(record) { _ in .noAnswer(reason) }
+        case .notSent(let reason):
+            return try await settlement.settle(record) { $0.attempts == attempt ? .notSent(reason) : nil }
+        case .unknown(let reason):
+            return try await settlement.settle(record) { $0.attempts == attempt ? .noAnswer(reason) : nil }
         case .answered(let status, let body):
-            do throws(GatewayError) {
-                return try await settlement.settle(record) { current throws(GatewayError) in
-                    let evidence = try await plugins.interpret(body, from: .reply, status: status, for: current)
-                    let found = evidence ?? Evidence(.unknown, meaning: "The answer is not one to this request.")
-                    return .evidence(found, .reply)
-                }
-            } catch  where error.code == .pluginFailed || error.code == .unavailable && plugins.isMissing(for: record) {
-                return try await settleUnread(answer, of: record, because: error)
+            return try await settlement.settle(record) { current throws(GatewayError) in
+                let evidence = try await plugins.interpret(body, from: .reply, status: status, for: current)
+                let found = evidence ?? Evidence(.unknown, meaning: "The answer is not one to this request.")
+                return found.says(ofSending: attempt, of: current) ? .evidence(found, .reply) : nil
             }
-        }
-    }
-
-    /// A plugin that fails on an answer must not lose it: it is kept, raw, with the commit that says that nobody knows,
-    /// and read again from the inbox, if need be by a mended version.
-    private func settleUnread(
-        _ answer: ReceivedCallback?,
-        of record: Record,
-        because error: GatewayError
-    ) async throws(GatewayError) -> Settlement.Settled {
-        logger.error(
-            "an answer of M-Pesa could not be interpreted",
-            metadata: [
-                "record": "\(record.id)", "status": "\(answer?.status ?? 0)",
-                "detail": "\(error.detail ?? error.message)",
-            ]
-        )
-        return try await settlement.settle(record, unread: answer) { _ in
-            .noAnswer("M-Pesa answered, and the answer could not be interpreted.")
         }
     }
 }

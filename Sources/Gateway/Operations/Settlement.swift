@@ -64,16 +64,15 @@ package struct Settlement: Sendable {
     /// Ends a record for which nothing was sent: its commit failed and it may be written all the same, or it could not be
     /// kept that nothing left.
     ///
-    /// A connection can be lost while the answer to a commit is on its way. Nothing was sent for this version of the
-    /// record, and nothing will be. Where the store is away, it is tried again (`withdrawPending`).
-    func withdraw(
-        _ record: Record,
-        because reason: String = "Never sent: the gateway's store failed as it was to be kept."
-    ) async {
-        if await isWithdrawn(record, because: reason) { return }
+    /// Nothing was sent for this version of the record, and nothing will be. Where the store is away, it is tried again
+    /// (`withdrawPending`).
+    /// - Returns: Whether nothing is left to do.
+    func withdraw(_ record: Record, because reason: String) async -> Bool {
+        if await isWithdrawn(record, because: reason) { return true }
         if !withdrawals.add(record, because: reason, at: entropy.now()) {
             logger.error("too many transactions wait to be withdrawn", metadata: ["record": "\(record.id)"])
         }
+        return false
     }
 
     /// Tries again to end what was not sent and may have been kept.

@@ -9,7 +9,7 @@ package struct ReceivedCallback: Sendable, Equatable {
     package let environment: Environment
     /// The record it is for.
     package let record: RecordID
-    /// The callback's name in the operation kind, such as `result`.
+    /// The callback's name in the operation kind, such as `result`; or which sending of the request this is about.
     package let name: String
     /// When it came.
     package let receivedAt: Timestamp
@@ -22,10 +22,20 @@ package struct ReceivedCallback: Sendable, Equatable {
     /// The HTTP status of an answer; nil for a callback.
     package let status: Int?
 
-    /// The name of what is an answer: no callback's, those begin with a letter.
-    package static let answerName = "*answer"
     /// Where the bytes came from.
     package var source: Evidence.Source { status == nil ? .callback(name) : .reply }
+
+    /// The name of what M-Pesa answered to the nth sending of a request: no callback's, those begin with a letter.
+    package static func answerName(toSending attempt: Int) -> String { "*answer-\(attempt)" }
+    /// The name of the host's own word that the nth sending never left; the body says why.
+    package static func unsentName(ofSending attempt: Int) -> String { "*unsent-\(attempt)" }
+    /// Whether it is the host's own word that nothing left.
+    package var isUnsent: Bool { name.hasPrefix("*unsent") }
+    /// The sending that it is about: that of an answer, or of what never left; nil for a callback.
+    package var sending: Int? {
+        guard name.hasPrefix("*") else { return nil }
+        return name.split(separator: "-").last.flatMap { Int($0) } ?? 1
+    }
 
     /// Makes a callback as it was received.
     package init(

@@ -17,7 +17,8 @@ package protocol DueRepository: Sendable {
     /// The latest moment that is kept, or at which something happened to a record that is open; nil when there is none.
     func newestMoment() async throws(GatewayError) -> Timestamp?
 
-    /// Brings every appointment after a moment forward, because the clock was set back.
+    /// Brings every appointment after a moment forward, because the clock was set back; with them what ages and ends are
+    /// counted from: sendings, ends, guards, timers and what waits in the inbox.
     func bringForward(by duration: Duration, after moment: Timestamp) async throws(GatewayError)
 
     /// Puts a record off that nothing could be done about, unless it has changed meanwhile.

@@ -113,13 +113,10 @@ extension RecordMachine {
                 return note(evidence, from: source, as: state == .manual ? .manual : .reconciling, in: &draft)
             }
             conclude(evidence, from: source, in: &draft)
-        case .rejected:
+        case .rejected, .notProcessed:
             // Only the answer to the request itself can say that it was refused; asking can be refused too.
-            guard source == .reply, state == .sending || state == .unknown else { return }
-            conclude(evidence, from: source, in: &draft)
-        case .notProcessed:
-            guard source == .reply, state == .sending else { return }
-            sendAgainOrReject(evidence, from: source, in: &draft)
+            guard source == .reply else { return }
+            refuse(evidence, from: source, in: &draft)
         case .notFound:
             show(evidence, in: &draft)
             guard source != .reply, mayResendNotFound(draft) else {
@@ -136,6 +133,26 @@ extension RecordMachine {
             if evidence.saysPaid, raise(Dispute(.noReceipt), in: &draft) { draft.effects.insert(.holdParty) }
             note(evidence, from: source, as: state == .sending ? .unknown : state, in: &draft)
         }
+    }
+
+    /// The request was refused, or not looked at, as its own answer says, however late that is read.
+    ///
+    /// One that M-Pesa has taken meanwhile, as other evidence says, is a person's business.
+    private func refuse(_ evidence: Evidence, from source: Evidence.Source, in draft: inout Draft) {
+        let state = draft.record.state
+        guard state != .created else { return }
+        if state != .sending, state == .accepted || !draft.record.externalIDs.isEmpty {
+            let stated = Dispute(.contradiction, stated: evidence.verdict.rawValue, expected: state.rawValue)
+            return dispute([stated], evidence, from: source, in: &draft)
+        }
+        if evidence.verdict == .rejected { return conclude(evidence, from: source, in: &draft) }
+        if state == .sending, draft.record.attempts <= rules.resendLimit {
+            return resend(evidence, from: source, in: &draft)
+        }
+        self.state(evidence, in: &draft)
+        // Not looked at is as good as not sent: whoever asks again, when M-Pesa says so, meets no guard of this one.
+        draft.record.releasedAt = draft.now
+        draft.move(to: .rejected, source: source.text, evidence: evidence)
     }
 
     /// A failure learned by asking is believed only after the kind's trust window (facts: a query said "failed" of
@@ -166,17 +183,6 @@ extension RecordMachine {
     ) {
         learn(from: evidence, in: &draft)
         draft.move(to: next, source: source.text, evidence: evidence)
-    }
-
-    private func sendAgainOrReject(_ evidence: Evidence, from source: Evidence.Source, in draft: inout Draft) {
-        guard draft.record.attempts <= rules.resendLimit else {
-            state(evidence, in: &draft)
-            // Not looked at is as good as not sent: whoever asks again, when M-Pesa says so, meets no guard of this one.
-            draft.record.releasedAt = draft.now
-            draft.move(to: .rejected, source: source.text, evidence: evidence)
-            return
-        }
-        resend(evidence, from: source, in: &draft)
     }
 
     /// M-Pesa says that it knows no such request.

@@ -177,7 +177,13 @@ package struct RecordMachine: Sendable {
 
     /// Nothing left: of a first sending nothing has; of a second, what led to it holds.
     private func endUnsent(_ draft: inout Draft, source: String = "send", reason: String) {
-        guard draft.record.state == .created || draft.record.state == .sending else { return }
+        switch draft.record.state {
+        case .created, .sending: break
+        // What is known only now holds all the same, of a first sending that M-Pesa knows nothing of.
+        case .unknown, .reconciling, .manual:
+            guard draft.record.attempts == 1, draft.record.externalIDs.isEmpty else { return }
+        default: return
+        }
         switch draft.record.resend {
         case .notFound: return draft.move(to: .reconciling, source: source, meaning: reason)
         case nil:
