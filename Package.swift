@@ -132,18 +132,26 @@ let package = Package(
         .room("Organizations"),
         .room("Sessions", [.product(name: "JWTKit", package: "jwt-kit")]),
         .room("MCP"),
-        .room("Ingress", ["MCP", nioCore, nioPosix, nioHTTP1, lifecycle]),
+        .target(
+            name: "HTTPServer",
+            dependencies: [nioCore, nioPosix, nioHTTP1, lifecycle, logging],
+            swiftSettings: staying
+        ),
+        .room("Ingress", ["MCP", "HTTPServer", nioCore, nioPosix, nioHTTP1, lifecycle]),
         .leaf("Simulator", ["Daraja", "Cryptography", json, nioCore, nioPosix, nioHTTP1]),
-        .executableTarget(
-            name: "Host",
+        .target(
+            name: "App",
             dependencies: [
                 "Gateway", json, "JSONSchema", "Cryptography", "Store", "Egress", "PluginHost", "Sessions", "MCP",
-                "Ingress", "Organizations", "Simulator", "PluginTemplates", "PluginCheck", "Threads", lifecycle,
+                "HTTPServer", "Ingress", "Organizations", "Simulator", "PluginTemplates", "PluginCheck", "Threads",
+                lifecycle,
                 logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
         ),
+        // Every room by name, as everywhere (docs/adr/0002).
+        .executableTarget(name: "Host", dependencies: ["App", "Gateway"], swiftSettings: strict),
 
         // Tests: a folder per room.
         .testTarget(name: "OrderedJSONTests", dependencies: [json], swiftSettings: strict),
@@ -166,7 +174,12 @@ let package = Package(
         .tests("Store", ["CSQLite", "CPostgres", logging]),
         .tests("PluginHost", ["PluginLoader", logging]),
         .tests("Egress", ["GatewayTesting", "Store", logging]),
-        .tests("Ingress", [nioCore, nioPosix, nioHTTP1, lifecycle, logging]),
+        .testTarget(
+            name: "HTTPServerTests",
+            dependencies: ["HTTPServer", nioCore, nioPosix, nioHTTP1, lifecycle, logging],
+            swiftSettings: strict
+        ),
+        .tests("Ingress", ["HTTPServer", nioCore, nioPosix, nioHTTP1, lifecycle, logging]),
         .testTarget(
             name: "PluginKitTests",
             dependencies: ["PluginKit", "PluginKitTesting", "PluginAPI", "JSONSchema", json],

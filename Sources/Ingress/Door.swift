@@ -1,4 +1,5 @@
 import Gateway
+import HTTPServer
 import OrderedJSON
 
 /// What every door reads from a request in the same way.

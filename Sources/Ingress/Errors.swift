@@ -1,4 +1,5 @@
 import Gateway
+import HTTPServer
 import NIOHTTP1
 import OrderedJSON
 
@@ -58,6 +59,9 @@ enum ErrorResponse {
         if !allow.isEmpty { response.add(.allow, allow.joined(separator: ", ")) }
         return response
     }
+
+    /// What a connection itself refuses.
+    static func make(_ refusal: HTTPRefusal) -> Response { make(refusal.error, call: nil, status: refusal.status) }
 
     /// What a credential would need besides (RFC 6750, section 3); nil where scopes are not what is missing.
     static func challenge(_ error: GatewayError) -> String? {
@@ -122,4 +126,9 @@ enum ErrorResponse {
         writer.endObject()
         return writer.bytes
     }
+}
+
+extension HTTPRefusal {
+    /// The same in the house's words.
+    var error: GatewayError { GatewayError(status == .requestTimeout ? .deadlineExceeded : .malformedRequest, message) }
 }

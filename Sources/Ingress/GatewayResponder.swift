@@ -1,4 +1,5 @@
 import Gateway
+import HTTPServer
 import Logging
 import MCP
 import NIOHTTP1
@@ -128,10 +129,10 @@ package final class GatewayResponder: HTTPHandler {
         }
     }
 
-    package func response(refusing error: GatewayError, status: HTTPResponseStatus?, path: Substring) -> Response {
-        guard isMCP(path) else { return ErrorResponse.make(error, call: nil, status: status) }
-        var response = mcp.response(refusing: error, nil, CallID(parts.entropy.identifier()))
-        if let status { response.status = status }
+    package func response(refusing refusal: HTTPRefusal, path: Substring) -> Response {
+        guard isMCP(path) else { return ErrorResponse.make(refusal) }
+        var response = mcp.response(refusing: refusal.error, nil, CallID(parts.entropy.identifier()))
+        response.status = refusal.status
         return response
     }
 

@@ -34,12 +34,13 @@ struct `The house` {
         "Store": ["Gateway", "OrderedJSON", "Cryptography", "Threads"],
         "Egress": ["Gateway", "OrderedJSON", "Cryptography", "Compression", "Threads"],
         "Sessions": ["Gateway", "Cryptography", "Threads"],
-        "Ingress": ["Gateway", "MCP", "OrderedJSON", "Cryptography"],
+        "HTTPServer": [],
+        "Ingress": ["Gateway", "MCP", "HTTPServer", "OrderedJSON", "Cryptography"],
         "MCP": ["Gateway", "OrderedJSON", "Cryptography"],
-        "Host": [
-            "Gateway", "OrderedJSON", "Cryptography", "Store", "Egress", "PluginHost", "Sessions", "MCP", "Ingress",
-            "Organizations",
-            "Simulator", "Threads",
+        "Host": ["App"],
+        "App": [
+            "Gateway", "OrderedJSON", "Cryptography", "Store", "Egress", "PluginHost", "Sessions", "MCP", "HTTPServer",
+            "Ingress", "Organizations", "Simulator", "Threads",
         ],
     ]
 

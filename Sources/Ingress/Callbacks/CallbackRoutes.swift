@@ -1,4 +1,5 @@
 import Gateway
+import HTTPServer
 import OrderedJSON
 
 /// What M-Pesa calls: `/cb/{organization}/{token}`, and the seed's old paths.

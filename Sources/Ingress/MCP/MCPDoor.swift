@@ -1,4 +1,5 @@
 import Gateway
+import HTTPServer
 import MCP
 import NIOHTTP1
 

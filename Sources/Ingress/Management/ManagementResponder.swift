@@ -1,4 +1,5 @@
 import Gateway
+import HTTPServer
 import NIOHTTP1
 import OrderedJSON
 
@@ -41,10 +42,7 @@ package final class ManagementResponder: HTTPHandler {
         return mayInstall ? PluginRoutes.libraryBytesMax : 0
     }
 
-    package func refusal(of head: HTTPRequestHead, address: String?) async -> Response? {
-        // `bodyBytesMax` has let in nobody but the operator.
-        nil
-    }
+    package func response(refusing refusal: HTTPRefusal, path: Substring) -> Response { ErrorResponse.make(refusal) }
 
     package func respond(to request: Request) async -> Response {
         if let refusal = stranger(request.headers) { return refusal }

@@ -1,5 +1,6 @@
 import Cryptography
 import Gateway
+import HTTPServer
 
 /// Who may change things over the management listener: whoever shows the operator's token.
 struct OperatorAccess: Sendable {

@@ -1,4 +1,5 @@
 import Gateway
+import HTTPServer
 import NIOHTTP1
 import OrderedJSON
 

@@ -1,4 +1,5 @@
 import Gateway
+import HTTPServer
 import OrderedJSON
 
 /// `/auth/login` and `/auth/refresh`, in the seed's words: they make a credential, so nobody has one yet.

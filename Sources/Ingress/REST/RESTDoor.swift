@@ -1,4 +1,5 @@
 import Gateway
+import HTTPServer
 import OrderedJSON
 
 /// Tools and actions as plain HTTP operations, made from their descriptors while the host runs.

@@ -1,11 +1,11 @@
 /// A web origin (RFC 6454), read whole: scheme, host and port and nothing else.
-struct Origin: Equatable, Sendable {
+package struct Origin: Equatable, Sendable {
     let scheme: String
     let host: String
     let port: Int
 
     /// Reads an `Origin` field; nil for `null` and for whatever has more or less than an origin has.
-    init?(_ text: String) {
+    package init?(_ text: String) {
         let lower = text.lowercased()
         guard let separator = lower.firstRange(of: "://") else { return nil }
         scheme = String(lower[..<separator.lowerBound])
@@ -17,14 +17,14 @@ struct Origin: Equatable, Sendable {
     }
 
     /// The origin of an address, whatever path it has.
-    init?(of url: String) {
+    package init?(of url: String) {
         guard let separator = url.firstRange(of: "://") else { return nil }
         let end = url[separator.upperBound...].firstIndex { "/?#".contains($0) } ?? url.endIndex
         self.init(String(url[..<end]))
     }
 
     /// Whether it is a page of this machine.
-    var isLocal: Bool { host == "localhost" || PeerAddress(host)?.isLoopback == true }
+    package var isLocal: Bool { host == "localhost" || PeerAddress(host)?.isLoopback == true }
 }
 
 /// `host` or `host:port`, as `Host` and origins have it; an address of version 6 stands in brackets.
@@ -83,13 +83,13 @@ package struct OwnNames: Sendable {
     }
 
     /// Whether a `Host` field, or an origin's host, names this listener.
-    func contains(_ host: String) -> Bool {
+    package func contains(_ host: String) -> Bool {
         guard let authority = Authority(host) else { return false }
         return contains(named: authority.host)
     }
 
     /// Whether a page of this origin may ask.
-    func contains(origin: String) -> Bool { Origin(origin).map { contains(named: $0.host) } ?? false }
+    package func contains(origin: String) -> Bool { Origin(origin).map { contains(named: $0.host) } ?? false }
 
     private func contains(named host: String) -> Bool {
         if host == "localhost" || host.hasSuffix(".localhost") || names.contains(OwnNames.normal(host)) { return true }

@@ -1,4 +1,3 @@
-import MCP
 import NIOHTTP1
 
 /// One HTTP request, its body included.
@@ -24,7 +23,8 @@ package struct Request: Sendable {
     /// The caller's address: the peer's, or what a named proxy says of it.
     package let address: String?
 
-    init(_ head: HTTPRequestHead, body: Body, address: String?) {
+    /// Gathers a request.
+    package init(_ head: HTTPRequestHead, body: Body, address: String?) {
         method = head.method
         headers = head.headers
         self.body = body
@@ -41,10 +41,10 @@ package struct Request: Sendable {
     }
 
     /// The first field of a name.
-    func header(_ name: HeaderName) -> String? { headers.value(of: name) }
+    package func header(_ name: HeaderName) -> String? { headers.value(of: name) }
 
     /// The parts of the path between slashes.
-    var segments: [Substring] { Request.segments(of: path) }
+    package var segments: [Substring] { Request.segments(of: path) }
 
     static func segments(of path: Substring) -> [Substring] {
         var segments: [Substring] = []
@@ -60,7 +60,7 @@ package struct Request: Sendable {
     }
 
     /// The query's names and values, decoded.
-    var queryParameters: [(name: String, value: String)] {
+    package var queryParameters: [(name: String, value: String)] {
         query.utf8.split(separator: UInt8(ascii: "&"))
             .map { pair in
                 let sides = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
@@ -75,58 +75,50 @@ package struct Request: Sendable {
 
 extension HTTPHeaders {
     /// The first field of a name.
-    func value(of name: HeaderName) -> String? {
+    package func value(of name: HeaderName) -> String? {
         for (field, value) in self where name.isName(of: field) { return value }
         return nil
     }
 
     /// All fields of a name, in order.
-    func values(of name: HeaderName) -> [String] {
+    package func values(of name: HeaderName) -> [String] {
         compactMap { name.isName(of: $0.name) ? $0.value : nil }
     }
 }
 
 /// The names of header fields, each said once.
-struct HeaderName: Sendable {
-    let text: String
+package struct HeaderName: Sendable {
+    /// As it is written.
+    package let text: String
 
-    init(_ text: String) { self.text = text }
+    /// Names a field.
+    package init(_ text: String) { self.text = text }
 
     /// Whether a field has this name, in whatever case; lengths first, which settles nearly all fields.
-    func isName(of field: String) -> Bool {
+    package func isName(of field: String) -> Bool {
         let (left, right) = (field.utf8, text.utf8)
         guard left.count == right.count else { return false }
         return zip(left, right)
             .allSatisfy { $0 == $1 || ($0 ^ $1 == 0x20 && ($0 | 0x20) >= 0x61 && ($0 | 0x20) <= 0x7A) }
     }
 
-    static let accept = HeaderName("Accept")
-    static let allow = HeaderName("Allow")
-    static let apiKey = HeaderName("X-API-Key")
-    static let authorization = HeaderName("Authorization")
-    static let cacheControl = HeaderName("Cache-Control")
-    static let connection = HeaderName("Connection")
-    static let contentLength = HeaderName("Content-Length")
-    static let contentDisposition = HeaderName("Content-Disposition")
-    static let contentType = HeaderName("Content-Type")
-    static let contentTypeOptions = HeaderName("X-Content-Type-Options")
-    static let endsWithConnection = HeaderName(Exchange.endsWithConnectionHeader)
-    static let environment = HeaderName("Gateway-Environment")
-    static let expect = HeaderName("Expect")
-    static let forwardedFor = HeaderName("X-Forwarded-For")
-    static let host = HeaderName("Host")
-    static let idempotencyKey = HeaderName("Idempotency-Key")
-    static let idempotentReplayed = HeaderName("Idempotent-Replayed")
-    static let mcpMethod = HeaderName("Mcp-Method")
-    static let mcpName = HeaderName("Mcp-Name")
-    static let mcpVersion = HeaderName("MCP-Protocol-Version")
-    static let origin = HeaderName("Origin")
-    static let prefer = HeaderName("Prefer")
-    static let rateLimit = HeaderName("RateLimit")
-    static let rateLimitPolicy = HeaderName("RateLimit-Policy")
-    static let requestID = HeaderName("X-Request-Id")
-    static let retryAfter = HeaderName("Retry-After")
-    static let accelBuffering = HeaderName("X-Accel-Buffering")
-    static let upgrade = HeaderName("Upgrade")
-    static let wwwAuthenticate = HeaderName("WWW-Authenticate")
+    package static let accept = HeaderName("Accept")
+    package static let allow = HeaderName("Allow")
+    package static let apiKey = HeaderName("X-API-Key")
+    package static let authorization = HeaderName("Authorization")
+    package static let cacheControl = HeaderName("Cache-Control")
+    package static let connection = HeaderName("Connection")
+    package static let contentLength = HeaderName("Content-Length")
+    package static let contentDisposition = HeaderName("Content-Disposition")
+    package static let contentType = HeaderName("Content-Type")
+    package static let contentTypeOptions = HeaderName("X-Content-Type-Options")
+    package static let expect = HeaderName("Expect")
+    package static let forwardedFor = HeaderName("X-Forwarded-For")
+    package static let host = HeaderName("Host")
+    package static let origin = HeaderName("Origin")
+    package static let prefer = HeaderName("Prefer")
+    package static let retryAfter = HeaderName("Retry-After")
+    package static let accelBuffering = HeaderName("X-Accel-Buffering")
+    package static let upgrade = HeaderName("Upgrade")
+    package static let wwwAuthenticate = HeaderName("WWW-Authenticate")
 }

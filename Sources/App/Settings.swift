@@ -1,6 +1,7 @@
 import Cryptography
 import Foundation
 import Gateway
+import HTTPServer
 import Ingress
 import Logging
 import PluginHost

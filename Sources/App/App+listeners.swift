@@ -1,11 +1,12 @@
+import HTTPServer
 import Ingress
 
 extension App {
     /// The main and the management listener, within what the process may have open.
-    func listeners(onReady: @escaping @Sendable () async -> Void) -> (main: HTTPServer, management: HTTPServer) {
+    func listeners(onReady: @escaping @Sendable () async -> Void) -> (main: HTTPListener, management: HTTPListener) {
         let files = OpenFiles.share(settings.door.files)
         say(files)
-        let main = HTTPServer(
+        let main = HTTPListener(
             host: settings.host,
             port: settings.port,
             handler: main,
@@ -14,7 +15,7 @@ extension App {
             logger: logger,
             onReady: { _ in await onReady() }
         )
-        let management = HTTPServer(
+        let management = HTTPListener(
             host: settings.managementHost,
             port: settings.managementPort,
             handler: management,

@@ -1,4 +1,5 @@
 import Gateway
+import HTTPServer
 import Ingress
 
 /// What the listeners allow those who connect, with its defaults.

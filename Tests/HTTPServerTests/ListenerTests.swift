@@ -2,7 +2,7 @@ import NIOCore
 import NIOPosix
 import Testing
 
-@testable import Ingress
+@testable import HTTPServer
 
 /// Who is let in at all, and by which name.
 struct `A listener` {

@@ -1,4 +1,3 @@
-import Gateway
 import NIOHTTP1
 
 /// What bounds a connection, and a listener's connections; docs/operating.md lists the defaults.
@@ -49,7 +48,7 @@ package protocol HTTPHandler: AnyObject, Sendable {
     /// the connection's event loop, and must not block.
     func refusal(of head: HTTPRequestHead, address: String?) async -> Response?
     /// The form of a refusal that the connection itself makes of a request for a path.
-    func response(refusing error: GatewayError, status: HTTPResponseStatus?, path: Substring) -> Response
+    func response(refusing refusal: HTTPRefusal, path: Substring) -> Response
     /// Whether nobody wants the answer any more once the peer has gone: then the task that answers is cancelled.
     func endsWithPeer(_ request: Request) -> Bool
     /// Answers a request; one that asks for the header alone (HEAD) comes as GET.
@@ -59,11 +58,28 @@ package protocol HTTPHandler: AnyObject, Sendable {
     func respond(to request: Request) async -> Response
 }
 
-extension HTTPHandler {
-    /// A problem document.
-    package func response(refusing error: GatewayError, status: HTTPResponseStatus?, path: Substring) -> Response {
-        ErrorResponse.make(error, call: nil, status: status)
+/// Why a connection refuses a request itself, before its handler is asked.
+package struct HTTPRefusal: Error, Sendable {
+    /// What is answered.
+    package let status: HTTPResponseStatus
+    /// A sentence for whoever sent it.
+    package let message: String
+
+    /// States a refusal.
+    package init(_ status: HTTPResponseStatus, _ message: String) {
+        self.status = status
+        self.message = message
     }
+}
+
+extension HTTPHandler {
+    /// A line of text.
+    package func response(refusing refusal: HTTPRefusal, path: Substring) -> Response {
+        Response(refusal.status, headers: [(.contentType, "text/plain")], body: Array((refusal.message + "\n").utf8))
+    }
+
+    /// Every body that may come at all is let in.
+    package func refusal(of head: HTTPRequestHead, address: String?) async -> Response? { nil }
 
     /// What was begun is done.
     package func endsWithPeer(_ request: Request) -> Bool { false }

@@ -1,4 +1,3 @@
-import Gateway
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -6,7 +5,7 @@ import ServiceLifecycle
 import Synchronization
 import Testing
 
-@testable import Ingress
+@testable import HTTPServer
 
 /// A handler whose answers a test decides.
 final class ScriptedHandler: HTTPHandler {
@@ -52,7 +51,7 @@ func serving(
     _ test: (_ port: Int) async throws -> Void
 ) async throws {
     let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
-    let server = HTTPServer(host: "127.0.0.1", port: 0, handler: handler, limits: limits, proxies: proxies) {
+    let server = HTTPListener(host: "127.0.0.1", port: 0, handler: handler, limits: limits, proxies: proxies) {
         continuation.yield($0)
     }
     let running = Task { try await server.run() }

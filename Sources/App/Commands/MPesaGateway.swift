@@ -5,7 +5,6 @@ import Gateway
 /// The program.
 ///
 /// Each command stands in a file of its own.
-@main
 struct MPesaGateway: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "mpesa-gateway",
@@ -16,6 +15,12 @@ struct MPesaGateway: AsyncParsableCommand {
             SimulatorCommand.self, PluginCommand.self, OrganizationCommand.self,
         ]
     )
+}
+
+/// What the executable runs.
+package enum Program {
+    /// Runs the command that the process was started with, and ends the process with its status.
+    package static func run() async { await MPesaGateway.main() }
 }
 
 /// Says in one line what went wrong, and ends with status 1.

@@ -1,42 +1,32 @@
-import Gateway
 import NIOCore
 import NIOHTTP1
 
 /// What a request is answered with.
 package struct Response: Sendable {
     /// The status, with its usual phrase.
-    var status: HTTPResponseStatus
+    package var status: HTTPResponseStatus
     /// The header's fields as they go out, without those that the connection itself writes.
     private(set) var fields = HeaderFields()
     /// The body; its length is written by the connection.
-    var body: [UInt8]
+    package var body: [UInt8]
     /// Pieces that come one by one, in the body's place; who iterates it no more has let go of the work behind it.
-    var stream: AsyncStream<[UInt8]>?
+    package var stream: AsyncStream<[UInt8]>?
 
-    init(_ status: HTTPResponseStatus, headers: [(name: HeaderName, value: String)] = [], body: [UInt8] = []) {
+    /// Makes an answer.
+    package init(_ status: HTTPResponseStatus, headers: [(name: HeaderName, value: String)] = [], body: [UInt8] = []) {
         self.status = status
         self.body = body
         for field in headers { fields.append(field.name, field.value) }
     }
 
-    /// A JSON document that nobody may keep.
-    static func json(
-        _ bytes: [UInt8],
-        status: HTTPResponseStatus = .ok,
-        call: CallID
-    ) -> Response {
-        var response = Response(status, body: bytes)
-        response.fields.append(.contentType, "application/json" as StaticString)
-        response.fields.append(.cacheControl, "no-store" as StaticString)
-        response.fields.append(.requestID, call.raw)
-        return response
-    }
-
     /// Adds a field to the header.
-    mutating func add(_ name: HeaderName, _ value: String) { fields.append(name, value) }
+    package mutating func add(_ name: HeaderName, _ value: String) { fields.append(name, value) }
+
+    /// Adds a field whose value needs no look.
+    package mutating func add(_ name: HeaderName, _ value: StaticString) { fields.append(name, value) }
 
     /// Adds a field whose value is put together in place.
-    mutating func add(_ name: HeaderName, _ write: (inout HeaderFields) -> Void) {
+    package mutating func add(_ name: HeaderName, _ write: (inout HeaderFields) -> Void) {
         fields.begin(name)
         write(&fields)
     }
@@ -68,7 +58,7 @@ package struct Response: Sendable {
 }
 
 /// A header's fields, each as `CRLF Name: value`: put together once, copied once.
-struct HeaderFields: Sendable {
+package struct HeaderFields: Sendable {
     private(set) var bytes: [UInt8] = []
 
     /// Writes a name; its value comes next.
@@ -93,20 +83,17 @@ struct HeaderFields: Sendable {
         write(value)
     }
 
-    /// Writes a whole field whose value is an identifier.
-    mutating func append(_ name: HeaderName, _ value: Identifier) {
-        begin(name)
-        value.append(to: &bytes)
-    }
+    /// Writes a part of a value in place; what is written is visible ASCII.
+    package mutating func write(_ body: (inout [UInt8]) -> Void) { body(&bytes) }
 
     /// Writes a part of a value.
-    mutating func write(_ text: StaticString) {
+    package mutating func write(_ text: StaticString) {
         bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
     /// Writes a part of a value that is a name of the house's own.
-    mutating func write(name: String) { bytes.append(contentsOf: name.utf8) }
+    package mutating func write(name: String) { bytes.append(contentsOf: name.utf8) }
 
     /// Writes a number as a part of a value.
-    mutating func write(_ number: Int64) { bytes.append(contentsOf: String(number).utf8) }
+    package mutating func write(_ number: Int64) { bytes.append(contentsOf: String(number).utf8) }
 }

@@ -1,4 +1,3 @@
-import Gateway
 import NIOCore
 import NIOHTTP1
 
@@ -188,7 +187,7 @@ final class HTTPConnection: ChannelDuplexHandler {
         expectsContinue = fields.expectsContinue
         if fields.upgrade == .unclear { closesAfterReply = true }
         if let problem = fields.problem {
-            return refuse(handler.response(refusing: problem, status: nil, path: Request.path(of: head.uri)), context)
+            return refuse(handler.response(refusing: problem, path: Request.path(of: head.uri)), context)
         }
         bodyBytesMax = handler.bodyBytesMax(path: Request.path(of: head.uri), head: head)
         let length = fields.contentLength ?? 0
@@ -287,7 +286,7 @@ final class HTTPConnection: ChannelDuplexHandler {
             isOverflow
             ? "The header is larger than \(limits.headerBytesMax) bytes." : "This is not an HTTP/1.1 request."
         let status = isOverflow ? HTTPResponseStatus.requestHeaderFieldsTooLarge : .badRequest
-        refuse(ErrorResponse.make(GatewayError(.malformedRequest, message), call: nil, status: status), context)
+        refuse(handler.response(refusing: HTTPRefusal(status, message), path: ""), context)
     }
 
     /// The header of an answer that comes in pieces.
@@ -321,7 +320,7 @@ final class HTTPConnection: ChannelDuplexHandler {
 
     private func writeLast(_ buffer: ByteBuffer, _ context: ChannelHandlerContext) {
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        let linger = TimeAmount.milliseconds(limits.linger.wholeMilliseconds)
+        let linger = TimeAmount(limits.linger)
         context.writeAndFlush(wrapOutboundOut(buffer))
             .whenComplete { _ in
                 let (connection, context) = bound.value
@@ -350,9 +349,9 @@ final class HTTPConnection: ChannelDuplexHandler {
     }
 
     private func timeOut(after wait: Duration, _ context: ChannelHandlerContext) {
-        let error = GatewayError(.deadlineExceeded, "The request did not come whole within \(wait).")
+        let refusal = HTTPRefusal(.requestTimeout, "The request did not come whole within \(wait).")
         let path = head.map { Request.path(of: $0.uri) } ?? ""
-        refuse(handler.response(refusing: error, status: .requestTimeout, path: path), context)
+        refuse(handler.response(refusing: refusal, path: path), context)
     }
 
     /// Whether the peer has gone, as far as anybody can see: it neither sends nor takes anything.

@@ -1,4 +1,3 @@
-import Gateway
 import Logging
 import NIOCore
 import NIOPosix
@@ -8,7 +7,7 @@ import ServiceLifecycle
 ///
 /// Not generic over its handler: another module would make it, and the compiler could not specialize what runs with
 /// every request.
-package struct HTTPServer: Service {
+package struct HTTPListener: Service {
     private let host: String
     private let port: Int
     private let handler: any HTTPHandler

@@ -2,6 +2,7 @@ import Cryptography
 import Egress
 import Foundation
 import Gateway
+import HTTPServer
 import Ingress
 import Logging
 import OrderedJSON

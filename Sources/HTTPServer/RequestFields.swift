@@ -1,4 +1,3 @@
-import Gateway
 import NIOHTTP1
 
 /// What a connection itself wants to know of a request's header, found in one pass.
@@ -16,7 +15,7 @@ struct RequestFields {
     private(set) var expectsContinue = false
     private(set) var upgrade = Upgrade.none
     /// What is wrong with the header as a whole.
-    private(set) var problem: GatewayError?
+    private(set) var problem: HTTPRefusal?
 
     private var hosts = 0
     private var host = ""
@@ -47,18 +46,18 @@ struct RequestFields {
         problem = findProblem(head.version)
     }
 
-    private func findProblem(_ version: HTTPVersion) -> GatewayError? {
-        if hosts > 1 { return GatewayError(.malformedRequest, "The header has more than one Host field.") }
+    private func findProblem(_ version: HTTPVersion) -> HTTPRefusal? {
+        if hosts > 1 { return HTTPRefusal(.badRequest, "The header has more than one Host field.") }
         if hosts == 0, version.minor > 0 {
-            return GatewayError(.malformedRequest, "The header has no Host field, which HTTP/1.1 needs.")
+            return HTTPRefusal(.badRequest, "The header has no Host field, which HTTP/1.1 needs.")
         }
         if hosts == 1, !RequestFields.isHost(host) {
-            return GatewayError(.malformedRequest, "The Host field is not a host's name or address.")
+            return HTTPRefusal(.badRequest, "The Host field is not a host's name or address.")
         }
         let isOneCredential = keys + authorizations <= 1 || keys == 1 && authorizations == 1 && isBearer(of: key)
         guard isOneCredential else {
-            return GatewayError(
-                .malformedRequest,
+            return HTTPRefusal(
+                .badRequest,
                 "The header shows more than one credential: send X-API-Key or Authorization, once."
             )
         }

@@ -1,7 +1,6 @@
-import Gateway
 import Testing
 
-@testable import Ingress
+@testable import HTTPServer
 
 /// What becomes of an answer nobody waits for any more.
 struct `A peer that goes` {
@@ -65,52 +64,5 @@ struct `A peer that goes` {
             }
             #expect(handler.handled == 3)
         }
-    }
-}
-
-struct `Events of a call` {
-    @Test(.timeLimit(.minutes(1)), arguments: [true, false])
-    func `end with whoever hears them, unless the call is kept`(isKept: Bool) async throws {
-        let (endings, ended) = AsyncStream.makeStream(of: Bool.self)
-        let latch = Latch()
-        let stream = EventStream<Int, String>(givenUp: "given up", isKept: isKept) { tell in
-            tell(1)
-            await withTaskCancellationHandler {
-                await latch.wait()
-            } onCancel: {
-                latch.open()
-            }
-            ended.yield(Task.isCancelled)
-            return "done"
-        }
-        let hearing = Task {
-            guard case .pieces(let pieces) = await stream.first() else { return 0 }
-            var count = 0
-            for await _ in pieces { count += 1 }
-            return count
-        }
-        hearing.cancel()
-        _ = await hearing.value
-        if isKept { latch.open() }
-
-        var wasCancelled: Bool?
-        for await ending in endings {
-            wasCancelled = ending
-            break
-        }
-        #expect(wasCancelled != isKept)
-    }
-}
-
-struct `A challenge` {
-    private static let refused = GatewayError(.unauthenticated, "No.")
-
-    @Test func `says of a credential that was shown what is wrong with it, of a missing one nothing`() {
-        let shown = ErrorResponse.challenge(Self.refused, shown: .token(Secret("x")))
-
-        #expect(shown == "Bearer realm=\"mpesa-gateway\", error=\"invalid_token\"")
-        #expect(ErrorResponse.challenge(Self.refused, shown: Credential.none) == "Bearer realm=\"mpesa-gateway\"")
-        #expect(ErrorResponse.challenge(Self.refused, shown: nil) == "Bearer realm=\"mpesa-gateway\"")
-        #expect(ErrorResponse.challenge(GatewayError(.rateLimited, "Wait."), shown: nil) == nil)
     }
 }

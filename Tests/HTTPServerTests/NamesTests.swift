@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Ingress
+@testable import HTTPServer
 
 /// By which names a listener may be spoken to, and from which pages.
 struct `A name` {

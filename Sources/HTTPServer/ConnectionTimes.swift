@@ -1,4 +1,3 @@
-import Gateway
 import NIOCore
 
 /// Until when a request must be here.
@@ -15,7 +14,7 @@ struct RequestDeadlines {
         self.began = began
         guard check == nil else { return }
         let moments = [limits.headerDeadline, limits.requestDeadline]
-            .map { began + .milliseconds($0.wholeMilliseconds) }
+            .map { began + TimeAmount($0) }
         // Both are past where nothing is read just now, because the peer does not read: it is looked at again.
         let due = moments.sorted().first { $0 > .now() } ?? .now() + .seconds(1)
         check = loop.scheduleTask(deadline: due, onDue)
@@ -31,7 +30,7 @@ struct RequestDeadlines {
     func passed(hasHead: Bool, _ limits: HTTPLimits) -> Duration? {
         guard let began else { return nil }
         let wait = hasHead ? limits.requestDeadline : min(limits.headerDeadline, limits.requestDeadline)
-        return NIODeadline.now() >= began + .milliseconds(wait.wholeMilliseconds) ? wait : nil
+        return NIODeadline.now() >= began + TimeAmount(wait) ? wait : nil
     }
 
     /// The connection has ended.
@@ -53,7 +52,7 @@ struct Delivery {
 
     /// Looks again and again.
     mutating func watch(every period: Duration, on loop: any EventLoop, _ look: @escaping @Sendable () -> Void) {
-        let period = TimeAmount.milliseconds(period.wholeMilliseconds)
+        let period = TimeAmount(period)
         check = loop.scheduleRepeatedTask(initialDelay: period, delay: period) { _ in look() }
     }
 
@@ -71,7 +70,7 @@ struct Delivery {
     mutating func isLeft(unsent: Int, isBusy: Bool, _ limits: HTTPLimits) -> Bool {
         let isStuck = unsent > 0 && unsent == self.unsent && isQuiet
         let isIdle = unsent == 0 && isQuiet && !isBusy
-        let isSlow = closedSince.map { .now() - $0 > .milliseconds(limits.delivery.wholeMilliseconds) } ?? false
+        let isSlow = closedSince.map { .now() - $0 > TimeAmount(limits.delivery) } ?? false
         self.unsent = unsent
         isQuiet = true
         return isStuck || isIdle || isSlow

@@ -1,0 +1,4 @@
+import App
+
+// The program is the room `App`, which tests build too.
+await Program.run()

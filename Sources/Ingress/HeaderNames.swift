@@ -1,0 +1,16 @@
+import HTTPServer
+import MCP
+
+/// The names of the header fields that are the gateway's own.
+extension HeaderName {
+    static let endsWithConnection = HeaderName(Exchange.endsWithConnectionHeader)
+    static let environment = HeaderName("Gateway-Environment")
+    static let idempotencyKey = HeaderName("Idempotency-Key")
+    static let idempotentReplayed = HeaderName("Idempotent-Replayed")
+    static let mcpMethod = HeaderName("Mcp-Method")
+    static let mcpName = HeaderName("Mcp-Name")
+    static let mcpVersion = HeaderName("MCP-Protocol-Version")
+    static let rateLimit = HeaderName("RateLimit")
+    static let rateLimitPolicy = HeaderName("RateLimit-Policy")
+    static let requestID = HeaderName("X-Request-Id")
+}
