@@ -30,6 +30,8 @@ struct App: Sendable {
     let timers: TimerRunner
     let orphans: OrphanWatch
     let failures: SampleFailures
+    let uses: KeyUses
+    let quotas: Quotas
     let entropy: Entropy
     let logger: Logger
 
@@ -83,7 +85,9 @@ struct App: Sendable {
             logger: logger,
             bounds: settings.bounds
         )
-        let authenticate = Authenticate(directory: store, tokens: tokens, entropy: entropy)
+        let uses = KeyUses(repository: store, logger: logger)
+        let quotas = Quotas(repository: store, entropy: entropy, logger: logger)
+        let authenticate = Authenticate(directory: store, tokens: tokens, entropy: entropy, uses: uses)
         let metrics = CallMetrics()
         let throttle = ThrottleLogIns(entropy: entropy)
         let failures = SampleFailures(audit: store, entropy: entropy)
@@ -92,6 +96,7 @@ struct App: Sendable {
             authenticate: authenticate,
             admit: AdmitOrganization(directory: money.directory),
             limit: LimitRate(entropy: entropy),
+            quotas: quotas,
             reserve: ReserveIdempotent(records: store, entropy: entropy),
             once: ReserveAction(
                 repository: store,
@@ -134,7 +139,10 @@ struct App: Sendable {
                 credentials: DarajaCredentialSafe(credentials: credentials, upstream: daraja),
                 passwords: passwords,
                 throttle: throttle,
-                entropy: entropy
+                entropy: entropy,
+                registry: registry,
+                plans: store,
+                quotas: quotas
             )
         )
         try await money.sweeper.settleAfterRestart()
@@ -203,6 +211,8 @@ struct App: Sendable {
             ),
             orphans: OrphanWatch(records: store, registry: registry, health: health, logger: logger),
             failures: failures,
+            uses: uses,
+            quotas: quotas,
             entropy: entropy,
             logger: logger
         )
@@ -218,6 +228,7 @@ struct App: Sendable {
         let timers = timers
         let orphans = orphans
         let failures = failures
+        let (uses, quotas) = (uses, quotas)
         let group = ServiceGroup(
             services: [
                 Background { await inbox.run() }, Background { await sweeper.run() },
@@ -225,6 +236,7 @@ struct App: Sendable {
                 Background { await plugins.watch() }, Background { await timers.run() },
                 Background { await orphans.run() },
                 Background { await failures.run() },
+                Background { await uses.run() }, Background { await quotas.run() },
                 manager, server,
             ],
             gracefulShutdownSignals: [.sigterm, .sigint],

@@ -23,6 +23,7 @@ enum ErrorResponse {
         case .idempotencyInProgress: (.conflict, "Call in progress")
         case .idempotencyKeyRequired: (.badRequest, "Idempotency key required")
         case .conflict: (.conflict, "Conflict")
+        case .staleVersion: (.preconditionFailed, "Changed meanwhile")
         case .approvalRequired: (.forbidden, "Approval required")
         case .upstreamRejected: (.unprocessableEntity, "Refused by M-Pesa")
         case .upstreamUnavailable: (.serviceUnavailable, "M-Pesa unavailable")

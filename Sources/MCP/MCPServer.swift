@@ -146,7 +146,11 @@ package final class MCPServer: Sendable {
         let caller = exchange.caller
         let tools: [ToolRegistry.Entry]
         do throws(GatewayError) {
-            tools = try await pipeline.visibleTools(for: caller.credential, environment: caller.environment)
+            tools = try await pipeline.visibleTools(
+                for: caller.credential,
+                environment: caller.environment,
+                address: caller.address
+            )
         } catch {
             // The call itself meets the same refusal, and says it.
             return

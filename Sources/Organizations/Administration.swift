@@ -13,6 +13,9 @@ package struct Administration: Sendable {
         let passwords: any Passwords
         let throttle: ThrottleLogIns
         let entropy: Entropy
+        let registry: ToolRegistry
+        let plans: any PlanRepository
+        let quotas: Quotas
 
         /// Gathers them.
         package init(
@@ -23,7 +26,10 @@ package struct Administration: Sendable {
             credentials: any CredentialSafe,
             passwords: any Passwords,
             throttle: ThrottleLogIns,
-            entropy: Entropy
+            entropy: Entropy,
+            registry: ToolRegistry,
+            plans: any PlanRepository,
+            quotas: Quotas
         ) {
             self.directory = directory
             self.cache = cache
@@ -33,6 +39,9 @@ package struct Administration: Sendable {
             self.passwords = passwords
             self.throttle = throttle
             self.entropy = entropy
+            self.registry = registry
+            self.plans = plans
+            self.quotas = quotas
         }
     }
 
@@ -45,7 +54,8 @@ package struct Administration: Sendable {
     /// Every action of it.
     package var actions: [Action] {
         OrganizationActions(house: self).all + PlanActions(house: self).all + UserActions(house: self).all
-            + KeyActions(house: self).all + CredentialActions(house: self).all + AuditActions(house: self).all
+            + KeyActions(house: self).all + KeyExplanation(house: self).all + CredentialActions(house: self).all
+            + AuditActions(house: self).all
     }
 
     /// Lets every call from now on feel what was changed.
@@ -112,6 +122,20 @@ enum Arguments {
     ]
     /// The four roles.
     static let role: JSON = ["enum": .array(Role.allCases.map { .string($0.rawValue) })]
+    /// By which version the caller knows what is changed.
+    static let version: JSON = [
+        "type": "integer", "minimum": 1,
+        "description": "As it was read (ETag, If-Match): where it was changed since, nothing is.",
+    ]
+    /// Names of tools.
+    static let tools: JSON = [
+        "type": ["array", "null"], "maxItems": 1000, "uniqueItems": true,
+        "items": ["type": "string", "pattern": "^[a-z][a-z0-9_.-]{0,127}$"],
+    ]
+    /// Whether a change is only looked at.
+    static let preview: JSON = [
+        "type": "boolean", "description": "Whether nothing is changed, and the answer says who would lose what.",
+    ]
     /// Which M-Pesa.
     static let environment: JSON = ["enum": .array(Environment.allCases.map { .string($0.rawValue) })]
 }

@@ -2,26 +2,42 @@ import Cryptography
 import Gateway
 import OrderedJSON
 
-/// The organization's API keys: list, create, update, revoke.
+/// The organization's API keys: list, create, update, rotate, revoke.
 struct KeyActions: Sendable {
     let house: Administration
 
-    var all: [Action] { [list, create, update, revoke] }
+    var all: [Action] { [list, create, update, rotate, revoke] }
 
-    /// How many keys of an organization may be in force: as many as one list shows.
+    /// How many keys of an organization may be in force where its plan does not say: as many as one list shows.
     static let inForceMax = 100
     /// How many of them are read at most, those that ended too.
     static let readMax = 10_000
 
     /// Of a key: everything but the key.
     static let schema: JSON = [
-        "type": "object", "required": ["id", "name", "prefix", "environment", "role", "is_in_force"],
+        "type": "object", "required": ["id", "name", "prefix", "environment", "role", "is_in_force", "version"],
         "properties": [
             "id": ["type": "string"], "name": ["type": "string"],
             "prefix": ["type": "string", "description": "What may be shown of the key."],
             "environment": Arguments.environment, "role": Arguments.role,
             "scopes": ["type": "array", "items": ["type": "string"], "description": "Absent: all that the role has."],
-            "expires_at": ["type": "string"], "revoked_at": ["type": "string"], "is_in_force": ["type": "boolean"],
+            "owner": ["type": "string", "description": "The user who made it."],
+            "tools": ["type": "array", "items": ["type": "string"], "description": "Absent: every tool."],
+            "amount_max": ["type": "integer"], "is_agent": ["type": "boolean"],
+            "sources": ["type": "array", "items": ["type": "string"], "description": "Absent: any address."],
+            "expires_at": ["type": "string"], "revoked_at": ["type": "string"],
+            "last_used_at": ["type": "string", "description": "To the minute or so."],
+            "previous_secret_until": [
+                "type": "string", "description": "Until when the secret before the newest is good.",
+            ],
+            "is_in_force": ["type": "boolean"], "version": ["type": "integer"],
+        ],
+    ]
+
+    private static let secretSchema: JSON = [
+        "type": "object", "required": ["key"],
+        "properties": [
+            "key": schema, "api_key": ["type": "string", "description": "Shown this once."],
         ],
     ]
 
@@ -33,6 +49,32 @@ struct KeyActions: Sendable {
 
     private static let days: JSON = [
         "type": "integer", "minimum": 1, "maximum": 3650, "description": "Days until it ends; left out, it does not.",
+    ]
+
+    /// What narrows a key; null takes a rule away.
+    private static let rules: [(String, JSON)] = [
+        ("tools", Arguments.tools),
+        (
+            "amount_max",
+            [
+                "type": ["integer", "null"], "minimum": 1, "maximum": 1_000_000_000,
+                "description": "The largest amount of one call, in shillings.",
+            ]
+        ),
+        (
+            "is_agent",
+            [
+                "type": "boolean",
+                "description": "Whether a program that decides for itself calls with it, such as a model.",
+            ]
+        ),
+        (
+            "sources",
+            [
+                "type": ["array", "null"], "maxItems": 64, "items": ["type": "string", "maxLength": 64],
+                "description": "Addresses and blocks that it may be used from, such as 192.0.2.0/24.",
+            ]
+        ),
     ]
 
     private var list: Action {
@@ -62,58 +104,111 @@ struct KeyActions: Sendable {
             title: "Create a key",
             summary: "An API key, shown this once. It acts in one environment, with at most its maker's role.",
             route: Route("POST", "/admin/keys", status: 201),
-            arguments: [
-                "name": Arguments.name, "environment": Arguments.environment, "role": Arguments.role,
-                "scopes": KeyActions.scopes, "expires_in_days": KeyActions.days,
-            ],
+            arguments: JSONObject(
+                [
+                    ("name", Arguments.name), ("environment", Arguments.environment), ("role", Arguments.role),
+                    ("scopes", KeyActions.scopes), ("expires_in_days", KeyActions.days),
+                ] + KeyActions.rules
+            ),
             required: ["name", "environment"],
-            output: .data([
-                "type": "object", "required": ["key"],
-                "properties": [
-                    "key": KeyActions.schema, "api_key": ["type": "string", "description": "Shown this once."],
-                ],
-            ]),
+            output: .data(KeyActions.secretSchema),
             shownOnce: ["api_key"],
             target: "key/id"
         ) { [house] use throws(GatewayError) in
             let role = use.role() ?? .user
             try KeyActions.check(role, use)
-            try await house.checkRoomForKey(use.principal.organization)
-            let (key, text) = try await house.makeKey(
-                named: use.text("name") ?? "",
-                of: use.principal.organization,
+            let rules = try KeyActions.rules(use, KeyRules())
+            try await house.checkRoomForKey(use.membership)
+            var new = NewKey(
+                name: use.text("name") ?? "",
                 environment: use.text("environment").flatMap(Environment.init(rawValue:)) ?? .test,
-                role: role,
-                scopes: KeyActions.scopes(use),
-                expiresAt: use.arguments["expires_in_days"]?.integerValue
-                    .map { house.parts.entropy.now() + .seconds(86_400 * $0) }
+                role: role
             )
-            let document = KeyActions.document(key, house.parts.entropy.now())
-            return .data(
-                ["key": document, "api_key": .string(text.reveal())],
-                message: "Keep it: it is shown this once."
-            )
+            if case .user(let id) = use.principal.subject { new.owner = id }
+            new.scopes = KeyActions.scopes(use)
+            new.rules = rules
+            new.expiresAt = use.arguments["expires_in_days"]?.integerValue
+                .map { house.parts.entropy.now() + .seconds(86_400 * $0) }
+            let (key, text) = try await house.make(new, of: use.principal.organization)
+            return secret(text, of: key)
         }
+    }
+
+    private func secret(_ text: Secret<String>, of key: APIKey) -> Action.Answer {
+        .data(
+            ["key": KeyActions.document(key, house.parts.entropy.now()), "api_key": .string(text.reveal())],
+            message: "Keep it: it is shown this once."
+        )
     }
 
     private var update: Action {
         Action(
             Administration.rules("keys.update", "KEY_UPDATED"),
             title: "Update a key",
-            summary: "Changes name, role or scopes of a key that is in force; what is left out stays.",
+            summary: "Changes what is given of a key and leaves the rest; null takes a rule away.",
             route: Route("PUT", "/admin/keys/{id}"),
-            arguments: [
-                "id": Arguments.id, "name": Arguments.name, "role": Arguments.role, "scopes": KeyActions.scopes,
-            ],
+            arguments: JSONObject(
+                [
+                    ("id", Arguments.id), ("name", Arguments.name), ("role", Arguments.role),
+                    ("scopes", KeyActions.scopes),
+                ] + KeyActions.rules + [("version", Arguments.version)]
+            ),
             output: .data(KeyActions.schema)
         ) { use throws(GatewayError) in
             let (name, role, scopes) = (use.text("name"), use.role(), KeyActions.scopes(use))
             if let role { try KeyActions.check(role, use) }
-            return try await change(use, message: "The key was updated.") { key in
+            // What is no address is refused before anything is read.
+            _ = try KeyActions.rules(use, KeyRules())
+            let key = try await change(use) { key in
                 if let name { key.name = name }
                 if let role { key.role = role }
                 if let scopes { key.scopes = scopes }
+                // They were read above, whatever they change.
+                if let rules = try? KeyActions.rules(use, key.rules) { key.rules = rules }
             }
+            return .data(KeyActions.document(key, house.parts.entropy.now()), message: "The key was updated.")
+        }
+    }
+
+    private var rotate: Action {
+        Action(
+            Administration.rules("keys.rotate", "KEY_ROTATED"),
+            title: "Change a key's secret",
+            summary: """
+                A new secret of the same key, shown this once: its limits, its own data and what repeats of its payments \
+                mean go on. The old one is good for overlap_minutes more, at most a day; one before it ends at once.
+                """,
+            route: Route("POST", "/admin/keys/{id}/rotate", status: 201),
+            arguments: [
+                "id": Arguments.id, "version": Arguments.version,
+                "overlap_minutes": [
+                    "type": "integer", "minimum": 0, "maximum": 1440, "description": "60 unless said.",
+                ],
+            ],
+            output: .data(KeyActions.secretSchema),
+            shownOnce: ["api_key"],
+            target: "key/id"
+        ) { use throws(GatewayError) in
+            let now = house.parts.entropy.now()
+            let overlap = use.arguments["overlap_minutes"]?.integerValue ?? 60
+            let before = try await find(use)
+            guard before.isInForce(at: now) else {
+                throw GatewayError(.conflict, "The key is revoked or has expired. Make another one.")
+            }
+            let text = APIKeyText(
+                environment: before.environment,
+                organization: before.organization,
+                id: before.id,
+                secret: SecureRandom.bytes(20)
+            )
+            let key = try await change(use) { key in
+                guard key.isInForce(at: now) else { return }
+                let until = now + .seconds(60 * overlap)
+                key.previous = overlap > 0 ? APIKey.PreviousSecret(hash: key.hash, until: until) : nil
+                key.hash = text.hash
+            }
+            guard key.hash == text.hash else { throw GatewayError(.conflict, "The key was revoked meanwhile.") }
+            return secret(text.text, of: key)
         }
     }
 
@@ -125,28 +220,37 @@ struct KeyActions: Sendable {
             route: Route("DELETE", "/admin/keys/{id}"),
             arguments: ["id": Arguments.id],
             output: .data(KeyActions.schema)
-        ) { [house] use throws(GatewayError) in
+        ) { use throws(GatewayError) in
             let now = house.parts.entropy.now()
-            return try await change(use, message: "The key was revoked.") { key in
-                key.revokedAt = key.revokedAt ?? now
-            }
+            let key = try await change(use) { key in key.revokedAt = key.revokedAt ?? now }
+            return .data(KeyActions.document(key, now), message: "The key was revoked.")
         }
     }
 
+    private func find(_ use: Action.Use) async throws(GatewayError) -> APIKey {
+        guard let id = APIKeyID(use.text("id") ?? ""),
+            let key = try await house.directory.apiKey(id, organization: use.principal.organization)
+        else { throw KeyActions.missing }
+        return key
+    }
+
+    static let missing = GatewayError(.notFound, "There is no key with this id.")
+
+    /// Changes a key that the caller may change, as it was when they saw it.
     private func change(
         _ use: Action.Use,
-        message: String,
         _ change: @escaping @Sendable (inout APIKey) -> Void
-    ) async throws(GatewayError) -> Action.Answer {
-        let missing = GatewayError(.notFound, "There is no key with this id.")
-        let organization = use.principal.organization
-        guard let id = APIKeyID(use.text("id") ?? ""),
-            let before = try await house.directory.apiKey(id, organization: organization)
-        else { throw missing }
+    ) async throws(GatewayError) -> APIKey {
+        let before = try await find(use)
         try KeyActions.check(before.role, use)
-        guard let key = try await house.directory.change(id, organization: organization, change) else { throw missing }
+        let sight = Sight(use)
+        let changed = try await house.directory.change(before.id, organization: before.organization) { key in
+            if sight.meets(key.version) { change(&key) }
+        }
         house.forget()
-        return .data(KeyActions.document(key, house.parts.entropy.now()), message: message)
+        try sight.check()
+        guard let changed else { throw KeyActions.missing }
+        return changed
     }
 
     /// A key may do no more than whoever makes or changes it.
@@ -163,44 +267,91 @@ struct KeyActions: Sendable {
         use.arguments["scopes"]?.arrayValue.map { Set($0.compactMap(\.stringValue)) }
     }
 
+    /// The rules that a key has, with those among the arguments in their place.
+    private static func rules(_ use: Action.Use, _ known: KeyRules) throws(GatewayError) -> KeyRules {
+        var rules = known
+        if let tools = use.arguments["tools"] {
+            rules.tools = tools.arrayValue.map { Set($0.compactMap(\.stringValue)) }
+        }
+        if let most = use.arguments["amount_max"] { rules.amountMax = most.integerValue.flatMap { Shillings($0) } }
+        if let isAgent = use.flag("is_agent") { rules.isAgent = isAgent }
+        if let sources = use.arguments["sources"] {
+            rules.sources = try (sources.arrayValue ?? [])
+                .map { text throws(GatewayError) in
+                    guard let block = text.stringValue.flatMap(AddressBlock.init) else {
+                        throw Administration.wrong("sources", "addresses or blocks such as 192.0.2.0/24")
+                    }
+                    return block
+                }
+        }
+        return rules
+    }
+
     static func document(_ key: APIKey, _ now: Timestamp) -> JSON {
+        let texts = { (list: [String]) in JSON.array(list.map { .string($0) }) }
         var document: JSONObject = [
             "id": .string(key.id.description), "name": .string(key.name), "prefix": .string(key.prefix),
             "environment": .string(key.environment.rawValue), "role": .string(key.role.rawValue),
         ]
-        document["scopes"] = key.scopes.map { .array($0.sorted().map { .string($0) }) }
+        document["scopes"] = key.scopes.map { texts($0.sorted()) }
+        document["owner"] = key.owner.map { .string($0.description) }
+        document["tools"] = key.rules.tools.map { texts($0.sorted()) }
+        document["amount_max"] = key.rules.amountMax.map { .integer($0.amount) }
+        document["is_agent"] = .bool(key.rules.isAgent)
+        if !key.rules.sources.isEmpty { document["sources"] = texts(key.rules.sources.map(\.description)) }
         document["expires_at"] = key.expiresAt.map { .string($0.description) }
         document["revoked_at"] = key.revokedAt.map { .string($0.description) }
+        document["last_used_at"] = key.lastUsedAt.map { .string($0.description) }
+        if let previous = key.previous, now < previous.until {
+            document["previous_secret_until"] = .string(previous.until.description)
+        }
         document["is_in_force"] = .bool(key.isInForce(at: now))
+        document["version"] = .integer(Int64(key.version))
         return .object(document)
     }
 }
 
+/// A key to be made.
+struct NewKey {
+    let name: String
+    let environment: Environment
+    let role: Role
+    var owner: UserID?
+    var scopes: Set<String>?
+    var rules = KeyRules()
+    var expiresAt: Timestamp?
+
+    init(name: String, environment: Environment, role: Role) {
+        self.name = name
+        self.environment = environment
+        self.role = role
+    }
+}
+
+extension APIKeyText {
+    /// What the store keeps of it.
+    fileprivate var hash: [UInt8] { SHA256.digest(Array(text.reveal().utf8)).bytes }
+}
+
 extension Administration {
-    /// Refuses another key where a list could not show it.
-    func checkRoomForKey(_ organization: OrganizationID) async throws(GatewayError) {
-        let keys = try await directory.apiKeys(organization: organization, limit: KeyActions.readMax)
+    /// Refuses another key where the plan has no room for it, or a list could not show it.
+    func checkRoomForKey(_ membership: DirectoryCache.Membership) async throws(GatewayError) {
+        let keys = try await directory.apiKeys(organization: membership.organization.id, limit: KeyActions.readMax)
         let now = parts.entropy.now()
-        guard keys.count < KeyActions.readMax, keys.count(where: { $0.isInForce(at: now) }) < KeyActions.inForceMax
+        let most = min(membership.ceilings.keysMax ?? KeyActions.inForceMax, KeyActions.inForceMax)
+        guard keys.count < KeyActions.readMax, keys.count(where: { $0.isInForce(at: now) }) < most
         else {
             throw GatewayError(
                 .limitExceeded,
-                "An organization has at most \(KeyActions.inForceMax) keys in force. Revoke one that is not used."
+                "The organization has at most \(most) keys in force. Revoke one that is not used."
             )
         }
     }
 
     /// Makes a key and its text, which is shown once and kept nowhere.
-    package func makeKey(
-        named name: String,
-        of organization: OrganizationID,
-        environment: Environment,
-        role: Role,
-        scopes: Set<String>? = nil,
-        expiresAt: Timestamp? = nil
-    ) async throws(GatewayError) -> (APIKey, Secret<String>) {
+    func make(_ new: NewKey, of organization: OrganizationID) async throws(GatewayError) -> (APIKey, Secret<String>) {
         let text = APIKeyText(
-            environment: environment,
+            environment: new.environment,
             organization: organization,
             id: APIKeyID(parts.entropy.identifier()),
             secret: SecureRandom.bytes(20)
@@ -208,13 +359,15 @@ extension Administration {
         let key = APIKey(
             id: text.id,
             organization: organization,
-            name: name,
+            owner: new.owner,
+            name: new.name,
             prefix: text.prefix,
-            hash: SHA256.digest(Array(text.text.reveal().utf8)).bytes,
-            environment: environment,
-            role: role,
-            scopes: scopes,
-            expiresAt: expiresAt
+            hash: text.hash,
+            environment: new.environment,
+            role: new.role,
+            scopes: new.scopes,
+            rules: new.rules,
+            expiresAt: new.expiresAt
         )
         try await directory.save(key)
         return (key, text.text)

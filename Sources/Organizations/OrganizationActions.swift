@@ -10,12 +10,14 @@ struct OrganizationActions: Sendable {
     /// Of an organization, with what its administrators set.
     private static let schema: JSON = [
         "type": "object",
-        "required": ["id", "slug", "name", "is_active", "subscription_status", "subscription_plan"],
+        "required": ["id", "slug", "name", "is_active", "subscription_status", "subscription_plan", "version"],
         "properties": [
             "id": ["type": "string"], "slug": Arguments.slug, "name": ["type": "string"],
             "is_active": ["type": "boolean"], "subscription_status": subscription,
             "subscription_plan": ["type": "string"], "requires_idempotency_key": ["type": "boolean"],
             "resends_not_found": ["type": "boolean"],
+            "disabled_tools": ["type": "array", "items": ["type": "string"]],
+            "ceilings": CeilingDocuments.schema, "version": ["type": "integer"],
         ],
     ]
 
@@ -34,14 +36,24 @@ struct OrganizationActions: Sendable {
                 "type": "boolean", "description": "Whether a payout that M-Pesa does not know may be sent once more.",
             ]
         ),
+        ("disabled_tools", Arguments.tools), ("version", Arguments.version),
     ]
 
     private static func document(_ organization: Organization) -> JSON {
         var document = DirectoryDocuments.document(organization).objectValue ?? JSONObject()
         document["requires_idempotency_key"] = .bool(organization.requiresIdempotencyKey)
         document["resends_not_found"] = .bool(organization.resendsNotFound)
+        document["disabled_tools"] = .array(organization.disabledTools.sorted().map { .string($0) })
+        document["ceilings"] = CeilingDocuments.document(organization.ceilings)
+        document["version"] = .integer(Int64(organization.version))
         return .object(document)
     }
+
+    private static let ceilings: JSON = {
+        var schema = CeilingDocuments.schema.objectValue ?? JSONObject()
+        schema["type"] = ["object", "null"]
+        return .object(schema)
+    }()
 
     private static func host(_ name: String, _ audit: String, writes: Bool = true) -> ActionRules {
         ActionRules(name, auditAction: audit, role: .superAdmin, isPersonal: writes, reach: .host)
@@ -148,22 +160,23 @@ struct OrganizationActions: Sendable {
             title: "Update an organization",
             summary: """
                 Changes what is given and leaves the rest. A suspended organization reads what became of its money, and \
-                starts nothing.
+                starts nothing. ceilings replace the plan's for it alone; null takes them away. With preview nothing is \
+                changed, and the answer says what it would lose by the plan.
                 """,
             route: Route("PUT", "/admin/organizations/{org_id}"),
             arguments: JSONObject(
                 [
                     ("org_id", Arguments.id), ("name", Arguments.name), ("plan", Arguments.name),
                     ("subscription_status", OrganizationActions.subscription), ("is_active", ["type": "boolean"]),
+                    ("ceilings", OrganizationActions.ceilings), ("preview", Arguments.preview),
                 ] + OrganizationActions.switches
             ),
-            output: .data(OrganizationActions.schema)
+            output: .data(["anyOf": [OrganizationActions.schema, PlanLosses.schema]])
         ) { [house] use throws(GatewayError) in
             let before = try await house.named(use)
             let plan = use.text("plan")
-            if let plan, try await house.directory.plan(plan) == nil {
-                throw Administration.wrong("plan", "a plan that there is")
-            }
+            let found = try await house.directory.plan(plan ?? before.plan)
+            if plan != nil, found == nil { throw Administration.wrong("plan", "a plan that there is") }
             let subscription = use.text("subscription_status").flatMap(Subscription.init(rawValue:))
             let isActive = use.flag("is_active")
             let keepsHost = plan == nil && (subscription ?? .active) == .active && isActive ?? true
@@ -173,7 +186,13 @@ struct OrganizationActions: Sendable {
                     "The organization that runs the gateway keeps its plan, and is never suspended or closed."
                 )
             }
+            if use.flag("preview") ?? false, let found {
+                let losses = try await PlanLosses(house: house).losses(of: before, to: found)
+                return .data(losses, message: "Nothing was changed.")
+            }
+            let ceilings = use.arguments["ceilings"].map { CeilingDocuments.read($0) }
             let answer = try await change(before.id, use) { organization in
+                if let ceilings { organization.ceilings = ceilings }
                 if let plan { organization.plan = plan }
                 if let subscription { organization.subscription = subscription }
                 if let isActive { organization.isActive = isActive }
@@ -232,13 +251,18 @@ struct OrganizationActions: Sendable {
     ) async throws(GatewayError) -> Action.Answer {
         let name = use.text("name")
         let (needsKey, resends) = (use.flag("requires_idempotency_key"), use.flag("resends_not_found"))
+        let tools = use.arguments["disabled_tools"].map { Set(($0.arrayValue ?? []).compactMap(\.stringValue)) }
+        let sight = Sight(use)
         let changed = try await house.directory.change(id) { organization in
+            guard sight.meets(organization.version) else { return }
+            if let tools { organization.disabledTools = tools }
             if let name { organization.name = name }
             if let needsKey { organization.requiresIdempotencyKey = needsKey }
             if let resends { organization.resendsNotFound = resends }
             more(&organization)
         }
         house.forget()
+        try sight.check()
         guard let changed else { throw GatewayError(.notFound, "There is no organization with this id.") }
         return .data(OrganizationActions.document(changed), message: "The organization was updated.")
     }

@@ -5,7 +5,7 @@ import OrderedJSON
 struct PlanActions: Sendable {
     let house: Administration
 
-    var all: [Action] { [show, set] }
+    var all: [Action] { [list, show, set, delete] }
 
     private static let limits: JSON = [
         "type": "object", "maxProperties": 16, "propertyNames": ["pattern": "^[a-z][a-z_]{0,31}$"],
@@ -26,25 +26,56 @@ struct PlanActions: Sendable {
         "description": "Names of tools, or beginnings that end in *; a tool that moves money must be named in full.",
     ]
 
+    private static let price: JSON = [
+        "type": "object", "additionalProperties": false,
+        "properties": [
+            "month_cents": cents,
+            "call_cents": [
+                "type": "object", "maxProperties": 16, "propertyNames": ["pattern": "^[a-z][a-z_]{0,31}$"],
+                "additionalProperties": cents,
+                "description": "Each call that succeeded, by what is counted: money, administration, read.",
+            ],
+        ],
+        "description": "Hundredths of a shilling.",
+    ]
+
+    private static let cents: JSON = ["type": "integer", "minimum": 0, "maximum": 1_000_000_000]
+
     private static let schema: JSON = [
-        "type": "object", "required": ["name", "tools", "organization_limits", "principal_limits"],
+        "type": "object",
+        "required": ["name", "tools", "organization_limits", "principal_limits", "ceilings", "price", "version"],
         "properties": [
             "name": ["type": "string"], "tools": tools, "organization_limits": limits, "principal_limits": limits,
+            "ceilings": CeilingDocuments.schema, "price": price, "version": ["type": "integer"],
         ],
     ]
+
+    private static let missing = GatewayError(.notFound, "There is no plan of this name.")
+
+    private var list: Action {
+        Action(
+            ActionRules("plans.list", auditAction: "PLANS_LISTED", role: .superAdmin, reach: .host),
+            title: "List plans",
+            summary: "Every plan by name; after is the last name of the page before.",
+            route: Route("GET", "/admin/plans"),
+            arguments: ["limit": Arguments.limit, "after": Arguments.name],
+            output: .data(["type": "array", "items": PlanActions.schema])
+        ) { [house] use throws(GatewayError) in
+            let plans = try await house.parts.plans.plans(after: use.text("after"), limit: use.limit)
+            return .data(.array(plans.map { PlanActions.document($0) }))
+        }
+    }
 
     private var show: Action {
         Action(
             ActionRules("plans.show", auditAction: "PLAN_SHOWN", role: .superAdmin, reach: .host),
             title: "Show a plan",
-            summary: "Its tools and limits.",
+            summary: "Its tools, limits, ceilings and price.",
             route: Route("GET", "/admin/plans/{name}"),
             arguments: ["name": Arguments.name],
             output: .data(PlanActions.schema)
         ) { [house] use throws(GatewayError) in
-            guard let plan = try await house.directory.plan(use.text("name") ?? "") else {
-                throw GatewayError(.notFound, "There is no plan of this name.")
-            }
+            guard let plan = try await house.directory.plan(use.text("name") ?? "") else { throw PlanActions.missing }
             return .data(PlanActions.document(plan))
         }
     }
@@ -53,28 +84,71 @@ struct PlanActions: Sendable {
         Action(
             ActionRules("plans.set", auditAction: "PLAN_SET", role: .superAdmin, isPersonal: true, reach: .host),
             title: "Set a plan",
-            summary: "Makes a plan, or replaces it whole: every organization on it feels it from now on.",
+            summary: """
+                Makes a plan, or replaces it whole: every organization on it feels it from now on. With preview nothing is \
+                changed, and the answer says who would lose what.
+                """,
             route: Route("PUT", "/admin/plans/{name}"),
             arguments: [
                 "name": ["type": "string", "pattern": "^[a-z][a-z0-9_-]{0,62}$"], "tools": PlanActions.tools,
                 "organization_limits": PlanActions.limits, "principal_limits": PlanActions.limits,
+                "ceilings": CeilingDocuments.schema, "price": PlanActions.price, "version": Arguments.version,
+                "preview": Arguments.preview,
             ],
             required: ["tools"],
-            output: .data(PlanActions.schema)
+            output: .data(["anyOf": [PlanActions.schema, PlanLosses.schema]])
         ) { [house] use throws(GatewayError) in
-            guard use.text("name") != HostOrganization.plan.name else {
-                throw GatewayError(.conflict, "The plan of the organization that runs the gateway cannot be changed.")
+            try PlanActions.checkNotHosts(use)
+            let plan = PlanActions.plan(use)
+            if use.flag("preview") ?? false {
+                let old = try await house.directory.plan(plan.name)
+                let losses = try await PlanLosses(house: house).losses(from: old ?? plan, to: plan)
+                return .data(losses, message: "Nothing was changed.")
             }
-            let plan = Plan(
-                name: use.text("name") ?? "",
-                tools: (use.arguments["tools"]?.arrayValue ?? []).compactMap(\.stringValue),
-                organizationLimits: PlanActions.limits(use.arguments["organization_limits"]),
-                principalLimits: PlanActions.limits(use.arguments["principal_limits"])
+            let saved = try await house.parts.plans.set(
+                plan,
+                from: use.arguments["version"]?.integerValue.map(Int.init)
             )
-            try await house.directory.save(plan)
             house.forget()
-            return .data(PlanActions.document(plan), message: "The plan was set.")
+            return .data(PlanActions.document(saved), message: "The plan was set.")
         }
+    }
+
+    private var delete: Action {
+        Action(
+            ActionRules("plans.delete", auditAction: "PLAN_DELETED", role: .superAdmin, isPersonal: true, reach: .host),
+            title: "Delete a plan",
+            summary: "Takes a plan away that no organization is on.",
+            route: Route("DELETE", "/admin/plans/{name}"),
+            arguments: ["name": Arguments.name],
+            output: .data(["type": "null"])
+        ) { [house] use throws(GatewayError) in
+            try PlanActions.checkNotHosts(use)
+            guard try await house.parts.plans.removePlan(use.text("name") ?? "") else { throw PlanActions.missing }
+            house.forget()
+            return .data(.null, message: "The plan was deleted.")
+        }
+    }
+
+    private static func checkNotHosts(_ use: Action.Use) throws(GatewayError) {
+        guard use.text("name") != HostOrganization.plan.name else {
+            throw GatewayError(.conflict, "The plan of the organization that runs the gateway cannot be changed.")
+        }
+    }
+
+    private static func plan(_ use: Action.Use) -> Plan {
+        Plan(
+            name: use.text("name") ?? "",
+            tools: (use.arguments["tools"]?.arrayValue ?? []).compactMap(\.stringValue),
+            organizationLimits: limits(use.arguments["organization_limits"]),
+            principalLimits: limits(use.arguments["principal_limits"]),
+            ceilings: CeilingDocuments.read(use.arguments["ceilings"] ?? [:]),
+            price: Plan.Price(
+                monthCents: use.arguments["price"]?["month_cents"]?.integerValue ?? 0,
+                callCents: (use.arguments["price"]?["call_cents"]?.objectValue ?? JSONObject())
+                    .reduce(into: [:]) { $0[$1.key] = $1.value.integerValue }
+            )
+        )
     }
 
     private static func limits(_ value: JSON?) -> [String: RateLimit] {
@@ -97,6 +171,14 @@ struct PlanActions: Sendable {
             "name": .string(plan.name), "tools": .array(plan.tools.map { .string($0) }),
             "organization_limits": document(plan.organizationLimits),
             "principal_limits": document(plan.principalLimits),
+            "ceilings": CeilingDocuments.document(plan.ceilings),
+            "price": [
+                "month_cents": .integer(plan.price.monthCents),
+                "call_cents": .object(
+                    JSONObject(plan.price.callCents.sorted { $0.key < $1.key }.map { ($0.key, .integer($0.value)) })
+                ),
+            ],
+            "version": .integer(Int64(plan.version)),
         ]
     }
 

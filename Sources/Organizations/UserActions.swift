@@ -59,6 +59,7 @@ struct UserActions: Sendable {
         ) { [house] use throws(GatewayError) in
             let role = use.role() ?? .user
             try UserActions.check(role, use)
+            try await house.checkRoomForUser(use.membership)
             let person = NewPerson(
                 username: use.text("username") ?? "",
                 email: use.text("email") ?? "",
@@ -93,7 +94,7 @@ struct UserActions: Sendable {
             route: Route("PUT", "/admin/users/{id}"),
             arguments: [
                 "id": Arguments.id, "email": Arguments.email, "role": Arguments.role,
-                "password": Arguments.password, "is_active": ["type": "boolean"],
+                "password": Arguments.password, "is_active": ["type": "boolean"], "version": Arguments.version,
             ],
             output: .data(DirectoryDocuments.userSchema),
             sensitive: [JSONPointer(tokens: ["password"])]
@@ -104,6 +105,7 @@ struct UserActions: Sendable {
             if let password = use.text("password") {
                 hash = try await house.hash(Secret(password), of: use.principal.organization)
             }
+            if use.flag("is_active") ?? false { try await house.checkRoomForUser(use.membership) }
             let (email, isActive, newHash) = (use.text("email"), use.flag("is_active"), hash)
             let user = try await change(use) { user in
                 if let email { user.email = email }
@@ -147,10 +149,13 @@ struct UserActions: Sendable {
         let isHost = use.membership.organization.isHost
         let stays = wished.isActive && wished.role >= Administration.leastAdministrator(host: isHost)
         if !stays, try await !house.hasAdministrator(organization, host: isHost, but: id) { throw UserActions.lastOne }
-        guard let after = try await house.directory.change(id, organization: organization, change) else {
-            throw missing
+        let sight = Sight(use)
+        let changed = try await house.directory.change(id, organization: organization) { user in
+            if sight.meets(user.version) { change(&user) }
         }
+        guard let after = changed else { throw missing }
         house.forget()
+        try sight.check()
         guard try await house.hasAdministrator(organization, host: isHost) else {
             // Two who take each other's role at once are both undone: somebody always stays.
             _ = try await house.directory.change(id, organization: organization) { user in
@@ -272,6 +277,17 @@ extension Administration {
 
     func hash(_ password: Secret<String>, of organization: OrganizationID) async throws(GatewayError) -> String {
         try await parts.passwords.hash(password, turn: Administration.turn(of: organization))
+    }
+
+    /// Refuses another active person where the plan has no room for them.
+    func checkRoomForUser(_ membership: DirectoryCache.Membership) async throws(GatewayError) {
+        guard let most = membership.ceilings.usersMax else { return }
+        guard try await activeUsers(of: membership.organization.id) < most else {
+            throw GatewayError(
+                .limitExceeded,
+                "The organization's plan has room for \(most) people. Deactivate one who has left."
+            )
+        }
     }
 
     static func leastAdministrator(host: Bool) -> Role { host ? .superAdmin : .orgAdmin }

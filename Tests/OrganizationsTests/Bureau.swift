@@ -15,6 +15,10 @@ final class Bureau: Sendable {
     let tokens = NumberedTokens()
     let safe = PlainSafe()
     let passwords = PlainHashes()
+    let uses: KeyUses
+    let quotas: Quotas
+    let registry = ToolRegistry()
+    let logger: Logger
     let pipeline: Pipeline
     let actions: ActionRegistry
     let host: Organization
@@ -24,8 +28,8 @@ final class Bureau: Sendable {
         self.store = store
         let entropy = clock.entropy
         var logger = Logger(label: "test")
+        self.logger = logger
         logger.logLevel = .critical
-        let registry = ToolRegistry()
         let money = Money(
             store: store,
             journal: AnswerFolder(path: folder + "/answers"),
@@ -40,12 +44,15 @@ final class Bureau: Sendable {
             logger: logger,
             bounds: Money.Bounds()
         )
-        let authenticate = Authenticate(directory: store, tokens: tokens, entropy: entropy)
+        uses = KeyUses(repository: store, logger: logger)
+        quotas = Quotas(repository: store, entropy: entropy, logger: logger)
+        let authenticate = Authenticate(directory: store, tokens: tokens, entropy: entropy, uses: uses)
         pipeline = Pipeline(
             registry: registry,
             authenticate: authenticate,
             admit: AdmitOrganization(directory: money.directory),
             limit: LimitRate(entropy: entropy),
+            quotas: quotas,
             reserve: ReserveIdempotent(records: store, entropy: entropy),
             once: ReserveAction(repository: store, key: Secret([1, 2, 3]), entropy: entropy),
             dispatch: Dispatch(
@@ -65,7 +72,10 @@ final class Bureau: Sendable {
                 credentials: safe,
                 passwords: passwords,
                 throttle: throttle,
-                entropy: entropy
+                entropy: entropy,
+                registry: registry,
+                plans: store,
+                quotas: quotas
             )
         )
         let accounts = Accounts(

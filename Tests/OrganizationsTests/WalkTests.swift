@@ -10,6 +10,8 @@ struct `Every action` {
     private func arguments(of action: Action, id: String) -> JSON {
         var arguments: JSONObject = [:]
         for name in action.route.pathArguments { arguments[name] = .string(id) }
+        let required = (action.input.document["required"]?.arrayValue ?? []).compactMap(\.stringValue)
+        if required.contains("tool") { arguments["tool"] = "no_such_tool" }
         return .object(arguments)
     }
 

@@ -29,7 +29,7 @@ package enum DirectoryDocuments {
         "properties": [
             "id": text, "username": text, "email": text,
             "role": ["enum": .array(Role.allCases.map { .string($0.rawValue) })],
-            "is_active": ["type": "boolean"], "organization": organizationSchema,
+            "is_active": ["type": "boolean"], "version": ["type": "integer"], "organization": organizationSchema,
         ],
     ]
 
@@ -38,6 +38,7 @@ package enum DirectoryDocuments {
         var document: JSONObject = [
             "id": .string(user.id.description), "username": .string(user.username), "email": .string(user.email),
             "role": .string(user.role.rawValue), "is_active": .bool(user.isActive),
+            "version": .integer(Int64(user.version)),
         ]
         document["organization"] = organization.map { self.document($0) }
         return .object(document)

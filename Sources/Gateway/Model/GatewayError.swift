@@ -34,6 +34,8 @@ package struct GatewayError: Error, Sendable, Equatable {
         case idempotencyKeyRequired = "idempotency_key_required"
         /// Another open record stands in the way; the message says which and how long.
         case conflict
+        /// What was to be changed has been changed since the caller read it: read it again.
+        case staleVersion = "stale_version"
         /// A person must approve this first.
         case approvalRequired = "approval_required"
         /// M-Pesa refused the request; nothing was moved.

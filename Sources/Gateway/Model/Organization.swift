@@ -84,6 +84,12 @@ package struct Organization: Sendable, Equatable {
     ///
     /// Off unless switched on.
     package var resendsNotFound: Bool
+    /// Ceilings that replace the plan's for this organization alone.
+    package var ceilings: Ceilings
+    /// Tools of its plan that it does not want, by name: nobody of it finds them.
+    package var disabledTools: Set<String>
+    /// Counts up with each change; the store's.
+    package var version: Int
 
     /// Makes an organization.
     package init(
@@ -95,7 +101,10 @@ package struct Organization: Sendable, Equatable {
         plan: String,
         limitOverrides: [String: RateLimit] = [:],
         requiresIdempotencyKey: Bool = false,
-        resendsNotFound: Bool = false
+        resendsNotFound: Bool = false,
+        ceilings: Ceilings = Ceilings(),
+        disabledTools: Set<String> = [],
+        version: Int = 1
     ) {
         self.id = id
         self.slug = slug
@@ -106,75 +115,9 @@ package struct Organization: Sendable, Equatable {
         self.limitOverrides = limitOverrides
         self.requiresIdempotencyKey = requiresIdempotencyKey
         self.resendsNotFound = resendsNotFound
-    }
-}
-
-/// So many units in a period, evenly spread, with a burst: the parameters of a GCRA limiter.
-package struct RateLimit: Sendable, Hashable {
-    /// Units allowed per period.
-    ///
-    /// At least 1.
-    package let units: Int
-    /// The period.
-    ///
-    /// At least one millisecond.
-    package let period: Duration
-    /// The same in milliseconds: a `Duration` is 128 bits wide, and dividing it costs every call.
-    package let periodMilliseconds: Int64
-    /// Units that may come at once.
-    ///
-    /// At least 1.
-    package let burst: Int
-
-    /// The longest period: a year.
-    private static let periodMax = Duration.seconds(366 * 86_400)
-
-    /// Makes a limit; values below the least are raised to it, and those that a limiter could not count are lowered.
-    package init(units: Int, per period: Duration, burst: Int? = nil) {
-        self.units = max(1, units)
-        self.period = min(max(.milliseconds(1), period), RateLimit.periodMax)
-        periodMilliseconds = self.period.wholeMilliseconds
-        // A burst lasts at most a thousand years, so that no sum of microseconds overflows.
-        let interval = max(1, periodMilliseconds * 1000 / Int64(self.units))
-        let most = Int64(1000 * 366 * 86_400) * 1_000_000 / interval
-        self.burst = Int(min(Int64(max(1, burst ?? units)), max(1, most)))
-    }
-}
-
-/// Which tools, which limits.
-package struct Plan: Sendable, Equatable {
-    /// Names it.
-    package let name: String
-    /// The tools it has, by name; `mpesa_*` style prefixes end in `*` and never cover money tools.
-    package var tools: [String]
-    /// Limits for the organization as a whole, by bucket (`read`, `money`).
-    package var organizationLimits: [String: RateLimit]
-    /// Limits for each key or user, by bucket.
-    package var principalLimits: [String: RateLimit]
-
-    /// Makes a plan.
-    package init(
-        name: String,
-        tools: [String],
-        organizationLimits: [String: RateLimit],
-        principalLimits: [String: RateLimit]
-    ) {
-        self.name = name
-        self.tools = tools
-        self.organizationLimits = organizationLimits
-        self.principalLimits = principalLimits
-    }
-
-    /// Whether the plan has a tool.
-    ///
-    /// A tool that moves money must be named in full: a prefix never switches it on. The one exception is `**`, every
-    /// tool there is, which is for development, where tools come that nobody could have named before.
-    package func has(tool name: String, movingMoney: Bool) -> Bool {
-        tools.contains { entry in
-            if entry == name || entry == "**" { return true }
-            guard !movingMoney, entry.hasSuffix("*") else { return false }
-            return name.utf8.starts(with: entry.utf8.dropLast())
-        }
+        self.ceilings = ceilings
+        self.disabledTools = disabledTools
+        self.version = version
     }
 }
 

@@ -22,6 +22,8 @@ package struct Principal: Sendable, Hashable {
     package let environment: Environment
     /// The subject as audit shows it: `user:<id>` or `key:<id>`; made once, because every call's audit line has it.
     package let subjectText: String
+    /// What narrows a key further; nil for people, and for keys that nothing narrows.
+    package let rules: KeyRules?
 
     /// Makes a principal.
     package init(
@@ -30,7 +32,8 @@ package struct Principal: Sendable, Hashable {
         name: String,
         role: Role,
         scopes: Set<String>?,
-        environment: Environment
+        environment: Environment,
+        rules: KeyRules? = nil
     ) {
         self.organization = organization
         self.subject = subject
@@ -38,6 +41,7 @@ package struct Principal: Sendable, Hashable {
         self.role = role
         self.scopes = scopes
         self.environment = environment
+        self.rules = rules
         subjectText =
             switch subject {
             case .user(let id): "user:\(id)"
@@ -82,6 +86,8 @@ package struct User: Sendable, Equatable {
     ///
     /// Tokens carry it.
     package var sessionEpoch: Int
+    /// Counts up with each change that somebody makes; the store's.
+    package var version: Int
 
     /// Makes a user.
     package init(
@@ -93,7 +99,8 @@ package struct User: Sendable, Equatable {
         role: Role,
         isActive: Bool = true,
         failedLogins: Int = 0,
-        sessionEpoch: Int = 0
+        sessionEpoch: Int = 0,
+        version: Int = 1
     ) {
         self.id = id
         self.organization = organization
@@ -104,59 +111,6 @@ package struct User: Sendable, Equatable {
         self.isActive = isActive
         self.failedLogins = failedLogins
         self.sessionEpoch = sessionEpoch
-    }
-}
-
-/// An API key as the store knows it: everything but the key.
-package struct APIKey: Sendable, Equatable {
-    /// Names the key.
-    package let id: APIKeyID
-    /// Whose key.
-    package let organization: OrganizationID
-    /// What its owner calls it.
-    package var name: String
-    /// The part that may be shown, such as `mpk_test_…_7f3k9q2m`.
-    package let prefix: String
-    /// SHA-256 of the whole key text: 32 bytes.
-    package let hash: [UInt8]
-    /// Which M-Pesa it acts on.
-    package let environment: Environment
-    /// What it may do.
-    package var role: Role
-    /// Which kinds of tool; nil means every kind the role allows.
-    package var scopes: Set<String>?
-    /// Not good any more after this.
-    package var expiresAt: Timestamp?
-    /// When it was revoked.
-    package var revokedAt: Timestamp?
-
-    /// Whether it is good: neither revoked nor expired.
-    package func isInForce(at now: Timestamp) -> Bool {
-        revokedAt == nil && (expiresAt.map { now < $0 } ?? true)
-    }
-
-    /// Makes a key's record.
-    package init(
-        id: APIKeyID,
-        organization: OrganizationID,
-        name: String,
-        prefix: String,
-        hash: [UInt8],
-        environment: Environment,
-        role: Role,
-        scopes: Set<String>?,
-        expiresAt: Timestamp? = nil,
-        revokedAt: Timestamp? = nil
-    ) {
-        self.id = id
-        self.organization = organization
-        self.name = name
-        self.prefix = prefix
-        self.hash = hash
-        self.environment = environment
-        self.role = role
-        self.scopes = scopes
-        self.expiresAt = expiresAt
-        self.revokedAt = revokedAt
+        self.version = version
     }
 }

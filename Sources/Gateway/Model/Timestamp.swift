@@ -40,7 +40,7 @@ package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertibl
     /// The proleptic Gregorian date of a day counted from 1970-01-01.
     ///
     /// Counts in eras of 400 years that begin on 1 March, so that the leap day is the last of its year.
-    private static func civil(fromDays days: Int64) -> (year: Int64, month: Int64, day: Int64) {
+    static func civil(fromDays days: Int64) -> (year: Int64, month: Int64, day: Int64) {
         let shifted = days + 719_468
         let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
         let dayOfEra = shifted - era * 146_097

@@ -83,6 +83,7 @@ package struct Operations: Sendable {
             idempotency: work.reservation?.claim,
             guards: plan.guards.map { $0.scoped(to: plugin.id) },
             unique: plan.unique.map { $0.scoped(to: plugin.id) },
+            quota: work.quota,
             audit: work.begun.map { [$0.about(record.id)] } ?? []
         )
         let outcome: CommitOutcome
@@ -91,6 +92,9 @@ package struct Operations: Sendable {
             work.reservation?.consume()
             await sender.withdraw(beginning.record)
             throw error
+        }
+        if outcome == .quotaSpent, let quota = work.quota {
+            throw QuotaClaim.spent(quota.place, limit: quota.limit, now: entropy.now())
         }
         if let earlier = try earlierRecord(outcome, plan: plan) { return try await replay(earlier, for: work) }
         work.reservation?.consume()
@@ -131,6 +135,7 @@ package struct Operations: Sendable {
             originator: id.raw
         )
         var plan = try await plugins.prepare(plugin, tool: work.entry.tool, input: input)
+        try Ceilings.check(plan.intent.amount, kind.direction, principal, work.membership)
         if kind.direction == .reverse { plan.unique.append(try await reversals.check(plan.intent, for: work)) }
         let record = Record(
             id: id,
@@ -176,6 +181,7 @@ package struct Operations: Sendable {
         case .guarded(let index, let record, let until):
             let wait = until.map { max(.seconds(1), $0 - entropy.now()) }
             throw GatewayError(.conflict, plan.guards[index].message, retryAfter: wait, record: record)
+        case .quotaSpent: throw GatewayError.fault("a quota is spent that nobody claimed")
         case .duplicate(_, let record):
             throw GatewayError(.conflict, "The same movement of money exists already.", record: record)
         }

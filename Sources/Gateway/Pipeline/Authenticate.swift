@@ -26,6 +26,7 @@ package final class Authenticate: Sendable {
     private let directory: any DirectoryRepository
     private let tokens: any AccessTokens
     private let entropy: Entropy
+    private let uses: KeyUses?
     private let known: ExpiringCache<Digest32, Principal>
     /// How often everything was forgotten.
     private let forgotten = Atomic<Int>(0)
@@ -35,21 +36,25 @@ package final class Authenticate: Sendable {
         directory: any DirectoryRepository,
         tokens: any AccessTokens,
         entropy: Entropy,
+        uses: KeyUses? = nil,
         settings: Settings = Settings()
     ) {
         self.directory = directory
         self.tokens = tokens
         self.entropy = entropy
+        self.uses = uses
         self.known = ExpiringCache(life: settings.staleness, entriesMax: settings.entriesMax)
     }
 
     /// Who shows this credential.
     ///
+    /// - Parameter address: Where the caller is, as the door saw it.
     /// - Throws: `unauthenticated`, in the same words whatever is wrong with it; `permissionDenied` when a key is
-    ///   asked to act in the other environment.
+    ///   asked to act in the other environment, or used from an address that it is not meant for.
     package func principal(
         for credential: Credential,
-        environment: Environment?
+        environment: Environment?,
+        address: String? = nil
     ) async throws(GatewayError) -> Principal {
         guard case .token(let secret) = credential else {
             throw GatewayError(
@@ -62,14 +67,16 @@ package final class Authenticate: Sendable {
         let digest = SHA256.digest(text)
         let (now, uptime) = (entropy.now(), entropy.uptime())
         let changes = forgotten.load(ordering: .acquiring)
-        if let principal = known.value(for: digest, at: uptime) { return try principal.acting(in: environment) }
+        if let principal = known.value(for: digest, at: uptime) {
+            return try principal.acting(in: environment, from: address)
+        }
         let principal =
             if let key = APIKeyText(text) { try await owner(of: key, digest: digest, now: now) } else {
                 try await bearer(of: text, now: now)
             }
         // Where something was forgotten meanwhile, what was read before it is not remembered.
         if forgotten.load(ordering: .acquiring) == changes { known.set(principal, for: digest, at: uptime) }
-        return try principal.acting(in: environment)
+        return try principal.acting(in: environment, from: address)
     }
 
     /// Forgets every credential, because some key or user has changed.
@@ -103,7 +110,8 @@ package final class Authenticate: Sendable {
             name: key.name,
             role: key.role,
             scopes: key.scopes,
-            environment: key.environment
+            environment: key.environment,
+            rules: key.rules == KeyRules() ? nil : key.rules
         )
     }
 
@@ -123,9 +131,12 @@ package final class Authenticate: Sendable {
             guard try await directory.organization(key.organization) != nil else { throw Authenticate.refusal }
             throw Authenticate.refusal.naming(key.organization, "anonymous")
         }
-        guard constantTimeEquals(stored.hash, digest.bytes), stored.isInForce(at: now) else {
+        let isNewest = constantTimeEquals(stored.hash, digest.bytes)
+        let isPrevious = stored.previous.map { now < $0.until && constantTimeEquals($0.hash, digest.bytes) } ?? false
+        guard isNewest || isPrevious, stored.isInForce(at: now) else {
             throw Authenticate.refusal.naming(stored.organization, "key:\(stored.id)")
         }
+        uses?.note(stored.id, of: stored.organization, at: now)
         return principal(of: stored)
     }
 
@@ -151,8 +162,15 @@ package final class Authenticate: Sendable {
 extension Principal {
     /// The same principal in the environment that the call names.
     ///
-    /// A key keeps its own.
-    fileprivate func acting(in environment: Environment?) throws(GatewayError) -> Principal {
+    /// A key keeps its own, and is used from where it may be.
+    fileprivate func acting(
+        in environment: Environment?,
+        from address: String?
+    ) throws(GatewayError) -> Principal {
+        if let rules, !rules.allows(address: address) {
+            throw GatewayError(.permissionDenied, "This key may not be used from your address.")
+                .naming(organization, subjectText)
+        }
         guard let environment, environment != self.environment else { return self }
         guard case .user = subject else {
             throw GatewayError(
@@ -166,7 +184,8 @@ extension Principal {
             name: name,
             role: role,
             scopes: scopes,
-            environment: environment
+            environment: environment,
+            rules: rules
         )
     }
 }

@@ -76,7 +76,7 @@ package enum Authorize {
         _ principal: Principal,
         _ membership: DirectoryCache.Membership
     ) -> Bool {
-        principal.role >= tool.role && membership.plan.has(tool: tool.name, movingMoney: tool.annotations.movesMoney)
+        principal.role >= tool.role && membership.has(tool) && principal.rules?.allows(tool: tool.name) ?? true
     }
 
     private static func check(_ scopes: [String], of name: String, _ principal: Principal) throws(GatewayError) {

@@ -8,11 +8,20 @@ package final class DirectoryCache: Sendable {
         package let organization: Organization
         /// Its plan.
         package let plan: Plan
+        /// The plan's ceilings, or the organization's own in their place.
+        package let ceilings: Ceilings
 
         /// Puts the two together.
         package init(organization: Organization, plan: Plan) {
             self.organization = organization
             self.plan = plan
+            ceilings = plan.ceilings.replaced(by: organization.ceilings)
+        }
+
+        /// Whether the organization has a tool: its plan does, and it has not switched it off.
+        package func has(_ tool: ToolDescriptor) -> Bool {
+            plan.has(tool: tool.name, movingMoney: tool.annotations.movesMoney)
+                && !organization.disabledTools.contains(tool.name)
         }
     }
 

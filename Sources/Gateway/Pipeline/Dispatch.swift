@@ -13,10 +13,14 @@ package struct Dispatch: Sendable {
         package let entry: ToolRegistry.Entry
         /// Who calls.
         package let principal: Principal
+        /// Their organization and its plan.
+        package let membership: DirectoryCache.Membership
         /// Validated.
         package let arguments: JSON
         /// What the transaction's commit claims; nil for tools that move no money.
         package let reservation: ReserveIdempotent.Reservation?
+        /// What the transaction's commit uses of the month's quota; nil where there is none.
+        package let quota: QuotaClaim?
         /// The audit line that the transaction's commit writes.
         package let begun: AuditRecord?
 

@@ -14,6 +14,26 @@ package struct RateDecision: Sendable, Equatable {
     package let resetMicroseconds: Int64
     /// Whether the call may go on.
     package let isAllowed: Bool
+    /// Where the month's quota stands; nil where there is none.
+    package var quota: QuotaState?
+
+    /// The same, with where the month's quota stands; without a limit by time the quota stands for itself.
+    static func with(_ quota: QuotaState?, _ rate: RateDecision?, at now: Timestamp) -> RateDecision? {
+        guard let quota else { return rate }
+        guard var rate else {
+            let wait = quota.month.end - now
+            return RateDecision(
+                limit: RateLimit(units: quota.limit, per: quota.month.end - quota.month.start),
+                scope: "organization",
+                bucket: quota.counted + "-month",
+                remaining: max(0, quota.limit - quota.used),
+                resetMicroseconds: wait.wholeMilliseconds * 1000,
+                isAllowed: true
+            )
+        }
+        rate.quota = quota
+        return rate
+    }
 }
 
 /// Fourth stage: not more often than the plan says, for the organization as a whole and for each credential.

@@ -17,6 +17,7 @@ package final class Pipeline: Sendable {
     private let authenticate: Authenticate
     private let admit: AdmitOrganization
     private let limit: LimitRate
+    private let quotas: Quotas?
     private let concurrency = LimitConcurrency()
     private let reserve: ReserveIdempotent
     private let once: ReserveAction
@@ -29,6 +30,7 @@ package final class Pipeline: Sendable {
         authenticate: Authenticate,
         admit: AdmitOrganization,
         limit: LimitRate,
+        quotas: Quotas? = nil,
         reserve: ReserveIdempotent,
         once: ReserveAction,
         dispatch: Dispatch,
@@ -38,6 +40,7 @@ package final class Pipeline: Sendable {
         self.authenticate = authenticate
         self.admit = admit
         self.limit = limit
+        self.quotas = quotas
         self.reserve = reserve
         self.once = once
         self.dispatch = dispatch
@@ -97,7 +100,7 @@ package final class Pipeline: Sendable {
                 let done = try await once.answer(call, of: action, arguments, principal) {
                     () async throws(GatewayError) in
                     // A change without a line in the chain must not be possible, whenever the process ends.
-                    if !action.isReadOnly { try await record.begin(begun) }
+                    if !action.isReadOnly { try await begin(begun, action, membership) }
                     return try await action.work(use)
                 }
                 isReplayed = done.isReplayed
@@ -109,6 +112,22 @@ package final class Pipeline: Sendable {
         } catch {
             return ActionReply(result: .failure(error), rate: rate)
         }
+    }
+
+    /// Writes that a change begins, and counts it in the same commit.
+    ///
+    /// What ends something, and what is open to an organization that may not call, is never refused for a quota.
+    private func begin(
+        _ ending: RecordCall.Ending,
+        _ action: Action,
+        _ membership: DirectoryCache.Membership
+    ) async throws(GatewayError) {
+        let isFree = action.rules.isOpenWhenSuspended || action.route.method == "DELETE"
+        let counted = Ceilings.Counted.administration
+        guard !isFree, let claim = quotas?.claim(counted, membership, call: ending.call) else {
+            return try await record.begin(ending)
+        }
+        try await quotas?.append(record.line(ending, outcome: .begun), taking: claim)
     }
 
     /// The same for what has rules and no arguments.
@@ -134,7 +153,11 @@ package final class Pipeline: Sendable {
     ) async throws(GatewayError) -> Answer {
         let answer: Answer
         do throws(GatewayError) {
-            let principal = try await authenticate.principal(for: call.credential, environment: call.environment)
+            let principal = try await authenticate.principal(
+                for: call.credential,
+                environment: call.environment,
+                address: call.address
+            )
             ending.principal = principal
             let membership = try await admit.membership(of: principal, suspendedToo: rules.isOpenWhenSuspended)
             try Authorize.check(rules, principal: principal, membership.organization)
@@ -144,6 +167,9 @@ package final class Pipeline: Sendable {
                 principal: principal,
                 membership: membership
             )
+            if !rules.isOpenWhenSuspended {
+                rate = try await count(rules.bucket, rules.cost, membership, rate)
+            }
             answer = try await work(principal, membership, &ending)
         } catch {
             try record.end(ending, error: error)
@@ -151,6 +177,17 @@ package final class Pipeline: Sendable {
         }
         try record.end(ending, error: nil)
         return answer
+    }
+
+    /// Counts a use of what only reads against the month's quota.
+    private func count(
+        _ bucket: String,
+        _ cost: Int,
+        _ membership: DirectoryCache.Membership,
+        _ rate: RateDecision?
+    ) async throws(GatewayError) -> RateDecision? {
+        guard let quotas, !membership.ceilings.quotas.isEmpty else { return rate }
+        return .with(try await quotas.charge(bucket, cost: cost, membership), rate, at: quotas.now)
     }
 
     /// The tools that a caller may use now, for lists and documents; call it within an action.
@@ -168,9 +205,10 @@ package final class Pipeline: Sendable {
     /// - Throws: as the first two stages do.
     package func visibleTools(
         for credential: Credential,
-        environment: Environment?
+        environment: Environment?,
+        address: String? = nil
     ) async throws(GatewayError) -> [ToolRegistry.Entry] {
-        let principal = try await authenticate.principal(for: credential, environment: environment)
+        let principal = try await authenticate.principal(for: credential, environment: environment, address: address)
         return tools(for: principal, try await admit.membership(of: principal))
     }
 
@@ -180,7 +218,11 @@ package final class Pipeline: Sendable {
     package func admit(_ call: ActionCall) async throws(GatewayError) {
         var ending = RecordCall.Ending(call, nil)
         do throws(GatewayError) {
-            let principal = try await authenticate.principal(for: call.credential, environment: call.environment)
+            let principal = try await authenticate.principal(
+                for: call.credential,
+                environment: call.environment,
+                address: call.address
+            )
             ending.principal = principal
             _ = try await admit.membership(of: principal)
         } catch {
@@ -194,7 +236,11 @@ package final class Pipeline: Sendable {
         ending: inout RecordCall.Ending,
         rate: inout RateDecision?
     ) async throws(GatewayError) -> ToolReply {
-        let principal = try await authenticate.principal(for: call.credential, environment: call.environment)
+        let principal = try await authenticate.principal(
+            for: call.credential,
+            environment: call.environment,
+            address: call.address
+        )
         ending.principal = principal
         let membership = try await admit.membership(of: principal)
         let entry = try checkOut(call, organization: principal.organization)
@@ -245,6 +291,7 @@ package final class Pipeline: Sendable {
         try Authorize.check(tool, principal: principal, membership: membership)
         ending.isHidden = false
         rate = try limit.check(tool, principal: principal, membership: membership)
+        if !tool.annotations.movesMoney { rate = try await count(tool.bucket, tool.cost, membership, rate) }
         let place = try concurrency.enter(tool, organization: principal.organization)
         defer { if let place { concurrency.leave(place) } }
         let checked = try ValidateArguments.checked(call, tool: tool, schemas: entry.schemas, principal: principal)
@@ -266,8 +313,10 @@ package final class Pipeline: Sendable {
             call: call,
             entry: entry,
             principal: principal,
+            membership: membership,
             arguments: checked.arguments,
             reservation: reservation,
+            quota: reservation == nil ? nil : quotas?.claim(Ceilings.Counted.money, membership, call: call.id),
             begun: tool.annotations.movesMoney ? record.line(ending, outcome: .begun) : nil
         )
         let done = try await answer(work)

@@ -142,6 +142,8 @@ package struct NewRecord: Sendable {
     package let guards: [Guard]
     /// All are claimed.
     package let unique: [UniqueKey]
+    /// What it uses of the month's quota; nil where there is none.
+    package let quota: QuotaClaim?
     /// Written in the same commit.
     package let audit: [AuditRecord]
 
@@ -152,6 +154,7 @@ package struct NewRecord: Sendable {
         idempotency: IdempotencyClaim? = nil,
         guards: [Guard] = [],
         unique: [UniqueKey] = [],
+        quota: QuotaClaim? = nil,
         audit: [AuditRecord] = []
     ) {
         self.record = record
@@ -159,6 +162,7 @@ package struct NewRecord: Sendable {
         self.idempotency = idempotency
         self.guards = guards
         self.unique = unique
+        self.quota = quota
         self.audit = audit
     }
 }
@@ -181,6 +185,8 @@ package enum CommitOutcome: Sendable, Equatable {
     case guarded(index: Int, by: RecordID, until: Timestamp?)
     /// A unique key is held by another record. Nothing was written.
     case duplicate(index: Int, by: RecordID)
+    /// The month's quota is used up. Nothing was written.
+    case quotaSpent
 }
 
 /// One record's change, and what is committed with it.

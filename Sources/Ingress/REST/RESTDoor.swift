@@ -32,7 +32,11 @@ struct RESTDoor: Sendable {
             let key = Result { () throws(GatewayError) in try reader.idempotencyKey() }
             let arguments = Result { () throws(GatewayError) in
                 _ = try key.get()
-                return try self.arguments(reader, action.route, action.input.document, path: path)
+                return EntityTag.adding(
+                    reader.request.header(.ifMatch),
+                    to: try self.arguments(reader, action.route, action.input.document, path: path),
+                    of: action
+                )
             }
             var asked = try reader.action(call, arguments: arguments)
             asked.idempotencyKey = (try? key.get()) ?? nil
@@ -87,7 +91,11 @@ struct RESTDoor: Sendable {
     /// None where the credential is refused: then the call itself says so.
     private func visibleTools(_ reader: RequestReader) async -> [ToolRegistry.Entry] {
         do throws(GatewayError) {
-            return try await pipeline.visibleTools(for: reader.credential, environment: try reader.environment())
+            return try await pipeline.visibleTools(
+                for: reader.credential,
+                environment: try reader.environment(),
+                address: reader.request.address
+            )
         } catch { return [] }
     }
 

@@ -39,6 +39,7 @@ enum RESTReply {
                 call: call
             )
             if reply.isReplayed { response.add(.idempotentReplayed, "true") }
+            if let tag = EntityTag.tag(of: data, of: action) { response.add(.entityTag, tag) }
         case .success(.file(let name, let mediaType, let bytes)):
             response = Response(
                 .ok,
@@ -109,6 +110,9 @@ enum RESTReply {
     /// The IETF's fields (draft-ietf-httpapi-ratelimit-headers) and the seed's.
     private static func addRate(_ rate: RateDecision?, to response: inout Response) {
         guard let rate else { return }
+        if let quota = rate.quota {
+            response.add(.quota, "\"\(quota.counted)\";q=\(quota.limit);r=\(max(0, quota.limit - quota.used))")
+        }
         response.add(.rateLimitPolicy) { field in
             field.write("\"")
             field.write(name: rate.bucket)

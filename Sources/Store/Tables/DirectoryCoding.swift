@@ -4,20 +4,18 @@ import OrderedJSON
 /// Organizations, plans, users, keys and profiles as rows and back.
 enum DirectoryCoding {
     static let userColumns = """
-        organization_id, user_id, username, email, password_hash, role, is_active, failed_logins, session_epoch
-        """
-    static let keyColumns = """
-        organization_id, key_id, name, prefix, hash, environment, role, scopes, expires_ms, revoked_ms
+        organization_id, user_id, username, email, password_hash, role, is_active, failed_logins, session_epoch,
+        version
         """
 
-    private static func damaged(_ what: String) -> SQLError { SQLError(message: "the row of \(what) is damaged") }
+    static func damaged(_ what: String) -> SQLError { SQLError(message: "the row of \(what) is damaged") }
 
     // MARK: Organizations and plans
 
     static func values(of organization: Organization) -> [SQLValue] {
         [
             .text(organization.id.description), .text(organization.slug), .text(organization.plan),
-            .text(detail(of: organization)),
+            .text(detail(of: organization)), .integer(Int64(organization.version)),
         ]
     }
 
@@ -29,6 +27,8 @@ enum DirectoryCoding {
             "limits": limits(organization.limitOverrides),
             "requires_idempotency_key": .bool(organization.requiresIdempotencyKey),
             "resends_not_found": .bool(organization.resendsNotFound),
+            "ceilings": ceilings(organization.ceilings),
+            "disabled_tools": .array(organization.disabledTools.sorted().map { .string($0) }),
         ])
         .text
     }
@@ -47,7 +47,10 @@ enum DirectoryCoding {
             plan: row.text(2) ?? "",
             limitOverrides: limits(detail["limits"]),
             requiresIdempotencyKey: detail["requires_idempotency_key"]?.boolValue ?? false,
-            resendsNotFound: detail["resends_not_found"]?.boolValue ?? false
+            resendsNotFound: detail["resends_not_found"]?.boolValue ?? false,
+            ceilings: ceilings(detail["ceilings"]),
+            disabledTools: Set((detail["disabled_tools"]?.arrayValue ?? []).compactMap(\.stringValue)),
+            version: Int(row.integer(4) ?? 1)
         )
     }
 
@@ -56,17 +59,63 @@ enum DirectoryCoding {
             "tools": .array(plan.tools.map { .string($0) }),
             "organization_limits": limits(plan.organizationLimits),
             "principal_limits": limits(plan.principalLimits),
+            "ceilings": ceilings(plan.ceilings),
+            "price": [
+                "month_cents": .integer(plan.price.monthCents),
+                "call_cents": .object(
+                    JSONObject(plan.price.callCents.sorted { $0.key < $1.key }.map { ($0.key, .integer($0.value)) })
+                ),
+            ],
         ])
         .text
     }
 
-    static func plan(_ name: String, _ detail: JSON) throws -> Plan {
+    static func plan(_ name: String, _ detail: JSON, version: Int64?) throws -> Plan {
         Plan(
             name: name,
             tools: (detail["tools"]?.arrayValue ?? []).compactMap(\.stringValue),
             organizationLimits: limits(detail["organization_limits"]),
-            principalLimits: limits(detail["principal_limits"])
+            principalLimits: limits(detail["principal_limits"]),
+            ceilings: ceilings(detail["ceilings"]),
+            price: Plan.Price(
+                monthCents: detail["price"]?["month_cents"]?.integerValue ?? 0,
+                callCents: (detail["price"]?["call_cents"]?.objectValue ?? JSONObject())
+                    .reduce(into: [:]) { $0[$1.key] = $1.value.integerValue }
+            ),
+            version: Int(version ?? 1)
         )
+    }
+
+    private static func ceilings(_ ceilings: Ceilings) -> JSON {
+        var object: JSONObject = [
+            "quotas": .object(
+                JSONObject(ceilings.quotas.sorted { $0.key < $1.key }.map { ($0.key, .integer(Int64($0.value))) })
+            ),
+            "amounts": .object(
+                JSONObject(
+                    ceilings.amounts.sorted { $0.key.rawValue < $1.key.rawValue }
+                        .map { ($0.key.rawValue, .integer($0.value.amount)) }
+                )
+            ),
+        ]
+        object["users_max"] = ceilings.usersMax.map { .integer(Int64($0)) }
+        object["keys_max"] = ceilings.keysMax.map { .integer(Int64($0)) }
+        return .object(object)
+    }
+
+    private static func ceilings(_ value: JSON?) -> Ceilings {
+        var ceilings = Ceilings(
+            usersMax: value?["users_max"]?.integerValue.map(Int.init),
+            keysMax: value?["keys_max"]?.integerValue.map(Int.init)
+        )
+        for (counted, limit) in value?["quotas"]?.objectValue ?? JSONObject() {
+            ceilings.quotas[counted] = limit.integerValue.map(Int.init)
+        }
+        for (direction, amount) in value?["amounts"]?.objectValue ?? JSONObject() {
+            guard let direction = OperationDirection(rawValue: direction) else { continue }
+            ceilings.amounts[direction] = amount.integerValue.flatMap { Shillings($0) }
+        }
+        return ceilings
     }
 
     private static func limits(_ limits: [String: RateLimit]) -> JSON {
@@ -98,7 +147,7 @@ enum DirectoryCoding {
         [
             .text(user.organization.description), .text(user.id.description), .text(user.username),
             .text(user.email), .text(user.passwordHash), .text(user.role.rawValue), .flag(user.isActive),
-            .integer(Int64(user.failedLogins)), .integer(Int64(user.sessionEpoch)),
+            .integer(Int64(user.failedLogins)), .integer(Int64(user.sessionEpoch)), .integer(Int64(user.version)),
         ]
     }
 
@@ -115,45 +164,8 @@ enum DirectoryCoding {
             role: role,
             isActive: row.integer(6) == 1,
             failedLogins: Int(row.integer(7) ?? 0),
-            sessionEpoch: Int(row.integer(8) ?? 0)
-        )
-    }
-
-    static func values(of key: APIKey) -> [SQLValue] {
-        [
-            .text(key.organization.description), .text(key.id.description), .text(key.name), .text(key.prefix),
-            .bytes(key.hash), .text(key.environment.rawValue), .text(key.role.rawValue),
-            .optional(key.scopes.map { $0.sorted().joined(separator: " ") }),
-            .optional(key.expiresAt?.milliseconds), .optional(key.revokedAt?.milliseconds),
-        ]
-    }
-
-    /// What of a key may change, in the order of the statement that changes it.
-    static func changeable(of key: APIKey) -> [SQLValue] {
-        [
-            .text(key.name), .text(key.role.rawValue),
-            .optional(key.scopes.map { $0.sorted().joined(separator: " ") }),
-            .optional(key.expiresAt?.milliseconds), .optional(key.revokedAt?.milliseconds),
-        ]
-    }
-
-    static func apiKey(_ row: any SQLRow) throws -> APIKey {
-        guard let organization = row.text(0).flatMap({ OrganizationID($0) }),
-            let id = row.text(1).flatMap({ APIKeyID($0) }),
-            let environment = row.text(5).flatMap(Environment.init(rawValue:)),
-            let role = row.text(6).flatMap(Role.init(rawValue:))
-        else { throw damaged("an API key") }
-        return APIKey(
-            id: id,
-            organization: organization,
-            name: row.text(2) ?? "",
-            prefix: row.text(3) ?? "",
-            hash: row.bytes(4) ?? [],
-            environment: environment,
-            role: role,
-            scopes: row.text(7).map { Set($0.split(separator: " ").map(String.init)) },
-            expiresAt: row.integer(8).map { Timestamp(milliseconds: $0) },
-            revokedAt: row.integer(9).map { Timestamp(milliseconds: $0) }
+            sessionEpoch: Int(row.integer(8) ?? 0),
+            version: Int(row.integer(9) ?? 1)
         )
     }
 

@@ -21,7 +21,8 @@ extension Store: DirectoryRepository {
 
     private func organizations(_ clause: String, _ values: [SQLValue]) async throws(GatewayError) -> [Organization] {
         try await read { sql in
-            try sql.query("SELECT organization_id, slug, plan, detail FROM organizations " + clause, values) { row in
+            try sql.query("SELECT organization_id, slug, plan, detail, version FROM organizations " + clause, values) {
+                row in
                 try DirectoryCoding.organization(row)
             }
         }
@@ -32,7 +33,7 @@ extension Store: DirectoryRepository {
         let values = DirectoryCoding.values(of: organization)
         try await change(conflict: "Another organization has the slug \(organization.slug).") { sql in
             try sql.execute(
-                "INSERT INTO organizations (organization_id, slug, plan, detail) VALUES ($1, $2, $3, $4)",
+                "INSERT INTO organizations (organization_id, slug, plan, detail, version) VALUES ($1, $2, $3, $4, $5)",
                 values
             )
         }
@@ -44,20 +45,23 @@ extension Store: DirectoryRepository {
     ) async throws(GatewayError) -> Organization? {
         try await exchange(conflict: "Another organization has this slug.") { sql in
             let found = try sql.first(
-                "SELECT organization_id, slug, plan, detail FROM organizations WHERE organization_id = $1",
+                "SELECT organization_id, slug, plan, detail, version FROM organizations WHERE organization_id = $1",
                 [.text(id.description)]
             ) { (try DirectoryCoding.organization($0), $0.text(3) ?? "") }
             guard let (old, detail) = found else { return .some(nil) }
             var new = old
             change(&new)
+            if new == old { return .some(old) }
+            new.version = old.version + 1
             try Store.check(names: ["slug": new.slug, "name": new.name])
             let changed = try sql.execute(
                 """
-                UPDATE organizations SET slug = $1, plan = $2, detail = $3
-                WHERE organization_id = $4 AND slug = $5 AND plan = $6 AND detail = $7
+                UPDATE organizations SET slug = $1, plan = $2, detail = $3, version = $4
+                WHERE organization_id = $5 AND slug = $6 AND plan = $7 AND detail = $8 AND version = $9
                 """,
                 DirectoryCoding.values(of: new).dropFirst() + [
                     .text(id.description), .text(old.slug), .text(old.plan), .text(detail),
+                    .integer(Int64(old.version)),
                 ]
             )
             return changed == 1 ? .some(new) : nil
@@ -66,8 +70,8 @@ extension Store: DirectoryRepository {
 
     package func plan(_ name: String) async throws(GatewayError) -> Plan? {
         try await read { sql in
-            try sql.first("SELECT detail FROM plans WHERE name = $1", [.text(name)]) { row in
-                try DirectoryCoding.plan(name, JSON(parsing: row.text(0) ?? ""))
+            try sql.first("SELECT detail, version FROM plans WHERE name = $1", [.text(name)]) { row in
+                try DirectoryCoding.plan(name, JSON(parsing: row.text(0) ?? ""), version: row.integer(1))
             }
         }
     }
@@ -76,7 +80,10 @@ extension Store: DirectoryRepository {
         let values: [SQLValue] = [.text(plan.name), .text(DirectoryCoding.detail(of: plan))]
         try await change(conflict: "Another plan has this name.") { sql in
             try sql.execute(
-                "INSERT INTO plans (name, detail) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET detail = excluded.detail",
+                """
+                INSERT INTO plans (name, detail) VALUES ($1, $2)
+                ON CONFLICT (name) DO UPDATE SET detail = excluded.detail, version = plans.version + 1
+                """,
                 values
             )
         }
@@ -115,7 +122,8 @@ extension Store: DirectoryRepository {
         try await change(conflict: "Another key has this id.") { sql in
             try sql.execute(
                 """
-                INSERT INTO api_keys (\(DirectoryCoding.keyColumns)) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                INSERT INTO api_keys (\(DirectoryCoding.keyColumns)) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
+                    $11, $12, $13, $14, $15, $16)
                 """,
                 values
             )
@@ -136,18 +144,20 @@ extension Store: DirectoryRepository {
             guard let old = found else { return .some(nil) }
             var new = old
             change(&new)
+            if new == old { return .some(old) }
+            new.version = old.version + 1
             try Store.check(names: ["name": new.name])
             // What was revoked is never good again, whoever writes it.
             new.revokedAt = old.revokedAt ?? new.revokedAt
-            let was = DirectoryCoding.changeable(of: old)
             let changed = try sql.execute(
                 """
-                UPDATE api_keys SET name = $1, role = $2, scopes = $3, expires_ms = $4, revoked_ms = $5
-                WHERE organization_id = $6 AND key_id = $7 AND name = $8 AND role = $9
-                    AND scopes IS NOT DISTINCT FROM $10 AND expires_ms IS NOT DISTINCT FROM $11
-                    AND revoked_ms IS NOT DISTINCT FROM $12
+                UPDATE api_keys SET name = $1, hash = $2, role = $3, scopes = $4, expires_ms = $5, revoked_ms = $6,
+                    rules = $7, previous_hash = $8, previous_until_ms = $9, version = $10
+                WHERE organization_id = $11 AND key_id = $12 AND version = $13
                 """,
-                DirectoryCoding.changeable(of: new) + [.text(organization.description), .text(id.description)] + was
+                DirectoryCoding.changeable(of: new) + [
+                    .text(organization.description), .text(id.description), .integer(Int64(old.version)),
+                ]
             )
             return changed == 1 ? .some(new) : nil
         }

@@ -5,6 +5,9 @@ extension Store: RecordRepository {
         let party = digest(of: new.record.intent.party, new.record.organization, new.record.environment)
         return try await unlessUndone { [holds] session in
             try Claims.claim(new, holds: holds, in: session)
+            if let quota = new.quota, try QuotaCounts.take(quota, in: session) == nil {
+                throw Undo(outcome: CommitOutcome.quotaSpent)
+            }
             try RecordWriting.insert(new.record, events: new.events, party: party, in: session)
             session.add(new.audit)
             return .committed

@@ -75,7 +75,7 @@ extension Store {
         let values = DirectoryCoding.values(of: user)
         try await change(conflict: "Another user of the organization has this name or address.") { sql in
             try sql.execute(
-                "INSERT INTO users (\(DirectoryCoding.userColumns)) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                "INSERT INTO users (\(DirectoryCoding.userColumns)) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
                 values
             )
             try Store.writeLogin(of: user, in: sql)
@@ -102,6 +102,8 @@ extension Store {
             guard let old = try Store.user(id, organization, in: sql) else { return .some(nil) }
             var new = old
             change(&new)
+            if new == old { return .some(old) }
+            new.version = old.version + 1
             try Store.check(names: ["username": new.username, "email": new.email])
             let endsSessions =
                 new.role != old.role || new.passwordHash != old.passwordHash || new.isActive != old.isActive
@@ -112,10 +114,10 @@ extension Store {
             let changed = try sql.execute(
                 """
                 UPDATE users SET username = $1, email = $2, password_hash = $3, role = $4, is_active = $5,
-                    failed_logins = $6, session_epoch = $7
-                WHERE organization_id = $8 AND user_id = $9 AND username = $10 AND email = $11
-                    AND password_hash = $12 AND role = $13 AND is_active = $14 AND failed_logins = $15
-                    AND session_epoch = $16
+                    failed_logins = $6, session_epoch = $7, version = $8
+                WHERE organization_id = $9 AND user_id = $10 AND username = $11 AND email = $12
+                    AND password_hash = $13 AND role = $14 AND is_active = $15 AND failed_logins = $16
+                    AND session_epoch = $17 AND version = $18
                 """,
                 Array(set) + was
             )

@@ -1,0 +1,124 @@
+/// An API key as the store knows it: everything but the key.
+package struct APIKey: Sendable, Equatable {
+    /// Names the key.
+    package let id: APIKeyID
+    /// Whose key.
+    package let organization: OrganizationID
+    /// Who made it; nil for one that the host made.
+    ///
+    /// It stays theirs when the secret is changed.
+    package let owner: UserID?
+    /// What its owner calls it.
+    package var name: String
+    /// The part that may be shown, such as `mpk_test_…_7f3k9q2m`.
+    package let prefix: String
+    /// SHA-256 of the whole key text: 32 bytes.
+    package var hash: [UInt8]
+    /// The same of the secret before, which is good until a moment yet.
+    package var previous: PreviousSecret?
+    /// Which M-Pesa it acts on.
+    package let environment: Environment
+    /// What it may do.
+    package var role: Role
+    /// Which kinds of tool; nil means every kind the role allows.
+    package var scopes: Set<String>?
+    /// What narrows it further.
+    package var rules: KeyRules
+    /// Not good any more after this.
+    package var expiresAt: Timestamp?
+    /// When it was revoked.
+    package var revokedAt: Timestamp?
+    /// When it was last used, to the minute or so; the store's.
+    package let lastUsedAt: Timestamp?
+    /// Counts up with each change that somebody makes; the store's.
+    package var version: Int
+
+    /// A secret that another one has taken the place of.
+    package struct PreviousSecret: Sendable, Equatable {
+        /// SHA-256 of the whole key text: 32 bytes.
+        package let hash: [UInt8]
+        /// Not good any more after this.
+        package let until: Timestamp
+
+        /// States it.
+        package init(hash: [UInt8], until: Timestamp) {
+            self.hash = hash
+            self.until = until
+        }
+    }
+
+    /// Whether it is good: neither revoked nor expired.
+    package func isInForce(at now: Timestamp) -> Bool {
+        revokedAt == nil && (expiresAt.map { now < $0 } ?? true)
+    }
+
+    /// Makes a key's record.
+    package init(
+        id: APIKeyID,
+        organization: OrganizationID,
+        owner: UserID? = nil,
+        name: String,
+        prefix: String,
+        hash: [UInt8],
+        previous: PreviousSecret? = nil,
+        environment: Environment,
+        role: Role,
+        scopes: Set<String>?,
+        rules: KeyRules = KeyRules(),
+        expiresAt: Timestamp? = nil,
+        revokedAt: Timestamp? = nil,
+        lastUsedAt: Timestamp? = nil,
+        version: Int = 1
+    ) {
+        self.id = id
+        self.organization = organization
+        self.owner = owner
+        self.name = name
+        self.prefix = prefix
+        self.hash = hash
+        self.previous = previous
+        self.environment = environment
+        self.role = role
+        self.scopes = scopes
+        self.rules = rules
+        self.expiresAt = expiresAt
+        self.revokedAt = revokedAt
+        self.lastUsedAt = lastUsedAt
+        self.version = version
+    }
+}
+
+/// What narrows a key below its role and scopes.
+package struct KeyRules: Sendable, Hashable {
+    /// The tools that it may call, by name; nil for every one that role, scopes and plan leave.
+    package var tools: Set<String>?
+    /// The largest amount of one call; nil for no limit of its own.
+    package var amountMax: Shillings?
+    /// Whether a program that decides for itself calls with it: whoever asks for a person asks about all its calls.
+    package var isAgent: Bool
+    /// The addresses that it may be used from; none for any.
+    package var sources: [AddressBlock]
+
+    /// Narrows nothing unless told to.
+    package init(
+        tools: Set<String>? = nil,
+        amountMax: Shillings? = nil,
+        isAgent: Bool = false,
+        sources: [AddressBlock] = []
+    ) {
+        self.tools = tools
+        self.amountMax = amountMax
+        self.isAgent = isAgent
+        self.sources = sources
+    }
+
+    /// Whether the key may call a tool.
+    package func allows(tool name: String) -> Bool { tools?.contains(name) ?? true }
+
+    /// Whether the key may be used from an address; from one that nobody knows only where every one may.
+    package func allows(address: String?) -> Bool {
+        guard !sources.isEmpty else { return true }
+        guard let address else { return false }
+        return sources.contains { $0.contains(address) }
+    }
+}

@@ -1,0 +1,17 @@
+/// Plans, beyond the one that a call needs.
+package protocol PlanRepository: Sendable {
+    /// Every plan, by name.
+    func plans(after name: String?, limit: Int) async throws(GatewayError) -> [Plan]
+    /// Writes a plan, new or in the place of the one of this version.
+    ///
+    /// - Parameter version: Nil for whatever there is.
+    /// - Returns: As it stands then.
+    /// - Throws: `staleVersion` when it is of another version, or there is none.
+    func set(_ plan: Plan, from version: Int?) async throws(GatewayError) -> Plan
+    /// Takes a plan away that no organization is on; whether there was one.
+    ///
+    /// - Throws: `conflict` when an organization is on it.
+    func removePlan(_ name: String) async throws(GatewayError) -> Bool
+    /// The organizations on a plan, by slug.
+    func organizations(on plan: String, after slug: String?, limit: Int) async throws(GatewayError) -> [Organization]
+}

@@ -1,0 +1,180 @@
+import Gateway
+import OrderedJSON
+
+/// The action `keys.explain`: why a key may call a tool, or may not, rule by rule.
+///
+/// Each rule is the one that refuses a call: this decides nothing of its own.
+struct KeyExplanation: Sendable {
+    let house: Administration
+
+    var all: [Action] { [explain] }
+
+    private static let schema: JSON = [
+        "type": "object", "required": ["is_allowed", "rules"],
+        "properties": [
+            "is_allowed": ["type": "boolean"],
+            "rules": [
+                "type": "array",
+                "items": [
+                    "type": "object", "required": ["rule", "passes", "why"],
+                    "properties": [
+                        "rule": ["type": "string"], "passes": ["type": "boolean"], "why": ["type": "string"],
+                    ],
+                ],
+            ],
+        ],
+    ]
+
+    private var explain: Action {
+        Action(
+            Administration.rules("keys.explain", "KEY_EXPLAINED", writes: false),
+            title: "Why a key may call a tool",
+            summary: "Goes through every rule between a key and a tool, and says of each whether it passes and why.",
+            route: Route("GET", "/admin/keys/{id}/explain"),
+            arguments: [
+                "id": Arguments.id, "tool": ["type": "string", "minLength": 1, "maxLength": 128],
+                "amount": ["type": "integer", "minimum": 1, "description": "Shillings; left out, no limit is asked."],
+                "address": ["type": "string", "maxLength": 64, "description": "Where it would be called from."],
+            ],
+            required: ["tool"],
+            output: .data(KeyExplanation.schema)
+        ) { use throws(GatewayError) in
+            guard let id = APIKeyID(use.text("id") ?? ""),
+                let key = try await house.directory.apiKey(id, organization: use.principal.organization)
+            else { throw KeyActions.missing }
+            let rules = try await rules(key, use)
+            return .data([
+                "is_allowed": .bool(rules.allSatisfy(\.passes)), "rules": .array(rules.map(\.document)),
+            ])
+        }
+    }
+
+    private struct Rule {
+        let name: String
+        let passes: Bool
+        let why: String
+
+        init(_ name: String, _ passes: Bool, _ why: String) {
+            self.name = name
+            self.passes = passes
+            self.why = why
+        }
+
+        var document: JSON { ["rule": .string(name), "passes": .bool(passes), "why": .string(why)] }
+    }
+
+    private func rules(_ key: APIKey, _ use: Action.Use) async throws(GatewayError) -> [Rule] {
+        let now = house.parts.entropy.now()
+        let membership = use.membership
+        let name = use.text("tool") ?? ""
+        let entry = house.parts.registry.snapshot.entry(name, organization: key.organization, call: use.call)
+        var rules = [keyRule(key, now)] + organizationRules(membership, now)
+        let movesMoney = entry?.tool.annotations.movesMoney ?? true
+        let isInPlan = membership.plan.has(tool: name, movingMoney: movesMoney)
+        rules.append(
+            Rule(
+                "plan",
+                isInPlan,
+                "The plan \(membership.plan.name) \(isInPlan ? "has" : "does not have") \(name)."
+            )
+        )
+        let isOff = membership.organization.disabledTools.contains(name)
+        rules.append(
+            Rule("switch", !isOff, "The organization has \(isOff ? "switched \(name) off" : "not switched it off").")
+        )
+        let tools = key.rules.tools
+        rules.append(
+            Rule(
+                "tools",
+                key.rules.allows(tool: name),
+                tools.map { "The key may call \($0.sorted().joined(separator: ", "))." } ?? "The key names no tools."
+            )
+        )
+        // Of a tool that the plan does not have nothing more is told.
+        guard isInPlan else { return rules }
+        guard let entry else {
+            rules.append(Rule("loaded", false, "No loaded plugin has a tool \(name) for this organization."))
+            return rules
+        }
+        rules.append(Rule("loaded", true, "\(entry.plugin.id) \(entry.plugin.version) serves it."))
+        rules += toolRules(key, entry.tool)
+        rules += amountRules(key, membership, entry, use.arguments["amount"]?.integerValue)
+        if let address = use.text("address") {
+            let isAllowed = key.rules.allows(address: address)
+            let from = key.rules.sources.map(\.description).joined(separator: ", ")
+            rules.append(Rule("address", isAllowed, from.isEmpty ? "Any address." : "The key is used from \(from)."))
+        }
+        if case .function = entry.tool.kind { return rules }
+        rules.append(try await credentialRule(key))
+        return rules
+    }
+
+    private func keyRule(_ key: APIKey, _ now: Timestamp) -> Rule {
+        if let revokedAt = key.revokedAt { return Rule("key", false, "It was revoked at \(revokedAt).") }
+        if let expiresAt = key.expiresAt, expiresAt <= now { return Rule("key", false, "It expired at \(expiresAt).") }
+        return Rule("key", true, "It is in force, in \(key.environment.rawValue).")
+    }
+
+    private func organizationRules(_ membership: DirectoryCache.Membership, _ now: Timestamp) -> [Rule] {
+        let organization = membership.organization
+        return [
+            Rule(
+                "organization",
+                organization.isActive,
+                organization.isActive ? "It is open." : "It has been closed."
+            ),
+            Rule(
+                "subscription",
+                organization.subscription.admitsCalls,
+                "The subscription is \(organization.subscription.rawValue)."
+            ),
+        ]
+    }
+
+    private func toolRules(_ key: APIKey, _ tool: ToolDescriptor) -> [Rule] {
+        let missing = key.scopes.map { scopes in tool.scopes.filter { !scopes.contains($0) } } ?? []
+        return [
+            Rule(
+                "role",
+                key.role >= tool.role,
+                "It needs the role \(tool.role.rawValue); the key has \(key.role.rawValue)."
+            ),
+            Rule(
+                "scopes",
+                missing.isEmpty,
+                missing.isEmpty ? "No scope is missing." : "The key lacks \(missing.joined(separator: ", "))."
+            ),
+        ]
+    }
+
+    private func amountRules(
+        _ key: APIKey,
+        _ membership: DirectoryCache.Membership,
+        _ entry: ToolRegistry.Entry,
+        _ amount: Int64?
+    ) -> [Rule] {
+        guard entry.tool.annotations.movesMoney else { return [] }
+        let limits = [key.rules.amountMax, membership.ceilings.amounts[entry.direction]].compactMap { $0 }
+        guard let most = limits.min() else { return [Rule("amount", true, "There is no limit to one call's amount.")] }
+        let isWithin = amount.map { $0 <= most.amount } ?? true
+        return [Rule("amount", isWithin, "One call moves at most \(most) shillings.")]
+    }
+
+    private func credentialRule(_ key: APIKey) async throws(GatewayError) -> Rule {
+        let profile = try await house.directory.profile(organization: key.organization, environment: key.environment)
+        let fields = try await house.parts.credentials.fields(
+            organization: key.organization,
+            environment: key.environment
+        )
+        var missing = ["consumer_key", "consumer_secret"].filter { !fields.contains($0) }
+        if profile == nil { missing.insert("business_short_code", at: 0) }
+        guard missing.isEmpty else {
+            return Rule(
+                "credentials",
+                false,
+                "\(missing.joined(separator: ", ")) is not set for \(key.environment.rawValue)."
+            )
+        }
+        return Rule("credentials", true, "Short code and consumer key are set for \(key.environment.rawValue).")
+    }
+}

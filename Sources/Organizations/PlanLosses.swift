@@ -1,0 +1,149 @@
+import Gateway
+import OrderedJSON
+
+/// Who would lose what by a change of a plan: told before it is made.
+struct PlanLosses: Sendable {
+    let house: Administration
+
+    /// How many organizations are looked at at most.
+    static let organizationsMax = 10_000
+    private static let pageMax = 100
+
+    /// Of the answer to a preview.
+    static let schema: JSON = [
+        "type": "object", "required": ["organizations", "losses", "is_whole"],
+        "properties": [
+            "organizations": ["type": "integer", "description": "How many are concerned."],
+            "is_whole": ["type": "boolean", "description": "False where there are more than were looked at."],
+            "losses": [
+                "type": "array",
+                "items": [
+                    "type": "object", "required": ["slug", "loses"],
+                    "properties": [
+                        "slug": ["type": "string"], "loses": ["type": "array", "items": ["type": "string"]],
+                    ],
+                ],
+            ],
+        ],
+    ]
+
+    /// Of every organization on a plan that would become another one.
+    func losses(from old: Plan, to new: Plan) async throws(GatewayError) -> JSON {
+        var losses: [JSON] = []
+        var count = 0
+        var after: String?
+        var isWhole = true
+        while true {
+            let page = try await house.parts.plans.organizations(
+                on: old.name,
+                after: after,
+                limit: PlanLosses.pageMax
+            )
+            for organization in page {
+                let lost = try await self.losses(of: organization, from: old, to: new)
+                if !lost.isEmpty { losses.append(document(organization, lost)) }
+            }
+            count += page.count
+            guard page.count == PlanLosses.pageMax, let last = page.last else { break }
+            guard count < PlanLosses.organizationsMax else {
+                isWhole = false
+                break
+            }
+            after = last.slug
+        }
+        return [
+            "organizations": .integer(Int64(count)), "losses": .array(losses), "is_whole": .bool(isWhole),
+        ]
+    }
+
+    /// Of one organization that would come from one plan to another.
+    func losses(of one: Organization, to new: Plan) async throws(GatewayError) -> JSON {
+        guard let old = try await house.directory.plan(one.plan) else { return document(one, []) }
+        let lost = try await losses(of: one, from: old, to: new)
+        return [
+            "organizations": 1, "losses": .array(lost.isEmpty ? [] : [document(one, lost)]), "is_whole": true,
+        ]
+    }
+
+    private func document(_ organization: Organization, _ lost: [String]) -> JSON {
+        ["slug": .string(organization.slug), "loses": .array(lost.map { .string($0) })]
+    }
+
+    private func losses(
+        of organization: Organization,
+        from old: Plan,
+        to new: Plan
+    ) async throws(GatewayError) -> [String] {
+        let before = DirectoryCache.Membership(organization: organization, plan: old)
+        let after = DirectoryCache.Membership(organization: organization, plan: new)
+        var lost = house.parts.registry.snapshot.entries(for: organization.id).map(\.tool)
+            .filter { before.has($0) && !after.has($0) }
+            .map { "the tool \($0.name)" }
+        lost += rates(old.organizationLimits, new.organizationLimits, organization.limitOverrides, "the organization")
+        lost += rates(old.principalLimits, new.principalLimits, [:], "each key and user")
+        let (was, will) = (before.ceilings, after.ceilings)
+        for (counted, limit) in will.quotas.sorted(by: { $0.key < $1.key }) {
+            guard was.quotas[counted].map({ limit < $0 }) ?? true else { continue }
+            let had = was.quotas[counted].map { "\($0)" } ?? "any number of"
+            lost.append("\(had) \(counted) calls a month, for \(limit)")
+        }
+        for (direction, amount) in will.amounts.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            guard was.amounts[direction].map({ amount < $0 }) ?? true else { continue }
+            lost.append("calls of direction \(direction.rawValue) above \(amount) shillings")
+        }
+        if let most = will.usersMax, was.usersMax.map({ most < $0 }) ?? true {
+            let active = try await house.activeUsers(of: organization.id)
+            if active > most {
+                lost.append("room for \(active - most) of \(active) people; they stay, no other is made")
+            }
+        }
+        if let most = will.keysMax, was.keysMax.map({ most < $0 }) ?? true {
+            let inForce = try await house.keysInForce(of: organization.id)
+            if inForce > most {
+                lost.append("room for \(inForce - most) of \(inForce) keys; they stay, no other is made")
+            }
+        }
+        return lost
+    }
+
+    private func rates(
+        _ old: [String: RateLimit],
+        _ new: [String: RateLimit],
+        _ own: [String: RateLimit],
+        _ whose: String
+    ) -> [String] {
+        new.sorted { $0.key < $1.key }
+            .compactMap { bucket, limit in
+                guard own[bucket] == nil else { return nil }
+                guard let was = old[bucket] else {
+                    return "\(whose): any number of \(bucket) calls, for \(text(limit))"
+                }
+                let isLess =
+                    Int64(limit.units) * was.periodMilliseconds < Int64(was.units) * limit.periodMilliseconds
+                    || limit.burst < was.burst
+                return isLess ? "\(whose): \(text(was)) \(bucket) calls, for \(text(limit))" : nil
+            }
+    }
+
+    private func text(_ limit: RateLimit) -> String { "\(limit.units) in \(limit.period) (burst \(limit.burst))" }
+}
+
+extension Administration {
+    /// How many people of an organization may log in.
+    func activeUsers(of organization: OrganizationID) async throws(GatewayError) -> Int {
+        var count = 0
+        var after: String?
+        while true {
+            let users = try await directory.users(organization: organization, after: after, limit: 100)
+            count += users.count(where: \.isActive)
+            guard users.count == 100, let last = users.last else { return count }
+            after = last.username
+        }
+    }
+
+    func keysInForce(of organization: OrganizationID) async throws(GatewayError) -> Int {
+        let now = parts.entropy.now()
+        return try await directory.apiKeys(organization: organization, limit: KeyActions.readMax)
+            .count { $0.isInForce(at: now) }
+    }
+}

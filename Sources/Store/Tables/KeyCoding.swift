@@ -1,0 +1,84 @@
+import Gateway
+import OrderedJSON
+
+/// API keys as rows and back.
+extension DirectoryCoding {
+    static let keyColumns = """
+        organization_id, key_id, name, prefix, hash, environment, role, scopes, expires_ms, revoked_ms,
+        owner_id, rules, previous_hash, previous_until_ms, version, last_used_ms
+        """
+
+    /// In the order of `keyColumns`; when it was last used is noted apart.
+    static func values(of key: APIKey) -> [SQLValue] {
+        [
+            .text(key.organization.description), .text(key.id.description), .text(key.name), .text(key.prefix),
+            .bytes(key.hash), .text(key.environment.rawValue), .text(key.role.rawValue),
+            .optional(key.scopes.map { $0.sorted().joined(separator: " ") }),
+            .optional(key.expiresAt?.milliseconds), .optional(key.revokedAt?.milliseconds),
+            .optional(key.owner?.description), .text(rules(key.rules).text),
+            key.previous.map { .bytes($0.hash) } ?? .null, .optional(key.previous?.until.milliseconds),
+            .integer(Int64(key.version)), .optional(key.lastUsedAt?.milliseconds),
+        ]
+    }
+
+    /// What of a key may change, in the order of the statement that changes it.
+    static func changeable(of key: APIKey) -> [SQLValue] {
+        [
+            .text(key.name), .bytes(key.hash), .text(key.role.rawValue),
+            .optional(key.scopes.map { $0.sorted().joined(separator: " ") }),
+            .optional(key.expiresAt?.milliseconds), .optional(key.revokedAt?.milliseconds),
+            .text(rules(key.rules).text), key.previous.map { .bytes($0.hash) } ?? .null,
+            .optional(key.previous?.until.milliseconds), .integer(Int64(key.version)),
+        ]
+    }
+
+    static func apiKey(_ row: any SQLRow) throws -> APIKey {
+        guard let organization = row.text(0).flatMap({ OrganizationID($0) }),
+            let id = row.text(1).flatMap({ APIKeyID($0) }),
+            let environment = row.text(5).flatMap(Environment.init(rawValue:)),
+            let role = row.text(6).flatMap(Role.init(rawValue:))
+        else { throw damaged("an API key") }
+        var previous: APIKey.PreviousSecret?
+        if let hash = row.bytes(12), let until = row.integer(13) {
+            previous = APIKey.PreviousSecret(hash: hash, until: Timestamp(milliseconds: until))
+        }
+        return APIKey(
+            id: id,
+            organization: organization,
+            owner: row.text(10).flatMap { UserID($0) },
+            name: row.text(2) ?? "",
+            prefix: row.text(3) ?? "",
+            hash: row.bytes(4) ?? [],
+            previous: previous,
+            environment: environment,
+            role: role,
+            scopes: row.text(7).map { Set($0.split(separator: " ").map(String.init)) },
+            rules: try rules(JSON(parsing: row.text(11) ?? "")),
+            expiresAt: row.integer(8).map { Timestamp(milliseconds: $0) },
+            revokedAt: row.integer(9).map { Timestamp(milliseconds: $0) },
+            lastUsedAt: row.integer(15).map { Timestamp(milliseconds: $0) },
+            version: Int(row.integer(14) ?? 1)
+        )
+    }
+
+    private static func rules(_ rules: KeyRules) -> JSON {
+        var object: JSONObject = [
+            "is_agent": .bool(rules.isAgent), "sources": .array(rules.sources.map { .string($0.description) }),
+        ]
+        object["tools"] = rules.tools.map { .array($0.sorted().map { .string($0) }) }
+        object["amount_max"] = rules.amountMax.map { .integer($0.amount) }
+        return .object(object)
+    }
+
+    /// What is not understood narrows to nothing: a key must not grow wider by damage.
+    private static func rules(_ value: JSON) throws -> KeyRules {
+        let sources = (value["sources"]?.arrayValue ?? []).map { $0.stringValue.flatMap(AddressBlock.init) }
+        guard value.objectValue != nil, !sources.contains(nil) else { throw damaged("a key's rules") }
+        return KeyRules(
+            tools: value["tools"]?.arrayValue.map { Set($0.compactMap(\.stringValue)) },
+            amountMax: value["amount_max"]?.integerValue.flatMap { Shillings($0) },
+            isAgent: value["is_agent"]?.boolValue ?? false,
+            sources: sources.compactMap { $0 }
+        )
+    }
+}

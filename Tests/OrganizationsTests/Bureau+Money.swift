@@ -1,0 +1,74 @@
+import Gateway
+import GatewayTesting
+import OrderedJSON
+
+extension Bureau {
+    /// Lets the shop collect and pay: a plugin, a plan that names its tools, a short code.
+    func openShop(_ plan: Plan? = nil) async throws {
+        try registry.publish(FakePlugin.make())
+        try await store.save(plan ?? Bureau.tradePlan())
+        _ = try await store.change(shop.id) { $0.plan = "trade" }
+        try await store.save(
+            Profile(environment: .test, shortCode: "174379", shortCodeType: "paybill", organizationName: "Shop"),
+            organization: shop.id
+        )
+    }
+
+    /// The plan `trade`, of the fake plugin's tools.
+    static func tradePlan(_ ceilings: Ceilings = Ceilings(), price: Plan.Price = Plan.Price()) -> Plan {
+        Plan(
+            name: "trade",
+            tools: ["fake_*", "fake_collect", "fake_pay"],
+            organizationLimits: [:],
+            principalLimits: [:],
+            ceilings: ceilings,
+            price: price
+        )
+    }
+
+    /// Calls a tool.
+    func call(
+        _ tool: String,
+        _ arguments: JSON = [:],
+        as credential: Secret<String>,
+        from address: String? = "192.0.2.1"
+    ) async -> ToolReply {
+        clock.advance(.milliseconds(1))
+        return await pipeline.serve(
+            ToolCall(
+                id: CallID(clock.entropy.identifier()),
+                door: .rest,
+                credential: .token(credential),
+                tool: tool,
+                arguments: arguments,
+                address: address
+            )
+        )
+    }
+
+    /// Collects from a customer; each call another amount, so that none repeats another.
+    func collect(_ amount: Int64, as credential: Secret<String>) async -> ToolReply {
+        await call("fake_collect", ["phone": "254711000001", "amount": .integer(amount)], as: credential)
+    }
+
+    /// A key that somebody makes, and its text.
+    func makeKey(_ more: JSONObject = [:], by person: Person) async throws -> (id: JSON, text: Secret<String>) {
+        var arguments: JSONObject = ["name": "till", "environment": "test", "role": "manager"]
+        for (name, value) in more { arguments[name] = value }
+        let made = await ask("keys.create", .object(arguments), as: person.token)
+        guard let id = made.data["key"]?["id"], let text = made.data["api_key"]?.stringValue else {
+            throw made.error ?? GatewayError(.notFound, "no key")
+        }
+        return (id, Secret(text))
+    }
+}
+
+extension ToolReply {
+    /// The error's code; nil for a success.
+    var code: GatewayError.Code? { error?.code }
+
+    /// Why there is no answer; nil for a success.
+    var error: GatewayError? {
+        if case .failure(let error) = result { error } else { nil }
+    }
+}

@@ -1,0 +1,196 @@
+import Gateway
+import GatewayTesting
+import OrderedJSON
+import Organizations
+import Testing
+
+struct `A month's quota` {
+    @Test func `of money is exact, and at 80 and 100 per cent leaves a line each once`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            try await bureau.openShop(Bureau.tradePlan(Ceilings(quotas: ["money": 10])))
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            let key = try await bureau.makeKey(by: admin)
+            let replies = await withTaskGroup(of: GatewayError?.self) { group in
+                for amount in 1...14 { group.addTask { await bureau.collect(Int64(amount), as: key.text).error } }
+                return await group.reduce(into: [GatewayError?]()) { $0.append($1) }
+            }
+
+            let spent = replies.compactMap { $0 }
+            #expect(spent.count == 4 && spent.allSatisfy { $0.code == .rateLimited && $0.retryAfter != nil })
+            #expect(await bureau.ask("transactions.list", as: key.text).data.arrayValue?.count == 10)
+            let notes = try await bureau.audit(bureau.shop).filter { $0.action == "QUOTA_REACHED" }
+            #expect(notes.count == 2)
+            #expect(notes.contains { ($0.detail ?? "").contains("\"percent\":80") })
+            // What repeats a payment is no other payment.
+            #expect(await bureau.collect(100, as: key.text).code == .rateLimited)
+            bureau.clock.advance(.seconds(31 * 86_400))
+            let next = try await bureau.logIn(admin.user)
+            let fresh = try await bureau.makeKey(by: next)
+            #expect(await bureau.collect(100, as: fresh.text).code == nil)
+        }
+    }
+
+    @Test func `of reads is counted in memory, goes on after a restart, and is told`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            try await bureau.openShop(Bureau.tradePlan(Ceilings(quotas: ["read": 5])))
+            let manager = try await bureau.person("manager", .manager, of: bureau.shop)
+
+            var left: [Int] = []
+            for _ in 0..<3 {
+                let call = await bureau.call("fake_ask", as: manager.token)
+                if let quota = call.rate { left.append(quota.remaining) }
+            }
+            #expect(left == [4, 3, 2])
+            await bureau.quotas.flush()
+            let other = Quotas(repository: bureau.store, entropy: bureau.clock.entropy, logger: bureau.logger)
+            let membership = DirectoryCache.Membership(
+                organization: bureau.shop,
+                plan: Bureau.tradePlan(Ceilings(quotas: ["read": 5]))
+            )
+            #expect(try await other.states(of: membership).map(\.used) == [3])
+            for _ in 0..<2 { #expect(await bureau.call("fake_ask", as: manager.token).code == nil) }
+            #expect(await bureau.call("fake_ask", as: manager.token).code == .rateLimited)
+            // What became of one's money is seen all the same.
+            #expect(await bureau.ask("transactions.list", as: manager.token).code == nil)
+        }
+    }
+
+    @Test func `of administration counts what is begun, and never keeps a key from being revoked`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            try await bureau.openShop(Bureau.tradePlan(Ceilings(quotas: ["administration": 2])))
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            let key = try await bureau.makeKey(by: admin)
+            _ = try await bureau.makeKey(by: admin)
+
+            let third = await bureau.ask("keys.create", ["name": "x", "environment": "test"], as: admin.token)
+
+            #expect(third.code == .rateLimited)
+            #expect(await bureau.ask("keys.revoke", ["id": key.id], as: admin.token).code == nil)
+            #expect(await bureau.ask("keys.list", as: admin.token).data.arrayValue?.count == 2)
+        }
+    }
+}
+
+struct `A change of a plan` {
+    @Test func `says beforehand who would lose what, and changes nothing`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            try await bureau.openShop()
+            let boss = try await bureau.person("boss", .superAdmin, of: bureau.host)
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            for _ in 0..<3 { _ = try await bureau.makeKey(by: admin) }
+            let plan: JSON = [
+                "name": "trade", "tools": ["fake_*", "fake_collect"],
+                "organization_limits": ["money": ["units": 1, "per_seconds": 60]],
+                "ceilings": ["quotas": ["money": 100], "amounts": ["in": 70], "keys_max": 1], "preview": true,
+            ]
+
+            let preview = await bureau.ask("plans.set", plan, as: boss.token)
+
+            let losses = try #require(preview.data["losses"]?.arrayValue)
+            #expect(preview.data["organizations"] == 1 && losses.first?["slug"] == "shop")
+            let lost = (losses.first?["loses"]?.arrayValue ?? []).compactMap(\.stringValue)
+            #expect(lost.count == 5 && lost.contains("the tool fake_pay"), "\(lost)")
+            #expect(try await bureau.store.plan("trade") == Bureau.tradePlan())
+            let move = await bureau.ask(
+                "organizations.update",
+                ["org_id": .string(bureau.shop.id.description), "plan": "standard", "preview": true],
+                as: boss.token
+            )
+            #expect(move.data["losses"]?[0]?["loses"]?.arrayValue?.isEmpty == false)
+            #expect(try await bureau.store.organization(bureau.shop.id)?.plan == "trade")
+        }
+    }
+
+    @Test func `is made of what was seen, and felt by another process within two seconds`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            try await bureau.openShop()
+            let boss = try await bureau.person("boss", .superAdmin, of: bureau.host)
+            let manager = try await bureau.person("manager", .manager, of: bureau.shop)
+            #expect(await bureau.call("fake_ask", as: manager.token).code == nil)
+            var plan = Bureau.tradePlan()
+            plan.tools = ["fake_collect"]
+
+            let changed = try await bureau.store.set(plan, from: 1)
+
+            #expect(changed.version == 2)
+            bureau.clock.advance(.seconds(2))
+            #expect(await bureau.call("fake_ask", as: manager.token).code == .notFound)
+            let stale: JSON = ["name": "trade", "tools": ["fake_*"], "version": 1]
+            #expect(await bureau.ask("plans.set", stale, as: boss.token).code == .staleVersion)
+            let fresh: JSON = ["name": "trade", "tools": ["fake_*"], "version": 2]
+            #expect(await bureau.ask("plans.set", fresh, as: boss.token).data["version"] == 3)
+        }
+    }
+
+    @Test func `never gives a tool of money by a wildcard`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            try await bureau.openShop()
+            let boss = try await bureau.person("boss", .superAdmin, of: bureau.host)
+            let manager = try await bureau.person("manager", .manager, of: bureau.shop)
+            for tools: JSON in [["*"], ["fake_*"], ["fake_collec*"]] {
+                #expect(await bureau.ask("plans.set", ["name": "trade", "tools": tools], as: boss.token).code == nil)
+                #expect(await bureau.collect(100, as: manager.token).code == .notFound, "\(tools.text)")
+            }
+        }
+    }
+
+    @Test func `that takes it away waits until nobody is on it`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let boss = try await bureau.person("boss", .superAdmin, of: bureau.host)
+            #expect(await bureau.ask("plans.delete", ["name": "standard"], as: boss.token).code == .conflict)
+            #expect(await bureau.ask("plans.delete", ["name": "host"], as: boss.token).code == .conflict)
+            _ = await bureau.ask("plans.set", ["name": "gold", "tools": []], as: boss.token)
+            let names = { () async in
+                await bureau.ask("plans.list", as: boss.token).data.arrayValue?.compactMap { $0["name"]?.stringValue }
+            }
+            #expect(await names() == ["gold", "host", "standard"])
+            #expect(await bureau.ask("plans.delete", ["name": "gold"], as: boss.token).code == nil)
+            #expect(await names() == ["host", "standard"])
+            #expect(await bureau.ask("plans.delete", ["name": "gold"], as: boss.token).code == .notFound)
+        }
+    }
+}
+
+struct `What a plan has room for` {
+    @Test func `keep people and keys within the plan, or within what the organization has instead`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            try await bureau.openShop(Bureau.tradePlan(Ceilings(usersMax: 2, keysMax: 1)))
+            let boss = try await bureau.person("boss", .superAdmin, of: bureau.host)
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            let user = { (name: String) -> JSON in
+                ["username": .string(name), "email": .string(name + "@x.example")]
+            }
+            #expect(await bureau.ask("users.create", user("one"), as: admin.token).code == nil)
+            #expect(await bureau.ask("users.create", user("two"), as: admin.token).code == .limitExceeded)
+            _ = try await bureau.makeKey(by: admin)
+            #expect(
+                await bureau.ask("keys.create", ["name": "b", "environment": "test"], as: admin.token).code
+                    == .limitExceeded
+            )
+            let wider = await bureau.ask(
+                "organizations.update",
+                ["org_id": .string(bureau.shop.id.description), "ceilings": ["users_max": 3]],
+                as: boss.token
+            )
+            #expect(wider.data["ceilings"]?["users_max"] == 3)
+            #expect(await bureau.ask("users.create", user("two"), as: admin.token).code == nil)
+        }
+    }
+
+    @Test func `leave an organization's own switch of a tool to it alone`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            try await bureau.openShop()
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            let off = await bureau.ask("organization.update", ["disabled_tools": ["fake_pay"]], as: admin.token)
+            #expect(off.data["disabled_tools"] == ["fake_pay"])
+            let pay: JSON = ["phone": "254711000001", "amount": 5]
+            #expect(await bureau.call("fake_pay", pay, as: admin.token).error == Authorize.noSuchTool("fake_pay"))
+            let version = try #require(off.data["version"])
+            let stale: JSON = ["disabled_tools": [], "version": 1]
+            #expect(await bureau.ask("organization.update", stale, as: admin.token).code == .staleVersion)
+            let on: JSON = ["disabled_tools": [], "version": version]
+            #expect(await bureau.ask("organization.update", on, as: admin.token).code == nil)
+            #expect(await bureau.call("fake_pay", pay, as: admin.token).code == nil)
+        }
+    }
+}
