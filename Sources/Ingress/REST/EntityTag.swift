@@ -1,4 +1,5 @@
 import Gateway
+import HTTPServer
 import OrderedJSON
 
 /// The version of what is edited, as HTTP tells it: `ETag` of an answer, `If-Match` of a change (RFC 9110, section 13).
