@@ -24,16 +24,9 @@ struct App: Sendable {
     let plugins: PluginHost
     let main: GatewayResponder
     let management: ManagementResponder
-    let inbox: CallbackInbox
-    let sweeper: Sweeper
-    let claimSweeper: ClaimSweeper
-    let timers: TimerRunner
-    let orphans: OrphanWatch
-    let failures: SampleFailures
-    let uses: KeyUses
-    let quotas: Quotas
-    let entropy: Entropy
-    let logger: Logger
+    let gateway: Assembly
+    var entropy: Entropy { gateway.ports.entropy }
+    var logger: Logger { gateway.ports.logger }
 
     static let version = "0.1.0"
 
@@ -52,14 +45,12 @@ struct App: Sendable {
         // From here on this host alone serves the database: only then may it settle what another has left.
         let store = try await Store.open(
             DatabaseURL(settings.effectiveDatabaseURL),
-            parties: PartyDigests(key: derivedKey("parties", from: masterKey)),
+            parties: PartyDigests(key: Assembly.Keys.derived("parties", from: masterKey)),
             health: health,
             logger: logger
         )
         try await clock.resume(from: store)
         let registry = ToolRegistry()
-        let plugins = try makePluginHost(settings, folder, registry, store, health, entropy, logger)
-        try await plugins.start(pluginsFile: settings.pluginsFile, folder: pluginFolder(settings))
         let credentials = Credentials(directory: store, masterKey: masterKey, entropy: entropy)
         let daraja = DarajaUpstream(
             client: CurlClient(settings: try curlSettings(settings)),
@@ -69,101 +60,37 @@ struct App: Sendable {
             logger: logger
         )
         let upstream = LeasedUpstream(upstream: daraja, lease: store.lease, entropy: entropy)
-        let tokens = await JWTAccessTokens(key: derivedKey("access-tokens", from: masterKey))
-        let addresses = CallbackAddresses(
-            publicURL: settings.effectivePublicURL,
-            key: derivedKey("callbacks", from: masterKey)
-        )
-        let money = Money(
-            store: store,
-            journal: AnswerFolder(path: folder.path + "/answers"),
-            registry: registry,
-            upstream: upstream,
-            addresses: addresses,
-            entropy: entropy,
-            failpoints: Failpoints(ending: settings.failpoint),
-            logger: logger,
-            bounds: settings.bounds
-        )
-        let uses = KeyUses(repository: store, logger: logger)
-        let quotas = Quotas(repository: store, entropy: entropy, logger: logger)
-        let authenticate = Authenticate(directory: store, tokens: tokens, entropy: entropy, uses: uses)
-        let metrics = CallMetrics()
-        let throttle = ThrottleLogIns(entropy: entropy)
-        let failures = SampleFailures(audit: store, entropy: entropy)
-        let pipeline = Pipeline(
-            registry: registry,
-            authenticate: authenticate,
-            admit: AdmitOrganization(directory: money.directory),
-            limit: LimitRate(entropy: entropy),
-            quotas: quotas,
-            reserve: ReserveIdempotent(records: store, entropy: entropy),
-            once: ReserveAction(
-                repository: store,
-                key: derivedKey("action-keys", from: masterKey),
-                entropy: entropy
-            ),
-            dispatch: Dispatch(
-                operations: money.operations,
-                seal: QuestionSeal(key: derivedKey("questions", from: masterKey), entropy: entropy),
-                questions: store
-            ),
-            record: RecordCall(
-                audit: store,
-                failures: failures,
-                metrics: metrics,
-                entropy: entropy,
-                logger: logger
-            )
-        )
+        let tokens = await JWTAccessTokens(key: Assembly.Keys.derived("access-tokens", from: masterKey))
         let passwords = ScryptPasswords()
-        let accounts = Accounts(
-            Accounts.Parts(
-                directory: store,
-                audit: store,
-                tokens: tokens,
-                passwords: passwords,
-                authenticate: authenticate,
-                failures: failures,
-                metrics: metrics,
-                throttle: throttle,
-                entropy: entropy
-            )
+        var ports = Assembly.Ports(
+            store: Assembly.Repositories(store),
+            journal: AnswerFolder(path: folder.path + "/answers"),
+            upstream: upstream,
+            registry: registry,
+            tokens: tokens,
+            passwords: passwords,
+            entropy: entropy,
+            logger: logger
         )
+        ports.health = health
+        ports.failpoints = Failpoints(ending: settings.failpoint)
+        let gateway = Assembly(ports, keys: Assembly.Keys(master: masterKey), settings: settings.gateway)
+        let plugins = try makePluginHost(settings, folder, gateway, store)
+        try await plugins.start(pluginsFile: settings.pluginsFile, folder: pluginFolder(settings))
         let administration = Administration(
             Administration.Parts(
-                directory: store,
-                cache: money.directory,
-                authenticate: authenticate,
-                audit: store,
-                credentials: DarajaCredentialSafe(credentials: credentials, upstream: daraja),
-                passwords: passwords,
-                throttle: throttle,
-                entropy: entropy,
-                registry: registry,
-                plans: store,
-                quotas: quotas
+                gateway,
+                credentials: DarajaCredentialSafe(credentials: credentials, upstream: daraja)
             )
         )
-        try await money.sweeper.settleAfterRestart()
+        try await gateway.settleAfterRestart()
         let main = GatewayResponder(
             GatewayResponder.Parts(
                 mode: settings.mode,
                 version: version,
                 publicURL: settings.effectivePublicURL,
-                pipeline: pipeline,
-                registry: registry,
-                actions: ActionRegistry(
-                    HostActions.all(records: store, exports: store, accounts: accounts, entropy: entropy)
-                        + administration.actions
-                ),
-                accounts: accounts,
-                records: store,
-                inbox: money.inbox,
-                addresses: addresses,
-                asker: money.asker,
-                entropy: entropy,
-                logger: logger
+                gateway: gateway,
+                actions: ActionRegistry(gateway.actions + administration.actions)
             )
         )
         let management = ManagementResponder(
@@ -171,20 +98,15 @@ struct App: Sendable {
             isReady: { await store.canWrite() },
             metrics: {
                 PrometheusText.make(
-                    calls: metrics.all,
-                    evidence: money.evidence.all,
+                    calls: gateway.metrics.all,
+                    evidence: gateway.evidence.all,
                     store: store.counts,
                     plugins: plugins,
                     started: started
                 )
             },
             plugins: PluginChanges(plugins: plugins),
-            organizations: OrganizationChanges(
-                directory: store,
-                cache: money.directory,
-                audit: store,
-                entropy: entropy
-            ),
+            organizations: gateway.organizationChanges,
             operatorToken: try settings.operatorToken(),
             names: OwnNames(listening: settings.managementHost, more: settings.door.managementNames),
             entropy: entropy
@@ -198,47 +120,17 @@ struct App: Sendable {
             plugins: plugins,
             main: main,
             management: management,
-            inbox: money.inbox,
-            sweeper: money.sweeper,
-            claimSweeper: money.claimSweeper,
-            timers: TimerRunner(
-                data: store,
-                registry: registry,
-                authenticate: authenticate,
-                admit: AdmitOrganization(directory: money.directory),
-                entropy: entropy,
-                logger: logger
-            ),
-            orphans: OrphanWatch(records: store, registry: registry, health: health, logger: logger),
-            failures: failures,
-            uses: uses,
-            quotas: quotas,
-            entropy: entropy,
-            logger: logger
+            gateway: gateway
         )
     }
 
     /// Serves until it is told to stop; what is under way is finished first.
     func run(onReady: @escaping @Sendable () async -> Void) async throws {
         let (server, manager) = listeners(onReady: onReady)
-        let inbox = inbox
-        let sweeper = sweeper
-        let claimSweeper = claimSweeper
         let plugins = plugins
-        let timers = timers
-        let orphans = orphans
-        let failures = failures
-        let (uses, quotas) = (uses, quotas)
         let group = ServiceGroup(
-            services: [
-                Background { await inbox.run() }, Background { await sweeper.run() },
-                Background { await claimSweeper.run() },
-                Background { await plugins.watch() }, Background { await timers.run() },
-                Background { await orphans.run() },
-                Background { await failures.run() },
-                Background { await uses.run() }, Background { await quotas.run() },
-                manager, server,
-            ],
+            services: gateway.runners.map { Background(work: $0) }
+                + [Background { await plugins.watch() }, manager, server],
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: quietLogger
         )
@@ -254,10 +146,6 @@ struct App: Sendable {
     }
 
     // MARK: Parts
-
-    static func derivedKey(_ purpose: String, from masterKey: Secret<[UInt8]>) -> Secret<[UInt8]> {
-        Secret(HMACSHA256.authenticate(key: masterKey.reveal(), Array(purpose.utf8)).bytes)
-    }
 
     /// How M-Pesa is spoken to.
     static func curlSettings(_ settings: Settings) throws(GatewayError) -> CurlClient.Settings {
@@ -278,22 +166,19 @@ struct App: Sendable {
     private static func makePluginHost(
         _ settings: Settings,
         _ folder: DataFolder,
-        _ registry: ToolRegistry,
-        _ store: Store,
-        _ health: Health,
-        _ entropy: Entropy,
-        _ logger: Logger
+        _ gateway: Assembly,
+        _ store: Store
     ) throws(GatewayError) -> PluginHost {
         var host = pluginHostSettings(folder: folder.path, trust: try settings.pluginTrust())
-        host.services = PluginServices(data: store, records: store, entropy: entropy)
+        host.services = gateway.services
         return PluginHost(
             settings: host,
-            registry: registry,
+            registry: gateway.ports.registry,
             repository: store,
-            entropy: entropy,
-            health: health,
+            entropy: gateway.ports.entropy,
+            health: gateway.ports.health,
             audit: store,
-            logger: logger
+            logger: gateway.ports.logger
         )
     }
 

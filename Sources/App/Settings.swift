@@ -54,7 +54,7 @@ struct Settings: Sendable {
     var dataFolder = "data"
     /// `GATEWAY_REQUESTS_MAX`, `GATEWAY_REQUESTS_PER_ACCOUNT_MAX`, `GATEWAY_REQUEST_WAIT_MS`, `GATEWAY_QUESTIONS_MAX`,
     /// `GATEWAY_QUESTIONS_PER_ACCOUNT_MAX`: what may be on its way to M-Pesa.
-    var bounds = Money.Bounds()
+    var bounds = Assembly.Settings()
     /// Whether a plugin without a configured hash is loaded; `dev` alone sets it.
     var allowsUnsignedPlugins = false
     /// `GATEWAY_FAILPOINT`: `name` or `name@n`; the process ends hard when it is reached the n-th time.
@@ -62,6 +62,12 @@ struct Settings: Sendable {
     /// `dev` and `serve` read it only together with `GATEWAY_ALLOW_FAILPOINTS=1`.
     var failpoint: ChosenFailpoint?
 
+    /// What bounds Gateway's parts.
+    var gateway: Assembly.Settings {
+        var all = bounds
+        all.publicURL = effectivePublicURL
+        return all
+    }
     /// The address that callbacks name.
     var effectivePublicURL: String { publicURL ?? "http://\(host):\(port)" }
     /// Where the data is.

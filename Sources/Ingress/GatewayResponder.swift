@@ -27,16 +27,8 @@ package final class GatewayResponder: HTTPHandler {
         package let bodyBytesMax: Int
         package let strangerBytesMax: Int
         package let mcp: MCPServer.Settings
-        package let pipeline: Pipeline
-        package let registry: ToolRegistry
+        package let gateway: Assembly
         package let actions: ActionRegistry
-        package let accounts: Accounts
-        package let records: any RecordRepository
-        package let inbox: CallbackInbox
-        package let addresses: CallbackAddresses
-        package let asker: Asker
-        package let entropy: Entropy
-        package let logger: Logger
 
         /// Gathers them.
         package init(
@@ -46,16 +38,8 @@ package final class GatewayResponder: HTTPHandler {
             bodyBytesMax: Int = 1 << 20,
             strangerBytesMax: Int = 64 << 10,
             mcp: MCPServer.Settings = MCPServer.Settings(),
-            pipeline: Pipeline,
-            registry: ToolRegistry,
-            actions: ActionRegistry,
-            accounts: Accounts,
-            records: any RecordRepository,
-            inbox: CallbackInbox,
-            addresses: CallbackAddresses,
-            asker: Asker,
-            entropy: Entropy,
-            logger: Logger
+            gateway: Assembly,
+            actions: ActionRegistry
         ) {
             self.mode = mode
             self.version = version
@@ -63,16 +47,8 @@ package final class GatewayResponder: HTTPHandler {
             self.bodyBytesMax = bodyBytesMax
             self.strangerBytesMax = strangerBytesMax
             self.mcp = mcp
-            self.pipeline = pipeline
-            self.registry = registry
+            self.gateway = gateway
             self.actions = actions
-            self.accounts = accounts
-            self.records = records
-            self.inbox = inbox
-            self.addresses = addresses
-            self.asker = asker
-            self.entropy = entropy
-            self.logger = logger
         }
     }
 
@@ -86,28 +62,28 @@ package final class GatewayResponder: HTTPHandler {
     /// Opens the doors of the mode.
     package init(_ parts: Parts) {
         self.parts = parts
-        let actions = ActionRegistry(parts.actions.sorted + [ToolListAction.make(parts.pipeline)])
+        let actions = ActionRegistry(parts.actions.sorted + [ToolListAction.make(parts.gateway.pipeline)])
         self.actions = actions
-        rest = RESTDoor(pipeline: parts.pipeline, registry: parts.registry, actions: actions)
-        let entropy = parts.entropy
+        rest = RESTDoor(pipeline: parts.gateway.pipeline, registry: parts.gateway.ports.registry, actions: actions)
+        let entropy = parts.gateway.ports.entropy
         mcp = MCPDoor(
             server: MCPServer(
-                pipeline: parts.pipeline,
-                registry: parts.registry,
+                pipeline: parts.gateway.pipeline,
+                registry: parts.gateway.ports.registry,
                 actions: actions,
                 version: parts.version,
                 settings: parts.mcp,
                 newCall: { CallID(entropy.identifier()) },
-                logger: parts.logger
+                logger: parts.gateway.ports.logger
             ),
             publicURL: parts.publicURL
         )
-        auth = AuthRoutes(accounts: parts.accounts)
+        auth = AuthRoutes(accounts: parts.gateway.accounts)
         callbacks = CallbackRoutes(
-            inbox: parts.inbox,
-            addresses: parts.addresses,
-            records: parts.records,
-            asker: parts.asker
+            inbox: parts.gateway.inbox,
+            addresses: parts.gateway.addresses,
+            records: parts.gateway.ports.store.records,
+            asker: parts.gateway.asker
         )
     }
 
@@ -118,11 +94,11 @@ package final class GatewayResponder: HTTPHandler {
     }
 
     package func refusal(of head: HTTPRequestHead, address: String?) async -> Response? {
-        let call = CallID(parts.entropy.identifier())
+        let call = CallID(parts.gateway.ports.entropy.identifier())
         let reader = RequestReader(request: Request(head, body: .whole([]), address: address))
         let isMCP = isMCP(reader.request.path)
         do throws(GatewayError) {
-            try await parts.pipeline.admit(try reader.action(call, by: isMCP ? .mcp : .rest))
+            try await parts.gateway.pipeline.admit(try reader.action(call, by: isMCP ? .mcp : .rest))
             return nil
         } catch {
             return isMCP ? mcp.response(refusing: error, reader, call) : ErrorResponse.make(error, call: call)
@@ -131,7 +107,7 @@ package final class GatewayResponder: HTTPHandler {
 
     package func response(refusing refusal: HTTPRefusal, path: Substring) -> Response {
         guard isMCP(path) else { return ErrorResponse.make(refusal) }
-        var response = mcp.response(refusing: refusal.error, nil, CallID(parts.entropy.identifier()))
+        var response = mcp.response(refusing: refusal.error, nil, CallID(parts.gateway.ports.entropy.identifier()))
         response.status = refusal.status
         return response
     }
@@ -146,7 +122,7 @@ package final class GatewayResponder: HTTPHandler {
     private func isMCP(_ path: Substring) -> Bool { parts.mode != .rest && path == "/mcp" }
 
     package func respond(to request: Request) async -> Response {
-        let call = CallID(parts.entropy.identifier())
+        let call = CallID(parts.gateway.ports.entropy.identifier())
         let segments = CallbackPath.segments(of: request.path) ?? request.segments
         let reader = RequestReader(request: request)
         if parts.mode != .rest, segments.first == "mcp", segments.count == 1 {
@@ -156,7 +132,10 @@ package final class GatewayResponder: HTTPHandler {
             if let bytes = try await serveApart(reader, segments, call) { return Response.json(bytes, call: call) }
         } catch {
             if let detail = error.detail {
-                parts.logger.error("request failed", metadata: ["call": "\(call)", "detail": "\(detail)"])
+                parts.gateway.ports.logger.error(
+                    "request failed",
+                    metadata: ["call": "\(call)", "detail": "\(detail)"]
+                )
             }
             return ErrorResponse.make(error, call: call)
         }
@@ -194,10 +173,10 @@ package final class GatewayResponder: HTTPHandler {
     ///
     /// Without one, all: definitions are the product's, not a tenant's.
     private func openAPI(_ reader: RequestReader, _ call: CallID) async throws(GatewayError) -> [UInt8] {
-        var tools = parts.registry.snapshot.sorted
+        var tools = parts.gateway.ports.registry.snapshot.sorted
         var shown = actions.sorted
         if case .token = reader.credential {
-            let pipeline = parts.pipeline
+            let pipeline = parts.gateway.pipeline
             (tools, shown) = try await pipeline.perform(.listTools, try reader.action(call)) {
                 [actions] principal, membership throws(GatewayError) in
                 (

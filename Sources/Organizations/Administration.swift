@@ -17,31 +17,19 @@ package struct Administration: Sendable {
         let plans: any PlanRepository
         let quotas: Quotas
 
-        /// Gathers them.
-        package init(
-            directory: any DirectoryRepository,
-            cache: DirectoryCache,
-            authenticate: Authenticate,
-            audit: any AuditRepository,
-            credentials: any CredentialSafe,
-            passwords: any Passwords,
-            throttle: ThrottleLogIns,
-            entropy: Entropy,
-            registry: ToolRegistry,
-            plans: any PlanRepository,
-            quotas: Quotas
-        ) {
-            self.directory = directory
-            self.cache = cache
-            self.authenticate = authenticate
-            self.audit = audit
+        /// Those of an assembled Gateway, and where secrets are sealed.
+        package init(_ gateway: Assembly, credentials: any CredentialSafe) {
+            directory = gateway.ports.store.directory
+            cache = gateway.directory
+            authenticate = gateway.authenticate
+            audit = gateway.ports.store.audit
             self.credentials = credentials
-            self.passwords = passwords
-            self.throttle = throttle
-            self.entropy = entropy
-            self.registry = registry
-            self.plans = plans
-            self.quotas = quotas
+            passwords = gateway.ports.passwords
+            throttle = gateway.throttle
+            entropy = gateway.ports.entropy
+            registry = gateway.ports.registry
+            plans = gateway.ports.store.plans
+            quotas = gateway.quotas
         }
     }
 

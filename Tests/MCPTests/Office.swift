@@ -2,7 +2,6 @@ import Cryptography
 import Foundation
 import Gateway
 import GatewayTesting
-import Logging
 import OrderedJSON
 import Store
 import Synchronization
@@ -24,47 +23,31 @@ final class Office: Sendable {
         self.store = store
         upstream = FakeUpstream(answering: ["verdict": "accepted", "external_ids": ["fake_id": "F1"]])
         let entropy = clock.entropy
-        var logger = Logger(label: "test")
-        logger.logLevel = .critical
         let registry = ToolRegistry()
         try registry.publish(FakePlugin.make())
         try registry.publish(desk.loaded())
-        let money = Money(
-            store: store,
-            journal: AnswerFolder(path: folder + "/answers"),
-            registry: registry,
-            upstream: upstream,
-            addresses: CallbackAddresses(
-                publicURL: "https://x.example",
-                key: Secret([UInt8](repeating: 7, count: 32))
+        let gateway = Assembly(
+            Assembly.Ports(
+                store: Assembly.Repositories(store),
+                journal: AnswerFolder(path: folder + "/answers"),
+                upstream: upstream,
+                registry: registry,
+                tokens: tokens,
+                passwords: NoSessions(),
+                entropy: entropy,
+                logger: .quiet
             ),
-            entropy: entropy,
-            failpoints: .none,
-            logger: logger,
-            bounds: Money.Bounds()
-        )
-        let pipeline = Pipeline(
-            registry: registry,
-            authenticate: Authenticate(directory: store, tokens: tokens, entropy: entropy),
-            admit: AdmitOrganization(directory: money.directory),
-            limit: LimitRate(entropy: entropy),
-            reserve: ReserveIdempotent(records: store, entropy: entropy),
-            once: ReserveAction(repository: store, key: Secret([1, 2, 3]), entropy: entropy),
-            dispatch: Dispatch(
-                operations: money.operations,
-                seal: QuestionSeal(key: Secret([UInt8](repeating: 8, count: 32)), entropy: entropy),
-                questions: store
-            ),
-            record: RecordCall(audit: store, metrics: CallMetrics(), entropy: entropy, logger: logger)
+            keys: Assembly.Keys(master: Secret([UInt8](repeating: 7, count: 32))),
+            settings: Assembly.Settings()
         )
         server = MCPServer(
-            pipeline: pipeline,
+            pipeline: gateway.pipeline,
             registry: registry,
             actions: ActionRegistry(TransactionActions(records: store).all),
             version: "1",
             settings: settings,
             newCall: { CallID(entropy.identifier()) },
-            logger: logger
+            logger: .quiet
         )
         organization = OrganizationID(entropy.identifier())
         key = APIKeyText(

@@ -53,15 +53,21 @@ final class PlainTokens: AccessTokens {
 final class People: Sendable {
     let house: House
     let passwords = PlainPasswords()
-    let authenticate: Authenticate
-    let accounts: Accounts
+    var authenticate: Authenticate { gateway.authenticate }
+    var accounts: Accounts { gateway.accounts }
+    private let gateway: Assembly
     let asha: User
 
     init(_ house: House, throttle: ThrottleLogIns.Settings = .init()) async throws {
         self.house = house
         let entropy = house.clock.entropy
-        let tokens = PlainTokens()
-        authenticate = Authenticate(directory: house.store, tokens: tokens, entropy: entropy)
+        var bounds = Assembly.Settings()
+        bounds.throttle = throttle
+        let passwords = passwords
+        gateway = house.another(bounds) { ports in
+            ports.tokens = PlainTokens()
+            ports.passwords = passwords
+        }
         asha = User(
             id: UserID(entropy.identifier()),
             organization: house.organization,
@@ -71,19 +77,6 @@ final class People: Sendable {
             role: .user
         )
         try await house.store.save(asha)
-        accounts = Accounts(
-            Accounts.Parts(
-                directory: house.store,
-                audit: house.store,
-                tokens: tokens,
-                passwords: passwords,
-                authenticate: authenticate,
-                failures: SampleFailures(audit: house.store, entropy: entropy),
-                metrics: CallMetrics(),
-                throttle: ThrottleLogIns(entropy: entropy, settings: throttle),
-                entropy: entropy
-            )
-        )
     }
 
     func caller(_ address: String) -> Accounts.Caller {

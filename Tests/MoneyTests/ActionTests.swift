@@ -1,9 +1,10 @@
 import Cryptography
-import Gateway
 import GatewayTesting
 import JSONSchema
 import OrderedJSON
 import Testing
+
+@testable import Gateway
 
 struct `What is no tool` {
     @Test func `needs its scope, and says which`() async throws {

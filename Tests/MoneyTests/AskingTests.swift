@@ -9,13 +9,13 @@ struct `Asking about what is open` {
             let record = try #require(await house.collect().record)
             house.upstream.answer { _ in .unknown("M-Pesa is away") }
             house.clock.advance(.seconds(2 * 86_400))
-            await house.money.sweeper.sweep()
+            await house.gateway.sweeper.sweep()
             #expect(try await house.record(record).state == .accepted)
 
             house.upstream.answer(with: ["verdict": "pending", "code": "4999"])
             for _ in 0..<4 {
                 house.clock.advance(.seconds(3601))
-                await house.money.sweeper.sweep()
+                await house.gateway.sweeper.sweep()
             }
             #expect(try await house.record(record).state == .manual)
             let asked = house.upstream.count("collect_query")
@@ -24,7 +24,7 @@ struct `Asking about what is open` {
             house.upstream.answer(
                 with: ["verdict": "succeeded", "receipt": "R1", "amount": 100, "code": "0"]
             )
-            await house.money.sweeper.sweep()
+            await house.gateway.sweeper.sweep()
 
             #expect(house.upstream.count("collect_query") == asked + 1)
             #expect(try await house.record(record).state == .succeeded)
@@ -37,7 +37,7 @@ struct `Asking about what is open` {
             house.upstream.answer(with: ["verdict": "pending"])
             for _ in 0..<30 {
                 house.clock.advance(.seconds(3601))
-                await house.money.sweeper.sweep()
+                await house.gateway.sweeper.sweep()
             }
             #expect(try await house.record(record).state == .manual)
             house.upstream.answer(with: ["verdict": "succeeded", "receipt": "R1", "amount": 100])
@@ -70,7 +70,7 @@ struct `Asking about what is open` {
             house.upstream.answer { _ in .unknown("cut") }
             let reply = await house.call("fake_ask")
             house.clock.advance(.seconds(601))
-            await house.money.sweeper.sweep()
+            await house.gateway.sweeper.sweep()
             #expect(try await house.record(reply).state == .noAnswer)
 
             try await house.callback(try #require(reply.record), says: ["verdict": "succeeded", "data": ["a": 1]])
@@ -88,7 +88,7 @@ struct `Sending once more` {
             let (first, second) = (await house.collect(), await house.collect(phone: "254711000002"))
             house.upstream.answer(with: House.accepted)
             house.clock.advance(.seconds(61))
-            await house.money.sweeper.sweep()
+            await house.gateway.sweeper.sweep()
             #expect(try await house.record(first).state == .accepted)
             #expect(house.upstream.count("collect") == 4)
             #expect(try await house.record(second).state == .accepted)
@@ -96,7 +96,7 @@ struct `Sending once more` {
             house.upstream.answer(with: ["verdict": "not_processed"])
             let third = await house.collect(phone: "254711000003")
             house.clock.advance(.seconds(3600))
-            await house.money.sweeper.sweep()
+            await house.gateway.sweeper.sweep()
 
             #expect(try await house.record(third).state == .rejected)
         }
@@ -111,10 +111,10 @@ struct `Sending once more` {
             for minutes in [10, 31] {
                 house.clock.advance(.seconds(minutes * 60))
                 house.upstream.answer(with: ["verdict": "accepted"])
-                await house.money.sweeper.sweep()
+                await house.gateway.sweeper.sweep()
                 let question = try await house.newest("pay_query")
                 try await house.callback(question.id, says: ["verdict": "not_found", "code": "nf"])
-                await house.money.sweeper.sweep()
+                await house.gateway.sweeper.sweep()
                 #expect(house.upstream.count("pay") == (isOn && minutes == 31 ? 2 : 1))
             }
             let bodies = house.upstream.sent.filter { $0.kind == "pay" }.map { $0.body["id"] }

@@ -26,9 +26,9 @@ struct `A store that goes away while M-Pesa answers` {
             #expect(await house.journal.entries().count == 1)
             lock.release()
             house.clock.advance(.seconds(100))
-            await house.money.sweeper.sweep()
+            await house.gateway.sweeper.sweep()
             house.clock.advance(.seconds(10))
-            await house.money.inbox.takeUpUnsettled()
+            await house.gateway.inbox.takeUpUnsettled()
 
             let again = await house.collect(key: "k")
             #expect(again.record == reply.record)
@@ -56,7 +56,7 @@ struct `A store that goes away while M-Pesa answers` {
             #expect(try await house.record(reply).state == .sending)
             lock.release()
             house.clock.advance(.seconds(100))
-            await house.money.sweeper.sweep()
+            await house.gateway.sweeper.sweep()
 
             let record = try await house.record(reply)
             #expect(record.state == .rejected)
@@ -81,7 +81,7 @@ struct `A store that goes away while M-Pesa answers` {
             #expect(await house.journal.entries().map(\.isUnsent) == [true])
             lock.release()
 
-            let next = house.money(by: house.clock)
+            let next = house.another()
             try await next.sweeper.settleAfterRestart()
             #expect(try await house.record(reply).state == .unknown)
             house.clock.advance(.seconds(10))
@@ -107,13 +107,13 @@ struct `A store that goes away while M-Pesa answers` {
                 )
             }
             house.clock.advance(.seconds(21))
-            _ = await house.money.asker.askSafely(try await house.record(record))
+            _ = await house.gateway.asker.askSafely(try await house.record(record))
             #expect(await house.journal.entries().count == 1)
             lock.release()
             house.upstream.answer { _ in .unknown("M-Pesa is away") }
 
             house.clock.advance(.seconds(10))
-            await house.money.inbox.takeUpUnsettled()
+            await house.gateway.inbox.takeUpUnsettled()
 
             #expect(try await house.record(record).state == .succeeded)
         }

@@ -37,10 +37,10 @@ struct `A wall clock that is set back an hour` {
 
             house.clock.setWallClock(by: .seconds(-3600))
             house.clock.advance(.seconds(19))
-            await house.money.sweeper.sweep()
+            await house.gateway.sweeper.sweep()
             #expect(house.upstream.count("collect_query") == 0)
             house.clock.advance(.seconds(2))
-            await house.money.sweeper.sweep()
+            await house.gateway.sweeper.sweep()
 
             #expect(house.upstream.count("collect_query") == 1)
             #expect(try await house.record(record).queries == 1)
@@ -57,7 +57,7 @@ struct `A wall clock that is set back an hour` {
             house.clock.setWallClock(by: .seconds(-3600))
             // A minute of grace and a minute in which it may be sent.
             house.clock.advance(.seconds(121))
-            await house.money.sweeper.sweep()
+            await house.gateway.sweeper.sweep()
 
             #expect(try await house.record(waiting).state == .rejected)
             #expect(house.upstream.count("collect") == 1)
@@ -73,7 +73,7 @@ struct `A wall clock that is set back an hour` {
 
             house.clock.setWallClock(by: .seconds(-3600))
             house.clock.advance(.seconds(62))
-            await house.money.sweeper.sweep()
+            await house.gateway.sweeper.sweep()
 
             #expect(try await house.record(waiting).state == .accepted)
         }
@@ -99,14 +99,14 @@ struct `A wall clock that is set back an hour` {
     @Test func `while the gateway was down puts off nothing`() async throws {
         try await House.with { (house) async throws in
             let record = try #require(await house.collect().record)
-            await house.money.sweeper.sweep()
+            await house.gateway.sweeper.sweep()
 
             let later = ManualEntropy(seed: 2)
             later.setWallClock(by: .seconds(-3600))
             try await later.steady.resume(from: house.store)
-            let money = house.money(by: later)
+            let next = house.another { $0.entropy = later.entropy }
             later.advance(.seconds(21))
-            await money.sweeper.sweep()
+            await next.sweeper.sweep()
 
             #expect(try await house.record(record).queries == 1)
         }
@@ -120,13 +120,13 @@ struct `A wall clock that is set a day ahead` {
             house.upstream.answer(with: ["verdict": "pending", "code": "4999"])
             for _ in 0..<4 {
                 house.clock.advance(.seconds(61))
-                await house.money.sweeper.sweep()
+                await house.gateway.sweeper.sweep()
             }
 
             house.clock.setWallClock(by: .seconds(86_400))
             for _ in 0..<3 {
                 house.clock.advance(.seconds(3601))
-                await house.money.sweeper.sweep()
+                await house.gateway.sweeper.sweep()
             }
 
             for record in records {
@@ -145,10 +145,10 @@ struct `A wall clock that is set a day ahead` {
             house.upstream.answer(with: House.accepted)
 
             house.clock.setWallClock(by: .seconds(86_400))
-            await house.money.sweeper.sweep()
+            await house.gateway.sweeper.sweep()
             #expect(house.upstream.count("collect") == 1)
             house.clock.advance(.seconds(61))
-            await house.money.sweeper.sweep()
+            await house.gateway.sweeper.sweep()
 
             #expect(try await house.record(waiting).state == .accepted)
         }
@@ -164,7 +164,7 @@ struct `A wall clock that is set a day ahead` {
 
             house.clock.setWallClock(by: .seconds(86_400))
             house.clock.advance(.seconds(62))
-            await house.money.claimSweeper.walk()
+            await house.gateway.claimSweeper.walk()
             let again = await house.pay()
 
             #expect(again.isReplayed && again.record == first.record)
@@ -181,10 +181,10 @@ struct `A wall clock that is set back by more than anybody's mistake of a day` {
         try await House.with { (house) async throws in
             let first = try #require(await house.collect().record)
             try await house.callback(first, says: ["verdict": "succeeded", "receipt": "R1", "amount": 100])
-            await house.money.sweeper.sweep()
+            await house.gateway.sweeper.sweep()
 
             house.clock.setWallClock(by: Self.back)
-            await house.money.sweeper.sweep()
+            await house.gateway.sweeper.sweep()
             house.clock.advance(.seconds(60))
             #expect(await house.collect().isReplayed)
             house.clock.advance(.seconds(65))
@@ -198,13 +198,13 @@ struct `A wall clock that is set back by more than anybody's mistake of a day` {
     @Test func `still asks about what was sent before, and believes it in time`() async throws {
         try await House.with { (house) async throws in
             let record = try #require(await house.collect().record)
-            await house.money.sweeper.sweep()
+            await house.gateway.sweeper.sweep()
 
             house.clock.setWallClock(by: Self.back)
             house.upstream.answer(with: ["verdict": "failed", "code": "1032"])
             for _ in 0..<12 {
                 house.clock.advance(.seconds(30))
-                await house.money.sweeper.sweep()
+                await house.gateway.sweeper.sweep()
             }
 
             #expect(try await house.record(record).state == .failed)
@@ -215,13 +215,13 @@ struct `A wall clock that is set back by more than anybody's mistake of a day` {
         try await House.with { (house) async throws in
             let record = try #require(await house.collect().record)
             let body: JSON = ["verdict": "succeeded", "receipt": "R1", "amount": 100]
-            try await house.money.inbox.receive(house.place(of: record), body: body.bytes, address: nil)
-            await house.money.sweeper.sweep()
+            try await house.gateway.inbox.receive(house.place(of: record), body: body.bytes, address: nil)
+            await house.gateway.sweeper.sweep()
 
             house.clock.setWallClock(by: Self.back)
-            await house.money.sweeper.sweep()
+            await house.gateway.sweeper.sweep()
             house.clock.advance(.seconds(10))
-            await house.money.inbox.takeUpUnsettled()
+            await house.gateway.inbox.takeUpUnsettled()
 
             #expect(try await house.record(record).state == .succeeded)
         }
@@ -239,8 +239,8 @@ struct `A wall clock that is set forty hours ahead` {
 
             house.clock.setWallClock(by: .seconds(40 * 3600))
             house.clock.advance(.seconds(62))
-            await house.money.sweeper.sweep()
-            await house.money.claimSweeper.walk()
+            await house.gateway.sweeper.sweep()
+            await house.gateway.claimSweeper.walk()
             let again = await house.pay(key: "k")
 
             #expect(again.isReplayed && again.record == first.record)

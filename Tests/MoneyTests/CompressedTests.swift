@@ -27,7 +27,7 @@ struct `What is compressed though nobody asked` {
             house.upstream.answer { _ in .answered(status: 200, body: paid) }
             house.clock.advance(.seconds(21))
 
-            await house.money.sweeper.sweep()
+            await house.gateway.sweeper.sweep()
 
             #expect(try await house.record(record).state == .succeeded)
         }

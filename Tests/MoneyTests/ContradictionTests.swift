@@ -78,7 +78,7 @@ struct `A contradiction` {
             try await house.callback(record, says: ["verdict": "unknown", "code": "0", "charge_again": "no"])
             house.upstream.answer(with: ["verdict": "expired", "code": "1037", "charge_again": "yes"])
             house.clock.advance(.seconds(1200))
-            await house.money.sweeper.sweep()
+            await house.gateway.sweeper.sweep()
             #expect(try await house.record(record).advice == "check_first")
 
             try await house.callback(record, says: ["verdict": "expired", "code": "1037", "charge_again": "yes"])
@@ -128,7 +128,7 @@ struct `A contradiction` {
         for (index, answer) in answers.enumerated() {
             house.upstream.answer(with: answer)
             house.clock.advance(.seconds(3601))
-            await house.money.sweeper.sweep()
+            await house.gateway.sweeper.sweep()
 
             let found = try await house.record(record)
             #expect(house.upstream.count("collect_query") == index + 1 && found.answers == index + 1)
@@ -136,13 +136,13 @@ struct `A contradiction` {
         }
         for _ in 0..<24 {
             house.clock.advance(.seconds(3601))
-            await house.money.sweeper.sweep()
+            await house.gateway.sweeper.sweep()
         }
         #expect(try await house.record(record).state == .manual)
 
         house.upstream.answer(with: ["verdict": "succeeded", "receipt": "R9", "amount": 100, "code": "0"])
         house.clock.advance(.seconds(86_400))
-        await house.money.sweeper.sweep()
+        await house.gateway.sweeper.sweep()
         #expect(try await house.record(record).state == .succeeded)
     }
 

@@ -5,29 +5,6 @@ import OrderedJSON
 import Store
 
 extension House {
-    static func actions(
-        _ store: Store,
-        _ tokens: PlainTokens,
-        _ passwords: PlainPasswords,
-        _ authenticate: Authenticate,
-        _ entropy: Entropy
-    ) -> ActionRegistry {
-        let accounts = Accounts(
-            Accounts.Parts(
-                directory: store,
-                audit: store,
-                tokens: tokens,
-                passwords: passwords,
-                authenticate: authenticate,
-                failures: SampleFailures(audit: store, entropy: entropy),
-                metrics: CallMetrics(),
-                throttle: ThrottleLogIns(entropy: entropy),
-                entropy: entropy
-            )
-        )
-        return ActionRegistry(HostActions.all(records: store, exports: store, accounts: accounts, entropy: entropy))
-    }
-
     /// A key beside the house's own, of this organization or another.
     func addKey(
         role: Role = .manager,

@@ -2,7 +2,6 @@ import Cryptography
 import Foundation
 import Gateway
 import GatewayTesting
-import Logging
 import OrderedJSON
 import Store
 
@@ -15,18 +14,19 @@ final class House: Sendable {
     let registry = ToolRegistry()
     let store: Store
     let journal: AnswerFolder
-    let money: Money
-    let pipeline: Pipeline
+    let gateway: Assembly
+    var pipeline: Pipeline { gateway.pipeline }
     /// What the host itself may be asked.
     let actions: ActionRegistry
     let tokens = PlainTokens()
     let passwords = PlainPasswords()
-    let addresses: CallbackAddresses
+    var addresses: CallbackAddresses { gateway.addresses }
     let organization: OrganizationID
     /// The database's file.
     let database: String
     let key: APIKeyText
 
+    static let keys = Assembly.Keys(master: Secret([UInt8](repeating: 7, count: 32)))
     static let accepted: JSON = ["verdict": "accepted", "external_ids": ["fake_id": "F1"]]
 
     private init(
@@ -35,7 +35,7 @@ final class House: Sendable {
         plugin: LoadedPlugin,
         environment: Environment,
         clock: ManualEntropy,
-        bounds: Money.Bounds,
+        bounds: Assembly.Settings,
         failpoints: Failpoints
     ) async throws {
         self.store = store
@@ -43,38 +43,21 @@ final class House: Sendable {
         self.clock = clock
         upstream = FakeUpstream(answering: House.accepted)
         let entropy = clock.entropy
-        addresses = CallbackAddresses(publicURL: "https://x.example", key: Secret([UInt8](repeating: 7, count: 32)))
-        var logger = Logger(label: "test")
-        logger.logLevel = .critical
         try registry.publish(plugin)
         journal = AnswerFolder(path: folder + "/answers")
-        money = Money(
-            store: store,
+        var ports = Assembly.Ports(
+            store: Assembly.Repositories(store),
             journal: journal,
-            registry: registry,
             upstream: upstream,
-            addresses: addresses,
-            entropy: entropy,
-            failpoints: failpoints,
-            logger: logger,
-            bounds: bounds
-        )
-        let authenticate = Authenticate(directory: store, tokens: tokens, entropy: entropy)
-        actions = House.actions(store, tokens, passwords, authenticate, entropy)
-        pipeline = Pipeline(
             registry: registry,
-            authenticate: authenticate,
-            admit: AdmitOrganization(directory: money.directory),
-            limit: LimitRate(entropy: entropy),
-            reserve: ReserveIdempotent(records: store, entropy: entropy),
-            once: ReserveAction(repository: store, key: Secret([1, 2, 3]), entropy: entropy),
-            dispatch: Dispatch(
-                operations: money.operations,
-                seal: QuestionSeal(key: Secret([UInt8](repeating: 8, count: 32)), entropy: entropy),
-                questions: store
-            ),
-            record: RecordCall(audit: store, metrics: CallMetrics(), entropy: entropy, logger: logger)
+            tokens: tokens,
+            passwords: passwords,
+            entropy: entropy,
+            logger: .quiet
         )
+        ports.failpoints = failpoints
+        gateway = Assembly(ports, keys: House.keys, settings: bounds)
+        actions = ActionRegistry(gateway.actions)
         organization = OrganizationID(entropy.identifier())
         key = APIKeyText(
             environment: environment,
@@ -89,7 +72,7 @@ final class House: Sendable {
     static func with(
         plugin: LoadedPlugin? = nil,
         environment: Environment = .test,
-        bounds: Money.Bounds = Money.Bounds(),
+        bounds: Assembly.Settings = Assembly.Settings(),
         failpoints: (ManualEntropy) -> Failpoints = { _ in .none },
         settings: StoreSettings = StoreSettings(),
         _ body: (House) async throws -> Void
@@ -138,6 +121,17 @@ final class House: Sendable {
                 scopes: nil
             )
         )
+    }
+
+    /// Gateway once more on the same store, as another process makes it, but for what `change` changes.
+    func another(
+        _ settings: Assembly.Settings = Assembly.Settings(),
+        _ change: (inout Assembly.Ports) -> Void = { _ in }
+    ) -> Assembly {
+        var ports = gateway.ports
+        ports.failpoints = .none
+        change(&ports)
+        return Assembly(ports, keys: House.keys, settings: settings)
     }
 
     // MARK: Calls
@@ -193,24 +187,8 @@ final class House: Sendable {
 
     /// Bytes that arrive at a record's address; they are worked on before this returns.
     func callback(_ record: RecordID, bytes: [UInt8], name: String = "result") async throws {
-        try await money.inbox.receive(place(of: record, name), body: bytes, address: nil)
-        for waiting in try await store.unsettled(before: clock.now, limit: 10) { await money.inbox.work(on: waiting) }
-    }
-
-    /// The parts that move money once more, as another process makes them.
-    func money(by clock: ManualEntropy) -> Money {
-        var logger = Logger(label: "test")
-        logger.logLevel = .critical
-        return Money(
-            store: store,
-            journal: journal,
-            registry: registry,
-            upstream: upstream,
-            addresses: addresses,
-            entropy: clock.entropy,
-            failpoints: .none,
-            logger: logger
-        )
+        try await gateway.inbox.receive(place(of: record, name), body: bytes, address: nil)
+        for waiting in try await store.unsettled(before: clock.now, limit: 10) { await gateway.inbox.work(on: waiting) }
     }
 
     /// Where a record's callbacks arrive.

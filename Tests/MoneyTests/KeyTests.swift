@@ -13,7 +13,7 @@ struct `A key` {
             house.upstream.answer(with: ["verdict": "unknown", "code": "x"])
             for _ in 0..<40 {
                 house.clock.advance(.seconds(3600))
-                await house.money.sweeper.sweep()
+                await house.gateway.sweeper.sweep()
                 if let question = try? await house.newest("pay_query") {
                     try await house.callback(question.id, says: ["verdict": "unknown", "code": "26"])
                 }

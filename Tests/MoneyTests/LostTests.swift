@@ -11,14 +11,14 @@ struct `What M-Pesa said` {
             #expect(try await house.record(reply).state == .unknown)
             for _ in 0..<6 {
                 house.clock.advance(.seconds(10))
-                await house.money.inbox.takeUpUnsettled()
+                await house.gateway.inbox.takeUpUnsettled()
             }
             #expect(try await house.store.quarantined(limit: 10).count == 1)
-            await house.money.inbox.takeUpUnsettled()
+            await house.gateway.inbox.takeUpUnsettled()
             #expect(try await house.store.quarantined(limit: 10).count == 1)
 
             try house.registry.publish(FakePlugin.make(generation: 2, digest: "d2", crashes: false))
-            await house.money.inbox.takeUpUnsettled()
+            await house.gateway.inbox.takeUpUnsettled()
 
             #expect(try await house.store.quarantined(limit: 10).isEmpty)
             #expect(try await house.store.unsettled(before: house.clock.now, limit: 10).isEmpty)
@@ -34,12 +34,12 @@ struct `What M-Pesa said` {
             try await house.callback(record, says: body)
             for _ in 0..<6 {
                 house.clock.advance(.seconds(10))
-                await house.money.inbox.takeUpUnsettled()
+                await house.gateway.inbox.takeUpUnsettled()
             }
             #expect(try await house.store.quarantined(limit: 10).count == 1)
 
             try house.registry.publish(FakePlugin.make(digest: "mended"))
-            await house.money.inbox.takeUpUnsettled()
+            await house.gateway.inbox.takeUpUnsettled()
 
             #expect(try await house.record(record).state == .succeeded)
         }
@@ -56,7 +56,7 @@ struct `What M-Pesa said` {
             #expect(await house.journal.entries() == [answer])
 
             house.clock.advance(.seconds(10))
-            await house.money.inbox.takeUpUnsettled()
+            await house.gateway.inbox.takeUpUnsettled()
 
             #expect(await house.journal.entries().isEmpty)
             #expect(try await house.record(record).externalIDs == ["fake_id": "F1", "second_id": "S1"])
@@ -70,13 +70,13 @@ struct `What M-Pesa said` {
             let record = try #require(await house.pay().record)
             house.clock.advance(.seconds(61))
             house.upstream.answer(with: House.pending)
-            await house.money.sweeper.sweep()
+            await house.gateway.sweeper.sweep()
             #expect(try await house.record(record).state == .reconciling)
 
             let answer = house.answer(to: record, says: ["verdict": .string(verdict), "code": "4"])
             #expect(await house.journal.keep(answer))
             house.clock.advance(.seconds(10))
-            await house.money.inbox.takeUpUnsettled()
+            await house.gateway.inbox.takeUpUnsettled()
 
             let found = try await house.record(record)
             #expect(found.state == .rejected && found.code == "4")
@@ -91,13 +91,13 @@ struct `What M-Pesa said` {
             let record = try #require(await house.collect().record)
             house.upstream.answer { _ in .unknown("cut") }
             house.clock.advance(.seconds(61))
-            await house.money.sweeper.sweep()
+            await house.gateway.sweeper.sweep()
             #expect(try await house.record(record).attempts == 2)
 
             let answer = house.answer(to: record, says: ["verdict": .string(verdict), "code": "4"])
             #expect(await house.journal.keep(answer))
             house.clock.advance(.seconds(10))
-            await house.money.inbox.takeUpUnsettled()
+            await house.gateway.inbox.takeUpUnsettled()
 
             #expect(try await house.record(record).state == .unknown)
             #expect(try await house.store.unsettled(before: house.clock.now, limit: 10).isEmpty)
@@ -110,7 +110,7 @@ struct `What M-Pesa said` {
             let answer = house.answer(to: record, says: ["verdict": "rejected", "code": "4"])
             #expect(await house.journal.keep(answer))
             house.clock.advance(.seconds(10))
-            await house.money.inbox.takeUpUnsettled()
+            await house.gateway.inbox.takeUpUnsettled()
 
             let found = try await house.record(record)
             #expect(found.state == .accepted && found.isDisputed)
@@ -122,7 +122,7 @@ struct `What M-Pesa said` {
             let record = try #require(await house.collect().record)
             house.upstream.answer { _ in .answered(status: 200, body: FakePlugin.crash) }
             house.clock.advance(.seconds(21))
-            await house.money.sweeper.sweep()
+            await house.gateway.sweeper.sweep()
             #expect(house.upstream.count("collect_query") == 1)
 
             let kept = try await house.store.unsettled(before: house.clock.now + .seconds(1), limit: 10)
@@ -130,7 +130,7 @@ struct `What M-Pesa said` {
             #expect(try await house.record(record).state == .accepted)
             try house.registry.publish(FakePlugin.make(generation: 2, digest: "d2", crashes: false))
             house.clock.advance(.seconds(10))
-            await house.money.inbox.takeUpUnsettled()
+            await house.gateway.inbox.takeUpUnsettled()
 
             #expect(try await house.store.unsettled(before: house.clock.now, limit: 10).isEmpty)
         }

@@ -10,7 +10,7 @@ struct `An operator's change of an organization` {
             _ = try #require(await house.pay().record)
             house.clock.advance(.seconds(31 * 60))
             // What the organization is has just been remembered.
-            _ = try await house.money.directory.membership(of: house.organization)
+            _ = try await house.gateway.directory.membership(of: house.organization)
 
             _ = try await house.changes.set([.resendsNotFound: true], of: "shop", by: house.operator)
             try await house.tellNotFound()
@@ -24,7 +24,7 @@ struct `An operator's change of an organization` {
             _ = try #require(await house.pay().record)
             house.clock.advance(.seconds(31 * 60))
             _ = try await house.changes.set([.resendsNotFound: true], of: "shop", by: house.operator)
-            _ = try await house.money.directory.membership(of: house.organization)
+            _ = try await house.gateway.directory.membership(of: house.organization)
 
             let shown = try await house.changes.set([.resendsNotFound: false], of: "shop", by: house.operator)
             try await house.tellNotFound()
@@ -74,7 +74,7 @@ struct `An operator's change of an organization` {
 
 extension House {
     fileprivate var changes: OrganizationChanges {
-        OrganizationChanges(directory: store, cache: money.directory, audit: store, entropy: clock.entropy)
+        gateway.organizationChanges
     }
 
     fileprivate var `operator`: Accounts.Caller {
@@ -84,9 +84,9 @@ extension House {
     /// M-Pesa is asked about what is due, and says that it knows no such payout.
     fileprivate func tellNotFound() async throws {
         upstream.answer(with: ["verdict": "accepted"])
-        await money.sweeper.sweep()
+        await gateway.sweeper.sweep()
         let question = try await newest("pay_query")
         try await callback(question.id, says: ["verdict": "not_found", "code": "nf"])
-        await money.sweeper.sweep()
+        await gateway.sweeper.sweep()
     }
 }

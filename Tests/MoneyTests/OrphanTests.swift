@@ -1,6 +1,5 @@
 import Gateway
 import GatewayTesting
-import Logging
 import Testing
 
 struct `A transaction whose plugin is not loaded` {
@@ -9,12 +8,12 @@ struct `A transaction whose plugin is not loaded` {
             _ = await house.collect()
             let health = Health()
             let registry = ToolRegistry()
-            let watch = OrphanWatch(
-                records: house.store,
-                registry: registry,
-                health: health,
-                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-            )
+            let watch =
+                house.another {
+                    $0.health = health
+                    $0.registry = registry
+                }
+                .orphans
 
             await watch.look()
 

@@ -5,8 +5,8 @@ import Testing
 
 @Suite(.timeLimit(.minutes(2)))
 struct `A request that must wait` {
-    static var narrow: Money.Bounds {
-        var bounds = Money.Bounds()
+    static var narrow: Assembly.Settings {
+        var bounds = Assembly.Settings()
         bounds.requests.placesMax = 8
         bounds.requests.accountPlacesMax = 2
         bounds.requests.waitMax = .milliseconds(50)

@@ -7,13 +7,13 @@ import Testing
 struct `The sweeper` {
     /// Sweeps by itself while a test's body runs.
     func sweeping(_ house: House, _ body: () async throws -> Void) async throws {
-        let running = Task { await house.money.sweeper.run() }
+        let running = Task { await house.gateway.sweeper.run() }
         defer { running.cancel() }
         try await body()
     }
 
-    static var small: Money.Bounds {
-        var bounds = Money.Bounds()
+    static var small: Assembly.Settings {
+        var bounds = Assembly.Settings()
         bounds.questions.placesMax = 16
         bounds.questions.accountPlacesMax = 6
         bounds.sweeper.every = .milliseconds(20)
@@ -49,7 +49,7 @@ struct `The sweeper` {
     }
 
     @Test func `asks forty questions of one account at once, which is a hundred a second at 300 ms`() async throws {
-        var bounds = Money.Bounds()
+        var bounds = Assembly.Settings()
         bounds.sweeper.every = .milliseconds(20)
         try await House.with(bounds: bounds) { (house) async throws in
             for number in 100..<180 { #expect(await house.collect(phone: "254711000\(number)").code == nil) }
@@ -84,7 +84,7 @@ struct `The sweeper` {
             house.upstream.answer(with: ["verdict": "succeeded", "receipt": "R1", "amount": 100])
             house.clock.advance(.seconds(21))
 
-            await house.money.sweeper.sweep()
+            await house.gateway.sweeper.sweep()
 
             #expect(try await house.record(record).state == .succeeded)
             #expect(try await house.store.due(at: house.clock.now, limit: 200, except: []).isEmpty)

@@ -170,17 +170,9 @@ private func makeRunner(
     _ registry: ToolRegistry,
     _ settings: TimerRunner.Settings = TimerRunner.Settings()
 ) -> TimerRunner {
-    var logger = Logger(label: "test")
-    logger.logLevel = .critical
-    return TimerRunner(
-        data: house.store,
-        registry: registry,
-        authenticate: Authenticate(directory: house.store, tokens: PlainTokens(), entropy: house.clock.entropy),
-        admit: AdmitOrganization(directory: DirectoryCache(directory: house.store, entropy: house.clock.entropy)),
-        entropy: house.clock.entropy,
-        logger: logger,
-        settings: settings
-    )
+    var bounds = Assembly.Settings()
+    bounds.timers = settings
+    return house.another(bounds) { $0.registry = registry }.timers
 }
 
 extension House {

@@ -2,7 +2,6 @@ import Cryptography
 import Foundation
 import Gateway
 import GatewayTesting
-import Logging
 import OrderedJSON
 import Organizations
 import Store
@@ -15,11 +14,11 @@ final class Bureau: Sendable {
     let tokens = NumberedTokens()
     let safe = PlainSafe()
     let passwords = PlainHashes()
-    let uses: KeyUses
-    let quotas: Quotas
     let registry = ToolRegistry()
-    let logger: Logger
-    let pipeline: Pipeline
+    let gateway: Assembly
+    var uses: KeyUses { gateway.uses }
+    var quotas: Quotas { gateway.quotas }
+    var pipeline: Pipeline { gateway.pipeline }
     let actions: ActionRegistry
     let host: Organization
     let shop: Organization
@@ -27,74 +26,22 @@ final class Bureau: Sendable {
     private init(_ store: Store, folder: String) async throws {
         self.store = store
         let entropy = clock.entropy
-        var logger = Logger(label: "test")
-        self.logger = logger
-        logger.logLevel = .critical
-        let money = Money(
-            store: store,
-            journal: AnswerFolder(path: folder + "/answers"),
-            registry: registry,
-            upstream: FakeUpstream(answering: [:]),
-            addresses: CallbackAddresses(
-                publicURL: "https://x.example",
-                key: Secret([UInt8](repeating: 7, count: 32))
-            ),
-            entropy: entropy,
-            failpoints: .none,
-            logger: logger,
-            bounds: Money.Bounds()
-        )
-        uses = KeyUses(repository: store, logger: logger)
-        quotas = Quotas(repository: store, entropy: entropy, logger: logger)
-        let authenticate = Authenticate(directory: store, tokens: tokens, entropy: entropy, uses: uses)
-        pipeline = Pipeline(
-            registry: registry,
-            authenticate: authenticate,
-            admit: AdmitOrganization(directory: money.directory),
-            limit: LimitRate(entropy: entropy),
-            quotas: quotas,
-            reserve: ReserveIdempotent(records: store, entropy: entropy),
-            once: ReserveAction(repository: store, key: Secret([1, 2, 3]), entropy: entropy),
-            dispatch: Dispatch(
-                operations: money.operations,
-                seal: QuestionSeal(key: Secret([UInt8](repeating: 8, count: 32)), entropy: entropy),
-                questions: store
-            ),
-            record: RecordCall(audit: store, metrics: CallMetrics(), entropy: entropy, logger: logger)
-        )
-        let throttle = ThrottleLogIns(entropy: entropy)
-        let administration = Administration(
-            Administration.Parts(
-                directory: store,
-                cache: money.directory,
-                authenticate: authenticate,
-                audit: store,
-                credentials: safe,
-                passwords: passwords,
-                throttle: throttle,
-                entropy: entropy,
+        gateway = Assembly(
+            Assembly.Ports(
+                store: Assembly.Repositories(store),
+                journal: AnswerFolder(path: folder + "/answers"),
+                upstream: FakeUpstream(answering: [:]),
                 registry: registry,
-                plans: store,
-                quotas: quotas
-            )
-        )
-        let accounts = Accounts(
-            Accounts.Parts(
-                directory: store,
-                audit: store,
                 tokens: tokens,
                 passwords: passwords,
-                authenticate: authenticate,
-                failures: SampleFailures(audit: store, entropy: entropy),
-                metrics: CallMetrics(),
-                throttle: throttle,
-                entropy: entropy
-            )
+                entropy: entropy,
+                logger: .quiet
+            ),
+            keys: Assembly.Keys(master: Secret([UInt8](repeating: 7, count: 32))),
+            settings: Assembly.Settings()
         )
-        actions = ActionRegistry(
-            HostActions.all(records: store, exports: store, accounts: accounts, entropy: entropy)
-                + administration.actions
-        )
+        let administration = Administration(Administration.Parts(gateway, credentials: safe))
+        actions = ActionRegistry(gateway.actions + administration.actions)
         host = try await HostOrganization.find(in: store, entropy)
         try await store.save(HostOrganization.standardPlan)
         shop = Organization(

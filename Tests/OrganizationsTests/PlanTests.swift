@@ -42,7 +42,7 @@ struct `A month's quota` {
             }
             #expect(left == [4, 3, 2])
             await bureau.quotas.flush()
-            let other = Quotas(repository: bureau.store, entropy: bureau.clock.entropy, logger: bureau.logger)
+            let other = Quotas(repository: bureau.store, entropy: bureau.clock.entropy, logger: .quiet)
             let membership = DirectoryCache.Membership(
                 organization: bureau.shop,
                 plan: Bureau.tradePlan(Ceilings(quotas: ["read": 5]))

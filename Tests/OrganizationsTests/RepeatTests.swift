@@ -1,10 +1,11 @@
 import Cryptography
-import Gateway
 import GatewayTesting
 import OrderedJSON
 import Organizations
 import Synchronization
 import Testing
+
+@testable import Gateway
 
 struct `A change that is asked for again` {
     private static let till: JSON = ["name": "Till", "environment": "test"]

@@ -1,7 +1,7 @@
-import Gateway
 import Logging
 import Testing
 
+@testable import Gateway
 @testable import Store
 
 struct `Claims that have ended` {

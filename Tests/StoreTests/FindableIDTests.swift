@@ -1,6 +1,6 @@
-import Gateway
 import Testing
 
+@testable import Gateway
 @testable import Store
 
 struct `An id that M-Pesa gave` {

@@ -1,10 +1,10 @@
 import Cryptography
 import Foundation
-import Gateway
 import Logging
 import OrderedJSON
 import Testing
 
+@testable import Gateway
 @testable import Store
 
 /// Runs a test on both engines, each time with an empty store of its own.

@@ -107,7 +107,7 @@ struct Init: AsyncParsableCommand {
     ) async throws -> JSONObject {
         let store = try await Store.open(
             DatabaseURL(settings.effectiveDatabaseURL),
-            parties: PartyDigests(key: App.derivedKey("parties", from: masterKey))
+            parties: PartyDigests(key: Assembly.Keys.derived("parties", from: masterKey))
         )
         defer { store.shutdown() }
         let random = RandomWords()

@@ -94,7 +94,7 @@ package struct Accounts: Sendable {
     private var directory: any DirectoryRepository { parts.directory }
 
     /// Makes it of its parts.
-    package init(_ parts: Parts, settings: Settings = Settings()) {
+    init(_ parts: Parts, settings: Settings = Settings()) {
         self.parts = parts
         self.settings = settings
     }

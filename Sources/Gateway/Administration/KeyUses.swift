@@ -46,13 +46,20 @@ package final class KeyUses: Sendable {
 
     private let repository: any KeyUseRepository
     private let settings: Settings
+    private let sleep: Sleep
     private let logger: Logger
     private let waiting = Mutex<[APIKeyID: Use]>([:])
 
     /// Makes it over where uses are kept.
-    package init(repository: any KeyUseRepository, settings: Settings = Settings(), logger: Logger) {
+    package init(
+        repository: any KeyUseRepository,
+        settings: Settings = Settings(),
+        sleep: Sleep = .real,
+        logger: Logger
+    ) {
         self.repository = repository
         self.settings = settings
+        self.sleep = sleep
         self.logger = logger
     }
 
@@ -83,7 +90,7 @@ package final class KeyUses: Sendable {
     package func run() async {
         while !Task.isCancelled {
             // Only cancellation ends the sleep early, and the loop's condition sees it.
-            try? await Task.sleep(for: settings.period)
+            try? await sleep(for: settings.period)
             await flush()
         }
     }

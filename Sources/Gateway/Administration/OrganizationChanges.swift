@@ -29,7 +29,7 @@ package struct OrganizationChanges: Sendable {
     private let entropy: Entropy
 
     /// Makes it; `cache` is what the sender asks.
-    package init(
+    init(
         directory: any DirectoryRepository,
         cache: DirectoryCache,
         audit: any AuditRepository,

@@ -4,7 +4,7 @@ import Logging
 ///
 /// Ordinarily an answer rides with the commit of its meaning. When that commit fails it goes into the journal, so that a
 /// process that ends here loses nothing; what a plugin cannot read goes into the inbox. From both it is read again.
-package struct AnswerKeeper: Sendable {
+struct AnswerKeeper: Sendable {
     private let settlement: Settlement
     private let plugins: PluginCalls
     private let journal: any AnswerJournal
@@ -12,7 +12,7 @@ package struct AnswerKeeper: Sendable {
     private let logger: Logger
 
     /// Makes it of its parts.
-    package init(
+    init(
         settlement: Settlement,
         plugins: PluginCalls,
         journal: any AnswerJournal,
@@ -64,7 +64,7 @@ package struct AnswerKeeper: Sendable {
                     ]
                 )
                 // Not cancelled with the caller: from here on the outcome is recorded first.
-                await Task { try? await Task.sleep(for: wait) }.value
+                await entropy.sleep.whole(for: wait)
             }
         }
     }

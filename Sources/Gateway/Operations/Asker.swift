@@ -15,7 +15,7 @@ package struct Asker: Sendable {
     private let logger: Logger
 
     /// Makes it of its parts.
-    package init(
+    init(
         records: any RecordRepository,
         directory: DirectoryCache,
         plugins: PluginCalls,

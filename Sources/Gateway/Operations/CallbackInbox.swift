@@ -39,7 +39,7 @@ package final class CallbackInbox: Sendable {
     private let lookedAt = Mutex<Int?>(nil)
 
     /// Makes it of its parts.
-    package init(
+    init(
         records: any RecordRepository,
         callbacks: any CallbackRepository,
         journal: any AnswerJournal,
@@ -120,7 +120,7 @@ package final class CallbackInbox: Sendable {
         while !Task.isCancelled {
             await takeUpUnsettled()
             // Only cancellation ends the sleep early, and the loop's condition sees it.
-            try? await Task.sleep(for: settings.searchEvery)
+            try? await entropy.sleep(for: settings.searchEvery)
         }
     }
 

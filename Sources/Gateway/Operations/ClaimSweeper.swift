@@ -25,7 +25,7 @@ package struct ClaimSweeper: Sendable {
     private let settings: Settings
 
     /// Makes it of its parts.
-    package init(claims: any ClaimRepository, entropy: Entropy, logger: Logger, settings: Settings = Settings()) {
+    init(claims: any ClaimRepository, entropy: Entropy, logger: Logger, settings: Settings = Settings()) {
         self.claims = claims
         self.entropy = entropy
         self.logger = logger
@@ -38,7 +38,7 @@ package struct ClaimSweeper: Sendable {
             let began = entropy.uptime()
             await walk()
             // Only cancellation ends the sleep early, and the loop's condition sees it.
-            try? await Task.sleep(for: max(settings.pause, settings.every - (entropy.uptime() - began)))
+            try? await entropy.sleep(for: max(settings.pause, settings.every - (entropy.uptime() - began)))
         }
     }
 
@@ -61,7 +61,7 @@ package struct ClaimSweeper: Sendable {
                     logger.warning("ended claims could not be forgotten", metadata: ["reason": "\(error.message)"])
                     return forgotten
                 }
-                if place != nil { try? await Task.sleep(for: settings.pause) }
+                if place != nil { try? await entropy.sleep(for: settings.pause) }
             }
         }
         return forgotten

@@ -4,7 +4,7 @@ import OrderedJSON
 ///
 /// Nothing here decides about money. The plugin says what to send and what an answer means; `RecordMachine` says what
 /// follows; this performs it, in the order in which a crash at any point leaves something that can be settled.
-package struct Operations: Sendable {
+struct Operations: Sendable {
     private let records: any RecordRepository
     private let directory: DirectoryCache
     private let plugins: PluginCalls
@@ -33,7 +33,7 @@ package struct Operations: Sendable {
     }
 
     /// Makes it of its parts.
-    package init(
+    init(
         records: any RecordRepository,
         directory: DirectoryCache,
         plugins: PluginCalls,

@@ -6,21 +6,24 @@ package struct OrphanWatch: Sendable {
     private let records: any RecordRepository
     private let registry: ToolRegistry
     private let health: Health
+    private let entropy: Entropy
     private let logger: Logger
     /// How often it looks, after the start.
     private let every: Duration
 
     /// Makes it of its parts.
-    package init(
+    init(
         records: any RecordRepository,
         registry: ToolRegistry,
         health: Health,
+        entropy: Entropy,
         logger: Logger,
         every: Duration = .seconds(60)
     ) {
         self.records = records
         self.registry = registry
         self.health = health
+        self.entropy = entropy
         self.logger = logger
         self.every = every
     }
@@ -30,7 +33,7 @@ package struct OrphanWatch: Sendable {
         while !Task.isCancelled {
             await look()
             // Only cancellation ends the sleep early, and the loop's condition sees it.
-            try? await Task.sleep(for: every)
+            try? await entropy.sleep(for: every)
         }
     }
 

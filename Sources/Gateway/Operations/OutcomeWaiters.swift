@@ -3,7 +3,7 @@ import Synchronization
 /// Callers who wait for a record to end.
 ///
 /// Waking is a courtesy: whoever is woken, or gives up, reads the record again.
-package final class OutcomeWaiters: Sendable {
+final class OutcomeWaiters: Sendable {
     private enum Slot {
         case registered
         case parked(CheckedContinuation<Void, Never>)
@@ -26,15 +26,19 @@ package final class OutcomeWaiters: Sendable {
 
     private let waiting = Mutex(Waiting())
     private let waitersMax: Int
+    private let sleep: Sleep
 
     /// At most `waitersMax` callers wait at once; whoever comes later does not wait.
-    package init(waitersMax: Int = 10_000) { self.waitersMax = waitersMax }
+    init(waitersMax: Int = 10_000, sleep: Sleep = .real) {
+        self.waitersMax = waitersMax
+        self.sleep = sleep
+    }
 
     /// Waits until the record ends, at most for `duration`.
     ///
     /// `hasEnded` is asked once the wait has been registered, so that an end between the caller's last look and now is
     /// not missed.
-    package func wait(
+    func wait(
         for record: RecordID,
         atMost duration: Duration,
         hasEnded: @escaping @Sendable () async -> Bool
@@ -45,7 +49,7 @@ package final class OutcomeWaiters: Sendable {
             group.addTask {
                 if await hasEnded() { return }
                 // A cancelled sleep means that the caller has gone, which ends the wait as well.
-                do { try await Task.sleep(for: duration) } catch { return }
+                do { try await self.sleep(for: duration) } catch { return }
             }
             await group.next()
             waiting.withLock { $0.wake(record, ticket) }?.resume()
@@ -55,9 +59,9 @@ package final class OutcomeWaiters: Sendable {
     }
 
     /// Wakes everyone who waits for the record.
-    package func announce(_ record: RecordID) {
+    func announce(_ record: RecordID) {
         let woken = waiting.withLock { waiting in
-            (waiting.slots[record] ?? [:]).keys.compactMap { waiting.wake(record, $0) }
+            (waiting.slots[record] ?? [:]).keys.sorted().compactMap { waiting.wake(record, $0) }
         }
         for continuation in woken { continuation.resume() }
     }

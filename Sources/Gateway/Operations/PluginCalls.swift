@@ -5,12 +5,12 @@ import Synchronization
 
 /// Calls a plugin's operation functions and reads what they answer; the one place that turns a plugin's failure into
 /// an error of the house.
-package struct PluginCalls: Sendable {
+struct PluginCalls: Sendable {
     private let registry: ToolRegistry
     private let logger: Logger
 
     /// Makes the caller.
-    package init(registry: ToolRegistry, logger: Logger) {
+    init(registry: ToolRegistry, logger: Logger) {
         self.registry = registry
         self.logger = logger
     }
@@ -21,7 +21,7 @@ package struct PluginCalls: Sendable {
     /// A generation that understands a record, and the index of the record's kind in it: the live one, or else another.
     ///
     /// - Throws: `unavailable` while the plugin is not loaded; the record waits.
-    package func kind(of record: Record) throws(GatewayError) -> (plugin: LoadedPlugin, index: Int) {
+    func kind(of record: Record) throws(GatewayError) -> (plugin: LoadedPlugin, index: Int) {
         guard let found = registry.snapshot.generation(of: record.plugin, for: record.operation) else {
             throw GatewayError(
                 .unavailable,

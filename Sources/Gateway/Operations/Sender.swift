@@ -1,7 +1,7 @@
 import Logging
 
 /// Sends a committed record's request, once, and records what came back.
-package struct Sender: Sendable {
+struct Sender: Sendable {
     private let upstream: any Upstream
     private let dispatcher: Dispatcher
     private let plugins: PluginCalls
@@ -13,7 +13,7 @@ package struct Sender: Sendable {
     private let logger: Logger
 
     /// Makes it.
-    package init(
+    init(
         upstream: any Upstream,
         dispatcher: Dispatcher,
         plugins: PluginCalls,
@@ -37,7 +37,7 @@ package struct Sender: Sendable {
 
     /// Gets everything that sending needs, before anything is committed: a missing credential or an M-Pesa that cannot
     /// be reached then costs the caller an error and leaves no record.
-    package func makeReady(_ record: Record, kind: OperationKind) async throws(GatewayError) -> PreparedRequest {
+    func makeReady(_ record: Record, kind: OperationKind) async throws(GatewayError) -> PreparedRequest {
         var callbacks: [String: String] = [:]
         for callback in kind.callbacks {
             callbacks[callback.name] = addresses.address(
@@ -100,7 +100,7 @@ package struct Sender: Sendable {
     /// If the process dies before `sending` is committed, the row is as it was.
     /// - Returns: The record as it stands afterwards. The answer's meaning is committed when this returns.
     /// - Throws: `unavailable` when the store could not keep up; the sweeper then finishes the record.
-    package func send(_ record: Record, _ prepared: PreparedRequest) async throws(GatewayError) -> Record {
+    func send(_ record: Record, _ prepared: PreparedRequest) async throws(GatewayError) -> Record {
         let turn = try await turn(for: record, prepared, within: record.sendBefore - entropy.now())
         defer { turn.place.leave() }
         let claimed = try await settlement.settle(record) { current in

@@ -4,7 +4,7 @@ import Logging
 ///
 /// Optimistic: the step is decided on the version that was read; when the store has a newer one, it is decided again
 /// on that. So a callback, a reply and a sweep that meet never overwrite each other.
-package struct Settlement: Sendable {
+struct Settlement: Sendable {
     private let records: any RecordRepository
     private let directory: DirectoryCache
     private let registry: ToolRegistry
@@ -24,7 +24,7 @@ package struct Settlement: Sendable {
     /// Makes it.
     ///
     /// `limits` are the host's; a kind's own are added to them.
-    package init(
+    init(
         records: any RecordRepository,
         directory: DirectoryCache,
         registry: ToolRegistry,
@@ -46,14 +46,14 @@ package struct Settlement: Sendable {
     }
 
     /// What came of settling.
-    package struct Settled: Sendable {
+    struct Settled: Sendable {
         /// The record as it now stands.
-        package let record: Record
+        let record: Record
         /// The step that this happening led to; nil when it changed nothing.
-        package let event: RecordEvent?
+        let event: RecordEvent?
 
         /// Whether this happening changed it.
-        package var hasChanged: Bool { event != nil }
+        var hasChanged: Bool { event != nil }
     }
 
     /// The step to `sending` of a record that is about to be committed: its request leaves as soon as it is durable.
@@ -76,7 +76,7 @@ package struct Settlement: Sendable {
     }
 
     /// Tries again to end what was not sent and may have been kept.
-    package func withdrawPending() async {
+    func withdrawPending() async {
         for waiting in withdrawals.all {
             let isLast = entropy.now() > waiting.until
             if await isWithdrawn(waiting.record, because: waiting.reason, isLast: isLast) {
@@ -117,7 +117,7 @@ package struct Settlement: Sendable {
     /// happened after all. `unread` are bytes that nobody could read: kept in the same commit, for later.
     ///
     /// - Throws: `unavailable` when the store is; `conflict` when others kept changing the record.
-    package func settle(
+    func settle(
         _ record: Record,
         callback: CallbackID? = nil,
         unread: ReceivedCallback? = nil,
@@ -197,7 +197,7 @@ package struct Settlement: Sendable {
     }
 
     /// The record's newest version.
-    package func reload(_ record: Record) async throws(GatewayError) -> Record {
+    func reload(_ record: Record) async throws(GatewayError) -> Record {
         let found = try await records.record(
             record.id,
             organization: record.organization,

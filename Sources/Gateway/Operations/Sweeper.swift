@@ -48,7 +48,7 @@ package struct Sweeper: Sendable {
     private let settings: Settings
 
     /// Makes it of its parts.
-    package init(
+    init(
         records: any RecordRepository & DueRepository,
         asker: Asker,
         questions: Dispatcher,
@@ -95,7 +95,7 @@ package struct Sweeper: Sendable {
                 while !Task.isCancelled {
                     signal.yield()
                     // Only cancellation ends the sleep early, and the loop's condition sees it.
-                    try? await Task.sleep(for: settings.every)
+                    try? await entropy.sleep(for: settings.every)
                 }
                 signal.finish()
             }
@@ -119,7 +119,7 @@ package struct Sweeper: Sendable {
                 lookedAt = entropy.uptime()
                 // Reading must not be all that is done, when there is much to read.
                 let rest = min(max(settings.again, (entropy.uptime() - began) * 4), settings.every)
-                if hand.hasLeftSome { try? await Task.sleep(for: rest) }
+                if hand.hasLeftSome { try? await entropy.sleep(for: rest) }
             }
         }
     }
@@ -232,7 +232,7 @@ package struct Sweeper: Sendable {
         do { try await dueRecords.postpone(record, until: now + wait) } catch {
             logger.warning("a visit could not be put off", metadata: ["reason": "\(error.message)"])
             // It is due still: nobody comes back to it at once.
-            try? await Task.sleep(for: settings.every)
+            try? await entropy.sleep(for: settings.every)
         }
     }
 }

@@ -36,6 +36,8 @@ final class Withdrawals: Sendable {
     /// Forgets a record.
     func remove(_ id: RecordID) { waiting.withLock { $0[id] = nil } }
 
-    /// All that wait.
-    var all: [Waiting] { waiting.withLock { Array($0.values) } }
+    /// All that wait, oldest first.
+    var all: [Waiting] {
+        waiting.withLock { $0.values.sorted { $0.record.id.raw < $1.record.id.raw } }
+    }
 }

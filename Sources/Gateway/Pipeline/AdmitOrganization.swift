@@ -1,15 +1,15 @@
 /// Second stage: whether this organization may make calls at all.
-package struct AdmitOrganization: Sendable {
+struct AdmitOrganization: Sendable {
     private let directory: DirectoryCache
 
     /// Makes the stage.
-    package init(directory: DirectoryCache) { self.directory = directory }
+    init(directory: DirectoryCache) { self.directory = directory }
 
     /// The caller's organization and plan; `suspendedToo` where what is asked is open to one that may not call.
     ///
     /// - Throws: `organizationSuspended` when it is closed or does not pay. Callbacks and questions about what is
     ///   already open go on: they do not come this way.
-    package func membership(
+    func membership(
         of principal: Principal,
         suspendedToo: Bool = false
     ) async throws(GatewayError) -> DirectoryCache.Membership {

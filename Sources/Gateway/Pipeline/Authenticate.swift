@@ -32,7 +32,7 @@ package final class Authenticate: Sendable {
     private let forgotten = Atomic<Int>(0)
 
     /// Makes the stage.
-    package init(
+    init(
         directory: any DirectoryRepository,
         tokens: any AccessTokens,
         entropy: Entropy,

@@ -38,7 +38,7 @@ package final class DirectoryCache: Sendable {
     /// Makes an empty cache.
     ///
     /// Entries are at most `staleness` old, which other hosts' changes may be late by.
-    package init(
+    init(
         directory: any DirectoryRepository,
         entropy: Entropy,
         staleness: Duration = .seconds(2),

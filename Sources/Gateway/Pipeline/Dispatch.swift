@@ -6,26 +6,26 @@ import OrderedJSON
 /// own code.
 package struct Dispatch: Sendable {
     /// A call that passed every stage.
-    package struct Work: Sendable {
+    struct Work: Sendable {
         /// As the door handed it over.
-        package let call: ToolCall
+        let call: ToolCall
         /// The tool and the generation that serves it.
-        package let entry: ToolRegistry.Entry
+        let entry: ToolRegistry.Entry
         /// Who calls.
-        package let principal: Principal
+        let principal: Principal
         /// Their organization and its plan.
-        package let membership: DirectoryCache.Membership
+        let membership: DirectoryCache.Membership
         /// Validated.
-        package let arguments: JSON
+        let arguments: JSON
         /// What the transaction's commit claims; nil for tools that move no money.
-        package let reservation: ReserveIdempotent.Reservation?
+        let reservation: ReserveIdempotent.Reservation?
         /// What the transaction's commit uses of the month's quota; nil where there is none.
-        package let quota: QuotaClaim?
+        let quota: QuotaClaim?
         /// The audit line that the transaction's commit writes.
-        package let begun: AuditRecord?
+        let begun: AuditRecord?
 
         /// How long the caller waits for the outcome: what it asked for, within the tool's limit.
-        package var wait: Duration {
+        var wait: Duration {
             min(max(.zero, call.wait ?? entry.tool.waitDefault), entry.tool.waitMax)
         }
     }
@@ -39,19 +39,19 @@ package struct Dispatch: Sendable {
     }
 
     /// What came of it.
-    package struct Done: Sendable {
+    struct Done: Sendable {
         /// The tool's output: a JSON object.
-        package let output: [UInt8]
+        let output: [UInt8]
         /// The record behind it.
-        package var record: RecordID?
+        var record: RecordID?
         /// Where that stands.
-        package var state: RecordState?
+        var state: RecordState?
         /// Whether an earlier call made the record.
-        package var isReplayed = false
+        var isReplayed = false
         /// What must be said of the record beside the output.
-        package var note: Note?
+        var note: Note?
         /// What the output is, where it is not simply that.
-        package var ending = ToolEnding.output
+        var ending = ToolEnding.output
     }
 
     private let operations: Operations
@@ -63,7 +63,7 @@ package struct Dispatch: Sendable {
     ///
     /// A function tool is answered for after `functionTimeout`; of what it did with a person's answer at most
     /// `outcomeBytesMax` are kept, to be shown again.
-    package init(
+    init(
         operations: Operations,
         seal: QuestionSeal,
         questions: any OnceRepository,
@@ -77,12 +77,12 @@ package struct Dispatch: Sendable {
     }
 
     /// Shows the record that an earlier call with the same key made.
-    package func replay(_ record: RecordID, for work: Work) async throws(GatewayError) -> Done {
+    func replay(_ record: RecordID, for work: Work) async throws(GatewayError) -> Done {
         try await operations.replay(record, for: work)
     }
 
     /// Does the work.
-    package func run(_ work: Work) async throws(GatewayError) -> Done {
+    func run(_ work: Work) async throws(GatewayError) -> Done {
         guard work.call.answer == nil || work.entry.tool.kind == .function else {
             throw GatewayError(
                 .invalidArgument,

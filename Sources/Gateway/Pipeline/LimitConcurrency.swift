@@ -1,9 +1,9 @@
 import Synchronization
 
 /// Part of the fourth stage: not more calls of a tool at once than its descriptor allows an organization.
-package final class LimitConcurrency: Sendable {
+final class LimitConcurrency: Sendable {
     /// A call's place among those that run; give it back when the call has ended.
-    package struct Place: Hashable, Sendable {
+    struct Place: Hashable, Sendable {
         fileprivate let organization: OrganizationID
         fileprivate let tool: String
     }
@@ -11,12 +11,12 @@ package final class LimitConcurrency: Sendable {
     private let running = Mutex<[Place: Int]>([:])
 
     /// Makes a limiter with nothing running.
-    package init() {}
+    init() {}
 
     /// Takes a place; nil for a tool without a limit of its own.
     ///
     /// - Throws: `rateLimited` when all places are taken.
-    package func enter(_ tool: ToolDescriptor, organization: OrganizationID) throws(GatewayError) -> Place? {
+    func enter(_ tool: ToolDescriptor, organization: OrganizationID) throws(GatewayError) -> Place? {
         guard let most = tool.concurrencyMax else { return nil }
         let place = Place(organization: organization, tool: tool.name)
         let isFree = running.withLock { running in
@@ -35,7 +35,7 @@ package final class LimitConcurrency: Sendable {
     }
 
     /// Gives a place back.
-    package func leave(_ place: Place) {
+    func leave(_ place: Place) {
         running.withLock { running in
             let left = (running[place] ?? 1) - 1
             running[place] = left == 0 ? nil : left

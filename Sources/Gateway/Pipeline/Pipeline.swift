@@ -25,7 +25,7 @@ package final class Pipeline: Sendable {
     private let record: RecordCall
 
     /// Puts the stages together.
-    package init(
+    init(
         registry: ToolRegistry,
         authenticate: Authenticate,
         admit: AdmitOrganization,

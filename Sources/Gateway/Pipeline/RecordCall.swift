@@ -6,36 +6,36 @@ import OrderedJSON
 ///
 /// Refusals and faults too. Of strangers' calls there is a count, and a line where they name somebody
 /// (`SampleFailures`). A money call's first line is written by its transaction's own commit, so a crash leaves it too.
-package struct RecordCall: Sendable {
+struct RecordCall: Sendable {
     /// What is known of a call when it ends.
-    package struct Ending: Sendable {
+    struct Ending: Sendable {
         /// Names it.
-        package let call: CallID
+        let call: CallID
         /// The door it came in by.
-        package let door: Door
+        let door: Door
         /// The caller's address as the door saw it.
-        package let address: String?
+        let address: String?
         /// The arguments of a tool: as the caller gave them, then as they were checked.
-        package var arguments: JSON
+        var arguments: JSON
         /// Who called, once that was known.
-        package var principal: Principal?
+        var principal: Principal?
         /// The tool, once it was found.
-        package var tool: ToolDescriptor?
+        var tool: ToolDescriptor?
         /// Whether the caller may not even know of the tool.
-        package var isHidden = false
+        var isHidden = false
         /// What was asked of the host itself, where it is no tool.
-        package let action: ActionRules?
+        let action: ActionRules?
         /// What is masked of the arguments; nil while nobody knows what must be.
-        package var sensitive: [JSONPointer]?
+        var sensitive: [JSONPointer]?
         /// The id of what an action made, changed or ended.
-        package var target: String?
+        var target: String?
         /// Whether an action was answered with what was done before, under the same key.
-        package var isReplayed = false
+        var isReplayed = false
         /// The record it made or found.
-        package var record: RecordID?
+        var record: RecordID?
 
         /// Of a tool's call, of which nothing is known yet.
-        package init(_ call: ToolCall) {
+        init(_ call: ToolCall) {
             self.call = call.id
             door = call.door
             address = call.address
@@ -44,7 +44,7 @@ package struct RecordCall: Sendable {
         }
 
         /// Of a use of a host action, or of a credential that was only looked at.
-        package init(_ call: ActionCall, _ action: ActionRules?) {
+        init(_ call: ActionCall, _ action: ActionRules?) {
             self.call = call.id
             door = call.door
             address = call.address
@@ -66,7 +66,7 @@ package struct RecordCall: Sendable {
     /// Makes the stage.
     ///
     /// Masked arguments over `detailBytesMax` are left out of the audit.
-    package init(
+    init(
         audit: any AuditRepository,
         failures: SampleFailures? = nil,
         metrics: CallMetrics,
@@ -83,7 +83,7 @@ package struct RecordCall: Sendable {
     }
 
     /// The audit line of a call.
-    package func line(
+    func line(
         _ ending: Ending,
         outcome: AuditRecord.Outcome,
         code: GatewayError.Code? = nil
@@ -107,14 +107,14 @@ package struct RecordCall: Sendable {
     }
 
     /// Writes, durably, what is about to be done.
-    package func begin(_ ending: Ending) async throws(GatewayError) {
+    func begin(_ ending: Ending) async throws(GatewayError) {
         try await audit.append([line(ending, outcome: .begun)], usage: [])
     }
 
     /// Writes what became of a call.
     ///
     /// A fault of the audit fails the call that it would have left out.
-    package func end(_ ending: Ending, error: GatewayError?) throws(GatewayError) {
+    func end(_ ending: Ending, error: GatewayError?) throws(GatewayError) {
         log(ending, error: error)
         metrics.count(door: ending.door, what: ending.name, error: error)
         guard let principal = ending.principal else {
@@ -202,7 +202,7 @@ package struct RecordCall: Sendable {
 
 extension ToolDescriptor {
     /// The seed's word for what the tool does in the audit, or the tool's name in capitals.
-    package var auditAction: String {
+    var auditAction: String {
         switch name {
         case "mpesa_stk_push": "STK_PUSH_INITIATED"
         case "mpesa_check_status": "TRANSACTION_STATUS_CHECK"

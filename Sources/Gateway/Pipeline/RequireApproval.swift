@@ -2,9 +2,9 @@
 ///
 /// This host has no approvals yet, so a tool that asks for one is refused here; the loader already refuses to publish
 /// such a tool, and this holds even if it did.
-package enum RequireApproval {
+enum RequireApproval {
     /// - Throws: `approvalRequired` for a tool whose descriptor asks for approval.
-    package static func check(_ tool: ToolDescriptor) throws(GatewayError) {
+    static func check(_ tool: ToolDescriptor) throws(GatewayError) {
         guard tool.approvalAmount == nil else {
             throw GatewayError(
                 .approvalRequired,

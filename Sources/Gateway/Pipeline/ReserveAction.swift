@@ -5,7 +5,7 @@ import OrderedJSON
 ///
 /// The claim has no record: what is kept is the answer, without what was secret in it, and digests under the host's
 /// key, so that a password among the arguments cannot be tried out on what is stored.
-package final class ReserveAction: Sendable {
+final class ReserveAction: Sendable {
     private let once: Once
     private let key: Secret<[UInt8]>
     private let entropy: Entropy
@@ -18,7 +18,7 @@ package final class ReserveAction: Sendable {
     ///   - key: Comes from the host's master key.
     ///   - retention: How long a key counts from its first use. Default 24 h, as for tools.
     ///   - answerBytesMax: Answers over this are not shown again. Default 64 KiB.
-    package init(
+    init(
         repository: any OnceRepository,
         key: Secret<[UInt8]>,
         entropy: Entropy,
@@ -38,7 +38,7 @@ package final class ReserveAction: Sendable {
     /// - Throws: as the work does, which leaves the key free where nothing was done; `idempotencyKeyReused` when the key
     ///   was used for something else, or by somebody else; `idempotencyInProgress` while it is being done; `conflict`
     ///   when nobody knows whether it was.
-    package func answer(
+    func answer(
         _ call: ActionCall,
         of action: Action,
         _ arguments: JSON,

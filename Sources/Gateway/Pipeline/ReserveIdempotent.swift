@@ -10,11 +10,11 @@ import Synchronization
 ///
 /// Nearly every call is a new one, so nothing is read for it: the commit itself finds that a key is taken. Only a key
 /// that this process remembers, or a call that something refuses before its commit, is looked up.
-package final class ReserveIdempotent: Sendable {
+final class ReserveIdempotent: Sendable {
     /// A call's hold on its key; give it back when the call has ended.
-    package final class Reservation: Sendable {
+    final class Reservation: Sendable {
         /// For the commit.
-        package let claim: IdempotencyClaim
+        let claim: IdempotencyClaim
         fileprivate let slot: Slot
         private let consumed = Atomic<Bool>(false)
 
@@ -52,7 +52,7 @@ package final class ReserveIdempotent: Sendable {
     private let state = Mutex(State())
 
     /// Makes the stage.
-    package init(
+    init(
         records: any RecordRepository,
         entropy: Entropy,
         derivedLives: (incoming: Duration, outgoing: Duration) = (.seconds(120), .seconds(600)),
@@ -68,7 +68,7 @@ package final class ReserveIdempotent: Sendable {
     ///
     /// - Throws: `idempotencyKeyRequired`, `invalidArgument` for a key of the wrong form, `idempotencyInProgress` while
     ///   another call with the key runs.
-    package func reserve(
+    func reserve(
         _ call: ToolCall,
         tool: ToolDescriptor,
         direction: OperationDirection,
@@ -96,14 +96,14 @@ package final class ReserveIdempotent: Sendable {
     }
 
     /// Whether the key may have been used in this process before.
-    package func remembers(_ reservation: Reservation) -> Bool {
+    func remembers(_ reservation: Reservation) -> Bool {
         state.withLock { $0.remembered.contains(reservation.slot.hashValue) }
     }
 
     /// Gives a reservation back.
     ///
     /// Safe to call twice.
-    package func release(_ reservation: Reservation) {
+    func release(_ reservation: Reservation) {
         state.withLock { state in
             state.held.remove(reservation.slot)
             if state.remembered.count >= rememberedMax { state.remembered.removeAll(keepingCapacity: true) }
@@ -115,7 +115,7 @@ package final class ReserveIdempotent: Sendable {
     ///
     /// - Throws: `idempotencyKeyReused` when that call had other arguments; `conflict` when nobody gave a key and that
     ///   call is old and open.
-    package func earlierRecord(_ reservation: Reservation) async throws(GatewayError) -> RecordID? {
+    func earlierRecord(_ reservation: Reservation) async throws(GatewayError) -> RecordID? {
         let entry = try await records.idempotencyEntry(
             reservation.claim.key,
             organization: reservation.slot.organization,
@@ -131,7 +131,7 @@ package final class ReserveIdempotent: Sendable {
     }
 
     /// The refusal of a call without a key that looks like an old one that has not ended.
-    package static func stillOpen(_ record: RecordID) -> GatewayError {
+    static func stillOpen(_ record: RecordID) -> GatewayError {
         GatewayError(
             .conflict,
             """
@@ -143,7 +143,7 @@ package final class ReserveIdempotent: Sendable {
     }
 
     /// The refusal of a key that was used for other arguments.
-    package static func reused(_ record: RecordID) -> GatewayError {
+    static func reused(_ record: RecordID) -> GatewayError {
         GatewayError(
             .idempotencyKeyReused,
             "This idempotency key was used for a call with other arguments. Use a new key for a new payment.",

@@ -41,7 +41,7 @@ package final class SampleFailures: Sendable {
     private let samples = Mutex<[Name: Sample]>([:])
 
     /// Makes it of its parts.
-    package init(audit: any AuditRepository, entropy: Entropy, settings: Settings = Settings()) {
+    init(audit: any AuditRepository, entropy: Entropy, settings: Settings = Settings()) {
         self.audit = audit
         self.entropy = entropy
         self.settings = settings
@@ -85,7 +85,7 @@ package final class SampleFailures: Sendable {
         while !Task.isCancelled {
             flush()
             // Only cancellation ends the sleep early, and the loop's condition sees it.
-            try? await Task.sleep(for: .seconds(1))
+            try? await entropy.sleep(for: .seconds(1))
         }
     }
 

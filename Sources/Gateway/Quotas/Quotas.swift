@@ -104,7 +104,7 @@ package final class Quotas: Sendable {
     package func run() async {
         while !Task.isCancelled {
             // Only cancellation ends the sleep early, and the loop's condition sees it.
-            try? await Task.sleep(for: settings.period)
+            try? await entropy.sleep(for: settings.period)
             await flush()
         }
     }

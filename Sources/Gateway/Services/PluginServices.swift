@@ -109,7 +109,7 @@ package struct PluginServices: Sendable {
     let settings: Settings
 
     /// Makes them of what they stand on.
-    package init(
+    init(
         data: any PluginDataRepository,
         records: any RecordRepository,
         entropy: Entropy,

@@ -83,7 +83,7 @@ package struct QuestionSeal: Sendable {
     var now: Timestamp { entropy.now() }
 
     /// Makes a seal.
-    package init(key: Secret<[UInt8]>, entropy: Entropy, life: Duration = .seconds(600)) {
+    init(key: Secret<[UInt8]>, entropy: Entropy, life: Duration = .seconds(600)) {
         self.key = key
         self.entropy = entropy
         self.life = life

@@ -59,7 +59,7 @@ package struct TimerRunner: Sendable {
     private let settings: Settings
 
     /// Makes it of its parts.
-    package init(
+    init(
         data: any PluginDataRepository,
         registry: ToolRegistry,
         authenticate: Authenticate,
@@ -88,7 +88,7 @@ package struct TimerRunner: Sendable {
                 while !Task.isCancelled {
                     signal.yield()
                     // Only cancellation ends the sleep early, and the loop's condition sees it.
-                    try? await Task.sleep(for: settings.every)
+                    try? await entropy.sleep(for: settings.every)
                 }
                 signal.finish()
             }
@@ -102,7 +102,7 @@ package struct TimerRunner: Sendable {
                     }
                 }
                 // Reading must not be all that is done, when there is much to read.
-                if places.hasLeftSome { try? await Task.sleep(for: settings.again) }
+                if places.hasLeftSome { try? await entropy.sleep(for: settings.again) }
             }
         }
     }
@@ -110,7 +110,7 @@ package struct TimerRunner: Sendable {
     private func forgetExpired() async {
         while !Task.isCancelled {
             // Only cancellation ends the sleep early, and the loop's condition sees it.
-            try? await Task.sleep(for: settings.exportsEvery)
+            try? await entropy.sleep(for: settings.exportsEvery)
             guard !Task.isCancelled else { return }
             do {
                 try await data.removeExpiredExports(at: entropy.now())

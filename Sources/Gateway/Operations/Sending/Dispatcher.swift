@@ -97,10 +97,12 @@ package final class Dispatcher: Sendable {
 
     package let settings: Settings
     private let lines: Mutex<DispatcherLines>
+    private let sleep: Sleep
 
     /// Makes a dispatcher with all places free.
-    package init(settings: Settings = Settings()) {
+    package init(settings: Settings = Settings(), sleep: Sleep = .real) {
         self.settings = settings
+        self.sleep = sleep
         lines = Mutex(DispatcherLines(settings: settings))
     }
 
@@ -132,19 +134,21 @@ package final class Dispatcher: Sendable {
     package var counts: (taken: Int, waiting: Int) { lines.withLock { ($0.taken, $0.waiting) } }
 
     private func wait(_ ticket: UInt64, atMost longest: Duration) async -> Bool {
-        let timer = Task {
-            // A cancelled sleep means that the place is there, or that the caller has gone and said so.
-            do { try await Task.sleep(for: longest) } catch { return }
-            settle(ticket)
-        }
-        defer { timer.cancel() }
-        return await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let known = lines.withLock { $0.park(ticket, continuation) }
-                if let known { continuation.resume(returning: known) }
+        await withTaskGroup(of: Void.self) { timer in
+            timer.addTask {
+                // A cancelled sleep means that the place is there, or that the caller has gone and said so.
+                do { try await self.sleep(for: longest) } catch { return }
+                self.settle(ticket)
             }
-        } onCancel: {
-            settle(ticket)
+            defer { timer.cancelAll() }
+            return await withTaskCancellationHandler {
+                await withCheckedContinuation { continuation in
+                    let known = lines.withLock { $0.park(ticket, continuation) }
+                    if let known { continuation.resume(returning: known) }
+                }
+            } onCancel: {
+                settle(ticket)
+            }
         }
     }
 

@@ -1,0 +1,163 @@
+import Cryptography
+import Logging
+
+extension Assembly {
+    /// What Gateway needs of a store, a repository each.
+    package struct Repositories: Sendable {
+        /// Transactions and exchanges, and whose time has come.
+        package let records: any RecordRepository & DueRepository
+        /// The inbox of callbacks.
+        package let callbacks: any CallbackRepository
+        /// Claims that have ended.
+        package let claims: any ClaimRepository
+        /// Organizations, plans, people and keys.
+        package let directory: any DirectoryRepository
+        /// Plans, beyond the one that a call needs.
+        package let plans: any PlanRepository
+        /// What is used of a month's quotas.
+        package let quotas: any QuotaRepository
+        /// When keys were last used.
+        package let uses: any KeyUseRepository
+        /// The audit and usage.
+        package let audit: any AuditRepository
+        /// What is done once.
+        package let once: any OnceRepository
+        /// What plugins keep.
+        package let data: any PluginDataRepository
+
+        /// Gathers them.
+        package init(
+            records: any RecordRepository & DueRepository,
+            callbacks: any CallbackRepository,
+            claims: any ClaimRepository,
+            directory: any DirectoryRepository,
+            plans: any PlanRepository,
+            quotas: any QuotaRepository,
+            uses: any KeyUseRepository,
+            audit: any AuditRepository,
+            once: any OnceRepository,
+            data: any PluginDataRepository
+        ) {
+            self.records = records
+            self.callbacks = callbacks
+            self.claims = claims
+            self.directory = directory
+            self.plans = plans
+            self.quotas = quotas
+            self.uses = uses
+            self.audit = audit
+            self.once = once
+            self.data = data
+        }
+
+        /// All of one store.
+        package init(
+            _ store: some RecordRepository & DueRepository & CallbackRepository & ClaimRepository & DirectoryRepository
+                & PlanRepository & QuotaRepository & KeyUseRepository & AuditRepository & OnceRepository
+                & PluginDataRepository
+        ) {
+            self.init(
+                records: store,
+                callbacks: store,
+                claims: store,
+                directory: store,
+                plans: store,
+                quotas: store,
+                uses: store,
+                audit: store,
+                once: store,
+                data: store
+            )
+        }
+    }
+
+    /// The world around Gateway: all that it reads, writes, sends and waits by.
+    package struct Ports: Sendable {
+        /// The store.
+        package var store: Repositories
+        /// Where M-Pesa's answers go while the store is away.
+        package var journal: any AnswerJournal
+        /// The way out to M-Pesa.
+        package var upstream: any Upstream
+        /// What is loaded.
+        package var registry: ToolRegistry
+        /// Access tokens.
+        package var tokens: any AccessTokens
+        /// Passwords.
+        package var passwords: any Passwords
+        /// Clocks, waiting and chance.
+        package var entropy: Entropy
+        /// The log.
+        package var logger: Logger
+        /// Where what is wrong is told.
+        package var health = Health()
+        /// Where a test may end the process.
+        package var failpoints = Failpoints.none
+
+        /// Gathers them.
+        package init(
+            store: Repositories,
+            journal: any AnswerJournal,
+            upstream: any Upstream,
+            registry: ToolRegistry,
+            tokens: any AccessTokens,
+            passwords: any Passwords,
+            entropy: Entropy,
+            logger: Logger
+        ) {
+            self.store = store
+            self.journal = journal
+            self.upstream = upstream
+            self.registry = registry
+            self.tokens = tokens
+            self.passwords = passwords
+            self.entropy = entropy
+            self.logger = logger
+        }
+    }
+
+    /// The keys that Gateway signs and seals with, 32 bytes each.
+    package struct Keys: Sendable {
+        /// Authenticates callback addresses.
+        package let callbacks: Secret<[UInt8]>
+        /// Seals tools' questions.
+        package let questions: Secret<[UInt8]>
+        /// Hides what a change was asked for, under whose key it is done once.
+        package let actions: Secret<[UInt8]>
+
+        /// Derives them from a master key.
+        package init(master: Secret<[UInt8]>) {
+            callbacks = Self.derived("callbacks", from: master)
+            questions = Self.derived("questions", from: master)
+            actions = Self.derived("action-keys", from: master)
+        }
+
+        /// A key for one purpose, from which the master key and other purposes' keys cannot be told.
+        package static func derived(_ purpose: String, from master: Secret<[UInt8]>) -> Secret<[UInt8]> {
+            Secret(HMACSHA256.authenticate(key: master.reveal(), Array(purpose.utf8)).bytes)
+        }
+    }
+
+    /// What bounds the parts; each says what its defaults are.
+    package struct Settings: Sendable {
+        /// Where M-Pesa reaches this gateway.
+        package var publicURL: String
+        /// Requests on their way.
+        package var requests = Dispatcher.Settings()
+        /// Questions on their way.
+        package var questions = Dispatcher.Settings.questions
+        /// The sweeper.
+        package var sweeper = Sweeper.Settings()
+        /// The inbox of callbacks.
+        package var inbox = CallbackInbox.Settings()
+        /// The walk over claims.
+        package var claims = ClaimSweeper.Settings()
+        /// Plugins' timers.
+        package var timers = TimerRunner.Settings()
+        /// Failed log-ins.
+        package var throttle = ThrottleLogIns.Settings()
+
+        /// The defaults.
+        package init(publicURL: String = "") { self.publicURL = publicURL }
+    }
+}

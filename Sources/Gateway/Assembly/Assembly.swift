@@ -1,0 +1,161 @@
+import Logging
+import OrderedJSON
+
+/// Gateway, put together: every stage and every part that moves money, introduced to each other once.
+///
+/// Whoever has a store, a way out to M-Pesa, clocks and keys gets from here what calls, callbacks and services are handed
+/// to, and what runs by itself. The host, tests and simulations make it of other ports and of nothing else.
+///
+///     ports, keys, settings -> Assembly -> pipeline     what doors hand calls to
+///                                       -> inbox        what doors hand callbacks to
+///                                       -> services     what plugins ask
+///                                       -> runners      what runs by itself
+package struct Assembly: Sendable {
+    /// What it was made of.
+    package let ports: Ports
+    /// Every call's one way.
+    package let pipeline: Pipeline
+    /// Who calls; administration tells it to forget.
+    package let authenticate: Authenticate
+    /// Organizations, plans and profiles, remembered for a moment.
+    package let directory: DirectoryCache
+    /// Where M-Pesa calls back.
+    package let addresses: CallbackAddresses
+    /// Where callbacks arrive.
+    package let inbox: CallbackInbox
+    /// Asks M-Pesa about what is open.
+    package let asker: Asker
+    /// Comes back to what is open.
+    package let sweeper: Sweeper
+    /// Forgets claims that have ended.
+    package let claimSweeper: ClaimSweeper
+    /// Calls plugins when their timers come due.
+    package let timers: TimerRunner
+    /// Tells of transactions whose plugin is not loaded.
+    package let orphans: OrphanWatch
+    /// Log-ins and sessions.
+    package let accounts: Accounts
+    /// What keeps guessers of passwords waiting.
+    package let throttle: ThrottleLogIns
+    /// Failures of strangers, counted into the audit.
+    package let failures: SampleFailures
+    /// What plugins ask of the host.
+    package let services: PluginServices
+    /// What months' quotas leave.
+    package let quotas: Quotas
+    /// When keys were last used.
+    package let uses: KeyUses
+    /// Calls, counted.
+    package let metrics = CallMetrics()
+    /// What M-Pesa said, counted.
+    package let evidence = EvidenceMetrics()
+
+    /// Puts it together; nothing runs yet.
+    package init(_ ports: Ports, keys: Keys, settings: Settings) {
+        self.ports = ports
+        let entropy = ports.entropy
+        let store = ports.store
+        directory = DirectoryCache(directory: store.directory, entropy: entropy)
+        addresses = CallbackAddresses(publicURL: settings.publicURL, key: keys.callbacks)
+        let money = Money(ports, directory, addresses, evidence, settings)
+        asker = money.asker
+        inbox = money.inbox
+        sweeper = money.sweeper
+        claimSweeper = ClaimSweeper(
+            claims: store.claims,
+            entropy: entropy,
+            logger: ports.logger,
+            settings: settings.claims
+        )
+        uses = KeyUses(repository: store.uses, sleep: entropy.sleep, logger: ports.logger)
+        quotas = Quotas(repository: store.quotas, entropy: entropy, logger: ports.logger)
+        authenticate = Authenticate(directory: store.directory, tokens: ports.tokens, entropy: entropy, uses: uses)
+        throttle = ThrottleLogIns(entropy: entropy, settings: settings.throttle)
+        failures = SampleFailures(audit: store.audit, entropy: entropy)
+        accounts = Accounts(
+            Accounts.Parts(
+                directory: store.directory,
+                audit: store.audit,
+                tokens: ports.tokens,
+                passwords: ports.passwords,
+                authenticate: authenticate,
+                failures: failures,
+                metrics: metrics,
+                throttle: throttle,
+                entropy: entropy
+            )
+        )
+        services = PluginServices(data: store.data, records: store.records, entropy: entropy)
+        let admit = AdmitOrganization(directory: directory)
+        pipeline = Pipeline(
+            registry: ports.registry,
+            authenticate: authenticate,
+            admit: admit,
+            limit: LimitRate(entropy: entropy),
+            quotas: quotas,
+            reserve: ReserveIdempotent(records: store.records, entropy: entropy),
+            once: ReserveAction(repository: store.once, key: keys.actions, entropy: entropy),
+            dispatch: Dispatch(
+                operations: money.operations,
+                seal: QuestionSeal(key: keys.questions, entropy: entropy),
+                questions: store.once
+            ),
+            record: RecordCall(
+                audit: store.audit,
+                failures: failures,
+                metrics: metrics,
+                entropy: entropy,
+                logger: ports.logger
+            )
+        )
+        timers = TimerRunner(
+            data: store.data,
+            registry: ports.registry,
+            authenticate: authenticate,
+            admit: admit,
+            entropy: entropy,
+            logger: ports.logger,
+            settings: settings.timers
+        )
+        orphans = OrphanWatch(
+            records: store.records,
+            registry: ports.registry,
+            health: ports.health,
+            entropy: entropy,
+            logger: ports.logger
+        )
+    }
+
+    /// What may be asked of Gateway itself.
+    package var actions: [Action] {
+        HostActions.all(
+            records: ports.store.records,
+            exports: ports.store.data,
+            accounts: accounts,
+            entropy: ports.entropy
+        )
+    }
+
+    /// What operators change of organizations.
+    package var organizationChanges: OrganizationChanges {
+        OrganizationChanges(
+            directory: ports.store.directory,
+            cache: directory,
+            audit: ports.store.audit,
+            entropy: ports.entropy
+        )
+    }
+
+    /// What runs by itself beside the calls: each until it is cancelled, finishing what is in hand.
+    package var runners: [@Sendable () async -> Void] {
+        [
+            { await inbox.run() }, { await sweeper.run() }, { await claimSweeper.run() }, { await timers.run() },
+            { await orphans.run() }, { await failures.run() }, { await uses.run() }, { await quotas.run() },
+        ]
+    }
+
+    /// Settles what the last process left, for a host that alone serves its store.
+    ///
+    /// Call it once the plugins are loaded, before anything is served.
+    package func settleAfterRestart() async throws(GatewayError) { try await sweeper.settleAfterRestart() }
+}
