@@ -17,9 +17,11 @@ CREATE TABLE "guards" ( organization_id TEXT NOT NULL, environment TEXT NOT NULL
 CREATE TABLE host_lease ( name TEXT PRIMARY KEY, holder TEXT NOT NULL, number BIGINT NOT NULL, ends_ms BIGINT NOT NULL);
 CREATE TABLE host_probe (name TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE "idempotency" (organization_id TEXT NOT NULL, environment TEXT NOT NULL, idempotency_key TEXT NOT NULL, fingerprint BLOB NOT NULL, record_id TEXT NOT NULL, is_derived BIGINT NOT NULL, retention_ms BIGINT NOT NULL DEFAULT 86400000, PRIMARY KEY (organization_id, environment, idempotency_key)) WITHOUT ROWID;
+CREATE TABLE invoice_lines ( organization_id TEXT NOT NULL, month BIGINT NOT NULL, line BIGINT NOT NULL, kind TEXT NOT NULL, tool TEXT, counted TEXT, description TEXT NOT NULL, quantity BIGINT NOT NULL, unit_cents BIGINT NOT NULL, amount_cents BIGINT NOT NULL, made_by TEXT NOT NULL, made_ms BIGINT NOT NULL, PRIMARY KEY (organization_id, month, line)) WITHOUT ROWID;
 CREATE TABLE logins ( username TEXT NOT NULL, organization_id TEXT NOT NULL, user_id TEXT NOT NULL, PRIMARY KEY (username, organization_id));
 CREATE INDEX logins_by_age ON logins (username, user_id);
 CREATE TABLE migrations (number BIGINT PRIMARY KEY, checksum TEXT NOT NULL);
+CREATE TABLE one_time_links ( organization_id TEXT NOT NULL, link_id TEXT NOT NULL, user_id TEXT NOT NULL, purpose TEXT NOT NULL, hash BLOB NOT NULL, expires_ms BIGINT NOT NULL, PRIMARY KEY (organization_id, link_id)) WITHOUT ROWID;
 CREATE TABLE organizations ( organization_id TEXT PRIMARY KEY, slug TEXT NOT NULL UNIQUE, plan TEXT NOT NULL, detail TEXT NOT NULL, version BIGINT NOT NULL DEFAULT 1);
 CREATE TABLE plans (name TEXT PRIMARY KEY, detail TEXT NOT NULL, version BIGINT NOT NULL DEFAULT 1);
 CREATE TABLE plugin_binaries (digest TEXT PRIMARY KEY, bytes BLOB NOT NULL);
@@ -37,7 +39,8 @@ CREATE INDEX records_manual ON records (plugin, operation) WHERE state = 'manual
 CREATE INDEX records_manual_due ON records (next_action_ms) WHERE state = 'manual';
 CREATE INDEX records_not_succeeded ON records (organization_id, environment, record_id) WHERE state <> 'succeeded';
 CREATE INDEX records_waiting ON records (next_action_ms) WHERE state IN ('created', 'sending', 'accepted', 'unknown', 'reconciling');
+CREATE TABLE second_factors ( organization_id TEXT NOT NULL, user_id TEXT NOT NULL, sealed BLOB NOT NULL, used_step BIGINT NOT NULL, recovery TEXT NOT NULL, is_confirmed BIGINT NOT NULL, PRIMARY KEY (organization_id, user_id)) WITHOUT ROWID;
 CREATE TABLE sessions ( organization_id TEXT NOT NULL, user_id TEXT NOT NULL, session_id TEXT NOT NULL, generation BIGINT NOT NULL, expires_ms BIGINT NOT NULL, PRIMARY KEY (organization_id, user_id, session_id)) WITHOUT ROWID;
 CREATE TABLE "unique_keys" (organization_id TEXT NOT NULL, environment TEXT NOT NULL, unique_key TEXT NOT NULL, record_id TEXT NOT NULL, released_by TEXT NOT NULL, PRIMARY KEY (organization_id, environment, unique_key)) WITHOUT ROWID;
-CREATE TABLE usage ( organization_id TEXT NOT NULL, environment TEXT NOT NULL, tool TEXT NOT NULL, hour_ms BIGINT NOT NULL, succeeded BIGINT NOT NULL, failed BIGINT NOT NULL, PRIMARY KEY (organization_id, environment, tool, hour_ms));
-CREATE TABLE users ( organization_id TEXT NOT NULL, user_id TEXT NOT NULL, username TEXT NOT NULL, email TEXT NOT NULL, password_hash TEXT NOT NULL, role TEXT NOT NULL, is_active BIGINT NOT NULL, failed_logins BIGINT NOT NULL, locked_until_ms BIGINT, session_epoch BIGINT NOT NULL, version BIGINT NOT NULL DEFAULT 1, PRIMARY KEY (organization_id, user_id), UNIQUE (organization_id, username), UNIQUE (organization_id, email));
+CREATE TABLE "usage" ( organization_id TEXT NOT NULL, hour_ms BIGINT NOT NULL, environment TEXT NOT NULL, tool TEXT NOT NULL, counted TEXT NOT NULL, subject TEXT NOT NULL, succeeded BIGINT NOT NULL, failed BIGINT NOT NULL, PRIMARY KEY (organization_id, hour_ms, environment, tool, counted, subject)) WITHOUT ROWID;
+CREATE TABLE users ( organization_id TEXT NOT NULL, user_id TEXT NOT NULL, username TEXT NOT NULL, email TEXT NOT NULL, password_hash TEXT NOT NULL, role TEXT NOT NULL, is_active BIGINT NOT NULL, failed_logins BIGINT NOT NULL, locked_until_ms BIGINT, session_epoch BIGINT NOT NULL, version BIGINT NOT NULL DEFAULT 1, has_second_factor BIGINT NOT NULL DEFAULT 0, PRIMARY KEY (organization_id, user_id), UNIQUE (organization_id, username), UNIQUE (organization_id, email));

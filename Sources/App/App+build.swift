@@ -73,6 +73,7 @@ struct App: Sendable {
             logger: logger
         )
         ports.health = health
+        ports.people = store
         ports.failpoints = Failpoints(ending: settings.failpoint)
         let gateway = Assembly(ports, keys: Assembly.Keys(master: masterKey), settings: settings.gateway)
         let plugins = try makePluginHost(settings, folder, gateway, store)
@@ -80,7 +81,9 @@ struct App: Sendable {
         let administration = Administration(
             Administration.Parts(
                 gateway,
-                credentials: DarajaCredentialSafe(credentials: credentials, upstream: daraja)
+                credentials: DarajaCredentialSafe(credentials: credentials, upstream: daraja),
+                usage: store,
+                people: store
             )
         )
         try await gateway.settleAfterRestart()
@@ -90,7 +93,8 @@ struct App: Sendable {
                 version: version,
                 publicURL: settings.effectivePublicURL,
                 gateway: gateway,
-                actions: ActionRegistry(gateway.actions + administration.actions)
+                actions: ActionRegistry(gateway.actions + administration.actions),
+                desk: Reception(administration, failures: gateway.failures, settings: settings.registration)
             )
         )
         let management = ManagementResponder(

@@ -4,6 +4,7 @@ import Gateway
 import HTTPServer
 import Ingress
 import Logging
+import Organizations
 import PluginHost
 
 /// Every setting of the host, with its default.
@@ -48,6 +49,9 @@ struct Settings: Sendable {
     ///
     /// Operators' passwords are encrypted for them; without one its environment can neither pay out nor ask.
     var certificateFiles: [Gateway.Environment: String] = [:]
+    /// `GATEWAY_REGISTRATION` (closed, approval or open), `GATEWAY_REGISTRATION_PLAN`, `GATEWAY_TRIAL_DAYS`: whether
+    /// strangers may register organizations, on which plan, and how long they may try it.
+    var registration = Reception.Settings()
     /// `GATEWAY_LOG_LEVEL`.
     var logLevel = Logger.Level.info
     /// `GATEWAY_DATA_FOLDER`: database, private copies of plugins, lock.
@@ -166,6 +170,17 @@ struct Settings: Sendable {
                 throw wrong("LOG_LEVEL", "trace, debug, info, notice, warning, error or critical")
             }
             logLevel = level
+        }
+        if let value = text("REGISTRATION") {
+            guard let policy = Registration.Policy(rawValue: value) else {
+                throw wrong("REGISTRATION", "closed, approval or open")
+            }
+            registration.policy = policy
+        }
+        registration.plan = text("REGISTRATION_PLAN") ?? registration.plan
+        if let value = text("TRIAL_DAYS") {
+            guard let days = Int(value), (1...3650).contains(days) else { throw wrong("TRIAL_DAYS", "1 to 3650") }
+            registration.trial = .seconds(86_400 * days)
         }
         try readBounds(environment)
         if text("ALLOW_FAILPOINTS") == "1", let value = text("FAILPOINT") {

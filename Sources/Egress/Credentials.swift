@@ -69,14 +69,15 @@ package final class Credentials: Sendable {
         return credential
     }
 
-    /// The organization's secrets by field name, as they are now; none where there are none.
+    /// The organization's secrets by field name, as they are now, and of which version; none, of version -1, where there
+    /// are none.
     func opened(
         of organization: OrganizationID,
         in environment: Environment
-    ) async throws(GatewayError) -> [String: Secret<String>] {
+    ) async throws(GatewayError) -> (fields: [String: Secret<String>], version: Int) {
         let sealed = try await directory.sealedCredential(organization: organization, environment: environment)
-        guard let sealed else { return [:] }
-        return try await open(sealed, of: organization)
+        guard let sealed else { return ([:], -1) }
+        return (try await open(sealed, of: organization), sealed.version)
     }
 
     private func open(
@@ -96,10 +97,14 @@ package final class Credentials: Sendable {
     /// Seals and keeps secrets by field name.
     ///
     /// Space around them is removed: pasted passkeys often carry some.
+    ///
+    /// - Parameter seen: The version that they were made of; 0 for whatever there is.
+    /// - Throws: `staleVersion` when others have written meanwhile.
     package func save(
         _ fields: [String: Secret<String>],
         organization: OrganizationID,
-        environment: Environment
+        environment: Environment,
+        from seen: Int = 0
     ) async throws(GatewayError) {
         var version = 1
         let dataKey: [UInt8]
@@ -115,7 +120,7 @@ package final class Credentials: Sendable {
             )
             try await directory.add(wrapped, organization: organization)
         }
-        var sealed = SealedCredential(environment: environment, fields: [:], keyVersion: version, version: 0)
+        var sealed = SealedCredential(environment: environment, fields: [:], keyVersion: version, version: seen)
         for (name, secret) in fields {
             let text = Credentials.trimmed(secret.reveal())
             sealed.fields[name] = try seal(

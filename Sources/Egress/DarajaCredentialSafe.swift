@@ -11,22 +11,32 @@ package struct DarajaCredentialSafe: CredentialSafe {
         self.upstream = upstream
     }
 
+    /// How often a change is made anew before it gives way.
+    private static let triesMax = 10
+
     package func put(
         _ fields: [String: Secret<String>],
         organization: OrganizationID,
         environment: Environment
     ) async throws(GatewayError) -> [String] {
-        var all = try await credentials.opened(of: organization, in: environment)
-        for (name, secret) in fields { all[name] = secret.reveal().isEmpty ? nil : secret }
-        if !fields.isEmpty { try await credentials.save(all, organization: organization, environment: environment) }
-        return all.keys.sorted()
+        // Two who set different secrets at once are both heard: whoever comes second adds to what the first has set.
+        for _ in 0..<DarajaCredentialSafe.triesMax {
+            var (all, seen) = try await credentials.opened(of: organization, in: environment)
+            for (name, secret) in fields { all[name] = secret.reveal().isEmpty ? nil : secret }
+            guard !fields.isEmpty else { return all.keys.sorted() }
+            do throws(GatewayError) {
+                try await credentials.save(all, organization: organization, environment: environment, from: seen)
+                return all.keys.sorted()
+            } catch  where error.code == .staleVersion || error.code == .conflict { continue }
+        }
+        throw GatewayError(.conflict, "Others are changing the credentials at this moment. Try again.")
     }
 
     package func fields(
         organization: OrganizationID,
         environment: Environment
     ) async throws(GatewayError) -> [String] {
-        try await credentials.opened(of: organization, in: environment).keys.sorted()
+        try await credentials.opened(of: organization, in: environment).fields.keys.sorted()
     }
 
     package func prove(

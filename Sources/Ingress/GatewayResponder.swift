@@ -29,6 +29,7 @@ package final class GatewayResponder: HTTPHandler {
         package let mcp: MCPServer.Settings
         package let gateway: Assembly
         package let actions: ActionRegistry
+        package let desk: (any FrontDesk)?
 
         /// Gathers them.
         package init(
@@ -39,7 +40,8 @@ package final class GatewayResponder: HTTPHandler {
             strangerBytesMax: Int = 64 << 10,
             mcp: MCPServer.Settings = MCPServer.Settings(),
             gateway: Assembly,
-            actions: ActionRegistry
+            actions: ActionRegistry,
+            desk: (any FrontDesk)? = nil
         ) {
             self.mode = mode
             self.version = version
@@ -49,6 +51,7 @@ package final class GatewayResponder: HTTPHandler {
             self.mcp = mcp
             self.gateway = gateway
             self.actions = actions
+            self.desk = desk
         }
     }
 
@@ -78,7 +81,7 @@ package final class GatewayResponder: HTTPHandler {
             ),
             publicURL: parts.publicURL
         )
-        auth = AuthRoutes(accounts: parts.gateway.accounts)
+        auth = AuthRoutes(accounts: parts.gateway.accounts, desk: parts.desk)
         callbacks = CallbackRoutes(
             inbox: parts.gateway.inbox,
             addresses: parts.gateway.addresses,
@@ -129,7 +132,10 @@ package final class GatewayResponder: HTTPHandler {
             return await mcp.serve(reader, call: call)
         }
         do throws(GatewayError) {
-            if let bytes = try await serveApart(reader, segments, call) { return Response.json(bytes, call: call) }
+            if let bytes = try await serveApart(reader, segments, call) {
+                let isMade = segments.count == 2 && segments[1] == "register-organization"
+                return Response.json(bytes, status: isMade ? .created : .ok, call: call)
+            }
         } catch {
             if let detail = error.detail {
                 parts.gateway.ports.logger.error(
@@ -162,8 +168,15 @@ package final class GatewayResponder: HTTPHandler {
         case ("mpesa", 3) where method == .POST, ("mpesa", 4) where method == .POST:
             return try await callbacks.hint(reader, organization: segments[segments.count - 1])
         case _ where parts.mode == .mcp: return nil
-        case ("auth", 2) where segments[1] == "login" && method == .POST: return try await auth.logIn(reader, call)
-        case ("auth", 2) where segments[1] == "refresh" && method == .POST: return try await auth.refresh(reader, call)
+        case ("auth", 2) where method == .POST:
+            switch segments[1] {
+            case "login": return try await auth.logIn(reader, call)
+            case "refresh": return try await auth.refresh(reader, call)
+            case "forgot-password": return try await auth.forgot(reader, call)
+            case "reset-password": return try await auth.reset(reader, call)
+            case "register-organization": return try await auth.register(reader, call)
+            default: return nil
+            }
         case ("openapi.json", 1) where method == .GET: return try await openAPI(reader, call)
         default: return nil
         }

@@ -16,9 +16,17 @@ package struct Administration: Sendable {
         let registry: ToolRegistry
         let plans: any PlanRepository
         let quotas: Quotas
+        let usage: any UsageRepository
+        let people: any PeopleRepository
+        let factors: SecondFactors?
 
         /// Those of an assembled Gateway, and where secrets are sealed.
-        package init(_ gateway: Assembly, credentials: any CredentialSafe) {
+        package init(
+            _ gateway: Assembly,
+            credentials: any CredentialSafe,
+            usage: any UsageRepository,
+            people: any PeopleRepository
+        ) {
             directory = gateway.ports.store.directory
             cache = gateway.directory
             authenticate = gateway.authenticate
@@ -30,20 +38,35 @@ package struct Administration: Sendable {
             registry = gateway.ports.registry
             plans = gateway.ports.store.plans
             quotas = gateway.quotas
+            self.usage = usage
+            self.people = people
+            factors = gateway.factors
         }
     }
 
     let parts: Parts
+    /// How often an organization's secrets are tried with M-Pesa.
+    let trials: ThrottleLogIns
     var directory: any DirectoryRepository { parts.directory }
 
     /// Makes it of its parts.
-    package init(_ parts: Parts) { self.parts = parts }
+    ///
+    /// An organization's secrets are tried with M-Pesa at most `trialsMax` times an hour: default 10.
+    package init(_ parts: Parts, trialsMax: Int = 10) {
+        self.parts = parts
+        var settings = ThrottleLogIns.Settings()
+        settings.ofName = RateLimit(units: trialsMax, per: .seconds(3600))
+        settings.ofAddress = settings.ofName
+        trials = ThrottleLogIns(entropy: parts.entropy, settings: settings)
+    }
 
     /// Every action of it.
     package var actions: [Action] {
         OrganizationActions(house: self).all + PlanActions(house: self).all + UserActions(house: self).all
             + KeyActions(house: self).all + KeyExplanation(house: self).all + CredentialActions(house: self).all
             + AuditActions(house: self).all
+            + UsageActions(house: self).all + InvoiceActions(house: self).all
+            + PeopleActions(house: self).all + SecondFactorActions(house: self).all
     }
 
     /// Lets every call from now on feel what was changed.

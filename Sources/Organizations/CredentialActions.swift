@@ -103,6 +103,7 @@ struct CredentialActions: Sendable {
                 throw Administration.wrong("consumer_secret", "consumer_key and consumer_secret together")
             }
             if use.flag("verify") ?? true {
+                try countTrial(of: use.principal.organization)
                 try await house.parts.credentials.prove(
                     consumerKey: key,
                     consumerSecret: secret,
@@ -122,6 +123,19 @@ struct CredentialActions: Sendable {
         var document = CredentialActions.document(environment, fields, profile)
         document["proved"] = .bool(isProved)
         return .data(.object(document), message: "The credentials were saved.")
+    }
+
+    /// M-Pesa counts wrong keys too: nobody tries them out by this gateway.
+    private func countTrial(of organization: OrganizationID) throws(GatewayError) {
+        do throws(GatewayError) {
+            _ = try house.trials.begin(name: "\(organization)", address: "\(organization)")
+        } catch {
+            throw GatewayError(
+                .rateLimited,
+                "The organization's credentials were tried with M-Pesa too often. Save them with verify false, or wait.",
+                retryAfter: error.retryAfter
+            )
+        }
     }
 
     private static func namesProfile(_ use: Action.Use) -> Bool {

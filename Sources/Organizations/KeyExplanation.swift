@@ -125,8 +125,9 @@ struct KeyExplanation: Sendable {
             ),
             Rule(
                 "subscription",
-                organization.subscription.admitsCalls,
-                "The subscription is \(organization.subscription.rawValue)."
+                organization.refusal(at: now) == nil,
+                organization.refusal(at: now)?.message
+                    ?? "The subscription is \(organization.subscription.rawValue)."
             ),
         ]
     }

@@ -17,11 +17,19 @@ struct OrganizationActions: Sendable {
             "subscription_plan": ["type": "string"], "requires_idempotency_key": ["type": "boolean"],
             "resends_not_found": ["type": "boolean"],
             "disabled_tools": ["type": "array", "items": ["type": "string"]],
+            "second_factor": OrganizationActions.factor,
+            "subscription_until": ["type": "string"], "grace_days": ["type": "integer"],
+            "awaits_approval": ["type": "boolean"],
             "ceilings": CeilingDocuments.schema, "version": ["type": "integer"],
         ],
     ]
 
     private static let subscription: JSON = ["enum": .array(Subscription.allCases.map { .string($0.rawValue) })]
+
+    private static let factor: JSON = [
+        "enum": .array(SecondFactorPolicy.allCases.map { .string($0.rawValue) }),
+        "description": "Who must set up a second factor before they do anything else.",
+    ]
 
     private static let switches: [(String, JSON)] = [
         (
@@ -36,13 +44,18 @@ struct OrganizationActions: Sendable {
                 "type": "boolean", "description": "Whether a payout that M-Pesa does not know may be sent once more.",
             ]
         ),
-        ("disabled_tools", Arguments.tools), ("version", Arguments.version),
+        ("disabled_tools", Arguments.tools), ("second_factor", OrganizationActions.factor),
+        ("version", Arguments.version),
     ]
 
     private static func document(_ organization: Organization) -> JSON {
         var document = DirectoryDocuments.document(organization).objectValue ?? JSONObject()
         document["requires_idempotency_key"] = .bool(organization.requiresIdempotencyKey)
         document["resends_not_found"] = .bool(organization.resendsNotFound)
+        document["second_factor"] = .string(organization.secondFactor.rawValue)
+        document["subscription_until"] = organization.subscriptionUntil.map { .string($0.description) }
+        document["grace_days"] = .integer(Int64(organization.graceDays))
+        document["awaits_approval"] = .bool(organization.awaitsApproval)
         document["disabled_tools"] = .array(organization.disabledTools.sorted().map { .string($0) })
         document["ceilings"] = CeilingDocuments.document(organization.ceilings)
         document["version"] = .integer(Int64(organization.version))
@@ -114,6 +127,10 @@ struct OrganizationActions: Sendable {
             shownOnce: ["admin/password"],
             target: "organization/id"
         ) { [house] use throws(GatewayError) in
+            if let password = use.text("admin_password") {
+                let names = [use.text("admin_username") ?? "", use.text("admin_email") ?? "", use.text("slug") ?? ""]
+                try PasswordRules.check(Secret(password), names: names, field: "admin_password")
+            }
             let organization = try await begin(use)
             let person = NewPerson(
                 username: use.text("admin_username") ?? "",
@@ -168,6 +185,24 @@ struct OrganizationActions: Sendable {
                 [
                     ("org_id", Arguments.id), ("name", Arguments.name), ("plan", Arguments.name),
                     ("subscription_status", OrganizationActions.subscription), ("is_active", ["type": "boolean"]),
+                    (
+                        "subscription_until_ms",
+                        [
+                            "type": ["integer", "null"], "minimum": 0,
+                            "description": "When trial or subscription ends, in milliseconds since 1970; null: never.",
+                        ]
+                    ),
+                    (
+                        "grace_days",
+                        [
+                            "type": "integer", "minimum": 0, "maximum": 365,
+                            "description": "For how many days calls are let through after that.",
+                        ]
+                    ),
+                    (
+                        "is_approved",
+                        ["const": true, "description": "Lets an organization in that registered itself."]
+                    ),
                     ("ceilings", OrganizationActions.ceilings), ("preview", Arguments.preview),
                 ] + OrganizationActions.switches
             ),
@@ -191,8 +226,15 @@ struct OrganizationActions: Sendable {
                 return .data(losses, message: "Nothing was changed.")
             }
             let ceilings = use.arguments["ceilings"].map { CeilingDocuments.read($0) }
+            let until = use.arguments["subscription_until_ms"]
+                .map { $0.integerValue.map { Timestamp(milliseconds: $0) } }
+            let graceDays = use.arguments["grace_days"]?.integerValue.map(Int.init)
+            let isApproved = use.flag("is_approved") ?? false
             let answer = try await change(before.id, use) { organization in
                 if let ceilings { organization.ceilings = ceilings }
+                if let until { organization.subscriptionUntil = until }
+                if let graceDays { organization.graceDays = graceDays }
+                if isApproved { organization.awaitsApproval = false }
                 if let plan { organization.plan = plan }
                 if let subscription { organization.subscription = subscription }
                 if let isActive { organization.isActive = isActive }
@@ -252,10 +294,12 @@ struct OrganizationActions: Sendable {
         let name = use.text("name")
         let (needsKey, resends) = (use.flag("requires_idempotency_key"), use.flag("resends_not_found"))
         let tools = use.arguments["disabled_tools"].map { Set(($0.arrayValue ?? []).compactMap(\.stringValue)) }
+        let factor = use.text("second_factor").flatMap(SecondFactorPolicy.init(rawValue:))
         let sight = Sight(use)
         let changed = try await house.directory.change(id) { organization in
             guard sight.meets(organization.version) else { return }
             if let tools { organization.disabledTools = tools }
+            if let factor { organization.secondFactor = factor }
             if let name { organization.name = name }
             if let needsKey { organization.requiresIdempotencyKey = needsKey }
             if let resends { organization.resendsNotFound = resends }

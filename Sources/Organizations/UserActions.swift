@@ -60,6 +60,10 @@ struct UserActions: Sendable {
             let role = use.role() ?? .user
             try UserActions.check(role, use)
             try await house.checkRoomForUser(use.membership)
+            if let password = use.text("password") {
+                let names = [use.text("username") ?? "", use.text("email") ?? "", use.membership.organization.slug]
+                try PasswordRules.check(Secret(password), names: names)
+            }
             let person = NewPerson(
                 username: use.text("username") ?? "",
                 email: use.text("email") ?? "",
@@ -72,7 +76,7 @@ struct UserActions: Sendable {
     }
 
     /// Nobody makes somebody who may do more than they themselves.
-    private static func check(_ role: Role, _ use: Action.Use) throws(GatewayError) {
+    static func check(_ role: Role, _ use: Action.Use) throws(GatewayError) {
         guard role <= use.principal.role, role != .superAdmin || use.membership.organization.isHost else {
             throw GatewayError(
                 .permissionDenied,
@@ -103,6 +107,7 @@ struct UserActions: Sendable {
             if let role { try UserActions.check(role, use) }
             var hash: String?
             if let password = use.text("password") {
+                try PasswordRules.check(Secret(password), names: [use.membership.organization.slug])
                 hash = try await house.hash(Secret(password), of: use.principal.organization)
             }
             if use.flag("is_active") ?? false { try await house.checkRoomForUser(use.membership) }
@@ -197,6 +202,11 @@ struct UserActions: Sendable {
             guard case .user(let id) = use.principal.subject,
                 let user = try await house.directory.user(id, organization: use.principal.organization)
             else { throw GatewayError(.notFound, "There is no such user any more.") }
+            try PasswordRules.check(
+                Secret(use.text("new_password") ?? ""),
+                names: [user.username, user.email, use.membership.organization.slug],
+                field: "new_password"
+            )
             // Whoever found a session guesses as seldom as at the log-in, and waits behind their own organization.
             let attempt = try house.parts.throttle.begin(name: "change|\(id)", address: "\(user.organization)")
             let isRight = try await house.parts.passwords.verify(

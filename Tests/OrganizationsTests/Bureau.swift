@@ -16,6 +16,10 @@ final class Bureau: Sendable {
     let passwords = PlainHashes()
     let registry = ToolRegistry()
     let gateway: Assembly
+    let administration: Administration
+    let desk: Reception
+    var accounts: Accounts { gateway.accounts }
+    var failures: SampleFailures { gateway.failures }
     var uses: KeyUses { gateway.uses }
     var quotas: Quotas { gateway.quotas }
     var pipeline: Pipeline { gateway.pipeline }
@@ -26,21 +30,26 @@ final class Bureau: Sendable {
     private init(_ store: Store, folder: String) async throws {
         self.store = store
         let entropy = clock.entropy
+        var ports = Assembly.Ports(
+            store: Assembly.Repositories(store),
+            journal: AnswerFolder(path: folder + "/answers"),
+            upstream: FakeUpstream(answering: [:]),
+            registry: registry,
+            tokens: tokens,
+            passwords: passwords,
+            entropy: entropy,
+            logger: .quiet
+        )
+        ports.people = store
         gateway = Assembly(
-            Assembly.Ports(
-                store: Assembly.Repositories(store),
-                journal: AnswerFolder(path: folder + "/answers"),
-                upstream: FakeUpstream(answering: [:]),
-                registry: registry,
-                tokens: tokens,
-                passwords: passwords,
-                entropy: entropy,
-                logger: .quiet
-            ),
+            ports,
             keys: Assembly.Keys(master: Secret([UInt8](repeating: 7, count: 32))),
             settings: Assembly.Settings()
         )
-        let administration = Administration(Administration.Parts(gateway, credentials: safe))
+        administration = Administration(
+            Administration.Parts(gateway, credentials: safe, usage: store, people: store)
+        )
+        desk = Reception(administration, failures: gateway.failures)
         actions = ActionRegistry(gateway.actions + administration.actions)
         host = try await HostOrganization.find(in: store, entropy)
         try await store.save(HostOrganization.standardPlan)

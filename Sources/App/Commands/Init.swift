@@ -125,6 +125,23 @@ struct Init: AsyncParsableCommand {
         if try await store.plan(HostOrganization.standardPlan.name) == nil {
             try await store.save(HostOrganization.standardPlan)
         }
+        let id = entropy.identifier()
+        try await store.append(
+            [
+                AuditRecord(
+                    id: id,
+                    organization: host.id,
+                    at: entropy.now(),
+                    call: CallID(id),
+                    subject: "operator",
+                    action: "SUPER_ADMIN_CREATED",
+                    door: "cli",
+                    outcome: .begun,
+                    detail: JSON.object(["username": .string(adminUsername)]).text
+                )
+            ],
+            usage: []
+        )
         return try await NewPerson(username: adminUsername, email: adminEmail, password: nil, role: .superAdmin)
             .make(of: host.id, in: store, ScryptPasswords(), entropy)
     }

@@ -52,6 +52,9 @@ package struct ActionRules: Sendable {
         self.reach = reach
     }
 
+    /// Whether it is about nothing but whoever asks: how they prove themselves.
+    package var isAboutOneself: Bool { name.hasPrefix("auth.") || name.hasPrefix("second_factor.") }
+
     /// The tools that the credential may use: it shows nothing but what the credential's own scopes open.
     package static let listTools = ActionRules("tools.list", auditAction: "TOOLS_LISTED")
     /// What this server is and can.

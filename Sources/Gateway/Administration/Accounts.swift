@@ -50,6 +50,7 @@ package struct Accounts: Sendable {
         package let metrics: CallMetrics
         package let throttle: ThrottleLogIns
         package let entropy: Entropy
+        package let factors: SecondFactors?
 
         /// Gathers them.
         package init(
@@ -61,7 +62,8 @@ package struct Accounts: Sendable {
             failures: SampleFailures,
             metrics: CallMetrics,
             throttle: ThrottleLogIns,
-            entropy: Entropy
+            entropy: Entropy,
+            factors: SecondFactors? = nil
         ) {
             self.directory = directory
             self.audit = audit
@@ -72,6 +74,7 @@ package struct Accounts: Sendable {
             self.metrics = metrics
             self.throttle = throttle
             self.entropy = entropy
+            self.factors = factors
         }
     }
 
@@ -112,10 +115,11 @@ package struct Accounts: Sendable {
         username: String,
         password: Secret<String>,
         organization slug: String?,
+        code: String? = nil,
         _ caller: Caller
     ) async throws(GatewayError) -> Session {
         do throws(GatewayError) {
-            let session = try await attempt(username, password, slug, caller)
+            let session = try await attempt(username, password, slug, code, caller)
             parts.metrics.count(door: .rest, what: "auth.login", error: nil)
             return session
         } catch {
@@ -132,6 +136,7 @@ package struct Accounts: Sendable {
         _ username: String,
         _ password: Secret<String>,
         _ slug: String?,
+        _ code: String?,
         _ caller: Caller
     ) async throws(GatewayError) -> Session {
         try Accounts.check(username, slug, password)
@@ -157,8 +162,23 @@ package struct Accounts: Sendable {
             user.isActive, user.passwordHash == known.passwordHash,
             let organization = try await directory.organization(user.organization), organization.isActive
         else { throw found.refusal }
+        // Only whoever knows the password learns that there is a second factor; the attempt stays charged.
+        try await checkFactor(of: user, code)
         parts.throttle.succeed(attempt)
         return try await begin(user, organization, caller)
+    }
+
+    private func checkFactor(of user: User, _ code: String?) async throws(GatewayError) {
+        guard user.hasSecondFactor else { return }
+        guard let code, let factors = parts.factors,
+            try await factors.take(code, of: user.id, organization: user.organization)
+        else {
+            throw GatewayError(
+                .unauthenticated,
+                "A code of the second factor is needed: send the one that the authenticator shows now as code."
+            )
+            .naming(user.organization, "user:\(user.id)")
+        }
     }
 
     /// Whom a log-in names.

@@ -47,7 +47,7 @@ package final class ThrottleLogIns: Sendable {
     private let known: ExpiringCache<Digest32, Bool>
 
     /// Makes it of its parts.
-    init(entropy: Entropy, settings: Settings = Settings()) {
+    package init(entropy: Entropy, settings: Settings = Settings()) {
         self.entropy = entropy
         self.settings = settings
         known = ExpiringCache(life: settings.knownFor, entriesMax: settings.entriesMax)

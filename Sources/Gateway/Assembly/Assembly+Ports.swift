@@ -89,6 +89,8 @@ extension Assembly {
         package var entropy: Entropy
         /// The log.
         package var logger: Logger
+        /// What people prove themselves by besides passwords; nil where nobody has a second factor.
+        package var people: (any PeopleRepository)?
         /// Where what is wrong is told.
         package var health = Health()
         /// Where a test may end the process.
@@ -124,12 +126,15 @@ extension Assembly {
         package let questions: Secret<[UInt8]>
         /// Hides what a change was asked for, under whose key it is done once.
         package let actions: Secret<[UInt8]>
+        /// Seals what second factors show codes of.
+        package let factors: Secret<[UInt8]>
 
         /// Derives them from a master key.
         package init(master: Secret<[UInt8]>) {
             callbacks = Self.derived("callbacks", from: master)
             questions = Self.derived("questions", from: master)
             actions = Self.derived("action-keys", from: master)
+            factors = Self.derived("second-factors", from: master)
         }
 
         /// A key for one purpose, from which the master key and other purposes' keys cannot be told.

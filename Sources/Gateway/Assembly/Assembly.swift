@@ -35,6 +35,8 @@ package struct Assembly: Sendable {
     package let orphans: OrphanWatch
     /// Log-ins and sessions.
     package let accounts: Accounts
+    /// Second factors; nil where nobody has one.
+    package let factors: SecondFactors?
     /// What keeps guessers of passwords waiting.
     package let throttle: ThrottleLogIns
     /// Failures of strangers, counted into the audit.
@@ -72,6 +74,7 @@ package struct Assembly: Sendable {
         authenticate = Authenticate(directory: store.directory, tokens: ports.tokens, entropy: entropy, uses: uses)
         throttle = ThrottleLogIns(entropy: entropy, settings: settings.throttle)
         failures = SampleFailures(audit: store.audit, entropy: entropy)
+        factors = ports.people.map { SecondFactors(people: $0, key: keys.factors, entropy: entropy) }
         accounts = Accounts(
             Accounts.Parts(
                 directory: store.directory,
@@ -82,7 +85,8 @@ package struct Assembly: Sendable {
                 failures: failures,
                 metrics: metrics,
                 throttle: throttle,
-                entropy: entropy
+                entropy: entropy,
+                factors: factors
             )
         )
         services = PluginServices(data: store.data, records: store.records, entropy: entropy)

@@ -89,16 +89,31 @@ package struct UsageRecord: Sendable, Hashable {
     package let environment: Environment
     /// The tool.
     package let tool: String
+    /// What it counts as for quotas and prices: `money`, `administration` or a bucket; empty for what was counted before
+    /// that was told apart.
+    package let counted: String
+    /// Who called, as audit shows subjects.
+    package let subject: String
     /// The hour it counts for: milliseconds since 1970, a multiple of 3,600,000.
     package let hour: Timestamp
     /// Whether the call succeeded.
     package let succeeded: Bool
 
     /// Makes a usage record for the hour of a moment.
-    package init(organization: OrganizationID, environment: Environment, tool: String, at: Timestamp, succeeded: Bool) {
+    package init(
+        organization: OrganizationID,
+        environment: Environment,
+        tool: String,
+        counted: String = "",
+        subject: String = "",
+        at: Timestamp,
+        succeeded: Bool
+    ) {
         self.organization = organization
         self.environment = environment
         self.tool = tool
+        self.counted = counted
+        self.subject = subject
         self.hour = Timestamp(milliseconds: at.milliseconds - at.milliseconds % 3_600_000)
         self.succeeded = succeeded
     }

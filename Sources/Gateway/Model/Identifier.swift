@@ -25,6 +25,9 @@ package struct Identifier: Sendable, Hashable, Comparable, CustomStringConvertib
         low = random.1 & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
     }
 
+    /// The moment of one of version 7.
+    package var time: Timestamp { Timestamp(milliseconds: Int64(high >> 16)) }
+
     /// Reads the text form; nil for anything else.
     package init?(_ text: String) {
         var words: (UInt64, UInt64) = (0, 0)

@@ -57,6 +57,49 @@ package enum Subscription: String, Sendable, Hashable, CaseIterable {
     package var admitsCalls: Bool { self == .trial || self == .active }
 }
 
+extension Organization {
+    /// Why it may make no calls now; nil when it may.
+    package func refusal(at now: Timestamp) -> GatewayError? {
+        if awaitsApproval {
+            return GatewayError(
+                .organizationSuspended,
+                "The organization waits to be let in by whoever runs this gateway."
+            )
+        }
+        guard subscription.admitsCalls else {
+            return GatewayError(
+                .organizationSuspended,
+                "The organization's subscription is \(subscription.rawValue). Renew it to go on."
+            )
+        }
+        guard let subscriptionUntil, subscriptionUntil + .seconds(86_400 * graceDays) <= now else { return nil }
+        return GatewayError(
+            .organizationSuspended,
+            "The organization's \(subscription == .trial ? "trial" : "subscription") ended at \(subscriptionUntil). "
+                + "Renew it to go on."
+        )
+    }
+}
+
+/// Who must prove themselves by a second factor, besides whoever wants to.
+package enum SecondFactorPolicy: String, Sendable, Hashable, CaseIterable {
+    /// Nobody must.
+    case nobody
+    /// Who administers the organization must.
+    case administrators
+    /// Everybody must.
+    case everybody
+
+    /// Whether somebody of a role must.
+    package func asks(_ role: Role) -> Bool {
+        switch self {
+        case .nobody: false
+        case .administrators: role >= .orgAdmin
+        case .everybody: true
+        }
+    }
+}
+
 /// A tenant: whose data, credentials and limits a call uses.
 package struct Organization: Sendable, Equatable {
     /// Names it in the store.
@@ -88,6 +131,14 @@ package struct Organization: Sendable, Equatable {
     package var ceilings: Ceilings
     /// Tools of its plan that it does not want, by name: nobody of it finds them.
     package var disabledTools: Set<String>
+    /// When trial or subscription ends; nil for never.
+    package var subscriptionUntil: Timestamp?
+    /// For how many days calls are let through after that.
+    package var graceDays: Int
+    /// Whether it registered itself, and nobody who runs the gateway has let it in yet.
+    package var awaitsApproval: Bool
+    /// Who of it must prove themselves by a second factor.
+    package var secondFactor: SecondFactorPolicy
     /// Counts up with each change; the store's.
     package var version: Int
 
@@ -104,6 +155,10 @@ package struct Organization: Sendable, Equatable {
         resendsNotFound: Bool = false,
         ceilings: Ceilings = Ceilings(),
         disabledTools: Set<String> = [],
+        secondFactor: SecondFactorPolicy = .nobody,
+        subscriptionUntil: Timestamp? = nil,
+        graceDays: Int = 7,
+        awaitsApproval: Bool = false,
         version: Int = 1
     ) {
         self.id = id
@@ -117,6 +172,10 @@ package struct Organization: Sendable, Equatable {
         self.resendsNotFound = resendsNotFound
         self.ceilings = ceilings
         self.disabledTools = disabledTools
+        self.secondFactor = secondFactor
+        self.subscriptionUntil = subscriptionUntil
+        self.graceDays = graceDays
+        self.awaitsApproval = awaitsApproval
         self.version = version
     }
 }

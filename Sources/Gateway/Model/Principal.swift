@@ -22,6 +22,8 @@ package struct Principal: Sendable, Hashable {
     package let environment: Environment
     /// The subject as audit shows it: `user:<id>` or `key:<id>`; made once, because every call's audit line has it.
     package let subjectText: String
+    /// Whether whoever it is proves themselves by a second factor when they log in; true of keys, which need none.
+    package let hasSecondFactor: Bool
     /// What narrows a key further; nil for people, and for keys that nothing narrows.
     package let rules: KeyRules?
 
@@ -33,7 +35,8 @@ package struct Principal: Sendable, Hashable {
         role: Role,
         scopes: Set<String>?,
         environment: Environment,
-        rules: KeyRules? = nil
+        rules: KeyRules? = nil,
+        hasSecondFactor: Bool = true
     ) {
         self.organization = organization
         self.subject = subject
@@ -42,6 +45,7 @@ package struct Principal: Sendable, Hashable {
         self.scopes = scopes
         self.environment = environment
         self.rules = rules
+        self.hasSecondFactor = hasSecondFactor
         subjectText =
             switch subject {
             case .user(let id): "user:\(id)"
@@ -88,6 +92,8 @@ package struct User: Sendable, Equatable {
     package var sessionEpoch: Int
     /// Counts up with each change that somebody makes; the store's.
     package var version: Int
+    /// Whether a code is asked when they log in; the store's, changed with the factor.
+    package let hasSecondFactor: Bool
 
     /// Makes a user.
     package init(
@@ -100,7 +106,8 @@ package struct User: Sendable, Equatable {
         isActive: Bool = true,
         failedLogins: Int = 0,
         sessionEpoch: Int = 0,
-        version: Int = 1
+        version: Int = 1,
+        hasSecondFactor: Bool = false
     ) {
         self.id = id
         self.organization = organization
@@ -112,5 +119,6 @@ package struct User: Sendable, Equatable {
         self.failedLogins = failedLogins
         self.sessionEpoch = sessionEpoch
         self.version = version
+        self.hasSecondFactor = hasSecondFactor
     }
 }

@@ -122,7 +122,8 @@ package final class Authenticate: Sendable {
             name: user.username,
             role: user.role,
             scopes: nil,
-            environment: environment
+            environment: environment,
+            hasSecondFactor: user.hasSecondFactor
         )
     }
 
@@ -185,7 +186,8 @@ extension Principal {
             role: role,
             scopes: scopes,
             environment: environment,
-            rules: rules
+            rules: rules,
+            hasSecondFactor: hasSecondFactor
         )
     }
 }

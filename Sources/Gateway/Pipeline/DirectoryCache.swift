@@ -50,6 +50,9 @@ package final class DirectoryCache: Sendable {
         profiles = ExpiringCache(life: staleness, entriesMax: entriesMax)
     }
 
+    /// The time now.
+    var now: Timestamp { entropy.now() }
+
     /// The organization and its plan.
     /// - Throws: `permissionDenied` when there is no such organization or plan.
     package func membership(of id: OrganizationID) async throws(GatewayError) -> Membership {

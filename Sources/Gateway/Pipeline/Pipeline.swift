@@ -90,6 +90,7 @@ package final class Pipeline: Sendable {
                 let arguments = try ValidateArguments.checked(call.arguments, of: action, principal: principal)
                 ending.arguments = arguments
                 ending.sensitive = action.sensitive
+                ending.changes = !action.isReadOnly
                 let use = Action.Use(
                     principal: principal,
                     membership: membership,
@@ -159,7 +160,11 @@ package final class Pipeline: Sendable {
                 address: call.address
             )
             ending.principal = principal
-            let membership = try await admit.membership(of: principal, suspendedToo: rules.isOpenWhenSuspended)
+            let membership = try await admit.membership(
+                of: principal,
+                suspendedToo: rules.isOpenWhenSuspended,
+                withoutFactor: rules.isAboutOneself
+            )
             try Authorize.check(rules, principal: principal, membership.organization)
             rate = try limit.check(
                 bucket: rules.bucket,

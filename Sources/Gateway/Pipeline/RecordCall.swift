@@ -27,6 +27,8 @@ struct RecordCall: Sendable {
         let action: ActionRules?
         /// What is masked of the arguments; nil while nobody knows what must be.
         var sensitive: [JSONPointer]?
+        /// Whether it is an action that changes something.
+        var changes = false
         /// The id of what an action made, changed or ended.
         var target: String?
         /// Whether an action was answered with what was done before, under the same key.
@@ -50,6 +52,12 @@ struct RecordCall: Sendable {
             address = call.address
             arguments = .null
             self.action = action
+        }
+
+        /// What it counts as for quotas and prices.
+        fileprivate var counted: String {
+            if let tool { return tool.annotations.movesMoney ? Ceilings.Counted.money : tool.bucket }
+            return changes ? Ceilings.Counted.administration : action?.bucket ?? ""
         }
 
         /// What it counts as.
@@ -126,6 +134,8 @@ struct RecordCall: Sendable {
                 organization: principal.organization,
                 environment: principal.environment,
                 tool: $0,
+                counted: ending.counted,
+                subject: principal.subjectText,
                 at: entropy.now(),
                 succeeded: error == nil
             )

@@ -99,6 +99,9 @@ package protocol DirectoryRepository: Sendable {
         environment: Environment
     ) async throws(GatewayError) -> SealedCredential?
     /// Writes the sealed secrets; the version counts up.
+    ///
+    /// Its own version says which ones it was made of: below 0 for none, 0 for whatever there is.
+    /// - Throws: `staleVersion` when there are others by now.
     func save(_ credential: SealedCredential, organization: OrganizationID) async throws(GatewayError)
 
     /// The organization's data key of this version, wrapped by the master key; nil version for the newest.

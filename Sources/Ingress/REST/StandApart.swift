@@ -16,7 +16,7 @@ struct StandApart: Sendable {
     let output: JSON
 
     /// Every one of them.
-    static let all = [logIn, refresh, openAPI]
+    static let all = [logIn, refresh, forgot, reset, register, openAPI]
 
     static let logIn = StandApart(
         name: "auth.login",
@@ -29,9 +29,61 @@ struct StandApart: Sendable {
             "properties": [
                 "username": ["type": "string"], "password": ["type": "string"],
                 "organization": ["type": ["string", "null"]],
+                "code": ["type": ["string", "null"], "description": "Of the second factor, where there is one."],
             ],
         ],
         output: envelope(session)
+    )
+
+    static let forgot = StandApart(
+        name: "auth.forgot_password",
+        title: "Ask for a new password",
+        summary:
+            "Tells the administrators that somebody asks; the answer is the same whether there is such an account.",
+        route: Route("POST", "/auth/forgot-password"),
+        tag: "auth",
+        input: [
+            "type": "object", "required": ["username"],
+            "properties": [
+                "username": ["type": "string", "minLength": 1, "maxLength": 128],
+                "organization": ["type": ["string", "null"], "maxLength": 64],
+            ],
+        ],
+        output: envelope(["type": "null"])
+    )
+
+    static let reset = StandApart(
+        name: "auth.reset_password",
+        title: "Set a password by a link",
+        summary: "With the token of an invitation or a reset, which counts once; every session of the user ends.",
+        route: Route("POST", "/auth/reset-password"),
+        tag: "auth",
+        input: [
+            "type": "object", "required": ["token", "new_password"],
+            "properties": [
+                "token": ["type": "string", "maxLength": 128], "new_password": ["type": "string", "maxLength": 128],
+            ],
+        ],
+        output: envelope(["type": "null"])
+    )
+
+    static let register = StandApart(
+        name: "auth.register_organization",
+        title: "Register an organization",
+        summary: "With its first administrator; where the operators let strangers do so, at once or once they approve.",
+        route: Route("POST", "/auth/register-organization", status: 201),
+        tag: "auth",
+        input: [
+            "type": "object", "required": ["name", "slug", "admin_username", "admin_email", "admin_password"],
+            "properties": [
+                "name": ["type": "string", "minLength": 1, "maxLength": 128],
+                "slug": ["type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,62}$"],
+                "admin_username": ["type": "string", "pattern": "^[A-Za-z0-9._@+-]{1,128}$"],
+                "admin_email": ["type": "string", "maxLength": 254, "pattern": "^[^ @]+@[^ @]+$"],
+                "admin_password": ["type": "string", "maxLength": 128],
+            ],
+        ],
+        output: envelope(DirectoryDocuments.organizationSchema)
     )
 
     static let refresh = StandApart(

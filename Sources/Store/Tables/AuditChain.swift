@@ -222,12 +222,14 @@ extension [UsageRecord: Int64] {
     /// In the order of their keys: two transactions that lock the same rows in different orders wait for each other.
     func add(in session: any SQLSession) throws {
         var row = SQLRowBuffer()
-        for (line, count) in sorted(by: { $0.key.place < $1.key.place }) {
+        for (line, count) in sorted(by: { $0.key.stands(before: $1.key) }) {
             row.begin()
             row.bind(line.organization)
+            row.bind(line.hour.milliseconds)
             row.bind(line.environment.rawValue)
             row.bind(line.tool)
-            row.bind(line.hour.milliseconds)
+            row.bind(line.counted)
+            row.bind(line.subject)
             row.bind(line.succeeded ? count : 0)
             row.bind(line.succeeded ? 0 : count)
             try session.execute(UsageStatements.addition, row, presuming: nil)
@@ -238,9 +240,9 @@ extension [UsageRecord: Int64] {
 private enum UsageStatements {
     static let addition = SQLStatement(
         """
-        INSERT INTO usage (organization_id, environment, tool, hour_ms, succeeded, failed)
-        VALUES ($1, $2, $3, $4, $5, $6)
-        ON CONFLICT (organization_id, environment, tool, hour_ms) DO UPDATE
+        INSERT INTO usage (organization_id, hour_ms, environment, tool, counted, subject, succeeded, failed)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        ON CONFLICT (organization_id, hour_ms, environment, tool, counted, subject) DO UPDATE
         SET succeeded = usage.succeeded + excluded.succeeded, failed = usage.failed + excluded.failed
         """
     )
@@ -248,7 +250,11 @@ private enum UsageStatements {
 
 extension UsageRecord {
     /// Where its row stands among others, and then which of its columns it counts in.
-    fileprivate var place: (String, String, String, Int64, Int) {
-        (organization.description, environment.rawValue, tool, hour.milliseconds, succeeded ? 0 : 1)
+    fileprivate func stands(before other: UsageRecord) -> Bool {
+        if organization != other.organization { return organization.raw < other.organization.raw }
+        if hour != other.hour { return hour < other.hour }
+        if environment != other.environment { return environment.rawValue < other.environment.rawValue }
+        return (tool, counted, subject, succeeded ? 0 : 1)
+            < (other.tool, other.counted, other.subject, other.succeeded ? 0 : 1)
     }
 }

@@ -5,7 +5,7 @@ import OrderedJSON
 enum DirectoryCoding {
     static let userColumns = """
         organization_id, user_id, username, email, password_hash, role, is_active, failed_logins, session_epoch,
-        version
+        version, has_second_factor
         """
 
     static func damaged(_ what: String) -> SQLError { SQLError(message: "the row of \(what) is damaged") }
@@ -20,7 +20,7 @@ enum DirectoryCoding {
     }
 
     private static func detail(of organization: Organization) -> String {
-        JSON.object([
+        var object: JSONObject = [
             "name": .string(organization.name),
             "is_active": .bool(organization.isActive),
             "subscription": .string(organization.subscription.rawValue),
@@ -28,9 +28,13 @@ enum DirectoryCoding {
             "requires_idempotency_key": .bool(organization.requiresIdempotencyKey),
             "resends_not_found": .bool(organization.resendsNotFound),
             "ceilings": ceilings(organization.ceilings),
+            "second_factor": .string(organization.secondFactor.rawValue),
             "disabled_tools": .array(organization.disabledTools.sorted().map { .string($0) }),
-        ])
-        .text
+            "grace_days": .integer(Int64(organization.graceDays)),
+            "awaits_approval": .bool(organization.awaitsApproval),
+        ]
+        object["subscription_until_ms"] = organization.subscriptionUntil.map { .integer($0.milliseconds) }
+        return JSON.object(object).text
     }
 
     static func organization(_ row: any SQLRow) throws -> Organization {
@@ -50,6 +54,10 @@ enum DirectoryCoding {
             resendsNotFound: detail["resends_not_found"]?.boolValue ?? false,
             ceilings: ceilings(detail["ceilings"]),
             disabledTools: Set((detail["disabled_tools"]?.arrayValue ?? []).compactMap(\.stringValue)),
+            secondFactor: detail["second_factor"]?.stringValue.flatMap(SecondFactorPolicy.init(rawValue:)) ?? .nobody,
+            subscriptionUntil: detail["subscription_until_ms"]?.integerValue.map { Timestamp(milliseconds: $0) },
+            graceDays: Int(detail["grace_days"]?.integerValue ?? 7),
+            awaitsApproval: detail["awaits_approval"]?.boolValue ?? false,
             version: Int(row.integer(4) ?? 1)
         )
     }
@@ -148,6 +156,7 @@ enum DirectoryCoding {
             .text(user.organization.description), .text(user.id.description), .text(user.username),
             .text(user.email), .text(user.passwordHash), .text(user.role.rawValue), .flag(user.isActive),
             .integer(Int64(user.failedLogins)), .integer(Int64(user.sessionEpoch)), .integer(Int64(user.version)),
+            .flag(user.hasSecondFactor),
         ]
     }
 
@@ -165,7 +174,8 @@ enum DirectoryCoding {
             isActive: row.integer(6) == 1,
             failedLogins: Int(row.integer(7) ?? 0),
             sessionEpoch: Int(row.integer(8) ?? 0),
-            version: Int(row.integer(9) ?? 1)
+            version: Int(row.integer(9) ?? 1),
+            hasSecondFactor: row.integer(10) == 1
         )
     }
 

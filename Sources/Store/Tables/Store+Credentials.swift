@@ -57,10 +57,15 @@ extension Store {
     package func save(_ credential: SealedCredential, organization: OrganizationID) async throws(GatewayError) {
         let scope: [SQLValue] = [.text(organization.description), .text(credential.environment.rawValue)]
         try await change(conflict: "The credential is being changed.") { sql in
-            let last = try sql.first(
-                "SELECT version FROM credentials WHERE organization_id = $1 AND environment = $2 LIMIT 1",
-                scope
-            ) { $0.integer(0) ?? 0 }
+            let last =
+                try sql.first(
+                    "SELECT version FROM credentials WHERE organization_id = $1 AND environment = $2 LIMIT 1",
+                    scope
+                ) { $0.integer(0) ?? 0 } ?? 0
+            // What others have written meanwhile is not written over.
+            guard credential.version == 0 || max(0, credential.version) == Int(last) else {
+                throw GatewayError(.staleVersion, "The credentials were changed meanwhile.")
+            }
             try sql.execute("DELETE FROM credentials WHERE organization_id = $1 AND environment = $2", scope)
             for (field, sealed) in credential.fields.sorted(by: { $0.key < $1.key }) {
                 try sql.execute(
@@ -70,7 +75,7 @@ extension Store {
                     """,
                     scope + [
                         .text(field), .bytes(sealed), .integer(Int64(credential.keyVersion)),
-                        .integer((last ?? 0) + 1),
+                        .integer(last + 1),
                     ]
                 )
             }

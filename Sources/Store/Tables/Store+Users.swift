@@ -75,7 +75,7 @@ extension Store {
         let values = DirectoryCoding.values(of: user)
         try await change(conflict: "Another user of the organization has this name or address.") { sql in
             try sql.execute(
-                "INSERT INTO users (\(DirectoryCoding.userColumns)) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                "INSERT INTO users (\(DirectoryCoding.userColumns)) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
                 values
             )
             try Store.writeLogin(of: user, in: sql)
@@ -109,8 +109,9 @@ extension Store {
                 new.role != old.role || new.passwordHash != old.passwordHash || new.isActive != old.isActive
             new.sessionEpoch = old.sessionEpoch + (endsSessions ? 1 : 0)
             let key = 2
-            let set = DirectoryCoding.values(of: new).dropFirst(key)
-            let was = DirectoryCoding.values(of: old)
+            // A second factor is changed with its own row.
+            let set = DirectoryCoding.values(of: new).dropFirst(key).dropLast()
+            let was = DirectoryCoding.values(of: old).dropLast()
             let changed = try sql.execute(
                 """
                 UPDATE users SET username = $1, email = $2, password_hash = $3, role = $4, is_active = $5,

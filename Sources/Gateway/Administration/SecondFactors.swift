@@ -1,0 +1,92 @@
+import Cryptography
+
+/// Second factors: a secret that an authenticator shows codes of, sealed, and codes for when it is lost.
+///
+/// A code counts once: the step of the newest one that was used is remembered, in the commit that takes it.
+package struct SecondFactors: Sendable {
+    /// What its owner is shown, once.
+    package struct Shown: Sendable {
+        /// Base 32, as authenticators take it.
+        package let secret: Secret<String>
+        /// Each lets its owner in once, without the authenticator.
+        package let recovery: [String]
+    }
+
+    private let people: any PeopleRepository
+    private let key: Secret<[UInt8]>
+    private let entropy: Entropy
+
+    /// How many recovery codes there are.
+    private static let recoveryCount = 10
+
+    /// Makes it; `key` comes from the host's master key.
+    package init(people: any PeopleRepository, key: Secret<[UInt8]>, entropy: Entropy) {
+        self.people = people
+        self.key = key
+        self.entropy = entropy
+    }
+
+    /// Makes a factor that does not count before a code of it was shown.
+    /// - Throws: `conflict` when the user has one that does.
+    package func begin(_ user: User) async throws(GatewayError) -> Shown {
+        let secret = SecureRandom.bytes(20)
+        let recovery = (0..<SecondFactors.recoveryCount).map { _ in CrockfordBase32.encode(SecureRandom.bytes(10)) }
+        let sealed: [UInt8]
+        do {
+            sealed = try AESGCM.seal(secret, key: key.reveal(), associatedData: place(user.id, user.organization))
+        } catch { throw GatewayError.fault("\(error.reason) of a second factor") }
+        try await people.begin(
+            SecondFactor(
+                user: user.id,
+                organization: user.organization,
+                sealed: sealed,
+                recovery: recovery.map(SecondFactors.digest)
+            )
+        )
+        return Shown(secret: Secret(OneTimeCodes.text(of: secret)), recovery: recovery)
+    }
+
+    /// Takes a code, of the authenticator or of recovery; from then on the factor counts.
+    ///
+    /// - Returns: Whether it was right, and had not been used.
+    package func take(
+        _ code: String,
+        of user: UserID,
+        organization: OrganizationID
+    ) async throws(GatewayError) -> Bool {
+        guard var factor = try await people.factor(of: user, organization: organization) else { return false }
+        let before = factor.usedStep
+        let digest = SecondFactors.digest(code)
+        if let index = factor.recovery.firstIndex(of: digest), factor.isConfirmed {
+            factor.recovery.remove(at: index)
+            // Two that use it at once do not find the same step any more.
+            factor.usedStep = max(before + 1, OneTimeCodes.step(at: seconds) - 1)
+        } else {
+            let secret: [UInt8]
+            do {
+                secret = try AESGCM.open(
+                    factor.sealed,
+                    key: key.reveal(),
+                    associatedData: place(user, organization)
+                )
+            } catch { throw GatewayError.fault("\(error.reason) of a second factor") }
+            guard let step = OneTimeCodes.step(of: code, secret: secret, at: seconds, after: before) else {
+                return false
+            }
+            factor.usedStep = step
+        }
+        factor.isConfirmed = true
+        return try await people.change(factor, from: before)
+    }
+
+    /// Authenticators go by the clock on the wall.
+    private var seconds: Int64 { entropy.wall().milliseconds / 1000 }
+
+    private func place(_ user: UserID, _ organization: OrganizationID) -> [UInt8] {
+        Array("second-factor/\(organization)/\(user)".utf8)
+    }
+
+    private static func digest(_ code: String) -> String {
+        SHA256.digest(code.lowercased()).hexadecimal
+    }
+}

@@ -1,0 +1,102 @@
+/// What people prove themselves by, besides their passwords.
+package protocol PeopleRepository: Sendable {
+    /// A user's sessions that have not ended, oldest first.
+    func sessions(of user: UserID, organization: OrganizationID) async throws(GatewayError) -> [UserSession]
+    /// Ends one session; whether there was one.
+    func endSession(
+        _ id: Identifier,
+        of user: UserID,
+        organization: OrganizationID
+    ) async throws(GatewayError) -> Bool
+
+    /// Writes a link in the place of whatever links of the same purpose the user has.
+    func save(_ link: OneTimeLink) async throws(GatewayError)
+    /// The link of this id.
+    func link(_ id: Identifier, organization: OrganizationID) async throws(GatewayError) -> OneTimeLink?
+    /// Takes a link away; whether it was there, so that of two who use it one does.
+    func take(_ link: OneTimeLink) async throws(GatewayError) -> Bool
+
+    /// A user's second factor.
+    func factor(of user: UserID, organization: OrganizationID) async throws(GatewayError) -> SecondFactor?
+    /// Writes a factor that is not confirmed yet, in the place of another that is not.
+    /// - Throws: `conflict` when the user has one that is.
+    func begin(_ factor: SecondFactor) async throws(GatewayError)
+    /// Writes what of a factor changes, while its newest used step is the one before; whether it was.
+    func change(_ factor: SecondFactor, from step: Int64) async throws(GatewayError) -> Bool
+    /// Takes a factor away.
+    func removeFactor(of user: UserID, organization: OrganizationID) async throws(GatewayError)
+}
+
+/// A link by which somebody sets their password, once.
+package struct OneTimeLink: Sendable, Equatable {
+    /// What it was made for.
+    package enum Purpose: String, Sendable {
+        /// Somebody who has no password yet.
+        case invitation
+        /// Somebody who has lost it.
+        case reset
+    }
+
+    /// Names it.
+    package let id: Identifier
+    /// Whose organization.
+    package let organization: OrganizationID
+    /// Who sets a password by it.
+    package let user: UserID
+    /// What for.
+    package let purpose: Purpose
+    /// SHA-256 of its secret.
+    package let hash: [UInt8]
+    /// Not good any more after this.
+    package let expiresAt: Timestamp
+
+    /// Makes a link's record.
+    package init(
+        id: Identifier,
+        organization: OrganizationID,
+        user: UserID,
+        purpose: Purpose,
+        hash: [UInt8],
+        expiresAt: Timestamp
+    ) {
+        self.id = id
+        self.organization = organization
+        self.user = user
+        self.purpose = purpose
+        self.hash = hash
+        self.expiresAt = expiresAt
+    }
+}
+
+/// What shows codes for a user.
+package struct SecondFactor: Sendable, Equatable {
+    /// Whose.
+    package let user: UserID
+    /// Their organization.
+    package let organization: OrganizationID
+    /// The secret that codes come from, sealed.
+    package let sealed: [UInt8]
+    /// The newest step whose code was used: neither it nor one before counts again.
+    package var usedStep: Int64
+    /// SHA-256 of each recovery code that was not used, in hexadecimal.
+    package var recovery: [String]
+    /// Whether its owner has shown a code of it.
+    package var isConfirmed: Bool
+
+    /// Makes a factor's record.
+    package init(
+        user: UserID,
+        organization: OrganizationID,
+        sealed: [UInt8],
+        usedStep: Int64 = 0,
+        recovery: [String],
+        isConfirmed: Bool = false
+    ) {
+        self.user = user
+        self.organization = organization
+        self.sealed = sealed
+        self.usedStep = usedStep
+        self.recovery = recovery
+        self.isConfirmed = isConfirmed
+    }
+}

@@ -1,0 +1,88 @@
+import Cryptography
+import Gateway
+import OrderedJSON
+
+/// Links by which somebody sets their password once: made by an administrator, shown to them once, told by them to whom
+/// it is for.
+struct Links: Sendable {
+    let house: Administration
+
+    /// How long an invitation is good.
+    static let invitationLife = Duration.seconds(7 * 86_400)
+    /// How long a reset is good.
+    static let resetLife = Duration.seconds(24 * 3600)
+
+    /// Of a link that was made.
+    static let schema: JSON = [
+        "type": "object", "required": ["user"],
+        "properties": [
+            "user": DirectoryDocuments.userSchema,
+            "token": [
+                "type": "string",
+                "description": "For POST /auth/reset-password; shown this once. Hand it to the user yourself.",
+            ],
+            "expires_at": ["type": "string"],
+        ],
+    ]
+
+    /// Makes a link in the place of any other of the user's.
+    func make(_ purpose: OneTimeLink.Purpose, for user: User) async throws(GatewayError) -> JSON {
+        let text = LinkText(
+            organization: user.organization,
+            id: house.parts.entropy.identifier(),
+            secret: SecureRandom.bytes(20)
+        )
+        let link = OneTimeLink(
+            id: text.id,
+            organization: user.organization,
+            user: user.id,
+            purpose: purpose,
+            hash: text.hash,
+            expiresAt: house.parts.entropy.now()
+                + (purpose == .invitation ? Links.invitationLife : Links.resetLife)
+        )
+        try await house.parts.people.save(link)
+        return [
+            "user": DirectoryDocuments.document(user), "token": .string(text.text.reveal()),
+            "expires_at": .string(link.expiresAt.description),
+        ]
+    }
+
+    /// The link that a text names, while it is good.
+    func find(_ text: Secret<String>) async throws(GatewayError) -> OneTimeLink? {
+        guard let named = LinkText(text.reveal()),
+            let link = try await house.parts.people.link(named.id, organization: named.organization),
+            constantTimeEquals(link.hash, named.hash), house.parts.entropy.now() < link.expiresAt
+        else { return nil }
+        return link
+    }
+}
+
+/// The text of a link: `otl_<organization>_<link>_<secret>`.
+struct LinkText {
+    let organization: OrganizationID
+    let id: Identifier
+    let text: Secret<String>
+
+    init?(_ text: String) {
+        let parts = text.split(separator: "_", omittingEmptySubsequences: false)
+        guard parts.count == 4, parts[0] == "otl", parts[3].utf8.count == 32,
+            let organization = CrockfordBase32.decode(String(parts[1])).flatMap({ Identifier(bytes: $0) }),
+            let id = CrockfordBase32.decode(String(parts[2])).flatMap({ Identifier(bytes: $0) })
+        else { return nil }
+        self.organization = OrganizationID(organization)
+        self.id = id
+        self.text = Secret(text)
+    }
+
+    init(organization: OrganizationID, id: Identifier, secret: [UInt8]) {
+        self.organization = organization
+        self.id = id
+        text = Secret(
+            "otl_" + [organization.raw.bytes, id.bytes, secret].map(CrockfordBase32.encode).joined(separator: "_")
+        )
+    }
+
+    /// What the store keeps of it.
+    var hash: [UInt8] { SHA256.digest(text.reveal()).bytes }
+}

@@ -1,0 +1,167 @@
+import Gateway
+import OrderedJSON
+
+/// What strangers may ask for: a new password, and, where the policy lets them, an organization.
+///
+/// Every attempt is charged as a log-in is, and nothing tells whether there is an account.
+package struct Reception: FrontDesk {
+    /// What an operator sets.
+    package struct Settings: Sendable {
+        /// Who may register.
+        ///
+        /// Default nobody.
+        package var policy = Registration.Policy.closed
+        /// The plan that who registers is on.
+        ///
+        /// Default `standard`.
+        package var plan = HostOrganization.standardPlan.name
+        /// How long they may try it.
+        ///
+        /// Default 30 days.
+        package var trial: Duration = .seconds(30 * 86_400)
+
+        /// The defaults.
+        package init() {}
+    }
+
+    private let house: Administration
+    private let failures: SampleFailures
+    private let settings: Settings
+
+    /// Makes it of what administration stands on.
+    package init(_ house: Administration, failures: SampleFailures, settings: Settings = Settings()) {
+        self.house = house
+        self.failures = failures
+        self.settings = settings
+    }
+
+    // MARK: Passwords
+
+    package func forgot(
+        username: String,
+        organization slug: String?,
+        _ caller: Accounts.Caller
+    ) async throws(GatewayError) {
+        // Charged whatever comes of it: whoever asks for many accounts must wait.
+        _ = try house.parts.throttle.begin(name: "forgot|\(slug ?? "")|\(username)", address: caller.address)
+        guard (1...128).contains(username.utf8.count) else { return }
+        var user: User?
+        if let slug {
+            guard let organization = try await house.directory.organization(slug: slug) else { return }
+            user = try await house.directory.user(named: username, organization: organization.id)
+        } else {
+            user = try await house.directory.activeUsers(named: username, after: nil, limit: 1).first
+        }
+        guard let user, user.isActive else { return }
+        let whom = GatewayError.Attempted(organization: user.organization, subject: "user:\(user.id)")
+        failures.note(
+            line("PASSWORD_RESET_REQUESTED", .begun, of: user.organization, "user:\(user.id)", caller),
+            naming: whom
+        )
+    }
+
+    package func reset(
+        token: Secret<String>,
+        password: Secret<String>,
+        _ caller: Accounts.Caller
+    ) async throws(GatewayError) {
+        let attempt = try house.parts.throttle.begin(name: "reset", address: caller.address)
+        guard let link = try await Links(house: house).find(token),
+            let user = try await house.directory.user(link.user, organization: link.organization), user.isActive,
+            let organization = try await house.directory.organization(link.organization)
+        else { throw Reception.refusal }
+        try PasswordRules.check(
+            password,
+            names: [user.username, user.email, organization.slug],
+            field: "new_password"
+        )
+        let hash = try await house.hash(password, of: link.organization)
+        guard try await house.parts.people.take(link) else { throw Reception.refusal }
+        try await house.parts.audit.append(
+            [line("PASSWORD_RESET", .success, of: user.organization, "user:\(user.id)", caller)],
+            usage: []
+        )
+        // Every session of the user ends with the old password.
+        _ = try await house.directory.change(user.id, organization: user.organization) { now in
+            if now.isActive { now.passwordHash = hash }
+        }
+        house.forget()
+        house.parts.throttle.giveBack(attempt)
+    }
+
+    private static let refusal = GatewayError(
+        .unauthenticated,
+        "This link is unknown, used or too old. Ask an administrator for another one."
+    )
+
+    private func line(
+        _ action: String,
+        _ outcome: AuditRecord.Outcome,
+        of organization: OrganizationID,
+        _ subject: String,
+        _ caller: Accounts.Caller
+    ) -> AuditRecord {
+        AuditRecord(
+            id: house.parts.entropy.identifier(),
+            organization: organization,
+            at: house.parts.entropy.now(),
+            call: caller.call,
+            subject: subject,
+            action: action,
+            door: "rest",
+            outcome: outcome,
+            address: caller.address
+        )
+    }
+
+    // MARK: Registering
+
+    package func register(
+        _ registration: Registration,
+        _ caller: Accounts.Caller
+    ) async throws(GatewayError) -> Organization {
+        guard settings.policy != .closed else {
+            throw GatewayError(.permissionDenied, "This gateway's operators make organizations: ask them for one.")
+        }
+        // Charged whatever comes of it, so that nobody fills the gateway with organizations.
+        _ = try house.parts.throttle.begin(name: "register", address: caller.address)
+        try PasswordRules.check(
+            registration.password,
+            names: [registration.username, registration.email, registration.slug, registration.name],
+            field: "admin_password"
+        )
+        guard try await house.directory.plan(settings.plan) != nil else {
+            throw GatewayError(.notConfigured, "The plan \(settings.plan), which who registers is on, is missing.")
+        }
+        guard registration.slug != Organization.hostSlug,
+            try await house.directory.organization(slug: registration.slug) == nil
+        else { throw Reception.taken(registration.slug) }
+        var organization = Organization(
+            id: OrganizationID(house.parts.entropy.identifier()),
+            slug: registration.slug,
+            name: registration.name,
+            subscription: .trial,
+            plan: settings.plan
+        )
+        organization.awaitsApproval = settings.policy == .approval
+        organization.subscriptionUntil = house.parts.entropy.now() + settings.trial
+        try await house.directory.save(organization)
+        try await house.parts.audit.append(
+            [line("ORGANIZATION_REGISTERED", .success, of: organization.id, "anonymous", caller)],
+            usage: []
+        )
+        let person = NewPerson(
+            username: registration.username,
+            email: registration.email,
+            password: registration.password,
+            role: .orgAdmin
+        )
+        _ = try await house.make(person, of: organization.id)
+        house.forget()
+        return organization
+    }
+
+    private static func taken(_ slug: String) -> GatewayError {
+        GatewayError(.conflict, "Another organization has the slug \(slug). Choose another one.")
+    }
+}

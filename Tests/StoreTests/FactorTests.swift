@@ -1,0 +1,150 @@
+import Cryptography
+import Gateway
+import Testing
+
+@testable import Store
+
+struct `What people prove themselves by` {
+    private let asha = User(
+        id: UserID(Identifier(high: 5, low: 5)),
+        organization: ours,
+        username: "asha",
+        email: "asha@x",
+        passwordHash: "h",
+        role: .user
+    )
+
+    @Test func `is taken once by many at once, a link and a code`() async throws {
+        try await withStore { (store) async throws in
+            try await store.save(asha)
+            let link = OneTimeLink(
+                id: newID(),
+                organization: ours,
+                user: asha.id,
+                purpose: .reset,
+                hash: [1, 2],
+                expiresAt: moment
+            )
+            try await store.save(link)
+            #expect(try await store.link(link.id, organization: ours) == link)
+            #expect(try await store.link(link.id, organization: theirs) == nil)
+            var factor = SecondFactor(user: asha.id, organization: ours, sealed: [9], recovery: ["a", "b"])
+            try await store.begin(factor)
+            #expect(try await store.factor(of: asha.id, organization: ours) == factor)
+            factor.usedStep = 7
+            factor.isConfirmed = true
+            let next = factor
+            let taken = try await withThrowingTaskGroup(of: (Bool, Bool).self) { group in
+                for _ in 0..<5 {
+                    group.addTask { (try await store.take(link), try await store.change(next, from: 0)) }
+                }
+                return try await group.reduce(into: (0, 0)) {
+                    $0.0 += $1.0 ? 1 : 0
+                    $0.1 += $1.1 ? 1 : 0
+                }
+            }
+
+            #expect(taken == (1, 1))
+            #expect(try await store.user(asha.id, organization: ours)?.hasSecondFactor == true)
+            let again = await #expect(throws: GatewayError.self) { try await store.begin(next) }
+            #expect(again?.code == .conflict)
+            _ = try await store.change(asha.id, organization: ours) { $0.email = "new@x" }
+            #expect(try await store.user(asha.id, organization: ours)?.hasSecondFactor == true)
+            try await store.removeFactor(of: asha.id, organization: ours)
+            #expect(try await store.user(asha.id, organization: ours)?.hasSecondFactor == false)
+        }
+    }
+
+    @Test func `is a session that ends alone`() async throws {
+        try await withStore { (store) async throws in
+            try await store.save(asha)
+            var ids: [Identifier] = []
+            for number in 0..<3 {
+                ids.append(Identifier(at: moment + .seconds(number), random: (1, UInt64(number))))
+                let session = UserSession(
+                    id: ids[number],
+                    user: asha.id,
+                    organization: ours,
+                    generation: 1,
+                    expiresAt: moment + .seconds(100)
+                )
+                try await store.begin(session, at: moment, sessionsMax: 5)
+            }
+            #expect(try await !store.endSession(ids[1], of: asha.id, organization: theirs))
+            #expect(try await store.endSession(ids[1], of: asha.id, organization: ours))
+
+            #expect(try await store.sessions(of: asha.id, organization: ours).map(\.id) == [ids[0], ids[2]])
+        }
+    }
+}
+
+struct `Sealed credentials` {
+    @Test func `are written over only by whoever has seen them`() async throws {
+        try await withStore { (store) async throws in
+            var credential = SealedCredential(environment: .test, fields: ["a": [1]], keyVersion: 1, version: -1)
+            try await store.save(credential, organization: ours)
+            let second = await #expect(throws: GatewayError.self) {
+                try await store.save(credential, organization: ours)
+            }
+            #expect(second?.code == .staleVersion)
+            credential.version = 1
+            credential.fields["b"] = [2]
+            try await store.save(credential, organization: ours)
+            let stale = await #expect(throws: GatewayError.self) {
+                try await store.save(credential, organization: ours)
+            }
+            #expect(stale?.code == .staleVersion)
+            let kept = try await store.sealedCredential(organization: ours, environment: .test)
+            #expect(kept?.version == 2 && kept?.fields.count == 2)
+        }
+    }
+}
+
+struct `Usage and invoices` {
+    @Test func `are kept by the hour and by who called, and an invoice's lines are only added to`() async throws {
+        try await withStore { (store) async throws in
+            let record = { (subject: String, hours: Int64) in
+                UsageRecord(
+                    organization: ours,
+                    environment: .live,
+                    tool: "t",
+                    counted: "money",
+                    subject: subject,
+                    at: moment + .seconds(3600 * hours),
+                    succeeded: true
+                )
+            }
+            try await store.append([], usage: [record("a", 0), record("b", 0), record("a", 1), record("a", 800)])
+            let question = { (period: UsageQuestion.Period, parts: Set<UsageQuestion.Part>, most: Int) in
+                UsageQuestion(
+                    organization: ours,
+                    environment: .live,
+                    from: moment + .seconds(-3600),
+                    until: moment + .seconds(3600 * 900),
+                    period: period,
+                    parts: parts,
+                    rowsMax: most
+                )
+            }
+            #expect(try await store.usage(question(.hour, [], 10)).map(\.succeeded) == [2, 1, 1])
+            #expect(try await store.usage(question(.day, [.subject], 10)).count == 3)
+            #expect(try await store.usage(question(.month, [.tool], 10)).map(\.succeeded) == [3, 1])
+            let wide = await #expect(throws: GatewayError.self) { try await store.usage(question(.hour, [], 2)) }
+            #expect(wide?.code == .limitExceeded)
+
+            let month = Month(of: moment)
+            let line = InvoiceLine(kind: .subscription, text: "Plan p", unitCents: 100, madeBy: "x", madeAt: moment)
+            try await store.add([line, line], to: month, organization: ours, isNew: true)
+            try await store.add([line], to: month, organization: ours, isNew: false)
+            #expect(try await store.invoice(month, organization: ours) == [line, line, line])
+            #expect(try await store.invoices(organization: ours, limit: 5).map(\.cents) == [300])
+            for isNew in [true, false] {
+                let organization = isNew ? ours : theirs
+                let error = await #expect(throws: GatewayError.self) {
+                    try await store.add([line], to: month, organization: organization, isNew: isNew)
+                }
+                #expect(error?.code == .conflict)
+            }
+        }
+    }
+}
