@@ -83,7 +83,9 @@ struct App: Sendable {
                 gateway,
                 credentials: DarajaCredentialSafe(credentials: credentials, upstream: daraja),
                 usage: store,
-                people: store
+                people: store,
+                reading: store,
+                signer: AuditSigner(try folder.auditKey()) { AuditFile.statement($0, organization: $1, at: $2) }
             )
         )
         try await gateway.settleAfterRestart()

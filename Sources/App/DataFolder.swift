@@ -69,6 +69,22 @@ struct DataFolder: Sendable {
         return file
     }
 
+    /// The key that signs where the audit ends, made where it is missing; its public half stands beside it.
+    func auditKey() throws(GatewayError) -> SigningKey {
+        let file = path + "/audit.key"
+        if !FileManager.default.fileExists(atPath: file) {
+            guard let made = SigningKey() else {
+                throw GatewayError(.notSupported, "OpenSSL makes no Ed25519 keys.")
+            }
+            try write(made.publicPEM, to: file + ".pub")
+            try write(made.privatePEM, to: file)
+        }
+        guard let pem = FileManager.default.contents(atPath: file), let key = SigningKey(pem: Array(pem)) else {
+            throw GatewayError(.notConfigured, "The file \(file) must hold an Ed25519 private key as PEM.")
+        }
+        return key
+    }
+
     /// Writes a file that only its owner may read, whole or not at all.
     func write(_ bytes: [UInt8], to file: String) throws(GatewayError) {
         let draft = file + ".new"

@@ -167,6 +167,8 @@ package final class GatewayResponder: HTTPHandler {
             )
         case ("mpesa", 3) where method == .POST, ("mpesa", 4) where method == .POST:
             return try await callbacks.hint(reader, organization: segments[segments.count - 1])
+        case ("mpesa", 2) where segments[1] == "status" && method == .GET:
+            return RESTReply.envelope(JSON.object(["status": "healthy"]).bytes, message: nil)
         case _ where parts.mode == .mcp: return nil
         case ("auth", 2) where method == .POST:
             switch segments[1] {

@@ -19,13 +19,17 @@ package struct Administration: Sendable {
         let usage: any UsageRepository
         let people: any PeopleRepository
         let factors: SecondFactors?
+        let reading: any AuditReading
+        let signer: AuditSigner?
 
         /// Those of an assembled Gateway, and where secrets are sealed.
         package init(
             _ gateway: Assembly,
             credentials: any CredentialSafe,
             usage: any UsageRepository,
-            people: any PeopleRepository
+            people: any PeopleRepository,
+            reading: any AuditReading,
+            signer: AuditSigner? = nil
         ) {
             directory = gateway.ports.store.directory
             cache = gateway.directory
@@ -41,6 +45,8 @@ package struct Administration: Sendable {
             self.usage = usage
             self.people = people
             factors = gateway.factors
+            self.reading = reading
+            self.signer = signer
         }
     }
 
@@ -65,6 +71,7 @@ package struct Administration: Sendable {
         OrganizationActions(house: self).all + PlanActions(house: self).all + UserActions(house: self).all
             + KeyActions(house: self).all + KeyExplanation(house: self).all + CredentialActions(house: self).all
             + AuditActions(house: self).all
+            + AuditProof(house: self, signer: parts.signer).all
             + UsageActions(house: self).all + InvoiceActions(house: self).all
             + PeopleActions(house: self).all + SecondFactorActions(house: self).all
     }

@@ -15,6 +15,8 @@ final class Bureau: Sendable {
     let safe = PlainSafe()
     let passwords = PlainHashes()
     let registry = ToolRegistry()
+    let signer: AuditSigner
+    let auditKey: String
     let gateway: Assembly
     let administration: Administration
     let desk: Reception
@@ -46,8 +48,18 @@ final class Bureau: Sendable {
             keys: Assembly.Keys(master: Secret([UInt8](repeating: 7, count: 32))),
             settings: Assembly.Settings()
         )
+        guard let key = SigningKey() else { throw GatewayError.fault("no key") }
+        signer = AuditSigner(key) { AuditFile.statement($0, organization: $1, at: $2) }
+        auditKey = String(decoding: key.publicPEM, as: UTF8.self)
         administration = Administration(
-            Administration.Parts(gateway, credentials: safe, usage: store, people: store)
+            Administration.Parts(
+                gateway,
+                credentials: safe,
+                usage: store,
+                people: store,
+                reading: store,
+                signer: signer
+            )
         )
         desk = Reception(administration, failures: gateway.failures)
         actions = ActionRegistry(gateway.actions + administration.actions)

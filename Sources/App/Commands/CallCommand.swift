@@ -142,6 +142,27 @@ struct Operation {
         return (required + others.map { "[\($0)]" }).joined(separator: " ")
     }
 
+    /// The names of all arguments, what must be there first.
+    var argumentNames: [String] { required + schemas.map(\.key).filter { !required.contains($0) } }
+
+    /// Reads VALUE and NAME=VALUE: what has no name stands for what must be there, in its order.
+    func arguments(_ texts: [String]) throws(GatewayError) -> [(name: String, value: JSON)] {
+        var places = required.filter { name in !texts.contains { $0.hasPrefix(name + "=") } }[...]
+        var read: [(name: String, value: JSON)] = []
+        for text in texts {
+            let name = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).first.map(String.init)
+            if let name, text.contains("="), schemas.contains(where: { $0.key == name }) {
+                read.append(try argument(text))
+                continue
+            }
+            guard let place = places.popFirst() else {
+                throw GatewayError(.invalidArgument, "\(text): expected NAME=VALUE, of \(argumentsText).")
+            }
+            read.append(try argument(place + "=" + text))
+        }
+        return read
+    }
+
     /// Reads NAME=VALUE as the schema says.
     func argument(_ text: String) throws(GatewayError) -> (name: String, value: JSON) {
         let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)

@@ -38,6 +38,22 @@ struct GatewayClient {
 
     /// Sends a request and answers the document; a problem document becomes an error, with what it says of each field.
     func send(_ request: Operation.Request, _ more: [(String, String)]) async throws(GatewayError) -> JSON {
+        guard case .document(let document) = try await read(request, more) else {
+            throw GatewayError(.unavailable, "What answers at \(url) is not a gateway.")
+        }
+        return document
+    }
+
+    /// What a gateway answers.
+    enum Answer {
+        /// Its envelope, or the OpenAPI document.
+        case document(JSON)
+        /// A file to be saved.
+        case file([UInt8])
+    }
+
+    /// The same for what may be a file too.
+    func read(_ request: Operation.Request, _ more: [(String, String)]) async throws(GatewayError) -> Answer {
         var headers = [("Content-Type", "application/json")] + more
         if let credential { headers.append(("Authorization", "Bearer " + credential)) }
         let outcome = await curl.send(
@@ -62,11 +78,16 @@ struct GatewayClient {
                 """
             )
         case .answered(let status, let bytes):
-            guard let document = try? JSON(parsing: bytes) else {
-                throw GatewayError(.unavailable, "What answers at \(url) is not a gateway (status \(status)).")
+            let isGood = (200..<300).contains(status)
+            let document = try? JSON(parsing: bytes)
+            guard let document, document["success"] != nil || document["openapi"] != nil || !isGood else {
+                guard isGood else {
+                    throw GatewayError(.unavailable, "What answers at \(url) is not a gateway (status \(status)).")
+                }
+                return .file(bytes)
             }
-            guard (200..<300).contains(status) else { throw GatewayClient.problem(document, status, url) }
-            return document
+            guard isGood else { throw GatewayClient.problem(document, status, url) }
+            return .document(document)
         }
     }
 

@@ -13,6 +13,9 @@ struct MPesaGateway: AsyncParsableCommand {
         subcommands: [
             Dev.self, Init.self, Serve.self, LogInCommand.self, CallCommand.self, MCPCommand.self,
             SimulatorCommand.self, PluginCommand.self, OrganizationCommand.self,
+            WordCommand<Words.Users>.self, WordCommand<Words.Keys>.self, WordCommand<Words.Plans>.self,
+            WordCommand<Words.Credentials>.self, WordCommand<Words.Usage>.self, AuditCommand.self,
+            CompletionCommand.self,
         ]
     )
 }

@@ -6,12 +6,14 @@ import OrderedJSON
 struct OrganizationCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "organization",
-        abstract: "Show an organization of a running gateway, and set its switches.",
+        abstract: "Organizations of a running gateway; show and set are the operator's, by slug.",
         discussion: """
             The gateway is found by GATEWAY_MANAGEMENT_URL (default http://127.0.0.1:8081), and the operator's token by \
-            GATEWAY_OPERATOR_TOKEN_FILE; `mpesa-gateway dev` writes both into dev.json.
+            GATEWAY_OPERATOR_TOKEN_FILE; `mpesa-gateway dev` writes both into dev.json. Every other verb is an action of the \
+            main listener's, found by GATEWAY_URL and GATEWAY_API_KEY: without one, those there are are listed.
             """,
-        subcommands: [Show.self, Set.self]
+        subcommands: [Show.self, Set.self, WordCommand<Words.Organizations>.self],
+        defaultSubcommand: WordCommand<Words.Organizations>.self
     )
 
     /// What a switch is set to.

@@ -8,7 +8,7 @@ package struct SessionActions: Sendable {
     package init(accounts: Accounts) { self.accounts = accounts }
 
     /// The actions.
-    package var all: [Action] { [verify, logOut] }
+    package var all: [Action] { [verify, logOut, health] }
 
     private var verify: Action {
         Action(
@@ -35,6 +35,21 @@ package struct SessionActions: Sendable {
             document["scopes"] = principal.scopes.map { .array($0.sorted().map { .string($0) }) }
             document["user"] = user.map { DirectoryDocuments.document($0, of: organization) }
             return .data(.object(document), message: "The credential is good.")
+        }
+    }
+
+    private var health: Action {
+        Action(
+            ActionRules("gateway.health", auditAction: "HEALTH_READ", isOpenWhenSuspended: true),
+            title: "Whether the gateway serves",
+            summary: "That it answers, and to whom; the management listener says what is wrong with its parts.",
+            route: Route("GET", "/admin/health"),
+            output: .data([
+                "type": "object", "required": ["status"],
+                "properties": ["status": ["const": "healthy"], "environment": ["type": "string"]],
+            ])
+        ) { use throws(GatewayError) in
+            .data(["status": "healthy", "environment": .string(use.principal.environment.rawValue)])
         }
     }
 

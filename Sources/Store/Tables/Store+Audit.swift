@@ -83,7 +83,7 @@ extension Store: AuditRepository {
         return AuditChain.hash(fields, organization: organization.description, sequence: sequence, after: previous)
     }
 
-    private static func auditRecord(_ row: any SQLRow, organization: OrganizationID) throws -> AuditRecord {
+    static func auditRecord(_ row: any SQLRow, organization: OrganizationID) throws -> AuditRecord {
         guard let id = row.text(0).flatMap({ Identifier($0) }), let call = row.text(2).flatMap({ CallID($0) }),
             let outcome = row.text(7).flatMap(AuditRecord.Outcome.init(rawValue:))
         else { throw SQLError(message: "an audit row is damaged") }

@@ -1,0 +1,208 @@
+import ArgumentParser
+import Foundation
+import Gateway
+import OrderedJSON
+
+/// A word of the command line that stands for groups of actions: `key create` is the action `keys.create`.
+///
+/// What verbs there are, and what each takes, comes from the running gateway's document; nothing is listed here.
+protocol CommandWord: Sendable {
+    /// The word.
+    static var word: String { get }
+    /// The groups of actions behind it, in the order in which a verb is looked for.
+    static var groups: [String] { get }
+    /// For people.
+    static var abstract: String { get }
+}
+
+/// The command of a word.
+struct WordCommand<Word: CommandWord>: AsyncParsableCommand {
+    static var configuration: CommandConfiguration {
+        CommandConfiguration(
+            commandName: Word.word,
+            abstract: Word.abstract,
+            discussion: """
+                Without a verb, those that the credential may use are listed. What is no NAME=VALUE stands for what must be \
+                there, in its order: key explain KEY TOOL. NAME=@FILE reads a file. The gateway is found by GATEWAY_URL, and \
+                the credential by GATEWAY_API_KEY.
+                """
+        )
+    }
+
+    @Argument(help: "What to do, such as list.") var verb: String?
+    @Argument(help: "VALUE or NAME=VALUE.") var arguments: [String] = []
+    @Option(help: "The key that makes repeats of a change one change.") var idempotencyKey: String?
+    @Option(help: "test or live, for a person's token; a key has its own.") var environment: String?
+    @Flag(help: "Print JSON.") var json = false
+
+    func run() async throws {
+        try await GatewayClient.running { client throws(GatewayError) in
+            let operations = Operation.all(in: try await client.openAPI())
+            guard let verb else { return show(operations) }
+            let names = Word.groups.map { $0 + "." + verb.replacingOccurrences(of: "-", with: "_") }
+            guard let operation = names.lazy.compactMap({ name in operations.first { $0.name == name } }).first else {
+                throw GatewayError(
+                    .notFound,
+                    "\(client.url) has no \(Word.word) \(verb) for this credential. Without a verb, those there are are listed."
+                )
+            }
+            var headers: [(String, String)] = []
+            if let idempotencyKey { headers.append(("Idempotency-Key", idempotencyKey)) }
+            if let environment { headers.append(("Gateway-Environment", environment)) }
+            let answer = try await client.read(operation.request(try operation.arguments(arguments)), headers)
+            switch answer {
+            case .document(let document): AnswerText.print(document, asJSON: json)
+            case .file(let bytes): FileHandle.standardOutput.write(Data(bytes))
+            }
+        }
+    }
+
+    private func show(_ operations: [Operation]) {
+        let rows = operations.sorted { $0.name < $1.name }
+            .compactMap { operation -> [String]? in
+                guard let verb = Words.verb(of: operation.name, in: Word.groups) else { return nil }
+                return [verb, operation.title, operation.argumentsText]
+            }
+        AnswerText.print(table: [["VERB", "TITLE", "ARGUMENTS"]] + rows)
+    }
+}
+
+/// Every word there is.
+enum Words {
+    enum Organizations: CommandWord {
+        static let word = "organization"
+        static let groups = ["organizations", "organization"]
+        static let abstract = "Organizations: one's own, and, for super administrators, all."
+    }
+    enum Users: CommandWord {
+        static let word = "user"
+        static let groups = ["users"]
+        static let abstract = "The organization's people."
+    }
+    enum Keys: CommandWord {
+        static let word = "key"
+        static let groups = ["keys"]
+        static let abstract = "The organization's API keys."
+    }
+    enum Plans: CommandWord {
+        static let word = "plan"
+        static let groups = ["plans"]
+        static let abstract = "Plans, for super administrators."
+    }
+    enum Credentials: CommandWord {
+        static let word = "credentials"
+        static let groups = ["credentials"]
+        static let abstract = "The organization's M-Pesa credentials."
+    }
+    enum Usage: CommandWord {
+        static let word = "usage"
+        static let groups = ["usage", "invoices"]
+        static let abstract = "What the organization used, and its invoices."
+    }
+    enum Audit: CommandWord {
+        static let word = "audit"
+        static let groups = ["audit"]
+        static let abstract = "The organization's audit."
+    }
+
+    /// All of them, for completion.
+    static let all: [any CommandWord.Type] = [
+        Organizations.self, Users.self, Keys.self, Plans.self, Credentials.self, Usage.self, Audit.self,
+    ]
+
+    /// What an action is called behind a word of these groups; nil where it is none of theirs.
+    static func verb(of action: String, in groups: [String]) -> String? {
+        let parts = action.split(separator: ".").map(String.init)
+        guard parts.count == 2, groups.contains(parts[0]) else { return nil }
+        return parts[1].replacingOccurrences(of: "_", with: "-")
+    }
+}
+
+/// `audit`: what a running gateway answers, and files that are checked without one.
+struct AuditCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: Words.Audit.word,
+        abstract: Words.Audit.abstract,
+        subcommands: [AuditVerify.self, WordCommand<Words.Audit>.self],
+        defaultSubcommand: WordCommand<Words.Audit>.self
+    )
+}
+
+/// `completion`: what a shell offers, made from the registry of a running gateway.
+struct CompletionCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "completion",
+        abstract: "Print a completion script for bash, zsh or fish, of what a running gateway has.",
+        discussion: "bash: source <(mpesa-gateway completion bash)"
+    )
+
+    @Argument(help: "bash, zsh or fish.") var shell: String
+
+    func run() async throws {
+        try await GatewayClient.running { client throws(GatewayError) in
+            let operations = Operation.all(in: try await client.openAPI())
+            guard let script = CompletionScript(operations).text(for: shell) else {
+                throw GatewayError(.invalidArgument, "shell: expected bash, zsh or fish.")
+            }
+            print(script)
+        }
+    }
+}
+
+/// Completion scripts: words, their verbs, and the arguments of each.
+struct CompletionScript {
+    /// What may stand behind `mpesa-gateway WORD`, or `mpesa-gateway WORD VERB`.
+    private var offers: [(after: [String], words: [String])] = []
+
+    init(_ operations: [Operation]) {
+        let own = MPesaGateway.configuration.subcommands.compactMap { $0._commandName }
+        offers.append(([], own.sorted()))
+        offers.append((["call"], operations.map(\.name).sorted()))
+        for word in Words.all {
+            let verbs = operations.compactMap { operation in
+                Words.verb(of: operation.name, in: word.groups).map { ($0, operation) }
+            }
+            let more = word.word == Words.Audit.word ? ["verify"] : []
+            offers.append(([word.word], (verbs.map(\.0) + more).sorted()))
+            for (verb, operation) in verbs.sorted(by: { $0.0 < $1.0 }) where !operation.argumentNames.isEmpty {
+                offers.append(([word.word, verb], operation.argumentNames.map { $0 + "=" }))
+            }
+        }
+    }
+
+    func text(for shell: String) -> String? {
+        switch shell {
+        case "bash": bash
+        case "zsh": "autoload -U +X bashcompinit && bashcompinit\n" + bash
+        case "fish": fish
+        default: nil
+        }
+    }
+
+    private var bash: String {
+        let cases = offers.map { offer in
+            "    '\(offer.after.joined(separator: " "))') COMPREPLY=($(compgen -W '\(offer.words.joined(separator: " "))' -- \"$cur\")) ;;"
+        }
+        return """
+            _mpesa_gateway() {
+              local cur="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[*]:1:COMP_CWORD-1}"
+              case "$(echo $before | cut -d' ' -f1-2)" in
+            \(cases.joined(separator: "\n"))
+              esac
+              [[ "${COMPREPLY[0]}" == *= ]] && compopt -o nospace
+            }
+            complete -F _mpesa_gateway mpesa-gateway
+            """
+    }
+
+    private var fish: String {
+        offers.map { offer in
+            let condition =
+                offer.after.isEmpty
+                ? "__fish_use_subcommand"
+                : offer.after.map { "__fish_seen_subcommand_from \($0)" }.joined(separator: "; and ")
+            return "complete -c mpesa-gateway -f -n '\(condition)' -a '\(offer.words.joined(separator: " "))'"
+        }
+        .joined(separator: "\n")
+    }
+}

@@ -1,0 +1,127 @@
+import Cryptography
+import Gateway
+import OrderedJSON
+
+/// The audit handed out with what proves it: the lines as a file, and signed heads that say how far each chain goes.
+struct AuditProof: Sendable {
+    let house: Administration
+    /// What signs heads; nil where the host has no key.
+    let signer: AuditSigner?
+
+    var all: [Action] { [export, heads] }
+
+    private static let linesMax = 50_000
+
+    private static func rules(_ name: String, _ audit: String) -> ActionRules {
+        ActionRules(
+            name,
+            auditAction: audit,
+            role: .orgAdmin,
+            scopes: ["administration:read"],
+            isOpenWhenSuspended: true
+        )
+    }
+
+    private var export: Action {
+        Action(
+            AuditProof.rules("audit.export", "AUDIT_EXPORTED"),
+            title: "Save the audit",
+            summary: """
+                The lines as a file, oldest first, for mpesa-gateway audit verify: at most 50,000; after is the last line \
+                of the file before.
+                """,
+            route: Route("GET", "/admin/audit-logs/export"),
+            arguments: [
+                "after": Arguments.id,
+                "limit": ["type": "integer", "minimum": 1, "maximum": .integer(Int64(AuditProof.linesMax))],
+            ],
+            output: .file
+        ) { [house] use throws(GatewayError) in
+            var after: Identifier?
+            if let text = use.text("after") {
+                guard let id = Identifier(text) else { throw Administration.wrong("after", "the id of a line") }
+                after = id
+            }
+            let wanted = use.arguments["limit"]?.integerValue.map(Int.init) ?? AuditProof.linesMax
+            var bytes: [UInt8] = []
+            var left = wanted
+            // A page at a time, so that no question holds a reader for long.
+            while left > 0 {
+                let page = try await house.parts.reading.lines(
+                    after: after,
+                    organization: use.principal.organization,
+                    limit: min(left, 2000)
+                )
+                for line in page { bytes.append(contentsOf: Array((line + "\n").utf8)) }
+                left -= page.count
+                guard page.count == 2000, let last = page.last,
+                    let id = (try? JSON(parsing: last))?["audit_id"]?.stringValue.flatMap({ Identifier($0) })
+                else { break }
+                after = id
+            }
+            return .file(
+                name: "audit-\(use.membership.organization.slug).jsonl",
+                mediaType: "application/x-ndjson",
+                bytes: bytes
+            )
+        }
+    }
+
+    private var heads: Action {
+        Action(
+            AuditProof.rules("audit.heads", "AUDIT_HEADS_SIGNED"),
+            title: "Sign where the audit ends",
+            summary: """
+                The number and hash of each chain's last line, signed: kept outside of the gateway, it shows later that \
+                nothing was changed or cut off until then.
+                """,
+            route: Route("GET", "/admin/audit-logs/heads"),
+            output: .data([
+                "type": "object", "required": ["organization_id", "at", "heads", "key", "signature", "public_key"],
+                "properties": [
+                    "organization_id": ["type": "string"], "at": ["type": "string"], "key": ["type": "string"],
+                    "signature": ["type": "string"], "public_key": ["type": "string"],
+                    "heads": [
+                        "type": "array",
+                        "items": ["type": "object", "required": ["writer", "sequence", "hash"]],
+                    ],
+                ],
+            ])
+        ) { [house, signer] use throws(GatewayError) in
+            guard let signer else {
+                throw GatewayError(.notConfigured, "This gateway has no key to sign the audit's heads with.")
+            }
+            let heads = try await house.parts.reading.heads(organization: use.principal.organization)
+            let organization = use.principal.organization.description
+            let at = house.parts.entropy.now().description
+            guard let signature = signer.sign(heads, organization, at) else {
+                throw GatewayError.fault("the audit's heads could not be signed")
+            }
+            let documents = heads.map { head -> JSON in
+                ["writer": .string(head.writer), "sequence": .integer(head.sequence), "hash": .string(head.hash)]
+            }
+            return .data([
+                "organization_id": .string(organization), "at": .string(at), "heads": .array(documents),
+                "key": .string(signer.key), "signature": .string(Hexadecimal.encode(signature)),
+                "public_key": .string(signer.publicKey),
+            ])
+        }
+    }
+}
+
+/// What signs the audit's heads.
+package struct AuditSigner: Sendable {
+    /// The key's name.
+    let key: String
+    /// Its public half, PEM.
+    let publicKey: String
+    /// A signature over heads of an organization at a time.
+    let sign: @Sendable ([AuditHead], String, String) -> [UInt8]?
+
+    /// Signs by a key what `statement` makes of heads.
+    package init(_ signing: SigningKey, statement: @escaping @Sendable ([AuditHead], String, String) -> [UInt8]) {
+        key = signing.id
+        publicKey = String(decoding: signing.publicPEM, as: UTF8.self)
+        sign = { signing.sign(statement($0, $1, $2)) }
+    }
+}

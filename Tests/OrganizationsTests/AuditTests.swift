@@ -1,0 +1,134 @@
+import Cryptography
+import Gateway
+import GatewayTesting
+import OrderedJSON
+import Store
+import Testing
+
+struct `The audit` {
+    @Test func `is searched by who, what, outcome and time, a page at a time`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            let other = try await bureau.person("other", .orgAdmin, of: bureau.shop)
+            for number in 0..<3 { _ = try await bureau.makeKey(["name": .string("k\(number)")], by: admin) }
+            let middle = bureau.clock.now
+            bureau.clock.advance(.seconds(10))
+            _ = await bureau.ask("keys.create", ["name": "x", "environment": "moon"], as: other.token)
+            try await bureau.store.append([], usage: [])
+            let read = { (arguments: JSON) async -> [JSON] in
+                await bureau.ask("audit.list", arguments, as: admin.token).data.arrayValue ?? []
+            }
+
+            let made = await read(["action": "KEY_CREATED", "outcome": "SUCCESS"])
+            #expect(made.count == 3 && made.allSatisfy { $0["subject"] == .string("user:\(admin.user.id)") })
+            let failed = await read(["action": "KEY_CREATED", "outcome": "FAILED"])
+            #expect(failed.count == 1 && failed.first?["subject"] == .string("user:\(other.user.id)"))
+            let late = await read(["from_ms": .integer(middle.milliseconds + 5000), "action": "KEY_CREATED"])
+            #expect(late.count == 1)
+            let early = await read(["until_ms": .integer(middle.milliseconds + 5000), "outcome": "SUCCESS", "limit": 2])
+            #expect(early.count == 2)
+            let page = await bureau.ask(
+                "audit.list",
+                ["action": "KEY_CREATED", "outcome": "SUCCESS", "limit": 2],
+                as: admin.token
+            )
+            guard case .success(.data(_, _, let beside)) = page.result else { return }
+            let next = try JSON(parsing: try #require(beside.first { $0.name == "next_before" }?.value))
+            let rest = await read(["action": "KEY_CREATED", "outcome": "SUCCESS", "before": next])
+            #expect(rest.count == 1 && rest.first?["id"] == made.last?["id"])
+            #expect(await read(["action": "KEY_CREATED", "outcome": "SUCCESS", "offset": 2]).count == 1)
+        }
+    }
+
+    @Test func `is summed up, and shows what has to do with security and failed log-ins`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            _ = try await bureau.makeKey(by: admin)
+            _ = try? await bureau.accounts.logIn(
+                username: "admin",
+                password: Secret("wrong"),
+                organization: "shop",
+                Accounts.Caller(call: CallID(bureau.clock.entropy.identifier()), address: "192.0.2.1")
+            )
+            try await bureau.store.append([], usage: [])
+            #expect(await bureau.ask("users.list", as: admin.token).code == nil)
+
+            let summary = await bureau.ask("audit.activity_summary", as: admin.token).data.arrayValue ?? []
+            #expect(summary.first { $0["action"] == "KEY_CREATED" }?["succeeded"] == 1)
+            let events = await bureau.ask("audit.security_events", ["days": 1], as: admin.token).data.arrayValue ?? []
+            #expect(Set(events.map { $0["action"]?.stringValue ?? "" }) == ["KEY_CREATED", "LOGIN_FAILED"])
+            let failed = await bureau.ask("audit.failed_logins", ["hours": 1], as: admin.token)
+            #expect(failed.data.arrayValue?.count == 1)
+        }
+    }
+}
+
+struct `An audit's file` {
+    private struct Export {
+        var lines: [String]
+        let heads: JSON
+        let keys: [VerifyingKey]
+
+        func verdict(_ lines: [String]? = nil) throws -> AuditFile.Verdict {
+            let text = (lines ?? self.lines).joined(separator: "\n") + "\n"
+            return try AuditFile.verify(Array(text.utf8), heads: [heads], keys: keys)
+        }
+    }
+
+    private func export(_ bureau: Bureau) async throws -> Export {
+        let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+        for _ in 0..<4 { _ = try await bureau.makeKey(by: admin) }
+        try await bureau.store.append([], usage: [])
+        let heads = await bureau.ask("audit.heads", as: admin.token)
+        #expect(heads.code == nil)
+        let file = await bureau.ask("audit.export", as: admin.token)
+        guard case .success(.file(_, _, let bytes)) = file.result else { throw GatewayError(.notFound, "no file") }
+        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+        let keys = try #require(VerifyingKey.all(pem: Array(bureau.auditKey.utf8)))
+        return Export(lines: lines, heads: heads.data, keys: keys)
+    }
+
+    @Test func `proves itself by signed heads and a public key alone`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let export = try await export(bureau)
+
+            let verdict = try export.verdict()
+
+            #expect(verdict.lines == export.lines.count && verdict.lines >= 8)
+            #expect(verdict.faults.isEmpty, "\(verdict.faults)")
+            let other = try #require(SigningKey())
+            let strangers = try #require(VerifyingKey.all(pem: other.publicPEM))
+            #expect(throws: GatewayError.self) {
+                try AuditFile.verify(
+                    Array(export.lines.joined(separator: "\n").utf8),
+                    heads: [export.heads],
+                    keys: strangers
+                )
+            }
+        }
+    }
+
+    @Test func `that was changed, thinned out, reordered or cut off is found out`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let export = try await export(bureau)
+            let whole = export.lines
+            func faults(_ change: (inout [String]) -> Void) throws -> [String] {
+                var lines = whole
+                change(&lines)
+                return try export.verdict(lines).faults
+            }
+
+            let subject = whole[2].replacing("KEY_CREATED", with: "KEY_REVOKED")
+            #expect(subject != whole[2])
+            #expect(try faults { $0[2] = subject }.contains { $0.contains("was changed") })
+            #expect(try faults { $0.remove(at: 3) }.contains { $0.contains("was removed") })
+            #expect(try faults { $0.swapAt(1, 2) }.contains { $0.contains("another order") })
+            #expect(try faults { $0.insert($0[2], at: 3) }.contains { $0.contains("twice") })
+            #expect(try faults { $0.removeLast(4) }.contains { $0.contains("cut off") })
+            #expect(try faults { $0.removeAll() }.contains { $0.contains("cut off") })
+            #expect(try faults { $0[1] = "{}" }.contains { $0.contains("no line") })
+            // The first lines are another file's, or nobody's: that is told.
+            #expect(try export.verdict(Array(whole.dropFirst(2))).remarks.contains { $0.contains("begins with line") })
+        }
+    }
+}
