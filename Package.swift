@@ -168,10 +168,16 @@ let package = Package(
             path: "Tests/MoneyTests",
             swiftSettings: strict
         ),
+        .testTarget(
+            name: "SimulationTests",
+            dependencies: ["Gateway", "GatewayTesting", "Cryptography", json, "JSONSchema", logging],
+            path: "Tests/SimulationTests",
+            swiftSettings: strict
+        ),
         .tests("Sessions"),
         .tests("MCP", ["GatewayTesting", "Store", logging]),
         .tests("Organizations", ["GatewayTesting", "Store", logging]),
-        .tests("Store", ["CSQLite", "CPostgres", logging]),
+        .tests("Store", ["GatewayTesting", "CSQLite", "CPostgres", logging]),
         .tests("PluginHost", ["PluginLoader", logging]),
         .tests("Egress", ["GatewayTesting", "Store", logging]),
         .testTarget(

@@ -14,7 +14,8 @@ package enum FakePlugin {
     /// What bytes make `interpret` fail.
     package static let crash = Array("crash".utf8)
 
-    /// A loaded generation of it; one that `fails` reads nothing at all.
+    /// A loaded generation of it; one that `fails` reads nothing at all; `change` puts other functions in the place of
+    /// its own.
     package static func make(
         id: String = "fake",
         generation: Int = 1,
@@ -22,7 +23,8 @@ package enum FakePlugin {
         collect: JSONObject = [:],
         pay: JSONObject = [:],
         crashes: Bool = true,
-        fails: Bool = false
+        fails: Bool = false,
+        changing change: (LoadedPlugin.OperationFunctions) -> LoadedPlugin.OperationFunctions = { $0 }
     ) throws -> LoadedPlugin {
         let document = catalogue(id: id, collect: collect, pay: pay)
         let catalogue = try Catalogue(
@@ -33,7 +35,7 @@ package enum FakePlugin {
             catalogue,
             generation: generation,
             digest: digest,
-            operationFunctions: functions(catalogue, crashes: crashes, fails: fails),
+            operationFunctions: change(functions(catalogue, crashes: crashes, fails: fails)),
             asynchronous: .init(invoke: nil),
             context: .init(
                 prompt: { _, _ throws(LoadedPlugin.Failure) in throw unsupported },

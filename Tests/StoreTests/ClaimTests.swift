@@ -9,7 +9,7 @@ struct `Idempotency claims` {
     }
 
     @Test func `are taken once, however many try at the same time`() async throws {
-        try await withStore { (store) async throws in
+        try await withEachStore { (store) async throws in
             let outcomes = try await withThrowingTaskGroup(of: CommitOutcome.self) { group in
                 for _ in 0..<64 {
                     group.addTask { try await store.commit(NewRecord(record: makeRecord(), idempotency: claim())) }
@@ -23,7 +23,7 @@ struct `Idempotency claims` {
     }
 
     @Test func `tell other arguments, and other organizations, apart`() async throws {
-        try await withStore { (store) async throws in
+        try await withEachStore { (store) async throws in
             let record = makeRecord()
             _ = try await store.commit(NewRecord(record: record, idempotency: claim()))
 
@@ -37,7 +37,7 @@ struct `Idempotency claims` {
     }
 
     @Test func `are free again once nothing was sent for them`() async throws {
-        try await withStore { (store) async throws in
+        try await withEachStore { (store) async throws in
             let record = makeRecord()
             _ = try await store.commit(NewRecord(record: record, idempotency: claim()))
             _ = try await store.apply([advanced(record, to: .rejected)])
@@ -48,7 +48,7 @@ struct `Idempotency claims` {
 
     @Test func `that a caller gave outlive a failure, and those that the host derived do not`() async throws {
         for isDerived in [false, true] {
-            try await withStore { (store) async throws in
+            try await withEachStore { (store) async throws in
                 var record = makeRecord()
                 record.sentAt = moment
                 _ = try await store.commit(NewRecord(record: record, idempotency: claim(derived: isDerived)))
@@ -64,7 +64,7 @@ struct `Idempotency claims` {
     }
 
     @Test func `never expire while their record is open, and live from its end on`() async throws {
-        try await withStore { (store) async throws in
+        try await withEachStore { (store) async throws in
             var record = makeRecord()
             record.sentAt = moment
             _ = try await store.commit(NewRecord(record: record, idempotency: claim(expires: .seconds(5))))
@@ -81,7 +81,7 @@ struct `Idempotency claims` {
     }
 
     @Test func `that the host derived name an old call that has not ended, instead of answering for it`() async throws {
-        try await withStore { (store) async throws in
+        try await withEachStore { (store) async throws in
             var record = makeRecord()
             record.sentAt = moment
             _ = try await store.commit(NewRecord(record: record, idempotency: claim(derived: true)))
@@ -98,7 +98,7 @@ struct `Idempotency claims` {
 
 struct `Guards` {
     @Test func `hold while the record is open, and for their window`() async throws {
-        try await withStore { (store) async throws in
+        try await withEachStore { (store) async throws in
             let record = makeRecord()
             _ = try await store.commit(NewRecord(record: record, guards: [rule]))
             let blocked = try await store.commit(NewRecord(record: makeRecord(), guards: [rule]))
@@ -118,7 +118,7 @@ struct `Guards` {
 
     @Test func `hold against many at the same time, even with a window of no length`() async throws {
         let rule = Guard(key: "phone:2", openMax: 2, window: .zero, code: "conflict", message: "open")
-        try await withStore { (store) async throws in
+        try await withEachStore { (store) async throws in
             let outcomes = try await withThrowingTaskGroup(of: CommitOutcome.self) { group in
                 for _ in 0..<64 {
                     group.addTask { try await store.commit(NewRecord(record: makeRecord(), guards: [rule])) }
@@ -131,7 +131,7 @@ struct `Guards` {
     }
 
     @Test func `are free for the next one while a person looks at the record`() async throws {
-        try await withStore { (store) async throws in
+        try await withEachStore { (store) async throws in
             let record = makeRecord()
             _ = try await store.commit(NewRecord(record: record, guards: [rule]))
             var waiting = advanced(record, to: .manual).record
@@ -144,7 +144,7 @@ struct `Guards` {
     }
 
     @Test func `are given back at once when nothing was sent`() async throws {
-        try await withStore { (store) async throws in
+        try await withEachStore { (store) async throws in
             let record = makeRecord()
             _ = try await store.commit(NewRecord(record: record, guards: [rule]))
             _ = try await store.apply([advanced(record, to: .rejected)])
@@ -154,7 +154,7 @@ struct `Guards` {
     }
 
     @Test func `undo the whole commit that meets them`() async throws {
-        try await withStore { (store) async throws in
+        try await withEachStore { (store) async throws in
             _ = try await store.commit(NewRecord(record: makeRecord(), guards: [rule]))
             let loser = makeRecord()
             let claim = IdempotencyClaim(
@@ -175,7 +175,7 @@ struct `Guards` {
 
 struct `Unique keys` {
     @Test func `are held until a state gives them back`() async throws {
-        try await withStore { (store) async throws in
+        try await withEachStore { (store) async throws in
             let unique = UniqueKey(key: "u", releasedBy: [.failed])
             var record = makeRecord()
             record.sentAt = moment

@@ -30,7 +30,7 @@ struct `A question's answer` {
     }
 
     @Test func `that meets the commit of its own question's reply is applied all the same`() async throws {
-        try await withStore { (store) async throws in
+        try await withEachStore { (store) async throws in
             let settlement = makeSettlement(store)
             let transaction = makeRecord()
             _ = try await store.commit(NewRecord(record: transaction))

@@ -5,7 +5,7 @@ import Testing
 
 struct `An id that M-Pesa gave` {
     @Test func `finds its transaction, whenever it came and however often`() async throws {
-        try await withStore { (store) async throws in
+        try await withEachStore { (store) async throws in
             let settlement = makeSettlement(store)
             let record = makeRecord()
             _ = try await store.commit(NewRecord(record: record))

@@ -5,7 +5,7 @@ import Testing
 
 struct `Records` {
     @Test func `are read back as they were written`() async throws {
-        try await withStore { (store) async throws in
+        try await withEachStore { (store) async throws in
             let record = makeRecord()
 
             #expect(try await store.commit(NewRecord(record: record)) == .committed)
@@ -14,7 +14,7 @@ struct `Records` {
     }
 
     @Test func `are nobody else's, by any question`() async throws {
-        try await withStore { (store) async throws in
+        try await withEachStore { (store) async throws in
             let record = makeRecord()
             _ = try await store.commit(NewRecord(record: record))
             let change = advanced(record, to: .accepted)
@@ -48,7 +48,7 @@ struct `Records` {
     }
 
     @Test func `are changed under their version or not at all`() async throws {
-        try await withStore { (store) async throws in
+        try await withEachStore { (store) async throws in
             let first = makeRecord()
             let second = makeRecord()
             for record in [first, second] { _ = try await store.commit(NewRecord(record: record)) }
@@ -61,7 +61,7 @@ struct `Records` {
     }
 
     @Test func `are due when their time has come`() async throws {
-        try await withStore { (store) async throws in
+        try await withEachStore { (store) async throws in
             let record = makeRecord()
             _ = try await store.commit(NewRecord(record: record))
 
@@ -71,7 +71,7 @@ struct `Records` {
     }
 
     @Test func `are left out, put off and brought forward`() async throws {
-        try await withStore { (store) async throws in
+        try await withEachStore { (store) async throws in
             let record = makeRecord()
             _ = try await store.commit(NewRecord(record: record))
             let mine = Dispatcher.Account(of: record)
@@ -92,7 +92,7 @@ struct `Records` {
     @Test func `follow a clock that was set back with their ends, their guards and what waits in the inbox`()
         async throws
     {
-        try await withStore { (store) async throws in
+        try await withEachStore { (store) async throws in
             let rule = Guard(key: "phone", openMax: 1, window: .seconds(7_200), code: "busy", message: "Wait.")
             try await store.save(Organization(id: ours, slug: "ours", name: "Ours", plan: "all"))
             let guarded = makeRecord()
@@ -119,7 +119,7 @@ struct `Records` {
     }
 
     @Test func `tell, with the moment that is kept, where the clock was`() async throws {
-        try await withStore { (store) async throws in
+        try await withEachStore { (store) async throws in
             #expect(try await store.newestMoment() == nil)
             let record = makeRecord()
             _ = try await store.commit(NewRecord(record: record))
@@ -159,7 +159,7 @@ struct `What the host still works on` {
 
 struct `Callbacks` {
     @Test func `stay unsettled until they are ended`() async throws {
-        try await withStore { (store) async throws in
+        try await withEachStore { (store) async throws in
             let callback = makeCallback(for: makeRecord(), at: moment)
             try await store.receive(callback)
             #expect(try await store.unsettled(before: moment, limit: 10) == [callback])

@@ -4,7 +4,7 @@ import Testing
 @testable import Store
 
 struct `A reversal` {
-    private func commit(_ record: Record, as state: RecordState, in store: Store) async throws -> Record {
+    private func commit(_ record: Record, as state: RecordState, in store: any EachStore) async throws -> Record {
         _ = try await store.commit(NewRecord(record: record))
         let change = advanced(record, to: state)
         _ = try await store.apply([change])
@@ -17,7 +17,7 @@ struct `A reversal` {
     )
 
     @Test func `that succeeds takes its original along, in one commit`() async throws {
-        try await withStore { (store) async throws in
+        try await withEachStore { (store) async throws in
             let original = try await commit(makeRecord(), as: .succeeded, in: store)
             let reversal = try await commit(makeRecord(reversing: original.id), as: .accepted, in: store)
 
@@ -34,7 +34,7 @@ struct `A reversal` {
     }
 
     @Test func `that fails leaves its original as it was`() async throws {
-        try await withStore { (store) async throws in
+        try await withEachStore { (store) async throws in
             let original = try await commit(makeRecord(), as: .succeeded, in: store)
             let reversal = try await commit(makeRecord(reversing: original.id), as: .accepted, in: store)
 
@@ -46,7 +46,7 @@ struct `A reversal` {
     }
 
     @Test func `reaches nobody else's transaction`() async throws {
-        try await withStore { (store) async throws in
+        try await withEachStore { (store) async throws in
             let foreign = try await commit(makeRecord(theirs), as: .succeeded, in: store)
             let reversal = try await commit(makeRecord(reversing: foreign.id), as: .accepted, in: store)
 

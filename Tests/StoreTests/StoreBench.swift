@@ -1,5 +1,6 @@
 import Cryptography
 import Foundation
+import GatewayTesting
 import Logging
 import OrderedJSON
 import Testing
@@ -14,6 +15,16 @@ func withStore(_ body: (Store) async throws -> Void) async throws {
         try await body(store)
         store.shutdown()
     }
+}
+
+/// What claims, records and callbacks are tried on: the meaning that every store has.
+typealias EachStore = RecordRepository & DueRepository & CallbackRepository & ClaimRepository & DirectoryRepository
+    & AuditRepository
+
+/// Runs a test in memory and on both engines, each time with an empty store of its own.
+func withEachStore(_ body: (any EachStore) async throws -> Void) async throws {
+    try await body(MemoryStore())
+    try await withStore { try await body($0) }
 }
 
 /// Settings under which nobody is told that it takes too long, however busy the machine is.
@@ -109,7 +120,7 @@ func makeRecord(
 }
 
 /// What settles records of a store at one moment, with no plugin loaded.
-func makeSettlement(_ store: Store) -> Settlement {
+func makeSettlement(_ store: any EachStore) -> Settlement {
     let entropy = Entropy(now: { moment }, random: { newID().low })
     return Settlement(
         records: store,

@@ -11,7 +11,7 @@ struct `A record whose commit failed` {
         isDerived: false
     )
 
-    private func withdrawn(isWritten: Bool, in store: Store) async throws -> Record? {
+    private func withdrawn(isWritten: Bool, in store: any EachStore) async throws -> Record? {
         let settlement = makeSettlement(store)
         let record = makeRecord()
         let beginning = try #require(settlement.beginning(record))
@@ -26,7 +26,7 @@ struct `A record whose commit failed` {
     }
 
     @Test func `ends as never sent where it was written all the same, and its key is free`() async throws {
-        try await withStore { (store) async throws in
+        try await withEachStore { (store) async throws in
             let record = try #require(try await withdrawn(isWritten: true, in: store))
 
             #expect(record.state == .rejected)
@@ -37,7 +37,7 @@ struct `A record whose commit failed` {
     }
 
     @Test func `leaves nothing where it was not`() async throws {
-        try await withStore { (store) async throws in
+        try await withEachStore { (store) async throws in
             #expect(try await withdrawn(isWritten: false, in: store) == nil)
         }
     }

@@ -1,0 +1,28 @@
+import Gateway
+
+/// What a judge reads off a disk, past every store.
+extension MemoryDisk {
+    /// Every record with its steps, in the order of their beginning.
+    package var records: [(record: Record, events: [RecordEvent])] {
+        tables.withLock { tables in
+            tables.records.values.map { ($0.record, $0.events) }.sorted { $0.0.id.raw < $1.0.id.raw }
+        }
+    }
+
+    /// A record of any organization's.
+    package func record(_ id: RecordID) -> Record? { tables.withLock { $0.records[id]?.record } }
+
+    /// The idempotency key that a record was begun under.
+    package func key(of id: RecordID) -> String? { tables.withLock { $0.begunUnder[id] } }
+
+    /// Loses every idempotency key: a fault that a simulation must find.
+    package func forgetKeys() { tables.withLock { $0.idempotency = [:] } }
+
+    /// How many callbacks nobody has come to an end with.
+    package var unsettledCallbacks: Int { tables.withLock { $0.callbacks.values.count { $0.end == nil } } }
+
+    /// The audit's lines about a record.
+    package func auditLines(about id: RecordID) -> [AuditRecord] {
+        tables.withLock { $0.audit.filter { $0.record == id } }
+    }
+}

@@ -1,0 +1,155 @@
+import Gateway
+
+extension MemoryStore: DirectoryRepository {
+    private func changed<Answer: Sendable>(
+        _ name: String = #function,
+        _ job: (inout MemoryDirectory) throws -> Answer
+    ) async throws(GatewayError) -> Answer {
+        try await write(name) { tables in
+            tables.directory.version += 1
+            return try job(&tables.directory)
+        }
+    }
+
+    package func organization(_ id: OrganizationID) async throws(GatewayError) -> Organization? {
+        try await read { $0.directory.organizations[id] }
+    }
+
+    package func organization(slug: String) async throws(GatewayError) -> Organization? {
+        try await read { $0.directory.organizations.values.first { $0.slug == slug } }
+    }
+
+    package func organizations(after slug: String?, limit: Int) async throws(GatewayError) -> [Organization] {
+        try await read { $0.directory.organizations(after: slug, limit: limit) { _ in true } }
+    }
+
+    package func save(_ organization: Organization) async throws(GatewayError) {
+        try await changed { directory in
+            let isTaken = directory.organizations.values.contains {
+                $0.id == organization.id || $0.slug == organization.slug
+            }
+            guard !isTaken else { throw GatewayError(.conflict, "Another organization has this id or slug.") }
+            directory.organizations[organization.id] = organization
+        }
+    }
+
+    package func change(
+        _ id: OrganizationID,
+        _ change: @escaping @Sendable (inout Organization) -> Void
+    ) async throws(GatewayError) -> Organization? {
+        try await changed { directory in
+            directory.organizations[id].map { change(&directory.organizations[id, default: $0]) }
+            return directory.organizations[id]
+        }
+    }
+
+    package func plan(_ name: String) async throws(GatewayError) -> Plan? {
+        try await read { $0.directory.plans[name] }
+    }
+
+    package func save(_ plan: Plan) async throws(GatewayError) {
+        try await changed { $0.plans[plan.name] = plan }
+    }
+
+    package func profile(
+        organization: OrganizationID,
+        environment: Environment
+    ) async throws(GatewayError) -> Profile? {
+        try await read { $0.directory.profiles[MemoryDirectory.Place(organization, environment)] }
+    }
+
+    package func save(_ profile: Profile, organization: OrganizationID) async throws(GatewayError) {
+        try await changed { $0.profiles[MemoryDirectory.Place(organization, profile.environment)] = profile }
+    }
+
+    package func sealedCredential(
+        organization: OrganizationID,
+        environment: Environment
+    ) async throws(GatewayError) -> SealedCredential? {
+        try await read { $0.directory.credentials[MemoryDirectory.Place(organization, environment)] }
+    }
+
+    package func save(_ credential: SealedCredential, organization: OrganizationID) async throws(GatewayError) {
+        try await changed { directory in
+            let place = MemoryDirectory.Place(organization, credential.environment)
+            var next = credential
+            next.version = (directory.credentials[place]?.version ?? 0) + 1
+            directory.credentials[place] = next
+        }
+    }
+
+    package func wrappedKey(
+        organization: OrganizationID,
+        version: Int?
+    ) async throws(GatewayError) -> WrappedKey? {
+        try await read { tables in
+            let keys = tables.directory.wrapped[organization] ?? []
+            return version.map { number in keys.first { $0.version == number } }
+                ?? keys.max { $0.version < $1.version }
+        }
+    }
+
+    package func add(_ key: WrappedKey, organization: OrganizationID) async throws(GatewayError) {
+        try await changed { directory in
+            guard directory.wrapped[organization]?.contains(where: { $0.version == key.version }) != true else {
+                throw GatewayError(.conflict, "Another key has this version.")
+            }
+            directory.wrapped[organization, default: []].append(key)
+        }
+    }
+
+    package func configurationVersion() async throws(GatewayError) -> Int64 { try await read { $0.directory.version } }
+
+    // MARK: Keys
+
+    package func apiKey(_ id: APIKeyID, organization: OrganizationID) async throws(GatewayError) -> APIKey? {
+        try await read { tables in tables.directory.keys[id].flatMap { $0.organization == organization ? $0 : nil } }
+    }
+
+    package func apiKeys(organization: OrganizationID, limit: Int) async throws(GatewayError) -> [APIKey] {
+        try await read { tables in
+            let found = tables.directory.keys.values.filter { $0.organization == organization }
+            return Array(found.sorted { $0.id.raw > $1.id.raw }.prefix(limit))
+        }
+    }
+
+    package func save(_ key: APIKey) async throws(GatewayError) {
+        try await changed { directory in
+            guard directory.keys[key.id] == nil else { throw GatewayError(.conflict, "Another key has this id.") }
+            directory.keys[key.id] = key
+        }
+    }
+
+    package func change(
+        _ id: APIKeyID,
+        organization: OrganizationID,
+        _ change: @escaping @Sendable (inout APIKey) -> Void
+    ) async throws(GatewayError) -> APIKey? {
+        try await changed { directory in
+            guard let old = directory.keys[id], old.organization == organization else { return nil }
+            var new = old
+            change(&new)
+            new.revokedAt = old.revokedAt ?? new.revokedAt
+            directory.keys[id] = new
+            return new
+        }
+    }
+}
+
+extension MemoryDirectory.Place {
+    init(_ organization: OrganizationID, _ environment: Environment) {
+        self.init(organization: organization, name: environment.rawValue)
+    }
+}
+
+extension MemoryDirectory {
+    /// By slug.
+    func organizations(
+        after slug: String?,
+        limit: Int,
+        where isWanted: (Organization) -> Bool
+    ) -> [Organization] {
+        let found = organizations.values.filter { found in isWanted(found) && slug.map { found.slug > $0 } ?? true }
+        return Array(found.sorted { $0.slug < $1.slug }.prefix(limit))
+    }
+}

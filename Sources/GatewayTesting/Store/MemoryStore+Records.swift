@@ -1,0 +1,191 @@
+import Gateway
+
+extension MemoryStore: RecordRepository {
+    package func commit(_ new: NewRecord) async throws(GatewayError) -> CommitOutcome {
+        try await write { tables in
+            try tables.claim(new)
+            tables.records[new.record.id] = MemoryTables.RecordRow(record: new.record, events: new.events)
+            tables.audit += new.audit
+            return .committed
+        }
+    }
+
+    package func apply(_ changes: [RecordChange]) async throws(GatewayError) -> ApplyOutcome {
+        try await write { tables in
+            for change in changes { try tables.apply(change) }
+            return .applied
+        }
+    }
+
+    package func idempotencyEntry(
+        _ key: String,
+        organization: OrganizationID,
+        environment: Environment
+    ) async throws(GatewayError) -> IdempotencyEntry? {
+        try await read { $0.entry(MemoryTables.Name(organization, environment, key)) }
+    }
+
+    package func record(
+        _ id: RecordID,
+        organization: OrganizationID,
+        environment: Environment
+    ) async throws(GatewayError) -> Record? {
+        try await read { $0.record(id, organization, environment) }
+    }
+
+    package func record(
+        externalID: String,
+        namespace: String,
+        organization: OrganizationID,
+        environment: Environment
+    ) async throws(GatewayError) -> Record? {
+        try await read { tables in
+            tables.externalIDs[MemoryTables.Name(organization, environment, namespace + " " + externalID)]
+                .flatMap { tables.record($0, organization, environment) }
+        }
+    }
+
+    package func events(
+        of id: RecordID,
+        organization: OrganizationID,
+        limit: Int
+    ) async throws(GatewayError) -> [RecordEvent] {
+        try await read { tables in
+            guard let row = tables.records[id], row.record.organization == organization else { return [] }
+            return Array(row.events.suffix(limit))
+        }
+    }
+
+    package func records(
+        matching filter: RecordFilter,
+        organization: OrganizationID,
+        environment: Environment
+    ) async throws(GatewayError) -> [Record] {
+        try await read { tables in
+            let found = tables.sorted {
+                $0.organization == organization && $0.environment == environment && filter.matches($0)
+            }
+            return Array(found.reversed().prefix(max(1, filter.limit)))
+        }
+    }
+
+    package func laterTwins(of record: Record, limit: Int) async throws(GatewayError) -> [Record] {
+        try await read { tables in
+            let found = tables.sorted { other in
+                guard other.organization == record.organization, other.environment == record.environment,
+                    other.id != record.id, other.state != .rejected || other.sentAt != nil
+                else { return false }
+                if record.direction == .reverse, let original = record.intent.original {
+                    let key = MemoryTables.Name(record, UniqueKey.reversal(of: original))
+                    return tables.unique[key]?.record == other.id
+                }
+                return other.id.raw > record.id.raw && other.recordClass == .transaction
+                    && other.direction == record.direction && record.intent.party != nil && record.intent.amount != nil
+                    && other.intent.party == record.intent.party && other.intent.amount == record.intent.amount
+            }
+            return Array(found.prefix(limit))
+        }
+    }
+
+    package func openRecordsByPlugin() async throws(GatewayError) -> [String: Int] {
+        try await read { tables in
+            Dictionary(tables.sorted { !$0.state.isEnded }.map { ($0.plugin, 1) }, uniquingKeysWith: +)
+        }
+    }
+
+    package func records(in state: RecordState, limit: Int) async throws(GatewayError) -> [Record] {
+        try await read { Array($0.sorted { $0.state == state && state.isWaiting }.prefix(limit)) }
+    }
+}
+
+extension MemoryStore: DueRepository {
+    package func due(
+        at now: Timestamp,
+        limit: Int,
+        except accounts: Set<Dispatcher.Account>
+    ) async throws(GatewayError) -> [Record] {
+        try await read { tables in
+            let due = tables.sorted { record in
+                guard let next = record.nextActionAt, next <= now, !record.state.isEnded else { return false }
+                return !accounts.contains(Dispatcher.Account(of: record))
+            }
+            // What waits for a person comes last; those of one moment stay in the order of their beginning.
+            let order = { (record: Record) in
+                (record.state == .manual ? 1 : 0, record.nextActionAt?.milliseconds ?? 0, record.id.raw)
+            }
+            return Array(due.sorted { order($0) < order($1) }.prefix(limit))
+        }
+    }
+
+    package func keep(moment: Timestamp) async throws(GatewayError) { try await write { $0.moment = moment } }
+
+    package func newestMoment() async throws(GatewayError) -> Timestamp? {
+        try await read { tables in
+            let seen = tables.sorted {
+                $0.state.isWaiting && $0.updatedAt > tables.moment ?? Timestamp(milliseconds: 0)
+            }
+            return seen.map(\.updatedAt).max() ?? tables.moment
+        }
+    }
+
+    package func bringForward(by duration: Duration, after moment: Timestamp) async throws(GatewayError) {
+        try await write { tables in
+            func moved(_ time: Timestamp?) -> Timestamp? {
+                time.map { $0 > moment ? $0 + (.zero - duration) : $0 }
+            }
+            for id in tables.records.keys {
+                guard var record = tables.records[id]?.record else { continue }
+                if !record.state.isEnded { record.nextActionAt = moved(record.nextActionAt) }
+                record.sentAt = moved(record.sentAt)
+                record.endedAt = moved(record.endedAt)
+                record.releasedAt = moved(record.releasedAt)
+                tables.records[id]?.record = record
+            }
+            for (name, slots) in tables.guards {
+                for (number, slot) in slots where slot.until > moment {
+                    tables.guards[name]?[number]?.until = slot.until + (.zero - duration)
+                }
+            }
+            for (id, row) in tables.callbacks where row.end == nil && row.callback.receivedAt > moment {
+                tables.callbacks[id]?.callback = row.callback.received(at: moment)
+            }
+        }
+    }
+
+    package func postpone(_ record: Record, until moment: Timestamp) async throws(GatewayError) {
+        try await write { tables in
+            guard tables.records[record.id]?.record.version == record.version else { return }
+            tables.records[record.id]?.record.nextActionAt = moment
+        }
+    }
+}
+
+extension ReceivedCallback {
+    /// The same, as if it had come at another moment.
+    fileprivate func received(at moment: Timestamp) -> ReceivedCallback {
+        ReceivedCallback(
+            id: id,
+            organization: organization,
+            environment: environment,
+            record: record,
+            name: name,
+            receivedAt: moment,
+            body: body,
+            address: address,
+            attempts: attempts,
+            status: status
+        )
+    }
+}
+
+extension RecordFilter {
+    fileprivate func matches(_ record: Record) -> Bool {
+        guard recordClass == nil || recordClass == record.recordClass, status == nil || status == record.state.status,
+            operation == nil || operation == record.operation, party == nil || party == record.intent.party,
+            madeBy == nil || madeBy == record.madeBy
+        else { return false }
+        if let from, record.createdAt < from { return false }
+        if let until, record.createdAt >= until { return false }
+        return before.map { record.id.raw < $0.raw } ?? true
+    }
+}

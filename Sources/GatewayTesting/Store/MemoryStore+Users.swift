@@ -1,0 +1,132 @@
+import Gateway
+
+extension MemoryStore {
+    package func user(_ id: UserID, organization: OrganizationID) async throws(GatewayError) -> User? {
+        try await read { $0.directory.user(id, organization) }
+    }
+
+    package func user(named username: String, organization: OrganizationID) async throws(GatewayError) -> User? {
+        try await read { tables in
+            tables.directory.users.values.first { $0.organization == organization && $0.username == username }
+        }
+    }
+
+    package func activeUsers(
+        named username: String,
+        after id: UserID?,
+        limit: Int
+    ) async throws(GatewayError) -> [User] {
+        try await read { tables in
+            let found = tables.directory.users.values.filter { user in
+                user.username == username && user.isActive && id.map { user.id.raw > $0.raw } ?? true
+            }
+            return Array(found.sorted { $0.id.raw < $1.id.raw }.prefix(limit))
+        }
+    }
+
+    package func users(
+        organization: OrganizationID,
+        after username: String?,
+        limit: Int
+    ) async throws(GatewayError) -> [User] {
+        try await read { tables in
+            let found = tables.directory.users.values.filter { user in
+                user.organization == organization && username.map { user.username > $0 } ?? true
+            }
+            return Array(found.sorted { $0.username < $1.username }.prefix(limit))
+        }
+    }
+
+    @discardableResult
+    package func save(_ user: User) async throws(GatewayError) -> Bool {
+        try await write { tables in
+            let others = tables.directory.users.values
+            let isTaken = others.contains {
+                $0.organization == user.organization
+                    && ($0.id == user.id || $0.username == user.username || $0.email == user.email)
+            }
+            guard !isTaken else { throw GatewayError(.conflict, "Another user has this name or address.") }
+            let isShared = others.contains { $0.username == user.username && $0.isActive }
+            tables.directory.version += 1
+            tables.directory.users[user.id] = user
+            return isShared
+        }
+    }
+
+    package func change(
+        _ id: UserID,
+        organization: OrganizationID,
+        _ change: @escaping @Sendable (inout User) -> Void
+    ) async throws(GatewayError) -> User? {
+        try await write { tables in
+            guard let old = tables.directory.user(id, organization) else { return nil }
+            var new = old
+            change(&new)
+            if new.role != old.role || new.passwordHash != old.passwordHash || new.isActive != old.isActive {
+                new.sessionEpoch = old.sessionEpoch + 1
+            }
+            tables.directory.version += 1
+            tables.directory.users[id] = new
+            return new
+        }
+    }
+
+    package func countFailedLogin(of id: UserID, organization: OrganizationID) async throws(GatewayError) {
+        try await write { tables in
+            if tables.directory.user(id, organization) != nil { tables.directory.users[id]?.failedLogins += 1 }
+        }
+    }
+
+    package func noteLogin(of id: UserID, organization: OrganizationID) async throws(GatewayError) -> User? {
+        try await write { tables in
+            if tables.directory.user(id, organization) != nil { tables.directory.users[id]?.failedLogins = 0 }
+            return tables.directory.user(id, organization)
+        }
+    }
+
+    package func begin(
+        _ session: UserSession,
+        at now: Timestamp,
+        sessionsMax: Int
+    ) async throws(GatewayError) {
+        try await write { tables in
+            var own = tables.directory.sessions.values.filter { $0.user == session.user && $0.expiresAt > now }
+            own.append(session)
+            let kept = own.sorted { $0.id < $1.id }.suffix(sessionsMax)
+            tables.directory.sessions = tables.directory.sessions.filter { $0.value.user != session.user }
+            for session in kept { tables.directory.sessions[session.id] = session }
+        }
+    }
+
+    package func session(
+        _ id: Identifier,
+        of user: UserID,
+        organization: OrganizationID
+    ) async throws(GatewayError) -> UserSession? {
+        try await read { tables in
+            tables.directory.sessions[id].flatMap { $0.user == user && $0.organization == organization ? $0 : nil }
+        }
+    }
+
+    package func advance(_ session: UserSession, from generation: Int) async throws(GatewayError) -> Bool {
+        try await write { tables in
+            guard tables.directory.sessions[session.id]?.generation == generation else { return false }
+            tables.directory.sessions[session.id] = session
+            return true
+        }
+    }
+
+    package func endSessions(of id: UserID, organization: OrganizationID) async throws(GatewayError) {
+        try await write { tables in
+            guard tables.directory.user(id, organization) != nil else { return }
+            tables.directory.users[id]?.sessionEpoch += 1
+            tables.directory.sessions = tables.directory.sessions.filter { $0.value.user != id }
+        }
+    }
+}
+
+extension MemoryDirectory {
+    func user(_ id: UserID, _ organization: OrganizationID) -> User? {
+        users[id].flatMap { $0.organization == organization ? $0 : nil }
+    }
+}
