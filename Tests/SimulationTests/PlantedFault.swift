@@ -1,0 +1,192 @@
+import Gateway
+import GatewayTesting
+import OrderedJSON
+
+/// A part of a simulation that is wrong on purpose, to see whether the simulation finds it.
+///
+/// None is in the house itself.
+enum PlantedFault: String, CaseIterable, Sendable {
+    /// A store that does not know an idempotency key any more.
+    case forgetsKeys
+    /// A client that sends again what it does not know.
+    case sendsAgainUnasked
+    /// A plugin that takes an open payment for a paid one.
+    case readsPendingAsPaid
+    /// A client that lets a request leave after its time.
+    case sendsTooLate
+    /// A store whose guards hold nobody.
+    case forgetsGuards
+    /// A store that writes a change whatever the version.
+    case ignoresVersions
+    /// A plugin that does not see that another amount is stated.
+    case ignoresAmounts
+    /// A restart that sends what was being sent.
+    case sendsAfterRestart
+    /// A journal that forgets what was not sent.
+    case losesWhatWasNotSent
+    /// A store that shows an organization another's records.
+    case showsOthersRecords
+}
+
+/// A memory store's records, with one thing wrong.
+struct WrongRecords: RecordRepository, DueRepository {
+    enum Fault: Sendable {
+        case forgetsKeys, forgetsGuards, ignoresVersions, showsOthersRecords
+
+        init?(_ fault: PlantedFault) {
+            switch fault {
+            case .forgetsKeys: self = .forgetsKeys
+            case .forgetsGuards: self = .forgetsGuards
+            case .ignoresVersions: self = .ignoresVersions
+            case .showsOthersRecords: self = .showsOthersRecords
+            default: return nil
+            }
+        }
+    }
+
+    private let store: MemoryStore
+    private let disk: MemoryDisk
+    private let fault: Fault
+
+    init(_ store: MemoryStore, _ disk: MemoryDisk, _ fault: Fault) {
+        self.store = store
+        self.disk = disk
+        self.fault = fault
+    }
+
+    func commit(_ new: NewRecord) async throws(GatewayError) -> CommitOutcome {
+        if fault == .forgetsKeys { disk.forgetKeys() }
+        return try await store.commit(
+            NewRecord(
+                record: new.record,
+                events: new.events,
+                idempotency: new.idempotency,
+                guards: fault == .forgetsGuards || fault == .forgetsKeys ? [] : new.guards,
+                unique: new.unique,
+                quota: new.quota,
+                audit: new.audit
+            )
+        )
+    }
+
+    func apply(_ changes: [RecordChange]) async throws(GatewayError) -> ApplyOutcome {
+        let outcome = try await store.apply(changes)
+        guard fault == .ignoresVersions, case .conflict = outcome else { return outcome }
+        return try await store.apply(changes.map { forced($0) })
+    }
+
+    /// The same change, as if it had been made from whatever stands there.
+    private func forced(_ change: RecordChange) -> RecordChange {
+        var record = change.record
+        record.version = (disk.record(record.id)?.version ?? 0) + 1
+        return RecordChange(
+            record: record,
+            events: change.events,
+            audit: change.audit,
+            settledCallback: change.settledCallback
+        )
+    }
+
+    func record(
+        _ id: RecordID,
+        organization: OrganizationID,
+        environment: Environment
+    ) async throws(GatewayError) -> Record? {
+        guard fault == .showsOthersRecords, let any = disk.record(id) else {
+            return try await store.record(id, organization: organization, environment: environment)
+        }
+        return any
+    }
+
+    func record(
+        externalID: String,
+        namespace: String,
+        organization: OrganizationID,
+        environment: Environment
+    ) async throws(GatewayError) -> Record? {
+        if fault == .showsOthersRecords {
+            return disk.records.first { $0.record.externalIDs[namespace] == externalID }?.record
+        }
+        return try await store.record(
+            externalID: externalID,
+            namespace: namespace,
+            organization: organization,
+            environment: environment
+        )
+    }
+
+    func events(of id: RecordID, organization: OrganizationID, limit: Int) async throws(GatewayError) -> [RecordEvent] {
+        try await store.events(of: id, organization: organization, limit: limit)
+    }
+
+    func records(
+        matching filter: RecordFilter,
+        organization: OrganizationID,
+        environment: Environment
+    ) async throws(GatewayError) -> [Record] {
+        try await store.records(matching: filter, organization: organization, environment: environment)
+    }
+
+    func idempotencyEntry(
+        _ key: String,
+        organization: OrganizationID,
+        environment: Environment
+    ) async throws(GatewayError) -> IdempotencyEntry? {
+        try await store.idempotencyEntry(key, organization: organization, environment: environment)
+    }
+
+    func laterTwins(of record: Record, limit: Int) async throws(GatewayError) -> [Record] {
+        try await store.laterTwins(of: record, limit: limit)
+    }
+
+    func openRecordsByPlugin() async throws(GatewayError) -> [String: Int] { try await store.openRecordsByPlugin() }
+
+    func records(in state: RecordState, limit: Int) async throws(GatewayError) -> [Record] {
+        try await store.records(in: state, limit: limit)
+    }
+
+    func due(
+        at now: Timestamp,
+        limit: Int,
+        except accounts: Set<Dispatcher.Account>
+    ) async throws(GatewayError) -> [Record] { try await store.due(at: now, limit: limit, except: accounts) }
+
+    func keep(moment: Timestamp) async throws(GatewayError) { try await store.keep(moment: moment) }
+    func newestMoment() async throws(GatewayError) -> Timestamp? { try await store.newestMoment() }
+
+    func bringForward(by duration: Duration, after moment: Timestamp) async throws(GatewayError) {
+        try await store.bringForward(by: duration, after: moment)
+    }
+
+    func postpone(_ record: Record, until moment: Timestamp) async throws(GatewayError) {
+        try await store.postpone(record, until: moment)
+    }
+}
+
+/// The fake plugin, reading one thing wrong.
+enum WrongPlugin {
+    static func make(_ fault: PlantedFault?) throws -> LoadedPlugin {
+        let resend: JSONObject = ["resend": ["limit": 1, "grace_ms": 5_000]]
+        return try FakePlugin.make(collect: resend, pay: resend) { functions in
+            guard fault == .readsPendingAsPaid || fault == .ignoresAmounts else { return functions }
+            return LoadedPlugin.OperationFunctions(
+                prepare: functions.prepare,
+                interpret: { index, input, raw throws(LoadedPlugin.Failure) in
+                    try await functions.interpret(index, input, misread(raw, fault))
+                },
+                query: functions.query,
+                render: functions.render
+            )
+        }
+    }
+
+    private static func misread(_ raw: [UInt8], _ fault: PlantedFault?) -> [UInt8] {
+        guard let said = try? JSON(parsing: raw), var members = said.objectValue else { return raw }
+        if fault == .ignoresAmounts { members["amount"] = nil }
+        if fault == .readsPendingAsPaid, said["verdict"] == "pending" {
+            members["verdict"] = "succeeded"
+            members["receipt"] = .string("P" + String(raw.count))
+        }
+        return JSON.object(members).bytes
+    }
+}

@@ -1,0 +1,204 @@
+import Gateway
+import GatewayTesting
+import OrderedJSON
+import Synchronization
+
+/// One life of the process: a Gateway on the world's disks, through ports that stop when it dies.
+///
+/// A dead host's jobs run on as ghosts: nothing that they do reaches a disk, M-Pesa or a caller.
+final class SimulatedHost: Sendable {
+    let number: Int
+    let gateway: Assembly
+    let clock: SteadyClock
+    let life: Life
+    private let tasks = Mutex<[Task<Void, Never>]>([])
+
+    /// Whether it lives, shared by its ports.
+    final class Life: Sendable {
+        private let ended = Atomic(false)
+        let number: Int
+
+        init(number: Int) { self.number = number }
+
+        var isOver: Bool { ended.load(ordering: .relaxed) }
+        func end() { ended.store(true, ordering: .relaxed) }
+    }
+
+    init(_ world: World, _ mpesa: SimulatedMPesa, _ registry: ToolRegistry) {
+        number = world.nextHost()
+        let (life, time) = (Life(number: number), world.time)
+        self.life = life
+        clock = SteadyClock(wall: { time.wall }, uptime: { time.uptime })
+        let words = Words(seed: world.seed &* 31 &+ UInt64(number))
+        let entropy = Entropy(
+            steady: clock,
+            uptime: { time.uptime },
+            wall: { time.wall },
+            sleep: Self.sleep(time, life),
+            random: { words.next() }
+        )
+        let store = MemoryStore(disk: world.disk, way: Self.way(world, life))
+        let records: any RecordRepository & DueRepository =
+            world.fault.flatMap(WrongRecords.Fault.init).map { WrongRecords(store, world.disk, $0) } ?? store
+        var ports = Assembly.Ports(
+            store: Assembly.Repositories(
+                records: records,
+                callbacks: store,
+                claims: store,
+                directory: store,
+                plans: store,
+                quotas: store,
+                uses: store,
+                audit: store,
+                once: store,
+                data: NoPluginData()
+            ),
+            journal: HostJournal(world: world, life: life),
+            upstream: HostLine(world: world, mpesa: mpesa, life: life, clock: clock),
+            registry: registry,
+            tokens: NoSessions(),
+            passwords: NoSessions(),
+            entropy: entropy,
+            logger: .quiet
+        )
+        ports.failpoints = Failpoints { point in
+            // A host dies at a named point as it does anywhere else.
+            if world.trouble(0.004) { world.die(at: point.rawValue, life) }
+        }
+        var settings = Assembly.Settings()
+        settings.sweeper.every = .seconds(3)
+        settings.inbox.searchEvery = .seconds(7)
+        settings.claims.every = .seconds(120)
+        gateway = Assembly(
+            ports,
+            keys: Assembly.Keys(master: Secret([UInt8](repeating: 7, count: 32))),
+            settings: settings
+        )
+    }
+
+    /// Begins what runs by itself: what moves money, and nothing else.
+    func run(in world: World) {
+        let gateway = gateway
+        let work: [@Sendable () async -> Void] = [
+            { await gateway.inbox.run() }, { await gateway.sweeper.run() }, { await gateway.claimSweeper.run() },
+        ]
+        tasks.withLock { $0 += work.map { world.begin($0) } }
+    }
+
+    func cancel() { for task in tasks.withLock({ $0 }) { task.cancel() } }
+
+    private static func sleep(_ time: SimulatedTime, _ life: Life) -> Sleep {
+        Sleep(
+            cancellable: { duration in
+                guard await time.sleep(for: duration, owner: life.number) else { throw CancellationError() }
+            },
+            whole: { duration in _ = await time.sleep(for: duration, owner: life.number, endsEarly: false) }
+        )
+    }
+
+    /// The way to the disk: it takes a moment, fails before or after the write, and ends with the host.
+    private static func way(_ world: World, _ life: Life) -> MemoryStore.Way {
+        MemoryStore.Way(
+            before: { job throws(GatewayError) in
+                if world.trouble(0.3) { await world.wait(0...40) }
+                if world.trouble(0.002) { world.die(at: "before " + job.name, life) }
+                guard !life.isOver else { throw Self.away }
+                if world.trouble(world.isStoreAway ? 0.9 : 0.02) {
+                    world.note("store: \(job.name) fails")
+                    throw Self.away
+                }
+            },
+            after: { job throws(GatewayError) in
+                world.note("store: \(job.name)")
+                if world.trouble(0.002) { world.die(at: "after " + job.name, life) }
+                guard !life.isOver else { throw Self.away }
+                if world.trouble(0.02) {
+                    world.note("store: the answer to \(job.name) is lost")
+                    throw Self.away
+                }
+            }
+        )
+    }
+
+    private static let away = GatewayError(.unavailable, "The store is away.", retryAfter: .seconds(1))
+}
+
+/// Chance behind a reference, so that a closure can hold it.
+final class Words: Sendable {
+    private let random: Mutex<SeededRandom>
+
+    init(seed: UInt64) { random = Mutex(SeededRandom(seed: seed)) }
+
+    func next() -> UInt64 { random.withLock { $0.next() } }
+}
+
+/// The journal of one host: durable, until the host has died.
+private struct HostJournal: AnswerJournal {
+    let world: World
+    let life: SimulatedHost.Life
+
+    func keep(_ answer: ReceivedCallback) async -> Bool {
+        guard !life.isOver else { return false }
+        world.note("journal: keeps \(answer.name) of \(answer.record)")
+        if answer.isUnsent { world.noteKeptUnsent(answer.record) }
+        if answer.isUnsent, world.fault == .losesWhatWasNotSent { return true }
+        return await world.journal.keep(answer)
+    }
+
+    func entries() async -> [ReceivedCallback] { life.isOver ? [] : await world.journal.entries() }
+    func remove(_ id: CallbackID) async { if !life.isOver { await world.journal.remove(id) } }
+}
+
+/// The way out of one host: slow, and lossy in both directions.
+private struct HostLine: Upstream {
+    let world: World
+    let mpesa: SimulatedMPesa
+    let life: SimulatedHost.Life
+    let clock: SteadyClock
+
+    func prepare(_ request: UpstreamRequest) async throws(GatewayError) -> PreparedRequest {
+        if world.trouble(0.03) { throw GatewayError(.upstreamUnavailable, "No token.", retryAfter: .seconds(1)) }
+        var body = request.template.body
+        for callback in request.kind.callbacks {
+            _ = body.set(.string(request.callbacks[callback.name] ?? ""), at: callback.pointer)
+        }
+        return PreparedRequest(request: request, body: Secret(body.bytes), token: Secret("token"))
+    }
+
+    func send(_ request: PreparedRequest) async -> UpstreamOutcome {
+        let outcome = await sendOnce(request)
+        // A client that tries again by itself what it does not know.
+        guard world.fault == .sendsAgainUnasked, case .unknown = outcome else { return outcome }
+        return await sendOnce(request)
+    }
+
+    private func sendOnce(_ request: PreparedRequest) async -> UpstreamOutcome {
+        // A connection: seldom it takes longer than the request may wait.
+        await world.wait(world.trouble(0.03) ? 30_000...120_000 : 0...500)
+        guard !life.isOver else { return .unknown("the host is dead") }
+        let isLate = request.leaveBy.map { world.time.uptime >= $0 } ?? false
+        if isLate && world.fault != .sendsTooLate { return .notSent("Too late.") }
+        if world.trouble(0.06) { return .notSent("There was no connection.") }
+        let kind = request.request.kind.name
+        guard let body = try? JSON(parsing: request.body.reveal()) else { return .notSent("Not readable.") }
+        watchTime(body)
+        world.note("line: \(kind) \(body["id"]?.stringValue ?? body["about"]?.stringValue ?? "") leaves")
+        // What has left arrives, or is lost, whatever becomes of its host.
+        return
+            await world.begin { [world, mpesa] in
+                await world.wait(10...300)
+                if world.trouble(0.05) { return .unknown("the request was lost") }
+                let answer = mpesa.answer(kind, body)
+                await world.wait(world.trouble(0.1) ? 5_000...40_000 : 10...1_500)
+                return world.trouble(0.08) ? .unknown("the answer was lost") : answer
+            }
+            .value
+    }
+
+    private func watchTime(_ body: JSON) {
+        guard let id = body["id"]?.stringValue.flatMap({ RecordID($0) }), let record = world.disk.record(id) else {
+            return
+        }
+        if clock.now() > record.sendBefore + .seconds(1) { world.accuse("\(id) left after its time") }
+    }
+}

@@ -1,0 +1,177 @@
+import Gateway
+import GatewayTesting
+import OrderedJSON
+import Synchronization
+
+/// M-Pesa: it takes requests, refuses and loses them, answers late or wrongly, and its ledger is the judge.
+final class SimulatedMPesa: Sendable {
+    /// What customers and M-Pesa decide about a request.
+    enum Decision: String, Sendable { case open, refused, paid, failed, cancelled, expired }
+
+    /// One request for money as M-Pesa knows it.
+    struct Entry: Sendable {
+        let id: RecordID
+        let kind: String
+        let amount: Int64
+        let url: String
+        let number: Int
+        var takenAt: Uptime
+        var arrivals = 1
+        var debits = 0
+        var decision = Decision.open
+
+        var fakeID: String { "F\(number)" }
+        var receipt: String { "R\(number)" }
+        var isPaid: Bool { debits > 0 }
+    }
+
+    let world: World
+    private let ledger = Mutex<[RecordID: Entry]>([:])
+
+    init(_ world: World) { self.world = world }
+
+    var entries: [Entry] { ledger.withLock { $0.values.sorted { $0.number < $1.number } } }
+    func entry(_ id: RecordID) -> Entry? { ledger.withLock { $0[id] } }
+
+    // MARK: Requests
+
+    /// What M-Pesa answers to a request that has arrived.
+    func answer(_ kind: String, _ body: JSON) -> UpstreamOutcome {
+        guard kind == "collect" || kind == "pay" else { return answer(aQuestion: kind, body) }
+        guard let id = body["id"]?.stringValue.flatMap({ RecordID($0) }) else {
+            return Self.said(["verdict": "rejected"])
+        }
+        if world.trouble(0.04) {
+            world.note("mpesa: \(id) is not looked at")
+            return Self.said(["verdict": "not_processed", "code": "busy", "retry_after_ms": 2_000])
+        }
+        if let earlier = entry(id), earlier.decision != .refused {
+            // It takes every request for a new one, as B2C does: the judge sees that it came twice.
+            ledger.withLock { $0[id]?.arrivals += 1 }
+            world.accuse("\(id) was sent again though M-Pesa had taken it")
+        }
+        let isRefused = world.trouble(0.06)
+        let number = ledger.withLock { ledger in
+            var entry = Entry(
+                id: id,
+                kind: kind,
+                amount: body["amount"]?.integerValue ?? 0,
+                url: body["url"]?.stringValue ?? "",
+                number: ledger[id]?.number ?? ledger.count + 1,
+                takenAt: world.time.uptime
+            )
+            entry.decision = isRefused ? .refused : .open
+            entry.arrivals = ledger[id]?.arrivals ?? 1
+            entry.debits = ledger[id]?.debits ?? 0
+            ledger[id] = entry
+            return entry.number
+        }
+        world.note("mpesa: \(kind) \(id) is \(isRefused ? "refused" : "taken as F\(number)")")
+        if isRefused { return Self.said(["verdict": "rejected", "code": "400"]) }
+        world.begin { await self.decide(id) }
+        if world.trouble(0.06) { return .answered(status: 500, body: Array("<html>busy</html>".utf8)) }
+        return Self.said(["verdict": "accepted", "external_ids": ["fake_id": .string("F\(number)")]])
+    }
+
+    private func answer(aQuestion kind: String, _ body: JSON) -> UpstreamOutcome {
+        guard let about = body["about"]?.stringValue.flatMap({ RecordID($0) }) else {
+            return Self.said(["verdict": "unknown"])
+        }
+        world.note("mpesa: asked by \(kind) about \(about)")
+        if world.trouble(0.1) { return .answered(status: 500, body: FakePlugin.crash) }
+        if kind == "collect_query" { return Self.said(standing(of: about, withReceipt: false)) }
+        let url = body["url"]?.stringValue ?? ""
+        world.begin {
+            await self.world.wait(200...3_000)
+            if !self.world.trouble(0.2) {
+                await self.deliver(self.standing(of: about, withReceipt: true).bytes, to: url)
+            }
+        }
+        return Self.said(["verdict": "accepted"])
+    }
+
+    /// What is true, but that a push is said to have failed while the customer still thinks.
+    private func standing(of id: RecordID, withReceipt: Bool) -> JSON {
+        guard let entry = entry(id), entry.decision != .refused else { return ["verdict": "unknown", "code": "none"] }
+        if entry.decision == .open {
+            let isWrong = entry.kind == "collect" && world.trouble(0.1)
+            return isWrong ? ["verdict": "failed", "code": "1"] : ["verdict": "pending", "code": "4999"]
+        }
+        return statement(of: entry, withReceipt: withReceipt)
+    }
+
+    private func statement(of entry: Entry, withReceipt: Bool = true) -> JSON {
+        guard entry.decision == .paid else { return ["verdict": .string(entry.decision.rawValue), "code": "1032"] }
+        var said: JSONObject = ["verdict": "succeeded", "code": "0"]
+        if withReceipt {
+            said["receipt"] = .string(entry.receipt)
+            said["amount"] = .integer(entry.amount)
+        }
+        said["external_ids"] = ["fake_id": .string(entry.fakeID)]
+        return .object(said)
+    }
+
+    static func said(_ document: JSON) -> UpstreamOutcome { .answered(status: 200, body: document.bytes) }
+
+    // MARK: Decisions
+
+    private func decide(_ id: RecordID) async {
+        await world.wait(2_000...130_000)
+        let outcomes: [Decision] = [.paid, .paid, .paid, .failed, .cancelled, .expired]
+        let decision = outcomes[world.pick(0...5)]
+        let entry = ledger.withLock { ledger -> Entry? in
+            guard ledger[id]?.decision == .open || decision == .paid else { return nil }
+            ledger[id]?.decision = decision
+            if decision == .paid { ledger[id]?.debits += 1 }
+            return ledger[id]
+        }
+        guard let entry else { return }
+        world.note("mpesa: \(id) is \(decision.rawValue), \(entry.debits) times paid")
+        for _ in 0..<world.pick(0...3) {
+            world.begin {
+                await self.world.wait(50...200_000)
+                await self.deliver(self.perhapsAltered(self.statement(of: entry), entry), to: entry.url)
+            }
+        }
+    }
+
+    private func perhapsAltered(_ statement: JSON, _ entry: Entry) -> [UInt8] {
+        guard world.trouble(0.25) else { return statement.bytes }
+        switch world.pick(0...4) {
+        case 0: return FakePlugin.crash
+        case 1: return Array("{".utf8)
+        case 2: return JSON.object(["not_mine": true]).bytes
+        case 3:
+            return
+                JSON.object([
+                    "verdict": "succeeded", "code": "0", "receipt": .string("X\(entry.number)"),
+                    "amount": .integer(entry.amount + 1),
+                ])
+                .bytes
+        default: return JSON.object(["verdict": "pending"]).bytes
+        }
+    }
+
+    /// Tells of every decision once more, truly.
+    func tellAll() async {
+        for entry in entries where entry.decision != .open && entry.decision != .refused {
+            await deliver(statement(of: entry).bytes, to: entry.url)
+        }
+    }
+
+    private func deliver(_ body: [UInt8], to url: String) async {
+        guard !world.isSilent else { return }
+        guard let host = world.host else { return world.note("mpesa: nobody is there for a callback") }
+        let path = url.split(separator: "/").suffix(2)
+        guard path.count == 2,
+            let target = host.gateway.addresses.target(
+                organization: path[path.startIndex],
+                token: path[path.startIndex + 1]
+            )
+        else { return }
+        do throws(GatewayError) {
+            try await host.gateway.inbox.receive(target, body: body, address: nil)
+            world.note("mpesa: told of \(target.record): \(String(decoding: body, as: UTF8.self))")
+        } catch { world.note("mpesa: a callback of \(target.record) was not taken") }
+    }
+}

@@ -1,0 +1,79 @@
+import Gateway
+import GatewayTesting
+
+/// What must hold once all evidence has come, read off the ledger and the disk.
+extension Simulation {
+    func judge() {
+        for (record, events) in world.disk.records {
+            judge(steps: events, of: record)
+            // What waits for a person is that person's move.
+            if !record.state.isEnded && record.state != .manual && record.nextActionAt == nil {
+                world.accuse("\(record.id) is \(record.state.rawValue), and nobody comes back to it")
+            }
+            if record.recordClass == .transaction { judge(record) }
+        }
+        judgeKeys()
+        judgeGuards()
+        let unsettled = world.disk.unsettledCallbacks
+        if unsettled > 0 { world.accuse("\(unsettled) callbacks were left") }
+        world.note("judged: \(world.disk.records.map { "\($0.record.id) \($0.record.state.rawValue)" })")
+    }
+
+    /// Steps sum to the state.
+    private func judge(steps: [RecordEvent], of record: Record) {
+        let isWhole = steps.map(\.sequence) == Array(1...max(1, record.version)) && steps.last?.to == record.state
+        let isChain = zip(steps, steps.dropFirst()).allSatisfy { $0.to == $1.from }
+        if !isWhole || !isChain {
+            world.accuse("the steps of \(record.id) do not lead to \(record.state.rawValue): \(steps.map(\.sequence))")
+        }
+    }
+
+    /// Whoever is told that a payment succeeded, or did not, is told the truth.
+    private func judge(_ record: Record) {
+        let isPaid = mpesa.entry(record.id)?.isPaid ?? false
+        switch record.state {
+        case .succeeded, .reversed:
+            if !isPaid { world.accuse("\(record.id) is \(record.state.rawValue), and was not paid") }
+        case .failed, .cancelled, .expired, .rejected, .noAnswer:
+            if isPaid { world.accuse("\(record.id) is \(record.state.rawValue), and was paid") }
+        case .created, .sending, .accepted, .unknown, .reconciling, .manual:
+            if isPaid { world.accuse("\(record.id) is \(record.state.rawValue), and was paid") }
+        }
+        if mpesa.entry(record.id) == nil, world.keptUnsent.contains(record.id), record.state != .rejected {
+            world.accuse("\(record.id) never left, which was known, and is \(record.state.rawValue)")
+        }
+    }
+
+    /// At most one debit for each key, given or derived.
+    private func judgeKeys() {
+        var debits: [String: Int] = [:]
+        for entry in mpesa.entries where entry.debits > 0 {
+            guard let record = world.disk.record(entry.id) else {
+                world.accuse("M-Pesa was paid for \(entry.id), of which nothing is kept")
+                continue
+            }
+            let key = world.disk.key(of: entry.id) ?? "none"
+            debits["\(record.organization) \(key)", default: 0] += entry.debits
+        }
+        for (key, count) in debits.sorted(by: { $0.key < $1.key }) where count > 1 {
+            world.accuse("\(count) debits under the key \(key)")
+        }
+    }
+
+    /// Nobody is asked twice at a time: M-Pesa never takes a second request that an open one's guard keeps out.
+    private func judgeGuards() {
+        let taken = mpesa.entries.compactMap { entry in world.disk.record(entry.id).map { (entry, $0) } }
+        for (first, record) in taken {
+            for (second, other) in taken where second.number > first.number {
+                let isSame =
+                    record.organization == other.organization && record.tool == other.tool
+                    && record.intent.party == other.intent.party && record.intent.amount == other.intent.amount
+                let apart = other.createdAt - record.createdAt
+                // The guard's minute, and less than the clock may be set by.
+                if isSame, apart > .zero, apart < .seconds(55), record.sentAt != nil {
+                    world.accuse("\(other.id) was asked for \(apart) after \(record.id), whose guard held")
+                }
+            }
+        }
+    }
+}

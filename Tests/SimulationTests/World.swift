@@ -1,0 +1,144 @@
+import Gateway
+import GatewayTesting
+import OrderedJSON
+import Synchronization
+
+/// Everything around one simulated Gateway: time, disks, M-Pesa, callers, and what was seen to be wrong.
+///
+/// All chance comes from one seed, and everything runs as jobs of one executor, so the same seed is the same history.
+final class World: Sendable {
+    private struct State {
+        var random: SeededRandom
+        var digest: UInt64 = 0xCBF2_9CE4_8422_2325
+        var lines: [String] = []
+        var violations: [String] = []
+        /// Nothing fails any more: all evidence comes.
+        var isCalm = false
+        var host: SimulatedHost?
+        var hosts = 0
+        /// Records of which the journal said that it keeps that nothing left.
+        var keptUnsent: Set<RecordID> = []
+        var isStoreAway = false
+        var isSilent = false
+        var onDeath: (@Sendable () async -> Void)?
+    }
+
+    let seed: UInt64
+    /// A part that is wrong on purpose; nil where all are right.
+    let fault: PlantedFault?
+    let executor: SeededExecutor
+    let time = SimulatedTime()
+    let disk = MemoryDisk()
+    let journal = MemoryJournal()
+    private let keepsLines: Bool
+    private let state: Mutex<State>
+
+    /// Nobody's sleeps: they outlive every host.
+    static let nobody: SimulatedTime.Owner = 0
+
+    init(seed: UInt64, fault: PlantedFault? = nil, keepsLines: Bool = false) {
+        self.seed = seed
+        self.fault = fault
+        self.keepsLines = keepsLines
+        executor = SeededExecutor(seed: seed &* 2 &+ 1)
+        state = Mutex(State(random: SeededRandom(seed: seed)))
+    }
+
+    // MARK: Chance
+
+    func chance(_ probability: Double) -> Bool {
+        state.withLock { Double.random(in: 0..<1, using: &$0.random) < probability }
+    }
+
+    /// The same, while things still go wrong.
+    func trouble(_ probability: Double) -> Bool {
+        state.withLock { Double.random(in: 0..<1, using: &$0.random) < probability && !$0.isCalm }
+    }
+
+    func pick(_ range: ClosedRange<Int>) -> Int { state.withLock { Int.random(in: range, using: &$0.random) } }
+    func word() -> UInt64 { state.withLock { $0.random.next() } }
+
+    func wait(_ range: ClosedRange<Int>) async {
+        _ = await time.sleep(for: .milliseconds(pick(range)), owner: Self.nobody)
+    }
+
+    /// Begins something that no host's death ends.
+    @discardableResult
+    func begin<Result: Sendable>(_ work: @escaping @Sendable () async -> Result) -> Task<Result, Never> {
+        Task(executorPreference: executor) { await work() }
+    }
+
+    // MARK: History
+
+    /// Notes what happened, and when.
+    func note(_ line: @autoclosure () -> String) {
+        let text = "\(time.uptime.nanoseconds / 1_000_000) \(line())"
+        state.withLock { state in
+            for byte in text.utf8 { state.digest = (state.digest ^ UInt64(byte)) &* 0x100_0000_01B3 }
+            if keepsLines { state.lines.append(text) }
+        }
+    }
+
+    /// Notes what must not be.
+    func accuse(_ what: String) {
+        note("WRONG: \(what)")
+        state.withLock { $0.violations.append(what) }
+    }
+
+    var digest: UInt64 { state.withLock { $0.digest } }
+    var lines: [String] { state.withLock { $0.lines } }
+    var violations: [String] { state.withLock { $0.violations } }
+    var isCalm: Bool { state.withLock { $0.isCalm } }
+    func calmDown() { state.withLock { $0.isCalm = true } }
+
+    func noteKeptUnsent(_ id: RecordID) { state.withLock { _ = $0.keptUnsent.insert(id) } }
+    var keptUnsent: Set<RecordID> { state.withLock { $0.keptUnsent } }
+
+    var isStoreAway: Bool { state.withLock { $0.isStoreAway } }
+    /// Whether M-Pesa tells nothing more.
+    var isSilent: Bool { state.withLock { $0.isSilent } }
+    func fallSilent() { state.withLock { $0.isSilent = true } }
+    func setStoreAway(_ isSo: Bool) { state.withLock { $0.isStoreAway = isSo } }
+
+    // MARK: The host
+
+    var host: SimulatedHost? { state.withLock { $0.host } }
+
+    func nextHost() -> Int {
+        state.withLock { state in
+            state.hosts += 1
+            return state.hosts
+        }
+    }
+
+    /// What happens after a host has died.
+    var onDeath: (@Sendable () async -> Void)? {
+        get { state.withLock { $0.onDeath } }
+        set { state.withLock { $0.onDeath = newValue } }
+    }
+
+    /// Ends a host here and now, and starts another after a while.
+    func die(at place: String, _ life: SimulatedHost.Life) {
+        guard !life.isOver, let onDeath else { return }
+        note("host \(life.number) dies \(place)")
+        life.end()
+        time.bury(life.number)
+        let dead = state.withLock { state in
+            guard state.host?.number == life.number else { return nil as SimulatedHost? }
+            defer { state.host = nil }
+            return state.host
+        }
+        dead?.cancel()
+        begin {
+            await self.wait(0...20_000)
+            await onDeath()
+        }
+    }
+
+    func enter(_ host: SimulatedHost?) { state.withLock { $0.host = host } }
+
+    /// Runs everything until nobody does anything any more.
+    func drain() {
+        while executor.step() || time.advance() {}
+    }
+}
