@@ -9,6 +9,7 @@ import OrderedJSON
 ///     collect  in       asked by collect_query (answered by its reply)
 ///     pay      out      known by our id at /id; asked by pay_query (answered by callback)
 ///     undo     reverse  of the transaction in the argument `original`
+///     refund   reverse  the same, found by the host: by its id, its receipt or its `fake_id`
 ///     ask      none     an exchange, answered by callback
 package enum FakePlugin {
     /// What bytes make `interpret` fail.
@@ -81,13 +82,13 @@ package enum FakePlugin {
     private static func plan(_ tool: String, _ input: JSON) -> JSON {
         let arguments = input["arguments"] ?? .null
         let party = arguments["phone"]?.stringValue ?? ""
-        let amount = arguments["amount"]?.integerValue ?? 0
+        let amount = arguments["amount"]?.integerValue ?? input["x-original"]?["left"]?.integerValue ?? 0
         let key = "\(tool):\(party):\(amount)"
         var intent: JSONObject = [:]
         if tool != "fake_ask" {
             intent["party"] = arguments["phone"]
             intent["amount"] = .integer(amount)
-            intent["original"] = arguments["original"]
+            if !tool.hasSuffix("refund") { intent["original"] = arguments["original"] }
         }
         if tool == "fake_collect" || tool == "fake_pay" {
             intent["guards"] = [["key": .string(key), "open_max": 1, "window_ms": 60_000, "message": "Wait."]]
@@ -108,15 +109,21 @@ extension FakePlugin {
                 kind("pay", "out", query: "pay_query", callbacks: true, more: pay),
                 kind("pay_query", "none", callbacks: true),
                 kind("undo", "reverse", callbacks: true),
+                kind("refund", "reverse", callbacks: true, more: ["x-original": original]),
                 kind("ask", "none", callbacks: true),
             ],
             "tools": [
                 tool(prefix, "collect", moves: true), tool(prefix, "pay", moves: true),
-                tool(prefix, "undo", moves: true), tool(prefix, "ask", moves: false),
+                tool(prefix, "undo", moves: true), tool(prefix, "refund", moves: true),
+                tool(prefix, "ask", moves: false),
                 status(prefix, of: "collect"), status(prefix, of: "pay"),
             ],
         ]
     }
+
+    private static let original: JSON = [
+        "pointer": "/original", "namespaces": ["fake_id"], "unmoved": "/unmoved",
+    ]
 
     private static func kind(
         _ name: String,
@@ -142,7 +149,7 @@ extension FakePlugin {
     }
 
     private static func tool(_ prefix: String, _ operation: String, moves: Bool) -> JSON {
-        let isReversal = operation == "undo"
+        let required: JSON = operation == "undo" ? ["original", "amount"] : operation == "refund" ? ["original"] : []
         return [
             "name": .string("\(prefix)_\(operation)"), "kind": "operation", "operation": .string(operation),
             "title": "Fake", "description": "Fake.",
@@ -150,9 +157,9 @@ extension FakePlugin {
                 "type": "object",
                 "properties": [
                     "phone": ["type": "string"], "amount": ["type": "integer", "minimum": 1],
-                    "original": ["type": "string"],
+                    "original": ["type": "string"], "unmoved": ["type": "array", "items": ["type": "string"]],
                 ],
-                "required": isReversal ? ["original", "amount"] : [],
+                "required": required,
                 "additionalProperties": false,
             ],
             "output_schema": output,

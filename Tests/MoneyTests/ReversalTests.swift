@@ -17,11 +17,11 @@ struct `A reversal, before anything is sent,` {
         await house.call("fake_undo", ["original": .string(original), "amount": .integer(amount)])
     }
 
-    @Test func `is refused for another amount than the whole`() async throws {
+    @Test func `is refused for more than is left`() async throws {
         try await House.with { (house) async throws in
             let original = try await paid(in: house)
 
-            let reply = await undo(original.description, amount: 1, in: house)
+            let reply = await undo(original.description, amount: 101, in: house)
 
             #expect(reply.code == .invalidArgument)
             #expect(house.upstream.count("undo") == 0)

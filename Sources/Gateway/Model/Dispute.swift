@@ -20,6 +20,8 @@ package struct Dispute: Sendable, Equatable {
         case repeatedReceipt = "repeated_receipt"
         /// Another record for the same customer and amount may be the same payment.
         case possibleDouble = "possible_double"
+        /// More has been given back than was paid.
+        case reversedTooMuch = "reversed_too_much"
     }
 
     /// What contradicts what.
@@ -54,6 +56,7 @@ package struct Dispute: Sendable, Equatable {
             "M-Pesa said that this was paid, without a receipt or an amount that can be read."
         case .noReceipt: "M-Pesa said that this had failed (\(expected)), and then that it was paid, without a receipt."
         case .repeatedReceipt: "M-Pesa names the receipt \(stated), which is the receipt of \(other) already."
+        case .reversedTooMuch: "More has been given back than was paid: \(stated) of \(expected) shillings."
         case .possibleDouble: "This and \(other) may be the same payment made twice."
         }
     }

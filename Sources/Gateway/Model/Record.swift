@@ -184,6 +184,9 @@ package struct Record: Sendable, Equatable {
     /// Whether there are any.
     package var isDisputed: Bool { !disputes.isEmpty }
 
+    /// The reversals of it that were begun, the oldest first.
+    package var reversals: [ReversalMark] = []
+
     /// Makes a record as it is first committed.
     package init(
         id: RecordID,

@@ -13,6 +13,8 @@ struct Operations: Sendable {
     private let asker: Asker
     private let waiters: OutcomeWaiters
     private let reversals: Reversals
+    /// How often a call is planned again because what it is about has changed.
+    private let attemptsMax = 4
     private let entropy: Entropy
     private let failpoints: Failpoints
     /// What look-ups showed of records that have ended.
@@ -66,16 +68,23 @@ struct Operations: Sendable {
     ///   nothing was sent; `upstreamRejected` when M-Pesa refused the request. A record that was sent and of which
     ///   nothing is known is no error: it is PENDING.
     func start(_ work: Dispatch.Work, kind index: Int) async throws(GatewayError) -> Dispatch.Done {
+        let kind = work.entry.plugin.operations[index]
+        for _ in 0..<attemptsMax { if let done = try await attempt(work, kind: kind) { return done } }
+        throw GatewayError(.conflict, "Others keep changing this transaction. Try again in a moment.")
+    }
+
+    /// The same, once; nil when what it was planned on has changed meanwhile.
+    private func attempt(_ work: Dispatch.Work, kind: OperationKind) async throws(GatewayError) -> Dispatch.Done? {
         let plugin = work.entry.plugin
-        let kind = plugin.operations[index]
         let began = entropy.uptime()
-        let (record, plan) = try await plan(work, kind: kind)
+        let (record, plan, original) = try await plan(work, kind: kind)
         let prepared = try await sender.makeReady(record, kind: kind)
         let turn = try await sender.turn(for: record, prepared, within: kind.sendWithin - (entropy.uptime() - began))
         defer { turn.place.leave() }
         guard let beginning = settlement.beginning(record) else {
             throw GatewayError.fault("a new record cannot be sent from the state \(record.state.rawValue)")
         }
+        let change = original.flatMap { settlement.beginning(beginning.record, of: $0.record, besides: $0.unmoved) }
         failpoints.reach(.beforeCommit)
         let new = NewRecord(
             record: beginning.record,
@@ -84,7 +93,8 @@ struct Operations: Sendable {
             guards: plan.guards.map { $0.scoped(to: plugin.id) },
             unique: plan.unique.map { $0.scoped(to: plugin.id) },
             quota: work.quota,
-            audit: work.begun.map { [$0.about(record.id)] } ?? []
+            audit: work.begun.map { [$0.about(record.id)] } ?? [],
+            change: change
         )
         let outcome: CommitOutcome
         do throws(GatewayError) { outcome = try await records.commit(new) } catch {
@@ -96,6 +106,7 @@ struct Operations: Sendable {
         if outcome == .quotaSpent, let quota = work.quota {
             throw QuotaClaim.spent(quota.place, limit: quota.limit, now: entropy.now())
         }
+        if case .stale = outcome { return nil }
         if let earlier = try earlierRecord(outcome, plan: plan) { return try await replay(earlier, for: work) }
         work.reservation?.consume()
         let life = [record.firstEvent, beginning.event]
@@ -120,23 +131,29 @@ struct Operations: Sendable {
     private func plan(
         _ work: Dispatch.Work,
         kind: OperationKind
-    ) async throws(GatewayError) -> (Record, PluginAnswers.Plan) {
+    ) async throws(GatewayError) -> (Record, PluginAnswers.Plan, Reversals.Original?) {
         let principal = work.principal
         let plugin = work.entry.plugin
         let profile = try await directory.profile(of: principal.organization, in: principal.environment)
         let now = entropy.now()
         let id = RecordID(entropy.identifier())
+        var original = try await reversals.original(of: kind, for: work, account: profile.shortCode)
         let input = PluginDocuments.prepare(
             arguments: work.arguments.bytes,
             profile: profile,
             settings: plugin.settings(for: profile),
             now: entropy.wall(),
             record: id,
-            originator: id.raw
+            originator: id.raw,
+            original: original.map { ($0.record, $0.left) }
         )
-        var plan = try await plugins.prepare(plugin, tool: work.entry.tool, input: input)
+        let plan = try await plugins.prepare(plugin, tool: work.entry.tool, input: input)
         try Ceilings.check(plan.intent.amount, kind.direction, principal, work.membership)
-        if kind.direction == .reverse { plan.unique.append(try await reversals.check(plan.intent, for: work)) }
+        var intent = plan.intent
+        if kind.direction == .reverse {
+            let found = try await reversals.check(intent, of: original, for: work)
+            (original, intent.original) = (found, found.record.id)
+        }
         let record = Record(
             id: id,
             organization: principal.organization,
@@ -147,7 +164,7 @@ struct Operations: Sendable {
             tool: work.entry.tool.name,
             direction: kind.direction,
             madeBy: principal.subjectText,
-            intent: plan.intent,
+            intent: intent,
             about: nil,
             createdAt: now,
             query: kind.query,
@@ -155,7 +172,7 @@ struct Operations: Sendable {
             account: profile.shortCode,
             request: plan.request
         )
-        return (record, plan)
+        return (record, plan, original)
     }
 
     /// The record that an earlier call made, when the commit found one; nil when this call's was written.
@@ -164,7 +181,7 @@ struct Operations: Sendable {
         plan: PluginAnswers.Plan
     ) throws(GatewayError) -> RecordID? {
         switch outcome {
-        case .committed: return nil
+        case .committed, .stale: return nil
         case .replay(let record): return record
         case .keyReused(let record): throw ReserveIdempotent.reused(record)
         case .keyStillOpen(let record): throw ReserveIdempotent.stillOpen(record)
@@ -359,9 +376,9 @@ extension Guard {
 }
 
 extension UniqueKey {
-    /// The key under its plugin's own names; the host's keys are nobody's.
+    /// The key under its plugin's own names.
     fileprivate func scoped(to plugin: String) -> UniqueKey {
-        isHosts ? self : UniqueKey(key: plugin + ":" + key, releasedBy: releasedBy)
+        UniqueKey(key: plugin + ":" + key, releasedBy: releasedBy)
     }
 }
 

@@ -5,17 +5,17 @@ import Logging
 /// Optimistic: the step is decided on the version that was read; when the store has a newer one, it is decided again
 /// on that. So a callback, a reply and a sweep that meet never overwrite each other.
 struct Settlement: Sendable {
-    private let records: any RecordRepository
+    let records: any RecordRepository
     private let directory: DirectoryCache
     private let registry: ToolRegistry
     private let waiters: OutcomeWaiters
     private let entropy: Entropy
     private let limits: RecordMachine.Rules
-    private let logger: Logger
+    let logger: Logger
     /// How often a step is decided again before giving up for now.
     private let attemptsMax = 16
     /// How many other records for the same customer and amount are named as possible doubles.
-    private let twinsMax = 4
+    let twinsMax = 4
     /// How long nothing more is asked of a customer after a success without a receipt.
     private let holdFor: Duration = .seconds(600)
     private let withdrawals: Withdrawals
@@ -207,7 +207,7 @@ struct Settlement: Sendable {
         return found
     }
 
-    private func machine(for record: Record) -> RecordMachine {
+    func machine(for record: Record) -> RecordMachine {
         var rules = limits
         guard let (plugin, index) = registry.snapshot.generation(of: record.plugin, for: record.operation) else {
             // Without its plugin nobody knows how an exchange is answered: it goes on waiting.
@@ -226,7 +226,13 @@ struct Settlement: Sendable {
     /// The same, with what the organization allows where the happening depends on it.
     private func machine(for record: Record, _ what: RecordMachine.Happening?) async -> RecordMachine {
         let machine = machine(for: record)
-        guard case .evidence(let evidence, _) = what, evidence.verdict == .notFound,
+        guard case .evidence(let evidence, _) = what else { return machine }
+        if evidence.verdict == .duplicate, record.direction == .reverse {
+            var rules = machine.rules
+            rules.isOnlyReversal = await isOnlyReversal(record)
+            return RecordMachine(rules: rules)
+        }
+        guard evidence.verdict == .notFound,
             // An organization that cannot be read now has switched nothing on.
             let membership = try? await directory.membership(of: record.organization)
         else { return machine }
@@ -236,7 +242,7 @@ struct Settlement: Sendable {
     }
 
     /// A step and the version that it was decided on.
-    private struct Move {
+    struct Move {
         let step: RecordMachine.Step
         let before: Record
         /// Whether the receipt that it names is looked for; not once it is known to be another's.
@@ -255,44 +261,38 @@ struct Settlement: Sendable {
         }
     }
 
-    /// What a step does to other records, in the same commit: a reversal that succeeds reverses its original; a late
-    /// success and what was begun since for the same customer and amount, or the same original, name each other.
+    /// What a step does to other records, in the same commit: a reversal that succeeds gives back so much of its original;
+    /// a late success and what was begun since for the same customer and amount name each other.
     private func consequences(of step: RecordMachine.Step) async throws(GatewayError) -> [Move] {
-        let reversed = step.effects.contains(.reverseOriginal) ? try await reversing(by: step) : []
-        return step.effects.contains(.announceLateSuccess) ? try await reversed + doubles(of: step) : reversed
-    }
-
-    private func reversing(by step: RecordMachine.Step) async throws(GatewayError) -> [Move] {
-        guard let id = step.record.intent.original else { return [] }
-        let found = try await records.record(
-            id,
-            organization: step.record.organization,
-            environment: step.record.environment
-        )
-        guard let original = found else {
-            logger.error("the original of a reversal is not there", metadata: ["record": "\(step.record.id)"])
-            return []
+        if step.record.direction == .reverse {
+            return step.effects.contains(.reverseOriginal) ? try await reversing(by: step) : []
         }
-        let reversal = machine(for: original).step(original, .reversed(by: step.record.id), at: step.event.at)
-        return reversal.map { [Move(step: $0, before: original)] } ?? []
+        guard step.effects.contains(.announceLateSuccess) else { return [] }
+        let twins = try await records.laterTwins(of: step.record, limit: twinsMax)
+        return doubles(of: step.record, twins, at: step.event.at)
     }
 
-    private func doubles(of step: RecordMachine.Step) async throws(GatewayError) -> [Move] {
+    /// Records that may be the same payment name each other.
+    func doubles(of record: Record, _ twins: [Record], at now: Timestamp) -> [Move] {
         var moves: [Move] = []
-        var late = step.record
-        for twin in try await records.laterTwins(of: step.record, limit: twinsMax) {
-            if let named = machine(for: late).step(late, .possibleDouble(twin.id), at: step.event.at) {
-                moves.append(Move(step: named, before: late, takesReceipt: false))
-                late = named.record
+        var late = record
+        for twin in twins {
+            if let named = move(.possibleDouble(twin.id), on: late, at: now) {
+                moves.append(named)
+                late = named.step.record
             }
-            if let named = machine(for: twin).step(twin, .possibleDouble(late.id), at: step.event.at) {
-                moves.append(Move(step: named, before: twin, takesReceipt: false))
-            }
+            if let named = move(.possibleDouble(late.id), on: twin, at: now) { moves.append(named) }
         }
         return moves
     }
 
-    private func change(_ move: Move, callback: CallbackID?, unread: ReceivedCallback? = nil) -> RecordChange {
+    /// What follows for a record from another's step; it takes no receipt.
+    func move(_ what: RecordMachine.Happening, on record: Record, at now: Timestamp) -> Move? {
+        machine(for: record).step(record, what, at: now).map { Move(step: $0, before: record, takesReceipt: false) }
+    }
+
+    /// A move as the store is told.
+    func change(_ move: Move, callback: CallbackID? = nil, unread: ReceivedCallback? = nil) -> RecordChange {
         RecordChange(
             record: move.step.record,
             events: [move.step.event],

@@ -22,6 +22,15 @@ package protocol RecordRepository: Sendable {
         environment: Environment
     ) async throws(GatewayError) -> Record?
 
+    /// The organization's transaction to which M-Pesa gave this receipt, of money in or else of money out, for any of
+    /// these accounts.
+    func record(
+        receipt: String,
+        accounts: [String],
+        organization: OrganizationID,
+        environment: Environment
+    ) async throws(GatewayError) -> Record?
+
     /// The organization's record that M-Pesa knows by this id.
     func record(
         externalID: String,
@@ -60,8 +69,7 @@ package protocol RecordRepository: Sendable {
     ) async throws(GatewayError) -> IdempotencyEntry?
 
     /// Transactions of the same organization, environment and direction for the same customer and amount that were
-    /// begun after this one, oldest first; none that was never sent. Of a reversal: the one that now holds its original's
-    /// key, if that is another.
+    /// begun after this one, oldest first; none that was never sent.
     func laterTwins(of record: Record, limit: Int) async throws(GatewayError) -> [Record]
 
     /// Any organization's records that have not ended, counted by plugin. For what a start must tell only.
@@ -116,18 +124,12 @@ package struct UniqueKey: Sendable, Equatable {
     package let key: String
     /// The states that give the key back.
     package let releasedBy: [RecordState]
-    /// Whether the host made it, for a rule of its own; its text is no plugin's then.
-    package let isHosts: Bool
 
     /// Makes a key.
-    package init(key: String, releasedBy: [RecordState], isHosts: Bool = false) {
+    package init(key: String, releasedBy: [RecordState]) {
         self.key = key
         self.releasedBy = releasedBy
-        self.isHosts = isHosts
     }
-
-    /// The host's own key that keeps a second reversal of this transaction out.
-    package static func reversal(of original: RecordID) -> String { "*reversal:\(original)" }
 }
 
 /// A record and all that must be committed with it.
@@ -146,6 +148,8 @@ package struct NewRecord: Sendable {
     package let quota: QuotaClaim?
     /// Written in the same commit.
     package let audit: [AuditRecord]
+    /// What its beginning changes of another record, such as a reversal's original.
+    package let change: RecordChange?
 
     /// Gathers them.
     package init(
@@ -155,9 +159,11 @@ package struct NewRecord: Sendable {
         guards: [Guard] = [],
         unique: [UniqueKey] = [],
         quota: QuotaClaim? = nil,
-        audit: [AuditRecord] = []
+        audit: [AuditRecord] = [],
+        change: RecordChange? = nil
     ) {
         self.record = record
+        self.change = change
         self.events = events ?? [record.firstEvent]
         self.idempotency = idempotency
         self.guards = guards
@@ -187,6 +193,8 @@ package enum CommitOutcome: Sendable, Equatable {
     case duplicate(index: Int, by: RecordID)
     /// The month's quota is used up. Nothing was written.
     case quotaSpent
+    /// The record that is changed with it has another version by now. Nothing was written.
+    case stale(RecordID)
 }
 
 /// One record's change, and what is committed with it.

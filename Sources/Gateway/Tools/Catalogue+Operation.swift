@@ -23,6 +23,7 @@ extension Catalogue {
             resendGrace: try resend?.duration("grace_ms", default: .seconds(60)) ?? .seconds(60),
             sendWithin: try reader.duration("send_before_ms", default: .seconds(60)),
             query: try query(reader.optionalObject("query")),
+            original: try original(reader.optionalObject("x-original")),
             pauseCodes: try reader.texts("pause_codes"),
             breakCodes: try reader.texts("break_codes")
         )
@@ -56,6 +57,15 @@ extension Catalogue {
         case "natural": return .natural
         default: throw reader.fail("mode", "none, host_id or natural")
         }
+    }
+
+    private static func original(_ reader: CatalogueReader?) throws(CatalogueError) -> OriginalBinding? {
+        guard let reader else { return nil }
+        return OriginalBinding(
+            pointer: try reader.place("pointer"),
+            namespaces: try reader.texts("namespaces"),
+            unmoved: try reader.has("unmoved") ? reader.place("unmoved") : nil
+        )
     }
 
     private static func query(_ reader: CatalogueReader?) throws(CatalogueError) -> QueryPlan? {

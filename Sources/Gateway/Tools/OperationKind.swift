@@ -101,6 +101,25 @@ package struct CallbackBinding: Sendable, Hashable {
     }
 }
 
+/// Where a reversal's arguments name what it gives back.
+///
+/// A draft (`x-original`): docs/abi.md, section 1.2.
+package struct OriginalBinding: Sendable, Hashable {
+    /// Where its id or receipt stands in the arguments.
+    package let pointer: JSONPointer
+    /// By which of M-Pesa's ids it may be named, beside its receipt and our own id.
+    package let namespaces: [String]
+    /// Where the arguments name earlier reversals that did not move; nil where they cannot.
+    package let unmoved: JSONPointer?
+
+    /// Makes a binding.
+    package init(pointer: JSONPointer, namespaces: [String], unmoved: JSONPointer?) {
+        self.pointer = pointer
+        self.namespaces = namespaces
+        self.unmoved = unmoved
+    }
+}
+
 /// A kind of request to M-Pesa as its plugin declares it.
 ///
 /// See docs/abi.md, section 1.2.
@@ -129,6 +148,8 @@ package struct OperationKind: Sendable, Hashable {
     package let sendWithin: Duration
     /// How the host asks about an open record; nil where nothing can be asked.
     package let query: QueryPlan?
+    /// What the host finds before it asks for a plan of direction `reverse`; nil where the plan names it alone.
+    package let original: OriginalBinding?
     /// Codes that pause a batch.
     package let pauseCodes: [String]
     /// Codes that break a batch.
@@ -148,6 +169,7 @@ package struct OperationKind: Sendable, Hashable {
         resendGrace: Duration = .seconds(60),
         sendWithin: Duration = .seconds(60),
         query: QueryPlan? = nil,
+        original: OriginalBinding? = nil,
         pauseCodes: [String] = [],
         breakCodes: [String] = []
     ) {
@@ -163,6 +185,7 @@ package struct OperationKind: Sendable, Hashable {
         self.resendGrace = resendGrace
         self.sendWithin = sendWithin
         self.query = query
+        self.original = original
         self.pauseCodes = pauseCodes
         self.breakCodes = breakCodes
     }

@@ -6,14 +6,16 @@ import OrderedJSON
 package enum PluginDocuments {
     /// Input of `prepare`.
     ///
-    /// `arguments` is the caller's object, already valid, and is passed through untouched.
+    /// `arguments` is the caller's object, already valid, and is passed through untouched. `original` is what a reversal
+    /// gives back, and how much of it is left, in shillings.
     package static func prepare(
         arguments: [UInt8],
         profile: Profile,
         settings: JSONObject,
         now: Timestamp,
         record: RecordID,
-        originator: Identifier
+        originator: Identifier,
+        original: (record: Record, left: Int64)? = nil
     ) -> [UInt8] {
         var writer = JSONWriter()
         writer.beginObject()
@@ -29,6 +31,15 @@ package enum PluginDocuments {
         writer.key("originator")
         writer.string(originator.description)
         writer.endObject()
+        if let original {
+            writer.key("x-original")
+            writer.beginObject()
+            writer.key("record")
+            write(original.record, to: &writer)
+            writer.key("left")
+            writer.integer(original.left)
+            writer.endObject()
+        }
         writer.endObject()
         return writer.bytes
     }
@@ -163,6 +174,7 @@ extension PluginDocuments {
             writer.raw(data.bytes)
         }
         if record.isDisputed { writeDisputes(of: record, to: &writer) }
+        if record.reversedAmount > 0 { writer.optional("reversed_amount", record.reversedAmount) }
     }
 
     private static func writeDisputes(of record: Record, to writer: inout JSONWriter) {

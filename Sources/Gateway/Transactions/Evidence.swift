@@ -90,6 +90,15 @@ package struct Evidence: Sendable, Equatable {
     package var retryAfter: Duration?
     /// An exchange's answer.
     package var data: JSON?
+    /// When M-Pesa said it, where it is read later than that; nil for what is read at once.
+    package var saidAt: Timestamp?
+    /// The HTTP status that it came with; nil for a callback.
+    package var status: Int?
+    /// Whether it answers a question, rather than the service saying that it could not.
+    package var isAnswer: Bool {
+        guard verdict == .unknown else { return true }
+        return code != nil && (200..<300).contains(status ?? 200)
+    }
 
     /// Makes evidence.
     package init(

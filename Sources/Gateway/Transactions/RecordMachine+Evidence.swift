@@ -10,7 +10,7 @@ extension RecordMachine {
     ///   failure, whoever stated that.
     func weigh(_ evidence: Evidence, from source: Evidence.Source, in draft: inout Draft) {
         let evidence = evidence.withoutEmptyIDs
-        if source == .query, evidence.verdict != .unknown || evidence.code != nil { draft.record.answers += 1 }
+        if source == .query, evidence.isAnswer { draft.record.answers += 1 }
         if draft.record.recordClass == .exchange {
             settleExchange(evidence, from: source, in: &draft)
             return
@@ -107,7 +107,7 @@ extension RecordMachine {
         case .succeeded:
             conclude(evidence, from: source, in: &draft)
         case .failed, .cancelled, .expired:
-            guard source != .query || isOldEnough(draft) else {
+            guard source != .query || isOldEnough(evidence, draft) else {
                 show(evidence, in: &draft)
                 draft.record.chargeAgain = "wait"
                 return note(evidence, from: source, as: state == .manual ? .manual : .reconciling, in: &draft)
@@ -128,6 +128,8 @@ extension RecordMachine {
             note(evidence, from: source, as: isNew ? .accepted : state, in: &draft)
         case .pending:
             note(evidence, from: source, as: state == .sending ? .accepted : state, in: &draft)
+        case .duplicate where draft.record.direction == .reverse && source != .reply:
+            concludeReversedBefore(evidence, from: source, in: &draft)
         case .duplicate, .unknown:
             show(evidence, in: &draft)
             if evidence.saysPaid, raise(Dispute(.noReceipt), in: &draft) { draft.effects.insert(.holdParty) }
@@ -157,12 +159,14 @@ extension RecordMachine {
 
     /// A failure learned by asking is believed only after the kind's trust window (facts: a query said "failed" of
     /// payments whose callbacks said "paid").
-    private func isOldEnough(_ draft: Draft) -> Bool {
+    ///
+    /// What counts is when M-Pesa said it, however late that is read.
+    private func isOldEnough(_ evidence: Evidence, _ draft: Draft) -> Bool {
         guard let sentAt = draft.record.sentAt, let query = draft.record.query else { return false }
-        return draft.now >= sentAt + query.trustFailureAfter
+        return min(evidence.saidAt ?? draft.now, draft.now) >= sentAt + query.trustFailureAfter
     }
 
-    private func conclude(_ evidence: Evidence, from source: Evidence.Source, in draft: inout Draft) {
+    func conclude(_ evidence: Evidence, from source: Evidence.Source, in draft: inout Draft) {
         guard let end = evidence.verdict.endState else { return }
         learn(from: evidence, in: &draft)
         state(evidence, in: &draft)
@@ -175,7 +179,7 @@ extension RecordMachine {
         draft.move(to: end, source: source.text, evidence: evidence)
     }
 
-    private func note(
+    func note(
         _ evidence: Evidence,
         from source: Evidence.Source,
         as next: RecordState,
@@ -276,7 +280,7 @@ extension RecordMachine {
     }
 
     /// What proves nothing is shown all the same, M-Pesa's own code and words: somebody may know what they mean.
-    private func show(_ evidence: Evidence, in draft: inout Draft) {
+    func show(_ evidence: Evidence, in draft: inout Draft) {
         guard evidence.code != nil || evidence.meaning != nil else { return }
         state(evidence, in: &draft)
         if draft.record.chargeAgain != "no" { draft.record.chargeAgain = "check_first" }

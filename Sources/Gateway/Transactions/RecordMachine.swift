@@ -51,6 +51,8 @@ package struct RecordMachine: Sendable {
         package var carriesOwnID: Bool
         /// Whether an exchange is answered by callback.
         package var awaitsCallback: Bool
+        /// Whether it reverses the whole of its original, and no other reversal of that is known.
+        package var isOnlyReversal = false
 
         /// States the rules.
         ///
@@ -110,8 +112,12 @@ package struct RecordMachine: Sendable {
         case timePassed
         /// The process that was working on it is gone.
         case restarted
-        /// Another transaction, which reverses this one, has succeeded.
-        case reversed(by: RecordID)
+        /// A reversal of it, in whole or in part, is about to be sent; whoever asks says that these did not move.
+        case reversing(ReversalMark, besides: Set<RecordID>)
+        /// A reversal of it has succeeded.
+        case reversed(by: ReversalMark)
+        /// More of its original has been given back than was paid, with this reversal.
+        case reversedTooMuch(of: Record)
     }
 
     /// What must follow a step.
@@ -163,7 +169,9 @@ package struct RecordMachine: Sendable {
         case .nothingToAsk: noteNothingToAsk(&draft)
         case .timePassed: passTime(&draft)
         case .restarted: restart(&draft)
+        case .reversing(let reversal, let unmoved): beginReversal(&draft, by: reversal, besides: unmoved)
         case .reversed(let reversal): reverse(&draft, by: reversal)
+        case .reversedTooMuch(let original): noteExcess(&draft, of: original)
         }
         return draft.finish(rules: rules)
     }
@@ -240,25 +248,6 @@ package struct RecordMachine: Sendable {
             }
         default: return
         }
-    }
-
-    /// A reversal's success proves that the money had moved, and has moved back.
-    ///
-    /// Only a transaction that M-Pesa said had not moved any contradicts it, which a person must see.
-    private func reverse(_ draft: inout Draft, by reversal: RecordID) {
-        guard draft.record.recordClass == .transaction, draft.record.state != .reversed else { return }
-        let isPossible = draft.record.state == .succeeded || !draft.record.state.isEnded
-        if !isPossible {
-            raise(
-                Dispute(.contradiction, stated: "reversed", expected: draft.record.state.rawValue, other: reversal),
-                in: &draft
-            )
-        }
-        draft.move(
-            to: isPossible ? .reversed : draft.record.state,
-            source: "reversal",
-            meaning: "Reversed by the transaction \(reversal)."
-        )
     }
 
     private func restart(_ draft: inout Draft) {

@@ -115,8 +115,38 @@ enum RecordCoding {
             for dispute in record.disputes { write(dispute, to: &writer) }
             writer.endArray()
         }
+        if !record.reversals.isEmpty {
+            writer.key("reversals")
+            writer.beginArray()
+            for mark in record.reversals { write(mark, to: &writer) }
+            writer.endArray()
+        }
         writer.endObject()
         return writer.bytes
+    }
+
+    private static func write(_ mark: ReversalMark, to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.optional("id", mark.id.description)
+        writer.optional("amount", mark.amount.amount)
+        for (name, isSet) in [("done", mark.isDone), ("called_unmoved", mark.isCalledUnmoved)] where isSet {
+            writer.key(name)
+            writer.bool(true)
+        }
+        writer.endObject()
+    }
+
+    private static func reversals(_ detail: JSON) -> [ReversalMark] {
+        (detail["reversals"]?.arrayValue ?? [])
+            .compactMap { item in
+                guard let id = item["id"]?.stringValue.flatMap({ RecordID($0) }),
+                    let amount = item["amount"]?.integerValue.flatMap({ Shillings($0) })
+                else { return nil }
+                var mark = ReversalMark(id: id, amount: amount)
+                mark.isDone = item["done"] == true
+                mark.isCalledUnmoved = item["called_unmoved"] == true
+                return mark
+            }
     }
 
     private static func write(_ dispute: Dispute, to writer: inout JSONWriter) {
@@ -208,6 +238,7 @@ enum RecordCoding {
         record.resend = detail["resend"]?.stringValue.flatMap(Evidence.Verdict.init(rawValue:))
         if let moved = detail["send_before_ms"]?.integerValue { record.sendBefore = Timestamp(milliseconds: moved) }
         record.disputes = disputes(detail)
+        record.reversals = reversals(detail)
     }
 
     private static func query(_ plan: JSON?) -> QueryPlan? {

@@ -39,10 +39,16 @@ enum RecordWriting {
     }
 
     /// Writes a record's next version, and what is committed with it.
-    static func apply(_ change: RecordChange, in session: WriteSession) throws {
+    ///
+    /// - Parameter conflict: How the transaction answers that the record has another version by now.
+    static func apply<Outcome: Sendable>(
+        _ change: RecordChange,
+        with conflict: (RecordID) -> Outcome,
+        in session: WriteSession
+    ) throws {
         let record = change.record
         if let receipt = change.receipt { try Claims.take(receipt, for: record, in: session) }
-        try update(record, events: change.events, in: session)
+        guard try update(record, events: change.events, in: session) else { throw Undo(outcome: conflict(record.id)) }
         if let hold = change.hold { try Claims.hold(hold, for: record, in: session) }
         // M-Pesa's ids stand at places of their own each, so that each is a page to write: only what is new is.
         for (namespace, value) in change.newIDs {
@@ -62,7 +68,7 @@ enum RecordWriting {
         for line in change.usage { session.add(line) }
     }
 
-    private static func update(_ record: Record, events: [RecordEvent], in session: WriteSession) throws {
+    private static func update(_ record: Record, events: [RecordEvent], in session: WriteSession) throws -> Bool {
         let changed = try session.execute(change, presuming: 1) { row in
             RecordCoding.bindChanging(record, to: &row)
             row.bind(text: RecordCoding.lines(events))
@@ -70,6 +76,6 @@ enum RecordWriting {
             row.bind(record.id)
             row.bind(Int64(record.version - 1))
         }
-        guard changed == 1 else { throw Undo(outcome: ApplyOutcome.conflict(record.id)) }
+        return changed == 1
     }
 }

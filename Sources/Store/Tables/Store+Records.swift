@@ -9,6 +9,7 @@ extension Store: RecordRepository {
                 throw Undo(outcome: CommitOutcome.quotaSpent)
             }
             try RecordWriting.insert(new.record, events: new.events, party: party, in: session)
+            if let change = new.change { try RecordWriting.apply(change, with: CommitOutcome.stale, in: session) }
             session.add(new.audit)
             return .committed
         }
@@ -17,7 +18,7 @@ extension Store: RecordRepository {
     package func apply(_ changes: [RecordChange]) async throws(GatewayError) -> ApplyOutcome {
         for change in changes { change.hold.map(holds.note) }
         return try await unlessUndone { session in
-            for change in changes { try RecordWriting.apply(change, in: session) }
+            for change in changes { try RecordWriting.apply(change, with: ApplyOutcome.conflict, in: session) }
             return .applied
         }
     }
@@ -56,6 +57,34 @@ extension Store: RecordRepository {
                 RecordCoding.record
             )
         }
+    }
+
+    package func record(
+        receipt: String,
+        accounts: [String],
+        organization: OrganizationID,
+        environment: Environment
+    ) async throws(GatewayError) -> Record? {
+        let holder = try await read { sql -> RecordID? in
+            for direction in [OperationDirection.incoming, .outgoing] {
+                for account in accounts {
+                    let found = try sql.first(
+                        """
+                        SELECT record_id FROM receipts WHERE organization_id = $1 AND environment = $2
+                            AND account = $3 AND direction = $4 AND receipt = $5
+                        """,
+                        [
+                            .text(organization.description), .text(environment.rawValue), .text(account),
+                            .text(direction.rawValue), .text(receipt),
+                        ]
+                    ) { $0.text(0).flatMap { RecordID($0) } }
+                    if let found { return found }
+                }
+            }
+            return nil
+        }
+        guard let holder else { return nil }
+        return try await record(holder, organization: organization, environment: environment)
     }
 
     package func record(
@@ -132,9 +161,6 @@ extension Store: RecordRepository {
     }
 
     package func laterTwins(of record: Record, limit: Int) async throws(GatewayError) -> [Record] {
-        if record.direction == .reverse, let original = record.intent.original {
-            return try await laterReversal(of: original, than: record)
-        }
         guard let party = record.intent.party, let amount = record.intent.amount else { return [] }
         return try await read { sql in
             try sql.query(
@@ -149,27 +175,6 @@ extension Store: RecordRepository {
                     .text(record.organization.description), .text(record.id.description),
                     .text(record.environment.rawValue), .text(record.direction.rawValue), .text(party),
                     .integer(amount.amount), .integer(Int64(limit)),
-                ],
-                RecordCoding.record
-            )
-        }
-    }
-
-    /// Whoever holds the original's key beside this one took it when this one had failed, so it was begun since.
-    private func laterReversal(of original: RecordID, than record: Record) async throws(GatewayError) -> [Record] {
-        try await read { sql in
-            try sql.query(
-                """
-                SELECT \(RecordCoding.columns) FROM records
-                WHERE organization_id = $1 AND record_id <> $2 AND record_id IN (
-                    SELECT record_id FROM unique_keys
-                    WHERE organization_id = $3 AND environment = $4 AND unique_key = $5)
-                    AND (state <> 'rejected' OR sent_ms IS NOT NULL)
-                """,
-                [
-                    .text(record.organization.description), .text(record.id.description),
-                    .text(record.organization.description), .text(record.environment.rawValue),
-                    .text(UniqueKey.reversal(of: original)),
                 ],
                 RecordCoding.record
             )
