@@ -40,7 +40,12 @@ extension House {
     }
 
     /// Calls a tool with another key.
-    func call(_ tool: String, _ arguments: JSON, as key: APIKeyText) async -> ToolReply {
+    func call(
+        _ tool: String,
+        _ arguments: JSON,
+        as key: APIKeyText,
+        key idempotency: String? = nil
+    ) async -> ToolReply {
         await pipeline.serve(
             ToolCall(
                 id: CallID(clock.entropy.identifier()),
@@ -48,7 +53,7 @@ extension House {
                 credential: .token(key.text),
                 tool: tool,
                 arguments: arguments,
-                idempotencyKey: nil
+                idempotencyKey: idempotency
             )
         )
     }

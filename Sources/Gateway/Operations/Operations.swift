@@ -5,7 +5,7 @@ import OrderedJSON
 /// Nothing here decides about money. The plugin says what to send and what an answer means; `RecordMachine` says what
 /// follows; this performs it, in the order in which a crash at any point leaves something that can be settled.
 struct Operations: Sendable {
-    private let records: any RecordRepository
+    let records: any RecordRepository
     private let directory: DirectoryCache
     private let plugins: PluginCalls
     private let sender: Sender
@@ -234,6 +234,7 @@ struct Operations: Sendable {
             environment: work.principal.environment
         )
         guard var found else { throw GatewayError.fault("record \(id) of an idempotency key is gone") }
+        guard work.principal.sees(found) else { throw Operations.othersKey }
         // Who lost the first answer wants the outcome as much as who did not.
         if work.wait > .zero && !found.state.isEnded { found = await waitForEnd(of: found, atMost: work.wait) }
         var done = try await show(found, for: work)

@@ -81,6 +81,11 @@ package struct Dispatch: Sendable {
         try await operations.replay(record, for: work)
     }
 
+    /// An error as the caller may read it.
+    package func told(_ error: GatewayError, to principal: Principal) async -> GatewayError {
+        await operations.told(error, to: principal)
+    }
+
     /// Does the work.
     func run(_ work: Work) async throws(GatewayError) -> Done {
         guard work.call.answer == nil || work.entry.tool.kind == .function else {

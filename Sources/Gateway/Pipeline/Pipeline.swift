@@ -324,7 +324,10 @@ package final class Pipeline: Sendable {
             quota: reservation == nil ? nil : quotas?.claim(Ceilings.Counted.money, membership, call: call.id),
             begun: tool.annotations.movesMoney ? record.line(ending, outcome: .begun) : nil
         )
-        let done = try await answer(work)
+        let done: Dispatch.Done
+        do throws(GatewayError) { done = try await answer(work) } catch {
+            throw await dispatch.told(error, to: principal)
+        }
         ending.record = done.record
         var reply = ToolReply(
             .success(done.output),
