@@ -16,6 +16,8 @@ final class PluginOpener: Sendable {
     private let threads: PluginThreads
     private let users: WorkerUsers
     private let ledger: WorkerLedger
+    /// Which private copies there are, and who else uses them.
+    let copies: PluginCopies
     /// Libraries opened in this process, by digest, and how many in all.
     private let opened = Mutex((digests: Set<String>(), count: 0))
 
@@ -26,6 +28,7 @@ final class PluginOpener: Sendable {
         threads = PluginThreads(count: settings.threads, queueMax: settings.queueMax)
         users = WorkerUsers(settings.pluginUsers, stateFolder: settings.stateFolder)
         ledger = WorkerLedger(stateFolder: settings.stateFolder)
+        copies = PluginCopies(stateFolder: settings.stateFolder)
         let leftovers = ledger.endLeftovers()
         guard leftovers > 0 else { return }
         logger.warning("ended workers that a host left behind", metadata: ["workers": "\(leftovers)"])

@@ -43,6 +43,12 @@ struct PluginsFile: Sendable {
         configuration.source.hasPrefix("/") ? configuration.source : folder + "/" + configuration.source
     }
 
+    /// The hash of the library that an entry names; nil where there is none.
+    static func digest(_ configuration: PluginConfiguration, in folder: String) -> String? {
+        FileManager.default.contents(atPath: path(of: configuration, in: folder))
+            .map { SHA256.digest(Array($0)).hexadecimal }
+    }
+
     /// What an entry declares: the entry itself and the bytes of its file.
     static func declaration(_ configuration: PluginConfiguration, in folder: String) -> String {
         let bytes = FileManager.default.contents(atPath: path(of: configuration, in: folder)).map(Array.init) ?? []

@@ -26,7 +26,10 @@ extension PluginHost {
             tellFile(plugins)
         }
         await journal.flush()
-        guard let problem else { return }
+        guard let problem else {
+            await forgetCopies(besides: declared ?? [], in: folder)
+            return
+        }
         let serves = slots.withLock { $0.values.contains { $0.live != nil } }
         guard !installed.isEmpty, serves else {
             // A first start that fails leaves nothing that the next could take for good.
