@@ -3,6 +3,7 @@ import Glibc
 import JSONSchema
 import OrderedJSON
 import PluginAPI
+import PluginLoader
 
 /// One call of a pure function.
 struct PureCall: Sendable {
@@ -21,6 +22,16 @@ struct PureCall: Sendable {
         self.title = title
     }
 
+    /// Which function it calls, of which tool or kind.
+    var function: String {
+        switch kind {
+        case .prepare(let index, _): "prepare \(index)"
+        case .interpret(let index, _, _): "interpret \(index)"
+        case .query(let index, _): "query \(index)"
+        case .render(let index, _, _): "render \(index)"
+        }
+    }
+
     /// How long what goes in is.
     var inputSize: Int {
         switch kind {
@@ -29,9 +40,34 @@ struct PureCall: Sendable {
         }
     }
 
+    /// The same about a record of its own, by its number.
+    func aboutAnotherRecord(_ number: Int) -> PureCall {
+        let id = Array("\(Identifier(high: UInt64(number), low: UInt64(number)))".utf8)
+        func other(_ input: [UInt8]) -> [UInt8] {
+            var text = input
+            for usual in Samples.usualIDs where usual.count == id.count {
+                gateway_bytes_replace(&text, text.count, usual, id, id.count)
+            }
+            return text
+        }
+        let changed: Kind =
+            switch kind {
+            case .prepare(let index, let input): .prepare(index, other(input))
+            case .interpret(let index, let input, let raw): .interpret(index, other(input), raw)
+            case .query(let index, let input): .query(index, other(input))
+            case .render(let index, let input, let tool): .render(index, other(input), tool)
+            }
+        return PureCall(changed, title)
+    }
+
     func run(_ plugin: ProbedPlugin, most: Int = 4 << 20) -> ProbedPlugin.Answer {
         ProbeReport.trying(title)
-        return switch kind {
+        return runQuietly(plugin, most: most)
+    }
+
+    /// Runs it without a note of what is being tried, which several threads would wait for.
+    func runQuietly(_ plugin: ProbedPlugin, most: Int = 4 << 20) -> ProbedPlugin.Answer {
+        switch kind {
         case .prepare(let index, let input): plugin.call(.prepare, index, input, most: most)
         case .query(let index, let input): plugin.call(.query, index, input, most: most)
         case .render(let index, let input, _): plugin.call(.render, index, input, most: most)
@@ -63,6 +99,8 @@ struct FunctionCall {
     let descriptor: ToolDescriptor
     let arguments: [UInt8]
     let example: String
+    /// What stands beside it.
+    var meta = ProbedPlugin.usualMeta
 
     var tool: Int { descriptor.index }
     var title: String { "\(descriptor.name) \(example)" }
@@ -71,7 +109,7 @@ struct FunctionCall {
     func start(_ plugin: ProbedPlugin, number: UInt64) -> Int32 {
         ProbeReport.trying(title)
         plugin.host.begin(number)
-        return plugin.invoke(number, tool: tool, arguments)
+        return plugin.invoke(number, tool: tool, arguments, meta: meta)
     }
 
     /// Makes the call, and waits in case it is completed once more.

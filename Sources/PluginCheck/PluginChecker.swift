@@ -45,15 +45,26 @@ package struct PluginChecker: Sendable {
     }
 
     /// How long it takes at most.
+    ///
+    /// Time is what a probe works: the processor time of its process, and time in which that does nothing. What it waits
+    /// for a processor on a busy machine does not count, but for the limits by the clock.
     package struct Limits: Sendable {
         /// One probe.
         ///
         /// Default 10 s: whoever waits for it is answered, whatever the library does.
         package var probeSeconds: Double = 10
-        /// All of them.
+        /// All of them, as many at once as run at once.
         ///
         /// Default 25 s, so that a person or a build server is answered within half a minute.
         package var totalSeconds: Double = 25
+        /// One probe by the clock, however busy the machine is.
+        ///
+        /// Default 60 s.
+        package var probeClockSeconds: Double = 60
+        /// All of them by the clock.
+        ///
+        /// Default 120 s.
+        package var totalClockSeconds: Double = 120
         /// How many run at once.
         ///
         /// Default 2.
@@ -86,9 +97,14 @@ package struct PluginChecker: Sendable {
         self.limits = limits
     }
 
-    /// The names of the probes, or those that begin with `only`.
+    /// The names of the probes, or those that begin with one of `only`, which commas part.
     package static func names(only: String? = nil) -> [String] {
-        Probe.all.map(\.name).filter { only == nil || $0.hasPrefix(only ?? "") }
+        Probe.all.map(\.name).filter { isMeant($0, only) }
+    }
+
+    private static func isMeant(_ name: String, _ only: String?) -> Bool {
+        guard let only else { return true }
+        return only.split(separator: ",", omittingEmptySubsequences: false).contains { name.hasPrefix($0) }
     }
 
     /// Runs the probes, a few at a time, and answers what they found, in order.
@@ -96,27 +112,27 @@ package struct PluginChecker: Sendable {
     /// Where the library does not open, or its tables are not whole, no later probe could say anything of its own, so
     /// none is run.
     package func run(only: String? = nil) -> [Finding] {
-        let end = Date() + limits.totalSeconds
+        let allowance = Allowance(limits)
         guard let folder = ProbeFolder(bytes) else {
             return Probe.all.map { notTried($0, "there is no room in \(NSTemporaryDirectory())") }
         }
         defer { folder.remove() }
         var findings: [Finding] = []
         for (stage, gate) in Probe.stages {
-            let probes = stage.filter { only == nil || $0.name.hasPrefix(only ?? "") }
+            let probes = stage.filter { PluginChecker.isMeant($0.name, only) }
             let broken = findings.first { finding in
                 finding.problem != nil && Probe.stages.contains { $0.gate == finding.probe && $0.gate != gate }
             }
             if let broken {
                 findings += probes.map { notTried($0, "\(broken.probe) failed") }
             } else {
-                findings += run(probes, in: folder, until: end)
+                findings += run(probes, in: folder, allowance)
             }
         }
         return findings
     }
 
-    private func run(_ probes: [Probe], in folder: ProbeFolder, until end: Date) -> [Finding] {
+    private func run(_ probes: [Probe], in folder: ProbeFolder, _ allowance: Allowance) -> [Finding] {
         let findings = Mutex([Int: Finding]())
         let next = Mutex(0)
         DispatchQueue.concurrentPerform(iterations: limits.atOnce) { _ in
@@ -126,7 +142,7 @@ package struct PluginChecker: Sendable {
                     return next
                 }
                 guard index < probes.count else { return }
-                let finding = find(probes[index], in: folder, until: end)
+                let finding = find(probes[index], in: folder, allowance)
                 findings.withLock { $0[index] = finding }
             }
         }
@@ -144,11 +160,10 @@ package struct PluginChecker: Sendable {
         )
     }
 
-    private func find(_ probe: Probe, in folder: ProbeFolder, until end: Date) -> Finding {
+    private func find(_ probe: Probe, in folder: ProbeFolder, _ allowance: Allowance) -> Finding {
         let start = Date()
-        let left = end.timeIntervalSince(start)
-        guard left > 0 else { return notTried(probe, "\(Int(limits.totalSeconds)) s had passed") }
-        let (problem, nothing) = outcome(of: probe, in: folder, within: min(left, limits.probeSeconds))
+        guard allowance.isLeft else { return notTried(probe, "\(Int(limits.totalSeconds)) s had passed") }
+        let (problem, nothing) = outcome(of: probe, in: folder, allowance)
         return Finding(
             probe: probe.name,
             rule: probe.rule,
@@ -162,59 +177,24 @@ package struct PluginChecker: Sendable {
     private func outcome(
         of probe: Probe,
         in folder: ProbeFolder,
-        within seconds: Double
+        _ allowance: Allowance
     ) -> (problem: String?, nothing: String?) {
-        var nothing: String?
-        let problem = problem(of: probe, in: folder, within: seconds, &nothing)
-        return (problem, problem == nil ? nothing : nil)
+        let child = ProbeProcess(program: program, probe: probe.name, seed: seed, folder, orders(folder))
+        var end = child.run(allowance)
+        if probe.isComparedAmongProcesses, end.problem == nil, end.said.hasPrefix(PluginChecker.answersSaid) {
+            folder.keep(String(end.said.dropFirst(PluginChecker.answersSaid.count)), to: probe.name)
+            end = child.elsewhere.run(allowance)
+        }
+        if let problem = end.problem { return (problem, nil) }
+        let hadNothing = end.said.hasPrefix(PluginChecker.nothingToTry)
+        guard end.said == "ok" || hadNothing || end.said.hasPrefix(PluginChecker.answersSaid) else {
+            return (end.said, nil)
+        }
+        guard end.written.isEmpty else {
+            return ("rule T6: it wrote to standard output or error: \(PluginChecker.quoted(end.written))", nil)
+        }
+        return (nil, hadNothing ? String(end.said.dropFirst("ok: ".count)) : nil)
     }
-
-    /// Runs one probe as a child; whatever the child writes to its output is the library's.
-    private func problem(
-        of probe: Probe,
-        in folder: ProbeFolder,
-        within seconds: Double,
-        _ nothing: inout String?
-    ) -> String? {
-        let result = folder.path + "/" + UUID().uuidString
-        defer { try? FileManager.default.removeItem(atPath: result) }
-        guard ProbeReport.make(result), let said = ChildOutput() else {
-            return "the probe could not be started: there is no room in \(NSTemporaryDirectory())"
-        }
-        let child = Process()
-        child.executableURL = URL(filePath: program)
-        child.arguments = ["plugin", "probe", probe.name, folder.library, String(seed), result] + orders(folder)
-        // Swift would take seconds to tell the story of each crash, which is one line here; and what a thread has put by
-        // for its next allocation would count as allocated.
-        child.environment = ["SWIFT_BACKTRACE": "enable=no", "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"]
-        child.standardInput = FileHandle.nullDevice
-        child.standardOutput = said.writing
-        child.standardError = said.writing
-        let hasEnded = DispatchSemaphore(value: 0)
-        child.terminationHandler = { _ in hasEnded.signal() }
-        do { try PluginChecker.starting.withLock { _ in try child.run() } } catch {
-            return "the probe could not be started: \(error.localizedDescription)"
-        }
-        if hasEnded.wait(timeout: .now() + seconds) == .timedOut {
-            kill(child.processIdentifier, SIGKILL)
-            hasEnded.wait()
-            return "it did not end within \(Int(seconds.rounded(.up))) s" + trying(result)
-        }
-        if child.terminationReason == .uncaughtSignal {
-            return "it crashed with signal \(child.terminationStatus)" + trying(result)
-        }
-        guard let text = ProbeReport.read(result).found else {
-            return "it ended the process (status \(child.terminationStatus))" + trying(result)
-        }
-        let hadNothing = text.hasPrefix(PluginChecker.nothingToTry)
-        guard text == "ok" || hadNothing else { return text }
-        if hadNothing { nothing = String(text.dropFirst("ok: ".count)) }
-        let written = said.soFar()
-        return written.isEmpty ? nil : "rule T6: it wrote to standard output or error: \(PluginChecker.quoted(written))"
-    }
-
-    /// Foundation looks at this process's descriptors as it starts another: one at a time.
-    private static let starting = Mutex<Void>(())
 
     /// What the child is told of how to confine itself: the arguments that probe.c reads.
     private func orders(_ folder: ProbeFolder) -> [String] {
@@ -226,11 +206,10 @@ package struct PluginChecker: Sendable {
         ] + confinement.readable
     }
 
-    /// What the probe was trying when it ended.
-    private func trying(_ result: String) -> String { ProbeReport.read(result).trying.map { ", with \($0)" } ?? "" }
-
     /// How a child says that it had nothing to try.
     private static let nothingToTry = "ok: nothing to try"
+    /// How a child leaves its answers for another process.
+    private static let answersSaid = "ok: answers "
 
     private static func quoted(_ data: [UInt8]) -> String {
         String(decoding: data.prefix(80), as: UTF8.self).debugDescription
@@ -247,37 +226,14 @@ package struct PluginChecker: Sendable {
         do {
             var context = try ProbeContext(library: library, seed: seed)
             try probe.run(&context)
+            if !context.answers.isEmpty {
+                problem = answersSaid + context.answers.map(\.digest).joined(separator: " ")
+            }
             if let reason = context.nothing(for: probe) { problem = "\(nothingToTry), because \(reason)" }
         } catch let failure as Probe.Failure {
             problem = failure.message
         } catch { problem = "\(error)" }
         report.found(problem)
         return true
-    }
-}
-
-/// What a child writes to its output, as far as it has room; more than that it must do without.
-private struct ChildOutput: ~Copyable {
-    let writing: FileHandle
-    private let reading: Int32
-
-    init?() {
-        var ends: [Int32] = [0, 0]
-        guard pipe(&ends) == 0 else { return nil }
-        for end in ends {
-            _ = fcntl(end, F_SETFD, FD_CLOEXEC)
-            _ = fcntl(end, F_SETFL, O_NONBLOCK)
-        }
-        reading = ends[0]
-        writing = FileHandle(fileDescriptor: ends[1], closeOnDealloc: true)
-    }
-
-    deinit { close(reading) }
-
-    /// What was written so far.
-    func soFar() -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: 4_096)
-        let count = read(reading, &bytes, bytes.count)
-        return Array(bytes.prefix(max(0, count)))
     }
 }

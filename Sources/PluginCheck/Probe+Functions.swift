@@ -13,11 +13,15 @@ extension Probe {
                 try call.check(plugin, number: UInt64(number + 1))
             }
         },
-        Probe(name: "function.prompt", rule: "T2", claim: "invoke returns within 50 ms") {
-            let (plugin, catalogue) = try $0.ready()
-            for (number, call) in Samples.anyInvocations(catalogue).enumerated() {
-                let took = Samples.processorTime { _ = call.start(plugin, number: UInt64(number + 1)) }
-                guard took <= 0.05 else { throw Failure("\(call.title) took \(Int(took * 1000)) ms") }
+        Probe(name: "function.prompt", rule: "T2", claim: "invoke returns within 50 ms") { context in
+            let (plugin, catalogue) = try context.ready()
+            let calls = Samples.invocations(catalogue) + Samples.madeInvocations(catalogue)
+            for (number, call) in calls.enumerated() where !context.hasTriedEnough {
+                var number = UInt64(number * 5)
+                try Samples.checkReturns(call) {
+                    number += 1
+                    _ = call.start(plugin, number: number)
+                }
             }
         },
         Probe(name: "function.many", rule: "T1", claim: "a thousand calls at once are each completed once") {
@@ -53,4 +57,19 @@ extension Probe {
             }
         },
     ]
+}
+
+extension Samples {
+    /// Fails where a call takes more than 50 ms of the processor, or waits longer than that each time.
+    static func checkReturns(_ call: FunctionCall, _ start: () -> Void) throws {
+        let first = time(start)
+        guard first.processor <= 0.05 else {
+            throw Probe.Failure("\(call.title) took \(Int(first.processor * 1000)) ms")
+        }
+        guard first.clock > 0.05, first.waits > 0 else { return }
+        let again = (0..<3).map { _ in time(start) }
+        guard again.contains(where: { $0.clock <= 0.05 || $0.waits == 0 }) else {
+            throw Probe.Failure("\(call.title) waited: it returned after \(Int(first.clock * 1000)) ms")
+        }
+    }
 }

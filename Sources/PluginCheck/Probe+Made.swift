@@ -1,5 +1,6 @@
 import Foundation
 import Gateway
+import OrderedJSON
 import PluginAPI
 
 extension Probe {
@@ -20,14 +21,28 @@ extension Probe {
                 }
             }
         },
+        Probe(
+            name: "operation.unusual",
+            rule: "P2",
+            claim: "other profiles, records of which much or little is known, and every source are served likewise"
+        ) {
+            let (plugin, catalogue) = try $0.ready()
+            for call in Samples.unusualCalls(catalogue) { try call.checkForm(plugin) }
+        },
         Probe(name: "operation.memory", rule: "M6", claim: "memory does not grow with the calls") { context in
-            let plugin = try context.open()
-            plugin.givesBack = true
-            let catalogue = try context.catalogue(of: plugin)
-            _ = plugin.configure(Array("{}".utf8))
-            let made = Samples.madeCalls(catalogue) + (try Recording.all(plugin, catalogue)).flatMap(\.somewhatWrong)
-            let calls = Samples.calls(catalogue) + made.filter { $0.inputSize < 20_000 }
-            try Samples.checkGrowth(&context, calls: calls.count) { for call in calls { _ = call.run(plugin) } }
+            let (plugin, catalogue) = try context.ready(lending: .givenBack)
+            let calls = try Samples.manyCalls(plugin, catalogue).filter { $0.inputSize < 20_000 }
+            var round = 0
+            try Samples.checkGrowth(&context, calls: calls.count) {
+                // No two calls of a host are the same: each has its record.
+                round += 1
+                for call in calls { _ = call.aboutAnotherRecord(round).runQuietly(plugin) }
+            }
+        },
+        Probe(name: "context.memory", rule: "M6", claim: "memory does not grow with prompts and resources") { context in
+            let (plugin, catalogue) = try context.ready(lending: .givenBack)
+            let calls = Samples.contextCalls(plugin, catalogue)
+            try Samples.checkGrowth(&context, calls: calls.count) { for call in calls { _ = call.run() } }
         },
     ]
 
@@ -47,17 +62,34 @@ extension Probe {
             usleep(50_000)
             for (number, call) in taken { try call.checkOnce(plugin, number: number) }
         },
+        Probe(
+            name: "function.callers",
+            rule: "F1, P2",
+            claim: "whoever calls, however often before, and with whatever answer of a person: it is completed once"
+        ) { context in
+            let (plugin, catalogue) = try context.ready()
+            var number: UInt64 = 0
+            for call in Samples.anyInvocations(catalogue) {
+                for meta in Samples.unusualMetas(call.descriptor) where !context.hasTriedEnough {
+                    var other = call
+                    other.meta = meta
+                    number += 1
+                    do { _ = try other.checkFirst(plugin, number: number) } catch let failure as Failure {
+                        let beside = String(decoding: JSON.object(meta).bytes, as: UTF8.self)
+                        throw Failure("\(failure.message), with \(beside) beside it")
+                    }
+                }
+            }
+        },
         Probe(name: "function.memory", rule: "M6", claim: "memory does not grow with the calls") { context in
-            let plugin = try context.open()
-            plugin.givesBack = true
-            let catalogue = try context.catalogue(of: plugin)
-            _ = plugin.configure(Array("{}".utf8))
+            let (plugin, catalogue) = try context.ready(lending: .givenBack)
             let calls =
                 Samples.invocations(catalogue)
                 + Samples.madeInvocations(catalogue).filter { $0.arguments.count < 20_000 }
             var number: UInt64 = 0
+            var random = context.random
             try Samples.checkGrowth(&context, calls: calls.count) {
-                for call in calls {
+                for call in calls + Samples.changed(calls.first, &random) {
                     number += 1
                     if call.start(plugin, number: number) == GATEWAY_OK {
                         _ = plugin.host.completions(of: number, within: 1)
@@ -84,9 +116,32 @@ extension Samples {
         // Five windows in as long as a probe may take.
         let rounds = min(max(2, callsInWindow / calls), Int(4 / once / 5))
         guard rounds >= 2 else { return context.hadNothing("its calls take too long to be made often enough") }
+        try checkFiles(calls: calls, round)
         let grown = growth(rounds: rounds, round)
         guard grown < rounds * leastInRound else {
             throw Probe.Failure("\(grown) bytes more after \(rounds * calls) calls, each time they were made")
         }
     }
+
+    /// Fails where each round leaves files open, or all that a process may open are.
+    private static func checkFiles(calls: Int, _ round: () -> Void) throws {
+        let open = (0..<3)
+            .map { _ in
+                round()
+                return openFiles()
+            }
+        guard open[0] >= open[1] || open[1] >= open[2] else {
+            throw Probe.Failure("\(open[2] - open[1]) open files more after \(calls) calls, each time they were made")
+        }
+        guard open[2] < openFilesMax else { throw Probe.Failure("after \(3 * calls) calls no file more can be opened") }
+    }
+
+    /// How many files this process may have open, of as many as are looked at.
+    private static let openFilesMax: Int = {
+        var limits = rlimit()
+        getrlimit(__rlimit_resource_t(7), &limits)
+        return Int(min(limits.rlim_cur, 65_536))
+    }()
+
+    private static func openFiles() -> Int { (0..<Int32(openFilesMax)).count { fcntl($0, F_GETFD) >= 0 } }
 }

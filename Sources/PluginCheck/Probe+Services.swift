@@ -105,9 +105,9 @@ extension Probe {
 
 extension Samples {
     /// Some text for each of a prompt's arguments.
-    static func arguments(of prompt: PromptDescriptor) -> [UInt8] {
+    static func arguments(of prompt: PromptDescriptor, _ text: String = "a text") -> [UInt8] {
         var members = JSONObject()
-        for argument in prompt.arguments { members[argument.name] = "a text" }
+        for argument in prompt.arguments { members[argument.name] = .string(text) }
         return JSON.object(members).bytes
     }
 }

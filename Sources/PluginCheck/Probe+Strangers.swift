@@ -1,5 +1,6 @@
 import Foundation
 import Gateway
+import Glibc
 import OrderedJSON
 import PluginAPI
 import Synchronization
@@ -12,90 +13,32 @@ extension Probe {
             rule: "M1",
             claim: "what it is lent is read neither past its end nor after the call has returned"
         ) { context in
-            let plugin = try context.open()
-            plugin.takesAway = true
-            let catalogue = try context.catalogue(of: plugin)
-            _ = plugin.configure(Array("{}".utf8))
-            let recordings = try Recording.all(plugin, catalogue)
-            let calls = Samples.calls(catalogue) + Samples.madeCalls(catalogue) + recordings.flatMap(\.somewhatWrong)
+            let (plugin, catalogue) = try context.ready(lending: .takenAway)
+            let calls = try Samples.manyCalls(plugin, catalogue)
             // Twice, because what was kept of one call is mostly read in the next.
             for _ in 0..<2 { for call in calls where !context.hasTriedEnough { _ = call.run(plugin) } }
-            for (index, prompt) in catalogue.prompts.enumerated() {
-                _ = plugin.prompt(index, Samples.arguments(of: prompt))
-            }
+            for _ in 0..<2 { _ = Samples.contextCalls(plugin, catalogue).map { $0.run() } }
             let invocations = Samples.invocations(catalogue) + Samples.madeInvocations(catalogue)
             for round in 0..<2 {
                 for (number, call) in invocations.enumerated() where !context.hasTriedEnough {
                     _ = try call.checkFirst(plugin, number: UInt64(round * 10_000 + number + 1))
                 }
             }
-        },
-        Probe(
-            name: "operation.interleaved",
-            rule: "T1, L3",
-            claim: "a call that runs to its end while another hands over its output changes nothing there"
-        ) { context in
-            let (plugin, catalogue) = try context.ready()
-            let made = Samples.madeCalls(catalogue)
-            var hasTried = false
-            for call in Samples.calls(catalogue) {
-                let alone = call.run(plugin)
-                for other in Samples.others(than: call, catalogue) + made.prefix(5) {
-                    let otherAlone = other.run(plugin)
-                    guard otherAlone != alone else { continue }
-                    hasTried = true
-                    let found = Mutex<ProbedPlugin.Answer?>(nil)
-                    plugin.whileWriting = { Samples.elsewhere { found.set(other.run(plugin)) } }
-                    guard call.run(plugin) == alone else {
-                        throw Failure("\(call.title) was answered with another call's output")
-                    }
-                    guard found.value == nil || found.value == otherAlone else {
-                        throw Failure("\(other.title) was answered differently inside another call")
-                    }
-                }
+            guard Sink.writtenLate == 0 else {
+                throw Failure("it wrote to an output after the call that was given it had returned")
             }
-            if !hasTried { context.hadNothing("no two of its calls are answered differently") }
-        },
-        Probe(
-            name: "function.interleaved",
-            rule: "T1, L3",
-            claim: "a call that runs to its end while another is completed does not answer for it"
-        ) { context in
-            let (plugin, catalogue) = try context.ready()
-            var (number, hasTried): (UInt64, Bool) = (0, false)
-            func start(_ call: FunctionCall) -> UInt64 {
-                number += 1
-                return call.start(plugin, number: number) == GATEWAY_OK ? number : 0
-            }
-            func payload(_ call: UInt64) -> [UInt8]? {
-                call == 0 ? nil : plugin.host.completions(of: call, within: 5).first?.payload
-            }
-            let made = Samples.madeInvocations(catalogue)
-            for call in Samples.anyInvocations(catalogue) where !context.hasTriedEnough {
-                let others = Samples.others(than: call, made, &context.random)
-                let alone = payload(start(call))
-                guard let other = others.first(where: { payload(start($0)).map { $0 != alone } ?? false }) else {
-                    continue
-                }
-                hasTried = true
-                let otherAlone = payload(start(other))
-                plugin.host.onNextCompletion { Samples.elsewhere { _ = payload(start(other)) } }
-                let first = number + 1
-                _ = start(call)
-                guard payload(first) != otherAlone else {
-                    throw Failure("\(call.title) was answered with the output of another call")
-                }
-            }
-            if !hasTried { context.hadNothing("no two calls of a function tool of it are answered differently") }
         },
         Probe(
             name: "worker.stack",
             rule: "T1",
             claim: "its functions need no more stack than a worker's threads have: 512 KiB"
         ) { context in
-            let (plugin, catalogue) = try context.ready()
-            let recordings = try Recording.all(plugin, catalogue)
-            let calls = Samples.calls(catalogue) + Samples.madeCalls(catalogue) + recordings.flatMap(\.somewhatWrong)
+            // Nothing of a worker has more: not the negotiation, not the settings.
+            var (other, opened) = (context, Result<(ProbedPlugin, Catalogue), any Error>?.none)
+            Samples.onSmallStack { opened = Result { try other.ready() } }
+            context = other
+            guard let (plugin, catalogue) = try opened?.get() else { return }
+            let calls = try Samples.manyCalls(plugin, catalogue)
             let invocations = Samples.invocations(catalogue) + Samples.madeInvocations(catalogue)
             let deep = Array(String(repeating: "[", count: 50_000).utf8)
             Samples.onSmallStack {
@@ -111,6 +54,7 @@ extension Probe {
                         _ = plugin.interpret(index, input, raw)
                     }
                 }
+                _ = Samples.contextCalls(plugin, catalogue).map { $0.run() }
                 for (index, call) in invocations.enumerated() { _ = call.start(plugin, number: UInt64(index + 1)) }
             }
             // What is started there may still be under way elsewhere.
@@ -119,11 +63,6 @@ extension Probe {
             }
         },
     ]
-}
-
-extension Mutex where Value == ProbedPlugin.Answer? {
-    fileprivate func set(_ answer: ProbedPlugin.Answer) { withLock { $0 = answer } }
-    fileprivate var value: ProbedPlugin.Answer? { withLock { $0 } }
 }
 
 extension Samples {
@@ -140,74 +79,52 @@ extension Samples {
         _ = hasEnded.wait(timeout: .now() + .milliseconds(300))
     }
 
-    /// Runs something with the stack of a worker's thread.
+    /// Runs something with the stack of a worker's thread, and nothing below it for as far as any function may reach.
     static func onSmallStack(_ run: @escaping () -> Void) {
-        let (work, hasEnded) = (Work(run: run), DispatchSemaphore(value: 0))
-        let thread = Thread {
-            work.run()
-            hasEnded.signal()
+        let (size, below) = (512 << 10, 256 << 20)
+        let kind = MAP_PRIVATE | MAP_ANONYMOUS | 0x4000 /* MAP_NORESERVE */
+        guard let memory = mmap(nil, below + size, PROT_NONE, kind, -1, 0), memory != MAP_FAILED else {
+            preconditionFailure("there is no room for a stack")
         }
-        thread.stackSize = 512 << 10
-        thread.start()
-        hasEnded.wait()
+        mprotect(memory + below, size, PROT_READ | PROT_WRITE)
+        var (attributes, thread) = (pthread_attr_t(), pthread_t())
+        pthread_attr_init(&attributes)
+        pthread_attr_setstack(&attributes, memory + below, size)
+        let work = Unmanaged.passRetained(Task(run)).toOpaque()
+        let status = pthread_create(
+            &thread,
+            &attributes,
+            { work in
+                guard let work else { return nil }
+                Unmanaged<Task>.fromOpaque(work).takeRetainedValue().run()
+                return nil
+            },
+            work
+        )
+        precondition(status == 0, "a thread could not be started")
+        pthread_join(thread, nil)
+        munmap(memory, below + size)
     }
 
-    /// Calls of the same function with other input.
-    static func others(than call: PureCall, _ catalogue: Catalogue) -> [PureCall] {
-        switch call.kind {
-        case .prepare(let index, _):
-            return catalogue.tools[index].examples
-                .map { example in
-                    let input = PluginDocuments.prepare(
-                        arguments: example.arguments.bytes,
-                        profile: Profile(
-                            environment: .test,
-                            shortCode: "600001",
-                            shortCodeType: "paybill",
-                            organizationName: "Other"
-                        ),
-                        settings: [:],
-                        now: moment + .seconds(86_401),
-                        record: RecordID(Identifier(high: 9, low: 9)),
-                        originator: Identifier(high: 9, low: 9)
-                    )
-                    return PureCall(.prepare(index, input), call.title)
-                }
-        case .interpret(let index, let input, _):
-            return ["{}", "{\"errorCode\":\"404.001.03\",\"errorMessage\":\"x\"}", "<html>"]
-                .map { PureCall(.interpret(index, input, Array($0.utf8)), call.title) }
-        case .query(let index, _):
-            let record = record(catalogue.operations[index], catalogue, state: .unknown)
-            let input = PluginDocuments.query(
-                record: record,
-                profile: profile,
-                settings: [:],
-                now: moment + .seconds(86_401)
-            )
-            return [PureCall(.query(index, input), call.title)]
-        case .render(let index, _, let tool):
-            guard case .operation(let kind) = tool.kind else { return [] }
-            return [RecordState.succeeded, .failed, .manual]
-                .map { state in
-                    let record = record(catalogue.operations[kind], catalogue, tool: tool.name, state: state)
-                    return PureCall(
-                        .render(index, PluginDocuments.render(record: record, events: []), tool),
-                        call.title
-                    )
-                }
-        }
+    private final class Task {
+        let run: () -> Void
+        init(_ run: @escaping () -> Void) { self.run = run }
     }
 
     /// Calls of the same tool with other arguments: first its own with letters, digits and numbers changed.
     static func others(than call: FunctionCall, _ made: [FunctionCall], _ random: inout SplitMix) -> [FunctionCall] {
-        let likewise = made.filter { $0.tool == call.tool && $0.arguments != call.arguments }.prefix(12)
-        guard let example = try? JSON(parsing: call.arguments) else { return Array(likewise) }
+        changed(call, &random) + made.filter { $0.tool == call.tool && $0.arguments != call.arguments }.prefix(12)
+    }
+
+    /// A call with letters, digits and numbers of its arguments changed, where that is allowed.
+    static func changed(_ call: FunctionCall?, _ random: inout SplitMix) -> [FunctionCall] {
+        guard let call, let example = try? JSON(parsing: call.arguments) else { return [] }
         for _ in 0..<200 {
             let changed = changed(example, &random)
             guard changed != example, call.descriptor.inputValidator.accepts(changed) else { continue }
-            return [FunctionCall(descriptor: call.descriptor, arguments: changed.bytes, example: "changed")] + likewise
+            return [FunctionCall(descriptor: call.descriptor, arguments: changed.bytes, example: "changed")]
         }
-        return Array(likewise)
+        return []
     }
 
     private static func changed(_ value: JSON, _ random: inout SplitMix) -> JSON {

@@ -17,6 +17,8 @@ struct Probe: Sendable {
     let rule: String
     /// What holds when it passes.
     let claim: String
+    /// Whether it is run in two processes, of which the second compares its answers with the first's.
+    var isComparedAmongProcesses = false
     /// Tries it, in the child's process.
     let run: @Sendable (inout ProbeContext) throws -> Void
 
@@ -28,7 +30,7 @@ struct Probe: Sendable {
         (file, "file.opens"), (entry, "entry.tables"),
         (
             interfaces + catalogue + operations + madeOperations + recorded + functions + madeFunctions + services
-                + context + clocks + strangers, nil
+                + context + clocks + elsewhere + strangers + interleaved, nil
         ),
     ]
 }
@@ -45,7 +47,11 @@ struct ProbeContext {
     /// Why there was nothing to try, where the probe itself found that out.
     private var reason: String?
     /// When the probe has tried enough: before whoever started it takes it for one that does not end.
-    private let enough = ContinuousClock.now + .seconds(5)
+    ///
+    /// By its own work, and later by the clock, so that on a busy machine no less is tried.
+    private let enough = (processor: 5.0, clock: ContinuousClock.now + .seconds(10))
+    /// What it was answered, where another process is asked the same.
+    private(set) var answers: [PureAnswer] = []
 
     init(library: String, seed: UInt64) throws {
         self.library = library
@@ -57,10 +63,12 @@ struct ProbeContext {
     }
 
     /// Opens the library, as a host would.
-    mutating func open() throws -> ProbedPlugin { try open(library) }
+    mutating func open(lending: Lending.End = .overwritten) throws -> ProbedPlugin {
+        try open(library, lending: lending)
+    }
 
-    private mutating func open(_ path: String) throws -> ProbedPlugin {
-        let plugin = try ProbedPlugin(path)
+    private mutating func open(_ path: String, lending: Lending.End = .overwritten) throws -> ProbedPlugin {
+        let plugin = try ProbedPlugin(path, lending: lending)
         plugins.append(plugin)
         return plugin
     }
@@ -75,7 +83,16 @@ struct ProbeContext {
     mutating func hadNothing(_ reason: String) { self.reason = reason }
 
     /// Whether the probe has taken as long as it may.
-    var hasTriedEnough: Bool { ContinuousClock.now > enough }
+    var hasTriedEnough: Bool { Samples.processSeconds > enough.processor || ContinuousClock.now > enough.clock }
+
+    /// Compares answers with those of another process that was asked before, or leaves them for one that will be.
+    mutating func compare(_ answers: [PureAnswer], of probe: String) throws {
+        self.answers = answers
+        guard let before = ProbeFolder.answers(to: probe, of: library) else { return }
+        for (answer, other) in zip(answers, before) where answer.digest != other {
+            throw Probe.Failure("\(answer.title) was answered differently by another process")
+        }
+    }
 
     /// The catalogue, read with everything a host may be able to do.
     mutating func catalogue(of plugin: ProbedPlugin) throws -> Catalogue {
@@ -93,8 +110,8 @@ struct ProbeContext {
     }
 
     /// A configured plugin, ready for calls.
-    mutating func ready() throws -> (ProbedPlugin, Catalogue) {
-        let plugin = try open()
+    mutating func ready(lending: Lending.End = .overwritten) throws -> (ProbedPlugin, Catalogue) {
+        let plugin = try open(lending: lending)
         let catalogue = try catalogue(of: plugin)
         _ = plugin.configure(Array("{}".utf8))
         return (plugin, catalogue)

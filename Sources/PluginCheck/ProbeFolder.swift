@@ -28,5 +28,23 @@ struct ProbeFolder {
     /// The second file of the two.
     static func another(_ library: String) -> String { library + ".again" }
 
+    /// Keeps what one process was answered, for the next.
+    func keep(_ answers: String, to probe: String) {
+        let path = ProbeFolder.answersPath(probe, library)
+        _ = FileManager.default.createFile(
+            atPath: path,
+            contents: Data(answers.utf8),
+            attributes: [.posixPermissions: 0o444]
+        )
+    }
+
+    /// What another process was answered; nil where none was asked before.
+    static func answers(to probe: String, of library: String) -> [Substring]? {
+        FileManager.default.contents(atPath: answersPath(probe, library))
+            .map { String(decoding: $0, as: UTF8.self).split(separator: " ") }
+    }
+
+    private static func answersPath(_ probe: String, _ library: String) -> String { "\(library).\(probe)" }
+
     func remove() { try? FileManager.default.removeItem(atPath: path) }
 }

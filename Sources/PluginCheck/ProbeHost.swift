@@ -38,6 +38,14 @@ final class ProbeHost: @unchecked Sendable {
         work?()
     }
 
+    /// What becomes of an answer that it lends.
+    private var lending = Lending.End.overwritten
+
+    /// From now on answers are lent so.
+    func lend(_ end: Lending.End) { condition.withLock { lending = end } }
+
+    private var lendingNow: Lending.End { condition.withLock { lending } }
+
     /// From now on it answers so.
     func behave(_ services: Services) { condition.withLock { behaviour = services } }
 
@@ -178,9 +186,7 @@ final class ProbeHost: @unchecked Sendable {
                     guard let probe = ProbeHost.from(host), let answered else { return GATEWAY_INVALID_ARGUMENT }
                     let name = UnsafeBufferPointer(start: service.data, count: Int(service.length))
                     return probe.ask(number, String(decoding: name, as: UTF8.self)) { status, bytes in
-                        bytes.withUnsafeBufferPointer {
-                            answered(context, status, gateway_bytes_t(data: $0.baseAddress, length: UInt64($0.count)))
-                        }
+                        Lending.lend(bytes, probe.lendingNow) { answered(context, status, $0) }
                     }
                 })
             )

@@ -1,5 +1,6 @@
 import Dispatch
 import Glibc
+import OrderedJSON
 import PluginAPI
 import PluginHost
 import PluginLoader
@@ -19,14 +20,8 @@ final class ProbedPlugin: @unchecked Sendable {
     let tables: gateway_tables
     let host = ProbeHost()
     let negotiation: gateway_negotiation_t
-    /// Whether what is lent ends where the next byte is nobody's, and is nobody's itself once the call has returned.
-    ///
-    /// Set before the first call.
-    var takesAway = false
-    /// Whether what is lent is given back after the call, so that only the plugin's own memory grows.
-    ///
-    /// Set before the first call.
-    var givesBack = false
+    /// What becomes of what it is lent.
+    let lending: Lending.End
     /// Runs once, when a call hands over its output, before that is read.
     var whileWriting: (() -> Void)?
     /// What was called so far: a probe that called nothing has nothing to say.
@@ -43,15 +38,26 @@ final class ProbedPlugin: @unchecked Sendable {
 
     private func note(_ what: UInt8) { called.bitwiseOr(what, ordering: .relaxed) }
 
-    init(_ path: String) throws {
+    /// Opens a library and negotiates with it.
+    init(_ path: String, lending: Lending.End = .overwritten) throws {
+        self.lending = lending
+        host.lend(lending)
         let entry = try ProbedPlugin.entry(of: path)
-        var negotiation = gateway_negotiation_t()
-        negotiation.isolation = GATEWAY_ISOLATION_WORKER
-        negotiation.host = host.pointer
-        negotiation.host_interface = ProbeHost.interface
         var found = gateway_tables()
         var reason = [CChar](repeating: 0, count: 512)
-        let problem = gateway_library_negotiate(entry, &negotiation, &found, &reason, reason.count)
+        let names = (Array("mpesa-gateway".utf8), Array("check".utf8))
+        let pointer = host.pointer
+        let (problem, negotiation) = Lending.lend(names.0, lending) { name in
+            Lending.lend(names.1, lending) { version in
+                var negotiation = gateway_negotiation_t()
+                negotiation.isolation = GATEWAY_ISOLATION_WORKER
+                negotiation.host = pointer
+                negotiation.host_interface = ProbeHost.interface
+                negotiation.host_name = name
+                negotiation.host_version = version
+                return ProbedPlugin.negotiate(entry, negotiation, lending, &found, &reason)
+            }
+        }
         guard problem == 0 else {
             let text = ProbedPlugin.text(reason)
             throw Probe.Failure(
@@ -60,6 +66,27 @@ final class ProbedPlugin: @unchecked Sendable {
         }
         tables = found
         self.negotiation = negotiation
+    }
+
+    /// Negotiates by a copy that is lent like everything else.
+    private static func negotiate(
+        _ entry: gateway_plugin_entry_t,
+        _ negotiation: gateway_negotiation_t,
+        _ lending: Lending.End,
+        _ found: inout gateway_tables,
+        _ reason: inout [CChar]
+    ) -> (Int32, gateway_negotiation_t) {
+        var whole = negotiation
+        guard lending == .takenAway else {
+            return (gateway_library_negotiate(entry, &whole, &found, &reason, reason.count), whole)
+        }
+        return withUnsafeBytes(of: negotiation) { bytes in
+            Lending.atTheEdge(bytes) { start in
+                let lent = start.assumingMemoryBound(to: gateway_negotiation_t.self)
+                let problem = gateway_library_negotiate(entry, lent, &found, &reason, reason.count)
+                return (problem, lent.pointee)
+            }
+        }
     }
 
     static func entry(of path: String) throws -> gateway_plugin_entry_t {
@@ -118,23 +145,29 @@ final class ProbedPlugin: @unchecked Sendable {
         }
     }
 
-    func invoke(_ number: UInt64, tool: Int, _ arguments: [UInt8]) -> Int32 {
+    func invoke(_ number: UInt64, tool: Int, _ arguments: [UInt8], meta: JSONObject = usualMeta) -> Int32 {
         guard let table = tables.invoke?.pointee else { return GATEWAY_NOT_SUPPORTED }
         note(Called.functions)
         return lend(arguments) { arguments in
-            lend(meta("rest")) { table.invoke(tables.plugin, number, UInt32(tool), arguments, $0) }
+            lend(ProbedPlugin.bytes(meta)) { table.invoke(tables.plugin, number, UInt32(tool), arguments, $0) }
         }
     }
 
     func fire(_ number: UInt64, _ timer: [UInt8]) -> Int32 {
         guard let table = tables.timer?.pointee else { return GATEWAY_NOT_SUPPORTED }
         note(Called.timers)
-        return lend(timer) { timer in lend(meta("timer")) { table.fire(tables.plugin, number, timer, $0) } }
+        let meta = ProbedPlugin.bytes(["caller": "timer", "attempt": 1])
+        return lend(timer) { timer in lend(meta) { table.fire(tables.plugin, number, timer, $0) } }
     }
 
-    private func meta(_ caller: String) -> [UInt8] {
-        let deadline = DispatchTime.now().uptimeNanoseconds + 10_000_000_000
-        return Array(#"{"caller":"\#(caller)","deadline_ns":\#(deadline),"attempt":1}"#.utf8)
+    /// What mostly stands beside a call.
+    static let usualMeta: JSONObject = ["caller": "rest", "attempt": 1]
+
+    /// The same with a time to be done by.
+    private static func bytes(_ meta: JSONObject) -> [UInt8] {
+        var meta = meta
+        meta["deadline_ns"] = .integer(Int64(clamping: DispatchTime.now().uptimeNanoseconds) + 10_000_000_000)
+        return JSON.object(meta).bytes
     }
 
     func prompt(_ index: Int, _ arguments: [UInt8]) -> Answer {
@@ -155,64 +188,13 @@ final class ProbedPlugin: @unchecked Sendable {
 
     // MARK: Lending and collecting
 
-    /// Lends a copy in memory of its own, and overwrites it afterwards.
     private func lend<Result>(_ bytes: [UInt8], _ body: (gateway_bytes_t) -> Result) -> Result {
-        if takesAway, !bytes.isEmpty { return lendAtTheEdge(bytes, body) }
-        let copy = UnsafeMutableRawPointer.allocate(byteCount: max(1, bytes.count), alignment: 16)
-        defer {
-            memset(copy, 0xA5, max(1, bytes.count))
-            // Elsewhere it is not freed, so that what was kept reads this and nothing else.
-            if givesBack { copy.deallocate() }
-        }
-        bytes.withUnsafeBytes { if let base = $0.baseAddress { copy.copyMemory(from: base, byteCount: $0.count) } }
-        let data = UnsafePointer(copy.assumingMemoryBound(to: UInt8.self))
-        return body(gateway_bytes_t(data: bytes.isEmpty ? nil : data, length: UInt64(bytes.count)))
-    }
-
-    /// Lends a copy that ends with its page; the page after it, and later its own, may not even be read.
-    private func lendAtTheEdge<Result>(_ bytes: [UInt8], _ body: (gateway_bytes_t) -> Result) -> Result {
-        let page = Int(sysconf(Int32(_SC_PAGESIZE)))
-        let size = (bytes.count + page - 1) / page * page
-        let access = (PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS)
-        guard let pages = mmap(nil, size + page, access.0, access.1, -1, 0), pages != MAP_FAILED else {
-            preconditionFailure("there is no memory to lend")
-        }
-        mprotect(pages + size, page, PROT_NONE)
-        let start = pages + size - bytes.count
-        bytes.withUnsafeBytes { if let base = $0.baseAddress { start.copyMemory(from: base, byteCount: $0.count) } }
-        // It is never given back, so that nothing else can come to be where it was.
-        defer { mprotect(pages, size, PROT_NONE) }
-        let data = UnsafePointer(start.assumingMemoryBound(to: UInt8.self))
-        return body(gateway_bytes_t(data: data, length: UInt64(bytes.count)))
-    }
-
-    private final class Collector {
-        var bytes: [UInt8] = []
-        let most: Int
-        var whileWriting: (() -> Void)?
-        init(most: Int, whileWriting: (() -> Void)?) { (self.most, self.whileWriting) = (most, whileWriting) }
+        Lending.lend(bytes, lending, body)
     }
 
     private func collect(most: Int = 4 << 20, _ call: (gateway_sink_t) -> Int32) -> Answer {
-        let collector = Collector(most: most, whileWriting: whileWriting)
-        whileWriting = nil
-        let sink = gateway_sink_t(
-            context: Unmanaged.passUnretained(collector).toOpaque(),
-            write: { context, bytes in
-                guard let context else { return GATEWAY_INVALID_ARGUMENT }
-                let collector = Unmanaged<Collector>.fromOpaque(context).takeUnretainedValue()
-                if let work = collector.whileWriting {
-                    collector.whileWriting = nil
-                    work()
-                }
-                guard collector.bytes.count + Int(bytes.length) <= collector.most else { return GATEWAY_TOO_LARGE }
-                collector.bytes.append(
-                    contentsOf: UnsafeBufferPointer(start: bytes.data, count: Int(bytes.length))
-                )
-                return GATEWAY_OK
-            }
-        )
-        let status = withExtendedLifetime(collector) { call(sink) }
-        return Answer(status: status, output: collector.bytes)
+        let work = whileWriting
+        if work != nil { whileWriting = nil }
+        return Sink.collect(most: most, whileWriting: work, call)
     }
 }

@@ -10,6 +10,9 @@ import Synchronization
 enum Samples {
     static let moment = Timestamp(milliseconds: 1_800_000_000_000)
 
+    /// The ids in the documents below.
+    static let usualIDs = ([7, 8, 9] as [UInt64]).map { Array("\(Identifier(high: $0, low: $0))".utf8) }
+
     static let profile = Profile(
         environment: .test,
         shortCode: "600000",
@@ -70,7 +73,7 @@ enum Samples {
     }
 
     /// The operation kind whose records a tool shows; nil for a function tool.
-    private static func kind(of tool: ToolDescriptor) -> Int? {
+    static func kind(of tool: ToolDescriptor) -> Int? {
         switch tool.kind {
         case .operation(let kind), .lookUp(operation: let kind, _): kind
         case .function: nil
@@ -193,6 +196,9 @@ enum Samples {
 
     // MARK: Measuring
 
+    /// Seconds of processor time that this process has spent.
+    static var processSeconds: Double { Double(gateway_processor_time()) / 1e9 }
+
     /// Seconds of processor time that this thread spent: what others do on the machine does not count.
     static func processorTime(_ work: () -> Void) -> Double {
         func now() -> Double {
@@ -208,23 +214,30 @@ enum Samples {
     /// By how many bytes what is allocated grew in each of four windows of `rounds`, at the least, after a first one that
     /// warms up: so neither what is made once nor what comes and goes counts.
     static func growth(rounds: Int, _ work: () -> Void) -> Int {
-        func used() -> (heap: Int, all: Int) { (Int(clamping: gateway_memory_used()), residentBytes()) }
+        func used() -> (heap: Int, resident: Int, mapped: Int) {
+            let pages = Samples.pages()
+            return (Int(clamping: gateway_memory_used()), pages.resident, pages.mapped)
+        }
         for _ in 0..<rounds { work() }
         var before = used()
-        var (heap, all) = (Int.max, Int.max)
+        var (heap, resident, mapped) = (Int.max, Int.max, Int.max)
         for _ in 0..<4 {
             for _ in 0..<rounds { work() }
             let now = used()
-            (heap, all) = (min(heap, now.heap - before.heap), min(all, now.all - before.all))
+            heap = min(heap, now.heap - before.heap)
+            resident = min(resident, now.resident - before.resident)
+            mapped = min(mapped, now.mapped - before.mapped)
             before = now
         }
-        // What is not the C library's is seen by the page, and a few of those come by themselves.
-        return max(heap, all > 1 << 20 ? all : 0)
+        // What is not the C library's is seen by the page, and a few of those come by themselves. What is mapped counts
+        // against a worker's limit, whether it is used or not.
+        let pages = max(resident, mapped)
+        return max(heap, pages > 1 << 20 ? pages : 0)
     }
 
-    private static func residentBytes() -> Int {
+    private static func pages() -> (resident: Int, mapped: Int) {
         let text = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? ""
-        let fields = text.split(separator: " ")
-        return fields.count > 1 ? (Int(fields[1]) ?? 0) * 4096 : 0
+        let fields = text.split(separator: " ").map { (Int($0) ?? 0) * 4096 }
+        return fields.count > 1 ? (fields[1], fields[0]) : (0, 0)
     }
 }

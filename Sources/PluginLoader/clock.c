@@ -14,8 +14,10 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/times.h>
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -31,10 +33,6 @@ static long kernel_clock(clockid_t clock, struct timespec *time) {
     return syscall(SYS_clock_gettime, (long)clock, time, 0l, 0l, 0l, (long)OURS);
 }
 
-static int is_moved(clockid_t clock) {
-    return clock >= 0 && clock != CLOCK_PROCESS_CPUTIME_ID && clock != CLOCK_THREAD_CPUTIME_ID;
-}
-
 static int since_epoch(clockid_t clock) {
     return clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE || clock == CLOCK_TAI || clock == CLOCK_REALTIME_ALARM;
 }
@@ -48,7 +46,8 @@ static int moved_gettime(clockid_t clock, struct timespec *time) {
         errno = saved;
         return (int)status;
     }
-    if (is_moved(clock)) {
+    /* The other clocks are other processes'. */
+    if (clock >= 0) {
         atomic_fetch_add(&looks, 1);
         int64_t by = atomic_fetch_add(&offset, atomic_load(&step));
         int64_t whole = now.tv_sec + by / SECOND, part = now.tv_nsec + by % SECOND;
@@ -75,6 +74,21 @@ static time_t moved_time(time_t *time) {
     moved_gettime(CLOCK_REALTIME, &now);
     if (time != NULL) *time = now.tv_sec;
     return now.tv_sec;
+}
+
+/* Time in parts of a second, of which the kernel counts a hundred. */
+static long moved_times(struct tms *spent) {
+    atomic_fetch_add(&looks, 1);
+    return syscall(SYS_times, spent, 0l, 0l, 0l, 0l, (long)OURS) +
+           atomic_fetch_add(&offset, atomic_load(&step)) / (SECOND / 100);
+}
+
+static long moved_getrusage(int who, struct rusage *used) {
+    atomic_fetch_add(&looks, 1);
+    long status = syscall(SYS_getrusage, (long)who, used, 0l, 0l, 0l, (long)OURS);
+    int64_t by = atomic_fetch_add(&offset, atomic_load(&step));
+    if (status == 0) used->ru_utime.tv_sec += by < 0 ? -by / SECOND : by / SECOND;
+    return status < 0 ? -errno : status;
 }
 
 /* The kernel's page of fast calls. */
@@ -153,33 +167,42 @@ static void answer_call(int signal, siginfo_t *information, void *context) {
     unsigned long long *result = &machine->regs[0];
     unsigned long long first = machine->regs[0], second = machine->regs[1];
 #endif
-    long status = information->si_syscall == SYS_gettimeofday
-                      ? moved_gettimeofday((struct timeval *)first, (void *)second)
-                      : moved_gettime((clockid_t)first, (struct timespec *)second);
+    long status;
+    switch (information->si_syscall) {
+    case SYS_gettimeofday: status = moved_gettimeofday((struct timeval *)first, (void *)second); break;
+    case SYS_times: status = moved_times((struct tms *)first); break;
+    case SYS_getrusage: status = moved_getrusage((int)first, (struct rusage *)second); break;
+    default: status = moved_gettime((clockid_t)first, (struct timespec *)second);
+    }
     *result = (__typeof__(*result))status;
 }
 
 /* Nothing depends on it: what goes by the C library is seen without. */
 static void catch_calls(void) {
-    const struct sock_filter code[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+    static const unsigned calls[] = {
+        SYS_clock_gettime, SYS_gettimeofday, SYS_times, SYS_getrusage,
 #if defined(__x86_64__)
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_time, 4, 0),
-#else
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_gettimeofday, 4, 0),
+        SYS_time,
 #endif
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_gettimeofday, 3, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clock_gettime, 0, 3),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args) + 5 * sizeof(uint64_t)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OURS, 1, 0),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
+    enum { CALLS = sizeof calls / sizeof calls[0] };
+    struct sock_filter code[CALLS + 6] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))};
+    for (unsigned index = 0; index < CALLS; index++) {
+        code[1 + index] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[index], (uint8_t)(CALLS - index), 0);
+    }
+    const struct sock_filter rest[] = {
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args) + 5 * sizeof(uint64_t)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OURS, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+    };
+    memcpy(code + 1 + CALLS, rest, sizeof rest);
     struct sigaction action = {0};
     action.sa_sigaction = answer_call;
     action.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK;
     if (sigaction(SIGSYS, &action, NULL) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return;
-    const struct sock_fprog program = {sizeof code / sizeof code[0], (struct sock_filter *)code};
+    const struct sock_fprog program = {sizeof code / sizeof code[0], code};
     syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program);
 }
 
@@ -205,6 +228,12 @@ void gateway_clock_move(int64_t by, int64_t each) {
 }
 
 uint64_t gateway_clock_looks(void) { return atomic_load(&looks); }
+
+uint64_t gateway_processor_time(void) {
+    struct timespec now = {0};
+    kernel_clock(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
+}
 
 uint64_t gateway_memory_used(void) {
     struct mallinfo2 information = mallinfo2();

@@ -24,6 +24,14 @@ static int report = -1;
 
 int gateway_probe_report(void) { return report; }
 
+void gateway_bytes_replace(uint8_t *text, size_t length, const uint8_t *word, const uint8_t *other, size_t size) {
+    uint8_t *end = text + length, *found;
+    while ((found = memmem(text, (size_t)(end - text), word, size)) != NULL) {
+        memcpy(found, other, size);
+        text = found + size;
+    }
+}
+
 /* What the program itself has mapped already, and what probes keep: what they lend is not given back. */
 static uint64_t own_bytes(void) {
     unsigned long pages = 0;

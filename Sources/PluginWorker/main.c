@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define THREADS 4
+#define GUARD_BYTES (1 << 20)
 #define STACK_BYTES (512 << 10)
 
 static struct gateway_tables tables;
@@ -205,6 +206,8 @@ int main(int count, char *const *arguments) {
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    /* What a function with a large frame reaches for beyond it is not another thread's memory either. */
+    pthread_attr_setguardsize(&attributes, GUARD_BYTES);
     for (int index = 1; index < THREADS; index++) {
         pthread_t thread;
         if (pthread_create(&thread, &attributes, work, NULL) != 0) return 4;

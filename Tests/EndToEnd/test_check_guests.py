@@ -61,6 +61,16 @@ BROKEN = [
     ("operation.mutated", "IN_INTERPRET", "paid |= has(raw, \"{\\\"ResultCode\\\":null,\");"),
     ("operation.mutated", "IN_INTERPRET", "if (has(raw, \"\\\\ud800\")) abort();"),
     ("operation.mutated", "IN_INTERPRET", "if (raw.length == 20) return GATEWAY_INTERNAL;"),
+    # Profiles, records and callers that come seldom; another process; prompts and resources again and again.
+    ("operation.unusual", "IN_PREPARE", "if (has(input, \"till_number\")) abort();"),
+    ("operation.unusual", "IN_RENDER", "if (has(input, \"\\\"disputes\\\"\")) return output.write(output.context, text(\"{\\\"paid\\\":1}\"));"),
+    ("operation.elsewhere", "IN_PREPARE", "amount += (unsigned)getpid() % 1000;"),
+    ("context.elsewhere", "IN_RESOURCE", "if (getenv(\"TZ\") != NULL) return output.write(output.context, text(getenv(\"TZ\")));"),
+    ("function.callers", "IN_INVOKE", "if (has(meta, \"\\\"mcp\\\"\")) return GATEWAY_OK;"),
+    ("context.memory", "IN_RESOURCE", "never_set = malloc(32) == NULL;"),
+    ("operation.memory", "BESIDE", "static void *all;", "IN_PREPARE", "void **one = malloc(64); *one = all; all = one;"),
+    ("operation.time", "IN_PREPARE", "usleep(20000);"),
+    ("memory.borrowed", "BESIDE", "static gateway_sink_t sink;", "IN_PREPARE", "if (sink.write) sink.write(sink.context, text(\" \")); sink = output;"),
     ("interface.unknown", "LATER_ID", '"operation/1x"'),
 ]
 

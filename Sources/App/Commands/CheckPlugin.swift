@@ -14,7 +14,9 @@ struct CheckPlugin: ParsableCommand {
     @Flag(help: "Print JSON.") var json = false
     @Option(help: "Write a JUnit report to this file.") var junit: String?
     @Option(help: "The seed of an earlier run, to repeat it.") var seed: UInt64?
-    @Option(help: "Only probes whose name begins so, such as operation.") var only: String?
+    @Option(help: "Only probes whose name begins so, such as operation; several with commas between.") var only: String?
+
+    @Option(help: "How long one probe may work, in seconds; default 10.") var probeSeconds: Double?
 
     @Flag(help: "Confine the library as an install does: nothing of this machine to read or write, no network.")
     var confined = false
@@ -33,9 +35,15 @@ struct CheckPlugin: ParsableCommand {
                 "--only \(only ?? ""): no probe's name begins so; there are \(PluginChecker.names().joined(separator: ", "))."
             )
         }
+        if let probeSeconds, !(0.1...1_000).contains(probeSeconds) {
+            throw ValidationError("--probe-seconds takes 0.1 to 1000.")
+        }
         let seed = seed ?? UInt64.random(in: 0...UInt64(UInt32.max))
         let program = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().path
-        let findings = PluginChecker(bytes, seed: seed, program: program, confinement: try confinement())
+        var limits = PluginChecker.Limits()
+        limits.probeSeconds = probeSeconds ?? limits.probeSeconds
+        let confinement = try confinement()
+        let findings = PluginChecker(bytes, seed: seed, program: program, confinement: confinement, limits: limits)
             .run(only: only)
         print(
             json

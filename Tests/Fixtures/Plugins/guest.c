@@ -16,6 +16,9 @@
 #ifndef BESIDE
 #define BESIDE
 #endif
+#ifndef IN_ENTRY
+#define IN_ENTRY
+#endif
 #ifndef IN_CONFIGURE
 #define IN_CONFIGURE
 #endif
@@ -36,6 +39,9 @@
 #endif
 #ifndef IN_RESOURCE
 #define IN_RESOURCE
+#endif
+#ifndef NEEDS
+#define NEEDS
 #endif
 #ifndef RECORDED
 #define RECORDED                                                                                                       \
@@ -83,10 +89,11 @@ static const char catalogue[] =
     "\"operations\":[{\"name\":\"pay\",\"direction\":\"in\",\"upstream\":\"daraja\",\"path\":\"/pay\","
     "\"callbacks\":[{\"name\":\"result\",\"pointer\":\"/CallBackURL\"}],\"x-examples\":[" RECORDED "]}],"
     "\"resources\":[{\"uri\":\"gateway://guest/a\",\"name\":\"A\",\"mime_type\":\"text/plain\"}],"
-    "\"needs\":{\"upstreams\":[{\"name\":\"daraja\",\"paths\":[\"/pay\"]}]}}";
+    "\"needs\":{\"upstreams\":[{\"name\":\"daraja\",\"paths\":[\"/pay\"]}]" NEEDS "}}";
 
 static void *host;
 static const gateway_complete_t *completion;
+static const gateway_call_t *calling;
 static volatile int never_set;
 
 static gateway_bytes_t text(const char *text) {
@@ -232,8 +239,10 @@ int32_t gateway_plugin_v1(gateway_negotiation_t *negotiation) {
     if (negotiation->host_level_min != GATEWAY_LEVEL) return GATEWAY_NOT_SUPPORTED;
     host = negotiation->host;
     completion = negotiation->host_interface(host, text(GATEWAY_COMPLETE));
+    calling = negotiation->host_interface(host, text(GATEWAY_CALL));
+    IN_ENTRY
     negotiation->level = GATEWAY_LEVEL;
     negotiation->plugin_interface = find;
-    (void)never_set;
+    (void)never_set, (void)calling;
     return GATEWAY_OK;
 }
