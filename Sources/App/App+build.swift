@@ -85,6 +85,7 @@ struct App: Sendable {
                 usage: store,
                 people: store,
                 reading: store,
+                owned: store,
                 signer: AuditSigner(try folder.auditKey()) { AuditFile.statement($0, organization: $1, at: $2) }
             )
         )

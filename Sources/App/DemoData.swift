@@ -62,6 +62,9 @@ struct DemoData {
     func prepare(known: JSON?) async throws -> JSONObject {
         try await app.store.save(Self.demoPlan)
         try await app.store.save(Self.limitedPlan)
+        if try await app.store.plan(HostOrganization.standardPlan.name) == nil {
+            try await app.store.save(HostOrganization.standardPlan)
+        }
         let demo = try await organization(
             slug: "demo",
             name: "Demo Shop",

@@ -21,6 +21,7 @@ package struct Administration: Sendable {
         let factors: SecondFactors?
         let reading: any AuditReading
         let signer: AuditSigner?
+        let owned: any OwnedDataRepository
 
         /// Those of an assembled Gateway, and where secrets are sealed.
         package init(
@@ -29,6 +30,7 @@ package struct Administration: Sendable {
             usage: any UsageRepository,
             people: any PeopleRepository,
             reading: any AuditReading,
+            owned: any OwnedDataRepository,
             signer: AuditSigner? = nil
         ) {
             directory = gateway.ports.store.directory
@@ -47,6 +49,7 @@ package struct Administration: Sendable {
             factors = gateway.factors
             self.reading = reading
             self.signer = signer
+            self.owned = owned
         }
     }
 
@@ -71,7 +74,7 @@ package struct Administration: Sendable {
         OrganizationActions(house: self).all + PlanActions(house: self).all + UserActions(house: self).all
             + KeyActions(house: self).all + KeyExplanation(house: self).all + CredentialActions(house: self).all
             + AuditActions(house: self).all
-            + AuditProof(house: self, signer: parts.signer).all
+            + OwnershipActions(house: self, data: parts.owned).all + AuditProof(house: self, signer: parts.signer).all
             + UsageActions(house: self).all + InvoiceActions(house: self).all
             + PeopleActions(house: self).all + SecondFactorActions(house: self).all
     }

@@ -58,6 +58,7 @@ final class Bureau: Sendable {
                 usage: store,
                 people: store,
                 reading: store,
+                owned: store,
                 signer: signer
             )
         )

@@ -175,12 +175,11 @@ struct Operation {
             // What an editor ends a file with is no part of a secret.
             if value.hasSuffix("\n") { value.removeLast() }
         }
-        switch schemas[parts[0]]?["type"]?.stringValue {
-        case "integer", "number", "boolean", "array", "object":
-            // What is no JSON goes as text, so that the gateway's own error names it.
-            return (parts[0], (try? JSON(parsing: value)) ?? .string(value))
-        default: return (parts[0], .string(value))
-        }
+        let type = schemas[parts[0]]?["type"]
+        let types = type?.arrayValue?.compactMap(\.stringValue) ?? [type?.stringValue].compactMap { $0 }
+        let isText = types.isEmpty || types.contains("string")
+        // What is no JSON goes as text, so that the gateway's own error names it.
+        return (parts[0], isText ? .string(value) : (try? JSON(parsing: value)) ?? .string(value))
     }
 
     /// The request of a call with these arguments.

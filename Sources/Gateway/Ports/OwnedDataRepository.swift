@@ -1,0 +1,23 @@
+/// Everything that an organization owns: handed out whole, and erased as far as it may be.
+package protocol OwnedDataRepository: Sendable {
+    /// What there is, by name, in the order in which it is handed out.
+    var ownedParts: [String] { get }
+    /// A page of a part's rows as JSON, in the order of their keys, without what is secret.
+    ///
+    /// - Parameter place: Where the page before ended; nil for the first.
+    /// - Returns: The rows, and where the next page begins; nil when there is none.
+    /// - Throws: `notFound` for a part that there is not.
+    func owned(
+        _ part: String,
+        of organization: OrganizationID,
+        after place: [String]?,
+        limit: Int
+    ) async throws(GatewayError) -> (rows: [String], next: [String]?)
+    /// Whether a transaction of the organization has not ended.
+    func hasOpenRecords(_ organization: OrganizationID) async throws(GatewayError) -> Bool
+    /// Erases what no law asks to be kept: secrets, keys, sessions, settings, plugins' data, files, raw callbacks, and
+    /// people's names and addresses.
+    ///
+    /// Transactions, usage, invoices and the audit stay. In slices, so that others are not kept waiting; safe to call again.
+    func erase(_ organization: OrganizationID) async throws(GatewayError)
+}

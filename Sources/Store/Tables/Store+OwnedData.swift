@@ -1,0 +1,161 @@
+import Gateway
+import OrderedJSON
+
+extension Store: OwnedDataRepository {
+    /// A table as it is handed out: what orders its rows within an organization, and what is shown of them.
+    private struct Part {
+        let name: String
+        let key: [String]
+        let shown: [String]
+
+        init(_ name: String, key: [String], _ shown: [String] = []) {
+            self.name = name
+            self.key = key
+            self.shown = shown
+        }
+
+        var columns: [String] { key + shown }
+    }
+
+    /// Passwords, secrets and their hashes are nobody's to have; the audit has a file of its own.
+    private static let parts = [
+        Part("organizations", key: ["slug"], ["plan", "detail"]),
+        Part("users", key: ["user_id"], ["username", "email", "role", "is_active"]),
+        Part(
+            "api_keys",
+            key: ["key_id"],
+            ["name", "prefix", "environment", "role", "scopes", "rules", "expires_ms", "revoked_ms"]
+        ),
+        Part("profiles", key: ["environment"], ["detail"]),
+        Part(
+            "records",
+            key: ["record_id"],
+            [
+                "environment", "class", "plugin", "operation", "tool", "direction", "made_by", "amount", "party",
+                "reference", "created_ms", "state", "receipt", "sent_ms", "updated_ms", "ended_ms", "detail", "events",
+            ]
+        ),
+        Part("callbacks", key: ["callback_id"], ["environment", "record_id", "name", "received_ms", "ended"]),
+        Part("plugin_items", key: ["environment", "plugin", "collection", "item_key"], ["value", "updated_at"]),
+        Part("exports", key: ["export_id"], ["environment", "plugin", "name", "media_type", "expires_at"]),
+        Part(
+            "usage",
+            key: ["hour_ms", "environment", "tool", "counted", "subject"],
+            ["succeeded", "failed"]
+        ),
+        Part(
+            "invoice_lines",
+            key: ["month", "line"],
+            ["kind", "tool", "counted", "description", "quantity", "unit_cents", "amount_cents", "made_ms"]
+        ),
+    ]
+
+    /// Keys that are numbers.
+    private static let numbers: Set<String> = ["hour_ms", "month", "line"]
+
+    package var ownedParts: [String] { Store.parts.map(\.name) }
+
+    package func owned(
+        _ part: String,
+        of organization: OrganizationID,
+        after place: [String]?,
+        limit: Int
+    ) async throws(GatewayError) -> (rows: [String], next: [String]?) {
+        guard let part = Store.parts.first(where: { $0.name == part }),
+            place.map({ $0.count == part.key.count }) ?? true
+        else { throw GatewayError(.notFound, "There is no such part, or it does not go on there.") }
+        var values: [SQLValue] = [.text(organization.description)]
+        var condition = ""
+        if let place {
+            let places = zip(part.key, place)
+                .map { column, text -> String in
+                    values.append(Store.numbers.contains(column) ? .integer(Int64(text) ?? 0) : .text(text))
+                    return "$\(values.count)"
+                }
+            condition = "AND (\(part.key.joined(separator: ", "))) > (\(places.joined(separator: ", ")))"
+        }
+        values.append(.integer(Int64(max(1, limit))))
+        let (all, key, range) = (values, part.key.joined(separator: ", "), condition)
+        return try await read { sql in
+            let rows = try sql.query(
+                """
+                SELECT \(part.columns.joined(separator: ", ")) FROM \(part.name)
+                WHERE organization_id = $1 \(range) ORDER BY \(key) LIMIT $\(all.count)
+                """,
+                all
+            ) { row in
+                var document = JSONObject()
+                for (index, column) in part.columns.enumerated() {
+                    document[column] =
+                        Store.isNumber(column)
+                        ? row.integer(index).map { .integer($0) }
+                        : row.text(index).map { .string($0) }
+                }
+                return (JSON.object(document).text, part.key.indices.map { row.text($0) ?? "" })
+            }
+            return (rows.map(\.0), rows.count == limit ? rows.last?.1 : nil)
+        }
+    }
+
+    private static func isNumber(_ column: String) -> Bool {
+        numbers.contains(column) || column.hasSuffix("_ms") || column.hasSuffix("_cents")
+            || ["amount", "is_active", "updated_at", "expires_at", "succeeded", "failed", "quantity"].contains(column)
+    }
+
+    package func hasOpenRecords(_ organization: OrganizationID) async throws(GatewayError) -> Bool {
+        try await read { sql in
+            try sql.first(
+                """
+                SELECT record_id FROM records WHERE organization_id = $1
+                    AND state IN ('created', 'sending', 'accepted', 'unknown', 'reconciling', 'manual') LIMIT 1
+                """,
+                [.text(organization.description)]
+            ) { _ in true } ?? false
+        }
+    }
+
+    // MARK: Erasing
+
+    /// What is taken away whole, each with the column by which it is taken away in slices.
+    private static let erased: [(table: String, key: String)] = [
+        ("sessions", "user_id"), ("one_time_links", "link_id"), ("second_factors", "user_id"), ("api_keys", "key_id"),
+        ("credentials", "field"), ("data_keys", "master_key_id"), ("profiles", "environment"),
+        ("plugin_items", "item_key"), ("plugin_timers", "timer_id"), ("export_parts", "export_id"),
+        ("exports", "export_id"), ("callbacks", "callback_id"), ("logins", "user_id"),
+    ]
+
+    package func erase(_ organization: OrganizationID) async throws(GatewayError) {
+        let owner: [SQLValue] = [.text(organization.description)]
+        for (table, key) in Store.erased {
+            while true {
+                let last = try await read { sql in
+                    try sql.first(
+                        "SELECT \(key) FROM \(table) WHERE organization_id = $1 ORDER BY \(key) LIMIT 1 OFFSET 999",
+                        owner
+                    ) { $0.text(0) ?? "" }
+                }
+                try await change(conflict: "The organization is being changed.") { sql in
+                    if let last {
+                        try sql.execute(
+                            "DELETE FROM \(table) WHERE organization_id = $1 AND \(key) <= $2",
+                            owner + [.text(last)]
+                        )
+                    } else {
+                        try sql.execute("DELETE FROM \(table) WHERE organization_id = $1", owner)
+                    }
+                }
+                if last == nil { break }
+            }
+        }
+        try await change(conflict: "The organization is being changed.") { sql in
+            try sql.execute(
+                """
+                UPDATE users SET username = 'erased-' || user_id, email = 'erased-' || user_id, password_hash = '!',
+                    is_active = 0, session_epoch = session_epoch + 1, version = version + 1
+                WHERE organization_id = $1
+                """,
+                owner
+            )
+        }
+    }
+}
