@@ -178,7 +178,11 @@ private struct HostLine: Upstream {
         guard !life.isOver else { return .unknown("the host is dead") }
         let isLate = request.leaveBy.map { world.time.uptime >= $0 } ?? false
         if isLate && world.fault != .sendsTooLate { return .notSent("Too late.") }
-        if world.trouble(0.06) { return .notSent("There was no connection.") }
+        if world.trouble(world.isStoreAway ? 0.3 : 0.06) {
+            // A network that is cut may be cut in both directions.
+            if world.trouble(0.25) { world.begin { [world] in await world.storm() } }
+            return .notSent("There was no connection.")
+        }
         let kind = request.request.kind.name
         guard let body = try? JSON(parsing: request.body.reveal()) else { return .notSent("Not readable.") }
         watchTime(body)

@@ -69,7 +69,6 @@ final class Simulation: Sendable {
         await world.wait(1_000...200_000)
         weather.cancel()
         world.calmDown()
-        world.setStoreAway(false)
         await end()
         judge()
         world.onDeath = nil
@@ -111,10 +110,7 @@ final class Simulation: Sendable {
         while !world.isCalm, !Task.isCancelled {
             await world.wait(5_000...90_000)
             if world.chance(0.4) {
-                world.setStoreAway(!world.isCalm)
-                world.note("the store goes away")
-                await world.wait(100...12_000)
-                world.setStoreAway(false)
+                await world.storm()
             }
             if !world.isCalm, world.chance(0.1) {
                 let hours = world.pick(-2...2)

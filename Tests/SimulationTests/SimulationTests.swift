@@ -55,12 +55,13 @@ struct `A simulation of all of Gateway` {
     func `finds a fault that was planted`(fault: PlantedFault) async throws {
         let found = try await Self.aside {
             let plugin = try WrongPlugin.make(fault)
-            return try (UInt64(1)...400)
+            return try (UInt64(1)...2_000)
                 .first { seed in
                     try !Simulation.run(seed: seed, plugin: plugin, fault: fault).violations.isEmpty
                 }
         }
 
+        print("\(fault): found by seed \(found.map { "\($0)" } ?? "none")")
         #expect(found != nil, "\(fault) was not found")
     }
 

@@ -18,7 +18,7 @@ final class World: Sendable {
         var hosts = 0
         /// Records of which the journal said that it keeps that nothing left.
         var keptUnsent: Set<RecordID> = []
-        var isStoreAway = false
+        var storms = 0
         var isSilent = false
         var onDeath: (@Sendable () async -> Void)?
     }
@@ -94,11 +94,21 @@ final class World: Sendable {
     func noteKeptUnsent(_ id: RecordID) { state.withLock { _ = $0.keptUnsent.insert(id) } }
     var keptUnsent: Set<RecordID> { state.withLock { $0.keptUnsent } }
 
-    var isStoreAway: Bool { state.withLock { $0.isStoreAway } }
+    var isStoreAway: Bool { state.withLock { $0.storms > 0 && !$0.isCalm } }
+
+    /// The store is away for a while; what only the process knows may be lost with it.
+    func storm() async {
+        guard !isCalm else { return }
+        state.withLock { $0.storms += 1 }
+        note("the store goes away")
+        await wait(100...12_000)
+        if trouble(0.3), let host { die(at: "with the store away", host.life) }
+        state.withLock { $0.storms -= 1 }
+    }
+
     /// Whether M-Pesa tells nothing more.
     var isSilent: Bool { state.withLock { $0.isSilent } }
     func fallSilent() { state.withLock { $0.isSilent = true } }
-    func setStoreAway(_ isSo: Bool) { state.withLock { $0.isStoreAway = isSo } }
 
     // MARK: The host
 
