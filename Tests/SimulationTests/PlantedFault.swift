@@ -64,7 +64,8 @@ struct WrongRecords: RecordRepository, DueRepository {
                 guards: fault == .forgetsGuards || fault == .forgetsKeys ? [] : new.guards,
                 unique: new.unique,
                 quota: new.quota,
-                audit: new.audit
+                audit: new.audit,
+                change: new.change
             )
         )
     }
@@ -96,6 +97,20 @@ struct WrongRecords: RecordRepository, DueRepository {
             return try await store.record(id, organization: organization, environment: environment)
         }
         return any
+    }
+
+    func record(
+        receipt: String,
+        accounts: [String],
+        organization: OrganizationID,
+        environment: Environment
+    ) async throws(GatewayError) -> Record? {
+        try await store.record(
+            receipt: receipt,
+            accounts: accounts,
+            organization: organization,
+            environment: environment
+        )
     }
 
     func record(

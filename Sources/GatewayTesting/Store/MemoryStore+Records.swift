@@ -5,6 +5,7 @@ extension MemoryStore: RecordRepository {
         try await write { tables in
             try tables.claim(new)
             tables.records[new.record.id] = MemoryTables.RecordRow(record: new.record, events: new.events)
+            if let change = new.change { try tables.apply(change, with: CommitOutcome.stale) }
             tables.audit += new.audit
             return .committed
         }
@@ -12,7 +13,7 @@ extension MemoryStore: RecordRepository {
 
     package func apply(_ changes: [RecordChange]) async throws(GatewayError) -> ApplyOutcome {
         try await write { tables in
-            for change in changes { try tables.apply(change) }
+            for change in changes { try tables.apply(change, with: ApplyOutcome.conflict) }
             return .applied
         }
     }
@@ -31,6 +32,23 @@ extension MemoryStore: RecordRepository {
         environment: Environment
     ) async throws(GatewayError) -> Record? {
         try await read { $0.record(id, organization, environment) }
+    }
+
+    package func record(
+        receipt: String,
+        accounts: [String],
+        organization: OrganizationID,
+        environment: Environment
+    ) async throws(GatewayError) -> Record? {
+        try await read { tables in
+            let names = [OperationDirection.incoming, .outgoing]
+                .flatMap { direction in
+                    accounts.map { MemoryTables.receiptName($0, direction, receipt) }
+                }
+            let holder = names.lazy
+                .compactMap { tables.receipts[MemoryTables.Name(organization, environment, $0)] }.first
+            return holder.flatMap { tables.record($0, organization, environment) }
+        }
     }
 
     package func record(
@@ -75,10 +93,6 @@ extension MemoryStore: RecordRepository {
                 guard other.organization == record.organization, other.environment == record.environment,
                     other.id != record.id, other.state != .rejected || other.sentAt != nil
                 else { return false }
-                if record.direction == .reverse, let original = record.intent.original {
-                    let key = MemoryTables.Name(record, UniqueKey.reversal(of: original))
-                    return tables.unique[key]?.record == other.id
-                }
                 return other.id.raw > record.id.raw && other.recordClass == .transaction
                     && other.direction == record.direction && record.intent.party != nil && record.intent.amount != nil
                     && other.intent.party == record.intent.party && other.intent.amount == record.intent.amount

@@ -98,11 +98,17 @@ extension MemoryTables {
 
     // MARK: Changes
 
+    static func receiptName(_ account: String, _ direction: OperationDirection, _ receipt: String) -> String {
+        "\(account) \(direction.rawValue) \(receipt)"
+    }
+
     /// Writes a record's next version, and what is committed with it.
-    mutating func apply(_ change: RecordChange) throws {
+    ///
+    /// - Parameter conflict: How the transaction answers that the record has another version by now.
+    mutating func apply<Outcome: Sendable>(_ change: RecordChange, with conflict: (RecordID) -> Outcome) throws {
         let record = change.record
         if let claim = change.receipt {
-            let name = Name(record, "\(claim.account) \(claim.direction.rawValue) \(claim.receipt)")
+            let name = Name(record, Self.receiptName(claim.account, claim.direction, claim.receipt))
             if let holder = receipts[name], holder != record.id {
                 throw MemoryStore.Undo(outcome: ApplyOutcome.receiptTaken(record.id, by: holder))
             }
@@ -110,7 +116,7 @@ extension MemoryTables {
         }
         guard let old = records[record.id], old.record.version == record.version - 1,
             old.record.organization == record.organization
-        else { throw MemoryStore.Undo(outcome: ApplyOutcome.conflict(record.id)) }
+        else { throw MemoryStore.Undo(outcome: conflict(record.id)) }
         records[record.id] = RecordRow(record: record, events: old.events + change.events)
         if let hold = change.hold {
             guards[Name(record, Self.holdKey(hold.party, hold.amount)), default: [:]][0] =
