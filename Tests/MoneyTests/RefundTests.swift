@@ -40,7 +40,7 @@ private struct Paid {
     func lost(_ amount: Int64) async throws -> RecordID {
         let record = try #require(await refund(amount).record)
         house.clock.advance(.seconds(40 * 86_400))
-        await house.money.sweeper.sweep()
+        await house.gateway.sweeper.sweep()
         #expect(try await house.record(record).state == .manual)
         return record
     }
