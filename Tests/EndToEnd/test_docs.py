@@ -22,6 +22,8 @@ NOT_RUN = {
     ("docs/administration.md", "export GATEWAY_URL"): "test_serve calls by the command",
     ("docs/administration.md", "export GATEWAY_API_KEY"): "test_serve sets credentials and makes keys",
     ("docs/administration.md", "mpesa-gateway call"): "test_serve calls by the command",
+    ("docs/administration.md", "mpesa-gateway key explain"): "test_seed calls words of the command line",
+    ("docs/administration.md", "mpesa-gateway audit export"): "test_seed verifies a file of the audit",
     ("docs/architecture.md", "authenticate -> "): "a picture",
     ("docs/architecture.md", "plugin.prepare"): "a picture",
     ("docs/abi.md", "host   "): "a picture of a call",
