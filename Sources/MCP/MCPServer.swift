@@ -225,9 +225,7 @@ package final class MCPServer: Sendable {
         case ("tools/list", _): return try await listTools(exchange)
         case ("prompts/list", _), ("prompts/get", _), ("resources/list", _), ("resources/read", _),
             ("resources/templates/list", _):
-            return try await perform(.readContext, exchange) { principal, membership throws(MCPError) in
-                try await serveContext(exchange, pipeline.tools(for: principal, membership))
-            }
+            return try await serveContext(exchange)
         case ("server/discover", false):
             return try await perform(.discover, exchange) { _, _ throws(MCPError) in discovered(exchange) }
         case ("initialize", true):
@@ -243,7 +241,7 @@ package final class MCPServer: Sendable {
         }
     }
 
-    private func admitted(_ exchange: Exchange) async throws(MCPError) {
+    func admitted(_ exchange: Exchange) async throws(MCPError) {
         do throws(GatewayError) { try await pipeline.admit(exchange.action) } catch { throw .refusal(error) }
     }
 

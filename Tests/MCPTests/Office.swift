@@ -43,7 +43,7 @@ final class Office: Sendable {
         server = MCPServer(
             pipeline: gateway.pipeline,
             registry: registry,
-            actions: ActionRegistry(TransactionActions(records: store).all),
+            actions: ActionRegistry(TransactionActions(records: store).all + ContextActions(registry: registry).all),
             version: "1",
             settings: settings,
             newCall: { CallID(entropy.identifier()) },

@@ -55,6 +55,8 @@ package struct Action: Sendable {
     package let output: Output
     /// What audit and logs mask of the arguments.
     package let sensitive: [JSONPointer]
+    /// Whether its texts may have several lines; otherwise each is a name, or one line where it is masked.
+    package let takesLines: Bool
     /// What the output shows once: a repeat under the same key shows the output without it.
     package let shownOnce: [JSONPointer]
     /// Where the output names what was made, changed or ended: audit keeps it.
@@ -90,6 +92,7 @@ package struct Action: Sendable {
         required: [String] = [],
         output: Output,
         sensitive: [JSONPointer] = [],
+        takesLines: Bool = false,
         shownOnce: [String] = [],
         changes: Bool? = nil,
         tool: String? = nil,
@@ -102,6 +105,7 @@ package struct Action: Sendable {
         self.route = route
         self.output = output
         self.sensitive = sensitive
+        self.takesLines = takesLines
         self.shownOnce = shownOnce.map(JSONPointer.init(path:))
         isReadOnly = !(changes ?? (route.method != "GET"))
         self.tool = tool

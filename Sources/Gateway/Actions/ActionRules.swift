@@ -59,6 +59,4 @@ package struct ActionRules: Sendable {
     package static let listTools = ActionRules("tools.list", auditAction: "TOOLS_LISTED")
     /// What this server is and can.
     package static let discover = ActionRules("server.discover", auditAction: "SERVER_DISCOVERED")
-    /// Plugins' prompts and resources, and the lists of them.
-    package static let readContext = ActionRules("context.read", auditAction: "CONTEXT_READ", scopes: ["context:read"])
 }

@@ -136,6 +136,7 @@ package struct Assembly: Sendable {
             records: ports.store.records,
             exports: ports.store.data,
             accounts: accounts,
+            registry: ports.registry,
             entropy: ports.entropy
         )
     }

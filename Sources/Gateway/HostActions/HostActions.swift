@@ -5,9 +5,10 @@ package enum HostActions {
         records: any RecordRepository,
         exports: any PluginDataRepository,
         accounts: Accounts,
+        registry: ToolRegistry,
         entropy: Entropy
     ) -> [Action] {
         TransactionActions(records: records).all + ExportActions(exports: exports, entropy: entropy).all
-            + SessionActions(accounts: accounts).all
+            + SessionActions(accounts: accounts).all + ContextActions(registry: registry).all
     }
 }

@@ -58,7 +58,8 @@ package enum ValidateArguments {
         }
         let arguments = JSON.object(members)
         let texts = PlainText.errors(in: arguments) { place in
-            action.sensitive.contains { $0.description == place } ? .line : .name
+            if action.takesLines { return .lines }
+            return action.sensitive.contains { $0.description == place } ? .line : .name
         }
         try refuse(texts, action.name)
         try refuse(try action.input.errors(in: arguments), action.name)

@@ -34,7 +34,10 @@ package struct ResourceDescriptor: Sendable, Equatable {
     package let mediaType: String
 
     /// Whether its bytes are text.
-    package var isText: Bool {
+    package var isText: Bool { ResourceDescriptor.isText(mediaType) }
+
+    /// Whether bytes of a type are text.
+    package static func isText(_ mediaType: String) -> Bool {
         mediaType.hasPrefix("text/") || mediaType.hasSuffix("json") || mediaType.hasSuffix("xml")
     }
 }
