@@ -115,7 +115,11 @@ package struct StoreSettings: Sendable {
     /// Default 4,000, which is 16 MiB.
     package var checkpointPages = 4_000
 
+    /// Counts the statements of every caller, for tests.
+    ///
+    /// Default none: nothing is counted.
+    package var statements: StatementCounts?
+
     /// The defaults.
     package init() {}
-
 }

@@ -4,8 +4,10 @@ import Gateway
 import GatewayTesting
 import OrderedJSON
 import Organizations
-import Store
 import Synchronization
+import Testing
+
+@testable import Store
 
 /// Administration on a store of its own: a host organization with a super administrator, a shop with people of each role.
 final class Bureau: Sendable {
@@ -86,6 +88,33 @@ final class Bureau: Sendable {
         try await body(try await Bureau(store, folder: folder))
     }
 
+    /// The same on both engines, with the statements that each caller costs.
+    static func onEachStore(_ body: (Bureau, StatementCounts) async throws -> Void) async throws {
+        let folder = FileManager.default.temporaryDirectory.path + "/bureau-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let server = try #require(
+            ProcessInfo.processInfo.environment["GATEWAY_TEST_POSTGRES"],
+            "These tests need a PostgreSQL: run them by make test, or under Scripts/with-test-postgres."
+        )
+        let name = "b_" + UUID().uuidString.lowercased().filter { $0 != "-" }
+        var settings = StoreSettings()
+        settings.waitMax = .seconds(120)
+        settings.connectMax = .seconds(60)
+        let administer = { [settings] command in
+            _ = try PostgresConnection.open(server + " dbname=postgres", settings: settings).command(command)
+        }
+        try administer("CREATE DATABASE \(name)")
+        for url in [DatabaseURL.sqlite(path: folder + "/b.db"), .postgres(Secret(server + " dbname=" + name))] {
+            let statements = StatementCounts()
+            settings.statements = statements
+            let store = try await Store.open(url, settings: settings)
+            try await body(try await Bureau(store, folder: folder), statements)
+            store.shutdown()
+        }
+        try administer("DROP DATABASE \(name) WITH (FORCE)")
+    }
+
     /// Somebody who is logged in.
     func person(_ name: String, _ role: Role, of organization: Organization) async throws -> Person {
         let user = User(
@@ -153,7 +182,8 @@ final class Bureau: Sendable {
         _ name: String,
         _ arguments: JSON = [:],
         as credential: Secret<String>,
-        key: String? = nil
+        key: String? = nil,
+        by door: Door = .rest
     ) async -> ActionReply {
         // Lines of one moment have no order.
         clock.advance(.milliseconds(1))
@@ -164,7 +194,7 @@ final class Bureau: Sendable {
             action,
             ActionCall(
                 id: CallID(clock.entropy.identifier()),
-                door: .rest,
+                door: door,
                 credential: .token(credential),
                 environment: nil,
                 address: "192.0.2.1",

@@ -22,70 +22,91 @@ struct `Every action` {
         return !action.rules.isPersonal && action.rules.scopes.allSatisfy(scopes.contains)
     }
 
-    @Test func `lets pass whom its rules let pass, and leaves a line of everybody`() async throws {
-        try await Bureau.with { (bureau) async throws in
-            var number = 0
+    /// Asks an action as everybody of a role might, by both doors in turn; answers how often.
+    private func ask(
+        _ action: Action,
+        _ role: Role,
+        of organization: Organization,
+        _ number: Int,
+        in bureau: Bureau
+    ) async throws -> Int {
+        let person = try await bureau.person("p\(number)", role, of: organization)
+        let scopes = Set(action.rules.scopes)
+        let callers: [(Secret<String>, isKey: Bool, scopes: Set<String>)] = [
+            (try await bureau.key(role, [], of: organization), true, []),
+            (try await bureau.key(role, scopes, of: organization), true, scopes), (person.token, false, []),
+        ]
+        for (index, (credential, isKey, scopes)) in callers.enumerated() {
+            let door: Door = (number + index) % 2 == 0 ? .rest : .mcp
+            // Nobody's limit is spent by the walk.
+            bureau.clock.advance(.seconds(1))
+            let reply = await bureau.ask(
+                action.name,
+                arguments(of: action, id: "nonsense"),
+                as: credential,
+                by: door
+            )
+            let line = try await bureau.audit(organization).first
+            let passes = lets(action, role, host: organization.isHost, isKey: isKey, scopes: scopes)
+            // Whoever logs out needs a session of their own, which a key has not.
+            #expect(
+                (reply.code == .permissionDenied) != passes || (action.name == "auth.logout" && isKey),
+                "\(action.name) \(role) key: \(isKey) \(String(describing: reply.error))"
+            )
+            #expect(line?.action == action.rules.auditAction && line?.door == door.rawValue, "\(action.name)")
+            #expect((line?.outcome == .success) == (reply.code == nil), "\(action.name)")
+        }
+        return callers.count
+    }
+
+    @Test func `lets pass whom its rules let pass, and leaves a line, a count and a metric of everybody`() async throws
+    {
+        try await Bureau.onEachStore { (bureau, _) async throws in
+            var (number, asked) = (0, 0)
             for action in bureau.actions.sorted {
                 for organization in [bureau.shop, bureau.host] {
                     for role in Role.allCases {
                         number += 1
-                        let person = try await bureau.person("p\(number)", role, of: organization)
-                        let bare = try await bureau.key(role, [], of: organization)
-                        let scoped = try await bureau.key(role, Set(action.rules.scopes), of: organization)
-                        for (credential, isKey, scopes): (Secret<String>, Bool, Set<String>) in [
-                            (bare, true, []), (scoped, true, Set(action.rules.scopes)), (person.token, false, []),
-                        ] {
-                            let reply = await bureau.ask(
-                                action.name,
-                                arguments(of: action, id: "nonsense"),
-                                as: credential
-                            )
-                            let line = try await bureau.audit(organization).first
-                            let passes = lets(
-                                action,
-                                role,
-                                host: organization.isHost,
-                                isKey: isKey,
-                                scopes: scopes
-                            )
-                            let isRefused = reply.code == .permissionDenied
-                            // Whoever logs out needs a session of their own, which a key has not.
-                            #expect(
-                                isRefused != passes || (action.name == "auth.logout" && isKey),
-                                "\(action.name) \(role) key: \(isKey) \(String(describing: reply.error))"
-                            )
-                            #expect(line?.action == action.rules.auditAction, "\(action.name)")
-                            #expect((line?.outcome == .success) == (reply.code == nil), "\(action.name)")
-                        }
+                        asked += try await ask(action, role, of: organization, number, in: bureau)
                     }
                 }
             }
             #expect(number == bureau.actions.sorted.count * 8)
+            #expect(bureau.gateway.metrics.all.values.reduce(0, +) == asked)
+            #expect(try await bureau.usage() == asked)
         }
     }
 
-    @Test func `takes a foreign id for one that there is not`() async throws {
-        try await Bureau.with { (bureau) async throws in
-            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
-            let stranger = try await bureau.person("stranger", .orgAdmin, of: bureau.host)
-            let theirKey = APIKeyText(try await bureau.key(.manager, [], of: bureau.host).reveal())?.id.description
+    @Test func `takes a foreign id for one that there is not, and asks the store the same of both`() async throws {
+        try await Bureau.onEachStore { (bureau, statements) async throws in
+            try await bureau.openShop()
+            let seller = try await bureau.key(.manager, [], of: bureau.shop)
+            let member = try await bureau.person("member", .orgAdmin, of: bureau.shop)
+            let open = try await bureau.makeKey(by: member)
+            let sale = await bureau.collect(100, as: open.text)
             let foreign = [
-                stranger.user.id.description, theirKey ?? "", bureau.host.id.description,
+                member.user.id.description, APIKeyText(seller.reveal())?.id.description ?? "",
+                bureau.shop.id.description, try #require(sale.record).description,
             ]
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.host)
             let walked = bureau.actions.sorted.filter {
                 $0.rules.reach == .organization && !$0.route.pathArguments.isEmpty
             }
-            #expect(walked.count >= 7)
+            #expect(walked.count >= 8)
             for action in walked {
-                let unknown = await bureau.ask(
-                    action.name,
-                    arguments(of: action, id: bureau.clock.entropy.identifier().description),
-                    as: admin.token
-                )
-                #expect(unknown.code == .notFound, "\(action.name)")
-                for id in foreign {
+                let unknown = bureau.clock.entropy.identifier().description
+                var seen: [(error: GatewayError?, cost: [String: Int])] = []
+                for id in [unknown] + foreign {
+                    // Nobody profits from what an earlier question has left in a cache.
+                    bureau.clock.advance(.seconds(10))
+                    _ = statements.take()
                     let reply = await bureau.ask(action.name, arguments(of: action, id: id), as: admin.token)
-                    #expect(reply.error == unknown.error, "\(action.name)")
+                    seen.append((reply.error, statements.take()))
+                }
+                #expect(seen[0].error?.code == .notFound && !seen[0].cost.isEmpty, "\(action.name)")
+                for other in seen.dropFirst() {
+                    #expect(other.error == seen[0].error, "\(action.name)")
+                    #expect(other.cost == seen[0].cost, "\(action.name)")
                 }
             }
         }

@@ -76,6 +76,7 @@ final class Database: Sendable {
                 limit: limit == settings.waitMax ? nil : limit ?? settings.migrationMax,
                 begin: { reply.begin() },
                 run: { session in
+                    if let counts = self.settings.statements { session.count(into: counts) }
                     do {
                         let result = try job(session)
                         return (nil, { reply.resume($0.map { .failure($0) } ?? .success(result)) })
@@ -106,7 +107,12 @@ final class Database: Sendable {
             let reply = Reply(continuation, within: limit, changesNothing: true)
             let isTaken = readers.submit { engine in
                 guard reply.begin() else { return }
-                do { reply.resume(.success(try engine.read(until: reply.deadline ?? .now + limit, job))) } catch {
+                do {
+                    let result = try engine.read(until: reply.deadline ?? .now + limit) { session in
+                        try job(self.settings.statements.map { $0.counting(session) } ?? session)
+                    }
+                    reply.resume(.success(result))
+                } catch {
                     if let error = error as? SQLError, error.isAway { self.state.failed(error.message) }
                     reply.resume(.failure(error))
                 }

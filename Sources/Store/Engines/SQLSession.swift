@@ -94,7 +94,7 @@ extension SQLSession {
 
 /// A transaction that writes, with the audit lines and usage that its commit takes along.
 final class WriteSession {
-    let sql: any SQLSession
+    private(set) var sql: any SQLSession
     private(set) var audit: [AuditRecord] = []
     private(set) var usage: [UsageRecord: Int64] = [:]
     private let scratch: SQLRowScratch
@@ -136,6 +136,9 @@ final class WriteSession {
         fill(&scratch.row)
         return scratch.row
     }
+
+    /// Counts the statements from here on.
+    func count(into counts: StatementCounts) { sql = counts.counting(sql) }
 
     func add(_ lines: [AuditRecord]) { audit.append(contentsOf: lines) }
 
