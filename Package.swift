@@ -186,6 +186,7 @@ let package = Package(
             swiftSettings: strict
         ),
         .tests("Ingress", ["HTTPServer", nioCore, nioPosix, nioHTTP1, lifecycle, logging]),
+        .tests("App"),
         .testTarget(
             name: "PluginKitTests",
             dependencies: ["PluginKit", "PluginKitTesting", "PluginAPI", "JSONSchema", json],

@@ -49,6 +49,11 @@ struct DataFolder: Sendable {
         if makes && !FileManager.default.fileExists(atPath: file) {
             try write(Array(Hexadecimal.encode(SecureRandom.bytes(32)).utf8), to: file)
         }
+        return try DataFolder.readMasterKey(file)
+    }
+
+    /// - Throws: `notConfigured` when the file cannot be read, or holds anything else.
+    static func readMasterKey(_ file: String) throws(GatewayError) -> Secret<[UInt8]> {
         let text = FileManager.default.contents(atPath: file).map { String(decoding: $0, as: UTF8.self) }
         let digits = text?.filter { !$0.isWhitespace } ?? ""
         guard let key = Hexadecimal.decode(digits.lowercased()), key.count == 32 else {

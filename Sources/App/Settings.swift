@@ -7,9 +7,7 @@ import Logging
 import Organizations
 import PluginHost
 
-/// Every setting of the host, with its default.
-///
-/// docs/operating.md lists them for people.
+/// Every setting of the host, with its default; `Settings.list` says by which variable each is set.
 struct Settings: Sendable {
     /// Who may connect, how often and how slowly.
     var door = DoorSettings()
@@ -59,6 +57,8 @@ struct Settings: Sendable {
     /// `GATEWAY_REQUESTS_MAX`, `GATEWAY_REQUESTS_PER_ACCOUNT_MAX`, `GATEWAY_REQUEST_WAIT_MS`, `GATEWAY_QUESTIONS_MAX`,
     /// `GATEWAY_QUESTIONS_PER_ACCOUNT_MAX`: what may be on its way to M-Pesa.
     var bounds = Assembly.Settings()
+    /// `GATEWAY_ALLOW_FAILPOINTS`.
+    var allowsFailpoints = false
     /// Whether a plugin without a configured hash is loaded; `dev` alone sets it.
     var allowsUnsignedPlugins = false
     /// `GATEWAY_FAILPOINT`: `name` or `name@n`; the process ends hard when it is reached the n-th time.
@@ -129,65 +129,5 @@ struct Settings: Sendable {
             )
         }
         return file
-    }
-
-    /// Reads the environment over the defaults.
-    ///
-    /// - Throws: `invalidArgument` naming the variable and what was expected.
-    mutating func read(_ environment: [String: String]) throws(GatewayError) {
-        func text(_ name: String) -> String? { environment["GATEWAY_" + name].flatMap { $0.isEmpty ? nil : $0 } }
-        func port(_ name: String) throws(GatewayError) -> Int? {
-            guard let value = text(name) else { return nil }
-            guard let port = Int(value), (0...65_535).contains(port) else { throw wrong(name, "a port, 0 to 65535") }
-            return port
-        }
-        func wrong(_ name: String, _ expected: String) -> GatewayError {
-            GatewayError(.invalidArgument, "GATEWAY_\(name): expected \(expected).")
-        }
-        try door.read(environment)
-        host = text("HTTP_HOST") ?? host
-        self.port = try port("HTTP_PORT") ?? self.port
-        managementHost = text("MANAGEMENT_HOST") ?? managementHost
-        managementPort = try port("MANAGEMENT_PORT") ?? managementPort
-        databaseURL = text("DATABASE_URL") ?? databaseURL
-        pluginsFile = text("PLUGINS") ?? pluginsFile
-        pluginFolder = text("PLUGIN_FOLDER") ?? pluginFolder
-        publicURL = text("PUBLIC_URL") ?? publicURL
-        masterKeyFile = text("MASTER_KEY_FILE") ?? masterKeyFile
-        darajaURL = text("DARAJA_URL") ?? darajaURL
-        darajaAuthoritiesFile = text("DARAJA_CA_FILE") ?? darajaAuthoritiesFile
-        operatorTokenFile = text("OPERATOR_TOKEN_FILE") ?? operatorTokenFile
-        dataFolder = text("DATA_FOLDER") ?? dataFolder
-        pluginKeysFile = text("PLUGIN_KEYS_FILE") ?? pluginKeysFile
-        certificateFiles[.test] = text("CERTIFICATE_TEST_FILE") ?? certificateFiles[.test]
-        certificateFiles[.live] = text("CERTIFICATE_LIVE_FILE") ?? certificateFiles[.live]
-        if let value = text("MODE") {
-            guard let mode = Mode(rawValue: value) else { throw wrong("MODE", "hybrid, rest or mcp") }
-            self.mode = mode
-        }
-        if let value = text("LOG_LEVEL") {
-            guard let level = Logger.Level(rawValue: value) else {
-                throw wrong("LOG_LEVEL", "trace, debug, info, notice, warning, error or critical")
-            }
-            logLevel = level
-        }
-        if let value = text("REGISTRATION") {
-            guard let policy = Registration.Policy(rawValue: value) else {
-                throw wrong("REGISTRATION", "closed, approval or open")
-            }
-            registration.policy = policy
-        }
-        registration.plan = text("REGISTRATION_PLAN") ?? registration.plan
-        if let value = text("TRIAL_DAYS") {
-            guard let days = Int(value), (1...3650).contains(days) else { throw wrong("TRIAL_DAYS", "1 to 3650") }
-            registration.trial = .seconds(86_400 * days)
-        }
-        try readBounds(environment)
-        if text("ALLOW_FAILPOINTS") == "1", let value = text("FAILPOINT") {
-            guard let chosen = ChosenFailpoint(value) else {
-                throw wrong("FAILPOINT", "name or name@n, where name is \(ChosenFailpoint.names)")
-            }
-            failpoint = chosen
-        }
     }
 }

@@ -5,7 +5,8 @@ import Testing
 struct `A statement` {
     /// Tables that are no organization's.
     static let common: Set<String> = [
-        "configuration", "host_lease", "host_probe", "migrations", "plans", "plugin_binaries", "plugin_versions",
+        "configuration", "host_lease", "host_probe", "information_schema", "migrations", "plans", "plugin_binaries",
+        "plugin_versions",
         "plugins",
     ]
 

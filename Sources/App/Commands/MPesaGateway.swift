@@ -11,7 +11,7 @@ struct MPesaGateway: AsyncParsableCommand {
         abstract: "M-Pesa tools over REST and MCP, each a plugin.",
         version: App.version,
         subcommands: [
-            Dev.self, Init.self, Serve.self, LogInCommand.self, CallCommand.self, MCPCommand.self,
+            Dev.self, Init.self, DoctorCommand.self, Serve.self, LogInCommand.self, CallCommand.self, MCPCommand.self,
             SimulatorCommand.self, PluginCommand.self, OrganizationCommand.self,
             WordCommand<Words.Users>.self, WordCommand<Words.Keys>.self, WordCommand<Words.Plans>.self,
             WordCommand<Words.Credentials>.self, WordCommand<Words.Usage>.self, AuditCommand.self,

@@ -5,7 +5,10 @@ import Ingress
 
 /// Production: settings from `GATEWAY_*`, options over them.
 struct Serve: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Serve, with settings from GATEWAY_* and options.")
+    static let configuration = CommandConfiguration(
+        abstract: "Serve, with settings from GATEWAY_* and options.",
+        discussion: "Settings, with their defaults:\n\n\(Settings.help)"
+    )
 
     @Option(help: "hybrid, rest or mcp.") var mode: String?
     @Option(help: "Address to listen on.") var host: String?

@@ -1,0 +1,243 @@
+import Gateway
+import HTTPServer
+import Ingress
+import Logging
+import Organizations
+
+/// One setting of `serve`, said once: its help, its line in docs/operating.md and what `doctor` looks at come from it.
+struct Setting: Sendable {
+    /// The variable, without `GATEWAY_`.
+    let name: String
+    /// What it is where nobody sets it, in words.
+    let usual: String
+    /// What it means, in words.
+    let meaning: String
+    /// What its text is expected to be, for whoever wrote another.
+    let expected: String
+    /// Takes its text; false when that is not what is expected.
+    let take: @Sendable (String, inout Settings) -> Bool
+
+    /// The variable's whole name.
+    var variable: String { "GATEWAY_" + name }
+
+    /// A setting of which every text is good.
+    static func text(
+        _ name: String,
+        _ usual: String,
+        _ meaning: String,
+        _ take: @escaping @Sendable (String, inout Settings) -> Void
+    ) -> Setting {
+        Setting(name: name, usual: usual, meaning: meaning, expected: "text") { text, settings in
+            take(text, &settings)
+            return true
+        }
+    }
+
+    /// A setting that is a whole number.
+    static func number(
+        _ name: String,
+        _ range: ClosedRange<Int>,
+        _ usual: String,
+        _ meaning: String,
+        _ take: @escaping @Sendable (Int, inout Settings) -> Void
+    ) -> Setting {
+        let expected = "a whole number, \(range.lowerBound) to \(range.upperBound)"
+        return Setting(name: name, usual: usual, meaning: meaning, expected: expected) { text, settings in
+            guard let number = Int(text), range.contains(number) else { return false }
+            take(number, &settings)
+            return true
+        }
+    }
+
+    /// A setting that is one of some words.
+    static func word<Word: RawRepresentable & CaseIterable & Sendable>(
+        _ name: String,
+        _ usual: Word,
+        _ meaning: String,
+        _ take: @escaping @Sendable (Word, inout Settings) -> Void
+    ) -> Setting where Word.RawValue == String {
+        let words = Word.allCases.map(\.rawValue).joined(separator: ", ")
+        return Setting(name: name, usual: usual.rawValue, meaning: meaning, expected: "one of \(words)") {
+            text,
+            settings in
+            guard let word = Word(rawValue: text) else { return false }
+            take(word, &settings)
+            return true
+        }
+    }
+}
+
+extension Settings {
+    /// The defaults, which the list shows.
+    private static let usual = Settings()
+
+    /// Every setting, in the order in which people read of them.
+    static let list: [Setting] = listeners + data + registrations + upstream + tests
+
+    private static let listeners: [Setting] = [
+        .text("HTTP_HOST", usual.host, "the address of the main listener") { $1.host = $0 },
+        .number("HTTP_PORT", 0...65_535, "\(usual.port)", "its port") { $1.port = $0 },
+        .text("MANAGEMENT_HOST", usual.managementHost, "the address of the management listener") {
+            $1.managementHost = $0
+        },
+        .number(
+            "MANAGEMENT_PORT",
+            0...65_535,
+            "\(usual.managementPort)",
+            "its port: `/livez`, `/readyz`, `/metrics`, `/plugins`, `/organizations`"
+        ) { $1.managementPort = $0 },
+        .text("MANAGEMENT_NAMES", "none", "more names, between commas, that the management listener answers to") {
+            $1.door.managementNames = $0.split(separator: ",").map { $0.filter { $0 != " " } }
+        },
+        Setting(
+            name: "TRUSTED_PROXIES",
+            usual: "none",
+            meaning: "addresses and blocks, such as `127.0.0.1,10.0.0.0/8`, whose `X-Forwarded-For` says who calls",
+            expected: "addresses or blocks between commas, such as 127.0.0.1,10.0.0.0/8"
+        ) { text, settings in
+            guard let proxies = TrustedProxies(text) else { return false }
+            settings.door.proxies = proxies
+            return true
+        },
+        .number(
+            "CONNECTIONS_MAX",
+            1...1_000_000,
+            "\(OpenFiles.connectionsUsual), or what the files allow",
+            "connections of the main listener at once"
+        ) { $1.door.files.connections = $0 },
+        .number(
+            "CONNECTIONS_PER_ADDRESS_MAX",
+            1...1_000_000,
+            "a quarter of them",
+            "connections of one address (IPv6: of one /64) at once"
+        ) { $1.door.files.connectionsPerAddress = $0 },
+        .number(
+            "RESERVED_FILES",
+            64...1_000_000,
+            "\(OpenFiles.reservedUsual), at most half of all",
+            "open files kept for the database, M-Pesa, plugins' workers"
+        ) { $1.door.files.reserved = $0 },
+        .number(
+            "REQUEST_DEADLINE_S",
+            1...3600,
+            "\(usual.door.requestDeadline.components.seconds)",
+            "from a request's first byte until all of it is here"
+        ) { $1.door.requestDeadline = .seconds($0) },
+        .number(
+            "HEADER_DEADLINE_S",
+            1...3600,
+            "\(usual.door.headerDeadline.components.seconds)",
+            "from a request's first byte until its header is here"
+        ) { $1.door.headerDeadline = .seconds($0) },
+        .word("MODE", usual.mode, "which doors are open") { $1.mode = $0 },
+        .text("PUBLIC_URL", "made of host and port", "what callbacks name") { $1.publicURL = $0 },
+    ]
+
+    private static let data: [Setting] = [
+        .text("DATA_FOLDER", usual.dataFolder, "database, lock, private copies of plugins") { $1.dataFolder = $0 },
+        .text(
+            "DATABASE_URL",
+            "`sqlite:` in the data folder",
+            "`sqlite:PATH`, or `postgres://USER@HOST:PORT/NAME` as libpq reads it; may hold a password, **secret** then"
+        ) { $1.databaseURL = $0 },
+        .text(
+            "MASTER_KEY_FILE",
+            "master.key in the data folder",
+            "64 hexadecimal digits; **secret**: `openssl rand -hex 32`"
+        ) { $1.masterKeyFile = $0 },
+        .text(
+            "OPERATOR_TOKEN_FILE",
+            "none",
+            "at least 32 characters; **secret**; without it plugins and organizations cannot be changed over HTTP"
+        ) { $1.operatorTokenFile = $0 },
+        .text("PLUGINS", usual.pluginsFile, "what loads") { $1.pluginsFile = $0 },
+        .text("PLUGIN_FOLDER", "beside the program", "where `source` of the plugins file is looked for") {
+            $1.pluginFolder = $0
+        },
+        .text(
+            "PLUGIN_KEYS_FILE",
+            "none",
+            "Ed25519 public keys (PEM); where it is set, every plugin must be signed by one of them"
+        ) { $1.pluginKeysFile = $0 },
+        .word(
+            "LOG_LEVEL",
+            usual.logLevel,
+            "JSON lines on standard error; up to 4 MiB wait for a slow reader, then lines are left out and counted"
+        ) { $1.logLevel = $0 },
+    ]
+
+    private static let registrations: [Setting] = [
+        .word("REGISTRATION", usual.registration.policy, "whether strangers may register organizations") {
+            $1.registration.policy = $0
+        },
+        .text("REGISTRATION_PLAN", usual.registration.plan, "the plan that who registers is on") {
+            $1.registration.plan = $0
+        },
+        .number(
+            "TRIAL_DAYS",
+            1...3650,
+            "\(usual.registration.trial.components.seconds / 86_400)",
+            "how many days they may try it"
+        ) { $1.registration.trial = .seconds(86_400 * $0) },
+    ]
+
+    private static let upstream: [Setting] = [
+        .text("DARAJA_URL", "Safaricom's", "replaces both environments' addresses") { $1.darajaURL = $0 },
+        .text(
+            "DARAJA_CA_FILE",
+            "the system's",
+            "the authorities (certificates, PEM) that alone may vouch for those addresses"
+        ) { $1.darajaAuthoritiesFile = $0 },
+        .text(
+            "CERTIFICATE_TEST_FILE",
+            "none",
+            "Safaricom's certificate for `test` (PEM, from the Daraja portal); without it `test` cannot pay out or ask for balances"
+        ) { $1.certificateFiles[.test] = $0 },
+        .text("CERTIFICATE_LIVE_FILE", "none", "the same for `live`") { $1.certificateFiles[.live] = $0 },
+        .number(
+            "REQUESTS_MAX",
+            1...5_000,
+            "\(usual.bounds.requests.placesMax)",
+            "how many requests may be on their way to M-Pesa at once"
+        ) { $1.bounds.requests.placesMax = $0 },
+        .number(
+            "REQUESTS_PER_ACCOUNT_MAX",
+            1...5_000,
+            "\(usual.bounds.requests.accountPlacesMax)",
+            "the same for one organization and environment"
+        ) { $1.bounds.requests.accountPlacesMax = $0 },
+        .number(
+            "REQUEST_WAIT_MS",
+            0...60_000,
+            "\(usual.bounds.requests.waitMax.wholeMilliseconds)",
+            "how long a request waits for its turn; then it is refused unsent: 503, `upstream_unavailable`"
+        ) { $1.bounds.requests.waitMax = .milliseconds($0) },
+        .number(
+            "QUESTIONS_MAX",
+            1...5_000,
+            "\(usual.bounds.questions.placesMax)",
+            "how many questions about open payments may be on their way at once; at 300 ms each, 40 are 130 a second"
+        ) { $1.bounds.questions.placesMax = $0 },
+        .number(
+            "QUESTIONS_PER_ACCOUNT_MAX",
+            1...5_000,
+            "\(usual.bounds.questions.accountPlacesMax)",
+            "the same for one organization and environment"
+        ) { $1.bounds.questions.accountPlacesMax = $0 },
+    ]
+
+    /// What only tests set.
+    private static let tests: [Setting] = [
+        .text("ALLOW_FAILPOINTS", "off", "for tests: 1 lets the next one count") { $1.allowsFailpoints = $0 == "1" },
+        Setting(
+            name: "FAILPOINT",
+            usual: "none",
+            meaning: "for tests: end hard at a named point",
+            expected: "name or name@n, where name is \(ChosenFailpoint.names)"
+        ) { text, settings in
+            guard settings.allowsFailpoints else { return true }
+            settings.failpoint = ChosenFailpoint(text)
+            return settings.failpoint != nil
+        },
+    ]
+}
