@@ -57,7 +57,8 @@ struct Setting: Sendable {
         _ take: @escaping @Sendable (Word, inout Settings) -> Void
     ) -> Setting where Word.RawValue == String {
         let words = Word.allCases.map(\.rawValue).joined(separator: ", ")
-        return Setting(name: name, usual: usual.rawValue, meaning: meaning, expected: "one of \(words)") {
+        let all = "\(meaning): \(words)"
+        return Setting(name: name, usual: usual.rawValue, meaning: all, expected: "one of \(words)") {
             text,
             settings in
             guard let word = Word(rawValue: text) else { return false }
@@ -134,7 +135,11 @@ extension Settings {
     ]
 
     private static let data: [Setting] = [
-        .text("DATA_FOLDER", usual.dataFolder, "database, lock, private copies of plugins") { $1.dataFolder = $0 },
+        .text(
+            "DATA_FOLDER",
+            usual.dataFolder,
+            "database, lock, private copies of plugins (those that no version needs are taken away at a start)"
+        ) { $1.dataFolder = $0 },
         .text(
             "DATABASE_URL",
             "`sqlite:` in the data folder",
@@ -162,7 +167,7 @@ extension Settings {
         .word(
             "LOG_LEVEL",
             usual.logLevel,
-            "JSON lines on standard error; up to 4 MiB wait for a slow reader, then lines are left out and counted"
+            "JSON lines on standard error (up to 4 MiB wait for a slow reader, then lines are left out and counted), from"
         ) { $1.logLevel = $0 },
     ]
 

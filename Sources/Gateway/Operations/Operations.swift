@@ -382,25 +382,3 @@ extension UniqueKey {
         UniqueKey(key: plugin + ":" + key, releasedBy: releasedBy)
     }
 }
-
-extension AuditRecord {
-    /// The line with the record that it is about.
-    fileprivate func about(_ record: RecordID) -> AuditRecord {
-        AuditRecord(
-            id: id,
-            organization: organization,
-            at: at,
-            call: call,
-            subject: subject,
-            action: action,
-            tool: tool,
-            door: door,
-            outcome: outcome,
-            code: code,
-            record: record,
-            environment: environment,
-            address: address,
-            detail: detail
-        )
-    }
-}
