@@ -26,6 +26,20 @@ enum PlantedFault: String, CaseIterable, Sendable {
     case losesWhatWasNotSent
     /// A store that shows an organization another's records.
     case showsOthersRecords
+
+    /// What the judge says of it.
+    var accusation: String {
+        switch self {
+        case .forgetsKeys: "debits under the key"
+        case .sendsAgainUnasked, .sendsAfterRestart: "was sent again"
+        case .readsPendingAsPaid, .ignoresAmounts: "and was not paid"
+        case .sendsTooLate: "left after its time"
+        case .forgetsGuards: "whose guard held"
+        case .ignoresVersions: "do not lead to"
+        case .losesWhatWasNotSent: "which was known"
+        case .showsOthersRecords: "was shown to another organization"
+        }
+    }
 }
 
 /// A memory store's records, with one thing wrong.

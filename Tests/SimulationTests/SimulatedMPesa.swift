@@ -37,7 +37,7 @@ final class SimulatedMPesa: Sendable {
 
     /// What M-Pesa answers to a request that has arrived.
     func answer(_ kind: String, _ body: JSON) -> UpstreamOutcome {
-        guard kind == "collect" || kind == "pay" else { return answer(aQuestion: kind, body) }
+        guard ["collect", "pay", "refund"].contains(kind) else { return answer(aQuestion: kind, body) }
         guard let id = body["id"]?.stringValue.flatMap({ RecordID($0) }) else {
             return Self.said(["verdict": "rejected"])
         }

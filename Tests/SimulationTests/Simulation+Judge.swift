@@ -13,6 +13,7 @@ extension Simulation {
             if record.recordClass == .transaction { judge(record) }
         }
         judgeKeys()
+        judgeRefunds()
         judgeGuards()
         let unsettled = world.disk.unsettledCallbacks
         if unsettled > 0 { world.accuse("\(unsettled) callbacks were left") }
@@ -60,13 +61,32 @@ extension Simulation {
         }
     }
 
+    /// No more is given back than was paid, and what was given back whole is shown so.
+    private func judgeRefunds() {
+        var back: [RecordID: Int64] = [:]
+        for entry in mpesa.entries where entry.kind == "refund" && entry.isPaid {
+            guard let original = world.disk.record(entry.id)?.intent.original else {
+                world.accuse("\(entry.id) gave back what is not known")
+                continue
+            }
+            back[original, default: 0] += entry.amount * Int64(entry.debits)
+        }
+        for (id, sum) in back.sorted(by: { $0.key.raw < $1.key.raw }) {
+            guard let original = world.disk.record(id), let paid = original.intent.amount?.amount else { continue }
+            if sum > paid { world.accuse("\(sum) were given back of \(id), which was \(paid)") }
+            if (sum >= paid) != (original.state == .reversed) {
+                world.accuse("\(id) is \(original.state.rawValue), and \(sum) of \(paid) were given back")
+            }
+        }
+    }
+
     /// Nobody is asked twice at a time: M-Pesa never takes a second request that an open one's guard keeps out.
     private func judgeGuards() {
         let taken = mpesa.entries.compactMap { entry in world.disk.record(entry.id).map { (entry, $0) } }
         for (first, record) in taken {
             for (second, other) in taken where second.number > first.number {
                 let isSame =
-                    record.organization == other.organization && record.tool == other.tool
+                    record.organization == other.organization && record.tool == other.tool && record.intent.party != nil
                     && record.intent.party == other.intent.party && record.intent.amount == other.intent.amount
                 let apart = other.createdAt - record.createdAt
                 // The guard's minute, and less than the clock may be set by.

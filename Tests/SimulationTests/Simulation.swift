@@ -182,8 +182,24 @@ final class Simulation: Sendable {
             if idempotency == nil, world.time.uptime - began > .seconds(60) { return }
             let reply = await ask(tool, arguments, key, idempotency)
             if let record = reply?.record { await lookUp(record, isPayout ? "pay" : "collect") }
-            if case .success? = reply?.result, attempt > 1 || world.chance(0.7) { return }
+            if case .success? = reply?.result, attempt > 1 || world.chance(0.7) {
+                if let record = reply?.record, !isPayout, world.chance(0.5) { await refund(record, key, number) }
+                return
+            }
             await world.wait(500...12_000)
+        }
+    }
+
+    /// Gives a payment back in parts that may be more than it was, some of them at once.
+    private func refund(_ record: RecordID, _ key: APIKeyText, _ number: Int) async {
+        for part in 1...world.pick(1...3) {
+            await world.wait(world.chance(0.5) ? 1_000...4_000 : 60_000...150_000)
+            let idempotency = "r\(number)-\(part)"
+            var arguments: JSONObject = ["original": .string("\(record)")]
+            if world.chance(0.7) { arguments["amount"] = .integer(Int64(world.pick(20...101))) }
+            let asked = JSON.object(arguments)
+            if world.chance(0.4) { world.begin { _ = await self.ask("fake_refund", asked, key, idempotency) } }
+            _ = await ask("fake_refund", asked, key, idempotency)
         }
     }
 
