@@ -74,6 +74,16 @@ struct `A second factor` {
             #expect(await bureau.collect(5, as: asha.token).code == nil)
             #expect(await bureau.collect(6, as: key.text).code == nil)
             #expect(await bureau.ask("auth.verify", as: admin.token).code == nil)
+            // Commands read what there is to call before they call anything.
+            let look = ActionCall(
+                id: CallID(bureau.clock.entropy.identifier()),
+                door: .rest,
+                credential: .token(admin.token),
+                environment: nil,
+                address: "192.0.2.1"
+            )
+            let mayLook = try await bureau.pipeline.perform(.listTools, look) { _, _ throws(GatewayError) in true }
+            #expect(mayLook)
             let begun = await bureau.ask("second_factor.begin", as: admin.token)
             let shown = try code(begun.data["secret"], at: bureau.clock)
             #expect(await bureau.ask("second_factor.confirm", ["code": .string(shown)], as: admin.token).code == nil)

@@ -52,8 +52,11 @@ package struct ActionRules: Sendable {
         self.reach = reach
     }
 
-    /// Whether it is about nothing but whoever asks: how they prove themselves.
-    package var isAboutOneself: Bool { name.hasPrefix("auth.") || name.hasPrefix("second_factor.") }
+    /// Whether it is about nothing but whoever asks: how they prove themselves, and what there is for them to call,
+    /// without which no command finds the way there.
+    package var isAboutOneself: Bool {
+        name.hasPrefix("auth.") || name.hasPrefix("second_factor.") || name == ActionRules.listTools.name
+    }
 
     /// The tools that the credential may use: it shows nothing but what the credential's own scopes open.
     package static let listTools = ActionRules("tools.list", auditAction: "TOOLS_LISTED")
