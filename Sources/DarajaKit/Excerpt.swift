@@ -16,7 +16,9 @@ public enum Excerpt {
 
     /// A code of M-Pesa's, or what stands where one should; nil when that is nothing.
     public static func code(_ text: String) -> String? {
-        let code = line(text, most: codeCharactersMax, masks: false)
+        // `100000000` is a code of M-Pesa's, and could be a phone anywhere else.
+        let isNumber = text.utf8.count <= 9 && text.utf8.allSatisfy { (48...57).contains($0) }
+        let code = line(text, most: codeCharactersMax, masks: !isNumber)
         return code.isEmpty ? nil : code
     }
 
@@ -41,42 +43,11 @@ public enum Excerpt {
             }
         }
         let words = line.drop { $0 == " " }
-        let shown = masks ? masked(words) : Array(words)
+        let shown = masks ? PhoneMask.masked(words) : Array(words)
         let cut = shown.count > most || text.unicodeScalars.count > most * 8
         var kept = shown.prefix(most)
         while kept.last == " " { kept.removeLast() }
         return String(String.UnicodeScalarView(kept)) + (cut ? "…" : "")
-    }
-
-    /// Replaces what may be somebody's phone: a run of digits of its length and its beginning, not part of an id.
-    private static func masked(_ line: ArraySlice<Unicode.Scalar>) -> [Unicode.Scalar] {
-        var result: [Unicode.Scalar] = []
-        var run: [Unicode.Scalar] = []
-        for scalar in line + ["\n"] {
-            if ("0"..."9").contains(scalar) {
-                run.append(scalar)
-                continue
-            }
-            let isInID = isIDMark(scalar) || result.last.map(isIDMark) ?? false
-            result += !isInID && isPhone(run) ? Array("[phone]".unicodeScalars) : run
-            run = []
-            result.append(scalar)
-        }
-        return result.dropLast()
-    }
-
-    private static func isIDMark(_ scalar: Unicode.Scalar) -> Bool {
-        scalar == "-" || scalar == "_" || scalar.properties.isAlphabetic
-    }
-
-    private static func isPhone(_ digits: [Unicode.Scalar]) -> Bool {
-        let text = String(String.UnicodeScalarView(digits))
-        switch digits.count {
-        case 9: return text.hasPrefix("7") || text.hasPrefix("1")
-        case 10: return text.hasPrefix("07") || text.hasPrefix("01")
-        case 12: return text.hasPrefix("2547") || text.hasPrefix("2541")
-        default: return false
-        }
     }
 
     /// `Incapsula incident ID: 893000101…`, wherever it stands in the first 16 KiB.
