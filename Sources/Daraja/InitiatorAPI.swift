@@ -11,24 +11,25 @@ public enum InitiatorAPI {
         public let ConversationID: String
         /// Ours, echoed, or one that was made for us; empty when none that can be an id was named.
         public let OriginatorConversationID: String
-        /// `0`, or zeros, when taken.
+        /// `0` when taken; empty when there is none that can be read.
         public let ResponseCode: String
+        /// What the code says.
+        public let answer: RequestAnswer
         /// For people.
         public let ResponseDescription: String
 
         /// Reads an answer; nil when it names no id of M-Pesa's.
         public init?(_ body: JSON) {
-            guard let conversation = StatedID(body["ConversationID"]).text,
-                let code = WireText.text(body["ResponseCode"])
-            else { return nil }
+            guard let conversation = StatedID(body["ConversationID"]).text else { return nil }
             ConversationID = conversation
             OriginatorConversationID = StatedID(body["OriginatorConversationID"]).text ?? ""
-            ResponseCode = code
+            ResponseCode = WireText.code(body["ResponseCode"]) ?? ""
+            answer = RequestAnswer(body)
             ResponseDescription = body["ResponseDescription"]?.stringValue ?? ""
         }
 
         /// Whether M-Pesa took the request.
-        public var isAccepted: Bool { !ResponseCode.isEmpty && ResponseCode.utf8.allSatisfy { $0 == 48 } }
+        public var isAccepted: Bool { answer == .taken }
     }
 
     /// What M-Pesa posts to `ResultURL`.
@@ -45,6 +46,7 @@ public enum InitiatorAPI {
         public let TransactionID: String?
         /// By key; of two of one key the first.
         public let parameters: [String: JSON]
+        private let contradictions: [String: Contradiction]
 
         /// Reads a result: a parameter that stands alone instead of in a list, and one without a value, are both seen.
         public init?(_ body: JSON) {
@@ -56,13 +58,14 @@ public enum InitiatorAPI {
             OriginatorConversationID = StatedID(result["OriginatorConversationID"])
             ConversationID = StatedID(result["ConversationID"])
             TransactionID = StatedID(result["TransactionID"]).text
-            let list = result["ResultParameters"]?["ResultParameter"]
-            var parameters: [String: JSON] = [:]
-            for item in list?.arrayValue ?? list.map({ [$0] }) ?? [] {
-                guard let key = item["Key"]?.stringValue, parameters[key] == nil else { continue }
-                parameters[key] = item["Value"]
-            }
-            self.parameters = parameters
+            let named = NamedValues(result["ResultParameters"]?["ResultParameter"], key: "Key")
+            parameters = named.values
+            contradictions = named.contradictions
+        }
+
+        /// The first of some parameters that the result states twice and differently.
+        public func contradiction(in keys: String...) -> Contradiction? {
+            keys.compactMap { contradictions[$0] }.first
         }
 
         /// A parameter as text.

@@ -71,24 +71,25 @@ public enum STKPush {
         public let MerchantRequestID: String
         /// M-Pesa's id; all else is found by it.
         public let CheckoutRequestID: String
-        /// `0`, or zeros, when taken.
+        /// `0` when taken; empty when there is none that can be read.
         public let ResponseCode: String
+        /// What the code says.
+        public let answer: RequestAnswer
         /// For people.
         public let ResponseDescription: String
 
         /// Reads an answer; nil when it names no id of M-Pesa's.
         public init?(_ body: JSON) {
-            guard let checkout = StatedID(body["CheckoutRequestID"]).text,
-                let code = WireText.text(body["ResponseCode"])
-            else { return nil }
+            guard let checkout = StatedID(body["CheckoutRequestID"]).text else { return nil }
             MerchantRequestID = StatedID(body["MerchantRequestID"]).text ?? ""
             CheckoutRequestID = checkout
-            ResponseCode = code
+            ResponseCode = WireText.code(body["ResponseCode"]) ?? ""
+            answer = RequestAnswer(body)
             ResponseDescription = body["ResponseDescription"]?.stringValue ?? ""
         }
 
         /// Whether M-Pesa took the request.
-        public var isAccepted: Bool { !ResponseCode.isEmpty && ResponseCode.utf8.allSatisfy { $0 == 48 } }
+        public var isAccepted: Bool { answer == .taken }
     }
 
     /// What M-Pesa posts to `CallBackURL` once the customer has answered, or has not.
@@ -107,12 +108,16 @@ public enum STKPush {
         public var Amount: Int64? { money?.wholeShillings }
         /// The amount paid, as it is; successes only.
         public let money: Money?
-        /// The receipt; successes only.
+        /// The receipt, when it is one; successes only.
         public let MpesaReceiptNumber: String?
+        /// What stands where the receipt should; successes only.
+        public let writtenReceipt: String?
         /// The phone that paid, as M-Pesa writes it, which may be masked or hashed; successes only.
         public let PhoneNumber: String?
         /// The phone that paid, when it can be read.
         public let phone: MSISDN?
+        /// What it states twice and differently; the amount first.
+        public let contradiction: Contradiction?
 
         /// Reads a callback, its metadata by name and never by order; nil when it is none.
         public init?(_ body: JSON) {
@@ -124,15 +129,16 @@ public enum STKPush {
             CheckoutRequestID = statedID.text ?? ""
             ResultCode = code
             ResultDesc = callback["ResultDesc"]?.stringValue ?? ""
-            var items: [String: JSON] = [:]
-            let list = callback["CallbackMetadata"]?["Item"]
-            for item in list?.arrayValue ?? list.map({ [$0] }) ?? [] {
-                if let name = item["Name"]?.stringValue { items[name] = item["Value"] }
-            }
+            let metadata = NamedValues(callback["CallbackMetadata"]?["Item"], key: "Name")
+            let items = metadata.values
             money = Money(items["Amount"])
-            MpesaReceiptNumber = StatedID(items["MpesaReceiptNumber"]).text
+            MpesaReceiptNumber = Receipt(items["MpesaReceiptNumber"])?.text
+            writtenReceipt = WireText.text(items["MpesaReceiptNumber"])
             PhoneNumber = WireText.text(items["PhoneNumber"])
             phone = MSISDN(items["PhoneNumber"])
+            contradiction =
+                ["Amount", "MpesaReceiptNumber", "PhoneNumber"]
+                .compactMap { metadata.contradictions[$0] }.first
         }
     }
 }
@@ -160,6 +166,10 @@ public enum STKQuery {
         public let CheckoutRequestID: String
         /// M-Pesa's id as the answer names it.
         public let statedID: StatedID
+        /// The gateway's id; empty when none that can be an id was named.
+        public let MerchantRequestID: String
+        /// What became of the question; empty when there is none that can be read.
+        public let ResponseCode: String
         /// Text on the wire.
         public let ResultCode: String
         /// For people.
@@ -170,6 +180,8 @@ public enum STKQuery {
             guard let code = WireText.code(body["ResultCode"]) else { return nil }
             statedID = StatedID(body["CheckoutRequestID"])
             CheckoutRequestID = statedID.text ?? ""
+            MerchantRequestID = StatedID(body["MerchantRequestID"]).text ?? ""
+            ResponseCode = WireText.code(body["ResponseCode"]) ?? ""
             ResultCode = code
             ResultDesc = body["ResultDesc"]?.stringValue ?? ""
         }

@@ -5,13 +5,23 @@ enum WireText {
     /// A member as text: M-Pesa writes one value now as text, now as a number.
     static func text(_ value: JSON?) -> String? { value?.stringValue ?? value?.integerValue.map(String.init) }
 
-    /// A result code as text; `0.0` is the number 0, and every other text stays as it is.
+    /// A code as text, whatever it is the code of: a number by its value, every other text as it is.
+    ///
+    /// `0`, `0.0`, `0E0`, `+0`, `00` and `" 0"` are all `0`.
     static func code(_ value: JSON?) -> String? {
-        guard let text = text(value) else { return nil }
-        guard text.utf8.contains(UInt8(ascii: ".")), let whole = Money(text)?.wholeShillings, !text.contains(",") else {
-            return text
-        }
+        if case .number = value { return Money(value)?.wholeShillings.map(String.init) }
+        guard let text = text(value).map(trimmed) else { return nil }
+        let isOneWord = text.utf8.allSatisfy { (0x21..<0x7F).contains($0) && $0 != UInt8(ascii: ",") }
+        guard isOneWord, let whole = Money(text)?.wholeShillings else { return text }
         return String(whole)
+    }
+
+    /// A text without the spaces and invisible characters around it.
+    static func trimmed(_ text: String) -> String {
+        let isOuter = { (scalar: Unicode.Scalar) in isInvisible(scalar) || scalar.properties.isWhitespace }
+        var scalars = text.unicodeScalars.drop(while: isOuter)
+        while let last = scalars.last, isOuter(last) { scalars.removeLast() }
+        return String(scalars)
     }
 
     /// Whether a character says nothing of its own: no-break and thin spaces, zero-width and bidi marks, a soft hyphen.

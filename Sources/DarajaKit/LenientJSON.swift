@@ -62,16 +62,41 @@ struct LenientJSON {
         }
     }
 
-    /// An escape as it stands; `\'`, which JSON does not have, is an apostrophe.
+    /// An escape as it stands; `\'`, which JSON does not have, is an apostrophe, and half a surrogate pair is U+FFFD.
     private mutating func escape() {
         guard position < bytes.endIndex else { return }
         let escaped = bytes[position]
         position += 1
         if escaped == UInt8(ascii: "'") {
             written.append(escaped)
+        } else if escaped == UInt8(ascii: "u"), let unit = unit(at: position) {
+            write(unit)
         } else {
             written += [UInt8(ascii: "\\"), escaped]
         }
+    }
+
+    /// A unit of UTF-16 whose digits stand at the position.
+    private mutating func write(_ unit: UInt16) {
+        let start = position
+        position += 4
+        if UTF16.isLeadSurrogate(unit), bytes[position...].starts(with: Array("\\u".utf8)),
+            self.unit(at: position + 2).map(UTF16.isTrailSurrogate) ?? false
+        {
+            position += 6
+        } else if UTF16.isLeadSurrogate(unit) || UTF16.isTrailSurrogate(unit) {
+            written += Array("\\ufffd".utf8)
+            return
+        }
+        written += Array("\\u".utf8) + bytes[start..<position]
+    }
+
+    /// Four hexadecimal digits; nil when others stand there.
+    private func unit(at start: Int) -> UInt16? {
+        guard start + 4 <= bytes.endIndex else { return nil }
+        let digits = bytes[start..<start + 4]
+        guard digits.allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit }) else { return nil }
+        return UInt16(String(decoding: digits, as: UTF8.self), radix: 16)
     }
 
     /// A control character that stands in a text unescaped.

@@ -3,8 +3,9 @@ import OrderedJSON
 /// What M-Pesa sent, read leniently in form and strictly in meaning.
 ///
 /// M-Pesa's bytes are not always the JSON that they mean to be. Read all the same: a byte order mark, NULs at the end,
-/// raw tabs and line breaks within a text, Latin-1 beside UTF-8, one name twice (the last counts), numbers with a plus
-/// or zeros in front. What can mean two things is not guessed at: then there is no document, and `trouble` says why.
+/// raw tabs and line breaks within a text, half a surrogate pair, Latin-1 beside UTF-8, one name twice (the last counts),
+/// numbers with a plus or zeros in front. What can mean two things is not guessed at, such as a result code that is there
+/// twice with two values: then there is no document, and `trouble` says why.
 ///
 ///     guard let body = Message(raw).json else { return Evidence(.unknown) }
 ///
@@ -28,9 +29,22 @@ public struct Message: Sendable {
             trouble = "is longer than \(Message.bytesMax >> 20) MiB"
             return
         }
-        let limits = JSONLimits(bytesMax: Message.bytesMax * 8, duplicateKeys: .lastWins)
-        json = try? JSON(parsing: LenientJSON.repair(bytes), limits: limits)
-        trouble = json == nil ? Message.trouble(with: bytes) : nil
+        let repaired = LenientJSON.repair(bytes)
+        json = Message.parsed(repaired, .lastWinsUnlessDiffering(Message.names))
+        let saysTwo = json == nil && Message.parsed(repaired, .lastWins) != nil
+        trouble =
+            json != nil ? nil : saysTwo ? "gives one of its members two values" : Message.trouble(with: bytes)
+    }
+
+    /// The members on which money hangs: one that is there twice must say the same.
+    private static let names: Set<String> = [
+        "Result", "Body", "stkCallback", "ResultCode", "ResponseCode", "errorCode", "CheckoutRequestID",
+        "MerchantRequestID", "ConversationID", "OriginatorConversationID", "TransactionID", "CallbackMetadata", "Item",
+        "ResultParameters", "ResultParameter", "Name", "Key", "Value",
+    ]
+
+    private static func parsed(_ bytes: [UInt8], _ keys: JSONLimits.DuplicateKeys) -> JSON? {
+        try? JSON(parsing: bytes, limits: JSONLimits(bytesMax: bytesMax * 8, duplicateKeys: keys))
     }
 
     /// How it begins, for people: one line, bounded, no phones.

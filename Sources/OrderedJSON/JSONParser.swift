@@ -6,6 +6,8 @@ public struct JSONLimits: Sendable {
         case reject
         /// Take the last, as most readers do; for what others send us.
         case lastWins
+        /// Take the last, but refuse the text when the values of one of these names differ.
+        case lastWinsUnlessDiffering(Set<String>)
     }
 
     /// The longest text.
@@ -193,7 +195,12 @@ struct JSONParser {
         guard !isNew, let same = JSONObject.index(of: key, in: members) else { return members.append((key, value)) }
         switch limits.duplicateKeys {
         case .reject: throw JSONParseError(offset: keyStart, reason: "an object names the member \"\(key)\" twice")
-        case .lastWins: members[same].value = value
+        case .lastWins: break
+        case .lastWinsUnlessDiffering(let names):
+            guard !names.contains(key) || members[same].value == value else {
+                throw JSONParseError(offset: keyStart, reason: "an object gives the member \"\(key)\" two values")
+            }
         }
+        members[same].value = value
     }
 }

@@ -161,7 +161,10 @@ struct `Interpreting a payout` {
 
     @Test func `proves nothing by a timeout of the queue, and nothing by what is no result`() {
         #expect(interpretPayout(Array("{}".utf8), .callback("timeout"), record)?.verdict == .unknown)
-        #expect(interpretPayout(Array("{}".utf8), .callback("result"), record) == nil)
+        for interpret in [interpretPayout, interpretPayoutQuery, interpretBalance] {
+            let evidence = interpret(Array(#"{"strange":1}"#.utf8), .callback("result"), record)
+            #expect(evidence?.verdict == .unknown && evidence?.meaning?.contains("strange") == true)
+        }
     }
 }
 

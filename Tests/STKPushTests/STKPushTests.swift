@@ -79,9 +79,9 @@ struct `Interpreting M-Pesa` {
     }
 
     static let replies: [(Int, String, Evidence.Verdict)] = [
-        (200, #"{"MerchantRequestID":"m","CheckoutRequestID":"c","ResponseCode":"0"}"#, .accepted),
-        (200, #"{"MerchantRequestID":"m","CheckoutRequestID":"c","ResponseCode":"00000000"}"#, .accepted),
-        (200, #"{"MerchantRequestID":"m","CheckoutRequestID":"c","ResponseCode":"1"}"#, .rejected),
+        (200, #"{"MerchantRequestID":"m","CheckoutRequestID":"ws_1","ResponseCode":"0"}"#, .accepted),
+        (200, #"{"MerchantRequestID":"m","CheckoutRequestID":"ws_1","ResponseCode":"00000000"}"#, .accepted),
+        (200, #"{"MerchantRequestID":"m","CheckoutRequestID":"ws_1","ResponseCode":"1"}"#, .rejected),
         (200, #"{"ResponseCode":"0"}"#, .unknown), (200, "not json", .unknown), (200, "", .unknown),
         (500, "", .unknown), (503, "<html>", .unknown),
         (400, #"{"errorCode":"400.002.02","errorMessage":"Bad Request - Invalid Amount"}"#, .rejected),

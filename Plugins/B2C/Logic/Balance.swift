@@ -32,8 +32,8 @@ func interpretBalance(_ raw: [UInt8], _ source: Source, _ record: Record) -> Evi
     case .statement: return nil
     }
     let message = Message(raw)
-    guard let body = message.json else { return .unreadable(message) }
-    return InitiatorAPI.Result(body).map(answer)
+    guard let (result, _) = unwrappedResult(message) else { return .unrecognized(message) }
+    return answer(result)
 }
 
 private func answer(_ result: InitiatorAPI.Result) -> Evidence {

@@ -6,8 +6,8 @@ import PluginKit
 ///
 /// The request carries the record's own id as its OriginatorConversationID. That one counts: a result or a status that
 /// names it is about this payout. Daraja's reply may name another, of its own making; it is noted beside ours
-/// (`reply_originator_conversation_id`) and is as good, and so is the ConversationID of the reply. Anything else is about
-/// another payment. An id that is missing or empty says nothing.
+/// (`reply_originator_conversation_id`) and is as good, and so is the ConversationID of the reply. One of the form of our
+/// own ids that is not this payout's is another payout's reply. Anything else is about another payment. An id that is missing or empty says nothing.
 struct PayoutIDs {
     /// The id in the request.
     let own: String
@@ -50,6 +50,24 @@ struct PayoutIDs {
         }
     }
 
+    /// The id by which a reply is another payment's; nil when it may be ours.
+    ///
+    /// Daraja's own ids look otherwise than ours. One of the form of ours that is not this payout's is another record's.
+    func otherPayment(in reply: InitiatorAPI.Reply) -> String? {
+        let named = reply.OriginatorConversationID
+        if isOurs(named) { return nil }
+        if PayoutIDs.isRecordID(named) { return named }
+        guard let noted = known["conversation_id"], !PayoutIDs.isSame(reply.ConversationID, noted) else { return nil }
+        return reply.ConversationID
+    }
+
+    /// Whether a result names this payout by one of its ids.
+    func areNamed(by result: InitiatorAPI.Result) -> Bool {
+        guard otherPayment(in: result) == nil else { return false }
+        return result.OriginatorConversationID.text != nil
+            || (result.ConversationID.text != nil && known["conversation_id"] != nil)
+    }
+
     /// Whether a status names this payout.
     func isNamed(in status: InitiatorAPI.Result) -> Bool {
         switch status.id("OriginatorConversationID") {
@@ -65,6 +83,13 @@ struct PayoutIDs {
 
     private func isOurs(_ id: String) -> Bool {
         [own, known["originator_conversation_id"], known["reply_originator_conversation_id"]].contains(id)
+    }
+
+    /// Whether an id has the form of a record's: a UUID of version 7.
+    private static func isRecordID(_ id: String) -> Bool {
+        let parts = id.split(separator: "-", omittingEmptySubsequences: false)
+        return parts.map(\.count) == [8, 4, 4, 4, 12] && parts[2].first == "7"
+            && parts.allSatisfy { $0.allSatisfy { $0.isASCII && $0.isHexDigit } }
     }
 
     /// A ConversationID is seen with and without its `AG_`.

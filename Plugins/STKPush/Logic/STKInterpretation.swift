@@ -9,31 +9,52 @@ private let push = RequestKind(product: "M-Pesa Express", retryAfterMilliseconds
 func interpretPush(_ raw: [UInt8], _ source: Source, _ record: Record) -> Evidence? {
     switch source {
     case .reply(let status):
-        switch DarajaReply(raw, status: status) {
-        case .error(let error): return Evidence(error, of: push)
-        case .document(let body): return interpretReply(body, status: status)
+        guard let body = Message(raw).json, let reply = STKPush.Reply(body) else {
+            return .withoutIDs(raw, status: status, of: push)
         }
-    case .callback:
-        let message = Message(raw)
-        guard let body = message.json else { return .unreadable(message) }
-        return STKPush.Callback(body).map { interpretCallback($0, record) }
+        return interpretReply(reply, in: body, status: status, record)
+    case .callback: return interpretCallback(Message(raw), record)
     case .statement: return nil
     }
 }
 
-private func interpretReply(_ body: JSON, status: Int) -> Evidence {
-    guard let reply = STKPush.Reply(body) else { return .withoutIDs(body, status: status) }
-    guard reply.isAccepted else {
-        var evidence = Evidence(.rejected)
-        evidence.code = Excerpt.code(reply.ResponseCode)
-        evidence.meaning = "M-Pesa refused the request: \(Excerpt.of(reply.ResponseDescription))"
-        evidence.whoseMove = "integrator"
-        evidence.chargeAgain = "no"
-        return evidence
+private func interpretReply(_ reply: STKPush.Reply, in body: JSON, status: Int, _ record: Record) -> Evidence {
+    if let known = record.externalIDs["checkout_request_id"], known != reply.CheckoutRequestID {
+        return .ofAnotherPayment("CheckoutRequestID", reply.CheckoutRequestID)
     }
-    var evidence = Evidence(.accepted)
-    evidence.externalIDs = ids(checkout: reply.CheckoutRequestID, merchant: reply.MerchantRequestID)
+    if let other = otherMerchant(reply.MerchantRequestID, record) {
+        return .ofAnotherPayment("MerchantRequestID", other)
+    }
+    var evidence = Evidence(
+        reply.answer,
+        code: reply.ResponseCode,
+        words: reply.ResponseDescription,
+        in: body,
+        status: status,
+        refusedTo: "integrator"
+    )
+    // A request that was perhaps taken can be asked about by its id.
+    if evidence.verdict != .rejected {
+        evidence.externalIDs = ids(checkout: reply.CheckoutRequestID, merchant: reply.MerchantRequestID)
+    }
     return evidence
+}
+
+/// A MerchantRequestID that is not the one which is known; nil when none is named, or none is known.
+private func otherMerchant(_ id: String, _ record: Record) -> String? {
+    guard !id.isEmpty, let known = record.externalIDs["merchant_request_id"], known != id else { return nil }
+    return id
+}
+
+private func interpretCallback(_ message: Message, _ record: Record) -> Evidence {
+    guard let found = message.unwrapped(["Body", "stkCallback"], marks: ["CheckoutRequestID", "MerchantRequestID"]),
+        let callback = STKPush.Callback(["Body": ["stkCallback": found.document]])
+    else { return .unrecognized(message) }
+    let names = callback.statedID.text
+    guard found.isPlain || (names != nil && names == record.externalIDs["checkout_request_id"]) else {
+        return .unnamed(message, code: callback.ResultCode)
+    }
+    return interpretCallback(callback, record)
 }
 
 private func interpretCallback(_ callback: STKPush.Callback, _ record: Record) -> Evidence {
@@ -52,7 +73,14 @@ private func interpretCallback(_ callback: STKPush.Callback, _ record: Record) -
         phone: callback.phone,
         writtenPhone: callback.PhoneNumber
     )
-    return evidence.stating(statement, about: record, asked: record.amount)
+    return evidence.stating(
+        statement,
+        against: callback.contradiction,
+        isAmount: callback.contradiction?.name == "Amount",
+        writtenReceipt: callback.writtenReceipt,
+        about: record,
+        asked: record.amount
+    )
 }
 
 /// What the answer to a query proves of the push it asks about.
@@ -67,14 +95,35 @@ func interpretQuery(_ raw: [UInt8], _ source: Source, _ record: Record) -> Evide
                 code: "http_\(status)"
             )
         }
-        let asked = record.externalIDs["checkout_request_id"]
-        if reply.statedID != .missing, let asked, reply.statedID.text != asked {
-            return .nothing("M-Pesa's answer is about another payment: it names another CheckoutRequestID.")
-        }
+        if let doubt = doubt(of: reply, record) { return doubt }
         var evidence = evidence(of: reply.ResultCode, words: reply.ResultDesc)
         evidence.externalIDs = ids(checkout: reply.CheckoutRequestID, merchant: "")
         return evidence
     }
+}
+
+/// Why an answer to a question says nothing of this payment; nil when it names it and contradicts nothing that is known.
+private func doubt(of reply: STKQuery.Reply, _ record: Record) -> Evidence? {
+    let code = Excerpt.code(reply.ResultCode)
+    guard let asked = record.externalIDs["checkout_request_id"], reply.statedID.text == asked else {
+        let names = reply.statedID == .missing ? "names no CheckoutRequestID" : "names another CheckoutRequestID"
+        return .nothing("M-Pesa's answer is not about this payment: it \(names), and is asked once more.", code: code)
+    }
+    if let other = otherMerchant(reply.MerchantRequestID, record) {
+        return .nothing(
+            "M-Pesa's answer names this payment with another MerchantRequestID (\(Excerpt.of(other, most: 64))), so it "
+                + "is asked once more.",
+            code: code
+        )
+    }
+    guard ["", "0"].contains(reply.ResponseCode) else {
+        return .nothing(
+            "M-Pesa's answer says that the question failed (ResponseCode \(Excerpt.of(reply.ResponseCode, most: 40))) "
+                + "and names a result all the same, so it is asked once more.".quoting(reply.ResultDesc),
+            code: code
+        )
+    }
+    return nil
 }
 
 private func evidence(ofQuestion error: ErrorEnvelope) -> Evidence {
