@@ -157,7 +157,14 @@ private func interpret(_ raw: [UInt8], _ source: Source, _ record: Record) -> Ev
     switch source {
     case .reply:
         guard let reply = STKPush.Reply(body) else { return Evidence(.unknown) }
-        var evidence = Evidence(reply.isAccepted ? .accepted : .rejected)
+        // Only a plain code refuses; what says neither may have been taken, and is asked about.
+        let verdict: Evidence.Verdict =
+            switch reply.answer {
+            case .taken: .accepted
+            case .refused: .rejected
+            case .unclear: .unknown
+            }
+        var evidence = Evidence(verdict)
         evidence.meaning = reply.ResponseDescription
         evidence.externalIDs = ["checkout_request_id": reply.CheckoutRequestID]
         return evidence
@@ -168,7 +175,8 @@ private func interpret(_ raw: [UInt8], _ source: Source, _ record: Record) -> Ev
         let amount = callback.Amount.flatMap { $0 > 0 ? $0 : nil }
         var evidence = Evidence(.unknown)
         switch result.outcome {
-        case .paid where callback.MpesaReceiptNumber != nil && amount != nil: evidence = Evidence(.succeeded)
+        case .paid where callback.MpesaReceiptNumber != nil && amount != nil && callback.contradiction == nil:
+            evidence = Evidence(.succeeded)
         case .cancelled: evidence = Evidence(.cancelled)
         case .expired: evidence = Evidence(.expired)
         case .failed: evidence = Evidence(.failed)
