@@ -51,10 +51,11 @@ struct Mutation {
             Mutation(bytes: body + Array("x".utf8), how: ", with a letter behind it", losesProof: true),
             Mutation(bytes: Array("<!-- ".utf8) + body + Array(" -->".utf8), how: ", in a comment", losesProof: true),
             Mutation(bytes: Array("[".utf8) + body + Array("]".utf8), how: ", in a list", losesProof: false),
+            // As in a list, it is whole, and a plugin may read it where it names the payment.
             Mutation(
                 bytes: JSON.string(String(decoding: body, as: UTF8.self)).bytes,
                 how: ", as a text",
-                losesProof: true
+                losesProof: false
             ),
             Mutation(bytes: [UInt8](repeating: 0x5B, count: 100_000) + body, how: ", very deep", losesProof: true),
         ]
