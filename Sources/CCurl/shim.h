@@ -1,7 +1,11 @@
+#include <arpa/inet.h>
 #include <curl/curl.h>
+#include <linux/sockios.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* curl_easy_setopt and curl_easy_getinfo are variadic, which Swift cannot import. */
@@ -26,6 +30,14 @@ static inline CURLcode gateway_set_writer(CURL *easy, gateway_write_callback cal
     CURLcode code = curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, callback);
     return code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_WRITEDATA, context);
 }
+static inline CURLcode gateway_set_header_reader(CURL *easy, gateway_write_callback callback, void *context) {
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, callback);
+    return code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_HEADERDATA, context);
+}
+static inline CURLcode gateway_set_socket_hearer(CURL *easy, curl_sockopt_callback callback, void *context) {
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, callback);
+    return code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, context);
+}
 typedef int (*gateway_before_request_callback)(void *context, char *primary_ip, char *local_ip, int primary_port,
                                                int local_port);
 static inline CURLcode gateway_set_before_request(CURL *easy, gateway_before_request_callback callback,
@@ -38,8 +50,11 @@ static inline long gateway_status(CURL *easy) {
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     return status;
 }
-static inline CURLMcode gateway_multi_set_long(CURLM *multi, CURLMoption option, long value) {
-    return curl_multi_setopt(multi, option, value);
+/* How many bytes of the request's body libcurl has written. */
+static inline curl_off_t gateway_body_written(CURL *easy) {
+    curl_off_t bytes = 0;
+    curl_easy_getinfo(easy, CURLINFO_SIZE_UPLOAD_T, &bytes);
+    return bytes;
 }
 /* The easy handle and result of a finished transfer; the union is read here, where its member is known. */
 static inline CURL *gateway_next_done(CURLM *multi, CURLcode *result) {
@@ -59,6 +74,21 @@ static inline CURLMcode gateway_multi_set_socket_watcher(CURLM *multi, curl_sock
 static inline CURLMcode gateway_multi_set_timer(CURLM *multi, curl_multi_timer_callback callback, void *context) {
     CURLMcode code = curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, callback);
     return code != CURLM_OK ? code : curl_multi_setopt(multi, CURLMOPT_TIMERDATA, context);
+}
+
+/* The port of a socket's own side; -1 where it has none. */
+static inline int gateway_local_port(int socket) {
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+    if (getsockname(socket, (struct sockaddr *)&address, &length) != 0) return -1;
+    if (address.ss_family == AF_INET) return ntohs(((struct sockaddr_in *)&address)->sin_port);
+    if (address.ss_family == AF_INET6) return ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
+    return -1;
+}
+/* How many bytes the other side has not confirmed; 0 where the kernel does not tell. */
+static inline int gateway_unconfirmed(int socket) {
+    int bytes = 0;
+    return ioctl(socket, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }
 
 /* epoll, with a bell that any thread may ring: Swift's Glibc has neither. */

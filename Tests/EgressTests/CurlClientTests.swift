@@ -87,7 +87,7 @@ struct `The HTTP client` {
         #expect(await send(server) == .answered(status: 200, body: Array("ok".utf8)))
     }
 
-    @Test func `never sends a request again when a kept connection is closed`() async throws {
+    @Test func `never sends a request again when its connection is closed`() async throws {
         let server = try RawServer([.answer(RawServer.ok), .close])
         defer { server.stop() }
         let client = CurlClient()

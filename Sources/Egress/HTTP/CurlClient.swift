@@ -3,9 +3,10 @@ import Gateway
 import Synchronization
 import Threads
 
-/// HTTP to upstreams: libcurl's multi interface on one thread of its own, connections kept and reused.
+/// HTTP to upstreams: libcurl's multi interface on one thread of its own.
 ///
-/// Every request is written at most once, whatever happens to its connection; see `CurlTransfer`.
+/// Every request has a connection of its own, so that nothing that was said to another can become its answer
+/// (docs/adr/0026), and is written at most once, whatever happens to its connection; see `CurlTransfer`.
 package final class CurlClient: Sendable {
     /// What bounds the client.
     package struct Settings: Sendable {
@@ -49,7 +50,6 @@ package final class CurlClient: Sendable {
         self.multi = multi
         self.settings = settings
         poll = CurlPoll(multi)
-        _ = gateway_multi_set_long(multi, CURLMOPT_MAXCONNECTS, settings.connectionsMax)
         NamedThread.start("egress") { self.run() }
     }
 

@@ -25,6 +25,15 @@ final class CurlTransfer: @unchecked Sendable {
     static let tooLate = "the time in which it may be sent has passed"
     private var wasLate = false
     private var headers: UnsafeMutablePointer<curl_slist>?
+    /// Its handle, while it has one.
+    private var easy: UnsafeMutableRawPointer?
+    /// The sockets that were opened for it: one for each address that was tried.
+    private var sockets: [Int32] = []
+    /// The one on which the request left.
+    private var socket: Int32?
+    /// Whether an answer's first byte has come.
+    private var isAnswered = false
+    private var isEarly = false
     /// Where libcurl writes what exactly went wrong.
     private let errorText = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
 
@@ -83,6 +92,10 @@ final class CurlTransfer: @unchecked Sendable {
             // libcurl would go on trusting the system's folder of authorities beside the file.
             _ = gateway_set_text(easy, CURLOPT_CAPATH, nil)
         }
+        // What was left unread on a kept connection, an answer's second copy or a load balancer's farewell, would be
+        // taken for this request's answer.
+        _ = gateway_set_long(easy, CURLOPT_FRESH_CONNECT, 1)
+        _ = gateway_set_long(easy, CURLOPT_FORBID_REUSE, 1)
         errorText[0] = 0
         _ = gateway_set_pointer(easy, CURLOPT_ERRORBUFFER, errorText)
         // An `Expect: 100-continue` would only add a round trip.
@@ -93,6 +106,9 @@ final class CurlTransfer: @unchecked Sendable {
         if request.method == "POST" {
             _ = request.body.withUnsafeBytes { gateway_set_body(easy, $0.baseAddress, curl_off_t($0.count)) }
         }
+        self.easy = easy
+        _ = gateway_set_socket_hearer(easy, CurlTransfer.hearSocket, context)
+        _ = gateway_set_header_reader(easy, CurlTransfer.readHeader, context)
         _ = gateway_set_writer(easy, CurlTransfer.write, context)
         _ = gateway_set_before_request(easy, CurlTransfer.beforeRequest, context)
     }
@@ -101,6 +117,7 @@ final class CurlTransfer: @unchecked Sendable {
     func release() {
         curl_slist_free_all(headers)
         headers = nil
+        easy = nil
     }
 
     /// What a finished transfer means.
@@ -113,6 +130,7 @@ final class CurlTransfer: @unchecked Sendable {
         let reason = reason(of: code)
         if begun == 0 { return .notSent(wasLate ? CurlTransfer.tooLate : reason) }
         if begun > 1 { return .unknown("the connection was closed before an answer; not sent again") }
+        if isEarly { return .unknown("an answer began before the whole request had arrived") }
         if isTooLarge { return .unknown("the answer is larger than \(request.answerBytesMax) bytes") }
         return .unknown(reason)
     }
@@ -122,6 +140,30 @@ final class CurlTransfer: @unchecked Sendable {
         let name = String(cString: curl_easy_strerror(code))
         let exactly = String(cString: errorText)
         return code == CURLE_PEER_FAILED_VERIFICATION && !exactly.isEmpty ? "\(name) (\(exactly))" : name
+    }
+
+    private static let hearSocket: curl_sockopt_callback = { context, socket, _ in
+        guard let context else { return Int32(CURL_SOCKOPT_OK) }
+        Unmanaged<CurlTransfer>.fromOpaque(context).takeUnretainedValue().sockets.append(socket)
+        return Int32(CURL_SOCKOPT_OK)
+    }
+
+    /// The other side confirms what it has got with every byte that it sends, so an answer that comes while something
+    /// of the request is unconfirmed began before the request was there: it is no answer to it.
+    private static let readHeader: gateway_write_callback = { _, size, count, context in
+        guard let context else { return 0 }
+        let transfer = Unmanaged<CurlTransfer>.fromOpaque(context).takeUnretainedValue()
+        guard !transfer.isAnswered else { return size * count }
+        transfer.isAnswered = true
+        transfer.isEarly = !transfer.hasArrived
+        return transfer.isEarly ? 0 : size * count
+    }
+
+    /// Whether the whole request is known to have reached the other side's kernel.
+    private var hasArrived: Bool {
+        if let socket, gateway_unconfirmed(socket) > 0 { return false }
+        guard request.method == "POST", let easy else { return true }
+        return gateway_body_written(easy) >= request.body.count
     }
 
     private static let write: gateway_write_callback = { bytes, size, count, context in
@@ -140,14 +182,15 @@ final class CurlTransfer: @unchecked Sendable {
 
     /// libcurl sends a POST again by itself when a kept connection turns out to be closed (measured): a second debit.
     ///
-    /// It asks here before each sending, and the second is refused.
-    private static let beforeRequest: gateway_before_request_callback = { context, _, _, _, _ in
+    /// No connection is kept; it asks here before each sending all the same, and a second is refused.
+    private static let beforeRequest: gateway_before_request_callback = { context, _, _, _, localPort in
         guard let context else { return Int32(CURL_PREREQFUNC_ABORT) }
         let transfer = Unmanaged<CurlTransfer>.fromOpaque(context).takeUnretainedValue()
         if transfer.begun == 0, transfer.isTooLate {
             transfer.wasLate = true
             return Int32(CURL_PREREQFUNC_ABORT)
         }
+        transfer.socket = transfer.sockets.first { gateway_local_port($0) == localPort }
         transfer.begun += 1
         transfer.begunAt = CurlPoll.now()
         return transfer.begun == 1 ? Int32(CURL_PREREQFUNC_OK) : Int32(CURL_PREREQFUNC_ABORT)
