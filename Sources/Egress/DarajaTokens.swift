@@ -95,6 +95,26 @@ final class DarajaTokens: Sendable {
         return try await token(by: way)
     }
 
+    /// M-Pesa has refused a request for its token, and it is not sent again.
+    func noteRefused(
+        _ token: Token,
+        on path: TokenRefusals.Path,
+        for credential: DarajaCredential,
+        at base: String
+    ) {
+        let key = key(of: credential, at: base)
+        let now = entropy.uptime()
+        state.withLock { state in
+            guard let slot = state.slots[key], slot.fetch == nil, let newest = slot.token else { return }
+            if newest.number == token.number {
+                _ = state.slots[key]?.refusals.note(newest.number, on: path, at: now)
+            } else {
+                state.slots[key]?.refusals.noteOlder(than: newest.number, on: path, at: now)
+            }
+            watch(key, in: &state)
+        }
+    }
+
     /// M-Pesa has looked at a request that was sent at `sentAt` with this token: it is good, on this path.
     func noteTaken(_ token: String, on path: TokenRefusals.Path, sentAt: Uptime) {
         state.withLock { state in
@@ -159,7 +179,7 @@ final class DarajaTokens: Sendable {
                 answerBytesMax: 64 << 10
             )
         )
-        let result = TokenAnswer.read(outcome)
+        let result = TokenAnswer.read(outcome, settings: settings)
             .map { answer in
                 let margin = min(settings.tokenMargin, answer.life / 2)
                 return Token(text: answer.text, goodUntil: begun + (answer.life - margin), number: number)

@@ -1,7 +1,5 @@
-import Compression
 import Gateway
 import Logging
-import OrderedJSON
 
 /// The way to Daraja as an organization: token, secrets, one sending, and what is known afterwards.
 package final class DarajaUpstream: Upstream {
@@ -57,40 +55,35 @@ package final class DarajaUpstream: Upstream {
     }
 
     package func send(_ prepared: PreparedRequest) async -> UpstreamOutcome {
-        var token = prepared.token.reveal()
-        var outcome = await send(prepared, token: token)
-        // Authentication comes before M-Pesa looks at the request, so a refused token proves that nothing was
-        // processed: with a newer one the same request may be sent again. Once because the token was not the newest any
-        // more, and once because the newest was refused.
-        for _ in 0..<DarajaUpstream.repeatsMax {
-            guard refusesToken(outcome) else { break }
-            do {
-                guard let newer = try await newer(than: token, for: prepared) else { break }
-                token = newer
-            } catch {
-                logger.warning("no new access token", metadata: ["reason": "\(error.detail ?? error.message)"])
-                guard error.code == .upstreamUnavailable else { break }
-                // What was refused was the token, which is no fault of the organization's.
-                return .notSent("M-Pesa refused the access token and gave no new one, so nothing was processed.")
-            }
-            outcome = await send(prepared, token: token)
+        var outcome = await send(prepared, token: prepared.token.reveal())
+        // Authentication comes before M-Pesa looks at the request, so a token refused in M-Pesa's own words proves that
+        // nothing was processed: with a newer one the same request may be sent again. Once: a second refusal is an
+        // answer.
+        guard TokenFault.isIn(outcome) else { return UpstreamOutcome(outcome) }
+        do {
+            outcome = try await sendAgain(prepared) ?? outcome
+        } catch {
+            logger.warning("no new access token", metadata: ["reason": "\(error.detail ?? error.message)"])
+            guard error.code == .upstreamUnavailable else { return UpstreamOutcome(outcome) }
+            // What was refused was the token, which is no fault of the organization's.
+            return .notSent("M-Pesa refused the access token and gave no new one, so nothing was processed.")
         }
         return UpstreamOutcome(outcome)
     }
 
-    /// How often a request that was refused for its token is sent again.
-    private static let repeatsMax = 2
-
-    private func newer(than token: String, for prepared: PreparedRequest) async throws(GatewayError) -> String? {
+    /// Sends with a newer token; nil where there is none that could help.
+    private func sendAgain(_ prepared: PreparedRequest) async throws(GatewayError) -> HTTPOutcome? {
         let request = prepared.request
+        let base = base(of: request)
         let credential = try await credentials.credential(of: request.organization, in: request.environment)
-        return try await tokens.token(
-            after: token,
-            on: path(of: request, version: credential.version),
-            for: credential,
-            at: base(of: request)
-        )?
-        .text
+        let path = path(of: request, version: credential.version)
+        let refused = prepared.token.reveal()
+        guard let newer = try await tokens.token(after: refused, on: path, for: credential, at: base) else {
+            return nil
+        }
+        let outcome = await send(prepared, token: newer.text)
+        if TokenFault.isIn(outcome) { tokens.noteRefused(newer, on: path, for: credential, at: base) }
+        return outcome
     }
 
     private func path(of request: UpstreamRequest, version: Int) -> TokenRefusals.Path {
@@ -148,7 +141,8 @@ package final class DarajaUpstream: Upstream {
             )
         )
         noteLoss(outcome, of: request)
-        if case .answered = outcome, !refusesToken(outcome) {
+        // A 401 of something that stands before M-Pesa says nothing of the token.
+        if case .answered(let status, _) = outcome, status != 401, !TokenFault.isIn(outcome) {
             tokens.noteTaken(token, on: path(of: request, version: prepared.credentialVersion), sentAt: sentAt)
         }
         return outcome
@@ -168,14 +162,6 @@ package final class DarajaUpstream: Upstream {
                 "organization": "\(request.organization)", "path": "\(request.kind.path)", "reason": "\(reason)",
             ]
         )
-    }
-
-    /// Each API has its own way to refuse a token: 401, and these codes (Daraja 3.0, error tables).
-    private func refusesToken(_ outcome: HTTPOutcome) -> Bool {
-        guard case .answered(let status, let body) = outcome, (400..<500).contains(status) else { return false }
-        if status == 401 { return true }
-        let answer = try? JSON(parsing: Gzip.opened(body) ?? body, limits: JSONLimits(duplicateKeys: .lastWins))
-        return ["404.001.03", "400.003.01", "401.002.01"].contains(answer?["errorCode"]?.stringValue)
     }
 }
 

@@ -27,6 +27,14 @@ package struct EgressSettings: Sendable {
     ///
     /// Default 60 s.
     package var tokenMargin: Duration = .seconds(60)
+    /// How long a token is taken to live that does not say so legibly, or says less than this.
+    ///
+    /// A good token with an odd `expires_in` is used all the same, and replaced early. Default 60 s.
+    package var tokenShortLife: Duration = .seconds(60)
+    /// The longest life that is believed; a token that says more gets the short one.
+    ///
+    /// Default 24 h.
+    package var tokenLifeMax: Duration = .seconds(86_400)
     /// For how long after a failed fetch nobody fetches a token of the same credential.
     ///
     /// Whoever comes meanwhile is told why that one failed. Default 1 s.

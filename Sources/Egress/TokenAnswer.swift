@@ -11,7 +11,7 @@ struct TokenAnswer: Sendable, Equatable {
     ///
     /// Only M-Pesa's own words say that a credential is wrong; a page of something that stands before it (a firewall's
     /// 403 in HTML) says nothing of the credential.
-    static func read(_ outcome: HTTPOutcome) -> Result<TokenAnswer, GatewayError> {
+    static func read(_ outcome: HTTPOutcome, settings: EgressSettings) -> Result<TokenAnswer, GatewayError> {
         switch outcome {
         case .notSent(let reason), .unknown(let reason):
             return .failure(
@@ -24,7 +24,7 @@ struct TokenAnswer: Sendable, Equatable {
             )
         case .answered(let status, let raw):
             let body = Gzip.opened(raw) ?? raw
-            if status == 200, let answer = TokenAnswer(body) { return .success(answer) }
+            if status == 200, let answer = TokenAnswer(body, settings) { return .success(answer) }
             if isAboutCredential(status, body) {
                 return .failure(
                     GatewayError(
@@ -45,16 +45,25 @@ struct TokenAnswer: Sendable, Equatable {
         }
     }
 
-    private init?(_ body: [UInt8]) {
+    private init?(_ body: [UInt8], _ settings: EgressSettings) {
         guard let answer = try? JSON(parsing: body, limits: JSONLimits(duplicateKeys: .lastWins)),
             let text = answer["access_token"]?.stringValue, !text.isEmpty, text.utf8.count <= 8192,
             text.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
         else { return nil }
-        // `expires_in` is a number in Daraja 3.0's pages and text in 2.0's.
-        let life = answer["expires_in"]?.integerValue ?? answer["expires_in"]?.stringValue.flatMap { Int64($0) }
-        guard let life, (1...31_536_000).contains(life) else { return nil }
+        let stated = answer["expires_in"].flatMap(TokenAnswer.life)
         self.text = text
-        self.life = .seconds(life)
+        life =
+            stated.flatMap { (settings.tokenShortLife...settings.tokenLifeMax).contains($0) ? $0 : nil }
+            ?? settings.tokenShortLife
+    }
+
+    /// What `expires_in` says, in whole seconds: a number in Daraja 3.0's pages, and text in 2.0's.
+    private static func life(_ value: JSON) -> Duration? {
+        let text = (value.stringValue ?? value.text).drop { $0 == " " }
+        let whole = text.prefix { $0.isASCII && $0.isNumber }
+        let rest = text.dropFirst(whole.count).drop { $0 == "." || $0 == " " || ($0.isASCII && $0.isNumber) }
+        guard rest.isEmpty, let seconds = Int64(whole) else { return nil }
+        return .seconds(seconds)
     }
 
     /// A wrong key or secret answers 400 with an empty body; its other forms are codes of the token's own API.

@@ -15,6 +15,8 @@ private final class Daraja: Sendable {
         var secret = "secret"
         var issued = 0
         var refusesFor: Set<String> = []
+        var refusal = TalkingServer.reply(404, #"{"errorCode":"404.001.03","errorMessage":"Invalid Access Token"}"#)
+        var heard: [String: Int] = [:]
         var answersTokensBy: String?
     }
 
@@ -23,6 +25,10 @@ private final class Daraja: Sendable {
     var issued: Int { state.withLock { $0.issued } }
 
     func refuse(_ path: String) { state.withLock { _ = $0.refusesFor.insert(path) } }
+    /// From now on tokens are refused in these words.
+    func refuse(by reply: String) { state.withLock { $0.refusal = reply } }
+    /// How often a path was asked.
+    func requests(_ path: String) -> Int { state.withLock { $0.heard[path] ?? 0 } }
     func take(_ path: String) { state.withLock { _ = $0.refusesFor.remove(path) } }
     /// As when somebody else with the same consumer key fetched one.
     func voidToken() { state.withLock { $0.issued += 1 } }
@@ -32,9 +38,10 @@ private final class Daraja: Sendable {
     func answer(_ request: TalkingServer.Request) -> String {
         state.withLock { state in
             if request.path.hasPrefix("/oauth") { return token(for: request, &state) }
+            state.heard[request.path, default: 0] += 1
             let isNewest = request.authorization == "Bearer token-\(state.issued)"
             guard isNewest, !state.refusesFor.contains(request.path) else {
-                return TalkingServer.reply(404, #"{"errorCode":"404.001.03","errorMessage":"Invalid Access Token"}"#)
+                return state.refusal
             }
             return TalkingServer.reply(200, "{}")
         }
@@ -210,11 +217,55 @@ struct `Access tokens` {
         body: String,
         code: GatewayError.Code
     ) throws {
-        let answer = TokenAnswer.read(.answered(status: status, body: Array(body.utf8)))
+        let answer = TokenAnswer.read(.answered(status: status, body: Array(body.utf8)), settings: EgressSettings())
 
         let error = #expect(throws: GatewayError.self) { try answer.get() }
         #expect(error?.code == code)
         #expect(code == .notConfigured || error?.detail == "OAuth answered \(status): \(body)")
+    }
+
+    @Test(arguments: [
+        (401, "<html>401 Authorization Required</html>"), (401, ""), (401, "{}"),
+        (401, #"{"errorCode":"401.009.01","errorMessage":"Unauthorized"}"#),
+        (401, #"{"fault":{"detail":{"errorcode":"keymanagement.service.InvalidAPICallAsNoApiProductMatchFound"}}}"#),
+        (403, #"{"errorCode":"403.001.01","errorMessage":"Invalid Access Token"}"#),
+        (404, #"{"errorCode":"404.001.01","errorMessage":"Resource not found"}"#),
+        (500, #"{"errorCode":"404.001.03","errorMessage":"Invalid Access Token"}"#),
+    ])
+    func `are not replaced, and nothing is sent again, for another's refusal`(status: Int, body: String) async throws {
+        try await Way.with { (way) async throws in
+            way.daraja.refuse(by: TalkingServer.reply(status, body))
+            way.daraja.refuse("/off")
+
+            #expect(try await way.send("/off") == status)
+
+            #expect(way.daraja.requests("/off") == 1)
+            #expect(way.daraja.issued == 1)
+        }
+    }
+
+    @Test(arguments: [
+        (404, #"{"errorCode":"404.001.03","errorMessage":"Invalid Access Token"}"#),
+        (401, #"{"errorCode":"401.002.01","errorMessage":"Error Occurred - Invalid Access Token - x"}"#),
+        (400, #"{"errorCode":"400.003.01","errorMessage":"Invalid access token"}"#),
+        (401, #"{"errorCode":"401.007.01","errorMessage":"Invalid Access Token"}"#),
+        (401, #"{"fault":{"detail":{"errorcode":"keymanagement.service.invalid_access_token"}}}"#),
+        (401, #"{"fault":{"detail":{"errorcode":"keymanagement.service.access_token_expired"}}}"#),
+    ])
+    func `are replaced when M-Pesa itself refuses them, once`(status: Int, body: String) async throws {
+        try await Way.with { (way) async throws in
+            way.daraja.refuse(by: TalkingServer.reply(status, body))
+            #expect(try await way.send("/push") == 200)
+            way.daraja.voidToken()
+            #expect(try await way.send("/push") == 200)
+            #expect(way.daraja.requests("/push") == 3)
+
+            way.daraja.refuse("/off")
+            way.daraja.voidToken()
+            #expect(try await way.send("/off") == status)
+
+            #expect(way.daraja.requests("/off") == 2)
+        }
     }
 
     @Test func `that could not be fetched are not fetched by each who waits`() async throws {
