@@ -179,7 +179,11 @@ final class DarajaTokens: Sendable {
                 answerBytesMax: 64 << 10
             )
         )
-        let result = TokenAnswer.read(outcome, settings: settings)
+        // Why a token was refused is logged.
+        let secrets = [
+            Base64.encode(Array(pair.utf8)), credential.consumerKey.reveal(), credential.consumerSecret.reveal(),
+        ]
+        let result = TokenAnswer.read(outcome.struck(of: secrets), settings: settings)
             .map { answer in
                 let margin = min(settings.tokenMargin, answer.life / 2)
                 return Token(text: answer.text, goodUntil: begun + (answer.life - margin), number: number)

@@ -128,7 +128,7 @@ package final class DarajaUpstream: Upstream {
         if let leaveBy = prepared.leaveBy { leaveWithin = leaveBy - sentAt }
         var headers = [("Authorization", "Bearer " + token), ("Content-Type", "application/json")]
         for (name, value) in request.template.headers { headers.append((name, value)) }
-        let outcome = await client.send(
+        let answer = await client.send(
             HTTPRequest(
                 method: request.kind.method,
                 url: base(of: request) + request.kind.path,
@@ -140,6 +140,7 @@ package final class DarajaUpstream: Upstream {
                 answerBytesMax: settings.answerBytesMax
             )
         )
+        let outcome = answer.struck(of: [token] + SecretTransforms.filled(into: prepared))
         noteLoss(outcome, of: request)
         // A 401 of something that stands before M-Pesa says nothing of the token.
         if case .answered(let status, _) = outcome, status != 401, !TokenFault.isIn(outcome) {

@@ -26,6 +26,27 @@ enum SecretTransforms {
         return body.bytes
     }
 
+    /// What is secret of what was filled into a request.
+    ///
+    /// Of a callback's address it is the end, by which M-Pesa is known; of a push's password also what it is made of.
+    static func filled(into prepared: PreparedRequest) -> [String] {
+        let request = prepared.request
+        var secrets = request.callbacks.values.map { String($0.suffix(addressTagLength)) }
+        guard !request.kind.secrets.isEmpty, let body = try? JSON(parsing: prepared.body.reveal()) else {
+            return secrets
+        }
+        for secret in request.kind.secrets {
+            guard let value = body.value(at: secret.pointer)?.stringValue else { continue }
+            secrets.append(value)
+            guard secret.transform == "stk_password", let parts = Base64.decode(value) else { continue }
+            secrets.append(String(decoding: parts, as: UTF8.self))
+        }
+        return secrets
+    }
+
+    /// How much of a callback's address authenticates it: 16 bytes in hexadecimal (`CallbackAddresses`).
+    private static let addressTagLength = 32
+
     private static func put(_ value: JSON, at pointer: JSONPointer, in body: inout JSON) throws(GatewayError) {
         guard body.set(value, at: pointer) else {
             throw GatewayError(.pluginFailed, "The request has no place \(pointer).", detail: "rule C3")

@@ -38,8 +38,13 @@ private final class Daraja: Sendable {
     func answer(_ request: TalkingServer.Request) -> String {
         state.withLock { state in
             if request.path.hasPrefix("/oauth") { return token(for: request, &state) }
+            if request.path == "/echo" {
+                let said = JSON.string("Bad Request - Invalid \(request.authorization) in \(request.body)")
+                let error: JSON = ["requestId": "1", "errorCode": "500.009.98", "errorMessage": said]
+                return TalkingServer.reply(500, error.text)
+            }
             state.heard[request.path, default: 0] += 1
-            let isNewest = request.authorization == "Bearer token-\(state.issued)"
+            let isNewest = request.authorization == "Bearer token-of-daraja-\(state.issued)"
             guard isNewest, !state.refusesFor.contains(request.path) else {
                 return state.refusal
             }
@@ -56,7 +61,7 @@ private final class Daraja: Sendable {
             return TalkingServer.reply(400, "")
         }
         state.issued += 1
-        return TalkingServer.reply(200, #"{"access_token":"token-\#(state.issued)","expires_in":"3599"}"#)
+        return TalkingServer.reply(200, #"{"access_token":"token-of-daraja-\#(state.issued)","expires_in":"3599"}"#)
     }
 }
 
@@ -108,10 +113,57 @@ private struct Way {
 
     func save(secret: String) async throws {
         try await credentials.save(
-            ["consumer_key": Secret("key"), "consumer_secret": Secret(secret)],
+            [
+                "consumer_key": Secret("key"), "consumer_secret": Secret(secret),
+                "lipa_na_mpesa_passkey": Secret(String(repeating: "a1B2c3D4", count: 8)),
+                "security_credential": Secret(String(repeating: "Zy/9+x8W", count: 43)),
+            ],
             organization: organization,
             environment: .test
         )
+    }
+
+    /// Sends a request with secrets; answers what came.
+    func sendSecrets(_ path: String) async throws -> UpstreamOutcome {
+        let inputs = [
+            "short_code": try JSONPointer(parsing: "/ShortCode"), "timestamp": try JSONPointer(parsing: "/Timestamp"),
+        ]
+        let kind = OperationKind(
+            name: "x",
+            direction: .outgoing,
+            upstream: "daraja",
+            path: path,
+            callbacks: [try CallbackBinding(name: "result", pointer: JSONPointer(parsing: "/ResultURL"))],
+            secrets: [
+                try SecretBinding(
+                    transform: "stk_password",
+                    pointer: JSONPointer(parsing: "/Password"),
+                    inputs: inputs
+                ),
+                try SecretBinding(
+                    transform: "security_credential",
+                    pointer: JSONPointer(parsing: "/SecurityCredential"),
+                    inputs: [:]
+                ),
+            ]
+        )
+        let body: JSON = [
+            "ShortCode": "174379", "Timestamp": "20261126101112", "Password": "", "SecurityCredential": "",
+            "ResultURL": "", "Remarks": "order 77",
+        ]
+        let prepared = try await upstream.prepare(
+            UpstreamRequest(
+                organization: organization,
+                environment: .test,
+                kind: kind,
+                template: RequestTemplate(body: body),
+                callbacks: [
+                    "result":
+                        "https://shop.example/cb/1/00112233445566778899aabbccddeefff0e1d2c3b4a5968778695a4b3c2d1e0f"
+                ]
+            )
+        )
+        return await upstream.send(prepared)
     }
 
     /// Sends to a path; answers the status, or nil when nothing was answered.
@@ -128,6 +180,23 @@ private struct Way {
         )
         guard case .answered(let status, _) = await upstream.send(prepared) else { return nil }
         return status
+    }
+}
+
+struct `An answer that repeats the request` {
+    @Test func `is without the secrets that were filled into it`() async throws {
+        try await Way.with { (way) async throws in
+            guard case .answered(500, let body) = try await way.sendSecrets("/echo") else {
+                Issue.record("expected an answer")
+                return
+            }
+
+            let text = try #require(JSON(parsing: body)["errorMessage"]?.stringValue)
+            #expect(text.hasPrefix("Bad Request - Invalid Bearer [secret] in "))
+            #expect(text.contains(#""Password":"[secret]","SecurityCredential":"[secret]""#))
+            #expect(text.contains(#""ResultURL":"https://shop.example/cb/1/00112233445566778899aabbccddeeff[secret]""#))
+            #expect(text.contains(#""Remarks":"order 77""#))
+        }
     }
 }
 
