@@ -12,6 +12,7 @@ package final class ManagementResponder: HTTPHandler {
     private let organizations: OrganizationRoutes
     private let access: OperatorAccess
     private let names: OwnNames
+    private let entropy: Entropy
 
     /// Makes it of what it shows, and of the names that it answers to.
     ///
@@ -30,9 +31,10 @@ package final class ManagementResponder: HTTPHandler {
         self.isReady = isReady
         self.metrics = metrics
         self.names = names
+        self.entropy = entropy
         access = OperatorAccess(token: operatorToken)
-        self.plugins = PluginRoutes(plugins: plugins, access: access, entropy: entropy)
-        self.organizations = OrganizationRoutes(organizations: organizations, access: access, entropy: entropy)
+        self.plugins = PluginRoutes(plugins: plugins, entropy: entropy)
+        self.organizations = OrganizationRoutes(organizations: organizations, entropy: entropy)
     }
 
     package func bodyBytesMax(path: Substring, head: HTTPRequestHead) -> Int {
@@ -46,17 +48,25 @@ package final class ManagementResponder: HTTPHandler {
 
     package func respond(to request: Request) async -> Response {
         if let refusal = stranger(request.headers) { return refusal }
-        if request.path == "/plugins" || request.path.hasPrefix("/plugins/") {
-            return await plugins.respond(to: request)
+        guard let route = ManagementRoute.find(request.method.rawValue, request.segments) else {
+            let methods = ManagementRoute.methods(of: request.segments)
+            guard methods.isEmpty else { return Response(.methodNotAllowed, headers: [(.allow, allowed(methods))]) }
+            return text("nothing here: docs/operating.md lists what there is\n", .notFound)
         }
-        if request.path.hasPrefix("/organizations/") { return await organizations.respond(to: request) }
-        guard request.method == .GET else { return Response(.methodNotAllowed, headers: [(.allow, "GET, HEAD")]) }
-        switch request.path {
-        case "/livez": return text("ok\n")
-        case "/readyz": return await readiness()
-        case "/metrics": return text(metrics(), type: "text/plain; version=0.0.4")
-        default: return text("nothing here\n", .notFound)
+        do throws(GatewayError) {
+            if let subject = route.isKept { try access.check(request, else: subject) }
+        } catch { return ErrorResponse.make(error, call: CallID(entropy.identifier())) }
+        switch request.segments.first {
+        case "livez": return text("ok\n")
+        case "readyz": return await readiness()
+        case "metrics": return text(metrics(), type: "text/plain; version=0.0.4")
+        case "plugins": return await plugins.respond(to: request)
+        default: return await organizations.respond(to: request)
         }
+    }
+
+    private func allowed(_ methods: [String]) -> String {
+        methods.flatMap { $0 == "GET" ? ["GET", "HEAD"] : [$0] }.joined(separator: ", ")
     }
 
     /// The verdict in the first line, then what is wrong, a line each.
