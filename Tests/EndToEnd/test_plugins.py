@@ -198,7 +198,7 @@ def test_plugins_are_changed_with_the_operators_token_only():
     assert oct(os.stat(gateway.dev["operator_token_file"]).st_mode)[-3:] == "600"
     assert http("POST", url + "?canary_share=2", b"x", token)[2]["detail"].startswith("canary_share: expected")
     assert http("POST", url.replace("install", "nobody/promote"), b"", token)[0] == 404
-    assert http("PUT", url, b"", token)[0] == 404
+    assert http("PUT", url, b"", token)[0] == 405
     gateway.remove()
 
 
