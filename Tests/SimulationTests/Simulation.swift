@@ -164,9 +164,10 @@ final class Simulation: Sendable {
         await world.wait(0...60_000)
         let key = keys[world.pick(0...1)]
         let isPayout = world.chance(0.5)
-        // Some are meant twice: the same customer and amount, under keys of their own.
-        let party = world.chance(0.3) ? 0 : number
         let idempotency = world.chance(0.7) ? "k\(number)" : nil
+        // Some are meant twice: the same customer and amount, under keys of their own. Without one they would be the same
+        // payment for two minutes, and another after them.
+        let party = idempotency != nil && world.chance(0.4) ? 0 : number
         let arguments: JSON = ["phone": .string("25471100000\(party)"), "amount": .integer(Int64(100 + party))]
         let tool = isPayout ? "fake_pay" : "fake_collect"
         let began = world.time.uptime

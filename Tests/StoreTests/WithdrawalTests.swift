@@ -36,6 +36,23 @@ struct `A record whose commit failed` {
         }
     }
 
+    @Test func `ends so too where it was given up for lost meanwhile`() async throws {
+        try await withEachStore { (store) async throws in
+            let settlement = makeSettlement(store)
+            let record = makeRecord()
+            let beginning = try #require(settlement.beginning(record))
+            let events = [record.firstEvent, beginning.event]
+            _ = try await store.commit(NewRecord(record: beginning.record, events: events))
+            let lost = try await settlement.settle(beginning.record) { _ in .noAnswer("No answer came in time.") }
+            #expect(lost.record.state == .unknown)
+
+            #expect(await settlement.withdraw(beginning.record, because: "Never sent."))
+
+            let found = try await store.record(record.id, organization: ours, environment: .test)
+            #expect(found?.state == .rejected && found?.sentAt == nil)
+        }
+    }
+
     @Test func `leaves nothing where it was not`() async throws {
         try await withEachStore { (store) async throws in
             #expect(try await withdrawn(isWritten: false, in: store) == nil)

@@ -64,7 +64,7 @@ struct Settlement: Sendable {
     /// Ends a record for which nothing was sent: its commit failed and it may be written all the same, or it could not be
     /// kept that nothing left.
     ///
-    /// Nothing was sent for this version of the record, and nothing will be. Where the store is away, it is tried again
+    /// Nothing was sent by this sending of the record, and nothing will be. Where the store is away, it is tried again
     /// (`withdrawPending`).
     /// - Returns: Whether nothing is left to do.
     func withdraw(_ record: Record, because reason: String) async -> Bool {
@@ -85,7 +85,7 @@ struct Settlement: Sendable {
         }
     }
 
-    /// Why nothing was sent for this version of a record, where that is known here and could not be kept yet.
+    /// Why nothing was sent by this sending of a record, where that is known here and could not be kept yet.
     func whyUnsent(_ record: Record) -> String? { withdrawals.reason(for: record) }
 
     /// Whether nothing is left to do.
@@ -99,8 +99,9 @@ struct Settlement: Sendable {
                 environment: record.environment
             )
             guard let found else { return isLast }
-            guard found.version == record.version else { return true }
-            _ = try await settle(found) { $0.version == record.version ? .notSent(reason) : nil }
+            // It may have been given up for lost and asked about meanwhile: what is known here is of this sending.
+            guard found.attempts == record.attempts else { return true }
+            _ = try await settle(found) { $0.attempts == record.attempts ? .notSent(reason) : nil }
             return true
         } catch {
             logger.warning(

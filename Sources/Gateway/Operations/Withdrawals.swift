@@ -27,10 +27,10 @@ final class Withdrawals: Sendable {
         }
     }
 
-    /// Why nothing was sent for this version of a record, if it waits.
+    /// Why nothing was sent by this sending of a record, if it waits.
     func reason(for record: Record) -> String? {
         let found = waiting.withLock { $0[record.id] }
-        return found?.record.version == record.version ? found?.reason : nil
+        return found?.record.attempts == record.attempts ? found?.reason : nil
     }
 
     /// Forgets a record.
