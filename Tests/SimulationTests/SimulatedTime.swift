@@ -23,6 +23,7 @@ final class SimulatedTime: Sendable {
         /// Tickets whose sleeps were ended before they began.
         var ended: Set<UInt64> = []
         var dead: Set<Owner> = []
+        var wasSetAhead = false
     }
 
     private let state = Mutex(State())
@@ -31,7 +32,15 @@ final class SimulatedTime: Sendable {
     var wall: Timestamp { state.withLock { Timestamp(milliseconds: ($0.wallAhead + $0.uptime) / 1_000_000) } }
 
     /// Sets the wall clock; no time passes.
-    func setWallClock(by duration: Duration) { state.withLock { $0.wallAhead += duration.wholeNanoseconds } }
+    func setWallClock(by duration: Duration) {
+        state.withLock { state in
+            state.wallAhead += duration.wholeNanoseconds
+            state.wasSetAhead = state.wasSetAhead || duration > .zero
+        }
+    }
+
+    /// Whether the wall clock was ever set ahead.
+    var wasSetAhead: Bool { state.withLock { $0.wasSetAhead } }
 
     /// Waits; true when all of it has passed, false when the owner died or the task was cancelled.
     func sleep(for duration: Duration, owner: Owner, endsEarly: Bool = true) async -> Bool {

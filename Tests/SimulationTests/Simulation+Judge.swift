@@ -57,6 +57,8 @@ extension Simulation {
             debits["\(record.organization) \(key)", default: 0] += entry.debits
         }
         for (key, count) in debits.sorted(by: { $0.key < $1.key }) where count > 1 {
+            // A clock set ahead and a restart let the minutes of a derived key pass at once (docs/adr/0020).
+            if key.contains(" call:"), world.time.wasSetAhead { continue }
             world.accuse("\(count) debits under the key \(key)")
         }
     }
