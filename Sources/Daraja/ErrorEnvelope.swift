@@ -82,8 +82,9 @@ public struct ErrorEnvelope: Sendable, Hashable {
             if text.contains("unable to lock") || text.contains("already in process") { return .locked }
             if text.contains("merchant does not exist") || text.contains("wrong credentials") { return .rejected }
             return .nothing
-        case "500.002.1001": return text.contains("duplicate") ? .duplicate : .nothing
         case "500.003.02", "500.003.03": return .throttled
+        // Known by its words alone: the codes that it comes with mean other things as well.
+        case _ where text.contains("duplicate"): return .duplicate
         default:
             let family = errorCode.prefix(4)
             return ["400.", "401.", "404.", "405."].contains(family) ? .rejected : .nothing

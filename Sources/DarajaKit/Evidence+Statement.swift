@@ -26,8 +26,8 @@ extension Evidence {
     ///
     /// What cannot be read is unknown and contradicts nothing: a masked or hashed phone is only told. An amount that
     /// can be read and is not whole shillings contradicts every amount that was asked for, so it ends nothing. Neither
-    /// does a success that names no receipt or no amount, but it may well be true: of a record that has ended otherwise
-    /// it is a success without a receipt, which the host raises; of any other it says that charging again is not safe.
+    /// does a success that names no receipt or no amount, but it may well be true, so it says that charging again is not
+    /// safe; the host raises that where the record has failed.
     ///
     /// - Parameters:
     ///   - record: The record that the evidence is about.
@@ -36,7 +36,7 @@ extension Evidence {
         guard let receipt = statement.receipt, let money = statement.money else {
             let lacks = statement.receipt == nil ? "a receipt" : "an amount that can be read"
             var evidence = self
-            evidence.verdict = record.hasEndedUnpaid ? .succeeded : .unknown
+            evidence.verdict = .unknown
             evidence.meaning = "M-Pesa says success without \(lacks), which ends nothing."
             evidence.whoseMove = "organization"
             evidence.chargeAgain = "no"
@@ -62,11 +62,6 @@ extension Evidence {
         }
         return evidence
     }
-}
-
-extension Record {
-    /// Whether it has ended, and not by money that moved.
-    fileprivate var hasEndedUnpaid: Bool { ["failed", "cancelled", "expired", "rejected"].contains(state) }
 }
 
 extension PaymentStatement {

@@ -15,8 +15,8 @@ package enum FakePlugin {
     /// What bytes make `interpret` fail.
     package static let crash = Array("crash".utf8)
 
-    /// A loaded generation of it; one that `fails` reads nothing at all; `change` puts other functions in the place of
-    /// its own.
+    /// A loaded generation of it; one that `fails` reads nothing at all, and one that `isAway` is not even asked to;
+    /// `change` puts other functions in the place of its own.
     package static func make(
         id: String = "fake",
         generation: Int = 1,
@@ -25,6 +25,7 @@ package enum FakePlugin {
         pay: JSONObject = [:],
         crashes: Bool = true,
         fails: Bool = false,
+        isAway: Bool = false,
         changing change: (LoadedPlugin.OperationFunctions) -> LoadedPlugin.OperationFunctions = { $0 }
     ) throws -> LoadedPlugin {
         let document = catalogue(id: id, collect: collect, pay: pay)
@@ -36,7 +37,7 @@ package enum FakePlugin {
             catalogue,
             generation: generation,
             digest: digest,
-            operationFunctions: change(functions(catalogue, crashes: crashes, fails: fails)),
+            operationFunctions: change(functions(catalogue, crashes: crashes, fails: fails, isAway: isAway)),
             asynchronous: .init(invoke: nil),
             context: .init(
                 prompt: { _, _ throws(LoadedPlugin.Failure) in throw unsupported },
@@ -47,12 +48,17 @@ package enum FakePlugin {
 
     private static let unsupported = LoadedPlugin.Failure(status: 21, reason: "not supported")
 
-    private static func functions(_ catalogue: Catalogue, crashes: Bool, fails: Bool) -> LoadedPlugin.OperationFunctions
-    {
+    private static func functions(
+        _ catalogue: Catalogue,
+        crashes: Bool,
+        fails: Bool,
+        isAway: Bool
+    ) -> LoadedPlugin.OperationFunctions {
         let tools = catalogue.tools.map(\.name)
         return LoadedPlugin.OperationFunctions(
             prepare: { tool, input throws(LoadedPlugin.Failure) in plan(tools[tool], try read(input)).bytes },
             interpret: { _, _, raw throws(LoadedPlugin.Failure) in
+                if isAway { throw LoadedPlugin.Failure(status: 14, reason: "no worker", hasRun: false) }
                 if fails || raw == crash && crashes { throw LoadedPlugin.Failure(status: 22, reason: "crashed") }
                 guard let said = try? JSON(parsing: raw) else {
                     return JSON.object(["evidence": ["verdict": "unknown", "meaning": "Not readable."]]).bytes

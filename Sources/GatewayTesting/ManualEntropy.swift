@@ -15,9 +15,10 @@ package final class ManualEntropy: Sendable {
     /// What the house goes by.
     package let steady: SteadyClock
 
-    /// Starts in January 2027; the same seed gives the same chance.
-    package init(seed: UInt64 = 1) {
+    /// Starts in January 2027, or so much later; the same seed gives the same chance.
+    package init(seed: UInt64 = 1, after duration: Duration = .zero) {
         let state = State(seed: seed)
+        state.values.withLock { $0.wall = $0.wall + duration }
         self.state = state
         steady = SteadyClock(
             wall: { state.values.withLock { $0.wall } },

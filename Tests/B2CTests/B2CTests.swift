@@ -108,8 +108,8 @@ struct `Interpreting a payout` {
         return interpretPayout(Array(body.utf8), .callback("result"), record)
     }
 
-    @Test(arguments: [("failed", Evidence.Verdict.succeeded), ("accepted", .unknown)])
-    func `says of a success without an amount that paying again is not safe`(state: String, verdict: Evidence.Verdict) {
+    @Test(arguments: ["failed", "accepted"])
+    func `says of a success without an amount that paying again is not safe`(state: String) {
         let known = Record([
             "id": "originator", "state": .string(state),
             "external_ids": ["originator_conversation_id": "originator"],
@@ -120,7 +120,7 @@ struct `Interpreting a payout` {
             """#
         let evidence = interpretPayout(Array(body.utf8), .callback("result"), known)
 
-        #expect(evidence?.verdict == verdict && evidence?.chargeAgain == "no" && evidence?.receipt == nil)
+        #expect(evidence?.verdict == .unknown && evidence?.chargeAgain == "no" && evidence?.receipt == nil)
         #expect(evidence?.externalIDs.isEmpty == false)
     }
 

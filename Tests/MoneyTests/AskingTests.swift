@@ -31,6 +31,20 @@ struct `Asking about what is open` {
         }
     }
 
+    @Test func `is not over because something before M-Pesa answered`() async throws {
+        try await House.with { (house) async throws in
+            let record = try #require(await house.collect().record)
+            house.upstream.answer(with: ["verdict": "unknown", "code": "http_503"], status: 503)
+            for _ in 0..<30 {
+                house.clock.advance(.seconds(3601))
+                await house.money.sweeper.sweep()
+            }
+
+            let found = try await house.record(record)
+            #expect(found.state == .accepted && found.answers == 0)
+        }
+    }
+
     @Test func `by a caller works for what waits for a person too`() async throws {
         try await House.with { (house) async throws in
             let record = try #require(await house.collect().record)
@@ -99,6 +113,24 @@ struct `Sending once more` {
             await house.gateway.sweeper.sweep()
 
             #expect(try await house.record(third).state == .rejected)
+        }
+    }
+
+    @Test func `what M-Pesa has shown that it has does not happen`() async throws {
+        try await House.with { (house) async throws in
+            _ = try await house.store.change(house.organization) { $0.resendsNotFound = true }
+            let record = try #require(await house.pay().record)
+            for (seconds, said): (Int, JSON) in [
+                (30, ["verdict": "failed", "code": "1"]), (1_900, ["verdict": "not_found", "code": "nf"]),
+            ] {
+                house.clock.advance(.seconds(seconds))
+                await house.money.sweeper.sweep()
+                try await house.callback(try await house.newest("pay_query").id, says: said)
+                await house.money.sweeper.sweep()
+            }
+
+            #expect(house.upstream.count("pay") == 1)
+            #expect(try await house.record(record).state == .reconciling)
         }
     }
 

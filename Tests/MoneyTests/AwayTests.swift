@@ -93,6 +93,33 @@ struct `A store that goes away while M-Pesa answers` {
         }
     }
 
+    @Test func `does not forget that a second sending never left`() async throws {
+        var settings = StoreSettings()
+        settings.waitMax = .seconds(1)
+        let plugin = try FakePlugin.make(collect: ["resend": ["limit": 1]])
+        try await House.with(plugin: plugin, settings: settings) { (house) async throws in
+            house.upstream.answer(with: ["verdict": "not_processed"])
+            let record = try #require(await house.collect().record)
+            let lock = try Holder(house.database)
+            house.upstream.answer { _ in
+                lock.hold()
+                return .notSent("Never sent: there is no way to M-Pesa.")
+            }
+            house.clock.advance(.seconds(61))
+            await house.money.sweeper.sweep()
+            #expect(await house.journal.entries().map(\.sending) == [2])
+            lock.release()
+
+            let next = house.money(by: house.clock)
+            try await next.sweeper.settleAfterRestart()
+            house.clock.advance(.seconds(10))
+            await next.inbox.takeUpUnsettled()
+
+            let found = try await house.record(record)
+            #expect(found.state == .rejected && found.releasedAt != nil)
+        }
+    }
+
     @Test func `loses no answer to a question`() async throws {
         var settings = StoreSettings()
         settings.waitMax = .seconds(1)

@@ -211,6 +211,26 @@ struct `A wall clock that is set back by more than anybody's mistake of a day` {
         }
     }
 
+    @Test(arguments: [300, 5 * 3600])
+    func `is followed by the next process too, once`(seconds: Int) async throws {
+        try await House.with { (house) async throws in
+            house.upstream.answer { _ in .unknown("cut") }
+            _ = await house.collect()
+            house.clock.advance(.seconds(21))
+            await house.money.sweeper.sweep()
+            house.clock.setWallClock(by: Self.back)
+            await house.money.sweeper.sweep()
+            let fresh = try #require(await house.collect(phone: "254711000002").record)
+
+            let later = ManualEntropy(seed: 2, after: Self.back + .seconds(21 + seconds))
+            try await later.steady.resume(from: house.store)
+
+            #expect(abs((later.now - later.entropy.wall()).wholeMilliseconds) < 1_000)
+            let found = try await house.record(fresh)
+            #expect(found.releasedAt.map { $0 > found.createdAt + .seconds(500) } ?? false)
+        }
+    }
+
     @Test func `leaves no callback unread that came before`() async throws {
         try await House.with { (house) async throws in
             let record = try #require(await house.collect().record)

@@ -135,6 +135,101 @@ struct `What M-Pesa said` {
             #expect(try await house.store.unsettled(before: house.clock.now, limit: 10).isEmpty)
         }
     }
+
+    @Test func `too early to be believed is not believed later`() async throws {
+        try await House.with { (house) async throws in
+            let record = try #require(await house.pay().record)
+            house.clock.advance(.seconds(21))
+            await house.money.sweeper.sweep()
+            let question = try await house.newest("pay_query")
+            let said: JSON = ["verdict": "failed", "code": "1", "charge_again": "yes"]
+            try await house.money.inbox.receive(house.place(of: question.id), body: said.bytes, address: nil)
+
+            house.clock.advance(.seconds(200))
+            await house.money.inbox.takeUpUnsettled()
+
+            let found = try await house.record(record)
+            #expect(!found.state.isEnded && found.advice == "wait")
+        }
+    }
+
+    @Test func `is kept where others moved the record on before it could be read`() async throws {
+        try await House.with { (house) async throws in
+            house.upstream.answer { request in
+                let url = (try? JSON(parsing: request.body.reveal()))?["url"]?.stringValue ?? ""
+                let parts = url.split(separator: "/").suffix(2).map { $0 }
+                if parts.count == 2, let target = house.addresses.target(organization: parts[0], token: parts[1]) {
+                    let said: JSON = ["verdict": "unknown", "meaning": "The queue timed out."]
+                    try? await house.callback(target.record, says: said)
+                }
+                return .answered(status: 200, body: FakePlugin.crash)
+            }
+
+            let record = try #require(await house.collect().record)
+
+            #expect(try await house.record(record).state == .unknown)
+            #expect(await house.journal.entries().map(\.body) == [FakePlugin.crash])
+        }
+    }
+
+    @Test func `is not counted against its bytes while nobody could look at them`() async throws {
+        try await House.with { (house) async throws in
+            let record = try #require(await house.collect().record)
+            try house.registry.publish(FakePlugin.make(isAway: true))
+            try await house.callback(record, says: ["verdict": "succeeded", "receipt": "R1", "amount": 100])
+            for _ in 0..<8 {
+                house.clock.advance(.seconds(10))
+                await house.money.inbox.takeUpUnsettled()
+            }
+            #expect(try await house.store.quarantined(limit: 10).isEmpty)
+
+            try house.registry.publish(FakePlugin.make())
+            house.clock.advance(.seconds(10))
+            await house.money.inbox.takeUpUnsettled()
+
+            #expect(try await house.record(record).state == .succeeded)
+        }
+    }
+
+    @Test func `to one plugin's requests does not wait for another's, which is not there`() async throws {
+        try await House.with { (house) async throws in
+            try house.registry.publish(FakePlugin.make(id: "gone"))
+            let gone = try #require(
+                await house.call("fake_gone_collect", ["phone": "254711000009", "amount": 100]).record
+            )
+            let record = try #require(await house.collect().record)
+            house.registry.withdraw("gone")
+            for _ in 0..<1_001 {
+                try await house.store.receive(house.answer(to: gone, says: ["verdict": "pending"]))
+            }
+            let said: JSON = ["verdict": "accepted", "external_ids": ["second_id": "S1"]]
+            house.clock.advance(.seconds(1))
+            #expect(await house.journal.keep(house.answer(to: record, says: said)))
+
+            for _ in 0..<3 {
+                house.clock.advance(.seconds(10))
+                await house.money.inbox.takeUpUnsettled()
+            }
+
+            #expect(try await house.record(record).externalIDs["second_id"] == "S1")
+        }
+    }
+
+    @Test func `that it paid, without a receipt, of a payout that has failed is shown`() async throws {
+        try await House.with { (house) async throws in
+            let record = try #require(await house.pay().record)
+            house.clock.advance(.seconds(21))
+            await house.money.sweeper.sweep()
+            let question = try await house.newest("pay_query")
+            try await house.callback(record, says: ["verdict": "failed", "code": "1", "charge_again": "yes"])
+
+            try await house.callback(question.id, says: ["verdict": "unknown", "code": "0", "charge_again": "no"])
+
+            let found = try await house.record(record)
+            #expect(found.state == .failed && found.advice == "check_first")
+            #expect(found.disputes.map(\.kind) == [.noReceipt])
+        }
+    }
 }
 
 extension House {

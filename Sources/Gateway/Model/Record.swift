@@ -165,6 +165,8 @@ package struct Record: Sendable, Equatable {
     package var queries: Int = 0
     /// How many of its questions M-Pesa answered with something that can be read.
     package var answers: Int = 0
+    /// Whether anything that M-Pesa said shows that it has the request.
+    package var hasArrived: Bool = false
     /// Whether its plugin has nothing to ask by, as long as no id of M-Pesa's is known.
     package var isUnaskable: Bool = false
     /// Why the same request may be sent again, while it waits for that.

@@ -95,9 +95,14 @@ struct AnswerKeeper: Sendable {
                     "detail": "\(error.detail ?? error.message)",
                 ]
             )
-            return try await settlement.settle(record, unread: statement) { _ in
+            let settled = try await settlement.settle(record, unread: statement) { _ in
                 .noAnswer("M-Pesa answered, and the answer could not be interpreted.")
             }
+            // Where others have moved the record on, no commit takes the bytes along.
+            if !settled.hasChanged, await !journal.keep(statement) {
+                logger.error("an answer of M-Pesa could not be kept", metadata: ["record": "\(record.id)"])
+            }
+            return settled
         }
     }
 

@@ -64,7 +64,9 @@ package struct Asker: Sendable {
         guard let query = record.query, record.state != .created, record.state != .sending else { return record }
         let own = place == nil ? try await questions.enter(Dispatcher.Account(of: record)) : nil
         defer { own?.leave() }
-        let profile = try await directory.profile(of: record.organization, in: record.environment)
+        var profile = try await directory.profile(of: record.organization, in: record.environment)
+        // Whatever the organization's short code is by now, M-Pesa knows the payment under its own.
+        if !record.account.isEmpty { profile.shortCode = record.account }
         let template = try await plugins.query(record, profile: profile, now: entropy.wall())
         let version = record.version
         guard let template else {

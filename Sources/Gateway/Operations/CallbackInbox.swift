@@ -35,6 +35,8 @@ package final class CallbackInbox: Sendable {
     private let queue: AsyncStream<ReceivedCallback>
     private let feed: AsyncStream<ReceivedCallback>.Continuation
     private let inHand = Mutex<Set<CallbackID>>([])
+    /// Where the last search ended: what cannot be read now must not keep the next thousand from being looked at.
+    private let lookedUpTo = Mutex<CallbackPlace?>(nil)
     /// The tools' revision at which what was quarantined was last looked at.
     private let lookedAt = Mutex<Int?>(nil)
 
@@ -108,13 +110,16 @@ package final class CallbackInbox: Sendable {
             await replayJournal()
             try await reopenMended()
             let before = entropy.now() + (.zero - settings.searchEvery)
-            for callback in try await callbacks.unsettled(before: before, limit: settings.queueMax) {
-                await work(on: callback, isRetry: true)
-            }
+            let page = try await callbacks.unsettled(before: before, after: place(), limit: settings.queueMax)
+            // A page that is not full was the last: the next search begins with the oldest again.
+            lookedUpTo.withLock { $0 = page.count < settings.queueMax ? nil : page.last.map(CallbackPlace.init) }
+            for callback in page { await work(on: callback, isRetry: true) }
         } catch {
             logger.warning("the callback inbox could not be searched", metadata: ["reason": "\(error.message)"])
         }
     }
+
+    private func place() -> CallbackPlace? { lookedUpTo.withLock { $0 } }
 
     private func search() async {
         while !Task.isCancelled {
@@ -150,7 +155,11 @@ package final class CallbackInbox: Sendable {
             organization: callback.organization,
             environment: callback.environment
         )
-        guard let record = found else { return try await end(callback, as: .orphaned) }
+        guard let record = found else {
+            // What was never sent may be written yet: its commit was on its way.
+            guard !callback.isUnsent || entropy.now() > callback.receivedAt + Withdrawals.commitMax else { return }
+            return try await end(callback, as: .orphaned)
+        }
         if callback.isUnsent { return try await withdraw(record, as: callback) }
         // While the plugin is not loaded the bytes wait, and no attempt is counted against them.
         let (plugin, kind) = try plugins.kind(of: record)
@@ -158,9 +167,28 @@ package final class CallbackInbox: Sendable {
             let attempts = try await callbacks.countAttempt(callback.id, organization: callback.organization)
             guard attempts <= settings.attemptsMax else { return try await quarantine(callback, of: record) }
         }
-        // A question that is answered by callback says in its reply only whether it was taken.
-        let isTaking = callback.sending != nil && !plugin.operations[kind].callbacks.isEmpty
-        if let about = record.about, !isTaking { return try await settle(callback, of: record, about: about) }
+        do throws(GatewayError) {
+            try await apply(callback, to: record, takesOnly: isTaking(callback, plugin.operations[kind]))
+        } catch {
+            // Only what the plugin makes of these bytes counts against them.
+            if isRetry, error.code != .pluginFailed {
+                try await callbacks.forgiveAttempt(callback.id, organization: callback.organization)
+            }
+            throw error
+        }
+    }
+
+    /// A question that is answered by callback says in its reply only whether it was taken.
+    private func isTaking(_ callback: ReceivedCallback, _ kind: OperationKind) -> Bool {
+        callback.sending != nil && !kind.callbacks.isEmpty
+    }
+
+    private func apply(
+        _ callback: ReceivedCallback,
+        to record: Record,
+        takesOnly: Bool
+    ) async throws(GatewayError) {
+        if let about = record.about, !takesOnly { return try await settle(callback, of: record, about: about) }
         let source = callback.source
         var isMine = true
         let settled = try await settlement.settle(
@@ -180,7 +208,14 @@ package final class CallbackInbox: Sendable {
     private func read(_ callback: ReceivedCallback, for record: Record) async throws(GatewayError) -> Evidence? {
         // What answers a question is no reply to the request that it is about.
         let source: Evidence.Source = callback.source == .reply && record.about != nil ? .query : callback.source
-        return try await plugins.interpret(callback.body, from: source, status: callback.status, for: record)
+        var evidence = try await plugins.interpret(
+            callback.body,
+            from: source,
+            status: callback.status,
+            for: record
+        )
+        evidence?.saidAt = callback.receivedAt
+        return evidence
     }
 
     /// Nothing left, as the process knew that was to send it.
@@ -240,7 +275,18 @@ package final class CallbackInbox: Sendable {
     private func reopenMended() async throws(GatewayError) {
         let revision = plugins.revision
         guard lookedAt.withLock({ $0 != revision }) else { return }
-        for (callback, digest) in try await callbacks.quarantined(limit: settings.queueMax) {
+        var place: CallbackPlace?
+        while true {
+            let page = try await callbacks.quarantined(after: place, limit: settings.queueMax)
+            try await reopen(page)
+            guard page.count == settings.queueMax, let last = page.last else { break }
+            place = CallbackPlace(last.callback)
+        }
+        lookedAt.withLock { $0 = revision }
+    }
+
+    private func reopen(_ page: [(callback: ReceivedCallback, digest: String)]) async throws(GatewayError) {
+        for (callback, digest) in page {
             let found = try await records.record(
                 callback.record,
                 organization: callback.organization,
@@ -252,7 +298,6 @@ package final class CallbackInbox: Sendable {
             }
             try await callbacks.reopen(callback.id, organization: callback.organization)
         }
-        lookedAt.withLock { $0 = revision }
     }
 
     /// Takes answers into the inbox that could not be committed when they came.

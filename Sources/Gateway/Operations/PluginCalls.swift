@@ -77,11 +77,15 @@ struct PluginCalls: Sendable {
         let functions = try functions(of: plugin)
         let input = PluginDocuments.interpret(source: source, status: status, record: record)
         do {
-            let evidence = try PluginAnswers.evidence(await functions.interpret(index, input, Gzip.opened(raw) ?? raw))
+            var evidence = try PluginAnswers.evidence(await functions.interpret(index, input, Gzip.opened(raw) ?? raw))
+            evidence?.status = status
             hasFailed = false
             return evidence
         } catch let failure {
-            throw fault(of: plugin, in: "interpret", failure)
+            let fault = fault(of: plugin, in: "interpret", failure)
+            // What the function was not given says nothing of the bytes.
+            guard let failure = failure as? LoadedPlugin.Failure, !failure.hasRun else { throw fault }
+            throw GatewayError(.unavailable, fault.message, detail: fault.detail, retryAfter: .seconds(5))
         }
     }
 

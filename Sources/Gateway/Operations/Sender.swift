@@ -103,9 +103,15 @@ struct Sender: Sendable {
     func send(_ record: Record, _ prepared: PreparedRequest) async throws(GatewayError) -> Record {
         let turn = try await turn(for: record, prepared, within: record.sendBefore - entropy.now())
         defer { turn.place.leave() }
-        let claimed = try await settlement.settle(record) { current in
-            // Another worker may have sent or ended it meanwhile; then there is nothing left to claim.
-            current.state == .created && entropy.now() <= current.sendBefore ? .sending : nil
+        let claimed: Settlement.Settled
+        do throws(GatewayError) {
+            claimed = try await settlement.settle(record) { current in
+                // Another worker may have sent or ended it meanwhile; then there is nothing left to claim.
+                current.state == .created && entropy.now() <= current.sendBefore ? .sending : nil
+            }
+        } catch {
+            if let beginning = settlement.beginning(record, at: entropy.now()) { await withdraw(beginning.record) }
+            throw error
         }
         guard claimed.hasChanged else { return claimed.record }
         return try await deliver(claimed.record, turn).record

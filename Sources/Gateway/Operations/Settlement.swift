@@ -57,8 +57,8 @@ struct Settlement: Sendable {
     }
 
     /// The step to `sending` of a record that is about to be committed: its request leaves as soon as it is durable.
-    func beginning(_ record: Record) -> RecordMachine.Step? {
-        machine(for: record).step(record, .sending, at: record.createdAt)
+    func beginning(_ record: Record, at now: Timestamp? = nil) -> RecordMachine.Step? {
+        machine(for: record).step(record, .sending, at: now ?? record.createdAt)
     }
 
     /// Ends a record for which nothing was sent: its commit failed and it may be written all the same, or it could not be

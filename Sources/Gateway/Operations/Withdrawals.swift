@@ -15,14 +15,14 @@ final class Withdrawals: Sendable {
     /// How many may wait: past that the sweeper finds them as `sending`, and asks about them.
     private let waitingMax = 10_000
     /// How long a commit may be on its way.
-    private let commitMax: Duration = .seconds(120)
+    static let commitMax: Duration = .seconds(120)
     private let waiting = Mutex<[RecordID: Waiting]>([:])
 
     /// Keeps a record; false when there is no room.
     func add(_ record: Record, because reason: String, at now: Timestamp) -> Bool {
         waiting.withLock { waiting in
             guard waiting.count < waitingMax else { return false }
-            waiting[record.id] = Waiting(record: record, reason: reason, until: now + commitMax)
+            waiting[record.id] = Waiting(record: record, reason: reason, until: now + Self.commitMax)
             return true
         }
     }

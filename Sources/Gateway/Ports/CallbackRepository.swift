@@ -63,6 +63,20 @@ package struct ReceivedCallback: Sendable, Equatable {
     }
 }
 
+/// A place in the order in which callbacks came.
+package struct CallbackPlace: Sendable, Equatable {
+    /// When it came.
+    package let receivedAt: Timestamp
+    /// Which of those that came then.
+    package let id: CallbackID
+
+    /// The place of a callback.
+    package init(_ callback: ReceivedCallback) {
+        receivedAt = callback.receivedAt
+        id = callback.id
+    }
+}
+
 /// What became of a callback that changed no record.
 package enum CallbackEnd: String, Sendable {
     /// It said nothing new.
@@ -84,6 +98,9 @@ package protocol CallbackRepository: Sendable {
     /// - Returns: The attempts so far, this one included.
     func countAttempt(_ id: CallbackID, organization: OrganizationID) async throws(GatewayError) -> Int
 
+    /// Takes back an attempt that came to nothing for another reason than the bytes.
+    func forgiveAttempt(_ id: CallbackID, organization: OrganizationID) async throws(GatewayError)
+
     /// Ends a callback that changed nothing. One that did is ended by the change itself (`settledCallback`).
     func end(
         _ id: CallbackID,
@@ -100,14 +117,35 @@ package protocol CallbackRepository: Sendable {
         at: Timestamp
     ) async throws(GatewayError)
 
-    /// Callbacks of any organization that no version could read so far, and the digest that tried last. Oldest first.
-    /// For the inbox itself only.
-    func quarantined(limit: Int) async throws(GatewayError) -> [(callback: ReceivedCallback, digest: String)]
+    /// Callbacks of any organization that no version could read so far, and the digest that tried last. Oldest first,
+    /// from behind a place. For the inbox itself only.
+    func quarantined(
+        after place: CallbackPlace?,
+        limit: Int
+    ) async throws(GatewayError) -> [(callback: ReceivedCallback, digest: String)]
 
     /// Gives a callback back to be tried anew.
     func reopen(_ id: CallbackID, organization: OrganizationID) async throws(GatewayError)
 
     /// Callbacks of any organization that were kept before `before` and never ended: a crash left them, or their
-    /// record was not there yet. Oldest first. For the inbox itself only.
-    func unsettled(before: Timestamp, limit: Int) async throws(GatewayError) -> [ReceivedCallback]
+    /// record was not there yet. Oldest first, from behind a place. For the inbox itself only.
+    func unsettled(
+        before: Timestamp,
+        after place: CallbackPlace?,
+        limit: Int
+    ) async throws(GatewayError) -> [ReceivedCallback]
+}
+
+extension CallbackRepository {
+    /// The oldest.
+    package func quarantined(
+        limit: Int
+    ) async throws(GatewayError) -> [(callback: ReceivedCallback, digest: String)] {
+        try await quarantined(after: nil, limit: limit)
+    }
+
+    /// The oldest.
+    package func unsettled(before: Timestamp, limit: Int) async throws(GatewayError) -> [ReceivedCallback] {
+        try await unsettled(before: before, after: nil, limit: limit)
+    }
 }

@@ -10,11 +10,14 @@ package final class LoadedPlugin: Sendable {
         package let status: Int32
         /// For the log and the plugin's status, with the number of the rule that was broken where one was.
         package let reason: String
+        /// Whether the function was called; without a worker, or a place in its queue, it is not.
+        package let hasRun: Bool
 
         /// Makes a failure.
-        package init(status: Int32, reason: String) {
+        package init(status: Int32, reason: String, hasRun: Bool = true) {
             self.status = status
             self.reason = reason
+            self.hasRun = hasRun
         }
     }
 

@@ -35,7 +35,7 @@ extension RecordMachine {
                 if !before.state.isEnded { effects.insert(.announceEnd) }
                 record.endedAt = before.state == record.state ? before.endedAt ?? now : now
             }
-            if record.state != .created, record.state != .sending { record.resend = nil }
+            if record.state.isEnded || record.state == .accepted { record.resend = nil }
             record.releasedAt = record.release(rules: rules)
             record.nextActionAt = record.nextAction(after: now, rules: rules, resend: effects.contains(.sendAgain))
             let step = RecordEvent(

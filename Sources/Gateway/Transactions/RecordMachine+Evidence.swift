@@ -11,6 +11,7 @@ extension RecordMachine {
     func weigh(_ evidence: Evidence, from source: Evidence.Source, in draft: inout Draft) {
         let evidence = evidence.withoutEmptyIDs
         if source == .query, evidence.isAnswer { draft.record.answers += 1 }
+        if evidence.showsArrival { draft.record.hasArrived = true }
         if draft.record.recordClass == .exchange {
             settleExchange(evidence, from: source, in: &draft)
             return
@@ -143,7 +144,7 @@ extension RecordMachine {
     private func refuse(_ evidence: Evidence, from source: Evidence.Source, in draft: inout Draft) {
         let state = draft.record.state
         guard state != .created else { return }
-        if state != .sending, state == .accepted || !draft.record.externalIDs.isEmpty {
+        if state != .sending, state == .accepted || draft.record.hasArrived || !draft.record.externalIDs.isEmpty {
             let stated = Dispute(.contradiction, stated: evidence.verdict.rawValue, expected: state.rawValue)
             return dispute([stated], evidence, from: source, in: &draft)
         }
@@ -194,8 +195,8 @@ extension RecordMachine {
     /// That may be late, so it proves little: the same request goes out once
     /// more only with our id in it, by which M-Pesa knows a repeat, in a window, and where the organization wants it.
     private func mayResendNotFound(_ draft: Draft) -> Bool {
-        guard rules.resendsNotFound, rules.carriesOwnID, draft.record.attempts == 1, draft.record.state != .accepted,
-            let sentAt = draft.record.sentAt
+        guard rules.resendsNotFound, rules.carriesOwnID, draft.record.attempts == 1, !draft.record.hasArrived,
+            draft.record.state != .accepted, !draft.record.isDisputed, let sentAt = draft.record.sentAt
         else { return false }
         return rules.notFoundWindow.contains(draft.now - sentAt)
     }
@@ -215,7 +216,11 @@ extension RecordMachine {
 
     private func reconsider(_ evidence: Evidence, from source: Evidence.Source, in draft: inout Draft) {
         let record = draft.record
-        guard let end = evidence.verdict.endState else { return addMissing(evidence, from: source, in: &draft) }
+        guard let end = evidence.verdict.endState else {
+            let isUnpaid = record.state != .succeeded && record.state != .reversed
+            guard evidence.saysPaid, isUnpaid else { return addMissing(evidence, from: source, in: &draft) }
+            return raiseUnproven(evidence, from: source, in: &draft)
+        }
         if end == record.state || (record.state == .reversed && end == .succeeded) {
             return addMissing(evidence, from: source, in: &draft)
         }
@@ -228,14 +233,18 @@ extension RecordMachine {
             return dispute([stated], evidence, from: source, in: &draft)
         }
         guard evidence.receipt != nil, evidence.amount == record.intent.amount else {
-            let isNew = raise(Dispute(.noReceipt, expected: record.code ?? record.state.rawValue), in: &draft)
-            guard isNew else { return }
-            draft.effects.insert(.holdParty)
-            draft.move(to: record.state, source: source.text, evidence: evidence)
-            return
+            return raiseUnproven(evidence, from: source, in: &draft)
         }
         draft.effects.insert(.announceLateSuccess)
         conclude(evidence, from: source, in: &draft)
+    }
+
+    /// Success of what had failed, without a receipt: both stand, and nothing more may be asked for a while.
+    private func raiseUnproven(_ evidence: Evidence, from source: Evidence.Source, in draft: inout Draft) {
+        let known = draft.record.code ?? draft.record.state.rawValue
+        guard raise(Dispute(.noReceipt, expected: known), in: &draft) else { return }
+        draft.effects.insert(.holdParty)
+        draft.move(to: draft.record.state, source: source.text, evidence: evidence)
     }
 
     /// Weaker or agreeing evidence adds what was not known, and otherwise changes nothing: a duplicate is harmless.
@@ -313,6 +322,14 @@ extension Evidence {
         let said = meaning.map { ": \($0)" } ?? "."
         evidence.meaning = "M-Pesa's answer names no receipt, so it does not settle what contradicts this\(said)"
         return evidence
+    }
+
+    /// Whether it shows that M-Pesa has the request.
+    fileprivate var showsArrival: Bool {
+        switch verdict {
+        case .accepted, .pending, .duplicate, .succeeded, .failed, .cancelled, .expired: true
+        case .rejected, .notProcessed, .notFound, .unknown: false
+        }
     }
 
     /// Whether it proves nothing and yet says that charging again is not safe: a success that lacks what would prove it.

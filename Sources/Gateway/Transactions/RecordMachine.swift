@@ -187,9 +187,9 @@ package struct RecordMachine: Sendable {
     private func endUnsent(_ draft: inout Draft, source: String = "send", reason: String) {
         switch draft.record.state {
         case .created, .sending: break
-        // What is known only now holds all the same, of a first sending that M-Pesa knows nothing of.
+        // What is known only now holds all the same, of what M-Pesa knows nothing of.
         case .unknown, .reconciling, .manual:
-            guard draft.record.attempts == 1, draft.record.externalIDs.isEmpty else { return }
+            guard draft.record.externalIDs.isEmpty, !draft.record.hasArrived else { return }
         default: return
         }
         switch draft.record.resend {

@@ -247,7 +247,11 @@ final class WorkerLibrary: PluginLibrary {
                 )
             case .failure(.gone): continue
             case .failure(.full):
-                throw LoadedPlugin.Failure(status: GATEWAY_RATE_LIMITED, reason: "too many calls wait for its workers")
+                throw LoadedPlugin.Failure(
+                    status: GATEWAY_RATE_LIMITED,
+                    reason: "too many calls wait for its workers",
+                    hasRun: false
+                )
             case .failure(.late):
                 throw LoadedPlugin.Failure(status: GATEWAY_DEADLINE, reason: "rule T1: it did not answer in time")
             case .failure(.ended(let how)):
@@ -263,7 +267,8 @@ final class WorkerLibrary: PluginLibrary {
 
     private static let unavailable = LoadedPlugin.Failure(
         status: GATEWAY_UPSTREAM_UNAVAILABLE,
-        reason: "it has no worker: it crashed too often, or could not be started"
+        reason: "it has no worker: it crashed too often, or could not be started",
+        hasRun: false
     )
 
     func operationFunctions() -> LoadedPlugin.OperationFunctions? {

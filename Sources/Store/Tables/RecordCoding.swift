@@ -101,8 +101,8 @@ enum RecordCoding {
         writer.optional("attempts", Int64(record.attempts))
         writer.optional("queries", Int64(record.queries))
         if record.answers > 0 { writer.optional("answers", Int64(record.answers)) }
-        if record.isUnaskable {
-            writer.key("unaskable")
+        for (name, isSet) in [("arrived", record.hasArrived), ("unaskable", record.isUnaskable)] where isSet {
+            writer.key(name)
             writer.bool(true)
         }
         if let resend = record.resend {
@@ -235,6 +235,7 @@ enum RecordCoding {
         record.queries = Int(detail["queries"]?.integerValue ?? 0)
         record.answers = Int(detail["answers"]?.integerValue ?? 0)
         record.isUnaskable = detail["unaskable"]?.boolValue ?? false
+        record.hasArrived = detail["arrived"]?.boolValue ?? false
         record.resend = detail["resend"]?.stringValue.flatMap(Evidence.Verdict.init(rawValue:))
         if let moved = detail["send_before_ms"]?.integerValue { record.sendBefore = Timestamp(milliseconds: moved) }
         record.disputes = disputes(detail)

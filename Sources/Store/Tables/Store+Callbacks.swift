@@ -53,15 +53,17 @@ extension Store: CallbackRepository {
     }
 
     package func quarantined(
+        after place: CallbackPlace?,
         limit: Int
     ) async throws(GatewayError) -> [(callback: ReceivedCallback, digest: String)] {
         try await read { sql in
             try sql.query(
                 """
                 SELECT \(Self.columns), digest FROM callbacks WHERE ended = 'quarantined'
-                ORDER BY received_ms LIMIT $1
+                    AND (received_ms, callback_id) > ($1, $2)
+                ORDER BY received_ms, callback_id LIMIT $3
                 """,
-                [.integer(Int64(limit))]
+                Self.values(of: place) + [.integer(Int64(limit))]
             ) { row in (try Self.callback(row), row.text(10) ?? "") }
         }
     }
@@ -97,6 +99,18 @@ extension Store: CallbackRepository {
         }
     }
 
+    package func forgiveAttempt(_ id: CallbackID, organization: OrganizationID) async throws(GatewayError) {
+        try await write { session in
+            try session.sql.execute(
+                """
+                UPDATE callbacks SET attempts = attempts - 1
+                WHERE organization_id = $1 AND callback_id = $2 AND attempts > 0
+                """,
+                [.text(organization.description), .text(id.description)]
+            )
+        }
+    }
+
     package func end(
         _ id: CallbackID,
         organization: OrganizationID,
@@ -108,13 +122,24 @@ extension Store: CallbackRepository {
         }
     }
 
-    package func unsettled(before: Timestamp, limit: Int) async throws(GatewayError) -> [ReceivedCallback] {
+    /// Nothing came before the beginning.
+    private static func values(of place: CallbackPlace?) -> [SQLValue] {
+        [.integer(place?.receivedAt.milliseconds ?? .min), .text(place?.id.description ?? "")]
+    }
+
+    package func unsettled(
+        before: Timestamp,
+        after place: CallbackPlace?,
+        limit: Int
+    ) async throws(GatewayError) -> [ReceivedCallback] {
         try await read { sql in
             try sql.query(
                 """
-                SELECT \(Self.columns) FROM callbacks WHERE ended IS NULL AND received_ms <= $1 ORDER BY received_ms LIMIT $2
+                SELECT \(Self.columns) FROM callbacks WHERE ended IS NULL AND received_ms <= $1
+                    AND (received_ms, callback_id) > ($2, $3)
+                ORDER BY received_ms, callback_id LIMIT $4
                 """,
-                [.integer(before.milliseconds), .integer(Int64(limit))],
+                [.integer(before.milliseconds)] + Self.values(of: place) + [.integer(Int64(limit))],
                 Self.callback
             )
         }

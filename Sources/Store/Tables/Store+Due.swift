@@ -38,15 +38,17 @@ extension Store: DueRepository {
     }
 
     package func keep(moment: Timestamp) async throws(GatewayError) {
-        try await write { session in
-            try session.sql.execute(
-                """
-                INSERT INTO configuration (name, value) VALUES ('moment', $1)
-                ON CONFLICT (name) DO UPDATE SET value = excluded.value
-                """,
-                [.integer(moment.milliseconds)]
-            )
-        }
+        try await write { session in try Store.keep(moment, in: session) }
+    }
+
+    private static func keep(_ moment: Timestamp, in session: WriteSession) throws {
+        try session.sql.execute(
+            """
+            INSERT INTO configuration (name, value) VALUES ('moment', $1)
+            ON CONFLICT (name) DO UPDATE SET value = excluded.value
+            """,
+            [.integer(moment.milliseconds)]
+        )
     }
 
     package func newestMoment() async throws(GatewayError) -> Timestamp? {
@@ -72,7 +74,7 @@ extension Store: DueRepository {
                 )
             }
             // From these the ages of payments and the ends of keys are counted.
-            for column in ["sent_ms", "ended_ms", "released_ms"] {
+            for column in ["sent_ms", "updated_ms", "ended_ms", "released_ms"] {
                 try session.sql.execute(
                     """
                     UPDATE records SET \(column) = \(column) - $1
@@ -92,6 +94,8 @@ extension Store: DueRepository {
                 "UPDATE callbacks SET received_ms = $1 WHERE ended IS NULL AND received_ms > $1",
                 [after]
             )
+            // The next process goes on from here, and moves nothing once more.
+            try Store.keep(moment, in: session)
         }
     }
 
