@@ -37,7 +37,7 @@ struct `Asking about what is open` {
             house.upstream.answer(with: ["verdict": "unknown", "code": "http_503"], status: 503)
             for _ in 0..<30 {
                 house.clock.advance(.seconds(3601))
-                await house.money.sweeper.sweep()
+                await house.gateway.sweeper.sweep()
             }
 
             let found = try await house.record(record)
@@ -124,9 +124,9 @@ struct `Sending once more` {
                 (30, ["verdict": "failed", "code": "1"]), (1_900, ["verdict": "not_found", "code": "nf"]),
             ] {
                 house.clock.advance(.seconds(seconds))
-                await house.money.sweeper.sweep()
+                await house.gateway.sweeper.sweep()
                 try await house.callback(try await house.newest("pay_query").id, says: said)
-                await house.money.sweeper.sweep()
+                await house.gateway.sweeper.sweep()
             }
 
             #expect(house.upstream.count("pay") == 1)

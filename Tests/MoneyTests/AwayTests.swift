@@ -106,11 +106,11 @@ struct `A store that goes away while M-Pesa answers` {
                 return .notSent("Never sent: there is no way to M-Pesa.")
             }
             house.clock.advance(.seconds(61))
-            await house.money.sweeper.sweep()
+            await house.gateway.sweeper.sweep()
             #expect(await house.journal.entries().map(\.sending) == [2])
             lock.release()
 
-            let next = house.money(by: house.clock)
+            let next = house.another()
             try await next.sweeper.settleAfterRestart()
             house.clock.advance(.seconds(10))
             await next.inbox.takeUpUnsettled()

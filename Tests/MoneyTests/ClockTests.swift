@@ -217,9 +217,9 @@ struct `A wall clock that is set back by more than anybody's mistake of a day` {
             house.upstream.answer { _ in .unknown("cut") }
             _ = await house.collect()
             house.clock.advance(.seconds(21))
-            await house.money.sweeper.sweep()
+            await house.gateway.sweeper.sweep()
             house.clock.setWallClock(by: Self.back)
-            await house.money.sweeper.sweep()
+            await house.gateway.sweeper.sweep()
             let fresh = try #require(await house.collect(phone: "254711000002").record)
 
             let later = ManualEntropy(seed: 2, after: Self.back + .seconds(21 + seconds))

@@ -140,13 +140,13 @@ struct `What M-Pesa said` {
         try await House.with { (house) async throws in
             let record = try #require(await house.pay().record)
             house.clock.advance(.seconds(21))
-            await house.money.sweeper.sweep()
+            await house.gateway.sweeper.sweep()
             let question = try await house.newest("pay_query")
             let said: JSON = ["verdict": "failed", "code": "1", "charge_again": "yes"]
-            try await house.money.inbox.receive(house.place(of: question.id), body: said.bytes, address: nil)
+            try await house.gateway.inbox.receive(house.place(of: question.id), body: said.bytes, address: nil)
 
             house.clock.advance(.seconds(200))
-            await house.money.inbox.takeUpUnsettled()
+            await house.gateway.inbox.takeUpUnsettled()
 
             let found = try await house.record(record)
             #expect(!found.state.isEnded && found.advice == "wait")
@@ -179,13 +179,13 @@ struct `What M-Pesa said` {
             try await house.callback(record, says: ["verdict": "succeeded", "receipt": "R1", "amount": 100])
             for _ in 0..<8 {
                 house.clock.advance(.seconds(10))
-                await house.money.inbox.takeUpUnsettled()
+                await house.gateway.inbox.takeUpUnsettled()
             }
             #expect(try await house.store.quarantined(limit: 10).isEmpty)
 
             try house.registry.publish(FakePlugin.make())
             house.clock.advance(.seconds(10))
-            await house.money.inbox.takeUpUnsettled()
+            await house.gateway.inbox.takeUpUnsettled()
 
             #expect(try await house.record(record).state == .succeeded)
         }
@@ -208,7 +208,7 @@ struct `What M-Pesa said` {
 
             for _ in 0..<3 {
                 house.clock.advance(.seconds(10))
-                await house.money.inbox.takeUpUnsettled()
+                await house.gateway.inbox.takeUpUnsettled()
             }
 
             #expect(try await house.record(record).externalIDs["second_id"] == "S1")
@@ -219,7 +219,7 @@ struct `What M-Pesa said` {
         try await House.with { (house) async throws in
             let record = try #require(await house.pay().record)
             house.clock.advance(.seconds(21))
-            await house.money.sweeper.sweep()
+            await house.gateway.sweeper.sweep()
             let question = try await house.newest("pay_query")
             try await house.callback(record, says: ["verdict": "failed", "code": "1", "charge_again": "yes"])
 
