@@ -13,6 +13,14 @@ extension MemoryStore: CallbackRepository {
         }
     }
 
+    package func forgiveAttempt(_ id: CallbackID, organization: OrganizationID) async throws(GatewayError) {
+        try await write { tables in
+            guard let row = tables.callbacks[id], row.callback.organization == organization, row.callback.attempts > 0
+            else { return }
+            tables.callbacks[id]?.callback.attempts -= 1
+        }
+    }
+
     package func end(
         _ id: CallbackID,
         organization: OrganizationID,
@@ -30,10 +38,11 @@ extension MemoryStore: CallbackRepository {
     }
 
     package func quarantined(
+        after place: CallbackPlace?,
         limit: Int
     ) async throws(GatewayError) -> [(callback: ReceivedCallback, digest: String)] {
         try await read { tables in
-            tables.callbacks(limit: limit) { $0.end == "quarantined" }.map { ($0.callback, $0.digest) }
+            tables.callbacks(after: place, limit: limit) { $0.end == "quarantined" }.map { ($0.callback, $0.digest) }
         }
     }
 
@@ -46,17 +55,29 @@ extension MemoryStore: CallbackRepository {
         }
     }
 
-    package func unsettled(before: Timestamp, limit: Int) async throws(GatewayError) -> [ReceivedCallback] {
+    package func unsettled(
+        before: Timestamp,
+        after place: CallbackPlace?,
+        limit: Int
+    ) async throws(GatewayError) -> [ReceivedCallback] {
         try await read { tables in
-            tables.callbacks(limit: limit) { $0.end == nil && $0.callback.receivedAt <= before }.map(\.callback)
+            tables.callbacks(after: place, limit: limit) { $0.end == nil && $0.callback.receivedAt <= before }
+                .map(\.callback)
         }
     }
 }
 
 extension MemoryTables {
     /// The oldest first.
-    fileprivate func callbacks(limit: Int, where isWanted: (CallbackRow) -> Bool) -> [CallbackRow] {
+    fileprivate func callbacks(
+        after place: CallbackPlace?,
+        limit: Int,
+        where isWanted: (CallbackRow) -> Bool
+    ) -> [CallbackRow] {
         let found = callbacks.values.filter(isWanted)
+            .filter { row in
+                place.map { (row.callback.receivedAt, row.callback.id.raw) > ($0.receivedAt, $0.id.raw) } ?? true
+            }
             .sorted { ($0.callback.receivedAt, $0.callback.id.raw) < ($1.callback.receivedAt, $1.callback.id.raw) }
         return Array(found.prefix(limit))
     }

@@ -151,6 +151,7 @@ extension MemoryStore: DueRepository {
                 guard var record = tables.records[id]?.record else { continue }
                 if !record.state.isEnded { record.nextActionAt = moved(record.nextActionAt) }
                 record.sentAt = moved(record.sentAt)
+                record.updatedAt = moved(record.updatedAt) ?? record.updatedAt
                 record.endedAt = moved(record.endedAt)
                 record.releasedAt = moved(record.releasedAt)
                 tables.records[id]?.record = record
@@ -163,6 +164,7 @@ extension MemoryStore: DueRepository {
             for (id, row) in tables.callbacks where row.end == nil && row.callback.receivedAt > moment {
                 tables.callbacks[id]?.callback = row.callback.received(at: moment)
             }
+            tables.moment = moment
         }
     }
 
