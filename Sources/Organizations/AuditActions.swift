@@ -5,7 +5,7 @@ import OrderedJSON
 struct AuditActions: Sendable {
     let house: Administration
 
-    var all: [Action] { [list, security, failedLogIns, summary] }
+    var all: [Action] { [list, security, failedLogIns, summary, hosts] }
 
     private static let schema: JSON = [
         "type": "object", "required": ["id", "at", "subject", "action", "door", "outcome"],
@@ -115,13 +115,46 @@ struct AuditActions: Sendable {
         }
     }
 
+    /// The chain that belongs to no organization: what was done to plugins, and by them, and log-ins of nobody there is.
+    private var hosts: Action {
+        Action(
+            ActionRules("audit.host", auditAction: "HOST_AUDIT_READ", role: .superAdmin, reach: .host),
+            title: "Read the host's own audit",
+            summary: "What belongs to no organization, newest first: changes of plugins, their crashes and violations.",
+            route: Route("GET", "/admin/host-audit-logs"),
+            arguments: [
+                "limit": Arguments.limit, "before": Arguments.id,
+                "action": ["type": "string", "pattern": "^[A-Z][A-Z0-9_]{0,63}$"],
+                "from_ms": UsageActions.moment, "until_ms": UsageActions.moment,
+            ],
+            output: AuditActions.page
+        ) { use throws(GatewayError) in
+            var filter = AuditFilter(limit: use.limit)
+            if let text = use.text("before") {
+                guard let id = Identifier(text) else { throw Administration.wrong("before", "the id of a line") }
+                filter.before = id
+            }
+            filter.actions = use.text("action").map { [$0] } ?? []
+            filter.from = UsageActions.moment(use, "from_ms")
+            filter.until = UsageActions.moment(use, "until_ms")
+            return try await answer(filter, of: AuditRecord.nobody)
+        }
+    }
+
     private func since(_ use: Action.Use, _ name: String, _ usual: Int64, _ unit: Duration) -> Timestamp {
         let count = use.arguments[name]?.integerValue ?? usual
         return house.parts.entropy.now() + unit * -Int(count)
     }
 
     private func answer(_ filter: AuditFilter, _ use: Action.Use) async throws(GatewayError) -> Action.Answer {
-        let page = try await house.parts.reading.page(filter, organization: use.principal.organization)
+        try await answer(filter, of: use.principal.organization)
+    }
+
+    private func answer(
+        _ filter: AuditFilter,
+        of organization: OrganizationID
+    ) async throws(GatewayError) -> Action.Answer {
+        let page = try await house.parts.reading.page(filter, organization: organization)
         let beside = page.next.map { [(name: "next_before", value: JSON.string($0.description).bytes)] } ?? []
         return .data(JSON.array(page.lines.map(AuditActions.document)).bytes, beside: beside)
     }

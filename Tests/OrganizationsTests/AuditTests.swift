@@ -40,6 +40,32 @@ struct `The audit` {
         }
     }
 
+    @Test func `of the host itself is read by its super administrators and nobody else`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let boss = try await bureau.person("boss", .superAdmin, of: bureau.host)
+            let pretender = try await bureau.person("pretender", .superAdmin, of: bureau.shop)
+            let line = AuditRecord(
+                id: bureau.clock.entropy.identifier(),
+                organization: nil,
+                at: bureau.clock.now,
+                call: CallID(bureau.clock.entropy.identifier()),
+                subject: "operator",
+                action: "PLUGIN_INSTALLED",
+                door: "host",
+                outcome: .success,
+                detail: "{\"plugin\":\"stk-push\"}"
+            )
+            try await bureau.store.append([line], usage: [])
+
+            let read = await bureau.ask("audit.host", ["action": "PLUGIN_INSTALLED"], as: boss.token)
+            let refused = await bureau.ask("audit.host", as: pretender.token)
+
+            #expect(read.data.arrayValue?.map { $0["detail"]?["plugin"] } == ["stk-push"])
+            #expect(refused.code == .permissionDenied)
+            #expect(try await bureau.audit(bureau.host).first?.action == "HOST_AUDIT_READ")
+        }
+    }
+
     @Test func `is summed up, and shows what has to do with security and failed log-ins`() async throws {
         try await Bureau.with { (bureau) async throws in
             let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)

@@ -1,7 +1,10 @@
+import Cryptography
 import Foundation
 import Gateway
+import Logging
 import PluginAPI
 import PluginLoader
+import Synchronization
 import Testing
 
 @testable import PluginHost
@@ -38,6 +41,70 @@ struct `A worker that writes frames itself` {
 
         #expect(try await hostile.trying("log_on") == "limited")
         #expect(try hostile.health.lastCrash == nil)
+    }
+}
+
+struct `A worker that leaves its host waiting` {
+    @Test(arguments: [Bench.Isolation.worker, .sandbox], ["half_head", "half_body", "exit_slowly"])
+    func `is ended, and the next one serves`(isolation: Bench.Isolation, deed: String) async throws {
+        let hostile = try HostileBench(isolation) { $0.deadlineMilliseconds = 500 }
+        defer { hostile.remove() }
+
+        #expect(try await hostile.trying(deed).hasPrefix("status "))
+        #expect(!(try await hostile.reasonOfEnd()).isEmpty)
+        var answer = ""
+        let end = ContinuousClock.now + .seconds(30)
+        while answer != "nothing", ContinuousClock.now < end { answer = try await hostile.trying("wait") }
+        #expect(answer == "nothing")
+    }
+
+    @Test(arguments: [Bench.Isolation.worker, .sandbox])
+    func `is not believed what it answers too deep, too often, or to nothing`(isolation: Bench.Isolation) async throws {
+        let hostile = try HostileBench(isolation)
+        defer { hostile.remove() }
+
+        await #expect(throws: (any Error).self) { try await hostile.trying("deep_answer") }
+        #expect(try await hostile.trying("answer_twice") == "first")
+        #expect(try await hostile.trying("wait") == "nothing")
+        #expect(try hostile.health.lastCrash == nil)
+        #expect(hostile.bench.host.violations(of: "hostile") > 0)
+    }
+}
+
+struct `What a plugin says` {
+    private struct Lines: LogHandler {
+        let told: @Sendable (String) -> Void
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.trace
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+        func log(event: LogEvent) { told("\(event.message) \(event.metadata ?? [:])") }
+    }
+
+    @Test func `is one line of the log, whatever stands in it`() {
+        let lines = Mutex<[String]>([])
+        let logger = Logger(label: "test") { _ in Lines(told: { line in lines.withLock { $0.append(line) } }) }
+        let services = HostServices(
+            plugin: "hostile",
+            invocations: Invocations(),
+            entropy: Entropy(now: { Timestamp(milliseconds: 1) }, random: SecureRandom.word),
+            logger: logger,
+            payloadBytesMax: 1_000,
+            answers: nil,
+            threads: PluginThreads(count: 1, queueMax: 1),
+            askedMax: 1,
+            askedBytesMax: 1_000,
+            logLinesMax: 10
+        )
+
+        services.log(0, level: 1, "fine\n2026-01-01 error paid \u{1B}[2J\u{202E}", values: "{}\r\n0712345678")
+
+        let told = lines.withLock { $0 }.joined()
+        #expect(told.contains(#"fine\u{A}2026-01-01 error paid \u{1B}[2J\u{202E}"#) && told.contains("0712•••678"))
+        #expect(!told.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x202E })
+        #expect(PluginRefusal.refused("a\nb").description == #"the plugin refused: a\u{A}b"#)
     }
 }
 

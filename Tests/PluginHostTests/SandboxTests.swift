@@ -47,6 +47,18 @@ struct `A hostile plugin in a sandbox` {
         }
     }
 
+    @Test(arguments: Standing.available) func `finds every call closed that is not on the list`(standing: Standing)
+        async throws
+    {
+        let hostile = try HostileBench(.sandbox, as: standing)
+        defer { hostile.remove() }
+
+        let every = try await hostile.trying("every_call")
+        #expect(every == "refused", "\(every)")
+        #expect(try await hostile.trying("own_limits") == "EPERM")
+        #expect(try hostile.health.lastCrash == nil)
+    }
+
     @Test func `finds the other numbers of system calls closed`() async throws {
         let hostile = try HostileBench(.sandbox)
         defer { hostile.remove() }

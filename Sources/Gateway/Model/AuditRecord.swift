@@ -6,6 +6,9 @@ import OrderedJSON
 ///
 /// Arguments are masked before they get here; no secret ever does.
 package struct AuditRecord: Sendable, Equatable {
+    /// What stands in an organization's place in the chain of lines that belong to none: the host's own.
+    package static let nobody = OrganizationID(Identifier(high: 0, low: 0))
+
     /// What came of it.
     package enum Outcome: String, Sendable {
         /// Begun; a crash leaves it so.

@@ -23,6 +23,21 @@ package enum PlainText: Sendable {
         }
     }
 
+    /// A text with what it may not hold written out, such as `\\u{A}`: for logs, which show texts of strangers whole.
+    package func shown(_ text: String) -> String {
+        guard expectation(for: text) != nil else { return text }
+        var shown: [UInt8] = []
+        shown.reserveCapacity(2 * text.utf8.count)
+        for scalar in text.unicodeScalars {
+            if admits(scalar.value) {
+                shown.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
+            } else {
+                shown.append(contentsOf: "\\u{\(String(scalar.value, radix: 16, uppercase: true))}".utf8)
+            }
+        }
+        return String(decoding: shown, as: UTF8.self)
+    }
+
     private func admits(_ character: UInt32) -> Bool {
         switch character {
         case 0x09, 0x0A, 0x0D: self == .lines

@@ -1,3 +1,4 @@
+import Gateway
 import PluginAPI
 import PluginLoader
 
@@ -50,8 +51,10 @@ package enum PluginRefusal: Error, Sendable, Equatable, CustomStringConvertible 
     /// Another plugin has a tool or route that it wants (C2).
     case clash(String)
 
-    /// A sentence for the operator.
-    package var description: String {
+    /// A sentence for the operator, in which nothing that a plugin says begins another line.
+    package var description: String { PlainText.name.shown(sentence) }
+
+    private var sentence: String {
         switch self {
         case .unreadable(let path): "the file \(path) cannot be read"
         case .hashDiffers(let found): "the file's SHA-256 is \(found), which is not the configured one"

@@ -20,7 +20,8 @@ extension HostServices {
 
     /// Writes a plugin's line into the host's log, with the call and the organization that it belongs to.
     ///
-    /// So many a second, as whoever reads the log reads other plugins' lines too; phone numbers are masked.
+    /// So many a second, as whoever reads the log reads other plugins' lines too; phone numbers are masked, and what would
+    /// begin another line, or tell a terminal what to do, is written out.
     func log(_ number: UInt64, level: UInt32, _ message: String, values: String) {
         let verdict = logBudget.spend()
         if verdict.leftOut > 0 {
@@ -36,9 +37,21 @@ extension HostServices {
             metadata["call"] = "\(call.invocation.call)"
             metadata["organization"] = "\(call.invocation.principal.organization)"
         }
-        if !values.isEmpty { metadata["values"] = "\(PhoneMask.masking(values))" }
+        if !values.isEmpty { metadata["values"] = "\(HostServices.plain(values))" }
         let chosen = levels.indices.contains(Int(level)) ? levels[Int(level)] : .info
-        logger.log(level: chosen, "\(PhoneMask.masking(message))", metadata: metadata)
+        logger.log(level: chosen, "\(HostServices.plain(message))", metadata: metadata)
+    }
+}
+
+extension HostServices {
+    /// How much of one text is written out, in characters: what is longer is mostly no text.
+    private static let plainMax = 1_024
+
+    /// A plugin's text as a log shows it; where something in it must be written out, its beginning.
+    static func plain(_ text: String) -> String {
+        guard PlainText.name.expectation(for: text) != nil else { return PhoneMask.masking(text) }
+        let beginning = String(text.unicodeScalars.prefix(plainMax))
+        return PhoneMask.masking(PlainText.name.shown(beginning)) + (text.utf8.count > plainMax ? "…" : "")
     }
 }
 

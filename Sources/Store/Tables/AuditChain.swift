@@ -13,7 +13,7 @@ final class AuditChain {
     }
 
     /// Lines that belong to no organization stand under this one.
-    static let nobody = OrganizationID(Identifier(high: 0, low: 0))
+    static let nobody = AuditRecord.nobody
 
     /// The line's columns, without those of the chain.
     static let columns = """

@@ -280,36 +280,7 @@ static int32_t tell(uint64_t number, const char *got) {
     return GATEWAY_OK;
 }
 
-static void wake(int signal) { (void)signal; }
-
-/* A link of its own in the place of the host's, whoever reads the old one woken to read the new, then work without end:
- * what once outlived its host by an hour. */
-static void leave_host(void) {
-    struct sigaction action = {.sa_handler = wake};
-    sigaction(SIGUSR1, &action, NULL);
-    int pair[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0) {
-        dup(LINK);
-        dup2(pair[0], LINK);
-    }
-    DIR *threads = opendir("/proc/self/task");
-    for (struct dirent *entry; threads != NULL && (entry = readdir(threads)) != NULL;) {
-        if (atoi(entry->d_name) > 0) syscall(SYS_tgkill, getpid(), atoi(entry->d_name), SIGUSR1);
-    }
-    start_thread(spin);
-}
-
-/* A change of user takes back the order to end with the host. */
-static void shake_off(void) {
-    (void)!setresuid(65534, 65534, 65534);
-    leave_host();
-}
-
-static long start_child(void) {
-    pid_t child = fork();
-    while (child == 0) pause();
-    return child;
-}
+#include "hostile_more.h"
 
 static int32_t invoke(void *plugin, uint64_t number, uint32_t tool, gateway_bytes_t arguments, gateway_bytes_t meta) {
     (void)plugin, (void)tool, (void)meta;
@@ -366,7 +337,7 @@ static int32_t invoke(void *plugin, uint64_t number, uint32_t tool, gateway_byte
         return tell(number, answer >= 0 ? "done" : "refused");
     }
 #endif
-    return tell(number, "nothing");
+    return do_more(number, arguments);
 }
 
 static int32_t describe(void *plugin, gateway_sink_t sink) {
