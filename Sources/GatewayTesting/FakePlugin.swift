@@ -168,7 +168,7 @@ extension FakePlugin {
                 "required": required,
                 "additionalProperties": false,
             ],
-            "output_schema": output,
+            "output_schema": output, "sensitive": ["/phone"],
             "annotations": annotations(moves: moves),
             "wait": ["default_ms": 0, "max_ms": 60_000],
         ]

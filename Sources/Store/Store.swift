@@ -118,6 +118,7 @@ package final class Store: Sendable {
     ///
     /// Answers within `StoreSettings.waitMax`, as every call does.
     package func canWrite() async -> Bool {
+        guard lease.isHeld else { return false }
         if state.hasWritten(within: database.settings.probeEvery) { return true }
         let task = probe.withLock { known in
             if let known { return known }

@@ -6,6 +6,36 @@ import Testing
 struct `A key` {
     private let paid: JSON = ["verdict": "succeeded", "receipt": "R1", "amount": 100, "code": "0"]
 
+    @Test(arguments: [
+        "0711000001", "+254 711 000 001", "254-711-000-001", "00254711000001", "711000001", "\u{202A}254711000001",
+    ])
+    func `is the same however its phone is written`(phone: String) async throws {
+        try await House.with { (house) async throws in
+            let given = await house.pay(key: "k")
+            #expect(await house.pay(phone: phone, key: "k").isReplayed)
+            let first = await house.pay(phone: "254711000002")
+            try await house.callback(
+                try #require(first.record),
+                says: ["verdict": "succeeded", "receipt": "R1", "amount": 100, "code": "0"]
+            )
+            house.clock.advance(.seconds(64))
+
+            let again = await house.pay(phone: phone.replacing(/1$/, with: "2"))
+
+            #expect(again.isReplayed && again.record == first.record && given.record != first.record)
+            #expect(house.upstream.count("pay") == 2)
+        }
+    }
+
+    @Test(arguments: ["254711000003", "0711000011", "71100000", "not a phone", "254711000001x"])
+    func `is another where its phone is another`(phone: String) async throws {
+        try await House.with { (house) async throws in
+            #expect(await house.pay(key: "k").code == nil)
+
+            #expect(await house.pay(phone: phone, key: "k").code == .idempotencyKeyReused)
+        }
+    }
+
     @Test func `is the same payment for as long as that has not ended, a person's look included`() async throws {
         try await House.with { (house) async throws in
             house.upstream.answer { _ in .unknown("cut") }

@@ -29,6 +29,32 @@ struct `One host for one database` {
         }
     }
 
+    @Test(arguments: ["", "-wal"], [true, false])
+    func `is lost with its file or its log, removed or another's`(suffix: String, isReplaced: Bool) async throws {
+        try await withSQLiteStore { (store, path) async throws in
+            try await store.append([makeLine()], usage: [])
+            #expect(store.lease.isHeld)
+            #expect(await store.canWrite())
+
+            try FileManager.default.removeItem(atPath: path + suffix)
+            if isReplaced { try Data([0]).write(to: URL(fileURLWithPath: path + suffix)) }
+
+            #expect(!store.lease.isHeld)
+            #expect(await !store.canWrite())
+        }
+    }
+
+    @Test func `is refused for a file that has another name as well`() async throws {
+        try await withSQLiteStore { (store, path) async throws in
+            store.shutdown()
+            try FileManager.default.linkItem(atPath: path, toPath: path + ".twin")
+
+            let error = await #expect(throws: GatewayError.self) { try await Store.open(.sqlite(path: path)) }
+
+            #expect(error?.code == .conflict && error?.message.contains("hard link") ?? false)
+        }
+    }
+
     @Test func `is given back by a host that ends, so that the next need not wait`() async throws {
         try await withDatabase { url in
             var long = StoreSettings()

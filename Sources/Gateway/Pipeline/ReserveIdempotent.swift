@@ -158,7 +158,8 @@ final class ReserveIdempotent: Sendable {
         arguments: JSON,
         principal: Principal
     ) throws(GatewayError) -> IdempotencyClaim {
-        let fingerprint = SHA256.digest(Array(tool.name.utf8) + [0] + arguments.canonicalBytes).bytes
+        let asked = CallFingerprint.alike(arguments, phones: tool.sensitive)
+        let fingerprint = SHA256.digest(Array(tool.name.utf8) + [0] + asked.canonicalBytes).bytes
         if let key = call.idempotencyKey {
             try IdempotencyKey.check(key)
             return IdempotencyClaim(

@@ -7,8 +7,17 @@ import Synchronization
 /// Also sees to it that the file, and what SQLite puts beside it, are for this user's eyes alone: SQLite gives its log
 /// the file's own mode.
 final class SQLiteLease: StoreLease {
+    private struct State {
+        /// The file that the lock is on; nil once it was given back.
+        var opened: Int32?
+        /// SQLite's log, as it was first seen; it stays the same for as long as SQLite has the file open.
+        var log: FileIdentity?
+        /// Whether the file or its log turned out to be another's, or gone: nothing makes that good again.
+        var isLost = false
+    }
+
     private let path: String
-    private let descriptor = Mutex<Int32?>(nil)
+    private let state = Mutex(State())
 
     /// Takes the lock, making the file where it is missing; SQLite must not have it open yet.
     ///
@@ -44,18 +53,66 @@ final class SQLiteLease: StoreLease {
                 throw error
             }
         }
-        descriptor.withLock { $0 = opened }
+        guard FileIdentity(opened)?.names == 1 else {
+            close(opened)
+            throw GatewayError(
+                .conflict,
+                "The database file \(path) has another name as well (a hard link): what was written under that one would be missed. Remove one of them."
+            )
+        }
+        state.withLock { $0.opened = opened }
     }
 
-    var timeLeft: Duration? { descriptor.withLock { $0 == nil ? .zero : nil } }
+    /// Zero once somebody has removed the file or its log, or put another in its place: what is written then is seen by
+    /// nobody who opens the file, so a restart would forget what was sent.
+    var timeLeft: Duration? {
+        state.withLock { state in
+            guard let opened = state.opened, !state.isLost else { return .zero }
+            let log = FileIdentity(at: path + "-wal")
+            if state.log == nil { state.log = log }
+            let isThere = FileIdentity(at: path).map { $0 == FileIdentity(opened) } ?? false
+            state.isLost = !isThere || state.log != log
+            return state.isLost ? .zero : nil
+        }
+    }
 
     func take() async throws {}
 
     func giveBack() {
-        descriptor.withLock { opened in
-            if let opened { close(opened) }
-            opened = nil
+        state.withLock { state in
+            if let opened = state.opened { close(opened) }
+            state.opened = nil
         }
+    }
+}
+
+/// Which file it is, whatever its name.
+struct FileIdentity: Equatable {
+    private let device: dev_t
+    private let number: ino_t
+    /// How many names it has.
+    let names: Int
+
+    static func == (left: FileIdentity, right: FileIdentity) -> Bool {
+        left.device == right.device && left.number == right.number
+    }
+
+    /// The file of a path; nil where there is none.
+    init?(at path: String) {
+        var facts = stat()
+        guard stat(path, &facts) == 0 else { return nil }
+        self.init(facts)
+    }
+
+    /// The file of a descriptor.
+    init?(_ descriptor: Int32) {
+        var facts = stat()
+        guard fstat(descriptor, &facts) == 0 else { return nil }
+        self.init(facts)
+    }
+
+    private init(_ facts: stat) {
+        (device, number, names) = (facts.st_dev, facts.st_ino, Int(facts.st_nlink))
     }
 }
 
