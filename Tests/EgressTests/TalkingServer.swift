@@ -15,19 +15,7 @@ final class TalkingServer: @unchecked Sendable {
 
     init(_ answer: @escaping @Sendable (Request) -> String) throws {
         self.answer = answer
-        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let listener = listener
-        port = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
-                guard bind(listener, generic, length) == 0, listen(listener, 512) == 0 else { return 0 }
-                getsockname(listener, generic, &length)
-                return Int(UInt16(bigEndian: pointer.pointee.sin_port))
-            }
-        }
+        (listener, port) = try Loopback.listen()
         Thread { self.serve() }.start()
     }
 
