@@ -17,6 +17,7 @@ package final class FakeUpstream: Upstream {
     private struct State {
         var answer: @Sendable (PreparedRequest) async -> UpstreamOutcome
         var sent: [Sent] = []
+        var accepted = 0
     }
 
     private let state: Mutex<State>
@@ -29,6 +30,26 @@ package final class FakeUpstream: Upstream {
     /// Answers every request with this document and 200.
     package convenience init(answering document: JSON) {
         self.init { _ in .answered(status: 200, body: document.bytes) }
+    }
+
+    /// Takes every request, and gives each an id of its own: `F1`, `F2` and so on.
+    package static func accepting() -> FakeUpstream {
+        let upstream = FakeUpstream { _ in .notSent("not told yet what to answer") }
+        upstream.accept()
+        return upstream
+    }
+
+    /// Takes every request from now on, and gives each an id of its own.
+    package func accept() {
+        answer { [weak self] _ in
+            let number = self?.state
+                .withLock { state in
+                    state.accepted += 1
+                    return state.accepted
+                }
+            let document: JSON = ["verdict": "accepted", "external_ids": ["fake_id": .string("F\(number ?? 0)")]]
+            return .answered(status: 200, body: document.bytes)
+        }
     }
 
     /// What was sent so far, first to last.

@@ -2,7 +2,7 @@ import OrderedJSON
 
 /// Something that M-Pesa or another record says against a record: docs/abi.md, section 2.
 public struct Dispute: Sendable, Hashable {
-    /// `amount`, `party`, `id`, `receipt`, `contradiction`, `no_receipt`, `repeated_receipt` or `possible_double`; a
+    /// `amount`, `party`, `id`, `receipt`, `contradiction`, `no_receipt`, `repeated_receipt`, `shared_id` or `possible_double`; a
     /// newer host may name others.
     public var kind: String
     /// What was stated.

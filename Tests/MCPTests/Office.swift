@@ -21,7 +21,7 @@ final class Office: Sendable {
 
     private init(store: Store, folder: String, settings: MCPServer.Settings) async throws {
         self.store = store
-        upstream = FakeUpstream(answering: ["verdict": "accepted", "external_ids": ["fake_id": "F1"]])
+        upstream = FakeUpstream.accepting()
         let entropy = clock.entropy
         let registry = ToolRegistry()
         try registry.publish(FakePlugin.make())

@@ -100,7 +100,7 @@ struct `Sending once more` {
         try await House.with(plugin: plugin) { (house) async throws in
             house.upstream.answer(with: ["verdict": "not_processed"])
             let (first, second) = (await house.collect(), await house.collect(phone: "254711000002"))
-            house.upstream.answer(with: House.accepted)
+            house.upstream.accept()
             house.clock.advance(.seconds(61))
             await house.gateway.sweeper.sweep()
             #expect(try await house.record(first).state == .accepted)

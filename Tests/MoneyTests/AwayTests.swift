@@ -1,10 +1,11 @@
 import CSQLite
-import Gateway
 import GatewayTesting
 import OrderedJSON
 import Store
 import Synchronization
 import Testing
+
+@testable import Gateway
 
 struct `A store that goes away while M-Pesa answers` {
     @Test func `loses no answer, and tells the caller that it was sent`() async throws {
@@ -62,7 +63,7 @@ struct `A store that goes away while M-Pesa answers` {
             #expect(record.state == .rejected)
             #expect(record.sentAt == nil)
             #expect(record.meaning == "Never sent: there is no way to M-Pesa.")
-            house.upstream.answer(with: House.accepted)
+            house.upstream.accept()
             let again = await house.pay(key: "k")
             #expect(again.code == nil && !again.isReplayed)
         }
@@ -90,6 +91,31 @@ struct `A store that goes away while M-Pesa answers` {
             let record = try await house.record(reply)
             #expect(record.state == .rejected && record.sentAt == nil)
             #expect(await house.journal.entries().isEmpty)
+        }
+    }
+
+    @Test func `keeps nobody waiting, nor any place, for what becomes of a commit that failed`() async throws {
+        var settings = StoreSettings()
+        settings.waitMax = .seconds(1)
+        try await House.with(settings: settings) { (house) async throws in
+            let lock = try Holder(house.database)
+            lock.hold()
+            let reply = await house.pay(key: "k")
+            #expect(reply.code == .unavailable && house.upstream.count("pay") == 0)
+            // The caller has an answer, and nothing more was asked of the store for it.
+            let keeper = house.gateway.keeper
+            #expect(await house.journal.entries().isEmpty)
+
+            await keeper.withdrawPending()
+            #expect(await house.journal.entries().map(\.isUnsent) == [true])
+            await keeper.withdrawPending()
+            #expect(await house.journal.entries().count == 1)
+
+            lock.release()
+            house.clock.advance(Withdrawals.commitMax + .seconds(1))
+            await keeper.withdrawPending()
+            #expect(await house.journal.entries().isEmpty)
+            #expect(await house.pay(key: "k").code == nil)
         }
     }
 

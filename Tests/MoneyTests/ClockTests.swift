@@ -52,7 +52,7 @@ struct `A wall clock that is set back an hour` {
         try await House.with(plugin: plugin) { (house) async throws in
             house.upstream.answer(with: ["verdict": "not_processed"])
             let waiting = await house.collect()
-            house.upstream.answer(with: House.accepted)
+            house.upstream.accept()
 
             house.clock.setWallClock(by: .seconds(-3600))
             // A minute of grace and a minute in which it may be sent.
@@ -69,7 +69,7 @@ struct `A wall clock that is set back an hour` {
         try await House.with(plugin: plugin) { (house) async throws in
             house.upstream.answer(with: ["verdict": "not_processed"])
             let waiting = await house.collect()
-            house.upstream.answer(with: House.accepted)
+            house.upstream.accept()
 
             house.clock.setWallClock(by: .seconds(-3600))
             house.clock.advance(.seconds(62))
@@ -142,7 +142,7 @@ struct `A wall clock that is set a day ahead` {
         try await House.with(plugin: plugin) { (house) async throws in
             house.upstream.answer(with: ["verdict": "not_processed"])
             let waiting = await house.collect()
-            house.upstream.answer(with: House.accepted)
+            house.upstream.accept()
 
             house.clock.setWallClock(by: .seconds(86_400))
             await house.gateway.sweeper.sweep()

@@ -41,7 +41,7 @@ final class House: Sendable {
         self.store = store
         database = folder + "/gateway.db"
         self.clock = clock
-        upstream = FakeUpstream(answering: House.accepted)
+        upstream = FakeUpstream.accepting()
         let entropy = clock.entropy
         try registry.publish(plugin)
         journal = AnswerFolder(path: folder + "/answers")

@@ -142,7 +142,7 @@ struct `A key` {
         try await House.with { (house) async throws in
             house.upstream.answer(with: ["verdict": "not_processed", "code": "500.003.02", "whose_move": "safaricom"])
             let first = await house.collect()
-            house.upstream.answer(with: House.accepted)
+            house.upstream.accept()
             house.clock.advance(.seconds(61))
             let second = await house.collect()
 

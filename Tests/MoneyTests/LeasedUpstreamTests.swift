@@ -14,7 +14,7 @@ private final class SwitchedLease: HostLease {
 
 struct `A host that has lost its lease` {
     @Test func `sends nothing, not even what it had ready`() async throws {
-        let upstream = FakeUpstream(answering: House.accepted)
+        let upstream = FakeUpstream.accepting()
         let lease = SwitchedLease()
         let clock = ManualEntropy()
         let leased = LeasedUpstream(upstream: upstream, lease: lease, entropy: clock.entropy)

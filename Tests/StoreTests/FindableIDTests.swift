@@ -32,4 +32,28 @@ struct `An id that M-Pesa gave` {
             }
         }
     }
+
+    @Test func `stays the first record's, whatever else the second's change holds`() async throws {
+        try await withEachStore { (store) async throws in
+            let settlement = makeSettlement(store)
+            let (first, second) = (makeRecord(), makeRecord())
+            for record in [first, second] { _ = try await store.commit(NewRecord(record: record)) }
+            let evidence = Evidence(.accepted, externalIDs: ["checkout": "c-\(first.id)", "other": "o-\(first.id)"])
+            for record in [first, second] {
+                _ = try await settlement.settle(record) { _ in .evidence(evidence, .reply) }
+            }
+
+            let (one, two) = (try await settlement.reload(first), try await settlement.reload(second))
+            #expect(one.externalIDs == evidence.externalIDs && two.externalIDs.isEmpty)
+            #expect(one.disputes.map(\.kind) == [.sharedID] && one.disputes.map(\.other) == [second.id])
+            #expect(two.disputes.map(\.kind) == [.sharedID] && two.disputes.map(\.other) == [first.id])
+            let found = try await store.record(
+                externalID: "c-\(first.id)",
+                namespace: "checkout",
+                organization: ours,
+                environment: .test
+            )
+            #expect(found?.id == first.id)
+        }
+    }
 }

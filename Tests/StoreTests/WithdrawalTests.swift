@@ -11,6 +11,15 @@ struct `A record whose commit failed` {
         isDerived: false
     )
 
+    private func waiting(_ record: Record) -> Withdrawals.Waiting {
+        Withdrawals.Waiting(
+            record: record,
+            reason: "Never sent.",
+            until: moment + Withdrawals.commitMax,
+            statement: nil
+        )
+    }
+
     private func withdrawn(isWritten: Bool, in store: any EachStore) async throws -> Record? {
         let settlement = makeSettlement(store)
         let record = makeRecord()
@@ -20,7 +29,8 @@ struct `A record whose commit failed` {
             _ = try await store.commit(NewRecord(record: beginning.record, events: events, idempotency: claim))
         }
 
-        #expect(await settlement.withdraw(beginning.record, because: "Never sent.") == isWritten)
+        let outcome = await settlement.withdraw(waiting(beginning.record), at: moment)
+        #expect(outcome == (isWritten ? .ended : .mayCome))
 
         return try await store.record(record.id, organization: ours, environment: .test)
     }
@@ -46,7 +56,7 @@ struct `A record whose commit failed` {
             let lost = try await settlement.settle(beginning.record) { _ in .noAnswer("No answer came in time.") }
             #expect(lost.record.state == .unknown)
 
-            #expect(await settlement.withdraw(beginning.record, because: "Never sent."))
+            #expect(await settlement.withdraw(waiting(beginning.record), at: moment) == .ended)
 
             let found = try await store.record(record.id, organization: ours, environment: .test)
             #expect(found?.state == .rejected && found?.sentAt == nil)

@@ -27,6 +27,8 @@ package struct Assembly: Sendable {
     package let asker: Asker
     /// Comes back to what is open.
     package let sweeper: Sweeper
+    /// Keeps what M-Pesa answered, and ends what never left.
+    let keeper: AnswerKeeper
     /// Forgets claims that have ended.
     package let claimSweeper: ClaimSweeper
     /// Calls plugins when their timers come due.
@@ -63,6 +65,7 @@ package struct Assembly: Sendable {
         asker = money.asker
         inbox = money.inbox
         sweeper = money.sweeper
+        keeper = money.keeper
         claimSweeper = ClaimSweeper(
             claims: store.claims,
             entropy: entropy,
@@ -155,7 +158,8 @@ package struct Assembly: Sendable {
     package var runners: [@Sendable () async -> Void] {
         [
             { await inbox.run() }, { await sweeper.run() }, { await claimSweeper.run() }, { await timers.run() },
-            { await orphans.run() }, { await failures.run() }, { await uses.run() }, { await quotas.run() },
+            { await keeper.run() }, { await orphans.run() }, { await failures.run() }, { await uses.run() },
+            { await quotas.run() },
         ]
     }
 

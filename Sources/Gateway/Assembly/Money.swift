@@ -10,6 +10,8 @@ struct Money: Sendable {
     let inbox: CallbackInbox
     /// Comes back to what is open.
     let sweeper: Sweeper
+    /// Keeps what M-Pesa answered, and ends what never left.
+    let keeper: AnswerKeeper
 
     /// Introduces them.
     init(
@@ -34,7 +36,7 @@ struct Money: Sendable {
             metrics: evidence,
             logger: logger
         )
-        let keeper = AnswerKeeper(
+        keeper = AnswerKeeper(
             settlement: settlement,
             plugins: calls,
             journal: ports.journal,

@@ -18,6 +18,8 @@ package struct Dispute: Sendable, Equatable {
         case noReceipt = "no_receipt"
         /// The receipt is another record's.
         case repeatedReceipt = "repeated_receipt"
+        /// The id that M-Pesa gave to it is another record's.
+        case sharedID = "shared_id"
         /// Another record for the same customer and amount may be the same payment.
         case possibleDouble = "possible_double"
         /// More has been given back than was paid.
@@ -56,6 +58,7 @@ package struct Dispute: Sendable, Equatable {
             "M-Pesa said that this was paid, without a receipt or an amount that can be read."
         case .noReceipt: "M-Pesa said that this had failed (\(expected)), and then that it was paid, without a receipt."
         case .repeatedReceipt: "M-Pesa names the receipt \(stated), which is the receipt of \(other) already."
+        case .sharedID: "M-Pesa names the request \(stated), and names it to \(other) too."
         case .reversedTooMuch: "More has been given back than was paid: \(stated) of \(expected) shillings."
         case .possibleDouble: "This and \(other) may be the same payment made twice."
         }

@@ -55,6 +55,9 @@ package struct Evidence: Sendable, Equatable {
         /// A statement of the account.
         case statement
 
+        /// Whether it came to the record's own address.
+        var isCallback: Bool { if case .callback = self { true } else { false } }
+
         /// As events and audit show it.
         package var text: String {
             switch self {

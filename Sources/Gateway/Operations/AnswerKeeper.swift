@@ -48,10 +48,8 @@ struct AnswerKeeper: Sendable {
             } catch {
                 guard let wait = waits.popFirst() else {
                     // Only this process knows that nothing left: nobody needs to ask M-Pesa about it.
-                    if case .notSent(let reason) = outcome, await settlement.withdraw(record, because: reason), isKept,
-                        let statement
-                    {
-                        await journal.remove(statement.id)
+                    if case .notSent(let reason) = outcome {
+                        withdraw(record, because: reason, keptAs: isKept ? statement?.id : nil)
                     }
                     throw error
                 }
@@ -69,13 +67,51 @@ struct AnswerKeeper: Sendable {
         }
     }
 
-    /// Ends a record for which nothing was sent, now or, where the store is away, once it is back: in this process or
-    /// the next.
-    func withdraw(_ record: Record, because reason: String) async {
-        guard await !settlement.withdraw(record, because: reason),
-            let statement = statement(of: .notSent(reason), about: record)
-        else { return }
-        _ = await journal.keep(statement)
+    // MARK: What never left
+
+    /// How often what never left is looked at.
+    private static let withdrawsEvery: Duration = .seconds(1)
+
+    /// Ends a record for which nothing was sent, and keeps nobody waiting for that: its commit failed and it may be
+    /// written all the same, or it could not be kept that nothing left.
+    ///
+    /// - Parameter statement: What the journal has of it already.
+    func withdraw(_ record: Record, because reason: String, keptAs statement: CallbackID? = nil) {
+        guard !settlement.withdrawals.add(record, because: reason, keptAs: statement, at: entropy.now()) else { return }
+        logger.error("too many transactions wait to be withdrawn", metadata: ["record": "\(record.id)"])
+    }
+
+    /// Ends what never left, as soon as the store lets it, until it is cancelled; tries once more then.
+    func run() async {
+        while !Task.isCancelled {
+            // Only cancellation ends the sleep early, and the loop's condition sees it.
+            try? await entropy.sleep(for: Self.withdrawsEvery)
+            await withdrawPending()
+        }
+    }
+
+    /// Tries all that wait; what cannot be ended yet is in the journal afterwards, for the next process.
+    ///
+    /// A store that is away is asked once.
+    func withdrawPending() async {
+        var isAway = false
+        for waiting in settlement.withdrawals.all {
+            let record = waiting.record
+            if !isAway {
+                switch await settlement.withdraw(waiting, at: entropy.now()) {
+                case .ended:
+                    settlement.withdrawals.remove(record.id)
+                    if let statement = waiting.statement { await journal.remove(statement) }
+                    continue
+                case .mayCome: break
+                case .storeIsAway: isAway = true
+                }
+            }
+            guard waiting.statement == nil, let statement = statement(of: .notSent(waiting.reason), about: record),
+                await journal.keep(statement)
+            else { continue }
+            settlement.withdrawals.note(statement.id, of: record.id)
+        }
     }
 
     /// A plugin that fails on an answer must not lose it: it is kept, raw, with the commit that says that nobody knows,

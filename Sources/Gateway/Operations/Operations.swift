@@ -100,7 +100,7 @@ struct Operations: Sendable {
         do throws(GatewayError) { outcome = try await records.commit(new) } catch {
             // What may stand behind the key now is this call's own record, which is withdrawn: it answers for nothing.
             work.reservation?.consume()
-            await sender.withdraw(beginning.record)
+            sender.withdraw(beginning.record)
             throw error
         }
         if outcome == .quotaSpent, let quota = work.quota {

@@ -110,7 +110,7 @@ struct Sender: Sendable {
                 current.state == .created && entropy.now() <= current.sendBefore ? .sending : nil
             }
         } catch {
-            if let beginning = settlement.beginning(record, at: entropy.now()) { await withdraw(beginning.record) }
+            if let beginning = settlement.beginning(record, at: entropy.now()) { withdraw(beginning.record) }
             throw error
         }
         guard claimed.hasChanged else { return claimed.record }
@@ -143,8 +143,8 @@ struct Sender: Sendable {
     /// Ends a record whose commit failed and may have happened all the same: nothing was sent for it.
     ///
     /// A connection can be lost while the answer to a commit is on its way.
-    func withdraw(_ record: Record) async {
-        await keeper.withdraw(record, because: "Never sent: the gateway's store failed as it was to be kept.")
+    func withdraw(_ record: Record) {
+        keeper.withdraw(record, because: "Never sent: the gateway's store failed as it was to be kept.")
     }
 
     /// The commit may have taken long: what is too late by now stays here.

@@ -9,7 +9,7 @@ struct Settlement: Sendable {
     private let directory: DirectoryCache
     private let registry: ToolRegistry
     private let waiters: OutcomeWaiters
-    private let entropy: Entropy
+    let entropy: Entropy
     private let limits: RecordMachine.Rules
     let logger: Logger
     /// How often a step is decided again before giving up for now.
@@ -17,8 +17,9 @@ struct Settlement: Sendable {
     /// How many other records for the same customer and amount are named as possible doubles.
     let twinsMax = 4
     /// How long nothing more is asked of a customer after a success without a receipt.
-    private let holdFor: Duration = .seconds(600)
-    private let withdrawals: Withdrawals
+    let holdFor: Duration = .seconds(600)
+    /// What was never sent and must end so.
+    let withdrawals = Withdrawals()
     private let metrics: EvidenceMetrics
 
     /// Makes it.
@@ -37,7 +38,6 @@ struct Settlement: Sendable {
         self.records = records
         self.directory = directory
         self.registry = registry
-        withdrawals = Withdrawals()
         self.metrics = metrics
         self.waiters = waiters
         self.entropy = entropy
@@ -61,54 +61,31 @@ struct Settlement: Sendable {
         machine(for: record).step(record, .sending, at: now ?? record.createdAt)
     }
 
-    /// Ends a record for which nothing was sent: its commit failed and it may be written all the same, or it could not be
-    /// kept that nothing left.
-    ///
-    /// Nothing was sent by this sending of the record, and nothing will be. Where the store is away, it is tried again
-    /// (`withdrawPending`).
-    /// - Returns: Whether nothing is left to do.
-    func withdraw(_ record: Record, because reason: String) async -> Bool {
-        if await isWithdrawn(record, because: reason) { return true }
-        if !withdrawals.add(record, because: reason, at: entropy.now()) {
-            logger.error("too many transactions wait to be withdrawn", metadata: ["record": "\(record.id)"])
-        }
-        return false
-    }
-
-    /// Tries again to end what was not sent and may have been kept.
-    func withdrawPending() async {
-        for waiting in withdrawals.all {
-            let isLast = entropy.now() > waiting.until
-            if await isWithdrawn(waiting.record, because: waiting.reason, isLast: isLast) {
-                withdrawals.remove(waiting.record.id)
-            }
-        }
-    }
-
     /// Why nothing was sent by this sending of a record, where that is known here and could not be kept yet.
     func whyUnsent(_ record: Record) -> String? { withdrawals.reason(for: record) }
 
-    /// Whether nothing is left to do.
+    /// Ends a record for which nothing was sent.
     ///
     /// A row that is not there may still come, as long as its commit is on its way.
-    private func isWithdrawn(_ record: Record, because reason: String, isLast: Bool = false) async -> Bool {
+    func withdraw(_ waiting: Withdrawals.Waiting, at now: Timestamp) async -> Withdrawals.Outcome {
+        let record = waiting.record
         do {
             let found = try await records.record(
                 record.id,
                 organization: record.organization,
                 environment: record.environment
             )
-            guard let found else { return isLast }
+            guard let found else { return now > waiting.until ? .ended : .mayCome }
             // It may have been given up for lost and asked about meanwhile: what is known here is of this sending.
-            guard found.attempts == record.attempts else { return true }
-            _ = try await settle(found) { $0.attempts == record.attempts ? .notSent(reason) : nil }
-            return true
+            guard found.attempts == record.attempts else { return .ended }
+            _ = try await settle(found) { $0.attempts == record.attempts ? .notSent(waiting.reason) : nil }
+            return .ended
         } catch {
             logger.warning(
                 "it is not known whether a transaction that was not sent was kept",
                 metadata: ["record": "\(record.id)", "reason": "\(error.detail ?? error.message)"]
             )
-            return false
+            return .storeIsAway
         }
     }
 
@@ -126,14 +103,13 @@ struct Settlement: Sendable {
         _ happening: (Record) async throws(GatewayError) -> RecordMachine.Happening?
     ) async throws(GatewayError) -> Settled {
         var current = record
-        var holder: RecordID?
+        var others = Others()
         for _ in 0..<attemptsMax {
-            guard let what = try await happening(current)?.repeating(holder),
+            guard let what = try await happening(current)?.contested(by: others),
                 let step = await machine(for: current, what).step(current, what, at: entropy.now())
             else { return Settled(record: current, event: nil) }
             failpoints.map { $0.0.reach($0.1) }
-            let moves =
-                try await [Move(step: step, before: current, takesReceipt: holder == nil)] + consequences(of: step)
+            let moves = try await moves(step, of: current, contestedBy: others)
             let changes = moves.map { move in
                 let isFirst = move.isFirst(of: current)
                 return change(move, callback: isFirst ? callback : nil, unread: isFirst ? unread : nil)
@@ -145,7 +121,8 @@ struct Settlement: Sendable {
                     record: moves.last { $0.before.id == current.id }?.step.record ?? step.record,
                     event: step.event
                 )
-            case .receiptTaken(_, let other): holder = other
+            case .receiptTaken(_, let other): others.receipt = other
+            case .idTaken(_, let name, let other): others.id = (step.record.externalIDs[name] ?? name, other)
             case .conflict: current = try await reload(current)
             }
         }
@@ -163,24 +140,22 @@ struct Settlement: Sendable {
         callback: CallbackID? = nil
     ) async throws(GatewayError) -> Settled {
         var (exchange, current) = (exchange, transaction)
-        var holder: RecordID?
+        var others = Others()
         for _ in 0..<attemptsMax {
             let now = entropy.now()
             let ended = await machine(for: exchange, nil).step(exchange, .evidence(evidence, source), at: now)
-            let what = RecordMachine.Happening.evidence(evidence, .query).repeating(holder)
+            let what = RecordMachine.Happening.evidence(evidence, .query).contested(by: others)
             let step = await machine(for: current, what).step(current, what, at: now)
             var moves = ended.map { [Move(step: $0, before: exchange)] } ?? []
-            if let step {
-                moves +=
-                    try await [Move(step: step, before: current, takesReceipt: holder == nil)] + consequences(of: step)
-            }
+            if let step { moves += try await self.moves(step, of: current, contestedBy: others) }
             guard let first = moves.first?.before else { return Settled(record: current, event: nil) }
             switch try await records.apply(moves.map { change($0, callback: $0.isFirst(of: first) ? callback : nil) }) {
             case .applied:
                 for move in moves where move.before.id != exchange.id { perform(move.step, from: move.before) }
                 let newest = moves.last { $0.before.id == current.id }?.step.record
                 return Settled(record: newest ?? current, event: step?.event ?? ended?.event)
-            case .receiptTaken(_, let other): holder = other
+            case .receiptTaken(_, let other): others.receipt = other
+            case .idTaken(_, let name, let other): others.id = (step?.record.externalIDs[name] ?? name, other)
             // The answer's reply and its callback may meet: what was read of either is read again, and nothing is lost.
             case .conflict(let id) where id == exchange.id: exchange = try await reload(exchange)
             case .conflict: current = try await reload(current)
@@ -242,116 +217,6 @@ struct Settlement: Sendable {
         return RecordMachine(rules: rules)
     }
 
-    /// A step and the version that it was decided on.
-    struct Move {
-        let step: RecordMachine.Step
-        let before: Record
-        /// Whether the receipt that it names is looked for; not once it is known to be another's.
-        var takesReceipt = true
-
-        func isFirst(of record: Record) -> Bool { before.id == record.id && before.version == record.version }
-
-        /// The receipt that this step brought.
-        var receipt: ReceiptClaim? {
-            let after = step.record
-            guard takesReceipt, after.recordClass == .transaction, after.state == .succeeded,
-                let receipt = after.receipt,
-                before.receipt == nil || before.state != .succeeded
-            else { return nil }
-            return ReceiptClaim(account: after.account, direction: after.direction, receipt: receipt)
-        }
-    }
-
-    /// What a step does to other records, in the same commit: a reversal that succeeds gives back so much of its original;
-    /// a late success and what was begun since for the same customer and amount name each other.
-    private func consequences(of step: RecordMachine.Step) async throws(GatewayError) -> [Move] {
-        if step.record.direction == .reverse {
-            return step.effects.contains(.reverseOriginal) ? try await reversing(by: step) : []
-        }
-        guard step.effects.contains(.announceLateSuccess) else { return [] }
-        let twins = try await records.laterTwins(of: step.record, limit: twinsMax)
-        return doubles(of: step.record, twins, at: step.event.at)
-    }
-
-    /// Records that may be the same payment name each other.
-    func doubles(of record: Record, _ twins: [Record], at now: Timestamp) -> [Move] {
-        var moves: [Move] = []
-        var late = record
-        for twin in twins {
-            if let named = move(.possibleDouble(twin.id), on: late, at: now) {
-                moves.append(named)
-                late = named.step.record
-            }
-            if let named = move(.possibleDouble(late.id), on: twin, at: now) { moves.append(named) }
-        }
-        return moves
-    }
-
-    /// What follows for a record from another's step; it takes no receipt.
-    func move(_ what: RecordMachine.Happening, on record: Record, at now: Timestamp) -> Move? {
-        machine(for: record).step(record, what, at: now).map { Move(step: $0, before: record, takesReceipt: false) }
-    }
-
-    /// A move as the store is told.
-    func change(_ move: Move, callback: CallbackID? = nil, unread: ReceivedCallback? = nil) -> RecordChange {
-        RecordChange(
-            record: move.step.record,
-            events: [move.step.event],
-            newIDs: newIDs(of: move),
-            audit: auditLines(move.step, from: move.before),
-            settledCallback: callback,
-            receipt: move.receipt,
-            hold: hold(of: move.step),
-            unread: unread
-        )
-    }
-
-    private func hold(of step: RecordMachine.Step) -> PartyHold? {
-        guard step.effects.contains(.holdParty), step.record.direction == .incoming,
-            let party = step.record.intent.party, let amount = step.record.intent.amount
-        else { return nil }
-        return PartyHold(party: party, amount: amount, until: step.event.at + holdFor)
-    }
-
-    /// The ids that this step brought: an id that is known stays as it is.
-    private func newIDs(of move: Move) -> [String: String] {
-        let (after, before) = (move.step.record, move.before)
-        guard after.recordClass == .transaction, after.externalIDs.count != before.externalIDs.count else { return [:] }
-        return after.externalIDs.filter { name, _ in before.externalIDs[name] == nil }
-    }
-
-    /// An audit line for each change of state, and for each thing that a person should see.
-    private func auditLines(_ step: RecordMachine.Step, from before: Record) -> [AuditRecord] {
-        let isNotable = !step.effects.isDisjoint(with: [.raiseDispute, .announceLateSuccess, .callPerson])
-        let isReversed = step.record.state == .reversed && before.state != .reversed
-        let hasEnded = step.record.state.isEnded != before.state.isEnded
-        guard step.record.recordClass == .transaction, isNotable || isReversed || hasEnded else { return [] }
-        let action =
-            if isReversed {
-                "TRANSACTION_REVERSED"
-            } else if step.effects.contains(.raiseDispute) {
-                "TRANSACTION_DISPUTED"
-            } else if step.effects.contains(.announceLateSuccess) {
-                "TRANSACTION_LATE_SUCCESS"
-            } else if step.effects.contains(.callPerson) { "TRANSACTION_NEEDS_PERSON" } else { "TRANSACTION_ENDED" }
-        return [
-            AuditRecord(
-                id: entropy.identifier(),
-                organization: step.record.organization,
-                at: step.event.at,
-                call: CallID(step.record.id.raw),
-                subject: step.event.source.hasPrefix("callback") ? "mpesa" : "host",
-                action: action,
-                tool: step.record.tool,
-                door: step.event.source,
-                outcome: step.record.state == .succeeded || isReversed ? .success : .failed,
-                code: step.event.code,
-                record: step.record.id,
-                environment: step.record.environment
-            )
-        ]
-    }
-
     /// What is told once a step is durable.
     private func perform(_ step: RecordMachine.Step, from before: Record) {
         var metadata: Logger.Metadata = [
@@ -377,13 +242,5 @@ struct Settlement: Sendable {
             logger.warning("what M-Pesa said proves nothing", metadata: metadata)
         }
         if step.effects.contains(.announceEnd) { waiters.announce(step.record.id) }
-    }
-}
-
-extension RecordMachine.Happening {
-    /// The same evidence, once it is known that its receipt is another record's.
-    fileprivate func repeating(_ holder: RecordID?) -> RecordMachine.Happening {
-        guard let holder, case .evidence(let evidence, let source) = self else { return self }
-        return .repeatedReceipt(evidence, source, holder: holder)
     }
 }

@@ -105,10 +105,7 @@ package struct Sweeper: Sendable {
                 let isTime = lookedAt.map { entropy.uptime() - $0 >= settings.every } ?? true
                 guard isTime || hand.hasLeftSome else { continue }
                 let began = entropy.uptime()
-                if isTime {
-                    await settlement.withdrawPending()
-                    await followClock()
-                }
+                if isTime { await followClock() }
                 for visit in await take(hand) {
                     group.addTask {
                         await self.visit(visit)

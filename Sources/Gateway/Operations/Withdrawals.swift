@@ -10,6 +10,17 @@ final class Withdrawals: Sendable {
         let reason: String
         /// After this, a row that is not there will not come any more.
         let until: Timestamp
+        /// What the journal has of it.
+        var statement: CallbackID?
+    }
+
+    /// What became of ending one.
+    enum Outcome: Sendable {
+        /// Nothing is left to do.
+        case ended
+        /// There is no such row, and there may be one yet: its commit may be on its way.
+        case mayCome
+        case storeIsAway
     }
 
     /// How many may wait: past that the sweeper finds them as `sending`, and asks about them.
@@ -19,12 +30,18 @@ final class Withdrawals: Sendable {
     private let waiting = Mutex<[RecordID: Waiting]>([:])
 
     /// Keeps a record; false when there is no room.
-    func add(_ record: Record, because reason: String, at now: Timestamp) -> Bool {
+    func add(_ record: Record, because reason: String, keptAs statement: CallbackID?, at now: Timestamp) -> Bool {
         waiting.withLock { waiting in
             guard waiting.count < waitingMax else { return false }
-            waiting[record.id] = Waiting(record: record, reason: reason, until: now + Self.commitMax)
+            let until = now + Self.commitMax
+            waiting[record.id] = Waiting(record: record, reason: reason, until: until, statement: statement)
             return true
         }
+    }
+
+    /// Remembers what the journal has of a record.
+    func note(_ statement: CallbackID, of record: RecordID) {
+        waiting.withLock { $0[record]?.statement = statement }
     }
 
     /// Why nothing was sent by this sending of a record, if it waits.

@@ -252,6 +252,8 @@ package enum ApplyOutcome: Sendable, Equatable {
     case conflict(RecordID)
     /// The receipt that this record would take is another's already. Nothing was written.
     case receiptTaken(RecordID, by: RecordID)
+    /// The id of M-Pesa's that this record would take is another's already. Nothing was written.
+    case idTaken(RecordID, namespace: String, by: RecordID)
 }
 
 /// A page of a list, newest first.

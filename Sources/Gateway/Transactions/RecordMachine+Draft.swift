@@ -24,6 +24,9 @@ extension RecordMachine {
             event = (source, evidence?.verdict.rawValue, evidence?.code, evidence?.meaning ?? meaning)
         }
 
+        /// Whether something led anywhere yet.
+        var isSettled: Bool { event != nil }
+
         /// The step, or nil when nothing was settled.
         func finish(rules: Rules) -> Step? {
             guard let event else { return nil }

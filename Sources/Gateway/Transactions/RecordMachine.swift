@@ -102,6 +102,10 @@ package struct RecordMachine: Sendable {
         case evidence(Evidence, Evidence.Source)
         /// Bytes came whose receipt is another record's already.
         case repeatedReceipt(Evidence, Evidence.Source, holder: RecordID)
+        /// Bytes came that name an id of M-Pesa's which is another record's already.
+        case sharedID(Evidence, Evidence.Source, id: String, holder: RecordID)
+        /// M-Pesa has named this record's id to another one too.
+        case idShared(String, with: RecordID)
         /// Another record for the same customer and amount may be the same payment.
         case possibleDouble(RecordID)
         /// A question about the record is being asked.
@@ -164,6 +168,9 @@ package struct RecordMachine: Sendable {
         case .evidence(let evidence, let source): weigh(evidence, from: source, in: &draft)
         case .repeatedReceipt(let evidence, let source, let holder):
             takeRepeated(evidence, from: source, holder: holder, in: &draft)
+        case .sharedID(let evidence, let source, let id, let holder):
+            weigh(evidence, from: source, naming: id, of: holder, in: &draft)
+        case .idShared(let id, let other): noteShared(id, with: other, in: &draft)
         case .possibleDouble(let other): name(other, in: &draft)
         case .asked: countQuestion(&draft)
         case .nothingToAsk: noteNothingToAsk(&draft)

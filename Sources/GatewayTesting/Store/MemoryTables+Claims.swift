@@ -124,7 +124,12 @@ extension MemoryTables {
         }
         for (namespace, value) in change.newIDs {
             let name = Name(record, namespace + " " + value)
-            if externalIDs[name] == nil { externalIDs[name] = record.id }
+            if let holder = externalIDs[name], holder != record.id {
+                throw MemoryStore.Undo(
+                    outcome: ApplyOutcome.idTaken(record.id, namespace: namespace, by: holder)
+                )
+            }
+            externalIDs[name] = record.id
         }
         if let callback = change.settledCallback { end(callback, of: record.organization, as: "applied") }
         if let unread = change.unread { keep(unread) }

@@ -1,6 +1,6 @@
 import Gateway
 
-/// What a settling change claims: the receipt that it names, and a hold on a customer and an amount.
+/// What a settling change claims: M-Pesa's ids, the receipt that it names, and a hold on a customer and an amount.
 extension Claims {
     private static let receipt = SQLStatement(
         """
@@ -34,6 +34,41 @@ extension Claims {
         ) { $0.text(0).flatMap { RecordID($0) } }
         guard let holder = holder ?? nil else { throw SQLError(message: "a receipt's row is damaged") }
         if holder != record.id { throw Undo(outcome: ApplyOutcome.receiptTaken(record.id, by: holder)) }
+    }
+
+    // MARK: Ids
+
+    private static let externalID = SQLStatement(
+        """
+        INSERT INTO external_ids (organization_id, environment, namespace, value, record_id)
+        VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
+        """
+    )
+
+    /// Takes one of M-Pesa's ids for a record.
+    ///
+    /// - Throws: `Undo` when it is another record's.
+    static func take(id: String, in namespace: String, for record: Record, in session: WriteSession) throws {
+        let taken = try session.execute(externalID, presuming: 1) { row in
+            row.bind(record.organization)
+            row.bind(record.environment.rawValue)
+            row.bind(namespace)
+            row.bind(id)
+            row.bind(record.id)
+        }
+        if taken == 1 { return }
+        let holder = try session.sql.first(
+            """
+            SELECT record_id FROM external_ids
+            WHERE organization_id = $1 AND environment = $2 AND namespace = $3 AND value = $4
+            """,
+            [
+                .text(record.organization.description), .text(record.environment.rawValue), .text(namespace), .text(id),
+            ]
+        ) { $0.text(0).flatMap { RecordID($0) } }
+        guard let holder = holder ?? nil else { throw SQLError(message: "an id's row is damaged") }
+        guard holder != record.id else { return }
+        throw Undo(outcome: ApplyOutcome.idTaken(record.id, namespace: namespace, by: holder))
     }
 
     // MARK: Holds

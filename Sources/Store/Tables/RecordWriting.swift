@@ -22,13 +22,6 @@ enum RecordWriting {
         """
     )
 
-    private static let findableID = SQLStatement(
-        """
-        INSERT INTO external_ids (organization_id, environment, namespace, value, record_id)
-        VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
-        """
-    )
-
     /// Writes a new record; `party` is its party's digest.
     static func insert(_ record: Record, events: [RecordEvent], party: Int64?, in session: WriteSession) throws {
         try session.send(insertion) { row in
@@ -52,13 +45,7 @@ enum RecordWriting {
         if let hold = change.hold { try Claims.hold(hold, for: record, in: session) }
         // M-Pesa's ids stand at places of their own each, so that each is a page to write: only what is new is.
         for (namespace, value) in change.newIDs {
-            try session.send(findableID) { row in
-                row.bind(record.organization)
-                row.bind(record.environment.rawValue)
-                row.bind(namespace)
-                row.bind(value)
-                row.bind(record.id)
-            }
+            try Claims.take(id: value, in: namespace, for: record, in: session)
         }
         if let callback = change.settledCallback {
             try Store.end(callback, of: record.organization, as: "applied", at: record.updatedAt, in: session)

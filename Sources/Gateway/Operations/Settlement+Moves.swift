@@ -1,0 +1,156 @@
+// What a step changes, in one commit: the record itself, others that it says something of, and what is kept with them.
+extension Settlement {
+    /// A step and the version that it was decided on.
+    struct Move {
+        let step: RecordMachine.Step
+        let before: Record
+        /// Whether the receipt that it names is looked for; not once it is known to be another's.
+        var takesReceipt = true
+
+        func isFirst(of record: Record) -> Bool { before.id == record.id && before.version == record.version }
+
+        /// The receipt that this step brought.
+        var receipt: ReceiptClaim? {
+            let after = step.record
+            guard takesReceipt, after.recordClass == .transaction, after.state == .succeeded,
+                let receipt = after.receipt,
+                before.receipt == nil || before.state != .succeeded
+            else { return nil }
+            return ReceiptClaim(account: after.account, direction: after.direction, receipt: receipt)
+        }
+    }
+
+    /// Whose is what a step would take.
+    struct Others {
+        /// The receipt's holder.
+        var receipt: RecordID?
+        /// One of M-Pesa's ids, and its holder.
+        var id: (String, RecordID)?
+    }
+
+    /// A step of a record, and what follows from it.
+    func moves(
+        _ step: RecordMachine.Step,
+        of record: Record,
+        contestedBy others: Others
+    ) async throws(GatewayError) -> [Move] {
+        let own = Move(step: step, before: record, takesReceipt: others.receipt == nil)
+        return try await [own] + sharing(others.id, by: step) + consequences(of: step)
+    }
+
+    /// Who holds an id that M-Pesa has named to another record too is told so while it is open.
+    private func sharing(
+        _ id: (String, RecordID)?,
+        by step: RecordMachine.Step
+    ) async throws(GatewayError) -> [Move] {
+        guard let (id, holder) = id else { return [] }
+        let (organization, environment) = (step.record.organization, step.record.environment)
+        let found = try await records.record(holder, organization: organization, environment: environment)
+        guard let found, let move = move(.idShared(id, with: step.record.id), on: found, at: step.event.at) else {
+            return []
+        }
+        return [move]
+    }
+
+    /// What a step does to other records, in the same commit: a reversal that succeeds gives back so much of its original;
+    /// a late success and what was begun since for the same customer and amount name each other.
+    func consequences(of step: RecordMachine.Step) async throws(GatewayError) -> [Move] {
+        if step.record.direction == .reverse {
+            return step.effects.contains(.reverseOriginal) ? try await reversing(by: step) : []
+        }
+        guard step.effects.contains(.announceLateSuccess) else { return [] }
+        let twins = try await records.laterTwins(of: step.record, limit: twinsMax)
+        return doubles(of: step.record, twins, at: step.event.at)
+    }
+
+    /// Records that may be the same payment name each other.
+    func doubles(of record: Record, _ twins: [Record], at now: Timestamp) -> [Move] {
+        var moves: [Move] = []
+        var late = record
+        for twin in twins {
+            if let named = move(.possibleDouble(twin.id), on: late, at: now) {
+                moves.append(named)
+                late = named.step.record
+            }
+            if let named = move(.possibleDouble(late.id), on: twin, at: now) { moves.append(named) }
+        }
+        return moves
+    }
+
+    /// What follows for a record from another's step; it takes no receipt.
+    func move(_ what: RecordMachine.Happening, on record: Record, at now: Timestamp) -> Move? {
+        machine(for: record).step(record, what, at: now).map { Move(step: $0, before: record, takesReceipt: false) }
+    }
+
+    /// A move as the store is told.
+    func change(_ move: Move, callback: CallbackID? = nil, unread: ReceivedCallback? = nil) -> RecordChange {
+        RecordChange(
+            record: move.step.record,
+            events: [move.step.event],
+            newIDs: newIDs(of: move),
+            audit: auditLines(move.step, from: move.before),
+            settledCallback: callback,
+            receipt: move.receipt,
+            hold: hold(of: move.step),
+            unread: unread
+        )
+    }
+
+    private func hold(of step: RecordMachine.Step) -> PartyHold? {
+        guard step.effects.contains(.holdParty), step.record.direction == .incoming,
+            let party = step.record.intent.party, let amount = step.record.intent.amount
+        else { return nil }
+        return PartyHold(party: party, amount: amount, until: step.event.at + holdFor)
+    }
+
+    /// The ids that this step brought: an id that is known stays as it is.
+    private func newIDs(of move: Move) -> [String: String] {
+        let (after, before) = (move.step.record, move.before)
+        guard after.recordClass == .transaction, after.externalIDs.count != before.externalIDs.count else { return [:] }
+        return after.externalIDs.filter { name, _ in before.externalIDs[name] == nil }
+    }
+
+    /// An audit line for each change of state, and for each thing that a person should see.
+    private func auditLines(_ step: RecordMachine.Step, from before: Record) -> [AuditRecord] {
+        let isNotable = !step.effects.isDisjoint(with: [.raiseDispute, .announceLateSuccess, .callPerson])
+        let isReversed = step.record.state == .reversed && before.state != .reversed
+        let hasEnded = step.record.state.isEnded != before.state.isEnded
+        guard step.record.recordClass == .transaction, isNotable || isReversed || hasEnded else { return [] }
+        let action =
+            if isReversed {
+                "TRANSACTION_REVERSED"
+            } else if step.effects.contains(.raiseDispute) {
+                "TRANSACTION_DISPUTED"
+            } else if step.effects.contains(.announceLateSuccess) {
+                "TRANSACTION_LATE_SUCCESS"
+            } else if step.effects.contains(.callPerson) { "TRANSACTION_NEEDS_PERSON" } else { "TRANSACTION_ENDED" }
+        return [
+            AuditRecord(
+                id: entropy.identifier(),
+                organization: step.record.organization,
+                at: step.event.at,
+                call: CallID(step.record.id.raw),
+                subject: step.event.source.hasPrefix("callback") ? "mpesa" : "host",
+                action: action,
+                tool: step.record.tool,
+                door: step.event.source,
+                outcome: step.record.state == .succeeded || isReversed ? .success : .failed,
+                code: step.event.code,
+                record: step.record.id,
+                environment: step.record.environment
+            )
+        ]
+    }
+}
+
+extension RecordMachine.Happening {
+    /// The same evidence, once it is known that what it names is another record's.
+    func contested(by others: Settlement.Others) -> RecordMachine.Happening {
+        guard case .evidence(var evidence, let source) = self else { return self }
+        if let holder = others.receipt {
+            if others.id != nil { evidence.externalIDs = [:] }
+            return .repeatedReceipt(evidence, source, holder: holder)
+        }
+        return others.id.map { .sharedID(evidence, source, id: $0.0, holder: $0.1) } ?? self
+    }
+}
