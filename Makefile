@@ -26,8 +26,7 @@ test: setup-tests ## Run the whole suite (FILTER=… for a part of the Swift tes
 	swift build --build-tests
 	@Scripts/products
 	@Scripts/examples
-	Scripts/with-test-postgres Tests/EndToEnd/run
-	Tests/EndToEnd/run --isolation sandbox --file payment --file faults --file payouts
+	Tests/EndToEnd/run
 	Scripts/with-test-postgres swift test --skip-build $(if $(FILTER),--filter "$(FILTER)",--skip PluginHostTests)
 	$(if $(FILTER),,swift test --skip-build --filter PluginHostTests)
 

@@ -15,8 +15,9 @@ import urllib.request
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 PROGRAM = os.environ.get("GATEWAY_PROGRAM", os.path.join(ROOT, ".build", "debug", "mpesa-gateway"))
-SEED = int(os.environ.get("GATEWAY_TEST_SEED", random.SystemRandom().randrange(1 << 32)))
-RANDOM = random.Random(SEED)
+# One seed for a whole run; every process of pytest draws from its own numbers, so that no two tests share a phone.
+SEED = int(os.environ.setdefault("GATEWAY_TEST_SEED", str(random.SystemRandom().randrange(1 << 32))))
+RANDOM = random.Random(f"{SEED} {os.environ.get('PYTEST_XDIST_WORKER', '')}")
 # How every plugin runs, where a test does not say; None for what plugins.json says.
 ISOLATION = None
 
@@ -35,9 +36,15 @@ def plugins_file(plugin="*", **changes):
 
 
 def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """A port that is nobody else's as long as this process holds it, also while the gateway that uses it starts again.
+
+    A socket is bound to it and never listens: the kernel gives the port to nobody who asks for any, and to who names it.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    HELD.append(holder)
+    return holder.getsockname()[1]
 
 
 def phone():
@@ -60,7 +67,7 @@ def http(method, url, body=None, headers=None, timeout=30):
         return status, fields, raw
 
 
-def wait_until(what, holds, seconds=20):
+def wait_until(what, holds, seconds=60):
     """Polls until something holds; the last value is answered, and a timeout names what was waited for."""
     end = time.monotonic() + seconds
     while True:
@@ -72,28 +79,44 @@ def wait_until(what, holds, seconds=20):
         time.sleep(0.05)
 
 
-def end_all():
-    """Ends what a failed test has left running."""
-    for process in STARTED:
-        if process.poll() is None:
-            process.kill()
+# What runs, and the ports that are held for it, in the order in which they began.
+STARTED, HELD = [], []
 
 
-STARTED = []
-atexit.register(end_all)
+def end_since(started=0, held=0):
+    """Ends what was started since there were so many, as a test that failed leaves it behind."""
+    for process in reversed(STARTED[started:]):
+        process.kill()
+    del STARTED[started:]
+    for holder in HELD[held:]:
+        holder.close()
+    del HELD[held:]
+
+
+atexit.register(end_since)
 
 
 class Process:
-    def __init__(self, arguments, environment=None, program=PROGRAM):
-        self.log = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(
-            [program, *arguments], cwd=ROOT, stdout=self.log, stderr=self.log, env={**os.environ, **(environment or {})}
-        )
-        STARTED.append(self.process)
+    """A program that runs until its `with` ends, or the test."""
 
-    def output(self):
-        self.log.seek(0)
-        return self.log.read().decode(errors="replace")
+    def __init__(self, arguments, environment=None, program=PROGRAM, **more):
+        self.log = tempfile.TemporaryFile()
+        self.name = " ".join([os.path.basename(program), *arguments[:1]])
+        self.process = subprocess.Popen(
+            [program, *arguments], cwd=ROOT, stdout=self.log, stderr=self.log, env={**os.environ, **(environment or {})},
+            **more,
+        )
+        STARTED.append(self)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.remove()
+
+    def output(self, since=0):
+        # By its place, because the program writes through the same one.
+        return os.pread(self.log.fileno(), os.fstat(self.log.fileno()).st_size, since).decode(errors="replace")
 
     def is_running(self):
         return self.process.poll() is None
@@ -101,7 +124,15 @@ class Process:
     def end(self, number=signal.SIGTERM):
         if self.is_running():
             self.process.send_signal(number)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=60)
+
+    def kill(self):
+        if self.is_running():
+            self.process.kill()
+            self.process.wait(timeout=60)
+
+    def remove(self):
+        self.end()
 
 
 class Simulator(Process):
@@ -187,7 +218,7 @@ class Gateway(Process):
         found = self.call("GET", f"/transactions?phone_number={number}")[2]["data"]
         return found[0] if found else None
 
-    def wait_for(self, number, *states, seconds=20):
+    def wait_for(self, number, *states, seconds=60):
         return wait_until(
             f"{number} to be {' or '.join(states)}",
             lambda: (t := self.transaction(number)) and t["state"] in states and t,

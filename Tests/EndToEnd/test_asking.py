@@ -5,21 +5,23 @@ Slow on purpose: the first question comes 20 s after the push. All gateways of t
 
 import threading
 
-from harness import Gateway, Simulator, phone, wait_until
+import pytest
+
+from harness import Gateway, phone, wait_until
+
+pytestmark = pytest.mark.long
 
 ONE_AT_A_TIME = threading.Lock()
 POINTS = [None, "before_query", "after_query", "after_query_commit"]
 
 
-def test_no_callback_is_found_out_by_asking_and_a_crash_while_asking_is_survived():
-    simulator = Simulator()
+def test_no_callback_is_found_out_by_asking_and_a_crash_while_asking_is_survived(simulator):
     failures = []
     threads = [threading.Thread(target=run, args=(simulator, point, failures)) for point in POINTS]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    simulator.end()
     assert not failures, failures
 
 
@@ -35,9 +37,9 @@ def run(simulator, point, failures):
             answer = gateway.push(number)[2]
         assert answer.get("data", {}).get("status") == "PENDING", answer
         if point:
-            wait_until(f"the crash at {point}", lambda: not gateway.is_running(), 40)
+            wait_until(f"the crash at {point}", lambda: not gateway.is_running())
             gateway = gateway.again(simulator=simulator)
-        paid = gateway.wait_for(number, "succeeded", seconds=60)
+        paid = gateway.wait_for(number, "succeeded", seconds=120)
         assert paid.get("receipt") is None, paid  # A query names no receipt.
         # Prompts, not requests: these gateways share one M-Pesa credential, so each new token kills the others', and
         # a push refused for its token is sent again, rightly.

@@ -8,11 +8,14 @@ import json
 import os
 import re
 import subprocess
-import tempfile
+
+import pytest
 
 import harness
+from plugins import compile_library
 
-FOLDER = tempfile.mkdtemp(prefix="variants-")
+pytestmark = pytest.mark.long
+
 SOURCES = [f"{harness.ROOT}/Tests/Fixtures/Plugins/{name}" for name in ("variants.c", "variants_of_time.h", "variants_of_input.h")]
 MARK = b"variant:none".ljust(48, b"\0")
 ANY_INPUT = "operation.form,operation.schema,operation.unusual,operation.recorded,operation.mutated,operation.rubbish,"
@@ -43,17 +46,15 @@ def names():
     return [".".join(found) for found in re.findall(r"^VARIANT\((\w+), (\w+),", text, re.M)]
 
 
-def compile_variants():
-    library = os.path.join(FOLDER, "variants.so")
-    command = ["cc", "-std=gnu99", "-D_GNU_SOURCE", "-O1", "-w", "-shared", "-fPIC", "-fvisibility=hidden", "-o", library]
-    subprocess.run([*command, f"-I{harness.ROOT}/Sources/PluginAPI/include", SOURCES[0]], check=True)
+def compile_variants(folder):
+    library = compile_library(os.path.join(folder, "variants.so"), "variants.c", "-O1", "-w")
     with open(library, "rb") as file:
         return file.read()
 
 
-def check(base, name, probes, seconds=6):
+def check(folder, base, name, probes, seconds=6):
     """What the probes find of a variant."""
-    library = os.path.join(FOLDER, name + ".so")
+    library = os.path.join(folder, name + ".so")
     assert base.count(MARK) == 1
     with open(library, "wb") as file:
         file.write(base.replace(MARK, ("variant:" + name).encode().ljust(48, b"\0")))
@@ -63,26 +64,30 @@ def check(base, name, probes, seconds=6):
     return json.loads(done.stdout)["probes"]
 
 
-def escapes(base, name):
+def escapes(folder, base, name):
     """Nothing where the variant is caught; otherwise what was found instead."""
     probes, rules = KINDS[name.split(".")[0]]
-    found = [probe for probe in check(base, name, probes, 2 if probes == LOOPS else 6) if not probe["passed"]]
+    found = [probe for probe in check(folder, base, name, probes, 2 if probes == LOOPS else 6) if not probe["passed"]]
     if any(set(probe["rule"].split(", ")) & set(rules.split()) and probe["tried"] for probe in found):
         return None
     return name, found
 
 
-def test_every_variant_of_a_mistake_is_found_by_a_probe_of_its_kind():
-    base, variants = compile_variants(), names()
-    for kind in KINDS:
-        assert len([name for name in variants if name.startswith(kind + ".")]) >= 10, kind
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_variant_of_a_mistake_is_found_by_a_probe_of_its_kind(folder, kind):
+    base, variants = compile_variants(folder), [name for name in names() if name.startswith(kind + ".")]
+    assert len(variants) >= 10
     with concurrent.futures.ThreadPoolExecutor(2) as several:
-        escaped = [found for found in several.map(lambda name: escapes(base, name), variants) if found]
+        escaped = [found for found in several.map(lambda name: escapes(folder, base, name), variants) if found]
     for _ in range(TRIES):
-        escaped = [found for name, _ in escaped if (found := escapes(base, name))]
+        escaped = [found for name, _ in escaped if (found := escapes(folder, base, name))]
     assert not [name for name, _ in escaped if name not in CHANCE], escaped
 
 
-def test_the_plugin_without_a_mistake_passes():
-    found = check(compile_variants(), "none", None)
+def test_every_variant_is_of_a_kind():
+    assert {name.split(".")[0] for name in names()} == set(KINDS)
+
+
+def test_the_plugin_without_a_mistake_passes(folder):
+    found = check(folder, compile_variants(folder), "none", None)
     assert all(probe["passed"] for probe in found), [probe for probe in found if not probe["passed"]]

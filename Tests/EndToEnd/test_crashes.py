@@ -10,10 +10,11 @@ import tempfile
 import threading
 import urllib.error
 
-import harness
-from harness import Gateway, Simulator, phone, wait_until
+import pytest
 
-simulator = None
+import harness
+from harness import Gateway, phone, wait_until
+
 
 # Where the process dies, and whether the request had left by then: True, False, or None for "either".
 POINTS = [
@@ -28,16 +29,7 @@ POINTS = [
 ]
 
 
-def set_up():
-    global simulator
-    simulator = Simulator()
-
-
-def tear_down():
-    simulator.end()
-
-
-def crash_at(point, was_sent):
+def crash_at(simulator, point, was_sent):
     number = phone()
     key = "crash-" + number
     first = Gateway(simulator=simulator, environment={"GATEWAY_ALLOW_FAILPOINTS": "1", "GATEWAY_FAILPOINT": point})
@@ -49,12 +41,12 @@ def crash_at(point, was_sent):
     assert simulator.pushes(number) == (1 if was_sent else 0), point
     second = first.again(simulator=simulator)
     try:
-        check_after(second, number, key, point, was_sent)
+        check_after(simulator, second, number, key, point, was_sent)
     finally:
         second.remove()
 
 
-def check_after(gateway, number, key, point, was_sent):
+def check_after(simulator, gateway, number, key, point, was_sent):
     found = gateway.transaction(number)
     if point == "before_commit":
         assert found is None, found
@@ -84,7 +76,7 @@ def check_after(gateway, number, key, point, was_sent):
     assert simulator.charges(number)["count"] == 1 and simulator.pushes(number) == 1
 
 
-def test_a_crash_among_many_pushes_loses_none_that_was_answered():
+def test_a_crash_among_many_pushes_loses_none_that_was_answered(simulator):
     simulator.outcome("open", times=1_000_000)
     gateway = Gateway(simulator=simulator)
     answered, enough = [], threading.Semaphore(0)
@@ -117,15 +109,9 @@ def test_a_crash_among_many_pushes_loses_none_that_was_answered():
     assert len(answered) >= 300 and set(answered) <= kept, set(answered) - kept
 
 
-def make(point, was_sent):
-    def test():
-        crash_at(point, was_sent)
-
-    return test
-
-
-for _point, _was_sent in POINTS:
-    globals()[f"test_a_crash_at_{_point}"] = make(_point, _was_sent)
+@pytest.mark.parametrize("point, was_sent", POINTS, ids=[point for point, _ in POINTS])
+def test_a_crash_at(simulator, point, was_sent):
+    crash_at(simulator, point, was_sent)
 
 
 def test_an_unknown_failpoint_is_refused_by_name():

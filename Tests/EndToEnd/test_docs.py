@@ -7,12 +7,16 @@ import shutil
 import signal
 import subprocess
 
+import pytest
+
 import documents
-from harness import PROGRAM, ROOT, STARTED, free_port, http, wait_until
+from harness import PROGRAM, ROOT, Process, free_port, http, wait_until
+
+pytestmark = pytest.mark.long
 
 # What is not run, by document and the beginning of its block, and why.
 NOT_RUN = {
-    ("README.md", "make run "): "set_up runs `make run` with free ports; `make test` runs this test",
+    ("README.md", "make run "): "the fixture `reader` runs `make run` with free ports; `make test` runs this test",
     ("README.md", '{"mcpServers"'): "configurations of assistants; a test of its own reads the one that `make run` prints",
     ("README.md", '{"success":true'): "an answer; the block that asks for it is checked",
     ("docs/architecture.md", "Sources/"): "the layout of the sources",
@@ -37,11 +41,6 @@ NOT_RUN = {
 # What each block that is run must have printed, by document and the beginning of its block.
 CHECKS = {}
 
-dev = None
-folder = None
-ports = None
-
-
 def example(document, beginning):
     def register(check):
         CHECKS[(document, beginning)] = check
@@ -50,42 +49,41 @@ def example(document, beginning):
     return register
 
 
-def set_up():
-    """Starts what a reader starts: `make run`."""
-    global dev, folder, ports
-    folder = documents.workspace()
-    ports = {8080: free_port(), 8081: free_port(), 8090: free_port()}
-    data = os.path.join(folder, ".data/dev")
-    arguments = f"--port {ports[8080]} --management-port {ports[8081]} --data-dir {data} --prompt-delay 400"
-    dev = Made(["make", "--no-print-directory", "run", "ARGS=" + arguments])
-    wait_until("make run to say that it is ready", dev.is_ready, seconds=300)
+@pytest.fixture(scope="module")
+def reader():
+    """Somebody who started what the README says, `make run`, in a folder that looks like the project's."""
+    with Reader() as reader:
+        yield reader
 
 
-def tear_down():
-    dev.end()
-    shutil.rmtree(folder, ignore_errors=True)
+class Reader(Process):
+    """`make run` in a process group of its own, so that what it started ends with it."""
 
-
-class Made:
-    """A `make` in a process group of its own, so that what it started ends with it."""
-
-    def __init__(self, command):
-        self.log = open(os.path.join(folder, "make.log"), "w+")
-        self.process = subprocess.Popen(command, cwd=ROOT, stdout=self.log, stderr=self.log, start_new_session=True)
-        STARTED.append(self.process)
-
-    def output(self):
-        with open(self.log.name) as file:
-            return file.read()
+    def __init__(self):
+        self.folder = documents.workspace()
+        self.ports = {8080: free_port(), 8081: free_port(), 8090: free_port()}
+        data = os.path.join(self.folder, ".data/dev")
+        arguments = f"--port {self.ports[8080]} --management-port {self.ports[8081]} --data-dir {data} --prompt-delay 400"
+        command = ["--no-print-directory", "run", "ARGS=" + arguments]
+        super().__init__(command, program="make", start_new_session=True)
+        wait_until("make run to say that it is ready", self.is_ready, seconds=300)
 
     def is_ready(self):
-        assert self.process.poll() is None, self.output()
+        assert self.is_running(), self.output()
         return "are in dev.json in the data folder." in self.output()
 
-    def end(self):
-        os.killpg(self.process.pid, signal.SIGTERM)
-        self.process.wait(timeout=30)
-        self.log.close()
+    def run(self, texts, environment=None):
+        """Runs blocks; answers what each printed."""
+        return documents.run(texts, self.folder, self.ports, environment or {})
+
+    def kill(self):
+        if self.is_running():
+            os.killpg(self.process.pid, signal.SIGTERM)
+            self.process.wait(timeout=60)
+
+    def remove(self):
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def check_of(document, text):
@@ -98,16 +96,16 @@ def is_left_out(document, text):
     return any(name == document and text.startswith(beginning) for name, beginning in NOT_RUN)
 
 
-def does_what_it_says(document):
+def does_what_it_says(reader, document):
     texts = [text for text in documents.blocks(document) if not is_left_out(document, text)]
     checks = [check_of(document, text) for text in texts]
     assert all(checks), f"{document}: no check in test_docs.py for\n{texts[checks.index(None)]}"
-    environment = {"GATEWAY_MANAGEMENT_URL": f"http://127.0.0.1:{ports[8081]}"}
-    outputs = documents.run(texts, folder, ports, environment)
+    environment = {"GATEWAY_MANAGEMENT_URL": f"http://127.0.0.1:{reader.ports[8081]}"}
+    outputs = reader.run(texts, environment)
     assert len(outputs) == len(texts)
     for check, output, text in zip(checks, outputs, texts):
         try:
-            check(output)
+            check(output, reader.folder)
         except Exception as error:
             raise AssertionError(f"{document}:\n{text}\nprinted:\n{output}") from error
 
@@ -126,14 +124,14 @@ def answers(output):
 
 
 @example("README.md", "KEY=")
-def _(output):
+def _(output, folder):
     payout, balance = answers(output)
     assert payout["data"]["status"] == "PENDING" and payout["data"]["amount"] == 500, payout
     assert balance["data"]["accounts"], balance
 
 
 @example("README.md", ".build-fixtures/mcp-client")
-def _(output):
+def _(output, folder):
     assert "ok   negotiates 2026-07-28" in output and "ok   was charged once" in output and "FAIL" not in output
 
 
@@ -141,26 +139,26 @@ def _(output):
 
 
 @example("docs/rest.md", "KEY=")
-def _(output):
+def _(output, folder):
     (answer,) = answers(output)
     assert output.startswith("HTTP/1.1 200") and answer["data"]["status"] == "PENDING", output
     assert answer["message"].startswith("Accepted, and not ended yet"), answer
 
 
 @example("docs/rest.md", "pay -H 'Prefer: wait=20'")
-def _(output):
+def _(output, folder):
     (answer,) = answers(output)
     assert "idempotent-replayed: true" in output.lower() and answer["data"]["status"] == "SUCCESS", output
 
 
 @example("docs/rest.md", "curl -s http://127.0.0.1:8080/tools/stk-push")
-def _(output):
+def _(output, folder):
     (problem,) = answers(output)
     assert problem["status"] == 422 and problem["code"] == "idempotency_key_reused", problem
 
 
 @example("docs/rest.md", 'curl -s "http://127.0.0.1:8080/transactions?phone_number=')
-def _(output):
+def _(output, folder):
     listed, one, status = answers(output)
     newest = listed["data"][0]
     assert newest["state"] == "succeeded" and one["data"]["transaction"]["id"] == newest["id"], output
@@ -169,14 +167,14 @@ def _(output):
 
 
 @example("docs/rest.md", "PASSWORD=")
-def _(output):
+def _(output, folder):
     verified, tools = answers(output)
     assert verified["data"]["user"]["username"] == "manager", verified
     assert "mpesa_stk_push" in [tool["name"] for tool in tools["data"]], tools
 
 
 @example("docs/rest.md", "curl -s http://127.0.0.1:8080/openapi.json")
-def _(output):
+def _(output, folder):
     (document,) = answers(output)
     assert document["openapi"].startswith("3.") and "/tools/stk-push" in document["paths"]
 
@@ -185,14 +183,14 @@ def _(output):
 
 
 @example("docs/mcp.md", "KEY=")
-def _(output):
+def _(output, folder):
     discovered, listed = answers(output)
     assert "2026-07-28" in discovered["result"]["supportedVersions"], discovered
     assert "mpesa_stk_push" in [tool["name"] for tool in listed["result"]["tools"]], listed
 
 
 @example("docs/mcp.md", "PAID=")
-def _(output):
+def _(output, folder):
     paid, status = answers(output)
     assert paid["result"]["structuredContent"]["status"] == "PENDING", paid
     asked = paid["result"]["structuredContent"]["checkout_request_id"]
@@ -200,7 +198,7 @@ def _(output):
 
 
 @example("docs/mcp.md", "echo '{")
-def _(output):
+def _(output, folder):
     (listed,) = answers(output)
     assert {"mpesa_stk_push", "mpesa_check_status"} <= {tool["name"] for tool in listed["result"]["tools"]}, listed
 
@@ -209,7 +207,7 @@ def _(output):
 
 
 @example("docs/simulator.md", "KEY=")
-def _(output):
+def _(output, folder):
     chosen, payment, ledger = answers(output)
     assert chosen == {"outcome": "cancelled"}, chosen
     assert payment["data"]["status"] == "CANCELLED" and payment["data"]["result_code"] == "1032", payment
@@ -217,13 +215,13 @@ def _(output):
 
 
 @example("docs/simulator.md", "curl -s http://127.0.0.1:8080/tools/stk-push")
-def _(output):
+def _(output, folder):
     (payment,) = answers(output)
     assert payment["data"]["status"] == "FAILED" and payment["data"]["result_code"] == "2001", payment
 
 
 @example("docs/simulator.md", ".build/debug/mpesa-gateway simulator")
-def _(output):
+def _(output, folder):
     (tokens,) = answers(output.partition("simulator: http")[0] or output)
     assert tokens["life_ms"] == 60_000 and tokens["stated_s"] == 60, output
 
@@ -232,12 +230,12 @@ def _(output):
 
 
 @example("docs/operating.md", "curl -s http://127.0.0.1:8081/livez")
-def _(output):
+def _(output, folder):
     assert "gateway_" in output and '"stk-push"' in output, output
 
 
 @example("docs/operating.md", "export PATH=")
-def _(output):
+def _(output, folder):
     assert "libSTKPush.so.sig, by " in output, output
     assert "generation 2 live" in output and "rolled back" in output, output
     with open(os.path.join(folder, "release.key.pub")) as file:
@@ -245,7 +243,7 @@ def _(output):
 
 
 @example("docs/operating.md", "mpesa-gateway organization show demo")
-def _(output):
+def _(output, folder):
     assert [answer["resends_not_found"] for answer in answers(output)] == [False, True, False], output
 
 
@@ -253,43 +251,43 @@ def _(output):
 
 
 @example("docs/writing-a-plugin.md", "export PATH=")
-def _(output):
+def _(output, folder):
     assert "my-tool" in output and "live" in output, output
 
 
 @example("docs/writing-a-plugin.md", "KEY=")
-def _(output):
+def _(output, folder):
     (answer,) = answers(output)
     assert answer["data"] == {"greeting": "Karibu, Amina!"}, answer
 
 
 @example("docs/writing-a-plugin.md", "make -C my-tool &&")
-def _(output):
+def _(output, folder):
     assert "generation 2 live" in output and "rolled back" in output, output
 
 
-def test_the_readmes_commands():
-    does_what_it_says("README.md")
+def test_the_readmes_commands(reader):
+    does_what_it_says(reader, "README.md")
 
 
-def test_the_commands_of_rest():
-    does_what_it_says("docs/rest.md")
+def test_the_commands_of_rest(reader):
+    does_what_it_says(reader, "docs/rest.md")
 
 
-def test_the_commands_of_mcp():
-    does_what_it_says("docs/mcp.md")
+def test_the_commands_of_mcp(reader):
+    does_what_it_says(reader, "docs/mcp.md")
 
 
-def test_the_commands_of_the_simulator():
-    does_what_it_says("docs/simulator.md")
+def test_the_commands_of_the_simulator(reader):
+    does_what_it_says(reader, "docs/simulator.md")
 
 
-def test_the_commands_of_operating():
-    does_what_it_says("docs/operating.md")
+def test_the_commands_of_operating(reader):
+    does_what_it_says(reader, "docs/operating.md")
 
 
-def test_a_plugin_in_five_minutes():
-    does_what_it_says("docs/writing-a-plugin.md")
+def test_a_plugin_in_five_minutes(reader):
+    does_what_it_says(reader, "docs/writing-a-plugin.md")
 
 
 def test_the_c_of_writing_a_plugin_compiles():
@@ -311,16 +309,16 @@ static gateway_bytes_t bytes(const char *text) { return (gateway_bytes_t){(const
     assert done.returncode == 0, done.stderr
 
 
-def test_what_make_run_prints_can_be_copied():
-    push, ask = re.findall(r"^  (curl -s .*)$", dev.output(), re.MULTILINE)
-    (made,) = answers(documents.run([push], folder, ports, {})[0])
+def test_what_make_run_prints_can_be_copied(reader):
+    push, ask = re.findall(r"^  (curl -s .*)$", reader.output(), re.MULTILINE)
+    (made,) = answers(reader.run([push])[0])
     assert made["data"]["status"] == "PENDING", made
 
     ask = ask.replace("CHECKOUT_REQUEST_ID", made["data"]["checkout_request_id"])
 
-    (asked,) = answers(documents.run([ask], folder, ports, {})[0])
+    (asked,) = answers(reader.run([ask])[0])
     assert asked["data"]["checkout_request_id"] == made["data"]["checkout_request_id"], asked
-    configuration = json.loads(re.search(r'^  (\{"mcpServers".*)$', dev.output(), re.MULTILINE)[1])
+    configuration = json.loads(re.search(r'^  (\{"mcpServers".*)$', reader.output(), re.MULTILINE)[1])
     server = configuration["mcpServers"]["mpesa"]
     assert http("GET", server["url"], headers=server["headers"])[0] == 405
 

@@ -1,46 +1,27 @@
-"""The examples, and what `plugin new` makes, as somebody would use them who has only read the docs."""
+"""The examples, as somebody would use them who has only read the docs."""
 
 import os
-import shutil
 import subprocess
 import tempfile
 
 import harness
-from harness import Gateway, http, phone, wait_until
-from test_plugins import plugin
+from harness import http, phone, wait_until
+from plugins import greets, plugin
 
 EXAMPLES = os.path.join(harness.ROOT, ".build/examples")
-NAMES = ["Amina", "Zoë \"the\" O'Hara\\", "a\ttab", "😀 kasuku", "</script>"]
 
 
-def set_up():
-    global gateway
-    gateway = Gateway()
-
-
-def tear_down():
-    gateway.remove()
-
-
-def greets(tool):
-    for name in NAMES:
-        status, _, answer = gateway.call("POST", f"/tools/{tool}", {"name": name})
-        assert status == 200 and answer["data"] == {"greeting": f"Karibu, {name}!"}, answer
-    status, _, problem = gateway.call("POST", f"/tools/{tool}", {"nam": "x"})
-    assert status == 422 and problem["errors"][0]["pointer"], problem
-
-
-def test_examples_in_three_languages_greet():
+def test_examples_in_three_languages_greet(gateway):
     for language in ("c", "rust", "swift"):
         library = os.path.join(EXAMPLES, f"hello-{language}.so")
         symbols = subprocess.run(["nm", "-D", "--defined-only", library], capture_output=True, text=True).stdout
         assert [line.split()[-1] for line in symbols.splitlines()] == ["gateway_plugin_v1"], symbols
         plugin(gateway, "install", library, "--unchecked")
-        greets("hello_greet")
+        greets(gateway, "hello_greet")
         plugin(gateway, "remove", "hello")
 
 
-def test_the_example_operation_is_paid():
+def test_the_example_operation_is_paid(gateway):
     plugin(gateway, "install", os.path.join(EXAMPLES, "till-request.so"), "--grant-needs", "--unchecked")
     number = phone()
     status, _, answer = gateway.call("POST", "/tools/till_request", {"phone_number": number, "amount": 25})
@@ -53,7 +34,7 @@ def test_the_example_operation_means_what_its_schemas_say():
     subprocess.run(["make", "-s", "-C", os.path.join(harness.ROOT, "Examples/till-request"), "test"], check=True, capture_output=True)
 
 
-def test_the_example_with_notes_uses_what_the_host_keeps():
+def test_the_example_with_notes_uses_what_the_host_keeps(gateway):
     plugin(gateway, "install", os.path.join(EXAMPLES, "notes.so"), "--grant-needs", "--unchecked")
 
     def tool(name, **arguments):
@@ -92,30 +73,3 @@ def test_the_templates_json_reader_finds_what_is_there_and_nothing_else():
         check=True,
     )
     subprocess.run([program], check=True)
-
-
-def test_a_new_plugin_is_two_commands_from_a_running_gateway():
-    folder = tempfile.mkdtemp(prefix="new-")
-    # Names with the word that the template replaces, and of a module that the gateway has itself.
-    for language, name in (("c", "my-hello-tool"), ("rust", "hello-world"), ("swift", "gateway")):
-        made = subprocess.run(
-            [harness.PROGRAM, "plugin", "new", "--language", language, name], cwd=folder, capture_output=True, text=True
-        )
-        assert made.returncode == 0 and f"make -C {name}" in made.stdout, made
-        subprocess.run(["make", "-s", "-C", name], cwd=folder, check=True, capture_output=True)
-        plugin(gateway, "install", os.path.join(folder, name, f"{name}.so"))
-        greets(name.replace("-", "_") + "_greet")
-    # The folder's own test: that its schemas mean what its Swift types do.
-    subprocess.run(["make", "-s", "-C", "gateway", "test"], cwd=folder, check=True, capture_output=True)
-    source = os.path.join(folder, "gateway/Sources/GatewayPlugin/Plugin.swift")
-    with open(source) as file:
-        text = file.read()
-    with open(source, "w") as file:
-        file.write(text.replace('"properties": ["greeting": ["type": "string"]]', '"properties": ["greeting": ["type": "integer"]]'))
-    wrong = subprocess.run(["make", "-s", "-C", "gateway", "test"], cwd=folder, capture_output=True, text=True)
-    assert wrong.returncode != 0 and "greeting: the schema says integer, and Greeting writes string." in wrong.stdout, wrong
-    again = subprocess.run([harness.PROGRAM, "plugin", "new", "--language", "c", "hello-world"], cwd=folder, capture_output=True)
-    assert again.returncode == 1 and b"exists already" in again.stderr, again
-    wrong = subprocess.run([harness.PROGRAM, "plugin", "new", "--language", "c", "../x"], cwd=folder, capture_output=True)
-    assert wrong.returncode == 1 and b"NAME: expected" in wrong.stderr, wrong
-    shutil.rmtree(folder)

@@ -1,7 +1,6 @@
 """The data folder and what is in it: nobody's but the gateway's."""
 
 import os
-import tempfile
 
 from harness import Gateway, phone
 
@@ -10,8 +9,7 @@ def mode(path):
     return os.stat(path).st_mode & 0o777
 
 
-def test_a_folder_and_a_database_that_others_could_read_are_tightened():
-    folder = tempfile.mkdtemp(prefix="gateway-")
+def test_a_folder_and_a_database_that_others_could_read_are_tightened(folder):
     database = os.path.join(folder, "gateway.db")
     for path in (database, os.path.join(folder, "simulator.jsonl")):
         with open(path, "w"):

@@ -8,21 +8,10 @@ import tempfile
 
 from harness import PROGRAM, Gateway, Process, answers, free_port, http as ask, phone, wait_until
 
-GATEWAY = None
 
-
-def set_up():
-    global GATEWAY
-    GATEWAY = Gateway()
-
-
-def tear_down():
-    GATEWAY.remove()
-
-
-def talk(data, until=None, port=None):
+def talk(gateway, data, until=None, port=None):
     """Sends bytes as they are; answers what comes back until the server closes, or until a text has come."""
-    with socket.create_connection(("127.0.0.1", port or GATEWAY.ports[0]), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", port or gateway.ports[0]), timeout=20) as connection:
         connection.sendall(data)
         received = b""
         while until is None or until not in received:
@@ -33,84 +22,84 @@ def talk(data, until=None, port=None):
         return received
 
 
-def test_requests_that_come_together_are_answered_in_order():
+def test_requests_that_come_together_are_answered_in_order(gateway):
     one = b"GET /nothing-%d HTTP/1.1\r\nHost: x\r\n\r\n"
     last = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    answer = talk(one % 1 + one % 2 + last)
+    answer = talk(gateway, one % 1 + one % 2 + last)
     assert answer.count(b"HTTP/1.1 404") == 2 and answer.count(b"HTTP/1.1 200") == 1, answer[:2000]
     assert answer.index(b"404") < answer.index(b"HTTP/1.1 200")
     assert b"Connection: close" in answer and b"Date: " in answer
 
 
-def test_a_body_in_chunks_is_read_and_a_large_one_is_refused_at_once():
+def test_a_body_in_chunks_is_read_and_a_large_one_is_refused_at_once(gateway):
     chunked = b"POST /auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
-    assert b"422" in talk(chunked + b"2\r\n{}\r\n0\r\n\r\n").split(b"\r\n")[0]
+    assert b"422" in talk(gateway, chunked + b"2\r\n{}\r\n0\r\n\r\n").split(b"\r\n")[0]
     # The rest of it never comes, and need not.
     declared = b"POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n{"
-    assert b"413" in talk(declared).split(b"\r\n")[0]
+    assert b"413" in talk(gateway, declared).split(b"\r\n")[0]
     piece = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
-    assert b"413" in talk(chunked + piece * 17).split(b"\r\n")[0]
+    assert b"413" in talk(gateway, chunked + piece * 17).split(b"\r\n")[0]
 
 
-def test_what_is_no_http_or_too_large_a_header_is_told_so():
-    assert talk(b"NONSENSE\r\n\r\n").startswith(b"HTTP/1.1 400")
+def test_what_is_no_http_or_too_large_a_header_is_told_so(gateway):
+    assert talk(gateway, b"NONSENSE\r\n\r\n").startswith(b"HTTP/1.1 400")
     header = b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"y" * 40000 + b"\r\n\r\n"
-    answer = talk(header)
+    answer = talk(gateway, header)
     assert answer.startswith(b"HTTP/1.1 431") and b"application/problem+json" in answer, answer[:300]
 
 
-def test_a_client_that_asks_first_is_told_to_go_on():
+def test_a_client_that_asks_first_is_told_to_go_on(gateway):
     request = b"POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
-    assert talk(request, until=b"\r\n\r\n").startswith(b"HTTP/1.1 100 Continue\r\n\r\n")
+    assert talk(gateway, request, until=b"\r\n\r\n").startswith(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
-def test_head_has_the_header_of_get_and_no_body():
-    answer = talk(b"HEAD /openapi.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+def test_head_has_the_header_of_get_and_no_body(gateway):
+    answer = talk(gateway, b"HEAD /openapi.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200") and b"Content-Length: " in answer, answer
     assert answer.endswith(b"\r\n\r\n"), answer[-200:]
 
 
-def test_thousands_of_requests_behind_one_that_waits_are_all_answered():
+def test_thousands_of_requests_behind_one_that_waits_are_all_answered(gateway):
     body = b'{"username":"nobody","password":"wrong"}'
     login = b"POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body
     last = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    answer = talk(login + b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 7000 + last)
+    answer = talk(gateway, login + b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 7000 + last)
     assert answer.count(b"HTTP/1.1 404") == 7001 and answer.count(b"HTTP/1.1 ") == 7002, answer[:300]
     last = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-    answer = talk(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n" * 7000 + last, port=GATEWAY.ports[1])
+    answer = talk(gateway, b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n" * 7000 + last, port=gateway.ports[1])
     assert answer.count(b"HTTP/1.1 200") == 7001, answer[:300]
 
 
-def test_a_large_body_is_read_only_for_who_shows_a_credential():
+def test_a_large_body_is_read_only_for_who_shows_a_credential(gateway):
     head = "POST /tools/stk-push HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n%s\r\n"
     # Not a byte of it is sent, and an answer comes.
-    assert talk((head % "").encode()).startswith(b"HTTP/1.1 401")
-    assert talk((head % "Authorization: Bearer none\r\n").encode()).startswith(b"HTTP/1.1 401")
-    known = (head % f"X-API-Key: {GATEWAY.dev['api_key']}\r\n").encode() + b"x" * 1_000_000
-    assert talk(known, until=b"\r\n\r\n").startswith(b"HTTP/1.1 400")
-    both = head % f"X-API-Key: {GATEWAY.dev['api_key']}\r\nAuthorization: Bearer other\r\n"
-    assert talk(both.encode()).startswith(b"HTTP/1.1 400")
+    assert talk(gateway, (head % "").encode()).startswith(b"HTTP/1.1 401")
+    assert talk(gateway, (head % "Authorization: Bearer none\r\n").encode()).startswith(b"HTTP/1.1 401")
+    known = (head % f"X-API-Key: {gateway.dev['api_key']}\r\n").encode() + b"x" * 1_000_000
+    assert talk(gateway, known, until=b"\r\n\r\n").startswith(b"HTTP/1.1 400")
+    both = head % f"X-API-Key: {gateway.dev['api_key']}\r\nAuthorization: Bearer other\r\n"
+    assert talk(gateway, both.encode()).startswith(b"HTTP/1.1 400")
 
 
-def test_a_callback_is_taken_however_its_address_was_written_on_the_way():
+def test_a_callback_is_taken_however_its_address_was_written_on_the_way(gateway):
     number = phone()
-    assert GATEWAY.push(number)[0] == 200
-    requests = ask("GET", GATEWAY.dev["simulator_url"] + "/simulator/requests")[2]["requests"]
+    assert gateway.push(number)[0] == 200
+    requests = ask("GET", gateway.dev["simulator_url"] + "/simulator/requests")[2]["requests"]
     body = next(json.loads(r["body"]) for r in requests if number in r["body"])
     path = body["CallBackURL"].split("/cb/")[1]
     for written in ("/cb/" + path, "/cb/" + path + "/", "//cb//" + path, "/cb/" + path.upper(), "/CB/" + path):
-        assert ask("POST", GATEWAY.url + written, b"{}")[0] == 200, written
-    assert ask("POST", GATEWAY.url + "/cb/" + path[:-1] + ("0" if path[-1] != "0" else "1"), b"{}")[0] == 404
+        assert ask("POST", gateway.url + written, b"{}")[0] == 200, written
+    assert ask("POST", gateway.url + "/cb/" + path[:-1] + ("0" if path[-1] != "0" else "1"), b"{}")[0] == 404
 
 
-def test_the_management_listener_answers_to_its_own_names_alone():
+def test_the_management_listener_answers_to_its_own_names_alone(gateway):
     for host, origin, status in (
         ("127.0.0.1:1", "", b"200"), ("[::1]", "", b"200"), ("localhost", "Origin: http://localhost:3000\r\n", b"200"),
         ("evil.example", "", b"421"), ("localhost:80@evil.example", "", b"400"),
         ("localhost", "Origin: http://localhost:80@evil.example\r\n", b"403"),
     ):
         request = f"GET /metrics HTTP/1.1\r\nHost: {host}\r\n{origin}Connection: close\r\n\r\n".encode()
-        answer = talk(request, port=GATEWAY.ports[1])
+        answer = talk(gateway, request, port=gateway.ports[1])
         assert answer.split(b" ")[1] == status and (status == b"200") == (b"gateway_calls" in answer), (host, answer)
 
 
@@ -146,15 +135,13 @@ def test_more_connections_than_files_leave_what_money_needs():
 
 
 def test_the_program_ends_although_a_connection_is_idle():
-    global GATEWAY
-    with socket.create_connection(("127.0.0.1", GATEWAY.ports[0]), timeout=20) as idle:
-        GATEWAY.end()
+    with Gateway() as gateway, socket.create_connection(("127.0.0.1", gateway.ports[0]), timeout=20) as idle:
+        gateway.end()
         assert idle.recv(1) == b""
-    GATEWAY = GATEWAY.again()
 
 
-def test_a_program_whose_port_is_taken_ends_and_says_so():
-    for taken in ({"port": GATEWAY.ports[0]}, {"management-port": GATEWAY.ports[1]}):
+def test_a_program_whose_port_is_taken_ends_and_says_so(gateway):
+    for taken in ({"port": gateway.ports[0]}, {"management-port": gateway.ports[1]}):
         ports = {"port": free_port(), "management-port": free_port(), **taken}
         arguments = ["dev", "--data-dir", tempfile.mkdtemp(prefix="taken-")]
         for name, port in ports.items():

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 
-from harness import PROGRAM, ROOT, Gateway
+from harness import PROGRAM, ROOT
 
 # Of each client: where it is installed, the library, and what it negotiates by HTTP and by stdio.
 CLIENTS = [
@@ -18,16 +18,7 @@ CLIENTS = [
 ]
 
 
-def set_up():
-    global gateway
-    gateway = Gateway()
-
-
-def tear_down():
-    gateway.remove()
-
-
-def test_a_client_of_every_revision_pays_once():
+def test_a_client_of_every_revision_pays_once(gateway):
     running = []
     for place, library, *versions in CLIENTS:
         for transport, version in zip(("http", "stdio"), versions):
@@ -46,7 +37,7 @@ def test_a_client_of_every_revision_pays_once():
     assert not failed, "\n".join(failed)
 
 
-def bridge(lines, *arguments, key=None, **environment):
+def bridge(gateway, lines, *arguments, key=None, **environment):
     """Runs `mpesa-gateway mcp` on lines; answers its status, the messages that it wrote, and what it told a person."""
     known = {"PATH": os.environ["PATH"], "GATEWAY_API_KEY": key or gateway.dev["api_key"], **environment}
     done = subprocess.run(
@@ -60,26 +51,26 @@ def request(method, identifier=1, **params):
     return json.dumps({"jsonrpc": "2.0", "id": identifier, "method": method, "params": params})
 
 
-def test_the_bridge_finds_a_gateway_by_its_folder_and_ends_with_its_input():
+def test_the_bridge_finds_a_gateway_by_its_folder_and_ends_with_its_input(gateway):
     version = request("initialize", 1, protocolVersion="2025-06-18", capabilities={}, clientInfo={"name": "t"})
-    status, messages, told = bridge([version, request("tools/list", 2), "{"], "--data-dir", gateway.folder)
+    status, messages, told = bridge(gateway, [version, request("tools/list", 2), "{"], "--data-dir", gateway.folder)
 
     assert status == 0 and told == "", told
     by_id = {message.get("id"): message for message in messages}
     assert by_id[1]["result"]["protocolVersion"] == "2025-06-18" and "outputSchema" in by_id[2]["result"]["tools"][0]
     assert by_id[None]["error"]["code"] == -32700 and len(messages) == 3, messages
-    assert bridge([], GATEWAY_DATA_FOLDER=gateway.folder) == (0, [], "")
+    assert bridge(gateway, [], GATEWAY_DATA_FOLDER=gateway.folder) == (0, [], "")
 
 
-def test_the_bridge_never_stands_in_for_a_gateway_that_does_not_answer():
+def test_the_bridge_never_stands_in_for_a_gateway_that_does_not_answer(gateway):
     for arguments, words in [
         (["--url", "http://127.0.0.1:9"], "No gateway answers"),
         (["--url", "http://192.0.2.1"], "must be https"),
         (["--url", gateway.url + "/nothing"], "HTTP 404"),
         (["--data-dir", "/nonexistent"], "No gateway that serves MCP is known"),
     ]:
-        status, messages, told = bridge([request("ping")], *arguments)
+        status, messages, told = bridge(gateway, [request("ping")], *arguments)
         assert status == 1 and messages == [] and words in told, (arguments, status, messages, told)
-    status, messages, told = bridge([request("ping")], "--url", gateway.url, key="nonsense")
+    status, messages, told = bridge(gateway, [request("ping")], "--url", gateway.url, key="nonsense")
     assert status == 1 and messages == [] and "credential" in told, told
-    assert bridge([], "--url", gateway.url + "/")[0] == 0
+    assert bridge(gateway, [], "--url", gateway.url + "/")[0] == 0

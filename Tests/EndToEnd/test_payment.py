@@ -5,21 +5,14 @@ import os
 import re
 import subprocess
 
+import pytest
+
 from harness import ROOT, Gateway, Simulator, http, phone, wait_until
 
-gateway = None
+pytestmark = pytest.mark.isolations("declared", "sandbox")
 
 
-def set_up():
-    global gateway
-    gateway = Gateway()
-
-
-def tear_down():
-    gateway.remove()
-
-
-def test_a_payment_goes_from_accepted_to_paid():
+def test_a_payment_goes_from_accepted_to_paid(gateway):
     number = phone()
     status, headers, answer = gateway.push(number, 150)
     assert status == 200 and answer["success"], answer
@@ -30,14 +23,14 @@ def test_a_payment_goes_from_accepted_to_paid():
     assert shown["status"] == "SUCCESS" and shown["mpesa_receipt_number"] == paid["receipt"], shown
 
 
-def test_an_mcp_client_makes_the_same_payment():
+def test_an_mcp_client_makes_the_same_payment(gateway):
     python = os.path.join(ROOT, ".build-fixtures", "mcp-client", "bin", "python")
     script = os.path.join(ROOT, "Tests", "EndToEnd", "mcp_payment.py")
     done = subprocess.run([python, script, os.path.join(gateway.folder, "dev.json")], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_caller_may_wait_for_the_outcome():
+def test_a_caller_may_wait_for_the_outcome(gateway):
     status, _, answer = gateway.call(
         "POST",
         "/tools/stk-push",
@@ -47,7 +40,7 @@ def test_a_caller_may_wait_for_the_outcome():
     assert status == 200 and answer["data"]["status"] == "SUCCESS", answer
 
 
-def test_a_repeat_may_wait_for_the_outcome_too():
+def test_a_repeat_may_wait_for_the_outcome_too(gateway):
     number = phone()
     body = {"phone_number": number, "amount": 75, "account_reference": "WAIT", "transaction_desc": "Wait"}
     first = gateway.call("POST", "/tools/stk-push", body, Idempotency_Key="wait-" + number)
@@ -57,7 +50,7 @@ def test_a_repeat_may_wait_for_the_outcome_too():
     assert again[2]["data"]["transaction_id"] == first[2]["data"]["transaction_id"]
 
 
-def test_a_repeated_key_replays_and_charges_once():
+def test_a_repeated_key_replays_and_charges_once(gateway):
     number = phone()
     first = gateway.push(number, idempotency="key-" + number)
     again = gateway.push(number, idempotency="key-" + number)
@@ -89,21 +82,21 @@ def test_a_repeat_is_answered_after_a_restart_while_mpesa_is_away():
         second.remove()
 
 
-def test_the_same_call_without_a_key_is_the_same_payment():
+def test_the_same_call_without_a_key_is_the_same_payment(gateway):
     number = phone()
     first = gateway.push(number)
     again = gateway.push(number)
     assert again[2]["data"]["transaction_id"] == first[2]["data"]["transaction_id"], again
 
 
-def test_a_key_with_other_arguments_is_refused():
+def test_a_key_with_other_arguments_is_refused(gateway):
     number = phone()
     gateway.push(number, 100, idempotency="other-" + number)
     status, _, problem = gateway.push(number, 101, idempotency="other-" + number)
     assert status == 422 and problem["code"] == "idempotency_key_reused", problem
 
 
-def test_a_second_push_to_an_open_phone_is_guarded():
+def test_a_second_push_to_an_open_phone_is_guarded(gateway):
     number = phone()
     first = gateway.push(number, 10)[2]["data"]
     status, headers, problem = gateway.push(number, 20)
@@ -111,7 +104,7 @@ def test_a_second_push_to_an_open_phone_is_guarded():
     assert problem["transaction_id"] == first["transaction_id"] and int(headers["Retry-After"]) > 0
 
 
-def test_a_till_collects_by_buy_goods():
+def test_a_till_collects_by_buy_goods(gateway):
     number = phone()
     answer = gateway.push(number, 30, key=gateway.dev["limited"]["api_key"])[2]
     assert answer["data"]["status"] == "PENDING", answer
@@ -120,7 +113,7 @@ def test_a_till_collects_by_buy_goods():
     assert "CustomerBuyGoodsOnline" in body and '"PartyB":"510100"' in body, body
 
 
-def test_users_of_all_roles_log_in_and_out():
+def test_users_of_all_roles_log_in_and_out(gateway):
     for user in gateway.dev["users"]:
         credentials = {"username": user["username"], "password": user["password"], "organization": user["organization"]}
         status, _, answer = http("POST", gateway.url + "/auth/login", credentials)
@@ -133,7 +126,7 @@ def test_users_of_all_roles_log_in_and_out():
     assert http("POST", gateway.url + "/auth/login", wrong)[0] == 401
 
 
-def test_the_documents_describe_the_tools():
+def test_the_documents_describe_the_tools(gateway):
     document = http("GET", gateway.url + "/openapi.json")[2]
     assert document["openapi"] == "3.1.0" and "/tools/stk-push" in document["paths"]
     listed = gateway.call("GET", "/tools")[2]["data"]
@@ -142,7 +135,7 @@ def test_the_documents_describe_the_tools():
     }, listed
 
 
-def test_the_openapi_document_is_one():
+def test_the_openapi_document_is_one(gateway):
     python = os.path.join(ROOT, ".build-fixtures", "mcp-client", "bin", "python")
     document = os.path.join(gateway.folder, "openapi.json")
     with open(document, "w") as file:
@@ -156,7 +149,7 @@ def test_the_openapi_document_is_one():
     assert done.returncode != 0, "the validator takes anything"
 
 
-def test_the_table_of_actions_is_true():
+def test_the_table_of_actions_is_true(gateway):
     shown = set()
     for path, operations in http("GET", gateway.url + "/openapi.json")[2]["paths"].items():
         for method, operation in operations.items():
@@ -169,7 +162,7 @@ def test_the_table_of_actions_is_true():
     assert told == shown, f"docs/rest.md lacks {shown - told} and has {told - shown}"
 
 
-def test_operators_see_life_readiness_metrics_and_plugins():
+def test_operators_see_life_readiness_metrics_and_plugins(gateway):
     management = gateway.dev["management_url"]
     assert http("GET", management + "/livez")[0] == 200 and http("GET", management + "/readyz")[0] == 200
     metrics = http("GET", management + "/metrics")[2].decode()
@@ -179,13 +172,14 @@ def test_operators_see_life_readiness_metrics_and_plugins():
 
 
 def test_it_goes_on_where_it_was():
+    gateway = Gateway()
     number = phone()
     gateway.push(number, 90)
     paid = gateway.wait_for(number, "succeeded")
     key = gateway.dev["api_key"]
-    global_gateway = globals()
     gateway.end()
-    global_gateway["gateway"] = gateway.again()
+    gateway = gateway.again()
     assert gateway.dev["api_key"] == key
     assert gateway.transaction(number)["receipt"] == paid["receipt"]
     wait_until("readiness", lambda: http("GET", gateway.dev["management_url"] + "/readyz")[0] == 200)
+    gateway.remove()

@@ -7,33 +7,16 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import tempfile
 import threading
 
 import harness
-from harness import Gateway, Simulator, http, phone, plugins_file, wait_until
-
-SIMULATOR = None
-FOLDER = tempfile.mkdtemp(prefix="plugins-")
+from harness import Gateway, http, phone, plugins_file, wait_until
+from plugins import compile_fixture, install, plugin, report
 
 
-def set_up():
-    global SIMULATOR
-    SIMULATOR = Simulator()
-
-
-def tear_down():
-    SIMULATOR.end()
-
-
-def report(gateway, name="stk-push"):
-    plugins = http("GET", gateway.dev["management_url"] + "/plugins")[2]["plugins"]
-    return next(p for p in plugins if p["id"] == name)
-
-
-def test_a_payment_is_collected_by_a_plugin_in_a_worker_and_in_a_sandbox():
+def test_a_payment_is_collected_by_a_plugin_in_a_worker_and_in_a_sandbox(simulator):
     for isolation in ("worker", "sandbox"):
-        gateway = Gateway(simulator=SIMULATOR, more=("--plugins", plugins_file("stk-push", isolation=isolation)))
+        gateway = Gateway(simulator=simulator, more=("--plugins", plugins_file("stk-push", isolation=isolation)))
         number = phone()
         assert gateway.push(number)[0] in (200, 202)
         gateway.wait_for(number, "succeeded")
@@ -43,8 +26,8 @@ def test_a_payment_is_collected_by_a_plugin_in_a_worker_and_in_a_sandbox():
         gateway.remove()
 
 
-def test_a_worker_killed_while_a_payment_is_open_loses_nothing():
-    gateway = Gateway(simulator=SIMULATOR, more=("--plugins", plugins_file("stk-push", isolation="worker")))
+def test_a_worker_killed_while_a_payment_is_open_loses_nothing(simulator):
+    gateway = Gateway(simulator=simulator, more=("--plugins", plugins_file("stk-push", isolation="worker")))
     numbers = [phone() for _ in range(5)]
     for number in numbers:
         assert gateway.push(number)[0] in (200, 202)
@@ -52,52 +35,23 @@ def test_a_worker_killed_while_a_payment_is_open_loses_nothing():
             os.kill(process, signal.SIGKILL)
     for number in numbers:
         gateway.wait_for(number, "succeeded")
-        assert SIMULATOR.charges(number)["count"] == 1, SIMULATOR.charges(number)
+        assert simulator.charges(number)["count"] == 1, simulator.charges(number)
     status = report(gateway)
     assert status["crashes"] >= 1 and status["last_crash"] == "signal 9", status
     gateway.remove()
 
 
-def test_a_host_without_its_worker_program_refuses_and_says_so():
-    program = os.path.join(FOLDER, "mpesa-gateway")
+def test_a_host_without_its_worker_program_refuses_and_says_so(folder):
+    program = os.path.join(folder, "mpesa-gateway")
     shutil.copy(harness.PROGRAM, program)
     library = os.path.join(harness.ROOT, ".build/debug/libSTKPush.so")
     process = harness.Process(
-        ["dev", "--data-dir", os.path.join(FOLDER, "alone"), "--port", "0", "--management-port", "0"]
+        ["dev", "--data-dir", os.path.join(folder, "alone"), "--port", "0", "--management-port", "0"]
         + ["--plugins", plugins_file("stk-push", isolation="sandbox", source=library)],
         program=program,
     )
     wait_until("the refusal", lambda: not process.is_running())
     assert "the worker program is missing" in process.output(), process.output()
-
-
-def compile_fixture(version="1.0.0", *flags):
-    """The C fixture as a library of this version."""
-    library = os.path.join(FOLDER, f"fixture-{version}-{abs(hash(flags))}.so")
-    subprocess.run(
-        ["cc", "-std=gnu99", "-D_GNU_SOURCE", "-shared", "-fPIC", "-fvisibility=hidden", "-o", library]
-        + [f"-I{harness.ROOT}/Sources/PluginAPI/include", f'-DFIXTURE_VERSION="{version}"', *flags]
-        + [f"{harness.ROOT}/Tests/Fixtures/Plugins/fixture.c"],
-        check=True,
-    )
-    return library
-
-
-def plugin(gateway, *arguments, fails=False):
-    """`mpesa-gateway plugin …` against a gateway; answers what it printed."""
-    environment = {
-        "PATH": os.environ["PATH"],
-        "GATEWAY_MANAGEMENT_URL": gateway.dev["management_url"],
-        "GATEWAY_OPERATOR_TOKEN_FILE": gateway.dev["operator_token_file"],
-    }
-    done = subprocess.run([harness.PROGRAM, "plugin", *arguments], env=environment, capture_output=True, text=True)
-    assert (done.returncode != 0) == fails, (arguments, done.returncode, done.stdout, done.stderr)
-    return done.stderr if fails else done.stdout
-
-
-def install(gateway, library, *arguments, **more):
-    """Without trying it first: these fixtures are here to do wrong."""
-    return plugin(gateway, "install", library, "--grant-needs", "--unchecked", *arguments, **more)
 
 
 def echo(gateway, how="inline"):
@@ -110,8 +64,8 @@ def version(gateway):
     return answer[2]["data"]["version"]
 
 
-def test_a_plugin_is_installed_promoted_and_rolled_back_by_the_command_line():
-    gateway = Gateway(simulator=SIMULATOR)
+def test_a_plugin_is_installed_promoted_and_rolled_back_by_the_command_line(simulator):
+    gateway = Gateway(simulator=simulator)
     assert echo(gateway)[0] == 404
     assert "fixture: live" in install(gateway, compile_fixture("1.0.0"))
     assert version(gateway) == "1.0.0"
@@ -124,7 +78,7 @@ def test_a_plugin_is_installed_promoted_and_rolled_back_by_the_command_line():
     assert version(gateway) == "1.0.0"
 
     gateway.end(signal.SIGKILL)
-    gateway = gateway.again(simulator=SIMULATOR)
+    gateway = gateway.again(simulator=simulator)
     assert version(gateway) == "1.0.0"
     listed = json.loads(plugin(gateway, "list", "--json"))["plugins"]
     assert [(p["id"], p["state"]) for p in listed] == [
@@ -138,8 +92,8 @@ def test_a_plugin_is_installed_promoted_and_rolled_back_by_the_command_line():
     gateway.remove()
 
 
-def test_a_plugin_that_is_refused_says_which_rule_it_breaks_and_changes_nothing():
-    gateway = Gateway(simulator=SIMULATOR)
+def test_a_plugin_that_is_refused_says_which_rule_it_breaks_and_changes_nothing(simulator):
+    gateway = Gateway(simulator=simulator)
     install(gateway, compile_fixture("1.0.0"))
     for flags, rule in [
         (("-DTWO_EXPORTS",), "rule E1"), (("-DNO_MANIFEST",), "rule E2"), (("-DNULL_FUNCTION",), "rule E5"),
@@ -156,8 +110,7 @@ def test_a_plugin_that_is_refused_says_which_rule_it_breaks_and_changes_nothing(
     gateway.remove()
 
 
-def test_a_host_that_trusts_a_key_runs_what_it_signed_and_nothing_else():
-    folder = tempfile.mkdtemp(prefix="signed-", dir=FOLDER)
+def test_a_host_that_trusts_a_key_runs_what_it_signed_and_nothing_else(simulator, folder):
     key = os.path.join(folder, "key")
 
     def run(*arguments):
@@ -171,7 +124,7 @@ def test_a_host_that_trusts_a_key_runs_what_it_signed_and_nothing_else():
         signed = run("sign", os.path.join(folder, name), "--key", key)
         assert signed.returncode == 0 and '"needs"' in signed.stdout, signed
     environment = {"GATEWAY_PLUGIN_KEYS_FILE": key + ".pub", "GATEWAY_PLUGIN_FOLDER": folder}
-    gateway = Gateway(simulator=SIMULATOR, environment=environment)
+    gateway = Gateway(simulator=simulator, environment=environment)
     assert report(gateway)["trust"].startswith("signed by "), report(gateway)
     library = compile_fixture("1.0.0", "-DSIGNED")
     assert "rule S1" in install(gateway, library, fails=True)
@@ -180,14 +133,14 @@ def test_a_host_that_trusts_a_key_runs_what_it_signed_and_nothing_else():
     os.rename(library + ".sig", compile_fixture("1.2.0") + ".sig")
     assert "another library" in install(gateway, compile_fixture("1.2.0"), fails=True)
     gateway.end(signal.SIGKILL)
-    gateway = gateway.again(simulator=SIMULATOR, environment=environment)
+    gateway = gateway.again(simulator=simulator, environment=environment)
     assert version(gateway) == "1.0.0" and report(gateway, "fixture")["trust"].startswith("signed by ")
     os.remove(compile_fixture("1.2.0") + ".sig")
     gateway.remove()
 
 
-def test_plugins_are_changed_with_the_operators_token_only():
-    gateway = Gateway(simulator=SIMULATOR)
+def test_plugins_are_changed_with_the_operators_token_only(simulator):
+    gateway = Gateway(simulator=simulator)
     url = gateway.dev["management_url"] + "/plugins/install"
     for headers in ({}, {"Authorization": "Bearer " + "0" * 64}, {"X-API-Key": gateway.dev["api_key"]}):
         for body in (b"x", b"x" * (1 << 20)):
@@ -202,8 +155,8 @@ def test_plugins_are_changed_with_the_operators_token_only():
     gateway.remove()
 
 
-def test_upgrades_under_load_lose_no_call():
-    gateway = Gateway(simulator=SIMULATOR)
+def test_upgrades_under_load_lose_no_call(simulator):
+    gateway = Gateway(simulator=simulator)
     libraries = [compile_fixture("1.0.0"), compile_fixture("1.1.0")]
     install(gateway, libraries[0])
     stop, answers = threading.Event(), []
@@ -228,8 +181,8 @@ def test_upgrades_under_load_lose_no_call():
     gateway.remove()
 
 
-def test_a_version_that_crashes_loops_or_answers_rubbish_is_taken_back():
-    gateway = Gateway(simulator=SIMULATOR)
+def test_a_version_that_crashes_loops_or_answers_rubbish_is_taken_back(simulator):
+    gateway = Gateway(simulator=simulator)
     install(gateway, compile_fixture("1.0.0"))
     for name, flag in (("crashes", "-DCRASH"), ("rubbish", "-DBAD_PLAN"), ("loops", "-DLOOP")):
         bad = f"1.1.0-{name}"
@@ -252,12 +205,12 @@ def test_a_version_that_crashes_loops_or_answers_rubbish_is_taken_back():
     gateway.remove()
 
 
-def test_a_version_that_begins_to_crash_after_the_host_was_killed_is_taken_back_too():
-    gateway = Gateway(simulator=SIMULATOR)
+def test_a_version_that_begins_to_crash_after_the_host_was_killed_is_taken_back_too(simulator):
+    gateway = Gateway(simulator=simulator)
     install(gateway, compile_fixture("1.0.0"))
     install(gateway, compile_fixture("1.1.0", "-DCRASH"), "--promote")
     gateway.end(signal.SIGKILL)
-    gateway = gateway.again(simulator=SIMULATOR)
+    gateway = gateway.again(simulator=simulator)
     assert report(gateway, "fixture")["version"] == "1.1.0"
     for index in range(2):
         answer = gateway.call("POST", "/tools/fixture-collect", {"phone": f"25470010000{index}"})
@@ -268,8 +221,8 @@ def test_a_version_that_begins_to_crash_after_the_host_was_killed_is_taken_back_
     gateway.remove()
 
 
-def test_a_version_that_breaks_a_rule_with_each_call_is_taken_back_and_the_list_says_why():
-    gateway = Gateway(simulator=SIMULATOR)
+def test_a_version_that_breaks_a_rule_with_each_call_is_taken_back_and_the_list_says_why(simulator):
+    gateway = Gateway(simulator=simulator)
     install(gateway, compile_fixture("1.0.0"))
     install(gateway, compile_fixture("1.1.0", "-DTWICE"), "--promote")
     for _ in range(20):
@@ -282,18 +235,18 @@ def test_a_version_that_breaks_a_rule_with_each_call_is_taken_back_and_the_list_
     gateway.remove()
 
 
-def test_a_host_starts_from_what_was_good_when_plugins_json_cannot_be_used_and_says_so_everywhere():
+def test_a_host_starts_from_what_was_good_when_plugins_json_cannot_be_used_and_says_so_everywhere(simulator):
     path = plugins_file(isolation="worker")
     with open(path) as file:
         good = file.read()
-    gateway = Gateway(simulator=SIMULATOR, more=("--plugins", path))
+    gateway = Gateway(simulator=simulator, more=("--plugins", path))
     number = phone()
-    SIMULATOR.outcome("no_callback", phone=number)
+    simulator.outcome("no_callback", phone=number)
     assert gateway.push(number)[0] in (200, 202)
     with open(path, "w") as file:
         file.write(good.replace('"plugins"', '"plugns"', 1))
     gateway.end(signal.SIGKILL)
-    gateway = gateway.again(simulator=SIMULATOR, more=("--plugins", path))
+    gateway = gateway.again(simulator=simulator, more=("--plugins", path))
     management = gateway.dev["management_url"]
     status, _, ready = http("GET", management + "/readyz")
     assert status == 200 and b"degraded: plugins_file: plugins.json: /plugns: not a known setting" in ready, ready
@@ -320,13 +273,13 @@ def test_a_host_starts_from_what_was_good_when_plugins_json_cannot_be_used_and_s
     gateway.remove()
 
 
-def test_open_payments_move_to_the_new_version_and_keep_their_plugin_there():
-    gateway = Gateway(simulator=SIMULATOR)
+def test_open_payments_move_to_the_new_version_and_keep_their_plugin_there(simulator, folder):
+    gateway = Gateway(simulator=simulator)
     number = phone()
-    SIMULATOR.outcome("no_callback", phone=number)
+    simulator.outcome("no_callback", phone=number)
     assert gateway.push(number)[0] in (200, 202)
     with open(os.path.join(harness.ROOT, "plugins.json")) as file:
-        entry = os.path.join(FOLDER, "entry.json")
+        entry = os.path.join(folder, "entry.json")
         stk = json.load(file)["plugins"][0]
         with open(entry, "w") as out:
             json.dump({**stk, "isolation": "worker"}, out)
@@ -340,8 +293,8 @@ def test_open_payments_move_to_the_new_version_and_keep_their_plugin_there():
     gateway.remove()
 
 
-def test_tools_by_mcp_follow_the_plugins_at_once():
-    gateway = Gateway(simulator=SIMULATOR)
+def test_tools_by_mcp_follow_the_plugins_at_once(simulator):
+    gateway = Gateway(simulator=simulator)
 
     def tools():
         headers = {

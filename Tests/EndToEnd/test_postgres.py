@@ -9,31 +9,18 @@ import subprocess
 import tempfile
 import threading
 
-from harness import Gateway, Process, Simulator, free_port, http, phone, wait_until
-
-simulator = None
-server = None
+from harness import Gateway, Process, free_port, http, phone, wait_until
 
 
-def set_up():
-    global simulator, server
-    server = dict(part.split("=") for part in os.environ["GATEWAY_TEST_POSTGRES"].split())
-    simulator = Simulator()
-
-
-def database(name):
+def database(postgres, name):
     """What names an empty database to a gateway."""
-    subprocess.run(["createdb", "-h", server["host"], "-p", server["port"], "-U", server["user"], name], check=True)
-    url = f"postgresql://{server['user']}@/{name}?host={server['host']}&port={server['port']}"
+    subprocess.run(["createdb", "-h", postgres["host"], "-p", postgres["port"], "-U", postgres["user"], name], check=True)
+    url = f"postgresql://{postgres['user']}@/{name}?host={postgres['host']}&port={postgres['port']}"
     return {"GATEWAY_DATABASE_URL": url}
 
 
-def tear_down():
-    simulator.end()
-
-
-def test_a_payment_and_a_crash_on_postgresql():
-    environment = database("crash")
+def test_a_payment_and_a_crash_on_postgresql(simulator, postgres):
+    environment = database(postgres, "crash")
     failing = {**environment, "GATEWAY_ALLOW_FAILPOINTS": "1", "GATEWAY_FAILPOINT": "after_send@2"}
     gateway = Gateway(simulator=simulator, environment=failing)
     number, second = phone(), phone()
@@ -55,7 +42,7 @@ def test_a_payment_and_a_crash_on_postgresql():
     gateway.remove()
 
 
-def another(url):
+def another(simulator, url):
     """A second gateway, with a folder of its own, on a database."""
     ports = ["--port", str(free_port()), "--management-port", str(free_port())]
     folder = tempfile.mkdtemp(prefix="gateway-")
@@ -63,24 +50,24 @@ def another(url):
     return Process(["dev", *more, *ports], {"GATEWAY_DATABASE_URL": url})
 
 
-def control(*command):
+def control(postgres, *command):
     """Has the server's own tool do something, as the server's user."""
     tool = sorted(glob.glob("/usr/lib/postgresql/*/bin/pg_ctl"))[-1]
     user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
     quiet = subprocess.DEVNULL
-    data = os.path.join(server["host"], "data")
+    data = os.path.join(postgres["host"], "data")
     subprocess.run([*user, tool, "-D", data, "-w", *command], check=True, cwd="/", stdout=quiet, stderr=quiet)
 
 
-def backends(name):
+def backends(postgres, name):
     """The server's processes that serve a database."""
     found = []
-    with open(os.path.join(server["host"], "data", "postmaster.pid")) as file:
+    with open(os.path.join(postgres["host"], "data", "postmaster.pid")) as file:
         postmaster = file.readline().strip()
     with open(f"/proc/{postmaster}/task/{postmaster}/children") as file:
         for process in file.read().split():
             with open(f"/proc/{process}/cmdline") as line:
-                if f"{server['user']} {name} " in line.read():
+                if f"{postgres['user']} {name} " in line.read():
                     found.append(int(process))
     return found
 
@@ -88,7 +75,8 @@ def backends(name):
 class Cutter:
     """A loopback address before the server; while it cuts, a COMMIT reaches the server and its answer nobody."""
 
-    def __init__(self):
+    def __init__(self, postgres):
+        self.postgres = postgres
         self.cuts, self.count = False, 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
@@ -98,7 +86,7 @@ class Cutter:
         while True:
             client = self.listener.accept()[0]
             upstream = socket.socket(socket.AF_UNIX)
-            upstream.connect(os.path.join(server["host"], ".s.PGSQL." + server["port"]))
+            upstream.connect(os.path.join(self.postgres["host"], ".s.PGSQL." + self.postgres["port"]))
             for pair in ((client, upstream, True), (upstream, client, False)):
                 threading.Thread(target=self.pump, args=pair, daemon=True).start()
 
@@ -121,29 +109,29 @@ def readiness(gateway):
     return http("GET", f"http://127.0.0.1:{gateway.ports[1]}/readyz", timeout=10)
 
 
-def test_a_server_that_cannot_be_reached_is_told_in_a_sentence():
-    gateway = another("postgres://127.0.0.1:1/x")
+def test_a_server_that_cannot_be_reached_is_told_in_a_sentence(simulator):
+    gateway = another(simulator, "postgres://127.0.0.1:1/x")
     assert gateway.process.wait(timeout=30) == 1, gateway.output()
     assert "PostgreSQL cannot be reached" in gateway.output(), gateway.output()
 
 
-def test_a_second_gateway_on_the_database_is_refused_and_touches_nothing():
-    environment = database("lease")
+def test_a_second_gateway_on_the_database_is_refused_and_touches_nothing(simulator, postgres):
+    environment = database(postgres, "lease")
     gateway = Gateway(simulator=simulator, environment=environment)
     number = phone()
     simulator.outcome("open", phone=number)
     assert gateway.push(number)[2]["data"]["status"] == "PENDING"
-    second = another(environment["GATEWAY_DATABASE_URL"])
+    second = another(simulator, environment["GATEWAY_DATABASE_URL"])
     assert second.process.wait(timeout=40) == 1, second.output()
     assert "Another gateway serves this database" in second.output(), second.output()
     assert gateway.transaction(number)["state"] != "unknown"
     gateway.remove()
 
 
-def test_a_server_that_hangs_or_restarts_costs_answers_and_nothing_else():
-    environment = database("away")
+def test_a_server_that_hangs_or_restarts_costs_answers_and_nothing_else(simulator, postgres):
+    environment = database(postgres, "away")
     gateway = Gateway(simulator=simulator, environment=environment)
-    stopped = backends("away")
+    stopped = backends(postgres, "away")
     assert stopped
     for process in stopped:
         os.kill(process, signal.SIGSTOP)
@@ -155,13 +143,13 @@ def test_a_server_that_hangs_or_restarts_costs_answers_and_nothing_else():
         os.kill(process, signal.SIGCONT)
     wait_until("readiness", lambda: readiness(gateway)[0] == 200)
 
-    with open(os.path.join(server["host"], "data", "postmaster.opts")) as file:
+    with open(os.path.join(postgres["host"], "data", "postmaster.opts")) as file:
         options = shlex.join(shlex.split(file.read())[3:])
-    control("-m", "fast", "stop")
+    control(postgres, "-m", "fast", "stop")
     assert gateway.push(phone())[0] == 503
     status, _, text = readiness(gateway)
     assert status == 503 and b"not_ready: store" in text, text
-    control("-l", "/dev/null", "-o", options, "start")
+    control(postgres, "-l", "/dev/null", "-o", options, "start")
     wait_until("readiness", lambda: readiness(gateway)[0] == 200)
     number = phone()
     assert gateway.push(number)[2]["data"]["status"] == "PENDING"
@@ -169,10 +157,10 @@ def test_a_server_that_hangs_or_restarts_costs_answers_and_nothing_else():
     gateway.remove()
 
 
-def test_commits_whose_answers_are_lost_stand_in_nobodys_way():
-    cutter = Cutter()
-    environment = database("cut")
-    url = f"postgresql://{server['user']}@127.0.0.1:{cutter.port}/cut?sslmode=disable"
+def test_commits_whose_answers_are_lost_stand_in_nobodys_way(simulator, postgres):
+    cutter = Cutter(postgres)
+    environment = database(postgres, "cut")
+    url = f"postgresql://{postgres['user']}@127.0.0.1:{cutter.port}/cut?sslmode=disable"
     gateway = Gateway(simulator=simulator, environment={**environment, "GATEWAY_DATABASE_URL": url})
     cutter.cuts = True
     number = phone()

@@ -6,58 +6,55 @@ import re
 import subprocess
 import tempfile
 
+import pytest
+
 from harness import PROGRAM, ROOT, Gateway, http
 
-gateway = None
+
+@pytest.fixture(scope="module")
+def gateway(isolation):
+    with Gateway(environment={"GATEWAY_REGISTRATION": "open"}) as gateway:
+        yield gateway
 
 
-def set_up():
-    global gateway
-    gateway = Gateway(environment={"GATEWAY_REGISTRATION": "open"})
-
-
-def tear_down():
-    gateway.remove()
-
-
-def ask(method, path, body=None, token=None):
+def ask(gateway, method, path, body=None, token=None):
     fields = {"Content-Type": "application/json"}
     if token:
         fields["Authorization"] = "Bearer " + token
     return http(method, gateway.url + path, body, fields)
 
 
-def log_in(username, password, organization=None):
-    status, _, answer = ask(
+def log_in(gateway, username, password, organization=None):
+    status, _, answer = ask(gateway, 
         "POST", "/auth/login", {"username": username, "password": password, "organization": organization}
     )
     assert status == 200 and answer["success"] is True, answer
     return answer["data"]
 
 
-def person(role):
+def person(gateway, role):
     found = next(user for user in gateway.dev["users"] if user["role"] == role)
-    return log_in(found["username"], found["password"], found["organization"])
+    return log_in(gateway, found["username"], found["password"], found["organization"])
 
 
-def done(method, path, body=None, token=None, status=200):
-    found, _, answer = ask(method, path, body, token)
+def done(gateway, method, path, body=None, token=None, status=200):
+    found, _, answer = ask(gateway, method, path, body, token)
     assert found == status, (method, path, found, answer)
     assert answer["success"] is (status < 400), answer
     assert status < 400 or answer["error"], answer
     return answer.get("data")
 
 
-def test_every_route_of_the_seed_answers_its_clients():
-    boss, admin = person("super_admin"), person("org_admin")
+def test_every_route_of_the_seed_answers_its_clients(gateway):
+    boss, admin = person(gateway, "super_admin"), person(gateway, "org_admin")
     assert admin["user"]["organization"]["slug"] == "demo" and admin["user"]["organization"]["subscription_plan"]
     token, own = admin["token"], admin["user"]["organization"]["id"]
 
     # /auth
-    assert done("GET", "/auth/verify", token=token)["user"]["role"] == "org_admin"
+    assert done(gateway, "GET", "/auth/verify", token=token)["user"]["role"] == "org_admin"
     # A token is refreshed in its last two hours alone.
-    done("POST", "/auth/refresh", token=token, status=409)
-    made = done(
+    done(gateway, "POST", "/auth/refresh", token=token, status=409)
+    made = done(gateway, 
         "POST",
         "/auth/register-organization",
         {
@@ -67,44 +64,44 @@ def test_every_route_of_the_seed_answers_its_clients():
         status=201,
     )
     assert made["slug"] == "stall" and made["subscription_status"] == "trial", made
-    wanjiru = log_in("wanjiru", "a good long sentence", "stall")["token"]
-    done("POST", "/auth/forgot-password", {"username": "wanjiru", "organization": "stall"})
-    done("POST", "/auth/reset-password", {"token": "unknown", "new_password": "another long sentence"}, status=401)
+    wanjiru = log_in(gateway, "wanjiru", "a good long sentence", "stall")["token"]
+    done(gateway, "POST", "/auth/forgot-password", {"username": "wanjiru", "organization": "stall"})
+    done(gateway, "POST", "/auth/reset-password", {"token": "unknown", "new_password": "another long sentence"}, status=401)
     change = {"current_password": "a good long sentence", "new_password": "another long sentence"}
-    done("POST", "/auth/change-password", change, token=wanjiru)
-    wanjiru = log_in("wanjiru", "another long sentence", "stall")["token"]
-    done("POST", "/auth/logout", token=wanjiru)
-    done("GET", "/auth/verify", token=wanjiru, status=401)
+    done(gateway, "POST", "/auth/change-password", change, token=wanjiru)
+    wanjiru = log_in(gateway, "wanjiru", "another long sentence", "stall")["token"]
+    done(gateway, "POST", "/auth/logout", token=wanjiru)
+    done(gateway, "GET", "/auth/verify", token=wanjiru, status=401)
 
     # /admin
-    done("GET", "/admin/health", token=token)
-    assert "stall" in [one["slug"] for one in done("GET", "/admin/organizations", token=boss["token"])]
+    done(gateway, "GET", "/admin/health", token=token)
+    assert "stall" in [one["slug"] for one in done(gateway, "GET", "/admin/organizations", token=boss["token"])]
     more = {"name": "Duka", "slug": "duka", "plan": "standard", "admin_username": "a", "admin_email": "a@duka.example"}
-    done("POST", "/admin/organizations", more, token=boss["token"], status=201)
-    done("GET", "/admin/organizations", token=token, status=403)
+    done(gateway, "POST", "/admin/organizations", more, token=boss["token"], status=201)
+    done(gateway, "GET", "/admin/organizations", token=token, status=403)
     credentials = {
         "consumer_key": "demo-consumer-key", "consumer_secret": "demo-consumer-secret",
         "business_short_code": "174379",
         "lipa_na_mpesa_passkey": "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919",
     }
-    done("PUT", f"/admin/organizations/{own}/credentials", credentials, token=token)
+    done(gateway, "PUT", f"/admin/organizations/{own}/credentials", credentials, token=token)
     user = {"username": "otieno", "email": "otieno@demo.example", "password": "my own long sentence", "role": "user"}
-    otieno = done("POST", "/admin/users", user, token=token, status=201)["user"]
-    assert "otieno" in [one["username"] for one in done("GET", "/admin/users", token=token)]
-    assert done("PUT", "/admin/users/" + otieno["id"], {"role": "manager"}, token=token)["role"] == "manager"
-    done("DELETE", "/admin/users/" + otieno["id"], token=token)
-    lines = done("GET", "/admin/audit-logs?limit=5&offset=1", token=token)
+    otieno = done(gateway, "POST", "/admin/users", user, token=token, status=201)["user"]
+    assert "otieno" in [one["username"] for one in done(gateway, "GET", "/admin/users", token=token)]
+    assert done(gateway, "PUT", "/admin/users/" + otieno["id"], {"role": "manager"}, token=token)["role"] == "manager"
+    done(gateway, "DELETE", "/admin/users/" + otieno["id"], token=token)
+    lines = done(gateway, "GET", "/admin/audit-logs?limit=5&offset=1", token=token)
     assert len(lines) == 5 and lines[0]["action"], lines
-    assert done("GET", "/admin/usage-stats", token=token)["calls"]["total"] > 0
-    assert done("GET", "/admin/activity-summary?days=30", token=token)
-    assert "LOGIN_SUCCESS" in [e["action"] for e in done("GET", "/admin/security-events?days=7&limit=100", token=token)]
-    assert isinstance(done("GET", "/admin/failed-logins?hours=24", token=token), list)
-    done("GET", "/mpesa/status")
+    assert done(gateway, "GET", "/admin/usage-stats", token=token)["calls"]["total"] > 0
+    assert done(gateway, "GET", "/admin/activity-summary?days=30", token=token)
+    assert "LOGIN_SUCCESS" in [e["action"] for e in done(gateway, "GET", "/admin/security-events?days=7&limit=100", token=token)]
+    assert isinstance(done(gateway, "GET", "/admin/failed-logins?hours=24", token=token), list)
+    done(gateway, "GET", "/mpesa/status")
 
 
-def test_what_is_edited_is_told_from_what_was_seen():
-    token = person("org_admin")["token"]
-    status, fields, _ = ask("GET", "/admin/organization", token=token)
+def test_what_is_edited_is_told_from_what_was_seen(gateway):
+    token = person(gateway, "org_admin")["token"]
+    status, fields, _ = ask(gateway, "GET", "/admin/organization", token=token)
     tag = fields["ETag"]
     assert status == 200 and re.fullmatch(r'"\d+"', tag), tag
     fields = {"Authorization": "Bearer " + token, "Content-Type": "application/json", "If-Match": tag}
@@ -113,8 +110,8 @@ def test_what_is_edited_is_told_from_what_was_seen():
         assert http("PUT", gateway.url + "/admin/organization", body, fields)[0] == expected
 
 
-def test_words_of_the_command_line_are_made_from_the_registry():
-    token = person("org_admin")["token"]
+def test_words_of_the_command_line_are_made_from_the_registry(gateway):
+    token = person(gateway, "org_admin")["token"]
     environment = {**os.environ, "GATEWAY_URL": gateway.url, "GATEWAY_API_KEY": token}
 
     def command(*words):

@@ -2,60 +2,26 @@
 
 import base64
 import json
-import os
 import signal
-import subprocess
-import tempfile
 import time
 import urllib.request
 from http.client import HTTPConnection
 
-import harness
-from harness import Gateway, Simulator, http, phone, wait_until
+import pytest
 
-FOLDER = tempfile.mkdtemp(prefix="services-")
+from harness import Gateway, http, phone, wait_until
+from plugins import compile_desk, install_desk
+
 MODES = ["in-process", "worker", "sandbox"]
-SIMULATOR = None
-GATEWAYS = {}
 
 
-def compile_desk(*flags):
-    library = os.path.join(FOLDER, f"desk-{len(os.listdir(FOLDER))}.so")
-    subprocess.run(
-        ["cc", "-std=gnu99", "-D_GNU_SOURCE", "-shared", "-fPIC", "-fvisibility=hidden", "-o", library]
-        + [f"-I{harness.ROOT}/Sources/PluginAPI/include", *flags, f"{harness.ROOT}/Tests/Fixtures/Plugins/desk.c"],
-        check=True,
-    )
-    return library
-
-
-def install(gateway, library, entry, *arguments):
-    path = os.path.join(FOLDER, f"entry-{len(os.listdir(FOLDER))}.json")
-    with open(path, "w") as file:
-        json.dump({"id": "desk", "source": "desk.so", **entry}, file)
-    environment = {
-        "PATH": os.environ["PATH"],
-        "GATEWAY_MANAGEMENT_URL": gateway.dev["management_url"],
-        "GATEWAY_OPERATOR_TOKEN_FILE": gateway.dev["operator_token_file"],
-    }
-    command = [harness.PROGRAM, "plugin", "install", library, "--entry", path, "--unchecked", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True)
-
-
-def set_up():
-    global SIMULATOR
-    SIMULATOR = Simulator()
-    library = compile_desk()
-    for mode in MODES:
-        GATEWAYS[mode] = Gateway(simulator=SIMULATOR)
-        done = install(GATEWAYS[mode], library, {"isolation": mode}, "--grant-needs")
+@pytest.fixture(scope="module", params=MODES)
+def gateway(request, simulator):
+    """A host in which the plugin runs in each mode."""
+    with Gateway(simulator=simulator) as gateway:
+        done = install_desk(gateway, compile_desk(), {"isolation": request.param}, "--grant-needs")
         assert done.returncode == 0, done.stderr
-
-
-def tear_down():
-    for gateway in GATEWAYS.values():
-        gateway.remove()
-    SIMULATOR.end()
+        yield gateway
 
 
 def ask(gateway, service, **request):
@@ -72,24 +38,9 @@ def question(gateway, how="question", **more):
     return gateway.call("POST", "/tools/desk_question", {"how": how, **more})
 
 
-def each(test):
-    """Runs a test against a host in which the plugin runs in each mode."""
-
-    def run():
-        for mode in MODES:
-            try:
-                test(GATEWAYS[mode])
-            except BaseException as error:
-                raise AssertionError(f"{mode}: {error!r}") from error
-
-    run.__name__ = test.__name__
-    return run
-
-
 OK, INVALID, DENIED, MISSING, CONFLICT, LIMITED, UNSUPPORTED = 0, 10, 12, 13, 14, 15, 21
 
 
-@each
 def test_values_of_collections_have_versions(gateway):
     where = {"collection": "notes", "key": "a"}
     assert ask(gateway, "store.get", **where)[0] == MISSING
@@ -106,7 +57,6 @@ def test_values_of_collections_have_versions(gateway):
     assert ask(gateway, "store.put", collection="notes", key="", value=1)[0] == INVALID
 
 
-@each
 def test_values_are_listed_by_pages(gateway):
     keys = [f"p{n:02}" for n in range(7)] + ["q%", "q_", "r"]
     for key in keys:
@@ -123,14 +73,12 @@ def test_values_are_listed_by_pages(gateway):
     assert [item["value"] for item in exact] == ["q%"], exact
 
 
-@each
 def test_no_organization_sees_anothers_values(gateway):
     other = gateway.dev["limited"]["api_key"]
     # The plan of the second organization does not have this tool at all.
     assert gateway.call("POST", "/tools/desk_ask", {"service": "store.get", "request": {}}, key=other)[0] in (403, 404)
 
 
-@each
 def test_what_was_not_granted_is_refused_and_counted(gateway):
     def violations():
         plugins = http("GET", gateway.dev["management_url"] + "/plugins")[2]["plugins"]
@@ -143,12 +91,12 @@ def test_what_was_not_granted_is_refused_and_counted(gateway):
     assert ask(gateway, "store.get", key="a")[0] == INVALID
 
 
-def test_a_plugin_without_grants_loads_only_when_it_needs_none():
-    gateway = Gateway(simulator=SIMULATOR)
-    refused = install(gateway, compile_desk(), {})
+def test_a_plugin_without_grants_loads_only_when_it_needs_none(simulator):
+    gateway = Gateway(simulator=simulator)
+    refused = install_desk(gateway, compile_desk(), {})
     assert "rule C3" in refused.stderr, refused
     modest = compile_desk('-DDESK_NEEDS="{}"')
-    done = install(gateway, modest, {})
+    done = install_desk(gateway, modest, {})
     assert done.returncode == 0, done.stderr
     for service, request in [
         ("store.get", {"collection": "notes", "key": "a"}), ("transaction.list", {}),
@@ -156,12 +104,11 @@ def test_a_plugin_without_grants_loads_only_when_it_needs_none():
     ]:
         assert ask(gateway, service, **request)[0] == DENIED, service
     for flag, table in (("-DNO_TIMER", "timer/1"), ("-DNO_PROMPT", "prompt/1"), ("-DNO_RESOURCE", "resource/1")):
-        refused = install(gateway, compile_desk(flag), {}, "--grant-needs")
+        refused = install_desk(gateway, compile_desk(flag), {}, "--grant-needs")
         assert "rule E5" in refused.stderr and table in refused.stderr, refused
     gateway.remove()
 
 
-@each
 def test_transactions_are_read_by_id_and_by_external_id(gateway):
     number = phone()
     gateway.push(number, 75)
@@ -176,7 +123,6 @@ def test_transactions_are_read_by_id_and_by_external_id(gateway):
     assert [t["id"] for t in listed] == [paid["id"]], listed
 
 
-@each
 def test_a_timer_comes_due_and_comes_again_after_a_failure(gateway):
     note = {"collection": "notes"}
     status, timer = ask(gateway, "timer.schedule", name="soon", after_ms=50, data={"x": [1]})
@@ -198,12 +144,12 @@ def test_a_timer_comes_due_and_comes_again_after_a_failure(gateway):
     assert ask(gateway, "timer.schedule", name="x", after_ms=10**15)[0] == INVALID
 
 
-def test_a_timer_survives_a_kill():
-    gateway = Gateway(simulator=SIMULATOR)
-    assert install(gateway, compile_desk(), {}, "--grant-needs").returncode == 0
+def test_a_timer_survives_a_kill(simulator):
+    gateway = Gateway(simulator=simulator)
+    assert install_desk(gateway, compile_desk(), {}, "--grant-needs").returncode == 0
     ask(gateway, "timer.schedule", name="later", after_ms=300)
     gateway.end(signal.SIGKILL)
-    gateway = gateway.again(simulator=SIMULATOR)
+    gateway = gateway.again(simulator=simulator)
     value = wait_until(
         "the timer", lambda: ask(gateway, "store.get", collection="notes", key="timer")[1].get("value")
     )
@@ -211,22 +157,21 @@ def test_a_timer_survives_a_kill():
     gateway.remove()
 
 
-def test_an_answer_that_counted_stays_used_after_a_kill():
-    gateway = Gateway(simulator=SIMULATOR)
-    assert install(gateway, compile_desk(), {}, "--grant-needs").returncode == 0
+def test_an_answer_that_counted_stays_used_after_a_kill(simulator):
+    gateway = Gateway(simulator=simulator)
+    assert install_desk(gateway, compile_desk(), {}, "--grant-needs").returncode == 0
     asked = question(gateway)[2]["data"]
     reply = {"$state": asked["request_state"], "$input": {"action": "accept", "content": {"sure": True}}}
     status, _, first = question(gateway, **reply)
     assert status == 200, first
     gateway.end(signal.SIGKILL)
-    gateway = gateway.again(simulator=SIMULATOR)
+    gateway = gateway.again(simulator=simulator)
     status, fields, again = question(gateway, **reply)
     assert status == 200 and fields["Idempotent-Replayed"] == "true" and again["data"] == first["data"], again
     assert question(gateway, **{**reply, "$input": {"action": "decline"}})[0] == 422
     gateway.remove()
 
 
-@each
 def test_an_export_is_made_in_pieces_and_downloaded(gateway):
     export = ask(gateway, "export.open", name="day.csv", mime_type="text/csv")[1]["export"]
     assert ask(gateway, "export.append", export=export, text="a,b\n") == (OK, {"bytes": 4})
@@ -244,7 +189,6 @@ def test_an_export_is_made_in_pieces_and_downloaded(gateway):
     assert ask(gateway, "export.open", name='a"\n', mime_type="text/csv")[0] == INVALID
 
 
-@each
 def test_content_of_every_kind_goes_beside_the_output(gateway):
     status, _, answer = work(gateway, "content")
     assert status == 200 and answer["data"] == {"done": True}, answer
@@ -260,7 +204,6 @@ def test_content_of_every_kind_goes_beside_the_output(gateway):
     assert status == 502 and "does not say that it asks" in answer["detail"], answer
 
 
-@each
 def test_work_that_was_begun_is_answered_with_a_handle(gateway):
     status, _, answer = work(gateway, "handle")
     assert status == 202 and answer["data"]["handle"] == "job-1" and answer["data"]["tool"] == "desk_ask", answer
@@ -268,7 +211,6 @@ def test_work_that_was_begun_is_answered_with_a_handle(gateway):
     assert "job-1" in result["content"][0]["text"] and "desk_ask" in result["content"][0]["text"], result
 
 
-@each
 def test_a_question_is_answered_by_rest(gateway):
     status, _, answer = question(gateway, "question")
     asked = answer["data"]
@@ -288,7 +230,6 @@ def test_a_question_is_answered_by_rest(gateway):
     assert question(gateway, "question", **{"$state": 7})[0] == 422
 
 
-@each
 def test_a_question_is_answered_by_mcp(gateway):
     call = {"name": "desk_question", "arguments": {"how": "question"}}
     refused = mcp(gateway, "tools/call", **call)
@@ -308,7 +249,6 @@ def test_a_question_is_answered_by_mcp(gateway):
     assert told["error"]["code"] == -32602, told
 
 
-@each
 def test_progress_is_told_while_a_tool_works(gateway):
     events = stream(gateway, "progress")
     assert [e["method"] for e in events[:-1]] == ["notifications/progress"] * (len(events) - 1) and len(events) > 3, events
@@ -319,7 +259,6 @@ def test_progress_is_told_while_a_tool_works(gateway):
     assert mcp(gateway, "tools/call", progress="t2", name="desk_work", arguments={"how": "content"})["result"]
 
 
-@each
 def test_progress_is_told_by_rest_where_events_are_taken(gateway):
     fields = {"X-API-Key": gateway.dev["api_key"], "Content-Type": "application/json", "Accept": "text/event-stream"}
 
@@ -341,7 +280,6 @@ def test_progress_is_told_by_rest_where_events_are_taken(gateway):
     assert kind == "application/json" and json.loads(text)["success"], text
 
 
-@each
 def test_a_caller_who_leaves_cancels(gateway):
     def in_flight():
         plugins = http("GET", gateway.dev["management_url"] + "/plugins")[2]["plugins"]
@@ -364,7 +302,6 @@ def test_a_caller_who_leaves_cancels(gateway):
     wait_until("the end of the call", lambda: in_flight() == 0, 10)
 
 
-@each
 def test_the_deadline_is_told(gateway):
     answer = work(gateway, "meta")[2]["data"]["meta"]
     now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
@@ -372,7 +309,6 @@ def test_the_deadline_is_told(gateway):
     assert answer["caller"] == "rest" and answer["attempt"] == 1, answer
 
 
-@each
 def test_prompts_and_resources_are_read_by_mcp(gateway):
     assert mcp(gateway, "server/discover")["result"]["capabilities"]["prompts"] == {"listChanged": False}
     prompts = mcp(gateway, "prompts/list")["result"]["prompts"]

@@ -4,47 +4,29 @@ import json
 import os
 import signal
 import subprocess
-import tempfile
+
+import pytest
 
 import harness
-from harness import Gateway, Simulator, http, plugins_file, wait_until
-
-FOLDER = tempfile.mkdtemp(prefix="workers-")
-SIMULATOR = None
+from harness import Gateway, http, plugins_file, wait_until
+from plugins import compile_library, operator
 
 
-def set_up():
-    global SIMULATOR
-    SIMULATOR = Simulator()
-    subprocess.run(
-        ["cc", "-std=gnu99", "-D_GNU_SOURCE", "-shared", "-fPIC", "-fvisibility=hidden", "-o", library()]
-        + [f"-I{harness.ROOT}/Sources/PluginAPI/include", f"{harness.ROOT}/Tests/Fixtures/Plugins/hostile.c"],
-        check=True,
-    )
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    return compile_library(str(tmp_path_factory.mktemp("hostile") / "hostile.so"), "hostile.c")
 
 
-def tear_down():
-    SIMULATOR.end()
-
-
-def library():
-    return os.path.join(FOLDER, "hostile.so")
-
-
-def host_with_a_hostile_plugin(isolation):
-    gateway = Gateway(simulator=SIMULATOR, more=("--plugins", plugins_file(isolation=isolation)))
-    entry = os.path.join(FOLDER, f"{isolation}.json")
+def host_with_a_hostile_plugin(simulator, library, folder, isolation):
+    gateway = Gateway(simulator=simulator, more=("--plugins", plugins_file(isolation=isolation)))
+    entry = os.path.join(folder, f"{isolation}.json")
     # Its host must have no other reason to end it while the test looks.
     with open(entry, "w") as file:
         limits = {"idle_cpu_ms": 10_000, "deadline_ms": 60_000}
         json.dump({"id": "hostile", "source": "hostile.so", "isolation": isolation, "limits": limits}, file)
-    environment = {
-        "PATH": os.environ["PATH"],
-        "GATEWAY_MANAGEMENT_URL": gateway.dev["management_url"],
-        "GATEWAY_OPERATOR_TOKEN_FILE": gateway.dev["operator_token_file"],
-    }
-    command = [harness.PROGRAM, "plugin", "install", library(), "--entry", entry, "--unchecked"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    command = [harness.PROGRAM, "plugin", "install", library, "--entry", entry, "--unchecked"]
+    done = subprocess.run(command, env=operator(gateway), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return gateway
 
@@ -68,9 +50,9 @@ def runs(process):
         return False
 
 
-def test_a_host_that_is_killed_leaves_no_worker_behind():
+def test_a_host_that_is_killed_leaves_no_worker_behind(simulator, library, folder):
     for isolation in ("worker", "sandbox"):
-        gateway = host_with_a_hostile_plugin(isolation)
+        gateway = host_with_a_hostile_plugin(simulator, library, folder, isolation)
         processes = [process for one in workers(gateway).values() for process in one]
         assert len(processes) == 3 and all(runs(process) for process in processes), processes
         # A socket of its own in the place of the link to its host, and a thread that never rests.
@@ -80,16 +62,15 @@ def test_a_host_that_is_killed_leaves_no_worker_behind():
         gateway.remove()
 
 
-def test_what_a_killed_host_left_behind_all_the_same_is_ended_by_the_next():
-    if os.geteuid() != 0:
-        return  # Only root's workers can change their user, which is how one escapes the kernel's order.
-    gateway = host_with_a_hostile_plugin("worker")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's workers can change their user, which is how one escapes the kernel")
+def test_what_a_killed_host_left_behind_all_the_same_is_ended_by_the_next(simulator, library, folder):
+    gateway = host_with_a_hostile_plugin(simulator, library, folder, "worker")
     [process] = workers(gateway)["hostile"]
     assert do(gateway, "shake_off") == "done"
     wait_until("its own thread, the last of it", lambda: len(os.listdir(f"/proc/{process}/task")) > 4)
     gateway.end(signal.SIGKILL)
     assert runs(process), "the kernel ended it, so this shows nothing"
-    gateway = gateway.again(simulator=SIMULATOR)
+    gateway = gateway.again(simulator=simulator)
     wait_until("its end", lambda: not runs(process))
     assert "ended workers that a host left behind" in gateway.output(), gateway.output()
     gateway.remove()
