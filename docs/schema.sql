@@ -7,6 +7,8 @@ CREATE TABLE callbacks ( organization_id TEXT NOT NULL, callback_id TEXT NOT NUL
 CREATE INDEX callbacks_quarantined ON callbacks (received_ms) WHERE ended = 'quarantined';
 CREATE INDEX callbacks_unsettled ON callbacks (received_ms) WHERE ended IS NULL;
 CREATE TABLE configuration (name TEXT PRIMARY KEY, value BIGINT NOT NULL);
+CREATE TABLE configuration_changes ( organization_id TEXT NOT NULL PRIMARY KEY, version BIGINT NOT NULL) WITHOUT ROWID;
+CREATE INDEX configuration_changes_by_version ON configuration_changes (version);
 CREATE TABLE credentials ( organization_id TEXT NOT NULL, environment TEXT NOT NULL, field TEXT NOT NULL, sealed BLOB NOT NULL, key_version BIGINT NOT NULL, version BIGINT NOT NULL, PRIMARY KEY (organization_id, environment, field));
 CREATE TABLE data_keys ( organization_id TEXT NOT NULL, version BIGINT NOT NULL, master_key_id TEXT NOT NULL, wrapped BLOB NOT NULL, PRIMARY KEY (organization_id, version));
 CREATE TABLE export_parts ( organization_id TEXT NOT NULL, export_id TEXT NOT NULL, part BIGINT NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (organization_id, export_id, part));

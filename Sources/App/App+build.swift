@@ -51,7 +51,8 @@ struct App: Sendable {
         )
         try await clock.resume(from: store)
         let registry = ToolRegistry()
-        let credentials = Credentials(directory: store, masterKey: masterKey, entropy: entropy)
+        let configuration = ConfigurationWatch(directory: store, entropy: entropy, settings: settings.configuration)
+        let credentials = Credentials(directory: store, masterKey: masterKey, configuration: configuration)
         let daraja = DarajaUpstream(
             client: CurlClient(settings: try curlSettings(settings)),
             credentials: credentials,
@@ -72,6 +73,7 @@ struct App: Sendable {
             entropy: entropy,
             logger: logger
         )
+        ports.configuration = configuration
         ports.health = health
         ports.people = store
         ports.failpoints = Failpoints(ending: settings.failpoint)

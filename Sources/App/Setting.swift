@@ -164,6 +164,12 @@ extension Settings {
             "none",
             "Ed25519 public keys (PEM); where it is set, every plugin must be signed by one of them"
         ) { $1.pluginKeysFile = $0 },
+        .number(
+            "CACHED_ORGANIZATIONS",
+            10...1_000_000,
+            "\(usual.configuration.organizationsMax)",
+            "how many organizations in use are kept in memory at least (plan, keys, secrets): about 3 kB each"
+        ) { $1.configuration.organizationsMax = $0 },
         .word(
             "LOG_LEVEL",
             usual.logLevel,

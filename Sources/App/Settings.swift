@@ -57,6 +57,8 @@ struct Settings: Sendable {
     /// `GATEWAY_REQUESTS_MAX`, `GATEWAY_REQUESTS_PER_ACCOUNT_MAX`, `GATEWAY_REQUEST_WAIT_MS`, `GATEWAY_QUESTIONS_MAX`,
     /// `GATEWAY_QUESTIONS_PER_ACCOUNT_MAX`: what may be on its way to M-Pesa.
     var bounds = Assembly.Settings()
+    /// `GATEWAY_CACHED_ORGANIZATIONS`: how many organizations' plans, keys and secrets stay in memory.
+    var configuration = ConfigurationWatch.Settings()
     /// `GATEWAY_ALLOW_FAILPOINTS`.
     var allowsFailpoints = false
     /// Whether a plugin without a configured hash is loaded; `dev` alone sets it.

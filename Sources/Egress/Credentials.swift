@@ -14,23 +14,22 @@ package final class Credentials: Sendable {
     private let directory: any DirectoryRepository
     private let masterKey: Secret<[UInt8]>
     private let masterKeyID: String
-    private let entropy: Entropy
-    private let opened: ExpiringCache<Key, DarajaCredential>
+    private let configuration: ConfigurationWatch
+    private let opened: ConfiguredCache<Key, DarajaCredential>
 
     /// Opens secrets under a 32-byte master key.
     ///
-    /// What was opened is remembered for at most `staleness`.
+    /// What was opened is remembered for as long as the watch says.
     package init(
         directory: any DirectoryRepository,
         masterKey: Secret<[UInt8]>,
-        entropy: Entropy,
-        staleness: Duration = .seconds(2)
+        configuration: ConfigurationWatch
     ) {
         self.directory = directory
         self.masterKey = masterKey
         self.masterKeyID = String(SHA256.digest(masterKey.reveal()).hexadecimal.prefix(16))
-        self.entropy = entropy
-        opened = ExpiringCache(life: staleness, entriesMax: 10_000)
+        self.configuration = configuration
+        opened = ConfiguredCache(configuration, perOrganization: 2)
     }
 
     /// The organization's secrets.
@@ -40,9 +39,8 @@ package final class Credentials: Sendable {
         in environment: Environment
     ) async throws(GatewayError) -> DarajaCredential {
         let key = Key(organization: organization, environment: environment)
-        let now = entropy.uptime()
-        if let known = opened.value(for: key, at: now) { return known }
-        let epoch = opened.epoch
+        if let known = try await opened.value(for: key) { return known }
+        let stamp = opened.stamp
         let sealed = try await directory.sealedCredential(organization: organization, environment: environment)
         guard let sealed else {
             throw GatewayError(
@@ -65,7 +63,7 @@ package final class Credentials: Sendable {
             securityCredential: fields["security_credential"],
             version: sealed.version
         )
-        opened.set(credential, for: key, at: now, since: epoch)
+        opened.set(credential, for: key, of: organization, since: stamp)
         return credential
     }
 
@@ -130,7 +128,7 @@ package final class Credentials: Sendable {
             )
         }
         try await directory.save(sealed, organization: organization)
-        opened.removeAll()
+        configuration.forget()
     }
 
     private func dataKey(of organization: OrganizationID, version: Int) async throws(GatewayError) -> [UInt8] {

@@ -92,7 +92,7 @@ private struct Way {
         credentials = Credentials(
             directory: store,
             masterKey: Secret([UInt8](repeating: 5, count: 32)),
-            entropy: clock.entropy
+            configuration: ConfigurationWatch(directory: store, entropy: clock.entropy)
         )
         var settings = EgressSettings()
         settings.bases = [.test: base, .live: base]

@@ -57,19 +57,6 @@ struct `An operator's change of an organization` {
             #expect(try await house.store.organization(house.organization)?.resendsNotFound == false)
         }
     }
-
-    @Test func `keeps what was being looked up meanwhile out of the cache`() {
-        let cache = ExpiringCache<Int, String>(life: .seconds(2), entriesMax: 10)
-        let now = Uptime(nanoseconds: 1)
-        let epoch = cache.epoch
-
-        cache.removeAll()
-        cache.set("as it was", for: 1, at: now, since: epoch)
-        #expect(cache.value(for: 1, at: now) == nil)
-        cache.set("as it is", for: 1, at: now, since: cache.epoch)
-
-        #expect(cache.value(for: 1, at: now) == "as it is")
-    }
 }
 
 extension House {

@@ -90,6 +90,59 @@ struct `The directory` {
         }
     }
 
+    @Test func `says whose configuration was changed, in the order of the changes`() async throws {
+        try await withEachStore { (store) async throws in
+            try await store.save(Plan(name: "p", tools: [], organizationLimits: [:], principalLimits: [:]))
+            let begin = try await store.configurationVersion()
+            try await store.save(Organization(id: theirs, slug: "theirs", name: "Theirs", plan: "p"))
+            try await store.save(Organization(id: ours, slug: "ours", name: "Ours", plan: "p"))
+            _ = try await store.change(theirs) { $0.name = "Other" }
+
+            let changes = try await store.configurationChanges(after: begin, limit: 10)
+            #expect(changes.map(\.organization) == [ours, theirs])
+            #expect(changes.map(\.version) == [begin + 2, begin + 3])
+            #expect(try await store.configurationVersion() == begin + 3)
+            #expect(try await store.configurationChanges(after: begin, limit: 1) == [changes[0]])
+            try await store.save(Plan(name: "q", tools: [], organizationLimits: [:], principalLimits: [:]))
+            let last = try await store.configurationChanges(after: begin + 3, limit: 10)
+            #expect(last == [ConfigurationChange(version: begin + 4, organization: nil)])
+        }
+    }
+
+    @Test func `counts a token that is refreshed, and one that too many sessions end, as a change`() async throws {
+        try await withEachStore { (store) async throws in
+            let user = User(
+                id: UserID(newID()),
+                organization: ours,
+                username: "u",
+                email: "u@x",
+                passwordHash: "h",
+                role: .user
+            )
+            try await store.save(user)
+            func session(_ id: Identifier) -> UserSession {
+                UserSession(
+                    id: id,
+                    user: user.id,
+                    organization: ours,
+                    generation: 1,
+                    expiresAt: moment + .seconds(60)
+                )
+            }
+            let (first, second) = (newID(), newID())
+            let begin = try await store.configurationVersion()
+            try await store.begin(session(first), at: moment, sessionsMax: 1)
+            #expect(try await store.configurationVersion() == begin)
+
+            var refreshed = session(first)
+            refreshed.generation = 2
+            #expect(try await store.advance(refreshed, from: 1))
+            #expect(try await store.configurationVersion() == begin + 1)
+            try await store.begin(session(second), at: moment, sessionsMax: 1)
+            #expect(try await store.configurationVersion() == begin + 2)
+        }
+    }
+
     @Test func `refuses a second user of a name`() async throws {
         try await withStore { (store) async throws in
             func user() -> User {

@@ -124,7 +124,11 @@ func makeSettlement(_ store: any EachStore) -> Settlement {
     let entropy = Entropy(now: { moment }, random: { newID().low })
     return Settlement(
         records: store,
-        directory: DirectoryCache(directory: store, entropy: entropy),
+        directory: DirectoryCache(
+            directory: store,
+            entropy: entropy,
+            configuration: ConfigurationWatch(directory: store, entropy: entropy)
+        ),
         registry: ToolRegistry(),
         waiters: OutcomeWaiters(),
         entropy: entropy,

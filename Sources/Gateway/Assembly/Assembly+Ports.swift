@@ -89,6 +89,8 @@ extension Assembly {
         package var entropy: Entropy
         /// The log.
         package var logger: Logger
+        /// For how long what was read of the configuration holds: one for all caches of it.
+        package var configuration: ConfigurationWatch
         /// What people prove themselves by besides passwords; nil where nobody has a second factor.
         package var people: (any PeopleRepository)?
         /// Where what is wrong is told.
@@ -115,6 +117,7 @@ extension Assembly {
             self.passwords = passwords
             self.entropy = entropy
             self.logger = logger
+            configuration = ConfigurationWatch(directory: store.directory, entropy: entropy)
         }
     }
 

@@ -17,7 +17,9 @@ package struct Assembly: Sendable {
     package let pipeline: Pipeline
     /// Who calls; administration tells it to forget.
     package let authenticate: Authenticate
-    /// Organizations, plans and profiles, remembered for a moment.
+    /// For how long what was read of the configuration holds.
+    package let configuration: ConfigurationWatch
+    /// Organizations, plans and profiles, remembered until they change.
     package let directory: DirectoryCache
     /// Where M-Pesa calls back.
     package let addresses: CallbackAddresses
@@ -59,7 +61,8 @@ package struct Assembly: Sendable {
         self.ports = ports
         let entropy = ports.entropy
         let store = ports.store
-        directory = DirectoryCache(directory: store.directory, entropy: entropy)
+        configuration = ports.configuration
+        directory = DirectoryCache(directory: store.directory, entropy: entropy, configuration: configuration)
         addresses = CallbackAddresses(publicURL: settings.publicURL, key: keys.callbacks)
         let money = Money(ports, directory, addresses, evidence, settings)
         asker = money.asker
@@ -74,7 +77,13 @@ package struct Assembly: Sendable {
         )
         uses = KeyUses(repository: store.uses, sleep: entropy.sleep, logger: ports.logger)
         quotas = Quotas(repository: store.quotas, entropy: entropy, logger: ports.logger)
-        authenticate = Authenticate(directory: store.directory, tokens: ports.tokens, entropy: entropy, uses: uses)
+        authenticate = Authenticate(
+            directory: store.directory,
+            tokens: ports.tokens,
+            entropy: entropy,
+            configuration: configuration,
+            uses: uses
+        )
         throttle = ThrottleLogIns(entropy: entropy, settings: settings.throttle)
         failures = SampleFailures(audit: store.audit, entropy: entropy)
         factors = ports.people.map { SecondFactors(people: $0, key: keys.factors, entropy: entropy) }
@@ -159,7 +168,7 @@ package struct Assembly: Sendable {
         [
             { await inbox.run() }, { await sweeper.run() }, { await claimSweeper.run() }, { await timers.run() },
             { await keeper.run() }, { await orphans.run() }, { await failures.run() }, { await uses.run() },
-            { await quotas.run() },
+            { await quotas.run() }, { await configuration.run() },
         ]
     }
 

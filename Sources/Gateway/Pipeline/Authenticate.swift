@@ -6,20 +6,22 @@ import Synchronization
 ///
 /// Both come from the credential and from nothing else.
 ///
-/// Keys and tokens that were found good are remembered for at most `staleness`, so the way of a call reads no SQL; a
-/// key revoked in this process is forgotten at once, one revoked by another host within that time.
+/// Keys and tokens that were found good are remembered until their organization's configuration changes or their own
+/// time is over, so the way of a call reads no SQL; a key revoked in this process is felt at once, one revoked by another
+/// within a second (`ConfigurationWatch`).
 package final class Authenticate: Sendable {
-    /// What bounds the cache.
-    package struct Settings: Sendable {
-        /// How long a credential that was found good is believed without looking again.
-        package var staleness: Duration
-        /// At most so many are remembered.
-        package var entriesMax: Int
+    /// A credential that was found good.
+    private final class Known: Sendable {
+        let principal: Principal
+        /// When it ends by itself: the key's or the token's end, or that of a secret that was changed.
+        let until: Timestamp?
+        /// Nanoseconds of uptime.
+        let noted: Atomic<Int64>
 
-        /// States the bounds.
-        package init(staleness: Duration = .seconds(1), entriesMax: Int = 10_000) {
-            self.staleness = staleness
-            self.entriesMax = entriesMax
+        init(_ principal: Principal, until: Timestamp?, notedAt: Uptime) {
+            self.principal = principal
+            self.until = until
+            noted = Atomic(notedAt.nanoseconds)
         }
     }
 
@@ -27,23 +29,25 @@ package final class Authenticate: Sendable {
     private let tokens: any AccessTokens
     private let entropy: Entropy
     private let uses: KeyUses?
-    private let known: ExpiringCache<Digest32, Principal>
-    /// How often everything was forgotten.
-    private let forgotten = Atomic<Int>(0)
+    private let configuration: ConfigurationWatch
+    private let known: ConfiguredCache<Digest32, Known>
+    /// A key that is used all the time is noted so often.
+    private static let noteEvery = Duration.seconds(1)
 
     /// Makes the stage.
     init(
         directory: any DirectoryRepository,
         tokens: any AccessTokens,
         entropy: Entropy,
-        uses: KeyUses? = nil,
-        settings: Settings = Settings()
+        configuration: ConfigurationWatch,
+        uses: KeyUses? = nil
     ) {
         self.directory = directory
         self.tokens = tokens
         self.entropy = entropy
         self.uses = uses
-        self.known = ExpiringCache(life: settings.staleness, entriesMax: settings.entriesMax)
+        self.configuration = configuration
+        known = ConfiguredCache(configuration, perOrganization: 2)
     }
 
     /// Who shows this credential.
@@ -65,24 +69,31 @@ package final class Authenticate: Sendable {
         let text = secret.reveal()
         guard text.utf8.count <= 4096 else { throw Authenticate.refusal }
         let digest = SHA256.digest(text)
-        let (now, uptime) = (entropy.now(), entropy.uptime())
-        let changes = forgotten.load(ordering: .acquiring)
-        if let principal = known.value(for: digest, at: uptime) {
-            return try principal.acting(in: environment, from: address)
+        let now = entropy.now()
+        if let found = try await known.value(for: digest), found.until.map({ now < $0 }) ?? true {
+            note(found, at: now)
+            return try found.principal.acting(in: environment, from: address)
         }
-        let principal =
+        let stamp = known.stamp
+        let found =
             if let key = APIKeyText(text) { try await owner(of: key, digest: digest, now: now) } else {
                 try await bearer(of: text, now: now)
             }
-        // Where something was forgotten meanwhile, what was read before it is not remembered.
-        if forgotten.load(ordering: .acquiring) == changes { known.set(principal, for: digest, at: uptime) }
-        return try principal.acting(in: environment, from: address)
+        known.set(found, for: digest, of: found.principal.organization, since: stamp)
+        return try found.principal.acting(in: environment, from: address)
     }
 
-    /// Forgets every credential, because some key or user has changed.
-    package func forget() {
-        forgotten.add(1, ordering: .acquiringAndReleasing)
-        known.removeAll()
+    /// Some key or user was changed here: which, the next call asks the store.
+    package func forget() { configuration.forget() }
+
+    private func note(_ found: Known, at now: Timestamp) {
+        guard let uses, case .apiKey(let key) = found.principal.subject else { return }
+        let uptime = entropy.uptime()
+        guard uptime - Uptime(nanoseconds: found.noted.load(ordering: .relaxed)) >= Authenticate.noteEvery else {
+            return
+        }
+        found.noted.store(uptime.nanoseconds, ordering: .relaxed)
+        uses.note(key, of: found.principal.organization, at: now)
     }
 
     /// A principal as it stands now, by the store: for what is done later in somebody's name.
@@ -127,7 +138,7 @@ package final class Authenticate: Sendable {
         )
     }
 
-    private func owner(of key: APIKeyText, digest: Digest32, now: Timestamp) async throws(GatewayError) -> Principal {
+    private func owner(of key: APIKeyText, digest: Digest32, now: Timestamp) async throws(GatewayError) -> Known {
         guard let stored = try await directory.apiKey(key.id, organization: key.organization) else {
             guard try await directory.organization(key.organization) != nil else { throw Authenticate.refusal }
             throw Authenticate.refusal.naming(key.organization, "anonymous")
@@ -138,10 +149,11 @@ package final class Authenticate: Sendable {
             throw Authenticate.refusal.naming(stored.organization, "key:\(stored.id)")
         }
         uses?.note(stored.id, of: stored.organization, at: now)
-        return principal(of: stored)
+        let ends = [stored.expiresAt, isNewest ? nil : stored.previous?.until].compactMap { $0 }
+        return Known(principal(of: stored), until: ends.min(), notedAt: entropy.uptime())
     }
 
-    private func bearer(of token: String, now: Timestamp) async throws(GatewayError) -> Principal {
+    private func bearer(of token: String, now: Timestamp) async throws(GatewayError) -> Known {
         let claims: AccessClaims
         do { claims = try await tokens.verify(token, at: now) } catch { throw Authenticate.refusal }
         guard let user = try await directory.user(claims.user, organization: claims.organization) else {
@@ -151,7 +163,7 @@ package final class Authenticate: Sendable {
         guard user.isActive, user.sessionEpoch == claims.sessionEpoch, session?.generation == claims.generation else {
             throw Authenticate.refusal.naming(user.organization, "user:\(user.id)")
         }
-        return principal(of: user, in: .test)
+        return Known(principal(of: user, in: .test), until: claims.expiresAt, notedAt: entropy.uptime())
     }
 
     private static let refusal = GatewayError(

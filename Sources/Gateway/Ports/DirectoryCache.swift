@@ -1,4 +1,4 @@
-/// Organizations, their plans and profiles as of at most `staleness` ago: what the stages ask instead of the store.
+/// Organizations, their plans and profiles, for as long as nobody changes them: what the stages ask instead of the store.
 package final class DirectoryCache: Sendable {
     /// An organization and its plan.
     ///
@@ -32,22 +32,19 @@ package final class DirectoryCache: Sendable {
 
     private let directory: any DirectoryRepository
     private let entropy: Entropy
-    private let memberships: ExpiringCache<OrganizationID, Membership>
-    private let profiles: ExpiringCache<ProfileKey, Profile>
+    private let configuration: ConfigurationWatch
+    private let memberships: ConfiguredCache<OrganizationID, Membership>
+    private let plans: ConfiguredCache<String, Plan>
+    private let profiles: ConfiguredCache<ProfileKey, Profile>
 
-    /// Makes an empty cache.
-    ///
-    /// Entries are at most `staleness` old, which other hosts' changes may be late by.
-    init(
-        directory: any DirectoryRepository,
-        entropy: Entropy,
-        staleness: Duration = .seconds(2),
-        entriesMax: Int = 10_000
-    ) {
+    /// Makes an empty cache, which holds what it read for as long as the watch says.
+    init(directory: any DirectoryRepository, entropy: Entropy, configuration: ConfigurationWatch) {
         self.directory = directory
         self.entropy = entropy
-        memberships = ExpiringCache(life: staleness, entriesMax: entriesMax)
-        profiles = ExpiringCache(life: staleness, entriesMax: entriesMax)
+        self.configuration = configuration
+        memberships = ConfiguredCache(configuration)
+        plans = ConfiguredCache(configuration)
+        profiles = ConfiguredCache(configuration, perOrganization: 2)
     }
 
     /// The time now.
@@ -56,15 +53,23 @@ package final class DirectoryCache: Sendable {
     /// The organization and its plan.
     /// - Throws: `permissionDenied` when there is no such organization or plan.
     package func membership(of id: OrganizationID) async throws(GatewayError) -> Membership {
-        let now = entropy.uptime()
-        if let membership = memberships.value(for: id, at: now) { return membership }
-        let epoch = memberships.epoch
+        if let membership = try await memberships.value(for: id) { return membership }
+        let stamp = memberships.stamp
         guard let organization = try await directory.organization(id),
-            let plan = try await directory.plan(organization.plan)
+            let plan = try await plan(organization.plan)
         else { throw GatewayError(.permissionDenied, "The organization of this credential has no plan any more.") }
         let membership = Membership(organization: organization, plan: plan)
-        memberships.set(membership, for: id, at: now, since: epoch)
+        memberships.set(membership, for: id, of: id, since: stamp)
         return membership
+    }
+
+    /// A plan, once for all the organizations that are on it.
+    private func plan(_ name: String) async throws(GatewayError) -> Plan? {
+        if let plan = try await plans.value(for: name) { return plan }
+        let stamp = plans.stamp
+        guard let plan = try await directory.plan(name) else { return nil }
+        plans.set(plan, for: name, of: nil, since: stamp)
+        return plan
     }
 
     /// What plugins are told of the organization.
@@ -74,22 +79,18 @@ package final class DirectoryCache: Sendable {
         in environment: Environment
     ) async throws(GatewayError) -> Profile {
         let key = ProfileKey(organization: organization, environment: environment)
-        let now = entropy.uptime()
-        if let profile = profiles.value(for: key, at: now) { return profile }
-        let epoch = profiles.epoch
+        if let profile = try await profiles.value(for: key) { return profile }
+        let stamp = profiles.stamp
         guard let profile = try await directory.profile(organization: organization, environment: environment) else {
             throw GatewayError(
                 .notConfigured,
                 "The organization has no short code for \(environment.rawValue). An administrator must set it up first."
             )
         }
-        profiles.set(profile, for: key, at: now, since: epoch)
+        profiles.set(profile, for: key, of: organization, since: stamp)
         return profile
     }
 
-    /// Forgets everything, because something was changed here; what is being looked up meanwhile is not remembered.
-    package func forget() {
-        memberships.removeAll()
-        profiles.removeAll()
-    }
+    /// Something was changed here: what, the next call asks the store.
+    package func forget() { configuration.forget() }
 }

@@ -110,8 +110,10 @@ package protocol DirectoryRepository: Sendable {
     /// - Throws: `conflict` when that version exists.
     func add(_ key: WrappedKey, organization: OrganizationID) async throws(GatewayError)
 
-    /// A number that is larger after every change of organizations, plans, users, keys or profiles: caches poll it.
+    /// A number that is larger after every change of organizations, plans, users, sessions, keys, profiles or secrets.
     func configurationVersion() async throws(GatewayError) -> Int64
+    /// Whose configuration was changed after a version, in the order of the versions: each organization's last change.
+    func configurationChanges(after version: Int64, limit: Int) async throws(GatewayError) -> [ConfigurationChange]
 }
 
 /// One log-in of a user's, for as long as its token is refreshed.

@@ -2,11 +2,12 @@ import Gateway
 
 extension MemoryStore: DirectoryRepository {
     private func changed<Answer: Sendable>(
+        _ organization: OrganizationID? = nil,
         _ name: String = #function,
         _ job: (inout MemoryDirectory) throws -> Answer
     ) async throws(GatewayError) -> Answer {
         try await write(name) { tables in
-            tables.directory.version += 1
+            tables.directory.countChange(of: organization)
             return try job(&tables.directory)
         }
     }
@@ -24,7 +25,7 @@ extension MemoryStore: DirectoryRepository {
     }
 
     package func save(_ organization: Organization) async throws(GatewayError) {
-        try await changed { directory in
+        try await changed(organization.id) { directory in
             let isTaken = directory.organizations.values.contains {
                 $0.id == organization.id || $0.slug == organization.slug
             }
@@ -37,7 +38,7 @@ extension MemoryStore: DirectoryRepository {
         _ id: OrganizationID,
         _ change: @escaping @Sendable (inout Organization) -> Void
     ) async throws(GatewayError) -> Organization? {
-        try await changed { directory in
+        try await changed(id) { directory in
             directory.organizations[id].map { change(&directory.organizations[id, default: $0]) }
             return directory.organizations[id]
         }
@@ -59,7 +60,9 @@ extension MemoryStore: DirectoryRepository {
     }
 
     package func save(_ profile: Profile, organization: OrganizationID) async throws(GatewayError) {
-        try await changed { $0.profiles[MemoryDirectory.Place(organization, profile.environment)] = profile }
+        try await changed(organization) {
+            $0.profiles[MemoryDirectory.Place(organization, profile.environment)] = profile
+        }
     }
 
     package func sealedCredential(
@@ -70,7 +73,7 @@ extension MemoryStore: DirectoryRepository {
     }
 
     package func save(_ credential: SealedCredential, organization: OrganizationID) async throws(GatewayError) {
-        try await changed { directory in
+        try await changed(organization) { directory in
             let place = MemoryDirectory.Place(organization, credential.environment)
             var next = credential
             next.version = (directory.credentials[place]?.version ?? 0) + 1
@@ -90,7 +93,7 @@ extension MemoryStore: DirectoryRepository {
     }
 
     package func add(_ key: WrappedKey, organization: OrganizationID) async throws(GatewayError) {
-        try await changed { directory in
+        try await changed(organization) { directory in
             guard directory.wrapped[organization]?.contains(where: { $0.version == key.version }) != true else {
                 throw GatewayError(.conflict, "Another key has this version.")
             }
@@ -99,6 +102,16 @@ extension MemoryStore: DirectoryRepository {
     }
 
     package func configurationVersion() async throws(GatewayError) -> Int64 { try await read { $0.directory.version } }
+
+    package func configurationChanges(
+        after version: Int64,
+        limit: Int
+    ) async throws(GatewayError) -> [ConfigurationChange] {
+        try await read { tables in
+            let later = tables.directory.changes.filter { $0.value > version }.sorted { $0.value < $1.value }
+            return later.prefix(limit).map { ConfigurationChange(version: $0.value, organization: $0.key) }
+        }
+    }
 
     // MARK: Keys
 
@@ -114,7 +127,7 @@ extension MemoryStore: DirectoryRepository {
     }
 
     package func save(_ key: APIKey) async throws(GatewayError) {
-        try await changed { directory in
+        try await changed(key.organization) { directory in
             guard directory.keys[key.id] == nil else { throw GatewayError(.conflict, "Another key has this id.") }
             directory.keys[key.id] = key
         }
@@ -125,7 +138,7 @@ extension MemoryStore: DirectoryRepository {
         organization: OrganizationID,
         _ change: @escaping @Sendable (inout APIKey) -> Void
     ) async throws(GatewayError) -> APIKey? {
-        try await changed { directory in
+        try await changed(organization) { directory in
             guard let old = directory.keys[id], old.organization == organization else { return nil }
             var new = old
             change(&new)
@@ -143,6 +156,12 @@ extension MemoryDirectory.Place {
 }
 
 extension MemoryDirectory {
+    /// Counts the version up, for an organization or for everybody.
+    mutating func countChange(of organization: OrganizationID?) {
+        version += 1
+        changes[organization] = version
+    }
+
     /// By slug.
     func organizations(
         after slug: String?,

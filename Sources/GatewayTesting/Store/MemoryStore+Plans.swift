@@ -16,7 +16,7 @@ extension MemoryStore: PlanRepository {
             }
             var next = plan
             next.version = (known ?? 0) + 1
-            tables.directory.version += 1
+            tables.directory.countChange(of: nil)
             tables.directory.plans[plan.name] = next
             return next
         }
@@ -27,7 +27,7 @@ extension MemoryStore: PlanRepository {
             guard !tables.directory.organizations.values.contains(where: { $0.plan == name }) else {
                 throw GatewayError(.conflict, "An organization is on this plan.")
             }
-            tables.directory.version += 1
+            tables.directory.countChange(of: nil)
             return tables.directory.plans.removeValue(forKey: name) != nil
         }
     }

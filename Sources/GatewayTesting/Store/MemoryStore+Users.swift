@@ -47,7 +47,7 @@ extension MemoryStore {
             }
             guard !isTaken else { throw GatewayError(.conflict, "Another user has this name or address.") }
             let isShared = others.contains { $0.username == user.username && $0.isActive }
-            tables.directory.version += 1
+            tables.directory.countChange(of: user.organization)
             tables.directory.users[user.id] = user
             return isShared
         }
@@ -65,7 +65,7 @@ extension MemoryStore {
             if new.role != old.role || new.passwordHash != old.passwordHash || new.isActive != old.isActive {
                 new.sessionEpoch = old.sessionEpoch + 1
             }
-            tables.directory.version += 1
+            tables.directory.countChange(of: organization)
             tables.directory.users[id] = new
             return new
         }
@@ -93,6 +93,7 @@ extension MemoryStore {
             var own = tables.directory.sessions.values.filter { $0.user == session.user && $0.expiresAt > now }
             own.append(session)
             let kept = own.sorted { $0.id < $1.id }.suffix(sessionsMax)
+            if kept.count < own.count { tables.directory.countChange(of: session.organization) }
             tables.directory.sessions = tables.directory.sessions.filter { $0.value.user != session.user }
             for session in kept { tables.directory.sessions[session.id] = session }
         }
@@ -111,6 +112,7 @@ extension MemoryStore {
     package func advance(_ session: UserSession, from generation: Int) async throws(GatewayError) -> Bool {
         try await write { tables in
             guard tables.directory.sessions[session.id]?.generation == generation else { return false }
+            tables.directory.countChange(of: session.organization)
             tables.directory.sessions[session.id] = session
             return true
         }
@@ -119,6 +121,7 @@ extension MemoryStore {
     package func endSessions(of id: UserID, organization: OrganizationID) async throws(GatewayError) {
         try await write { tables in
             guard tables.directory.user(id, organization) != nil else { return }
+            tables.directory.countChange(of: organization)
             tables.directory.users[id]?.sessionEpoch += 1
             tables.directory.sessions = tables.directory.sessions.filter { $0.value.user != id }
         }

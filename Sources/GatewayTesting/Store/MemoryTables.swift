@@ -82,6 +82,8 @@ struct MemoryDirectory: Sendable {
     }
 
     var version: Int64 = 0
+    /// By whom what concerns everybody is kept too: nil.
+    var changes: [OrganizationID?: Int64] = [:]
     var organizations: [OrganizationID: Organization] = [:]
     var plans: [String: Plan] = [:]
     var users: [UserID: User] = [:]

@@ -19,7 +19,7 @@ extension Store {
             .text(organization.description), .text(profile.environment.rawValue),
             .text(DirectoryCoding.detail(of: profile)),
         ]
-        try await change(conflict: "The profile is being changed.") { sql in
+        try await change(of: organization, conflict: "The profile is being changed.") { sql in
             try sql.execute(
                 """
                 INSERT INTO profiles (organization_id, environment, detail) VALUES ($1, $2, $3)
@@ -56,7 +56,7 @@ extension Store {
 
     package func save(_ credential: SealedCredential, organization: OrganizationID) async throws(GatewayError) {
         let scope: [SQLValue] = [.text(organization.description), .text(credential.environment.rawValue)]
-        try await change(conflict: "The credential is being changed.") { sql in
+        try await change(of: organization, conflict: "The credential is being changed.") { sql in
             let last =
                 try sql.first(
                     "SELECT version FROM credentials WHERE organization_id = $1 AND environment = $2 LIMIT 1",
@@ -100,7 +100,7 @@ extension Store {
     }
 
     package func add(_ key: WrappedKey, organization: OrganizationID) async throws(GatewayError) {
-        try await change(conflict: "This version of the data key exists.") { sql in
+        try await change(of: organization, conflict: "This version of the data key exists.") { sql in
             try sql.execute(
                 "INSERT INTO data_keys (organization_id, version, master_key_id, wrapped) VALUES ($1, $2, $3, $4)",
                 [

@@ -31,7 +31,8 @@ extension Store: DirectoryRepository {
     package func save(_ organization: Organization) async throws(GatewayError) {
         try Store.check(names: ["slug": organization.slug, "name": organization.name])
         let values = DirectoryCoding.values(of: organization)
-        try await change(conflict: "Another organization has the slug \(organization.slug).") { sql in
+        try await change(of: organization.id, conflict: "Another organization has the slug \(organization.slug).") {
+            sql in
             try sql.execute(
                 "INSERT INTO organizations (organization_id, slug, plan, detail, version) VALUES ($1, $2, $3, $4, $5)",
                 values
@@ -43,7 +44,7 @@ extension Store: DirectoryRepository {
         _ id: OrganizationID,
         _ change: @escaping @Sendable (inout Organization) -> Void
     ) async throws(GatewayError) -> Organization? {
-        try await exchange(conflict: "Another organization has this slug.") { sql in
+        try await exchange(of: id, conflict: "Another organization has this slug.") { sql in
             let found = try sql.first(
                 "SELECT organization_id, slug, plan, detail, version FROM organizations WHERE organization_id = $1",
                 [.text(id.description)]
@@ -119,7 +120,7 @@ extension Store: DirectoryRepository {
     package func save(_ key: APIKey) async throws(GatewayError) {
         try Store.check(names: ["name": key.name])
         let values = DirectoryCoding.values(of: key)
-        try await change(conflict: "Another key has this id.") { sql in
+        try await change(of: key.organization, conflict: "Another key has this id.") { sql in
             try sql.execute(
                 """
                 INSERT INTO api_keys (\(DirectoryCoding.keyColumns)) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
@@ -135,7 +136,7 @@ extension Store: DirectoryRepository {
         organization: OrganizationID,
         _ change: @escaping @Sendable (inout APIKey) -> Void
     ) async throws(GatewayError) -> APIKey? {
-        try await exchange(conflict: "The key is being changed.") { sql in
+        try await exchange(of: organization, conflict: "The key is being changed.") { sql in
             let found = try sql.first(
                 "SELECT \(DirectoryCoding.keyColumns) FROM api_keys WHERE organization_id = $1 AND key_id = $2",
                 [.text(organization.description), .text(id.description)],
@@ -180,9 +181,51 @@ extension Store: DirectoryRepository {
         throw GatewayError(.invalidArgument, first.message, errors: errors)
     }
 
-    /// Runs a change of the directory and counts the configuration version up with it.
+    package func configurationChanges(
+        after version: Int64,
+        limit: Int
+    ) async throws(GatewayError) -> [ConfigurationChange] {
+        try await read { sql in
+            try sql.query(
+                """
+                SELECT organization_id, version FROM configuration_changes
+                WHERE version > $1 ORDER BY version LIMIT $2
+                """,
+                [.integer(version), .integer(Int64(max(1, limit)))]
+            ) { row in
+                ConfigurationChange(
+                    version: row.integer(1) ?? 0,
+                    organization: row.text(0).flatMap { OrganizationID($0) }
+                )
+            }
+        }
+    }
+
+    /// Counts the configuration version up, and says whose change made it; in the transaction of the change.
+    static func countChange(of organization: OrganizationID?, in sql: any SQLSession) throws {
+        try sql.execute(
+            """
+            INSERT INTO configuration (name, value) VALUES ('version', 1)
+            ON CONFLICT (name) DO UPDATE SET value = configuration.value + 1
+            """,
+            []
+        )
+        let version = try sql.first("SELECT value FROM configuration WHERE name = 'version'", []) { $0.integer(0) }
+        try sql.execute(
+            """
+            INSERT INTO configuration_changes (organization_id, version) VALUES ($1, $2)
+            ON CONFLICT (organization_id) DO UPDATE SET version = excluded.version
+            """,
+            // No organization is called nothing: what stands there concerns everybody.
+            [.text(organization?.description ?? ""), .integer((version ?? 0) ?? 0)]
+        )
+    }
+
+    /// Runs a change of the directory and counts the configuration version up with it: for everybody, unless the
+    /// organization is named that alone is concerned.
     @discardableResult
     func change<Result: Sendable>(
+        of organization: OrganizationID? = nil,
         conflict: String,
         within limit: Duration? = nil,
         _ job: @escaping @Sendable (any SQLSession) throws -> Result
@@ -190,13 +233,7 @@ extension Store: DirectoryRepository {
         do {
             return try await database.write(within: limit ?? database.settings.waitMax) { session in
                 let result = try job(session.sql)
-                try session.sql.execute(
-                    """
-                    INSERT INTO configuration (name, value) VALUES ('version', 1)
-                    ON CONFLICT (name) DO UPDATE SET value = configuration.value + 1
-                    """,
-                    []
-                )
+                try Store.countChange(of: organization, in: session.sql)
                 return result
             }
         } catch let error as SQLError where error.isUniqueViolation {
@@ -211,11 +248,12 @@ extension Store: DirectoryRepository {
     ///
     /// - Parameter job: Answers nil where the row was no longer that.
     func exchange<Row: Sendable>(
+        of organization: OrganizationID? = nil,
         conflict: String,
         _ job: @escaping @Sendable (any SQLSession) throws -> Row??
     ) async throws(GatewayError) -> Row? {
         for _ in 0..<exchangesMax {
-            if let done = try await change(conflict: conflict, job) { return done }
+            if let done = try await change(of: organization, conflict: conflict, job) { return done }
         }
         throw GatewayError(.conflict, "Others are changing the same at this moment. Try again.")
     }

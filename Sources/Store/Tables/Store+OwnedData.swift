@@ -134,7 +134,7 @@ extension Store: OwnedDataRepository {
                         owner
                     ) { $0.text(0) ?? "" }
                 }
-                try await change(conflict: "The organization is being changed.") { sql in
+                try await change(of: organization, conflict: "The organization is being changed.") { sql in
                     if let last {
                         try sql.execute(
                             "DELETE FROM \(table) WHERE organization_id = $1 AND \(key) <= $2",
@@ -147,7 +147,7 @@ extension Store: OwnedDataRepository {
                 if last == nil { break }
             }
         }
-        try await change(conflict: "The organization is being changed.") { sql in
+        try await change(of: organization, conflict: "The organization is being changed.") { sql in
             try sql.execute(
                 """
                 UPDATE users SET username = 'erased-' || user_id, email = 'erased-' || user_id, password_hash = '!',

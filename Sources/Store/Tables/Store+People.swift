@@ -35,7 +35,7 @@ extension Store: PeopleRepository {
         of user: UserID,
         organization: OrganizationID
     ) async throws(GatewayError) -> Bool {
-        try await change(conflict: "The session is being changed.") { sql in
+        try await change(of: organization, conflict: "The session is being changed.") { sql in
             try sql.execute(
                 "DELETE FROM sessions WHERE organization_id = $1 AND user_id = $2 AND session_id = $3",
                 Store.owner(user, organization) + [.text(id.description)]
@@ -122,7 +122,8 @@ extension Store: PeopleRepository {
 
     package func begin(_ factor: SecondFactor) async throws(GatewayError) {
         let owner = Store.owner(factor.user, factor.organization)
-        try await change(conflict: "A second factor is set up already. Take it away first.") { sql in
+        try await change(of: factor.organization, conflict: "A second factor is set up already. Take it away first.") {
+            sql in
             try sql.execute(
                 "DELETE FROM second_factors WHERE organization_id = $1 AND user_id = $2 AND is_confirmed = 0",
                 owner
@@ -142,7 +143,7 @@ extension Store: PeopleRepository {
 
     package func change(_ factor: SecondFactor, from step: Int64) async throws(GatewayError) -> Bool {
         let owner = Store.owner(factor.user, factor.organization)
-        return try await change(conflict: "The second factor is being changed.") { sql in
+        return try await change(of: factor.organization, conflict: "The second factor is being changed.") { sql in
             let changed = try sql.execute(
                 """
                 UPDATE second_factors SET used_step = $1, recovery = $2, is_confirmed = $3
@@ -164,7 +165,7 @@ extension Store: PeopleRepository {
 
     package func removeFactor(of user: UserID, organization: OrganizationID) async throws(GatewayError) {
         let owner = Store.owner(user, organization)
-        try await change(conflict: "The second factor is being changed.") { sql in
+        try await change(of: organization, conflict: "The second factor is being changed.") { sql in
             try sql.execute("DELETE FROM second_factors WHERE organization_id = $1 AND user_id = $2", owner)
             try sql.execute(
                 "UPDATE users SET has_second_factor = 0 WHERE organization_id = $1 AND user_id = $2",

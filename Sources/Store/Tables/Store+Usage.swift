@@ -164,7 +164,7 @@ extension Store: UsageRepository {
                 ? "The month has an invoice. Correct it by lines that are added."
                 : "The month has no invoice that could be corrected."
         )
-        try await change(conflict: "The invoice is being written.") { sql in
+        try await change(of: organization, conflict: "The invoice is being written.") { sql in
             let last =
                 try sql.first(
                     "SELECT MAX(line) FROM invoice_lines WHERE organization_id = $1 AND month = $2",

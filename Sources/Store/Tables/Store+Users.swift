@@ -73,7 +73,8 @@ extension Store {
     package func save(_ user: User) async throws(GatewayError) -> Bool {
         try Store.check(names: ["username": user.username, "email": user.email])
         let values = DirectoryCoding.values(of: user)
-        try await change(conflict: "Another user of the organization has this name or address.") { sql in
+        try await change(of: user.organization, conflict: "Another user of the organization has this name or address.")
+        { sql in
             try sql.execute(
                 "INSERT INTO users (\(DirectoryCoding.userColumns)) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
                 values
@@ -98,7 +99,7 @@ extension Store {
         _ change: @escaping @Sendable (inout User) -> Void
     ) async throws(GatewayError) -> User? {
         let taken = "Another user of the organization has this name or address."
-        return try await exchange(conflict: taken) { sql in
+        return try await exchange(of: organization, conflict: taken) { sql in
             guard let old = try Store.user(id, organization, in: sql) else { return .some(nil) }
             var new = old
             change(&new)
@@ -178,6 +179,7 @@ extension Store {
                     "DELETE FROM sessions WHERE organization_id = $1 AND user_id = $2 AND session_id <= $3",
                     owner + [.text(oldest)]
                 )
+                try Store.countChange(of: session.organization, in: sql)
             }
             try sql.execute(
                 """
@@ -217,8 +219,9 @@ extension Store {
     }
 
     package func advance(_ session: UserSession, from generation: Int) async throws(GatewayError) -> Bool {
-        try await write { write in
-            try write.sql.execute(
+        // The token before it is void from now on, in every process.
+        try await change(of: session.organization, conflict: "The session is being changed.") { sql in
+            try sql.execute(
                 """
                 UPDATE sessions SET generation = $1, expires_ms = $2
                 WHERE organization_id = $3 AND user_id = $4 AND session_id = $5 AND generation = $6
@@ -234,7 +237,7 @@ extension Store {
 
     package func endSessions(of id: UserID, organization: OrganizationID) async throws(GatewayError) {
         let owner: [SQLValue] = [.text(organization.description), .text(id.description)]
-        try await change(conflict: "The user is being changed.") { sql in
+        try await change(of: organization, conflict: "The user is being changed.") { sql in
             try sql.execute(
                 "UPDATE users SET session_epoch = session_epoch + 1 WHERE organization_id = $1 AND user_id = $2",
                 owner
