@@ -61,6 +61,8 @@ package final class GatewayResponder: HTTPHandler {
     private let mcp: MCPDoor
     private let auth: AuthRoutes
     private let callbacks: CallbackRoutes
+    /// OpenAPI documents, by what a caller sees.
+    private let documents = ShownTexts()
 
     /// Opens the doors of the mode.
     package init(_ parts: Parts) {
@@ -188,34 +190,42 @@ package final class GatewayResponder: HTTPHandler {
     ///
     /// Without one, all: definitions are the product's, not a tenant's.
     private func openAPI(_ reader: RequestReader, _ call: CallID) async throws(GatewayError) -> [UInt8] {
-        var tools = parts.gateway.ports.registry.snapshot.sorted
-        var shown = actions.sorted
-        if case .token = reader.credential {
-            let pipeline = parts.gateway.pipeline
-            (tools, shown) = try await pipeline.perform(.listTools, try reader.action(call)) {
-                [actions] principal, membership throws(GatewayError) in
-                (
-                    pipeline.tools(for: principal, membership),
-                    actions.sorted.filter { Authorize.allows($0, principal, membership) }
-                )
-            }
+        let snapshot = parts.gateway.ports.registry.snapshot
+        guard case .token = reader.credential else {
+            return
+                documents.text(ShownTexts.Key(tools: nil, actions: nil, form: snapshot.revision)) {
+                    document(snapshot.sorted, actions.sorted)
+                }
+                .bytes
         }
-        return OpenAPIDocument.make(tools, shown, version: parts.version, publicURL: parts.publicURL).bytes
+        let pipeline = parts.gateway.pipeline
+        let (tools, may) = try await pipeline.perform(.listTools, try reader.action(call)) {
+            [actions] principal, membership throws(GatewayError) in
+            (pipeline.view(for: principal, membership), actions.view(for: principal, membership))
+        }
+        return documents.text(ShownTexts.Key(tools: tools, actions: may)) { document(tools.tools, may.actions) }.bytes
+    }
+
+    private func document(_ tools: [ToolRegistry.Entry], _ actions: [Action]) -> ShownTexts.Text {
+        ShownTexts.Text(
+            OpenAPIDocument.make(tools, actions, version: parts.version, publicURL: parts.publicURL).bytes
+        )
     }
 }
 
 /// `tools.list`: what a credential may use, as plain HTTP shows it.
 enum ToolListAction {
     static func make(_ pipeline: Pipeline) -> Action {
-        Action(
+        let list = ToolList()
+        return Action(
             .listTools,
             title: "List tools",
             summary: "The tools that this credential may use, with their schemas.",
             route: Route("GET", "/tools"),
             output: .data(["type": "array", "items": ["type": "object", "required": ["name", "inputSchema"]]])
         ) { use throws(GatewayError) in
-            let tools = pipeline.tools(for: use.principal, use.membership).map { ToolList.document($0, at: .rest) }
-            return .data(.array(tools), message: "The tools that this credential may use.")
+            let view = pipeline.view(for: use.principal, use.membership)
+            return .data(list.restList(of: view), message: "The tools that this credential may use.")
         }
     }
 }

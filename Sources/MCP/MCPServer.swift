@@ -40,7 +40,7 @@ package final class MCPServer: Sendable {
     let results: Results
     let settings: Settings
     let logger: Logger
-    let listing = ToolList()
+    package let listing = ToolList()
     private let newCall: @Sendable () -> CallID
 
     /// Makes a server of a version; `newCall` names the messages of a batch.
@@ -247,16 +247,22 @@ package final class MCPServer: Sendable {
 
     private func listTools(_ exchange: Exchange) async throws(MCPError) -> Answer {
         try await perform(.listTools, exchange) { principal, membership throws(MCPError) in
-            let offered = actions.sorted.filter { $0.tool != nil && Authorize.allows($0, principal, membership) }
-            let tools = pipeline.tools(for: principal, membership)
-                .filter { entry in !offered.contains { $0.tool == entry.tool.name } }
-            let all = (tools.map(ToolList.Item.tool) + offered.map(ToolList.Item.action)).sorted { $0.name < $1.name }
-            let page = try page(of: all, "tools", exchange, name: \.name)
-            let text = listing.json(of: page.items, in: exchange.revision)
+            let view = pipeline.view(for: principal, membership)
+            let may = actions.view(for: principal, membership)
+            let isFirst = exchange.message.params["cursor"] == nil
+            let text = try listing.page(of: view, may, in: exchange.revision, isFirst: isFirst) {
+                () throws(MCPError) in
+                let offered = may.actions.filter { $0.tool != nil }
+                let tools = view.tools.filter { entry in !offered.contains { $0.tool == entry.tool.name } }
+                let all = (tools.map(ToolList.Item.tool) + offered.map(ToolList.Item.action))
+                    .sorted { $0.name < $1.name }
+                let page = try page(of: all, "tools", exchange, name: \.name)
+                return ShownTexts.Text(listing.json(of: page.items, in: exchange.revision), next: page.next)
+            }
             return results.result(exchange) { writer in
                 writer.key("tools")
-                writer.raw(text)
-                writer.optional("nextCursor", page.next)
+                writer.raw(text.bytes)
+                writer.optional("nextCursor", text.next)
                 Results.writeCacheHints(exchange, &writer)
             }
         }

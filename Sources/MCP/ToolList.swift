@@ -4,11 +4,17 @@ import OrderedJSON
 
 /// Tools as `tools/list` shows them.
 ///
-/// One tool's text never changes within a generation, so it is made once for each form that it has.
+/// One tool's text never changes within a generation, so it is made once for each form that it has; whole lists are kept
+/// for all who see the same.
 package final class ToolList: Sendable {
+    /// Makes one that has made nothing yet.
+    package init() {}
+
     /// What of a tool a revision knows.
     private enum Form: Int, Hashable, Sendable {
         case plain, annotated, whole
+        /// As REST shows it.
+        case rest
 
         init(_ revision: Revision) {
             self = revision.hasStructure ? .whole : revision.hasAnnotations ? .annotated : .plain
@@ -37,16 +43,40 @@ package final class ToolList: Sendable {
         }
     }
 
+    /// Whole lists.
+    package let shown = ShownTexts()
     private let texts = ExpiringCache<Key, [UInt8]>(life: .seconds(86_400), entriesMax: 10_000)
 
     /// A JSON list of tools, in the given order.
-    func json(of items: ArraySlice<Item>, in revision: Revision) -> [UInt8] {
+    func json(of items: ArraySlice<Item>, in revision: Revision) -> [UInt8] { json(of: items, Form(revision)) }
+
+    /// The list that REST shows.
+    package func restList(of view: ToolView) -> [UInt8] {
+        shown.text(ShownTexts.Key(tools: view, actions: nil, form: Form.rest.rawValue)) {
+            ShownTexts.Text(json(of: view.tools.map(Item.tool)[...], .rest))
+        }
+        .bytes
+    }
+
+    /// A page of what a caller sees; the first one is kept for all who see the same.
+    func page<Failure: Error>(
+        of view: ToolView,
+        _ actions: ActionView,
+        in revision: Revision,
+        isFirst: Bool,
+        _ make: () throws(Failure) -> ShownTexts.Text
+    ) throws(Failure) -> ShownTexts.Text {
+        guard isFirst else { return try make() }
+        return try shown.text(ShownTexts.Key(tools: view, actions: actions, form: Form(revision).rawValue), make)
+    }
+
+    private func json(of items: ArraySlice<Item>, _ form: Form) -> [UInt8] {
         var writer = JSONWriter(capacity: items.count * 4096 + 2)
         writer.beginArray()
         for item in items {
             switch item {
-            case .tool(let entry): writer.raw(text(of: entry, Form(revision)))
-            case .action(let action): writer.raw(text(of: action, Form(revision)))
+            case .tool(let entry): writer.raw(text(of: entry, form))
+            case .action(let action): writer.raw(text(of: action, form))
             }
         }
         writer.endArray()
@@ -62,7 +92,7 @@ package final class ToolList: Sendable {
         )
         let epoch = Uptime(nanoseconds: 0)
         if let known = texts.value(for: key, at: epoch) { return known }
-        let made = JSON.object(ToolList.shaped(ToolList.document(entry), form)).bytes
+        let made = JSON.object(ToolList.shaped(ToolList.document(entry, at: form == .rest ? .rest : .mcp), form)).bytes
         texts.set(made, for: key, at: epoch)
         return made
     }
@@ -83,7 +113,7 @@ package final class ToolList: Sendable {
             switch form {
             case .plain: ["title", "outputSchema", "annotations", "_meta"]
             case .annotated: ["title", "outputSchema", "_meta"]
-            case .whole: []
+            case .whole, .rest: []
             }
         var shaped = JSONObject()
         for (name, value) in document.objectValue ?? JSONObject() where !unknown.contains(name) {

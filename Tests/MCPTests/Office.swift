@@ -11,6 +11,8 @@ import Synchronization
 /// A server with everything behind it but plugins and M-Pesa, which are fakes; it is spoken to in messages.
 final class Office: Sendable {
     let server: MCPServer
+    let gateway: Assembly
+    let registry = ToolRegistry()
     let desk = DeskPlugin()
     let upstream: FakeUpstream
     let tokens = CountedTokens()
@@ -23,10 +25,9 @@ final class Office: Sendable {
         self.store = store
         upstream = FakeUpstream.accepting()
         let entropy = clock.entropy
-        let registry = ToolRegistry()
         try registry.publish(FakePlugin.make())
         try registry.publish(desk.loaded())
-        let gateway = Assembly(
+        gateway = Assembly(
             Assembly.Ports(
                 store: Assembly.Repositories(store),
                 journal: AnswerFolder(path: folder + "/answers"),
@@ -88,11 +89,11 @@ final class Office: Sendable {
         try await save(key, scopes: nil)
     }
 
-    /// Makes a key that has these scopes alone.
-    func addKey(scopes: Set<String>) async throws -> Credential {
+    /// Makes a key that has these scopes alone; of another organization where one is named.
+    func addKey(scopes: Set<String>?, of owner: OrganizationID? = nil) async throws -> Credential {
         let key = APIKeyText(
             environment: .test,
-            organization: organization,
+            organization: owner ?? organization,
             id: APIKeyID(clock.entropy.identifier()),
             secret: [UInt8](repeating: 4, count: 20)
         )
@@ -100,11 +101,18 @@ final class Office: Sendable {
         return .token(key.text)
     }
 
+    /// Another organization on the same plan.
+    func addOrganization(_ slug: String) async throws -> OrganizationID {
+        let id = OrganizationID(clock.entropy.identifier())
+        try await store.save(Organization(id: id, slug: slug, name: slug, plan: "all"))
+        return id
+    }
+
     private func save(_ key: APIKeyText, scopes: Set<String>?) async throws {
         try await store.save(
             APIKey(
                 id: key.id,
-                organization: organization,
+                organization: key.organization,
                 name: "k",
                 prefix: key.prefix,
                 hash: SHA256.digest(Array(key.text.reveal().utf8)).bytes,

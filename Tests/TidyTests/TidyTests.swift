@@ -90,7 +90,9 @@ struct `The house` {
             "ToolDescriptor": "whether a membership has a tool",
             "OperationKind": "what is sent is of a kind that a plugin describes",
             "Dispatcher": "what is due leaves out accounts that are paused",
+            "ToolViews": "what a membership's callers see is kept with it",
         ],
+        "Actions": ["Authorize": "which actions a caller sees"],
         "Services": [
             "AdmitOrganization": "a timer's call is admitted as every call is",
             "Authenticate": "a timer's call has its owner's credential looked at again",

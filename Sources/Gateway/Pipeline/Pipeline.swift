@@ -23,6 +23,8 @@ package final class Pipeline: Sendable {
     private let once: ReserveAction
     private let dispatch: Dispatch
     private let record: RecordCall
+    /// Who sees which tools.
+    package let views: ToolViews
 
     /// Puts the stages together.
     init(
@@ -37,6 +39,7 @@ package final class Pipeline: Sendable {
         record: RecordCall
     ) {
         self.registry = registry
+        views = ToolViews(registry: registry)
         self.authenticate = authenticate
         self.admit = admit
         self.limit = limit
@@ -200,8 +203,12 @@ package final class Pipeline: Sendable {
         for principal: Principal,
         _ membership: DirectoryCache.Membership
     ) -> [ToolRegistry.Entry] {
-        registry.snapshot.entries(for: principal.organization)
-            .filter { Authorize.allows($0.tool, principal: principal, membership: membership) }
+        views.view(for: principal, membership).tools
+    }
+
+    /// The same, by which texts that are made of it can be kept.
+    package func view(for principal: Principal, _ membership: DirectoryCache.Membership) -> ToolView {
+        views.view(for: principal, membership)
     }
 
     /// The tools that a credential may use now, to decide how something else is answered.

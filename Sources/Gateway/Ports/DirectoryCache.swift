@@ -10,6 +10,8 @@ package final class DirectoryCache: Sendable {
         package let plan: Plan
         /// The plan's ceilings, or the organization's own in their place.
         package let ceilings: Ceilings
+        /// What its callers see.
+        let views = ToolViews.OfMembership()
 
         /// Puts the two together.
         package init(organization: Organization, plan: Plan) {

@@ -35,11 +35,14 @@ extension Store: PeopleRepository {
         of user: UserID,
         organization: OrganizationID
     ) async throws(GatewayError) -> Bool {
-        try await change(of: organization, conflict: "The session is being changed.") { sql in
-            try sql.execute(
+        try await write { session in
+            let ended = try session.sql.execute(
                 "DELETE FROM sessions WHERE organization_id = $1 AND user_id = $2 AND session_id = $3",
                 Store.owner(user, organization) + [.text(id.description)]
-            ) == 1
+            )
+            guard ended == 1 else { return false }
+            try Store.countChange(of: organization, in: session.sql)
+            return true
         }
     }
 
