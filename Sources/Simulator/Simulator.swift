@@ -14,6 +14,8 @@ package final class Simulator: Sendable {
     let state: Mutex<SimulatorState>
     /// What operators' passwords are encrypted for, as Safaricom's certificate is; another at each start.
     let keys: RSAKeyPair
+    /// Connections that callbacks share; nil where each has its own.
+    let lines: LoopbackLines?
     private let journal: Journal?
     private let channel = Mutex<(any Channel)?>(nil)
 
@@ -25,6 +27,7 @@ package final class Simulator: Sendable {
         state = Mutex(SimulatorState(settings: settings))
         guard let keys = RSAKeyPair() else { throw NoKeys() }
         self.keys = keys
+        lines = settings.keepsConnections ? LoopbackLines() : nil
         journal = settings.journal.map(Journal.init)
         journal?.load(into: state)
     }

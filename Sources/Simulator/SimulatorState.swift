@@ -57,6 +57,8 @@ package struct SimulatorSettings: Sendable {
     package var accounts: [SimulatorAccount] = []
     /// Where prompts and charges are kept across restarts; nil to forget them.
     package var journal: String?
+    /// Whether connections are kept between callbacks of pushes; Safaricom opens one for each.
+    package var keepsConnections = false
     /// How many requests, prompts and charges are remembered.
     ///
     /// Default 100,000.

@@ -1,145 +1,50 @@
-"""Drives a running gateway with wrk and reads its CPU time from /proc, thread by thread.
+"""Drives a running gateway with wrk and reads its CPU time from /proc.
 
-Every figure is a median of ROUNDS; the gateway and nginx take turns within one run, because machines are shared. Every
-push is to a phone of its own: a repeated one would be answered from its record.
+Every figure is a median of ROUNDS; what is compared takes turns within one run, because machines are shared: compare
+ratios. The simulator is a process of its own and keeps its connections; nginx's proxying process is counted alone. Every
+push is to a phone of its own: a repeated one would be answered from its record. BENCH_ONLY names groups: calls, many,
+pushes.
 """
 
-import glob
 import json
 import os
 import random
 import re
-import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "EndToEnd"))
-from harness import Gateway, Simulator, free_port, http, wait_until  # noqa: E402
+from measuring import Nginx, in_turn, lua, measure, rss_of, wrk
+import many
+from harness import Gateway, Simulator, http
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
-SECONDS = int(os.environ.get("BENCH_SECONDS", "3"))
-CONNECTIONS = int(os.environ.get("BENCH_CONNECTIONS", "64"))
+ORGANIZATIONS = int(os.environ.get("BENCH_ORGANIZATIONS", "10000"))
+# More payments than are kept as they were shown.
+PAYMENTS = int(os.environ.get("BENCH_PAYMENTS", "12000"))
+ONLY = os.environ.get("BENCH_ONLY", "calls,many,pushes").split(",")
+FLOOR = os.environ.get("BENCH_FLOOR")
+POSTGRES = os.environ.get("GATEWAY_TEST_POSTGRES")
+META = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
 
 
-def cpu_of(pids):
-    """Nanoseconds of CPU by thread name, of all threads of some processes."""
-    spent = {}
-    for task in (task for pid in pids for task in glob.glob(f"/proc/{pid}/task/*")):
-        try:
-            name = open(task + "/comm").read().strip()
-            spent[name] = spent.get(name, 0) + int(open(task + "/schedstat").read().split()[0])
-        except OSError:
-            pass  # It has ended since it was listed.
-    return spent
-
-
-def rss_of(pid):
-    return int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{pid}/status").read()).group(1)) / 1024
-
-
-def wrk(url, script):
-    with tempfile.NamedTemporaryFile("w", suffix=".lua", delete=False) as file:
-        file.write(script)
-    out = subprocess.run(
-        ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--latency", "-s", file.name, url],
-        capture_output=True, text=True, check=True,
-    ).stdout
-    os.unlink(file.name)
-    requests = int(re.search(r"(\d+) requests in", out).group(1))
-    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
-    latency = {p: v for p, v in re.findall(r"(50|99)%\s+(\S+)", out)}
-    return requests, int(bad.group(1)) if bad else 0, latency
-
-
-def lua(method, headers, body=None, dynamic=None):
-    text = f'wrk.method = "{method}"\n'
-    for name, value in headers.items():
-        text += f'wrk.headers["{name}"] = "{value}"\n'
-    if body is not None:
-        text += f"wrk.body = {json.dumps(body)}\n"
-    return text + (dynamic or "")
-
-
-def measure(name, pids, url, script):
-    before = cpu_of(pids)
-    requests, bad, latency = wrk(url, script)
-    spent = {thread: (total - before.get(thread, 0)) / 1000 / max(1, requests) for thread, total in cpu_of(pids).items()}
-    return {
-        "name": name, "cpu": sum(spent.values()), "egress": spent.get("egress", 0), "writer": spent.get("store-writer", 0),
-        "rate": requests / SECONDS, "bad": bad, "p50": latency.get("50"), "p99": latency.get("99"),
-    }
-
-
-class Nginx:
-    """The same journey as a read call makes, in nginx: key check, limit, proxy to a fixed answer."""
-
-    def __init__(self):
-        self.folder = tempfile.mkdtemp(prefix="nginx-")
-        self.port, upstream = free_port(), free_port()
-        config = f"""
-worker_processes 1; pid {self.folder}/pid; error_log {self.folder}/error.log; daemon off;
-events {{ worker_connections 1024; }}
-http {{
-  access_log off;
-  map $http_x_api_key $known {{ default 0; "secret-key" 1; }}
-  limit_req_zone $http_x_api_key zone=one:10m rate=1000000r/s;
-  upstream back {{ server 127.0.0.1:{upstream}; keepalive 64; }}
-  server {{ listen 127.0.0.1:{self.port}; location / {{
-    if ($known = 0) {{ return 401; }}
-    limit_req zone=one burst=100000 nodelay;
-    proxy_http_version 1.1; proxy_set_header Connection ""; proxy_pass http://back; }} }}
-  server {{ listen 127.0.0.1:{upstream}; location / {{ default_type application/json; return 200 '{"x" * 600}'; }} }}
-}}"""
-        path = os.path.join(self.folder, "nginx.conf")
-        open(path, "w").write(config)
-        self.process = subprocess.Popen(["/usr/sbin/nginx", "-c", path, "-p", self.folder])
-        wait_until("nginx", lambda: os.path.exists(self.folder + "/pid"))
-        time.sleep(0.3)
-        children = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True).stdout.split()
-        self.pids = [self.process.pid, *map(int, children)]
-        self.url = f"http://127.0.0.1:{self.port}/x"
-
-    def end(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait()
-
-
-def main():
-    started = time.monotonic()
-    simulator = Simulator(prompt_delay=50)
-    gateway = Gateway(simulator=simulator)
-    pid = gateway.process.pid
-    idle = rss_of(pid)
-    first = time.monotonic()
-    gateway.end()
-    again = time.monotonic()
-    gateway = gateway.again(simulator=simulator)
-    ready = time.monotonic() - again
-    pid = gateway.process.pid
-    key, url = gateway.dev["api_key"], gateway.url
-    paid = gateway.push("254711111111", 10)[2]["data"]["checkout_request_id"]
-    gateway.wait_for("254711111111", "succeeded")
-    nginx = Nginx()
-    read = lua("GET", {"X-API-Key": key})
-    call = {
-        "jsonrpc": "2.0", "id": 1, "method": "tools/call",
-        "params": {
-            "name": "mpesa_check_status", "arguments": {"checkout_request_id": paid},
-            "_meta": {
-                "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-                "io.modelcontextprotocol/clientCapabilities": {},
-            },
-        },
-    }
-    mcp_headers = {
+def mcp(method, params, key):
+    headers = {
         "Authorization": "Bearer " + key, "Content-Type": "application/json", "MCP-Protocol-Version": "2026-07-28",
-        "Accept": "application/json, text/event-stream", "Mcp-Method": "tools/call", "Mcp-Name": "mpesa_check_status",
+        "Accept": "application/json, text/event-stream", "Mcp-Method": method,
     }
-    def push():
-        dynamic = f"""
+    if "name" in params:
+        headers["Mcp-Name"] = params["name"]
+    body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": META}}
+    return lua("POST", headers, json.dumps(body))
+
+
+def push(key):
+    dynamic = f"""
 local n = {random.randrange(10_000_000, 90_000_000)}
 request = function()
   n = n + 1
@@ -147,34 +52,162 @@ request = function()
   return wrk.format("POST", nil, nil, '{{"phone_number":"' .. phone .. '","amount":10,"account_reference":"B","transaction_desc":"b"}}')
 end
 """
-        return lua("POST", {"X-API-Key": key, "Content-Type": "application/json"}, dynamic=dynamic)
+    return lua("POST", {"X-API-Key": key, "Content-Type": "application/json"}, dynamic=dynamic)
 
-    def push_rows():
+
+def settle(gateway):
+    """Waits until nothing is open any more."""
+    for _ in range(300):
+        if not gateway.call("GET", "/transactions?status=PENDING&limit=1")[2]["data"]:
+            return
+        time.sleep(0.1)
+
+
+def payments(gateway):
+    """The ids of so many payments that have ended."""
+    while True:
+        ids, cursor = [], ""
+        while len(ids) < PAYMENTS:
+            page = gateway.call("GET", f"/transactions?status=SUCCESS&limit=100{cursor}")[2]
+            ids += [record["checkout_request_id"] for record in page["data"] if record.get("checkout_request_id")]
+            if not page.get("next_before"):
+                break
+            cursor = f"&before={page['next_before']}"
+        if len(ids) >= PAYMENTS:
+            return ids[:PAYMENTS]
+        wrk(f"{gateway.url}/tools/stk-push", push(gateway.dev["api_key"]), 4)
+        settle(gateway)
+
+
+def calls(gateway, nginx, ids):
+    key, url, pids = gateway.dev["api_key"], gateway.url, [gateway.process.pid]
+    headers = {"X-API-Key": key}
+    status = f"{url}/tools/transaction-status/{ids[0]}"
+    uncached = in_turn(ids, 'wrk.format("GET", "/tools/transaction-status/" .. value)')
+    arguments = {"name": "mpesa_check_status", "arguments": {"checkout_request_id": ids[0]}}
+    yield measure("nginx: key check, limit, proxy; its proxying process", nginx.pids, nginx.url, lua("GET", {"X-API-Key": "secret-key"}))
+    yield measure("read by REST", pids, status, lua("GET", headers))
+    yield measure("read by MCP", pids, gateway.dev["mcp_url"], mcp("tools/call", arguments, key))
+    yield measure("read by REST of what was not shown lately", pids, url, lua("GET", headers, dynamic=uncached))
+    yield measure("list of tools by REST", pids, url + "/tools", lua("GET", headers))
+    yield measure("list of tools by MCP", pids, gateway.dev["mcp_url"], mcp("tools/list", {}, key))
+    yield measure("OpenAPI document", pids, url + "/openapi.json", lua("GET", headers))
+
+
+def crowd(gateway, keys):
+    """The same calls by one organization and by each of many in turn."""
+    url, pids = gateway.url, [gateway.process.pid]
+    for name, path in (("list of tools", "/tools"), ("a call that reads the store", "/tools/transaction-status/none")):
+        for who, some in (("one organization", keys[:1]), (f"{len(keys):,} organizations in turn", keys)):
+            script = in_turn(some, f'wrk.format("GET", "{path}", {{["X-API-Key"] = value}})')
+            yield measure(f"{name}, {who}", pids, url, lua("GET", {}, dynamic=script))
+
+
+def pushes(gateway, simulator, engine, servers=()):
+    key, pids, url = gateway.dev["api_key"], [gateway.process.pid], gateway.url + "/tools/stk-push"
+    if not servers:
         simulator.outcome("open", times=1_000_000)
-        accepted = measure("STK push by REST, until it is accepted", [pid], f"{url}/tools/stk-push", push())
-        without = {**accepted, "name": "the same without its upstream", "cpu": accepted["cpu"] - accepted["egress"]}
+        accepted = measure("STK push, until it is accepted, SQLite", pids, url, push(key))
+        yield accepted
+        yield {**accepted, "name": "the same without its upstream", "cpu": accepted["cpu"] - accepted["egress"]}
         http("POST", simulator.url + "/simulator/reset")
-        return accepted, without, measure("STK push by REST, whole life with callback", [pid], f"{url}/tools/stk-push", push())
+    yield measure(f"STK push, whole life with callback, {engine}", pids, url, push(key), others=servers)
+    settle(gateway)
 
-    rows = {}
-    for round_number in range(ROUNDS):
-        for row in (
-            measure("nginx: key check, limit, proxy", nginx.pids, nginx.url, lua("GET", {"X-API-Key": "secret-key"})),
-            measure("read call by REST", [pid], f"{url}/tools/transaction-status/{paid}", read),
-            measure("read call by MCP", [pid], gateway.dev["mcp_url"], lua("POST", mcp_headers, json.dumps(call))),
-            *push_rows(),
-        ):
-            rows.setdefault(row["name"], []).append(row)
-        print(f"round {round_number + 1} of {ROUNDS}", file=sys.stderr, flush=True)
-    print("| what | CPU-us a call: median, best | of the median, the store's writer | calls/s | p50 | p99 | not 2xx |\n|---|---|---|---|---|---|---|")
+
+def floor():
+    """The rows of a push in bare SQLite, in the same minutes."""
+    out = subprocess.run([FLOOR, "/var/tmp"], capture_output=True, text=True, check=True).stdout
+    for line in out.splitlines()[:2]:
+        found = re.match(r"\| (.*) \| median (\d+) us, best (\d+) us", line)
+        yield {"name": found.group(1), "cpu": float(found.group(2)), "rate": 0, "bad": 0, "p50": "", "p99": "", "writer": 0, "others": 0}
+
+
+def postgres():
+    """A gateway's environment on a PostgreSQL that waits for its disk, and the server's processes."""
+    server = dict(part.split("=") for part in POSTGRES.split())
+    where = ["-h", server["host"], "-p", server["port"], "-U", server["user"]]
+    for change in ("fsync = on", "full_page_writes = on"):
+        subprocess.run(["psql", "-qAt", *where, "-d", "postgres", "-c", f"ALTER SYSTEM SET {change}"], check=True)
+    subprocess.run(["psql", "-qAt", *where, "-d", "postgres", "-c", "SELECT pg_reload_conf()"], check=True, capture_output=True)
+    subprocess.run(["createdb", *where, "bench"], check=True)
+    return {"GATEWAY_DATABASE_URL": f"postgresql://{server['user']}@/bench?host={server['host']}&port={server['port']}"}
+
+
+def server_pids():
+    """Every process of the tests' server."""
+    head = open(dict(part.split("=") for part in POSTGRES.split())["host"] + "/data/postmaster.pid").readline().strip()
+    return [int(head), *map(int, subprocess.run(["pgrep", "-P", head], capture_output=True, text=True).stdout.split())]
+
+
+def table(rows):
+    print("| what | CPU-us a call: median, best | of the median, the store's writer; the engine's processes | calls/s | p50 | p99 | not 2xx |")
+    print("|---|---|---|---|---|---|---|")
     for name, found in rows.items():
         middle = sorted(found, key=lambda r: r["cpu"])[len(found) // 2]
         rate = statistics.median(r["rate"] for r in found)
         bad = sum(r["bad"] for r in found)
-        print(f"| {name} | {middle['cpu']:.1f}, {min(r['cpu'] for r in found):.1f} | {middle['writer']:.1f} | {rate:,.0f} | {middle['p50']} | {middle['p99']} | {bad} |")
-    print(f"\nidle RSS {idle:.0f} MB; after the load {rss_of(pid):.0f} MB; start to ready {ready * 1000:.0f} ms on an existing folder (polled every 50 ms)")
+        print(
+            f"| {name} | {middle['cpu']:.1f}, {min(r['cpu'] for r in found):.1f} | {middle['writer']:.1f}; {middle['others']:.1f} "
+            f"| {rate:,.0f} | {middle['p50']} | {middle['p99']} | {bad} |"
+        )
+
+
+def ratio(rows, what, over, budget):
+    """The median of each round's ratio: what is compared ran in the same minute."""
+    named = lambda text: next((found for name, found in rows.items() if name.startswith(text)), None)
+    upper, lower = named(what), named(over)
+    if upper and lower:
+        found = statistics.median(a["cpu"] / b["cpu"] for a, b in zip(upper, lower))
+        print(f"{what} / {over}: {found:.2f} (budget {budget})")
+
+
+def main():
+    simulator = Simulator(prompt_delay=50, more=["--keep-connections"])
+    gateway = Gateway(simulator=simulator)
+    idle = rss_of(gateway.process.pid)
+    gateway.end()
+    keys = many.add(os.path.join(gateway.folder, "gateway.db"), gateway.dev["api_key"], ORGANIZATIONS) if "many" in ONLY else []
+    again = time.monotonic()
+    gateway = gateway.again(simulator=simulator)
+    ready = time.monotonic() - again
+    other = Gateway(simulator=simulator, environment=postgres()) if POSTGRES and "pushes" in ONLY else None
+    nginx = Nginx()
+    ids = payments(gateway) if "calls" in ONLY else []
+    rows = {}
+    for number in range(ROUNDS):
+        groups = []
+        if "calls" in ONLY:
+            groups.append(calls(gateway, nginx, ids))
+        if "many" in ONLY:
+            groups.append(crowd(gateway, keys))
+        if "pushes" in ONLY:
+            groups.append(pushes(gateway, simulator, "SQLite"))
+            if other:
+                groups.append(pushes(other, simulator, "PostgreSQL", server_pids()))
+            if FLOOR:
+                groups.append(floor())
+        for row in (row for group in groups for row in group):
+            rows.setdefault(row["name"], []).append(row)
+        print(f"round {number + 1} of {ROUNDS}", file=sys.stderr, flush=True)
+    table(rows)
+    print()
+    ratio(rows, "read by REST", "nginx", 1.45)
+    ratio(rows, "read by MCP", "read by REST", 1.25)
+    ratio(rows, "list of tools by REST", "read by REST", 2)
+    ratio(rows, "list of tools by MCP", "read by REST", 2)
+    for name in ("list of tools", "a call that reads the store"):
+        ratio(rows, f"{name}, {len(keys):,} organizations", f"{name}, one organization", 1.25)
+    ratio(rows, "STK push, whole life with callback, PostgreSQL", "STK push, whole life with callback, SQLite", 1.3)
+    ratio(rows, "the same without its upstream", "the rows of an STK push", "none")
+    print(
+        f"\nidle RSS {idle:.0f} MB; after the load {rss_of(gateway.process.pid):.0f} MB; "
+        f"start to ready {ready * 1000:.0f} ms on an existing folder (polled every 50 ms)"
+    )
     nginx.end()
-    gateway.remove()
+    for one in (gateway, other):
+        if one:
+            one.remove()
     simulator.end()
 
 

@@ -13,6 +13,8 @@ struct SimulatorCommand: AsyncParsableCommand {
     @Option(help: "How long a customer takes to answer, in milliseconds.") var promptDelay = 1500
     @Option(help: "How long an access token lives and says that it does, in seconds; Daraja's is 3600.")
     var tokenLife: Int?
+    @Flag(help: "Keep connections between callbacks, for measuring; Daraja opens one for each.")
+    var keepConnections = false
     @Option(help: "A file that keeps prompts and charges across restarts.") var journal: String?
 
     func validate() throws {
@@ -30,6 +32,7 @@ struct SimulatorCommand: AsyncParsableCommand {
             settings.statedTokenLife = .seconds(tokenLife)
         }
         settings.journal = journal
+        settings.keepsConnections = keepConnections
         settings.accounts = DemoData.accounts
         let simulator = try Simulator(settings: settings)
         let bound = try await simulator.start()

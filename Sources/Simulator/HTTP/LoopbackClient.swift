@@ -5,8 +5,11 @@ import NIOPosix
 /// Posts callbacks, to this machine only: a simulator must never bother anybody else.
 enum LoopbackClient {
     /// Posts a body; answers the status, or nil when nobody answered.
-    static func post(_ url: String, body: [UInt8]) async -> Int? {
+    ///
+    /// Over `lines` where connections are kept; otherwise each has one of its own, as Safaricom's have.
+    static func post(_ url: String, body: [UInt8], over lines: LoopbackLines? = nil) async -> Int? {
         guard let target = Target(url) else { return nil }
+        if let lines { return await lines.post(target, body: body) }
         do {
             let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .connectTimeout(.seconds(5))

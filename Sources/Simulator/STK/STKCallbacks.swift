@@ -53,7 +53,11 @@ extension Simulator {
     func sendCallbacks(_ checkout: String, times: Int? = nil) async {
         guard let prompt = state.withLock({ $0.prompts[checkout] }) else { return }
         for _ in 0..<(times ?? prompt.outcome.callbacks) {
-            let status = await LoopbackClient.post(prompt.callbackURL, body: STKCallbacks.bytes(of: prompt))
+            let status = await LoopbackClient.post(
+                prompt.callbackURL,
+                body: STKCallbacks.bytes(of: prompt),
+                over: lines
+            )
             state.withLock { $0.note(callbackStatus: status ?? 0, of: checkout) }
         }
     }
