@@ -86,6 +86,7 @@ def pytest_runtest_setup(item):
 def folders(tmp_path_factory):
     """Folders that anything makes stand below one that pytest takes away again."""
     tempfile.tempdir = str(tmp_path_factory.getbasetemp())
+    harness.COPIES_FOLDERS = True
     yield
     tempfile.tempdir = None
 

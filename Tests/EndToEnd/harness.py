@@ -1,6 +1,7 @@
 """Starts the real program as a user would, and asks it things over real sockets."""
 
 import atexit
+import functools
 import json
 import os
 import random
@@ -18,8 +19,13 @@ PROGRAM = os.environ.get("GATEWAY_PROGRAM", os.path.join(ROOT, ".build", "debug"
 # One seed for a whole run; every process of pytest draws from its own numbers, so that no two tests share a phone.
 SEED = int(os.environ.setdefault("GATEWAY_TEST_SEED", str(random.SystemRandom().randrange(1 << 32))))
 RANDOM = random.Random(f"{SEED} {os.environ.get('PYTEST_XDIST_WORKER', '')}")
+# How many seconds anything may take that must come: so many that a busy machine never uses them up.
+PATIENCE = 180
 # How every plugin runs, where a test does not say; None for what plugins.json says.
 ISOLATION = None
+# Whether a new data folder is a copy of one that a gateway has served: the passwords of the demo's people take two seconds
+# of a processor to make. Not for who measures a first start.
+COPIES_FOLDERS = False
 
 
 def plugins_file(plugin="*", **changes):
@@ -52,7 +58,7 @@ def phone():
     return "25471" + str(RANDOM.randrange(10_000_000, 99_999_999))[:7]
 
 
-def http(method, url, body=None, headers=None, timeout=30):
+def http(method, url, body=None, headers=None, timeout=PATIENCE):
     """Answers (status, headers, parsed body or bytes)."""
     data = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
     request = urllib.request.Request(url, data=data, method=method, headers=headers or {})
@@ -67,7 +73,7 @@ def http(method, url, body=None, headers=None, timeout=30):
         return status, fields, raw
 
 
-def wait_until(what, holds, seconds=60):
+def wait_until(what, holds, seconds=PATIENCE):
     """Polls until something holds; the last value is answered, and a timeout names what was waited for."""
     end = time.monotonic() + seconds
     while True:
@@ -124,12 +130,12 @@ class Process:
     def end(self, number=signal.SIGTERM):
         if self.is_running():
             self.process.send_signal(number)
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=PATIENCE)
 
     def kill(self):
         if self.is_running():
             self.process.kill()
-            self.process.wait(timeout=60)
+            self.process.wait(timeout=PATIENCE)
 
     def remove(self):
         self.end()
@@ -165,16 +171,34 @@ class Simulator(Process):
 
 def answers(url):
     try:
-        return http("GET", url, timeout=2)[0] < 500
+        return http("GET", url, timeout=5)[0] < 500
     except OSError:
         return False
+
+
+@functools.cache
+def served_folder():
+    """A data folder with the demo's organizations and people, which no gateway serves any more."""
+    with tempfile.TemporaryDirectory() as folder:
+        Gateway(folder=folder).end()
+        copy = tempfile.mkdtemp(prefix="served-")
+        shutil.copytree(folder, copy, symlinks=True, dirs_exist_ok=True)
+    return copy
+
+
+def new_folder(environment):
+    """A data folder for a new gateway; an empty one where its data will stand elsewhere."""
+    folder = tempfile.mkdtemp(prefix="gateway-")
+    if COPIES_FOLDERS and "GATEWAY_DATABASE_URL" not in (environment or {}):
+        shutil.copytree(served_folder(), folder, symlinks=True, dirs_exist_ok=True)
+    return folder
 
 
 class Gateway(Process):
     """`mpesa-gateway dev` on a folder; start it again on the same folder to go on."""
 
     def __init__(self, folder=None, simulator=None, environment=None, ports=None, more=()):
-        self.folder = folder or tempfile.mkdtemp(prefix="gateway-")
+        self.folder = folder or new_folder(environment)
         self.ports = ports or (free_port(), free_port())
         arguments = ["dev", "--data-dir", self.folder, "--port", str(self.ports[0])]
         arguments += ["--management-port", str(self.ports[1]), "--prompt-delay", "400", *more]
@@ -218,7 +242,7 @@ class Gateway(Process):
         found = self.call("GET", f"/transactions?phone_number={number}")[2]["data"]
         return found[0] if found else None
 
-    def wait_for(self, number, *states, seconds=60):
+    def wait_for(self, number, *states, seconds=PATIENCE):
         return wait_until(
             f"{number} to be {' or '.join(states)}",
             lambda: (t := self.transaction(number)) and t["state"] in states and t,

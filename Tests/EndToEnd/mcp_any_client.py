@@ -94,14 +94,14 @@ async def pay(dev, library, transport, version, program):
         }
         accepted = output(await client.call_tool("mpesa_stk_push", arguments))
         assert accepted["status"] == "PENDING", accepted
-        for _ in range(120):
+        for _ in range(720):
             question = {"checkout_request_id": accepted["checkout_request_id"]}
             status = output(await client.call_tool("mpesa_check_status", question))
             if status["status"] != "PENDING":
                 break
             await asyncio.sleep(0.25)
         assert status["status"] == "SUCCESS", status
-    with urllib.request.urlopen(f"{dev['simulator_url']}/simulator/ledger?phone={number}", timeout=30) as answer:
+    with urllib.request.urlopen(f"{dev['simulator_url']}/simulator/ledger?phone={number}", timeout=180) as answer:
         charged = json.load(answer)
     assert charged["count"] == 1 and charged["total"] == 75, charged
     print(f"paid, in {negotiated}")

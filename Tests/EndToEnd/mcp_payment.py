@@ -44,7 +44,7 @@ async def main(dev):
         wrong = await client.call_tool("mpesa_stk_push", {**arguments, "amount": 1.5})
         check("a wrong argument is told by name", wrong.is_error and "amount" in wrong.content[0].text, wrong.content[0].text)
         status = first
-        for _ in range(60):
+        for _ in range(720):
             status = await client.call_tool(
                 "mpesa_check_status", {"checkout_request_id": first.structured_content["checkout_request_id"]}
             )
@@ -62,7 +62,7 @@ async def pay_out(client, http, dev):
     arguments = {"phone_number": phone, "amount": 40, "remarks": "By an agent", "idempotency_key": str(uuid.uuid4())}
     paid = await client.call_tool("mpesa_b2c_payment", arguments)
     check("a payout is accepted, not paid", paid.structured_content["status"] == "PENDING", paid.structured_content)
-    for _ in range(60):
+    for _ in range(720):
         status = await client.call_tool(
             "mpesa_check_payout", {"transaction_id": paid.structured_content["transaction_id"]}
         )

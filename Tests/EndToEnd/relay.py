@@ -36,7 +36,7 @@ class Relay:
         return sum(1 for path, body in self.requests if path.endswith(ending) and text in body)
 
     def forward(self, method, path, headers, body):
-        connection = http.client.HTTPConnection(self.target.hostname, self.target.port, timeout=30)
+        connection = http.client.HTTPConnection(self.target.hostname, self.target.port, timeout=180)
         try:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()

@@ -39,7 +39,7 @@ def run(simulator, point, failures):
         if point:
             wait_until(f"the crash at {point}", lambda: not gateway.is_running())
             gateway = gateway.again(simulator=simulator)
-        paid = gateway.wait_for(number, "succeeded", seconds=120)
+        paid = gateway.wait_for(number, "succeeded")
         assert paid.get("receipt") is None, paid  # A query names no receipt.
         # Prompts, not requests: these gateways share one M-Pesa credential, so each new token kills the others', and
         # a push refused for its token is sent again, rightly.

@@ -46,7 +46,7 @@ def ask(simulator, outcome, point, state, paid, failures):
         if point:
             wait_until(f"the crash at {point}", lambda: not own.is_running())
             own = own.again(simulator=simulator)
-        found = own.wait_for(number, state, seconds=120)
+        found = own.wait_for(number, state)
         assert (found.get("receipt") is not None) == (state == "succeeded"), found
         payouts = simulator.payouts(number)
         assert payouts["count"] == paid and len(payouts["payouts"]) == 1, payouts

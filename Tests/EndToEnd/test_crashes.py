@@ -13,7 +13,7 @@ import urllib.error
 import pytest
 
 import harness
-from harness import Gateway, phone, wait_until
+from harness import PATIENCE, Gateway, phone, wait_until
 
 
 # Where the process dies, and whether the request had left by then: True, False, or None for "either".
@@ -95,7 +95,7 @@ def test_a_crash_among_many_pushes_loses_none_that_was_answered(simulator):
     for thread in threads:
         thread.start()
     for _ in range(300):
-        assert enough.acquire(timeout=20)
+        assert enough.acquire(timeout=PATIENCE)
     gateway.end(signal.SIGKILL)
     for thread in threads:
         thread.join()
@@ -119,7 +119,7 @@ def test_an_unknown_failpoint_is_refused_by_name():
         done = subprocess.run(
             [harness.PROGRAM, "dev", "--data-dir", tempfile.mkdtemp(prefix="gateway-"), "--port", "0"],
             env={**os.environ, "GATEWAY_ALLOW_FAILPOINTS": "1", "GATEWAY_FAILPOINT": wrong},
-            cwd=harness.ROOT, capture_output=True, text=True, timeout=30,
+            cwd=harness.ROOT, capture_output=True, text=True, timeout=PATIENCE,
         )
         assert done.returncode != 0, wrong
         assert "GATEWAY_FAILPOINT: expected name or name@n, where name is before_commit, " in done.stderr, done

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 import documents
-from harness import PROGRAM, ROOT, Process, free_port, http, wait_until
+from harness import PATIENCE, PROGRAM, ROOT, Process, free_port, http, wait_until
 
 pytestmark = pytest.mark.long
 
@@ -79,7 +79,7 @@ class Reader(Process):
     def kill(self):
         if self.is_running():
             os.killpg(self.process.pid, signal.SIGTERM)
-            self.process.wait(timeout=60)
+            self.process.wait(timeout=PATIENCE)
 
     def remove(self):
         self.kill()

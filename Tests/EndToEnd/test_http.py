@@ -6,12 +6,12 @@ import os
 import socket
 import tempfile
 
-from harness import PROGRAM, Gateway, Process, answers, free_port, http as ask, phone, wait_until
+from harness import PATIENCE, PROGRAM, Gateway, Process, answers, free_port, http as ask, phone, wait_until
 
 
 def talk(gateway, data, until=None, port=None):
     """Sends bytes as they are; answers what comes back until the server closes, or until a text has come."""
-    with socket.create_connection(("127.0.0.1", port or gateway.ports[0]), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", port or gateway.ports[0]), timeout=PATIENCE) as connection:
         connection.sendall(data)
         received = b""
         while until is None or until not in received:
@@ -113,10 +113,10 @@ def test_more_connections_than_files_leave_what_money_needs():
     wait_until("the gateway", lambda: answers(ready) and answers(f"http://127.0.0.1:{ports[0]}/openapi.json"))
     with open(os.path.join(folder, "dev.json")) as file:
         key = json.load(file)["api_key"]
-    known = http.client.HTTPConnection("127.0.0.1", ports[0], timeout=20)
+    known = http.client.HTTPConnection("127.0.0.1", ports[0], timeout=PATIENCE)
     known.connect()
 
-    idle = [socket.create_connection(("127.0.0.1", port), timeout=20) for port in ports for _ in range(300)]
+    idle = [socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) for port in ports for _ in range(300)]
 
     # Those that are too many are closed at once; whoever was there before is served, and money moves.
     assert idle[299].recv(1) == b"" and idle[599].recv(1) == b""
@@ -135,7 +135,7 @@ def test_more_connections_than_files_leave_what_money_needs():
 
 
 def test_the_program_ends_although_a_connection_is_idle():
-    with Gateway() as gateway, socket.create_connection(("127.0.0.1", gateway.ports[0]), timeout=20) as idle:
+    with Gateway() as gateway, socket.create_connection(("127.0.0.1", gateway.ports[0]), timeout=PATIENCE) as idle:
         gateway.end()
         assert idle.recv(1) == b""
 
@@ -147,5 +147,5 @@ def test_a_program_whose_port_is_taken_ends_and_says_so(gateway):
         for name, port in ports.items():
             arguments += [f"--{name}", str(port)]
         process = Process(arguments)
-        wait_until("the end of the program", lambda: not process.is_running(), 30)
+        wait_until("the end of the program", lambda: not process.is_running())
         assert process.end() != 0 and "ddress already in use" in process.output(), process.output()

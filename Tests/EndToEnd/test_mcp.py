@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 
-from harness import PROGRAM, ROOT
+from harness import PATIENCE, PROGRAM, ROOT
 
 # Of each client: where it is installed, the library, and what it negotiates by HTTP and by stdio.
 CLIENTS = [
@@ -31,7 +31,7 @@ def test_a_client_of_every_revision_pays_once(gateway):
             running.append((place, transport, process))
     failed = []
     for place, transport, process in running:
-        told, _ = process.communicate(timeout=240)
+        told, _ = process.communicate(timeout=PATIENCE)
         if process.returncode != 0:
             failed.append(f"{place} by {transport}:\n{told}")
     assert not failed, "\n".join(failed)
@@ -42,7 +42,7 @@ def bridge(gateway, lines, *arguments, key=None, **environment):
     known = {"PATH": os.environ["PATH"], "GATEWAY_API_KEY": key or gateway.dev["api_key"], **environment}
     done = subprocess.run(
         [PROGRAM, "mcp", *arguments], input="".join(line + "\n" for line in lines), env=known, cwd=ROOT,
-        capture_output=True, text=True, timeout=60,
+        capture_output=True, text=True, timeout=PATIENCE,
     )
     return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
 

@@ -98,6 +98,7 @@ def test_a_key_with_other_arguments_is_refused(gateway):
 
 def test_a_second_push_to_an_open_phone_is_guarded(gateway):
     number = phone()
+    http("POST", gateway.dev["simulator_url"] + "/simulator/outcomes", {"outcome": "open", "phone": number})
     first = gateway.push(number, 10)[2]["data"]
     status, headers, problem = gateway.push(number, 20)
     assert status == 409 and problem["code"] == "conflict", problem

@@ -1,6 +1,7 @@
 """Plugins as those see them who run the gateway: isolation, crashes, and versions that come and go."""
 
 import concurrent.futures
+import itertools
 import json
 import os
 import shutil
@@ -168,12 +169,13 @@ def test_upgrades_under_load_lose_no_call(simulator):
     threads = [threading.Thread(target=call) for _ in range(4)]
     for thread in threads:
         thread.start()
-    for number in range(1, 16):
+    for number in itertools.count(1):
+        if number > 15 and len(answers) > 100:
+            break
         plugin(gateway, "install", libraries[number % 2], "--promote", "--unchecked")
     stop.set()
     for thread in threads:
         thread.join()
-    assert len(answers) > 100
     wrong = [a for a in answers if a[0] != 200 or a[1]["data"]["version"] not in ("1.0.0", "1.1.0")]
     assert not wrong, wrong[:3]
     generations = wait_until("draining to end", lambda: len(g := report(gateway, "fixture")["generations"]) == 2 and g)
@@ -289,7 +291,7 @@ def test_open_payments_move_to_the_new_version_and_keep_their_plugin_there(simul
     impostor = compile_fixture("9.0.0", '-DFIXTURE_ID="stk-push"')
     told = install(gateway, impostor, "--allow-breaking", fails=True)
     assert "of which records are open" in told, told
-    gateway.wait_for(number, "succeeded", seconds=60)
+    gateway.wait_for(number, "succeeded")
     gateway.remove()
 
 

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import threading
 
-from harness import Gateway, Process, free_port, http, phone, wait_until
+from harness import PATIENCE, Gateway, Process, free_port, http, phone, wait_until
 
 
 def database(postgres, name):
@@ -106,12 +106,12 @@ class Cutter:
 
 
 def readiness(gateway):
-    return http("GET", f"http://127.0.0.1:{gateway.ports[1]}/readyz", timeout=10)
+    return http("GET", f"http://127.0.0.1:{gateway.ports[1]}/readyz")
 
 
 def test_a_server_that_cannot_be_reached_is_told_in_a_sentence(simulator):
     gateway = another(simulator, "postgres://127.0.0.1:1/x")
-    assert gateway.process.wait(timeout=30) == 1, gateway.output()
+    assert gateway.process.wait(timeout=PATIENCE) == 1, gateway.output()
     assert "PostgreSQL cannot be reached" in gateway.output(), gateway.output()
 
 
@@ -122,7 +122,7 @@ def test_a_second_gateway_on_the_database_is_refused_and_touches_nothing(simulat
     simulator.outcome("open", phone=number)
     assert gateway.push(number)[2]["data"]["status"] == "PENDING"
     second = another(simulator, environment["GATEWAY_DATABASE_URL"])
-    assert second.process.wait(timeout=40) == 1, second.output()
+    assert second.process.wait(timeout=PATIENCE) == 1, second.output()
     assert "Another gateway serves this database" in second.output(), second.output()
     assert gateway.transaction(number)["state"] != "unknown"
     gateway.remove()

@@ -8,7 +8,7 @@ import tempfile
 
 import pytest
 
-from harness import PROGRAM, ROOT, Gateway, http
+from harness import PATIENCE, PROGRAM, ROOT, Gateway, http
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def test_words_of_the_command_line_are_made_from_the_registry(gateway):
 
     def command(*words):
         ran = subprocess.run(
-            [PROGRAM, *words], cwd=ROOT, capture_output=True, text=True, timeout=60, env=environment
+            [PROGRAM, *words], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, env=environment
         )
         assert ran.returncode == 0, (words, ran.stdout, ran.stderr)
         return ran.stdout
@@ -143,7 +143,7 @@ def test_words_of_the_command_line_are_made_from_the_registry(gateway):
             lines = file.readlines()
         with open(paths["audit.jsonl"], "w") as file:
             file.writelines(lines[:2])
-        ran = subprocess.run([PROGRAM, *verify], capture_output=True, text=True, timeout=60)
+        ran = subprocess.run([PROGRAM, *verify], capture_output=True, text=True, timeout=PATIENCE)
         assert ran.returncode == 1 and "cut off" in ran.stdout, ran.stdout
     script = command("completion", "bash")
     checked = subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True)

@@ -7,12 +7,12 @@ import shutil
 import subprocess
 import tempfile
 
-from harness import PROGRAM, ROOT, Process, Simulator, answers, free_port, http, phone, wait_until
+from harness import PATIENCE, PROGRAM, ROOT, Process, Simulator, answers, free_port, http, phone, wait_until
 
 
 def prepare(folder, *more):
     done = subprocess.run(
-        [PROGRAM, "init", "--data-dir", folder, *more], cwd=ROOT, capture_output=True, text=True, timeout=60
+        [PROGRAM, "init", "--data-dir", folder, *more], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE
     )
     assert done.returncode == 0, done.stderr
     return re.search(r"^ +password +(\S+)", done.stdout, re.M).group(1)
@@ -115,7 +115,7 @@ def test_a_first_organization_collects_without_dev():
     def command(*words, token=admin, **more):
         environment = {**os.environ, "GATEWAY_URL": gateway.url, "GATEWAY_API_KEY": token}
         return subprocess.run(
-            [PROGRAM, *words], capture_output=True, text=True, timeout=60, env=environment, **more
+            [PROGRAM, *words], capture_output=True, text=True, timeout=PATIENCE, env=environment, **more
         )
 
     login = command("login", "--organization", "duka", "--username", "wanjiru", token="", input=made["data"]["admin"]["password"])
@@ -150,7 +150,7 @@ def test_init_changes_nothing_that_is_there():
     prepare(folder)
     kept = {name: open(os.path.join(folder, name), "rb").read() for name in ("master.key", "plugins.json")}
     again = subprocess.run(
-        [PROGRAM, "init", "--data-dir", folder], cwd=ROOT, capture_output=True, text=True, timeout=60
+        [PROGRAM, "init", "--data-dir", folder], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE
     )
     assert again.returncode != 0 and "admin" in again.stderr, again.stderr
     assert {name: open(os.path.join(folder, name), "rb").read() for name in kept} == kept

@@ -9,7 +9,7 @@ from http.client import HTTPConnection
 
 import pytest
 
-from harness import Gateway, http, phone, wait_until
+from harness import PATIENCE, Gateway, http, phone, wait_until
 from plugins import compile_desk, install_desk
 
 MODES = ["in-process", "worker", "sandbox"]
@@ -136,9 +136,9 @@ def test_a_timer_comes_due_and_comes_again_after_a_failure(gateway):
     )
     assert stubborn["attempt"] == 3, stubborn
     ask(gateway, "store.delete", **note, key="timer")
-    cancelled = ask(gateway, "timer.schedule", name="never", after_ms=1500)[1]["timer"]
+    cancelled = ask(gateway, "timer.schedule", name="never", after_ms=4000)[1]["timer"]
     assert ask(gateway, "timer.cancel", timer=cancelled)[0] == OK
-    ask(gateway, "timer.schedule", name="after", after_ms=1600)
+    ask(gateway, "timer.schedule", name="after", after_ms=4100)
     value = wait_until("a later timer", lambda: ask(gateway, "store.get", **note, key="timer")[1].get("value"))
     assert value["name"] == "after", value
     assert ask(gateway, "timer.schedule", name="x", after_ms=10**15)[0] == INVALID
@@ -265,7 +265,7 @@ def test_progress_is_told_by_rest_where_events_are_taken(gateway):
     def ask(how):
         body = json.dumps({"how": how}).encode()
         asked = urllib.request.Request(gateway.url + "/tools/desk_work", body, fields, method="POST")
-        with urllib.request.urlopen(asked, timeout=30) as answer:
+        with urllib.request.urlopen(asked, timeout=PATIENCE) as answer:
             return answer.headers["Content-Type"], answer.read().decode()
 
     kind, text = ask("progress")
@@ -288,18 +288,18 @@ def test_a_caller_who_leaves_cancels(gateway):
     params = {"name": "desk_work", "arguments": {"how": "linger"}}
     body, headers = request(gateway, "tools/call", params, progress="t1")
     asked = urllib.request.Request(gateway.dev["mcp_url"], json.dumps(body).encode(), headers, method="POST")
-    answer = urllib.request.urlopen(asked, timeout=30)
+    answer = urllib.request.urlopen(asked, timeout=PATIENCE)
     assert answer.readline() == b"event: message\n" and in_flight() == 1
     answer.close()
     # Well before the tool's own deadline, which is 30 s.
-    wait_until("the end of the call", lambda: in_flight() == 0, 10)
+    wait_until("the end of the call", lambda: in_flight() == 0, 25)
     # Without a progress token nothing has been answered when the caller leaves.
     body, headers = request(gateway, "tools/call", params)
-    caller = HTTPConnection(gateway.url.removeprefix("http://"), timeout=30)
+    caller = HTTPConnection(gateway.url.removeprefix("http://"), timeout=PATIENCE)
     caller.request("POST", "/mcp", json.dumps(body).encode(), headers)
     wait_until("the call", lambda: in_flight() == 1)
     caller.close()
-    wait_until("the end of the call", lambda: in_flight() == 0, 10)
+    wait_until("the end of the call", lambda: in_flight() == 0, 25)
 
 
 def test_the_deadline_is_told(gateway):
@@ -358,7 +358,7 @@ def stream(gateway, how):
     params = {"name": "desk_work", "arguments": {"how": how}}
     body, headers = request(gateway, "tools/call", params, progress="t1")
     asked = urllib.request.Request(gateway.dev["mcp_url"], json.dumps(body).encode(), headers, method="POST")
-    with urllib.request.urlopen(asked, timeout=30) as answer:
+    with urllib.request.urlopen(asked, timeout=PATIENCE) as answer:
         assert answer.headers["Content-Type"] == "text/event-stream", answer.headers
         lines = answer.read().decode().splitlines()
     return [json.loads(line[6:]) for line in lines if line.startswith("data: ")]

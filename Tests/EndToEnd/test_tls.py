@@ -7,7 +7,7 @@ import tempfile
 import pytest
 
 from authority import Authority
-from harness import Gateway, Process, free_port, phone
+from harness import PATIENCE, Gateway, Process, free_port, phone
 from relay import Cut, Relay
 
 PUSH = "processrequest"
@@ -205,6 +205,6 @@ def test_a_file_without_certificates_is_refused_at_the_start(authority):
     for file in (key, os.path.join(folder, "none.pem")):
         arguments = ["dev", "--data-dir", folder, "--port", str(free_port()), "--management-port", str(free_port())]
         process = Process(arguments, {"GATEWAY_DARAJA_CA_FILE": file})
-        assert process.process.wait(timeout=30) == 1
+        assert process.process.wait(timeout=PATIENCE) == 1
         assert f"GATEWAY_DARAJA_CA_FILE: {file} must hold certificates" in process.output(), process.output()
     shutil.rmtree(folder)
