@@ -14,12 +14,21 @@ struct PureCall: Sendable {
         case render(Int, [UInt8], ToolDescriptor)
     }
 
-    let kind: Kind
+    private(set) var kind: Kind
     let title: String
+    /// Whether it plans a reversal, and of which transaction where the host has found one.
+    private var reversal: (isOne: Bool, of: RecordID?) = (false, nil)
 
     init(_ kind: Kind, _ title: String) {
         self.kind = kind
         self.title = title
+    }
+
+    /// The same, as one that plans a reversal.
+    func reversing(_ original: RecordID?) -> PureCall {
+        var call = self
+        call.reversal = (true, original)
+        return call
     }
 
     /// Which function it calls, of which tool or kind.
@@ -57,7 +66,9 @@ struct PureCall: Sendable {
             case .query(let index, let input): .query(index, other(input))
             case .render(let index, let input, let tool): .render(index, other(input), tool)
             }
-        return PureCall(changed, title)
+        var call = self
+        call.kind = changed
+        return call
     }
 
     func run(_ plugin: ProbedPlugin, most: Int = 4 << 20) -> ProbedPlugin.Answer {
@@ -80,7 +91,7 @@ struct PureCall: Sendable {
         guard answer.status == GATEWAY_OK else { throw Probe.Failure("\(title): status \(answer.status)") }
         do {
             switch kind {
-            case .prepare: _ = try PluginAnswers.prepared(answer.output)
+            case .prepare: try checkReversal(PluginAnswers.prepared(answer.output))
             case .interpret: _ = try PluginAnswers.evidence(answer.output)
             case .query: _ = try PluginAnswers.query(answer.output)
             case .render(_, _, let tool):
@@ -91,6 +102,23 @@ struct PureCall: Sendable {
         } catch let failure as Probe.Failure {
             throw Probe.Failure("\(title): \(failure.message)")
         } catch { throw Probe.Failure("\(title): \(error)") }
+    }
+}
+
+extension PureCall {
+    /// A plan of direction `reverse` has an amount, and is of the transaction that the host has found, or names one.
+    private func checkReversal(_ prepared: PluginAnswers.Prepared) throws {
+        guard reversal.isOne, case .plan(let plan) = prepared else { return }
+        guard plan.intent.amount != nil else { throw Probe.Failure("it planned a reversal without an amount") }
+        guard let found = reversal.of else {
+            guard plan.intent.original != nil else {
+                throw Probe.Failure("it planned a reversal that names no transaction, and its kind has no x-original")
+            }
+            return
+        }
+        guard plan.intent.original == nil || plan.intent.original == found else {
+            throw Probe.Failure("it planned a reversal of another transaction than the host has found")
+        }
     }
 }
 

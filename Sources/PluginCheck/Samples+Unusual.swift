@@ -43,20 +43,26 @@ extension Samples {
 
     private static func preparations(_ catalogue: Catalogue) -> [PureCall] {
         catalogue.tools.flatMap { tool -> [PureCall] in
-            guard case .operation = tool.kind else { return [] }
+            guard case .operation(let index) = tool.kind else { return [] }
+            let kind = catalogue.operations[index]
+            let found: [(record: Record, left: Int64)?] = kind.original == nil ? [nil] : originals(of: kind)
             let arguments = tool.examples.map(\.arguments) + MadeArguments.values(for: tool).prefix(2)
             return profiles.flatMap { other in
-                arguments.map { arguments in
-                    let input = PluginDocuments.prepare(
-                        arguments: arguments.bytes,
-                        profile: other.profile,
-                        settings: other.settings,
-                        // The last moment of a year, in Nairobi.
-                        now: Timestamp(milliseconds: 1_798_750_799_999),
-                        record: RecordID(Identifier(high: 9, low: 9)),
-                        originator: Identifier(high: 9, low: 10)
-                    )
-                    return PureCall(.prepare(tool.index, input), "\(tool.name) \(other.text)")
+                arguments.flatMap { arguments in
+                    found.map { original in
+                        let input = PluginDocuments.prepare(
+                            arguments: arguments.bytes,
+                            profile: other.profile,
+                            settings: other.settings,
+                            // The last moment of a year, in Nairobi.
+                            now: Timestamp(milliseconds: 1_798_750_799_999),
+                            record: RecordID(Identifier(high: 9, low: 9)),
+                            originator: Identifier(high: 9, low: 10),
+                            original: original
+                        )
+                        let call = PureCall(.prepare(tool.index, input), "\(tool.name) \(other.text)")
+                        return kind.direction == .reverse ? call.reversing(original?.record.id) : call
+                    }
                 }
             }
         }
@@ -147,7 +153,9 @@ extension Samples {
             Dispute($0, stated: "150", expected: "100", other: RecordID(Identifier(high: 7, low: 9)))
         }
         disputed.disputes.append(Dispute(.noReceipt))
-        return [("of which all is known", full), ("of which little is known", odd), ("in dispute", disputed)]
+        let known = [("of which all is known", full), ("of which little is known", odd), ("in dispute", disputed)]
+        guard kind.direction == .incoming else { return known }
+        return known + [("of which a part was given back", partlyReversed(full))]
     }
 
     private static func events(of record: Record) -> [RecordEvent] {

@@ -27,12 +27,8 @@ enum Samples {
             guard let kind = kind(of: tool) else { continue }
             if case .operation = tool.kind {
                 for example in tool.examples {
-                    calls.append(
-                        PureCall(
-                            .prepare(tool.index, prepareInput(example.arguments)),
-                            "\(tool.name) (\(example.title))"
-                        )
-                    )
+                    let title = "\(tool.name) (\(example.title))"
+                    calls.append(preparation(of: tool, catalogue, with: example.arguments, title))
                 }
             }
             let record = { (state: RecordState) in
@@ -62,8 +58,20 @@ enum Samples {
             .flatMap { tool -> [PureCall] in
                 guard case .operation = tool.kind else { return [] }
                 return MadeArguments.values(for: tool)
-                    .map { PureCall(.prepare(tool.index, prepareInput($0)), "\(tool.name) with \(shown($0))") }
+                    .map { preparation(of: tool, catalogue, with: $0, "\(tool.name) with \(shown($0))") }
             }
+    }
+
+    private static func preparation(
+        of tool: ToolDescriptor,
+        _ catalogue: Catalogue,
+        with arguments: JSON,
+        _ title: String
+    ) -> PureCall {
+        let kind = kind(of: tool).map { catalogue.operations[$0] }
+        let original = kind.flatMap { originals(of: $0).first }
+        let call = PureCall(.prepare(tool.index, prepareInput(arguments, original)), title)
+        return kind?.direction == .reverse ? call.reversing(original?.record.id) : call
     }
 
     /// Arguments as a report shows them.
@@ -80,14 +88,15 @@ enum Samples {
         }
     }
 
-    private static func prepareInput(_ arguments: JSON) -> [UInt8] {
+    private static func prepareInput(_ arguments: JSON, _ original: (record: Record, left: Int64)?) -> [UInt8] {
         PluginDocuments.prepare(
             arguments: arguments.bytes,
             profile: profile,
             settings: [:],
             now: moment,
             record: RecordID(Identifier(high: 7, low: 7)),
-            originator: Identifier(high: 8, low: 8)
+            originator: Identifier(high: 8, low: 8),
+            original: original
         )
     }
 
@@ -112,7 +121,13 @@ enum Samples {
             tool: tool,
             direction: kind.direction,
             madeBy: "host",
-            intent: Intent(amount: amount, party: "254712345678", reference: "R", description: "D"),
+            intent: Intent(
+                amount: amount,
+                party: "254712345678",
+                reference: "R",
+                description: "D",
+                original: kind.direction == .reverse ? originalID : nil
+            ),
             about: nil,
             createdAt: moment,
             query: kind.query,

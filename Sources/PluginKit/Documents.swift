@@ -8,7 +8,8 @@ enum Documents {
             profile: Profile(json["profile"] ?? .null),
             nowMilliseconds: json["now_ms"]?.integerValue ?? 0,
             recordID: json["ids"]?["record"]?.stringValue ?? "",
-            originatorID: json["ids"]?["originator"]?.stringValue ?? ""
+            originatorID: json["ids"]?["originator"]?.stringValue ?? "",
+            original: Original(json["x-original"])
         )
     }
 

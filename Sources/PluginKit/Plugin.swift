@@ -115,11 +115,16 @@ public struct Operation: Sendable {
     public let query: @Sendable (Record, Profile, Int64) -> JSON?
 
     /// Makes a kind.
+    ///
+    /// - Parameter original: Where its arguments name what a reversal gives back.
     public init(
         _ descriptor: JSONObject,
+        original: OriginalPlace? = nil,
         interpret: @escaping @Sendable ([UInt8], Source, Record) -> Evidence?,
         query: @escaping @Sendable (Record, Profile, Int64) -> JSON? = { _, _, _ in nil }
     ) {
+        var descriptor = descriptor
+        if let original { descriptor["x-original"] = original.document }
         self.descriptor = descriptor
         self.interpret = interpret
         self.query = query

@@ -77,6 +77,10 @@ public struct Record: Sendable, Hashable {
     public var disputes: [Dispute]
     /// The id of the transaction that an exchange asks about.
     public var about: String?
+    /// The id of the transaction that a reversal gives back.
+    public var original: String?
+    /// How much of it M-Pesa has given back, in whole shillings; nil while that is nothing.
+    public var reversedAmount: Int64?
     /// The newest steps, oldest first; only `render` is told them.
     public var events: [RecordEvent] = []
     /// What an exchange was answered.
@@ -114,6 +118,8 @@ public struct Record: Sendable, Hashable {
         isDisputed = json["disputed"]?.boolValue ?? false
         disputes = json["disputes"]?.arrayValue?.map(Dispute.init) ?? []
         about = text("about")
+        original = text("original")
+        reversedAmount = json["reversed_amount"]?.integerValue
         document = json
     }
 }
@@ -132,6 +138,8 @@ public struct PrepareInput: Sendable {
     public let recordID: String
     /// An id that M-Pesa may be given as ours.
     public let originatorID: String
+    /// What a reversal gives back; nil for a kind that says nowhere where its arguments name it.
+    public let original: Original?
 
     /// Gathers them; the kit does so, and tests.
     public init(
@@ -139,14 +147,16 @@ public struct PrepareInput: Sendable {
         profile: Profile,
         nowMilliseconds: Int64,
         recordID: String,
-        originatorID: String
+        originatorID: String,
+        original: Original? = nil
     ) {
         self.init(
             arguments: ArgumentValue(arguments),
             profile: profile,
             nowMilliseconds: nowMilliseconds,
             recordID: recordID,
-            originatorID: originatorID
+            originatorID: originatorID,
+            original: original
         )
     }
 
@@ -155,13 +165,15 @@ public struct PrepareInput: Sendable {
         profile: Profile,
         nowMilliseconds: Int64,
         recordID: String,
-        originatorID: String
+        originatorID: String,
+        original: Original? = nil
     ) {
         self.arguments = arguments
         self.profile = profile
         self.nowMilliseconds = nowMilliseconds
         self.recordID = recordID
         self.originatorID = originatorID
+        self.original = original
     }
 }
 

@@ -13,27 +13,56 @@ extension Plugin {
     /// - Parameters:
     ///   - profiles: What the host would tell of organizations; between them, `prepare` must come to a plan.
     ///   - records: What `render` is given; between them, every property of the output must be written.
+    ///   - original: What the host would find for a reversal.
     public func schemaDisagreements(
         profiles: [Profile] = [.sample()],
-        records: [Record] = Record.samples()
+        records: [Record] = Record.samples(),
+        original: Original = .sample()
     ) -> [String] {
         tools.flatMap { tool in
-            let (descriptor, found) = tool.disagreements(profiles, records)
+            let place = operations.first { $0.descriptor["name"] == tool.operation }?.descriptor["x-original"]
+            let inputs = Inputs(profiles: profiles, original: place.map { ($0, original) })
+            let (descriptor, found) = tool.disagreements(inputs, records)
             let name = descriptor["name"]?.stringValue ?? "a tool without a name"
             return found.map { "\(name), \($0)" }
         }
     }
 }
 
+/// What `prepare` is given beside the arguments.
+private struct Inputs {
+    let profiles: [Profile]
+    /// What the host finds, and where it reads in the arguments what that is.
+    let original: (place: JSON, found: Original)?
+
+    /// Reads what the host reads.
+    func readOriginal(in arguments: ArgumentValue) {
+        guard let place = original?.place else { return }
+        _ = value(at: place["pointer"], in: arguments)?.stringValue
+        for element in value(at: place["unmoved"], in: arguments)?.arrayValue ?? [] { _ = element.stringValue }
+    }
+
+    private func value(at pointer: JSON?, in arguments: ArgumentValue) -> ArgumentValue? {
+        guard let text = pointer?.stringValue, let pointer = try? JSONPointer(parsing: text) else { return nil }
+        return pointer.tokens.reduce(arguments) { $0?[$1] }
+    }
+}
+
 extension Tool {
-    fileprivate func disagreements(_ profiles: [Profile], _ records: [Record]) -> (JSONObject, [String]) {
+    /// The name of the operation kind; nil for a function tool.
+    fileprivate var operation: JSON? {
+        guard case .operation(let tool) = self else { return nil }
+        return tool.descriptor["operation"]
+    }
+
+    fileprivate func disagreements(_ inputs: Inputs, _ records: [Record]) -> (JSONObject, [String]) {
         switch self {
         case .function(let tool):
             let read = tool.types?.readingDisagreements(tool.descriptor) ?? []
             let written = tool.types?.writingDisagreements(tool.descriptor) ?? []
             return (tool.descriptor, read.map { "arguments: \($0)" } + written.map { "output: \($0)" })
         case .operation(let tool):
-            let read = tool.types?.readingDisagreements(tool.descriptor) ?? tool.readingDisagreements(profiles)
+            let read = tool.types?.readingDisagreements(tool.descriptor) ?? tool.readingDisagreements(inputs)
             let schema = tool.descriptor["output_schema"] ?? true
             let written =
                 tool.types?.writingDisagreements(tool.descriptor)
@@ -61,8 +90,8 @@ extension ToolTypes {
 extension OperationTool {
     /// What `prepare` reads, member by member, beside the schema.
     ///
-    /// The argument that a look-up tool names is the host's to read.
-    fileprivate func readingDisagreements(_ profiles: [Profile]) -> [String] {
+    /// The argument that a look-up tool names is the host's to read, and so are those that name what is reversed.
+    fileprivate func readingDisagreements(_ inputs: Inputs) -> [String] {
         let lookup = descriptor["lookup"]?["pointer"]?.stringValue.flatMap { try? JSONPointer(parsing: $0) }
         return SchemaAgreement.reading(
             schema: descriptor["input_schema"] ?? true,
@@ -73,14 +102,16 @@ extension OperationTool {
                 for token in lookup.tokens { found = found?[token] }
                 return found != nil
             }
-            let plans = profiles.map { profile in
+            inputs.readOriginal(in: ArgumentValue(value, log: log))
+            let plans = inputs.profiles.map { profile in
                 try? prepare(
                     PrepareInput(
                         arguments: ArgumentValue(value, log: log),
                         profile: profile,
                         nowMilliseconds: 1_800_000_000_000,
                         recordID: "record",
-                        originatorID: "originator"
+                        originatorID: "originator",
+                        original: inputs.original?.found
                     )
                 )
             }
@@ -100,6 +131,21 @@ extension Profile {
             "environment": "test", "short_code": "600100", "short_code_type": "paybill",
             "organization_name": "A shop", "settings": .object(settings),
         ])
+    }
+}
+
+extension Original {
+    /// A payment of 100 of which 60 are left.
+    public static func sample() -> Original {
+        Original(
+            record: Record([
+                "id": "0192f3c4-0000-7000-8000-000000000009", "state": "succeeded", "status": "SUCCESS",
+                "environment": "test", "amount": 100, "party": "254712345678", "reference": "INV-1",
+                "external_ids": ["checkout_request_id": "ws_CO_1"], "receipt": "NLJ7RT61SV", "reversed_amount": 40,
+                "created_ms": 1_790_000_000_000,
+            ]),
+            left: 60
+        )
     }
 }
 
@@ -131,6 +177,7 @@ extension Record {
                     ["kind": "amount", "stated": "150", "expected": "100", "text": "M-Pesa names another amount."]
                 ],
                 "sent_ms": 1_790_000_000_200, "ended_ms": 1_790_000_000_900,
+                "original": "0192f3c4-0000-7000-8000-000000000009", "reversed_amount": 40,
             ]
             for (name, value) in more { full[name] = value }
             return [Record(.object(full)), Record(.object(bare))]

@@ -67,6 +67,7 @@ package struct Catalogue: Sendable {
         }
         self.contradictions = contradictions
         guard !tools.isEmpty else { throw root.fail("tools", "at least one tool") }
+        try Catalogue.checkOriginals(tools, operations, root: root)
         let owner = id
         prompts = try root.list("prompts", Catalogue.prompt)
         resources = try root.list("resources") { reader throws(CatalogueError) in
@@ -121,8 +122,31 @@ package struct Catalogue: Sendable {
             {
                 throw root.fail(at + "/query/operation", "an operation of this plugin with direction none")
             }
+            if kind.original != nil, kind.direction != .reverse {
+                throw root.fail(at + "/x-original", "an operation of direction reverse: no other gives anything back")
+            }
             for secret in kind.secrets where !abilities.transforms.contains(secret.transform) {
                 throw root.fail(at + "/secrets", "a transform this host knows, not \(secret.transform)", rule: "C3")
+            }
+        }
+    }
+
+    /// What names the original of a reversal can be given by callers.
+    private static func checkOriginals(
+        _ tools: [ToolDescriptor],
+        _ operations: [OperationKind],
+        root: CatalogueReader
+    ) throws(CatalogueError) {
+        for (index, tool) in tools.enumerated() {
+            guard case .operation(let kind) = tool.kind, let original = operations[kind].original else { continue }
+            for pointer in [original.pointer, original.unmoved].compactMap(\.self) {
+                let property = pointer.tokens.first.flatMap { tool.inputSchema["properties"]?[$0] }
+                if property == nil {
+                    throw root.fail(
+                        "tools/\(index)/input_schema",
+                        "a property for \(pointer), which x-original of its operation names"
+                    )
+                }
             }
         }
     }

@@ -46,7 +46,7 @@ static const char catalogue[] =
     "\"examples\":[{\"title\":\"At once\",\"arguments\":{\"how\":\"inline\"}}],"
     "\"input_schema\":" FIXTURE_ECHO ",\"output_schema\":" ANY ",\"annotations\":" ANNOTATIONS(FIXTURE_ECHO_MONEY) ","
     "\"sensitive\":" FIXTURE_SENSITIVE "}],"
-    "\"operations\":[{\"name\":\"collect\",\"direction\":\"in\",\"upstream\":\"daraja\",\"path\":\"/collect\","
+    "\"operations\":[{\"name\":\"collect\",\"direction\":\"" FIXTURE_DIRECTION "\",\"upstream\":\"daraja\",\"path\":\"/collect\","
     "\"callbacks\":[{\"name\":\"result\",\"pointer\":\"/CallBackURL\"}],"
     "\"secrets\":[{\"transform\":\"" FIXTURE_SECRET "\",\"pointer\":\"/Password\",\"inputs\":{}}]}],"
     "\"needs\":{\"upstreams\":[{\"name\":\"daraja\",\"paths\":[\"" FIXTURE_NEEDS "\"]}],"

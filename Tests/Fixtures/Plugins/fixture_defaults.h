@@ -38,6 +38,9 @@
 #ifndef FIXTURE_SENSITIVE
 #define FIXTURE_SENSITIVE "[]"
 #endif
+#ifndef FIXTURE_DIRECTION
+#define FIXTURE_DIRECTION "in"
+#endif
 #ifndef FIXTURE_SECRET
 #define FIXTURE_SECRET "stk_password"
 #endif
