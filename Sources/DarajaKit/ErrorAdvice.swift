@@ -56,7 +56,7 @@ struct ErrorAdvice {
 
     private static func advice(field: String) -> (String, String) {
         switch field {
-        case "BusinessShortCode", "ShortCode", "PartyA":
+        case "BusinessShortCode", "ShortCode", "PartyA", "ReceiverParty":
             (
                 "M-Pesa refused the short code: the organization must check it, and that it is of this environment.",
                 "organization"
@@ -68,6 +68,8 @@ struct ErrorAdvice {
                 "M-Pesa refused the operator (initiator): the organization must check its name, password and environment.",
                 "organization"
             )
+        case "TransactionID":
+            ("M-Pesa refused the receipt of the payment: it is not one that can be reversed.", "organization")
         case "CallBackURL", "ResultURL", "QueueTimeOutURL":
             (
                 "M-Pesa refused the gateway's callback address (\(field)): whoever runs the gateway must check it.",

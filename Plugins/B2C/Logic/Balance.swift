@@ -9,7 +9,7 @@ func planBalance(_ input: PrepareInput) throws(Refusal) -> OperationPlan {
     let isTill = kind.map { $0 == "TILL" } ?? (input.profile.shortCodeType == "till")
     return OperationPlan(
         body: AccountBalance.body(
-            Initiator: try requireInitiatorName(input.profile),
+            Initiator: try OperatorMessages.requireInitiatorName(input.profile),
             PartyA: input.profile.shortCode,
             IdentifierType: isTill ? "2" : "4"
         )
@@ -25,14 +25,14 @@ func interpretBalance(_ raw: [UInt8], _ source: Source, _ record: Record) -> Evi
     switch source {
     case .callback("timeout"): return .nothing("M-Pesa did not answer in time.")
     case .reply(let status):
-        return interpretReply(raw, status: status, of: balance) { reply in
+        return OperatorMessages.reply(raw, status: status, of: balance) { reply in
             ids(.named(reply.ConversationID), StatedID(reply.OriginatorConversationID))
         }
     case .callback: break
     case .statement: return nil
     }
     let message = Message(raw)
-    guard let (result, _) = unwrappedResult(message) else { return .unrecognized(message) }
+    guard let (result, _) = message.operatorResult else { return .unrecognized(message) }
     return answer(result)
 }
 

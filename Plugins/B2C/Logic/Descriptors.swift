@@ -1,4 +1,5 @@
 import Daraja
+import DarajaKit
 import OrderedJSON
 
 let payoutDescriptor: JSONObject = [
@@ -194,8 +195,8 @@ let payoutOperation: JSONObject = [
     "direction": "out",
     "upstream": "daraja",
     "path": .string(B2CPayment.path),
-    "callbacks": callbacks,
-    "secrets": [credential],
+    "callbacks": OperatorMessages.callbacks,
+    "secrets": OperatorMessages.secrets,
     "deduplication": ["mode": "host_id", "pointer": "/OriginatorConversationID"],
     "resend": ["limit": 0, "grace_ms": 1_800_000],
     "send_before_ms": 60_000,
@@ -208,7 +209,7 @@ let payoutOperation: JSONObject = [
     ],
     // 1 and 5: no money; the others: the operator's credential, which repeated refusals would lock.
     "pause_codes": ["1", "5"],
-    "break_codes": ["18", "20", "21", "22", "2001", "8006", "TP40153"],
+    "break_codes": OperatorMessages.breakCodes,
     "x-examples": payoutRecordings,
 ]
 
@@ -217,8 +218,8 @@ let payoutQueryOperation: JSONObject = [
     "direction": "none",
     "upstream": "daraja",
     "path": .string(TransactionStatusQuery.path),
-    "callbacks": callbacks,
-    "secrets": [credential],
+    "callbacks": OperatorMessages.callbacks,
+    "secrets": OperatorMessages.secrets,
     "send_before_ms": 60_000,
 ]
 
@@ -227,13 +228,7 @@ let balanceOperation: JSONObject = [
     "direction": "none",
     "upstream": "daraja",
     "path": .string(AccountBalance.path),
-    "callbacks": callbacks,
-    "secrets": [credential],
+    "callbacks": OperatorMessages.callbacks,
+    "secrets": OperatorMessages.secrets,
     "send_before_ms": 60_000,
 ]
-
-private let callbacks: JSON = [
-    ["name": "result", "pointer": "/ResultURL"], ["name": "timeout", "pointer": "/QueueTimeOutURL"],
-]
-
-private let credential: JSON = ["transform": "security_credential", "pointer": "/SecurityCredential", "inputs": [:]]

@@ -12,24 +12,18 @@ func interpretPayout(_ raw: [UInt8], _ source: Source, _ record: Record) -> Evid
         return .nothing("M-Pesa's queue timed out; whether the payout was made is being asked.")
     case .reply(let status):
         let ids = PayoutIDs(record)
-        return interpretReply(raw, status: status, of: payout, another: ids.otherPayment) { ids.learned(from: $0) }
+        return OperatorMessages.reply(raw, status: status, of: payout, another: ids.otherPayment) {
+            ids.learned(from: $0)
+        }
     case .callback:
         let message = Message(raw)
-        guard let (result, isPlain) = unwrappedResult(message) else { return .unrecognized(message) }
+        guard let (result, isPlain) = message.operatorResult else { return .unrecognized(message) }
         guard isPlain || PayoutIDs(record).areNamed(by: result) else {
             return .unnamed(message, code: result.ResultCode)
         }
         return outcome(of: result, record)
     case .statement: return nil
     }
-}
-
-/// The result in a message, and whether it came as the API describes it.
-func unwrappedResult(_ message: Message) -> (InitiatorAPI.Result, isPlain: Bool)? {
-    guard let found = message.unwrapped(["Result"], marks: ["ConversationID", "OriginatorConversationID"]),
-        let result = InitiatorAPI.Result(["Result": found.document])
-    else { return nil }
-    return (result, found.isPlain)
 }
 
 private func outcome(of result: InitiatorAPI.Result, _ record: Record) -> Evidence {
@@ -40,12 +34,7 @@ private func outcome(of result: InitiatorAPI.Result, _ record: Record) -> Eviden
             code: Excerpt.code(result.ResultCode)
         )
     }
-    let entry = InitiatorResultCode.named(result.ResultCode)
-    var evidence = Evidence(verdict(of: entry))
-    evidence.code = Excerpt.code(entry.code)
-    evidence.meaning = entry.outcome == .unknown ? entry.meaning.quoting(result.ResultDesc) : entry.meaning
-    evidence.whoseMove = entry.whoseMove
-    evidence.chargeAgain = entry.payAgain
+    var evidence = Evidence(InitiatorResultCode.named(result.ResultCode), saying: result.ResultDesc)
     evidence.externalIDs = ids.learned(from: result)
     guard evidence.verdict == .succeeded else { return evidence }
     let name = result.text("ReceiverPartyPublicName")
@@ -72,44 +61,6 @@ private func outcome(of result: InitiatorAPI.Result, _ record: Record) -> Eviden
     )
 }
 
-private func verdict(of entry: InitiatorResultCode) -> Evidence.Verdict {
-    switch entry.outcome {
-    case .paid: .succeeded
-    case .failed: .failed
-    case .pending: .pending
-    case .duplicate: .duplicate
-    case .unknown: .unknown
-    }
-}
-
-/// What the answer to a request of an operator proves.
-///
-/// - Parameters:
-///   - another: The id by which an answer is another payment's.
-///   - learn: Which ids of an answer are kept.
-func interpretReply(
-    _ raw: [UInt8],
-    status: Int,
-    of kind: RequestKind,
-    another: (InitiatorAPI.Reply) -> String? = { _ in nil },
-    learn: (InitiatorAPI.Reply) -> [String: String]
-) -> Evidence {
-    guard let body = Message(raw).json, let reply = InitiatorAPI.Reply(body) else {
-        return .withoutIDs(raw, status: status, of: kind)
-    }
-    if let another = another(reply) { return .ofAnotherPayment("conversation", another) }
-    var evidence = Evidence(
-        reply.answer,
-        code: reply.ResponseCode,
-        words: reply.ResponseDescription,
-        in: body,
-        status: status,
-        refusedTo: "organization"
-    )
-    if evidence.verdict != .rejected { evidence.externalIDs = learn(reply) }
-    return evidence
-}
-
 /// What the answer to a question proves of the payout it asks about.
 ///
 /// The result's own code only says whether the question worked; the payout's state is the parameter TransactionStatus.
@@ -118,57 +69,27 @@ func interpretPayoutQuery(_ raw: [UInt8], _ source: Source, _ record: Record) ->
     switch source {
     case .callback("timeout"): return .nothing("M-Pesa did not answer the question in time.")
     // What an answer names are the question's ids, not the payout's.
-    case .reply(let status): return interpretReply(raw, status: status, of: payout) { _ in [:] }
+    case .reply(let status): return OperatorMessages.reply(raw, status: status, of: payout) { _ in [:] }
     case .callback: break
     case .statement: return nil
     }
     let message = Message(raw)
-    guard let (result, _) = unwrappedResult(message) else { return .unrecognized(message) }
-    guard result.ResultCode == "0" else {
-        let entry = InitiatorResultCode.named(result.ResultCode)
-        let known = entry.outcome == .failed ? " \(entry.meaning)" : ""
-        return .nothing(
-            "M-Pesa did not answer the question.\(known)".quoting(result.ResultDesc),
-            code: Excerpt.code(result.ResultCode)
-        )
-    }
-    guard PayoutIDs(record).isNamed(in: result) else {
-        let told = result.id("OriginatorConversationID").text
-        return .nothing(
-            "M-Pesa's answer is about another payout (\(told.map { Excerpt.of($0, most: 64) } ?? "it names none")); it is asked once more."
-        )
-    }
-    let named = result.contradiction(in: "TransactionStatus", "OriginatorConversationID", "ConversationID")
-    if let named {
-        let values = named.values.map { Excerpt.of($0, most: 64) }.joined(separator: " and ")
-        return .nothing("M-Pesa's answer states two values of \(named.name): \(values). It is asked once more.")
-    }
-    return standing(of: result, record)
-}
-
-private func standing(of result: InitiatorAPI.Result, _ record: Record) -> Evidence {
-    let status = Excerpt.of(result.text("TransactionStatus") ?? "", most: 64)
-    switch status {
-    case "Completed":
-        var evidence = Evidence(.succeeded)
-        evidence.code = "0"
-        evidence.meaning = InitiatorResultCode.named("0").meaning
-        evidence.whoseMove = "nobody"
-        evidence.chargeAgain = "no"
-        return evidence.stating(paid: result, about: record)
-    case "Cancelled", "Declined", "Expired", "Failed":
+    guard let (result, _) = message.operatorResult else { return .unrecognized(message) }
+    switch ToldStanding(result, isNamed: PayoutIDs(record).isNamed(in: result), as: "payout") {
+    case .nothing(let evidence): return evidence
+    case .completed: return Evidence(.named("0"), saying: "").stating(paid: result, about: record)
+    case .failed(let status):
         var evidence = Evidence(.failed)
         evidence.code = status
         evidence.meaning = "M-Pesa did not pay it out: \(status.lowercased())."
         evidence.whoseMove = "organization"
         evidence.chargeAgain = "yes"
         return evidence
-    case "Initiated", "Authorized", "Pending":
+    case .pending(let status):
         var evidence = Evidence(.pending)
         evidence.code = status
         evidence.meaning = "M-Pesa is still working on the payout (\(status.lowercased()))."
         return evidence
-    default: return .nothing("M-Pesa's answer names no standing that is known.".quoting(status), code: status)
     }
 }
 

@@ -17,7 +17,7 @@ func planPayout(_ input: PrepareInput) throws(Refusal) -> OperationPlan {
         guards: [guardAgainstRepeats(phone, amount)],
         body: B2CPayment.body(
             OriginatorConversationID: input.originatorID,
-            InitiatorName: try requireInitiatorName(input.profile),
+            InitiatorName: try OperatorMessages.requireInitiatorName(input.profile),
             CommandID: arguments["command_id"]?.stringValue ?? "BusinessPayment",
             Amount: amount,
             PartyA: input.profile.shortCode,
@@ -42,13 +42,7 @@ private func guardAgainstRepeats(_ phone: MSISDN, _ amount: Int64) -> Guard {
 
 /// The request that asks about a payout, by our own id: it can be asked even when no answer ever came.
 ///
-/// The id in the request was the record's, whatever the answer to it named. A till asks as a till.
+/// The id in the request was the record's, whatever the answer to it named.
 func planPayoutQuery(_ record: Record, _ profile: Profile, _ nowMilliseconds: Int64) -> JSON? {
-    guard let name = initiatorName(profile) else { return nil }
-    return TransactionStatusQuery.body(
-        Initiator: name,
-        OriginalConversationID: record.id,
-        PartyA: profile.shortCode,
-        IdentifierType: profile.shortCodeType == "till" ? "2" : "4"
-    )
+    OperatorMessages.question(about: record.id, profile)
 }

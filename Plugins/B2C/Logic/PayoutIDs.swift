@@ -44,7 +44,7 @@ struct PayoutIDs {
         case .missing: break
         }
         switch (result.ConversationID, known["conversation_id"]) {
-        case (.named(let id), let noted?): return PayoutIDs.isSame(id, noted) ? nil : id
+        case (.named(let id), let noted?): return OperatorMessages.isSame(id, noted) ? nil : id
         case (.unusable, _): return "an id that cannot be one"
         default: return nil
         }
@@ -57,7 +57,9 @@ struct PayoutIDs {
         let named = reply.OriginatorConversationID
         if isOurs(named) { return nil }
         if PayoutIDs.isRecordID(named) { return named }
-        guard let noted = known["conversation_id"], !PayoutIDs.isSame(reply.ConversationID, noted) else { return nil }
+        guard let noted = known["conversation_id"], !OperatorMessages.isSame(reply.ConversationID, noted) else {
+            return nil
+        }
         return reply.ConversationID
     }
 
@@ -74,7 +76,8 @@ struct PayoutIDs {
         case .named(let id): isOurs(id)
         case .unusable: false
         case .missing:
-            status.id("ConversationID").text.flatMap { id in known["conversation_id"].map { PayoutIDs.isSame(id, $0) } }
+            status.id("ConversationID").text
+                .flatMap { id in known["conversation_id"].map { OperatorMessages.isSame(id, $0) } }
                 ?? false
         }
     }
@@ -90,11 +93,5 @@ struct PayoutIDs {
         let parts = id.split(separator: "-", omittingEmptySubsequences: false)
         return parts.map(\.count) == [8, 4, 4, 4, 12] && parts[2].first == "7"
             && parts.allSatisfy { $0.allSatisfy { $0.isASCII && $0.isHexDigit } }
-    }
-
-    /// A ConversationID is seen with and without its `AG_`.
-    private static func isSame(_ left: String, _ right: String) -> Bool {
-        let bare = { (id: String) in id.hasPrefix("AG_") ? String(id.dropFirst(3)) : id }
-        return bare(left) == bare(right)
     }
 }

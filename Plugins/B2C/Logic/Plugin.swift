@@ -26,18 +26,3 @@ public let b2c = Plugin(
     ],
     secrets: ["security_credential"]
 )
-
-/// The operator's name, which M-Pesa wants beside the encrypted password.
-func initiatorName(_ profile: Profile) -> String? {
-    profile.settings["initiator_name"]?.stringValue.flatMap { $0.isEmpty ? nil : $0 }
-}
-
-func requireInitiatorName(_ profile: Profile) throws(Refusal) -> String {
-    guard let name = initiatorName(profile) else {
-        throw Refusal(
-            "not_configured",
-            "The organization has no initiator name. An administrator must set initiator_name for the plugin b2c."
-        )
-    }
-    return name
-}
