@@ -2,12 +2,12 @@ import Foundation
 import OrderedJSON
 import Synchronization
 
-/// Prompts and payouts as lines of JSON, the newest of each winning, so that a killed simulator still knows who was
-/// charged and who was paid.
+/// Prompts, payouts and reversals as lines of JSON, the newest of each winning, so that a killed simulator still knows who
+/// was charged and who was paid.
 struct Journal: Sendable {
     let path: String
-
-    init(path: String) { self.path = path }
+    /// How many entries of a kind are remembered.
+    let entriesMax: Int
 
     /// Puts what was kept into a state.
     func load(into state: borrowing Mutex<SimulatorState>) {
@@ -18,6 +18,9 @@ struct Journal: Sendable {
                 guard let json = try? JSON(parsing: String(line)) else { continue }
                 if let prompt = Prompt(json) {
                     state.keep(prompt)
+                } else if let reversal = Reversal(json) {
+                    state.originators[reversal.originatorID] = reversal.conversationID
+                    state.reversals.keep(reversal, most: entriesMax)
                 } else if let payout = Payout(json) {
                     state.payouts[payout.conversationID] = payout
                     state.originators[payout.originatorID] = payout.conversationID

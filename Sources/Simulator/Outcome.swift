@@ -1,4 +1,4 @@
-/// What happens to a push or a payout.
+/// What happens to a push, a payout or a reversal.
 ///
 /// Chosen by the control API, else by a magic phone, else by a magic amount, else it is paid.
 ///
@@ -85,6 +85,10 @@ package enum Outcome: String, Sendable, CaseIterable {
     case otherOriginator = "other_originator"
     /// 39: refused with "Wrong credentials".
     case wrongCredentials = "wrong_credentials"
+    /// 40: the operator may not: a payout or a reversal ends with 21.
+    case forbidden
+    /// 41: a reversal ends with R000001, because somebody has reversed all that was left in M-Pesa's portal.
+    case alreadyReversed = "already_reversed"
 
     /// The result code that the customer's side ends with.
     var resultCode: Int {
@@ -113,6 +117,7 @@ package enum Outcome: String, Sendable, CaseIterable {
         case .expired: "4"
         case .productMismatch: "2028"
         case .pinLocked: "8006"
+        case .forbidden: "21"
         case .undocumentedCode: "TX_4321"
         default: "0"
         }

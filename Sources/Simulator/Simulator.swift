@@ -28,7 +28,7 @@ package final class Simulator: Sendable {
         guard let keys = RSAKeyPair() else { throw NoKeys() }
         self.keys = keys
         lines = settings.keepsConnections ? LoopbackLines() : nil
-        journal = settings.journal.map(Journal.init)
+        journal = settings.journal.map { Journal(path: $0, entriesMax: settings.entriesMax) }
         journal?.load(into: state)
     }
 
@@ -43,6 +43,9 @@ package final class Simulator: Sendable {
         self.channel.withLock { $0 = channel }
         for prompt in state.withLock({ Array($0.prompts.values) }) where prompt.resultCode == nil { schedule(prompt) }
         for payout in state.withLock({ Array($0.payouts.values) }) where !payout.isDecided { schedule(payout) }
+        for reversal in state.withLock({ Array($0.reversals.all.values) }) where !reversal.isDecided {
+            schedule(reversal)
+        }
         return channel.localAddress?.port ?? 0
     }
 
@@ -69,6 +72,8 @@ package final class Simulator: Sendable {
         case ("POST", STKPush.path): return await authorized(request) { await self.push($0, account: $1) }
         case ("POST", STKQuery.path): return await authorized(request) { self.query($0, account: $1) }
         case ("POST", B2CPayment.path): return await authorized(request) { await self.payOut($0, account: $1) }
+        case ("POST", TransactionReversal.path):
+            return await authorized(request) { await self.reverse($0, account: $1) }
         case ("POST", TransactionStatusQuery.path):
             return await authorized(request) { self.tellStatus($0, account: $1) }
         case ("POST", AccountBalance.path): return await authorized(request) { self.tellBalance($0, account: $1) }
@@ -97,6 +102,8 @@ package final class Simulator: Sendable {
     func keep(_ prompt: Prompt) { journal?.append(prompt.json) }
 
     func keep(_ payout: Payout) { journal?.append(payout.json) }
+
+    func keep(_ reversal: Reversal) { journal?.append(reversal.json) }
 }
 
 extension Charge {

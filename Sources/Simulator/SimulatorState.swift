@@ -178,6 +178,9 @@ struct SimulatorState {
     /// Phones whose customer has not answered yet: M-Pesa takes no second request for one.
     private var busyPhones: Set<String> = []
     var charges: [Charge] = []
+    /// The prompt of each receipt.
+    private var receipts: [String: String] = [:]
+    var reversals = Reversals()
     /// By ConversationID.
     var payouts: [String: Payout] = [:]
     /// The ConversationID of every OriginatorConversationID: what M-Pesa knows a repeat by.
@@ -204,6 +207,7 @@ struct SimulatorState {
         // A full simulator forgets everything rather than slow down.
         if prompts.count >= entriesMax {
             prompts.removeAll()
+            receipts.removeAll()
             busyPhones.removeAll()
         }
         keep(prompt)
@@ -213,7 +217,21 @@ struct SimulatorState {
     /// Keeps a prompt as it stands now.
     mutating func keep(_ prompt: Prompt) {
         prompts[prompt.checkoutRequestID] = prompt
+        if let receipt = prompt.receipt { receipts[receipt] = prompt.checkoutRequestID }
         if prompt.resultCode == nil { busyPhones.insert(prompt.phone) } else { busyPhones.remove(prompt.phone) }
+    }
+
+    /// The payment with a receipt.
+    func payment(_ receipt: String) -> Prompt? {
+        receipts[receipt].flatMap { prompts[$0] }.flatMap { $0.resultCode == 0 ? $0 : nil }
+    }
+
+    /// What has come in for a short code and not gone back.
+    func working(of shortCode: String) -> Int64 {
+        let collected = prompts.values.filter { $0.shortCode == shortCode && $0.resultCode == 0 }
+            .reduce(0) { $0 + $1.amount }
+        return collected
+            - reversals.all.values.filter { $0.shortCode == shortCode }.reduce(0) { $0 + $1.returned }
     }
 
     /// Keeps what a callback was answered with.

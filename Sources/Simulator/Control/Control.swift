@@ -14,6 +14,7 @@ extension Simulator {
             }
             return .json(200, ["prompts": .array(prompts.map(\.json))])
         case ("GET", "payouts", 1): return payouts(phone: request.query["phone"])
+        case ("GET", "reversals", 1): return reversals(phone: request.query["phone"])
         case ("GET", "certificate", 1): return .answer(status: 200, body: keys.publicPEM)
         case ("GET", "requests", 1): return requests()
         case ("GET", "tokens", 1): return tokens()
@@ -26,24 +27,14 @@ extension Simulator {
         case ("POST", "prompts", 3) where segments[2] == "resend": return settleNow(segments[1], resend: true)
         case ("POST", "payouts", 3) where segments[2] == "settle": return settleNow(payout: segments[1], resend: false)
         case ("POST", "payouts", 3) where segments[2] == "resend": return settleNow(payout: segments[1], resend: true)
+        case ("POST", "reversals", 3) where ["settle", "resend"].contains(segments[2]):
+            return settleNow(reversal: segments[1], resend: segments[2] == "resend")
         case ("POST", "reset", 1):
             state.withLock { $0 = SimulatorState(settings: settings) }
             return .json(200, ["reset": true])
         default:
             return .json(404, ["error": "no such control; see docs/simulator.md"])
         }
-    }
-
-    private func ledger(phone: String?) -> SimulatorAnswer {
-        let charges = charges(phone: phone)
-        return .json(
-            200,
-            [
-                "count": .integer(Int64(charges.count)),
-                "total": .integer(charges.reduce(0) { $0 + $1.amount }),
-                "charges": .array(charges.map(\.json)),
-            ]
-        )
     }
 
     private func payouts(phone: String?) -> SimulatorAnswer {

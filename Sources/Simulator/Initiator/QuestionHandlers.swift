@@ -10,9 +10,16 @@ extension Simulator {
     func tellStatus(_ request: SimulatorRequest, account: SimulatorAccount) -> SimulatorAnswer {
         ask(request, account, command: "TransactionStatusQuery") { body in
             let asked = self.text(body, "OriginalConversationID")
-            let payout = self.state.withLock { state in state.originators[asked].flatMap { state.payouts[$0] } }
-            return payout.flatMap { $0.shortCode == account.shortCode ? $0 : nil }
-                .map { InitiatorResults.standing(of: $0) }
+            return self.state.withLock { state in
+                guard let id = state.originators[asked] else { return nil }
+                if let payout = state.payouts[id], payout.shortCode == account.shortCode {
+                    return InitiatorResults.standing(of: payout)
+                }
+                guard let reversal = state.reversals.all[id], reversal.shortCode == account.shortCode else {
+                    return nil
+                }
+                return InitiatorResults.standing(of: reversal)
+            }
         }
     }
 
@@ -22,8 +29,7 @@ extension Simulator {
             let (set, collected, paid) = self.state.withLock { state in
                 (
                     state.balanceText,
-                    state.prompts.values.filter { $0.shortCode == account.shortCode && $0.resultCode == 0 }
-                        .reduce(0) { $0 + $1.amount },
+                    state.working(of: account.shortCode),
                     state.payouts.values.filter { $0.shortCode == account.shortCode && $0.isPaid }
                         .reduce(0) { $0 + $1.amount }
                 )
