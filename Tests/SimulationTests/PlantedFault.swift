@@ -26,13 +26,15 @@ enum PlantedFault: String, CaseIterable, Sendable {
     case losesWhatWasNotSent
     /// A store that shows an organization another's records.
     case showsOthersRecords
+    /// A plugin that takes "reversed already" for its own reversal.
+    case readsReversedAsGivenBack
 
     /// What the judge says of it.
     var accusation: String {
         switch self {
         case .forgetsKeys: "debits under the key"
         case .sendsAgainUnasked, .sendsAfterRestart: "was sent again"
-        case .readsPendingAsPaid, .ignoresAmounts: "and was not paid"
+        case .readsPendingAsPaid, .ignoresAmounts, .readsReversedAsGivenBack: "and was not paid"
         case .sendsTooLate: "left after its time"
         case .forgetsGuards: "whose guard held"
         case .ignoresVersions: "do not lead to"
@@ -197,7 +199,8 @@ enum WrongPlugin {
     static func make(_ fault: PlantedFault?) throws -> LoadedPlugin {
         let resend: JSONObject = ["resend": ["limit": 1, "grace_ms": 5_000]]
         return try FakePlugin.make(collect: resend, pay: resend) { functions in
-            guard fault == .readsPendingAsPaid || fault == .ignoresAmounts else { return functions }
+            let misreads: [PlantedFault?] = [.readsPendingAsPaid, .ignoresAmounts, .readsReversedAsGivenBack]
+            guard fault != nil, misreads.contains(fault) else { return functions }
             return LoadedPlugin.OperationFunctions(
                 prepare: functions.prepare,
                 interpret: { index, input, raw throws(LoadedPlugin.Failure) in
@@ -215,6 +218,10 @@ enum WrongPlugin {
         if fault == .readsPendingAsPaid, said["verdict"] == "pending" {
             members["verdict"] = "succeeded"
             members["receipt"] = .string("P" + String(raw.count))
+        }
+        if fault == .readsReversedAsGivenBack, said["verdict"] == "duplicate" {
+            members["verdict"] = "succeeded"
+            members["receipt"] = "Q1"
         }
         return JSON.object(members).bytes
     }

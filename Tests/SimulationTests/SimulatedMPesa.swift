@@ -6,7 +6,7 @@ import Synchronization
 /// M-Pesa: it takes requests, refuses and loses them, answers late or wrongly, and its ledger is the judge.
 final class SimulatedMPesa: Sendable {
     /// What customers and M-Pesa decide about a request.
-    enum Decision: String, Sendable { case open, refused, paid, failed, cancelled, expired }
+    enum Decision: String, Sendable { case open, refused, paid, failed, cancelled, expired, reversedBefore }
 
     /// One request for money as M-Pesa knows it.
     struct Entry: Sendable {
@@ -27,11 +27,14 @@ final class SimulatedMPesa: Sendable {
 
     let world: World
     private let ledger = Mutex<[RecordID: Entry]>([:])
+    /// What somebody gave back of payments past the gateway, in M-Pesa's portal.
+    private let portal = Mutex<[RecordID: Int64]>([:])
 
     init(_ world: World) { self.world = world }
 
     var entries: [Entry] { ledger.withLock { $0.values.sorted { $0.number < $1.number } } }
     func entry(_ id: RecordID) -> Entry? { ledger.withLock { $0[id] } }
+    var givenBackElsewhere: [RecordID: Int64] { portal.withLock { $0 } }
 
     // MARK: Requests
 
@@ -101,6 +104,7 @@ final class SimulatedMPesa: Sendable {
     }
 
     private func statement(of entry: Entry, withReceipt: Bool = true) -> JSON {
+        if entry.decision == .reversedBefore { return ["verdict": "duplicate", "code": "R000001"] }
         guard entry.decision == .paid else { return ["verdict": .string(entry.decision.rawValue), "code": "1032"] }
         var said: JSONObject = ["verdict": "succeeded", "code": "0"]
         if withReceipt {
@@ -118,7 +122,7 @@ final class SimulatedMPesa: Sendable {
     private func decide(_ id: RecordID) async {
         await world.wait(2_000...130_000)
         let outcomes: [Decision] = [.paid, .paid, .paid, .failed, .cancelled, .expired]
-        let decision = outcomes[world.pick(0...5)]
+        let decision = isReversedElsewhere(id) ? .reversedBefore : outcomes[world.pick(0...5)]
         let entry = ledger.withLock { ledger -> Entry? in
             guard ledger[id]?.decision == .open || decision == .paid else { return nil }
             ledger[id]?.decision = decision
@@ -133,6 +137,19 @@ final class SimulatedMPesa: Sendable {
                 await self.deliver(self.perhapsAltered(self.statement(of: entry), entry), to: entry.url)
             }
         }
+    }
+
+    /// Whether somebody gives back in the portal what is left of the payment that a refund is of, or has done so before.
+    private func isReversedElsewhere(_ id: RecordID) -> Bool {
+        guard entry(id)?.kind == "refund", let original = world.disk.record(id)?.intent.original else { return false }
+        if givenBackElsewhere[original] != nil { return true }
+        guard world.trouble(0.15), let paid = entry(original)?.amount else { return false }
+        let back = entries.filter { $0.kind == "refund" && world.disk.record($0.id)?.intent.original == original }
+            .reduce(0) { $0 + $1.amount * Int64($1.debits) }
+        guard back < paid else { return false }
+        portal.withLock { $0[original] = paid - back }
+        world.note("mpesa: \(paid - back) of \(original) go back in the portal")
+        return true
     }
 
     private func perhapsAltered(_ statement: JSON, _ entry: Entry) -> [UInt8] {
