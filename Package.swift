@@ -76,6 +76,7 @@ let package = Package(
         .library(name: "PluginKitTesting", targets: ["PluginKitTesting"]),
         .library(name: "STKPush", type: .dynamic, targets: ["STKPushEntry", "STKPushManifest"]),
         .library(name: "B2C", type: .dynamic, targets: ["B2CEntry", "B2CManifest"]),
+        .library(name: "Reversal", type: .dynamic, targets: ["ReversalEntry", "ReversalManifest"]),
     ],
     dependencies: [
         .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
@@ -84,7 +85,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     ],
-    targets: Target.plugin("STKPush") + Target.plugin("B2C") + [
+    targets: Target.plugin("STKPush") + Target.plugin("B2C") + Target.plugin("Reversal") + [
         // Leaves.
         .leaf("OrderedJSON"),
         .leaf("Threads"),
@@ -206,6 +207,11 @@ let package = Package(
         .testTarget(
             name: "B2CTests",
             dependencies: ["B2C", "PluginKit", "PluginKitTesting", "Daraja", "DarajaKit", json, "JSONSchema"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "ReversalTests",
+            dependencies: ["Reversal", "PluginKit", "PluginKitTesting", "Daraja", "DarajaKit", json, "JSONSchema"],
             swiftSettings: strict
         ),
         .testTarget(name: "TidyTests", swiftSettings: strict),

@@ -9,7 +9,8 @@ from plugins import check, compile_desk, compile_fixture, failed
 
 
 def test_plugin_check_passes_what_breaks_no_rule():
-    libraries = [os.path.join(harness.ROOT, ".build/debug", name) for name in ("libSTKPush.so", "libB2C.so")]
+    names = ("libSTKPush.so", "libB2C.so", "libReversal.so")
+    libraries = [os.path.join(harness.ROOT, ".build/debug", name) for name in names]
     libraries += [compile_fixture("1.0.0", "-DCLEAN"), compile_desk()]
     examples = os.path.join(harness.ROOT, ".build/examples")
     libraries += [os.path.join(examples, name) for name in sorted(os.listdir(examples))]

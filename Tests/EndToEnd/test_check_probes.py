@@ -41,6 +41,7 @@ WRONGS = [
     ("-DPRINTS", "configure.rubbish"),
     ("-DFAIL_SELFTEST", "selftest.passes"),
     ("-DBAD_PLAN", "operation.form"),
+    ('-DFIXTURE_DIRECTION="reverse"', "operation.form"),
     ("-DBAD_RENDERING", "operation.form"),
     ("-DCRASH", "operation.form"),
     ("-DHUGE_PLAN", "operation.form"),

@@ -132,7 +132,8 @@ def test_the_documents_describe_the_tools(gateway):
     assert document["openapi"] == "3.1.0" and "/tools/stk-push" in document["paths"]
     listed = gateway.call("GET", "/tools")[2]["data"]
     assert {tool["name"] for tool in listed} == {
-        "mpesa_stk_push", "mpesa_check_status", "mpesa_b2c_payment", "mpesa_check_payout", "mpesa_check_balance"
+        "mpesa_stk_push", "mpesa_check_status", "mpesa_b2c_payment", "mpesa_check_payout", "mpesa_check_balance",
+        "mpesa_reverse_transaction", "mpesa_check_reversal",
     }, listed
 
 
@@ -169,7 +170,9 @@ def test_operators_see_life_readiness_metrics_and_plugins(gateway):
     metrics = http("GET", management + "/metrics")[2].decode()
     assert 'gateway_calls_total{door="rest",tool="mpesa_stk_push",result="ok"}' in metrics
     plugins = http("GET", management + "/plugins")[2]["plugins"]
-    assert [(p["id"], p["state"]) for p in plugins] == [("b2c", "live"), ("stk-push", "live")], plugins
+    assert [(p["id"], p["state"]) for p in plugins] == [
+        ("b2c", "live"), ("reversal", "live"), ("stk-push", "live")
+    ], plugins
 
 
 def test_it_goes_on_where_it_was():

@@ -46,6 +46,7 @@ let pushDescriptor: JSONObject = [
     "output_schema": paymentSchema,
     "annotations": [
         "read_only": false, "destructive": true, "idempotent": false, "open_world": true, "money_moving": true,
+        "reversible_by": "mpesa_reverse_transaction",
     ],
     "requires": ["role": "user", "scopes": ["mpesa:stk"]],
     "rate": ["bucket": "money", "cost": 1],
@@ -106,6 +107,7 @@ let paymentSchema: JSON = [
         "status": ["enum": ["PENDING", "SUCCESS", "FAILED", "CANCELLED", "REVERSED"]],
         "state": ["type": "string", "description": "Exactly where it stands."],
         "amount": ["type": "integer"],
+        "reversed_amount": ["type": "integer", "description": "How much of it was given back, once that is anything."],
         "phone_number": text,
         "account_reference": text,
         "transaction_desc": text,

@@ -8,6 +8,7 @@ func showPayment(_ record: Record) -> JSON {
         "transaction_id": .string(record.id), "status": .string(record.status), "state": .string(record.state),
     ]
     output["amount"] = record.amount.map { .integer($0) }
+    output["reversed_amount"] = record.reversedAmount.map { .integer($0) }
     let texts: [(String, String?)] = [
         ("phone_number", record.party), ("account_reference", record.reference),
         ("transaction_desc", record.description),
@@ -47,7 +48,9 @@ private func chargeAgain(_ record: Record) -> String? {
 private func next(_ record: Record) -> String {
     if let dispute = record.disputeText { return nextOfDisputed(record, dispute) }
     switch record.state {
-    case "succeeded": return "Paid. Nothing more to do."
+    case "succeeded":
+        guard let back = record.reversedAmount else { return "Paid. Nothing more to do." }
+        return "Paid. \(back) shillings of it have been given back."
     case "accepted":
         return canBeAsked(record)
             ? "M-Pesa accepted the request and asks the customer. Not paid yet: ask mpesa_check_status for the outcome."

@@ -176,6 +176,8 @@ package final class LoadedPlugin: Sendable {
     package let operations: [OperationKind]
     /// Whether it was granted the organization's transactions, whoever made them.
     package let readsTransactions: Bool
+    /// Whether its requests carry the organization's operator, whose name it is then told.
+    private let actsAsOperator: Bool
     /// The operation functions; nil when it has function tools only.
     package let operationFunctions: OperationFunctions?
     /// Function tools and timers.
@@ -208,6 +210,9 @@ package final class LoadedPlugin: Sendable {
         operations = catalogue.operations
         // A plugin loads only where all that it needs was granted.
         readsTransactions = catalogue.needs.services.contains("transactions")
+        actsAsOperator = catalogue.operations.contains { kind in
+            kind.secrets.contains { $0.transform == "security_credential" }
+        }
         prompts = catalogue.prompts
         resources = catalogue.resources
         self.operationFunctions = operationFunctions
@@ -224,6 +229,7 @@ package final class LoadedPlugin: Sendable {
     package func settings(for profile: Profile) -> JSONObject {
         var settings = settings
         for (name, value) in profile.settings[id]?.objectValue ?? JSONObject() { settings[name] = value }
+        if actsAsOperator, settings["initiator_name"] == nil { settings["initiator_name"] = profile.initiatorName }
         return settings
     }
 }
