@@ -37,7 +37,9 @@ struct ReversalIDs {
 
     /// The id by which a result at this reversal's address is about something else; nil when it is ours.
     func otherRequest(in result: InitiatorAPI.Result) -> String? {
-        if let receipt, case .named(let id) = result.id("OriginalTransactionID"), id.uppercased() != receipt.uppercased() {
+        if let receipt, case .named(let id) = result.id("OriginalTransactionID"),
+            id.uppercased() != receipt.uppercased()
+        {
             return id
         }
         switch (result.ConversationID, conversation) {
