@@ -69,7 +69,7 @@ def payments(gateway):
         ids, cursor = [], ""
         while len(ids) < PAYMENTS:
             page = gateway.call("GET", f"/transactions?status=SUCCESS&limit=100{cursor}")[2]
-            ids += [record["checkout_request_id"] for record in page["data"] if record.get("checkout_request_id")]
+            ids += [record["external_ids"]["checkout_request_id"] for record in page["data"]]
             if not page.get("next_before"):
                 break
             cursor = f"&before={page['next_before']}"
