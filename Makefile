@@ -22,13 +22,8 @@ run: setup ## Build and start the whole system: gateway, Daraja simulator, a dem
 	@Scripts/products
 	@.build/debug/mpesa-gateway dev $(ARGS)
 
-test: setup-tests ## Run the whole suite (FILTER=… for a part of the Swift tests).
-	swift build --build-tests
-	@Scripts/products
-	@Scripts/examples
-	Tests/EndToEnd/run
-	Scripts/with-test-postgres swift test --skip-build $(if $(FILTER),--filter "$(FILTER)",--skip PluginHostTests)
-	$(if $(FILTER),,swift test --skip-build --filter PluginHostTests)
+test: setup-tools ## Run the whole suite (FILTER=… for a part of the Swift tests).
+	@Scripts/test "$(FILTER)"
 
 examples: setup-tools ## Build the example plugins into .build/examples.
 	@Scripts/examples

@@ -86,6 +86,13 @@ def failed(report):
     return {probe["probe"]: probe for probe in report["probes"] if not probe["passed"]}
 
 
+def make(folder, *words):
+    """Makes a plugin as its folder says; those in Swift in one build folder, with what Scripts/examples has compiled."""
+    environment = {**os.environ, "SWIFTPM_BUILD_DIR": os.path.join(harness.ROOT, ".build/swift-examples")}
+    command = ["make", "-s", "-C", folder, *words]
+    return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+
 def greets(gateway, tool):
     """Whether a tool greets whoever is named, as the examples and the templates do."""
     for name in ["Amina", "Zoë \"the\" O'Hara\\", "a\ttab", "😀 kasuku", "</script>"]:

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 import harness
-from plugins import greets, plugin
+from plugins import greets, make, plugin
 
 pytestmark = pytest.mark.long
 
@@ -16,16 +16,12 @@ def new(folder, language, name):
     return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 
-def make(folder, *words):
-    return subprocess.run(["make", "-s", "-C", *words], cwd=folder, capture_output=True, text=True)
-
-
 # Names with the word that the template replaces, and of a module that the gateway has itself.
 @pytest.mark.parametrize("language, name", [("c", "my-hello-tool"), ("rust", "hello-world"), ("swift", "gateway")])
 def test_a_new_plugin_is_two_commands_from_a_running_gateway(gateway, folder, language, name):
     made = new(folder, language, name)
     assert made.returncode == 0 and f"make -C {name}" in made.stdout, made
-    built = make(folder, name)
+    built = make(os.path.join(folder, name))
     assert built.returncode == 0, built
     plugin(gateway, "install", os.path.join(folder, name, f"{name}.so"))
     greets(gateway, name.replace("-", "_") + "_greet")
@@ -34,14 +30,14 @@ def test_a_new_plugin_is_two_commands_from_a_running_gateway(gateway, folder, la
 
 
 def its_own_test_holds_its_schemas_to_its_types(folder, name):
-    right = make(folder, name, "test")
+    right = make(os.path.join(folder, name), "test")
     assert right.returncode == 0, right
     source = os.path.join(folder, name, "Sources/GatewayPlugin/Plugin.swift")
     with open(source) as file:
         text = file.read()
     with open(source, "w") as file:
         file.write(text.replace('"properties": ["greeting": ["type": "string"]]', '"properties": ["greeting": ["type": "integer"]]'))
-    wrong = make(folder, name, "test")
+    wrong = make(os.path.join(folder, name), "test")
     assert wrong.returncode != 0 and "greeting: the schema says integer, and Greeting writes string." in wrong.stdout, wrong
 
 
