@@ -45,6 +45,13 @@ private struct Paid {
         return record
     }
 
+    /// Begins one and lets M-Pesa say that it failed.
+    func failed(_ amount: Int64) async throws -> RecordID {
+        let record = try #require(await refund(amount).record)
+        try await house.callback(record, says: ["verdict": "failed", "code": "2006"])
+        return record
+    }
+
     var record: Record { get async throws { try await house.record(id) } }
 }
 
@@ -159,6 +166,72 @@ struct `A refund` {
             let found = try await house.record(part)
             #expect(!found.state.isEnded && found.isDisputed && found.code == "R000001")
             #expect(try await other.record.state == .succeeded)
+        }
+    }
+
+    @Test func `that failed keeps its sum once M-Pesa says that it was paid after all`() async throws {
+        try await House.with { (house) async throws in
+            let paid = try await Paid(in: house)
+            let first = try await paid.failed(100)
+            try await house.callback(first, says: ["verdict": "unknown", "code": "0", "charge_again": "no"])
+            #expect(try await house.record(first).disputes.map(\.kind) == [.noReceipt])
+
+            let refused = await paid.refund(100)
+            #expect(refused.code == .invalidArgument && house.upstream.count("refund") == 1)
+
+            let second = try #require(await paid.refund(100, unmoved: [first]).record)
+            #expect(try await house.record(second).state == .accepted)
+        }
+    }
+
+    @Test(arguments: [false, true])
+    func `that M-Pesa calls paid is counted again, whatever was said or known of it before`(isLost: Bool)
+        async throws
+    {
+        try await House.with { (house) async throws in
+            let paid = try await Paid(in: house)
+            let first = try await isLost ? paid.lost(40) : paid.failed(40)
+            let second = try #require(await paid.refund(60, unmoved: isLost ? [first] : []).record)
+            try await paid.succeed(second, 60)
+
+            try await house.callback(first, says: ["verdict": "unknown", "code": "0", "charge_again": "no"])
+
+            #expect(await paid.refund(40).code == .invalidArgument)
+            #expect(await paid.refund(40, unmoved: [first]).code == nil)
+            #expect(house.upstream.count("refund") == 3)
+        }
+    }
+
+    @Test func `that never left, or failed, leaves room for the next, however many did`() async throws {
+        try await House.with { (house) async throws in
+            let paid = try await Paid(in: house)
+            house.upstream.answer { _ in .notSent("M-Pesa cannot be reached") }
+            for _ in 0..<Record.reversalsMax { #expect(await paid.refund().code == .upstreamUnavailable) }
+
+            house.upstream.accept()
+            let last = try #require(await paid.refund().record)
+            #expect(try await paid.record.reversals.map(\.id) == [last])
+            try await house.callback(last, says: ["verdict": "failed", "code": "2006"])
+            let next = try #require(await paid.refund().record)
+            // A mark that is gone comes back with what M-Pesa says of it.
+            try await paid.succeed(last, 100)
+
+            let original = try await paid.record
+            #expect(original.reversals.map(\.id) == [next, last] && original.state == .reversed)
+        }
+    }
+
+    @Test func `may name what did not move once more, after it did not leave itself`() async throws {
+        try await House.with { (house) async throws in
+            let paid = try await Paid(in: house)
+            let lost = try await paid.lost(40)
+            let stranger = try await Paid(in: house, phone: "254711000002").lost(40)
+            house.upstream.answer { _ in .notSent("M-Pesa cannot be reached") }
+            #expect(await paid.refund(100, unmoved: [lost]).code == .upstreamUnavailable)
+
+            house.upstream.accept()
+            #expect(await paid.refund(100, unmoved: [lost, stranger]).code == .invalidArgument)
+            #expect(await paid.refund(100, unmoved: [lost]).code == nil)
         }
     }
 }

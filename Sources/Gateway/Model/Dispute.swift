@@ -69,6 +69,9 @@ extension Record {
     /// How many disputes are kept; what comes later says nothing new to a person who must look already.
     static let disputesMax = 8
 
+    /// Whether M-Pesa contradicts what is known of it; that another record may be the same payment does not.
+    package var isContradicted: Bool { disputes.contains { $0.kind != .possibleDouble } }
+
     /// Whether charging or paying again is safe, as callers are told: never `yes` while M-Pesa contradicts itself.
     package var advice: String? {
         guard isDisputed else { return chargeAgain }

@@ -84,7 +84,7 @@ struct Operations: Sendable {
         guard let beginning = settlement.beginning(record) else {
             throw GatewayError.fault("a new record cannot be sent from the state \(record.state.rawValue)")
         }
-        let change = original.flatMap { settlement.beginning(beginning.record, of: $0.record, besides: $0.unmoved) }
+        let change = original.flatMap { settlement.beginning(beginning.record, of: $0) }
         failpoints.reach(.beforeCommit)
         let new = NewRecord(
             record: beginning.record,

@@ -16,6 +16,16 @@ struct Reversals: Sendable {
         let held: [ReversalMark]
         /// Those of which the caller says that they did not.
         let unmoved: Set<RecordID>
+        /// Those that are known to have moved nothing.
+        let ended: Set<RecordID>
+    }
+
+    /// The reversals of an original that have not succeeded, none of them open.
+    private struct Past {
+        /// Of which nobody knows whether they moved.
+        var held: [ReversalMark] = []
+        /// Which have ended and moved nothing.
+        var ended: Set<RecordID> = []
     }
 
     /// The original that the arguments name, where the kind says where; nil where its plan alone names it.
@@ -109,7 +119,9 @@ struct Reversals: Sendable {
     private func unmoved(_ binding: OriginalBinding, in arguments: JSON) throws(GatewayError) -> Set<RecordID> {
         guard let pointer = binding.unmoved, let named = arguments.value(at: pointer)?.arrayValue else { return [] }
         let ids = named.compactMap { $0.stringValue.flatMap { RecordID($0) } }
-        guard ids.count == named.count else { throw Self.wrong(pointer, "expected ids of reversals.") }
+        guard ids.count == named.count, ids.count <= Record.reversalsMax else {
+            throw Self.wrong(pointer, "expected ids of reversals.")
+        }
         return Set(ids)
     }
 
@@ -135,17 +147,30 @@ struct Reversals: Sendable {
                 record: original.id
             )
         }
-        guard original.reversals.count < Record.reversalsMax else {
+        let past = try await past(of: original)
+        guard original.reversals.count - past.ended.count < Record.reversalsMax else {
             throw GatewayError(.conflict, "Too many reversals of this transaction were begun.", record: original.id)
         }
-        let held = try await held(of: original)
-        if let stranger = unmoved.first(where: { id in !held.contains { $0.id == id } }), let pointer {
-            throw Self.wrong(pointer, "\(stranger) is no reversal of this transaction that waits for a person.")
+        for id in unmoved where !past.held.contains(where: { $0.id == id }) {
+            guard let pointer, try await !isKnownUnmoved(id, of: original) else { continue }
+            throw Self.wrong(pointer, "\(id) is no reversal of this transaction that waits for a person.")
         }
-        let counted = held.filter { !unmoved.contains($0.id) }
+        let counted = past.held.filter { !unmoved.contains($0.id) }
         let paid = original.intent.amount?.amount ?? 0
         let left = paid - original.reversedAmount - counted.reduce(0) { $0 + $1.amount.amount }
-        return Original(record: original, left: max(0, left), held: counted, unmoved: unmoved)
+        return Original(record: original, left: max(0, left), held: counted, unmoved: unmoved, ended: past.ended)
+    }
+
+    /// Whether somebody has said of a reversal before that it did not move, or it has ended so: said again, it says
+    /// nothing new.
+    private func isKnownUnmoved(_ id: RecordID, of original: Record) async throws(GatewayError) -> Bool {
+        if original.reversals.contains(where: { $0.id == id && $0.isCalledUnmoved && !$0.isDone }) { return true }
+        let found = try await records.record(
+            id,
+            organization: original.organization,
+            environment: original.environment
+        )
+        return found?.intent.original == original.id && found?.hasMovedNothing == true
     }
 
     private func checkDirection(of original: Record) throws(GatewayError) {
@@ -168,30 +193,26 @@ struct Reversals: Sendable {
         }
     }
 
-    /// The reversals of it of which nobody knows whether they moved.
+    /// What became of those that M-Pesa has not called done.
     ///
+    /// One that ended without success, and of which M-Pesa said otherwise too, may have moved.
     /// - Throws: `conflict` when one is open, of which that will be known.
-    private func held(of original: Record) async throws(GatewayError) -> [ReversalMark] {
-        var held: [ReversalMark] = []
-        for mark in original.reversals where !mark.isDone && !mark.isCalledUnmoved {
+    private func past(of original: Record) async throws(GatewayError) -> Past {
+        var past = Past()
+        for mark in original.reversals where !mark.isDone {
             let found = try await records.record(
                 mark.id,
                 organization: original.organization,
                 environment: original.environment
             )
-            switch found?.state {
-            case .failed, .cancelled, .expired, .rejected: continue
-            case .manual, .succeeded, .reversed, .noAnswer, nil: held.append(mark)
-            case .created, .sending, .accepted, .unknown, .reconciling:
-                throw GatewayError(
-                    .conflict,
-                    "A reversal of this transaction is open. Wait for its outcome before another one is begun.",
-                    retryAfter: .seconds(60),
-                    record: mark.id
-                )
+            if let found, found.hasMovedNothing {
+                past.ended.insert(mark.id)
+            } else if !mark.isCalledUnmoved {
+                guard found.map({ $0.state.isEnded || $0.state == .manual }) ?? true else { throw Self.open(mark) }
+                past.held.append(mark)
             }
         }
-        return held
+        return past
     }
 
     // MARK: Errors
@@ -203,6 +224,15 @@ struct Reversals: Sendable {
         pass through this gateway is reversed in the M-Pesa organization portal.
         """
     )
+
+    private static func open(_ mark: ReversalMark) -> GatewayError {
+        GatewayError(
+            .conflict,
+            "A reversal of this transaction is open. Wait for its outcome before another one is begun.",
+            retryAfter: .seconds(60),
+            record: mark.id
+        )
+    }
 
     private static func wrong(_ pointer: JSONPointer, _ message: String) -> GatewayError {
         let errors = [GatewayError.FieldError(pointer: pointer.description, message: message)]
@@ -232,5 +262,15 @@ struct Reversals: Sendable {
             errors: [.init(pointer: "/amount", message: message)],
             record: original.record.id
         )
+    }
+}
+
+extension Record {
+    /// Whether it has ended without success, and M-Pesa has said nothing else of it.
+    fileprivate var hasMovedNothing: Bool {
+        switch state {
+        case .failed, .cancelled, .expired, .rejected: !isContradicted
+        case .created, .sending, .accepted, .unknown, .reconciling, .manual, .succeeded, .reversed, .noAnswer: false
+        }
     }
 }

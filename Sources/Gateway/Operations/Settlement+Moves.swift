@@ -53,12 +53,13 @@ extension Settlement {
     }
 
     /// What a step does to other records, in the same commit: a reversal that succeeds gives back so much of its original;
-    /// a late success and what was begun since for the same customer and amount name each other.
+    /// a success that came late, or of what had let go of its customer, and what was begun since for the same customer and
+    /// amount name each other; a reversal that may have moved after all keeps its sum.
     func consequences(of step: RecordMachine.Step) async throws(GatewayError) -> [Move] {
         if step.record.direction == .reverse {
-            return step.effects.contains(.reverseOriginal) ? try await reversing(by: step) : []
+            return try await step.effects.contains(.reverseOriginal) ? reversing(by: step) : doubting(by: step)
         }
-        guard step.effects.contains(.announceLateSuccess) else { return [] }
+        guard step.effects.contains(.nameTwins) else { return [] }
         let twins = try await records.laterTwins(of: step.record, limit: twinsMax)
         return doubles(of: step.record, twins, at: step.event.at)
     }

@@ -2,10 +2,25 @@
 extension Settlement {
     /// The change of an original with which a reversal of it is committed; nil when it takes none now.
     ///
-    /// - Parameter unmoved: Reversals of which whoever asks says that they did not move.
-    func beginning(_ reversal: Record, of original: Record, besides unmoved: Set<RecordID>) -> RecordChange? {
+    /// What whoever asks says of others is kept with it.
+    func beginning(_ reversal: Record, of original: Reversals.Original) -> RecordChange? {
         guard let mark = ReversalMark(of: reversal) else { return nil }
-        return move(.reversing(mark, besides: unmoved), on: original, at: reversal.createdAt).map { change($0) }
+        let what = RecordMachine.Happening.reversing(mark, besides: original.unmoved, ended: original.ended)
+        return move(what, on: original.record, at: reversal.createdAt).map { change($0) }
+    }
+
+    /// A reversal that M-Pesa contradicts keeps what it was for of its original, in the commit that says so: none is begun
+    /// meanwhile that does not know of it.
+    func doubting(by step: RecordMachine.Step) async throws(GatewayError) -> [Move] {
+        guard step.effects.contains(.raiseDispute), step.record.state != .succeeded, step.record.isContradicted,
+            let id = step.record.intent.original, let mark = ReversalMark(of: step.record)
+        else { return [] }
+        let found = try await records.record(
+            id,
+            organization: step.record.organization,
+            environment: step.record.environment
+        )
+        return found.flatMap { move(.doubting(mark), on: $0, at: step.event.at) }.map { [$0] } ?? []
     }
 
     /// A reversal that succeeds gives back so much of its original.

@@ -57,6 +57,14 @@ extension RecordMachine {
 }
 
 extension Record {
+    /// Whether another may have been begun for the same customer and amount although it had not succeeded: it had ended,
+    /// it waited for a person, or it was sent so long ago that its guards may not have counted any more.
+    func hadLetGo(at now: Timestamp, rules: RecordMachine.Rules) -> Bool {
+        if state.isEnded || state == .manual { return true }
+        guard recordClass == .transaction, direction == .incoming, let sentAt else { return false }
+        return now >= sentAt + rules.unconfirmedMax
+    }
+
     /// When the host should look at the record next, given where it stands.
     ///
     /// Questions follow the record's age: evidence that changes nothing does not put them off. Everything that has not

@@ -174,6 +174,7 @@ extension RecordMachine {
         if end == .succeeded, draft.record.direction == .reverse, draft.record.intent.original != nil {
             draft.effects.insert(.reverseOriginal)
         }
+        if end == .succeeded, draft.record.hadLetGo(at: draft.now, rules: rules) { draft.effects.insert(.nameTwins) }
         if end != .succeeded, draft.record.disputes.contains(where: { $0.kind == .noReceipt }) {
             draft.effects.insert(.holdParty)
         }

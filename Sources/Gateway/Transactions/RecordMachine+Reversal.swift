@@ -2,8 +2,17 @@
 extension RecordMachine {
     /// Keeps on the original that a reversal of it is about to be sent, under the original's version: so no two are begun
     /// that do not know of each other.
-    func beginReversal(_ draft: inout Draft, by mark: ReversalMark, besides unmoved: Set<RecordID>) {
-        guard draft.record.state == .succeeded, draft.record.reversals.count < Record.reversalsMax else { return }
+    ///
+    /// Those that have ended and moved nothing are kept no longer: what M-Pesa says of them later brings them back.
+    func beginReversal(
+        _ draft: inout Draft,
+        by mark: ReversalMark,
+        besides unmoved: Set<RecordID>,
+        ended: Set<RecordID>
+    ) {
+        guard draft.record.state == .succeeded else { return }
+        draft.record.reversals.removeAll { !$0.isDone && ended.contains($0.id) }
+        guard draft.record.reversals.count < Record.reversalsMax else { return }
         for index in draft.record.reversals.indices where unmoved.contains(draft.record.reversals[index].id) {
             draft.record.reversals[index].isCalledUnmoved = true
         }
@@ -14,6 +23,21 @@ extension RecordMachine {
             source: "reversal",
             meaning: "A reversal of \(mark.amount) was begun: the transaction \(mark.id)."
                 + (others.isEmpty ? "" : " Its caller says that these did not move: \(others).")
+        )
+    }
+
+    /// M-Pesa says that a reversal may have moved after all, whatever was known or said of it: it keeps its sum again.
+    func doubt(_ mark: ReversalMark, in draft: inout Draft) {
+        if let index = draft.record.reversals.firstIndex(where: { $0.id == mark.id }) {
+            guard draft.record.reversals[index].isCalledUnmoved, !draft.record.reversals[index].isDone else { return }
+            draft.record.reversals[index].isCalledUnmoved = false
+        } else {
+            draft.record.reversals.append(mark)
+        }
+        draft.move(
+            to: draft.record.state,
+            source: "reversal",
+            meaning: "M-Pesa contradicts itself about a reversal of \(mark.amount): the transaction \(mark.id)."
         )
     }
 

@@ -116,8 +116,11 @@ package struct RecordMachine: Sendable {
         case timePassed
         /// The process that was working on it is gone.
         case restarted
-        /// A reversal of it, in whole or in part, is about to be sent; whoever asks says that these did not move.
-        case reversing(ReversalMark, besides: Set<RecordID>)
+        /// A reversal of it, in whole or in part, is about to be sent; whoever asks says that some did not move, and
+        /// some have ended so.
+        case reversing(ReversalMark, besides: Set<RecordID>, ended: Set<RecordID> = [])
+        /// M-Pesa contradicts itself about a reversal of it: nobody knows any more that it did not move.
+        case doubting(ReversalMark)
         /// A reversal of it has succeeded.
         case reversed(by: ReversalMark)
         /// More of its original has been given back than was paid, with this reversal.
@@ -130,6 +133,8 @@ package struct RecordMachine: Sendable {
         case reverseOriginal
         /// A success came after the record had ended otherwise: tell the organization.
         case announceLateSuccess
+        /// A success came when another payment may have been begun for the same: those name each other.
+        case nameTwins
         /// Evidence contradicts the record: tell a person.
         case raiseDispute
         /// The record has ended: tell those who wait for it.
@@ -176,7 +181,9 @@ package struct RecordMachine: Sendable {
         case .nothingToAsk: noteNothingToAsk(&draft)
         case .timePassed: passTime(&draft)
         case .restarted: restart(&draft)
-        case .reversing(let reversal, let unmoved): beginReversal(&draft, by: reversal, besides: unmoved)
+        case .reversing(let reversal, let unmoved, let ended):
+            beginReversal(&draft, by: reversal, besides: unmoved, ended: ended)
+        case .doubting(let reversal): doubt(reversal, in: &draft)
         case .reversed(let reversal): reverse(&draft, by: reversal)
         case .reversedTooMuch(let original): noteExcess(&draft, of: original)
         }
