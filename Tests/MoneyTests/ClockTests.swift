@@ -246,6 +246,35 @@ struct `A wall clock that is set back by more than anybody's mistake of a day` {
             #expect(try await house.record(record).state == .succeeded)
         }
     }
+
+    @Test func `leaves no answer in the journal unread`() async throws {
+        try await House.with { (house) async throws in
+            let record = try #require(await house.collect().record)
+            let body: JSON = ["verdict": "succeeded", "receipt": "R1", "amount": 100]
+            let answer = ReceivedCallback(
+                id: CallbackID(house.clock.entropy.identifier()),
+                organization: house.organization,
+                environment: house.key.environment,
+                record: record,
+                name: ReceivedCallback.answerName(toSending: 1),
+                receivedAt: house.clock.now,
+                body: body.bytes,
+                address: nil,
+                attempts: 1,
+                status: 200
+            )
+            #expect(await house.journal.keep(answer))
+            await house.gateway.sweeper.sweep()
+
+            house.clock.setWallClock(by: Self.back)
+            await house.gateway.sweeper.sweep()
+            await house.gateway.inbox.takeUpUnsettled()
+            house.clock.advance(.seconds(10))
+            await house.gateway.inbox.takeUpUnsettled()
+
+            #expect(try await house.record(record).state == .succeeded)
+        }
+    }
 }
 
 struct `A wall clock that is set forty hours ahead` {

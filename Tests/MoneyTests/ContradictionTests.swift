@@ -70,6 +70,25 @@ struct `A contradiction` {
         }
     }
 
+    @Test func `without a receipt keeps a payout from being made again for ten minutes, and nothing else`()
+        async throws
+    {
+        try await House.with { (house) async throws in
+            let first = try #require(await house.pay().record)
+            try await house.callback(first, says: ["verdict": "failed", "code": "2001"])
+            house.clock.advance(.seconds(3600))
+            try await house.callback(first, says: ["verdict": "unknown", "code": "0", "charge_again": "no"])
+
+            let refused = await house.pay(key: "k")
+            #expect(refused.code == .conflict && refused.record == first)
+            #expect(await house.pay(amount: 101).code == nil)
+            #expect(await house.collect().code == nil)
+            house.clock.advance(.seconds(601))
+            #expect(await house.pay(key: "k").code == nil)
+            #expect(house.upstream.count("pay") == 3)
+        }
+    }
+
     @Test func `by a failure of what was called paid without a receipt never says that it may be asked again`()
         async throws
     {

@@ -132,9 +132,13 @@ struct `A key` {
             #expect(during.isReplayed)
             #expect(other.code == .conflict && other.record == first.record)
             #expect(!after.isReplayed && after.record != first.record)
-            // A callback still counts.
-            try await house.callback(try #require(first.record), says: paid)
-            #expect(try await house.record(first).state == .succeeded)
+            // A callback still counts, and names what was paid meanwhile.
+            let (one, two) = (try #require(first.record), try #require(after.record))
+            try await house.callback(two, says: ["verdict": "succeeded", "receipt": "R2", "amount": 100])
+            try await house.callback(one, says: paid)
+            #expect(try await house.record(one).state == .succeeded)
+            #expect(try await house.record(one).disputes == [Dispute(.possibleDouble, other: two)])
+            #expect(try await house.record(two).disputes == [Dispute(.possibleDouble, other: one)])
         }
     }
 
@@ -148,6 +152,59 @@ struct `A key` {
 
             #expect(first.code == .upstreamUnavailable)
             #expect(second.shown["status"] == "PENDING")
+        }
+    }
+
+    @Test func `that nobody gave is the same payment when that succeeds late, though claims are forgotten`()
+        async throws
+    {
+        try await House.with { (house) async throws in
+            let first = await house.collect()
+            let record = try #require(first.record)
+            try await house.callback(record, says: ["verdict": "expired", "code": "1037"])
+            house.clock.advance(.seconds(200))
+            await house.gateway.claimSweeper.walk()
+            try await house.callback(record, says: paid)
+            house.clock.advance(.seconds(10))
+
+            let again = await house.collect()
+
+            #expect(again.isReplayed && again.record == record)
+            #expect(house.upstream.count("collect") == 1)
+        }
+    }
+
+    @Test(arguments: [nil, "k"], [700, 90_000])
+    func `of a payout is the same one when that succeeds late, though claims are forgotten`(key: String?, after: Int)
+        async throws
+    {
+        try await House.with { (house) async throws in
+            let record = try #require(await house.pay(key: key).record)
+            try await house.callback(record, says: ["verdict": "failed", "code": "2001"])
+            house.clock.advance(.seconds(after))
+            await house.gateway.claimSweeper.walk()
+            try await house.callback(record, says: paid)
+            house.clock.advance(.seconds(10))
+
+            let again = await house.pay(key: key)
+
+            #expect(again.isReplayed && again.record == record)
+            #expect(house.upstream.count("pay") == 1)
+        }
+    }
+
+    @Test func `of what a person looks at lets the next through, and both are named when it succeeds`() async throws {
+        try await House.with { (house) async throws in
+            let first = try #require(await house.pay(key: "k").record)
+            house.clock.advance(.seconds(40 * 86_400))
+            await house.gateway.sweeper.sweep()
+            #expect(try await house.record(first).state == .manual)
+            let second = try #require(await house.pay(key: "l").record)
+
+            try await house.callback(first, says: paid)
+
+            #expect(try await house.record(first).disputes == [Dispute(.possibleDouble, other: second)])
+            #expect(try await house.record(second).disputes == [Dispute(.possibleDouble, other: first)])
         }
     }
 }

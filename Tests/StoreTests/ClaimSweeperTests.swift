@@ -42,7 +42,7 @@ struct `Claims that have ended` {
                 guards: [guardRule(number)]
             )
             #expect(try await store.commit(new) == .committed)
-            if number % 3 == 0 { _ = try await store.apply([advanced(record, to: .failed)]) }
+            if number % 3 == 0 { _ = try await store.apply([advanced(record, to: .succeeded)]) }
             records.append(record)
         }
         return records
@@ -98,6 +98,38 @@ struct `Claims that have ended` {
                 try await store.commit(NewRecord(record: makeRecord(at: late), guards: [guardRule(1)]))
                     == .guarded(index: 0, by: second.id, until: nil)
             )
+        }
+    }
+
+    @Test func `are kept while a success may still come, whether given or derived, on every store`() async throws {
+        try await withEachStore { (store) async throws in
+            var records: [Record] = []
+            for (number, state) in [RecordState.failed, .expired, .succeeded, .rejected].enumerated() {
+                var record = makeRecord()
+                if state != .rejected { record.sentAt = moment }
+                let claim = IdempotencyClaim(
+                    key: "k:\(number)",
+                    fingerprint: [1],
+                    retention: .seconds(120),
+                    isDerived: number % 2 == 0
+                )
+                _ = try await store.commit(NewRecord(record: record, idempotency: claim))
+                _ = try await store.apply([advanced(record, to: state)])
+                records.append(record)
+            }
+            let place = ClaimPlace(.idempotency)
+            let soon = moment + .seconds(180)
+
+            let early = try await store.forgetClaims(
+                after: place,
+                limit: 10,
+                endedBy: soon,
+                late: moment + .seconds(-1)
+            )
+            let late = try await store.forgetClaims(after: place, limit: 10, endedBy: soon, late: moment)
+
+            // What was paid, and what never left, has nothing to wait for.
+            #expect(early.forgotten == 2 && late.forgotten == 2)
         }
     }
 }

@@ -102,12 +102,17 @@ struct `Records` {
             _ = try await store.apply([RecordChange(record: ended, events: [])])
             let callback = makeCallback(for: guarded, at: moment + .seconds(7_000))
             try await store.receive(callback)
+            let unread = makeCallback(for: guarded, at: moment + .seconds(7_000))
+            try await store.receive(unread)
+            try await store.quarantine(unread.id, organization: ours, digest: "d", at: moment)
 
             try await store.bringForward(by: .seconds(6_000), after: moment + .seconds(900))
+            try await store.reopen(unread.id, organization: ours)
 
             let found = try await store.record(guarded.id, organization: ours, environment: .test)
             #expect(found?.endedAt == moment + .seconds(1_000))
-            #expect(try await store.unsettled(before: moment + .seconds(901), limit: 10).map(\.id) == [callback.id])
+            let waiting = try await store.unsettled(before: moment + .seconds(901), limit: 10)
+            #expect(Set(waiting.map(\.id)) == [callback.id, unread.id])
             let early = NewRecord(record: makeRecord(at: moment + .seconds(1_199)), guards: [rule])
             #expect(
                 try await store.commit(early)

@@ -304,7 +304,7 @@ package final class CallbackInbox: Sendable {
     private func replayJournal() async {
         for callback in await journal.entries() {
             // A store that is still away leaves them where they are.
-            guard (try? await callbacks.receive(callback)) != nil else { return }
+            guard (try? await callbacks.receive(callback.received(by: entropy.now()))) != nil else { return }
             await journal.remove(callback.id)
         }
     }

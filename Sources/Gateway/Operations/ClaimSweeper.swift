@@ -14,6 +14,10 @@ package struct ClaimSweeper: Sendable {
         package var pause: Duration = .milliseconds(50)
         /// How long a claim is kept after it has ended: clocks of several hosts differ by less.
         package var margin: Duration = .seconds(60)
+        /// How long after its end a transaction that did not succeed keeps its key, which a late success makes count again.
+        ///
+        /// Default 30 days: as long as anything is asked about (`RecordMachine.Rules.askingMax`).
+        package var lateMax: Duration = RecordMachine.Rules().askingMax
 
         /// The defaults.
         package init() {}
@@ -49,11 +53,13 @@ package struct ClaimSweeper: Sendable {
         for kind in ClaimPlace.Kind.allCases {
             var place: ClaimPlace? = ClaimPlace(kind)
             while let here = place, !Task.isCancelled {
+                let moment = entropy.now() + (.zero - settings.margin)
                 do {
                     let slice = try await claims.forgetClaims(
                         after: here,
                         limit: settings.sliceMax,
-                        endedBy: entropy.now() + (.zero - settings.margin)
+                        endedBy: moment,
+                        late: moment + (.zero - settings.lateMax)
                     )
                     forgotten += slice.forgotten
                     place = slice.next

@@ -189,8 +189,8 @@ struct Operations: Sendable {
             throw GatewayError(
                 .conflict,
                 """
-                M-Pesa has said both that this customer did not pay this amount and that they did. Check the M-Pesa \
-                statement before anything more is asked of them.
+                M-Pesa has said both that this amount did not move between you and this customer and that it did. Check the \
+                M-Pesa statement before it is asked for or paid again.
                 """,
                 retryAfter: max(.seconds(1), until - entropy.now()),
                 record: record

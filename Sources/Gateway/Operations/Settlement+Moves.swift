@@ -98,10 +98,11 @@ extension Settlement {
     }
 
     private func hold(of step: RecordMachine.Step) -> PartyHold? {
-        guard step.effects.contains(.holdParty), step.record.direction == .incoming,
+        let direction = step.record.direction
+        guard step.effects.contains(.holdParty), direction == .incoming || direction == .outgoing,
             let party = step.record.intent.party, let amount = step.record.intent.amount
         else { return nil }
-        return PartyHold(party: party, amount: amount, until: step.event.at + holdFor)
+        return PartyHold(direction: direction, party: party, amount: amount, until: step.event.at + holdFor)
     }
 
     /// The ids that this step brought: an id that is known stays as it is.

@@ -16,7 +16,7 @@ struct Settlement: Sendable {
     private let attemptsMax = 16
     /// How many other records for the same customer and amount are named as possible doubles.
     let twinsMax = 4
-    /// How long nothing more is asked of a customer after a success without a receipt.
+    /// How long nothing more is asked of a customer, or paid to them, after a success without a receipt.
     let holdFor: Duration = .seconds(600)
     /// What was never sent and must end so.
     let withdrawals = Withdrawals()

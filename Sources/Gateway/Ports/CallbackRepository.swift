@@ -37,6 +37,22 @@ package struct ReceivedCallback: Sendable, Equatable {
         return name.split(separator: "-").last.flatMap { Int($0) } ?? 1
     }
 
+    /// The same, as if it had come no later than at a moment: a clock that was set back was ahead when it came.
+    package func received(by moment: Timestamp) -> ReceivedCallback {
+        ReceivedCallback(
+            id: id,
+            organization: organization,
+            environment: environment,
+            record: record,
+            name: name,
+            receivedAt: min(receivedAt, moment),
+            body: body,
+            address: address,
+            attempts: attempts,
+            status: status
+        )
+    }
+
     /// Makes a callback as it was received.
     package init(
         id: CallbackID,

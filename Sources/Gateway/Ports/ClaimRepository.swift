@@ -6,11 +6,14 @@
 package protocol ClaimRepository: Sendable {
     /// Forgets what has ended by `moment` among the next `limit` claims after a place, in the order of their keys.
     ///
+    /// The key of a transaction that was sent and did not succeed is kept until that had ended by `late`: a success that
+    /// comes late makes it count again.
     /// - Returns: How many were forgotten, and where the next slice begins; nil after the last claim.
     func forgetClaims(
         after place: ClaimPlace,
         limit: Int,
-        endedBy moment: Timestamp
+        endedBy moment: Timestamp,
+        late: Timestamp
     ) async throws(GatewayError) -> (forgotten: Int, next: ClaimPlace?)
 }
 

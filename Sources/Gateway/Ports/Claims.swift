@@ -131,9 +131,11 @@ package struct ReceiptClaim: Sendable, Equatable {
     }
 }
 
-/// A customer and an amount that nothing more is asked for, until a moment.
+/// A customer and an amount that nothing more is asked for, or paid out, until a moment.
 package struct PartyHold: Sendable, Equatable {
-    /// The customer.
+    /// Which way the money goes that is held.
+    package let direction: OperationDirection
+    /// The customer, or who is paid.
     package let party: String
     /// The amount.
     package let amount: Shillings
@@ -141,7 +143,8 @@ package struct PartyHold: Sendable, Equatable {
     package let until: Timestamp
 
     /// Makes a hold.
-    package init(party: String, amount: Shillings, until: Timestamp) {
+    package init(direction: OperationDirection = .incoming, party: String, amount: Shillings, until: Timestamp) {
+        self.direction = direction
         self.party = party
         self.amount = amount
         self.until = until

@@ -183,8 +183,8 @@ package enum CommitOutcome: Sendable, Equatable {
     case keyReused(RecordID)
     /// The host derived the key, and the same call of more than a day ago has not ended. Nothing was written.
     case keyStillOpen(RecordID)
-    /// M-Pesa said without a receipt that this customer paid this amount for a record that had failed: nothing more is
-    /// asked until then. Nothing was written.
+    /// M-Pesa said without a receipt that this customer paid this amount, or was paid it, for a record that had failed:
+    /// nothing more of it moves that way until then. Nothing was written.
     case held(by: RecordID, until: Timestamp)
     /// A guard has no free slot: which one, the record in the way, and when the slot may be free (nil: once that
     /// record has ended). Nothing was written.

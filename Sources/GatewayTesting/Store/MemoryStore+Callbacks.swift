@@ -87,13 +87,14 @@ extension MemoryStore: ClaimRepository {
     package func forgetClaims(
         after place: ClaimPlace,
         limit: Int,
-        endedBy moment: Timestamp
+        endedBy moment: Timestamp,
+        late: Timestamp
     ) async throws(GatewayError) -> (forgotten: Int, next: ClaimPlace?) {
         try await write { tables in
             let rows = tables.claims(of: place.kind).filter { place.key.isEmpty || $0.order > place.order }
             let slice = rows.prefix(max(1, limit))
             var forgotten = 0
-            for row in slice where tables.hasEnded(row, by: moment) {
+            for row in slice where tables.hasEnded(row, by: moment, late: late) {
                 tables.forget(row)
                 forgotten += 1
             }
@@ -134,11 +135,16 @@ extension MemoryTables {
         return all.sorted { $0.order < $1.order || $0.order == $1.order && $0.slot < $1.slot }
     }
 
-    fileprivate func hasEnded(_ claim: WalkedClaim, by moment: Timestamp) -> Bool {
+    fileprivate func hasEnded(_ claim: WalkedClaim, by moment: Timestamp, late: Timestamp) -> Bool {
         switch claim.place.kind {
         case .idempotency:
-            guard let (kept, id) = idempotency[claim.name], let end = records[id]?.record.endedAt else { return false }
-            return end + kept.retention <= moment
+            guard let (kept, id) = idempotency[claim.name], let record = records[id]?.record,
+                let end = record.endedAt, end + kept.retention <= moment
+            else { return false }
+            let mayNotSucceed =
+                record.state == .succeeded || record.state == .reversed || record.recordClass == .exchange
+                || record.sentAt == nil
+            return mayNotSucceed || end <= late
         case .guards:
             guard let slot = guards[claim.name]?[claim.slot], let record = records[slot.record]?.record else {
                 return false

@@ -161,8 +161,8 @@ extension MemoryStore: DueRepository {
                     tables.guards[name]?[number]?.until = slot.until + (.zero - duration)
                 }
             }
-            for (id, row) in tables.callbacks where row.end == nil && row.callback.receivedAt > moment {
-                tables.callbacks[id]?.callback = row.callback.received(at: moment)
+            for (id, row) in tables.callbacks where row.end == nil || row.end == CallbackEnd.quarantined.rawValue {
+                tables.callbacks[id]?.callback = row.callback.received(by: moment)
             }
             tables.moment = moment
         }
@@ -173,24 +173,6 @@ extension MemoryStore: DueRepository {
             guard tables.records[record.id]?.record.version == record.version else { return }
             tables.records[record.id]?.record.nextActionAt = moment
         }
-    }
-}
-
-extension ReceivedCallback {
-    /// The same, as if it had come at another moment.
-    fileprivate func received(at moment: Timestamp) -> ReceivedCallback {
-        ReceivedCallback(
-            id: id,
-            organization: organization,
-            environment: environment,
-            record: record,
-            name: name,
-            receivedAt: moment,
-            body: body,
-            address: address,
-            attempts: attempts,
-            status: status
-        )
     }
 }
 

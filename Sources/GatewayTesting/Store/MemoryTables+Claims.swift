@@ -60,13 +60,17 @@ extension MemoryTables {
     }
 
     private func checkHold(_ record: Record) throws {
-        guard record.direction == .incoming, let party = record.intent.party, let amount = record.intent.amount,
-            let hold = guards[Name(record, Self.holdKey(party, amount))]?[0], record.createdAt < hold.until
+        guard record.direction == .incoming || record.direction == .outgoing, let party = record.intent.party,
+            let amount = record.intent.amount,
+            let hold = guards[Name(record, Self.holdKey(record.direction, party, amount))]?[0],
+            record.createdAt < hold.until
         else { return }
         throw undo(.held(by: hold.record, until: hold.until))
     }
 
-    private static func holdKey(_ party: String, _ amount: Shillings) -> String { "*hold:\(party):\(amount.amount)" }
+    private static func holdKey(_ direction: OperationDirection, _ party: String, _ amount: Shillings) -> String {
+        "*hold:\(direction.rawValue):\(party):\(amount.amount)"
+    }
 
     private mutating func claimSlot(of rule: Guard, at index: Int, for record: Record) throws {
         let name = Name(record, rule.key)
@@ -119,7 +123,7 @@ extension MemoryTables {
         else { throw MemoryStore.Undo(outcome: conflict(record.id)) }
         records[record.id] = RecordRow(record: record, events: old.events + change.events)
         if let hold = change.hold {
-            guards[Name(record, Self.holdKey(hold.party, hold.amount)), default: [:]][0] =
+            guards[Name(record, Self.holdKey(hold.direction, hold.party, hold.amount)), default: [:]][0] =
                 Slot(record: record.id, until: hold.until)
         }
         for (namespace, value) in change.newIDs {

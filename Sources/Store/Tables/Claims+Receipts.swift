@@ -74,8 +74,8 @@ extension Claims {
     // MARK: Holds
 
     /// A hold is a guard's slot under a name that no plugin's guard has.
-    private static func holdKey(_ party: String, _ amount: Shillings) -> String {
-        holdPrefix + "\(party):\(amount.amount)"
+    private static func holdKey(_ direction: OperationDirection, _ party: String, _ amount: Shillings) -> String {
+        holdPrefix + (direction == .outgoing ? "out:" : "") + "\(party):\(amount.amount)"
     }
 
     /// What the names of all holds begin with.
@@ -95,9 +95,9 @@ extension Claims {
         """
     )
 
-    /// Keeps anything more from being asked of a customer for an amount.
+    /// Keeps anything more from being asked of a customer, or paid to them, for an amount.
     static func hold(_ hold: PartyHold, for record: Record, in session: WriteSession) throws {
-        let key = holdKey(hold.party, hold.amount)
+        let key = holdKey(hold.direction, hold.party, hold.amount)
         let inserted = try session.execute(holdNew, presuming: 1) { row in
             row.bind(record.organization)
             row.bind(record.environment.rawValue)
@@ -126,14 +126,14 @@ extension Claims {
 
     /// Asks the database only while somebody may be held.
     ///
-    /// - Throws: `Undo` while the customer and amount of a new record of money in are held.
+    /// - Throws: `Undo` while the customer and amount of a new record are held for its direction.
     static func checkHold(_ record: Record, _ holds: HoldWatch, in session: WriteSession) throws {
-        guard record.direction == .incoming, holds.mayHold(at: record.createdAt), let party = record.intent.party,
-            let amount = record.intent.amount
+        guard record.direction == .incoming || record.direction == .outgoing, holds.mayHold(at: record.createdAt),
+            let party = record.intent.party, let amount = record.intent.amount
         else {
             return
         }
-        let key = holdKey(party, amount)
+        let key = holdKey(record.direction, party, amount)
         let isFree = try session.findsNothing(held) { row in
             row.bind(record.organization)
             row.bind(record.environment.rawValue)

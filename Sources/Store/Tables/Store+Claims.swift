@@ -4,11 +4,12 @@ extension Store: ClaimRepository {
     package func forgetClaims(
         after place: ClaimPlace,
         limit: Int,
-        endedBy moment: Timestamp
+        endedBy moment: Timestamp,
+        late: Timestamp
     ) async throws(GatewayError) -> (forgotten: Int, next: ClaimPlace?) {
         try await write { session in
             let last = try Self.end(of: place, limit: limit, in: session.sql)
-            let forgotten = try Self.forget(after: place, upTo: last, endedBy: moment, in: session.sql)
+            let forgotten = try Self.forget(after: place, upTo: last, endedBy: moment, late: late, in: session.sql)
             return (forgotten, last)
         }
     }
@@ -37,6 +38,7 @@ extension Store: ClaimRepository {
         after place: ClaimPlace,
         upTo last: ClaimPlace?,
         endedBy moment: Timestamp,
+        late: Timestamp,
         in sql: any SQLSession
     ) throws -> Int {
         let (table, key) = place.kind.columns
@@ -47,24 +49,27 @@ extension Store: ClaimRepository {
             range += " AND (organization_id, environment, \(key)) <= ($4, $5, $6)"
         }
         values.append(.integer(moment.milliseconds))
-        let hasEnded =
-            switch place.kind {
-            case .idempotency:
-                """
+        let hasEnded: String
+        switch place.kind {
+        case .idempotency:
+            values.append(.integer(late.milliseconds))
+            hasEnded = """
                 EXISTS (
                     SELECT 1 FROM records
                     WHERE records.organization_id = idempotency.organization_id
                         AND records.record_id = idempotency.record_id
-                        AND records.ended_ms + idempotency.retention_ms <= $\(values.count))
+                        AND records.ended_ms + idempotency.retention_ms <= $\(values.count - 1)
+                        AND (records.state IN ('succeeded', 'reversed') OR records.class <> 'transaction'
+                            OR records.sent_ms IS NULL OR records.ended_ms <= $\(values.count)))
                 """
-            case .guards:
-                """
+        case .guards:
+            hasEnded = """
                 active_until_ms <= $\(values.count) AND EXISTS (
                     SELECT 1 FROM records
                     WHERE records.organization_id = guards.organization_id AND records.record_id = guards.record_id
                         AND records.state NOT IN (\(RecordCoding.waitingStates)))
                 """
-            }
+        }
         return try sql.execute("DELETE FROM \(table) WHERE \(range) AND \(hasEnded)", values)
     }
 }

@@ -90,10 +90,13 @@ extension Store: DueRepository {
                     [by, after]
                 )
             }
-            try session.sql.execute(
-                "UPDATE callbacks SET received_ms = $1 WHERE ended IS NULL AND received_ms > $1",
-                [after]
-            )
+            // What waits for another version of its plugin is read again too. Two indexes, so two statements.
+            for condition in ["ended IS NULL", "ended = 'quarantined'"] {
+                try session.sql.execute(
+                    "UPDATE callbacks SET received_ms = $1 WHERE \(condition) AND received_ms > $1",
+                    [after]
+                )
+            }
             // The next process goes on from here, and moves nothing once more.
             try Store.keep(moment, in: session)
         }
