@@ -16,6 +16,7 @@ final class Bureau: Sendable {
     let tokens = NumberedTokens()
     let safe = PlainSafe()
     let passwords = PlainHashes()
+    let upstream = FakeUpstream(answering: [:])
     let registry = ToolRegistry()
     let signer: AuditSigner
     let auditKey: String
@@ -37,7 +38,7 @@ final class Bureau: Sendable {
         var ports = Assembly.Ports(
             store: Assembly.Repositories(store),
             journal: AnswerFolder(path: folder + "/answers"),
-            upstream: FakeUpstream(answering: [:]),
+            upstream: upstream,
             registry: registry,
             tokens: tokens,
             passwords: passwords,

@@ -30,6 +30,25 @@ struct `A month's quota` {
         }
     }
 
+    @Test func `of money gives back what never left, each once`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            try await bureau.openShop(Bureau.tradePlan(Ceilings(quotas: ["money": 2])))
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            let key = try await bureau.makeKey(by: admin)
+            bureau.upstream.answer { _ in .notSent("M-Pesa cannot be reached") }
+            for amount in 1...5 {
+                #expect(await bureau.collect(Int64(amount), as: key.text).code == .upstreamUnavailable)
+            }
+
+            bureau.upstream.accept()
+            for amount in 6...7 { #expect(await bureau.collect(Int64(amount), as: key.text).code == nil) }
+
+            #expect(await bureau.collect(8, as: key.text).code == .rateLimited)
+            let month = Month(of: bureau.clock.now)
+            #expect(try await bureau.store.used(of: bureau.shop.id, in: month) == ["money": 2])
+        }
+    }
+
     @Test func `of reads is counted in memory, goes on after a restart, and is told`() async throws {
         try await Bureau.with { (bureau) async throws in
             try await bureau.openShop(Bureau.tradePlan(Ceilings(quotas: ["read": 5])))

@@ -23,10 +23,16 @@ package struct Month: Sendable, Hashable, Comparable, CustomStringConvertible {
         number = year * 100 + month
     }
 
-    private init(number: Int) { self.number = number }
+    /// Reads a `number`; nil for what is none.
+    package init?(number: Int) {
+        guard number / 100 >= 1970, (1...12).contains(number % 100) else { return nil }
+        self.number = number
+    }
+
+    private init(_ number: Int) { self.number = number }
 
     /// The one after it.
-    package var next: Month { Month(number: number % 100 == 12 ? number + 89 : number + 1) }
+    package var next: Month { Month(number % 100 == 12 ? number + 89 : number + 1) }
 
     /// Its first moment.
     package var start: Timestamp {

@@ -165,6 +165,8 @@ package struct Record: Sendable, Equatable {
     package var queries: Int = 0
     /// How many of its questions M-Pesa answered with something that can be read.
     package var answers: Int = 0
+    /// The month whose quota of money it was counted in; nil where there is no quota, and once that was given back.
+    package var countedIn: Month?
     /// Whether anything that M-Pesa said shows that it has the request.
     package var hasArrived: Bool = false
     /// Whether its plugin has nothing to ask by, as long as no id of M-Pesa's is known.

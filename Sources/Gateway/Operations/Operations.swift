@@ -154,7 +154,7 @@ struct Operations: Sendable {
             let found = try await reversals.check(intent, of: original, for: work)
             (original, intent.original) = (found, found.record.id)
         }
-        let record = Record(
+        var record = Record(
             id: id,
             organization: principal.organization,
             environment: principal.environment,
@@ -172,6 +172,7 @@ struct Operations: Sendable {
             account: profile.shortCode,
             request: plan.request
         )
+        record.countedIn = work.quota?.place.month
         return (record, plan, original)
     }
 

@@ -93,8 +93,15 @@ extension Settlement {
             settledCallback: callback,
             receipt: move.receipt,
             hold: hold(of: move.step),
-            unread: unread
+            unread: unread,
+            uncounted: uncounted(by: move)
         )
+    }
+
+    /// The quota in which a record was counted that is known now never to have left.
+    private func uncounted(by move: Move) -> QuotaPlace? {
+        guard move.step.record.countedIn == nil, let month = move.before.countedIn else { return nil }
+        return QuotaPlace(organization: move.before.organization, counted: Ceilings.Counted.money, month: month)
     }
 
     private func hold(of step: RecordMachine.Step) -> PartyHold? {

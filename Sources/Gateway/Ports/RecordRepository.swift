@@ -219,6 +219,8 @@ package struct RecordChange: Sendable {
     package let hold: PartyHold?
     /// Bytes of M-Pesa's that could not be read now, kept for later.
     package let unread: ReceivedCallback?
+    /// The quota to which the record's one use is given back.
+    package let uncounted: QuotaPlace?
 
     /// Gathers them; every id of a transaction counts as new where nothing else is said.
     package init(
@@ -230,7 +232,8 @@ package struct RecordChange: Sendable {
         settledCallback: CallbackID? = nil,
         receipt: ReceiptClaim? = nil,
         hold: PartyHold? = nil,
-        unread: ReceivedCallback? = nil
+        unread: ReceivedCallback? = nil,
+        uncounted: QuotaPlace? = nil
     ) {
         self.record = record
         self.events = events
@@ -241,6 +244,7 @@ package struct RecordChange: Sendable {
         self.receipt = receipt
         self.hold = hold
         self.unread = unread
+        self.uncounted = uncounted
     }
 }
 

@@ -39,6 +39,8 @@ extension RecordMachine {
                 record.endedAt = before.state == record.state ? before.endedAt ?? now : now
             }
             if record.state.isEnded || record.state == .accepted { record.resend = nil }
+            // What never left uses up nothing.
+            if record.state == .rejected, record.sentAt == nil { record.countedIn = nil }
             record.releasedAt = record.release(rules: rules)
             record.nextActionAt = record.nextAction(after: now, rules: rules, resend: effects.contains(.sendAgain))
             let step = RecordEvent(

@@ -137,6 +137,7 @@ extension MemoryTables {
         }
         if let callback = change.settledCallback { end(callback, of: record.organization, as: "applied") }
         if let unread = change.unread { keep(unread) }
+        if let place = change.uncounted, let count = quotas[place] { quotas[place]?.used = max(0, count.used - 1) }
         audit += change.audit
         usage += change.usage
     }

@@ -101,6 +101,7 @@ enum RecordCoding {
         writer.optional("attempts", Int64(record.attempts))
         writer.optional("queries", Int64(record.queries))
         if record.answers > 0 { writer.optional("answers", Int64(record.answers)) }
+        if let month = record.countedIn { writer.optional("counted_in", Int64(month.number)) }
         for (name, isSet) in [("arrived", record.hasArrived), ("unaskable", record.isUnaskable)] where isSet {
             writer.key(name)
             writer.bool(true)
@@ -234,6 +235,7 @@ enum RecordCoding {
         record.attempts = Int(detail["attempts"]?.integerValue ?? 0)
         record.queries = Int(detail["queries"]?.integerValue ?? 0)
         record.answers = Int(detail["answers"]?.integerValue ?? 0)
+        record.countedIn = detail["counted_in"]?.integerValue.flatMap { Month(number: Int($0)) }
         record.isUnaskable = detail["unaskable"]?.boolValue ?? false
         record.hasArrived = detail["arrived"]?.boolValue ?? false
         record.resend = detail["resend"]?.stringValue.flatMap(Evidence.Verdict.init(rawValue:))

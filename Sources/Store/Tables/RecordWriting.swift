@@ -51,6 +51,7 @@ enum RecordWriting {
             try Store.end(callback, of: record.organization, as: "applied", at: record.updatedAt, in: session)
         }
         if let unread = change.unread { try Store.keep(unread, in: session) }
+        if let place = change.uncounted { try QuotaCounts.giveBack(to: place, in: session) }
         session.add(change.audit)
         for line in change.usage { session.add(line) }
     }

@@ -34,6 +34,17 @@ enum QuotaCounts {
         ) ?? claim.units
     }
 
+    /// Takes one use back; what has been told of the quota stays told.
+    static func giveBack(to place: QuotaPlace, in session: WriteSession) throws {
+        try session.sql.execute(
+            """
+            UPDATE quota_counts SET used = used - 1
+            WHERE organization_id = $1 AND month = $2 AND counted = $3 AND used > 0
+            """,
+            values(of: place)
+        )
+    }
+
     private static func count(
         _ claim: QuotaClaim,
         _ statement: String,
