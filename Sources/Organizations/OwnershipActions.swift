@@ -96,7 +96,7 @@ struct OwnershipActions: Sendable {
             guard !organization.isHost, !organization.isActive else {
                 throw GatewayError(.conflict, "The organization is open. Close it first: is_active false.")
             }
-            guard try await !data.hasOpenRecords(organization.id) else {
+            guard try await data.closeForErasing(organization.id) else {
                 throw GatewayError(
                     .conflict,
                     "Transactions of the organization have not ended: what M-Pesa answers must still be understood."

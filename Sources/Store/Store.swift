@@ -14,6 +14,7 @@ package final class Store: Sendable {
     package let lease: any HostLease
     private let ownLease: any StoreLease
     let holds: HoldWatch
+    let closings = Closings()
     /// The try that is under way, so that many who ask at once cause one.
     private let probe = Mutex<Task<Void, any Error>?>(nil)
 

@@ -22,3 +22,16 @@ struct `A payment's life` {
         }
     }
 }
+
+struct `A call that was admitted before its organization was closed` {
+    @Test func `sends nothing once that is being erased`() async throws {
+        try await House.with { (house) async throws in
+            #expect(try await house.store.closeForErasing(house.organization))
+
+            let reply = await house.collect()
+
+            #expect(reply.code == .organizationSuspended && reply.record == nil)
+            #expect(house.upstream.sent.isEmpty)
+        }
+    }
+}

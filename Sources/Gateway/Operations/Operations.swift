@@ -199,6 +199,7 @@ struct Operations: Sendable {
         case .guarded(let index, let record, let until):
             let wait = until.map { max(.seconds(1), $0 - entropy.now()) }
             throw GatewayError(.conflict, plan.guards[index].message, retryAfter: wait, record: record)
+        case .closed: throw GatewayError(.organizationSuspended, "This organization has been closed.")
         case .quotaSpent: throw GatewayError.fault("a quota is spent that nobody claimed")
         case .duplicate(_, let record):
             throw GatewayError(.conflict, "The same movement of money exists already.", record: record)

@@ -13,8 +13,12 @@ package protocol OwnedDataRepository: Sendable {
         after place: [String]?,
         limit: Int
     ) async throws(GatewayError) -> (rows: [String], next: [String]?)
-    /// Whether a transaction of the organization has not ended.
-    func hasOpenRecords(_ organization: OrganizationID) async throws(GatewayError) -> Bool
+    /// Lets no transaction of the organization begin any more, if all have ended: a call that was admitted before the
+    /// organization was closed may be about to commit its own, and nothing would be left to ask about it with.
+    ///
+    /// For longer than any call takes; what is admitted after that knows that the organization is closed.
+    /// - Returns: Whether all have ended. If not, nothing has changed.
+    func closeForErasing(_ organization: OrganizationID) async throws(GatewayError) -> Bool
     /// Erases what no law asks to be kept: secrets, keys, sessions, settings, plugins' data, files, raw callbacks, and
     /// people's names and addresses.
     ///

@@ -191,6 +191,8 @@ package enum CommitOutcome: Sendable, Equatable {
     case guarded(index: Int, by: RecordID, until: Timestamp?)
     /// A unique key is held by another record. Nothing was written.
     case duplicate(index: Int, by: RecordID)
+    /// The organization is closed, and about to be erased. Nothing was written.
+    case closed
     /// The month's quota is used up. Nothing was written.
     case quotaSpent
     /// The record that is changed with it has another version by now. Nothing was written.

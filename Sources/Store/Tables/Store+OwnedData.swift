@@ -102,15 +102,19 @@ extension Store: OwnedDataRepository {
             || ["amount", "is_active", "updated_at", "expires_at", "succeeded", "failed", "quantity"].contains(column)
     }
 
-    package func hasOpenRecords(_ organization: OrganizationID) async throws(GatewayError) -> Bool {
-        try await read { sql in
-            try sql.first(
+    package func closeForErasing(_ organization: OrganizationID) async throws(GatewayError) -> Bool {
+        // What is committed before this is seen here; what comes after sees that it is closed.
+        try await write { [closings] session in
+            let open = try session.sql.first(
                 """
                 SELECT record_id FROM records WHERE organization_id = $1
                     AND state IN ('created', 'sending', 'accepted', 'unknown', 'reconciling', 'manual') LIMIT 1
                 """,
                 [.text(organization.description)]
-            ) { _ in true } ?? false
+            ) { _ in true }
+            guard open == nil else { return false }
+            closings.note(organization)
+            return true
         }
     }
 

@@ -3,7 +3,8 @@ import Gateway
 extension Store: RecordRepository {
     package func commit(_ new: NewRecord) async throws(GatewayError) -> CommitOutcome {
         let party = digest(of: new.record.intent.party, new.record.organization, new.record.environment)
-        return try await unlessUndone { [holds] session in
+        return try await unlessUndone { [holds, closings] session in
+            if closings.isClosed(new.record.organization) { throw Undo(outcome: CommitOutcome.closed) }
             try Claims.claim(new, holds: holds, in: session)
             if let quota = new.quota, try QuotaCounts.take(quota, in: session) == nil {
                 throw Undo(outcome: CommitOutcome.quotaSpent)
