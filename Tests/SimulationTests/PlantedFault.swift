@@ -189,6 +189,14 @@ struct WrongRecords: RecordRepository, DueRepository {
         try await store.bringForward(by: duration, after: moment)
     }
 
+    func bringEndedForward(
+        after place: RecordPlace?,
+        now: Timestamp,
+        limit: Int
+    ) async throws(GatewayError) -> RecordPlace? {
+        try await store.bringEndedForward(after: place, now: now, limit: limit)
+    }
+
     func postpone(_ record: Record, until moment: Timestamp) async throws(GatewayError) {
         try await store.postpone(record, until: moment)
     }

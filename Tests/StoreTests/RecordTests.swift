@@ -108,6 +108,7 @@ struct `Records` {
 
             try await store.bringForward(by: .seconds(6_000), after: moment + .seconds(900))
             try await store.reopen(unread.id, organization: ours)
+            _ = try await store.bringEndedForward(after: nil, now: moment + .seconds(900), limit: 500)
 
             let found = try await store.record(guarded.id, organization: ours, environment: .test)
             #expect(found?.endedAt == moment + .seconds(1_000))

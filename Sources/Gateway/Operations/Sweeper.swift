@@ -29,6 +29,14 @@ package struct Sweeper: Sendable {
         ///
         /// Default 5 min.
         package var putOffMax: Duration = .seconds(300)
+        /// How long it works at a time on bringing ended records forward, after the clock was set back.
+        ///
+        /// Default 250 ms.
+        package var followMax: Duration = .milliseconds(250)
+        /// How many of those it looks at in one transaction.
+        ///
+        /// Default 500.
+        package var followSlice = 500
 
         /// The defaults.
         package init() {}
@@ -44,6 +52,7 @@ package struct Sweeper: Sendable {
     private let limits: RecordMachine.Rules
     private let entropy: Entropy
     private let watch: WallClockWatch
+    private let ended = EndedWalk()
     private let logger: Logger
     private let settings: Settings
 
@@ -141,11 +150,32 @@ package struct Sweeper: Sendable {
             do { try await dueRecords.bringForward(by: back, after: entropy.now()) } catch {
                 watch.forget(back)
                 logger.warning("appointments could not follow the clock", metadata: ["reason": "\(error.message)"])
+                // The moment that is kept still tells the next process that they must.
+                return
             }
+            ended.begin()
         }
+        await followEnded()
         guard watch.mustKeep() else { return }
         do { try await dueRecords.keep(moment: entropy.now()) } catch {
             logger.debug("the moment could not be kept", metadata: ["reason": "\(error.message)"])
+        }
+    }
+
+    /// Brings what has ended forward too, a slice after the other, for a moment; the rest has time.
+    private func followEnded() async {
+        let began = entropy.uptime()
+        while ended.isUnderWay, entropy.uptime() - began < settings.followMax {
+            do {
+                let next = try await dueRecords.bringEndedForward(
+                    after: ended.place,
+                    now: entropy.now(),
+                    limit: settings.followSlice
+                )
+                ended.go(to: next)
+            } catch {
+                return logger.warning("ends could not follow the clock", metadata: ["reason": "\(error.message)"])
+            }
         }
     }
 

@@ -41,7 +41,7 @@ extension Store: DueRepository {
         try await write { session in try Store.keep(moment, in: session) }
     }
 
-    private static func keep(_ moment: Timestamp, in session: WriteSession) throws {
+    static func keep(_ moment: Timestamp, in session: WriteSession) throws {
         try session.sql.execute(
             """
             INSERT INTO configuration (name, value) VALUES ('moment', $1)
@@ -61,49 +61,6 @@ extension Store: DueRepository {
             return ((seen ?? nil) ?? (kept ?? nil)).map { Timestamp(milliseconds: $0) }
         }
     }
-
-    package func bringForward(by duration: Duration, after moment: Timestamp) async throws(GatewayError) {
-        // Ids begin with the moment at which their record was begun.
-        let oldest = Identifier(high: UInt64(max(0, moment.milliseconds - Store.lookedBack)) << 16, low: 0)
-        let (by, after) = (SQLValue.integer(duration.wholeMilliseconds), SQLValue.integer(moment.milliseconds))
-        try await write { session in
-            for condition in [RecordCoding.isWaiting, "state = 'manual'"] {
-                try session.sql.execute(
-                    "UPDATE records SET next_action_ms = next_action_ms - $1 WHERE \(condition) AND next_action_ms > $2",
-                    [by, after]
-                )
-            }
-            // From these the ages of payments and the ends of keys are counted.
-            for column in ["sent_ms", "updated_ms", "ended_ms", "released_ms"] {
-                try session.sql.execute(
-                    """
-                    UPDATE records SET \(column) = \(column) - $1
-                    WHERE organization_id IN (SELECT organization_id FROM organizations) AND record_id >= $2
-                        AND \(column) > $3
-                    """,
-                    [by, .text(oldest.description), after]
-                )
-            }
-            for (table, column) in [("guards", "active_until_ms"), ("plugin_timers", "due_at")] {
-                try session.sql.execute(
-                    "UPDATE \(table) SET \(column) = \(column) - $1 WHERE \(column) > $2",
-                    [by, after]
-                )
-            }
-            // What waits for another version of its plugin is read again too. Two indexes, so two statements.
-            for condition in ["ended IS NULL", "ended = 'quarantined'"] {
-                try session.sql.execute(
-                    "UPDATE callbacks SET received_ms = $1 WHERE \(condition) AND received_ms > $1",
-                    [after]
-                )
-            }
-            // The next process goes on from here, and moves nothing once more.
-            try Store.keep(moment, in: session)
-        }
-    }
-
-    /// How long before a moment a record was begun, at most, that may bear later times: 31 days, in milliseconds.
-    private static let lookedBack: Int64 = 31 * 86_400_000
 
     package func postpone(_ record: Record, until moment: Timestamp) async throws(GatewayError) {
         try await write { session in
