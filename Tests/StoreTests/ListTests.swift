@@ -72,6 +72,30 @@ struct `A list of records` {
         }
     }
 
+    @Test func `by direction, reference, receipt and amount holds what is so, and nobody else's`() async throws {
+        try await withStore { store in
+            let paid = record(at: moment)
+            let refund = makeRecord(at: moment + .seconds(1), reversing: paid.id)
+            try await add([paid, refund, record(at: moment, theirs)], to: store)
+            let step = advanced(paid, to: .succeeded)
+            var done = step.record
+            done.receipt = "RLIST"
+            _ = try await store.apply([RecordChange(record: done, events: step.events)])
+
+            func found(_ change: (inout RecordFilter) -> Void) async throws -> [RecordID] {
+                var filter = RecordFilter(limit: 10)
+                change(&filter)
+                return try await pages(filter, of: store).ids
+            }
+            #expect(try await found { $0.direction = .reverse } == [refund.id])
+            #expect(try await found { $0.reference = "1" } == [paid.id])
+            #expect(try await found { $0.receipt = "RLIST" } == [paid.id])
+            #expect(try await found { ($0.amountMin, $0.amountMax) = (100, 100) }.count == 2)
+            #expect(try await found { $0.amountMin = 101 }.isEmpty)
+            #expect(try await found { $0.amountMax = 99 }.isEmpty)
+        }
+    }
+
     @Test func `misses nobody whose id and creation lie on two sides of midnight`() async throws {
         try await withStore { store in
             let midnight = Timestamp(milliseconds: moment.milliseconds / 86_400_000 * 86_400_000)

@@ -37,7 +37,14 @@ package struct TransactionActions: Sendable {
                 "phone_number": [
                     "type": "string", "maxLength": 64, "description": "Of the other side, as 2547XXXXXXXX.",
                 ],
-                "operation": ["type": "string", "maxLength": 128, "description": "Of this kind, such as stk-push."],
+                "operation": ["type": "string", "maxLength": 128, "description": "Of this kind, such as stk_push."],
+                "direction": [
+                    "enum": ["in", "out", "reverse"], "description": "Which way the money goes: reverse gives back.",
+                ],
+                "reference": ["type": "string", "maxLength": 128, "description": "With this reference."],
+                "receipt": ["type": "string", "maxLength": 64, "description": "With this receipt of M-Pesa's."],
+                "amount_min": TransactionActions.shillings("Of at least so many shillings."),
+                "amount_max": TransactionActions.shillings("Of at most so many shillings."),
                 "from_ms": TransactionActions.moment("Begun then or later."),
                 "until_ms": TransactionActions.moment("Begun before that."),
             ],
@@ -76,6 +83,12 @@ package struct TransactionActions: Sendable {
         filter.party = use.text("phone_number")
         filter.operation = use.text("operation")
         filter.madeBy = maker(use.principal)
+        filter.direction = use.text("direction").flatMap(OperationDirection.init(rawValue:))
+        filter.reference = use.text("reference")
+        // Receipts are written in capitals, and pasted as people please.
+        filter.receipt = use.text("receipt")?.uppercased()
+        filter.amountMin = use.arguments["amount_min"]?.integerValue
+        filter.amountMax = use.arguments["amount_max"]?.integerValue
         filter.from = use.arguments["from_ms"]?.integerValue.map { Timestamp(milliseconds: $0) }
         filter.until = use.arguments["until_ms"]?.integerValue.map { Timestamp(milliseconds: $0) }
         if let text = use.text("before") {
@@ -148,6 +161,10 @@ package struct TransactionActions: Sendable {
         ]
     }
 
+    private static func shillings(_ description: String) -> JSON {
+        ["type": "integer", "minimum": 0, "description": .string(description)]
+    }
+
     private static func id(_ description: String) -> JSON {
         ["type": "string", "maxLength": 64, "description": .string(description)]
     }
@@ -174,6 +191,7 @@ package enum TransactionDocument {
             "status": ["enum": ["PENDING", "SUCCESS", "FAILED", "CANCELLED", "REVERSED"]],
             "version": ["type": "integer", "minimum": 0, "description": "Counts up with each step."],
             "amount": ["type": "integer", "description": "Whole shillings (KES)."],
+            "reversed_amount": ["type": "integer", "description": "How much of it went back, once that is anything."],
             "party": ["type": "string", "description": "The other side: a phone or a short code."],
             "reference": text, "description": text, "original": text, "about": text,
             "external_ids": ["type": "object", "additionalProperties": text],

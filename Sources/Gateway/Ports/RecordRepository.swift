@@ -288,6 +288,16 @@ package struct RecordFilter: Sendable, Equatable {
     package var party: String?
     /// Asked for by this subject; nil for anybody of the organization.
     package var madeBy: String?
+    /// Whose money goes this way.
+    package var direction: OperationDirection?
+    /// With this reference of the organization's own.
+    package var reference: String?
+    /// With this receipt of M-Pesa's.
+    package var receipt: String?
+    /// Of at least so many shillings.
+    package var amountMin: Int64?
+    /// Of at most so many shillings.
+    package var amountMax: Int64?
     /// Committed at or after this.
     package var from: Timestamp?
     /// Committed before this.

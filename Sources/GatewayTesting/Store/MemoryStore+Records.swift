@@ -189,8 +189,12 @@ extension RecordFilter {
     fileprivate func matches(_ record: Record) -> Bool {
         guard recordClass == nil || recordClass == record.recordClass, status == nil || status == record.state.status,
             operation == nil || operation == record.operation, party == nil || party == record.intent.party,
-            madeBy == nil || madeBy == record.madeBy
+            madeBy == nil || madeBy == record.madeBy, direction == nil || direction == record.direction,
+            reference == nil || reference == record.intent.reference, receipt == nil || receipt == record.receipt
         else { return false }
+        let amount = record.intent.amount?.amount
+        if let amountMin, amount ?? -1 < amountMin { return false }
+        if let amountMax, amount ?? .max > amountMax { return false }
         if let from, record.createdAt < from { return false }
         if let until, record.createdAt >= until { return false }
         return before.map { record.id.raw < $0.raw } ?? true

@@ -151,6 +151,11 @@ struct RecordList {
         add("operation =", filter.operation.map { .text($0) })
         add("party =", filter.party.map { .text($0) })
         add("made_by =", filter.madeBy.map { .text($0) })
+        add("direction =", filter.direction.map { .text($0.rawValue) })
+        add("reference =", filter.reference.map { .text($0) })
+        add("receipt =", filter.receipt.map { .text($0) })
+        add("amount >=", filter.amountMin.map { .integer($0) })
+        add("amount <=", filter.amountMax.map { .integer($0) })
         add("created_ms >=", filter.from.map { .integer($0.milliseconds) })
         add("created_ms <", filter.until.map { .integer($0.milliseconds) })
         if let status = filter.status {
