@@ -20,7 +20,7 @@ extension MCPServer {
             var arguments: JSONObject = ["name": params["name"] ?? .null]
             // What is no text is no argument of a prompt's.
             let texts = (params["arguments"]?.objectValue ?? JSONObject()).filter { $0.value.stringValue != nil }
-            arguments["arguments"] = .object(texts.reduce(into: JSONObject()) { $0[$1.key] = $1.value })
+            arguments["arguments"] = .object(JSONObject(texts.map { ($0.key, $0.value) }))
             return prompt(try document(await ask("prompts.get", arguments, exchange)), exchange)
         default: return try await resource(exchange)
         }

@@ -30,9 +30,48 @@ enum JSONBytes {
     }
 }
 
-/// Remembers the keys of an object roughly, so that a new one need not be compared with all of them: one bit a key.
+/// Remembers the keys of an object, so that a new one need not be compared with all of them: one bit a key, and of many
+/// keys where each stands.
+///
+/// Whoever sends a text chooses how many there are, and their names: work that grew as their square would be theirs to
+/// order.
 struct SeenKeys {
+    /// Up to so many members are walked, which is faster than hashing.
+    static let walkedMax = 32
+
+    /// A text as the bytes that it is, hashed by a seed that nobody outside knows.
+    struct Key: Hashable {
+        let text: String
+
+        static func == (left: Key, right: Key) -> Bool {
+            var text = right.text
+            return text.withUTF8 { JSONBytes.areSame(left.text, $0) }
+        }
+
+        func hash(into hasher: inout Hasher) {
+            var text = text
+            text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+        }
+    }
+
     private var bits: UInt64 = 0
+    private var places: [Key: Int] = [:]
+
+    /// Where a key stands among the members that have come; nil for a new one, which is to be appended to them.
+    ///
+    /// - Parameter isNew: Whether it is surely new, as `insert` says.
+    mutating func place(of key: String, in members: [(key: String, value: JSON)], isNew: Bool = false) -> Int? {
+        guard members.count >= SeenKeys.walkedMax else {
+            return isNew ? nil : JSONObject.index(of: key, in: members)
+        }
+        if places.isEmpty {
+            for (index, member) in members.enumerated() { places[Key(text: member.key)] = index }
+        }
+        let key = Key(text: key)
+        if let place = places[key] { return place }
+        places[key] = members.count
+        return nil
+    }
 
     /// Notes a key as it stands in the text, its quotes included; answers whether it is surely a new one.
     ///

@@ -12,7 +12,14 @@ public struct JSONObject: Sendable, Hashable, Sequence {
     public init(_ pairs: [(String, JSON)]) {
         members = []
         members.reserveCapacity(pairs.count)
-        for (key, value) in pairs { self[key] = value }
+        var seen = SeenKeys()
+        for (key, value) in pairs {
+            if let place = seen.place(of: key, in: members) {
+                members[place].value = value
+            } else {
+                members.append((key, value))
+            }
+        }
     }
 
     /// Makes an object of members that are known to have different keys.
@@ -54,7 +61,11 @@ public struct JSONObject: Sendable, Hashable, Sequence {
 
     /// Whether both have the same members, in whatever order.
     public static func == (left: JSONObject, right: JSONObject) -> Bool {
-        left.count == right.count && left.members.allSatisfy { right[$0.key] == $0.value }
+        guard left.count == right.count else { return false }
+        guard left.count > SeenKeys.walkedMax else { return left.members.allSatisfy { right[$0.key] == $0.value } }
+        var values: [SeenKeys.Key: JSON] = [:]
+        for (key, value) in right.members { values[SeenKeys.Key(text: key)] = value }
+        return left.members.allSatisfy { values[SeenKeys.Key(text: $0.key)] == $0.value }
     }
 
     /// Hashes without regard to order.

@@ -171,7 +171,8 @@ struct JSONParser {
             position += 1
             let value = try value(depth: depth)
             let isNew = seen.insert(bytes, from: keyStart, to: keyEnd)
-            try append(key, value, to: &members, isNew: isNew, keyStart: keyStart)
+            let same = seen.place(of: key, in: members, isNew: isNew)
+            try append(key, value, to: &members, same: same, keyStart: keyStart)
             skipSpace()
             switch current {
             case UInt8(ascii: ","): position += 1
@@ -187,12 +188,12 @@ struct JSONParser {
         _ key: String,
         _ value: JSON,
         to members: inout [(key: String, value: JSON)],
-        isNew: Bool,
+        same: Int?,
         keyStart: Int
     ) throws(JSONParseError) {
-        // A hostile text with very many members would make walking quadratic, so their number is bounded too.
+        // Whoever reads the object walks its members, so their number is bounded too.
         guard members.count < 4096 else { throw failure("an object has more than 4096 members") }
-        guard !isNew, let same = JSONObject.index(of: key, in: members) else { return members.append((key, value)) }
+        guard let same else { return members.append((key, value)) }
         switch limits.duplicateKeys {
         case .reject: throw JSONParseError(offset: keyStart, reason: "an object names the member \"\(key)\" twice")
         case .lastWins: break

@@ -1,6 +1,16 @@
+import Glibc
 import Testing
 
 @testable import OrderedJSON
+
+/// What this thread has worked.
+private enum ThreadClock {
+    static var nanoseconds: Int {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return time.tv_sec * 1_000_000_000 + time.tv_nsec
+    }
+}
 
 struct `Parsing JSON` {
     static let accepted: [(String, JSON)] = [
@@ -96,6 +106,26 @@ struct `JSON eight bytes at a time` {
             let twice = "{" + (members + ["\"\(name)\":2"]).joined(separator: ",") + "}"
             #expect(throws: JSONParseError.self) { try JSON(parsing: twice) }
         }
+    }
+
+    @Test func `costs a member as much among thousands as among hundreds`() throws {
+        func text(_ count: Int) -> [UInt8] {
+            Array(("{" + (0..<count).map { "\"k\($0)\":0" }.joined(separator: ",") + "}").utf8)
+        }
+        // By the clock of this thread's own work, the least of several: what else the machine does counts for nothing.
+        func cost(_ count: Int) throws -> Double {
+            let text = text(count)
+            func once() throws -> Double {
+                let begin = ThreadClock.nanoseconds
+                let value = try JSON(parsing: text)
+                #expect(value == value && value.objectValue?.count == count)
+                return Double(ThreadClock.nanoseconds - begin)
+            }
+            return try (0..<5).map { _ in try once() }.reduce(.infinity, min) / Double(count)
+        }
+
+        // As the square it would be sixteen times.
+        #expect(try cost(4096) < 6 * cost(256))
     }
 
     @Test(arguments: [#"{"ab":1,"\u0061b":2}"#, #"{"\u0061b":1,"ab":2}"#, #"{"a\u0062":1,"\u0061b":2}"#])
