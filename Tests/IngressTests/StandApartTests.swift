@@ -32,6 +32,20 @@ struct `What stands apart` {
         }
     }
 
+    @Test func `takes no text that holds what is not seen, and no password that nobody can type`() throws {
+        for route in StandApart.all {
+            for (name, _) in route.input?["properties"]?.objectValue ?? [:] {
+                for text in ["granite\u{0} oval puddle", "granite\u{7} oval puddle"] {
+                    let errors = try route.errors(in: .object([name: .string(text)]))
+                    #expect(errors.map(\.pointer) == ["/" + name], "\(route.name) \(name)")
+                }
+                let isSecret = route.secrets.contains(name)
+                let errors = try route.errors(in: .object([name: .string("a\u{200B}\u{202E}b")]))
+                #expect((errors.map(\.pointer) != ["/" + name]) == isSecret, "\(route.name) \(name)")
+            }
+        }
+    }
+
     @Test func `of management is the operator's, but for looking at the host`() throws {
         let operating = try Self.document("operating.md")
 

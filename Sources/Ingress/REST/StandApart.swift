@@ -14,6 +14,30 @@ struct StandApart: Sendable {
     let input: JSON?
     /// Of the whole answer.
     let output: JSON
+    /// Members of the body that need not be seen whole, such as passwords: one line each, where others are names.
+    let secrets: Set<String>
+    private let schema: CallSchemas.Schema?
+
+    init(
+        name: String,
+        title: String,
+        summary: String,
+        route: Route,
+        tag: String,
+        input: JSON?,
+        output: JSON,
+        secrets: Set<String> = []
+    ) {
+        self.name = name
+        self.title = title
+        self.summary = summary
+        self.route = route
+        self.tag = tag
+        self.input = input
+        self.output = output
+        self.secrets = secrets
+        schema = input.map { CallSchemas.Schema($0, summary: summary) }
+    }
 
     /// Every one of them.
     static let all = [logIn, refresh, forgot, reset, register, openAPI]
@@ -32,7 +56,8 @@ struct StandApart: Sendable {
                 "code": ["type": ["string", "null"], "description": "Of the second factor, where there is one."],
             ],
         ],
-        output: envelope(session)
+        output: envelope(session),
+        secrets: ["password"]
     )
 
     static let forgot = StandApart(
@@ -64,7 +89,8 @@ struct StandApart: Sendable {
                 "token": ["type": "string", "maxLength": 128], "new_password": ["type": "string", "maxLength": 128],
             ],
         ],
-        output: envelope(["type": "null"])
+        output: envelope(["type": "null"]),
+        secrets: ["new_password"]
     )
 
     static let register = StandApart(
@@ -83,7 +109,8 @@ struct StandApart: Sendable {
                 "admin_password": ["type": "string", "maxLength": 128],
             ],
         ],
-        output: envelope(DirectoryDocuments.organizationSchema)
+        output: envelope(DirectoryDocuments.organizationSchema),
+        secrets: ["admin_password"]
     )
 
     static let refresh = StandApart(
@@ -106,10 +133,11 @@ struct StandApart: Sendable {
         output: ["type": "object", "required": ["openapi", "info", "paths"]]
     )
 
-    /// What is wrong with a body.
+    /// What is wrong with a body: its texts first, then its schema.
     func errors(in body: JSON) throws(GatewayError) -> [GatewayError.FieldError] {
-        guard let input else { return [] }
-        return try CallSchemas.Schema(input, summary: summary).errors(in: body)
+        guard let schema else { return [] }
+        let texts = PlainText.errors(in: body) { secrets.contains(String($0.dropFirst())) ? .line : .name }
+        return texts.isEmpty ? try schema.errors(in: body) : texts
     }
 
     private static let session: JSON = [
