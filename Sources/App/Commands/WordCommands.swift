@@ -154,6 +154,17 @@ struct CompletionScript {
     /// What may stand behind `mpesa-gateway WORD`, or `mpesa-gateway WORD VERB`.
     private var offers: [(after: [String], words: [String])] = []
 
+    /// Whether a word may stand in a script that a shell runs: it comes from whatever answers at GATEWAY_URL.
+    private static func isPlain(_ word: String) -> Bool {
+        !word.isEmpty
+            && word.utf8.allSatisfy { byte in
+                switch byte {
+                case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+                default: "._-=".utf8.contains(byte)
+                }
+            }
+    }
+
     init(_ operations: [Operation]) {
         let own = MPesaGateway.configuration.subcommands.compactMap { $0._commandName }
         offers.append(([], own.sorted()))
@@ -168,6 +179,8 @@ struct CompletionScript {
                 offers.append(([word.word, verb], operation.argumentNames.map { $0 + "=" }))
             }
         }
+        offers = offers.filter { $0.after.allSatisfy(Self.isPlain) }
+            .map { ($0.after, $0.words.filter(Self.isPlain)) }
     }
 
     func text(for shell: String) -> String? {
