@@ -13,13 +13,13 @@ package struct NoSessions: AccessTokens, Passwords {
         throw GatewayError(.unauthenticated, "no tokens here")
     }
 
-    package func hash(_ password: Secret<String>, turn: String) async throws(GatewayError) -> String {
+    package func hash(_ password: Secret<String>, turn: PasswordTurn) async throws(GatewayError) -> String {
         throw GatewayError.fault("no passwords here")
     }
 
     package func verify(
         _ password: Secret<String>,
         against stored: String?,
-        turn: String
+        turn: PasswordTurn
     ) async throws(GatewayError) -> Bool { false }
 }

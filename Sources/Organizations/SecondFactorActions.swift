@@ -96,11 +96,11 @@ struct SecondFactorActions: Sendable {
         }
     }
 
-    /// Takes a code; whoever found a session guesses as seldom as at the log-in.
+    /// Takes a code; whoever found a session guesses as seldom as whoever knows the password.
     @discardableResult
     private func take(_ use: Action.Use) async throws(GatewayError) -> User {
         let user = try await house.myself(use)
-        let attempt = try house.parts.throttle.begin(name: "code|\(user.id)", address: "\(user.organization)")
+        let attempt = try house.parts.throttle.begin(codeOf: user.id)
         guard let factors = house.parts.factors else { throw SecondFactorActions.none }
         guard
             try await factors.take(use.text("code") ?? "", of: user.id, organization: user.organization)

@@ -208,7 +208,7 @@ struct UserActions: Sendable {
                 field: "new_password"
             )
             // Whoever found a session guesses as seldom as at the log-in, and waits behind their own organization.
-            let attempt = try house.parts.throttle.begin(name: "change|\(id)", address: "\(user.organization)")
+            let attempt = try house.parts.throttle.begin(name: "change", address: "\(id)")
             let isRight = try await house.parts.passwords.verify(
                 Secret(use.text("current_password") ?? ""),
                 against: user.passwordHash,
@@ -283,7 +283,9 @@ extension Administration {
     }
 
     /// Who waits for hashes together: one organization's many keep no other waiting.
-    static func turn(of organization: OrganizationID) -> String { "organization|\(organization)" }
+    static func turn(of organization: OrganizationID) -> PasswordTurn {
+        PasswordTurn(name: "organization|\(organization)", isKnown: true)
+    }
 
     func hash(_ password: Secret<String>, of organization: OrganizationID) async throws(GatewayError) -> String {
         try await parts.passwords.hash(password, turn: Administration.turn(of: organization))

@@ -7,7 +7,7 @@ import Threads
 /// hold up neither an event loop nor Swift's cooperative pool.
 ///
 /// One thread bounds the memory too. Whoever waits for it takes turns, so that one address's many attempts delay
-/// another's by one.
+/// another's by one, and however many strangers' keep out nobody whom the house knows.
 ///
 /// The queue is guarded by `condition`.
 package final class ScryptPasswords: Passwords, @unchecked Sendable {
@@ -39,7 +39,7 @@ package final class ScryptPasswords: Passwords, @unchecked Sendable {
         NamedThread.start("passwords") { self.run() }
     }
 
-    package func hash(_ password: Secret<String>, turn: String) async throws(GatewayError) -> String {
+    package func hash(_ password: Secret<String>, turn: PasswordTurn) async throws(GatewayError) -> String {
         let hasher = hasher
         let made = await run(turn: turn) { try? hasher.make(for: password.reveal()) }
         guard let hash = made ?? nil else { throw busy }
@@ -49,7 +49,7 @@ package final class ScryptPasswords: Passwords, @unchecked Sendable {
     package func verify(
         _ password: Secret<String>,
         against stored: String?,
-        turn: String
+        turn: PasswordTurn
     ) async throws(GatewayError) -> Bool {
         // Nobody's hash is of the cost of those that are made, so that a name that is not there takes as long.
         let hash = stored ?? hasher.nobodys
@@ -63,11 +63,11 @@ package final class ScryptPasswords: Passwords, @unchecked Sendable {
     }
 
     /// Runs work on the thread when its turn comes; nil when too much is waiting.
-    private func run<Result: Sendable>(turn: String, _ work: @escaping @Sendable () -> Result) async -> Result? {
+    private func run<Result: Sendable>(turn: PasswordTurn, _ work: @escaping @Sendable () -> Result) async -> Result? {
         await withCheckedContinuation { continuation in
             let waiting: Work = { isRun in continuation.resume(returning: isRun ? work() : nil) }
             let loser: Work? = condition.withLock {
-                switch queue.add(waiting, of: turn) {
+                switch queue.add(waiting, of: turn.name, isKnown: turn.isKnown) {
                 case .waits:
                     condition.signal()
                     return nil

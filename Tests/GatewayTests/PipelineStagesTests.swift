@@ -232,6 +232,10 @@ struct `An address` {
         #expect(group("2001:db8:1:2:3:4:5:6") == group("2001:db8:1:2::ffff"))
         #expect(group("2001:db8:1:2::1") != group("2001:db8:1:3::1"))
         #expect(group("::ffff:192.0.2.1") != group("::ffff:192.0.2.2"))
+        let neighbourhood = ThrottleLogIns.neighbourhood
+        #expect(neighbourhood("2001:db8:1:2::1") == neighbourhood("2001:db8:1:3::1"))
+        #expect(neighbourhood("2001:db8:1:2::1") != neighbourhood("2001:db8:2:2::1"))
+        #expect(neighbourhood("192.0.2.1") == "192.0.2.1")
         #expect(group("192.0.2.1") == "192.0.2.1" && group("fe80::1%eth0") == group("fe80::2"))
     }
 }

@@ -13,12 +13,12 @@ final class PlainPasswords: Passwords {
 
     func meanwhile(_ work: @escaping @Sendable () async -> Void) { state.withLock { $0.meanwhile = work } }
 
-    func hash(_ password: Secret<String>, turn: String) async throws(GatewayError) -> String { password.reveal() }
+    func hash(_ password: Secret<String>, turn: PasswordTurn) async throws(GatewayError) -> String { password.reveal() }
 
     func verify(
         _ password: Secret<String>,
         against stored: String?,
-        turn: String
+        turn: PasswordTurn
     ) async throws(GatewayError) -> Bool {
         let work = state.withLock { state in
             state.checked.append(stored)

@@ -235,7 +235,7 @@ final class PlainHashes: Passwords {
 
     func meanwhile(_ work: @escaping @Sendable () async -> Void) { self.work.withLock { $0 = work } }
 
-    func hash(_ password: Secret<String>, turn: String) async throws(GatewayError) -> String {
+    func hash(_ password: Secret<String>, turn: PasswordTurn) async throws(GatewayError) -> String {
         await work.withLock { $0 }?()
         return "hash of " + password.reveal()
     }
@@ -243,7 +243,7 @@ final class PlainHashes: Passwords {
     func verify(
         _ password: Secret<String>,
         against stored: String?,
-        turn: String
+        turn: PasswordTurn
     ) async throws(GatewayError) -> Bool { "hash of " + password.reveal() == stored }
 }
 

@@ -21,14 +21,18 @@ struct `A second factor` {
         return try #require(OneTimeCodes.code(secret: bytes, step: step))
     }
 
-    private func logIn(_ bureau: Bureau, _ code: String?) async -> GatewayError.Code? {
+    private func logIn(
+        _ bureau: Bureau,
+        _ code: String?,
+        from address: String = "192.0.2.1"
+    ) async -> GatewayError.Code? {
         do throws(GatewayError) {
             _ = try await bureau.accounts.logIn(
                 username: "asha",
                 password: Secret("asha"),
                 organization: "shop",
                 code: code,
-                Accounts.Caller(call: CallID(bureau.clock.entropy.identifier()), address: "192.0.2.1")
+                Accounts.Caller(call: CallID(bureau.clock.entropy.identifier()), address: address)
             )
             return nil
         } catch { return error.code }
@@ -57,6 +61,27 @@ struct `A second factor` {
             #expect(await bureau.ask("second_factor.begin", as: asha.token).code == .conflict)
             let kept = try await bureau.store.factor(of: asha.user.id, organization: bureau.shop.id)
             #expect(kept?.recovery.count == 9)
+        }
+    }
+
+    @Test func `is guessed so often, from however many addresses, and its owner still comes in`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let asha = try await bureau.person("asha", .user, of: bureau.shop)
+            let begun = await bureau.ask("second_factor.begin", as: asha.token)
+            #expect(await logIn(bureau, nil) == nil)
+            let first = try code(begun.data["secret"], at: bureau.clock)
+            #expect(await bureau.ask("second_factor.confirm", ["code": .string(first)], as: asha.token).code == nil)
+
+            var codes: [GatewayError.Code?] = []
+            for number in 0..<21 { codes.append(await logIn(bureau, "x\(number)", from: "198.51.100.\(number)")) }
+
+            #expect(codes.dropLast().allSatisfy { $0 == .unauthenticated } && codes.last == .rateLimited)
+            bureau.clock.advance(.seconds(30))
+            let second = try code(begun.data["secret"], at: bureau.clock)
+            #expect(await logIn(bureau, second, from: "198.51.100.99") == .rateLimited)
+            #expect(await logIn(bureau, second) == nil)
+            let recovery = try #require(begun.data["recovery_codes"]?[0]?.stringValue)
+            #expect(await logIn(bureau, recovery, from: "198.51.100.99") == nil)
         }
     }
 

@@ -142,6 +142,22 @@ struct `A change of one's own password` {
             #expect(codes.first == .invalidArgument && codes.last == .rateLimited)
         }
     }
+
+    @Test func `is not kept from somebody by their colleagues' wrong ones`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            for name in ["asha", "baraka", "chebet", "dalila"] {
+                let person = try await bureau.person(name, .user, of: bureau.shop)
+                for _ in 0..<9 {
+                    let reply = await bureau.ask(
+                        "auth.change_password",
+                        ["current_password": "wrong", "new_password": "a new long password"],
+                        as: person.token
+                    )
+                    #expect(reply.code == .invalidArgument)
+                }
+            }
+        }
+    }
 }
 
 struct `A change of administration` {

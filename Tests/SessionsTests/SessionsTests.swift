@@ -31,6 +31,27 @@ struct `A fair queue` {
     }
 }
 
+struct `A full queue` {
+    @Test func `has room for whom the house knows, and a quarter for whom it does not`() {
+        var queue = FairQueue<String>(countMax: 8, ofOneMax: 4)
+        for number in 0..<8 { _ = queue.add("stranger \(number)", of: "\(number)") }
+        func isWaiting(_ element: String, of name: String) -> Bool {
+            if case .refused = queue.add(element, of: name, isKnown: true) { false } else { true }
+        }
+
+        for number in 0..<6 { #expect(isWaiting("known \(number)", of: "k\(number)")) }
+
+        #expect(queue.count == 8)
+        #expect(!isWaiting("too many", of: "k9"))
+        // The two lines take turns, so that neither waits for all of the other.
+        let first = (0..<4).compactMap { _ in queue.next() }
+        #expect(first.filter { $0.hasPrefix("known") } == ["known 0", "known 1"])
+        #expect((0..<9).compactMap { _ in queue.next() }.count == 4)
+    }
+}
+
+private let stranger = PasswordTurn(name: "192.0.2.1", isKnown: false)
+
 struct `Passwords` {
     @Test func `cost nobody's hash as much as anybody's, and it is never right`() async throws {
         let hasher = PasswordHash(logCost: 5)
@@ -39,9 +60,9 @@ struct `Passwords` {
 
         #expect(hasher.nobodys.split(separator: "$")[1] == made.split(separator: "$")[1])
         #expect(hasher.nobodys.split(separator: "$").map(\.count) == made.split(separator: "$").map(\.count))
-        #expect(try await passwords.verify(Secret("right"), against: made, turn: "a"))
-        #expect(try await !passwords.verify(Secret("wrong"), against: made, turn: "a"))
-        #expect(try await !passwords.verify(Secret("right"), against: nil, turn: "a"))
+        #expect(try await passwords.verify(Secret("right"), against: made, turn: stranger))
+        #expect(try await !passwords.verify(Secret("wrong"), against: made, turn: stranger))
+        #expect(try await !passwords.verify(Secret("right"), against: nil, turn: stranger))
     }
 
     @Test func `of too many at once are answered with the time to wait`() async throws {
@@ -52,7 +73,7 @@ struct `Passwords` {
             for _ in 0..<20 {
                 group.addTask {
                     do throws(GatewayError) {
-                        _ = try await passwords.verify(Secret("x"), against: nil, turn: "a")
+                        _ = try await passwords.verify(Secret("x"), against: nil, turn: stranger)
                         return nil
                     } catch { return error }
                 }

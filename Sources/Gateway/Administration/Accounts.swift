@@ -163,13 +163,21 @@ package struct Accounts: Sendable {
             let organization = try await directory.organization(user.organization), organization.isActive
         else { throw found.refusal }
         // Only whoever knows the password learns that there is a second factor; the attempt stays charged.
-        try await checkFactor(of: user, code)
+        try await checkFactor(of: user, code, attempt)
         parts.throttle.succeed(attempt)
         return try await begin(user, organization, caller)
     }
 
-    private func checkFactor(of user: User, _ code: String?) async throws(GatewayError) {
+    private func checkFactor(
+        of user: User,
+        _ code: String?,
+        _ attempt: ThrottleLogIns.Attempt
+    ) async throws(GatewayError) {
         guard user.hasSecondFactor else { return }
+        // Whoever once logged in from there is held to the limit of that pair alone: guesses from elsewhere keep
+        // nobody out of their own place.
+        let isGuess = code.map { SecondFactors.isGuessable($0) } ?? false
+        let guess = isGuess && !attempt.isKnown ? try parts.throttle.begin(codeOf: user.id) : nil
         guard let code, let factors = parts.factors,
             try await factors.take(code, of: user.id, organization: user.organization)
         else {
@@ -179,6 +187,7 @@ package struct Accounts: Sendable {
             )
             .naming(user.organization, "user:\(user.id)")
         }
+        if let guess { parts.throttle.giveBack(guess) }
     }
 
     /// Whom a log-in names.

@@ -79,6 +79,9 @@ package struct SecondFactors: Sendable {
         return try await people.change(factor, from: before)
     }
 
+    /// Whether a code is short enough to be found by trying: an authenticator's, and whatever is no code.
+    static func isGuessable(_ code: String) -> Bool { code.utf8.count < 16 }
+
     /// Authenticators go by the clock on the wall.
     private var seconds: Int64 { entropy.wall().milliseconds / 1000 }
 

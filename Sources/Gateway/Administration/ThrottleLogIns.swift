@@ -18,6 +18,10 @@ package final class ThrottleLogIns: Sendable {
         ///
         /// Default 30 a minute.
         package var ofAddress = RateLimit(units: 30, per: .seconds(60))
+        /// Wrong codes of one user's second factor, from wherever they come.
+        ///
+        /// Default 20 an hour: of the million that there are, three are right at a time.
+        package var ofCode = RateLimit(units: 20, per: .seconds(3600))
         /// How many addresses and names are told apart at a time; past that new ones share one limit.
         ///
         /// Default 20,000.
@@ -34,10 +38,16 @@ package final class ThrottleLogIns: Sendable {
     /// One attempt, charged until it succeeds.
     package struct Attempt: Sendable {
         /// Whose turn it is among those who wait for their password to be checked.
-        package let turn: String
+        package let turn: PasswordTurn
         fileprivate let name: Digest32
-        fileprivate let address: Digest32
-        fileprivate let isKnown: Bool
+        fileprivate let charges: [Charge]
+        /// Whether it is somebody who once logged in from there.
+        package var isKnown: Bool { turn.isKnown }
+    }
+
+    fileprivate struct Charge: Sendable {
+        let limit: RateLimit
+        let key: Digest32
     }
 
     private let entropy: Entropy
@@ -60,31 +70,48 @@ package final class ThrottleLogIns: Sendable {
         let group = ThrottleLogIns.group(of: address ?? "")
         let pair = SHA256.digest("\(group)|\(name)")
         let isKnown = known.value(for: pair, at: entropy.uptime()) ?? false
+        let own = Charge(limit: settings.ofName, key: pair)
+        let ofAddress = Charge(limit: settings.ofAddress, key: SHA256.digest(group))
         let attempt = Attempt(
-            turn: isKnown ? pair.hexadecimal : group,
+            turn: isKnown
+                ? PasswordTurn(name: pair.hexadecimal, isKnown: true)
+                : PasswordTurn(name: ThrottleLogIns.neighbourhood(of: address ?? ""), isKnown: false),
             name: pair,
-            address: SHA256.digest(group),
-            isKnown: isKnown
+            charges: isKnown ? [own] : [own, ofAddress]
         )
+        try charge(attempt, "Too many failed log-ins from your address. Try again in a moment.")
+        return attempt
+    }
+
+    /// Lets a code of a user's second factor be looked at.
+    ///
+    /// Whoever shows one knows the password, or has a session, so that a limit by user keeps nobody out whom a stranger
+    /// could name. Recovery codes are too long to be guessed, and need no such limit.
+    /// - Throws: `rateLimited` with the time to wait.
+    package func begin(codeOf user: UserID) throws(GatewayError) -> Attempt {
+        let key = SHA256.digest("code|\(user)")
+        let attempt = Attempt(
+            turn: PasswordTurn(name: key.hexadecimal, isKnown: true),
+            name: key,
+            charges: [Charge(limit: settings.ofCode, key: key)]
+        )
+        try charge(attempt, "Too many wrong codes. Use a recovery code, or try again later.")
+        return attempt
+    }
+
+    private func charge(_ attempt: Attempt, _ refusal: String) throws(GatewayError) {
         let now = entropy.uptime().nanoseconds / 1000
         let wait = arrivals.withLock { arrivals -> Int64 in
             makeRoom(in: &arrivals, now)
-            let wait = limits(of: attempt).map { excess($0.limit, $0.key, arrivals, now) }.max() ?? 0
+            let wait = attempt.charges.map { excess($0.limit, $0.key, arrivals, now) }.max() ?? 0
             guard wait <= 0 else { return wait }
-            for (limit, key) in limits(of: attempt) {
-                let place = self.place(key, in: arrivals)
-                arrivals[place] = max(now, arrivals[place] ?? now) + interval(limit)
+            for charge in attempt.charges {
+                let place = self.place(charge.key, in: arrivals)
+                arrivals[place] = max(now, arrivals[place] ?? now) + interval(charge.limit)
             }
             return 0
         }
-        guard wait <= 0 else {
-            throw GatewayError(
-                .rateLimited,
-                "Too many failed log-ins from your address. Try again in a moment.",
-                retryAfter: .microseconds(wait)
-            )
-        }
-        return attempt
+        guard wait <= 0 else { throw GatewayError(.rateLimited, refusal, retryAfter: .microseconds(wait)) }
     }
 
     /// Gives an attempt's charge back: it succeeded, and whoever made it is known there from now on.
@@ -96,16 +123,11 @@ package final class ThrottleLogIns: Sendable {
     /// Gives an attempt's charge back: nobody looked at its password.
     package func giveBack(_ attempt: Attempt) {
         arrivals.withLock { arrivals in
-            for (limit, key) in limits(of: attempt) {
-                let place = self.place(key, in: arrivals)
-                arrivals[place] = arrivals[place].map { $0 - interval(limit) }
+            for charge in attempt.charges {
+                let place = self.place(charge.key, in: arrivals)
+                arrivals[place] = arrivals[place].map { $0 - interval(charge.limit) }
             }
         }
-    }
-
-    private func limits(of attempt: Attempt) -> [(limit: RateLimit, key: Digest32)] {
-        let own = (settings.ofName, attempt.name)
-        return attempt.isKnown ? [own] : [own, (settings.ofAddress, attempt.address)]
     }
 
     private func interval(_ limit: RateLimit) -> Int64 { max(1, limit.periodMilliseconds * 1000 / Int64(limit.units)) }
@@ -139,5 +161,11 @@ package final class ThrottleLogIns: Sendable {
             let isMapped = raw.prefix(10).allSatisfy { $0 == 0 } && raw[10] == 0xFF && raw[11] == 0xFF
             return Hexadecimal.encode(Array(isMapped ? raw[12...] : raw[..<8]))
         }
+    }
+
+    /// Who shares a turn: of IPv6 the first 48 bits, of which one subscriber may have all.
+    static func neighbourhood(of address: String) -> String {
+        let group = group(of: address)
+        return group != address && group.utf8.count == 16 ? String(group.prefix(12)) : group
     }
 }

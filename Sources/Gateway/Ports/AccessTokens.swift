@@ -46,6 +46,20 @@ package protocol AccessTokens: Sendable {
     func verify(_ token: String, at now: Timestamp) async throws(GatewayError) -> AccessClaims
 }
 
+/// Who waits for a password to be hashed.
+package struct PasswordTurn: Sendable, Hashable {
+    /// Those of one name wait for each other before anybody else waits for them.
+    package let name: String
+    /// Whether it is somebody whom the house knows, who is not kept out by however many it does not.
+    package let isKnown: Bool
+
+    /// States who.
+    package init(name: String, isKnown: Bool) {
+        self.name = name
+        self.isKnown = isKnown
+    }
+}
+
 /// Hashes and checks passwords, off the event loops.
 ///
 /// Implemented by `Sessions`.
@@ -53,21 +67,21 @@ package protocol Passwords: Sendable {
     /// What to store for a password.
     ///
     /// - Parameter turn: Who waits, as for `verify`.
-    func hash(_ password: Secret<String>, turn: String) async throws(GatewayError) -> String
+    func hash(_ password: Secret<String>, turn: PasswordTurn) async throws(GatewayError) -> String
     /// Whether a password is the one that was stored; nil for nobody's, which takes as long and never is.
     ///
-    /// - Parameter turn: Who waits: those of one turn wait for each other before anybody else waits for them.
+    /// - Parameter turn: Who waits.
     /// - Throws: `rateLimited` when too many wait.
     func verify(
         _ password: Secret<String>,
         against stored: String?,
-        turn: String
+        turn: PasswordTurn
     ) async throws(GatewayError) -> Bool
 }
 
 extension Passwords {
     /// What to store for a password of the host's own.
     package func hash(_ password: Secret<String>) async throws(GatewayError) -> String {
-        try await hash(password, turn: "host")
+        try await hash(password, turn: PasswordTurn(name: "host", isKnown: true))
     }
 }
