@@ -190,6 +190,12 @@ extension Settings {
             "\(usual.registration.trial.components.seconds / 86_400)",
             "how many days they may try it"
         ) { $1.registration.trial = .seconds(86_400 * $0) },
+        .number(
+            "REGISTRATIONS_PER_HOUR_MAX",
+            1...100_000,
+            "\(usual.registration.perHourMax)",
+            "how many may register in an hour, from wherever: what they register is kept"
+        ) { $1.registration.perHourMax = $0 },
     ]
 
     private static let upstream: [Setting] = [

@@ -19,6 +19,10 @@ package struct Reception: FrontDesk {
         ///
         /// Default 30 days.
         package var trial: Duration = .seconds(30 * 86_400)
+        /// How many organizations may be registered in an hour, from wherever: an organization is kept.
+        ///
+        /// Default 60.
+        package var perHourMax = 60
 
         /// The defaults.
         package init() {}
@@ -27,12 +31,18 @@ package struct Reception: FrontDesk {
     private let house: Administration
     private let failures: SampleFailures
     private let settings: Settings
+    /// Of all who register together.
+    private let registrations: ThrottleLogIns
 
     /// Makes it of what administration stands on.
     package init(_ house: Administration, failures: SampleFailures, settings: Settings = Settings()) {
         self.house = house
         self.failures = failures
         self.settings = settings
+        var bounds = ThrottleLogIns.Settings()
+        bounds.ofName = RateLimit(units: settings.perHourMax, per: .seconds(3600))
+        bounds.ofAddress = bounds.ofName
+        registrations = ThrottleLogIns(entropy: house.parts.entropy, settings: bounds)
     }
 
     // MARK: Passwords
@@ -124,7 +134,7 @@ package struct Reception: FrontDesk {
             throw GatewayError(.permissionDenied, "This gateway's operators make organizations: ask them for one.")
         }
         // Charged whatever comes of it, so that nobody fills the gateway with organizations.
-        _ = try house.parts.throttle.begin(name: "register", address: caller.address)
+        let attempt = try house.parts.throttle.begin(name: "register", address: caller.address)
         try PasswordRules.check(
             registration.password,
             names: [registration.username, registration.email, registration.slug, registration.name],
@@ -145,20 +155,43 @@ package struct Reception: FrontDesk {
         )
         organization.awaitsApproval = settings.policy == .approval
         organization.subscriptionUntil = house.parts.entropy.now() + settings.trial
-        try await house.directory.save(organization)
+        try await make(organization, registration, turn: attempt.turn)
         try await house.parts.audit.append(
             [line("ORGANIZATION_REGISTERED", .success, of: organization.id, "anonymous", caller)],
             usage: []
         )
-        let person = NewPerson(
-            username: registration.username,
-            email: registration.email,
-            password: registration.password,
-            role: .orgAdmin
-        )
-        _ = try await house.make(person, of: organization.id)
         house.forget()
         return organization
+    }
+
+    /// Makes an organization and its administrator in one: nobody leaves one behind whom nobody can log in to.
+    private func make(
+        _ organization: Organization,
+        _ registration: Registration,
+        turn: PasswordTurn
+    ) async throws(GatewayError) {
+        let place: ThrottleLogIns.Attempt
+        do throws(GatewayError) { place = try registrations.begin(name: "all", address: nil) } catch {
+            throw GatewayError(
+                .rateLimited,
+                "Too many organizations were registered in the last hour. Try again later.",
+                retryAfter: error.retryAfter
+            )
+        }
+        do throws(GatewayError) {
+            let administrator = User(
+                id: UserID(house.parts.entropy.identifier()),
+                organization: organization.id,
+                username: registration.username,
+                email: registration.email,
+                passwordHash: try await house.parts.passwords.hash(registration.password, turn: turn),
+                role: .orgAdmin
+            )
+            try await house.directory.save(organization, with: administrator)
+        } catch {
+            registrations.giveBack(place)
+            throw error
+        }
     }
 
     private static func taken(_ slug: String) -> GatewayError {

@@ -102,6 +102,58 @@ struct `An organization that registers` {
     }
 }
 
+struct `Whoever registers` {
+    private func register(_ desk: Reception, _ number: Int, email: String = "w@x", _ bureau: Bureau) async
+        -> GatewayError.Code?
+    {
+        let one = Registration(
+            name: "Stall",
+            slug: "stall\(number)",
+            username: "wanjiru",
+            email: email,
+            password: Secret("a good long sentence")
+        )
+        let caller = Accounts.Caller(call: CallID(bureau.clock.entropy.identifier()), address: "192.0.2.\(number)")
+        do throws(GatewayError) {
+            _ = try await desk.register(one, caller)
+            return nil
+        } catch { return error.code }
+    }
+
+    private func desk(_ bureau: Bureau, perHour: Int) -> Reception {
+        var settings = Reception.Settings()
+        settings.policy = .open
+        settings.perHourMax = perHour
+        return Reception(bureau.administration, failures: bureau.failures, settings: settings)
+    }
+
+    @Test func `and is refused leaves nothing behind, and may try again`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let desk = desk(bureau, perHour: 1)
+
+            #expect(await register(desk, 1, email: "w\u{7}@x", bureau) == .invalidArgument)
+
+            #expect(try await bureau.store.organization(slug: "stall1") == nil)
+            #expect(await register(desk, 1, bureau) == nil)
+            let made = try #require(try await bureau.store.organization(slug: "stall1"))
+            #expect(try await bureau.store.user(named: "wanjiru", organization: made.id)?.role == .orgAdmin)
+        }
+    }
+
+    @Test func `is one of so many in an hour, from whatever address`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let desk = desk(bureau, perHour: 3)
+            for number in 1...3 { #expect(await register(desk, number, bureau) == nil) }
+
+            #expect(await register(desk, 4, bureau) == .rateLimited)
+
+            #expect(try await bureau.store.organization(slug: "stall4") == nil)
+            bureau.clock.advance(.seconds(1200))
+            #expect(await register(desk, 4, bureau) == nil)
+        }
+    }
+}
+
 extension Result where Failure == GatewayError {
     fileprivate var error: GatewayError? {
         if case .failure(let error) = self { error } else { nil }

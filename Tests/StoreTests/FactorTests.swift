@@ -55,6 +55,33 @@ struct `What people prove themselves by` {
         }
     }
 
+    @Test func `is a link that ends with the password, role or standing that it was made beside`() async throws {
+        try await withStore { (store) async throws in
+            try await store.save(asha)
+            let changes: [@Sendable (inout User) -> Void] = [
+                { $0.passwordHash = "other" }, { $0.role = .manager }, { $0.isActive = false },
+                { $0.isActive = true },
+            ]
+            for (number, change) in changes.enumerated() {
+                let link = OneTimeLink(
+                    id: Identifier(high: 9, low: UInt64(number)),
+                    organization: ours,
+                    user: asha.id,
+                    purpose: .reset,
+                    hash: [1],
+                    expiresAt: moment
+                )
+                try await store.save(link)
+                _ = try await store.change(asha.id, organization: ours) { $0.email = "\(number)@x" }
+                #expect(try await store.link(link.id, organization: ours) == link)
+
+                _ = try await store.change(asha.id, organization: ours, change)
+
+                #expect(try await store.link(link.id, organization: ours) == nil, "\(number)")
+            }
+        }
+    }
+
     @Test func `is a session that ends alone`() async throws {
         try await withStore { (store) async throws in
             try await store.save(asha)

@@ -11,6 +11,9 @@ package protocol DirectoryRepository: Sendable {
     /// Writes a new organization.
     /// - Throws: `conflict` when another has its id or slug.
     func save(_ organization: Organization) async throws(GatewayError)
+    /// Writes a new organization with its first user, both or neither.
+    /// - Throws: `conflict` when another has its id or slug.
+    func save(_ organization: Organization, with user: User) async throws(GatewayError)
     /// Changes an organization as it stands now, and nothing of it that `change` leaves alone.
     ///
     /// - Returns: What it is then; nil when there is none.
@@ -42,7 +45,7 @@ package protocol DirectoryRepository: Sendable {
     func save(_ user: User) async throws(GatewayError) -> Bool
     /// Changes a user as they stand now, and nothing of them that `change` leaves alone.
     ///
-    /// Their sessions end where role, password or standing change.
+    /// Their sessions and links end where role, password or standing change.
     /// - Returns: What they are then; nil when there are none.
     /// - Throws: `conflict` when another of the organization has the name or address, or others change it all the time.
     func change(

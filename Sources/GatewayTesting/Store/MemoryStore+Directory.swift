@@ -34,6 +34,17 @@ extension MemoryStore: DirectoryRepository {
         }
     }
 
+    package func save(_ organization: Organization, with user: User) async throws(GatewayError) {
+        try await changed { directory in
+            let isTaken = directory.organizations.values.contains {
+                $0.id == organization.id || $0.slug == organization.slug
+            }
+            guard !isTaken else { throw GatewayError(.conflict, "Another organization has this id or slug.") }
+            directory.organizations[organization.id] = organization
+            directory.users[user.id] = user
+        }
+    }
+
     package func change(
         _ id: OrganizationID,
         _ change: @escaping @Sendable (inout Organization) -> Void

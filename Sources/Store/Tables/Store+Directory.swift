@@ -31,13 +31,30 @@ extension Store: DirectoryRepository {
     package func save(_ organization: Organization) async throws(GatewayError) {
         try Store.check(names: ["slug": organization.slug, "name": organization.name])
         let values = DirectoryCoding.values(of: organization)
-        try await change(of: organization.id, conflict: "Another organization has the slug \(organization.slug).") {
-            sql in
-            try sql.execute(
-                "INSERT INTO organizations (organization_id, slug, plan, detail, version) VALUES ($1, $2, $3, $4, $5)",
-                values
-            )
+        try await change(of: organization.id, conflict: Store.taken(organization)) { sql in
+            try Store.insert(organization: values, in: sql)
         }
+    }
+
+    package func save(_ organization: Organization, with user: User) async throws(GatewayError) {
+        try Store.check(names: ["slug": organization.slug, "name": organization.name])
+        try Store.check(names: ["username": user.username, "email": user.email])
+        let values = DirectoryCoding.values(of: organization)
+        try await change(of: organization.id, conflict: Store.taken(organization)) { sql in
+            try Store.insert(organization: values, in: sql)
+            try Store.insert(user, in: sql)
+        }
+    }
+
+    private static func taken(_ organization: Organization) -> String {
+        "Another organization has the slug \(organization.slug)."
+    }
+
+    private static func insert(organization values: [SQLValue], in sql: any SQLSession) throws {
+        try sql.execute(
+            "INSERT INTO organizations (organization_id, slug, plan, detail, version) VALUES ($1, $2, $3, $4, $5)",
+            values
+        )
     }
 
     package func change(

@@ -72,17 +72,20 @@ extension Store {
     @discardableResult
     package func save(_ user: User) async throws(GatewayError) -> Bool {
         try Store.check(names: ["username": user.username, "email": user.email])
-        let values = DirectoryCoding.values(of: user)
         try await change(of: user.organization, conflict: "Another user of the organization has this name or address.")
         { sql in
-            try sql.execute(
-                "INSERT INTO users (\(DirectoryCoding.userColumns)) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-                values
-            )
-            try Store.writeLogin(of: user, in: sql)
+            try Store.insert(user, in: sql)
         }
         let oldest = try await activeUsers(named: user.username, after: nil, limit: 1).first
         return oldest.map { $0.id != user.id } ?? false
+    }
+
+    static func insert(_ user: User, in sql: any SQLSession) throws {
+        try sql.execute(
+            "INSERT INTO users (\(DirectoryCoding.userColumns)) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            DirectoryCoding.values(of: user)
+        )
+        try Store.writeLogin(of: user, in: sql)
     }
 
     private static func writeLogin(of user: User, in sql: any SQLSession) throws {
@@ -125,6 +128,13 @@ extension Store {
             )
             guard changed == 1 else { return nil }
             if new.username != old.username { try Store.writeLogin(of: new, in: sql) }
+            // A link was made for who they were then: whoever holds it does not become who they are now.
+            if endsSessions {
+                try sql.execute(
+                    "DELETE FROM one_time_links WHERE organization_id = $1 AND user_id = $2",
+                    [.text(organization.description), .text(id.description)]
+                )
+            }
             return .some(new)
         }
     }
