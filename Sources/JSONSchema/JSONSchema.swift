@@ -7,6 +7,8 @@ package final class JSONSchema: Sendable {
     private let root: SchemaNode
     private let limits: SchemaLimits
     private let tracks: Bool
+    /// How large it is, so that many together can be held to a bound.
+    package let size: SchemaSize
 
     /// Compiles a schema.
     ///
@@ -23,6 +25,7 @@ package final class JSONSchema: Sendable {
         let compiler = SchemaCompiler(limits: limits, remotes: remotes)
         root = try compiler.compile(document)
         tracks = compiler.findsUnevaluated
+        size = compiler.size
         self.limits = limits
     }
 

@@ -6,6 +6,8 @@ final class Pattern: Sendable {
     private let program: PatternProgram
     private let looks: [(PatternLook, PatternProgram)]
     private let stepsMax: Int
+    /// How many states it takes.
+    var stateCount: Int { looks.reduce(program.steps.count) { $0 + $1.1.steps.count } }
 
     /// Compiles a pattern.
     ///

@@ -10,6 +10,8 @@ final class SchemaCompiler {
         /// The base it sets or inherits.
         let base: String
         let path: String
+        /// Its own pointer within its base: an anchor and a pointer to one schema must lead to one node.
+        let pointer: String
     }
 
     private let limits: SchemaLimits
@@ -19,9 +21,12 @@ final class SchemaCompiler {
     private var resources: [String: SchemaResource] = [:]
     private var compiled: [String: SchemaNode] = [:]
     private var nodeCount = 0
+    private var foundCount = 0
+    private let patterns = SchemaPatterns()
     private var ignoresValidation = false
     /// Whether some compiled schema has an `unevaluated…` keyword.
     private(set) var findsUnevaluated = false
+    var size: SchemaSize { SchemaSize(nodes: nodeCount, patternStates: patterns.stateCount) }
 
     init(limits: SchemaLimits, remotes: [String: JSON]) {
         self.limits = limits
@@ -79,6 +84,8 @@ final class SchemaCompiler {
         depth: Int
     ) throws(SchemaError) {
         guard depth <= limits.depthMax else { throw SchemaError(pointer: path, reason: "nested too deep") }
+        foundCount += 1
+        guard foundCount <= limits.nodesMax else { throw tooMany(path) }
         let outerBase = base
         var base = base
         var pointer = pointer
@@ -86,7 +93,7 @@ final class SchemaCompiler {
             base = SchemaURI.split(SchemaURI.resolve(id, against: base)).stem
             pointer = ""
         }
-        let place = Place(schema: schema, outerBase: outerBase, base: base, path: path)
+        let place = Place(schema: schema, outerBase: outerBase, base: base, path: path, pointer: pointer)
         places[base + "#" + pointer] = place
         if let anchor = schema["$anchor"]?.stringValue { places[base + "#" + anchor] = place }
         if let anchor = schema["$dynamicAnchor"]?.stringValue {
@@ -124,6 +131,10 @@ final class SchemaCompiler {
         return resource
     }
 
+    private func tooMany(_ path: String) -> SchemaError {
+        SchemaError(pointer: path, reason: "more than \(limits.nodesMax) schemas")
+    }
+
     private func node(_ schema: JSON, base: String, pointer: String, path: String) throws(SchemaError) -> SchemaNode {
         var base = base
         var pointer = pointer
@@ -134,9 +145,7 @@ final class SchemaCompiler {
         let key = base + "#" + pointer
         if let known = compiled[key] { return known }
         nodeCount += 1
-        guard nodeCount <= limits.nodesMax else {
-            throw SchemaError(pointer: path, reason: "more than \(limits.nodesMax) schemas")
-        }
+        guard nodeCount <= limits.nodesMax else { throw tooMany(path) }
         let node = SchemaNode(path: path, resource: try resource(base))
         // Remembered before its keywords are read: a schema may refer to itself.
         if let raced = compiled[key] { return raced }
@@ -149,7 +158,7 @@ final class SchemaCompiler {
             throw SchemaError(pointer: path, reason: "expected a schema: an object, true or false")
         }
         if ignoresValidation { for keyword in SchemaCompiler.validationKeywords { members[keyword] = nil } }
-        var builder = SchemaNodeBuilder(node: node, members: members, path: path, limits: limits)
+        var builder = SchemaNodeBuilder(node: node, members: members, path: path, limits: limits, patterns: patterns)
         try builder.build { (child, tokens) throws(SchemaError) in
             let step = tokens.reduce(into: "") { $0 += "/" + JSONPointer.escaped($1) }
             return try self.node(child, base: base, pointer: pointer + step, path: path + step)
@@ -184,8 +193,7 @@ final class SchemaCompiler {
         let (stem, fragment) = SchemaURI.split(uri)
         let key = stem + "#" + SchemaURI.percentDecoded(fragment)
         if let place = places[key] {
-            let pointer = fragment.isEmpty || fragment.hasPrefix("/") ? SchemaURI.percentDecoded(fragment) : key
-            return try node(place.schema, base: place.outerBase, pointer: nodePointer(place, pointer), path: place.path)
+            return try node(place.schema, base: place.outerBase, pointer: place.pointer, path: place.path)
         }
         // A pointer through places that are no keywords still names a schema.
         guard fragment.hasPrefix("/"), let root = places[stem + "#"],
@@ -198,15 +206,6 @@ final class SchemaCompiler {
             pointer: pointer.description,
             path: pointer.description
         )
-    }
-
-    /// An anchor and a pointer to one schema must lead to one node, so both use the place's own pointer.
-    private func nodePointer(_ place: Place, _ pointer: String) -> String {
-        for (key, other) in places where other.path == place.path && other.base == place.base {
-            let fragment = SchemaURI.split(key).fragment
-            if fragment.isEmpty || fragment.hasPrefix("/") { return fragment }
-        }
-        return pointer
     }
 
     private func base(of pointer: JSONPointer, in root: Place) -> String {

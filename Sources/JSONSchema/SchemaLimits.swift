@@ -14,6 +14,10 @@ package struct SchemaLimits: Sendable {
     ///
     /// Default 5,000.
     package var patternStatesMax = 5_000
+    /// The most states of all of a document's patterns together; one that stands more than once counts once.
+    ///
+    /// A state takes some dozens of bytes for as long as the schema is kept. Default 50,000.
+    package var patternStatesInAllMax = 50_000
     /// The most steps a pattern may take on one text; past that the text is refused.
     ///
     /// A step is one state looked at before one character, and takes some nanoseconds. Default 20,000,000.
@@ -33,6 +37,22 @@ package struct SchemaLimits: Sendable {
 
     /// The defaults.
     package init() {}
+}
+
+/// How large a schema is, once compiled.
+package struct SchemaSize: Sendable, Equatable {
+    /// Schemas, subschemas counted.
+    package var nodes = 0
+    /// States of patterns.
+    package var patternStates = 0
+
+    /// Nothing yet.
+    package init() {}
+
+    init(nodes: Int, patternStates: Int) {
+        self.nodes = nodes
+        self.patternStates = patternStates
+    }
 }
 
 /// Why a document is no schema that can be used.

@@ -10,6 +10,7 @@ struct SchemaNodeBuilder {
     let members: JSONObject
     let path: String
     let limits: SchemaLimits
+    let patterns: SchemaPatterns
 
     mutating func build(_ compile: Compile) throws(SchemaError) {
         try readAny()
@@ -87,7 +88,7 @@ struct SchemaNodeBuilder {
 
     private func pattern(_ value: JSON, _ keyword: String) throws(SchemaError) -> Pattern {
         guard let text = value.stringValue else { throw wrong(keyword, "a regular expression") }
-        do { return try Pattern(text, limits: limits) } catch {
+        do { return try patterns.pattern(text, limits: limits) } catch {
             throw SchemaError(pointer: path + "/" + keyword, reason: error.reason)
         }
     }
@@ -188,5 +189,22 @@ extension SchemaNode.Types {
             (.object, "an object"), (.array, "a list"), (.null, "null"),
         ]
         return names.filter { contains($0.0) }.map(\.1).joined(separator: " or ")
+    }
+}
+
+/// The patterns of a document, each compiled once, and bounded together: each alone is small for its few bytes of text.
+final class SchemaPatterns {
+    private var known: [String: Pattern] = [:]
+    private(set) var stateCount = 0
+
+    func pattern(_ text: String, limits: SchemaLimits) throws(SchemaError) -> Pattern {
+        if let pattern = known[text] { return pattern }
+        let pattern = try Pattern(text, limits: limits)
+        stateCount += pattern.stateCount
+        guard stateCount <= limits.patternStatesInAllMax else {
+            throw SchemaError(pointer: "", reason: "patterns that are too large together")
+        }
+        known[text] = pattern
+        return pattern
     }
 }

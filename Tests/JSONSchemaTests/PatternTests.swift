@@ -58,6 +58,28 @@ struct `A pattern` {
         #expect(!found.matches(text))
     }
 
+    @Test func `stands in a document of so many schemas, whether they are reached or not`() throws {
+        let all = JSONObject((0..<5_000).map { ("d\($0)", [:] as JSON) })
+        let error = #expect(throws: SchemaError.self) { try JSONSchema(compiling: ["$defs": .object(all)]) }
+
+        #expect(error?.reason == "more than 5000 schemas")
+    }
+
+    @Test func `is one of so many that are kept together, however short each is`() throws {
+        func schema(_ count: Int, _ pattern: (Int) -> String) -> JSON {
+            let names = (0..<count).map { ("p\($0)", ["type": "string", "pattern": .string(pattern($0))] as JSON) }
+            return ["properties": .object(JSONObject(names))]
+        }
+        #expect(try JSONSchema(compiling: schema(10) { "(a{70}){70}b\($0)" }).size.patternStates > 49_000)
+        #expect(throws: SchemaError.self) { try JSONSchema(compiling: schema(11) { "(a{70}){70}b\($0)" }) }
+        let keys = JSONObject((0..<11).map { ("(a{70}){70}b\($0)", true as JSON) })
+        #expect(throws: SchemaError.self) { try JSONSchema(compiling: ["patternProperties": .object(keys)]) }
+
+        // The same one costs once.
+        let same = try JSONSchema(compiling: schema(100) { _ in "^(a{70}){70}$" })
+        #expect(same.size.patternStates < 5_000 && same.size.nodes == 101)
+    }
+
     @Test func `that costs more than it may refuses the text`() throws {
         var limits = SchemaLimits()
         limits.patternStepsMax = 100

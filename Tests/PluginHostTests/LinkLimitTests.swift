@@ -83,6 +83,14 @@ struct `What a plugin says` {
         func log(event: LogEvent) { told("\(event.message) \(event.metadata ?? [:])") }
     }
 
+    @Test func `is some of it, where it refuses by megabytes`() {
+        let long = String(repeating: "x", count: 1 << 20)
+
+        for refusal in [PluginRefusal.refused(long), .catalogue("rule C1: describe: " + long), .notConfigured(long)] {
+            #expect(refusal.description.utf8.count < 2 * PluginRefusal.sentenceBytesMax)
+        }
+    }
+
     @Test func `is one line of the log, whatever stands in it`() {
         let lines = Mutex<[String]>([])
         let logger = Logger(label: "test") { _ in Lines(told: { line in lines.withLock { $0.append(line) } }) }

@@ -1,3 +1,4 @@
+import JSONSchema
 import OrderedJSON
 
 /// What a plugin wrote about itself, read and checked: docs/abi.md, section 1.
@@ -17,6 +18,29 @@ package struct Catalogue: Sendable {
             self.features = features
             self.transforms = transforms
         }
+    }
+
+    /// What bounds a catalogue besides its bytes: a few of them must not become much work, or much memory.
+    package struct Limits: Sendable {
+        /// How many of a kind a list may hold: tools, operations, prompts, resources.
+        ///
+        /// Default 2,000.
+        package var elementsMax = 2_000
+        /// The longest text, in bytes.
+        ///
+        /// Default 16 KiB.
+        package var textBytesMax = 16 << 10
+        /// How many schemas all tools' have together, subschemas counted.
+        ///
+        /// Default 100,000.
+        package var schemasMax = 100_000
+        /// How many states all tools' patterns have together, once their repetitions are written out.
+        ///
+        /// Default 200,000.
+        package var patternStatesMax = 200_000
+
+        /// The defaults.
+        package init() {}
     }
 
     /// The plugin's id.
@@ -41,12 +65,16 @@ package struct Catalogue: Sendable {
     /// Reads and checks a catalogue.
     ///
     /// - Throws: `CatalogueError` for the first thing that breaks rule C1, C2 (routes) or C4.
-    package init(parsing bytes: [UInt8], abilities: HostAbilities) throws(CatalogueError) {
+    package init(
+        parsing bytes: [UInt8],
+        abilities: HostAbilities,
+        limits: Limits = Limits()
+    ) throws(CatalogueError) {
         let document: JSON
         do { document = try JSON(parsing: bytes) } catch {
             throw CatalogueError(rule: "C1", pointer: "", reason: "not JSON: \(error)")
         }
-        let root = CatalogueReader(value: document, pointer: "")
+        let root = CatalogueReader(value: document, pointer: "", limits: limits)
         let plugin = try root.object("plugin")
         id = try plugin.text("id")
         version = try plugin.text("version")
@@ -59,9 +87,17 @@ package struct Catalogue: Sendable {
         self.operations = operations
         var index = -1
         var contradictions: [CatalogueError] = []
+        var size = SchemaSize()
         tools = try root.list("tools") { reader throws(CatalogueError) in
             index += 1
             let tool = try Catalogue.tool(reader, index: index, operations: operations, abilities: abilities)
+            for schema in [tool.inputValidator, tool.outputValidator] {
+                size.nodes += schema.size.nodes
+                size.patternStates += schema.size.patternStates
+            }
+            guard size.nodes <= limits.schemasMax, size.patternStates <= limits.patternStatesMax else {
+                throw reader.fail("", "schemas that are small enough together with those before it")
+            }
             contradictions += try ToolNature.contradictions(reader, tool: tool, operations: operations)
             return tool
         }

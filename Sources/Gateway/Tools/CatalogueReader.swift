@@ -17,6 +17,7 @@ package struct CatalogueError: Error, Sendable, Equatable, CustomStringConvertib
 struct CatalogueReader {
     let value: JSON
     let pointer: String
+    var limits = Catalogue.Limits()
 
     func fail(_ name: String, _ expected: String, rule: String = "C1") -> CatalogueError {
         CatalogueError(
@@ -37,7 +38,9 @@ struct CatalogueReader {
             guard let fallback else { throw fail(name, "text") }
             return fallback
         }
-        guard let text = found.stringValue, !text.isEmpty else { throw fail(name, "text that is not empty") }
+        guard let text = found.stringValue, (1...limits.textBytesMax).contains(text.utf8.count) else {
+            throw fail(name, "text of 1 to \(limits.textBytesMax) bytes")
+        }
         return text
     }
 
@@ -74,7 +77,7 @@ struct CatalogueReader {
 
     func object(_ name: String) throws(CatalogueError) -> CatalogueReader {
         guard let found = member(name), found.objectValue != nil else { throw fail(name, "an object") }
-        return CatalogueReader(value: found, pointer: pointer + "/" + name)
+        return CatalogueReader(value: found, pointer: pointer + "/" + name, limits: limits)
     }
 
     func optionalObject(_ name: String) throws(CatalogueError) -> CatalogueReader? {
@@ -87,16 +90,22 @@ struct CatalogueReader {
     ) throws(CatalogueError) -> [Element] {
         guard let found = member(name) else { return [] }
         guard let elements = found.arrayValue else { throw fail(name, "a list") }
+        guard elements.count <= limits.elementsMax else {
+            throw fail(name, "a list of at most \(limits.elementsMax)")
+        }
         var result: [Element] = []
         for (index, element) in elements.enumerated() {
-            result.append(try read(CatalogueReader(value: element, pointer: "\(pointer)/\(name)/\(index)")))
+            let place = "\(pointer)/\(name)/\(index)"
+            result.append(try read(CatalogueReader(value: element, pointer: place, limits: limits)))
         }
         return result
     }
 
     func texts(_ name: String) throws(CatalogueError) -> [String] {
         try list(name) { reader throws(CatalogueError) in
-            guard let text = reader.value.stringValue else { throw reader.fail("", "text") }
+            guard let text = reader.value.stringValue, text.utf8.count <= limits.textBytesMax else {
+                throw reader.fail("", "text")
+            }
             return text
         }
     }

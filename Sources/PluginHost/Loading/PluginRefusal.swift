@@ -51,8 +51,15 @@ package enum PluginRefusal: Error, Sendable, Equatable, CustomStringConvertible 
     /// Another plugin has a tool or route that it wants (C2).
     case clash(String)
 
+    /// The longest sentence, in bytes: what a plugin says of itself may be megabytes.
+    package static let sentenceBytesMax = 1024
+
     /// A sentence for the operator, in which nothing that a plugin says begins another line.
-    package var description: String { PlainText.name.shown(sentence) }
+    package var description: String {
+        let sentence = sentence
+        guard sentence.utf8.count > Self.sentenceBytesMax else { return PlainText.name.shown(sentence) }
+        return PlainText.name.shown(String(decoding: sentence.utf8.prefix(Self.sentenceBytesMax), as: UTF8.self)) + "…"
+    }
 
     private var sentence: String {
         switch self {
