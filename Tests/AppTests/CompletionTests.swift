@@ -25,3 +25,21 @@ struct `A completion script` {
         #expect(script.contains("keys.explain") && script.contains("id="))
     }
 }
+
+struct `An answer at the terminal` {
+    @Test func `is text, whatever somebody wrote into it`() {
+        let bad = "\u{1B}[2J\u{9B}31m\u{202E}x"
+        let answers: [JSON] = [
+            ["data": [["name": .string(bad + "\nowner  admin")]]],
+            ["data": ["name": .string(bad)], "message": .string(bad)],
+            ["data": .string(bad)], ["data": [.object(JSONObject([(bad, 1)]))], "next_before": .string(bad)],
+        ]
+
+        for answer in answers {
+            let lines = AnswerText.lines(of: answer)
+            #expect(lines.allSatisfy { !$0.unicodeScalars.contains { ["\u{1B}", "\u{9B}"].contains($0) } })
+        }
+        #expect(AnswerText.lines(of: answers[0]).count == 2)
+        #expect(AnswerText.lines(of: ["data": "two\nlines"]) == ["two\nlines"])
+    }
+}

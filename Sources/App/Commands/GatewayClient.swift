@@ -100,29 +100,44 @@ struct GatewayClient {
         }
         if code == .unauthenticated { text += " Set GATEWAY_API_KEY to a key, or to the token that login prints." }
         if let id = document["transaction_id"]?.stringValue { text += "\n  transaction_id: \(id)" }
-        return GatewayError(code ?? .internalFault, "\(url) answered: \(text)")
+        return GatewayError(code ?? .internalFault, "\(url) answered: \(PlainText.lines.shown(text))")
     }
 }
 
 /// Answers as people read them: a table for a list, a line a member for an object.
+///
+/// Some of the texts are strangers', plugins' or M-Pesa's: none tells a terminal what to do, or looks like another line.
 enum AnswerText {
     /// Prints an envelope's data, and its message.
     static func print(_ answer: JSON, asJSON: Bool) {
         if asJSON { return Swift.print(answer.text) }
-        let data = answer["data"] ?? answer
-        if let rows = data.arrayValue {
-            print(rows)
-        } else if let members = data.objectValue {
-            for (name, value) in members { Swift.print("\(name): \(cell(value))") }
-        } else if !data.isNull {
-            Swift.print(cell(data))
-        }
-        if let message = answer["message"]?.stringValue { Swift.print(message) }
-        if let next = answer["next_before"]?.stringValue { Swift.print("More: before=\(next)") }
+        for line in lines(of: answer) { Swift.print(line) }
     }
 
-    private static func print(_ rows: [JSON]) {
-        guard !rows.isEmpty else { return Swift.print("Nothing.") }
+    /// Prints lines in columns; the last is as long as it is.
+    static func print(table: [[String]]) {
+        for line in lines(of: table) { Swift.print(line) }
+    }
+
+    /// What is printed of an envelope.
+    static func lines(of answer: JSON) -> [String] {
+        let data = answer["data"] ?? answer
+        var lines: [String] = []
+        if let rows = data.arrayValue {
+            lines += self.lines(of: rows)
+        } else if let members = data.objectValue {
+            lines += members.map { name, value in "\(PlainText.name.shown(name)): \(PlainText.lines.shown(cell(value)))"
+            }
+        } else if !data.isNull {
+            lines.append(PlainText.lines.shown(cell(data)))
+        }
+        if let message = answer["message"]?.stringValue { lines.append(PlainText.lines.shown(message)) }
+        if let next = answer["next_before"]?.stringValue { lines.append("More: before=\(PlainText.name.shown(next))") }
+        return lines
+    }
+
+    private static func lines(of rows: [JSON]) -> [String] {
+        guard !rows.isEmpty else { return ["Nothing."] }
         var columns: [String] = []
         for row in rows {
             for (name, value) in row.objectValue ?? JSONObject() where !columns.contains(name) {
@@ -130,20 +145,20 @@ enum AnswerText {
                 if value.objectValue == nil, value.arrayValue == nil { columns.append(name) }
             }
         }
-        let lines = rows.map { row in columns.map { row[$0].map(cell) ?? "" } }
-        print(table: [columns.map { $0.uppercased() }] + lines)
+        let cells = rows.map { row in columns.map { row[$0].map(cell) ?? "" } }
+        return lines(of: [columns.map { $0.uppercased() }] + cells)
     }
 
-    /// Prints lines in columns; the last is as long as it is.
-    static func print(table: [[String]]) {
-        guard let first = table.first else { return }
+    private static func lines(of table: [[String]]) -> [String] {
+        let table = table.map { $0.map { PlainText.name.shown($0) } }
+        guard let first = table.first else { return [] }
         let widths = first.indices.map { column in table.map { $0[column].count }.max() ?? 0 }
-        for line in table {
+        return table.map { line in
             let cells = zip(line, widths)
                 .map { text, width in text.padding(toLength: max(width, text.count), withPad: " ", startingAt: 0) }
             var text = cells.joined(separator: "  ")
             while text.hasSuffix(" ") { text.removeLast() }
-            Swift.print(text)
+            return text
         }
     }
 
