@@ -81,6 +81,23 @@ struct `A hostile plugin in a sandbox` {
         #expect((100..<256).contains(started) || (geteuid() != 0 && started <= 2_000))
     }
 
+    @Test func `leaves no file with its host, however many it passes over its link`() async throws {
+        let hostile = try HostileBench(.sandbox)
+        defer { hostile.remove() }
+
+        #expect(try await hostile.trying("pass_files") == "passed")
+
+        // Nothing else of this process has that file open.
+        let open = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")
+            .filter {
+                (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/" + $0))
+                    == "/etc/ld.so.cache"
+            }
+        #expect(open == [])
+        #expect(try await hostile.trying("who") != "")
+        #expect(try hostile.health.lastCrash == nil)
+    }
+
     @Test(.enabled(if: geteuid() == 0)) func `is a user of its own, where the host is root`() async throws {
         let hostile = try HostileBench(.sandbox)
         defer { hostile.remove() }

@@ -76,6 +76,27 @@ static void write_half(uint32_t length, size_t size) {
     if (write(LINK, &frame, size) < 0) pause();
 }
 
+/* Open files of its own beside frames that the host reads: what it took in it would keep. */
+static long pass_files(uint64_t number) {
+    int file = open("/etc/ld.so.cache", O_RDONLY);
+    struct frame frame = {0, 35, number, 1, 0};
+    struct iovec part = {&frame, sizeof frame};
+    union {
+        char bytes[CMSG_SPACE(8 * sizeof file)];
+        struct cmsghdr aligned;
+    } control = {0};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+    head->cmsg_level = SOL_SOCKET;
+    head->cmsg_type = SCM_RIGHTS;
+    head->cmsg_len = CMSG_LEN(8 * sizeof file);
+    for (int index = 0; index < 8; index++) memcpy(CMSG_DATA(head) + (size_t)index * sizeof file, &file, sizeof file);
+    long sent = 0;
+    for (int index = 0; index < 200; index++) sent += sendmsg(LINK, &message, 0) == (ssize_t)sizeof frame;
+    return sent;
+}
+
 static int32_t do_more(uint64_t number, gateway_bytes_t arguments) {
     if (is(arguments, "every_call")) return try_every_call(number);
     if (is(arguments, "own_limits")) {
@@ -97,6 +118,7 @@ static int32_t do_more(uint64_t number, gateway_bytes_t arguments) {
         tell(number, "first");
         for (uint64_t other = 0; other < 2000; other++) tell(number + other, "second");
     }
+    if (is(arguments, "pass_files")) return tell(number, pass_files(number) > 0 ? "passed" : "nothing");
     /* The call stays open. */
     return is(arguments, "half_head") || is(arguments, "half_body") ? GATEWAY_OK : tell(number, "nothing");
 }
