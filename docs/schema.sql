@@ -1,3 +1,4 @@
+CREATE TABLE accounts ( organization_id TEXT NOT NULL, environment TEXT NOT NULL, account TEXT NOT NULL, detail TEXT NOT NULL, is_default BIGINT NOT NULL, retired_ms BIGINT, version BIGINT NOT NULL, PRIMARY KEY (organization_id, environment, account)) WITHOUT ROWID;
 CREATE TABLE answers ( organization_id TEXT NOT NULL, question_id TEXT NOT NULL, digest BLOB NOT NULL, outcome TEXT, expires_ms BIGINT NOT NULL, PRIMARY KEY (organization_id, question_id)) WITHOUT ROWID;
 CREATE INDEX answers_expiring ON answers (expires_ms);
 CREATE TABLE api_keys ( organization_id TEXT NOT NULL, key_id TEXT NOT NULL, name TEXT NOT NULL, prefix TEXT NOT NULL, hash BLOB NOT NULL, environment TEXT NOT NULL, role TEXT NOT NULL, scopes TEXT, expires_ms BIGINT, revoked_ms BIGINT, owner_id TEXT, rules TEXT NOT NULL DEFAULT '{}', previous_hash BLOB, previous_until_ms BIGINT, last_used_ms BIGINT, version BIGINT NOT NULL DEFAULT 1, PRIMARY KEY (organization_id, key_id));
@@ -9,7 +10,7 @@ CREATE INDEX callbacks_unsettled ON callbacks (received_ms) WHERE ended IS NULL;
 CREATE TABLE configuration (name TEXT PRIMARY KEY, value BIGINT NOT NULL);
 CREATE TABLE configuration_changes ( organization_id TEXT NOT NULL PRIMARY KEY, version BIGINT NOT NULL) WITHOUT ROWID;
 CREATE INDEX configuration_changes_by_version ON configuration_changes (version);
-CREATE TABLE credentials ( organization_id TEXT NOT NULL, environment TEXT NOT NULL, field TEXT NOT NULL, sealed BLOB NOT NULL, key_version BIGINT NOT NULL, version BIGINT NOT NULL, PRIMARY KEY (organization_id, environment, field));
+CREATE TABLE "credentials" ( organization_id TEXT NOT NULL, environment TEXT NOT NULL, account TEXT NOT NULL, field TEXT NOT NULL, sealed BLOB NOT NULL, key_version BIGINT NOT NULL, version BIGINT NOT NULL, PRIMARY KEY (organization_id, environment, account, field)) WITHOUT ROWID;
 CREATE TABLE data_keys ( organization_id TEXT NOT NULL, version BIGINT NOT NULL, master_key_id TEXT NOT NULL, wrapped BLOB NOT NULL, PRIMARY KEY (organization_id, version));
 CREATE TABLE export_parts ( organization_id TEXT NOT NULL, export_id TEXT NOT NULL, part BIGINT NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (organization_id, export_id, part));
 CREATE TABLE exports ( organization_id TEXT NOT NULL, export_id TEXT NOT NULL, environment TEXT NOT NULL, plugin TEXT NOT NULL, name TEXT NOT NULL, media_type TEXT NOT NULL, bytes BIGINT NOT NULL, parts BIGINT NOT NULL, closed BIGINT NOT NULL, expires_at BIGINT NOT NULL, made_by TEXT NOT NULL DEFAULT '', PRIMARY KEY (organization_id, export_id));
@@ -32,7 +33,6 @@ CREATE TABLE plugin_timers ( organization_id TEXT NOT NULL, timer_id TEXT NOT NU
 CREATE INDEX plugin_timers_due ON plugin_timers (due_at);
 CREATE TABLE plugin_versions ( plugin_id TEXT NOT NULL, generation BIGINT NOT NULL, role TEXT NOT NULL, digest TEXT NOT NULL, entry TEXT NOT NULL, share BIGINT NOT NULL, organizations TEXT NOT NULL, promoted_at BIGINT, PRIMARY KEY (plugin_id, generation));
 CREATE TABLE plugins ( plugin_id TEXT PRIMARY KEY, declared TEXT, last_generation BIGINT NOT NULL, note TEXT);
-CREATE TABLE profiles ( organization_id TEXT NOT NULL, environment TEXT NOT NULL, detail TEXT NOT NULL, PRIMARY KEY (organization_id, environment));
 CREATE TABLE quota_counts ( organization_id TEXT NOT NULL, month BIGINT NOT NULL, counted TEXT NOT NULL, used BIGINT NOT NULL, noted BIGINT NOT NULL, PRIMARY KEY (organization_id, month, counted)) WITHOUT ROWID;
 CREATE TABLE receipts ( organization_id TEXT NOT NULL, environment TEXT NOT NULL, account TEXT NOT NULL, direction TEXT NOT NULL, receipt TEXT NOT NULL, record_id TEXT NOT NULL, PRIMARY KEY (organization_id, environment, account, direction, receipt)) WITHOUT ROWID;
 CREATE TABLE records ( organization_id TEXT NOT NULL, record_id TEXT NOT NULL, environment TEXT NOT NULL, class TEXT NOT NULL, plugin TEXT NOT NULL, operation TEXT NOT NULL, tool TEXT NOT NULL, direction TEXT NOT NULL, made_by TEXT NOT NULL, amount BIGINT, party TEXT, reference TEXT, created_ms BIGINT NOT NULL, plan TEXT NOT NULL, state TEXT NOT NULL, version BIGINT NOT NULL, receipt TEXT, sent_ms BIGINT, updated_ms BIGINT NOT NULL, ended_ms BIGINT, next_action_ms BIGINT, detail TEXT NOT NULL, events TEXT NOT NULL DEFAULT '', released_ms BIGINT, party_digest BIGINT, PRIMARY KEY (organization_id, record_id));

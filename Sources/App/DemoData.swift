@@ -109,6 +109,8 @@ struct DemoData {
         if found == nil { try await store.save(organization) }
         // Saved each time, so that a folder of an earlier version gains what this one's tools need.
         try await store.save(profile(name: name, account), organization: organization.id)
+        let accounts = try await store.accounts(organization: organization.id, environment: .test)
+        let standard = AccountBook(accounts).standard
         try await app.credentials.save(
             [
                 "consumer_key": Secret(account.consumerKey), "consumer_secret": Secret(account.consumerSecret),
@@ -116,7 +118,8 @@ struct DemoData {
                 "initiator_password": Secret(account.initiatorPassword),
             ],
             organization: organization.id,
-            environment: .test
+            environment: .test,
+            account: standard?.name ?? .main
         )
         return Organization(id: organization.id, apiKey: try await apiKey(of: organization.id, known: known))
     }

@@ -4,11 +4,12 @@ import Gateway
 /// Organizations' secrets, sealed in the store and opened only here.
 ///
 /// Envelope encryption: the master key wraps a data key for each organization, the data key seals each field. The
-/// associated data names organization, environment, field and key version, so no sealed byte opens anywhere else.
+/// associated data names organization, environment, account, field and key version, so no sealed byte opens anywhere else.
 package final class Credentials: Sendable {
     private struct Key: Hashable, Sendable {
         let organization: OrganizationID
         let environment: Environment
+        let account: AccountName
     }
 
     private let directory: any DirectoryRepository
@@ -32,20 +33,28 @@ package final class Credentials: Sendable {
         opened = ConfiguredCache(configuration, perOrganization: 2)
     }
 
-    /// The organization's secrets.
+    /// The secrets of one of the organization's accounts.
     /// - Throws: `notConfigured` when there are none; `internalFault` when they do not open.
     package func credential(
         of organization: OrganizationID,
-        in environment: Environment
+        in environment: Environment,
+        account: AccountName = .main
     ) async throws(GatewayError) -> DarajaCredential {
-        let key = Key(organization: organization, environment: environment)
+        let key = Key(organization: organization, environment: environment, account: account)
         if let known = try await opened.value(for: key) { return known }
         let stamp = opened.stamp
-        let sealed = try await directory.sealedCredential(organization: organization, environment: environment)
+        let sealed = try await directory.sealedCredential(
+            organization: organization,
+            environment: environment,
+            account: account
+        )
         guard let sealed else {
             throw GatewayError(
                 .notConfigured,
-                "The organization has no M-Pesa credentials for \(environment.rawValue). An administrator must add them."
+                """
+                The organization's account \(account) has no M-Pesa credentials for \(environment.rawValue). An \
+                administrator must add them.
+                """
             )
         }
         let fields = try await open(sealed, of: organization)
@@ -71,9 +80,14 @@ package final class Credentials: Sendable {
     /// are none.
     func opened(
         of organization: OrganizationID,
-        in environment: Environment
+        in environment: Environment,
+        account: AccountName = .main
     ) async throws(GatewayError) -> (fields: [String: Secret<String>], version: Int) {
-        let sealed = try await directory.sealedCredential(organization: organization, environment: environment)
+        let sealed = try await directory.sealedCredential(
+            organization: organization,
+            environment: environment,
+            account: account
+        )
         guard let sealed else { return ([:], -1) }
         return (try await open(sealed, of: organization), sealed.version)
     }
@@ -85,7 +99,7 @@ package final class Credentials: Sendable {
         let dataKey = try await dataKey(of: organization, version: sealed.keyVersion)
         var fields: [String: Secret<String>] = [:]
         for (name, bytes) in sealed.fields {
-            let place = place(organization, sealed.environment, name, sealed.keyVersion)
+            let place = place(organization, sealed, name, sealed.keyVersion)
             let plain = try open(bytes, key: dataKey, place: place)
             fields[name] = Secret(String(decoding: plain, as: UTF8.self))
         }
@@ -102,6 +116,7 @@ package final class Credentials: Sendable {
         _ fields: [String: Secret<String>],
         organization: OrganizationID,
         environment: Environment,
+        account: AccountName = .main,
         from seen: Int = 0
     ) async throws(GatewayError) {
         var version = 1
@@ -118,13 +133,19 @@ package final class Credentials: Sendable {
             )
             try await directory.add(wrapped, organization: organization)
         }
-        var sealed = SealedCredential(environment: environment, fields: [:], keyVersion: version, version: seen)
+        var sealed = SealedCredential(
+            environment: environment,
+            account: account,
+            fields: [:],
+            keyVersion: version,
+            version: seen
+        )
         for (name, secret) in fields {
             let text = Credentials.trimmed(secret.reveal())
             sealed.fields[name] = try seal(
                 Array(text.utf8),
                 key: dataKey,
-                place: place(organization, environment, name, version)
+                place: place(organization, sealed, name, version)
             )
         }
         try await directory.save(sealed, organization: organization)
@@ -145,10 +166,15 @@ package final class Credentials: Sendable {
         return try open(wrapped.bytes, key: masterKey.reveal(), place: keyPlace(organization, wrapped.version))
     }
 
-    private func place(_ organization: OrganizationID, _ environment: Environment, _ field: String, _ version: Int)
-        -> String
-    {
-        "credential/\(organization)/\(environment.rawValue)/\(field)/\(version)"
+    /// The first account's is as it was when there was no other.
+    private func place(
+        _ organization: OrganizationID,
+        _ sealed: SealedCredential,
+        _ field: String,
+        _ version: Int
+    ) -> String {
+        let account = sealed.account == .main ? "" : "\(sealed.account)/"
+        return "credential/\(organization)/\(sealed.environment.rawValue)/\(account)\(field)/\(version)"
     }
 
     private func keyPlace(_ organization: OrganizationID, _ version: Int) -> String {

@@ -17,15 +17,22 @@ package struct DarajaCredentialSafe: CredentialSafe {
     package func put(
         _ fields: [String: Secret<String>],
         organization: OrganizationID,
-        environment: Environment
+        environment: Environment,
+        account: AccountName
     ) async throws(GatewayError) -> [String] {
         // Two who set different secrets at once are both heard: whoever comes second adds to what the first has set.
         for _ in 0..<DarajaCredentialSafe.triesMax {
-            var (all, seen) = try await credentials.opened(of: organization, in: environment)
+            var (all, seen) = try await credentials.opened(of: organization, in: environment, account: account)
             for (name, secret) in fields { all[name] = secret.reveal().isEmpty ? nil : secret }
             guard !fields.isEmpty else { return all.keys.sorted() }
             do throws(GatewayError) {
-                try await credentials.save(all, organization: organization, environment: environment, from: seen)
+                try await credentials.save(
+                    all,
+                    organization: organization,
+                    environment: environment,
+                    account: account,
+                    from: seen
+                )
                 return all.keys.sorted()
             } catch  where error.code == .staleVersion || error.code == .conflict { continue }
         }
@@ -34,9 +41,10 @@ package struct DarajaCredentialSafe: CredentialSafe {
 
     package func fields(
         organization: OrganizationID,
-        environment: Environment
+        environment: Environment,
+        account: AccountName
     ) async throws(GatewayError) -> [String] {
-        try await credentials.opened(of: organization, in: environment).fields.keys.sorted()
+        try await credentials.opened(of: organization, in: environment, account: account).fields.keys.sorted()
     }
 
     package func prove(

@@ -30,7 +30,11 @@ package final class DarajaUpstream: Upstream {
     package static let transforms = SecretTransforms.known
 
     package func prepare(_ request: UpstreamRequest) async throws(GatewayError) -> PreparedRequest {
-        let credential = try await credentials.credential(of: request.organization, in: request.environment)
+        let credential = try await credentials.credential(
+            of: request.organization,
+            in: request.environment,
+            account: request.account
+        )
         let body = try SecretTransforms.fill(
             request,
             from: credential,
@@ -75,7 +79,11 @@ package final class DarajaUpstream: Upstream {
     private func sendAgain(_ prepared: PreparedRequest) async throws(GatewayError) -> HTTPOutcome? {
         let request = prepared.request
         let base = base(of: request)
-        let credential = try await credentials.credential(of: request.organization, in: request.environment)
+        let credential = try await credentials.credential(
+            of: request.organization,
+            in: request.environment,
+            account: request.account
+        )
         let path = path(of: request, version: credential.version)
         let refused = prepared.token.reveal()
         guard let newer = try await tokens.token(after: refused, on: path, for: credential, at: base) else {
@@ -87,7 +95,12 @@ package final class DarajaUpstream: Upstream {
     }
 
     private func path(of request: UpstreamRequest, version: Int) -> TokenRefusals.Path {
-        TokenRefusals.Path(path: request.kind.path, organization: request.organization, version: version)
+        TokenRefusals.Path(
+            path: request.kind.path,
+            organization: request.organization,
+            account: request.account,
+            version: version
+        )
     }
 
     /// Asks M-Pesa for a token with a consumer key and secret.

@@ -11,10 +11,11 @@ import Gateway
 ///     n + 1 is taken elsewhere   "not enabled": nothing for `notEnabledLife`
 ///     taken here        all is forgotten
 struct TokenRefusals: Sendable {
-    /// A path, as one version of an organization's credential sees it: changed credentials begin anew.
+    /// A path, as one version of an account's credential sees it: changed credentials begin anew.
     struct Path: Sendable, Hashable {
         let path: String
         let organization: OrganizationID
+        let account: AccountName
         let version: Int
     }
 

@@ -10,6 +10,8 @@ package final class FakeUpstream: Upstream {
         package let kind: String
         /// Whose it was.
         package let organization: OrganizationID
+        /// By which account.
+        package let account: AccountName
         /// The body, with callback addresses.
         package let body: JSON
     }
@@ -80,6 +82,7 @@ package final class FakeUpstream: Upstream {
         let sent = Sent(
             kind: request.request.kind.name,
             organization: request.request.organization,
+            account: request.request.account,
             body: (try? JSON(parsing: request.body.reveal())) ?? .null
         )
         let answer = state.withLock { state in

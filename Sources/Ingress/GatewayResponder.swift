@@ -194,21 +194,33 @@ package final class GatewayResponder: HTTPHandler {
         guard case .token = reader.credential else {
             return
                 documents.text(ShownTexts.Key(tools: nil, actions: nil, form: snapshot.revision)) {
-                    document(snapshot.sorted, actions.sorted)
+                    document(snapshot.sorted, actions.sorted, amongAccounts: false)
                 }
                 .bytes
         }
         let pipeline = parts.gateway.pipeline
-        let (tools, may) = try await pipeline.perform(.listTools, try reader.action(call)) {
+        let (tools, may, isPlural) = try await pipeline.perform(.listTools, try reader.action(call)) {
             [actions] principal, membership throws(GatewayError) in
-            (pipeline.view(for: principal, membership), actions.view(for: principal, membership))
+            (
+                pipeline.view(for: principal, membership), actions.view(for: principal, membership),
+                try await pipeline.accounts(of: principal).isPlural
+            )
         }
-        return documents.text(ShownTexts.Key(tools: tools, actions: may)) { document(tools.tools, may.actions) }.bytes
+        return
+            documents.text(ShownTexts.Key(tools: tools, actions: may, form: isPlural ? 1 : 0)) {
+                document(tools.tools, may.actions, amongAccounts: isPlural)
+            }
+            .bytes
     }
 
-    private func document(_ tools: [ToolRegistry.Entry], _ actions: [Action]) -> ShownTexts.Text {
-        ShownTexts.Text(
-            OpenAPIDocument.make(tools, actions, version: parts.version, publicURL: parts.publicURL).bytes
+    private func document(
+        _ tools: [ToolRegistry.Entry],
+        _ actions: [Action],
+        amongAccounts isPlural: Bool
+    ) -> ShownTexts.Text {
+        let known = OpenAPIDocument.Known(tools: tools, actions: actions, hasSeveralAccounts: isPlural)
+        return ShownTexts.Text(
+            OpenAPIDocument.make(known, version: parts.version, publicURL: parts.publicURL).bytes
         )
     }
 }
@@ -225,7 +237,9 @@ enum ToolListAction {
             output: .data(["type": "array", "items": ["type": "object", "required": ["name", "inputSchema"]]])
         ) { use throws(GatewayError) in
             let view = pipeline.view(for: use.principal, use.membership)
-            return .data(list.restList(of: view), message: "The tools that this credential may use.")
+            let isPlural = try await pipeline.accounts(of: use.principal).isPlural
+            let tools = list.restList(of: view, amongAccounts: isPlural)
+            return .data(tools, message: "The tools that this credential may use.")
         }
     }
 }

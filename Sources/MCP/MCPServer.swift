@@ -249,15 +249,20 @@ package final class MCPServer: Sendable {
         try await perform(.listTools, exchange) { principal, membership throws(MCPError) in
             let view = pipeline.view(for: principal, membership)
             let may = actions.view(for: principal, membership)
+            let isPlural: Bool
+            do throws(GatewayError) { isPlural = try await pipeline.accounts(of: principal).isPlural } catch {
+                throw .refusal(error)
+            }
             let isFirst = exchange.message.params["cursor"] == nil
-            let text = try listing.page(of: view, may, in: exchange.revision, isFirst: isFirst) {
+            let look = ToolList.Look(exchange.revision, amongAccounts: isPlural)
+            let text = try listing.page(of: view, may, in: look, isFirst: isFirst) {
                 () throws(MCPError) in
                 let offered = may.actions.filter { $0.tool != nil }
                 let tools = view.tools.filter { entry in !offered.contains { $0.tool == entry.tool.name } }
                 let all = (tools.map(ToolList.Item.tool) + offered.map(ToolList.Item.action))
                     .sorted { $0.name < $1.name }
                 let page = try page(of: all, "tools", exchange, name: \.name)
-                return ShownTexts.Text(listing.json(of: page.items, in: exchange.revision), next: page.next)
+                return ShownTexts.Text(listing.json(of: page.items, in: look), next: page.next)
             }
             return results.result(exchange) { writer in
                 writer.key("tools")

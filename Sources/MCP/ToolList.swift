@@ -11,7 +11,7 @@ package final class ToolList: Sendable {
     package init() {}
 
     /// What of a tool a revision knows.
-    private enum Form: Int, Hashable, Sendable {
+    fileprivate enum Form: Int, Hashable, Sendable {
         case plain, annotated, whole
         /// As REST shows it.
         case rest
@@ -21,11 +21,29 @@ package final class ToolList: Sendable {
         }
     }
 
+    /// How a tool is shown to somebody.
+    struct Look: Hashable, Sendable {
+        fileprivate let form: Form
+        /// Whether they have several accounts to choose from.
+        let isPlural: Bool
+
+        fileprivate init(form: Form, isPlural: Bool) {
+            self.form = form
+            self.isPlural = isPlural
+        }
+
+        init(_ revision: Revision, amongAccounts isPlural: Bool) {
+            self.init(form: Form(revision), isPlural: isPlural)
+        }
+
+        fileprivate var number: Int { form.rawValue * 2 + (isPlural ? 1 : 0) }
+    }
+
     private struct Key: Hashable, Sendable {
         let plugin: String
         let generation: Int
         let tool: Int
-        let form: Form
+        let look: Look
     }
 
     /// What a list of tools holds.
@@ -47,59 +65,64 @@ package final class ToolList: Sendable {
     package let shown = ShownTexts()
     private let texts = ExpiringCache<Key, [UInt8]>(life: .seconds(86_400), entriesMax: 10_000)
 
-    /// A JSON list of tools, in the given order.
-    func json(of items: ArraySlice<Item>, in revision: Revision) -> [UInt8] { json(of: items, Form(revision)) }
-
     /// The list that REST shows.
-    package func restList(of view: ToolView) -> [UInt8] {
-        shown.text(ShownTexts.Key(tools: view, actions: nil, form: Form.rest.rawValue)) {
-            ShownTexts.Text(json(of: view.tools.map(Item.tool)[...], .rest))
-        }
-        .bytes
+    package func restList(of view: ToolView, amongAccounts isPlural: Bool) -> [UInt8] {
+        let look = Look(form: .rest, isPlural: isPlural)
+        return
+            shown.text(ShownTexts.Key(tools: view, actions: nil, form: look.number)) {
+                ShownTexts.Text(json(of: view.tools.map(Item.tool)[...], in: look))
+            }
+            .bytes
     }
 
     /// A page of what a caller sees; the first one is kept for all who see the same.
     func page<Failure: Error>(
         of view: ToolView,
         _ actions: ActionView,
-        in revision: Revision,
+        in look: Look,
         isFirst: Bool,
         _ make: () throws(Failure) -> ShownTexts.Text
     ) throws(Failure) -> ShownTexts.Text {
         guard isFirst else { return try make() }
-        return try shown.text(ShownTexts.Key(tools: view, actions: actions, form: Form(revision).rawValue), make)
+        return try shown.text(ShownTexts.Key(tools: view, actions: actions, form: look.number), make)
     }
 
-    private func json(of items: ArraySlice<Item>, _ form: Form) -> [UInt8] {
+    /// A JSON list of tools, in the given order.
+    func json(of items: ArraySlice<Item>, in look: Look) -> [UInt8] {
         var writer = JSONWriter(capacity: items.count * 4096 + 2)
         writer.beginArray()
         for item in items {
             switch item {
-            case .tool(let entry): writer.raw(text(of: entry, form))
-            case .action(let action): writer.raw(text(of: action, form))
+            case .tool(let entry): writer.raw(text(of: entry, look))
+            case .action(let action): writer.raw(text(of: action, look.form))
             }
         }
         writer.endArray()
         return writer.bytes
     }
 
-    private func text(of entry: ToolRegistry.Entry, _ form: Form) -> [UInt8] {
+    private func text(of entry: ToolRegistry.Entry, _ look: Look) -> [UInt8] {
         let key = Key(
             plugin: entry.plugin.id,
             generation: entry.plugin.generation,
             tool: entry.tool.index,
-            form: form
+            look: look
         )
         let epoch = Uptime(nanoseconds: 0)
         if let known = texts.value(for: key, at: epoch) { return known }
-        let made = JSON.object(ToolList.shaped(ToolList.document(entry, at: form == .rest ? .rest : .mcp), form)).bytes
+        let document = ToolList.document(
+            entry,
+            at: look.form == .rest ? .rest : .mcp,
+            amongAccounts: look.isPlural
+        )
+        let made = JSON.object(ToolList.shaped(document, look.form)).bytes
         texts.set(made, for: key, at: epoch)
         return made
     }
 
     private func text(of action: Action, _ form: Form) -> [UInt8] {
         // The host's own never change while it runs; no plugin has an empty id.
-        let key = Key(plugin: "", generation: action.name.hashValue, tool: 0, form: form)
+        let key = Key(plugin: "", generation: action.name.hashValue, tool: 0, look: Look(form: form, isPlural: false))
         let epoch = Uptime(nanoseconds: 0)
         if let known = texts.value(for: key, at: epoch) { return known }
         let made = JSON.object(ToolList.shaped(ToolList.document(action), form)).bytes
@@ -125,9 +148,13 @@ package final class ToolList: Sendable {
     /// One tool, whole.
     ///
     /// `_meta` carries a digest of what a client agreed to, so that it can notice a change.
-    package static func document(_ entry: ToolRegistry.Entry, at door: Door = .mcp) -> JSON {
+    package static func document(
+        _ entry: ToolRegistry.Entry,
+        at door: Door = .mcp,
+        amongAccounts isPlural: Bool
+    ) -> JSON {
         let tool = entry.tool
-        let schema = door == .mcp ? entry.schemas.mcp : entry.schemas.rest
+        let schema = entry.schemas.schema(at: door, amongAccounts: isPlural)
         var definition: JSONObject = [
             "name": .string(tool.name), "title": .string(tool.title), "description": .string(schema.summary),
             "inputSchema": schema.document, "outputSchema": tool.outputSchema,

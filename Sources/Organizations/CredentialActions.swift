@@ -14,7 +14,7 @@ struct CredentialActions: Sendable {
     private static let schema: JSON = [
         "type": "object", "required": ["environment", "fields"],
         "properties": [
-            "environment": Arguments.environment,
+            "environment": Arguments.environment, "account": ["type": "string"],
             "fields": [
                 "type": "array", "items": ["type": "string"], "description": "The secrets that are set, by name.",
             ],
@@ -39,20 +39,19 @@ struct CredentialActions: Sendable {
             title: "Show which credentials are set",
             summary: "The short code, and which secrets are set; never a secret.",
             route: Route("GET", "/admin/organizations/{org_id}/credentials"),
-            arguments: ["org_id": Arguments.id, "environment": Arguments.environment],
+            arguments: [
+                "org_id": Arguments.id, "environment": Arguments.environment, "account": AccountProfile.account,
+            ],
             output: .data(CredentialActions.schema)
         ) { [house] use throws(GatewayError) in
             try CredentialActions.checkOwn(use)
-            let environment = CredentialActions.environment(use)
-            let profile = try await house.directory.profile(
-                organization: use.principal.organization,
-                environment: environment
-            )
+            let account = try await find(use)
             let fields = try await house.parts.credentials.fields(
                 organization: use.principal.organization,
-                environment: environment
+                environment: use.askedEnvironment,
+                account: account.name
             )
-            return .data(.object(CredentialActions.document(environment, fields, profile)))
+            return .data(.object(CredentialActions.document(use.askedEnvironment, fields, account)))
         }
     }
 
@@ -79,22 +78,18 @@ struct CredentialActions: Sendable {
     private static let arguments: JSONObject = {
         let secret: JSON = ["type": "string", "maxLength": 2048, "pattern": "[!-~]"]
         var arguments: JSONObject = [
-            "org_id": Arguments.id, "environment": Arguments.environment,
-            "business_short_code": [
-                "type": "string", "pattern": "^[0-9]{5,7}$", "description": "For a till: the store number.",
-            ],
-            "short_code_type": ["enum": ["paybill", "till"]],
-            "till_number": ["type": "string", "pattern": "^[0-9]{5,7}$"],
-            "initiator_name": ["type": "string", "minLength": 1, "maxLength": 64],
+            "org_id": Arguments.id, "environment": Arguments.environment, "account": AccountProfile.account,
         ]
+        for (name, schema) in AccountProfile.arguments { arguments[name] = schema }
         for name in secrets { arguments[name] = secret }
         arguments["verify"] = ["type": "boolean", "description": "Whether they are tried first; true unless said."]
         return arguments
     }()
 
     private func save(_ use: Action.Use) async throws(GatewayError) -> Action.Answer {
-        let environment = CredentialActions.environment(use)
-        _ = try await profile(use, environment)
+        let environment = use.askedEnvironment
+        let before = try await find(use)
+        if AccountProfile.isNamed(in: use) { _ = try AccountProfile.changed(before.account?.profile, use, environment) }
         var given: [String: Secret<String>] = [:]
         for name in CredentialActions.secrets { given[name] = use.text(name).map { Secret($0) } }
         var isProved = false
@@ -113,14 +108,15 @@ struct CredentialActions: Sendable {
             }
         }
         let organization = use.principal.organization
-        let fields = try await house.parts.credentials.put(given, organization: organization, environment: environment)
-        // As it is now, not as it was before M-Pesa was asked; and written only where something of it was given.
-        let profile = try await profile(use, environment)
-        if let profile, CredentialActions.namesProfile(use) {
-            try await house.directory.save(profile, organization: organization)
-        }
+        let fields = try await house.parts.credentials.put(
+            given,
+            organization: organization,
+            environment: environment,
+            account: before.name
+        )
+        if AccountProfile.isNamed(in: use) { try await saveProfile(before.name, use) }
         house.forget()
-        var document = CredentialActions.document(environment, fields, profile)
+        var document = try await CredentialActions.document(environment, fields, find(use))
         document["proved"] = .bool(isProved)
         return .data(.object(document), message: "The credentials were saved.")
     }
@@ -138,45 +134,54 @@ struct CredentialActions: Sendable {
         }
     }
 
-    private static func namesProfile(_ use: Action.Use) -> Bool {
-        ["business_short_code", "short_code_type", "till_number", "initiator_name"].contains { use.text($0) != nil }
+    /// Says of the account what is given, of the account as it is now and not as it was before M-Pesa was asked; makes it
+    /// where it is the organization's first one.
+    private func saveProfile(_ name: AccountName, _ use: Action.Use) async throws(GatewayError) {
+        let environment = use.askedEnvironment
+        for _ in 0..<CredentialActions.triesMax {
+            guard let known = try await find(use).account else {
+                let profile = try AccountProfile.changed(nil, use, environment)
+                let first = MPesaAccount(name: name, profile: profile)
+                return try await house.directory.save(first, organization: use.principal.organization)
+            }
+            let profile = try AccountProfile.changed(known.profile, use, environment)
+            let saved = try await house.directory.change(
+                name,
+                organization: use.principal.organization,
+                environment: environment
+            ) { account in
+                if account.version == known.version { account.profile = profile }
+            }
+            if saved?.profile == profile { return }
+        }
+        throw GatewayError(.conflict, "Others are changing the account at this moment. Try again.")
     }
 
-    /// What plugins are told of the organization from now on; nil where nothing of it was given.
-    private func profile(
-        _ use: Action.Use,
-        _ environment: Environment
-    ) async throws(GatewayError) -> Profile? {
-        let known = try await house.directory.profile(
-            organization: use.principal.organization,
-            environment: environment
-        )
-        guard CredentialActions.namesProfile(use) else { return known }
-        guard let shortCode = use.text("business_short_code") ?? known?.shortCode else {
-            throw Administration.wrong("business_short_code", "the PayBill or store number, of five to seven digits")
-        }
-        var profile =
-            known
-            ?? Profile(
-                environment: environment,
-                shortCode: shortCode,
-                shortCodeType: "paybill",
-                organizationName: use.membership.organization.name
+    /// How often a change is made anew before it gives way.
+    private static let triesMax = 10
+
+    /// An account, where there is one, and by which name its secrets go: before there is any, the first one's.
+    private struct Found {
+        let name: AccountName
+        let account: MPesaAccount?
+    }
+
+    /// The account that is meant: the default one, where none is named.
+    private func find(_ use: Action.Use) async throws(GatewayError) -> Found {
+        let book = AccountBook(
+            try await house.directory.accounts(
+                organization: use.principal.organization,
+                environment: use.askedEnvironment
             )
-        profile.shortCode = shortCode
-        profile.tillNumber = use.text("till_number") ?? profile.tillNumber
-        profile.shortCodeType =
-            use.text("short_code_type") ?? (use.text("till_number") == nil ? profile.shortCodeType : "till")
-        guard profile.shortCodeType == "paybill" || profile.tillNumber != nil else {
-            throw Administration.wrong("till_number", "the till that customers see, because short_code_type is till")
+        )
+        guard let named = use.account() else {
+            return Found(name: book.standard?.name ?? .main, account: book.standard)
         }
-        if let name = use.text("initiator_name") {
-            // Where the plugin of payouts looks for it: docs/operating.md.
-            var settings = profile.settings["b2c"]?.objectValue ?? JSONObject()
-            settings["initiator_name"] = .string(name)
-            profile.settings["b2c"] = .object(settings)
+        let account = book[name: named]
+        guard account != nil || (book.accounts.isEmpty && named == .main) else {
+            throw Administration.wrong("account", "the name of one of the organization's accounts")
         }
-        return profile
+        return Found(name: named, account: account)
     }
 
     /// The path names an organization as the seed's does; it is the credential's own, or there is none.
@@ -186,18 +191,12 @@ struct CredentialActions: Sendable {
         }
     }
 
-    private static func environment(_ use: Action.Use) -> Environment {
-        use.text("environment").flatMap(Environment.init(rawValue:)) ?? use.principal.environment
-    }
-
-    private static func document(_ environment: Environment, _ fields: [String], _ profile: Profile?) -> JSONObject {
+    private static func document(_ environment: Environment, _ fields: [String], _ found: Found) -> JSONObject {
         var document: JSONObject = [
-            "environment": .string(environment.rawValue), "fields": .array(fields.map { .string($0) }),
+            "environment": .string(environment.rawValue), "account": .string(found.name.description),
+            "fields": .array(fields.map { .string($0) }),
         ]
-        document["business_short_code"] = profile.map { .string($0.shortCode) }
-        document["short_code_type"] = profile.map { .string($0.shortCodeType) }
-        document["till_number"] = profile?.tillNumber.map { .string($0) }
-        document["initiator_name"] = profile?.settings["b2c"]?["initiator_name"]
+        for (name, value) in AccountProfile.document(found.account?.profile) { document[name] = value }
         return document
     }
 }

@@ -162,13 +162,18 @@ struct KeyExplanation: Sendable {
     }
 
     private func credentialRule(_ key: APIKey) async throws(GatewayError) -> Rule {
-        let profile = try await house.directory.profile(organization: key.organization, environment: key.environment)
-        let fields = try await house.parts.credentials.fields(
+        let accounts = try await house.directory.accounts(
             organization: key.organization,
             environment: key.environment
         )
+        let account = AccountBook(accounts).standard
+        let fields = try await house.parts.credentials.fields(
+            organization: key.organization,
+            environment: key.environment,
+            account: account?.name ?? .main
+        )
         var missing = ["consumer_key", "consumer_secret"].filter { !fields.contains($0) }
-        if profile == nil { missing.insert("business_short_code", at: 0) }
+        if account == nil { missing.insert("business_short_code", at: 0) }
         guard missing.isEmpty else {
             return Rule(
                 "credentials",

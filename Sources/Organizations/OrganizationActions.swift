@@ -21,6 +21,9 @@ struct OrganizationActions: Sendable {
             "subscription_until": ["type": "string"], "grace_days": ["type": "integer"],
             "awaits_approval": ["type": "boolean"],
             "ceilings": CeilingDocuments.schema, "version": ["type": "integer"],
+            "features": [
+                "type": "array", "items": ["type": "string"], "description": "What its plan has besides tools.",
+            ],
         ],
     ]
 
@@ -263,7 +266,10 @@ struct OrganizationActions: Sendable {
             guard let found = try await house.directory.organization(use.principal.organization) else {
                 throw GatewayError(.notFound, "There is no such organization any more.")
             }
-            return .data(OrganizationActions.document(found))
+            var document = OrganizationActions.document(found).objectValue ?? JSONObject()
+            let plan = try await house.directory.plan(found.plan)
+            document["features"] = .array((plan?.features ?? []).sorted().map { .string($0) })
+            return .data(.object(document))
         }
     }
 

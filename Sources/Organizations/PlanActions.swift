@@ -26,6 +26,12 @@ struct PlanActions: Sendable {
         "description": "Names of tools, or beginnings that end in *; a tool that moves money must be named in full.",
     ]
 
+    private static let features: JSON = [
+        "type": "array", "maxItems": 100, "uniqueItems": true,
+        "items": ["type": "string", "pattern": "^[a-z][a-z0-9_-]{0,62}$"],
+        "description": "What an organization may rely on besides tools; organization.show tells it.",
+    ]
+
     private static let price: JSON = [
         "type": "object", "additionalProperties": false,
         "properties": [
@@ -46,7 +52,8 @@ struct PlanActions: Sendable {
         "required": ["name", "tools", "organization_limits", "principal_limits", "ceilings", "price", "version"],
         "properties": [
             "name": ["type": "string"], "tools": tools, "organization_limits": limits, "principal_limits": limits,
-            "ceilings": CeilingDocuments.schema, "price": price, "version": ["type": "integer"],
+            "ceilings": CeilingDocuments.schema, "features": features, "price": price,
+            "version": ["type": "integer"],
         ],
     ]
 
@@ -92,7 +99,8 @@ struct PlanActions: Sendable {
             arguments: [
                 "name": ["type": "string", "pattern": "^[a-z][a-z0-9_-]{0,62}$"], "tools": PlanActions.tools,
                 "organization_limits": PlanActions.limits, "principal_limits": PlanActions.limits,
-                "ceilings": CeilingDocuments.schema, "price": PlanActions.price, "version": Arguments.version,
+                "ceilings": CeilingDocuments.schema, "features": PlanActions.features, "price": PlanActions.price,
+                "version": Arguments.version,
                 "preview": Arguments.preview,
             ],
             required: ["tools"],
@@ -143,6 +151,7 @@ struct PlanActions: Sendable {
             organizationLimits: limits(use.arguments["organization_limits"]),
             principalLimits: limits(use.arguments["principal_limits"]),
             ceilings: CeilingDocuments.read(use.arguments["ceilings"] ?? [:]),
+            features: Set((use.arguments["features"]?.arrayValue ?? []).compactMap(\.stringValue)),
             price: Plan.Price(
                 monthCents: use.arguments["price"]?["month_cents"]?.integerValue ?? 0,
                 callCents: (use.arguments["price"]?["call_cents"]?.objectValue ?? JSONObject())
@@ -172,6 +181,7 @@ struct PlanActions: Sendable {
             "organization_limits": document(plan.organizationLimits),
             "principal_limits": document(plan.principalLimits),
             "ceilings": CeilingDocuments.document(plan.ceilings),
+            "features": .array(plan.features.sorted().map { .string($0) }),
             "price": [
                 "month_cents": .integer(plan.price.monthCents),
                 "call_cents": .object(

@@ -37,11 +37,14 @@ struct `A list of tools` {
             let list = ToolList()
 
             let view = office.gateway.pipeline.view(for: principal, membership)
-            let once = try JSON(parsing: list.restList(of: view))
-            let twice = try JSON(parsing: list.restList(of: office.gateway.pipeline.view(for: principal, membership)))
+            let once = try JSON(parsing: list.restList(of: view, amongAccounts: false))
+            let same = office.gateway.pipeline.view(for: principal, membership)
+            let twice = try JSON(parsing: list.restList(of: same, amongAccounts: false))
+            let naming = try JSON(parsing: list.restList(of: view, amongAccounts: true))
+            #expect(naming != once && naming.text.contains("\"account\""))
 
-            #expect(once == twice && list.shown.madeCount == 1)
-            #expect(once == .array(view.tools.map { ToolList.document($0, at: .rest) }))
+            #expect(once == twice && list.shown.madeCount == 2)
+            #expect(once == .array(view.tools.map { ToolList.document($0, at: .rest, amongAccounts: false) }))
         }
     }
 

@@ -184,7 +184,7 @@ extension House {
             address: "192.0.2.1",
             arguments: .success([:])
         )
-        try await pipeline.perform(.listTools, call) { _, _ in }
+        try await pipeline.perform(.discover, call) { _, _ in }
     }
 
     /// Why a key may not call.

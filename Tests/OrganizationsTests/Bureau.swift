@@ -272,17 +272,22 @@ final class PlainSafe: CredentialSafe {
     private let all = Mutex<[String: [String: String]]>([:])
 
     /// What an organization's secrets are.
-    func secrets(of organization: OrganizationID, _ environment: Environment = .test) -> [String: String] {
-        all.withLock { $0["\(organization)/\(environment.rawValue)"] ?? [:] }
+    func secrets(
+        of organization: OrganizationID,
+        _ environment: Environment = .test,
+        account: AccountName = .main
+    ) -> [String: String] {
+        all.withLock { $0["\(organization)/\(environment.rawValue)/\(account)"] ?? [:] }
     }
 
     func put(
         _ fields: [String: Secret<String>],
         organization: OrganizationID,
-        environment: Environment
+        environment: Environment,
+        account: AccountName
     ) async throws(GatewayError) -> [String] {
         all.withLock { all in
-            let place = "\(organization)/\(environment.rawValue)"
+            let place = "\(organization)/\(environment.rawValue)/\(account)"
             for (name, secret) in fields { all[place, default: [:]][name] = secret.reveal() }
             return (all[place] ?? [:]).keys.sorted()
         }
@@ -290,8 +295,11 @@ final class PlainSafe: CredentialSafe {
 
     func fields(
         organization: OrganizationID,
-        environment: Environment
-    ) async throws(GatewayError) -> [String] { secrets(of: organization, environment).keys.sorted() }
+        environment: Environment,
+        account: AccountName
+    ) async throws(GatewayError) -> [String] {
+        secrets(of: organization, environment, account: account).keys.sorted()
+    }
 
     func prove(
         consumerKey: Secret<String>,

@@ -4,6 +4,26 @@ import OrderedJSON
 import Organizations
 import Testing
 
+struct `A plan's features` {
+    @Test func `are read by its organizations, and a plan that is set without them has none`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let boss = try await bureau.person("boss", .superAdmin, of: bureau.host)
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            try await bureau.openShop()
+            let plan: JSON = ["name": "trade", "tools": ["fake_collect"], "features": ["reports", "batches"]]
+
+            let set = await bureau.ask("plans.set", plan, as: boss.token)
+
+            #expect(set.data["features"] == ["batches", "reports"], "\(String(describing: set.error))")
+            #expect(await bureau.ask("organization.show", as: admin.token).data["features"] == ["batches", "reports"])
+            let wrong: JSON = ["name": "trade", "tools": [], "features": ["No\u{200B}"]]
+            #expect(await bureau.ask("plans.set", wrong, as: boss.token).code == .invalidArgument)
+            _ = await bureau.ask("plans.set", ["name": "trade", "tools": []], as: boss.token)
+            #expect(await bureau.ask("organization.show", as: admin.token).data["features"] == [])
+        }
+    }
+}
+
 struct `A month's quota` {
     @Test func `of money is exact, and at 80 and 100 per cent leaves a line each once`() async throws {
         try await Bureau.with { (bureau) async throws in

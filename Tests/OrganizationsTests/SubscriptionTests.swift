@@ -30,6 +30,20 @@ struct `A subscription` {
             #expect(refused.code == .organizationSuspended)
             #expect(refused.error?.message.contains(until.description) == true)
             #expect(await bureau.ask("transactions.list", as: key.text).data.arrayValue?.count == 2)
+            // What the document of the API is made of, so that programs still find their way.
+            let look = ActionCall(
+                id: CallID(bureau.clock.entropy.identifier()),
+                door: .rest,
+                credential: .token(key.text),
+                environment: nil,
+                address: "192.0.2.1"
+            )
+            let seen = try await bureau.pipeline.perform(.listTools, look) {
+                principal,
+                membership throws(GatewayError) in
+                bureau.pipeline.tools(for: principal, membership).count
+            }
+            #expect(seen > 0)
             let boss2 = try await bureau.logIn(boss.user)
             let renew: JSON = ["org_id": .string(bureau.shop.id.description), "subscription_until_ms": .null]
             #expect(await bureau.ask("organizations.update", renew, as: boss2.token).code == nil)

@@ -121,7 +121,11 @@ struct `Sealed credentials` {
                 try await store.save(credential, organization: ours)
             }
             #expect(stale?.code == .staleVersion)
-            let kept = try await store.sealedCredential(organization: ours, environment: .test)
+            let kept = try await store.sealedCredential(
+                organization: ours,
+                environment: .test,
+                account: .main
+            )
             #expect(kept?.version == 2 && kept?.fields.count == 2)
         }
     }

@@ -56,6 +56,14 @@ struct `An older database` {
                 "INSERT INTO idempotency VALUES ($1, 'test', 'key:a', $2, $3, 9000000000000, 0)",
                 [organization, .bytes([1]), id]
             )
+            try session.sql.execute(
+                "INSERT INTO profiles VALUES ($1, 'test', $2)",
+                [organization, .text(#"{"short_code":"174379","short_code_type":"paybill"}"#)]
+            )
+            try session.sql.execute(
+                "INSERT INTO credentials VALUES ($1, 'test', 'consumer_key', $2, 1, 4)",
+                [organization, .bytes([5])]
+            )
         }
         database.shutdown()
     }
@@ -85,6 +93,11 @@ struct `An older database` {
             try await store.append([makeLine()], usage: [])
             #expect(try await store.records(organization: ours, before: nil, limit: 10).count == 2)
             #expect(try await store.firstBrokenAuditLine(organization: ours) == nil)
+            let account = try #require(await store.accounts(organization: ours, environment: .test).first)
+            #expect(account.name == .main && account.isDefault && account.profile.shortCode == "174379")
+            let sealed = try await store.sealedCredential(organization: ours, environment: .test, account: .main)
+            #expect(sealed?.fields == ["consumer_key": [5]] && sealed?.version == 4)
+            #expect(found?.accountName == .main)
             store.shutdown()
         }
     }

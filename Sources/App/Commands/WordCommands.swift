@@ -89,6 +89,11 @@ enum Words {
         static let groups = ["plans"]
         static let abstract = "Plans, for super administrators."
     }
+    enum Accounts: CommandWord {
+        static let word = "account"
+        static let groups = ["accounts"]
+        static let abstract = "The organization's M-Pesa accounts."
+    }
     enum Credentials: CommandWord {
         static let word = "credentials"
         static let groups = ["credentials"]
@@ -107,7 +112,7 @@ enum Words {
 
     /// All of them, for completion.
     static let all: [any CommandWord.Type] = [
-        Organizations.self, Users.self, Keys.self, Plans.self, Credentials.self, Usage.self, Audit.self,
+        Organizations.self, Users.self, Keys.self, Plans.self, Accounts.self, Credentials.self, Usage.self, Audit.self,
     ]
 
     /// What an action is called behind a word of these groups; nil where it is none of theirs.

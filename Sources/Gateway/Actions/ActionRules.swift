@@ -59,7 +59,11 @@ package struct ActionRules: Sendable {
     }
 
     /// The tools that the credential may use: it shows nothing but what the credential's own scopes open.
-    package static let listTools = ActionRules("tools.list", auditAction: "TOOLS_LISTED")
+    package static let listTools = ActionRules(
+        "tools.list",
+        auditAction: "TOOLS_LISTED",
+        isOpenWhenSuspended: true
+    )
     /// What this server is and can.
     package static let discover = ActionRules("server.discover", auditAction: "SERVER_DISCOVERED")
 }

@@ -107,6 +107,7 @@ package struct Assembly: Sendable {
             registry: ports.registry,
             authenticate: authenticate,
             admit: admit,
+            directory: directory,
             limit: LimitRate(entropy: entropy),
             quotas: quotas,
             reserve: ReserveIdempotent(records: store.records, entropy: entropy),

@@ -189,6 +189,7 @@ package enum TransactionDocument {
             "environment": ["enum": .array(Environment.allCases.map { .string($0.rawValue) })],
             "state": ["enum": .array(RecordState.allCases.map { .string($0.rawValue) })],
             "status": ["enum": ["PENDING", "SUCCESS", "FAILED", "CANCELLED", "REVERSED"]],
+            "account": ["type": "string", "description": "The M-Pesa account that it went through."],
             "version": ["type": "integer", "minimum": 0, "description": "Counts up with each step."],
             "amount": ["type": "integer", "description": "Whole shillings (KES)."],
             "reversed_amount": ["type": "integer", "description": "How much of it went back, once that is anything."],

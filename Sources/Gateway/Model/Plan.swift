@@ -42,6 +42,8 @@ package struct Plan: Sendable, Equatable {
     package var principalLimits: [String: RateLimit]
     /// What its organizations may have and use up at most.
     package var ceilings: Ceilings
+    /// What its organizations may rely on besides tools, by name: for programs around the gateway, which read it.
+    package var features: Set<String>
     /// What it costs.
     package var price: Price
     /// Counts up with each change; the store's.
@@ -68,6 +70,7 @@ package struct Plan: Sendable, Equatable {
         organizationLimits: [String: RateLimit],
         principalLimits: [String: RateLimit],
         ceilings: Ceilings = Ceilings(),
+        features: Set<String> = [],
         price: Price = Price(),
         version: Int = 1
     ) {
@@ -76,6 +79,7 @@ package struct Plan: Sendable, Equatable {
         self.organizationLimits = organizationLimits
         self.principalLimits = principalLimits
         self.ceilings = ceilings
+        self.features = features
         self.price = price
         self.version = version
     }

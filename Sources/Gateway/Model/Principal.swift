@@ -53,6 +53,9 @@ package struct Principal: Sendable, Hashable {
             }
     }
 
+    /// Whether a program that decides for itself calls with it, such as a model: what its key is marked as.
+    package var isAgent: Bool { rules?.isAgent ?? false }
+
     /// Whether they may see a record of their organization: the role `user` sees what it asked for itself, every other
     /// what anybody did.
     ///

@@ -134,6 +134,8 @@ package struct Record: Sendable, Equatable {
     package let query: QueryPlan?
     /// The short code that it acts for; empty for records made before this was kept.
     package let account: String
+    /// Which of the organization's accounts it acts for, whatever becomes of the default one.
+    package let accountName: AccountName
 
     /// Never sent after this.
     ///
@@ -208,6 +210,7 @@ package struct Record: Sendable, Equatable {
         query: QueryPlan?,
         sendBefore: Timestamp,
         account: String = "",
+        accountName: AccountName = .main,
         request: RequestTemplate,
         state: RecordState = .created
     ) {
@@ -226,6 +229,7 @@ package struct Record: Sendable, Equatable {
         self.query = query
         self.sendBefore = sendBefore
         self.account = account
+        self.accountName = accountName
         self.request = request
         self.state = state
         self.version = 1

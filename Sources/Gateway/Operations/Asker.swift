@@ -64,7 +64,8 @@ package struct Asker: Sendable {
         guard let query = record.query, record.state != .created, record.state != .sending else { return record }
         let own = place == nil ? try await questions.enter(Dispatcher.Account(of: record)) : nil
         defer { own?.leave() }
-        var profile = try await directory.profile(of: record.organization, in: record.environment)
+        var profile = try await directory.account(record.accountName, of: record.organization, in: record.environment)
+            .profile
         // Whatever the organization's short code is by now, M-Pesa knows the payment under its own.
         if !record.account.isEmpty { profile.shortCode = record.account }
         let template = try await plugins.query(record, profile: profile, now: entropy.wall())
@@ -108,6 +109,8 @@ package struct Asker: Sendable {
             createdAt: now,
             query: nil,
             sendBefore: now + kind.sendWithin,
+            account: record.account,
+            accountName: record.accountName,
             request: request,
             state: .sending
         )

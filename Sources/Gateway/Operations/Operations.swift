@@ -6,7 +6,7 @@ import OrderedJSON
 /// follows; this performs it, in the order in which a crash at any point leaves something that can be settled.
 struct Operations: Sendable {
     let records: any RecordRepository
-    private let directory: DirectoryCache
+    let directory: DirectoryCache
     private let plugins: PluginCalls
     private let sender: Sender
     private let settlement: Settlement
@@ -90,8 +90,8 @@ struct Operations: Sendable {
             record: beginning.record,
             events: [record.firstEvent, beginning.event],
             idempotency: work.reservation?.claim,
-            guards: plan.guards.map { $0.scoped(to: plugin.id) },
-            unique: plan.unique.map { $0.scoped(to: plugin.id) },
+            guards: plan.guards.map { $0.scoped(to: plugin.id, record.accountName) },
+            unique: plan.unique.map { $0.scoped(to: plugin.id, record.accountName) },
             quota: work.quota,
             audit: work.begun.map { [$0.about(record.id)] } ?? [],
             change: change
@@ -134,10 +134,12 @@ struct Operations: Sendable {
     ) async throws(GatewayError) -> (Record, PluginAnswers.Plan, Reversals.Original?) {
         let principal = work.principal
         let plugin = work.entry.plugin
-        let profile = try await directory.profile(of: principal.organization, in: principal.environment)
+        let book = try await directory.accounts(of: principal.organization, in: principal.environment)
         let now = entropy.now()
         let id = RecordID(entropy.identifier())
-        var original = try await reversals.original(of: kind, for: work, account: profile.shortCode)
+        var original = try await reversals.original(of: kind, for: work, accounts: book.shortCodes)
+        let account = try await account(of: work, kind, original?.record)
+        let profile = account.profile
         let input = PluginDocuments.prepare(
             arguments: work.arguments.bytes,
             profile: profile,
@@ -153,6 +155,7 @@ struct Operations: Sendable {
         if kind.direction == .reverse {
             let found = try await reversals.check(intent, of: original, for: work)
             (original, intent.original) = (found, found.record.id)
+            try Operations.check(account, isOf: found.record)
         }
         var record = Record(
             id: id,
@@ -170,6 +173,7 @@ struct Operations: Sendable {
             query: kind.query,
             sendBefore: now + kind.sendWithin,
             account: profile.shortCode,
+            accountName: account.name,
             request: plan.request
         )
         record.countedIn = work.quota?.place.month
@@ -236,6 +240,8 @@ struct Operations: Sendable {
             environment: work.principal.environment
         )
         guard var found else { throw GatewayError.fault("record \(id) of an idempotency key is gone") }
+        // A call that names no account is the same one, whatever the default is by now.
+        if let named = work.call.account, named != found.accountName { throw ReserveIdempotent.reused(id) }
         guard work.principal.sees(found) else { throw Operations.othersKey }
         // Who lost the first answer wants the outcome as much as who did not.
         if work.wait > .zero && !found.state.isEnded { found = await waitForEnd(of: found, atMost: work.wait) }
@@ -372,15 +378,15 @@ extension GatewayError {
 }
 
 extension Guard {
-    /// The guard under its plugin's own names.
-    fileprivate func scoped(to plugin: String) -> Guard {
-        Guard(key: plugin + ":" + key, openMax: openMax, window: window, code: code, message: message)
+    /// The guard under its plugin's own names, of one account.
+    fileprivate func scoped(to plugin: String, _ account: AccountName) -> Guard {
+        Guard(key: account.scope(plugin) + key, openMax: openMax, window: window, code: code, message: message)
     }
 }
 
 extension UniqueKey {
-    /// The key under its plugin's own names.
-    fileprivate func scoped(to plugin: String) -> UniqueKey {
-        UniqueKey(key: plugin + ":" + key, releasedBy: releasedBy)
+    /// The key under its plugin's own names, of one account.
+    fileprivate func scoped(to plugin: String, _ account: AccountName) -> UniqueKey {
+        UniqueKey(key: account.scope(plugin) + key, releasedBy: releasedBy)
     }
 }

@@ -36,20 +36,20 @@ struct Reversals: Sendable {
     func original(
         of kind: OperationKind,
         for work: Dispatch.Work,
-        account: String
+        accounts: [String]
     ) async throws(GatewayError) -> Original? {
         guard let binding = kind.original else { return nil }
         let unmoved = try unmoved(binding, in: work.arguments)
         guard let name = work.arguments.value(at: binding.pointer)?.stringValue, !name.isEmpty else {
             throw Self.wrong(binding.pointer, "expected the transaction's id or M-Pesa's receipt.")
         }
-        guard let found = try await find(name, binding, for: work, account: account) else { throw Self.unknown }
+        guard let found = try await find(name, binding, for: work, accounts: accounts) else { throw Self.unknown }
         return try await check(found, for: work, besides: unmoved, at: binding.unmoved)
     }
 
     /// The original of a plan, with what is left of it.
     ///
-    /// - Throws: As `original(of:for:account:)`; `invalidArgument` for more than is left; `pluginFailed` for a plan without
+    /// - Throws: As `original(of:for:accounts:)`; `invalidArgument` for more than is left; `pluginFailed` for a plan without
     ///   an original or an amount, or with another original than the arguments name.
     func check(
         _ intent: Intent,
@@ -84,14 +84,14 @@ struct Reversals: Sendable {
         _ name: String,
         _ binding: OriginalBinding,
         for work: Dispatch.Work,
-        account: String
+        accounts: [String]
     ) async throws(GatewayError) -> Record? {
         if let id = RecordID(name) { return try await record(id, for: work) }
         let (organization, environment) = (work.principal.organization, work.principal.environment)
         // Receipts are written in capitals, and pasted as people please.
         let receipt = try await records.record(
             receipt: name.uppercased(),
-            accounts: [account],
+            accounts: accounts,
             organization: organization,
             environment: environment
         )

@@ -53,6 +53,7 @@ struct Sender: Sendable {
             UpstreamRequest(
                 organization: record.organization,
                 environment: record.environment,
+                account: record.accountName,
                 kind: kind,
                 template: record.request,
                 callbacks: callbacks

@@ -16,6 +16,7 @@ package final class Pipeline: Sendable {
     private let registry: ToolRegistry
     private let authenticate: Authenticate
     private let admit: AdmitOrganization
+    private let directory: DirectoryCache
     private let limit: LimitRate
     private let quotas: Quotas?
     private let concurrency = LimitConcurrency()
@@ -31,6 +32,7 @@ package final class Pipeline: Sendable {
         registry: ToolRegistry,
         authenticate: Authenticate,
         admit: AdmitOrganization,
+        directory: DirectoryCache,
         limit: LimitRate,
         quotas: Quotas? = nil,
         reserve: ReserveIdempotent,
@@ -42,6 +44,7 @@ package final class Pipeline: Sendable {
         views = ToolViews(registry: registry)
         self.authenticate = authenticate
         self.admit = admit
+        self.directory = directory
         self.limit = limit
         self.quotas = quotas
         self.reserve = reserve
@@ -211,6 +214,11 @@ package final class Pipeline: Sendable {
         views.view(for: principal, membership)
     }
 
+    /// The caller's accounts, by which lists and documents show what may be named.
+    package func accounts(of principal: Principal) async throws(GatewayError) -> AccountBook {
+        try await directory.accounts(of: principal.organization, in: principal.environment)
+    }
+
     /// The tools that a credential may use now, to decide how something else is answered.
     ///
     /// It leaves no trace: whoever asks calls a tool or performs an action besides.
@@ -306,7 +314,14 @@ package final class Pipeline: Sendable {
         if !tool.annotations.movesMoney { rate = try await count(tool.bucket, tool.cost, membership, rate) }
         let place = try concurrency.enter(tool, organization: principal.organization)
         defer { if let place { concurrency.leave(place) } }
-        let checked = try ValidateArguments.checked(call, tool: tool, schemas: entry.schemas, principal: principal)
+        let book = entry.schemas.takesAccount ? try await accounts(of: principal) : nil
+        let checked = try ValidateArguments.checked(
+            call,
+            tool: tool,
+            schemas: entry.schemas,
+            amongAccounts: book?.isPlural ?? false,
+            principal: principal
+        )
         let call = checked.call
         ending.arguments = checked.arguments
         var reservation: ReserveIdempotent.Reservation?
@@ -316,6 +331,7 @@ package final class Pipeline: Sendable {
                 tool: tool,
                 direction: entry.direction,
                 arguments: checked.arguments,
+                account: call.account ?? book?.standard?.name ?? .main,
                 principal: principal,
                 organization: membership.organization
             )

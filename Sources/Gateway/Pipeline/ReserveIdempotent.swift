@@ -73,6 +73,7 @@ final class ReserveIdempotent: Sendable {
         tool: ToolDescriptor,
         direction: OperationDirection,
         arguments: JSON,
+        account: AccountName,
         principal: Principal,
         organization: Organization
     ) throws(GatewayError) -> Reservation {
@@ -83,7 +84,14 @@ final class ReserveIdempotent: Sendable {
                 "This call needs an idempotency key: one per logical payment, the same one whenever you retry it."
             )
         }
-        let claim = try claim(for: call, tool: tool, direction: direction, arguments: arguments, principal: principal)
+        let claim = try claim(
+            for: call,
+            tool: tool,
+            direction: direction,
+            arguments: arguments,
+            account: account,
+            principal: principal
+        )
         let slot = Slot(organization: principal.organization, environment: principal.environment, key: claim.key)
         guard state.withLock({ $0.held.insert(slot).inserted }) else {
             throw GatewayError(
@@ -156,6 +164,7 @@ final class ReserveIdempotent: Sendable {
         tool: ToolDescriptor,
         direction: OperationDirection,
         arguments: JSON,
+        account: AccountName,
         principal: Principal
     ) throws(GatewayError) -> IdempotencyClaim {
         let asked = CallFingerprint.alike(arguments, phones: tool.sensitive)
@@ -169,7 +178,10 @@ final class ReserveIdempotent: Sendable {
                 isDerived: false
             )
         }
-        let derived = SHA256.digest(principal.subjectIdentifier.bytes + fingerprint)
+        // The same payment to two accounts is two. Of a key that the caller gave, the record's account decides
+        // (`Operations.replay`): a repeat that names none finds it, whatever the default is by then.
+        let named = account == .main ? [] : Array(account.description.utf8)
+        let derived = SHA256.digest(principal.subjectIdentifier.bytes + fingerprint + named)
         return IdempotencyClaim(
             key: "call:" + derived.hexadecimal,
             fingerprint: fingerprint,

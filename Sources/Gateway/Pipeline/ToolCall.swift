@@ -16,6 +16,8 @@ package final class ToolCall: Sendable {
     package let arguments: JSON
     /// The caller's idempotency key that came beside the arguments, if any.
     package let idempotencyKey: String?
+    /// The account that the call named, once its arguments were looked at; nil for the default one.
+    package let account: AccountName?
     /// How long the caller wants to wait for the outcome; nil for the tool's default.
     package let wait: Duration?
     /// The environment a user's token should act in; a key has its own.
@@ -37,6 +39,7 @@ package final class ToolCall: Sendable {
         tool: String,
         arguments: JSON,
         idempotencyKey: String? = nil,
+        account: AccountName? = nil,
         wait: Duration? = nil,
         environment: Environment? = nil,
         address: String? = nil,
@@ -50,6 +53,7 @@ package final class ToolCall: Sendable {
         self.tool = tool
         self.arguments = arguments
         self.idempotencyKey = idempotencyKey
+        self.account = account
         self.wait = wait
         self.environment = environment
         self.address = address
@@ -60,17 +64,23 @@ package final class ToolCall: Sendable {
 
     /// The same call, of which somebody wants to know how far it is.
     package func reporting(to progress: @escaping @Sendable (LoadedPlugin.Progress) -> Void) -> ToolCall {
-        with(arguments, idempotencyKey, answer, progress)
+        with(arguments, idempotencyKey, account, answer, progress)
     }
 
     /// The same call, of which is known what the tool's own arguments are and what came beside them.
-    func holding(_ arguments: JSON, idempotencyKey: String?, answer: QuestionReply?) -> ToolCall {
-        with(arguments, idempotencyKey, answer, progress)
+    func holding(
+        _ arguments: JSON,
+        idempotencyKey: String?,
+        account: AccountName? = nil,
+        answer: QuestionReply?
+    ) -> ToolCall {
+        with(arguments, idempotencyKey, account, answer, progress)
     }
 
     private func with(
         _ arguments: JSON,
         _ idempotencyKey: String?,
+        _ account: AccountName?,
         _ answer: QuestionReply?,
         _ progress: (@Sendable (LoadedPlugin.Progress) -> Void)?
     ) -> ToolCall {
@@ -81,6 +91,7 @@ package final class ToolCall: Sendable {
             tool: tool,
             arguments: arguments,
             idempotencyKey: idempotencyKey,
+            account: account,
             wait: wait,
             environment: environment,
             address: address,

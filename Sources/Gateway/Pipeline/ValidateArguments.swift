@@ -21,6 +21,7 @@ package enum ValidateArguments {
         _ call: ToolCall,
         tool: ToolDescriptor,
         schemas: CallSchemas,
+        amongAccounts isPlural: Bool = false,
         principal: Principal
     ) throws(GatewayError) -> Checked {
         guard var members = call.arguments.objectValue else {
@@ -31,12 +32,17 @@ package enum ValidateArguments {
         try takeHeader(call.idempotencyKey, of: schemas, into: &members)
         let given = JSON.object(members)
         try refuse(texts(in: given, of: tool), tool.name)
-        let schema = call.door == .mcp ? schemas.mcp : schemas.rest
+        let schema = schemas.schema(at: call.door, amongAccounts: isPlural)
         try refuse(try schema.errors(in: given), tool.name)
         var key = call.idempotencyKey
         if schemas.movesMoney { key = members.removeValue(forKey: CallSchemas.key)?.stringValue }
+        var account: AccountName?
+        if isPlural, schemas.takesAccount {
+            account = members.removeValue(forKey: CallSchemas.account)?.stringValue.flatMap { AccountName($0) }
+        }
         let answer = takeAnswer(call, of: tool, from: &members)
-        return Checked(call: call.holding(.object(members), idempotencyKey: key, answer: answer))
+        let own = call.holding(.object(members), idempotencyKey: key, account: account, answer: answer)
+        return Checked(call: own)
     }
 
     /// The arguments of one of the host's own actions; who calls may be named, as for a tool.

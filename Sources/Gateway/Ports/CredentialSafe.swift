@@ -1,4 +1,4 @@
-/// Where an organization's M-Pesa secrets are sealed: written, never read back by whoever asks.
+/// Where the M-Pesa secrets of organizations' accounts are sealed: written, never read back by whoever asks.
 package protocol CredentialSafe: Sendable {
     /// Seals secrets by field name beside those that there are; an empty one takes its field away.
     ///
@@ -6,11 +6,16 @@ package protocol CredentialSafe: Sendable {
     func put(
         _ fields: [String: Secret<String>],
         organization: OrganizationID,
-        environment: Environment
+        environment: Environment,
+        account: AccountName
     ) async throws(GatewayError) -> [String]
 
     /// The names of the fields that are set.
-    func fields(organization: OrganizationID, environment: Environment) async throws(GatewayError) -> [String]
+    func fields(
+        organization: OrganizationID,
+        environment: Environment,
+        account: AccountName
+    ) async throws(GatewayError) -> [String]
 
     /// Asks M-Pesa for an access token with a consumer key and secret.
     ///

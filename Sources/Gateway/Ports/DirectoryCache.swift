@@ -37,7 +37,7 @@ package final class DirectoryCache: Sendable {
     private let configuration: ConfigurationWatch
     private let memberships: ConfiguredCache<OrganizationID, Membership>
     private let plans: ConfiguredCache<String, Plan>
-    private let profiles: ConfiguredCache<ProfileKey, Profile>
+    private let books: ConfiguredCache<ProfileKey, AccountBook>
 
     /// Makes an empty cache, which holds what it read for as long as the watch says.
     init(directory: any DirectoryRepository, entropy: Entropy, configuration: ConfigurationWatch) {
@@ -46,7 +46,7 @@ package final class DirectoryCache: Sendable {
         self.configuration = configuration
         memberships = ConfiguredCache(configuration)
         plans = ConfiguredCache(configuration)
-        profiles = ConfiguredCache(configuration, perOrganization: 2)
+        books = ConfiguredCache(configuration, perOrganization: 2)
     }
 
     /// The time now.
@@ -74,23 +74,37 @@ package final class DirectoryCache: Sendable {
         return plan
     }
 
-    /// What plugins are told of the organization.
-    /// - Throws: `notConfigured` when nobody has set the environment up.
-    package func profile(
+    /// The organization's accounts.
+    package func accounts(
         of organization: OrganizationID,
         in environment: Environment
-    ) async throws(GatewayError) -> Profile {
+    ) async throws(GatewayError) -> AccountBook {
         let key = ProfileKey(organization: organization, environment: environment)
-        if let profile = try await profiles.value(for: key) { return profile }
-        let stamp = profiles.stamp
-        guard let profile = try await directory.profile(organization: organization, environment: environment) else {
+        if let book = try await books.value(for: key) { return book }
+        let stamp = books.stamp
+        let book = AccountBook(try await directory.accounts(organization: organization, environment: environment))
+        // That there is none yet is not remembered: whoever sets the first one up wants to use it.
+        if !book.accounts.isEmpty { books.set(book, for: key, of: organization, since: stamp) }
+        return book
+    }
+
+    /// One of the organization's accounts: the default one, where none is named.
+    /// - Throws: `notConfigured` when nobody has set the environment up; `invalidArgument` for a name that is none's.
+    package func account(
+        _ name: AccountName?,
+        of organization: OrganizationID,
+        in environment: Environment
+    ) async throws(GatewayError) -> MPesaAccount {
+        let book = try await accounts(of: organization, in: environment)
+        guard let name else {
+            if let standard = book.standard { return standard }
             throw GatewayError(
                 .notConfigured,
                 "The organization has no short code for \(environment.rawValue). An administrator must set it up first."
             )
         }
-        profiles.set(profile, for: key, of: organization, since: stamp)
-        return profile
+        if let account = book[name: name] { return account }
+        throw AccountBook.wrong("the organization has no account of this name in \(environment.rawValue).")
     }
 
     /// Something was changed here: what, the next call asks the store.

@@ -88,18 +88,36 @@ package protocol DirectoryRepository: Sendable {
         _ change: @escaping @Sendable (inout APIKey) -> Void
     ) async throws(GatewayError) -> APIKey?
 
-    /// What plugins are told of the organization.
-    func profile(
+    /// The organization's accounts, by name.
+    func accounts(
         organization: OrganizationID,
         environment: Environment
-    ) async throws(GatewayError) -> Profile?
-    /// Writes a profile.
-    func save(_ profile: Profile, organization: OrganizationID) async throws(GatewayError)
+    ) async throws(GatewayError) -> [MPesaAccount]
+    /// Writes a new account; an organization's first one is its default.
+    /// - Throws: `conflict` when another has its name; `limitExceeded` past `MPesaAccount.countMax`.
+    func save(_ account: MPesaAccount, organization: OrganizationID) async throws(GatewayError)
+    /// Changes an account as it stands now, and nothing of it that `change` leaves alone; what is default stays so.
+    ///
+    /// - Returns: What it is then; nil when there is none.
+    /// - Throws: `conflict` when others change it all the time.
+    func change(
+        _ account: AccountName,
+        organization: OrganizationID,
+        environment: Environment,
+        _ change: @escaping @Sendable (inout MPesaAccount) -> Void
+    ) async throws(GatewayError) -> MPesaAccount?
+    /// Makes an account the default one; false when there is none of this name that takes anything new.
+    func makeDefault(
+        _ account: AccountName,
+        organization: OrganizationID,
+        environment: Environment
+    ) async throws(GatewayError) -> Bool
 
-    /// The organization's secrets, sealed, by field; and their version.
+    /// The secrets of an account, sealed, by field; and their version.
     func sealedCredential(
         organization: OrganizationID,
-        environment: Environment
+        environment: Environment,
+        account: AccountName
     ) async throws(GatewayError) -> SealedCredential?
     /// Writes the sealed secrets; the version counts up.
     ///
@@ -117,6 +135,28 @@ package protocol DirectoryRepository: Sendable {
     func configurationVersion() async throws(GatewayError) -> Int64
     /// Whose configuration was changed after a version, in the order of the versions: each organization's last change.
     func configurationChanges(after version: Int64, limit: Int) async throws(GatewayError) -> [ConfigurationChange]
+}
+
+extension DirectoryRepository {
+    /// What plugins are told of the default account.
+    package func profile(
+        organization: OrganizationID,
+        environment: Environment
+    ) async throws(GatewayError) -> Profile? {
+        try await AccountBook(accounts(organization: organization, environment: environment)).standard?.profile
+    }
+
+    /// Writes what plugins are told of the default account, which is made where there is none.
+    package func save(_ profile: Profile, organization: OrganizationID) async throws(GatewayError) {
+        let environment = profile.environment
+        let known = try await accounts(organization: organization, environment: environment)
+        guard let standard = AccountBook(known).standard else {
+            return try await save(MPesaAccount(name: .main, profile: profile), organization: organization)
+        }
+        _ = try await change(standard.name, organization: organization, environment: environment) {
+            $0.profile = profile
+        }
+    }
 }
 
 /// One log-in of a user's, for as long as its token is refreshed.
@@ -152,6 +192,8 @@ package struct UserSession: Sendable, Equatable {
 package struct SealedCredential: Sendable, Equatable {
     /// Which M-Pesa.
     package let environment: Environment
+    /// Which account.
+    package let account: AccountName
     /// Sealed bytes by field name, such as `consumer_secret`.
     package var fields: [String: [UInt8]]
     /// The data key that sealed them.
@@ -160,8 +202,15 @@ package struct SealedCredential: Sendable, Equatable {
     package var version: Int
 
     /// Makes a sealed credential.
-    package init(environment: Environment, fields: [String: [UInt8]], keyVersion: Int, version: Int) {
+    package init(
+        environment: Environment,
+        account: AccountName = .main,
+        fields: [String: [UInt8]],
+        keyVersion: Int,
+        version: Int
+    ) {
         self.environment = environment
+        self.account = account
         self.fields = fields
         self.keyVersion = keyVersion
         self.version = version

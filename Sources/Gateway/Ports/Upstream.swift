@@ -25,6 +25,8 @@ package struct UpstreamRequest: Sendable {
     package let organization: OrganizationID
     /// To which M-Pesa.
     package let environment: Environment
+    /// By which of the organization's accounts.
+    package let account: AccountName
     /// Where to, and which places the host fills.
     package let kind: OperationKind
     /// What the plugin wrote.
@@ -36,12 +38,14 @@ package struct UpstreamRequest: Sendable {
     package init(
         organization: OrganizationID,
         environment: Environment,
+        account: AccountName = .main,
         kind: OperationKind,
         template: RequestTemplate,
         callbacks: [String: String]
     ) {
         self.organization = organization
         self.environment = environment
+        self.account = account
         self.kind = kind
         self.template = template
         self.callbacks = callbacks

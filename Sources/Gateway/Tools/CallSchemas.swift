@@ -46,10 +46,18 @@ package final class CallSchemas: Sendable {
     /// The member by which REST answers a question.
     package static let input = "$input"
 
+    /// The member that names one of the organization's accounts, where it has more than one.
+    package static let account = AccountName.argument
+
     /// By plain HTTP.
     package let rest: Schema
     /// By the Model Context Protocol.
     package let mcp: Schema
+    /// The same two for organizations that have more than one account; nil where the tool acts for none, or has an
+    /// argument of that name itself.
+    private let naming: (rest: Schema, mcp: Schema)?
+    /// Whether a call may say for which account it is.
+    package var takesAccount: Bool { naming != nil }
     /// Whether a call moves money, or may: then a key makes it one call, however often it is made.
     package let movesMoney: Bool
 
@@ -69,12 +77,33 @@ package final class CallSchemas: Sendable {
             restSummary +=
                 "\n\n" + CallSchemas.words("Idempotency-Key", isRequired: tool.requiresIdempotencyKey, pays: pays)
         }
-        mcp = Schema(document.requiring(required), summary: mcpSummary)
+        let mcpDocument = document.requiring(required)
+        mcp = Schema(mcpDocument, summary: mcpSummary)
         // By REST the key is a header, which may stand among the arguments too; where one must come, the stage that
         // reserves it asks for it.
         if tool.kind == .function, tool.route.method != "GET" { document.addAnswer() }
         rest = Schema(document, summary: restSummary)
+        let isTaken = tool.inputSchema["properties"]?[CallSchemas.account] != nil
+        guard case .operation = tool.kind, !isTaken else {
+            naming = nil
+            return
+        }
+        naming = (
+            Schema(document.with(CallSchemas.accountSchema, as: CallSchemas.account), summary: restSummary),
+            Schema(mcpDocument.with(CallSchemas.accountSchema, as: CallSchemas.account), summary: mcpSummary)
+        )
     }
+
+    /// What a call looks like at a door, for an organization that has several accounts or one.
+    package func schema(at door: Door, amongAccounts isPlural: Bool) -> Schema {
+        if isPlural, let naming { return door == .mcp ? naming.mcp : naming.rest }
+        return door == .mcp ? mcp : rest
+    }
+
+    private static let accountSchema: JSON = [
+        "type": "string", "pattern": .string(AccountName.pattern),
+        "description": "Which of the organization's M-Pesa accounts, by its name; the default one unless said.",
+    ]
 
     private static let keySchema: JSON = [
         "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$",
@@ -105,6 +134,13 @@ extension JSON {
         let present = (schema["required"]?.arrayValue ?? []).filter { !names.contains($0.stringValue ?? "") }
         schema["required"] = .array(present + names.map { .string($0) })
         return .object(schema)
+    }
+
+    /// The schema with one more property.
+    fileprivate func with(_ value: JSON, as name: String) -> JSON {
+        var schema = self
+        schema.put(value, as: name, under: "properties")
+        return schema
     }
 
     /// Puts a member into an object of the schema, which is made where there is none.

@@ -107,7 +107,8 @@ package enum PluginDocuments {
         writer.key("short_code")
         writer.string(profile.shortCode)
         writer.key("short_code_type")
-        writer.string(profile.shortCodeType)
+        // Plugins know two kinds: what only pays out is none that they must tell apart.
+        writer.string(profile.shortCodeType == "payout" ? "paybill" : profile.shortCodeType)
         writer.optional("till_number", profile.tillNumber)
         writer.key("organization_name")
         writer.string(profile.organizationName)
@@ -133,6 +134,8 @@ extension PluginDocuments {
         writer.string(record.direction.rawValue)
         writer.key("environment")
         writer.string(record.environment.rawValue)
+        writer.key("account")
+        writer.string(record.accountName.description)
         writer.key("state")
         writer.string(record.state.rawValue)
         writer.key("status")

@@ -63,31 +63,86 @@ extension MemoryStore: DirectoryRepository {
         try await changed { $0.plans[plan.name] = plan }
     }
 
-    package func profile(
+    package func accounts(
         organization: OrganizationID,
         environment: Environment
-    ) async throws(GatewayError) -> Profile? {
-        try await read { $0.directory.profiles[MemoryDirectory.Place(organization, environment)] }
+    ) async throws(GatewayError) -> [MPesaAccount] {
+        try await read { $0.directory.accounts[MemoryDirectory.Place(organization, environment)] ?? [] }
     }
 
-    package func save(_ profile: Profile, organization: OrganizationID) async throws(GatewayError) {
-        try await changed(organization) {
-            $0.profiles[MemoryDirectory.Place(organization, profile.environment)] = profile
+    package func save(_ account: MPesaAccount, organization: OrganizationID) async throws(GatewayError) {
+        try await changed(organization) { directory in
+            let place = MemoryDirectory.Place(organization, account.profile.environment)
+            var all = directory.accounts[place] ?? []
+            guard all.count < MPesaAccount.countMax else {
+                throw GatewayError(.limitExceeded, "An organization has at most \(MPesaAccount.countMax) accounts.")
+            }
+            guard !all.contains(where: { $0.name == account.name }) else {
+                throw GatewayError(.conflict, "Another account has the name \(account.name).")
+            }
+            var account = account
+            (account.isDefault, account.version) = (all.isEmpty, 1)
+            all.append(account)
+            directory.accounts[place] = all.sorted { $0.name < $1.name }
+        }
+    }
+
+    package func change(
+        _ account: AccountName,
+        organization: OrganizationID,
+        environment: Environment,
+        _ change: @escaping @Sendable (inout MPesaAccount) -> Void
+    ) async throws(GatewayError) -> MPesaAccount? {
+        try await changed(organization) { directory in
+            let place = MemoryDirectory.Place(organization, environment)
+            guard let index = directory.accounts[place]?.firstIndex(where: { $0.name == account }),
+                let old = directory.accounts[place]?[index]
+            else { return nil }
+            var new = old
+            change(&new)
+            new.isDefault = old.isDefault
+            if new != old { new.version = old.version + 1 }
+            directory.accounts[place]?[index] = new
+            return new
+        }
+    }
+
+    package func makeDefault(
+        _ account: AccountName,
+        organization: OrganizationID,
+        environment: Environment
+    ) async throws(GatewayError) -> Bool {
+        try await changed(organization) { directory in
+            let place = MemoryDirectory.Place(organization, environment)
+            let all = directory.accounts[place] ?? []
+            guard all.contains(where: { $0.name == account && $0.retiredAt == nil }) else { return false }
+            directory.accounts[place] = all.map { old in
+                var new = old
+                new.isDefault = old.name == account
+                if old.isDefault || new.isDefault { new.version += 1 }
+                return new
+            }
+            return true
         }
     }
 
     package func sealedCredential(
         organization: OrganizationID,
-        environment: Environment
+        environment: Environment,
+        account: AccountName
     ) async throws(GatewayError) -> SealedCredential? {
-        try await read { $0.directory.credentials[MemoryDirectory.Place(organization, environment)] }
+        try await read { $0.directory.credentials[MemoryDirectory.Place(organization, environment, account)] }
     }
 
     package func save(_ credential: SealedCredential, organization: OrganizationID) async throws(GatewayError) {
         try await changed(organization) { directory in
-            let place = MemoryDirectory.Place(organization, credential.environment)
+            let place = MemoryDirectory.Place(organization, credential.environment, credential.account)
+            let last = directory.credentials[place]?.version ?? 0
+            guard credential.version == 0 || max(0, credential.version) == last else {
+                throw GatewayError(.staleVersion, "The credentials were changed meanwhile.")
+            }
             var next = credential
-            next.version = (directory.credentials[place]?.version ?? 0) + 1
+            next.version = last + 1
             directory.credentials[place] = next
         }
     }
@@ -163,6 +218,10 @@ extension MemoryStore: DirectoryRepository {
 extension MemoryDirectory.Place {
     init(_ organization: OrganizationID, _ environment: Environment) {
         self.init(organization: organization, name: environment.rawValue)
+    }
+
+    init(_ organization: OrganizationID, _ environment: Environment, _ account: AccountName) {
+        self.init(organization: organization, name: environment.rawValue + "/" + account.description)
     }
 }
 

@@ -89,7 +89,7 @@ struct MemoryDirectory: Sendable {
     var users: [UserID: User] = [:]
     var sessions: [Identifier: UserSession] = [:]
     var keys: [APIKeyID: APIKey] = [:]
-    var profiles: [Place: Profile] = [:]
+    var accounts: [Place: [MPesaAccount]] = [:]
     var credentials: [Place: SealedCredential] = [:]
     var wrapped: [OrganizationID: [WrappedKey]] = [:]
 }

@@ -3,9 +3,16 @@ import OrderedJSON
 
 /// The OpenAPI 3.1 document: whatever tools there are now, the host's own actions, and what stands apart from both.
 enum OpenAPIDocument {
+    /// What whoever asks may know of.
+    struct Known {
+        let tools: [ToolRegistry.Entry]
+        let actions: [Action]
+        /// Whether a call may say for which account it is.
+        let hasSeveralAccounts: Bool
+    }
+
     static func make(
-        _ tools: [ToolRegistry.Entry],
-        _ actions: [Action],
+        _ known: Known,
         version: String,
         publicURL: String
     ) -> JSON {
@@ -15,8 +22,8 @@ enum OpenAPIDocument {
             operations[route.method.lowercased()] = operation
             paths[route.template] = .object(operations)
         }
-        for entry in tools { add(operation(entry), at: entry.tool.route) }
-        for action in actions { add(operation(action), at: action.route) }
+        for entry in known.tools { add(operation(entry, known), at: entry.tool.route) }
+        for action in known.actions { add(operation(action), at: action.route) }
         for route in StandApart.all { add(operation(route), at: route.route) }
         return [
             "openapi": "3.1.0",
@@ -43,19 +50,20 @@ enum OpenAPIDocument {
         ]
     }
 
-    private static func operation(_ entry: ToolRegistry.Entry) -> JSON {
+    private static func operation(_ entry: ToolRegistry.Entry, _ known: Known) -> JSON {
         let tool = entry.tool
+        let schema = entry.schemas.schema(at: .rest, amongAccounts: known.hasSeveralAccounts)
         var parameters = parameters(of: tool.route, tool.inputSchema)
         if entry.schemas.movesMoney {
             parameters.append(key("One per logical payment", isRequired: tool.requiresIdempotencyKey))
         }
         var operation: JSONObject = [
             "operationId": .string(tool.name), "summary": .string(tool.title),
-            "description": .string(entry.schemas.rest.summary),
+            "description": .string(schema.summary),
             "tags": ["tools"], "parameters": .array(parameters),
             "responses": responses(tool.route, "The tool's output.", json(envelope(tool.outputSchema, beside: []))),
         ]
-        if !tool.route.takesQuery { operation["requestBody"] = body(entry.schemas.rest.document) }
+        if !tool.route.takesQuery { operation["requestBody"] = body(schema.document) }
         if tool.isDeprecated { operation["deprecated"] = true }
         return .object(operation)
     }

@@ -68,6 +68,7 @@ enum DirectoryCoding {
             "organization_limits": limits(plan.organizationLimits),
             "principal_limits": limits(plan.principalLimits),
             "ceilings": ceilings(plan.ceilings),
+            "features": .array(plan.features.sorted().map { .string($0) }),
             "price": [
                 "month_cents": .integer(plan.price.monthCents),
                 "call_cents": .object(
@@ -85,6 +86,7 @@ enum DirectoryCoding {
             organizationLimits: limits(detail["organization_limits"]),
             principalLimits: limits(detail["principal_limits"]),
             ceilings: ceilings(detail["ceilings"]),
+            features: Set((detail["features"]?.arrayValue ?? []).compactMap(\.stringValue)),
             price: Plan.Price(
                 monthCents: detail["price"]?["month_cents"]?.integerValue ?? 0,
                 callCents: (detail["price"]?["call_cents"]?.objectValue ?? JSONObject())

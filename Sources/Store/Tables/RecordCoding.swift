@@ -57,6 +57,7 @@ enum RecordCoding {
         writer.key("send_before_ms")
         writer.integer(record.sendBefore.milliseconds)
         if !record.account.isEmpty { writer.optional("account", record.account) }
+        if record.accountName != .main { writer.optional("account_name", record.accountName.description) }
         if let query = record.query {
             writer.key("query")
             writer.beginObject()
@@ -207,6 +208,7 @@ enum RecordCoding {
             query: query(plan["query"]),
             sendBefore: Timestamp(milliseconds: plan["send_before_ms"]?.integerValue ?? 0),
             account: plan["account"]?.stringValue ?? "",
+            accountName: plan["account_name"]?.stringValue.flatMap { AccountName($0) } ?? .main,
             request: RequestTemplate(headers: texts(plan["headers"]), body: plan["body"] ?? .null),
             state: try word(14, RecordState.self)
         )

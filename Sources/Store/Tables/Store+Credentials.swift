@@ -2,49 +2,29 @@ import Gateway
 import OrderedJSON
 
 extension Store {
-    package func profile(
-        organization: OrganizationID,
-        environment: Environment
-    ) async throws(GatewayError) -> Profile? {
-        try await read { sql in
-            try sql.first(
-                "SELECT detail FROM profiles WHERE organization_id = $1 AND environment = $2",
-                [.text(organization.description), .text(environment.rawValue)]
-            ) { row in try DirectoryCoding.profile(environment, JSON(parsing: row.text(0) ?? "")) }
-        }
-    }
-
-    package func save(_ profile: Profile, organization: OrganizationID) async throws(GatewayError) {
-        let values: [SQLValue] = [
-            .text(organization.description), .text(profile.environment.rawValue),
-            .text(DirectoryCoding.detail(of: profile)),
-        ]
-        try await change(of: organization, conflict: "The profile is being changed.") { sql in
-            try sql.execute(
-                """
-                INSERT INTO profiles (organization_id, environment, detail) VALUES ($1, $2, $3)
-                ON CONFLICT (organization_id, environment) DO UPDATE SET detail = excluded.detail
-                """,
-                values
-            )
-        }
-    }
-
     package func sealedCredential(
         organization: OrganizationID,
-        environment: Environment
+        environment: Environment,
+        account: AccountName
     ) async throws(GatewayError) -> SealedCredential? {
         try await read { sql in
             var credential: SealedCredential?
             _ = try sql.query(
                 """
                 SELECT field, sealed, key_version, version FROM credentials
-                WHERE organization_id = $1 AND environment = $2
+                WHERE organization_id = $1 AND environment = $2 AND account = $3
                 """,
-                [.text(organization.description), .text(environment.rawValue)]
+                [.text(organization.description), .text(environment.rawValue), .text(account.description)]
             ) { row in
                 var known =
-                    credential ?? SealedCredential(environment: environment, fields: [:], keyVersion: 0, version: 0)
+                    credential
+                    ?? SealedCredential(
+                        environment: environment,
+                        account: account,
+                        fields: [:],
+                        keyVersion: 0,
+                        version: 0
+                    )
                 known.fields[row.text(0) ?? ""] = row.bytes(1) ?? []
                 known.keyVersion = Int(row.integer(2) ?? 0)
                 known.version = Int(row.integer(3) ?? 0)
@@ -55,23 +35,32 @@ extension Store {
     }
 
     package func save(_ credential: SealedCredential, organization: OrganizationID) async throws(GatewayError) {
-        let scope: [SQLValue] = [.text(organization.description), .text(credential.environment.rawValue)]
+        let scope: [SQLValue] = [
+            .text(organization.description), .text(credential.environment.rawValue),
+            .text(credential.account.description),
+        ]
         try await change(of: organization, conflict: "The credential is being changed.") { sql in
             let last =
                 try sql.first(
-                    "SELECT version FROM credentials WHERE organization_id = $1 AND environment = $2 LIMIT 1",
+                    """
+                    SELECT version FROM credentials
+                    WHERE organization_id = $1 AND environment = $2 AND account = $3 LIMIT 1
+                    """,
                     scope
                 ) { $0.integer(0) ?? 0 } ?? 0
             // What others have written meanwhile is not written over.
             guard credential.version == 0 || max(0, credential.version) == Int(last) else {
                 throw GatewayError(.staleVersion, "The credentials were changed meanwhile.")
             }
-            try sql.execute("DELETE FROM credentials WHERE organization_id = $1 AND environment = $2", scope)
+            try sql.execute(
+                "DELETE FROM credentials WHERE organization_id = $1 AND environment = $2 AND account = $3",
+                scope
+            )
             for (field, sealed) in credential.fields.sorted(by: { $0.key < $1.key }) {
                 try sql.execute(
                     """
-                    INSERT INTO credentials (organization_id, environment, field, sealed, key_version, version)
-                    VALUES ($1, $2, $3, $4, $5, $6)
+                    INSERT INTO credentials (organization_id, environment, account, field, sealed, key_version, version)
+                    VALUES ($1, $2, $3, $4, $5, $6, $7)
                     """,
                     scope + [
                         .text(field), .bytes(sealed), .integer(Int64(credential.keyVersion)),

@@ -26,7 +26,7 @@ extension Store: OwnedDataRepository {
             key: ["key_id"],
             ["name", "prefix", "environment", "role", "scopes", "rules", "expires_ms", "revoked_ms"]
         ),
-        Part("profiles", key: ["environment"], ["detail"]),
+        Part("accounts", key: ["environment", "account"], ["detail", "is_default", "retired_ms"]),
         Part(
             "records",
             key: ["record_id"],
@@ -99,7 +99,8 @@ extension Store: OwnedDataRepository {
 
     private static func isNumber(_ column: String) -> Bool {
         numbers.contains(column) || column.hasSuffix("_ms") || column.hasSuffix("_cents")
-            || ["amount", "is_active", "updated_at", "expires_at", "succeeded", "failed", "quantity"].contains(column)
+            || ["amount", "is_active", "is_default", "updated_at", "expires_at", "succeeded", "failed", "quantity"]
+                .contains(column)
     }
 
     package func closeForErasing(_ organization: OrganizationID) async throws(GatewayError) -> Bool {
@@ -123,7 +124,7 @@ extension Store: OwnedDataRepository {
     /// What is taken away whole, each with the column by which it is taken away in slices.
     private static let erased: [(table: String, key: String)] = [
         ("sessions", "user_id"), ("one_time_links", "link_id"), ("second_factors", "user_id"), ("api_keys", "key_id"),
-        ("credentials", "field"), ("data_keys", "master_key_id"), ("profiles", "environment"),
+        ("credentials", "field"), ("data_keys", "master_key_id"), ("accounts", "account"),
         ("plugin_items", "item_key"), ("plugin_timers", "timer_id"), ("export_parts", "export_id"),
         ("exports", "export_id"), ("callbacks", "callback_id"), ("logins", "user_id"),
     ]

@@ -16,16 +16,19 @@ package final class Dispatcher: Sendable {
         package let organization: OrganizationID
         /// Which M-Pesa.
         package let environment: Environment
+        /// Which of the organization's.
+        package let name: AccountName
 
         /// Names an account.
-        package init(organization: OrganizationID, environment: Environment) {
+        package init(organization: OrganizationID, environment: Environment, name: AccountName = .main) {
             self.organization = organization
             self.environment = environment
+            self.name = name
         }
 
         /// The account of a record.
         package init(of record: Record) {
-            self.init(organization: record.organization, environment: record.environment)
+            self.init(organization: record.organization, environment: record.environment, name: record.accountName)
         }
     }
 

@@ -1,0 +1,94 @@
+/// Names one of an organization's M-Pesa accounts within an environment; it never changes.
+///
+/// `[a-z0-9][a-z0-9-]{0,31}`: what people choose, callers say, and records keep.
+package struct AccountName: Hashable, Sendable, Comparable, CustomStringConvertible {
+    /// The text of it.
+    package let description: String
+
+    /// The account that an organization has first, unless it chooses another name.
+    package static let main = AccountName(unchecked: "main")
+    /// The argument by which a call names one.
+    package static let argument = "account"
+    /// What a name looks like, for schemas.
+    package static let pattern = "^[a-z0-9][a-z0-9-]{0,31}$"
+
+    private init(unchecked text: String) { description = text }
+
+    /// Reads a name; nil for what is none.
+    package init?(_ text: String) {
+        let isOwn = { (byte: UInt8) in
+            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+                || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+        }
+        guard let first = text.utf8.first, isOwn(first), text.utf8.count <= 32,
+            text.utf8.allSatisfy({ isOwn($0) || $0 == UInt8(ascii: "-") })
+        else { return nil }
+        description = text
+    }
+
+    /// Orders by text.
+    package static func < (left: AccountName, right: AccountName) -> Bool { left.description < right.description }
+}
+
+/// One of an organization's M-Pesa accounts in one environment: a PayBill, a till with its store number, or a short code
+/// that pays out.
+///
+/// It has credentials of its own, under its name. A record names its account for ever, so an account is never deleted: a
+/// retired one takes nothing new, and what is open of it goes on being asked about.
+package struct MPesaAccount: Sendable, Equatable {
+    /// Names it.
+    package let name: AccountName
+    /// What plugins are told of it.
+    package var profile: Profile
+    /// Whether calls that name no account are its.
+    package var isDefault: Bool
+    /// Since when it takes nothing new.
+    package var retiredAt: Timestamp?
+    /// Counts up with each change; the store's.
+    package var version: Int
+
+    /// Makes an account.
+    package init(
+        name: AccountName,
+        profile: Profile,
+        isDefault: Bool = false,
+        retiredAt: Timestamp? = nil,
+        version: Int = 1
+    ) {
+        self.name = name
+        self.profile = profile
+        self.isDefault = isDefault
+        self.retiredAt = retiredAt
+        self.version = version
+    }
+
+    /// How many an organization may have in one environment, retired ones included.
+    package static let countMax = 50
+}
+
+/// An organization's accounts in one environment, as they stand.
+package final class AccountBook: Sendable {
+    /// By name.
+    package let accounts: [MPesaAccount]
+
+    /// Gathers them.
+    package init(_ accounts: [MPesaAccount]) { self.accounts = accounts }
+
+    /// Whether calls may say which one they mean: there is, or was, more than one.
+    ///
+    /// A retired one counts, so that whoever has learned to name an account can go on doing so.
+    package var isPlural: Bool { accounts.count > 1 }
+    /// The one that is meant where none is named.
+    package var standard: MPesaAccount? { accounts.first { $0.isDefault } }
+    /// Every short code, each once.
+    var shortCodes: [String] { Array(Set(accounts.map(\.profile.shortCode))).sorted() }
+
+    /// The refusal of the argument that names an account.
+    static func wrong(_ message: String) -> GatewayError {
+        let errors = [GatewayError.FieldError(pointer: "/" + AccountName.argument, message: message)]
+        return GatewayError(.invalidArgument, "\(AccountName.argument): \(message)", errors: errors)
+    }
+
+    /// The account of this name.
+    package subscript(name name: AccountName) -> MPesaAccount? { accounts.first { $0.name == name } }
+}
