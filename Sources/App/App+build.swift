@@ -40,7 +40,8 @@ struct App: Sendable {
         let clock = SteadyClock(wall: { .now }, uptime: { .now })
         let entropy = Entropy(steady: clock, uptime: { .now }, wall: { .now }, random: { random.next() })
         let started = Timestamp.now
-        let masterKey = try folder.masterKey(file: settings.masterKeyFile, makes: makesMasterKey)
+        let keys = try folder.masterKeys(folder.masterKeyFiles(settings.masterKeyFile), makes: makesMasterKey)
+        let masterKey = keys.root
         let health = Health()
         // From here on this host alone serves the database: only then may it settle what another has left.
         let store = try await Store.open(
@@ -52,7 +53,7 @@ struct App: Sendable {
         try await clock.resume(from: store)
         let registry = ToolRegistry()
         let configuration = ConfigurationWatch(directory: store, entropy: entropy, settings: settings.configuration)
-        let credentials = Credentials(directory: store, masterKey: masterKey, configuration: configuration)
+        let (credentials, keyChanges) = try await openSecrets(keys, in: store, configuration, entropy)
         let daraja = DarajaUpstream(
             client: CurlClient(settings: try curlSettings(settings)),
             credentials: credentials,
@@ -116,6 +117,7 @@ struct App: Sendable {
             },
             plugins: PluginChanges(plugins: plugins),
             organizations: gateway.organizationChanges,
+            masterKey: keyChanges,
             operatorToken: try settings.operatorToken(),
             names: OwnNames(listening: settings.managementHost, more: settings.door.managementNames),
             entropy: entropy
@@ -155,6 +157,27 @@ struct App: Sendable {
     }
 
     // MARK: Parts
+
+    /// What opens organizations' secrets, and changes the key that they hang on; one that was being changed is changed
+    /// first.
+    private static func openSecrets(
+        _ keys: MasterKeyFiles.Keys,
+        in store: Store,
+        _ configuration: ConfigurationWatch,
+        _ entropy: Entropy
+    ) async throws(GatewayError) -> (Credentials, MasterKeyChanges) {
+        let masters = MasterKeys(keys.newest, older: keys.older)
+        let credentials = Credentials(directory: store, masters: masters, configuration: configuration)
+        let changes = MasterKeyChanges(
+            files: keys.files,
+            credentials: credentials,
+            masters: masters,
+            audit: store,
+            entropy: entropy
+        )
+        try await changes.resume()
+        return (credentials, changes)
+    }
 
     /// How M-Pesa is spoken to.
     static func curlSettings(_ settings: Settings) throws(GatewayError) -> CurlClient.Settings {

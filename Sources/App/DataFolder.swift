@@ -43,13 +43,15 @@ struct DataFolder: Sendable {
         }
     }
 
+    /// The files of the master key: in this folder, unless a setting names another.
+    func masterKeyFiles(_ file: String?) -> MasterKeyFiles { MasterKeyFiles(file: file ?? path + "/master.key") }
+
     /// The master key: 64 hexadecimal digits in a file that only its owner may read; made when `makes` says so.
-    func masterKey(file: String?, makes: Bool) throws(GatewayError) -> Secret<[UInt8]> {
-        let file = file ?? path + "/master.key"
-        if makes && !FileManager.default.fileExists(atPath: file) {
-            try write(Array(Hexadecimal.encode(SecureRandom.bytes(32)).utf8), to: file)
+    func masterKeys(_ files: MasterKeyFiles, makes: Bool) throws(GatewayError) -> MasterKeyFiles.Keys {
+        if makes && !FileManager.default.fileExists(atPath: files.file) {
+            try write(Array(Hexadecimal.encode(SecureRandom.bytes(32)).utf8), to: files.file)
         }
-        return try DataFolder.readMasterKey(file)
+        return try files.read()
     }
 
     /// - Throws: `notConfigured` when the file cannot be read, or holds anything else.

@@ -12,23 +12,21 @@ package final class Credentials: Sendable {
         let account: AccountName
     }
 
-    private let directory: any DirectoryRepository
-    private let masterKey: Secret<[UInt8]>
-    private let masterKeyID: String
+    let directory: any DirectoryRepository
+    let masters: MasterKeys
     private let configuration: ConfigurationWatch
     private let opened: ConfiguredCache<Key, DarajaCredential>
 
-    /// Opens secrets under a 32-byte master key.
+    /// Opens secrets under master keys of 32 bytes.
     ///
     /// What was opened is remembered for as long as the watch says.
     package init(
         directory: any DirectoryRepository,
-        masterKey: Secret<[UInt8]>,
+        masters: MasterKeys,
         configuration: ConfigurationWatch
     ) {
         self.directory = directory
-        self.masterKey = masterKey
-        self.masterKeyID = String(SHA256.digest(masterKey.reveal()).hexadecimal.prefix(16))
+        self.masters = masters
         self.configuration = configuration
         opened = ConfiguredCache(configuration, perOrganization: 2)
     }
@@ -126,12 +124,7 @@ package final class Credentials: Sendable {
             dataKey = try unwrap(wrapped, of: organization)
         } else {
             dataKey = SecureRandom.bytes(32)
-            let wrapped = WrappedKey(
-                version: version,
-                masterKeyID: masterKeyID,
-                bytes: try seal(dataKey, key: masterKey.reveal(), place: keyPlace(organization, version))
-            )
-            try await directory.add(wrapped, organization: organization)
+            try await add(dataKey, version: version, of: organization)
         }
         var sealed = SealedCredential(
             environment: environment,
@@ -159,11 +152,11 @@ package final class Credentials: Sendable {
         return try unwrap(wrapped, of: organization)
     }
 
-    private func unwrap(_ wrapped: WrappedKey, of organization: OrganizationID) throws(GatewayError) -> [UInt8] {
-        guard wrapped.masterKeyID == masterKeyID else {
+    func unwrap(_ wrapped: WrappedKey, of organization: OrganizationID) throws(GatewayError) -> [UInt8] {
+        guard let master = masters.key(wrapped.masterKeyID) else {
             throw GatewayError.fault("data key of \(organization) is wrapped by master key \(wrapped.masterKeyID)")
         }
-        return try open(wrapped.bytes, key: masterKey.reveal(), place: keyPlace(organization, wrapped.version))
+        return try open(wrapped.bytes, key: master.bytes.reveal(), place: keyPlace(organization, wrapped.version))
     }
 
     /// The first account's is as it was when there was no other.
@@ -177,11 +170,11 @@ package final class Credentials: Sendable {
         return "credential/\(organization)/\(sealed.environment.rawValue)/\(account)\(field)/\(version)"
     }
 
-    private func keyPlace(_ organization: OrganizationID, _ version: Int) -> String {
+    func keyPlace(_ organization: OrganizationID, _ version: Int) -> String {
         "data-key/\(organization)/\(version)"
     }
 
-    private func seal(_ bytes: [UInt8], key: [UInt8], place: String) throws(GatewayError) -> [UInt8] {
+    func seal(_ bytes: [UInt8], key: [UInt8], place: String) throws(GatewayError) -> [UInt8] {
         do { return try AESGCM.seal(bytes, key: key, associatedData: Array(place.utf8)) } catch {
             throw GatewayError.fault("\(error.reason) of \(place)")
         }

@@ -47,6 +47,10 @@ package struct DarajaCredentialSafe: CredentialSafe {
         try await credentials.opened(of: organization, in: environment, account: account).fields.keys.sorted()
     }
 
+    package func rotateKey(of organization: OrganizationID) async throws(GatewayError) -> Int {
+        try await credentials.rotateDataKey(of: organization)
+    }
+
     package func prove(
         consumerKey: Secret<String>,
         consumerSecret: Secret<String>,

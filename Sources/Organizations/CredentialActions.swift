@@ -5,7 +5,7 @@ import OrderedJSON
 struct CredentialActions: Sendable {
     let house: Administration
 
-    var all: [Action] { [show, update] }
+    var all: [Action] { [show, update, rotateKey] }
 
     private static let secrets = [
         "consumer_key", "consumer_secret", "lipa_na_mpesa_passkey", "initiator_password", "security_credential",
@@ -72,6 +72,26 @@ struct CredentialActions: Sendable {
         ) { use throws(GatewayError) in
             try CredentialActions.checkOwn(use)
             return try await save(use)
+        }
+    }
+
+    private var rotateKey: Action {
+        Action(
+            ActionRules(
+                "credentials.rotate_key",
+                auditAction: "CREDENTIALS_KEY_ROTATED",
+                role: .orgAdmin,
+                isPersonal: true
+            ),
+            title: "Seal the credentials by a new key",
+            summary: "Gives the organization a new data key and seals every account's secrets by it; payments go on.",
+            route: Route("POST", "/admin/organizations/{org_id}/credentials/rotate-key"),
+            arguments: ["org_id": Arguments.id],
+            output: .data(["type": "object", "required": ["sealed"], "properties": ["sealed": ["type": "integer"]]])
+        ) { [house] use throws(GatewayError) in
+            try CredentialActions.checkOwn(use)
+            let count = try await house.parts.credentials.rotateKey(of: use.principal.organization)
+            return .data(["sealed": .integer(Int64(count))], message: "The credentials are sealed by a new key.")
         }
     }
 

@@ -91,7 +91,7 @@ private struct Way {
         base = "http://127.0.0.1:\(port)"
         credentials = Credentials(
             directory: store,
-            masterKey: Secret([UInt8](repeating: 5, count: 32)),
+            masters: MasterKeys(Secret([UInt8](repeating: 5, count: 32))),
             configuration: ConfigurationWatch(directory: store, entropy: clock.entropy)
         )
         var settings = EgressSettings()

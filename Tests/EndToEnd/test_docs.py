@@ -27,6 +27,7 @@ NOT_RUN = {
     ("docs/administration.md", "export GATEWAY_API_KEY"): "test_serve sets credentials and makes keys",
     ("docs/administration.md", "mpesa-gateway call"): "test_serve calls by the command",
     ("docs/administration.md", "mpesa-gateway key explain"): "test_seed calls words of the command line",
+    ("docs/administration.md", "mpesa-gateway account create"): "words made from actions, which OrganizationsTests ask",
     ("docs/administration.md", "mpesa-gateway audit export"): "test_seed verifies a file of the audit",
     ("docs/architecture.md", "authenticate -> "): "a picture",
     ("docs/architecture.md", "plugin.prepare"): "a picture",
@@ -246,6 +247,13 @@ def _(output, folder):
 @example("docs/operating.md", "mpesa-gateway organization show demo")
 def _(output, folder):
     assert [answer["resends_not_found"] for answer in answers(output)] == [False, True, False], output
+
+
+@example("docs/operating.md", "mpesa-gateway master-key rotate")
+def _(output, folder):
+    rotated, shown = answers(output)
+    assert rotated["rewrapped"] >= 1 and rotated["left"] == 0, output
+    assert shown == {"master_key": rotated["master_key"], "left": 0}, output
 
 
 # docs/writing-a-plugin.md

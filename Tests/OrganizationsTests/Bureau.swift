@@ -301,6 +301,10 @@ final class PlainSafe: CredentialSafe {
         secrets(of: organization, environment, account: account).keys.sorted()
     }
 
+    func rotateKey(of organization: OrganizationID) async throws(GatewayError) -> Int {
+        all.withLock { all in all.keys.count { $0.hasPrefix("\(organization)/") } }
+    }
+
     func prove(
         consumerKey: Secret<String>,
         consumerSecret: Secret<String>,

@@ -29,6 +29,7 @@ struct `A statement` {
         ("WHERE \\(RecordCoding.isWaiting) GROUP BY plugin", "counts what is open, for every organization"),
         ("WHERE \\(range) AND \\(hasEnded)", "a walk over all claims; its range begins with the organization"),
         ("WHERE \\(clauses.joined(separator: \" AND \"))", "the first of its clauses names the organization"),
+        ("WHERE master_key_id <> $1", "data keys that an older master key wraps, of every organization"),
         ("FROM configuration_changes", "whose configuration was changed, for caches of every organization"),
         ("WHERE slug", "finds the organization, or lists all for operators"),
         ("FROM organizations", "its clause is a text of its own"),

@@ -33,11 +33,12 @@ struct Init: AsyncParsableCommand {
             settings.databaseURL = database ?? settings.databaseURL
             settings.publicURL = publicURL ?? settings.publicURL
             let folder = try DataFolder(path: dataFolder)
-            let masterKey = try folder.masterKey(file: settings.masterKeyFile, makes: true)
+            let files = folder.masterKeyFiles(settings.masterKeyFile)
+            let root = try folder.masterKeys(files, makes: true).root
             _ = try folder.operatorTokenFile()
             try writePlugins(settings, folder)
             try writeSettings(settings, folder)
-            let person = try await makeAdministrator(settings, masterKey)
+            let person = try await makeAdministrator(settings, root)
             say(folder, person)
         } catch {
             throw explain(error)
@@ -103,11 +104,11 @@ struct Init: AsyncParsableCommand {
 
     private func makeAdministrator(
         _ settings: Settings,
-        _ masterKey: Secret<[UInt8]>
+        _ root: Secret<[UInt8]>
     ) async throws -> JSONObject {
         let store = try await Store.open(
             DatabaseURL(settings.effectiveDatabaseURL),
-            parties: PartyDigests(key: Assembly.Keys.derived("parties", from: masterKey))
+            parties: PartyDigests(key: Assembly.Keys.derived("parties", from: root))
         )
         defer { store.shutdown() }
         let random = RandomWords()

@@ -17,6 +17,11 @@ package protocol CredentialSafe: Sendable {
         account: AccountName
     ) async throws(GatewayError) -> [String]
 
+    /// Gives the organization a new data key and seals all of its secrets by it.
+    ///
+    /// - Returns: How many accounts' secrets were sealed.
+    func rotateKey(of organization: OrganizationID) async throws(GatewayError) -> Int
+
     /// Asks M-Pesa for an access token with a consumer key and secret.
     ///
     /// - Throws: `upstreamRejected` where M-Pesa refuses them; `upstreamUnavailable` where it cannot be asked.

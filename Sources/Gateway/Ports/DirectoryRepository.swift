@@ -131,6 +131,17 @@ package protocol DirectoryRepository: Sendable {
     /// - Throws: `conflict` when that version exists.
     func add(_ key: WrappedKey, organization: OrganizationID) async throws(GatewayError)
 
+    /// Data keys of whatever organizations that another master key has wrapped.
+    func wrappedKeys(
+        notBy masterKeyID: String,
+        limit: Int
+    ) async throws(GatewayError) -> [(organization: OrganizationID, key: WrappedKey)]
+    /// How many of those there are.
+    func countWrappedKeys(notBy masterKeyID: String) async throws(GatewayError) -> Int
+    /// Puts data keys that another master key wraps in the place of what they were, where that still stands there; all
+    /// in one commit.
+    func rewrap(_ changes: [Rewrapping]) async throws(GatewayError)
+
     /// A number that is larger after every change of organizations, plans, users, sessions, keys, profiles or secrets.
     func configurationVersion() async throws(GatewayError) -> Int64
     /// Whose configuration was changed after a version, in the order of the versions: each organization's last change.
@@ -231,5 +242,22 @@ package struct WrappedKey: Sendable, Equatable {
         self.version = version
         self.masterKeyID = masterKeyID
         self.bytes = bytes
+    }
+}
+
+/// A data key that another master key wraps from now on.
+package struct Rewrapping: Sendable {
+    /// Whose it is.
+    package let organization: OrganizationID
+    /// As it was wrapped.
+    package let old: WrappedKey
+    /// As it is wrapped.
+    package let new: WrappedKey
+
+    /// States a change.
+    package init(organization: OrganizationID, old: WrappedKey, new: WrappedKey) {
+        self.organization = organization
+        self.old = old
+        self.new = new
     }
 }

@@ -158,6 +158,29 @@ extension MemoryStore: DirectoryRepository {
         }
     }
 
+    package func wrappedKeys(
+        notBy masterKeyID: String,
+        limit: Int
+    ) async throws(GatewayError) -> [(organization: OrganizationID, key: WrappedKey)] {
+        try await read { tables in
+            let all = tables.directory.wrapped.flatMap { owner, keys in keys.map { (organization: owner, key: $0) } }
+            return Array(all.filter { $0.key.masterKeyID != masterKeyID }.prefix(limit))
+        }
+    }
+
+    package func countWrappedKeys(notBy masterKeyID: String) async throws(GatewayError) -> Int {
+        try await wrappedKeys(notBy: masterKeyID, limit: Int.max).count
+    }
+
+    package func rewrap(_ changes: [Rewrapping]) async throws(GatewayError) {
+        try await changed { directory in
+            for change in changes {
+                guard let index = directory.wrapped[change.organization]?.firstIndex(of: change.old) else { continue }
+                directory.wrapped[change.organization]?[index] = change.new
+            }
+        }
+    }
+
     package func add(_ key: WrappedKey, organization: OrganizationID) async throws(GatewayError) {
         try await changed(organization) { directory in
             guard directory.wrapped[organization]?.contains(where: { $0.version == key.version }) != true else {

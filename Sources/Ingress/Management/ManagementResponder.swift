@@ -10,6 +10,7 @@ package final class ManagementResponder: HTTPHandler {
     private let metrics: @Sendable () -> String
     private let plugins: PluginRoutes
     private let organizations: OrganizationRoutes
+    private let masterKey: MasterKeyRoutes
     private let access: OperatorAccess
     private let names: OwnNames
     private let entropy: Entropy
@@ -23,6 +24,7 @@ package final class ManagementResponder: HTTPHandler {
         metrics: @escaping @Sendable () -> String,
         plugins: any PluginAdministration,
         organizations: OrganizationChanges,
+        masterKey: any MasterKeyAdministration,
         operatorToken: Secret<[UInt8]>?,
         names: OwnNames,
         entropy: Entropy
@@ -34,6 +36,7 @@ package final class ManagementResponder: HTTPHandler {
         self.entropy = entropy
         access = OperatorAccess(token: operatorToken)
         self.plugins = PluginRoutes(plugins: plugins, entropy: entropy)
+        self.masterKey = MasterKeyRoutes(keys: masterKey, entropy: entropy)
         self.organizations = OrganizationRoutes(organizations: organizations, entropy: entropy)
     }
 
@@ -60,6 +63,7 @@ package final class ManagementResponder: HTTPHandler {
         case "livez": return text("ok\n")
         case "readyz": return await readiness()
         case "metrics": return text(metrics(), type: "text/plain; version=0.0.4")
+        case "master-key": return await masterKey.respond(to: request)
         case "plugins": return await plugins.respond(to: request)
         default: return await organizations.respond(to: request)
         }
