@@ -17,7 +17,7 @@ CREATE TABLE exports ( organization_id TEXT NOT NULL, export_id TEXT NOT NULL, e
 CREATE INDEX exports_expiring ON exports (expires_at);
 CREATE TABLE "external_ids" (organization_id TEXT NOT NULL, environment TEXT NOT NULL, namespace TEXT NOT NULL, value TEXT NOT NULL, record_id TEXT NOT NULL, PRIMARY KEY (organization_id, environment, namespace, value)) WITHOUT ROWID;
 CREATE TABLE "guards" ( organization_id TEXT NOT NULL, environment TEXT NOT NULL, guard_key TEXT NOT NULL, slot BIGINT NOT NULL, record_id TEXT NOT NULL, active_until_ms BIGINT NOT NULL, PRIMARY KEY (organization_id, environment, guard_key, slot)) WITHOUT ROWID;
-CREATE TABLE host_lease ( name TEXT PRIMARY KEY, holder TEXT NOT NULL, number BIGINT NOT NULL, ends_ms BIGINT NOT NULL);
+CREATE TABLE host_lease ( name TEXT PRIMARY KEY, holder TEXT NOT NULL, number BIGINT NOT NULL, ends_ms BIGINT NOT NULL, beat BIGINT NOT NULL DEFAULT 0);
 CREATE TABLE host_probe (name TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE "idempotency" (organization_id TEXT NOT NULL, environment TEXT NOT NULL, idempotency_key TEXT NOT NULL, fingerprint BLOB NOT NULL, record_id TEXT NOT NULL, is_derived BIGINT NOT NULL, retention_ms BIGINT NOT NULL DEFAULT 86400000, PRIMARY KEY (organization_id, environment, idempotency_key)) WITHOUT ROWID;
 CREATE TABLE invoice_lines ( organization_id TEXT NOT NULL, month BIGINT NOT NULL, line BIGINT NOT NULL, kind TEXT NOT NULL, tool TEXT, counted TEXT, description TEXT NOT NULL, quantity BIGINT NOT NULL, unit_cents BIGINT NOT NULL, amount_cents BIGINT NOT NULL, made_by TEXT NOT NULL, made_ms BIGINT NOT NULL, PRIMARY KEY (organization_id, month, line)) WITHOUT ROWID;

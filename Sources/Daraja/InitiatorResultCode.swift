@@ -61,6 +61,10 @@ public struct InitiatorResultCode: Sendable, Hashable {
         InitiatorResultCode(code, .failed, meaning, whoseMove, payAgain)
     }
 
+    /// The answer to a question about a transaction that M-Pesa does not know ("The transaction receipt number does not
+    /// exist.").
+    public static let noSuchTransaction = "2032"
+
     private static let table: [String: InitiatorResultCode] = Dictionary(
         uniqueKeysWithValues: [
             InitiatorResultCode("0", .paid, "Paid out.", "nobody", "no"),

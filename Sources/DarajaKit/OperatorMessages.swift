@@ -133,6 +133,14 @@ public enum ToldStanding: Sendable {
     ///
     /// - Parameter isNamed: Whether the answer names what was asked about; without that it is about something else.
     public init(_ result: InitiatorAPI.Result, isNamed: Bool, as kind: String) {
+        if result.ResultCode == InitiatorResultCode.noSuchTransaction {
+            let words = "M-Pesa knows no such \(kind).".quoting(result.ResultDesc)
+            var evidence = Evidence(.notFound)
+            evidence.code = result.ResultCode
+            evidence.meaning = words
+            self = .nothing(evidence)
+            return
+        }
         guard result.ResultCode == "0" else {
             let entry = InitiatorResultCode.named(result.ResultCode)
             let known = entry.outcome == .failed ? " \(entry.meaning)" : ""
@@ -157,8 +165,15 @@ public enum ToldStanding: Sendable {
         case "Cancelled", "Declined", "Expired", "Failed": self = .failed(status)
         case "Initiated", "Authorized", "Pending": self = .pending(status)
         default:
-            let words = "M-Pesa's answer names no standing that is known.".quoting(status)
-            self = .nothing(.nothing(words, code: status))
+            var evidence = Evidence.nothing(
+                "M-Pesa's answer names no standing that is known.".quoting(status),
+                code: status
+            )
+            // It answers the question all the same, and says so by naming what it is about.
+            if let named = result.id("OriginatorConversationID").text {
+                evidence.externalIDs = ["originator_conversation_id": named]
+            }
+            self = .nothing(evidence)
         }
     }
 }

@@ -117,9 +117,10 @@ package final class Store: Sendable {
 
     /// Whether a transaction can be made durable now: the last one was, a moment ago, or one that is tried is.
     ///
-    /// Answers within `StoreSettings.waitMax`, as every call does.
+    /// Where only payments cannot be written, as when their table's disk is full, it says so for a while after each that
+    /// could not. Answers within `StoreSettings.waitMax`, as every call does.
     package func canWrite() async -> Bool {
-        guard lease.isHeld else { return false }
+        guard lease.isHeld, !state.isFailingPayments else { return false }
         if state.hasWritten(within: database.settings.probeEvery) { return true }
         let task = probe.withLock { known in
             if let known { return known }

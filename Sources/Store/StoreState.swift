@@ -9,6 +9,8 @@ final class StoreState: Sendable {
     private struct Current {
         var lastWrite: ContinuousClock.Instant?
         var isFailing = false
+        /// When a payment could not be written last, and none since.
+        var paymentFailed: ContinuousClock.Instant?
         var counts = StoreCounts()
     }
 
@@ -39,6 +41,25 @@ final class StoreState: Sendable {
         guard isBack else { return }
         health.clear(Self.part)
         logger.notice("the store can write again")
+    }
+
+    /// How long after a payment that could not be written the store says that it cannot, though it can write other things.
+    private static let paymentFailsFor: Duration = .seconds(15)
+
+    /// Whether payments cannot be written, as the last one that was tried shows.
+    var isFailingPayments: Bool {
+        current.withLock { $0.paymentFailed.map { $0.duration(to: .now) < Self.paymentFailsFor } ?? false }
+    }
+
+    /// A payment was written or could not be, for a reason that is not its own.
+    func wrotePayment(_ failure: String?) {
+        let wasFailing = current.withLock { current in
+            defer { current.paymentFailed = failure == nil ? nil : .now }
+            return current.paymentFailed != nil
+        }
+        guard wasFailing == (failure == nil) else { return }
+        guard let failure else { return logger.notice("the store can write payments again") }
+        logger.error("the store cannot write payments", metadata: ["reason": "\(failure)"])
     }
 
     /// A transaction could not be made durable, for a reason that is the database's and not the transaction's.

@@ -129,6 +129,19 @@ struct `A status answer with doubts` {
         return interpretPayoutQuery(Array(body.utf8), .callback("result"), question)
     }
 
+    @Test(arguments: ["2032", "\"2032\""])
+    func `says so where M-Pesa knows no such payout, and not where it could not look`(code: String) throws {
+        let question = Record(["id": "question", "about": .string(own), "external_ids": [:]])
+        let result = { (code: String) in
+            Array(#"{"Result":{"ResultType":0,"ResultCode":\#(code),"ResultDesc":"It does not exist."}}"#.utf8)
+        }
+        let unknown = try #require(interpretPayoutQuery(result(code), .callback("result"), question))
+        let refused = try #require(interpretPayoutQuery(result("2001"), .callback("result"), question))
+
+        #expect(unknown.verdict == .notFound && unknown.code == "2032")
+        #expect(refused.verdict == .unknown && refused.externalIDs.isEmpty)
+    }
+
     @Test(arguments: ["CreditPartyName", "ReceiverPartyPublicName"])
     func `names the phone that was paid, when it is whole`(key: String) {
         #expect(answer(#"{"Key":"\#(key)","Value":"254711111111 - OTHER"},"#)?.party == "254711111111")

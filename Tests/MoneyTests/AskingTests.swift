@@ -1,6 +1,7 @@
 import Gateway
 import GatewayTesting
 import OrderedJSON
+import Synchronization
 import Testing
 
 struct `Asking about what is open` {
@@ -90,6 +91,48 @@ struct `Asking about what is open` {
             try await house.callback(try #require(reply.record), says: ["verdict": "succeeded", "data": ["a": 1]])
 
             #expect(try await house.record(reply).state == .succeeded)
+        }
+    }
+
+    @Test func `goes on after a visit for which something was missing`() async throws {
+        let isMissing = Mutex(true)
+        let plugin = try FakePlugin.make { functions in
+            LoadedPlugin.OperationFunctions(
+                prepare: functions.prepare,
+                interpret: functions.interpret,
+                query: { kind, input throws(LoadedPlugin.Failure) in
+                    guard !isMissing.withLock({ $0 }) else { return JSON.object(["none": true]).bytes }
+                    return try await functions.query(kind, input)
+                },
+                render: functions.render
+            )
+        }
+        try await House.with(plugin: plugin) { (house) async throws in
+            let (payout, push) = (await house.pay(), await house.collect())
+            house.clock.advance(.seconds(21))
+            await house.gateway.sweeper.sweep()
+            for reply in [payout, push] { #expect(try await !house.record(reply).isUnaskable) }
+            isMissing.withLock { $0 = false }
+            house.clock.advance(.seconds(120))
+            await house.gateway.sweeper.sweep()
+
+            #expect(house.upstream.count("pay_query") == 1 && house.upstream.count("collect_query") == 1)
+        }
+    }
+
+    @Test func `calls no person because its questions were refused`() async throws {
+        try await House.with { (house) async throws in
+            let record = try #require(await house.pay().record)
+            house.upstream.answer(with: ["verdict": "accepted"])
+            for _ in 0..<30 {
+                house.clock.advance(.seconds(3601))
+                await house.gateway.sweeper.sweep()
+                let question = try await house.newest("pay_query")
+                try await house.callback(question.id, says: ["verdict": "unknown", "code": "2001"])
+            }
+
+            let found = try await house.record(record)
+            #expect(found.state == .accepted && found.answers == 0 && found.nextActionAt != nil)
         }
     }
 }

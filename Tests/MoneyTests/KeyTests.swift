@@ -45,7 +45,7 @@ struct `A key` {
                 house.clock.advance(.seconds(3600))
                 await house.gateway.sweeper.sweep()
                 if let question = try? await house.newest("pay_query") {
-                    try await house.callback(question.id, says: ["verdict": "unknown", "code": "26"])
+                    try await house.callback(question.id, says: ["verdict": "pending", "code": "26"])
                 }
             }
             let record = try await house.record(first)

@@ -127,7 +127,7 @@ struct `Asking about a reversal` {
 
     @Test func `proves nothing by an answer about something else, such as the payment itself`() {
         #expect(answer("Completed", id: "the-payment")?.verdict == .unknown)
-        #expect(answer("Completed", code: "2032")?.verdict == .unknown)
+        #expect(answer("Completed", code: "2032")?.verdict == .notFound)
     }
 }
 

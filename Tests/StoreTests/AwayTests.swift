@@ -56,6 +56,25 @@ private func usage(of store: Store) async throws -> Int64 {
 
 @Suite(.timeLimit(.minutes(5)))
 struct `A database that is away` {
+    @Test func `says so where payments alone cannot be written, until one can`() async throws {
+        try await withSQLiteStore { (store, _) async throws in
+            let change = { (statement: String) in
+                _ = try await store.database.write { session in try session.sql.execute(statement, []) }
+            }
+            try await change(
+                "CREATE TRIGGER full BEFORE INSERT ON records BEGIN SELECT RAISE(ABORT, 'no space'); END"
+            )
+            await #expect(throws: GatewayError.self) { _ = try await store.commit(NewRecord(record: makeRecord())) }
+            try await store.append([makeLine()], usage: [])
+
+            #expect(await !store.canWrite())
+
+            try await change("DROP TRIGGER full")
+            _ = try await store.commit(NewRecord(record: makeRecord()))
+            #expect(await store.canWrite())
+        }
+    }
+
     @Test func `is told in a sentence when it cannot be reached at the start`() async throws {
         let url = try DatabaseURL("postgres://127.0.0.1:1/x")
 

@@ -91,6 +91,45 @@ struct `One host for one database` {
         }
     }
 
+    @Test func `has no holder when it stands still, whatever the server's clock says`() async throws {
+        try await withPostgres { server, name in
+            let url = DatabaseURL.postgres(Secret(server + " dbname=" + name))
+            var settings = brief()
+            settings.leaseLength = .seconds(2)
+            settings.leaseMargin = .milliseconds(500)
+            let first = try await Store.open(url, settings: settings)
+            first.shutdown()
+            // A holder that was killed, and a server's clock that was set back by years since.
+            try change(server, name, "UPDATE host_lease SET holder = 'gone', ends_ms = 99999999999999")
+
+            let second = try await Store.open(url, settings: settings)
+
+            #expect(second.lease.isHeld)
+            try await second.append([makeLine()], usage: [])
+            second.shutdown()
+        }
+    }
+
+    @Test func `is lost where the database turns out to be an older copy, and nothing is written to that`() async throws
+    {
+        try await withPostgres { server, name in
+            let store = try await Store.open(.postgres(Secret(server + " dbname=" + name)), settings: brief())
+            try await store.append([makeLine("first")], usage: [])
+            // As a server has it that took over with a copy from before.
+            try change(server, name, "UPDATE host_lease SET beat = beat - 1000000")
+
+            await #expect(throws: GatewayError.self) { _ = try await store.commit(NewRecord(record: makeRecord())) }
+            try await eventually { !store.lease.isHeld }
+            #expect(await store.canWrite() == false)
+            await #expect(throws: GatewayError.self) { try await store.append([makeLine("late")], usage: []) }
+            store.shutdown()
+        }
+    }
+
+    private func change(_ server: String, _ name: String, _ command: String) throws {
+        try PostgresConnection.open(server + " dbname=" + name, settings: patient).command(command)
+    }
+
     @Test func `leaves the database file to its owner's eyes`() async throws {
         try await withSQLiteStore { (store, path) in
             store.shutdown()

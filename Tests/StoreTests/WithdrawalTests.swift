@@ -68,4 +68,23 @@ struct `A record whose commit failed` {
             #expect(try await withdrawn(isWritten: false, in: store) == nil)
         }
     }
+
+    @Test func `waits for a second sending that may yet be written, and then leaves the record as it is`() async throws
+    {
+        try await withEachStore { (store) async throws in
+            let settlement = makeSettlement(store)
+            var record = makeRecord()
+            record.attempts = 1
+            _ = try await store.commit(NewRecord(record: record))
+            let second = try #require(settlement.beginning(record)).record
+            #expect(second.attempts == 2 && second.resentAt != nil)
+
+            #expect(await settlement.withdraw(waiting(second), at: moment) == .mayCome)
+            let late = moment + Withdrawals.commitMax + .seconds(1)
+            #expect(await settlement.withdraw(waiting(second), at: late) == .ended)
+
+            let found = try await store.record(record.id, organization: ours, environment: .test)
+            #expect(found == record)
+        }
+    }
 }

@@ -1,6 +1,6 @@
 import CCurl
-import Dispatch
 import Gateway
+import Glibc
 
 /// Waits for what libcurl waits for: its sockets, its timer, and a call from another thread.
 ///
@@ -73,5 +73,10 @@ final class CurlPoll: @unchecked Sendable {
         return 0
     }
 
-    static func now() -> UInt64 { DispatchTime.now().uptimeNanoseconds }
+    /// Nanoseconds of a clock that goes on while the machine sleeps, as the deadlines do that requests come with.
+    static func now() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_BOOTTIME, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
 }

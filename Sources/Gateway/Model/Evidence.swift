@@ -100,7 +100,9 @@ package struct Evidence: Sendable, Equatable {
     /// Whether it answers a question, rather than the service saying that it could not.
     package var isAnswer: Bool {
         guard verdict == .unknown else { return true }
-        return code != nil && (200..<300).contains(status ?? 200)
+        // A callback that names no id says that the question was refused.
+        guard let status else { return !externalIDs.isEmpty }
+        return code != nil && (200..<300).contains(status)
     }
 
     /// Makes evidence.

@@ -163,6 +163,10 @@ package struct Record: Sendable, Equatable {
     package var data: JSON?
     /// How often the request was sent.
     package var attempts: Int = 0
+    /// When the newest sending but the first was begun.
+    ///
+    /// With `attempts` it names one sending: of two that were begun one after another, only one may have left.
+    package var resentAt: Timestamp?
     /// How often the host has asked about it.
     package var queries: Int = 0
     /// How many of its questions M-Pesa answered with something that can be read.

@@ -81,12 +81,20 @@ struct AnswerKeeper: Sendable {
         logger.error("too many transactions wait to be withdrawn", metadata: ["record": "\(record.id)"])
     }
 
-    /// Ends what never left, as soon as the store lets it, until it is cancelled; tries once more then.
+    /// Ends what never left, at once or as soon as the store lets it, until it is cancelled; tries once more then.
     func run() async {
-        while !Task.isCancelled {
-            // Only cancellation ends the sleep early, and the loop's condition sees it.
-            try? await entropy.sleep(for: Self.withdrawsEvery)
-            await withdrawPending()
+        let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
+        settlement.withdrawals.call { signal.yield() }
+        await withDiscardingTaskGroup { group in
+            group.addTask {
+                while !Task.isCancelled {
+                    // Only cancellation ends the sleep early, and the loop's condition sees it.
+                    try? await entropy.sleep(for: Self.withdrawsEvery)
+                    signal.yield()
+                }
+                signal.finish()
+            }
+            for await _ in signals { await withdrawPending() }
         }
     }
 
@@ -150,7 +158,7 @@ struct AnswerKeeper: Sendable {
         case .answered(let code, let bytes):
             (name, body, status) = (ReceivedCallback.answerName(toSending: record.attempts), bytes, code)
         case .notSent(let reason):
-            (name, body, status) = (ReceivedCallback.unsentName(ofSending: record.attempts), Array(reason.utf8), nil)
+            (name, body, status) = (ReceivedCallback.unsentName(of: record), Array(reason.utf8), nil)
         }
         return ReceivedCallback(
             id: CallbackID(entropy.identifier()),

@@ -222,8 +222,11 @@ package final class CallbackInbox: Sendable {
     private func withdraw(_ record: Record, as callback: ReceivedCallback) async throws(GatewayError) {
         let reason = String(decoding: callback.body, as: UTF8.self)
         let settled = try await settlement.settle(record, callback: callback.id) { current in
-            current.attempts == callback.sending ? .notSent(reason) : nil
+            callback.isOfSending(of: current) ? .notSent(reason) : nil
         }
+        // The commit of that sending may be on its way.
+        let mayCome = settled.record.attempts < callback.sending ?? 1
+        guard !mayCome || entropy.now() > callback.receivedAt + Withdrawals.commitMax else { return }
         if !settled.hasChanged { try await end(callback, as: .ignored) }
     }
 

@@ -64,6 +64,9 @@ struct Settlement: Sendable {
     /// Why nothing was sent by this sending of a record, where that is known here and could not be kept yet.
     func whyUnsent(_ record: Record) -> String? { withdrawals.reason(for: record) }
 
+    /// Whether a sending of the record that never left may still be written.
+    func mayBeBegun(_ record: Record) -> Bool { withdrawals.isWaiting(record.id) }
+
     /// Ends a record for which nothing was sent.
     ///
     /// A row that is not there may still come, as long as its commit is on its way.
@@ -75,10 +78,10 @@ struct Settlement: Sendable {
                 organization: record.organization,
                 environment: record.environment
             )
-            guard let found else { return now > waiting.until ? .ended : .mayCome }
+            guard let found, found.attempts >= record.attempts else { return now > waiting.until ? .ended : .mayCome }
             // It may have been given up for lost and asked about meanwhile: what is known here is of this sending.
-            guard found.attempts == record.attempts else { return .ended }
-            _ = try await settle(found) { $0.attempts == record.attempts ? .notSent(waiting.reason) : nil }
+            guard found.isInSending(of: record) else { return .ended }
+            _ = try await settle(found) { $0.isInSending(of: record) ? .notSent(waiting.reason) : nil }
             return .ended
         } catch {
             logger.warning(
@@ -195,7 +198,10 @@ struct Settlement: Sendable {
         rules.resendGrace = kind.resendGrace
         rules.resendWindow = kind.sendWithin
         rules.awaitsCallback = !kind.callbacks.isEmpty
-        if case .hostID = kind.deduplication { rules.carriesOwnID = true }
+        // By the request that was sent, which another version of the plugin may have made.
+        if case .hostID(let pointer) = kind.deduplication {
+            rules.carriesOwnID = record.request.body.value(at: pointer)?.stringValue == record.id.description
+        }
         return RecordMachine(rules: rules)
     }
 

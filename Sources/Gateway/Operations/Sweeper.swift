@@ -240,7 +240,8 @@ package struct Sweeper: Sendable {
             guard isOver || record.query == nil else { return try await asker.ask(record, from: place) }
             return try await settlement.settle(record) { _ in .timePassed }.record
         case .created where record.attempts > 0 && entropy.now() <= record.sendBefore:
-            return try await sendAgain(record)
+            // It is known first whether the sending that never left was written.
+            return settlement.mayBeBegun(record) ? record : try await sendAgain(record)
         default: return try await settlement.settle(record) { _ in .timePassed }.record
         }
     }

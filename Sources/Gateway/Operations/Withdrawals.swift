@@ -28,10 +28,15 @@ final class Withdrawals: Sendable {
     /// How long a commit may be on its way.
     static let commitMax: Duration = .seconds(120)
     private let waiting = Mutex<[RecordID: Waiting]>([:])
+    private let whoeverEndsThem = Mutex<(@Sendable () -> Void)?>(nil)
+
+    /// Calls whoever ends them, whenever one comes.
+    func call(_ someone: @escaping @Sendable () -> Void) { whoeverEndsThem.withLock { $0 = someone } }
 
     /// Keeps a record; false when there is no room.
     func add(_ record: Record, because reason: String, keptAs statement: CallbackID?, at now: Timestamp) -> Bool {
-        waiting.withLock { waiting in
+        defer { whoeverEndsThem.withLock { $0 }?() }
+        return waiting.withLock { waiting in
             guard waiting.count < waitingMax else { return false }
             let until = now + Self.commitMax
             waiting[record.id] = Waiting(record: record, reason: reason, until: until, statement: statement)
@@ -47,8 +52,11 @@ final class Withdrawals: Sendable {
     /// Why nothing was sent by this sending of a record, if it waits.
     func reason(for record: Record) -> String? {
         let found = waiting.withLock { $0[record.id] }
-        return found?.record.attempts == record.attempts ? found?.reason : nil
+        return found?.record.isInSending(of: record) == true ? found?.reason : nil
     }
+
+    /// Whether a record waits.
+    func isWaiting(_ id: RecordID) -> Bool { waiting.withLock { $0[id] != nil } }
 
     /// Forgets a record.
     func remove(_ id: RecordID) { waiting.withLock { $0[id] = nil } }
@@ -57,4 +65,9 @@ final class Withdrawals: Sendable {
     var all: [Waiting] {
         waiting.withLock { $0.values.sorted { $0.record.id.raw < $1.record.id.raw } }
     }
+}
+
+extension Record {
+    /// Whether its newest sending is another version's.
+    func isInSending(of other: Record) -> Bool { attempts == other.attempts && resentAt == other.resentAt }
 }

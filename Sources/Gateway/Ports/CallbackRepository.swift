@@ -27,14 +27,25 @@ package struct ReceivedCallback: Sendable, Equatable {
 
     /// The name of what M-Pesa answered to the nth sending of a request: no callback's, those begin with a letter.
     package static func answerName(toSending attempt: Int) -> String { "*answer-\(attempt)" }
-    /// The name of the host's own word that the nth sending never left; the body says why.
-    package static func unsentName(ofSending attempt: Int) -> String { "*unsent-\(attempt)" }
+    /// The name of the host's own word that a record's newest sending never left; the body says why.
+    package static func unsentName(of record: Record) -> String {
+        "*unsent-\(record.attempts)" + (record.resentAt.map { "-\($0.milliseconds)" } ?? "")
+    }
     /// Whether it is the host's own word that nothing left.
     package var isUnsent: Bool { name.hasPrefix("*unsent") }
     /// The sending that it is about: that of an answer, or of what never left; nil for a callback.
     package var sending: Int? {
         guard name.hasPrefix("*") else { return nil }
-        return name.split(separator: "-").last.flatMap { Int($0) } ?? 1
+        return part(1).flatMap { Int($0) } ?? 1
+    }
+    /// Whether it is about the newest sending of a record.
+    package func isOfSending(of record: Record) -> Bool {
+        sending == record.attempts && part(2).flatMap { Int64($0) } == record.resentAt?.milliseconds
+    }
+
+    private func part(_ index: Int) -> Substring? {
+        let parts = name.split(separator: "-")
+        return index < parts.count ? parts[index] : nil
     }
 
     /// The same, as if it had come no later than at a moment: a clock that was set back was ahead when it came.

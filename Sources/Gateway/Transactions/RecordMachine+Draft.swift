@@ -42,7 +42,7 @@ extension RecordMachine {
             // What never left uses up nothing.
             if record.state == .rejected, record.sentAt == nil { record.countedIn = nil }
             record.releasedAt = record.release(rules: rules)
-            record.nextActionAt = record.nextAction(after: now, rules: rules, resend: effects.contains(.sendAgain))
+            record.nextActionAt = record.nextAction(after: now, rules: rules)
             let step = RecordEvent(
                 sequence: record.version,
                 at: now,
@@ -71,9 +71,9 @@ extension Record {
     ///
     /// Questions follow the record's age: evidence that changes nothing does not put them off. Everything that has not
     /// ended has such a moment, until a person alone can go on.
-    fileprivate func nextAction(after now: Timestamp, rules: RecordMachine.Rules, resend: Bool) -> Timestamp? {
+    fileprivate func nextAction(after now: Timestamp, rules: RecordMachine.Rules) -> Timestamp? {
         switch state {
-        case .created: return resend ? nextActionAt : sendBefore
+        case .created: return resend == nil ? sendBefore : nextActionAt ?? sendBefore
         case .sending: return now + rules.sendingMax
         case .accepted, .unknown, .reconciling:
             let horizon = horizon(rules: rules)

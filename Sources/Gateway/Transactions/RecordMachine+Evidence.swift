@@ -120,7 +120,7 @@ extension RecordMachine {
             refuse(evidence, from: source, in: &draft)
         case .notFound:
             show(evidence, in: &draft)
-            guard source != .reply, mayResendNotFound(draft) else {
+            guard source != .reply, mayResendNotFound(draft, saidAt: evidence.saidAt) else {
                 return note(evidence, from: source, as: state, in: &draft)
             }
             resend(evidence, from: source, in: &draft)
@@ -128,13 +128,17 @@ extension RecordMachine {
             let isNew = state == .created || state == .sending || state == .unknown
             note(evidence, from: source, as: isNew ? .accepted : state, in: &draft)
         case .pending:
-            note(evidence, from: source, as: state == .sending ? .accepted : state, in: &draft)
+            let isNew = state == .created || state == .sending
+            note(evidence, from: source, as: isNew ? .accepted : state, in: &draft)
         case .duplicate where draft.record.direction == .reverse && source != .reply:
             concludeReversedBefore(evidence, from: source, in: &draft)
         case .duplicate, .unknown:
             show(evidence, in: &draft)
             if evidence.saysPaid, raise(Dispute(.noReceipt), in: &draft) { draft.effects.insert(.holdParty) }
-            note(evidence, from: source, as: state == .sending ? .unknown : state, in: &draft)
+            // What M-Pesa has is not sent again, whatever it said before.
+            let hasArrived = draft.record.hasArrived || !evidence.externalIDs.isEmpty
+            let isNew = state == .sending || state == .created && hasArrived
+            note(evidence, from: source, as: isNew ? .unknown : state, in: &draft)
         }
     }
 
@@ -147,6 +151,11 @@ extension RecordMachine {
         if state != .sending, state == .accepted || draft.record.hasArrived || !draft.record.externalIDs.isEmpty {
             let stated = Dispute(.contradiction, stated: evidence.verdict.rawValue, expected: state.rawValue)
             return dispute([stated], evidence, from: source, in: &draft)
+        }
+        if draft.record.resend == .notFound {
+            // It says nothing of the sending before, of which nobody knows what became.
+            show(evidence, in: &draft)
+            return draft.move(to: .reconciling, source: source.text, evidence: evidence)
         }
         if evidence.verdict == .rejected { return conclude(evidence, from: source, in: &draft) }
         if state == .sending, draft.record.attempts <= rules.resendLimit {
@@ -195,11 +204,13 @@ extension RecordMachine {
     ///
     /// That may be late, so it proves little: the same request goes out once
     /// more only with our id in it, by which M-Pesa knows a repeat, in a window, and where the organization wants it.
-    private func mayResendNotFound(_ draft: Draft) -> Bool {
+    /// What counts is when M-Pesa said it, however late that is read.
+    private func mayResendNotFound(_ draft: Draft, saidAt: Timestamp?) -> Bool {
         guard rules.resendsNotFound, rules.carriesOwnID, draft.record.attempts == 1, !draft.record.hasArrived,
             draft.record.state != .accepted, !draft.record.isDisputed, let sentAt = draft.record.sentAt
         else { return false }
-        return rules.notFoundWindow.contains(draft.now - sentAt)
+        let window = rules.notFoundWindow
+        return window.contains(draft.now - sentAt) && window.contains(min(saidAt ?? draft.now, draft.now) - sentAt)
     }
 
     private func resend(_ evidence: Evidence, from source: Evidence.Source, in draft: inout Draft) {

@@ -193,6 +193,7 @@ package struct RecordMachine: Sendable {
     private func beginSending(_ draft: inout Draft) {
         guard draft.record.state == .created else { return }
         draft.record.attempts += 1
+        if draft.record.attempts > 1 { draft.record.resentAt = draft.now }
         draft.record.sentAt = draft.record.sentAt ?? draft.now
         draft.move(to: .sending, source: "send")
     }
@@ -200,7 +201,11 @@ package struct RecordMachine: Sendable {
     /// Nothing left: of a first sending nothing has; of a second, what led to it holds.
     private func endUnsent(_ draft: inout Draft, source: String = "send", reason: String) {
         switch draft.record.state {
-        case .created, .sending: break
+        case .created, .sending:
+            // M-Pesa has what was sent before, as it has said since.
+            guard draft.record.resend == nil || !draft.record.hasArrived && draft.record.externalIDs.isEmpty else {
+                return draft.move(to: .reconciling, source: source, meaning: reason)
+            }
         // What is known only now holds all the same, of what M-Pesa knows nothing of.
         case .unknown, .reconciling, .manual:
             guard draft.record.externalIDs.isEmpty, !draft.record.hasArrived else { return }
@@ -239,7 +244,10 @@ package struct RecordMachine: Sendable {
     }
 
     private func noteNothingToAsk(_ draft: inout Draft) {
-        guard !draft.record.state.isEnded, !draft.record.isUnaskable else { return }
+        // Where there is an id to ask by, something else was missing, and may be there the next time.
+        guard !draft.record.state.isEnded, !draft.record.isUnaskable, draft.record.externalIDs.isEmpty,
+            !rules.carriesOwnID
+        else { return }
         draft.record.isUnaskable = true
         draft.move(to: draft.record.state, source: "sweeper", meaning: "M-Pesa gave no id to ask by.")
     }

@@ -16,7 +16,8 @@ enum HostTables {
     static let statements = [
         """
         CREATE TABLE IF NOT EXISTS host_lease (
-            name TEXT PRIMARY KEY, holder TEXT NOT NULL, number BIGINT NOT NULL, ends_ms BIGINT NOT NULL)
+            name TEXT PRIMARY KEY, holder TEXT NOT NULL, number BIGINT NOT NULL, ends_ms BIGINT NOT NULL,
+            beat BIGINT NOT NULL DEFAULT 0)
         """,
         "CREATE TABLE IF NOT EXISTS host_probe (name TEXT PRIMARY KEY, value {bytes} NOT NULL)",
     ]
@@ -26,9 +27,24 @@ enum HostTables {
         let make = {
             try await database.write(within: database.settings.openMax) { session in
                 for statement in statements { try session.sql.execute(statement, []) }
+                if database.words == .postgres { try addBeat(in: session.sql) }
             }
         }
         // Two hosts that make a table at once meet in the server's catalogue.
         do { try await make() } catch let error as SQLError where error.isUniqueViolation { try await make() }
+    }
+
+    /// Tables that were made before renewals were counted; looked at first, because a change of a table waits for its
+    /// holder's transactions.
+    private static func addBeat(in sql: any SQLSession) throws {
+        let found = try sql.first(
+            """
+            SELECT column_name FROM information_schema.columns
+            WHERE table_schema = current_schema() AND table_name = 'host_lease' AND column_name = 'beat'
+            """,
+            []
+        ) { $0.text(0) }
+        guard found == nil else { return }
+        try sql.execute("ALTER TABLE host_lease ADD COLUMN IF NOT EXISTS beat BIGINT NOT NULL DEFAULT 0", [])
     }
 }

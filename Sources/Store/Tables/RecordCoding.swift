@@ -100,6 +100,7 @@ enum RecordCoding {
             writer.value(data)
         }
         writer.optional("attempts", Int64(record.attempts))
+        if let resentAt = record.resentAt { writer.optional("resent_ms", resentAt.milliseconds) }
         writer.optional("queries", Int64(record.queries))
         if record.answers > 0 { writer.optional("answers", Int64(record.answers)) }
         if let month = record.countedIn { writer.optional("counted_in", Int64(month.number)) }
@@ -235,6 +236,7 @@ enum RecordCoding {
         record.chargeAgain = detail["charge_again"]?.stringValue
         record.data = detail["data"]
         record.attempts = Int(detail["attempts"]?.integerValue ?? 0)
+        record.resentAt = detail["resent_ms"]?.integerValue.map { Timestamp(milliseconds: $0) }
         record.queries = Int(detail["queries"]?.integerValue ?? 0)
         record.answers = Int(detail["answers"]?.integerValue ?? 0)
         record.countedIn = detail["counted_in"]?.integerValue.flatMap { Month(number: Int($0)) }

@@ -36,9 +36,14 @@ extension Store: RecordRepository {
     private func unlessUndone<Outcome: Sendable>(
         _ job: @escaping @Sendable (WriteSession) throws -> Outcome
     ) async throws(GatewayError) -> Outcome {
-        do { return try await database.write(job) } catch let undo as Undo<Outcome> {
+        do {
+            let outcome = try await database.write(job)
+            state.wrotePayment(nil)
+            return outcome
+        } catch let undo as Undo<Outcome> {
             return undo.outcome
         } catch {
+            if let error = error as? SQLError { state.wrotePayment(error.message) }
             throw Store.unavailable(error)
         }
     }

@@ -12,10 +12,16 @@ import Threads
 /// this host and number, against being taken over (`FOR KEY SHARE`, which renewals do not meet); so no commit of a
 /// former holder can come after a successor has begun. `isHeld` ends before the lease does, counted from before the
 /// last renewal was asked for, by this machine's steady clock.
+///
+/// Every renewal raises the row's beat. A database whose beat is lower than the holder has seen is an older copy, to
+/// which the server failed over: what was sent since is not in it, so nothing more is sent. A row whose beat stands
+/// still for a lease's length, by the newcomer's steady clock, has no holder, whatever the server's clock says.
 final class PostgresLease: StoreLease, @unchecked Sendable {
     private struct State {
         var number: Int64?
         var heldUntil: ContinuousClock.Instant?
+        /// The last beat that is known to be durable.
+        var beat: Int64 = 0
         var isStopping = false
         var hasStopped = true
     }
@@ -44,14 +50,17 @@ final class PostgresLease: StoreLease, @unchecked Sendable {
     // MARK: Taking
 
     func take() async throws {
-        let end = ContinuousClock.now + settings.leaseLength + settings.leaseEvery
+        let end = ContinuousClock.now + settings.leaseLength + settings.leaseEvery * 3
         var hasSaid = false
+        var seen: (row: Row, since: ContinuousClock.Instant)?
         while true {
             let asked = ContinuousClock.now
             let left: Int64
             do {
-                guard let other = try await tryOnce() else { return begin(from: asked) }
-                left = other
+                let abandoned = seen.flatMap { asked - $0.since >= settings.leaseLength ? $0.row : nil }
+                guard let other = try await tryOnce(takingFrom: abandoned) else { return begin(from: asked) }
+                if seen?.row.isSame(as: other) != true { seen = (other, .now) }
+                left = other.left
             } catch let error as SQLError where error.isAway && asked < end {
                 // A commit of the holder before may still hold the row.
                 left = 100
@@ -68,10 +77,23 @@ final class PostgresLease: StoreLease, @unchecked Sendable {
         }
     }
 
-    /// Takes the lease, or answers for how many milliseconds somebody else has it.
-    private func tryOnce() async throws -> Int64? {
+    /// The lease as a newcomer sees it.
+    private struct Row: Sendable {
+        let number: Int64
+        let beat: Int64
+        /// Milliseconds by the server's clock.
+        let left: Int64
+
+        func isSame(as other: Row) -> Bool { number == other.number && beat == other.beat }
+    }
+
+    /// Takes the lease, or answers who has it.
+    ///
+    /// - Parameter abandoned: A holder that has not renewed for a lease's length.
+    private func tryOnce(takingFrom abandoned: Row?) async throws -> Row? {
         let (holder, length) = (holder, settings.leaseLength.wholeMilliseconds)
-        let (number, left) = try await database.write(within: settings.openMax) { session -> (Int64?, Int64) in
+        let mayTake: @Sendable (Row) -> Bool = { row in row.left <= 0 || abandoned?.isSame(as: row) == true }
+        let (taken, other) = try await database.write(within: settings.openMax) { session -> (Row?, Row?) in
             let sql = session.sql
             try sql.execute(
                 "INSERT INTO host_lease (name, holder, number, ends_ms) VALUES ('host', '', 0, 0) ON CONFLICT DO NOTHING",
@@ -79,26 +101,26 @@ final class PostgresLease: StoreLease, @unchecked Sendable {
             )
             // Looked at first without a lock, so that whoever waits here holds up no payment of the other.
             let seen = try Self.row(in: sql)
-            guard seen.left <= 0 else { return (nil, seen.left) }
+            guard mayTake(seen) else { return (nil, seen) }
             // Waits for the commits of the holder before, which lock the row too.
             let found = try Self.row(in: sql, " FOR UPDATE")
-            guard found.left <= 0 else { return (nil, found.left) }
+            guard mayTake(found) else { return (nil, found) }
             try sql.execute(
                 "UPDATE host_lease SET holder = $1, number = $2, ends_ms = \(Self.now) + $3 WHERE name = 'host'",
                 [.text(holder), .integer(found.number + 1), .integer(length)]
             )
-            return (found.number + 1, 0)
+            return (Row(number: found.number + 1, beat: found.beat, left: 0), nil)
         }
-        guard let number else { return left }
-        state.withLock { $0.number = number }
+        guard let taken else { return other }
+        state.withLock { ($0.number, $0.beat) = (taken.number, taken.beat) }
         return nil
     }
 
-    private static func row(in sql: any SQLSession, _ lock: String = "") throws -> (number: Int64, left: Int64) {
+    private static func row(in sql: any SQLSession, _ lock: String = "") throws -> Row {
         let found = try sql.first(
-            "SELECT number, ends_ms - \(now) FROM host_lease WHERE name = 'host'" + lock,
+            "SELECT number, beat, ends_ms - \(now) FROM host_lease WHERE name = 'host'" + lock,
             []
-        ) { (number: $0.integer(0) ?? 0, left: $0.integer(1) ?? 0) }
+        ) { Row(number: $0.integer(0) ?? 0, beat: $0.integer(1) ?? 0, left: $0.integer(2) ?? 0) }
         guard let found else { throw SQLError(message: "the lease's row is gone", isTransient: true) }
         return found
     }
@@ -109,15 +131,22 @@ final class PostgresLease: StoreLease, @unchecked Sendable {
             state.hasStopped = false
             return state.number ?? 0
         }
+        raiseFence(number)
+        NamedThread.start("store-lease") { self.renew(number) }
+    }
+
+    /// From now on every transaction of a call is written only where the row is this host's and as new as it knows it.
+    private func raiseFence(_ number: Int64) {
+        let beat = state.withLock { $0.beat }
         database.setFence(
             Fence(
                 statement: """
                     SELECT number FROM host_lease
-                    WHERE name = 'host' AND holder = '\(holder)' AND number = \(number) FOR KEY SHARE
+                    WHERE name = 'host' AND holder = '\(holder)' AND number = \(number) AND beat >= \(beat)
+                    FOR KEY SHARE
                     """
             )
         )
-        NamedThread.start("store-lease") { self.renew(number) }
     }
 
     // MARK: Renewing
@@ -133,8 +162,9 @@ final class PostgresLease: StoreLease, @unchecked Sendable {
             do {
                 // Given up early enough to try again before the lease ends.
                 let deadline = asked + min(settings.waitMax, settings.leaseLength / 4)
-                isLost = try !prolong(number, worker, until: deadline)
-                if isLost { lose() } else { hold(from: asked) }
+                let beat = try prolong(number, worker, until: deadline)
+                isLost = beat == nil
+                if let beat { hold(number, beat, from: asked) } else { lose(number, worker, until: deadline) }
                 if isFailing && !isLost { logger.notice("the lease on the database is renewed again") }
                 isFailing = false
             } catch {
@@ -154,39 +184,54 @@ final class PostgresLease: StoreLease, @unchecked Sendable {
         bell.withLock { bell.broadcast() }
     }
 
-    /// False when the row names somebody else.
+    /// The new beat; nil when the row names somebody else, or is older than it was.
     private func prolong(
         _ number: Int64,
         _ worker: PostgresWorker,
         until deadline: ContinuousClock.Instant
-    ) throws -> Bool {
+    ) throws -> Int64? {
         let length = settings.leaseLength.wholeMilliseconds
+        let known = state.withLock { $0.beat }
         return try worker.transaction(until: deadline) { sql in
-            try sql.execute(
+            try sql.first(
                 """
-                UPDATE host_lease SET ends_ms = \(Self.now) + $1 WHERE name = 'host' AND holder = $2 AND number = $3
+                UPDATE host_lease SET ends_ms = \(Self.now) + $1, beat = beat + 1
+                WHERE name = 'host' AND holder = $2 AND number = $3 AND beat >= $4 RETURNING beat
                 """,
-                [.integer(length), .text(holder), .integer(number)]
-            ) == 1
+                [.integer(length), .text(holder), .integer(number), .integer(known)]
+            ) { $0.integer(0) } ?? nil
         }
     }
 
-    private func hold(from asked: ContinuousClock.Instant) {
+    private func hold(_ number: Int64, _ beat: Int64, from asked: ContinuousClock.Instant) {
         state.withLock { state in
             // A renewal that was on its way when the host began to end gives nothing back to it.
             guard !state.isStopping else { return }
             state.heldUntil = asked + settings.leaseLength - settings.leaseMargin
+            state.beat = beat
         }
+        raiseFence(number)
         health.clear(Self.part)
     }
 
-    private func lose() {
+    private func lose(_ number: Int64, _ worker: PostgresWorker, until deadline: ContinuousClock.Instant) {
         state.withLock { $0.heldUntil = nil }
-        logger.critical("another gateway has taken the database over; nothing is sent any more: stop this one")
+        let isOurs = try? worker.transaction(until: deadline) { sql in
+            try sql.first(
+                "SELECT number FROM host_lease WHERE name = 'host' AND holder = $1 AND number = $2",
+                [.text(holder), .integer(number)]
+            ) { $0.integer(0) } != nil
+        }
+        let found =
+            isOurs == true
+            ? """
+            The database is an older copy of the one that this gateway wrote to: what was sent since is missing in it.
+            """ : "Another gateway has taken the database over, or it is another database now."
+        logger.critical("\(found) Nothing is sent any more; stop this gateway")
         health.report(
             Self.part,
             .notReady,
-            "Another gateway has taken the database over. Nothing is sent or written here any more; stop this gateway."
+            "\(found) Nothing is sent or written here any more; stop this gateway, and keep its data folder."
         )
     }
 
