@@ -54,7 +54,7 @@ def test_a_host_that_is_killed_leaves_no_worker_behind(simulator, library, folde
     for isolation in ("worker", "sandbox"):
         gateway = host_with_a_hostile_plugin(simulator, library, folder, isolation)
         processes = [process for one in workers(gateway).values() for process in one]
-        assert len(processes) == 3 and all(runs(process) for process in processes), processes
+        assert len(processes) >= 3 and all(runs(process) for process in processes), processes
         # A socket of its own in the place of the link to its host, and a thread that never rests.
         assert do(gateway, "leave_host") == "done"
         gateway.end(signal.SIGKILL)

@@ -10,7 +10,7 @@ import Testing
 struct `A store that goes away while M-Pesa answers` {
     @Test func `loses no answer, and tells the caller that it was sent`() async throws {
         var settings = StoreSettings()
-        settings.waitMax = .seconds(1)
+        settings.waitMax = .seconds(2)
         try await House.with(settings: settings) { (house) async throws in
             // Somebody else holds the database from before the answer until after the call.
             let lock = try Holder(house.database)
@@ -43,7 +43,7 @@ struct `A store that goes away while M-Pesa answers` {
 
     @Test func `does not forget that nothing was sent`() async throws {
         var settings = StoreSettings()
-        settings.waitMax = .seconds(1)
+        settings.waitMax = .seconds(2)
         try await House.with(settings: settings) { (house) async throws in
             let lock = try Holder(house.database)
             house.upstream.answer { _ in
@@ -71,7 +71,7 @@ struct `A store that goes away while M-Pesa answers` {
 
     @Test func `does not forget it in the next process either`() async throws {
         var settings = StoreSettings()
-        settings.waitMax = .seconds(1)
+        settings.waitMax = .seconds(2)
         try await House.with(settings: settings) { (house) async throws in
             let lock = try Holder(house.database)
             house.upstream.answer { _ in
@@ -96,7 +96,7 @@ struct `A store that goes away while M-Pesa answers` {
 
     @Test func `keeps nobody waiting, nor any place, for what becomes of a commit that failed`() async throws {
         var settings = StoreSettings()
-        settings.waitMax = .seconds(1)
+        settings.waitMax = .seconds(2)
         try await House.with(settings: settings) { (house) async throws in
             let lock = try Holder(house.database)
             lock.hold()
@@ -121,7 +121,7 @@ struct `A store that goes away while M-Pesa answers` {
 
     @Test func `does not forget that a second sending never left`() async throws {
         var settings = StoreSettings()
-        settings.waitMax = .seconds(1)
+        settings.waitMax = .seconds(2)
         let plugin = try FakePlugin.make(collect: ["resend": ["limit": 1]])
         try await House.with(plugin: plugin, settings: settings) { (house) async throws in
             house.upstream.answer(with: ["verdict": "not_processed"])
@@ -148,7 +148,7 @@ struct `A store that goes away while M-Pesa answers` {
 
     @Test func `loses no answer to a question`() async throws {
         var settings = StoreSettings()
-        settings.waitMax = .seconds(1)
+        settings.waitMax = .seconds(2)
         try await House.with(settings: settings) { (house) async throws in
             let record = try #require(await house.collect().record)
             let lock = try Holder(house.database)

@@ -139,7 +139,7 @@ struct `A timer` {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func `that hangs delays nobody else's, however many of its kind are due before`() async throws {
         try await House.with { (house) async throws in
             let (clockwork, registry) = (Clockwork(), ToolRegistry())

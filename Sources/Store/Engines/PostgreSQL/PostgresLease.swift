@@ -50,8 +50,10 @@ final class PostgresLease: StoreLease, @unchecked Sendable {
     // MARK: Taking
 
     func take() async throws {
-        let end = ContinuousClock.now + settings.leaseLength + settings.leaseEvery * 3
+        let end = ContinuousClock.now + settings.leaseLength + settings.leaseEvery
         var hasSaid = false
+        // Who renews is there; who does not is waited for until it is known that nobody does.
+        var isRenewed = false
         var seen: (row: Row, since: ContinuousClock.Instant)?
         while true {
             let asked = ContinuousClock.now
@@ -59,13 +61,16 @@ final class PostgresLease: StoreLease, @unchecked Sendable {
             do {
                 let abandoned = seen.flatMap { asked - $0.since >= settings.leaseLength ? $0.row : nil }
                 guard let other = try await tryOnce(takingFrom: abandoned) else { return begin(from: asked) }
-                if seen?.row.isSame(as: other) != true { seen = (other, .now) }
+                if seen?.row.isSame(as: other) != true {
+                    isRenewed = seen != nil
+                    seen = (other, .now)
+                }
                 left = other.left
             } catch let error as SQLError where error.isAway && asked < end {
                 // A commit of the holder before may still hold the row.
                 left = 100
             }
-            guard ContinuousClock.now < end else {
+            guard ContinuousClock.now < end || !isRenewed else {
                 throw GatewayError(
                     .conflict,
                     "Another gateway serves this database. Stop it, or use another one: many hosts on one database are not supported."
