@@ -186,7 +186,7 @@ let package = Package(
             dependencies: ["HTTPServer", nioCore, nioPosix, nioHTTP1, lifecycle, logging],
             swiftSettings: strict
         ),
-        .tests("Ingress", ["HTTPServer", nioCore, nioPosix, nioHTTP1, lifecycle, logging]),
+        .tests("Ingress", ["HTTPServer", "GatewayTesting", nioCore, nioPosix, nioHTTP1, lifecycle, logging]),
         .tests("App"),
         .testTarget(
             name: "PluginKitTests",

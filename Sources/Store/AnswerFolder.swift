@@ -18,6 +18,10 @@ package final class AnswerFolder: AnswerJournal, @unchecked Sendable {
         ///
         /// Default 1 MiB.
         package var bytesMax = 1 << 20
+        /// How many bytes of files are read at once; what is beyond is read when those have gone.
+        ///
+        /// Default 64 MiB.
+        package var readBytesMax = 64 << 20
 
         /// The defaults.
         package init() {}
@@ -121,13 +125,17 @@ package final class AnswerFolder: AnswerJournal, @unchecked Sendable {
     }
 
     private func readAll() -> [ReceivedCallback] {
-        names()
-            .compactMap { name in
-                guard let bytes = FileManager.default.contents(atPath: path + "/" + name),
-                    let document = try? JSON(parsing: Array(bytes), limits: JSONLimits(bytesMax: 4 << 20))
-                else { return nil }
-                return AnswerFolder.answer(document)
-            }
+        var answers: [ReceivedCallback] = []
+        var count = 0
+        for name in names() where count < settings.readBytesMax {
+            guard let bytes = FileManager.default.contents(atPath: path + "/" + name),
+                let document = try? JSON(parsing: Array(bytes), limits: JSONLimits(bytesMax: 4 << 20)),
+                let answer = AnswerFolder.answer(document)
+            else { continue }
+            count += bytes.count
+            answers.append(answer)
+        }
+        return answers
     }
 
     private static func document(of answer: ReceivedCallback) -> JSON {
@@ -136,6 +144,7 @@ package final class AnswerFolder: AnswerJournal, @unchecked Sendable {
             "environment": .string(answer.environment.rawValue), "record": .string(answer.record.description),
             "name": .string(answer.name), "received_ms": .integer(answer.receivedAt.milliseconds),
             "status": answer.status.map { .integer(Int64($0)) } ?? .null,
+            "address": answer.address.map { .string($0) } ?? .null,
             "body": .string(Data(answer.body).base64EncodedString()),
         ]
     }
@@ -154,7 +163,7 @@ package final class AnswerFolder: AnswerJournal, @unchecked Sendable {
             name: document["name"]?.stringValue ?? ReceivedCallback.answerName(toSending: 1),
             receivedAt: Timestamp(milliseconds: document["received_ms"]?.integerValue ?? 0),
             body: Array(body),
-            address: nil,
+            address: document["address"]?.stringValue,
             attempts: 1,
             status: document["status"]?.integerValue.map { Int($0) }
         )

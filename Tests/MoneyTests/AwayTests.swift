@@ -172,6 +172,83 @@ struct `A store that goes away while M-Pesa answers` {
         }
     }
 
+    @Test func `loses no callback, which is kept as it came`() async throws {
+        var settings = StoreSettings()
+        settings.waitMax = .seconds(1)
+        try await House.with(settings: settings) { (house) async throws in
+            let record = try #require(await house.collect().record)
+            let said: JSON = ["verdict": "succeeded", "receipt": "R1", "amount": 100]
+            let came = house.clock.now
+            let lock = try Holder(house.database)
+            lock.hold()
+            try await house.gateway.inbox.receive(house.place(of: record), body: said.bytes, address: "203.0.113.9")
+
+            let kept = try #require(await house.journal.entries().first)
+            #expect(kept.body == said.bytes && kept.name == "result" && kept.receivedAt == came)
+            #expect(kept.address == "203.0.113.9" && kept.record == record)
+            house.clock.advance(.seconds(100))
+            lock.release()
+            await house.gateway.inbox.takeUpUnsettled()
+
+            #expect(try await house.record(record).state == .succeeded)
+            #expect(await house.journal.entries().isEmpty)
+        }
+    }
+
+    @Test func `keeps few callbacks of one record, so that others' have room`() async throws {
+        try await House.with { (house) async throws in
+            let record = try #require(await house.collect().record)
+            let other = try #require(await house.collect(phone: "254711000002").record)
+            let callbacks = LossyCallbacks(house.store)
+            let gateway = house.another { ports in
+                ports.store = Assembly.Repositories(of: ports.store, callbacks: callbacks)
+            }
+            let pending: JSON = ["verdict": "pending"]
+            callbacks.lose { _ in true }
+            for _ in 0..<4 {
+                try await gateway.inbox.receive(house.place(of: record), body: pending.bytes, address: nil)
+            }
+            let error = await #expect(throws: GatewayError.self) {
+                try await gateway.inbox.receive(house.place(of: record), body: pending.bytes, address: nil)
+            }
+            #expect(error?.code == .unavailable)
+            try await gateway.inbox.receive(house.place(of: other), body: pending.bytes, address: nil)
+            #expect(await house.journal.entries().count == 5)
+
+            callbacks.lose { _ in false }
+            await gateway.inbox.takeUpUnsettled()
+
+            #expect(await house.journal.entries().isEmpty)
+            callbacks.lose { _ in true }
+            try await gateway.inbox.receive(house.place(of: record), body: pending.bytes, address: nil)
+        }
+    }
+
+    @Test func `keeps no callback waiting behind one that it never takes`() async throws {
+        try await House.with { (house) async throws in
+            let record = try #require(await house.collect().record)
+            let other = try #require(await house.collect(phone: "254711000002").record)
+            let callbacks = LossyCallbacks(house.store)
+            let gateway = house.another { ports in
+                ports.store = Assembly.Repositories(of: ports.store, callbacks: callbacks)
+            }
+            let said: JSON = ["verdict": "succeeded", "receipt": "R1", "amount": 100]
+            callbacks.lose { _ in true }
+            for id in [record, other] {
+                try await gateway.inbox.receive(house.place(of: id), body: said.bytes, address: nil)
+                house.clock.advance(.seconds(1))
+            }
+            callbacks.lose { $0.record == record }
+            for _ in 0..<2 {
+                house.clock.advance(.seconds(10))
+                await gateway.inbox.takeUpUnsettled()
+            }
+
+            #expect(try await house.record(other).state == .succeeded)
+            #expect(await house.journal.entries().map(\.record) == [record])
+        }
+    }
+
     @Test func `shows what was sent as it was last known to who waits for its end`() async throws {
         let path = Mutex("")
         let failpoints = Failpoints { point in

@@ -18,6 +18,11 @@ package final class CallbackInbox: Sendable {
         package var attemptsMax = 5
         /// How often the store is searched for what was left.
         package var searchEvery: Duration = .seconds(5)
+        /// How many callbacks of one record are kept beside the store while it is away, so that nobody who calls one
+        /// address again and again fills the journal.
+        ///
+        /// Default 4.
+        package var asideMax = 4
 
         /// The defaults.
         package init() {}
@@ -25,7 +30,6 @@ package final class CallbackInbox: Sendable {
 
     private let records: any RecordRepository
     private let callbacks: any CallbackRepository
-    private let journal: any AnswerJournal
     private let plugins: PluginCalls
     private let settlement: Settlement
     private let entropy: Entropy
@@ -39,6 +43,7 @@ package final class CallbackInbox: Sendable {
     private let lookedUpTo = Mutex<CallbackPlace?>(nil)
     /// The tools' revision at which what was quarantined was last looked at.
     private let lookedAt = Mutex<Int?>(nil)
+    private let aside: CallbacksAside
 
     /// Makes it of its parts.
     init(
@@ -54,7 +59,7 @@ package final class CallbackInbox: Sendable {
     ) {
         self.records = records
         self.callbacks = callbacks
-        self.journal = journal
+        aside = CallbacksAside(journal: journal, callbacks: callbacks, eachMax: settings.asideMax)
         self.plugins = plugins
         self.settlement = settlement
         self.entropy = entropy
@@ -66,7 +71,8 @@ package final class CallbackInbox: Sendable {
 
     /// Keeps a callback; M-Pesa may be told that it arrived when this returns.
     ///
-    /// - Throws: `unavailable` when it could not be kept; then M-Pesa must not be told so.
+    /// What the store cannot take is kept beside it: M-Pesa does not call again when it is told that nobody is there.
+    /// - Throws: `unavailable` when it could not be kept at all; then M-Pesa must not be told so.
     package func receive(
         _ target: CallbackAddresses.Target,
         body: [UInt8],
@@ -84,9 +90,31 @@ package final class CallbackInbox: Sendable {
             attempts: 1
         )
         failpoints.reach(.callbackReceived)
-        try await callbacks.receive(callback)
+        do throws(GatewayError) { try await callbacks.receive(callback) } catch {
+            let isKept = await aside.keep(callback)
+            logger.warning(
+                "the store could not take a callback",
+                metadata: [
+                    "callback": "\(callback.id)", "record": "\(callback.record)", "in_journal": "\(isKept)",
+                    "reason": "\(error.detail ?? error.message)",
+                ]
+            )
+            guard isKept else { throw error }
+            return failpoints.reach(.callbackKept)
+        }
         failpoints.reach(.callbackKept)
         feed.yield(callback)
+    }
+
+    /// Tells people of a callback that was not taken because it was too large; the record is asked about in its time.
+    package func noteTooLarge(_ target: CallbackAddresses.Target, limit: Int) {
+        logger.error(
+            "a callback was too large to be taken",
+            metadata: [
+                "record": "\(target.record)", "organization": "\(target.organization)", "callback": "\(target.name)",
+                "bytes_max": "\(limit)",
+            ]
+        )
     }
 
     /// Works until cancelled; what is in hand is finished.
@@ -107,7 +135,7 @@ package final class CallbackInbox: Sendable {
     /// Also called once by tests.
     package func takeUpUnsettled() async {
         do throws(GatewayError) {
-            await replayJournal()
+            await aside.replay(at: entropy.now())
             try await reopenMended()
             let before = entropy.now() + (.zero - settings.searchEvery)
             let page = try await callbacks.unsettled(before: before, after: place(), limit: settings.queueMax)
@@ -300,15 +328,6 @@ package final class CallbackInbox: Sendable {
                 continue
             }
             try await callbacks.reopen(callback.id, organization: callback.organization)
-        }
-    }
-
-    /// Takes answers into the inbox that could not be committed when they came.
-    private func replayJournal() async {
-        for callback in await journal.entries() {
-            // A store that is still away leaves them where they are.
-            guard (try? await callbacks.receive(callback.received(by: entropy.now()))) != nil else { return }
-            await journal.remove(callback.id)
         }
     }
 
