@@ -35,9 +35,11 @@ package struct Request: Sendable {
         query = rest.isEmpty ? rest : rest[rest.utf8.index(after: rest.startIndex)...]
     }
 
-    /// What stands before the `?` of a request's target.
-    static func path(of target: String) -> Substring {
-        target[..<(target.utf8.firstIndex(of: UInt8(ascii: "?")) ?? target.endIndex)]
+    /// What stands before the `?` of a request's target, behind the server's name where the target has one.
+    package static func path(of target: String) -> Substring {
+        let end = target.utf8.firstIndex(of: UInt8(ascii: "?")) ?? target.endIndex
+        guard target.utf8.first != UInt8(ascii: "/") else { return target[..<end] }
+        return target[..<end].afterAuthority ?? target[..<end]
     }
 
     /// The first field of a name.
@@ -70,6 +72,18 @@ package struct Request: Sendable {
                 }
                 return (decoded(sides[0]), sides.count > 1 ? decoded(sides[1]) : "")
             }
+    }
+}
+
+extension Substring {
+    /// The path of a target in absolute form, `http://host/path`, which every server must take (RFC 9112, 3.2.2).
+    fileprivate var afterAuthority: Substring? {
+        for scheme in ["http://", "https://"] where utf8.count >= scheme.utf8.count {
+            guard zip(utf8, scheme.utf8).allSatisfy({ $0 == $1 || $0 | 0x20 == $1 }) else { continue }
+            let rest = utf8.dropFirst(scheme.utf8.count)
+            return self[(rest.firstIndex(of: UInt8(ascii: "/")) ?? endIndex)...]
+        }
+        return nil
     }
 }
 

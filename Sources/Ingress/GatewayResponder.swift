@@ -26,6 +26,8 @@ package final class GatewayResponder: HTTPHandler {
         package let publicURL: String
         package let bodyBytesMax: Int
         package let strangerBytesMax: Int
+        /// What a callback may carry whose address is one of ours: kept in memory whole, as a body with a credential is.
+        package let callbackBytesMax: Int
         package let mcp: MCPServer.Settings
         package let gateway: Assembly
         package let actions: ActionRegistry
@@ -38,6 +40,7 @@ package final class GatewayResponder: HTTPHandler {
             publicURL: String,
             bodyBytesMax: Int = 1 << 20,
             strangerBytesMax: Int = 64 << 10,
+            callbackBytesMax: Int = 1 << 20,
             mcp: MCPServer.Settings = MCPServer.Settings(),
             gateway: Assembly,
             actions: ActionRegistry,
@@ -48,6 +51,7 @@ package final class GatewayResponder: HTTPHandler {
             self.publicURL = publicURL
             self.bodyBytesMax = bodyBytesMax
             self.strangerBytesMax = strangerBytesMax
+            self.callbackBytesMax = callbackBytesMax
             self.mcp = mcp
             self.gateway = gateway
             self.actions = actions
@@ -93,16 +97,23 @@ package final class GatewayResponder: HTTPHandler {
     }
 
     package func bodyBytesMax(path: Substring, head: HTTPRequestHead) -> Int {
-        // Where no credential is shown, nobody is let in to send more than a stranger may.
-        let isOpen = CallbackPath.segments(of: path) != nil || path.utf8.starts(with: "/auth/".utf8)
-        return isOpen ? parts.strangerBytesMax : parts.bodyBytesMax
+        // Where no credential is shown, nobody is let in to send more than a stranger may; M-Pesa's is its address.
+        if let segments = CallbackPath.segments(of: path) {
+            return callbacks.areOurs(segments) ? parts.callbackBytesMax : parts.strangerBytesMax
+        }
+        return path.utf8.starts(with: "/auth/".utf8) ? parts.strangerBytesMax : parts.bodyBytesMax
     }
 
     package func refusal(of head: HTTPRequestHead, address: String?) async -> Response? {
         let call = CallID(parts.gateway.ports.entropy.identifier())
         let reader = RequestReader(request: Request(head, body: .whole([]), address: address))
         let isMCP = isMCP(reader.request.path)
+        let callback = CallbackPath.segments(of: reader.request.path)
         do throws(GatewayError) {
+            if let callback {
+                guard callbacks.areOurs(callback) else { throw CallbackRoutes.nothingHere }
+                return nil
+            }
             try await parts.gateway.pipeline.admit(try reader.action(call, by: isMCP ? .mcp : .rest))
             return nil
         } catch {

@@ -1,3 +1,4 @@
+import NIOHTTP1
 import Testing
 
 @testable import HTTPServer
@@ -49,5 +50,22 @@ struct `A name` {
         #expect(Origin("https://pay.example") != Origin(of: "http://pay.example"))
         #expect(Origin("https://pay.example:8443") != Origin(of: "https://pay.example"))
         #expect(Origin("https://pay.example.evil") != Origin(of: "https://pay.example"))
+    }
+}
+
+struct `The path of a request` {
+    @Test(
+        arguments: [
+            ("/a/b?c=d", "/a/b", "c=d"), ("http://host/a/b?c=d", "/a/b", "c=d"), ("HTTPS://host:1/a", "/a", ""),
+            ("http://host", "", ""), ("http://host?c", "", "c"), ("/http://host/a", "/http://host/a", ""),
+            ("ftp://host/a", "ftp://host/a", ""), ("*", "*", ""),
+        ]
+    )
+    func `stands behind the server's name, where that is said`(target: String, path: String, query: String) {
+        let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: target)
+
+        let request = Request(head, body: .whole([]), address: nil)
+
+        #expect(request.path == path && request.query == query)
     }
 }

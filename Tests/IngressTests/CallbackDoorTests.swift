@@ -104,6 +104,22 @@ struct `The door for callbacks` {
         #expect(await journal.entries().isEmpty)
         #expect(disk.unsettledCallbacks == 0)
     }
+
+    @Test func `is found in absolute form`() async {
+        #expect(await post("http://gateway.example" + path) == 200)
+        #expect(disk.unsettledCallbacks == 1)
+    }
+
+    @Test func `lets in more than a stranger may send where the token is good, and only there`() async {
+        let wrong = path.dropLast(2) + (path.hasSuffix("00") ? "11" : "00")
+
+        #expect(door.bodyBytesMax(path: path[...], head: head(path)) == 1 << 20)
+        #expect(await door.refusal(of: head(path), address: nil) == nil)
+        for stranger in [String(wrong), "/cb/x/y", "/mpesa/callback/x"] {
+            #expect(door.bodyBytesMax(path: stranger[...], head: head(stranger)) == 64 << 10, "\(stranger)")
+            #expect(await door.refusal(of: head(stranger), address: nil)?.status.code == 404, "\(stranger)")
+        }
+    }
 }
 
 /// What a test switches while others look.

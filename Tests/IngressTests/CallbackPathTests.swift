@@ -16,6 +16,7 @@ struct `A callback's address` {
             { $0 }, { $0 + "/" }, { $0 + "//" }, { "/" + $0 }, { "//" + $0 + "/" },
             { $0.replacing("/cb/", with: "/cb//") }, { $0.uppercased() }, { $0.replacing("/cb/", with: "/CB/") },
             { $0.replacing("a", with: "%61") }, { $0.replacing("-", with: "%2D") },
+            { $0.replacing("/cb/", with: "/%63b/") }, { $0.replacing("/cb/", with: "/C%42/") },
         ] as [@Sendable (String) -> String]
     )
     func `is the same in every way of writing it`(write: @Sendable (String) -> String) throws {
@@ -34,7 +35,10 @@ struct `A callback's address` {
         #expect(addresses.target(organization: segments[1], token: segments[2]) == target, "\(path)")
     }
 
-    @Test(arguments: ["/cba/x", "/c", "/cb", "", "/", "//", "/tools/cb/x", "cb/x/y", "/mpesa"])
+    @Test(arguments: [
+        "/cba/x", "/c", "/cb", "", "/", "//", "/tools/cb/x", "cb/x/y", "/mpesa", "/cb%2Fx/y", "/%2fcb/x/y", "/%6/b/x",
+        "/%63",
+    ])
     func `is no other path`(path: String) { #expect(CallbackPath.segments(of: path[...]) == nil) }
 
     @Test func `is no longer one when a part is added or changed`() throws {

@@ -12,6 +12,9 @@ struct CallbackRoutes: Sendable {
     /// What Safaricom expects to read; anything else makes it log an error.
     static let accepted = Array(#"{"ResultCode":0,"ResultDesc":"Accepted"}"#.utf8)
 
+    /// What every address is told that is none of ours.
+    static let nothingHere = GatewayError(.notFound, "There is nothing here.")
+
     /// Keeps a callback whose token is one of ours.
     ///
     /// The token is checked before anything else is read or written.
@@ -23,10 +26,23 @@ struct CallbackRoutes: Sendable {
         token: Substring
     ) async throws(GatewayError) -> [UInt8] {
         guard let target = addresses.target(organization: organization, token: token) else {
-            throw GatewayError(.notFound, "There is nothing here.")
+            throw Self.nothingHere
         }
-        try await inbox.receive(target, body: try reader.body(), address: reader.request.address)
+        let body: [UInt8]
+        switch reader.request.body {
+        case .whole(let bytes): body = bytes
+        case .tooLarge(let limit):
+            inbox.noteTooLarge(target, limit: limit)
+            body = try reader.body()
+        }
+        try await inbox.receive(target, body: body, address: reader.request.address)
         return Self.accepted
+    }
+
+    /// Whether a path's parts are an address that this host has given M-Pesa: then more is read than of a stranger.
+    func areOurs(_ segments: [Substring]) -> Bool {
+        segments.count == 3 && segments[0] == "cb"
+            && addresses.target(organization: segments[1], token: segments[2]) != nil
     }
 
     /// The seed's `/mpesa/…` paths carry no token, so a body there proves nothing: at most it makes the gateway ask
@@ -71,9 +87,18 @@ enum CallbackPath {
 
     private static func begins(_ bytes: Substring.UTF8View, with name: StaticString) -> Bool {
         name.withUTF8Buffer { name in
-            var rest = bytes.makeIterator()
-            for byte in name where rest.next().map({ $0 | 0x20 }) != byte { return false }
-            return rest.next() == UInt8(ascii: "/")
+            var rest = bytes
+            for byte in name where unescapedFirst(of: &rest).map({ $0 | 0x20 }) != byte { return false }
+            return rest.first == UInt8(ascii: "/")
         }
+    }
+
+    /// The next letter, as it is or escaped.
+    private static func unescapedFirst(of bytes: inout Substring.UTF8View) -> UInt8? {
+        guard let first = bytes.popFirst() else { return nil }
+        guard first == UInt8(ascii: "%") else { return first }
+        guard bytes.count >= 2, let value = UInt8(String(Substring(bytes.prefix(2))), radix: 16) else { return nil }
+        bytes = bytes.dropFirst(2)
+        return value
     }
 }
