@@ -6,18 +6,60 @@ import Synchronization
 ///     token checked (a stranger writes nothing) -> raw body durable -> acknowledged -> interpreted by the plugin ->
 ///     applied once by the core -> settled in the same commit
 ///
-/// If the process dies after the acknowledgement, the body is found unsettled and is given to the plugin again.
+/// If the process dies after the acknowledgement, the body is found unsettled and is given to the plugin again. A record's
+/// callbacks are worked on one after another; accounts take turns, and each plugin has places of its own, so that neither
+/// one account's burst nor a plugin that hangs keeps others' callbacks waiting.
 package final class CallbackInbox: Sendable {
     /// What bounds the inbox.
     package struct Settings: Sendable {
-        /// How many callbacks are worked on at once.
-        package var workers = 4
+        /// How many records are read at once for their callbacks, the accounts in turn: this wait is the database's.
+        ///
+        /// Three quarters of them at most for one account. Default 32.
+        package var readersMax = 32
+        /// How many callbacks each plugin is given at once, the accounts in turn.
+        ///
+        /// Three quarters of them at most for one account. Default 16.
+        package var pluginPlacesMax = 16
+        /// How many of one account wait for a place with one plugin; more are left to the store for now.
+        ///
+        /// Default 400.
+        package var pluginWaitingMax = 400
+        /// How long one waits for such a place, before it is left to the store for now.
+        ///
+        /// Default 60 s.
+        package var placeWaitMax: Duration = .seconds(60)
         /// How many wait in memory; more wait in the store alone, and are found there.
+        ///
+        /// A quarter is kept for accounts of which fewer than `queueKeptEach` wait. Default 1,000.
         package var queueMax = 1_000
+        /// How many of one account may wait in what is kept.
+        ///
+        /// Default 16.
+        package var queueKeptEach = 16
+        /// How many of one account wait in memory.
+        ///
+        /// Default 500.
+        package var accountQueueMax = 500
+        /// How many bytes of bodies wait in memory.
+        ///
+        /// Default 32 MiB.
+        package var queueBytesMax = 32 << 20
         /// How often the plugin is given the same bytes before a person must look.
         package var attemptsMax = 5
         /// How often the store is searched for what was left.
         package var searchEvery: Duration = .seconds(5)
+        /// How soon it is searched again when more was there than could wait.
+        ///
+        /// Default 1 s.
+        package var searchAgain: Duration = .seconds(1)
+        /// How many callbacks the store is asked for at once.
+        ///
+        /// Default 250.
+        package var pageMax = 250
+        /// How many such pages one search reads.
+        ///
+        /// Default 20.
+        package var pagesMax = 20
         /// How many callbacks of one record are kept beside the store while it is away, so that nobody who calls one
         /// address again and again fills the journal.
         ///
@@ -26,23 +68,34 @@ package final class CallbackInbox: Sendable {
 
         /// The defaults.
         package init() {}
+
+        /// Places of such a kind, and how many of an account wait for one.
+        func places(_ count: Int, line: Int) -> Dispatcher.Settings {
+            var places = Dispatcher.Settings()
+            places.placesMax = count
+            places.accountPlacesMax = max(1, count - count / 4)
+            places.waitMax = placeWaitMax
+            places.accountWaitingMax = line
+            places.waitingMax = queueMax
+            return places
+        }
     }
 
-    private let records: any RecordRepository
-    private let callbacks: any CallbackRepository
-    private let plugins: PluginCalls
-    private let settlement: Settlement
-    private let entropy: Entropy
-    private let failpoints: Failpoints
-    private let logger: Logger
-    private let settings: Settings
-    private let queue: AsyncStream<ReceivedCallback>
-    private let feed: AsyncStream<ReceivedCallback>.Continuation
-    private let inHand = Mutex<Set<CallbackID>>([])
-    /// Where the last search ended: what cannot be read now must not keep the next thousand from being looked at.
-    private let lookedUpTo = Mutex<CallbackPlace?>(nil)
+    let records: any RecordRepository
+    let callbacks: any CallbackRepository
+    let plugins: PluginCalls
+    let settlement: Settlement
+    let entropy: Entropy
+    let failpoints: Failpoints
+    let logger: Logger
+    let settings: Settings
+    private let lines: CallbackLines
+    private let readers: Dispatcher
+    private let places: CallbackPlaces
+    /// Where searches are: what cannot be read now must not keep the rest from being looked at.
+    private let walk = Mutex(CallbackWalk())
     /// The tools' revision at which what was quarantined was last looked at.
-    private let lookedAt = Mutex<Int?>(nil)
+    let lookedAt = Mutex<Int?>(nil)
     private let aside: CallbacksAside
 
     /// Makes it of its parts.
@@ -66,7 +119,15 @@ package final class CallbackInbox: Sendable {
         self.failpoints = failpoints
         self.logger = logger
         self.settings = settings
-        (queue, feed) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(settings.queueMax))
+        lines = CallbackLines(settings: settings)
+        readers = Dispatcher(
+            settings: settings.places(settings.readersMax, line: settings.accountQueueMax),
+            sleep: entropy.sleep
+        )
+        places = CallbackPlaces(
+            settings: settings.places(settings.pluginPlacesMax, line: settings.pluginWaitingMax),
+            sleep: entropy.sleep
+        )
     }
 
     /// Keeps a callback; M-Pesa may be told that it arrived when this returns.
@@ -103,7 +164,7 @@ package final class CallbackInbox: Sendable {
             return failpoints.reach(.callbackKept)
         }
         failpoints.reach(.callbackKept)
-        feed.yield(callback)
+        lines.arrive(callback)
     }
 
     /// Tells people of a callback that was not taken because it was too large; the record is asked about in its time.
@@ -117,54 +178,111 @@ package final class CallbackInbox: Sendable {
         )
     }
 
-    /// Works until cancelled; what is in hand is finished.
+    // MARK: Working
+
+    /// Whether what arrives is worked on.
+    var isOpen: Bool { lines.isOpen }
+
+    /// Works until cancelled; what a plugin has in hand then is finished, and the rest is left to the next process.
+    ///
+    /// Callbacks are taken also afterwards, into the store alone.
     package func run() async {
-        await withTaskGroup(of: Void.self) { group in
-            for _ in 0..<settings.workers {
-                group.addTask { for await callback in self.queue { await self.work(on: callback) } }
-            }
+        let records = lines.open()
+        await withDiscardingTaskGroup { group in
             group.addTask {
                 await self.search()
-                self.feed.finish()
+                self.lines.close()
             }
+            for await record in records { group.addTask { await self.workOff(record) } }
+        }
+        lines.leaveAll()
+    }
+
+    private func search() async {
+        while !Task.isCancelled {
+            for record in await findUnsettled() { lines.start(record) }
+            let hasLeftSome = walk.withLock { $0.hasLeftSome }
+            // Only cancellation ends the sleep early, and the loop's condition sees it.
+            try? await entropy.sleep(for: hasLeftSome ? settings.searchAgain : settings.searchEvery)
         }
     }
 
-    /// Takes up what a crash, or a full queue, left in the store.
+    /// Takes up what a crash, or full lines, left in the store, and works on it.
     ///
-    /// Also called once by tests.
+    /// For tests: `run` does the same by itself.
     package func takeUpUnsettled() async {
+        let found = await findUnsettled()
+        await withDiscardingTaskGroup { group in
+            for record in found { group.addTask { await self.workOff(record) } }
+        }
+    }
+
+    /// Lets wait what was left in the store; answers the records that must be begun with.
+    private func findUnsettled() async -> [RecordID] {
+        var starts: [RecordID] = []
         do throws(GatewayError) {
             await aside.replay(at: entropy.now())
             try await reopenMended()
             let before = entropy.now() + (.zero - settings.searchEvery)
-            let page = try await callbacks.unsettled(before: before, after: place(), limit: settings.queueMax)
-            // A page that is not full was the last: the next search begins with the oldest again.
-            lookedUpTo.withLock { $0 = page.count < settings.queueMax ? nil : page.last.map(CallbackPlace.init) }
-            for callback in page { await work(on: callback, isRetry: true) }
+            var isLast = false
+            for _ in 0..<settings.pagesMax where !isLast {
+                let place = walk.withLock { $0.place }
+                let page = try await callbacks.unsettled(before: before, after: place, limit: settings.pageMax)
+                isLast = page.count < settings.pageMax
+                starts += walk.withLock { walk in take(page, isLast: isLast, on: &walk) }
+            }
         } catch {
             logger.warning("the callback inbox could not be searched", metadata: ["reason": "\(error.message)"])
         }
+        return starts
     }
 
-    private func place() -> CallbackPlace? { lookedUpTo.withLock { $0 } }
-
-    private func search() async {
-        while !Task.isCancelled {
-            await takeUpUnsettled()
-            // Only cancellation ends the sleep early, and the loop's condition sees it.
-            try? await entropy.sleep(for: settings.searchEvery)
+    private func take(_ page: [ReceivedCallback], isLast: Bool, on walk: inout CallbackWalk) -> [RecordID] {
+        var starts: [RecordID] = []
+        walk.take(page, isLast: isLast) { callback in
+            switch lines.add(callback, isRetry: true) {
+            case .starts: starts.append(callback.record)
+            case .waits: break
+            case .full: return false
+            }
+            return true
         }
+        return starts
     }
 
     /// What a callback means, and what follows.
     ///
     /// Never throws: what fails stays unsettled and comes again.
-    package func work(on callback: ReceivedCallback, isRetry: Bool = false) async {
-        guard inHand.withLock({ $0.insert(callback.id).inserted }) else { return }
-        defer { inHand.withLock { _ = $0.remove(callback.id) } }
-        do {
-            try await settle(callback, isRetry: isRetry)
+    package func work(on callback: ReceivedCallback) async {
+        guard case .starts = lines.add(callback, isRetry: false) else { return }
+        await workOff(callback.record)
+    }
+
+    /// A record's callbacks, one after another in the order in which they came.
+    private func workOff(_ record: RecordID) async {
+        var next = lines.first(of: record)
+        while let waiting = next {
+            // What did not come to its turn is not overtaken by what came after it.
+            guard !Task.isCancelled, await work(on: waiting) else { return lines.leave(record) }
+            next = lines.next(after: waiting)
+        }
+    }
+
+    /// Whether it came to its turn.
+    private func work(on waiting: CallbackLines.Waiting) async -> Bool {
+        let callback = waiting.callback
+        let account = Dispatcher.Account(of: callback)
+        guard let reading = try? await readers.enter(account) else { return false }
+        defer { reading.leave() }
+        do throws(GatewayError) {
+            guard let record = try await find(callback) else { return true }
+            reading.leave()
+            // Nobody waits for a plugin that is not there.
+            _ = try plugins.kind(of: record)
+            guard let place = try? await places.of(record.plugin).enter(account) else { return false }
+            defer { place.leave() }
+            guard !Task.isCancelled else { return false }
+            try await settle(callback, of: record, isRetry: waiting.isRetry)
         } catch {
             logger.error(
                 "a callback could not be settled",
@@ -175,169 +293,6 @@ package final class CallbackInbox: Sendable {
                 ]
             )
         }
-    }
-
-    private func settle(_ callback: ReceivedCallback, isRetry: Bool) async throws(GatewayError) {
-        let found = try await records.record(
-            callback.record,
-            organization: callback.organization,
-            environment: callback.environment
-        )
-        guard let record = found else {
-            // What was never sent may be written yet: its commit was on its way.
-            guard !callback.isUnsent || entropy.now() > callback.receivedAt + Withdrawals.commitMax else { return }
-            return try await end(callback, as: .orphaned)
-        }
-        if callback.isUnsent { return try await withdraw(record, as: callback) }
-        // While the plugin is not loaded the bytes wait, and no attempt is counted against them.
-        let (plugin, kind) = try plugins.kind(of: record)
-        if isRetry {
-            let attempts = try await callbacks.countAttempt(callback.id, organization: callback.organization)
-            guard attempts <= settings.attemptsMax else { return try await quarantine(callback, of: record) }
-        }
-        do throws(GatewayError) {
-            try await apply(callback, to: record, takesOnly: isTaking(callback, plugin.operations[kind]))
-        } catch {
-            // Only what the plugin makes of these bytes counts against them.
-            if isRetry, error.code != .pluginFailed {
-                try await callbacks.forgiveAttempt(callback.id, organization: callback.organization)
-            }
-            throw error
-        }
-    }
-
-    /// A question that is answered by callback says in its reply only whether it was taken.
-    private func isTaking(_ callback: ReceivedCallback, _ kind: OperationKind) -> Bool {
-        callback.sending != nil && !kind.callbacks.isEmpty
-    }
-
-    private func apply(
-        _ callback: ReceivedCallback,
-        to record: Record,
-        takesOnly: Bool
-    ) async throws(GatewayError) {
-        if let about = record.about, !takesOnly { return try await settle(callback, of: record, about: about) }
-        let source = callback.source
-        var isMine = true
-        let settled = try await settlement.settle(
-            record,
-            callback: callback.id,
-            failpoints: (failpoints, .beforeCallbackCommit)
-        ) { current throws(GatewayError) in
-            let evidence = try await read(callback, for: current)
-            isMine = evidence != nil
-            guard let evidence, evidence.says(ofSending: callback.sending, of: current) else { return nil }
-            return .evidence(evidence, source)
-        }
-        if settled.hasChanged { return failpoints.reach(.afterCallbackCommit) }
-        try await end(callback, as: isMine ? .ignored : .notMine)
-    }
-
-    private func read(_ callback: ReceivedCallback, for record: Record) async throws(GatewayError) -> Evidence? {
-        // What answers a question is no reply to the request that it is about.
-        let source: Evidence.Source = callback.source == .reply && record.about != nil ? .query : callback.source
-        var evidence = try await plugins.interpret(
-            callback.body,
-            from: source,
-            status: callback.status,
-            for: record
-        )
-        evidence?.saidAt = callback.receivedAt
-        return evidence
-    }
-
-    /// Nothing left, as the process knew that was to send it.
-    private func withdraw(_ record: Record, as callback: ReceivedCallback) async throws(GatewayError) {
-        let reason = String(decoding: callback.body, as: UTF8.self)
-        let settled = try await settlement.settle(record, callback: callback.id) { current in
-            callback.isOfSending(of: current) ? .notSent(reason) : nil
-        }
-        // The commit of that sending may be on its way.
-        let mayCome = settled.record.attempts < callback.sending ?? 1
-        guard !mayCome || entropy.now() > callback.receivedAt + Withdrawals.commitMax else { return }
-        if !settled.hasChanged { try await end(callback, as: .ignored) }
-    }
-
-    /// The answer to a question: settles the exchange, and what it proves of the transaction it asked about.
-    private func settle(
-        _ callback: ReceivedCallback,
-        of exchange: Record,
-        about: RecordID
-    ) async throws(GatewayError) {
-        let found = try await records.record(
-            about,
-            organization: callback.organization,
-            environment: callback.environment
-        )
-        guard let transaction = found else { return try await end(callback, as: .orphaned) }
-        guard let evidence = try await read(callback, for: exchange.shown(about: transaction)) else {
-            return try await end(callback, as: .notMine)
-        }
-        let settled = try await settlement.settle(
-            exchange: exchange,
-            about: transaction,
-            evidence: evidence,
-            from: callback.source,
-            callback: callback.id
-        )
-        if !settled.hasChanged { try await end(callback, as: .ignored) }
-    }
-
-    // MARK: What could not be read
-
-    private func quarantine(_ callback: ReceivedCallback, of record: Record) async throws(GatewayError) {
-        let digest = try plugins.kind(of: record).plugin.digest
-        logger.error(
-            "a callback could not be read and waits for another version of its plugin",
-            metadata: [
-                "callback": "\(callback.id)", "record": "\(callback.record)", "plugin": "\(record.plugin)",
-                "organization": "\(callback.organization)",
-            ]
-        )
-        try await callbacks.quarantine(
-            callback.id,
-            organization: callback.organization,
-            digest: digest,
-            at: entropy.now()
-        )
-    }
-
-    /// Gives what one version of a plugin could not read to another, once that serves.
-    private func reopenMended() async throws(GatewayError) {
-        let revision = plugins.revision
-        guard lookedAt.withLock({ $0 != revision }) else { return }
-        var place: CallbackPlace?
-        while true {
-            let page = try await callbacks.quarantined(after: place, limit: settings.queueMax)
-            try await reopen(page)
-            guard page.count == settings.queueMax, let last = page.last else { break }
-            place = CallbackPlace(last.callback)
-        }
-        lookedAt.withLock { $0 = revision }
-    }
-
-    private func reopen(_ page: [(callback: ReceivedCallback, digest: String)]) async throws(GatewayError) {
-        for (callback, digest) in page {
-            let found = try await records.record(
-                callback.record,
-                organization: callback.organization,
-                environment: callback.environment
-            )
-            // While the plugin is not loaded they wait.
-            guard let found, let serving = try? plugins.kind(of: found).plugin.digest, serving != digest else {
-                continue
-            }
-            try await callbacks.reopen(callback.id, organization: callback.organization)
-        }
-    }
-
-    private func end(_ callback: ReceivedCallback, as end: CallbackEnd) async throws(GatewayError) {
-        if end != .ignored {
-            logger.warning(
-                "a callback changed nothing",
-                metadata: ["callback": "\(callback.id)", "record": "\(callback.record)", "end": "\(end.rawValue)"]
-            )
-        }
-        try await callbacks.end(callback.id, organization: callback.organization, as: end, at: entropy.now())
+        return true
     }
 }
