@@ -6,7 +6,7 @@ import os
 import socket
 import tempfile
 
-from harness import PATIENCE, PROGRAM, Gateway, Process, answers, free_port, http as ask, phone, wait_until
+from harness import PATIENCE, PROGRAM, Gateway, Process, answers, free_port, http as ask, new_folder, phone, wait_until
 
 
 def talk(gateway, data, until=None, port=None):
@@ -143,7 +143,7 @@ def test_the_program_ends_although_a_connection_is_idle():
 def test_a_program_whose_port_is_taken_ends_and_says_so(gateway):
     for taken in ({"port": gateway.ports[0]}, {"management-port": gateway.ports[1]}):
         ports = {"port": free_port(), "management-port": free_port(), **taken}
-        arguments = ["dev", "--data-dir", tempfile.mkdtemp(prefix="taken-")]
+        arguments = ["dev", "--data-dir", new_folder(None)]
         for name, port in ports.items():
             arguments += [f"--{name}", str(port)]
         process = Process(arguments)
