@@ -21,6 +21,8 @@ CREATE TABLE host_lease ( name TEXT PRIMARY KEY, holder TEXT NOT NULL, number BI
 CREATE TABLE host_probe (name TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE "idempotency" (organization_id TEXT NOT NULL, environment TEXT NOT NULL, idempotency_key TEXT NOT NULL, fingerprint BLOB NOT NULL, record_id TEXT NOT NULL, is_derived BIGINT NOT NULL, retention_ms BIGINT NOT NULL DEFAULT 86400000, PRIMARY KEY (organization_id, environment, idempotency_key)) WITHOUT ROWID;
 CREATE TABLE invoice_lines ( organization_id TEXT NOT NULL, month BIGINT NOT NULL, line BIGINT NOT NULL, kind TEXT NOT NULL, tool TEXT, counted TEXT, description TEXT NOT NULL, quantity BIGINT NOT NULL, unit_cents BIGINT NOT NULL, amount_cents BIGINT NOT NULL, made_by TEXT NOT NULL, made_ms BIGINT NOT NULL, PRIMARY KEY (organization_id, month, line)) WITHOUT ROWID;
+CREATE TABLE known_places ( organization_id TEXT NOT NULL, user_id TEXT NOT NULL, network TEXT NOT NULL, login TEXT NOT NULL, seen_ms BIGINT NOT NULL, PRIMARY KEY (organization_id, user_id, network, login)) WITHOUT ROWID;
+CREATE INDEX known_places_by_time ON known_places (seen_ms);
 CREATE TABLE logins ( username TEXT NOT NULL, organization_id TEXT NOT NULL, user_id TEXT NOT NULL, PRIMARY KEY (username, organization_id));
 CREATE INDEX logins_by_age ON logins (username, user_id);
 CREATE TABLE migrations (number BIGINT PRIMARY KEY, checksum TEXT NOT NULL);

@@ -79,6 +79,17 @@ final class People: Sendable {
         try await house.store.save(asha)
     }
 
+    /// The same people after a restart of the host.
+    init(restarting people: People) async throws {
+        (house, asha) = (people.house, people.asha)
+        let passwords = passwords
+        gateway = house.another { ports in
+            ports.tokens = PlainTokens()
+            ports.passwords = passwords
+        }
+        try await gateway.settleAfterRestart()
+    }
+
     func caller(_ address: String) -> Accounts.Caller {
         Accounts.Caller(call: CallID(house.clock.entropy.identifier()), address: address)
     }
@@ -208,6 +219,23 @@ struct `A log-in` {
             #expect(codes.last == .rateLimited && codes.dropLast().allSatisfy { $0 == .unauthenticated })
             #expect(await people.code("right") == nil)
             #expect(await people.code("x", as: "stranger", from: "192.0.2.2") == .unauthenticated)
+        }
+    }
+
+    @Test func `is let in after a restart, while strangers fill the address where it was known`() async throws {
+        try await House.with { (house) async throws in
+            let before = try await People(house)
+            #expect(await before.code("right") == nil)
+            house.clock.advance(.seconds(86_400))
+            let people = try await People(restarting: before)
+            for number in 0..<31 { _ = await people.code("x", as: "stranger\(number)") }
+
+            #expect(await people.code("x", as: "stranger") == .rateLimited)
+            #expect(await people.code("right") == nil)
+            house.clock.advance(.seconds(30 * 86_400))
+            let late = try await People(restarting: people)
+            for number in 0..<31 { _ = await late.code("x", as: "stranger\(number)") }
+            #expect(await late.code("right") == .rateLimited)
         }
     }
 

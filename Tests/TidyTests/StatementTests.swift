@@ -23,6 +23,7 @@ struct `A statement` {
         ("UPDATE plugin_timers SET due_at = due_at", "a clock that was set back, for every organization"),
         ("UPDATE callbacks SET received_ms", "a clock that was set back, for every organization"),
         ("WHERE \\(RecordCoding.isWaiting) AND updated_ms > $1", "where the clock was, for every organization"),
+        ("FROM known_places WHERE seen_ms > $1", "who is known where, when a host starts, for every organization"),
         ("FROM answers WHERE expires_ms <= $1", "forgets what has expired, for every organization"),
         ("FROM logins JOIN users", "a log-in that names no organization"),
         ("WHERE \\(RecordCoding.isWaiting) AND plugin = $1", "counts what is open, for every organization"),

@@ -164,8 +164,8 @@ package struct Accounts: Sendable {
         else { throw found.refusal }
         // Only whoever knows the password learns that there is a second factor; the attempt stays charged.
         try await checkFactor(of: user, code, attempt)
-        parts.throttle.succeed(attempt)
-        return try await begin(user, organization, caller)
+        let place = parts.throttle.succeed(attempt, as: user)
+        return try await begin(user, organization, place, caller)
     }
 
     private func checkFactor(
@@ -246,6 +246,7 @@ package struct Accounts: Sendable {
     private func begin(
         _ user: User,
         _ organization: Organization,
+        _ place: KnownPlace,
         _ caller: Caller
     ) async throws(GatewayError) -> Session {
         let now = parts.entropy.now()
@@ -256,7 +257,19 @@ package struct Accounts: Sendable {
             generation: 1,
             expiresAt: now + settings.tokenLife
         )
-        try await directory.begin(session, at: now, sessionsMax: settings.sessionsMax)
+        let beginning = SessionBeginning(
+            session,
+            at: now,
+            sessionsMax: settings.sessionsMax,
+            hasSecondFactor: user.hasSecondFactor,
+            place: place,
+            placesMax: parts.throttle.knownPlacesMax
+        )
+        // One that was set up while the password was looked at has not been asked for.
+        guard try await directory.begin(beginning) else {
+            throw GatewayError(.unauthenticated, "The account was changed meanwhile. Log in again.")
+                .naming(user.organization, "user:\(user.id)")
+        }
         try write("LOGIN_SUCCESS", user, caller)
         return try await token(of: session, user, organization, now)
     }

@@ -22,14 +22,26 @@ package final class ThrottleLogIns: Sendable {
         ///
         /// Default 20 an hour: of the million that there are, three are right at a time.
         package var ofCode = RateLimit(units: 20, per: .seconds(3600))
+        /// Wrong passwords of one user, shown by sessions of theirs from wherever they never logged in.
+        ///
+        /// Default 20 an hour: whoever found a session has no more guesses for having more addresses.
+        package var ofPerson = RateLimit(units: 20, per: .seconds(3600))
         /// How many addresses and names are told apart at a time; past that new ones share one limit.
         ///
         /// Default 20,000.
         package var entriesMax = 20_000
         /// For how long somebody who logged in is known at an address.
         ///
-        /// Default 30 days, while the host runs.
+        /// Default 30 days, restarts of the host included.
         package var knownFor: Duration = .seconds(30 * 86_400)
+        /// At how many addresses one person is known; the one where they were not seen for longest is forgotten.
+        ///
+        /// Default 20.
+        package var knownPlacesMax = 20
+        /// How many persons' addresses are remembered in all.
+        ///
+        /// Default 20,000.
+        package var knownPlacesOfAllMax = 20_000
 
         /// The defaults.
         package init() {}
@@ -39,8 +51,9 @@ package final class ThrottleLogIns: Sendable {
     package struct Attempt: Sendable {
         /// Whose turn it is among those who wait for their password to be checked.
         package let turn: PasswordTurn
-        fileprivate let name: Digest32
         fileprivate let charges: [Charge]
+        fileprivate var login = ""
+        fileprivate var network = ""
         /// Whether it is somebody who once logged in from there.
         package var isKnown: Bool { turn.isKnown }
     }
@@ -54,13 +67,17 @@ package final class ThrottleLogIns: Sendable {
     private let settings: Settings
     /// When the last unit of each would be back, in microseconds.
     private let arrivals = Mutex<[Digest32: Int64]>([:])
-    private let known: ExpiringCache<Digest32, Bool>
+    private let known: KnownPlaces
 
     /// Makes it of its parts.
     package init(entropy: Entropy, settings: Settings = Settings()) {
         self.entropy = entropy
         self.settings = settings
-        known = ExpiringCache(life: settings.knownFor, entriesMax: settings.entriesMax)
+        known = KnownPlaces(
+            life: settings.knownFor,
+            ofPersonMax: settings.knownPlacesMax,
+            placesMax: settings.knownPlacesOfAllMax
+        )
     }
 
     /// Lets an attempt begin.
@@ -68,16 +85,17 @@ package final class ThrottleLogIns: Sendable {
     /// - Throws: `rateLimited` with the time to wait.
     package func begin(name: String, address: String?) throws(GatewayError) -> Attempt {
         let group = ThrottleLogIns.group(of: address ?? "")
-        let pair = SHA256.digest("\(group)|\(name)")
-        let isKnown = known.value(for: pair, at: entropy.uptime()) ?? false
+        let pair = KnownPlaces.key(of: name, in: group)
+        let isKnown = known.isKnown(pair, at: entropy.uptime())
         let own = Charge(limit: settings.ofName, key: pair)
         let ofAddress = Charge(limit: settings.ofAddress, key: SHA256.digest(group))
         let attempt = Attempt(
             turn: isKnown
                 ? PasswordTurn(name: pair.hexadecimal, isKnown: true)
                 : PasswordTurn(name: ThrottleLogIns.neighbourhood(of: address ?? ""), isKnown: false),
-            name: pair,
-            charges: isKnown ? [own] : [own, ofAddress]
+            charges: isKnown ? [own] : [own, ofAddress],
+            login: name,
+            network: group
         )
         try charge(attempt, "Too many failed log-ins from your address. Try again in a moment.")
         return attempt
@@ -92,10 +110,27 @@ package final class ThrottleLogIns: Sendable {
         let key = SHA256.digest("code|\(user)")
         let attempt = Attempt(
             turn: PasswordTurn(name: key.hexadecimal, isKnown: true),
-            name: key,
             charges: [Charge(limit: settings.ofCode, key: key)]
         )
         try charge(attempt, "Too many wrong codes. Use a recovery code, or try again later.")
+        return attempt
+    }
+
+    /// Lets the password of somebody who has a session be looked at.
+    ///
+    /// Whoever found the session guesses no more often than at the log-in, and keeps its owner from nothing where they
+    /// log in themselves. What strangers do at the same address is not held against either.
+    /// - Throws: `rateLimited` with the time to wait.
+    package func begin(passwordOf user: UserID, address: String?) throws(GatewayError) -> Attempt {
+        let group = ThrottleLogIns.group(of: address ?? "")
+        let isKnown = known.isKnown(KnownPlaces.key(of: user, in: group), at: entropy.uptime())
+        let own = Charge(limit: settings.ofName, key: SHA256.digest("password|\(user)|\(group)"))
+        let ofPerson = Charge(limit: settings.ofPerson, key: SHA256.digest("password|\(user)"))
+        let attempt = Attempt(
+            turn: PasswordTurn(name: "user|\(user)", isKnown: true),
+            charges: isKnown ? [own] : [own, ofPerson]
+        )
+        try charge(attempt, "Too many wrong passwords. Try again later.")
         return attempt
     }
 
@@ -115,9 +150,33 @@ package final class ThrottleLogIns: Sendable {
     }
 
     /// Gives an attempt's charge back: it succeeded, and whoever made it is known there from now on.
-    package func succeed(_ attempt: Attempt) {
+    ///
+    /// - Returns: The place, to be kept.
+    package func succeed(_ attempt: Attempt, as user: User) -> KnownPlace {
         giveBack(attempt)
-        known.set(true, for: attempt.name, at: entropy.uptime())
+        let place = KnownPlace(
+            organization: user.organization,
+            user: user.id,
+            network: attempt.network,
+            login: attempt.login,
+            seen: entropy.now()
+        )
+        known.note(place, at: entropy.uptime())
+        return place
+    }
+
+    /// How many places of one person are kept.
+    package var knownPlacesMax: Int { settings.knownPlacesMax }
+
+    /// Remembers the places that the store has kept, as old as they are.
+    package func recall(from directory: any DirectoryRepository) async throws(GatewayError) {
+        let now = entropy.now()
+        let kept = try await directory.knownPlaces(
+            since: now + (.zero - settings.knownFor),
+            limit: settings.knownPlacesOfAllMax
+        )
+        // The newest of a person is the last that is forgotten.
+        for place in kept.reversed() { known.note(place, age: max(.zero, now - place.seen), at: entropy.uptime()) }
     }
 
     /// Gives an attempt's charge back: nobody looked at its password.

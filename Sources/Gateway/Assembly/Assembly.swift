@@ -173,8 +173,11 @@ package struct Assembly: Sendable {
         ]
     }
 
-    /// Settles what the last process left, for a host that alone serves its store.
+    /// Settles what the last process left, for a host that alone serves its store, and recalls who was known where.
     ///
     /// Call it once the plugins are loaded, before anything is served.
-    package func settleAfterRestart() async throws(GatewayError) { try await sweeper.settleAfterRestart() }
+    package func settleAfterRestart() async throws(GatewayError) {
+        try await sweeper.settleAfterRestart()
+        try await throttle.recall(from: ports.store.directory)
+    }
 }

@@ -59,7 +59,11 @@ package protocol DirectoryRepository: Sendable {
     func noteLogin(of id: UserID, organization: OrganizationID) async throws(GatewayError) -> User?
 
     /// Begins a session; the user's expired ones are forgotten, and the oldest past `sessionsMax` end.
-    func begin(_ session: UserSession, at now: Timestamp, sessionsMax: Int) async throws(GatewayError)
+    ///
+    /// - Returns: False, and nothing is written, where the user has a second factor by now that was not asked for.
+    func begin(_ beginning: SessionBeginning) async throws(GatewayError) -> Bool
+    /// From where people last logged in, of every organization, the newest first.
+    func knownPlaces(since earliest: Timestamp, limit: Int) async throws(GatewayError) -> [KnownPlace]
     /// A user's session that has not ended.
     func session(
         _ id: Identifier,

@@ -84,18 +84,32 @@ extension MemoryStore {
         }
     }
 
-    package func begin(
-        _ session: UserSession,
-        at now: Timestamp,
-        sessionsMax: Int
-    ) async throws(GatewayError) {
-        try await write { tables in
-            var own = tables.directory.sessions.values.filter { $0.user == session.user && $0.expiresAt > now }
+    package func begin(_ beginning: SessionBeginning) async throws(GatewayError) -> Bool {
+        let session = beginning.session
+        return try await write { tables in
+            let user = tables.directory.user(session.user, session.organization)
+            if beginning.hasSecondFactor == false, user?.hasSecondFactor ?? false { return false }
+            var own = tables.directory.sessions.values.filter {
+                $0.user == session.user && $0.expiresAt > beginning.now
+            }
             own.append(session)
-            let kept = own.sorted { $0.id < $1.id }.suffix(sessionsMax)
+            let kept = own.sorted { $0.id < $1.id }.suffix(beginning.sessionsMax)
             if kept.count < own.count { tables.directory.countChange(of: session.organization) }
             tables.directory.sessions = tables.directory.sessions.filter { $0.value.user != session.user }
             for session in kept { tables.directory.sessions[session.id] = session }
+            if let place = beginning.place {
+                var places = (tables.directory.places[session.user] ?? []).filter { !$0.isSame(as: place) }
+                places.append(place)
+                tables.directory.places[session.user] = places.suffix(beginning.placesMax)
+            }
+            return true
+        }
+    }
+
+    package func knownPlaces(since earliest: Timestamp, limit: Int) async throws(GatewayError) -> [KnownPlace] {
+        try await read { tables in
+            let all = tables.directory.places.values.flatMap { $0 }.filter { $0.seen > earliest }
+            return Array(all.sorted { $0.seen > $1.seen }.prefix(limit))
         }
     }
 

@@ -88,6 +88,8 @@ struct MemoryDirectory: Sendable {
     var plans: [String: Plan] = [:]
     var users: [UserID: User] = [:]
     var sessions: [Identifier: UserSession] = [:]
+    /// A person's, the newest last.
+    var places: [UserID: [KnownPlace]] = [:]
     var keys: [APIKeyID: APIKey] = [:]
     var accounts: [Place: [MPesaAccount]] = [:]
     var credentials: [Place: SealedCredential] = [:]

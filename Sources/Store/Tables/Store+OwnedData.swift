@@ -123,7 +123,8 @@ extension Store: OwnedDataRepository {
 
     /// What is taken away whole, each with the column by which it is taken away in slices.
     private static let erased: [(table: String, key: String)] = [
-        ("sessions", "user_id"), ("one_time_links", "link_id"), ("second_factors", "user_id"), ("api_keys", "key_id"),
+        ("sessions", "user_id"), ("known_places", "user_id"), ("one_time_links", "link_id"),
+        ("second_factors", "user_id"), ("api_keys", "key_id"),
         ("credentials", "field"), ("data_keys", "master_key_id"), ("accounts", "account"),
         ("plugin_items", "item_key"), ("plugin_timers", "timer_id"), ("export_parts", "export_id"),
         ("exports", "export_id"), ("callbacks", "callback_id"), ("logins", "user_id"),

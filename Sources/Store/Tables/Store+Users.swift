@@ -165,32 +165,23 @@ extension Store {
 
     // MARK: Sessions
 
-    package func begin(
-        _ session: UserSession,
-        at now: Timestamp,
-        sessionsMax: Int
-    ) async throws(GatewayError) {
+    package func begin(_ beginning: SessionBeginning) async throws(GatewayError) -> Bool {
+        let session = beginning.session
         let owner: [SQLValue] = [.text(session.organization.description), .text(session.user.description)]
-        try await write { write in
+        return try await write { write in
             let sql = write.sql
+            if beginning.hasSecondFactor == false {
+                let hasOne = try sql.first(
+                    "SELECT has_second_factor FROM users WHERE organization_id = $1 AND user_id = $2",
+                    owner
+                ) { $0.integer(0) == 1 }
+                if hasOne ?? false { return false }
+            }
             try sql.execute(
                 "DELETE FROM sessions WHERE organization_id = $1 AND user_id = $2 AND expires_ms <= $3",
-                owner + [.integer(now.milliseconds)]
+                owner + [.integer(beginning.now.milliseconds)]
             )
-            let oldest = try sql.first(
-                """
-                SELECT session_id FROM sessions WHERE organization_id = $1 AND user_id = $2
-                ORDER BY session_id DESC LIMIT 1 OFFSET $3
-                """,
-                owner + [.integer(Int64(max(1, sessionsMax) - 1))]
-            ) { $0.text(0) ?? "" }
-            if let oldest {
-                try sql.execute(
-                    "DELETE FROM sessions WHERE organization_id = $1 AND user_id = $2 AND session_id <= $3",
-                    owner + [.text(oldest)]
-                )
-                try Store.countChange(of: session.organization, in: sql)
-            }
+            try Store.endOldest(beginning, owner, in: sql)
             try sql.execute(
                 """
                 INSERT INTO sessions (organization_id, user_id, session_id, generation, expires_ms)
@@ -201,7 +192,29 @@ extension Store {
                     .integer(session.expiresAt.milliseconds),
                 ]
             )
+            if let place = beginning.place { try Store.keep(place, atMost: beginning.placesMax, in: sql) }
+            return true
         }
+    }
+
+    private static func endOldest(
+        _ beginning: SessionBeginning,
+        _ owner: [SQLValue],
+        in sql: any SQLSession
+    ) throws {
+        let oldest = try sql.first(
+            """
+            SELECT session_id FROM sessions WHERE organization_id = $1 AND user_id = $2
+            ORDER BY session_id DESC LIMIT 1 OFFSET $3
+            """,
+            owner + [.integer(Int64(max(1, beginning.sessionsMax) - 1))]
+        ) { $0.text(0) ?? "" }
+        guard let oldest else { return }
+        try sql.execute(
+            "DELETE FROM sessions WHERE organization_id = $1 AND user_id = $2 AND session_id <= $3",
+            owner + [.text(oldest)]
+        )
+        try Store.countChange(of: beginning.session.organization, in: sql)
     }
 
     package func session(
