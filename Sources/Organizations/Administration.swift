@@ -142,6 +142,10 @@ enum Arguments {
         "type": "string", "minLength": 12, "maxLength": 128,
         "description": "At least 12 characters; a few words are good.",
     ]
+    /// One's own password, shown again.
+    static let currentPassword: JSON = [
+        "type": "string", "minLength": 1, "maxLength": 128, "description": "One's own, as it is now.",
+    ]
     /// The four roles.
     static let role: JSON = ["enum": .array(Role.allCases.map { .string($0.rawValue) })]
     /// By which version the caller knows what is changed.

@@ -187,4 +187,26 @@ extension Administration {
         else { throw GatewayError(.notFound, "There is no such user any more.") }
         return user
     }
+
+    /// Whoever asks, once they have shown their password again: a session alone may have been found.
+    ///
+    /// - Throws: `invalidArgument` that names the argument; `rateLimited` after too many guesses.
+    func proven(_ use: Action.Use, by argument: String = "password") async throws(GatewayError) -> User {
+        let user = try await myself(use)
+        let attempt = try parts.throttle.begin(passwordOf: user.id, address: use.address)
+        let isRight: Bool
+        do throws(GatewayError) {
+            isRight = try await parts.passwords.verify(
+                Secret(use.text(argument) ?? ""),
+                against: user.passwordHash,
+                turn: attempt.turn
+            )
+        } catch {
+            parts.throttle.giveBack(attempt)
+            throw error
+        }
+        guard isRight else { throw Administration.wrong(argument, "the password as it is now") }
+        parts.throttle.giveBack(attempt)
+        return user
+    }
 }

@@ -192,32 +192,22 @@ struct UserActions: Sendable {
             summary: "Every session of the user ends, this one too: log in again with the new one.",
             route: Route("POST", "/auth/change-password"),
             arguments: [
-                "current_password": ["type": "string", "minLength": 1, "maxLength": 128],
+                "current_password": Arguments.currentPassword,
                 "new_password": Arguments.password,
             ],
             required: ["current_password", "new_password"],
             output: .data(["type": "null"]),
             sensitive: [JSONPointer(tokens: ["current_password"]), JSONPointer(tokens: ["new_password"])]
         ) { [house] use throws(GatewayError) in
-            guard case .user(let id) = use.principal.subject,
-                let user = try await house.directory.user(id, organization: use.principal.organization)
-            else { throw GatewayError(.notFound, "There is no such user any more.") }
+            let named = try await house.myself(use)
             try PasswordRules.check(
                 Secret(use.text("new_password") ?? ""),
-                names: [user.username, user.email, use.membership.organization.slug],
+                names: [named.username, named.email, use.membership.organization.slug],
                 field: "new_password"
             )
-            // Whoever found a session guesses as seldom as at the log-in, and waits behind their own organization.
-            let attempt = try house.parts.throttle.begin(name: "change", address: "\(id)")
-            let isRight = try await house.parts.passwords.verify(
-                Secret(use.text("current_password") ?? ""),
-                against: user.passwordHash,
-                turn: Administration.turn(of: user.organization)
-            )
-            guard isRight else { throw Administration.wrong("current_password", "the password as it is now") }
-            house.parts.throttle.giveBack(attempt)
+            let user = try await house.proven(use, by: "current_password")
             let hash = try await house.hash(Secret(use.text("new_password") ?? ""), of: user.organization)
-            let changed = try await house.directory.change(id, organization: use.principal.organization) { now in
+            let changed = try await house.directory.change(user.id, organization: use.principal.organization) { now in
                 // What an administrator set meanwhile stays.
                 if now.isActive, now.passwordHash == user.passwordHash { now.passwordHash = hash }
             }

@@ -184,7 +184,8 @@ final class Bureau: Sendable {
         _ arguments: JSON = [:],
         as credential: Secret<String>,
         key: String? = nil,
-        by door: Door = .rest
+        by door: Door = .rest,
+        from address: String = "192.0.2.1"
     ) async -> ActionReply {
         // Lines of one moment have no order.
         clock.advance(.milliseconds(1))
@@ -198,7 +199,7 @@ final class Bureau: Sendable {
                 door: door,
                 credential: .token(credential),
                 environment: nil,
-                address: "192.0.2.1",
+                address: address,
                 arguments: .success(arguments),
                 idempotencyKey: key
             )
@@ -312,4 +313,19 @@ final class PlainSafe: CredentialSafe {
     ) async throws(GatewayError) {
         guard consumerKey.reveal() == "good" else { throw GatewayError(.upstreamRejected, "M-Pesa gave no token.") }
     }
+}
+
+/// The code that an authenticator shows, read from the secret's base 32 as it does.
+func code(_ secret: JSON?, at clock: ManualEntropy, later steps: Int64 = 0) throws -> String {
+    let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
+    var (bytes, bits, count): ([UInt8], Int, Int) = ([], 0, 0)
+    for character in secret?.stringValue ?? "" {
+        bits = bits << 5 | (alphabet.firstIndex(of: character) ?? 0)
+        count += 5
+        guard count >= 8 else { continue }
+        count -= 8
+        bytes.append(UInt8(bits >> count & 255))
+    }
+    let step = OneTimeCodes.step(at: clock.now.milliseconds / 1000) + steps
+    return try #require(OneTimeCodes.code(secret: bytes, step: step))
 }

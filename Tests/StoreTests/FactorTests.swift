@@ -55,6 +55,70 @@ struct `What people prove themselves by` {
         }
     }
 
+    @Test func `is a second factor whose confirming ends every other session, and lets none begin without it`()
+        async throws
+    {
+        try await withStore { (store) async throws in
+            try await store.save(asha)
+            let sessions = (0..<3)
+                .map {
+                    UserSession(
+                        id: Identifier(high: 7, low: UInt64($0)),
+                        user: asha.id,
+                        organization: ours,
+                        generation: 1,
+                        expiresAt: moment + .seconds(60)
+                    )
+                }
+            for session in sessions.prefix(2) { try await store.begin(session, at: moment, sessionsMax: 5) }
+            var factor = SecondFactor(user: asha.id, organization: ours, sealed: [9], recovery: ["a"])
+            try await store.begin(factor)
+            (factor.usedStep, factor.isConfirmed) = (3, true)
+            #expect(try await !store.change(factor, from: 2, endingAllBut: sessions[1].id))
+            #expect(try await store.sessions(of: asha.id, organization: ours).count == 2)
+
+            #expect(try await store.change(factor, from: 0, endingAllBut: sessions[1].id))
+
+            #expect(try await store.sessions(of: asha.id, organization: ours) == [sessions[1]])
+            let unasked = SessionBeginning(sessions[2], at: moment, sessionsMax: 5, hasSecondFactor: false)
+            #expect(try await !store.begin(unasked))
+            let asked = SessionBeginning(sessions[2], at: moment, sessionsMax: 5, hasSecondFactor: true)
+            #expect(try await store.begin(asked))
+        }
+    }
+
+    @Test func `is known at so many places of each person, the newest`() async throws {
+        try await withStore { (store) async throws in
+            try await store.save(asha)
+            func logIn(_ number: Int, from network: String) async throws {
+                let session = UserSession(
+                    id: Identifier(high: 8, low: UInt64(number)),
+                    user: asha.id,
+                    organization: ours,
+                    generation: 1,
+                    expiresAt: moment + .seconds(3600)
+                )
+                let place = KnownPlace(
+                    organization: ours,
+                    user: asha.id,
+                    network: network,
+                    login: "|asha",
+                    seen: moment + .seconds(number)
+                )
+                let beginning = SessionBeginning(session, at: moment, sessionsMax: 9, place: place, placesMax: 3)
+                #expect(try await store.begin(beginning))
+            }
+            for (number, network) in ["a", "b", "a", "c", "d"].enumerated() { try await logIn(number, from: network) }
+
+            let all = try await store.knownPlaces(since: moment, limit: 10)
+            #expect(all.map(\.network) == ["d", "c", "a"])
+            #expect(all.map(\.seen) == [4, 3, 2].map { moment + .seconds($0) })
+            #expect(all.allSatisfy { $0.organization == ours && $0.user == asha.id && $0.login == "|asha" })
+            #expect(try await store.knownPlaces(since: moment + .seconds(3), limit: 10).count == 1)
+            #expect(try await store.knownPlaces(since: moment, limit: 2).map(\.network) == ["d", "c"])
+        }
+    }
+
     @Test func `is a link that ends with the password, role or standing that it was made beside`() async throws {
         try await withStore { (store) async throws in
             try await store.save(asha)

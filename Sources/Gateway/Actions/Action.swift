@@ -15,6 +15,8 @@ package struct Action: Sendable {
         package let arguments: JSON
         /// Names the use.
         package let call: CallID
+        /// The caller's address as the door saw it.
+        package let address: String?
 
         /// The text of an argument; nil when it was left out.
         package func text(_ name: String) -> String? { arguments[name]?.stringValue }

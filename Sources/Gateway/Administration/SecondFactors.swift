@@ -12,6 +12,20 @@ package struct SecondFactors: Sendable {
         package let recovery: [String]
     }
 
+    /// What is done in the commit that takes a code, beside taking it.
+    package struct Beside: Sendable {
+        /// The only session of its owner that goes on; nil ends none.
+        package var session: Identifier?
+        /// Recovery codes in the place of those that there were.
+        package var recovery: [String]?
+
+        /// Nothing.
+        package init(endingAllBut session: Identifier? = nil, recovery: [String]? = nil) {
+            self.session = session
+            self.recovery = recovery
+        }
+    }
+
     private let people: any PeopleRepository
     private let key: Secret<[UInt8]>
     private let entropy: Entropy
@@ -30,7 +44,7 @@ package struct SecondFactors: Sendable {
     /// - Throws: `conflict` when the user has one that does.
     package func begin(_ user: User) async throws(GatewayError) -> Shown {
         let secret = SecureRandom.bytes(20)
-        let recovery = (0..<SecondFactors.recoveryCount).map { _ in CrockfordBase32.encode(SecureRandom.bytes(10)) }
+        let recovery = SecondFactors.newRecovery()
         let sealed: [UInt8]
         do {
             sealed = try AESGCM.seal(secret, key: key.reveal(), associatedData: place(user.id, user.organization))
@@ -46,13 +60,19 @@ package struct SecondFactors: Sendable {
         return Shown(secret: Secret(OneTimeCodes.text(of: secret)), recovery: recovery)
     }
 
+    /// Recovery codes that nobody has yet.
+    package static func newRecovery() -> [String] {
+        (0..<recoveryCount).map { _ in CrockfordBase32.encode(SecureRandom.bytes(10)) }
+    }
+
     /// Takes a code, of the authenticator or of recovery; from then on the factor counts.
     ///
     /// - Returns: Whether it was right, and had not been used.
     package func take(
         _ code: String,
         of user: UserID,
-        organization: OrganizationID
+        organization: OrganizationID,
+        _ beside: Beside = Beside()
     ) async throws(GatewayError) -> Bool {
         guard var factor = try await people.factor(of: user, organization: organization) else { return false }
         let before = factor.usedStep
@@ -76,7 +96,8 @@ package struct SecondFactors: Sendable {
             factor.usedStep = step
         }
         factor.isConfirmed = true
-        return try await people.change(factor, from: before)
+        if let recovery = beside.recovery { factor.recovery = recovery.map(SecondFactors.digest) }
+        return try await people.change(factor, from: before, endingAllBut: beside.session)
     }
 
     /// Whether a code is short enough to be found by trying: an authenticator's, and whatever is no code.

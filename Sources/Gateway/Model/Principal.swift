@@ -26,6 +26,8 @@ package struct Principal: Sendable, Hashable {
     package let hasSecondFactor: Bool
     /// What narrows a key further; nil for people, and for keys that nothing narrows.
     package let rules: KeyRules?
+    /// By which of a person's sessions they call; nil for keys, and for what is done later in somebody's name.
+    package let session: Identifier?
 
     /// Makes a principal.
     package init(
@@ -36,7 +38,8 @@ package struct Principal: Sendable, Hashable {
         scopes: Set<String>?,
         environment: Environment,
         rules: KeyRules? = nil,
-        hasSecondFactor: Bool = true
+        hasSecondFactor: Bool = true,
+        session: Identifier? = nil
     ) {
         self.organization = organization
         self.subject = subject
@@ -46,6 +49,7 @@ package struct Principal: Sendable, Hashable {
         self.environment = environment
         self.rules = rules
         self.hasSecondFactor = hasSecondFactor
+        self.session = session
         subjectText =
             switch subject {
             case .user(let id): "user:\(id)"

@@ -126,7 +126,7 @@ package final class Authenticate: Sendable {
         )
     }
 
-    private func principal(of user: User, in environment: Environment) -> Principal {
+    private func principal(of user: User, in environment: Environment, by session: Identifier? = nil) -> Principal {
         Principal(
             organization: user.organization,
             subject: .user(user.id),
@@ -134,7 +134,8 @@ package final class Authenticate: Sendable {
             role: user.role,
             scopes: nil,
             environment: environment,
-            hasSecondFactor: user.hasSecondFactor
+            hasSecondFactor: user.hasSecondFactor,
+            session: session
         )
     }
 
@@ -163,7 +164,11 @@ package final class Authenticate: Sendable {
         guard user.isActive, user.sessionEpoch == claims.sessionEpoch, session?.generation == claims.generation else {
             throw Authenticate.refusal.naming(user.organization, "user:\(user.id)")
         }
-        return Known(principal(of: user, in: .test), until: claims.expiresAt, notedAt: entropy.uptime())
+        return Known(
+            principal(of: user, in: .test, by: claims.session),
+            until: claims.expiresAt,
+            notedAt: entropy.uptime()
+        )
     }
 
     private static let refusal = GatewayError(
@@ -199,7 +204,8 @@ extension Principal {
             scopes: scopes,
             environment: environment,
             rules: rules,
-            hasSecondFactor: hasSecondFactor
+            hasSecondFactor: hasSecondFactor,
+            session: session
         )
     }
 }

@@ -101,7 +101,8 @@ package final class Pipeline: Sendable {
                     principal: principal,
                     membership: membership,
                     arguments: arguments,
-                    call: call.id
+                    call: call.id,
+                    address: call.address
                 )
                 let begun = ending
                 let done = try await once.answer(call, of: action, arguments, principal) {

@@ -22,9 +22,22 @@ package protocol PeopleRepository: Sendable {
     /// - Throws: `conflict` when the user has one that is.
     func begin(_ factor: SecondFactor) async throws(GatewayError)
     /// Writes what of a factor changes, while its newest used step is the one before; whether it was.
-    func change(_ factor: SecondFactor, from step: Int64) async throws(GatewayError) -> Bool
+    ///
+    /// Where a session is named, every other one of the user's ends in the same commit.
+    func change(
+        _ factor: SecondFactor,
+        from step: Int64,
+        endingAllBut session: Identifier?
+    ) async throws(GatewayError) -> Bool
     /// Takes a factor away.
     func removeFactor(of user: UserID, organization: OrganizationID) async throws(GatewayError)
+}
+
+extension PeopleRepository {
+    /// Writes what of a factor changes, and no session ends.
+    package func change(_ factor: SecondFactor, from step: Int64) async throws(GatewayError) -> Bool {
+        try await change(factor, from: step, endingAllBut: nil)
+    }
 }
 
 /// A link by which somebody sets their password, once.

@@ -144,7 +144,11 @@ extension Store: PeopleRepository {
         }
     }
 
-    package func change(_ factor: SecondFactor, from step: Int64) async throws(GatewayError) -> Bool {
+    package func change(
+        _ factor: SecondFactor,
+        from step: Int64,
+        endingAllBut session: Identifier?
+    ) async throws(GatewayError) -> Bool {
         let owner = Store.owner(factor.user, factor.organization)
         return try await change(of: factor.organization, conflict: "The second factor is being changed.") { sql in
             let changed = try sql.execute(
@@ -162,6 +166,12 @@ extension Store: PeopleRepository {
                 "UPDATE users SET has_second_factor = $1 WHERE organization_id = $2 AND user_id = $3",
                 [.flag(factor.isConfirmed)] + owner
             )
+            if let session {
+                try sql.execute(
+                    "DELETE FROM sessions WHERE organization_id = $1 AND user_id = $2 AND session_id <> $3",
+                    owner + [.text(session.description)]
+                )
+            }
             return true
         }
     }
