@@ -44,6 +44,28 @@ struct `What is known of the configuration` {
         }
     }
 
+    @Test func `is remembered where there is nothing, and the first account is used once it is there`() async throws {
+        let statements = StatementCounts()
+        var settings = StoreSettings()
+        settings.statements = statements
+        try await House.with(settings: settings) { (house) async throws in
+            let organization = try await house.neighbour().organization
+            let directory = house.gateway.directory
+            #expect(try await directory.accounts(of: organization, in: .live).accounts.isEmpty)
+            _ = statements.take()
+
+            #expect(try await directory.accounts(of: organization, in: .live).accounts.isEmpty)
+            #expect(statements.take().isEmpty)
+
+            try await house.store.save(
+                Profile(environment: .live, shortCode: "174379", shortCodeType: "paybill", organizationName: "O"),
+                organization: organization
+            )
+            house.clock.advance(.seconds(1))
+            #expect(try await directory.accounts(of: organization, in: .live).accounts.count == 1)
+        }
+    }
+
     @Test func `follows a plan for all who are on it, and what another process changes within a second`() async throws {
         try await House.with { (house) async throws in
             let key = try await house.neighbour()

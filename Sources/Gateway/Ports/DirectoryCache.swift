@@ -83,8 +83,7 @@ package final class DirectoryCache: Sendable {
         if let book = try await books.value(for: key) { return book }
         let stamp = books.stamp
         let book = AccountBook(try await directory.accounts(organization: organization, environment: environment))
-        // That there is none yet is not remembered: whoever sets the first one up wants to use it.
-        if !book.accounts.isEmpty { books.set(book, for: key, of: organization, since: stamp) }
+        books.set(book, for: key, of: organization, since: stamp)
         return book
     }
 
