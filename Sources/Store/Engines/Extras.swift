@@ -92,8 +92,10 @@ struct Backlog {
         }
         newest.lines.append(line)
         count += 1
-        if let counted, newest.usage.updateValue(newest.usage[counted, default: 0] + 1, forKey: counted) == nil {
-            count += 1
+        if let counted {
+            let before = newest.usage.count
+            newest.usage[counted, default: 0] += 1
+            count += newest.usage.count - before
         }
         return true
     }

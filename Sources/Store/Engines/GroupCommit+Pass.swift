@@ -85,7 +85,13 @@ extension GroupCommit {
     private func write(_ extras: Extras, into pass: inout Pass) throws {
         let added = try chain.append(extras.lines, in: engine.session)
         // Where its lines are there already, an earlier try held of which that was not known.
-        if extras.lines.isEmpty || added > 0 { pass.usage.merge(extras.usage, uniquingKeysWith: +) }
+        if extras.lines.isEmpty || added > 0 {
+            if pass.usage.isEmpty {
+                pass.usage = extras.usage
+            } else {
+                pass.usage.merge(extras.usage, uniquingKeysWith: +)
+            }
+        }
         try pass.usage.add(in: engine.session)
         try chain.keepHeads(in: engine.session)
     }

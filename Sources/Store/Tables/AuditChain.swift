@@ -222,7 +222,10 @@ extension [UsageRecord: Int64] {
     /// In the order of their keys: two transactions that lock the same rows in different orders wait for each other.
     func add(in session: any SQLSession) throws {
         var row = SQLRowBuffer()
-        for (line, count) in sorted(by: { $0.key.stands(before: $1.key) }) {
+        let lines = Array(self)
+        // Their places are put in order, not the records, which are large.
+        for place in lines.indices.sorted(by: { lines[$0].key.stands(before: lines[$1].key) }) {
+            let (line, count) = lines[place]
             row.begin()
             row.bind(line.organization)
             row.bind(line.hour.milliseconds)
