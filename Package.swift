@@ -171,7 +171,7 @@ let package = Package(
         ),
         .testTarget(
             name: "SimulationTests",
-            dependencies: ["Gateway", "GatewayTesting", "Cryptography", json, "JSONSchema", logging],
+            dependencies: ["Gateway", "GatewayTesting", "Store", "Cryptography", json, "JSONSchema", logging],
             path: "Tests/SimulationTests",
             swiftSettings: strict
         ),

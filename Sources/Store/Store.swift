@@ -104,6 +104,11 @@ package final class Store: Sendable {
         }
     }
 
+    /// The same store at the end of another way: for simulations, whose hosts have one each.
+    package func along(_ way: StoreWay) -> Store {
+        Store(database: database.along(way), state: state, parties: parties, lease: ownLease, holds: holds)
+    }
+
     /// Writes what is queued, closes the database and gives the lease back.
     package func shutdown() {
         database.shutdown()

@@ -115,6 +115,11 @@ package struct StoreSettings: Sendable {
     /// Default 4,000, which is 16 MiB.
     package var checkpointPages = 4_000
 
+    /// Whether SQLite's transactions run on the thread that asks, one after another, and no thread is started for them:
+    /// for simulations, which have one thread and end nobody's wait by a clock.
+    ///
+    /// Default false.
+    package var runsInPlace = false
     /// Counts the statements of every caller, for tests.
     ///
     /// Default none: nothing is counted.

@@ -44,7 +44,7 @@ enum PlantedFault: String, CaseIterable, Sendable {
     }
 }
 
-/// A memory store's records, with one thing wrong.
+/// A store's records, with one thing wrong, or none; it notes under which key each is begun.
 struct WrongRecords: RecordRepository, DueRepository {
     enum Fault: Sendable {
         case forgetsKeys, forgetsGuards, ignoresVersions, showsOthersRecords
@@ -60,18 +60,19 @@ struct WrongRecords: RecordRepository, DueRepository {
         }
     }
 
-    private let store: MemoryStore
-    private let disk: MemoryDisk
-    private let fault: Fault
+    private let store: any RecordRepository & DueRepository
+    private let disk: any SimulatedDisk
+    private let fault: Fault?
 
-    init(_ store: MemoryStore, _ disk: MemoryDisk, _ fault: Fault) {
+    init(_ store: any RecordRepository & DueRepository, _ disk: any SimulatedDisk, _ fault: Fault?) {
         self.store = store
         self.disk = disk
         self.fault = fault
     }
 
     func commit(_ new: NewRecord) async throws(GatewayError) -> CommitOutcome {
-        if fault == .forgetsKeys { disk.forgetKeys() }
+        if fault == .forgetsKeys { (disk as? MemoryDisk)?.forgetKeys() }
+        disk.note(new.idempotency?.key, of: new.record.id)
         return try await store.commit(
             NewRecord(
                 record: new.record,

@@ -1,6 +1,7 @@
 import Gateway
 import GatewayTesting
 import OrderedJSON
+import Store
 import Synchronization
 
 /// One life of the process: a Gateway on the world's disks, through ports that stop when it dies.
@@ -37,9 +38,8 @@ final class SimulatedHost: Sendable {
             sleep: Self.sleep(time, life),
             random: { words.next() }
         )
-        let store = MemoryStore(disk: world.disk, way: Self.way(world, life))
-        let records: any RecordRepository & DueRepository =
-            world.fault.flatMap(WrongRecords.Fault.init).map { WrongRecords(store, world.disk, $0) } ?? store
+        let store = Self.store(world, life)
+        let records = WrongRecords(store, world.disk, world.fault.flatMap(WrongRecords.Fault.init))
         var ports = Assembly.Ports(
             store: Assembly.Repositories(
                 records: records,
@@ -96,28 +96,47 @@ final class SimulatedHost: Sendable {
         )
     }
 
-    /// The way to the disk: it takes a moment, fails before or after the write, and ends with the host.
-    private static func way(_ world: World, _ life: Life) -> MemoryStore.Way {
-        MemoryStore.Way(
-            before: { job throws(GatewayError) in
-                if world.trouble(0.3) { await world.wait(0...40) }
-                if world.trouble(0.002) { world.die(at: "before " + job.name, life) }
-                guard !life.isOver else { throw Self.away }
-                if world.trouble(world.isStoreAway ? 0.9 : 0.02) {
-                    world.note("store: \(job.name) fails")
-                    throw Self.away
-                }
-            },
-            after: { job throws(GatewayError) in
-                world.note("store: \(job.name)")
-                if world.trouble(0.002) { world.die(at: "after " + job.name, life) }
-                guard !life.isOver else { throw Self.away }
-                if world.trouble(0.02) {
-                    world.note("store: the answer to \(job.name) is lost")
-                    throw Self.away
-                }
-            }
+    /// The host's own way to the disk: in memory, or to the real store.
+    private static func store(_ world: World, _ life: Life) -> any SimulatedStore {
+        if let memory = world.disk as? MemoryDisk {
+            return MemoryStore(
+                disk: memory,
+                way: MemoryStore.Way(
+                    before: { job throws(GatewayError) in try await leave(for: job.name, world, life) },
+                    after: { job throws(GatewayError) in try comeBack(from: job.name, world, life) }
+                )
+            )
+        }
+        guard let disk = world.disk as? SQLDisk else { preconditionFailure("a disk of no kind") }
+        return disk.store.along(
+            StoreWay(
+                before: { isWrite throws(GatewayError) in
+                    try await leave(for: isWrite ? "a write" : "a read", world, life)
+                },
+                after: { () throws(GatewayError) in try comeBack(from: "a write", world, life) }
+            )
         )
+    }
+
+    /// The way takes a moment, fails before or after the write, and ends with the host.
+    private static func leave(for job: String, _ world: World, _ life: Life) async throws(GatewayError) {
+        if world.trouble(0.3) { await world.wait(0...40) }
+        if world.trouble(0.002) { world.die(at: "before " + job, life) }
+        guard !life.isOver else { throw Self.away }
+        if world.trouble(world.isStoreAway ? 0.9 : 0.02) {
+            world.note("store: \(job) fails")
+            throw Self.away
+        }
+    }
+
+    private static func comeBack(from job: String, _ world: World, _ life: Life) throws(GatewayError) {
+        world.note("store: \(job)")
+        if world.trouble(0.002) { world.die(at: "after " + job, life) }
+        guard !life.isOver else { throw Self.away }
+        if world.trouble(0.02) {
+            world.note("store: the answer to \(job) is lost")
+            throw Self.away
+        }
     }
 
     private static let away = GatewayError(.unavailable, "The store is away.", retryAfter: .seconds(1))

@@ -42,9 +42,12 @@ final class Simulation: Sendable {
         seed: UInt64,
         plugin: LoadedPlugin,
         fault: PlantedFault? = nil,
-        keepsLines: Bool = false
+        keepsLines: Bool = false,
+        onSQLite: Bool = false
     ) throws -> Outcome {
-        let world = World(seed: seed, fault: fault, keepsLines: keepsLines)
+        let file = onSQLite ? try SQLDisk() : nil
+        defer { file?.end() }
+        let world = World(seed: seed, fault: fault, keepsLines: keepsLines, disk: file ?? MemoryDisk())
         let simulation = try Simulation(world, plugin)
         world.begin { await simulation.live() }
         world.drain()
@@ -77,7 +80,7 @@ final class Simulation: Sendable {
     }
 
     private func settle() async -> Bool {
-        let store = MemoryStore(disk: world.disk)
+        let store = world.plainStore
         do {
             try await store.save(Plan(name: "all", tools: ["**"], organizationLimits: [:], principalLimits: [:]))
             for key in keys {

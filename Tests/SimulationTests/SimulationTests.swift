@@ -5,32 +5,47 @@ import Testing
 @Suite(.serialized)
 struct `A simulation of all of Gateway` {
     /// How many seeds the suite runs; `GATEWAY_SIMULATE=from..to` runs others instead.
-    private static let seeds: ClosedRange<UInt64> = {
-        let bounds = (ProcessInfo.processInfo.environment["GATEWAY_SIMULATE"] ?? "").components(separatedBy: "..")
+    private static let seeds = range("GATEWAY_SIMULATE") ?? 1...2_000
+    /// How many run on the real SQLite store; `GATEWAY_SIMULATE_SQLITE=from..to` runs others instead.
+    private static let storeSeeds = range("GATEWAY_SIMULATE_SQLITE") ?? 1...200
+
+    private static func range(_ variable: String) -> ClosedRange<UInt64>? {
+        let bounds = (ProcessInfo.processInfo.environment[variable] ?? "").components(separatedBy: "..")
             .compactMap { UInt64($0) }
-        guard let first = bounds.first, let last = bounds.last, first <= last else { return 1...2_000 }
+        guard let first = bounds.first, let last = bounds.last, first <= last else { return nil }
         return first...last
-    }()
+    }
 
     @Test func `finds nothing wrong, whatever the seed`() async throws {
+        try await Self.look(Self.seeds, "GATEWAY_SIMULATE", onSQLite: false)
+    }
+
+    @Test func `finds nothing wrong on the store that hosts have, SQLite`() async throws {
+        try await Self.look(Self.storeSeeds, "GATEWAY_SIMULATE_SQLITE", onSQLite: true)
+    }
+
+    private static func look(_ seeds: ClosedRange<UInt64>, _ variable: String, onSQLite: Bool) async throws {
         let failed = try await Self.aside {
             var failed: [String] = []
             var (payments, deaths, jobs) = (0, 0, UInt64(0))
             let began = ContinuousClock.now
             let plugin = try WrongPlugin.make(nil)
-            for seed in Self.seeds {
-                let outcome = try Simulation.run(seed: seed, plugin: plugin)
+            for seed in seeds {
+                let outcome = try Simulation.run(seed: seed, plugin: plugin, onSQLite: onSQLite)
                 payments += outcome.payments
                 deaths += outcome.deaths
                 jobs += outcome.jobs
                 if !outcome.violations.isEmpty {
-                    failed.append("GATEWAY_SIMULATE=\(seed)..\(seed): \(outcome.violations.joined(separator: "; "))")
+                    failed.append("\(variable)=\(seed)..\(seed): \(outcome.violations.joined(separator: "; "))")
                 }
                 if failed.count == 20 { break }
             }
-            print("\(Self.seeds): \(payments) paid, \(deaths) deaths, \(jobs) jobs, \(ContinuousClock.now - began)")
-            if Self.seeds.count == 1, let seed = Self.seeds.first {
-                for line in try Simulation.run(seed: seed, plugin: plugin, keepsLines: true).lines { print(line) }
+            print(
+                "\(seeds)\(onSQLite ? " on SQLite" : ""): \(payments) paid, \(deaths) deaths, \(jobs) jobs, \(ContinuousClock.now - began)"
+            )
+            if seeds.count == 1, let seed = seeds.first {
+                let told = try Simulation.run(seed: seed, plugin: plugin, keepsLines: true, onSQLite: onSQLite)
+                for line in told.lines { print(line) }
             }
             return failed
         }
@@ -49,6 +64,18 @@ struct `A simulation of all of Gateway` {
 
         #expect(digests.allSatisfy { $0[0] == $0[1] })
         #expect(Set(digests.map { $0[0] }).count == 20)
+    }
+
+    @Test func `has the same history from the same seed on SQLite too`() async throws {
+        let digests = try await Self.aside {
+            let plugin = try WrongPlugin.make(nil)
+            return try (1...3)
+                .map { seed in
+                    try (0..<2).map { _ in try Simulation.run(seed: seed, plugin: plugin, onSQLite: true).digest }
+                }
+        }
+
+        #expect(digests.allSatisfy { $0[0] == $0[1] })
     }
 
     @Test(arguments: PlantedFault.allCases)

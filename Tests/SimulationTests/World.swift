@@ -28,7 +28,8 @@ final class World: Sendable {
     let fault: PlantedFault?
     let executor: SeededExecutor
     let time = SimulatedTime()
-    let disk = MemoryDisk()
+    /// What outlives the hosts: in memory, or a file of the real store's.
+    let disk: any SimulatedDisk
     let journal = MemoryJournal()
     private let keepsLines: Bool
     private let state: Mutex<State>
@@ -36,7 +37,13 @@ final class World: Sendable {
     /// Nobody's sleeps: they outlive every host.
     static let nobody: SimulatedTime.Owner = 0
 
-    init(seed: UInt64, fault: PlantedFault? = nil, keepsLines: Bool = false) {
+    init(
+        seed: UInt64,
+        fault: PlantedFault? = nil,
+        keepsLines: Bool = false,
+        disk: any SimulatedDisk = MemoryDisk()
+    ) {
+        self.disk = disk
         self.seed = seed
         self.fault = fault
         self.keepsLines = keepsLines

@@ -13,6 +13,21 @@ final class Database: Sendable {
     private let writer: GroupCommit
     private let readers: Readers
     private let watch: DeadlineWatch
+    /// What happens on the way here and back; nil but in simulations.
+    private let way: StoreWay?
+
+    /// The same engine at the end of another way.
+    private init(_ other: Database, _ way: StoreWay) {
+        words = other.words
+        settings = other.settings
+        state = other.state
+        writer = other.writer
+        readers = other.readers
+        watch = other.watch
+        self.way = way
+    }
+
+    func along(_ way: StoreWay) -> Database { Database(self, way) }
 
     private init(
         _ words: SQLWords,
@@ -26,6 +41,7 @@ final class Database: Sendable {
         self.state = state
         self.writer = writer
         self.readers = Readers(readers, settings: settings)
+        way = nil
         watch = DeadlineWatch { state.failed("it has not answered for \(settings.waitMax)", times: $0) }
         writer.start()
         self.readers.start()
@@ -70,6 +86,16 @@ final class Database: Sendable {
         within limit: Duration?,
         _ job: @escaping @Sendable (WriteSession) throws -> Result
     ) async throws -> Result {
+        try await way?.before(true)
+        let result = try await commit(within: limit, job)
+        try await way?.after()
+        return result
+    }
+
+    private func commit<Result: Sendable>(
+        within limit: Duration?,
+        _ job: @escaping @Sendable (WriteSession) throws -> Result
+    ) async throws -> Result {
         try await withUnsafeThrowingContinuation { continuation in
             let reply = Reply(continuation, within: limit)
             let queued = GroupCommit.Job(
@@ -103,7 +129,8 @@ final class Database: Sendable {
         within limit: Duration,
         _ job: @escaping @Sendable (any SQLSession) throws -> Result
     ) async throws -> Result {
-        try await withUnsafeThrowingContinuation { continuation in
+        try await way?.before(false)
+        return try await withUnsafeThrowingContinuation { continuation in
             let reply = Reply(continuation, within: limit, changesNothing: true)
             let isTaken = readers.submit { engine in
                 guard reply.begin() else { return }

@@ -49,6 +49,7 @@ final class GroupCommit: @unchecked Sendable {
     }
 
     func start() {
+        guard !settings.runsInPlace else { return }
         NamedThread.start("store-writer") { self.run() }
     }
 
@@ -59,12 +60,15 @@ final class GroupCommit: @unchecked Sendable {
     var waiting: Int { condition.withLock { queue.count } }
 
     func submit(_ job: Job) -> Bool {
-        condition.withLock {
+        let isTaken = condition.withLock {
             guard !isStopping, queue.count < settings.queueMax else { return false }
             queue.append(job)
             condition.signal()
             return true
         }
+        guard isTaken, settings.runsInPlace else { return isTaken }
+        while waiting > 0, let (jobs, extras) = next() { commit(jobs, extras) }
+        return true
     }
 
     func enqueue(audit line: AuditRecord, usage counted: UsageRecord?) -> Bool {
@@ -80,9 +84,11 @@ final class GroupCommit: @unchecked Sendable {
         condition.withLock {
             isStopping = true
             condition.broadcast()
+            guard !settings.runsInPlace else { return }
             // An engine that is stuck must not keep a process from ending.
             while !hasStopped && end > .now { condition.wait(until: end) }
         }
+        if settings.runsInPlace { run() }
     }
 
     private func run() {

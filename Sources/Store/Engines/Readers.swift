@@ -25,6 +25,7 @@ final class Readers: @unchecked Sendable {
     }
 
     func start() {
+        guard !settings.runsInPlace else { return }
         running = engines.count
         for (index, engine) in engines.enumerated() {
             // Each connection is used by its own thread alone from here on.
@@ -34,7 +35,11 @@ final class Readers: @unchecked Sendable {
     }
 
     func submit(_ job: @escaping @Sendable (any ReadEngine) -> Void) -> Bool {
-        condition.withLock {
+        if settings.runsInPlace, let engine = engines.first {
+            job(engine)
+            return true
+        }
+        return condition.withLock {
             guard !isStopping, queue.count < settings.queueMax else { return false }
             queue.append(job)
             condition.signal()
@@ -49,6 +54,7 @@ final class Readers: @unchecked Sendable {
             condition.broadcast()
             while running > 0 && end > .now { condition.wait(until: end) }
         }
+        if settings.runsInPlace { for engine in engines { engine.end() } }
     }
 
     private func run(_ engine: any ReadEngine) {
