@@ -122,7 +122,7 @@ extension Store: OwnedDataRepository {
     // MARK: Erasing
 
     /// What is taken away whole, each with the column by which it is taken away in slices.
-    private static let erased: [(table: String, key: String)] = [
+    static let erased: [(table: String, key: String)] = [
         ("sessions", "user_id"), ("known_places", "user_id"), ("one_time_links", "link_id"),
         ("second_factors", "user_id"), ("api_keys", "key_id"),
         ("credentials", "field"), ("data_keys", "master_key_id"), ("accounts", "account"),
