@@ -51,6 +51,22 @@ extension Bureau {
         await call("fake_collect", ["phone": "254711000001", "amount": .integer(amount)], as: credential)
     }
 
+    /// A file that a plugin made for an organization, and closed.
+    func export(of organization: Organization) async throws -> Identifier {
+        let export = PluginExport(
+            id: clock.entropy.identifier(),
+            owner: PluginOwner(organization: organization.id, environment: .test, plugin: "example.fake"),
+            name: "sales.csv",
+            mediaType: "text/csv",
+            expiresAt: clock.entropy.now() + .seconds(86_400),
+            madeBy: "key:none"
+        )
+        try await store.add(export, exportsMax: 10)
+        _ = try await store.append(Array("a,b".utf8), to: export.id, of: export.owner, bytesMax: 100)
+        _ = try await store.closeExport(export.id, of: export.owner)
+        return export.id
+    }
+
     /// A key that somebody makes, and its text.
     func makeKey(_ more: JSONObject = [:], by person: Person) async throws -> (id: JSON, text: Secret<String>) {
         var arguments: JSONObject = ["name": "till", "environment": "test", "role": "manager"]

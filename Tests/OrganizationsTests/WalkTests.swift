@@ -87,6 +87,7 @@ struct `Every action` {
             let foreign = [
                 member.user.id.description, APIKeyText(seller.reveal())?.id.description ?? "",
                 bureau.shop.id.description, try #require(sale.record).description,
+                try await bureau.export(of: bureau.shop).description,
             ]
             let admin = try await bureau.person("admin", .orgAdmin, of: bureau.host)
             let walked = bureau.actions.sorted.filter {
@@ -94,6 +95,7 @@ struct `Every action` {
             }
             #expect(walked.count >= 8)
             var counted = 0
+            #expect(walked.contains { $0.name == "exports.read" })
             for action in walked {
                 let unknown = bureau.clock.entropy.identifier().description
                 var seen: [(error: GatewayError?, cost: [String: Int])] = []
