@@ -25,10 +25,18 @@ static inline CURLcode gateway_set_body(CURL *easy, const void *bytes, curl_off_
     CURLcode code = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, length);
     return code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, bytes);
 }
+static inline CURLcode gateway_set_recipients(CURL *easy, struct curl_slist *recipients) {
+    return curl_easy_setopt(easy, CURLOPT_MAIL_RCPT, recipients);
+}
 typedef size_t (*gateway_write_callback)(char *bytes, size_t size, size_t count, void *context);
 static inline CURLcode gateway_set_writer(CURL *easy, gateway_write_callback callback, void *context) {
     CURLcode code = curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, callback);
     return code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_WRITEDATA, context);
+}
+/* Where libcurl gets what it uploads. */
+static inline CURLcode gateway_set_reader(CURL *easy, gateway_write_callback callback, void *context) {
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_READFUNCTION, callback);
+    return code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_READDATA, context);
 }
 static inline CURLcode gateway_set_header_reader(CURL *easy, gateway_write_callback callback, void *context) {
     CURLcode code = curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, callback);
@@ -37,6 +45,21 @@ static inline CURLcode gateway_set_header_reader(CURL *easy, gateway_write_callb
 static inline CURLcode gateway_set_socket_hearer(CURL *easy, curl_sockopt_callback callback, void *context) {
     CURLcode code = curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, callback);
     return code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, context);
+}
+/* Who opens the sockets: asked with each address that a name has led to, before it is connected to. */
+static inline CURLcode gateway_set_socket_opener(CURL *easy, curl_opensocket_callback callback, void *context) {
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, callback);
+    return code != CURLE_OK ? code : curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, context);
+}
+/* Writes an address as text, which has room for INET6_ADDRSTRLEN bytes; 0 where it is no IP address. */
+static inline int gateway_address_text(const struct curl_sockaddr *address, char *text) {
+    const void *bytes = NULL;
+    if (address->family == AF_INET) bytes = &((const struct sockaddr_in *)(const void *)&address->addr)->sin_addr;
+    if (address->family == AF_INET6) bytes = &((const struct sockaddr_in6 *)(const void *)&address->addr)->sin6_addr;
+    return bytes != NULL && inet_ntop(address->family, bytes, text, INET6_ADDRSTRLEN) != NULL;
+}
+static inline curl_socket_t gateway_open_socket(const struct curl_sockaddr *address) {
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 typedef int (*gateway_before_request_callback)(void *context, char *primary_ip, char *local_ip, int primary_port,
                                                int local_port);

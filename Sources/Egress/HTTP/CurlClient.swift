@@ -143,7 +143,7 @@ package final class CurlClient: Sendable {
             curl_easy_reset(easy)
             spare.append(easy)
             inbox.withLock { $0.count -= 1 }
-            transfer.finish(transfer.outcome(code, status: status))
+            transfer.end(transfer.outcome(code, status: status), code)
         }
     }
 
@@ -170,6 +170,6 @@ package final class CurlClient: Sendable {
         transfer.release()
         curl_easy_cleanup(easy)
         inbox.withLock { $0.count -= 1 }
-        transfer.finish(outcome)
+        transfer.end(outcome, nil)
     }
 }

@@ -13,6 +13,8 @@ final class CurlTransfer: @unchecked Sendable {
     /// Whether somebody still wants the answer; nil for one that must be waited for.
     private let wish: Wish?
     private var received = 0
+    /// How much of a letter libcurl has taken.
+    var written = 0
     /// How often libcurl was about to write the request.
     ///
     /// Its second time would be a silent repeat, and is refused.
@@ -31,6 +33,10 @@ final class CurlTransfer: @unchecked Sendable {
     private var sockets: [Int32] = []
     /// The one on which the request left.
     private var socket: Int32?
+    /// How it goes.
+    private var notes = TransferNotes()
+    /// How many addresses are kept of a name that has many.
+    private static let addressesMax = 8
     /// Whether an answer's first byte has come.
     private var isAnswered = false
     private var isEarly = false
@@ -80,24 +86,36 @@ final class CurlTransfer: @unchecked Sendable {
         _ = gateway_set_long(easy, CURLOPT_FOLLOWLOCATION, 0)
         // Never a proxy from the environment: where money goes is configuration.
         _ = gateway_set_text(easy, CURLOPT_PROXY, "")
-        _ = gateway_set_text(easy, CURLOPT_PROTOCOLS_STR, CurlTransfer.isLoopback(request.url) ? "http,https" : "https")
         _ = gateway_set_long(easy, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
         // The client keeps the time of an answer itself, from the first byte on: this one, which runs from now, is later.
         let whole = request.connectTimeout + request.timeout + .seconds(2)
         _ = gateway_set_long(easy, CURLOPT_TIMEOUT_MS, CurlTransfer.milliseconds(whole))
         _ = gateway_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, CurlTransfer.milliseconds(request.connectTimeout))
         _ = gateway_set_text(easy, CURLOPT_USERAGENT, userAgent)
-        if let certificateFile {
-            _ = gateway_set_text(easy, CURLOPT_CAINFO, certificateFile)
-            // libcurl would go on trusting the system's folder of authorities beside the file.
-            _ = gateway_set_text(easy, CURLOPT_CAPATH, nil)
-        }
+        trust(easy, certificateFile)
         // What was left unread on a kept connection, an answer's second copy or a load balancer's farewell, would be
         // taken for this request's answer.
         _ = gateway_set_long(easy, CURLOPT_FRESH_CONNECT, 1)
         _ = gateway_set_long(easy, CURLOPT_FORBID_REUSE, 1)
         errorText[0] = 0
         _ = gateway_set_pointer(easy, CURLOPT_ERRORBUFFER, errorText)
+        if let envelope = request.envelope {
+            headers = prepare(envelope, on: easy)
+        } else {
+            prepareForWeb(easy)
+        }
+        self.easy = easy
+        _ = gateway_set_socket_hearer(easy, CurlTransfer.hearSocket, context)
+        if request.admits != nil || request.onEnd != nil {
+            _ = gateway_set_socket_opener(easy, CurlTransfer.openSocket, context)
+        }
+        _ = gateway_set_writer(easy, CurlTransfer.write, context)
+        _ = gateway_set_before_request(easy, CurlTransfer.beforeRequest, context)
+    }
+
+    /// Sets up what a request of the web needs.
+    private func prepareForWeb(_ easy: UnsafeMutableRawPointer) {
+        _ = gateway_set_text(easy, CURLOPT_PROTOCOLS_STR, CurlTransfer.isLoopback(request.url) ? "http,https" : "https")
         // An `Expect: 100-continue` would only add a round trip.
         headers = curl_slist_append(nil, "Expect:")
         for (name, value) in request.headers { headers = curl_slist_append(headers, name + ": " + value) }
@@ -106,11 +124,21 @@ final class CurlTransfer: @unchecked Sendable {
         if request.method == "POST" {
             _ = request.body.withUnsafeBytes { gateway_set_body(easy, $0.baseAddress, curl_off_t($0.count)) }
         }
-        self.easy = easy
-        _ = gateway_set_socket_hearer(easy, CurlTransfer.hearSocket, context)
-        _ = gateway_set_header_reader(easy, CurlTransfer.readHeader, context)
-        _ = gateway_set_writer(easy, CurlTransfer.write, context)
-        _ = gateway_set_before_request(easy, CurlTransfer.beforeRequest, context)
+        _ = gateway_set_header_reader(easy, CurlTransfer.readHeader, Unmanaged.passUnretained(self).toOpaque())
+    }
+
+    /// Says who may vouch for the other side.
+    private func trust(_ easy: UnsafeMutableRawPointer, _ certificateFile: String?) {
+        let file =
+            switch request.trust {
+            case .client: certificateFile
+            case .system: String?.none
+            case .file(let file): file
+            }
+        guard let file else { return }
+        _ = gateway_set_text(easy, CURLOPT_CAINFO, file)
+        // libcurl would go on trusting the system's folder of authorities beside the file.
+        _ = gateway_set_text(easy, CURLOPT_CAPATH, nil)
     }
 
     /// Frees what `prepare` made, once libcurl is done with it.
@@ -135,17 +163,54 @@ final class CurlTransfer: @unchecked Sendable {
         return .unknown(reason)
     }
 
+    /// Hands the outcome over, and before it how it went.
+    func end(_ outcome: HTTPOutcome, _ code: CURLcode?) {
+        if let hear = request.onEnd {
+            notes.fault = code.map(CurlTransfer.fault) ?? .other
+            hear(notes)
+        }
+        finish(outcome)
+    }
+
+    private static func fault(_ code: CURLcode) -> TransferNotes.Fault? {
+        switch code {
+        case CURLE_OK: nil
+        case CURLE_COULDNT_RESOLVE_HOST: .name
+        case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CONNECT_ERROR, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER,
+            CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS:
+            .trust
+        default: .other
+        }
+    }
+
     /// libcurl's name for an error; for a certificate also what is wrong with it, which its name does not tell.
     private func reason(of code: CURLcode) -> String {
         let name = String(cString: curl_easy_strerror(code))
         let exactly = String(cString: errorText)
-        return code == CURLE_PEER_FAILED_VERIFICATION && !exactly.isEmpty ? "\(name) (\(exactly))" : name
+        // Of a letter it holds the server's code.
+        let isTold = code == CURLE_PEER_FAILED_VERIFICATION || request.envelope != nil
+        return isTold && !exactly.isEmpty ? "\(name) (\(exactly))" : name
     }
 
     private static let hearSocket: curl_sockopt_callback = { context, socket, _ in
         guard let context else { return Int32(CURL_SOCKOPT_OK) }
         Unmanaged<CurlTransfer>.fromOpaque(context).takeUnretainedValue().sockets.append(socket)
         return Int32(CURL_SOCKOPT_OK)
+    }
+
+    private static let openSocket: curl_opensocket_callback = { context, _, address in
+        guard let context, let address else { return CURL_SOCKET_BAD }
+        let transfer = Unmanaged<CurlTransfer>.fromOpaque(context).takeUnretainedValue()
+        var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+        guard gateway_address_text(address, &text) == 1 else { return CURL_SOCKET_BAD }
+        let name = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        if transfer.notes.addresses.count < CurlTransfer.addressesMax { transfer.notes.addresses.append(name) }
+        guard transfer.request.admits?(name) ?? true else {
+            transfer.notes.refused += 1
+            return CURL_SOCKET_BAD
+        }
+        transfer.notes.admitted += 1
+        return gateway_open_socket(address)
     }
 
     /// The other side confirms what it has got with every byte that it sends, so an answer that comes while something

@@ -22,6 +22,29 @@ package struct HTTPRequest: Sendable {
     ///
     /// Called on the client's own thread: nothing in it may block.
     package var onPiece: (@Sendable ([UInt8]) -> Void)?
+    /// Whether an address may be connected to that the name has led to; nil for every one.
+    ///
+    /// Asked with the very address that is connected to, so that no name can lead elsewhere after it was looked at.
+    /// Called on the client's own thread.
+    package var admits: (@Sendable (String) -> Bool)?
+    /// Who may vouch for the other side.
+    package var trust = Trust.client
+    /// For a letter: who it is from and to.
+    ///
+    /// Its body is the whole message.
+    var envelope: MailEnvelope?
+    /// Hears how the request went, before its outcome is handed over; on the client's own thread.
+    package var onEnd: (@Sendable (TransferNotes) -> Void)?
+
+    /// Authorities.
+    package enum Trust: Sendable, Equatable {
+        /// Those that the client was given, or else the system's.
+        case client
+        /// The system's alone.
+        case system
+        /// Those of a PEM file alone.
+        case file(String)
+    }
 
     /// Makes a request.
     package init(
@@ -43,6 +66,28 @@ package struct HTTPRequest: Sendable {
         self.leaveWithin = leaveWithin
         self.answerBytesMax = answerBytesMax
     }
+}
+
+/// How a request went, for whoever wants to know why.
+package struct TransferNotes: Sendable, Equatable {
+    /// What went wrong, as far as it matters which.
+    package enum Fault: Sendable, Equatable {
+        /// The name has no address.
+        case name
+        /// TLS, a certificate.
+        case trust
+        /// Anything else.
+        case other
+    }
+
+    /// Nil where nothing did.
+    package var fault: Fault?
+    /// The first addresses that it came to, in order, those that were refused among them.
+    package var addresses: [String] = []
+    /// How many could have been connected to.
+    package var admitted = 0
+    /// How many were refused.
+    package var refused = 0
 }
 
 /// What is known after a request. The distinction that money needs: did anything leave?
