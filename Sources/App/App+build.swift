@@ -54,8 +54,9 @@ struct App: Sendable {
         let registry = ToolRegistry()
         let configuration = ConfigurationWatch(directory: store, entropy: entropy, settings: settings.configuration)
         let (credentials, keyChanges) = try await openSecrets(keys, in: store, configuration, entropy)
+        let client = CurlClient(settings: try curlSettings(settings))
         let daraja = DarajaUpstream(
-            client: CurlClient(settings: try curlSettings(settings)),
+            client: client,
             credentials: credentials,
             entropy: entropy,
             settings: try egressSettings(settings),
@@ -89,10 +90,12 @@ struct App: Sendable {
                 people: store,
                 reading: store,
                 owned: store,
-                signer: AuditSigner(try folder.auditKey()) { AuditFile.statement($0, organization: $1, at: $2) }
+                signer: AuditSigner(try folder.auditKey()) { AuditFile.statement($0, organization: $1, at: $2) },
+                prober: CallbackProber(client: client, entropy: entropy, settings: proberSettings(settings))
             )
         )
         try await gateway.settleAfterRestart()
+        let sources = CallbackSources(settings.door.callbackSources, entropy: entropy, logger: logger)
         let main = GatewayResponder(
             GatewayResponder.Parts(
                 mode: settings.mode,
@@ -100,7 +103,8 @@ struct App: Sendable {
                 publicURL: settings.effectivePublicURL,
                 gateway: gateway,
                 actions: ActionRegistry(gateway.actions + administration.actions),
-                desk: Reception(administration, failures: gateway.failures, settings: settings.registration)
+                desk: Reception(administration, failures: gateway.failures, settings: settings.registration),
+                sources: sources
             )
         )
         let management = ManagementResponder(
@@ -110,6 +114,7 @@ struct App: Sendable {
                 PrometheusText.make(
                     calls: gateway.metrics.all,
                     evidence: gateway.evidence.all,
+                    refusedCallbacks: sources.refused,
                     store: store.counts,
                     plugins: plugins,
                     started: started
@@ -186,6 +191,12 @@ struct App: Sendable {
         curl.userAgent = "mpesa-gateway/" + version
         curl.certificateFile = try settings.darajaAuthorities()
         return curl
+    }
+
+    private static func proberSettings(_ settings: Settings) -> CallbackProber.Settings {
+        var prober = CallbackProber.Settings()
+        prober.reachable = settings.door.callbackCheckPrivate
+        return prober
     }
 
     private static func egressSettings(_ settings: Settings) throws(GatewayError) -> EgressSettings {

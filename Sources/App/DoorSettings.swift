@@ -8,6 +8,10 @@ struct DoorSettings: Sendable {
     var files = OpenFiles.Wishes()
     /// `GATEWAY_TRUSTED_PROXIES`: addresses and blocks whose `X-Forwarded-For` says who calls.
     var proxies = TrustedProxies.none
+    /// `GATEWAY_CALLBACK_SOURCES`: from where callbacks are taken; nil for everywhere.
+    var callbackSources: [AddressBlock]?
+    /// `GATEWAY_CALLBACK_CHECK_PRIVATE`: to what that is not public a check of callbacks connects all the same.
+    var callbackCheckPrivate: [AddressBlock] = []
     /// `GATEWAY_MANAGEMENT_NAMES`: more names that the management listener answers to.
     var managementNames: [String] = []
     /// `GATEWAY_REQUEST_DEADLINE_S`: from a request's first byte to its last.

@@ -49,6 +49,23 @@ struct Setting: Sendable {
         }
     }
 
+    /// A setting that is addresses and blocks.
+    static func blocks(
+        _ name: String,
+        _ usual: String,
+        _ meaning: String,
+        _ take: @escaping @Sendable ([AddressBlock], inout Settings) -> Void
+    ) -> Setting {
+        let expected = "addresses or blocks between commas, such as 127.0.0.1,10.0.0.0/8"
+        return Setting(name: name, usual: usual, meaning: meaning, expected: expected) { text, settings in
+            let parts = text.split(separator: ",").map { $0.filter { $0 != " " } }
+            let blocks = parts.compactMap { AddressBlock($0) }
+            guard !blocks.isEmpty, blocks.count == parts.count else { return false }
+            take(blocks, &settings)
+            return true
+        }
+    }
+
     /// A setting that is one of some words.
     static func word<Word: RawRepresentable & CaseIterable & Sendable>(
         _ name: String,
@@ -131,7 +148,26 @@ extension Settings {
             "from a request's first byte until its header is here"
         ) { $1.door.headerDeadline = .seconds($0) },
         .word("MODE", usual.mode, "which doors are open") { $1.mode = $0 },
-        .text("PUBLIC_URL", "made of host and port", "what callbacks name") { $1.publicURL = $0 },
+        Setting(
+            name: "PUBLIC_URL",
+            usual: "made of host and port",
+            meaning: "where M-Pesa and callers reach the gateway: what callbacks name, unless an organization has its own",
+            expected: "an address such as https://pay.example.com, without user, query or fragment"
+        ) { text, settings in
+            guard let url = BaseURL(text, plain: .anywhere) else { return false }
+            settings.publicURL = url.description
+            return true
+        },
+        .blocks(
+            "CALLBACK_SOURCES",
+            "everywhere",
+            "the only addresses and blocks that callbacks are taken from; of others they find nothing there (404)"
+        ) { $1.door.callbackSources = $0 },
+        .blocks(
+            "CALLBACK_CHECK_PRIVATE",
+            "none; in `dev` this machine",
+            "addresses and blocks that are not public to which `callbacks check` connects all the same"
+        ) { $1.door.callbackCheckPrivate = $0 },
     ]
 
     private static let data: [Setting] = [

@@ -32,6 +32,8 @@ package final class GatewayResponder: HTTPHandler {
         package let gateway: Assembly
         package let actions: ActionRegistry
         package let desk: (any FrontDesk)?
+        /// From where callbacks are taken.
+        package let sources: CallbackSources
 
         /// Gathers them.
         package init(
@@ -44,7 +46,8 @@ package final class GatewayResponder: HTTPHandler {
             mcp: MCPServer.Settings = MCPServer.Settings(),
             gateway: Assembly,
             actions: ActionRegistry,
-            desk: (any FrontDesk)? = nil
+            desk: (any FrontDesk)? = nil,
+            sources: CallbackSources? = nil
         ) {
             self.mode = mode
             self.version = version
@@ -56,6 +59,8 @@ package final class GatewayResponder: HTTPHandler {
             self.gateway = gateway
             self.actions = actions
             self.desk = desk
+            let ports = gateway.ports
+            self.sources = sources ?? CallbackSources(entropy: ports.entropy, logger: ports.logger)
         }
     }
 
@@ -92,7 +97,9 @@ package final class GatewayResponder: HTTPHandler {
             inbox: parts.gateway.inbox,
             addresses: parts.gateway.addresses,
             records: parts.gateway.ports.store.records,
-            asker: parts.gateway.asker
+            asker: parts.gateway.asker,
+            probes: parts.gateway.probes,
+            sources: parts.sources
         )
     }
 
@@ -111,7 +118,7 @@ package final class GatewayResponder: HTTPHandler {
         let callback = CallbackPath.segments(of: reader.request.path)
         do throws(GatewayError) {
             if let callback {
-                guard callbacks.areOurs(callback) else { throw CallbackRoutes.nothingHere }
+                guard callbacks.areTaken(callback, from: address) else { throw CallbackRoutes.nothingHere }
                 return nil
             }
             try await parts.gateway.pipeline.admit(try reader.action(call, by: isMCP ? .mcp : .rest))

@@ -22,6 +22,9 @@ package struct Administration: Sendable {
         let reading: any AuditReading
         let signer: AuditSigner?
         let owned: any OwnedDataRepository
+        let addresses: CallbackAddresses
+        let probes: CallbackProbes
+        let prober: (any CallbackProbing)?
 
         /// Those of an assembled Gateway, and where secrets are sealed.
         package init(
@@ -31,7 +34,8 @@ package struct Administration: Sendable {
             people: any PeopleRepository,
             reading: any AuditReading,
             owned: any OwnedDataRepository,
-            signer: AuditSigner? = nil
+            signer: AuditSigner? = nil,
+            prober: (any CallbackProbing)? = nil
         ) {
             directory = gateway.ports.store.directory
             cache = gateway.directory
@@ -50,30 +54,37 @@ package struct Administration: Sendable {
             self.reading = reading
             self.signer = signer
             self.owned = owned
+            addresses = gateway.addresses
+            probes = gateway.probes
+            self.prober = prober
         }
     }
 
     let parts: Parts
     /// How often an organization's secrets are tried with M-Pesa.
     let trials: ThrottleLogIns
+    /// How often an organization's callbacks are checked.
+    let checks: ThrottleLogIns
     var directory: any DirectoryRepository { parts.directory }
 
     /// Makes it of its parts.
     ///
-    /// An organization's secrets are tried with M-Pesa at most `trialsMax` times an hour: default 10.
+    /// An organization's secrets are tried with M-Pesa at most `trialsMax` times an hour, and its callbacks checked as
+    /// often: default 10.
     package init(_ parts: Parts, trialsMax: Int = 10) {
         self.parts = parts
         var settings = ThrottleLogIns.Settings()
         settings.ofName = RateLimit(units: trialsMax, per: .seconds(3600))
         settings.ofAddress = settings.ofName
         trials = ThrottleLogIns(entropy: parts.entropy, settings: settings)
+        checks = ThrottleLogIns(entropy: parts.entropy, settings: settings)
     }
 
     /// Every action of it.
     package var actions: [Action] {
         OrganizationActions(house: self).all + PlanActions(house: self).all + UserActions(house: self).all
             + KeyActions(house: self).all + KeyExplanation(house: self).all + CredentialActions(house: self).all
-            + AccountActions(house: self).all
+            + AccountActions(house: self).all + CallbackActions(house: self).all
             + AuditActions(house: self).all
             + OwnershipActions(house: self, data: parts.owned).all + AuditProof(house: self, signer: parts.signer).all
             + UsageActions(house: self).all + InvoiceActions(house: self).all

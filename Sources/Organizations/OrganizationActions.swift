@@ -19,7 +19,7 @@ struct OrganizationActions: Sendable {
             "disabled_tools": ["type": "array", "items": ["type": "string"]],
             "second_factor": OrganizationActions.factor,
             "subscription_until": ["type": "string"], "grace_days": ["type": "integer"],
-            "awaits_approval": ["type": "boolean"],
+            "awaits_approval": ["type": "boolean"], "callback_base_url": ["type": "string"],
             "ceilings": CeilingDocuments.schema, "version": ["type": "integer"],
             "features": [
                 "type": "array", "items": ["type": "string"], "description": "What its plan has besides tools.",
@@ -48,6 +48,7 @@ struct OrganizationActions: Sendable {
             ]
         ),
         ("disabled_tools", Arguments.tools), ("second_factor", OrganizationActions.factor),
+        ("callback_base_url", CallbackActions.baseURL),
         ("version", Arguments.version),
     ]
 
@@ -59,6 +60,7 @@ struct OrganizationActions: Sendable {
         document["subscription_until"] = organization.subscriptionUntil.map { .string($0.description) }
         document["grace_days"] = .integer(Int64(organization.graceDays))
         document["awaits_approval"] = .bool(organization.awaitsApproval)
+        document["callback_base_url"] = organization.callbackBaseURL.map { .string($0.description) }
         document["disabled_tools"] = .array(organization.disabledTools.sorted().map { .string($0) })
         document["ceilings"] = CeilingDocuments.document(organization.ceilings)
         document["version"] = .integer(Int64(organization.version))
@@ -301,9 +303,11 @@ struct OrganizationActions: Sendable {
         let (needsKey, resends) = (use.flag("requires_idempotency_key"), use.flag("resends_not_found"))
         let tools = use.arguments["disabled_tools"].map { Set(($0.arrayValue ?? []).compactMap(\.stringValue)) }
         let factor = use.text("second_factor").flatMap(SecondFactorPolicy.init(rawValue:))
+        let base = try CallbackActions.base(in: use)
         let sight = Sight(use)
         let changed = try await house.directory.change(id) { organization in
             guard sight.meets(organization.version) else { return }
+            if let base { organization.callbackBaseURL = base }
             if let tools { organization.disabledTools = tools }
             if let factor { organization.secondFactor = factor }
             if let name { organization.name = name }

@@ -2,7 +2,9 @@ import Cryptography
 import Gateway
 import GatewayTesting
 import HTTPServer
+import Logging
 import NIOHTTP1
+import OrderedJSON
 import Synchronization
 import Testing
 
@@ -76,9 +78,63 @@ struct `The door for callbacks` {
         HTTPRequestHead(version: .http1_1, method: .POST, uri: path)
     }
 
-    private func post(_ path: String) async -> UInt {
-        let request = Request(head(path), body: .whole(Array("{}".utf8)), address: "203.0.113.9")
-        return await door.respond(to: request).status.code
+    private func post(_ path: String, at door: GatewayResponder? = nil) async -> UInt {
+        await answer(path, at: door ?? self.door).status.code
+    }
+
+    private func answer(_ path: String, at door: GatewayResponder, from address: String = "203.0.113.9") async -> Response {
+        await door.respond(to: Request(head(path), body: .whole(Array("{}".utf8)), address: address))
+    }
+
+    /// A door that takes callbacks from these addresses alone.
+    private func door(_ sources: CallbackSources) -> GatewayResponder {
+        GatewayResponder(
+            GatewayResponder.Parts(
+                mode: .hybrid,
+                version: "1",
+                publicURL: "",
+                gateway: gateway,
+                actions: ActionRegistry(gateway.actions),
+                sources: sources
+            )
+        )
+    }
+
+    @Test func `takes none from an address that is not on the list, which is told what every stranger is`() async throws {
+        let lines = LogLines()
+        let blocks = try #require(AddressBlock("203.0.113.0/24"))
+        let sources = CallbackSources([blocks], entropy: clock.entropy, logger: lines.logger)
+        let door = door(sources)
+        let wrong = String(path.dropLast(2) + (path.hasSuffix("00") ? "11" : "00"))
+
+        let refused = await answer(path, at: door, from: "198.51.100.1")
+        let stranger = await answer(wrong, at: self.door)
+        for _ in 0..<20 { _ = await answer(wrong, at: door, from: "198.51.100.1") }
+        _ = await answer("/mpesa/callback/x", at: door, from: "198.51.100.1")
+
+        #expect(refused.status == stranger.status && (try words(of: refused)) == (try words(of: stranger)))
+        #expect(disk.unsettledCallbacks == 0)
+        #expect(sources.refused == 22)
+        // One line of strangers, one of whoever knew an address of ours.
+        #expect(lines.all.count == 2)
+        #expect(await door.refusal(of: head(path), address: "198.51.100.1")?.status.code == 404)
+        #expect(await post(path, at: door) == 200)
+        #expect(disk.unsettledCallbacks == 1)
+    }
+
+    @Test func `knows a callback that this gateway sent to itself, once, and keeps nothing of it`() async throws {
+        let list = CallbackSources([], entropy: clock.entropy, logger: .quiet)
+        let organization = OrganizationID(clock.entropy.identifier())
+        let taken = try gateway.probes.begin(for: organization)
+        let refused = try gateway.probes.begin(for: organization)
+
+        #expect(await post(taken.path.uppercased().replacing("/CB/", with: "/cb//")) == 200)
+        #expect(await post(taken.path) == 404)
+        #expect(await post(refused.path, at: door(list)) == 404)
+        #expect(gateway.probes.end(taken) == CallbackProbes.Arrival(address: "203.0.113.9", isAdmitted: true))
+        #expect(gateway.probes.end(refused)?.isAdmitted == false)
+        #expect(await post(refused.path) == 404)
+        #expect(disk.unsettledCallbacks == 0)
     }
 
     @Test func `takes a callback while the store is away, and gives it to the store when it is back`() async throws {
@@ -119,6 +175,33 @@ struct `The door for callbacks` {
             #expect(door.bodyBytesMax(path: stranger[...], head: head(stranger)) == 64 << 10, "\(stranger)")
             #expect(await door.refusal(of: head(stranger), address: nil)?.status.code == 404, "\(stranger)")
         }
+    }
+}
+
+/// What a problem document says, without the call that it names.
+private func words(of response: Response) throws -> [JSON?] {
+    let document = try JSON(parsing: response.body)
+    return ["type", "title", "status", "detail", "code", "error"].map { document[$0] }
+}
+
+/// What was logged, line by line.
+final class LogLines: Sendable {
+    private struct Handler: LogHandler {
+        let told: @Sendable (String) -> Void
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.trace
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+        func log(event: LogEvent) { told("\(event.level) \(event.message) \(event.metadata ?? [:])") }
+    }
+
+    private let lines = Mutex<[String]>([])
+
+    var all: [String] { lines.withLock { $0 } }
+    var logger: Logger {
+        Logger(label: "test") { _ in Handler(told: { line in self.lines.withLock { $0.append(line) } }) }
     }
 }
 

@@ -185,11 +185,12 @@ final class Bureau: Sendable {
         as credential: Secret<String>,
         key: String? = nil,
         by door: Door = .rest,
-        from address: String = "192.0.2.1"
+        from address: String = "192.0.2.1",
+        in others: ActionRegistry? = nil
     ) async -> ActionReply {
         // Lines of one moment have no order.
         clock.advance(.milliseconds(1))
-        guard let action = actions.action(name) else {
+        guard let action = (others ?? actions).action(name) else {
             return ActionReply(result: .failure(GatewayError(.notFound, "There is no action \(name).")))
         }
         return await pipeline.serve(
@@ -204,6 +205,22 @@ final class Bureau: Sendable {
                 idempotencyKey: key
             )
         )
+    }
+
+    /// The actions of an administration that sends callbacks to itself.
+    func actions(probing prober: any CallbackProbing) -> ActionRegistry {
+        let administration = Administration(
+            Administration.Parts(
+                gateway,
+                credentials: safe,
+                usage: store,
+                people: store,
+                reading: store,
+                owned: store,
+                prober: prober
+            )
+        )
+        return ActionRegistry(administration.actions)
     }
 
     /// The ends in an organization's audit chain, newest first; what was begun has a line before.

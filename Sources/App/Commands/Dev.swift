@@ -32,6 +32,9 @@ struct Dev: AsyncParsableCommand {
             settings.dataFolder = dataFolder
             settings.pluginsFile = plugins
             settings.allowsUnsignedPlugins = true
+            if settings.door.callbackCheckPrivate.isEmpty {
+                settings.door.callbackCheckPrivate = ["127.0.0.0/8", "::1"].compactMap { AddressBlock($0) }
+            }
             settings.mode = .init(rawValue: mode) ?? .hybrid
             let folder = try DataFolder(path: dataFolder)
             if settings.operatorTokenFile == nil { settings.operatorTokenFile = try folder.operatorTokenFile() }

@@ -8,6 +8,7 @@ enum PrometheusText {
     static func make(
         calls: [CallMetrics.Labels: Int],
         evidence: [EvidenceMetrics.Labels: Int],
+        refusedCallbacks: Int,
         store: StoreCounts,
         plugins: PluginHost,
         started: Timestamp
@@ -27,6 +28,9 @@ enum PrometheusText {
         ) {
             text += "gateway_evidence_total{source=\"\(labels.source)\",verdict=\"\(labels.verdict)\"} \(count)\n"
         }
+        text += "# HELP gateway_callbacks_refused_total Callbacks from addresses that are not on the operator's list.\n"
+        text += "# TYPE gateway_callbacks_refused_total counter\n"
+        text += "gateway_callbacks_refused_total \(refusedCallbacks)\n"
         for (name, help, count) in [
             ("failed_writes", "Transactions that the database could not make durable in time.", store.failedWrites),
             ("audit_lines_set_aside", "Audit lines that could not be written.", store.auditLinesSetAside),

@@ -23,6 +23,8 @@ package struct Assembly: Sendable {
     package let directory: DirectoryCache
     /// Where M-Pesa calls back.
     package let addresses: CallbackAddresses
+    /// Callbacks that this gateway sends to itself.
+    package let probes: CallbackProbes
     /// Where callbacks arrive.
     package let inbox: CallbackInbox
     /// Asks M-Pesa about what is open.
@@ -64,6 +66,7 @@ package struct Assembly: Sendable {
         configuration = ports.configuration
         directory = DirectoryCache(directory: store.directory, entropy: entropy, configuration: configuration)
         addresses = CallbackAddresses(publicURL: settings.publicURL, key: keys.callbacks)
+        probes = CallbackProbes(entropy: entropy)
         let money = Money(ports, directory, addresses, evidence, settings)
         asker = money.asker
         inbox = money.inbox

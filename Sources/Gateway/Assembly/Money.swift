@@ -50,6 +50,7 @@ struct Money: Sendable {
             settlement: settlement,
             keeper: keeper,
             addresses: addresses,
+            directory: directory,
             entropy: entropy,
             failpoints: ports.failpoints,
             logger: logger

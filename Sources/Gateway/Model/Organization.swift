@@ -139,6 +139,8 @@ package struct Organization: Sendable, Equatable {
     package var awaitsApproval: Bool
     /// Who of it must prove themselves by a second factor.
     package var secondFactor: SecondFactorPolicy
+    /// Below which address M-Pesa calls back for it; nil for the host's.
+    package var callbackBaseURL: BaseURL?
     /// Counts up with each change; the store's.
     package var version: Int
 
@@ -159,6 +161,7 @@ package struct Organization: Sendable, Equatable {
         subscriptionUntil: Timestamp? = nil,
         graceDays: Int = 7,
         awaitsApproval: Bool = false,
+        callbackBaseURL: BaseURL? = nil,
         version: Int = 1
     ) {
         self.id = id
@@ -176,6 +179,7 @@ package struct Organization: Sendable, Equatable {
         self.subscriptionUntil = subscriptionUntil
         self.graceDays = graceDays
         self.awaitsApproval = awaitsApproval
+        self.callbackBaseURL = callbackBaseURL
         self.version = version
     }
 }

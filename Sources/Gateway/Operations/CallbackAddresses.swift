@@ -1,6 +1,6 @@
 import Cryptography
 
-/// Mints and reads the unguessable addresses that M-Pesa calls back: `<public>/cb/<organization>/<token>`.
+/// Mints and reads the unguessable addresses that M-Pesa calls back: `<base>/cb/<organization>/<token>`.
 ///
 /// The token names the record and the callback and is authenticated, so nothing is stored for it, a stranger's guess
 /// costs no query, and a callback finds its transaction even when the reply with M-Pesa's own id was lost:
@@ -31,7 +31,8 @@ package struct CallbackAddresses: Sendable {
 
     private static let tagBytes = 16
     private let key: Secret<[UInt8]>
-    private let base: String
+    /// Where this host is reached.
+    package let base: String
 
     /// Makes addresses below `publicURL`, authenticated under a 32-byte key.
     package init(publicURL: String, key: Secret<[UInt8]>) {
@@ -39,14 +40,14 @@ package struct CallbackAddresses: Sendable {
         self.key = key
     }
 
-    /// The address for one callback of one record.
+    /// The address for one callback of one record, below the organization's own base or else the host's.
     ///
-    /// Always the same for the same target.
-    package func address(for target: Target) -> String {
+    /// Its path is always the same for the same target.
+    package func address(for target: Target, below own: BaseURL? = nil) -> String {
         let payload =
             target.record.raw.bytes + [target.environment == .live ? 1 : 0] + Array(target.name.utf8)
         let token = payload + tag(of: payload, organization: target.organization)
-        return "\(base)/cb/\(target.organization)/\(Hexadecimal.encode(token))"
+        return "\(own?.description ?? base)/cb/\(target.organization)/\(Hexadecimal.encode(token))"
     }
 
     /// What the two path segments after `/cb` say; nil unless the token is one of ours for that organization.

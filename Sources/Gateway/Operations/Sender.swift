@@ -8,6 +8,7 @@ struct Sender: Sendable {
     private let settlement: Settlement
     private let keeper: AnswerKeeper
     private let addresses: CallbackAddresses
+    private let directory: DirectoryCache
     private let entropy: Entropy
     private let failpoints: Failpoints
     private let logger: Logger
@@ -20,6 +21,7 @@ struct Sender: Sendable {
         settlement: Settlement,
         keeper: AnswerKeeper,
         addresses: CallbackAddresses,
+        directory: DirectoryCache,
         entropy: Entropy,
         failpoints: Failpoints,
         logger: Logger
@@ -30,6 +32,7 @@ struct Sender: Sendable {
         self.settlement = settlement
         self.keeper = keeper
         self.addresses = addresses
+        self.directory = directory
         self.entropy = entropy
         self.failpoints = failpoints
         self.logger = logger
@@ -39,6 +42,10 @@ struct Sender: Sendable {
     /// be reached then costs the caller an error and leaves no record.
     func makeReady(_ record: Record, kind: OperationKind) async throws(GatewayError) -> PreparedRequest {
         var callbacks: [String: String] = [:]
+        var base: BaseURL?
+        if !kind.callbacks.isEmpty {
+            base = try await directory.membership(of: record.organization).organization.callbackBaseURL
+        }
         for callback in kind.callbacks {
             callbacks[callback.name] = addresses.address(
                 for: CallbackAddresses.Target(
@@ -46,7 +53,8 @@ struct Sender: Sendable {
                     environment: record.environment,
                     record: record.id,
                     name: callback.name
-                )
+                ),
+                below: base
             )
         }
         return try await upstream.prepare(

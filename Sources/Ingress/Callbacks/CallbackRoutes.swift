@@ -8,6 +8,8 @@ struct CallbackRoutes: Sendable {
     let addresses: CallbackAddresses
     let records: any RecordRepository
     let asker: Asker
+    let probes: CallbackProbes
+    let sources: CallbackSources
 
     /// What Safaricom expects to read; anything else makes it log an error.
     static let accepted = Array(#"{"ResultCode":0,"ResultDesc":"Accepted"}"#.utf8)
@@ -17,17 +19,22 @@ struct CallbackRoutes: Sendable {
 
     /// Keeps a callback whose token is one of ours.
     ///
-    /// The token is checked before anything else is read or written.
+    /// The token, and from where it comes, are checked before anything else is read or written.
     ///
-    /// - Throws: `notFound` for every other token, in the same words whatever is wrong with it.
+    /// - Throws: `notFound` for every other, in the same words whatever is wrong with it.
     func receive(
         _ reader: RequestReader,
         organization: Substring,
         token: Substring
     ) async throws(GatewayError) -> [UInt8] {
-        guard let target = addresses.target(organization: organization, token: token) else {
-            throw Self.nothingHere
+        let isAdmitted = sources.admits(reader.request.address)
+        let target = addresses.target(organization: organization, token: token)
+        if target == nil {
+            let arrival = CallbackProbes.Arrival(address: reader.request.address, isAdmitted: isAdmitted)
+            if probes.arrive(organization: organization, token: token, arrival), isAdmitted { return Self.accepted }
         }
+        if !isAdmitted { sources.noteRefused(reader.request.address, target: target) }
+        guard isAdmitted, let target else { throw Self.nothingHere }
         let body: [UInt8]
         switch reader.request.body {
         case .whole(let bytes): body = bytes
@@ -39,7 +46,13 @@ struct CallbackRoutes: Sendable {
         return Self.accepted
     }
 
-    /// Whether a path's parts are an address that this host has given M-Pesa: then more is read than of a stranger.
+    /// Whether a path's parts are an address that this host has given M-Pesa, and it is called from where M-Pesa is:
+    /// then more is read than of a stranger.
+    func areTaken(_ segments: [Substring], from address: String?) -> Bool {
+        areOurs(segments) && sources.admits(address)
+    }
+
+    /// Whether a path's parts are an address that this host has given M-Pesa.
     func areOurs(_ segments: [Substring]) -> Bool {
         segments.count == 3 && segments[0] == "cb"
             && addresses.target(organization: segments[1], token: segments[2]) != nil
@@ -48,6 +61,10 @@ struct CallbackRoutes: Sendable {
     /// The seed's `/mpesa/…` paths carry no token, so a body there proves nothing: at most it makes the gateway ask
     /// M-Pesa itself.
     func hint(_ reader: RequestReader, organization: Substring) async throws(GatewayError) -> [UInt8] {
+        guard sources.admits(reader.request.address) else {
+            sources.noteRefused(reader.request.address, target: nil)
+            throw Self.nothingHere
+        }
         let body = try reader.body()
         guard let organization = OrganizationID(String(organization)),
             let json = try? JSON(parsing: body, limits: JSONLimits(duplicateKeys: .lastWins)),

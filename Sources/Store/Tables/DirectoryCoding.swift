@@ -33,6 +33,7 @@ enum DirectoryCoding {
             "grace_days": .integer(Int64(organization.graceDays)),
             "awaits_approval": .bool(organization.awaitsApproval),
         ]
+        object["callback_base_url"] = organization.callbackBaseURL.map { .string($0.description) }
         object["subscription_until_ms"] = organization.subscriptionUntil.map { .integer($0.milliseconds) }
         return JSON.object(object).text
     }
@@ -58,6 +59,7 @@ enum DirectoryCoding {
             subscriptionUntil: detail["subscription_until_ms"]?.integerValue.map { Timestamp(milliseconds: $0) },
             graceDays: Int(detail["grace_days"]?.integerValue ?? 7),
             awaitsApproval: detail["awaits_approval"]?.boolValue ?? false,
+            callbackBaseURL: detail["callback_base_url"]?.stringValue.flatMap { BaseURL($0) },
             version: Int(row.integer(4) ?? 1)
         )
     }
