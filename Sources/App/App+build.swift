@@ -91,7 +91,8 @@ struct App: Sendable {
                 reading: store,
                 owned: store,
                 signer: AuditSigner(try folder.auditKey()) { AuditFile.statement($0, organization: $1, at: $2) },
-                prober: CallbackProber(client: client, entropy: entropy, settings: proberSettings(settings))
+                prober: CallbackProber(client: client, entropy: entropy, settings: proberSettings(settings)),
+                letters: try settings.mail.letters(client, entropy, logger, base: settings.effectivePublicURL)
             )
         )
         try await gateway.settleAfterRestart()

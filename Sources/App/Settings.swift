@@ -50,6 +50,8 @@ struct Settings: Sendable {
     /// `GATEWAY_REGISTRATION` (closed, approval or open), `GATEWAY_REGISTRATION_PLAN`, `GATEWAY_TRIAL_DAYS`: whether
     /// strangers may register organizations, on which plan, and how long they may try it.
     var registration = Reception.Settings()
+    /// `GATEWAY_MAIL_…`: how people are written to.
+    var mail = MailSettings()
     /// `GATEWAY_LOG_LEVEL`.
     var logLevel = Logger.Level.info
     /// `GATEWAY_DATA_FOLDER`: database, private copies of plugins, lock.

@@ -25,6 +25,7 @@ package struct Administration: Sendable {
         let addresses: CallbackAddresses
         let probes: CallbackProbes
         let prober: (any CallbackProbing)?
+        let letters: Letters?
 
         /// Those of an assembled Gateway, and where secrets are sealed.
         package init(
@@ -35,7 +36,8 @@ package struct Administration: Sendable {
             reading: any AuditReading,
             owned: any OwnedDataRepository,
             signer: AuditSigner? = nil,
-            prober: (any CallbackProbing)? = nil
+            prober: (any CallbackProbing)? = nil,
+            letters: Letters? = nil
         ) {
             directory = gateway.ports.store.directory
             cache = gateway.directory
@@ -57,6 +59,7 @@ package struct Administration: Sendable {
             addresses = gateway.addresses
             probes = gateway.probes
             self.prober = prober
+            self.letters = letters
         }
     }
 

@@ -14,19 +14,25 @@ struct Links: Sendable {
 
     /// Of a link that was made.
     static let schema: JSON = [
-        "type": "object", "required": ["user"],
+        "type": "object", "required": ["user", "mail"],
         "properties": [
             "user": DirectoryDocuments.userSchema,
             "token": [
                 "type": "string",
-                "description": "For POST /auth/reset-password; shown this once. Hand it to the user yourself.",
+                "description": "For POST /auth/reset-password; shown this once.",
             ],
-            "expires_at": ["type": "string"],
+            "expires_at": ["type": "string"], "mail": Letters.schema,
         ],
     ]
 
-    /// Makes a link in the place of any other of the user's.
-    func make(_ purpose: OneTimeLink.Purpose, for user: User) async throws(GatewayError) -> JSON {
+    /// Makes a link in the place of any other of the user's, and mails it where mail is set up.
+    ///
+    /// Whoever asked sees it whatever became of the letter, and what did.
+    func make(
+        _ purpose: OneTimeLink.Purpose,
+        for user: User,
+        _ use: Action.Use
+    ) async throws(GatewayError) -> JSON {
         let text = LinkText(
             organization: user.organization,
             id: house.parts.entropy.identifier(),
@@ -42,10 +48,38 @@ struct Links: Sendable {
                 + (purpose == .invitation ? Links.invitationLife : Links.resetLife)
         )
         try await house.parts.people.save(link)
+        let mail = try await mail(text.text, purpose, to: user, use)
         return [
             "user": DirectoryDocuments.document(user), "token": .string(text.text.reveal()),
-            "expires_at": .string(link.expiresAt.description),
+            "expires_at": .string(link.expiresAt.description), "mail": mail,
         ]
+    }
+
+    /// Mails a link; what became of it stands in the audit too.
+    private func mail(
+        _ text: Secret<String>,
+        _ purpose: OneTimeLink.Purpose,
+        to user: User,
+        _ use: Action.Use
+    ) async throws(GatewayError) -> JSON {
+        guard let letters = house.parts.letters else { return ["state": "off"] }
+        let state = await letters.send(text, purpose, to: user, of: use.membership.organization)
+        var detail: JSONObject = ["user": .string(user.id.description), "purpose": .string(purpose.rawValue)]
+        if case .failed(let reason) = state { detail["reason"] = .string(reason) }
+        let line = AuditRecord(
+            id: house.parts.entropy.identifier(),
+            organization: user.organization,
+            at: house.parts.entropy.now(),
+            call: use.call,
+            subject: use.principal.subjectText,
+            action: "LINK_MAILED",
+            door: "rest",
+            outcome: state == .sent ? .success : .failed,
+            detail: JSON.object(detail).text
+        )
+        try await house.parts.audit.append([line], usage: [])
+        guard case .failed(let reason) = state else { return ["state": "sent"] }
+        return ["state": "failed", "reason": .string(reason)]
     }
 
     /// The link that a text names, while it is good.

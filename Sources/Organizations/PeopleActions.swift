@@ -26,7 +26,7 @@ struct PeopleActions: Sendable {
             title: "Invite a user",
             summary: """
                 Makes a person without a password and a link by which they set one, good for seven days and shown this \
-                once. Nobody is sent it: hand it over yourself.
+                once. mail says whether it was sent to them; where it was not, hand it over yourself.
                 """,
             route: Route("POST", "/admin/users/invitations", status: 201),
             arguments: ["username": Arguments.username, "email": Arguments.email, "role": Arguments.role],
@@ -48,7 +48,7 @@ struct PeopleActions: Sendable {
                 role: role
             )
             try await house.directory.save(user)
-            return .data(try await Links(house: house).make(.invitation, for: user), message: "The user was invited.")
+            return .data(try await Links(house: house).make(.invitation, for: user, use), message: "The user was invited.")
         }
     }
 
@@ -58,7 +58,7 @@ struct PeopleActions: Sendable {
             title: "Let a user set a new password",
             summary: """
                 A link, good for a day and shown this once, by which they set a new password. The old one is good until \
-                then. Nobody is sent it: hand it over yourself.
+                then. mail says whether it was sent to them; where it was not, hand it over yourself.
                 """,
             route: Route("POST", "/admin/users/{id}/password-reset", status: 201),
             arguments: ["id": Arguments.id],
@@ -70,7 +70,7 @@ struct PeopleActions: Sendable {
             guard user.isActive else {
                 throw GatewayError(.conflict, "The user is not active. Make them active first.")
             }
-            return .data(try await Links(house: house).make(.reset, for: user), message: "The link was made.")
+            return .data(try await Links(house: house).make(.reset, for: user, use), message: "The link was made.")
         }
     }
 

@@ -207,8 +207,8 @@ final class Bureau: Sendable {
         )
     }
 
-    /// The actions of an administration that sends callbacks to itself.
-    func actions(probing prober: any CallbackProbing) -> ActionRegistry {
+    /// The actions of an administration that sends callbacks to itself, or letters to people.
+    func actions(probing prober: (any CallbackProbing)? = nil, mailing letters: Letters? = nil) -> ActionRegistry {
         let administration = Administration(
             Administration.Parts(
                 gateway,
@@ -217,7 +217,8 @@ final class Bureau: Sendable {
                 people: store,
                 reading: store,
                 owned: store,
-                prober: prober
+                prober: prober,
+                letters: letters
             )
         )
         return ActionRegistry(administration.actions)

@@ -1,0 +1,94 @@
+import Egress
+import Foundation
+import Gateway
+import Logging
+import Organizations
+
+/// How people are written to, with its defaults: not at all.
+struct MailSettings: Sendable {
+    /// `GATEWAY_MAIL_URL`: a mail server, or an address of the web.
+    var url: String?
+    /// `GATEWAY_MAIL_FROM`: who letters are from.
+    var sender: MailAddress?
+    /// `GATEWAY_MAIL_USER`: the name that the server knows the gateway by.
+    var user: String?
+    /// `GATEWAY_MAIL_PASSWORD_FILE`.
+    ///
+    /// Secret.
+    var passwordFile: String?
+    /// `GATEWAY_MAIL_CA_FILE`: the authorities that alone may vouch for the server.
+    var authoritiesFile: String?
+    /// `GATEWAY_MAIL_LINK`: the page on which people set a password.
+    var page: String?
+
+    /// The password in its file; nil where none is named.
+    ///
+    /// - Throws: `notConfigured` when it cannot be read or is empty.
+    func password() throws(GatewayError) -> Secret<String>? {
+        guard let file = passwordFile else { return nil }
+        let text = FileManager.default.contents(atPath: file).flatMap { String(validating: $0, as: UTF8.self) }
+        let line = text?.trimmingCharacters(in: .newlines) ?? ""
+        guard !line.isEmpty, !line.contains(where: \.isNewline) else {
+            throw GatewayError(
+                .notConfigured,
+                "GATEWAY_MAIL_PASSWORD_FILE: \(file) must hold the mail server's password, in one line."
+            )
+        }
+        return Secret(line)
+    }
+
+    /// Who writes to people; nil where nobody does.
+    ///
+    /// - Throws: `notConfigured` when what is set does not go together.
+    func letters(
+        _ client: CurlClient,
+        _ entropy: Entropy,
+        _ logger: Logger,
+        base: String
+    ) throws(GatewayError) -> Letters? {
+        guard let url else { return nil }
+        guard let sender else {
+            throw GatewayError(.notConfigured, "GATEWAY_MAIL_URL needs GATEWAY_MAIL_FROM, the address letters are from.")
+        }
+        var box = LetterBox.Settings(url: url, sender: sender)
+        box.user = user
+        box.password = try password()
+        box.certificateFile = authoritiesFile
+        let mailer = try LetterBox(client: client, entropy: entropy, logger: logger, settings: box)
+        return Letters(mailer: mailer, settings: Letters.Settings(base: base, page: page))
+    }
+
+    /// The settings, as the list has them.
+    static let list: [Setting] = [
+        .text(
+            "MAIL_URL",
+            "none: nobody is written to",
+            "what sends letters with one-time links: `smtp://HOST:587` (STARTTLS, which must be there; not on this machine), `smtps://HOST:465`, or an `https` address that is posted `to`, `subject` and `text`"
+        ) { $1.mail.url = $0 },
+        Setting(
+            name: "MAIL_FROM",
+            usual: "none",
+            meaning: "the address that they are from",
+            expected: "an address such as gateway@example.com"
+        ) { text, settings in
+            settings.mail.sender = MailAddress(text)
+            return settings.mail.sender != nil
+        },
+        .text("MAIL_USER", "none", "the name that the mail server knows the gateway by") { $1.mail.user = $0 },
+        .text(
+            "MAIL_PASSWORD_FILE",
+            "none",
+            "its password in one line, or the bearer token of the `https` address; **secret**"
+        ) { $1.mail.passwordFile = $0 },
+        .text(
+            "MAIL_CA_FILE",
+            "the system's",
+            "the authorities (certificates, PEM) that alone may vouch for the mail server"
+        ) { $1.mail.authoritiesFile = $0 },
+        .text(
+            "MAIL_LINK",
+            "none: letters hold the token",
+            "the page on which people set a password, such as `https://console.example.com/password#{token}`"
+        ) { $1.mail.page = $0 },
+    ]
+}
