@@ -14,6 +14,7 @@ struct PeopleActions: Sendable {
         "type": "object", "required": ["id", "began_at", "expires_at"],
         "properties": [
             "id": ["type": "string"], "began_at": ["type": "string"], "expires_at": ["type": "string"],
+            "has_refresh_token": ["type": "boolean", "description": "Whether it goes on by a refresh token."],
             "refreshed": ["type": "integer", "description": "How often its token was refreshed."],
         ],
     ]
@@ -144,6 +145,7 @@ struct PeopleActions: Sendable {
                         [
                             "id": .string(session.id.description), "began_at": .string(session.id.time.description),
                             "expires_at": .string(session.expiresAt.description),
+                            "has_refresh_token": .bool(session.refreshedAt != nil),
                             "refreshed": .integer(Int64(session.generation - 1)),
                         ]
                     }
@@ -153,7 +155,7 @@ struct PeopleActions: Sendable {
 
     private func end(_ use: Action.Use, of user: User) async throws(GatewayError) -> Action.Answer {
         guard let id = Identifier(use.text("session_id") ?? ""),
-            try await house.parts.people.endSession(id, of: user.id, organization: user.organization)
+            try await house.directory.endSession(id, of: user.id, organization: user.organization)
         else { throw PeopleActions.missingSession }
         house.forget()
         return .data(.null, message: "The session was ended.")

@@ -164,7 +164,9 @@ struct `A session` {
                 expiresAt: moment + .seconds(10)
             )
             try await store.begin(session, at: moment, sessionsMax: 5)
+            #expect(try await store.session(session.id, of: asha.id, organization: ours)?.refreshedAt == nil)
             session.generation = 2
+            session.refreshedAt = moment + .seconds(3)
             let next = session
             let done = try await withThrowingTaskGroup(of: Bool.self) { group in
                 for _ in 0..<5 { group.addTask { try await store.advance(next, from: 1) } }
@@ -173,7 +175,9 @@ struct `A session` {
 
             #expect(done == 1)
             #expect(try await store.session(session.id, of: asha.id, organization: ours) == session)
+            #expect(try await store.sessions(of: asha.id, organization: ours) == [session])
             #expect(try await store.session(session.id, of: asha.id, organization: theirs) == nil)
+            #expect(try await !store.endSession(session.id, of: asha.id, organization: theirs))
             try await store.endSessions(of: asha.id, organization: ours)
             #expect(try await store.session(session.id, of: asha.id, organization: ours) == nil)
         }

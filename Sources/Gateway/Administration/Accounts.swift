@@ -14,6 +14,23 @@ package struct Accounts: Sendable {
         ///
         /// Default 2 h, as in the seed.
         package var refreshWindow: Duration = .seconds(7_200)
+        /// How long an access token lives that comes with a refresh token.
+        ///
+        /// Default 15 min.
+        package var accessLife: Duration = .seconds(900)
+        /// How long a refresh token is good that nobody shows.
+        ///
+        /// Default 14 days.
+        package var refreshLife: Duration = .seconds(14 * 86_400)
+        /// How long a session lasts however often it is refreshed.
+        ///
+        /// Default 90 days.
+        package var sessionLife: Duration = .seconds(90 * 86_400)
+        /// For how long the refresh token before the newest one is answered with the newest once more, because the answer
+        /// may have been lost; past that, whoever shows it has a copy.
+        ///
+        /// Default 10 s.
+        package var retryGrace: Duration = .seconds(10)
         /// How many sessions one user may have; the oldest ends when another begins.
         ///
         /// Default 100.
@@ -37,6 +54,16 @@ package struct Accounts: Sendable {
         package let user: User
         /// Their organization.
         package let organization: Organization
+        /// What the session goes on by; nil where its token itself is refreshed.
+        package var refresh: Refresh?
+
+        /// A refresh token.
+        package struct Refresh: Sendable {
+            /// Counts once.
+            package let token: Secret<String>
+            /// When it ends.
+            package let expiresAt: Timestamp
+        }
     }
 
     /// What sessions stand on.
@@ -51,9 +78,10 @@ package struct Accounts: Sendable {
         package let throttle: ThrottleLogIns
         package let entropy: Entropy
         package let factors: SecondFactors?
+        let refreshTokens: RefreshTokens
 
         /// Gathers them.
-        package init(
+        init(
             directory: any DirectoryRepository,
             audit: any AuditRepository,
             tokens: any AccessTokens,
@@ -63,7 +91,8 @@ package struct Accounts: Sendable {
             metrics: CallMetrics,
             throttle: ThrottleLogIns,
             entropy: Entropy,
-            factors: SecondFactors? = nil
+            factors: SecondFactors? = nil,
+            refreshTokens: RefreshTokens
         ) {
             self.directory = directory
             self.audit = audit
@@ -75,6 +104,7 @@ package struct Accounts: Sendable {
             self.throttle = throttle
             self.entropy = entropy
             self.factors = factors
+            self.refreshTokens = refreshTokens
         }
     }
 
@@ -92,9 +122,9 @@ package struct Accounts: Sendable {
         }
     }
 
-    private let parts: Parts
-    private let settings: Settings
-    private var directory: any DirectoryRepository { parts.directory }
+    let parts: Parts
+    let settings: Settings
+    var directory: any DirectoryRepository { parts.directory }
 
     /// Makes it of its parts.
     init(_ parts: Parts, settings: Settings = Settings()) {
@@ -116,10 +146,12 @@ package struct Accounts: Sendable {
         password: Secret<String>,
         organization slug: String?,
         code: String? = nil,
+        withRefresh: Bool = false,
         _ caller: Caller
     ) async throws(GatewayError) -> Session {
         do throws(GatewayError) {
-            let session = try await attempt(username, password, slug, code, caller)
+            let known = try await attempt(username, password, slug, code, caller)
+            let session = try await begin(known, withRefresh: withRefresh, caller)
             parts.metrics.count(door: .rest, what: "auth.login", error: nil)
             return session
         } catch {
@@ -138,7 +170,7 @@ package struct Accounts: Sendable {
         _ slug: String?,
         _ code: String?,
         _ caller: Caller
-    ) async throws(GatewayError) -> Session {
+    ) async throws(GatewayError) -> Known {
         try Accounts.check(username, slug, password)
         let attempt = try parts.throttle.begin(name: "\(slug ?? "")|\(username)", address: caller.address)
         let found: Found
@@ -164,8 +196,7 @@ package struct Accounts: Sendable {
         else { throw found.refusal }
         // Only whoever knows the password learns that there is a second factor; the attempt stays charged.
         try await checkFactor(of: user, code, attempt)
-        let place = parts.throttle.succeed(attempt, as: user)
-        return try await begin(user, organization, place, caller)
+        return Known(user: user, organization: organization, place: parts.throttle.succeed(attempt, as: user))
     }
 
     private func checkFactor(
@@ -188,6 +219,13 @@ package struct Accounts: Sendable {
             .naming(user.organization, "user:\(user.id)")
         }
         if let guess { parts.throttle.giveBack(guess) }
+    }
+
+    /// Who has proved who they are, and where.
+    private struct Known {
+        let user: User
+        let organization: Organization
+        let place: KnownPlace
     }
 
     /// Whom a log-in names.
@@ -244,25 +282,26 @@ package struct Accounts: Sendable {
     }
 
     private func begin(
-        _ user: User,
-        _ organization: Organization,
-        _ place: KnownPlace,
+        _ known: Known,
+        withRefresh: Bool,
         _ caller: Caller
     ) async throws(GatewayError) -> Session {
         let now = parts.entropy.now()
+        let (user, organization) = (known.user, known.organization)
         let session = UserSession(
             id: parts.entropy.identifier(),
             user: user.id,
             organization: user.organization,
             generation: 1,
-            expiresAt: now + settings.tokenLife
+            expiresAt: now + (withRefresh ? settings.refreshLife : settings.tokenLife),
+            refreshedAt: withRefresh ? now : nil
         )
         let beginning = SessionBeginning(
             session,
             at: now,
             sessionsMax: settings.sessionsMax,
             hasSecondFactor: user.hasSecondFactor,
-            place: place,
+            place: known.place,
             placesMax: parts.throttle.knownPlacesMax
         )
         // One that was set up while the password was looked at has not been asked for.
@@ -271,6 +310,7 @@ package struct Accounts: Sendable {
                 .naming(user.organization, "user:\(user.id)")
         }
         try write("LOGIN_SUCCESS", user, caller)
+        if withRefresh { return try await pair(of: session, user, organization, now) }
         return try await token(of: session, user, organization, now)
     }
 
@@ -292,6 +332,9 @@ package struct Accounts: Sendable {
             session.generation == claims.generation,
             let organization = try await directory.organization(user.organization)
         else { throw Accounts.refusal }
+        guard session.refreshedAt == nil else {
+            throw GatewayError(.conflict, "This session goes on by its refresh token: send that as refresh_token.")
+        }
         guard claims.expiresAt - now <= settings.refreshWindow else {
             throw GatewayError(
                 .conflict,
@@ -350,11 +393,11 @@ package struct Accounts: Sendable {
 
     // MARK: Audit
 
-    private func write(_ action: String, _ user: User, _ caller: Caller) throws(GatewayError) {
+    func write(_ action: String, _ user: User, _ caller: Caller) throws(GatewayError) {
         try parts.audit.enqueue(line(action, .success, user.organization, "user:\(user.id)", caller), usage: nil)
     }
 
-    private func line(
+    func line(
         _ action: String,
         _ outcome: AuditRecord.Outcome,
         _ organization: OrganizationID,

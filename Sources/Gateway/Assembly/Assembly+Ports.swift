@@ -129,6 +129,8 @@ extension Assembly {
         package let questions: Secret<[UInt8]>
         /// Hides what a change was asked for, under whose key it is done once.
         package let actions: Secret<[UInt8]>
+        /// Authenticates refresh tokens.
+        package let refreshTokens: Secret<[UInt8]>
         /// Seals what second factors show codes of.
         package let factors: Secret<[UInt8]>
 
@@ -137,6 +139,7 @@ extension Assembly {
             callbacks = Self.derived("callbacks", from: master)
             questions = Self.derived("questions", from: master)
             actions = Self.derived("action-keys", from: master)
+            refreshTokens = Self.derived("refresh-tokens", from: master)
             factors = Self.derived("second-factors", from: master)
         }
 

@@ -101,7 +101,8 @@ package struct Assembly: Sendable {
                 metrics: metrics,
                 throttle: throttle,
                 entropy: entropy,
-                factors: factors
+                factors: factors,
+                refreshTokens: RefreshTokens(key: keys.refreshTokens)
             )
         )
         services = PluginServices(data: store.data, records: store.records, entropy: entropy)

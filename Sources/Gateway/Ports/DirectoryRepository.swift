@@ -72,6 +72,12 @@ package protocol DirectoryRepository: Sendable {
     ) async throws(GatewayError) -> UserSession?
     /// Writes a session's generation and end, while it is of the earlier generation; whether it was.
     func advance(_ session: UserSession, from generation: Int) async throws(GatewayError) -> Bool
+    /// Ends one session; whether there was one.
+    func endSession(
+        _ id: Identifier,
+        of user: UserID,
+        organization: OrganizationID
+    ) async throws(GatewayError) -> Bool
     /// Ends all of a user's sessions: their epoch counts up.
     func endSessions(of id: UserID, organization: OrganizationID) async throws(GatewayError)
 
@@ -184,8 +190,10 @@ package struct UserSession: Sendable, Equatable {
     package let organization: OrganizationID
     /// Of the token that is good: counts up from 1 with each refresh.
     package var generation: Int
-    /// When that token ends.
+    /// When that token ends, or, where it is refreshed by another, that one.
     package var expiresAt: Timestamp
+    /// When its newest refresh token was made; nil for a session that has none.
+    package var refreshedAt: Timestamp?
 
     /// States a session.
     package init(
@@ -193,13 +201,15 @@ package struct UserSession: Sendable, Equatable {
         user: UserID,
         organization: OrganizationID,
         generation: Int,
-        expiresAt: Timestamp
+        expiresAt: Timestamp,
+        refreshedAt: Timestamp? = nil
     ) {
         self.id = id
         self.user = user
         self.organization = organization
         self.generation = generation
         self.expiresAt = expiresAt
+        self.refreshedAt = refreshedAt
     }
 }
 

@@ -2,12 +2,6 @@
 package protocol PeopleRepository: Sendable {
     /// A user's sessions that have not ended, oldest first.
     func sessions(of user: UserID, organization: OrganizationID) async throws(GatewayError) -> [UserSession]
-    /// Ends one session; whether there was one.
-    func endSession(
-        _ id: Identifier,
-        of user: UserID,
-        organization: OrganizationID
-    ) async throws(GatewayError) -> Bool
 
     /// Writes a link in the place of whatever links of the same purpose the user has.
     func save(_ link: OneTimeLink) async throws(GatewayError)

@@ -123,6 +123,21 @@ extension MemoryStore {
         }
     }
 
+    package func endSession(
+        _ id: Identifier,
+        of user: UserID,
+        organization: OrganizationID
+    ) async throws(GatewayError) -> Bool {
+        try await write { tables in
+            guard let session = tables.directory.sessions[id], session.user == user,
+                session.organization == organization
+            else { return false }
+            tables.directory.countChange(of: organization)
+            tables.directory.sessions[id] = nil
+            return true
+        }
+    }
+
     package func advance(_ session: UserSession, from generation: Int) async throws(GatewayError) -> Bool {
         try await write { tables in
             guard tables.directory.sessions[session.id]?.generation == generation else { return false }

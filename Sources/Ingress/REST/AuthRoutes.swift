@@ -17,6 +17,7 @@ struct AuthRoutes: Sendable {
             password: Secret(password),
             organization: body["organization"]?.stringValue,
             code: body["code"]?.stringValue,
+            withRefresh: body["refresh"]?.boolValue ?? false,
             AuthRoutes.caller(reader, call)
         )
         return RESTReply.envelope(AuthRoutes.document(session).bytes, message: "Logged in.")
@@ -78,14 +79,35 @@ struct AuthRoutes: Sendable {
     }
 
     func refresh(_ reader: RequestReader, _ call: CallID) async throws(GatewayError) -> [UInt8] {
-        guard case .token(let token) = reader.credential else { throw AuthRoutes.needsToken }
-        let session = try await accounts.refresh(token, AuthRoutes.caller(reader, call))
+        let session: Accounts.Session
+        if let text = try AuthRoutes.refreshToken(reader) {
+            session = try await accounts.refresh(by: text, AuthRoutes.caller(reader, call))
+        } else {
+            guard case .token(let token) = reader.credential else { throw AuthRoutes.needsToken }
+            session = try await accounts.refresh(token, AuthRoutes.caller(reader, call))
+        }
         return RESTReply.envelope(AuthRoutes.document(session).bytes, message: "Refreshed.")
+    }
+
+    /// The refresh token in a body; nil where there is none: an access token is refreshed without one, whatever else is
+    /// sent with it.
+    private static func refreshToken(_ reader: RequestReader) throws(GatewayError) -> Secret<String>? {
+        let body: JSON
+        do throws(GatewayError) { body = try reader.object() } catch {
+            guard case .token = reader.credential else { throw error }
+            return nil
+        }
+        guard body["refresh_token"] != nil else { return nil }
+        let errors = try StandApart.refresh.errors(in: body)
+        guard errors.isEmpty, let text = body["refresh_token"]?.stringValue else {
+            throw GatewayError(.invalidArgument, "refresh_token: expected a refresh token.", errors: errors)
+        }
+        return Secret(text)
     }
 
     private static let needsToken = GatewayError(
         .unauthenticated,
-        "Send the access token that is to be refreshed as Authorization: Bearer."
+        "Send a refresh token as refresh_token, or the access token that is to be refreshed as Authorization: Bearer."
     )
 
     private static func caller(_ reader: RequestReader, _ call: CallID) -> Accounts.Caller {
@@ -93,9 +115,12 @@ struct AuthRoutes: Sendable {
     }
 
     private static func document(_ session: Accounts.Session) -> JSON {
-        [
+        var document: JSONObject = [
             "token": .string(session.token.reveal()), "expires_at": .string(session.expiresAt.description),
             "user": DirectoryDocuments.document(session.user, of: session.organization),
         ]
+        document["refresh_token"] = session.refresh.map { .string($0.token.reveal()) }
+        document["refresh_expires_at"] = session.refresh.map { .string($0.expiresAt.description) }
+        return .object(document)
     }
 }

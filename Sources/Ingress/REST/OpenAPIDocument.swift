@@ -101,7 +101,7 @@ enum OpenAPIDocument {
             "operationId": .string(route.name), "summary": .string(route.title), "description": .string(route.summary),
             "tags": [.string(route.tag)], "responses": responses(route.route, "Done.", json(route.output)),
         ]
-        operation["requestBody"] = route.input.map(body)
+        operation["requestBody"] = route.input.map { body($0, isRequired: route.needsBody) }
         return .object(operation)
     }
 
@@ -132,7 +132,9 @@ enum OpenAPIDocument {
         return .object(schema)
     }
 
-    private static func body(_ schema: JSON) -> JSON { ["required": true, "content": json(schema)] }
+    private static func body(_ schema: JSON, isRequired: Bool = true) -> JSON {
+        ["required": .bool(isRequired), "content": json(schema)]
+    }
 
     private static func json(_ schema: JSON) -> JSON { ["application/json": ["schema": schema]] }
 

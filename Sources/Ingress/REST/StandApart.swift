@@ -16,6 +16,8 @@ struct StandApart: Sendable {
     let output: JSON
     /// Members of the body that need not be seen whole, such as passwords: one line each, where others are names.
     let secrets: Set<String>
+    /// Whether nothing can be asked without a body.
+    let needsBody: Bool
     private let schema: CallSchemas.Schema?
 
     init(
@@ -26,7 +28,8 @@ struct StandApart: Sendable {
         tag: String,
         input: JSON?,
         output: JSON,
-        secrets: Set<String> = []
+        secrets: Set<String> = [],
+        needsBody: Bool = true
     ) {
         self.name = name
         self.title = title
@@ -36,6 +39,7 @@ struct StandApart: Sendable {
         self.input = input
         self.output = output
         self.secrets = secrets
+        self.needsBody = needsBody
         schema = input.map { CallSchemas.Schema($0, summary: summary) }
     }
 
@@ -54,6 +58,10 @@ struct StandApart: Sendable {
                 "username": ["type": "string"], "password": ["type": "string"],
                 "organization": ["type": ["string", "null"]],
                 "code": ["type": ["string", "null"], "description": "Of the second factor, where there is one."],
+                "refresh": [
+                    "type": "boolean",
+                    "description": "Whether the token is a short one, with a refresh token beside it.",
+                ],
             ],
         ],
         output: envelope(session),
@@ -116,11 +124,16 @@ struct StandApart: Sendable {
     static let refresh = StandApart(
         name: "auth.refresh",
         title: "Refresh a token",
-        summary: "Replace a token in its last two hours; the old one is void from then on.",
+        summary: """
+            By refresh_token a new pair: each counts once, and one that is shown again later ends its session. Without a \
+            body, replaces the access token in its last two hours; the old one is void from then on.
+            """,
         route: Route("POST", "/auth/refresh"),
         tag: "auth",
-        input: nil,
-        output: envelope(session)
+        input: ["type": "object", "properties": ["refresh_token": ["type": "string", "maxLength": 256]]],
+        output: envelope(session),
+        secrets: ["refresh_token"],
+        needsBody: false
     )
 
     static let openAPI = StandApart(
@@ -144,7 +157,8 @@ struct StandApart: Sendable {
         "type": "object", "required": ["token", "expires_at", "user"],
         "properties": [
             "token": ["type": "string"], "expires_at": ["type": "string", "format": "date-time"],
-            "user": DirectoryDocuments.userSchema,
+            "user": DirectoryDocuments.userSchema, "refresh_token": ["type": "string"],
+            "refresh_expires_at": ["type": "string", "format": "date-time"],
         ],
     ]
 

@@ -11,7 +11,7 @@ extension Store: PeopleRepository {
         try await read { sql in
             try sql.query(
                 """
-                SELECT session_id, generation, expires_ms FROM sessions
+                SELECT session_id, generation, expires_ms, refreshed_ms FROM sessions
                 WHERE organization_id = $1 AND user_id = $2 ORDER BY session_id
                 """,
                 Store.owner(user, organization)
@@ -24,7 +24,8 @@ extension Store: PeopleRepository {
                     user: user,
                     organization: organization,
                     generation: Int(row.integer(1) ?? 0),
-                    expiresAt: Timestamp(milliseconds: row.integer(2) ?? 0)
+                    expiresAt: Timestamp(milliseconds: row.integer(2) ?? 0),
+                    refreshedAt: row.integer(3).map { Timestamp(milliseconds: $0) }
                 )
             }
         }

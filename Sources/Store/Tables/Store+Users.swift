@@ -184,12 +184,13 @@ extension Store {
             try Store.endOldest(beginning, owner, in: sql)
             try sql.execute(
                 """
-                INSERT INTO sessions (organization_id, user_id, session_id, generation, expires_ms)
-                VALUES ($1, $2, $3, $4, $5)
+                INSERT INTO sessions (organization_id, user_id, session_id, generation, expires_ms, refreshed_ms)
+                VALUES ($1, $2, $3, $4, $5, $6)
                 """,
                 owner + [
                     .text(session.id.description), .integer(Int64(session.generation)),
                     .integer(session.expiresAt.milliseconds),
+                    session.refreshedAt.map { .integer($0.milliseconds) } ?? .null,
                 ]
             )
             if let place = beginning.place { try Store.keep(place, atMost: beginning.placesMax, in: sql) }
@@ -225,7 +226,7 @@ extension Store {
         try await read { sql in
             try sql.first(
                 """
-                SELECT generation, expires_ms FROM sessions
+                SELECT generation, expires_ms, refreshed_ms FROM sessions
                 WHERE organization_id = $1 AND user_id = $2 AND session_id = $3
                 """,
                 [.text(organization.description), .text(user.description), .text(id.description)]
@@ -235,7 +236,8 @@ extension Store {
                     user: user,
                     organization: organization,
                     generation: Int(row.integer(0) ?? 0),
-                    expiresAt: Timestamp(milliseconds: row.integer(1) ?? 0)
+                    expiresAt: Timestamp(milliseconds: row.integer(1) ?? 0),
+                    refreshedAt: row.integer(2).map { Timestamp(milliseconds: $0) }
                 )
             }
         }
@@ -246,11 +248,12 @@ extension Store {
         try await change(of: session.organization, conflict: "The session is being changed.") { sql in
             try sql.execute(
                 """
-                UPDATE sessions SET generation = $1, expires_ms = $2
-                WHERE organization_id = $3 AND user_id = $4 AND session_id = $5 AND generation = $6
+                UPDATE sessions SET generation = $1, expires_ms = $2, refreshed_ms = $3
+                WHERE organization_id = $4 AND user_id = $5 AND session_id = $6 AND generation = $7
                 """,
                 [
                     .integer(Int64(session.generation)), .integer(session.expiresAt.milliseconds),
+                    session.refreshedAt.map { .integer($0.milliseconds) } ?? .null,
                     .text(session.organization.description), .text(session.user.description),
                     .text(session.id.description), .integer(Int64(generation)),
                 ]
