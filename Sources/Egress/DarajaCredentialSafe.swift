@@ -51,6 +51,15 @@ package struct DarajaCredentialSafe: CredentialSafe {
         try await credentials.rotateDataKey(of: organization)
     }
 
+    package func askProducts(
+        of organization: OrganizationID,
+        in environment: Environment,
+        account: AccountName,
+        shortCode: String
+    ) async throws(GatewayError) -> [ProductFinding] {
+        try await upstream.askProducts(of: organization, in: environment, account: account, shortCode: shortCode)
+    }
+
     package func prove(
         consumerKey: Secret<String>,
         consumerSecret: Secret<String>,

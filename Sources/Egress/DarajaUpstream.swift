@@ -4,9 +4,9 @@ import Logging
 /// The way to Daraja as an organization: token, secrets, one sending, and what is known afterwards.
 package final class DarajaUpstream: Upstream {
     private let client: CurlClient
-    private let credentials: Credentials
+    let credentials: Credentials
     private let tokens: DarajaTokens
-    private let entropy: Entropy
+    let entropy: Entropy
     private let settings: EgressSettings
     private let logger: Logger
 

@@ -23,6 +23,22 @@ struct CredentialActions: Sendable {
             "proved": [
                 "type": "boolean", "description": "Whether M-Pesa gave a token for consumer key and secret just now.",
             ],
+            "products": [
+                "type": "array", "description": "What M-Pesa said of each product, asked something that moves nothing.",
+                "items": [
+                    "type": "object", "required": ["product", "state", "message"],
+                    "properties": [
+                        "product": ["type": "string"],
+                        "state": ["enum": .array(ProductFinding.State.allCases.map { .string($0.rawValue) })],
+                        "field": ["type": "string", "description": "The credential that M-Pesa refuses."],
+                        "message": ["type": "string"],
+                    ],
+                ],
+            ],
+            "not_proved": [
+                "type": "array", "items": ["type": "string"],
+                "description": "Secrets that are set and of which M-Pesa has said nothing: the first call shows them.",
+            ],
         ],
     ]
 
@@ -62,8 +78,9 @@ struct CredentialActions: Sendable {
             ActionRules("credentials.update", auditAction: "CREDENTIALS_UPDATED", role: .orgAdmin, isPersonal: true),
             title: "Set M-Pesa credentials",
             summary: """
-                Seals what is given beside what there is. Consumer key and secret are tried with M-Pesa first; verify \
-                false saves without. A token proves neither passkey nor operator: those show with the first call.
+                Seals what is given beside what there is. Consumer key and secret are tried with M-Pesa first, and M-Pesa \
+                Express is asked something that moves nothing; verify false saves without. not_proved names what shows \
+                with the first call.
                 """,
             route: Route("PUT", "/admin/organizations/{org_id}/credentials"),
             arguments: CredentialActions.arguments,
@@ -138,7 +155,42 @@ struct CredentialActions: Sendable {
         house.forget()
         var document = try await CredentialActions.document(environment, fields, find(use))
         document["proved"] = .bool(isProved)
+        if isProved {
+            let products = await askProducts(try await find(use), use)
+            document["products"] = .array(products.map(CredentialActions.document))
+            let unproved = fields.filter { CredentialActions.isUnproved($0, products) }
+            document["not_proved"] = .array(unproved.map { .string($0) })
+        }
         return .data(.object(document), message: "The credentials were saved.")
+    }
+
+    /// What M-Pesa says of the account's products; what cannot be asked is said, and keeps nobody from saving.
+    private func askProducts(_ found: Found, _ use: Action.Use) async -> [ProductFinding] {
+        guard let shortCode = found.account?.profile.shortCode else { return [] }
+        do throws(GatewayError) {
+            return try await house.parts.credentials.askProducts(
+                of: use.principal.organization,
+                in: use.askedEnvironment,
+                account: found.name,
+                shortCode: shortCode
+            )
+        } catch {
+            return [ProductFinding(product: "stk_push", state: .unknown, message: error.message)]
+        }
+    }
+
+    /// Consumer key and secret have brought a token; of the others M-Pesa has at most refused one.
+    private static func isUnproved(_ field: String, _ products: [ProductFinding]) -> Bool {
+        field != "consumer_key" && field != "consumer_secret" && !products.contains { $0.field == field }
+    }
+
+    private static func document(_ finding: ProductFinding) -> JSON {
+        var document: JSONObject = [
+            "product": .string(finding.product), "state": .string(finding.state.rawValue),
+            "message": .string(finding.message),
+        ]
+        document["field"] = finding.field.map { .string($0) }
+        return .object(document)
     }
 
     /// M-Pesa counts wrong keys too: nobody tries them out by this gateway.

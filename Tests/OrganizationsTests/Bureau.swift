@@ -324,6 +324,24 @@ final class PlainSafe: CredentialSafe {
         all.withLock { all in all.keys.count { $0.hasPrefix("\(organization)/") } }
     }
 
+    func askProducts(
+        of organization: OrganizationID,
+        in environment: Environment,
+        account: AccountName,
+        shortCode: String
+    ) async throws(GatewayError) -> [ProductFinding] {
+        guard shortCode != "100000" else { throw GatewayError(.upstreamUnavailable, "M-Pesa is away.") }
+        let isWrong = secrets(of: organization, environment, account: account)["lipa_na_mpesa_passkey"] == "wrong"
+        return [
+            ProductFinding(
+                product: "stk_push",
+                state: isWrong ? .refused : .enabled,
+                field: isWrong ? "lipa_na_mpesa_passkey" : nil,
+                message: "So M-Pesa says of \(shortCode)."
+            )
+        ]
+    }
+
     func prove(
         consumerKey: Secret<String>,
         consumerSecret: Secret<String>,

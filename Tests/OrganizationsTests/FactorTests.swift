@@ -247,6 +247,32 @@ struct `A session of a person` {
 }
 
 struct `Credentials that are tried` {
+    @Test func `say what M-Pesa said of each product, and of what it said nothing`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            var arguments: JSONObject = [
+                "org_id": .string(bureau.shop.id.description), "environment": "test", "consumer_key": "good",
+                "consumer_secret": "x", "lipa_na_mpesa_passkey": "k", "initiator_password": "p",
+                "business_short_code": "174379",
+            ]
+            let good = await bureau.ask("credentials.update", .object(arguments), as: admin.token).data
+            arguments["lipa_na_mpesa_passkey"] = "wrong"
+            let wrong = await bureau.ask("credentials.update", .object(arguments), as: admin.token).data
+            arguments["business_short_code"] = "100000"
+            let away = await bureau.ask("credentials.update", .object(arguments), as: admin.token)
+            arguments["verify"] = false
+            let unasked = await bureau.ask("credentials.update", .object(arguments), as: admin.token).data
+
+            #expect(good["products"]?[0]?["state"] == "enabled")
+            #expect(good["not_proved"] == ["initiator_password", "lipa_na_mpesa_passkey"])
+            #expect(wrong["products"]?[0]?["field"] == "lipa_na_mpesa_passkey")
+            #expect(wrong["not_proved"] == ["initiator_password"])
+            // They are saved all the same: M-Pesa took key and secret.
+            #expect(away.code == nil && away.data["products"]?[0]?["state"] == "unknown")
+            #expect(unasked["products"] == nil && unasked["proved"] == false)
+        }
+    }
+
     @Test func `with M-Pesa too often are not tried any more, and are still saved unverified`() async throws {
         try await Bureau.with { (bureau) async throws in
             let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
