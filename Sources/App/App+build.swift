@@ -52,8 +52,9 @@ struct App: Sendable {
         )
         try await clock.resume(from: store)
         let registry = ToolRegistry()
+        let failpoints = Failpoints(ending: settings.failpoint)
         let configuration = ConfigurationWatch(directory: store, entropy: entropy, settings: settings.configuration)
-        let (credentials, keyChanges) = try await openSecrets(keys, in: store, configuration, entropy)
+        let (credentials, keyChanges) = try await openSecrets(keys, in: store, configuration, entropy, failpoints)
         let client = CurlClient(settings: try curlSettings(settings))
         let daraja = DarajaUpstream(
             client: client,
@@ -78,23 +79,16 @@ struct App: Sendable {
         ports.configuration = configuration
         ports.health = health
         ports.people = store
-        ports.failpoints = Failpoints(ending: settings.failpoint)
+        ports.failpoints = failpoints
         let gateway = Assembly(ports, keys: Assembly.Keys(master: masterKey), settings: settings.gateway)
         let plugins = try makePluginHost(settings, folder, gateway, store)
         try await plugins.start(pluginsFile: settings.pluginsFile, folder: pluginFolder(settings))
-        let administration = Administration(
-            Administration.Parts(
-                gateway,
-                credentials: DarajaCredentialSafe(credentials: credentials, upstream: daraja),
-                usage: store,
-                people: store,
-                reading: store,
-                owned: store,
-                signer: AuditSigner(try folder.auditKey()) { AuditFile.statement($0, organization: $1, at: $2) },
-                prober: CallbackProber(client: client, entropy: entropy, settings: proberSettings(settings)),
-                letters: try settings.mail.letters(client, entropy, logger, base: settings.effectivePublicURL)
-            )
+        let outside = Outside(
+            safe: DarajaCredentialSafe(credentials: credentials, upstream: daraja),
+            prober: CallbackProber(client: client, entropy: entropy, settings: proberSettings(settings)),
+            letters: try settings.mail.letters(client, entropy, logger, base: settings.effectivePublicURL)
         )
+        let administration = try makeAdministration(gateway, store, folder, outside)
         try await gateway.settleAfterRestart()
         let sources = CallbackSources(settings.door.callbackSources, entropy: entropy, logger: logger)
         let main = GatewayResponder(
@@ -170,7 +164,8 @@ struct App: Sendable {
         _ keys: MasterKeyFiles.Keys,
         in store: Store,
         _ configuration: ConfigurationWatch,
-        _ entropy: Entropy
+        _ entropy: Entropy,
+        _ failpoints: Failpoints
     ) async throws(GatewayError) -> (Credentials, MasterKeyChanges) {
         let masters = MasterKeys(keys.newest, older: keys.older)
         let credentials = Credentials(directory: store, masters: masters, configuration: configuration)
@@ -179,7 +174,8 @@ struct App: Sendable {
             credentials: credentials,
             masters: masters,
             audit: store,
-            entropy: entropy
+            entropy: entropy,
+            failpoints: failpoints
         )
         try await changes.resume()
         return (credentials, changes)
@@ -205,6 +201,34 @@ struct App: Sendable {
         egress.certificates = try settings.certificates()
         if let url = settings.darajaURL { egress.bases = [.test: url, .live: url] }
         return egress
+    }
+
+    /// What administration reaches beyond the house.
+    private struct Outside {
+        let safe: DarajaCredentialSafe
+        let prober: CallbackProber
+        let letters: Letters?
+    }
+
+    private static func makeAdministration(
+        _ gateway: Assembly,
+        _ store: Store,
+        _ folder: DataFolder,
+        _ outside: Outside
+    ) throws(GatewayError) -> Administration {
+        Administration(
+            Administration.Parts(
+                gateway,
+                credentials: outside.safe,
+                usage: store,
+                people: store,
+                reading: store,
+                owned: store,
+                signer: AuditSigner(try folder.auditKey()) { AuditFile.statement($0, organization: $1, at: $2) },
+                prober: outside.prober,
+                letters: outside.letters
+            )
+        )
     }
 
     private static func makePluginHost(

@@ -9,6 +9,7 @@ import Synchronization
 ///       -> its file takes the place of the one before, which is kept for backups
 final class MasterKeyChanges: MasterKeyAdministration {
     private let files: MasterKeyFiles
+    private let failpoints: Failpoints
     private let credentials: Credentials
     private let masters: MasterKeys
     private let audit: any AuditRepository
@@ -20,9 +21,13 @@ final class MasterKeyChanges: MasterKeyAdministration {
         credentials: Credentials,
         masters: MasterKeys,
         audit: any AuditRepository,
-        entropy: Entropy
+        entropy: Entropy,
+        failpoints: Failpoints = .none
     ) {
+        var files = files
+        files.reach = { failpoints.reach(Failpoint($0)) }
         self.files = files
+        self.failpoints = failpoints
         self.credentials = credentials
         self.masters = masters
         self.audit = audit
@@ -59,7 +64,7 @@ final class MasterKeyChanges: MasterKeyAdministration {
         }
         defer { isRunning.store(false, ordering: .releasing) }
         masters.begin(try MasterKeyChanges.kept { try files.begin() })
-        let count = try await credentials.rewrapDataKeys()
+        let count = try await credentials.rewrapDataKeys { failpoints.reach(.masterKeyWrapped) }
         try MasterKeyChanges.kept { try files.finish() }
         return count
     }
@@ -91,5 +96,18 @@ final class MasterKeyChanges: MasterKeyAdministration {
             code: code?.rawValue,
             address: caller.address
         )
+    }
+}
+
+extension Failpoint {
+    /// The place that a step of the files is.
+    fileprivate init(_ step: MasterKeyFiles.Step) {
+        self =
+            switch step {
+            case .nextWritten: .masterKeyNext
+            case .rootWritten: .masterKeyRoot
+            case .oldKept: .masterKeyOld
+            case .rootTaken: .masterKeyTaken
+            }
     }
 }

@@ -1,4 +1,4 @@
-/// A place on the money path where a test may end the process, to see what a crash there leaves behind.
+/// A place on the money path, or in a change of the master key, where a test may end the process, to see what a crash there leaves behind.
 package enum Failpoint: String, Sendable, CaseIterable {
     /// The plan is made; nothing is written.
     case beforeCommit = "before_commit"
@@ -22,6 +22,16 @@ package enum Failpoint: String, Sendable, CaseIterable {
     case afterQuery = "after_query"
     /// What that answer proved is durable.
     case afterQueryCommit = "after_query_commit"
+    /// The next master key is a file; nothing says yet that it is used.
+    case masterKeyNext = "master_key_next"
+    /// The root is sealed by it; no data key is wrapped by it yet.
+    case masterKeyRoot = "master_key_root"
+    /// Some data keys are wrapped by it.
+    case masterKeyWrapped = "master_key_wrapped"
+    /// All are, and the key before is kept for backups.
+    case masterKeyOld = "master_key_old"
+    /// The root's file is that of the next key, the master key's is still the one before.
+    case masterKeyTaken = "master_key_taken"
 }
 
 /// What happens at a failpoint: nothing, unless whoever started the process asked for it.
