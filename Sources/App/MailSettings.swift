@@ -48,7 +48,10 @@ struct MailSettings: Sendable {
     ) throws(GatewayError) -> Letters? {
         guard let url else { return nil }
         guard let sender else {
-            throw GatewayError(.notConfigured, "GATEWAY_MAIL_URL needs GATEWAY_MAIL_FROM, the address letters are from.")
+            throw GatewayError(
+                .notConfigured,
+                "GATEWAY_MAIL_URL needs GATEWAY_MAIL_FROM, the address letters are from."
+            )
         }
         var box = LetterBox.Settings(url: url, sender: sender)
         box.user = user

@@ -151,7 +151,8 @@ extension Settings {
         Setting(
             name: "PUBLIC_URL",
             usual: "made of host and port",
-            meaning: "where M-Pesa and callers reach the gateway: what callbacks name, unless an organization has its own",
+            meaning:
+                "where M-Pesa and callers reach the gateway: what callbacks name, unless an organization has its own",
             expected: "an address such as https://pay.example.com, without user, query or fragment"
         ) { text, settings in
             guard let url = BaseURL(text, plain: .anywhere) else { return false }

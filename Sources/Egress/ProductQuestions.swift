@@ -53,7 +53,8 @@ extension DarajaUpstream {
     private static let payouts = ProductFinding(
         product: "b2c",
         state: .notAsked,
-        message: "M-Pesa has no question about payouts that moves nothing: the first payout shows whether they are enabled."
+        message:
+            "M-Pesa has no question about payouts that moves nothing: the first payout shows whether they are enabled."
     )
 
     /// What an answer says of the product, and, where M-Pesa names what it refuses, of the credential.

@@ -35,7 +35,8 @@ struct CallbackActions: Sendable {
     // MARK: Check
 
     private static let schema: JSON = [
-        "type": "object", "required": ["is_good", "callback_base_url", "is_own", "ended_at", "arrived", "milliseconds"],
+        "type": "object",
+        "required": ["is_good", "callback_base_url", "is_own", "ended_at", "arrived", "milliseconds"],
         "properties": [
             "is_good": ["type": "boolean", "description": "Whether it arrived here, and nothing stands against it."],
             "callback_base_url": ["type": "string"],

@@ -49,7 +49,10 @@ struct PeopleActions: Sendable {
                 role: role
             )
             try await house.directory.save(user)
-            return .data(try await Links(house: house).make(.invitation, for: user, use), message: "The user was invited.")
+            return .data(
+                try await Links(house: house).make(.invitation, for: user, use),
+                message: "The user was invited."
+            )
         }
     }
 

@@ -15,7 +15,9 @@ struct `A callback that is sent to ourselves` {
     }
 
     @Test func `says who answered, and from which address`() async throws {
-        let server = try TalkingServer { TalkingServer.reply($0.body == "{}" && $0.path == "/cb/a/b" ? 200 : 500, "{}") }
+        let server = try TalkingServer {
+            TalkingServer.reply($0.body == "{}" && $0.path == "/cb/a/b" ? 200 : 500, "{}")
+        }
         defer { server.stop() }
 
         let journey = await prober().send(to: "http://127.0.0.1:\(server.port)/cb/a/b")

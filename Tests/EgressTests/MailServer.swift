@@ -52,7 +52,7 @@ final class MailServer: Sendable {
                 state.withLock { $0.message = message ?? "" }
                 say("250 taken", to: connection)
             } else {
-                say(line == "QUIT" ? "221 bye" : line.hasPrefix("AG") ? "235 welcome" : "250 fine", to: connection)
+                say(line == "QUIT" ? "221 bye" : line.hasPrefix("AH") ? "235 welcome" : "250 fine", to: connection)
             }
         }
         close(connection)

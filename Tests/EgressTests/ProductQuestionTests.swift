@@ -35,7 +35,8 @@ struct `A question that moves nothing` {
     @Test func `says that it learned nothing where M-Pesa says nothing`() {
         for (status, body) in [
             (500, error("500.003.02", "System is busy. Please try again in few minutes.")),
-            (500, error("500.003.02", "Error Occurred: Spike Arrest Violation")), (503, "<html>"), (200, "{}"), (403, ""),
+            (500, error("500.003.02", "Error Occurred: Spike Arrest Violation")), (503, "<html>"), (200, "{}"),
+            (403, ""),
         ] { #expect(state(status, body) == .unknown, "\(body)") }
         #expect(DarajaUpstream.finding(.unknown("cut")).state == .unknown)
         #expect(DarajaUpstream.finding(.notSent("away")).state == .unknown)

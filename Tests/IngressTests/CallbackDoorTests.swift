@@ -82,7 +82,9 @@ struct `The door for callbacks` {
         await answer(path, at: door ?? self.door).status.code
     }
 
-    private func answer(_ path: String, at door: GatewayResponder, from address: String = "203.0.113.9") async -> Response {
+    private func answer(_ path: String, at door: GatewayResponder, from address: String = "203.0.113.9") async
+        -> Response
+    {
         await door.respond(to: Request(head(path), body: .whole(Array("{}".utf8)), address: address))
     }
 
@@ -100,7 +102,8 @@ struct `The door for callbacks` {
         )
     }
 
-    @Test func `takes none from an address that is not on the list, which is told what every stranger is`() async throws {
+    @Test func `takes none from an address that is not on the list, which is told what every stranger is`() async throws
+    {
         let lines = LogLines()
         let blocks = try #require(AddressBlock("203.0.113.0/24"))
         let sources = CallbackSources([blocks], entropy: clock.entropy, logger: lines.logger)
@@ -112,7 +115,8 @@ struct `The door for callbacks` {
         for _ in 0..<20 { _ = await answer(wrong, at: door, from: "198.51.100.1") }
         _ = await answer("/mpesa/callback/x", at: door, from: "198.51.100.1")
 
-        #expect(refused.status == stranger.status && (try words(of: refused)) == (try words(of: stranger)))
+        let (told, known) = (try words(of: refused), try words(of: stranger))
+        #expect(refused.status == stranger.status && told == known)
         #expect(disk.unsettledCallbacks == 0)
         #expect(sources.refused == 22)
         // One line of strangers, one of whoever knew an address of ours.

@@ -6,7 +6,8 @@ import Testing
 struct `The address that M-Pesa is told` {
     private static var bounds: Assembly.Settings { Assembly.Settings(publicURL: "https://host.example/") }
 
-    @Test func `is the organization's own two seconds after it was set, and what is open keeps its path`() async throws {
+    @Test func `is the organization's own two seconds after it was set, and what is open keeps its path`() async throws
+    {
         try await House.with(bounds: Self.bounds) { (house) async throws in
             let open = try #require(await house.call("fake_collect", ["phone": "254711000001", "amount": 100]).record)
             // As another process changes it.

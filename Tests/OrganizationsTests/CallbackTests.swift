@@ -69,14 +69,23 @@ struct `A check of callbacks` {
     @Test func `goes to the address that M-Pesa is told, and says from where it came`() async throws {
         try await Bureau.with { (bureau) async throws in
             let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
-            _ = await bureau.ask("organization.update", ["callback_base_url": "https://pay.shop.example"], as: admin.token)
+            _ = await bureau.ask(
+                "organization.update",
+                ["callback_base_url": "https://pay.shop.example"],
+                as: admin.token
+            )
 
             let reply = await check(bureau, as: admin.token) { [gateway = bureau.gateway] url in
                 #expect(url.hasPrefix("https://pay.shop.example/cb/"))
                 #expect(Self.arrive(url, at: gateway))
                 // A second one of the same path is a stranger's.
                 #expect(!Self.arrive(url, at: gateway))
-                return ProbeJourney(end: .answered, status: 200, addresses: ["198.51.100.9"], duration: .milliseconds(7))
+                return ProbeJourney(
+                    end: .answered,
+                    status: 200,
+                    addresses: ["198.51.100.9"],
+                    duration: .milliseconds(7)
+                )
             }
 
             #expect(reply.data["is_good"] == true && reply.data["findings"] == [])
@@ -88,7 +97,11 @@ struct `A check of callbacks` {
     @Test func `tells what stands against callbacks, each in its own words`() async throws {
         try await Bureau.with { (bureau) async throws in
             let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
-            _ = await bureau.ask("organization.update", ["callback_base_url": "https://pay.shop.example"], as: admin.token)
+            _ = await bureau.ask(
+                "organization.update",
+                ["callback_base_url": "https://pay.shop.example"],
+                as: admin.token
+            )
             var seen: Set<String> = []
             for end in ProbeJourney.End.allCases {
                 let reply = await check(bureau, as: admin.token) { _ in

@@ -67,7 +67,8 @@ struct Doctor {
             look("plugin keys", settings.pluginKeysFile, isSecret: false, do: "mpesa-gateway plugin keygen") {
                 () throws(GatewayError) in try settings.pluginTrust()
             },
-            look("mail password", settings.mail.passwordFile, do: "Write it into the file.") { () throws(GatewayError) in
+            look("mail password", settings.mail.passwordFile, do: "Write it into the file.") {
+                () throws(GatewayError) in
                 try settings.mail.password()
             },
             look("M-Pesa's authorities", settings.darajaAuthoritiesFile, isSecret: false, do: "Name a PEM file.") {

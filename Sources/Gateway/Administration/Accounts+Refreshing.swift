@@ -127,10 +127,3 @@ extension Accounts {
         "The refresh token is unknown, used or too old, or its session has ended. Log in again."
     )
 }
-
-extension Accounts.Settings {
-    /// When a session ends that is refreshed now.
-    func end(of session: UserSession, at now: Timestamp) -> Timestamp {
-        min(now + refreshLife, session.id.time + sessionLife)
-    }
-}
