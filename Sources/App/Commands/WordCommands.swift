@@ -99,6 +99,11 @@ enum Words {
         static let groups = ["credentials"]
         static let abstract = "The organization's M-Pesa credentials."
     }
+    enum Callbacks: CommandWord {
+        static let word = "callbacks"
+        static let groups = ["callbacks"]
+        static let abstract = "Whether M-Pesa's callbacks arrive."
+    }
     enum Usage: CommandWord {
         static let word = "usage"
         static let groups = ["usage", "invoices"]
@@ -112,7 +117,8 @@ enum Words {
 
     /// All of them, for completion.
     static let all: [any CommandWord.Type] = [
-        Organizations.self, Users.self, Keys.self, Plans.self, Accounts.self, Credentials.self, Usage.self, Audit.self,
+        Organizations.self, Users.self, Keys.self, Plans.self, Accounts.self, Credentials.self, Callbacks.self,
+        Usage.self, Audit.self,
     ]
 
     /// What an action is called behind a word of these groups; nil where it is none of theirs.
