@@ -2,6 +2,7 @@
 reported paid that was not, and every key resolves."""
 
 import http.client
+import json
 import os
 import signal
 import sqlite3
@@ -123,3 +124,49 @@ def test_an_unknown_failpoint_is_refused_by_name():
         )
         assert done.returncode != 0, wrong
         assert "GATEWAY_FAILPOINT: expected name or name@n, where name is before_commit, " in done.stderr, done
+
+
+# Where a host dies that changes its master key, in the order in which it comes there.
+MASTER_KEY_POINTS = [
+    "master_key_next", "master_key_root", "master_key_wrapped", "master_key_old", "master_key_taken",
+]
+
+
+def test_a_host_that_dies_while_it_changes_its_master_key_opens_and_finds_everything(simulator):
+    def master_key(gateway, word):
+        environment = {
+            **os.environ, "GATEWAY_OPERATOR_TOKEN_FILE": gateway.dev["operator_token_file"],
+            "GATEWAY_MANAGEMENT_URL": gateway.dev["management_url"],
+        }
+        return subprocess.run(
+            [harness.PROGRAM, "master-key", word], capture_output=True, text=True, timeout=PATIENCE, env=environment
+        )
+
+    gateway = Gateway(simulator=simulator)
+    seen = set()
+    for point in MASTER_KEY_POINTS:
+        # Asked before the crash, answered after it: the address that M-Pesa was told must be known still.
+        number = phone()
+        simulator.outcome("open", phone=number)
+        assert gateway.push(number)[0] == 200
+        gateway.end()
+        dying = gateway.again(
+            simulator=simulator, environment={"GATEWAY_ALLOW_FAILPOINTS": "1", "GATEWAY_FAILPOINT": point}
+        )
+        assert master_key(dying, "rotate").returncode != 0, point
+        wait_until(f"the crash at {point}", lambda: not dying.is_running())
+        gateway = dying.again(simulator=simulator)
+        shown = master_key(gateway, "show")
+        assert json.loads(shown.stdout)["left"] == 0, (point, shown.stdout, shown.stderr)
+        seen.add(json.loads(shown.stdout)["master_key"])
+        # What was begun is done, unless nothing was: then the key of before goes on.
+        left = os.path.exists(os.path.join(gateway.folder, "master.key.next"))
+        assert left == (point == "master_key_next"), point
+        prompt = wait_until("a prompt", lambda: simulator.prompts(number))[0]["checkout_request_id"]
+        assert harness.http("POST", f"{simulator.url}/simulator/prompts/{prompt}/settle")[0] == 200
+        gateway.wait_for(number, "succeeded")
+        other = phone()
+        assert gateway.push(other)[0] == 200
+        gateway.wait_for(other, "succeeded")
+    assert len(seen) == len(MASTER_KEY_POINTS)
+    gateway.remove()

@@ -7,7 +7,9 @@ import shutil
 import subprocess
 import tempfile
 
+from authority import Authority
 from harness import PATIENCE, PROGRAM, ROOT, Process, Simulator, answers, free_port, http, phone, wait_until
+from mail import MailServer
 
 
 def prepare(folder, *more):
@@ -88,6 +90,9 @@ def test_a_first_organization_collects_without_dev():
         token=admin,
     )
     assert status == 200 and saved["data"]["proved"] is True, saved
+    assert [(p["product"], p["state"]) for p in saved["data"]["products"]] == [
+        ("stk_push", "enabled"), ("b2c", "not_asked")
+    ], saved
     status, _, key = gateway.ask(
         "POST", "/admin/keys", {"name": "till", "environment": "test", "role": "user"}, token=admin
     )
@@ -142,6 +147,55 @@ def test_a_first_organization_collects_without_dev():
     assert gateway.ask("GET", "/auth/verify", key=key["data"]["api_key"])[0] == 401
     gateway.end()
     simulator.end()
+    shutil.rmtree(folder)
+
+
+def test_an_invited_person_gets_a_letter_and_goes_on_by_refresh_tokens():
+    folder = tempfile.mkdtemp(prefix="serve-") + "/data"
+    password = prepare(folder, "--admin-username", "root")
+    authority = Authority()
+    server = MailServer(authority.server())
+    word = os.path.join(folder, "mail.password")
+    with open(word, "w") as file:
+        os.chmod(word, 0o600)
+        file.write("a word of ours\n")
+    simulator = Simulator()
+    gateway = Served(
+        folder, simulator, GATEWAY_MAIL_URL=server.url, GATEWAY_MAIL_FROM="gateway@pay.example", GATEWAY_MAIL_USER="us",
+        GATEWAY_MAIL_PASSWORD_FILE=word, GATEWAY_MAIL_CA_FILE=authority.file,
+        GATEWAY_CALLBACK_CHECK_PRIVATE="127.0.0.0/8",
+    )
+    boss = gateway.log_in("host", "root", password)
+
+    body = {"username": "asha", "email": "asha@pay.example", "role": "org_admin"}
+    status, _, invited = gateway.ask("POST", "/admin/users/invitations", body, token=boss)
+    assert status == 201 and invited["data"]["mail"] == {"state": "sent"}, invited
+    letter = server.letters[0]
+    assert letter["To"] == "asha@pay.example" and server.logins == ["\0us\0a word of ours"]
+    token = re.search(r"otl_\w+", letter.get_content()).group(0)
+    assert token == invited["data"]["token"] and token not in gateway.output() and "a word of ours" not in gateway.output()
+    body = {"token": token, "new_password": "four words of asha"}
+    assert gateway.ask("POST", "/auth/reset-password", body)[0] == 200
+
+    body = {"organization": "host", "username": "asha", "password": "four words of asha", "refresh": True}
+    first = gateway.ask("POST", "/auth/login", body)[2]["data"]
+    status, _, second = gateway.ask("POST", "/auth/refresh", {"refresh_token": first["refresh_token"]})
+    assert status == 200 and second["data"]["refresh_token"] != first["refresh_token"], second
+    assert gateway.ask("GET", "/auth/verify", token=first["token"])[0] == 401
+    third = gateway.ask("POST", "/auth/refresh", {"refresh_token": second["data"]["refresh_token"]})[2]["data"]
+    # Two back is nobody's lost answer: the whole session ends.
+    assert gateway.ask("POST", "/auth/refresh", {"refresh_token": first["refresh_token"]})[0] == 401
+    assert gateway.ask("GET", "/auth/verify", token=third["token"])[0] == 401
+
+    environment = {**os.environ, "GATEWAY_URL": gateway.url, "GATEWAY_API_KEY": boss}
+    checked = subprocess.run(
+        [PROGRAM, "callbacks", "check", "--json"], capture_output=True, text=True, timeout=PATIENCE, env=environment
+    )
+    met = json.loads(checked.stdout)["data"]
+    assert met["arrived"] and met["status"] == 200 and met["source_address"] == "127.0.0.1", (met, checked.stderr)
+    assert not met["is_good"] and "https" in met["findings"][0], met
+    for process in (gateway, simulator, server):
+        process.end()
     shutil.rmtree(folder)
 
 
