@@ -189,6 +189,11 @@ let package = Package(
         .tests("Ingress", ["HTTPServer", "GatewayTesting", nioCore, nioPosix, nioHTTP1, lifecycle, logging]),
         .tests("App"),
         .testTarget(
+            name: "SimulatorTests",
+            dependencies: ["Simulator", "Daraja", "Cryptography", json],
+            swiftSettings: strict
+        ),
+        .testTarget(
             name: "PluginKitTests",
             dependencies: ["PluginKit", "PluginKitTesting", "PluginAPI", "JSONSchema", json],
             swiftSettings: strict

@@ -34,7 +34,7 @@ extension Simulator {
         case .closed: return .close
         case .http500: return .answer(status: 500, body: [])
         case .busy: return error(500, "500.003.02", "System is busy. Please try again in few minutes.")
-        case .spikeArrest: return error(500, "500.003.02", "Error Occurred: Spike Arrest Violation")
+        case .spikeArrest: return spikeArrest
         case .tooManyRequests: return .json(429, tooManyRequests)
         case .spikeFault: return .json(500, tooManyRequests)
         case .blockPage: return .answer(status: 403, body: Array(blockPage.utf8))
@@ -52,6 +52,14 @@ extension Simulator {
         default: return nil
         }
     }
+
+    /// The refusal of an operator's request that comes faster than M-Pesa takes them; nil when it is taken.
+    func throttled() -> SimulatorAnswer? {
+        let now = nowMilliseconds()
+        return state.withLock { $0.pace.takes(atMilliseconds: now) } ? nil : spikeArrest
+    }
+
+    private var spikeArrest: SimulatorAnswer { error(500, "500.003.02", "Error Occurred: Spike Arrest Violation") }
 
     /// Assumed: the fault of the API gateway that Safaricom runs, in whose form integrators see throttling as 429.
     private var tooManyRequests: JSON {

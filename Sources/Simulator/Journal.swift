@@ -18,12 +18,8 @@ struct Journal: Sendable {
                 guard let json = try? JSON(parsing: String(line)) else { continue }
                 if let prompt = Prompt(json) {
                     state.keep(prompt)
-                } else if let reversal = Reversal(json) {
-                    state.originators[reversal.originatorID] = reversal.conversationID
-                    state.reversals.keep(reversal, most: entriesMax)
-                } else if let payout = Payout(json) {
-                    state.payouts[payout.conversationID] = payout
-                    state.originators[payout.originatorID] = payout.conversationID
+                } else if let movement = Movement(json) {
+                    state.movements.keep(movement, most: entriesMax)
                 }
             }
             state.charges = state.prompts.values.filter { $0.resultCode == 0 }

@@ -42,9 +42,8 @@ package final class Simulator: Sendable {
         }
         self.channel.withLock { $0 = channel }
         for prompt in state.withLock({ Array($0.prompts.values) }) where prompt.resultCode == nil { schedule(prompt) }
-        for payout in state.withLock({ Array($0.payouts.values) }) where !payout.isDecided { schedule(payout) }
-        for reversal in state.withLock({ Array($0.reversals.all.values) }) where !reversal.isDecided {
-            schedule(reversal)
+        for movement in state.withLock({ Array($0.movements.all.values) }) where !movement.isDecided {
+            schedule(movement)
         }
         return channel.localAddress?.port ?? 0
     }
@@ -60,7 +59,8 @@ package final class Simulator: Sendable {
         state.withLock { $0.charges.filter { phone == nil || $0.phone == phone } }
     }
 
-    private func handle(_ request: SimulatorRequest) async -> SimulatorAnswer {
+    /// Answers a request of the API or of the control API.
+    func handle(_ request: SimulatorRequest) async -> SimulatorAnswer {
         if request.path.hasPrefix("/simulator/") { return control(request) }
         state.withLock { state in
             if state.requests.count < settings.entriesMax {
@@ -101,9 +101,7 @@ package final class Simulator: Sendable {
 
     func keep(_ prompt: Prompt) { journal?.append(prompt.json) }
 
-    func keep(_ payout: Payout) { journal?.append(payout.json) }
-
-    func keep(_ reversal: Reversal) { journal?.append(reversal.json) }
+    func keep(_ movement: Movement) { journal?.append(movement.json) }
 }
 
 extension Charge {

@@ -180,11 +180,10 @@ struct SimulatorState {
     var charges: [Charge] = []
     /// The prompt of each receipt.
     private var receipts: [String: String] = [:]
-    var reversals = Reversals()
-    /// By ConversationID.
-    var payouts: [String: Payout] = [:]
-    /// The ConversationID of every OriginatorConversationID: what M-Pesa knows a repeat by.
-    var originators: [String: String] = [:]
+    /// Payouts and reversals.
+    var movements = Movements()
+    /// How fast they are taken and worked off.
+    var pace = Pace()
     /// What balances hold instead of the accounts, exactly so.
     var balanceText: String?
     var requests: [(path: String, body: String)] = []
@@ -226,12 +225,14 @@ struct SimulatorState {
         receipts[receipt].flatMap { prompts[$0] }.flatMap { $0.resultCode == 0 ? $0 : nil }
     }
 
-    /// What has come in for a short code and not gone back.
-    func working(of shortCode: String) -> Int64 {
+    /// What a short code's accounts hold: in the working account what has come in and not gone back.
+    func accounts(of shortCode: String) -> InitiatorResults.Accounts {
         let collected = prompts.values.filter { $0.shortCode == shortCode && $0.resultCode == 0 }
             .reduce(0) { $0 + $1.amount }
-        return collected
-            - reversals.all.values.filter { $0.shortCode == shortCode }.reduce(0) { $0 + $1.returned }
+        return InitiatorResults.Accounts(
+            working: collected - movements.returned(by: shortCode),
+            utility: movements.utility(of: shortCode)
+        )
     }
 
     /// Keeps what a callback was answered with.

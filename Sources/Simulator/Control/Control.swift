@@ -13,8 +13,8 @@ extension Simulator {
                 $0.prompts.values.sorted { $0.createdMilliseconds < $1.createdMilliseconds }
             }
             return .json(200, ["prompts": .array(prompts.map(\.json))])
-        case ("GET", "payouts", 1): return payouts(phone: request.query["phone"])
-        case ("GET", "reversals", 1): return reversals(phone: request.query["phone"])
+        case ("GET", "payouts", 1), ("GET", "reversals", 1):
+            return movements(segments[0], phone: request.query["phone"])
         case ("GET", "certificate", 1): return .answer(status: 200, body: keys.publicPEM)
         case ("GET", "requests", 1): return requests()
         case ("GET", "tokens", 1): return tokens()
@@ -25,32 +25,17 @@ extension Simulator {
             return .json(200, ["text": body["text"] ?? .null])
         case ("POST", "prompts", 3) where segments[2] == "settle": return settleNow(segments[1], resend: false)
         case ("POST", "prompts", 3) where segments[2] == "resend": return settleNow(segments[1], resend: true)
-        case ("POST", "payouts", 3) where segments[2] == "settle": return settleNow(payout: segments[1], resend: false)
-        case ("POST", "payouts", 3) where segments[2] == "resend": return settleNow(payout: segments[1], resend: true)
-        case ("POST", "reversals", 3) where ["settle", "resend"].contains(segments[2]):
-            return settleNow(reversal: segments[1], resend: segments[2] == "resend")
+        case ("POST", "payouts", 3) where ["settle", "resend"].contains(segments[2]),
+            ("POST", "reversals", 3) where ["settle", "resend"].contains(segments[2]):
+            return settleNow(movement: segments[1], resend: segments[2] == "resend")
+        case ("POST", "funds", 1): return setFunds(body)
+        case ("POST", "pace", 1): return setPace(body)
         case ("POST", "reset", 1):
             state.withLock { $0 = SimulatorState(settings: settings) }
             return .json(200, ["reset": true])
         default:
             return .json(404, ["error": "no such control; see docs/simulator.md"])
         }
-    }
-
-    private func payouts(phone: String?) -> SimulatorAnswer {
-        let payouts = state.withLock { state in
-            state.payouts.values.filter { phone == nil || $0.phone == phone }
-                .sorted { $0.createdMilliseconds < $1.createdMilliseconds }
-        }
-        let paid = payouts.filter(\.isPaid)
-        return .json(
-            200,
-            [
-                "count": .integer(Int64(paid.count)),
-                "total": .integer(paid.reduce(0) { $0 + $1.amount }),
-                "payouts": .array(payouts.map(\.json)),
-            ]
-        )
     }
 
     private func requests() -> SimulatorAnswer {
@@ -99,17 +84,5 @@ extension Simulator {
             }
             .whenComplete { _ in }
         return .json(200, ["settled": .string(checkout)])
-    }
-
-    private func settleNow(payout id: String, resend: Bool) -> SimulatorAnswer {
-        guard let payout = state.withLock({ $0.payouts[id] }) else {
-            return .json(404, ["error": "no payout with this ConversationID"])
-        }
-        if !resend { decide(payout: id) }
-        guard payout.isDecided || !resend else {
-            return .json(409, ["error": "M-Pesa has not decided yet: settle it first"])
-        }
-        sendResults(of: id, times: 1)
-        return .json(200, ["settled": .string(id)])
     }
 }

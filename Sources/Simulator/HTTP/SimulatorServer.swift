@@ -127,5 +127,6 @@ extension SimulatorRequest {
 }
 
 extension Duration {
+    var milliseconds: Int64 { nanoseconds / 1_000_000 }
     var nanoseconds: Int64 { components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000 }
 }

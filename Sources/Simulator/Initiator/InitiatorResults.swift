@@ -4,14 +4,15 @@ import OrderedJSON
 /// What M-Pesa posts to `ResultURL` and `QueueTimeOutURL`, in its own forms: times three ways, codes as numbers and as
 /// texts, keys without a value, one key twice.
 enum InitiatorResults {
-    /// A payout's result, as bytes.
-    static func bytes(of payout: Payout) -> [UInt8] {
-        let bytes = body(of: payout).bytes
-        return payout.outcome == .oddBytes ? CallbackValues.odd(bytes) : bytes
+    /// A movement's result, as bytes.
+    static func bytes(of movement: Movement, _ accounts: Accounts) -> [UInt8] {
+        let body =
+            movement.original.map { self.body(of: movement, original: $0, accounts) } ?? body(of: movement, accounts)
+        return movement.outcome == .oddBytes ? CallbackValues.odd(body.bytes) : body.bytes
     }
 
     /// A payout's result.
-    static func body(of payout: Payout) -> JSON {
+    private static func body(of payout: Movement, _ accounts: Accounts) -> JSON {
         let code = payout.resultCode ?? "1"
         let change = payout.outcome == .alteredID ? "X" : ""
         var result: JSONObject = [
@@ -23,7 +24,7 @@ enum InitiatorResults {
             "TransactionID": .string(payout.receipt ?? "NLJ0000000"),
             "ReferenceData": ["ReferenceItem": ["Key": "QueueTimeoutURL", "Value": .string(payout.timeoutURL)]],
         ]
-        guard payout.isPaid else { return ["Result": .object(result)] }
+        guard payout.isDone else { return ["Result": .object(result)] }
         let isOdd = payout.outcome == .fractionalAmount || payout.outcome == .textValues
         let amount = payout.outcome == .alteredAmount ? payout.amount + 1 : payout.amount
         result["ResultParameters"] = [
@@ -38,8 +39,8 @@ enum InitiatorResults {
                     "Value": CallbackValues.publicName(payout.phone, payout.outcome),
                 ],
                 ["Key": "TransactionCompletedDateTime", "Value": .string(dotted(payout.createdMilliseconds))],
-                ["Key": "B2CUtilityAccountAvailableFunds", "Value": 10116.00],
-                ["Key": "B2CWorkingAccountAvailableFunds", "Value": 900000.00],
+                ["Key": "B2CUtilityAccountAvailableFunds", "Value": .number(Double(accounts.utility))],
+                ["Key": "B2CWorkingAccountAvailableFunds", "Value": .number(Double(accounts.working))],
                 ["Key": "B2CRecipientIsRegisteredCustomer", "Value": "Y"],
                 ["Key": "B2CChargesPaidAccountAvailableFunds", "Value": -4510.00],
             ]
@@ -47,35 +48,43 @@ enum InitiatorResults {
         return ["Result": .object(result)]
     }
 
-    /// Where a payout stands, as the parameters of a status query's answer.
-    static func standing(of payout: Payout) -> [JSON] {
+    /// Where a movement stands, as the parameters of a status query's answer.
+    static func standing(of movement: Movement) -> [JSON] {
         let status =
-            switch payout.resultCode {
-            case nil: payout.hasTimedOut ? "Expired" : "Authorized"
-            case "0": payout.outcome == .queryLies ? "Failed" : "Completed"
+            switch movement.resultCode {
+            case nil: movement.hasTimedOut ? "Expired" : "Authorized"
+            case "0": movement.outcome == .queryLies ? "Failed" : "Completed"
             default: "Declined"
             }
+        // The answer about a payout names the other side under the key of the payer once more.
+        let other = movement.kind == .payout ? "DebitPartyName" : "CreditPartyName"
         var parameters: [JSON] = [
-            ["Key": "DebitPartyName", "Value": .string("\(payout.shortCode) - Demo Shop")],
-            ["Key": "DebitPartyName", "Value": .string("\(payout.phone) - Amina Wanjiru")],
-            ["Key": "OriginatorConversationID", "Value": .string(payout.originatorID)],
+            ["Key": "DebitPartyName", "Value": .string("\(movement.shortCode) - Demo Shop")],
+            ["Key": .string(other), "Value": .string("\(movement.phone) - Amina Wanjiru")],
+            ["Key": "OriginatorConversationID", "Value": .string(movement.originatorID)],
             [
                 "Key": "InitiatedTime",
-                "Value": .string(EastAfricaTime.timestamp(milliseconds: payout.createdMilliseconds)),
+                "Value": .string(EastAfricaTime.timestamp(milliseconds: movement.createdMilliseconds)),
             ],
             ["Key": "TransactionReason"],
             ["Key": "TransactionStatus", "Value": .string(status)],
-            ["Key": "Amount", "Value": .number(Double(payout.amount))],
-            ["Key": "ConversationID", "Value": .string(payout.conversationID)],
+            ["Key": "Amount", "Value": .number(Double(movement.amount))],
+            ["Key": "ConversationID", "Value": .string(movement.conversationID)],
         ]
-        if let receipt = payout.receipt { parameters.append(["Key": "ReceiptNo", "Value": .string(receipt)]) }
+        if let receipt = movement.receipt { parameters.append(["Key": "ReceiptNo", "Value": .string(receipt)]) }
         return parameters
     }
 
     /// What an organization's accounts hold, in whole shillings.
-    static func accounts(working: Int64, utility: Int64) -> String {
-        let accounts = [("Working Account", working), ("Utility Account", utility), ("Charges Paid Account", -4510)]
-        return accounts.map { "\($0.0)|KES|\($0.1).00|\($0.1).00|0.00|0.00" }.joined(separator: "&")
+    struct Accounts: Sendable {
+        let working: Int64
+        let utility: Int64
+
+        /// As a balance writes them.
+        var text: String {
+            let all = [("Working Account", working), ("Utility Account", utility), ("Charges Paid Account", -4510)]
+            return all.map { "\($0.0)|KES|\($0.1).00|\($0.1).00|0.00|0.00" }.joined(separator: "&")
+        }
     }
 
     /// What an organization's accounts hold, as parameters of an answer.

@@ -10,34 +10,16 @@ extension Simulator {
     func tellStatus(_ request: SimulatorRequest, account: SimulatorAccount) -> SimulatorAnswer {
         ask(request, account, command: "TransactionStatusQuery") { body in
             let asked = self.text(body, "OriginalConversationID")
-            return self.state.withLock { state in
-                guard let id = state.originators[asked] else { return nil }
-                if let payout = state.payouts[id], payout.shortCode == account.shortCode {
-                    return InitiatorResults.standing(of: payout)
-                }
-                guard let reversal = state.reversals.all[id], reversal.shortCode == account.shortCode else {
-                    return nil
-                }
-                return InitiatorResults.standing(of: reversal)
-            }
+            return self.state.withLock { $0.movements.asked(by: asked) }
+                .flatMap { $0.shortCode == account.shortCode ? InitiatorResults.standing(of: $0) : nil }
         }
     }
 
     /// `POST /mpesa/accountbalance/v1/query`.
     func tellBalance(_ request: SimulatorRequest, account: SimulatorAccount) -> SimulatorAnswer {
         ask(request, account, command: "AccountBalance") { _ in
-            let (set, collected, paid) = self.state.withLock { state in
-                (
-                    state.balanceText,
-                    state.working(of: account.shortCode),
-                    state.payouts.values.filter { $0.shortCode == account.shortCode && $0.isPaid }
-                        .reduce(0) { $0 + $1.amount }
-                )
-            }
-            return InitiatorResults.balance(
-                set ?? InitiatorResults.accounts(working: collected, utility: 10_000_000 - paid),
-                nowMilliseconds: self.nowMilliseconds()
-            )
+            let (set, accounts) = self.state.withLock { ($0.balanceText, $0.accounts(of: account.shortCode)) }
+            return InitiatorResults.balance(set ?? accounts.text, nowMilliseconds: self.nowMilliseconds())
         }
     }
 
