@@ -18,6 +18,27 @@ public enum OperatorMessages {
     /// Result codes that say that something is wrong with the operator, whom repeated refusals would lock.
     public static let breakCodes: JSON = ["18", "20", "21", "22", "2001", "8006", "TP40153"]
 
+    /// A question of an operator's as an operation: it moves nothing.
+    public static func question(named name: String, path: String) -> JSONObject {
+        [
+            "name": .string(name), "direction": "none", "upstream": "daraja", "path": .string(path),
+            "callbacks": callbacks, "secrets": secrets, "send_before_ms": 60_000,
+        ]
+    }
+
+    /// When what an operator asked for is asked about: first after 20 s, within a day a person's to look up.
+    ///
+    /// - Parameters:
+    ///   - operation: The question.
+    ///   - seconds: How long after sending a failure that was learned by asking is not believed.
+    public static func asking(by operation: String, trustingFailureAfterSeconds seconds: Int64) -> JSON {
+        [
+            "operation": .string(operation), "first_after_ms": 20_000,
+            "every_ms": [20_000, 60_000, 300_000, 900_000, 3_600_000],
+            "trust_failure_after_ms": .integer(seconds * 1000), "horizon_ms": 86_400_000,
+        ]
+    }
+
     /// The operator's name, which M-Pesa wants beside the encrypted password; nil where there is none.
     public static func initiatorName(_ profile: Profile) -> String? {
         profile.settings["initiator_name"]?.stringValue.flatMap { $0.isEmpty ? nil : $0 }
@@ -112,68 +133,6 @@ extension Evidence {
         case .pending: .pending
         case .duplicate: .duplicate
         case .unknown: .unknown
-        }
-    }
-}
-
-/// Where the answer to a question about a request says that it stands.
-///
-/// The result's own code only says whether the question worked; what counts is the parameter TransactionStatus.
-public enum ToldStanding: Sendable {
-    /// The answer says nothing of what was asked about, and this is why.
-    case nothing(Evidence)
-    /// Done.
-    case completed
-    /// Ended without a movement of money, in M-Pesa's word.
-    case failed(String)
-    /// Under way, in M-Pesa's word.
-    case pending(String)
-
-    /// Reads the answer to a question.
-    ///
-    /// - Parameter isNamed: Whether the answer names what was asked about; without that it is about something else.
-    public init(_ result: InitiatorAPI.Result, isNamed: Bool, as kind: String) {
-        if result.ResultCode == InitiatorResultCode.noSuchTransaction {
-            let words = "M-Pesa knows no such \(kind).".quoting(result.ResultDesc)
-            var evidence = Evidence(.notFound)
-            evidence.code = result.ResultCode
-            evidence.meaning = words
-            self = .nothing(evidence)
-            return
-        }
-        guard result.ResultCode == "0" else {
-            let entry = InitiatorResultCode.named(result.ResultCode)
-            let known = entry.outcome == .failed ? " \(entry.meaning)" : ""
-            let words = "M-Pesa did not answer the question.\(known)".quoting(result.ResultDesc)
-            self = .nothing(.nothing(words, code: Excerpt.code(result.ResultCode)))
-            return
-        }
-        guard isNamed else {
-            let told = result.id("OriginatorConversationID").text.map { Excerpt.of($0, most: 64) } ?? "it names none"
-            self = .nothing(.nothing("M-Pesa's answer is about another \(kind) (\(told)); it is asked once more."))
-            return
-        }
-        if let twice = result.contradiction(in: "TransactionStatus", "OriginatorConversationID", "ConversationID") {
-            let values = twice.values.map { Excerpt.of($0, most: 64) }.joined(separator: " and ")
-            let words = "M-Pesa's answer states two values of \(twice.name): \(values). It is asked once more."
-            self = .nothing(.nothing(words))
-            return
-        }
-        let status = Excerpt.of(result.text("TransactionStatus") ?? "", most: 64)
-        switch status {
-        case "Completed": self = .completed
-        case "Cancelled", "Declined", "Expired", "Failed": self = .failed(status)
-        case "Initiated", "Authorized", "Pending": self = .pending(status)
-        default:
-            var evidence = Evidence.nothing(
-                "M-Pesa's answer names no standing that is known.".quoting(status),
-                code: status
-            )
-            // It answers the question all the same, and says so by naming what it is about.
-            if let named = result.id("OriginatorConversationID").text {
-                evidence.externalIDs = ["originator_conversation_id": named]
-            }
-            self = .nothing(evidence)
         }
     }
 }

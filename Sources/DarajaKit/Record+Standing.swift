@@ -1,3 +1,4 @@
+import OrderedJSON
 import PluginKit
 
 /// What every money tool tells of a record beside its state: what stands against it, and what M-Pesa said last.
@@ -12,11 +13,33 @@ extension Record {
 
     /// Whether charging or paying once more is safe: never while it is disputed, and never `yes` while it is open.
     ///
-    /// - Parameter open: What is said while the record has not ended and nothing better is known.
-    public func again(open: String? = nil) -> String? {
+    /// While nothing better is known of what was sent, somebody must look first.
+    public var again: String? {
+        let open = ["unknown", "reconciling", "manual"].contains(state) ? "check_first" : nil
         guard disputeText == nil else { return ["succeeded", "reversed"].contains(state) ? "no" : "check_first" }
         if unbelievedEnd != nil { return "wait" }
         return status == "PENDING" && chargeAgain == "yes" ? open : chargeAgain ?? open
+    }
+
+    /// What every money tool answers of it.
+    ///
+    /// - Parameters:
+    ///   - name: The member that says whether it may be asked for again.
+    ///   - own: The texts that are this tool's own.
+    public func document(again name: String, whoseMove: String?, next: String, _ own: [(String, String?)]) -> JSONObject
+    {
+        var output: JSONObject = ["transaction_id": .string(id), "status": .string(status), "state": .string(state)]
+        output["amount"] = amount.map { .integer($0) }
+        let told: [(String, String?)] = [
+            ("phone_number", party), ("mpesa_receipt_number", receipt), ("result_code", toldCode),
+            ("result_desc", toldMeaning), ("whose_move", whoseMove), (name, again), ("dispute", disputeText),
+            ("next", next),
+        ]
+        for (name, text) in own + told { output[name] = text.map { .string($0) } }
+        output["disputed"] = .bool(disputeText != nil)
+        output["created_at_ms"] = .integer(createdMilliseconds)
+        output["ended_at_ms"] = endedMilliseconds.map { .integer($0) }
+        return output
     }
 
     /// M-Pesa's code: that of the record's end, or of the newest thing that M-Pesa said and that ended nothing.

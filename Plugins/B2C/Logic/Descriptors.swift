@@ -17,10 +17,8 @@ let payoutDescriptor: JSONObject = [
             "arguments": ["phone_number": "254712345678", "amount": 500, "remarks": "Refund of order 17"],
         ]
     ],
-    "input_schema": [
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "type": "object",
-        "properties": [
+    "input_schema": MoneyTool.arguments(
+        [
             "phone_number": [
                 "type": "string", "minLength": 9, "maxLength": 32,
                 "description": "The customer's Safaricom number, such as 254712345678 or 0712345678.",
@@ -35,13 +33,10 @@ let payoutDescriptor: JSONObject = [
             ],
             "occasion": ["type": "string", "minLength": 1, "maxLength": 100, "description": "The occasion, if any."],
         ],
-        "required": ["phone_number", "amount", "remarks"],
-        "additionalProperties": false,
-    ],
+        required: ["phone_number", "amount", "remarks"]
+    ),
     "output_schema": payoutSchema,
-    "annotations": [
-        "read_only": false, "destructive": true, "idempotent": false, "open_world": true, "money_moving": true,
-    ],
+    "annotations": MoneyTool.movesMoney(),
     "requires": ["role": "manager", "scopes": ["mpesa:b2c"]],
     "rate": ["bucket": "money", "cost": 1],
     "http": ["method": "POST", "path": "/tools/b2c-payment"],
@@ -62,22 +57,12 @@ let payoutStatusDescriptor: JSONObject = [
     "examples": [
         ["title": "By the gateway's id", "arguments": ["transaction_id": "019ab3c4-0000-7000-8000-000000000001"]]
     ],
-    "input_schema": [
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "type": "object",
-        "properties": [
-            "transaction_id": [
-                "type": "string", "minLength": 1, "maxLength": 128,
-                "description": "The transaction_id or the conversation_id that mpesa_b2c_payment answered.",
-            ]
-        ],
-        "required": ["transaction_id"],
-        "additionalProperties": false,
-    ],
+    "input_schema": MoneyTool.lookUp(
+        by: "transaction_id",
+        "The transaction_id or the conversation_id that mpesa_b2c_payment answered."
+    ),
     "output_schema": payoutSchema,
-    "annotations": [
-        "read_only": true, "destructive": false, "idempotent": true, "open_world": true, "money_moving": false,
-    ],
+    "annotations": MoneyTool.asks,
     "requires": ["role": "user", "scopes": ["mpesa:read"]],
     "rate": ["bucket": "read", "cost": 1],
     "http": ["method": "GET", "path": "/tools/b2c-payment/{transaction_id}"],
@@ -94,21 +79,16 @@ let balanceDescriptor: JSONObject = [
     nothing is known yet: call it again. Moves no money.
     """,
     "examples": [["title": "The PayBill's accounts", "arguments": ["account_type": "PAYBILL"]]],
-    "input_schema": [
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "type": "object",
-        "properties": [
+    "input_schema": MoneyTool.arguments(
+        [
             "account_type": [
                 "enum": ["PAYBILL", "TILL"],
                 "description": "What the short code is; the organization's own kind when left out.",
             ]
-        ],
-        "additionalProperties": false,
-    ],
+        ]
+    ),
     "output_schema": balanceSchema,
-    "annotations": [
-        "read_only": true, "destructive": false, "idempotent": true, "open_world": true, "money_moving": false,
-    ],
+    "annotations": MoneyTool.asks,
     "requires": ["role": "manager", "scopes": ["mpesa:balance"]],
     "rate": ["bucket": "read", "cost": 5],
     "http": ["method": "GET", "path": "/tools/account-balance"],
@@ -118,46 +98,20 @@ let balanceDescriptor: JSONObject = [
 
 private let text: JSON = ["type": "string"]
 
-let payoutSchema: JSON = [
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "type": "object",
-    "properties": [
-        "transaction_id": ["type": "string", "description": "The gateway's id."],
-        "status": ["enum": ["PENDING", "SUCCESS", "FAILED", "CANCELLED", "REVERSED"]],
-        "state": ["type": "string", "description": "Exactly where it stands."],
-        "amount": ["type": "integer"],
-        "phone_number": text,
-        "remarks": text,
-        "conversation_id": text,
-        "originator_conversation_id": text,
-        "mpesa_receipt_number": text,
-        "result_code": [
-            "type": "string",
-            "description": "M-Pesa's code, or http_ and a status; of what M-Pesa said last, even if it ended nothing.",
-        ],
-        "result_desc": text,
-        "whose_move": [
-            "enum": ["customer", "organization", "integrator", "operator", "safaricom", "nobody"]
-        ],
-        "pay_again": ["enum": ["yes", "no", "wait", "check_first"]],
-        "disputed": [
-            "type": "boolean",
-            "description": "Whether something contradicts this payout. Then never pay it before a person looked.",
-        ],
-        "dispute": ["type": "string", "description": "What differs, when disputed."],
-        "next": ["type": "string", "description": "What to do now."],
-        "created_at_ms": ["type": "integer"],
-        "ended_at_ms": ["type": "integer"],
-    ],
-    "required": ["transaction_id", "status", "state", "next", "created_at_ms"],
-    "additionalProperties": false,
-]
+let payoutSchema = MoneyTool.answer(
+    about: "payout",
+    again: "pay_again",
+    never: "pay it",
+    [
+        "remarks": text, "conversation_id": text, "originator_conversation_id": text, "mpesa_receipt_number": text,
+    ]
+)
 
 let balanceSchema: JSON = [
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "type": "object",
     "properties": [
-        "status": ["enum": ["PENDING", "SUCCESS", "FAILED", "CANCELLED", "REVERSED"]],
+        "status": MoneyTool.status,
         "accounts": [
             "type": "array",
             "items": [
@@ -200,35 +154,13 @@ let payoutOperation: JSONObject = [
     "deduplication": ["mode": "host_id", "pointer": "/OriginatorConversationID"],
     "resend": ["limit": 0, "grace_ms": 1_800_000],
     "send_before_ms": 60_000,
-    "query": [
-        "operation": "payout_query",
-        "first_after_ms": 20_000,
-        "every_ms": [20_000, 60_000, 300_000, 900_000, 3_600_000],
-        "trust_failure_after_ms": .integer(trustFailureAfterSeconds * 1000),
-        "horizon_ms": 86_400_000,
-    ],
+    "query": OperatorMessages.asking(by: "payout_query", trustingFailureAfterSeconds: trustFailureAfterSeconds),
     // 1 and 5: no money; the others: the operator's credential, which repeated refusals would lock.
     "pause_codes": ["1", "5"],
     "break_codes": OperatorMessages.breakCodes,
     "x-examples": payoutRecordings,
 ]
 
-let payoutQueryOperation: JSONObject = [
-    "name": "payout_query",
-    "direction": "none",
-    "upstream": "daraja",
-    "path": .string(TransactionStatusQuery.path),
-    "callbacks": OperatorMessages.callbacks,
-    "secrets": OperatorMessages.secrets,
-    "send_before_ms": 60_000,
-]
+let payoutQueryOperation = OperatorMessages.question(named: "payout_query", path: TransactionStatusQuery.path)
 
-let balanceOperation: JSONObject = [
-    "name": "balance",
-    "direction": "none",
-    "upstream": "daraja",
-    "path": .string(AccountBalance.path),
-    "callbacks": OperatorMessages.callbacks,
-    "secrets": OperatorMessages.secrets,
-    "send_before_ms": 60_000,
-]
+let balanceOperation = OperatorMessages.question(named: "balance", path: AccountBalance.path)

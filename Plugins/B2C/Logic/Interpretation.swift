@@ -75,21 +75,14 @@ func interpretPayoutQuery(_ raw: [UInt8], _ source: Source, _ record: Record) ->
     }
     let message = Message(raw)
     guard let (result, _) = message.operatorResult else { return .unrecognized(message) }
-    switch ToldStanding(result, isNamed: PayoutIDs(record).isNamed(in: result), as: "payout") {
-    case .nothing(let evidence): return evidence
+    switch ToldStanding(
+        result,
+        isNamed: PayoutIDs(record).isNamed(in: result),
+        as: "payout",
+        failure: "M-Pesa did not pay it out"
+    ) {
+    case .told(let evidence): return evidence
     case .completed: return Evidence(.named("0"), saying: "").stating(paid: result, about: record)
-    case .failed(let status):
-        var evidence = Evidence(.failed)
-        evidence.code = status
-        evidence.meaning = "M-Pesa did not pay it out: \(status.lowercased())."
-        evidence.whoseMove = "organization"
-        evidence.chargeAgain = "yes"
-        return evidence
-    case .pending(let status):
-        var evidence = Evidence(.pending)
-        evidence.code = status
-        evidence.meaning = "M-Pesa is still working on the payout (\(status.lowercased()))."
-        return evidence
     }
 }
 

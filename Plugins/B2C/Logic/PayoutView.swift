@@ -4,34 +4,17 @@ import PluginKit
 
 /// A payout as it stands, and what to do next.
 func showPayout(_ record: Record) -> JSON {
-    var output: JSONObject = [
-        "transaction_id": .string(record.id), "status": .string(record.status), "state": .string(record.state),
-    ]
-    output["amount"] = record.amount.map { .integer($0) }
-    let texts: [(String, String?)] = [
-        ("phone_number", record.party), ("remarks", record.description),
-        ("conversation_id", record.externalIDs["conversation_id"]),
-        ("originator_conversation_id", record.externalIDs["originator_conversation_id"]),
-        ("mpesa_receipt_number", record.receipt), ("result_code", record.toldCode),
-        ("result_desc", record.toldMeaning), ("whose_move", whoseMove(record)), ("pay_again", payAgain(record)),
-        ("dispute", record.disputeText), ("next", next(record)),
-    ]
-    for (name, text) in texts { output[name] = text.map { .string($0) } }
-    output["disputed"] = .bool(record.disputeText != nil)
-    output["created_at_ms"] = .integer(record.createdMilliseconds)
-    output["ended_at_ms"] = record.endedMilliseconds.map { .integer($0) }
-    return .object(output)
-}
-
-private func whoseMove(_ record: Record) -> String? {
-    record.whoseMove ?? (record.disputeText == nil ? nil : "organization")
-}
-
-private func payAgain(_ record: Record) -> String? {
-    switch record.state {
-    case "unknown", "reconciling", "manual": record.again(open: "check_first")
-    default: record.again()
-    }
+    .object(
+        record.document(
+            again: "pay_again",
+            whoseMove: record.whoseMove ?? (record.disputeText == nil ? nil : "organization"),
+            next: next(record),
+            [
+                ("remarks", record.description), ("conversation_id", record.externalIDs["conversation_id"]),
+                ("originator_conversation_id", record.externalIDs["originator_conversation_id"]),
+            ]
+        )
+    )
 }
 
 /// One sentence, or a few, that say what to do.

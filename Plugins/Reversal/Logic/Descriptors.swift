@@ -24,10 +24,8 @@ let reversalDescriptor: JSONObject = [
             ],
         ],
     ],
-    "input_schema": [
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "type": "object",
-        "properties": [
+    "input_schema": MoneyTool.arguments(
+        [
             "transaction_id": [
                 "type": "string", "minLength": 1, "maxLength": 128,
                 "description":
@@ -47,13 +45,10 @@ let reversalDescriptor: JSONObject = [
                 """,
             ],
         ],
-        "required": ["transaction_id", "reason"],
-        "additionalProperties": false,
-    ],
+        required: ["transaction_id", "reason"]
+    ),
     "output_schema": reversalSchema,
-    "annotations": [
-        "read_only": false, "destructive": true, "idempotent": false, "open_world": true, "money_moving": true,
-    ],
+    "annotations": MoneyTool.movesMoney(),
     "requires": ["role": "manager", "scopes": ["mpesa:reversal"]],
     "rate": ["bucket": "money", "cost": 1],
     "http": ["method": "POST", "path": "/tools/reverse-transaction"],
@@ -73,22 +68,12 @@ let reversalStatusDescriptor: JSONObject = [
     "examples": [
         ["title": "By the gateway's id", "arguments": ["transaction_id": "019ab3c4-0000-7000-8000-000000000001"]]
     ],
-    "input_schema": [
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "type": "object",
-        "properties": [
-            "transaction_id": [
-                "type": "string", "minLength": 1, "maxLength": 128,
-                "description": "The transaction_id or the conversation_id that mpesa_reverse_transaction answered.",
-            ]
-        ],
-        "required": ["transaction_id"],
-        "additionalProperties": false,
-    ],
+    "input_schema": MoneyTool.lookUp(
+        by: "transaction_id",
+        "The transaction_id or the conversation_id that mpesa_reverse_transaction answered."
+    ),
     "output_schema": reversalSchema,
-    "annotations": [
-        "read_only": true, "destructive": false, "idempotent": true, "open_world": true, "money_moving": false,
-    ],
+    "annotations": MoneyTool.asks,
     "requires": ["role": "user", "scopes": ["mpesa:read"]],
     "rate": ["bucket": "read", "cost": 1],
     "http": ["method": "GET", "path": "/tools/reverse-transaction/{transaction_id}"],
@@ -98,41 +83,17 @@ let reversalStatusDescriptor: JSONObject = [
 
 private let text: JSON = ["type": "string"]
 
-let reversalSchema: JSON = [
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "type": "object",
-    "properties": [
-        "transaction_id": ["type": "string", "description": "The gateway's id of the reversal."],
-        "status": ["enum": ["PENDING", "SUCCESS", "FAILED", "CANCELLED", "REVERSED"]],
-        "state": ["type": "string", "description": "Exactly where it stands."],
-        "amount": ["type": "integer", "description": "How much is given back."],
+let reversalSchema = MoneyTool.answer(
+    about: "reversal",
+    again: "reverse_again",
+    never: "reverse again",
+    [
         "original_transaction_id": ["type": "string", "description": "The payment that it gives back."],
         "original_receipt_number": ["type": "string", "description": "That payment's receipt."],
-        "phone_number": text,
-        "reason": text,
-        "conversation_id": text,
-        "originator_conversation_id": text,
+        "reason": text, "conversation_id": text, "originator_conversation_id": text,
         "mpesa_receipt_number": ["type": "string", "description": "The receipt of the reversal itself."],
-        "result_code": [
-            "type": "string",
-            "description": "M-Pesa's code, or http_ and a status; of what M-Pesa said last, even if it ended nothing.",
-        ],
-        "result_desc": text,
-        "whose_move": ["enum": ["customer", "organization", "integrator", "operator", "safaricom", "nobody"]],
-        "reverse_again": ["enum": ["yes", "no", "wait", "check_first"]],
-        "disputed": [
-            "type": "boolean",
-            "description":
-                "Whether something contradicts this reversal. Then never reverse again before a person looked.",
-        ],
-        "dispute": ["type": "string", "description": "What differs, when disputed."],
-        "next": ["type": "string", "description": "What to do now."],
-        "created_at_ms": ["type": "integer"],
-        "ended_at_ms": ["type": "integer"],
-    ],
-    "required": ["transaction_id", "status", "state", "next", "created_at_ms"],
-    "additionalProperties": false,
-]
+    ]
+)
 
 /// How long after sending a failure that was learned by asking is not believed.
 let trustFailureAfterSeconds: Int64 = 120
@@ -151,24 +112,10 @@ let reversalOperation: JSONObject = [
     "deduplication": ["mode": "none"],
     "resend": ["limit": 0, "grace_ms": 60_000],
     "send_before_ms": 60_000,
-    "query": [
-        "operation": "reversal_query",
-        "first_after_ms": 20_000,
-        "every_ms": [20_000, 60_000, 300_000, 900_000, 3_600_000],
-        "trust_failure_after_ms": .integer(trustFailureAfterSeconds * 1000),
-        "horizon_ms": 86_400_000,
-    ],
+    "query": OperatorMessages.asking(by: "reversal_query", trustingFailureAfterSeconds: trustFailureAfterSeconds),
     "pause_codes": ["1"],
     "break_codes": OperatorMessages.breakCodes,
     "x-examples": reversalRecordings,
 ]
 
-let reversalQueryOperation: JSONObject = [
-    "name": "reversal_query",
-    "direction": "none",
-    "upstream": "daraja",
-    "path": .string(TransactionStatusQuery.path),
-    "callbacks": OperatorMessages.callbacks,
-    "secrets": OperatorMessages.secrets,
-    "send_before_ms": 60_000,
-]
+let reversalQueryOperation = OperatorMessages.question(named: "reversal_query", path: TransactionStatusQuery.path)

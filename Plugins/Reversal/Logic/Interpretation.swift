@@ -60,8 +60,13 @@ func interpretReversalQuery(_ raw: [UInt8], _ source: Source, _ record: Record) 
     }
     let message = Message(raw)
     guard let (result, _) = message.operatorResult else { return .unrecognized(message) }
-    switch ToldStanding(result, isNamed: ReversalIDs(record).isNamed(in: result), as: "request") {
-    case .nothing(let evidence): return evidence
+    switch ToldStanding(
+        result,
+        isNamed: ReversalIDs(record).isNamed(in: result),
+        as: "reversal",
+        failure: "M-Pesa did not give it back"
+    ) {
+    case .told(let evidence): return evidence
     case .completed:
         return Evidence(.ofReversal("0"), saying: "")
             .stating(
@@ -71,18 +76,6 @@ func interpretReversalQuery(_ raw: [UInt8], _ source: Source, _ record: Record) 
                 isTwice: result.contradiction(in: "Amount", "ReceiptNo", "CreditPartyName"),
                 about: record
             )
-    case .failed(let status):
-        var evidence = Evidence(.failed)
-        evidence.code = status
-        evidence.meaning = "M-Pesa did not give it back: \(status.lowercased())."
-        evidence.whoseMove = "organization"
-        evidence.chargeAgain = "yes"
-        return evidence
-    case .pending(let status):
-        var evidence = Evidence(.pending)
-        evidence.code = status
-        evidence.meaning = "M-Pesa is still working on the reversal (\(status.lowercased()))."
-        return evidence
     }
 }
 

@@ -4,24 +4,18 @@ import PluginKit
 
 /// A reversal as it stands, and what to do next.
 func showReversal(_ record: Record) -> JSON {
-    var output: JSONObject = [
-        "transaction_id": .string(record.id), "status": .string(record.status), "state": .string(record.state),
-    ]
-    output["amount"] = record.amount.map { .integer($0) }
-    let texts: [(String, String?)] = [
-        ("original_transaction_id", record.original), ("original_receipt_number", record.reference),
-        ("phone_number", record.party), ("reason", record.description),
-        ("conversation_id", record.externalIDs["conversation_id"]),
-        ("originator_conversation_id", record.externalIDs["originator_conversation_id"]),
-        ("mpesa_receipt_number", record.receipt), ("result_code", record.toldCode),
-        ("result_desc", record.toldMeaning), ("whose_move", whoseMove(record)),
-        ("reverse_again", reverseAgain(record)), ("dispute", record.disputeText), ("next", next(record)),
-    ]
-    for (name, text) in texts { output[name] = text.map { .string($0) } }
-    output["disputed"] = .bool(record.disputeText != nil)
-    output["created_at_ms"] = .integer(record.createdMilliseconds)
-    output["ended_at_ms"] = record.endedMilliseconds.map { .integer($0) }
-    return .object(output)
+    .object(
+        record.document(
+            again: "reverse_again",
+            whoseMove: whoseMove(record),
+            next: next(record),
+            [
+                ("original_transaction_id", record.original), ("original_receipt_number", record.reference),
+                ("reason", record.description), ("conversation_id", record.externalIDs["conversation_id"]),
+                ("originator_conversation_id", record.externalIDs["originator_conversation_id"]),
+            ]
+        )
+    )
 }
 
 /// Whether M-Pesa named an id of the reversal: without one nothing can be asked by.
@@ -30,13 +24,6 @@ private func canBeAsked(_ record: Record) -> Bool { record.externalIDs["originat
 private func whoseMove(_ record: Record) -> String? {
     if let known = record.whoseMove { return known }
     return record.disputeText != nil || record.state == "manual" ? "organization" : nil
-}
-
-private func reverseAgain(_ record: Record) -> String? {
-    switch record.state {
-    case "unknown", "reconciling", "manual": record.again(open: "check_first")
-    default: record.again()
-    }
 }
 
 /// One sentence, or a few, that say what to do.

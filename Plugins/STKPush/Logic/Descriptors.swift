@@ -1,4 +1,5 @@
 import Daraja
+import DarajaKit
 import OrderedJSON
 
 let pushDescriptor: JSONObject = [
@@ -19,10 +20,8 @@ let pushDescriptor: JSONObject = [
             ],
         ]
     ],
-    "input_schema": [
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "type": "object",
-        "properties": [
+    "input_schema": MoneyTool.arguments(
+        [
             "phone_number": [
                 "type": "string", "minLength": 9, "maxLength": 32,
                 "description": "The customer's Safaricom number, such as 254712345678 or 0712345678.",
@@ -40,14 +39,10 @@ let pushDescriptor: JSONObject = [
                 "description": "A short description.",
             ],
         ],
-        "required": ["phone_number", "amount", "account_reference", "transaction_desc"],
-        "additionalProperties": false,
-    ],
+        required: ["phone_number", "amount", "account_reference", "transaction_desc"]
+    ),
     "output_schema": paymentSchema,
-    "annotations": [
-        "read_only": false, "destructive": true, "idempotent": false, "open_world": true, "money_moving": true,
-        "reversible_by": "mpesa_reverse_transaction",
-    ],
+    "annotations": MoneyTool.movesMoney(reversibleBy: "mpesa_reverse_transaction"),
     "requires": ["role": "user", "scopes": ["mpesa:stk"]],
     "rate": ["bucket": "money", "cost": 1],
     "http": ["method": "POST", "path": "/tools/stk-push"],
@@ -71,22 +66,12 @@ let statusDescriptor: JSONObject = [
             "arguments": ["checkout_request_id": "ws_CO_23112026184643123712345678"],
         ]
     ],
-    "input_schema": [
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "type": "object",
-        "properties": [
-            "checkout_request_id": [
-                "type": "string", "minLength": 1, "maxLength": 128,
-                "description": "The checkout_request_id or the transaction_id that mpesa_stk_push answered.",
-            ]
-        ],
-        "required": ["checkout_request_id"],
-        "additionalProperties": false,
-    ],
+    "input_schema": MoneyTool.lookUp(
+        by: "checkout_request_id",
+        "The checkout_request_id or the transaction_id that mpesa_stk_push answered."
+    ),
     "output_schema": paymentSchema,
-    "annotations": [
-        "read_only": true, "destructive": false, "idempotent": true, "open_world": true, "money_moving": false,
-    ],
+    "annotations": MoneyTool.asks,
     "requires": ["role": "user", "scopes": ["mpesa:read"]],
     "rate": ["bucket": "read", "cost": 1],
     "http": ["method": "GET", "path": "/tools/transaction-status/{checkout_request_id}"],
@@ -99,43 +84,16 @@ let statusDescriptor: JSONObject = [
 private let text: JSON = ["type": "string"]
 
 /// What both tools answer.
-let paymentSchema: JSON = [
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "type": "object",
-    "properties": [
-        "transaction_id": ["type": "string", "description": "The gateway's id."],
-        "status": ["enum": ["PENDING", "SUCCESS", "FAILED", "CANCELLED", "REVERSED"]],
-        "state": ["type": "string", "description": "Exactly where it stands."],
-        "amount": ["type": "integer"],
+let paymentSchema = MoneyTool.answer(
+    about: "payment",
+    again: "charge_again",
+    never: "charge for it",
+    [
         "reversed_amount": ["type": "integer", "description": "How much of it was given back, once that is anything."],
-        "phone_number": text,
-        "account_reference": text,
-        "transaction_desc": text,
-        "checkout_request_id": text,
-        "merchant_request_id": text,
+        "account_reference": text, "transaction_desc": text, "checkout_request_id": text, "merchant_request_id": text,
         "mpesa_receipt_number": text,
-        "result_code": [
-            "type": "string",
-            "description": "M-Pesa's code, or http_ and a status; of what M-Pesa said last, even if it ended nothing.",
-        ],
-        "result_desc": text,
-        "whose_move": [
-            "enum": ["customer", "organization", "integrator", "operator", "safaricom", "nobody"]
-        ],
-        "charge_again": ["enum": ["yes", "no", "wait", "check_first"]],
-        "disputed": [
-            "type": "boolean",
-            "description":
-                "Whether something contradicts this payment. Then never charge for it before a person looked.",
-        ],
-        "dispute": ["type": "string", "description": "What differs, when disputed."],
-        "next": ["type": "string", "description": "What to do now."],
-        "created_at_ms": ["type": "integer"],
-        "ended_at_ms": ["type": "integer"],
-    ],
-    "required": ["transaction_id", "status", "state", "next", "created_at_ms"],
-    "additionalProperties": false,
-]
+    ]
+)
 
 /// How long after sending a failure that was learned by asking is not believed.
 let trustFailureAfterSeconds: Int64 = 90

@@ -4,24 +4,17 @@ import PluginKit
 
 /// What both tools answer: the payment as it stands, in the seed's words, and what to do next.
 func showPayment(_ record: Record) -> JSON {
-    var output: JSONObject = [
-        "transaction_id": .string(record.id), "status": .string(record.status), "state": .string(record.state),
-    ]
-    output["amount"] = record.amount.map { .integer($0) }
+    var output = record.document(
+        again: "charge_again",
+        whoseMove: whoseMove(record),
+        next: next(record),
+        [
+            ("account_reference", record.reference), ("transaction_desc", record.description),
+            ("checkout_request_id", record.externalIDs["checkout_request_id"]),
+            ("merchant_request_id", record.externalIDs["merchant_request_id"]),
+        ]
+    )
     output["reversed_amount"] = record.reversedAmount.map { .integer($0) }
-    let texts: [(String, String?)] = [
-        ("phone_number", record.party), ("account_reference", record.reference),
-        ("transaction_desc", record.description),
-        ("checkout_request_id", record.externalIDs["checkout_request_id"]),
-        ("merchant_request_id", record.externalIDs["merchant_request_id"]),
-        ("mpesa_receipt_number", record.receipt), ("result_code", record.toldCode),
-        ("result_desc", record.toldMeaning), ("whose_move", whoseMove(record)), ("charge_again", chargeAgain(record)),
-        ("dispute", record.disputeText), ("next", next(record)),
-    ]
-    for (name, text) in texts { output[name] = text.map { .string($0) } }
-    output["disputed"] = .bool(record.disputeText != nil)
-    output["created_at_ms"] = .integer(record.createdMilliseconds)
-    output["ended_at_ms"] = record.endedMilliseconds.map { .integer($0) }
     return .object(output)
 }
 
@@ -32,13 +25,6 @@ private func whoseMove(_ record: Record) -> String? {
     if let known = record.whoseMove { return known }
     if record.disputeText != nil { return "organization" }
     return record.state == "unknown" && !canBeAsked(record) ? "organization" : nil
-}
-
-private func chargeAgain(_ record: Record) -> String? {
-    switch record.state {
-    case "unknown", "reconciling", "manual": return record.again(open: "check_first")
-    default: return record.again()
-    }
 }
 
 /// One sentence, or a few, that say what to do.
