@@ -9,7 +9,7 @@ private struct Sample {
     let tool: ToolDescriptor
     let schemas: CallSchemas
 
-    init(_ direction: OperationDirection?, requiresKey: Bool = false) throws {
+    init(_ direction: OperationDirection?, requiresKey: Bool = false, waitMax: Duration = .zero) throws {
         let schema: JSON = [
             "type": "object",
             "properties": ["amount": ["type": "integer"], "phone": ["type": "string"], "note": ["type": "string"]],
@@ -36,6 +36,7 @@ private struct Sample {
             ),
             bucket: "money",
             route: .init(method: "POST", segments: [.literal("sample")], successStatus: 200),
+            waitMax: waitMax,
             requiresIdempotencyKey: requiresKey,
             sensitive: [try JSONPointer(parsing: "/phone")]
         )
@@ -131,6 +132,26 @@ struct `A call's schema` {
                 let refusal = try sample.refusal(["amount": 1, "idempotency_key": other], key: "1", door: door)
                 #expect(refusal.isAboutCall && refusal.errors.map(\.pointer) == ["/idempotency_key"])
             }
+        }
+    }
+
+    @Test func `lets a caller wait as long as the tool lets it, and gives the plugin nothing of that`() throws {
+        let sample = try Sample(.incoming, waitMax: .seconds(60))
+        for door in [Door.rest, .mcp] {
+            let call = try sample.checked(["amount": 1, "wait": 20], door: door)
+            #expect(call.wait == .seconds(20) && call.arguments == ["amount": 1])
+            #expect(try sample.checked(["amount": 1], door: door).wait == nil)
+            for wrong: JSON in [61, -1, "20", 1.5, .null] {
+                let refusal = try sample.refusal(["amount": 1, "wait": wrong], door: door)
+                #expect(refusal.errors.map(\.pointer) == ["/wait"])
+            }
+        }
+    }
+
+    @Test func `has no wait where nothing can be waited for`() throws {
+        for sample in [try Sample(.incoming), try Sample(nil, waitMax: .seconds(60))] {
+            #expect(sample.schemas.mcp.document["properties"]?["wait"] == nil)
+            #expect(try sample.refusal(["amount": 1, "wait": 1]).code == .invalidArgument)
         }
     }
 

@@ -44,7 +44,9 @@ final class Office: Sendable {
         server = MCPServer(
             pipeline: gateway.pipeline,
             registry: registry,
-            actions: ActionRegistry(TransactionActions(records: store).all + ContextActions(registry: registry).all),
+            actions: ActionRegistry(
+                TransactionActions(records: store, registry: registry).all + ContextActions(registry: registry).all
+            ),
             version: "1",
             settings: settings,
             newCall: { CallID(entropy.identifier()) },

@@ -8,7 +8,7 @@ package enum HostActions {
         registry: ToolRegistry,
         entropy: Entropy
     ) -> [Action] {
-        TransactionActions(records: records).all + ExportActions(exports: exports, entropy: entropy).all
+        TransactionActions(records: records, registry: registry).all + ExportActions(exports: exports, entropy: entropy).all
             + SessionActions(accounts: accounts).all + ContextActions(registry: registry).all
     }
 }

@@ -3,13 +3,17 @@ import OrderedJSON
 /// `transactions.list` and `transactions.show`: the organization's own, with every step of their lives.
 package struct TransactionActions: Sendable {
     private let records: any RecordRepository
+    private let search: RecordSearch
     /// The most that one page shows.
     private static let pageMax = 100
     /// The most steps of one life that are shown.
     private static let eventsMax = 1000
 
-    /// Makes them over the records they show.
-    package init(records: any RecordRepository) { self.records = records }
+    /// Makes them over the records they show; the registry knows by which ids of M-Pesa's they are looked up.
+    package init(records: any RecordRepository, registry: ToolRegistry) {
+        self.records = records
+        search = RecordSearch(records: records, registry: registry)
+    }
 
     /// The actions.
     package var all: [Action] { [list, show] }
@@ -112,29 +116,37 @@ package struct TransactionActions: Sendable {
         Action(
             TransactionActions.rules("transactions.show"),
             title: "Show a transaction",
-            summary: "One transaction with every step of its life and what said so.",
+            summary: """
+                One transaction with every step of its life and what said so, by whatever you have of it: the \
+                transaction_id, an id or the receipt that M-Pesa gave, or the idempotency_key that it was asked for with. \
+                found_by says which of them it was.
+                """,
             route: Route("GET", "/transactions/{id}"),
-            arguments: ["id": TransactionActions.id("The transaction's.")],
+            arguments: [
+                "id": [
+                    "type": "string", "minLength": 1, "maxLength": 255,
+                    "description": "The transaction's id, M-Pesa's id or receipt of it, or your idempotency key.",
+                ]
+            ],
             output: .data([
-                "type": "object", "required": ["transaction", "events"],
+                "type": "object", "required": ["transaction", "events", "found_by"],
                 "properties": [
                     "transaction": TransactionDocument.schema,
                     "events": ["type": "array", "items": TransactionDocument.eventSchema],
+                    "found_by": [
+                        "enum": .array(RecordSearch.Found.allCases.map { .string($0.rawValue) }),
+                        "description": "What the given id is of it.",
+                    ],
                 ],
             ]),
             tool: "transactions_show"
-        ) { [records] use throws(GatewayError) in
-            let missing = GatewayError(.notFound, "There is no transaction with this id.")
-            guard let id = RecordID(use.text("id") ?? "") else { throw missing }
-            let organization = use.principal.organization
-            let found = try await records.record(id, organization: organization, environment: use.principal.environment)
-            guard let record = found, TransactionActions.maker(use.principal).map({ $0 == record.madeBy }) ?? true
-            else {
-                throw missing
+        ) { [records, search] use throws(GatewayError) in
+            guard let (record, by) = try await search.find(use.text("id") ?? "", for: use.principal) else {
+                throw GatewayError(.notFound, "There is no transaction with this id. Check the id and the environment.")
             }
             let events = try await records.events(
-                of: id,
-                organization: organization,
+                of: record.id,
+                organization: use.principal.organization,
                 limit: TransactionActions.eventsMax
             )
             var writer = JSONWriter(capacity: 4096)
@@ -145,6 +157,8 @@ package struct TransactionActions: Sendable {
             writer.beginArray()
             for event in events { PluginDocuments.write(event, to: &writer) }
             writer.endArray()
+            writer.key("found_by")
+            writer.string(by.rawValue)
             writer.endObject()
             return .data(writer.bytes)
         }

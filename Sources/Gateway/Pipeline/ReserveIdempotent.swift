@@ -172,7 +172,7 @@ final class ReserveIdempotent: Sendable {
         if let key = call.idempotencyKey {
             try IdempotencyKey.check(key)
             return IdempotencyClaim(
-                key: "key:" + key,
+                key: IdempotencyClaim.key(givenAs: key),
                 fingerprint: fingerprint,
                 retention: tool.idempotencyRetention,
                 isDerived: false

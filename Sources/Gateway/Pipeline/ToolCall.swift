@@ -64,7 +64,7 @@ package final class ToolCall: Sendable {
 
     /// The same call, of which somebody wants to know how far it is.
     package func reporting(to progress: @escaping @Sendable (LoadedPlugin.Progress) -> Void) -> ToolCall {
-        with(arguments, idempotencyKey, account, answer, progress)
+        with(arguments, idempotencyKey, account, wait, answer, progress)
     }
 
     /// The same call, of which is known what the tool's own arguments are and what came beside them.
@@ -72,15 +72,17 @@ package final class ToolCall: Sendable {
         _ arguments: JSON,
         idempotencyKey: String?,
         account: AccountName? = nil,
+        wait: Duration?,
         answer: QuestionReply?
     ) -> ToolCall {
-        with(arguments, idempotencyKey, account, answer, progress)
+        with(arguments, idempotencyKey, account, wait, answer, progress)
     }
 
     private func with(
         _ arguments: JSON,
         _ idempotencyKey: String?,
         _ account: AccountName?,
+        _ wait: Duration?,
         _ answer: QuestionReply?,
         _ progress: (@Sendable (LoadedPlugin.Progress) -> Void)?
     ) -> ToolCall {

@@ -40,8 +40,12 @@ package enum ValidateArguments {
         if isPlural, schemas.takesAccount {
             account = members.removeValue(forKey: CallSchemas.account)?.stringValue.flatMap { AccountName($0) }
         }
+        var wait = call.wait
+        if schemas.takesWait, let seconds = members.removeValue(forKey: CallSchemas.wait)?.integerValue {
+            wait = .seconds(seconds)
+        }
         let answer = takeAnswer(call, of: tool, from: &members)
-        let own = call.holding(.object(members), idempotencyKey: key, account: account, answer: answer)
+        let own = call.holding(.object(members), idempotencyKey: key, account: account, wait: wait, answer: answer)
         return Checked(call: own)
     }
 

@@ -18,6 +18,9 @@ package struct IdempotencyClaim: Sendable, Equatable {
         self.retention = retention
         self.isDerived = isDerived
     }
+
+    /// The key under which one that a caller gave is claimed.
+    package static func key(givenAs text: String) -> String { "key:" + text }
 }
 
 /// A claim that was taken, and where its record stands: the one place that says for how long a key means the same call.

@@ -49,6 +49,9 @@ package final class CallSchemas: Sendable {
     /// The member that names one of the organization's accounts, where it has more than one.
     package static let account = AccountName.argument
 
+    /// The member that says for how many seconds the caller waits for the outcome.
+    package static let wait = "wait"
+
     /// By plain HTTP.
     package let rest: Schema
     /// By the Model Context Protocol.
@@ -58,6 +61,9 @@ package final class CallSchemas: Sendable {
     private let naming: (rest: Schema, mcp: Schema)?
     /// Whether a call may say for which account it is.
     package var takesAccount: Bool { naming != nil }
+    /// Whether a call may say how long it waits: a tool that begins something and lets callers wait, unless it has an
+    /// argument of that name itself.
+    package let takesWait: Bool
     /// Whether a call moves money, or may: then a key makes it one call, however often it is made.
     package let movesMoney: Bool
 
@@ -77,6 +83,9 @@ package final class CallSchemas: Sendable {
             restSummary +=
                 "\n\n" + CallSchemas.words("Idempotency-Key", isRequired: tool.requiresIdempotencyKey, pays: pays)
         }
+        let waits = tool.kind.begins && tool.waitMax >= .seconds(1)
+        takesWait = waits && document["properties"]?[CallSchemas.wait] == nil
+        if takesWait { document.put(CallSchemas.waitSchema(tool), as: CallSchemas.wait, under: "properties") }
         let mcpDocument = document.requiring(required)
         mcp = Schema(mcpDocument, summary: mcpSummary)
         // By REST the key is a header, which may stand among the arguments too; where one must come, the stage that
@@ -104,6 +113,16 @@ package final class CallSchemas: Sendable {
         "type": "string", "pattern": .string(AccountName.pattern),
         "description": "Which of the organization's M-Pesa accounts, by its name; the default one unless said.",
     ]
+
+    private static func waitSchema(_ tool: ToolDescriptor) -> JSON {
+        let usual = tool.waitDefault.components.seconds
+        return [
+            "type": "integer", "minimum": 0, "maximum": .integer(tool.waitMax.components.seconds),
+            "description": .string(
+                "For how many seconds this call waits for the outcome; \(usual) unless said. It ends sooner when that is known."
+            ),
+        ]
+    }
 
     private static let keySchema: JSON = [
         "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$",

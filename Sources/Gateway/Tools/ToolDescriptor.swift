@@ -15,7 +15,13 @@ package final class ToolDescriptor: Sendable {
         case lookUp(operation: Int, LookUp)
         /// Runs the plugin's own code.
         case function
+
+        /// Whether it begins an operation.
+        package var begins: Bool { if case .operation = self { true } else { false } }
     }
+
+    /// The kind of M-Pesa's ids that it looks up by; nil for a tool that looks nothing up.
+    package var lookUpNamespace: String? { if case .lookUp(_, let lookUp) = kind { lookUp.namespace } else { nil } }
 
     /// How a look-up tool finds its record.
     package struct LookUp: Sendable, Hashable {

@@ -161,6 +161,8 @@ extension ToolRegistry {
         package let routable: [Entry]
         /// The names of tools of which some generation has arguments that stand in headers too: few, if any.
         package let namesWithHeaderParameters: Set<String>
+        /// The namespaces of M-Pesa's ids by which some tool looks up, sorted.
+        package let namespaces: [String]
         private let canaries: [String: Canary]
         private let canaryTools: [String: Entry]
 
@@ -175,6 +177,7 @@ extension ToolRegistry {
             sorted = tools.values.sorted { $0.tool.name < $1.tool.name }
             routable = sorted + canaryTools.values.filter { tools[$0.tool.name] == nil }
             let all = [tools.values, canaryTools.values].joined()
+            namespaces = Set(all.compactMap(\.tool.lookUpNamespace)).sorted()
             namesWithHeaderParameters = Set(all.filter { !$0.tool.headerParameters.isEmpty }.map(\.tool.name))
         }
 
