@@ -56,6 +56,53 @@ private struct Paid {
 }
 
 struct `A refund` {
+    @Test func `that a person calls failed keeps its sum until its caller names it`() async throws {
+        try await House.with { (house) async throws in
+            let paid = try await Paid(in: house)
+            let lost = try await paid.lost(60)
+            let token = try await house.addPerson("ann", role: .manager).token
+            let said = await house.ask(
+                "transactions.resolve",
+                ["id": .string(lost.description), "outcome": "failed", "evidence": "not in the statement"],
+                as: token
+            )
+            #expect(said.code == nil)
+
+            #expect(await paid.refund(50).code == .invalidArgument)
+            #expect(await paid.refund(40).code == nil)
+        }
+        try await House.with { (house) async throws in
+            let paid = try await Paid(in: house)
+            let lost = try await paid.lost(60)
+            let token = try await house.addPerson("ann", role: .manager).token
+            _ = await house.ask(
+                "transactions.resolve",
+                ["id": .string(lost.description), "outcome": "failed", "evidence": "not in the statement"],
+                as: token
+            )
+            #expect(await paid.refund(100, unmoved: [lost]).code == nil)
+        }
+    }
+
+    @Test func `that a person calls done gives back its sum`() async throws {
+        try await House.with { (house) async throws in
+            let paid = try await Paid(in: house)
+            let lost = try await paid.lost(60)
+            let token = try await house.addPerson("ann", role: .manager).token
+            var arguments: JSONObject = [
+                "id": .string(lost.description), "outcome": "succeeded", "evidence": "statement, line 4", "amount": 60,
+            ]
+            let own = try #require(try await paid.record.receipt)
+            arguments["receipt"] = .string(own)
+            #expect(await house.ask("transactions.resolve", .object(arguments), as: token).code == .invalidArgument)
+            arguments["receipt"] = "U60"
+            #expect(await house.ask("transactions.resolve", .object(arguments), as: token).code == nil)
+
+            #expect(try await paid.record.reversedAmount == 60)
+            #expect(await paid.refund(41).code == .invalidArgument)
+        }
+    }
+
     @Test func `gives back a part, then the rest, and no more`() async throws {
         try await House.with { (house) async throws in
             let paid = try await Paid(in: house)

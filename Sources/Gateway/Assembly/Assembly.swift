@@ -33,6 +33,8 @@ package struct Assembly: Sendable {
     package let sweeper: Sweeper
     /// Keeps what M-Pesa answered, and ends what never left.
     let keeper: AnswerKeeper
+    /// Ends what M-Pesa does not.
+    let resolutions: Resolutions
     /// Forgets claims that have ended.
     package let claimSweeper: ClaimSweeper
     /// Calls plugins when their timers come due.
@@ -72,6 +74,7 @@ package struct Assembly: Sendable {
         inbox = money.inbox
         sweeper = money.sweeper
         keeper = money.keeper
+        resolutions = money.resolutions
         claimSweeper = ClaimSweeper(
             claims: store.claims,
             entropy: entropy,
@@ -152,6 +155,7 @@ package struct Assembly: Sendable {
         HostActions.all(
             records: ports.store.records,
             exports: ports.store.data,
+            resolutions: resolutions,
             accounts: accounts,
             registry: ports.registry,
             entropy: ports.entropy

@@ -12,6 +12,8 @@ struct Money: Sendable {
     let sweeper: Sweeper
     /// Keeps what M-Pesa answered, and ends what never left.
     let keeper: AnswerKeeper
+    /// Ends what M-Pesa does not.
+    let resolutions: Resolutions
 
     /// Introduces them.
     init(
@@ -36,6 +38,7 @@ struct Money: Sendable {
             metrics: evidence,
             logger: logger
         )
+        resolutions = Resolutions(settlement: settlement)
         keeper = AnswerKeeper(
             settlement: settlement,
             plugins: calls,

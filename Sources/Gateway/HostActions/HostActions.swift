@@ -4,11 +4,14 @@ package enum HostActions {
     package static func all(
         records: any RecordRepository,
         exports: any PluginDataRepository,
+        resolutions: Resolutions,
         accounts: Accounts,
         registry: ToolRegistry,
         entropy: Entropy
     ) -> [Action] {
-        TransactionActions(records: records, registry: registry).all + ExportActions(exports: exports, entropy: entropy).all
-            + SessionActions(accounts: accounts).all + ContextActions(registry: registry).all
+        TransactionActions(records: records, registry: registry).all
+            + ResolutionActions(records: records, resolutions: resolutions, entropy: entropy).all
+            + ExportActions(exports: exports, entropy: entropy).all + SessionActions(accounts: accounts).all
+            + ContextActions(registry: registry).all
     }
 }

@@ -215,6 +215,14 @@ package enum TransactionDocument {
             "attempts": ["type": "integer", "minimum": 0],
             "data": ["description": "What the plugin keeps of it."],
             "disputed": ["type": "boolean"], "disputes": ["type": "array", "items": ["type": "object"]],
+            "resolution": [
+                "type": "object", "required": ["outcome", "evidence", "by", "at_ms"],
+                "description": "What a person said of it, where M-Pesa stated no outcome.",
+                "properties": [
+                    "outcome": ["enum": .array(Resolution.Outcome.allCases.map { .string($0.rawValue) })],
+                    "receipt": text, "evidence": text, "by": text, "at_ms": milliseconds,
+                ],
+            ],
             "created_ms": milliseconds, "sent_ms": milliseconds, "updated_ms": milliseconds, "ended_ms": milliseconds,
         ],
     ]

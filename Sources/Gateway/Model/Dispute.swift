@@ -24,6 +24,8 @@ package struct Dispute: Sendable, Equatable {
         case possibleDouble = "possible_double"
         /// More has been given back than was paid.
         case reversedTooMuch = "reversed_too_much"
+        /// M-Pesa states another end than a person who had looked it up.
+        case resolution
     }
 
     /// What contradicts what.
@@ -60,6 +62,7 @@ package struct Dispute: Sendable, Equatable {
         case .repeatedReceipt: "M-Pesa names the receipt \(stated), which is the receipt of \(other) already."
         case .sharedID: "M-Pesa names the request \(stated), and names it to \(other) too."
         case .reversedTooMuch: "More has been given back than was paid: \(stated) of \(expected) shillings."
+        case .resolution: "A person had stated \(expected), and M-Pesa now states \(stated)."
         case .possibleDouble: "This and \(other) may be the same payment made twice."
         }
     }

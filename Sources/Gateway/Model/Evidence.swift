@@ -54,6 +54,8 @@ package struct Evidence: Sendable, Equatable {
         case query
         /// A statement of the account.
         case statement
+        /// A person, who saw what M-Pesa does not say.
+        case person
 
         /// Whether it came to the record's own address.
         var isCallback: Bool { if case .callback = self { true } else { false } }
@@ -65,6 +67,7 @@ package struct Evidence: Sendable, Equatable {
             case .callback(let name): "callback:" + name
             case .query: "query"
             case .statement: "statement"
+            case .person: "person"
             }
         }
     }

@@ -194,6 +194,9 @@ package struct Record: Sendable, Equatable {
     /// Whether there are any.
     package var isDisputed: Bool { !disputes.isEmpty }
 
+    /// What a person said of it, where M-Pesa stated no outcome.
+    package var resolution: Resolution?
+
     /// The reversals of it that were begun, the oldest first.
     package var reversals: [ReversalMark] = []
 

@@ -266,10 +266,10 @@ struct Reversals: Sendable {
 }
 
 extension Record {
-    /// Whether it has ended without success, and M-Pesa has said nothing else of it.
+    /// Whether it has ended without success by M-Pesa's word, and M-Pesa has said nothing else of it.
     fileprivate var hasMovedNothing: Bool {
         switch state {
-        case .failed, .cancelled, .expired, .rejected: !isContradicted
+        case .failed, .cancelled, .expired, .rejected: !isContradicted && resolution == nil
         case .created, .sending, .accepted, .unknown, .reconciling, .manual, .succeeded, .reversed, .noAnswer: false
         }
     }

@@ -119,6 +119,12 @@ extension Settlement {
         return after.externalIDs.filter { name, _ in before.externalIDs[name] == nil }
     }
 
+    /// Who led to a step.
+    private func subject(of step: RecordMachine.Step) -> String {
+        if step.event.source == Evidence.Source.person.text { return step.record.resolution?.by ?? "host" }
+        return step.event.source.hasPrefix("callback") ? "mpesa" : "host"
+    }
+
     /// An audit line for each change of state, and for each thing that a person should see.
     private func auditLines(_ step: RecordMachine.Step, from before: Record) -> [AuditRecord] {
         let isNotable = !step.effects.isDisjoint(with: [.raiseDispute, .announceLateSuccess, .callPerson])
@@ -139,7 +145,7 @@ extension Settlement {
                 organization: step.record.organization,
                 at: step.event.at,
                 call: CallID(step.record.id.raw),
-                subject: step.event.source.hasPrefix("callback") ? "mpesa" : "host",
+                subject: subject(of: step),
                 action: action,
                 tool: step.record.tool,
                 door: step.event.source,

@@ -124,7 +124,9 @@ struct Settlement: Sendable {
                     record: moves.last { $0.before.id == current.id }?.step.record ?? step.record,
                     event: step.event
                 )
-            case .receiptTaken(_, let other): others.receipt = other
+            case .receiptTaken(_, let other):
+                if case .resolved = what { throw Settlement.receiptIsAnothers(other) }
+                others.receipt = other
             case .idTaken(_, let name, let other): others.id = (step.record.externalIDs[name] ?? name, other)
             case .conflict: current = try await reload(current)
             }
@@ -165,6 +167,16 @@ struct Settlement: Sendable {
             }
         }
         throw Settlement.isBeingChanged(current)
+    }
+
+    private static func receiptIsAnothers(_ other: RecordID) -> GatewayError {
+        let message = "receipt: it is the receipt of the transaction \(other)."
+        return GatewayError(
+            .conflict,
+            message,
+            errors: [.init(pointer: "/receipt", message: message)],
+            record: other
+        )
     }
 
     private static func isBeingChanged(_ record: Record) -> GatewayError {

@@ -62,7 +62,8 @@ package enum PluginDocuments {
             writer.string("callback")
             writer.key("name")
             writer.string(name)
-        case .statement:
+        // What a person says is no bytes, and no plugin's to read.
+        case .statement, .person:
             writer.string("statement")
         }
         writer.endObject()
@@ -177,6 +178,10 @@ extension PluginDocuments {
             writer.raw(data.bytes)
         }
         if record.isDisputed { writeDisputes(of: record, to: &writer) }
+        if let resolution = record.resolution {
+            writer.key("resolution")
+            resolution.write(to: &writer)
+        }
         if record.reversedAmount > 0 { writer.optional("reversed_amount", record.reversedAmount) }
     }
 

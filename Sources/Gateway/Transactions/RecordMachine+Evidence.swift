@@ -178,6 +178,7 @@ extension RecordMachine {
 
     func conclude(_ evidence: Evidence, from source: Evidence.Source, in draft: inout Draft) {
         guard let end = evidence.verdict.endState else { return }
+        if let dispute = contradiction(of: draft.record, by: end) { raise(dispute, in: &draft) }
         learn(from: evidence, in: &draft)
         state(evidence, in: &draft)
         if end == .succeeded, draft.record.direction == .reverse, draft.record.intent.original != nil {
@@ -241,7 +242,9 @@ extension RecordMachine {
             guard record.state == .succeeded || record.state == .reversed else {
                 return addMissing(evidence, from: source, in: &draft)
             }
-            let stated = Dispute(.contradiction, stated: end.rawValue, expected: record.state.rawValue)
+            let stated =
+                contradiction(of: record, by: end)
+                ?? Dispute(.contradiction, stated: end.rawValue, expected: record.state.rawValue)
             return dispute([stated], evidence, from: source, in: &draft)
         }
         guard evidence.receipt != nil, evidence.amount == record.intent.amount else {

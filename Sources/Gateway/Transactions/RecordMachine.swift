@@ -108,6 +108,8 @@ package struct RecordMachine: Sendable {
         case idShared(String, with: RecordID)
         /// Another record for the same customer and amount may be the same payment.
         case possibleDouble(RecordID)
+        /// A person says what became of it.
+        case resolved(Resolution)
         /// A question about the record is being asked.
         case asked
         /// Its plugin has nothing to ask by.
@@ -177,6 +179,7 @@ package struct RecordMachine: Sendable {
             weigh(evidence, from: source, naming: id, of: holder, in: &draft)
         case .idShared(let id, let other): noteShared(id, with: other, in: &draft)
         case .possibleDouble(let other): name(other, in: &draft)
+        case .resolved(let resolution): resolve(&draft, as: resolution)
         case .asked: countQuestion(&draft)
         case .nothingToAsk: noteNothingToAsk(&draft)
         case .timePassed: passTime(&draft)

@@ -118,6 +118,10 @@ enum RecordCoding {
             for dispute in record.disputes { write(dispute, to: &writer) }
             writer.endArray()
         }
+        if let resolution = record.resolution {
+            writer.key("resolution")
+            resolution.write(to: &writer)
+        }
         if !record.reversals.isEmpty {
             writer.key("reversals")
             writer.beginArray()
@@ -246,6 +250,7 @@ enum RecordCoding {
         if let moved = detail["send_before_ms"]?.integerValue { record.sendBefore = Timestamp(milliseconds: moved) }
         record.disputes = disputes(detail)
         record.reversals = reversals(detail)
+        record.resolution = Resolution(detail["resolution"])
     }
 
     private static func query(_ plan: JSON?) -> QueryPlan? {

@@ -1,0 +1,74 @@
+import OrderedJSON
+
+/// What a person has said of a transaction of which M-Pesa stated no outcome, and what they saw.
+///
+/// It ends the transaction as M-Pesa's own word would, until M-Pesa says something else.
+package struct Resolution: Sendable, Equatable {
+    /// What became of the money.
+    package enum Outcome: String, Sendable, CaseIterable {
+        /// It moved: the statement has a line of it.
+        case succeeded
+        /// It did not: the statement has none.
+        case failed
+
+        /// Where a transaction stands that ended so.
+        var state: RecordState { self == .succeeded ? .succeeded : .failed }
+    }
+
+    /// What became of the money.
+    package let outcome: Outcome
+    /// The receipt in the statement; there where the money moved.
+    package let receipt: String?
+    /// What was looked at, in the person's own words.
+    package let evidence: String
+    /// Who said it, as `user:<id>`.
+    package let by: String
+    /// When.
+    package let at: Timestamp
+
+    /// Gathers them.
+    package init(outcome: Outcome, receipt: String?, evidence: String, by: String, at: Timestamp) {
+        self.outcome = outcome
+        self.receipt = receipt
+        self.evidence = evidence
+        self.by = by
+        self.at = at
+    }
+}
+
+extension Resolution {
+    /// As rows and answers hold it.
+    package func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.optional("outcome", outcome.rawValue)
+        writer.optional("receipt", receipt)
+        writer.optional("evidence", evidence)
+        writer.optional("by", by)
+        writer.optional("at_ms", at.milliseconds)
+        writer.endObject()
+    }
+
+    /// Reads what `write` wrote; nil for anything else.
+    package init?(_ json: JSON?) {
+        guard let json, let outcome = json["outcome"]?.stringValue.flatMap(Outcome.init(rawValue:)) else { return nil }
+        self.init(
+            outcome: outcome,
+            receipt: json["receipt"]?.stringValue,
+            evidence: json["evidence"]?.stringValue ?? "",
+            by: json["by"]?.stringValue ?? "",
+            at: Timestamp(milliseconds: json["at_ms"]?.integerValue ?? 0)
+        )
+    }
+}
+
+extension Record {
+    /// Whether a person may say what became of it: money that was asked for, and M-Pesa does not say.
+    package var awaitsPerson: Bool {
+        guard recordClass == .transaction else { return false }
+        switch state {
+        case .manual, .unknown, .reconciling: return true
+        case .created, .sending, .accepted, .succeeded, .failed, .cancelled, .expired, .rejected, .reversed, .noAnswer:
+            return false
+        }
+    }
+}

@@ -1,0 +1,90 @@
+/// Ends what M-Pesa does not: a person with the role for it says what they saw.
+///
+/// It goes the way of all evidence, so it meets callbacks and answers as they meet each other.
+package struct Resolutions: Sendable {
+    private let settlement: Settlement
+
+    init(settlement: Settlement) { self.settlement = settlement }
+
+    /// Resolves a record, and answers it as it stands then.
+    ///
+    /// The same said again is answered as it stands.
+    /// - Throws: `conflict` when M-Pesa has said what became of it, or is still expected to, and when the receipt is
+    ///   another transaction's; `invalidArgument` when the receipt or the amount cannot be this one's.
+    package func resolve(
+        _ record: Record,
+        as resolution: Resolution,
+        amount: Int64?
+    ) async throws(GatewayError) -> Record {
+        let taken = try await originalReceipt(of: record)
+        return
+            try await settlement.settle(record) { current throws(GatewayError) in
+                if let known = current.resolution, known.says(what: resolution) { return nil }
+                try Resolutions.check(current)
+                try Resolutions.check(resolution, amount: amount, of: current, besides: taken)
+                return .resolved(resolution)
+            }
+            .record
+    }
+
+    /// The receipt of what a reversal gives back: it proves that the customer paid, and nothing of the reversal.
+    private func originalReceipt(of record: Record) async throws(GatewayError) -> String? {
+        guard let original = record.intent.original else { return nil }
+        let found = try await settlement.records.record(
+            original,
+            organization: record.organization,
+            environment: record.environment
+        )
+        return found?.receipt
+    }
+
+    private static func check(_ record: Record) throws(GatewayError) {
+        guard !record.awaitsPerson else { return }
+        let message =
+            record.recordClass != .transaction
+            ? "Only money is resolved by a person; this is a question."
+            : record.state.isEnded
+                ? "M-Pesa has said what became of this transaction: it is \(record.state.status)."
+                : "M-Pesa is expected to say what becomes of this transaction (\(record.state.rawValue)). Ask for its status."
+        throw GatewayError(.conflict, message, record: record.id)
+    }
+
+    private static func check(
+        _ resolution: Resolution,
+        amount: Int64?,
+        of record: Record,
+        besides taken: String?
+    ) throws(GatewayError) {
+        guard resolution.outcome == .succeeded else {
+            guard resolution.receipt == nil else {
+                throw wrong("receipt", "leave it out: what did not happen has none.")
+            }
+            return
+        }
+        guard let receipt = resolution.receipt else {
+            throw wrong("receipt", "expected the receipt in the M-Pesa statement.")
+        }
+        if let known = record.receipt, known != receipt {
+            throw wrong("receipt", "M-Pesa has named \(known) for this transaction.")
+        }
+        if receipt == taken {
+            throw wrong("receipt", "this is the receipt of the payment itself; expected that of its reversal.")
+        }
+        guard let asked = record.intent.amount?.amount, asked == amount else {
+            let asked = record.intent.amount.map { "\($0.amount)" } ?? "an unknown amount"
+            throw wrong("amount", "expected what the statement says, which must be what was asked for: \(asked).")
+        }
+    }
+
+    private static func wrong(_ field: String, _ message: String) -> GatewayError {
+        GatewayError(
+            .invalidArgument,
+            "\(field): \(message)",
+            errors: [.init(pointer: "/" + field, message: "\(field): \(message)")]
+        )
+    }
+}
+
+extension Resolution {
+    fileprivate func says(what other: Resolution) -> Bool { outcome == other.outcome && receipt == other.receipt }
+}

@@ -1,0 +1,161 @@
+import GatewayTesting
+import OrderedJSON
+import Testing
+
+@testable import Gateway
+
+/// What M-Pesa does not say, a person does who has looked it up; what M-Pesa says later still counts.
+struct `A person's word` {
+    /// A payment or payout of which nobody knows what became, and who may say so.
+    private func lost(
+        _ tool: String = "fake_pay",
+        in house: House,
+        role: Role = .manager
+    ) async throws -> (id: RecordID, token: Secret<String>) {
+        house.upstream.answer { _ in .unknown("the connection was cut") }
+        let reply = await house.call(tool, ["phone": "254711000001", "amount": 100], key: "one")
+        let id = try #require(reply.record)
+        return (id, try await house.addPerson("ann\(role.rawValue)", role: role).token)
+    }
+
+    private func resolve(
+        _ id: RecordID,
+        _ outcome: String,
+        _ more: JSONObject = [:],
+        as token: Secret<String>,
+        in house: House
+    ) async -> ActionReply {
+        var arguments: JSONObject = [
+            "id": .string(id.description), "outcome": .string(outcome), "evidence": "statement of 26 November, line 4",
+        ]
+        for (name, value) in more { arguments[name] = value }
+        return await house.ask("transactions.resolve", .object(arguments), as: token)
+    }
+
+    @Test func `ends what M-Pesa does not, with what was seen and who saw it`() async throws {
+        try await House.with { (house) async throws in
+            let (id, token) = try await lost(in: house)
+            let reply = await resolve(id, "succeeded", ["receipt": "rab1", "amount": 100], as: token, in: house)
+
+            #expect(reply.data["status"] == "SUCCESS" && reply.data["receipt"] == "RAB1")
+            let record = try await house.record(id)
+            #expect(record.state == .succeeded && record.endedAt != nil && record.nextActionAt == nil)
+            #expect(record.resolution?.outcome == .succeeded && record.resolution?.by.hasPrefix("user:") == true)
+            let events = try await house.store.events(of: id, organization: house.organization, limit: 10)
+            #expect(events.last?.source == "person")
+            #expect(events.last?.meaning?.contains("statement of 26 November, line 4") == true)
+            let audit = try await house.audit()
+            let by = try #require(record.resolution?.by)
+            #expect(audit.contains { $0.action == "TRANSACTION_ENDED" && $0.subject == by && $0.record == id })
+            #expect(audit.contains { $0.action == "TRANSACTION_RESOLVED" && $0.subject == by })
+        }
+    }
+
+    @Test func `that it did not happen lets it be paid again, by another key`() async throws {
+        try await House.with { (house) async throws in
+            let (id, token) = try await lost(in: house)
+            #expect(await resolve(id, "failed", as: token, in: house).data["status"] == "FAILED")
+
+            let again = await house.pay(key: "one")
+            #expect(again.record == id && again.shown["charge_again"] == "yes")
+            house.upstream.answer(with: ["verdict": "accepted", "external_ids": ["fake_id": "F9"]])
+            house.clock.advance(.seconds(3600))
+            let next = try #require(await house.pay(key: "two").record)
+            #expect(next != id)
+        }
+    }
+
+    @Test func `is overridden by a success that M-Pesa proves, and both are shown`() async throws {
+        try await House.with { (house) async throws in
+            let (id, token) = try await lost(in: house)
+            #expect(await resolve(id, "failed", as: token, in: house).code == nil)
+            try await house.callback(id, says: ["verdict": "succeeded", "receipt": "R7", "amount": 100])
+
+            let record = try await house.record(id)
+            #expect(record.state == .succeeded && record.receipt == "R7" && record.advice == "no")
+            #expect(record.disputes == [Dispute(.resolution, stated: "succeeded", expected: "failed")])
+        }
+    }
+
+    @Test func `is not undone by a failure, which is raised against it`() async throws {
+        try await House.with { (house) async throws in
+            let (id, token) = try await lost(in: house)
+            let seen: JSONObject = ["receipt": "R1", "amount": 100]
+            #expect(await resolve(id, "succeeded", seen, as: token, in: house).code == nil)
+            try await house.callback(id, says: ["verdict": "failed", "code": "1"])
+
+            let record = try await house.record(id)
+            #expect(record.state == .succeeded && record.advice == "no")
+            #expect(record.disputes == [Dispute(.resolution, stated: "failed", expected: "succeeded")])
+        }
+    }
+
+    @Test func `said twice is said once, and said otherwise is refused`() async throws {
+        try await House.with { (house) async throws in
+            let (id, token) = try await lost(in: house)
+            #expect(await resolve(id, "failed", as: token, in: house).code == nil)
+            let version = try await house.record(id).version
+
+            #expect(await resolve(id, "failed", as: token, in: house).code == nil)
+            let other = await resolve(id, "succeeded", ["receipt": "R1", "amount": 100], as: token, in: house)
+            #expect(other.code == .conflict)
+            #expect(try await house.record(id).version == version)
+        }
+    }
+
+    @Test func `needs the receipt and the amount of what moved, and neither of what did not`() async throws {
+        try await House.with { (house) async throws in
+            let (id, token) = try await lost(in: house)
+            let wrong: [(String, JSONObject, String)] = [
+                ("succeeded", [:], "/receipt"), ("succeeded", ["receipt": "R1"], "/amount"),
+                ("succeeded", ["receipt": "R1", "amount": 99], "/amount"), ("failed", ["receipt": "R1"], "/receipt"),
+                ("failed", ["evidence": "no"], "/evidence"), ("perhaps", [:], "/outcome"),
+            ]
+            for (outcome, more, place) in wrong {
+                let reply = await resolve(id, outcome, more, as: token, in: house)
+                #expect(reply.code == .invalidArgument && reply.error?.errors.first?.pointer == place, "\(more)")
+            }
+            #expect(try await house.record(id).resolution == nil)
+        }
+    }
+
+    @Test func `may not name a receipt that is another transaction's`() async throws {
+        try await House.with { (house) async throws in
+            house.upstream.answer(with: ["verdict": "accepted", "external_ids": ["fake_id": "F1"]])
+            let paid = try #require(await house.pay(phone: "254711000002", key: "paid").record)
+            try await house.callback(paid, says: ["verdict": "succeeded", "receipt": "R1", "amount": 100])
+            let (id, token) = try await lost(in: house)
+
+            let seen: JSONObject = ["receipt": "R1", "amount": 100]
+            let reply = await resolve(id, "succeeded", seen, as: token, in: house)
+            #expect(reply.code == .conflict && reply.error?.record == paid)
+            #expect(try await house.record(id).awaitsPerson)
+        }
+    }
+
+    @Test func `is for what M-Pesa leaves open, not for what it has said or is about to say`() async throws {
+        try await House.with { (house) async throws in
+            let token = try await house.addPerson("ann", role: .manager).token
+            house.upstream.answer(with: ["verdict": "accepted", "external_ids": ["fake_id": "F1"]])
+            let taken = try #require(await house.pay(key: "taken").record)
+            #expect(await resolve(taken, "failed", as: token, in: house).code == .conflict)
+            try await house.callback(taken, says: ["verdict": "succeeded", "receipt": "R1", "amount": 100])
+            #expect(await resolve(taken, "failed", as: token, in: house).code == .conflict)
+            #expect(try await house.record(taken).disputes.isEmpty)
+        }
+    }
+
+    @Test func `is a manager's own, in a session, of their own organization`() async throws {
+        try await House.with { (house) async throws in
+            let (id, user) = try await lost(in: house, role: .user)
+            #expect(await resolve(id, "failed", as: user, in: house).code != nil)
+            #expect(await resolve(id, "failed", as: house.key.text, in: house).code != nil)
+            let theirs = try await house.neighbour()
+            let stranger = try await house.addPerson("eve", role: .orgAdmin, of: theirs.organization).token
+            let foreign = await resolve(id, "failed", as: stranger, in: house)
+            let unknown = await resolve(RecordID(house.clock.entropy.identifier()), "failed", as: stranger, in: house)
+            #expect(foreign.code == .notFound && foreign.error == unknown.error)
+            #expect(try await house.record(id).resolution == nil)
+        }
+    }
+}
