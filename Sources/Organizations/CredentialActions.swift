@@ -20,6 +20,9 @@ struct CredentialActions: Sendable {
             ],
             "business_short_code": ["type": "string"], "short_code_type": ["type": "string"],
             "till_number": ["type": "string"], "initiator_name": ["type": "string"],
+            "callback_base_url": [
+                "type": ["string", "null"], "description": "The organization's, where it was given.",
+            ],
             "proved": [
                 "type": "boolean", "description": "Whether M-Pesa gave a token for consumer key and secret just now.",
             ],
@@ -119,6 +122,8 @@ struct CredentialActions: Sendable {
         ]
         for (name, schema) in AccountProfile.arguments { arguments[name] = schema }
         for name in secrets { arguments[name] = secret }
+        // Where the seed's clients set it.
+        arguments["callback_base_url"] = CallbackActions.baseURL
         arguments["verify"] = ["type": "boolean", "description": "Whether they are tried first; true unless said."]
         return arguments
     }()
@@ -126,6 +131,7 @@ struct CredentialActions: Sendable {
     private func save(_ use: Action.Use) async throws(GatewayError) -> Action.Answer {
         let environment = use.askedEnvironment
         let before = try await find(use)
+        let base = try CallbackActions.base(in: use)
         if AccountProfile.isNamed(in: use) { _ = try AccountProfile.changed(before.account?.profile, use, environment) }
         var given: [String: Secret<String>] = [:]
         for name in CredentialActions.secrets { given[name] = use.text(name).map { Secret($0) } }
@@ -152,9 +158,11 @@ struct CredentialActions: Sendable {
             account: before.name
         )
         if AccountProfile.isNamed(in: use) { try await saveProfile(before.name, use) }
+        if let base { _ = try await house.directory.change(organization) { $0.callbackBaseURL = base } }
         house.forget()
         var document = try await CredentialActions.document(environment, fields, find(use))
         document["proved"] = .bool(isProved)
+        if let base { document["callback_base_url"] = base.map { .string($0.description) } ?? .null }
         if isProved {
             let products = await askProducts(try await find(use), use)
             document["products"] = .array(products.map(CredentialActions.document))

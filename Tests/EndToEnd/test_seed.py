@@ -83,6 +83,7 @@ def test_every_route_of_the_seed_answers_its_clients(gateway):
         "consumer_key": "demo-consumer-key", "consumer_secret": "demo-consumer-secret",
         "business_short_code": "174379",
         "lipa_na_mpesa_passkey": "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919",
+        "callback_base_url": gateway.url,
     }
     done(gateway, "PUT", f"/admin/organizations/{own}/credentials", credentials, token=token)
     user = {"username": "otieno", "email": "otieno@demo.example", "password": "my own long sentence", "role": "user"}

@@ -31,6 +31,26 @@ struct `An organization's address for callbacks` {
         }
     }
 
+    @Test func `is set beside the credentials as well, all of it or nothing`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            var arguments: JSONObject = [
+                "org_id": .string(bureau.shop.id.description), "consumer_key": "good", "consumer_secret": "x",
+                "business_short_code": "174379", "callback_base_url": "http://shop.example",
+            ]
+
+            let refused = await bureau.ask("credentials.update", .object(arguments), as: admin.token)
+            let kept = bureau.safe.secrets(of: bureau.shop.id)
+            arguments["callback_base_url"] = "https://pay.shop.example"
+            let saved = await bureau.ask("credentials.update", .object(arguments), as: admin.token)
+
+            #expect(refused.error?.errors.map(\.pointer) == ["/callback_base_url"] && kept.isEmpty)
+            #expect(saved.data["callback_base_url"] == "https://pay.shop.example")
+            let base = try await bureau.store.organization(bureau.shop.id)?.callbackBaseURL
+            #expect(base?.description == "https://pay.shop.example")
+        }
+    }
+
     @Test(arguments: ["http://shop.example", "https://u@shop.example", "https://shop.example/?a", "shop.example", ""])
     func `is no other than what M-Pesa may call`(text: String) async throws {
         try await Bureau.with { (bureau) async throws in
