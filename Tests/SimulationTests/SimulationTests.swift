@@ -69,28 +69,40 @@ struct `A simulation of all of Gateway` {
     @Test func `has the same history from the same seed on SQLite too`() async throws {
         let digests = try await Self.aside {
             let plugin = try WrongPlugin.make(nil)
-            return try (1...3)
+            return try (1...12)
                 .map { seed in
                     try (0..<2).map { _ in try Simulation.run(seed: seed, plugin: plugin, onSQLite: true).digest }
                 }
         }
 
         #expect(digests.allSatisfy { $0[0] == $0[1] })
+        #expect(Set(digests.map { $0[0] }).count == 12)
     }
 
     @Test(arguments: PlantedFault.allCases)
     func `finds a fault that was planted`(fault: PlantedFault) async throws {
-        let found = try await Self.aside {
-            let plugin = try WrongPlugin.make(fault)
-            return try (UInt64(1)...2_000)
-                .first { seed in
-                    try Simulation.run(seed: seed, plugin: plugin, fault: fault).violations
-                        .contains { $0.contains(fault.accusation) }
-                }
-        }
+        #expect(try await Self.seed(finding: fault, among: 1...2_000) != nil, "\(fault) was not found")
+    }
 
-        print("\(fault): found by seed \(found.map { "\($0)" } ?? "none")")
-        #expect(found != nil, "\(fault) was not found")
+    @Test(arguments: [PlantedFault.ignoresVersions, .showsOthersRecords, .sendsAgainUnasked])
+    func `finds a fault that was planted on SQLite too`(fault: PlantedFault) async throws {
+        #expect(try await Self.seed(finding: fault, among: 1...400, onSQLite: true) != nil, "\(fault) was not found")
+    }
+
+    private static func seed(
+        finding fault: PlantedFault,
+        among seeds: ClosedRange<UInt64>,
+        onSQLite: Bool = false
+    ) async throws -> UInt64? {
+        let found = try await aside {
+            let plugin = try WrongPlugin.make(fault)
+            return try seeds.first { seed in
+                try Simulation.run(seed: seed, plugin: plugin, fault: fault, onSQLite: onSQLite).violations
+                    .contains { $0.contains(fault.accusation) }
+            }
+        }
+        print("\(fault)\(onSQLite ? " on SQLite" : ""): found by seed \(found.map { "\($0)" } ?? "none")")
+        return found
     }
 
     /// Runs work on a thread of its own, so that it takes none of those on which other tests run.
