@@ -174,12 +174,12 @@ def ratio(rows, what, over, budget):
 def main():
     simulator, second = simulated(), simulated()
     gateway = Gateway(simulator=simulator)
-    idle = rss_of(gateway.process.pid)
     gateway.end()
     keys = many.add(os.path.join(gateway.folder, "gateway.db"), gateway.dev["api_key"], ORGANIZATIONS) if "many" in ONLY else []
     again = time.monotonic()
     gateway = gateway.again(simulator=simulator)
     ready = time.monotonic() - again
+    idle = rss_of(gateway.process.pid)
     other = Gateway(simulator=second, environment=postgres()) if POSTGRES and "pushes" in ONLY else None
     nginx = Nginx()
     ids = payments(gateway) if "calls" in ONLY else []
