@@ -22,6 +22,8 @@ final class HTTPConnection: ChannelDuplexHandler {
     private let handler: any HTTPHandler
     private let proxies: TrustedProxies
     private let date: DateText
+    private let activity: ConnectionActivity
+    private let owed: OwedBytes
     private var address: String?
     private var isProxy = false
     private var bytes: RequestBytes?
@@ -60,11 +62,20 @@ final class HTTPConnection: ChannelDuplexHandler {
     private(set) var isLingering = false
     private var delivery = Delivery()
 
-    init(handler: any HTTPHandler, limits: HTTPLimits, proxies: TrustedProxies, date: DateText) {
+    init(
+        handler: any HTTPHandler,
+        limits: HTTPLimits,
+        proxies: TrustedProxies,
+        date: DateText,
+        connections: Connections,
+        channel: any Channel
+    ) {
         self.handler = handler
         self.limits = limits
         self.proxies = proxies
         self.date = date
+        activity = connections.activity(of: channel)
+        owed = connections.owed
     }
 
     /// Puts the connection's handlers into its channel.
@@ -231,6 +242,7 @@ final class HTTPConnection: ChannelDuplexHandler {
         guard var head else { return }
         self.head = nil
         isBusy = true
+        activity.answers()
         requestsThisTurn += 1
         deadlines.end()
         if leavesRest || !head.isKeepAlive { closesAfterReply = true }
@@ -300,6 +312,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     private func endStream(_ context: ChannelHandlerContext) {
         delivery.isQuiet = false
         answering = nil
+        activity.waits()
         if closesAfterReply { return context.close(promise: nil) }
         isBusy = false
         goOn()
@@ -308,20 +321,25 @@ final class HTTPConnection: ChannelDuplexHandler {
     private func write(_ response: Response, withoutBody: Bool, _ context: ChannelHandlerContext) {
         guard context.channel.isActive else { return }
         answering = nil
+        activity.waits()
+        var response = response
+        let promise = withoutBody ? nil : owed.count(&response, limits, handler, on: context.eventLoop)
         var buffer = context.channel.allocator.buffer(capacity: 320 + response.body.count)
         response.serialized(into: &buffer, date: date.now(), closes: closesAfterReply, withoutBody: withoutBody)
         if closesAfterReply {
-            return writeLast(buffer, context)
+            return writeLast(buffer, promise, context)
         }
-        context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(buffer), promise: promise)
         isBusy = false
         goOn()
     }
 
-    private func writeLast(_ buffer: ByteBuffer, _ context: ChannelHandlerContext) {
+    private func writeLast(_ buffer: ByteBuffer, _ promise: EventLoopPromise<Void>?, _ context: ChannelHandlerContext) {
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         let linger = TimeAmount(limits.linger)
-        context.writeAndFlush(wrapOutboundOut(buffer))
+        let written = promise ?? context.eventLoop.makePromise(of: Void.self)
+        context.writeAndFlush(wrapOutboundOut(buffer), promise: written)
+        written.futureResult
             .whenComplete { _ in
                 let (connection, context) = bound.value
                 guard connection.leavesRest else { return context.close(promise: nil) }
@@ -379,6 +397,3 @@ final class HTTPConnection: ChannelDuplexHandler {
         guard error is HTTPParserError else { return context.close(promise: nil) }
     }
 }
-
-/// Told to every connection when the program is told to stop.
-struct HTTPServerStops: Sendable {}

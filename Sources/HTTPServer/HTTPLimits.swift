@@ -15,10 +15,17 @@ package struct HTTPLimits: Sendable {
     package var idle: Duration = .seconds(75)
     /// A peer that has not read enough for so long that the next answer could be begun is let go of.
     package var delivery: Duration = .seconds(120)
-    /// So many connections at once; more are closed at once.
+    /// So many connections at once; for one more, that which has sent no whole request for longest is closed.
     package var connectionsMax = 10_000
-    /// So many connections at once of one address (IPv6: of one /64); this machine and named proxies are exempt.
+    /// So many connections at once of one address (IPv6: of one /64), of which one gives way then; this machine and named
+    /// proxies are exempt.
     package var connectionsPerAddressMax = 2500
+    /// So many bytes of answers may wait in all for those who asked to read them; more are refused (503).
+    ///
+    /// Answers up to `owedFreeBytes` are not counted.
+    package var owedBytesMax = 256 << 20
+    /// What every connection may be owed besides.
+    package var owedFreeBytes = 64 << 10
     /// So many connections may be open beyond the limit for the moment that closing them takes; then none is accepted.
     package var closingMax = 16
     /// At most so many bytes are read into requests at once: what a peer sends ahead stays bytes until it is its turn.

@@ -68,7 +68,9 @@ package struct HTTPListener: Service {
                         handler: handler,
                         limits: limits,
                         proxies: proxies,
-                        date: DateText()
+                        date: DateText(),
+                        connections: connections,
+                        channel: channel
                     )
                     try connection.install(in: channel.pipeline.syncOperations)
                 }

@@ -105,6 +105,9 @@ final class Peer: Sendable {
     /// Takes what came until the other side closed.
     func all() async -> String { await received.wait { _ in false } }
 
+    /// Takes one read from the socket, for one who does not read by itself.
+    func readOnce() { channel.read() }
+
     /// Goes away.
     func close() async { try? await channel.close().get() }
 }

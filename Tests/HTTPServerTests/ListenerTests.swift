@@ -6,58 +6,108 @@ import Testing
 
 /// Who is let in at all, and by which name.
 struct `A listener` {
-    @Test func `closes one connection too many and takes the next when there is room`() async throws {
+    private static let request = "GET /here HTTP/1.1\r\nHost: x\r\n\r\n"
+
+    @Test func `lets go of whoever has sent no whole request for longest, for one connection too many`() async throws {
         var limits = HTTPLimits()
         limits.connectionsMax = 2
         limits.closingMax = 1
-        let request = "GET /here HTTP/1.1\r\nHost: x\r\n\r\n"
         try await serving(ScriptedHandler(), limits: limits) { port in
-            let kept = [try await Peer.connect(to: port), try await Peer.connect(to: port)]
-            for peer in kept {
-                peer.send(request)
+            let (first, second) = (try await Peer.connect(to: port), try await Peer.connect(to: port))
+            for peer in [first, second, first] {
+                peer.send(Self.request)
                 _ = await peer.received(to: "/here")
             }
-            for _ in 0..<20 { #expect(await (try Peer.connect(to: port)).all() == "") }
 
-            await kept[0].close()
-            var answer = ""
-            while answer.isEmpty {
-                let next = try await Peer.connect(to: port)
-                next.send(request)
-                answer = await next.received(to: "/here")
+            let third = try await Peer.connect(to: port)
+            third.send(Self.request)
+
+            #expect(await third.received(to: "/here").statuses == ["200"])
+            #expect(await second.all() == "")
+            first.send(Self.request)
+            #expect(await first.received(to: "/here").statuses == ["200"])
+        }
+    }
+
+    @Test func `is reached however many send slowly, or nothing at all`() async throws {
+        var limits = HTTPLimits()
+        limits.connectionsMax = 4
+        try await serving(ScriptedHandler(), limits: limits) { port in
+            var slow: [Peer] = []
+            for number in 0..<64 {
+                let peer = try await Peer.connect(to: port)
+                let parts = [
+                    "", "GET /", "GET / HTTP/1.1\r\nHost: x\r\n",
+                    "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx",
+                ]
+                peer.send(parts[number % parts.count])
+                slow.append(peer)
             }
+            for _ in 0..<8 {
+                let peer = try await Peer.connect(to: port)
+                peer.send(Self.request)
+                #expect(await peer.received(to: "/here").statuses == ["200"])
+            }
+            for peer in slow.prefix(60) { _ = await peer.all() }
+        }
+    }
 
-            #expect(answer.statuses == ["200"])
-            kept[1].send(request)
-            #expect(await kept[1].received(to: "/here").statuses == ["200"])
+    @Test func `keeps what is being answered, and closes one too many`() async throws {
+        var limits = HTTPLimits()
+        limits.connectionsMax = 2
+        let (latch, one, last) = (Latch(), Latch(), Latch())
+        let handler = ScriptedHandler { request in
+            (request.path == "/one" ? one : last).open()
+            await latch.wait()
+            return Response(.ok, body: Array(request.path.utf8))
+        }
+        try await serving(handler, limits: limits) { port in
+            let busy = [try await Peer.connect(to: port), try await Peer.connect(to: port)]
+            busy[0].send("GET /one HTTP/1.1\r\nHost: x\r\n\r\n")
+            busy[1].send("GET /last HTTP/1.1\r\nHost: x\r\n\r\n")
+            for begun in [one, last] { await begun.wait() }
+
+            #expect(await (try Peer.connect(to: port)).all() == "")
+
+            latch.open()
+            #expect(await busy[0].received(to: "/one").statuses == ["200"])
+            #expect(await busy[1].received(to: "/last").statuses == ["200"])
         }
     }
 
     @Test func `counts connections by address, but for this machine's and named proxies'`() async throws {
-        var limits = HTTPLimits()
-        (limits.connectionsMax, limits.connectionsPerAddressMax) = (20, 2)
-        let proxies = try #require(TrustedProxies("10.0.0.0/8"))
-        let connections = Connections(limits: limits, proxies: proxies, logger: nil)
-        var channels: [any Channel] = []
-        func isKept(from address: String) async throws -> Bool {
-            let channel = try await DatagramBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-                .bind(host: "127.0.0.1", port: 0).get()
-            channels.append(channel)
-            return connections.add(channel, from: address) {}
+        let bench = try ConnectionBench(connectionsMax: 20, perAddress: 2)
+        let strangers = ["192.0.2.1", "::ffff:192.0.2.1", "2001:db8::1", "2001:db8::2:1", "192.0.2.2"]
+        for address in strangers { #expect(try await bench.add(from: address), "\(address)") }
+        for _ in 0..<5 { for address in ["127.0.0.1", "10.1.2.3"] { #expect(try await bench.add(from: address)) } }
+        #expect(bench.open == Array(0..<15))
+
+        #expect(try await bench.add(from: "192.0.2.1"))
+        #expect(try await bench.add(from: "2001:db8:0:0:ffff::1"))
+
+        try await bench.wait(toClose: 0, 2)
+        #expect(bench.open == [1, 3, 4] + Array(5..<17))
+        bench.answer(1)
+        bench.answer(15)
+        #expect(try await !bench.add(from: "192.0.2.1"))
+        try await bench.end()
+    }
+
+    @Test func `keeps this machine's and named proxies' connections from strangers`() async throws {
+        let bench = try ConnectionBench(connectionsMax: 4, perAddress: 9)
+        for address in ["127.0.0.1", "10.0.0.1", "192.0.2.1", "192.0.2.2"] {
+            #expect(try await bench.add(from: address))
         }
 
-        for address in ["192.0.2.1", "::ffff:192.0.2.1", "2001:db8::1", "2001:db8::2:1", "192.0.2.2"] {
-            #expect(try await isKept(from: address), "\(address)")
-        }
-        for _ in 0..<5 { for address in ["127.0.0.1", "10.1.2.3"] { #expect(try await isKept(from: address)) } }
-        for address in ["192.0.2.1", "2001:db8:0:0:ffff::1"] { #expect(try await !isKept(from: address), "\(address)") }
+        for number in 3..<7 { #expect(try await bench.add(from: "192.0.2.\(number)")) }
+        try await bench.wait(toClose: 2, 3, 4, 5)
+        #expect(bench.open == [0, 1, 6, 7])
+        for _ in 0..<3 { #expect(try await bench.add(from: "127.0.0.1")) }
+        try await bench.wait(toClose: 6, 7, 0)
+        #expect(bench.open == [1, 8, 9, 10])
 
-        channels[0].close(promise: nil)
-        // Heard in the order in which they asked: the count's own look at it comes first.
-        try await channels[0].closeFuture.get()
-        #expect(try await isKept(from: "192.0.2.1"))
-        #expect(try await !isKept(from: "192.0.2.1"))
-        for channel in channels { try? await channel.close().get() }
+        #expect(try await !bench.add(from: "192.0.2.9"))
+        try await bench.end()
     }
 
     @Test(arguments: [
