@@ -127,6 +127,8 @@ package struct HeaderName: Sendable {
     package static let contentType = HeaderName("Content-Type")
     package static let contentTypeOptions = HeaderName("X-Content-Type-Options")
     package static let expect = HeaderName("Expect")
+    /// `Transfer-Encoding`.
+    package static let transferEncoding = HeaderName("Transfer-Encoding")
     package static let forwardedFor = HeaderName("X-Forwarded-For")
     package static let host = HeaderName("Host")
     package static let origin = HeaderName("Origin")

@@ -23,6 +23,7 @@ struct RequestFields {
     private var key = ""
     private var authorizations = 0
     private var authorization = ""
+    private var coding: String?
 
     init(_ head: HTTPRequestHead) {
         var offers = ""
@@ -37,12 +38,16 @@ struct RequestFields {
             case 9 where HeaderName.apiKey.isName(of: name): (keys, key) = (keys + 1, value)
             case 13 where HeaderName.authorization.isName(of: name):
                 (authorizations, authorization) = (authorizations + 1, value)
+            case 17 where HeaderName.transferEncoding.isName(of: name):
+                coding = coding.map { $0 + "," + value } ?? value
             case 14 where HeaderName.contentLength.isName(of: name): contentLength = contentLength ?? Int(value)
             default: break
             }
         }
         if head.method == .CONNECT { upgrade = .offered }
         if hasUpgrade { upgrade = RequestFields.upgrade(offers, head) }
+        // A client of before 1.1 knows no answer before the answer.
+        if head.version.minor == 0 { expectsContinue = false }
         problem = findProblem(head.version)
     }
 
@@ -53,6 +58,11 @@ struct RequestFields {
         }
         if hosts == 1, !RequestFields.isHost(host) {
             return HTTPRefusal(.badRequest, "The Host field is not a host's name or address.")
+        }
+        // Another coding than this one is nobody's here, and in 1.0 there is none: somebody on the way may have read the body
+        // by another length.
+        if let coding, version.minor == 0 || coding.trimmingSpaces.lowercased() != "chunked" {
+            return HTTPRefusal(.badRequest, "The body is coded by something else than chunked alone, in HTTP/1.1.")
         }
         let isOneCredential = keys + authorizations <= 1 || keys == 1 && authorizations == 1 && isBearer(of: key)
         guard isOneCredential else {
@@ -101,5 +111,15 @@ struct RequestFields {
         }
         guard isOffered else { return .none }
         return offers.isEmpty ? .unclear : .offered
+    }
+}
+
+extension String {
+    /// Without the blanks that a field's value may stand between.
+    fileprivate var trimmingSpaces: Substring {
+        let blanks: Set<Character> = [" ", "\t"]
+        var text = self[...].drop { blanks.contains($0) }
+        while let last = text.last, blanks.contains(last) { text.removeLast() }
+        return text
     }
 }

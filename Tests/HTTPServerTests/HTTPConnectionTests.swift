@@ -228,6 +228,34 @@ struct `A connection` {
         }
     }
 
+    @Test(arguments: [
+        "POST /1 HTTP/1.0\r\nHost: x\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST /1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        "POST /1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST /1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
+    ])
+    func `refuses a body whose length others may have read otherwise, and answers nothing after it`(
+        request: String
+    ) async throws {
+        let handler = ScriptedHandler()
+        try await serving(handler) { port in
+            let peer = try await Peer.connect(to: port)
+            peer.send(request + Self.get("/2"))
+
+            #expect(await peer.all().statuses == ["400"])
+            #expect(handler.handled == 0)
+        }
+    }
+
+    @Test func `tells no client of HTTP/1.0 to go on`() async throws {
+        try await serving(ScriptedHandler()) { port in
+            let peer = try await Peer.connect(to: port)
+            peer.send("POST /1 HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nok")
+
+            #expect(await peer.all().statuses == ["200"])
+        }
+    }
+
     @Test func `answers HEAD as GET, without the body`() async throws {
         let handler = ScriptedHandler {
             Response($0.method == .GET ? .ok : .notFound, body: Array("twelve bytes".utf8))
