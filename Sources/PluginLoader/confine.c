@@ -29,7 +29,11 @@ static void lacks(char *missing, size_t size, const char *what) {
     snprintf(missing + length, size - length, "%s%s", length > 0 ? "\n" : "", what);
 }
 
+/* At most so much. Where this process may have less already, that stays: only root can ask for more. */
 static int limit(int resource, uint64_t most) {
+    struct rlimit now;
+    if (getrlimit(resource, &now) != 0) return -1;
+    if (now.rlim_max < most) most = now.rlim_max;
     struct rlimit both = {most, most};
     return setrlimit(resource, &both);
 }

@@ -14,14 +14,26 @@ enum Standing: String, CaseIterable {
     case ordinary
     /// As an ordinary user of a system that lets no user have namespaces.
     case withoutNamespaces
+    /// As an ordinary user whose limits are tighter already than what the host gives a worker.
+    case limited
 
     static let ordinaryUser: uid_t = 61_000
+    /// Another one, so that nobody else's threads count.
+    static let limitedUser: uid_t = 61_001
 
     /// Those that can be tried here: only root can start a process as somebody else.
-    static var available: [Standing] { geteuid() == 0 ? allCases : [.own] }
+    static var available: [Standing] {
+        geteuid() == 0 ? [.own, .ordinary, .withoutNamespaces] : [.own]
+    }
 
     /// Who a plugin's process counts as, for files and signals, if its user is not changed.
-    var user: uid_t { self == .own ? geteuid() : Standing.ordinaryUser }
+    var user: uid_t {
+        switch self {
+        case .own: geteuid()
+        case .ordinary, .withoutNamespaces: Standing.ordinaryUser
+        case .limited: Standing.limitedUser
+        }
+    }
 
     /// A program that starts the worker so.
     func program(_ worker: String, in folder: String) throws -> String {
@@ -30,7 +42,12 @@ enum Standing: String, CaseIterable {
         let copy = folder + "/worker"
         try FileManager.default.copyItem(atPath: worker, toPath: copy)
         let run = "exec \(copy) \"$@\""
-        let inside = self == .ordinary ? run : "exec unshare -r sh -c '\(Standing.closed); \(run)' sh \"$@\""
+        let inside =
+            switch self {
+            case .withoutNamespaces: "exec unshare -r sh -c '\(Standing.closed); \(run)' sh \"$@\""
+            case .limited: "exec \(Standing.tight) \(copy) \"$@\""
+            case .own, .ordinary: run
+            }
         let script = """
             #!/bin/sh
             if [ -z "$GATEWAY_AGAIN" ]; then
@@ -50,6 +67,8 @@ enum Standing: String, CaseIterable {
         return path
     }
 
+    /// Less than the host gives each worker: address space, threads, open files, length of files.
+    private static let tight = "prlimit --as=460800000 --nproc=200 --nofile=50 --fsize=0"
     private static let closed = "echo 0 > /proc/sys/user/max_user_namespaces"
 }
 

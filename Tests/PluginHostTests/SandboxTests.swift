@@ -41,10 +41,20 @@ struct `A hostile plugin in a sandbox` {
 
         switch standing {
         case .own: #expect(missing.contains("a user of its own") == (geteuid() != 0))
-        case .ordinary: #expect(missing == ["a user of its own"])
+        case .ordinary, .limited: #expect(missing == ["a user of its own"])
         case .withoutNamespaces:
             #expect(missing == ["a network namespace of its own", "a user of its own", "a limit on threads"])
         }
+    }
+
+    @Test(.enabled(if: geteuid() == 0)) func `holds where this user has tighter limits than it would be given`()
+        async throws
+    {
+        let hostile = try HostileBench(.sandbox, as: .limited)
+        defer { hostile.remove() }
+
+        #expect(try await hostile.trying("own_limits") == "EPERM")
+        #expect(try hostile.health.lastCrash == nil)
     }
 
     @Test(arguments: Standing.available) func `finds every call closed that is not on the list`(standing: Standing)
