@@ -15,6 +15,7 @@ package final class Store: Sendable {
     private let ownLease: any StoreLease
     let holds: HoldWatch
     let closings = Closings()
+    let rooms = Rooms()
     /// The try that is under way, so that many who ask at once cause one.
     private let probe = Mutex<Task<Void, any Error>?>(nil)
 

@@ -50,6 +50,28 @@ struct `What plugins keep` {
         }
     }
 
+    @Test func `is not counted anew for every value that comes and goes`() async throws {
+        let statements = StatementCounts()
+        var settings = patient
+        settings.statements = statements
+        try await withDatabase { url in
+            let store = try await Store.open(url, settings: settings)
+            let place = notes(owner())
+            for key in ["a", "b", "c"] { _ = try await put(store, key, 1, in: place) }
+            await #expect(throws: GatewayError.self) { _ = try await put(store, "d", 1, in: place) }
+            _ = statements.take()
+            for _ in 0..<20 {
+                try await store.delete("a", over: nil, in: place)
+                _ = try await put(store, "a", 1, in: place)
+                try await store.delete("no such", over: nil, in: place)
+            }
+
+            #expect(statements.take().filter { $0.key.contains("COUNT(*)") }.values.reduce(0, +) <= 1)
+            await #expect(throws: GatewayError.self) { _ = try await put(store, "d", 1, in: place) }
+            store.shutdown()
+        }
+    }
+
     @Test func `is bounded, and listed by a prefix that means its letters`() async throws {
         try await withStore { store in
             let place = notes(owner())

@@ -64,7 +64,7 @@ extension Store {
     ) async throws(GatewayError) -> Int64 {
         let text = SQLValue.text(String(decoding: value.bytes, as: UTF8.self))
         let conflict = GatewayError(.conflict, "The value \(key) has another version.")
-        return try await write { session in
+        return try await write { [rooms] session in
             let sql = session.sql
             let known = try sql.first(
                 "SELECT version FROM plugin_items WHERE \(Store.itemPlace) AND item_key = $5",
@@ -72,7 +72,7 @@ extension Store {
             ) { $0.integer(0) ?? 0 }
             guard version == nil || version == (known ?? 0) else { throw conflict }
             guard let known else {
-                try Store.checkRoom(in: collection, itemsMax: itemsMax, sql)
+                try Store.takeRoom(in: collection, itemsMax: itemsMax, rooms, sql)
                 let isNew = try sql.execute(
                     """
                     INSERT INTO plugin_items (organization_id, environment, plugin, collection, item_key, version,
@@ -96,11 +96,23 @@ extension Store {
         }
     }
 
-    private static func checkRoom(in collection: PluginCollection, itemsMax: Int, _ sql: any SQLSession) throws {
-        let count = try sql.first("SELECT COUNT(*) FROM plugin_items WHERE \(itemPlace)", place(collection)) {
-            Int($0.integer(0) ?? 0)
+    private static func room(_ collection: PluginCollection) -> String {
+        let owner = collection.owner
+        return "items|\(owner.organization)|\(owner.environment.rawValue)|\(owner.plugin)|\(collection.name)"
+    }
+
+    private static func takeRoom(
+        in collection: PluginCollection,
+        itemsMax: Int,
+        _ rooms: Rooms,
+        _ sql: any SQLSession
+    ) throws {
+        let hasRoom = try rooms.take(room(collection), of: itemsMax) {
+            try sql.first("SELECT COUNT(*) FROM plugin_items WHERE \(itemPlace)", place(collection)) {
+                Int($0.integer(0) ?? 0)
+            } ?? 0
         }
-        guard count ?? 0 < itemsMax else {
+        guard hasRoom else {
             throw GatewayError(
                 .limitExceeded,
                 "The collection \(collection.name) holds \(itemsMax) values, and may hold no more."
@@ -113,7 +125,7 @@ extension Store {
         over version: Int64?,
         in collection: PluginCollection
     ) async throws(GatewayError) {
-        try await write { session in
+        try await write { [rooms] session in
             var statement = "DELETE FROM plugin_items WHERE \(Store.itemPlace) AND item_key = $5"
             var values = Store.place(collection) + [.text(key)]
             if let version {
@@ -121,6 +133,7 @@ extension Store {
                 values.append(.integer(version))
             }
             let deleted = try session.sql.execute(statement, values)
+            if deleted == 1 { rooms.giveBack(Store.room(collection)) }
             guard deleted == 1 || version == nil else {
                 throw GatewayError(.conflict, "The value \(key) has another version.")
             }
