@@ -199,6 +199,12 @@ def test_an_invited_person_gets_a_letter_and_goes_on_by_refresh_tokens():
     shutil.rmtree(folder)
 
 
+def test_a_command_that_cannot_say_why_ends_with_its_status_all_the_same():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([PROGRAM, "call", "nothing"], stdout=subprocess.DEVNULL, stderr=full)
+    assert done.returncode == 1, done
+
+
 def test_init_changes_nothing_that_is_there():
     folder = tempfile.mkdtemp(prefix="serve-") + "/data"
     prepare(folder)

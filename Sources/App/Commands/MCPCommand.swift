@@ -96,7 +96,7 @@ private struct MessageOutput {
         }
         writer = LineWriter(descriptor: descriptor, bytesMax: 64 << 20, name: "mcp-output") { lost in
             // Whoever asks and does not read: no line of ours may stand between messages.
-            FileHandle.standardError.write(Data("mpesa-gateway: \(lost) messages were not read in time\n".utf8))
+            tell("\(lost) messages were not read in time")
             return []
         }
     }

@@ -29,6 +29,13 @@ package enum Program {
 /// Says in one line what went wrong, and ends with status 1.
 func explain(_ error: any Error) -> any Error {
     let text = (error as? GatewayError).map { $0.message + ($0.detail.map { " (\($0))" } ?? "") } ?? "\(error)"
-    FileHandle.standardError.write(Data("mpesa-gateway: \(text)\n".utf8))
+    tell(text)
     return ExitCode.failure
+}
+
+/// Says something on standard error.
+///
+/// Where that is full or closed nobody can be told, which is no reason to end otherwise than by the command's own status.
+func tell(_ text: String) {
+    do { try FileHandle.standardError.write(contentsOf: Data("mpesa-gateway: \(text)\n".utf8)) } catch {}
 }

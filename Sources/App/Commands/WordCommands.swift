@@ -52,7 +52,10 @@ struct WordCommand<Word: CommandWord>: AsyncParsableCommand {
             let answer = try await client.read(operation.request(try operation.arguments(arguments)), headers)
             switch answer {
             case .document(let document): AnswerText.print(document, asJSON: json)
-            case .file(let bytes): FileHandle.standardOutput.write(Data(bytes))
+            case .file(let bytes):
+                do { try FileHandle.standardOutput.write(contentsOf: Data(bytes)) } catch {
+                    throw GatewayError(.unavailable, "The file could not be written to standard output.")
+                }
             }
         }
     }
