@@ -8,10 +8,14 @@ extension [PluginChecker.Finding] {
     package func text(library: String, seed: UInt64) -> String {
         var lines = map { finding in
             let nothing = finding.nothing.map { " (\($0))" } ?? ""
-            guard let problem = finding.problem else { return "ok   \(finding.probe): \(finding.claim)\(nothing)" }
+            let notes = finding.notes.map { "\n       note: \($0)" }.joined()
+            guard let problem = finding.problem else {
+                return "ok   \(finding.probe): \(finding.claim)\(nothing)\(notes)"
+            }
             guard finding.isTried else { return "--   \(finding.probe): \(problem)" }
-            let rule = problem.hasPrefix("rule ") ? "" : "rule \(finding.rule): "
-            return "FAIL \(finding.probe): \(finding.claim)\n       \(rule)\(problem)"
+            let place = finding.rule == PluginChecker.Finding.declaration ? "" : "rule "
+            let rule = problem.hasPrefix("rule ") ? "" : "\(place)\(finding.rule): "
+            return "FAIL \(finding.probe): \(finding.claim)\n       \(rule)\(problem)\(notes)"
         }
         let passed = filter { $0.problem == nil }.count
         let untried = filter { !$0.isTried }.count
@@ -30,6 +34,7 @@ extension [PluginChecker.Finding] {
                 "seconds": .number(finding.seconds),
             ]
             object["nothing"] = finding.nothing.map { .string($0) }
+            if !finding.notes.isEmpty { object["notes"] = .array(finding.notes.map { .string($0) }) }
             object["problem"] = finding.problem.map { .string($0) }
             return .object(object)
         }

@@ -20,8 +20,13 @@ package struct PluginChecker: Sendable {
         package var isTried = true
         /// Why it had nothing to try, where nothing is wrong for that reason only.
         package var nothing: String?
+        /// What is no mistake, and worth knowing.
+        package var notes: [String] = []
         /// How long it took.
         package let seconds: Double
+
+        /// The rule of what is no rule of the protocol, but what plugins.json says.
+        static let declaration = "plugins.json"
     }
 
     /// How its processes are confined, beside what every sandbox is.

@@ -182,10 +182,7 @@ package final class PluginHost: Sendable {
             if let candidate = slot.candidate { try registry.check(candidate.generation.plugin) }
             try registry.arrange(slot.id, slot.arrangement)
         } catch {
-            switch error {
-            case .toolName(let name, let other): throw PluginRefusal.clash("the tool \(name) is \(other)'s")
-            case .route(let route, let tool): throw PluginRefusal.clash("the route \(route) is \(tool)'s")
-            }
+            throw PluginRefusal(error)
         }
     }
 }

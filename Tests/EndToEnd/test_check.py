@@ -1,5 +1,6 @@
 """`plugin check`: good plugins pass, and what it says of itself."""
 
+import json
 import os
 import subprocess
 import xml.etree.ElementTree
@@ -69,3 +70,31 @@ def test_plugin_check_repeats_a_seed_and_writes_junit(folder):
     assert suite.get("failures") == "1" and "status 10" in suite.find("testcase/failure").get("message")
     text = subprocess.run([harness.PROGRAM, "plugin", "check", library], capture_output=True, text=True)
     assert text.returncode == 1 and "rule P2" in text.stdout and "50 of 52 probes passed" in text.stdout, text.stdout
+
+
+def test_plugin_check_compares_a_library_with_its_entry(folder):
+    entries = {"plugins": [{"id": "fixture", "source": compile_fixture("1.0.0", "-DCLEAN"), "grants": {
+        "upstreams": {"daraja": ["/collect"]}, "secrets": ["stk_password", "security_credential"]}}]}
+    plugins = os.path.join(folder, "plugins.json")
+
+    def declared(*arguments, library=None):
+        with open(plugins, "w") as file:
+            json.dump(entries, file)
+        command = [harness.PROGRAM, "plugin", "check", *([library] if library else []), "--plugins", plugins, *arguments]
+        done = subprocess.run([*command, "--json"], capture_output=True, text=True)
+        report = json.loads(done.stdout)
+        assert report["passed"] == (done.returncode == 0), done
+        return {p["probe"]: p for p in report["probes"]}
+
+    # A grant too many is noted, and no mistake.
+    found = declared("--only", "file", library=entries["plugins"][0]["source"])
+    assert found["declared.load"]["passed"] and found["declared.source"]["passed"], found
+    assert "granted, and never asked for: the secret security_credential" in found["declared.load"]["notes"], found
+    assert "file.form" in found and set(declared()) == {"declared.fixture"}
+
+    found = declared("--only", "file", library=compile_fixture("1.0.1", "-DCLEAN"))
+    assert "is another file" in found["declared.source"]["problem"] and not found["declared.source"]["passed"], found
+    entries["plugins"][0]["grants"] = {}
+    assert "rule C3" in declared()["declared.fixture"]["problem"]
+    entries["plugins"][0]["grant"] = {}
+    assert "/plugins/0/grant: not a known setting" in declared()["declared.file"]["problem"]

@@ -71,7 +71,7 @@ struct `A plugin in plain C` {
         let bench = try Bench()
         defer { bench.remove() }
 
-        #expect(throws: PluginRefusal.notGranted("/collect of the upstream daraja")) {
+        #expect(throws: PluginRefusal.notGranted("/collect of the upstream daraja, the secret stk_password")) {
             try bench.load(granted: false)
         }
     }

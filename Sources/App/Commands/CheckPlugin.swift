@@ -7,10 +7,17 @@ import PluginCheck
 struct CheckPlugin: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract: "Try a plugin's library against the rules of docs/abi.md; status 0 only when none is broken."
+        abstract: "Try a plugin's library against the rules of docs/abi.md; status 0 only when none is broken.",
+        discussion: """
+            With --plugins it is compared with its entry of plugins.json too: whether a gateway would load it so, and \
+            what is granted that it never asks for. With --plugins and no library every entry is tried so, and no probe runs.
+            """
     )
 
-    @Argument(help: "The library.") var file: String
+    @Argument(help: "The library; may be left out with --plugins.") var file: String?
+    @Option(help: "Compare it with its entry in this plugins.json.") var plugins: String?
+    @Option(help: "With --plugins: the public keys that signatures are held to; GATEWAY_PLUGIN_KEYS_FILE unless given.")
+    var keys: String?
     @Flag(help: "Print JSON.") var json = false
     @Option(help: "Write a JUnit report to this file.") var junit: String?
     @Option(help: "The seed of an earlier run, to repeat it.") var seed: UInt64?
@@ -27,8 +34,12 @@ struct CheckPlugin: ParsableCommand {
     }
 
     func run() throws {
-        guard let bytes = FileManager.default.contents(atPath: file).map(Array.init) else {
-            throw ValidationError("The file \(file) cannot be read.")
+        guard let library = file else {
+            guard let plugins else { throw ValidationError("A library is needed, or --plugins FILE.") }
+            return try report(DeclaredPlugins.findings(plugins, keys: keys), of: plugins, seed: 0)
+        }
+        guard let bytes = FileManager.default.contents(atPath: library).map(Array.init) else {
+            throw ValidationError("The file \(library) cannot be read.")
         }
         guard !PluginChecker.names(only: only).isEmpty else {
             throw ValidationError(
@@ -43,15 +54,20 @@ struct CheckPlugin: ParsableCommand {
         var limits = PluginChecker.Limits()
         limits.probeSeconds = probeSeconds ?? limits.probeSeconds
         let confinement = try confinement()
-        let findings = PluginChecker(bytes, seed: seed, program: program, confinement: confinement, limits: limits)
+        var findings = PluginChecker(bytes, seed: seed, program: program, confinement: confinement, limits: limits)
             .run(only: only)
+        if let plugins { findings += try DeclaredPlugins.findings(plugins, keys: keys, library: bytes) }
+        try report(findings, of: library, seed: seed)
+    }
+
+    private func report(_ findings: [PluginChecker.Finding], of subject: String, seed: UInt64) throws {
         print(
             json
-                ? String(decoding: findings.json(library: file, seed: seed).bytes, as: UTF8.self)
-                : findings.text(library: file, seed: seed)
+                ? String(decoding: findings.json(library: subject, seed: seed).bytes, as: UTF8.self)
+                : findings.text(library: subject, seed: seed)
         )
         if let junit {
-            do { try Data(findings.junit(library: file).utf8).write(to: URL(filePath: junit)) } catch {
+            do { try Data(findings.junit(library: subject).utf8).write(to: URL(filePath: junit)) } catch {
                 throw explain(GatewayError(.unavailable, "--junit: the file \(junit) cannot be written."))
             }
         }

@@ -6,7 +6,9 @@ package struct SessionBeginning: Sendable {
     package let now: Timestamp
     /// How many sessions of theirs there may be with it; the oldest past them end.
     package let sessionsMax: Int
-    /// Whether a second factor was asked for: where there is one now that was not, nothing begins. Nil does not mind.
+    /// Whether a second factor was asked for: where there is one now that was not, nothing begins.
+    ///
+    /// Nil does not mind.
     package let hasSecondFactor: Bool?
     /// From where they logged in, to be remembered.
     package let place: KnownPlace?

@@ -54,19 +54,24 @@ extension Catalogue {
             ]
         }
 
-        /// What is needed and not granted, in words; nil when there is nothing.
-        package func exceeding(_ grants: Needs) -> String? {
+        /// What is needed and not granted, each in words.
+        package func excess(over grants: Needs) -> [String] {
+            var excess: [String] = []
             for (upstream, paths) in upstreams.sorted(by: { $0.key < $1.key }) {
                 for path in paths where !(grants.upstreams[upstream] ?? []).contains(path) {
-                    return "\(path) of the upstream \(upstream)"
+                    excess.append("\(path) of the upstream \(upstream)")
                 }
             }
-            for secret in secrets where !grants.secrets.contains(secret) { return "the secret \(secret)" }
-            for collection in collections where !grants.collections.contains(collection) {
-                return "the collection \(collection)"
-            }
-            for service in services where !grants.services.contains(service) { return "the service \(service)" }
-            return nil
+            excess += secrets.filter { !grants.secrets.contains($0) }.map { "the secret \($0)" }
+            excess += collections.filter { !grants.collections.contains($0) }.map { "the collection \($0)" }
+            excess += services.filter { !grants.services.contains($0) }.map { "the service \($0)" }
+            return excess
+        }
+
+        /// What is needed and not granted, in words; nil when there is nothing.
+        package func exceeding(_ grants: Needs) -> String? {
+            let excess = excess(over: grants)
+            return excess.isEmpty ? nil : excess.joined(separator: ", ")
         }
     }
 }

@@ -14,7 +14,7 @@ package struct PluginConfiguration: Sendable, Equatable {
     /// Whether it is loaded.
     package let isEnabled: Bool
     /// Where it runs: `in-process`, `worker` or `sandbox`.
-    package let isolation: String
+    package var isolation: String
     /// What it may do.
     package var grants: Catalogue.Needs
     /// Its settings, without secrets.
@@ -87,7 +87,7 @@ package struct PluginConfiguration: Sendable, Equatable {
         }
         var list: [PluginConfiguration] = []
         for (index, entry) in entries.enumerated() {
-            let one = try PluginConfiguration(reading: entry, at: "/plugins/\(index)")
+            let one = try PluginConfiguration(written: entry, at: "/plugins/\(index)")
             guard !list.contains(where: { $0.id == one.id }) else {
                 throw Malformed(pointer: "/plugins/\(index)/id", reason: "\(one.id) stands in the list twice")
             }

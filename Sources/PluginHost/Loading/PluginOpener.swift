@@ -216,6 +216,7 @@ final class PluginOpener: Sendable {
             library: library,
             invocations: services.invocations,
             configuration: configuration,
+            needs: catalogue.needs,
             trust: file.trust,
             warnings: warnings
         )

@@ -8,6 +8,8 @@ final class PluginGeneration: Sendable {
     /// Its calls that are under way, and how often it broke a rule.
     let invocations: Invocations
     let configuration: PluginConfiguration
+    /// What it asks for; all of it was granted.
+    let needs: Catalogue.Needs
     /// Why its bytes were believed.
     let trust: PluginTrust
     /// What an operator should know of it that did not keep it from being loaded.
@@ -18,6 +20,7 @@ final class PluginGeneration: Sendable {
         library: any PluginLibrary,
         invocations: Invocations,
         configuration: PluginConfiguration,
+        needs: Catalogue.Needs,
         trust: PluginTrust,
         warnings: [String] = []
     ) {
@@ -25,6 +28,7 @@ final class PluginGeneration: Sendable {
         self.library = library
         self.invocations = invocations
         self.configuration = configuration
+        self.needs = needs
         self.trust = trust
         self.warnings = warnings
     }

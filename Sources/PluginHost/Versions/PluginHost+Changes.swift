@@ -246,9 +246,12 @@ extension PluginHost {
         object["source"] = .string(PluginHost.installedSource)
         object["sha256"] = request.sha256.map { .string($0) }
         object["signature"] = request.signature
-        do { return try PluginConfiguration(reading: .object(object), at: "/entry") } catch {
-            throw PluginRefusal.configuration(error.description)
-        }
+        do {
+            // What an operator writes now is held to its form; what was kept of an entry is taken as it was.
+            return try request.entry == nil
+                ? PluginConfiguration(reading: .object(object), at: "/entry")
+                : PluginConfiguration(written: .object(object), at: "/entry")
+        } catch { throw PluginRefusal.configuration(error.description) }
     }
 
     /// Whether callers and open records can live with the new version.
