@@ -116,7 +116,6 @@ struct App: Sendable {
                 )
             },
             plugins: PluginChanges(plugins: plugins),
-            organizations: gateway.organizationChanges,
             masterKey: keyChanges,
             operatorToken: try settings.operatorToken(),
             names: OwnNames(listening: settings.managementHost, more: settings.door.managementNames),

@@ -102,7 +102,7 @@ extension Settings {
             "MANAGEMENT_PORT",
             0...65_535,
             "\(usual.managementPort)",
-            "its port: `/livez`, `/readyz`, `/metrics`, `/plugins`, `/organizations`"
+            "its port: `/livez`, `/readyz`, `/metrics`, `/plugins`"
         ) { $1.managementPort = $0 },
         .text("MANAGEMENT_NAMES", "none", "more names, between commas, that the management listener answers to") {
             $1.door.managementNames = $0.split(separator: ",").map { $0.filter { $0 != " " } }

@@ -85,7 +85,8 @@ package struct Administration: Sendable {
 
     /// Every action of it.
     package var actions: [Action] {
-        OrganizationActions(house: self).all + PlanActions(house: self).all + UserActions(house: self).all
+        OrganizationActions(house: self).all + OrganizationRescue(house: self).all + PlanActions(house: self).all
+            + UserActions(house: self).all
             + KeyActions(house: self).all + KeyExplanation(house: self).all + CredentialActions(house: self).all
             + AccountActions(house: self).all + CallbackActions(house: self).all
             + AuditActions(house: self).all

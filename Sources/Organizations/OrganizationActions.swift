@@ -97,7 +97,7 @@ struct OrganizationActions: Sendable {
         Action(
             OrganizationActions.host("organizations.show", "ORGANIZATION_SHOWN", writes: false),
             title: "Show an organization",
-            summary: "One organization, by its id.",
+            summary: "One organization, by its id or its slug.",
             route: Route("GET", "/admin/organizations/{org_id}"),
             arguments: ["org_id": Arguments.id],
             output: .data(OrganizationActions.schema)
@@ -323,10 +323,12 @@ struct OrganizationActions: Sendable {
 }
 
 extension Administration {
-    /// The organization that a host action names.
+    /// The organization that a host action names, by its id or its slug.
     func named(_ use: Action.Use) async throws(GatewayError) -> Organization {
-        guard let id = OrganizationID(use.text("org_id") ?? ""), let found = try await directory.organization(id) else {
-            throw GatewayError(.notFound, "There is no organization with this id.")
+        let name = use.text("org_id") ?? ""
+        if let id = OrganizationID(name), let found = try await directory.organization(id) { return found }
+        guard let found = try await directory.organization(slug: name) else {
+            throw GatewayError(.notFound, "There is no organization with this id or slug.")
         }
         return found
     }

@@ -51,6 +51,42 @@ struct `An organization` {
         }
     }
 
+    @Test func `none of whose administrators can log in is let in again by a super administrator`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let boss = try await bureau.person("boss", .superAdmin, of: bureau.host)
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            _ = try await bureau.person("clerk", .user, of: bureau.shop)
+            let reset = { (name: String, more: JSONObject) -> ActionReply in
+                var arguments: JSONObject = ["org_id": "shop", "username": .string(name)]
+                for (name, value) in more { arguments[name] = value }
+                return await bureau.ask("organizations.reset_password", .object(arguments), as: boss.token)
+            }
+
+            let clerk = await reset("clerk", [:])
+            let nobody = await reset("nobody", [:])
+            let made = await reset("admin", ["without_second_factor": true])
+
+            #expect(clerk.code == .conflict && nobody.code == .notFound)
+            #expect(made.data["user"]?["id"] == admin.id && made.data["token"]?.stringValue?.hasPrefix("otl_") == true)
+            let kept = await bureau.ask("organization.show", as: admin.token)
+            #expect(kept.code == .unauthenticated, "sessions end where the factor is taken away")
+            #expect(try await bureau.lines(bureau.shop).count { $0.action == "PASSWORD_RESET_MADE" } == 1)
+            #expect(try await bureau.audit(bureau.host).first?.action == "PASSWORD_RESET_MADE")
+        }
+    }
+
+    @Test func `is named by its slug or its id, and by nothing else`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let boss = try await bureau.person("boss", .superAdmin, of: bureau.host)
+            for name in ["shop", bureau.shop.id.description] {
+                let shown = await bureau.ask("organizations.show", ["org_id": .string(name)], as: boss.token)
+                #expect(shown.data["slug"] == "shop")
+            }
+            let unknown = await bureau.ask("organizations.show", ["org_id": "shops"], as: boss.token)
+            #expect(unknown.code == .notFound)
+        }
+    }
+
     @Test func `is administered by the host's super administrators alone`() async throws {
         try await Bureau.with { (bureau) async throws in
             let boss = try await bureau.person("boss", .superAdmin, of: bureau.host)

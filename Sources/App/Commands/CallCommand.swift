@@ -163,6 +163,12 @@ struct Operation {
         return read
     }
 
+    /// Whether texts hold all that must be there, and nothing that it does not know.
+    func isWhole(_ texts: [String]) -> Bool {
+        guard let read = try? arguments(texts) else { return false }
+        return required.allSatisfy { name in read.contains { $0.name == name } }
+    }
+
     /// Reads NAME=VALUE as the schema says.
     func argument(_ text: String) throws(GatewayError) -> (name: String, value: JSON) {
         let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)

@@ -12,7 +12,7 @@ struct MPesaGateway: AsyncParsableCommand {
         version: App.version,
         subcommands: [
             Dev.self, Init.self, DoctorCommand.self, Serve.self, LogInCommand.self, CallCommand.self, MCPCommand.self,
-            SimulatorCommand.self, PluginCommand.self, OrganizationCommand.self, MasterKeyCommand.self,
+            SimulatorCommand.self, PluginCommand.self, WordCommand<Words.Organizations>.self, MasterKeyCommand.self,
             WordCommand<Words.Users>.self, WordCommand<Words.Keys>.self, WordCommand<Words.Plans>.self,
             WordCommand<Words.Accounts>.self, WordCommand<Words.Credentials>.self, WordCommand<Words.Callbacks>.self,
             WordCommand<Words.Usage>.self, AuditCommand.self, CompletionCommand.self,

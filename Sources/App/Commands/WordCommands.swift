@@ -40,7 +40,9 @@ struct WordCommand<Word: CommandWord>: AsyncParsableCommand {
             let operations = Operation.all(in: try await client.openAPI())
             guard let verb else { return show(operations) }
             let names = Word.groups.map { $0 + "." + verb.replacingOccurrences(of: "-", with: "_") }
-            guard let operation = names.lazy.compactMap({ name in operations.first { $0.name == name } }).first else {
+            let found = names.compactMap { name in operations.first { $0.name == name } }
+            // One's own, where nothing says which of all is meant.
+            guard let operation = found.first(where: { $0.isWhole(arguments) }) ?? found.first else {
                 throw GatewayError(
                     .notFound,
                     "\(client.url) has no \(Word.word) \(verb) for this credential. Without a verb, those there are are listed."

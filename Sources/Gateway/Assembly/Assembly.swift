@@ -162,16 +162,6 @@ package struct Assembly: Sendable {
         )
     }
 
-    /// What operators change of organizations.
-    package var organizationChanges: OrganizationChanges {
-        OrganizationChanges(
-            directory: ports.store.directory,
-            cache: directory,
-            audit: ports.store.audit,
-            entropy: ports.entropy
-        )
-    }
-
     /// What runs by itself beside the calls: each until it is cancelled, finishing what is in hand.
     package var runners: [@Sendable () async -> Void] {
         [

@@ -9,7 +9,6 @@ package final class ManagementResponder: HTTPHandler {
     private let isReady: @Sendable () async -> Bool
     private let metrics: @Sendable () -> String
     private let plugins: PluginRoutes
-    private let organizations: OrganizationRoutes
     private let masterKey: MasterKeyRoutes
     private let access: OperatorAccess
     private let names: OwnNames
@@ -23,7 +22,6 @@ package final class ManagementResponder: HTTPHandler {
         isReady: @escaping @Sendable () async -> Bool,
         metrics: @escaping @Sendable () -> String,
         plugins: any PluginAdministration,
-        organizations: OrganizationChanges,
         masterKey: any MasterKeyAdministration,
         operatorToken: Secret<[UInt8]>?,
         names: OwnNames,
@@ -37,7 +35,6 @@ package final class ManagementResponder: HTTPHandler {
         access = OperatorAccess(token: operatorToken)
         self.plugins = PluginRoutes(plugins: plugins, entropy: entropy)
         self.masterKey = MasterKeyRoutes(keys: masterKey, entropy: entropy)
-        self.organizations = OrganizationRoutes(organizations: organizations, entropy: entropy)
     }
 
     package func bodyBytesMax(path: Substring, head: HTTPRequestHead) -> Int {
@@ -64,8 +61,7 @@ package final class ManagementResponder: HTTPHandler {
         case "readyz": return await readiness()
         case "metrics": return text(metrics(), type: "text/plain; version=0.0.4")
         case "master-key": return await masterKey.respond(to: request)
-        case "plugins": return await plugins.respond(to: request)
-        default: return await organizations.respond(to: request)
+        default: return await plugins.respond(to: request)
         }
     }
 

@@ -14,14 +14,11 @@ struct ManagementRoute: Sendable {
         open("GET", "/livez"), open("GET", "/readyz"), open("GET", "/metrics"), open("GET", "/plugins"),
         kept("POST", "/plugins/install", plugins), kept("POST", "/plugins/{name}/promote", plugins),
         kept("POST", "/plugins/{name}/rollback", plugins), kept("DELETE", "/plugins/{name}", plugins),
-        kept("GET", "/organizations/{slug}", organizations),
-        kept("POST", "/organizations/{slug}/switches", organizations),
         kept("GET", "/master-key", masterKey), kept("POST", "/master-key/rotate", masterKey),
     ]
 
     private static let plugins = "its plugins cannot be changed here"
     private static let masterKey = "its master key is not changed here"
-    private static let organizations = "its organizations are not shown here"
 
     /// The route that a request means.
     static func find(_ method: String, _ path: [Substring]) -> ManagementRoute? {
