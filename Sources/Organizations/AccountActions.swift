@@ -82,6 +82,7 @@ struct AccountActions: Sendable {
             target: "name"
         ) { [house] use throws(GatewayError) in
             guard let name = use.account() else { throw Administration.wrong("account", "a name") }
+            try await checkFeature(use)
             let profile = try AccountProfile.changed(nil, use, use.askedEnvironment)
             try await checkUnique(profile, besides: name, use)
             try await house.directory.save(
@@ -91,6 +92,16 @@ struct AccountActions: Sendable {
             house.forget()
             return try await answer(find(use), use, "The account was created.")
         }
+    }
+
+    /// The first account of an environment is every plan's.
+    private func checkFeature(_ use: Action.Use) async throws(GatewayError) {
+        guard !use.membership.has(.accounts) else { return }
+        let known = try await house.directory.accounts(
+            organization: use.principal.organization,
+            environment: use.askedEnvironment
+        )
+        guard known.isEmpty else { throw Feature.accounts.missing }
     }
 
     private var update: Action {

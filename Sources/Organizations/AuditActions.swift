@@ -32,13 +32,14 @@ struct AuditActions: Sendable {
         "USER_UPDATED",
     ]
 
-    private static func rules(_ name: String, _ audit: String) -> ActionRules {
+    private static func rules(_ name: String, _ audit: String, feature: Feature? = nil) -> ActionRules {
         ActionRules(
             name,
             auditAction: audit,
             role: .orgAdmin,
             scopes: ["administration:read"],
-            isOpenWhenSuspended: true
+            isOpenWhenSuspended: true,
+            feature: feature
         )
     }
 
@@ -164,7 +165,7 @@ struct AuditActions: Sendable {
 
     private var summary: Action {
         Action(
-            AuditActions.rules("audit.activity_summary", "ACTIVITY_SUMMARY_READ"),
+            AuditActions.rules("audit.activity_summary", "ACTIVITY_SUMMARY_READ", feature: .reports),
             title: "Sum up what was done",
             summary:
                 "How often each action was done in the last days, and with what outcome; of at most 100,000 lines.",

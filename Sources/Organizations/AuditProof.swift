@@ -18,7 +18,8 @@ struct AuditProof: Sendable {
             auditAction: audit,
             role: .orgAdmin,
             scopes: ["administration:read"],
-            isOpenWhenSuspended: true
+            isOpenWhenSuspended: true,
+            feature: .auditExport
         )
     }
 

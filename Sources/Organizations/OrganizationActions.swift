@@ -270,7 +270,7 @@ struct OrganizationActions: Sendable {
             }
             var document = OrganizationActions.document(found).objectValue ?? JSONObject()
             let plan = try await house.directory.plan(found.plan)
-            document["features"] = .array((plan?.features ?? []).sorted().map { .string($0) })
+            document["features"] = .array((plan?.featureNames ?? []).sorted().map { .string($0) })
             return .data(.object(document))
         }
     }

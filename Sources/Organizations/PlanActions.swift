@@ -29,7 +29,10 @@ struct PlanActions: Sendable {
     private static let features: JSON = [
         "type": "array", "maxItems": 100, "uniqueItems": true,
         "items": ["type": "string", "pattern": "^[a-z][a-z0-9_-]{0,62}$"],
-        "description": "What an organization may rely on besides tools; organization.show tells it.",
+        "description": .string(
+            "What it has besides tools, of \(Feature.allCases.map(\.rawValue).joined(separator: ", ")), and names of your own; "
+                + "left out, all that the gateway has."
+        ),
     ]
 
     private static let price: JSON = [
@@ -151,7 +154,7 @@ struct PlanActions: Sendable {
             organizationLimits: limits(use.arguments["organization_limits"]),
             principalLimits: limits(use.arguments["principal_limits"]),
             ceilings: CeilingDocuments.read(use.arguments["ceilings"] ?? [:]),
-            features: Set((use.arguments["features"]?.arrayValue ?? []).compactMap(\.stringValue)),
+            features: use.arguments["features"]?.arrayValue.map { Set($0.compactMap(\.stringValue)) },
             price: Plan.Price(
                 monthCents: use.arguments["price"]?["month_cents"]?.integerValue ?? 0,
                 callCents: (use.arguments["price"]?["call_cents"]?.objectValue ?? JSONObject())
@@ -181,7 +184,7 @@ struct PlanActions: Sendable {
             "organization_limits": document(plan.organizationLimits),
             "principal_limits": document(plan.principalLimits),
             "ceilings": CeilingDocuments.document(plan.ceilings),
-            "features": .array(plan.features.sorted().map { .string($0) }),
+            "features": .array(plan.featureNames.sorted().map { .string($0) }),
             "price": [
                 "month_cents": .integer(plan.price.monthCents),
                 "call_cents": .object(

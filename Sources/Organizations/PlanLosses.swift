@@ -79,6 +79,7 @@ struct PlanLosses: Sendable {
         var lost = house.parts.registry.snapshot.entries(for: organization.id).map(\.tool)
             .filter { before.has($0) && !after.has($0) }
             .map { "the tool \($0.name)" }
+        lost += old.featureNames.subtracting(new.featureNames).sorted().map { "the feature \($0)" }
         lost += rates(old.organizationLimits, new.organizationLimits, organization.limitOverrides, "the organization")
         lost += rates(old.principalLimits, new.principalLimits, [:], "each key and user")
         let (was, will) = (before.ceilings, after.ceilings)

@@ -10,13 +10,14 @@ struct UsageActions: Sendable {
     /// How far back usage reaches where nothing is said.
     private static let back = Duration.seconds(-31 * 86_400)
 
-    private static func rules(_ name: String, _ audit: String) -> ActionRules {
+    private static func rules(_ name: String, _ audit: String, feature: Feature? = nil) -> ActionRules {
         ActionRules(
             name,
             auditAction: audit,
             role: .manager,
             scopes: ["usage:read"],
-            isOpenWhenSuspended: true
+            isOpenWhenSuspended: true,
+            feature: feature
         )
     }
 
@@ -129,7 +130,7 @@ struct UsageActions: Sendable {
 
     private var statistics: Action {
         Action(
-            UsageActions.rules("usage.statistics", "USAGE_STATS_VIEWED"),
+            UsageActions.rules("usage.statistics", "USAGE_STATS_VIEWED", feature: .reports),
             title: "Monthly statistics",
             summary: """
                 A month's calls by tool, and what its transactions came to; of this month unless month says. At most \

@@ -14,6 +14,17 @@ extension Bureau {
         )
     }
 
+    /// Changes a plan, as its action does.
+    func setPlan(_ plan: Plan) async throws {
+        _ = try await store.set(plan, from: nil)
+        gateway.directory.forget()
+    }
+
+    /// Who shows a credential.
+    func principal(_ credential: Secret<String>) async throws -> Principal {
+        try await gateway.authenticate.principal(for: .token(credential), environment: nil)
+    }
+
     /// The plan `trade`, of the fake plugin's tools.
     static func tradePlan(_ ceilings: Ceilings = Ceilings(), price: Plan.Price = Plan.Price()) -> Plan {
         Plan(

@@ -5,7 +5,7 @@ import Organizations
 import Testing
 
 struct `A plan's features` {
-    @Test func `are read by its organizations, and a plan that is set without them has none`() async throws {
+    @Test func `are read by its organizations, and a plan that is set without them has all there are`() async throws {
         try await Bureau.with { (bureau) async throws in
             let boss = try await bureau.person("boss", .superAdmin, of: bureau.host)
             let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
@@ -19,7 +19,86 @@ struct `A plan's features` {
             let wrong: JSON = ["name": "trade", "tools": [], "features": ["No\u{200B}"]]
             #expect(await bureau.ask("plans.set", wrong, as: boss.token).code == .invalidArgument)
             _ = await bureau.ask("plans.set", ["name": "trade", "tools": []], as: boss.token)
-            #expect(await bureau.ask("organization.show", as: admin.token).data["features"] == [])
+            #expect(await bureau.ask("organization.show", as: admin.token).data["features"] == Self.all)
+        }
+    }
+
+    private static let all: JSON = .array(Feature.allCases.map { .string($0.rawValue) })
+
+    @Test func `are refused by name where a plan does not have them, and absent from what its callers see`()
+        async throws
+    {
+        try await Bureau.with { (bureau) async throws in
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            try await bureau.openShop()
+            let second: JSON = ["account": "till", "environment": "test", "business_short_code": "600111"]
+            let asked: [(Feature, String, JSON)] = [
+                (.reports, "usage.statistics", [:]), (.reports, "audit.activity_summary", [:]),
+                (.auditExport, "audit.export", [:]), (.auditExport, "audit.heads", [:]),
+                (.accounts, "accounts.create", second),
+            ]
+            var plan = Bureau.tradePlan()
+            plan.features = ["batches"]
+            try await bureau.setPlan(plan)
+
+            for (feature, action, arguments) in asked {
+                let reply = await bureau.ask(action, arguments, as: admin.token)
+                #expect(reply.code == .permissionDenied, "\(action)")
+                #expect(reply.error?.message.contains("the feature \(feature.rawValue)") == true, "\(action)")
+            }
+            let principal = try await bureau.principal(admin.token)
+            let poor = bureau.actions.view(
+                for: principal,
+                try await bureau.gateway.directory.membership(of: bureau.shop.id)
+            )
+            #expect(!poor.actions.contains { $0.rules.feature != nil })
+            plan.features = nil
+            try await bureau.setPlan(plan)
+            for (_, action, arguments) in asked {
+                #expect(await bureau.ask(action, arguments, as: admin.token).code == nil, "\(action)")
+            }
+            let rich = bureau.actions.view(
+                for: principal,
+                try await bureau.gateway.directory.membership(of: bureau.shop.id)
+            )
+            #expect(rich.actions.count { $0.rules.feature != nil } == 4)
+        }
+    }
+
+    @Test func `are named by the preview of a change that takes them away`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let boss = try await bureau.person("boss", .superAdmin, of: bureau.host)
+            try await bureau.openShop()
+            let less: JSON = [
+                "name": "trade", "tools": ["fake_*", "fake_collect", "fake_pay"],
+                "features": ["accounts", "audit_export", "exports"], "preview": true,
+            ]
+
+            let told = await bureau.ask("plans.set", less, as: boss.token)
+
+            #expect(told.data["losses"] == [["slug": "shop", "loses": ["the feature reports"]]])
+        }
+    }
+
+    @Test func `say whether tools may make files`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            try await bureau.openShop()
+            var grants = Catalogue.Needs()
+            grants.services = ["exports"]
+            let request = ServiceRequest(
+                service: "export.open",
+                body: ["name": "a.csv", "mime_type": "text/csv"],
+                plugin: "fake",
+                grants: grants,
+                principal: try await bureau.principal(admin.token)
+            )
+            #expect(try await bureau.gateway.services.answer(request)["export"] != nil)
+            var plan = Bureau.tradePlan()
+            plan.features = ["reports"]
+            try await bureau.setPlan(plan)
+
+            await #expect(throws: Feature.exports.missing) { _ = try await bureau.gateway.services.answer(request) }
         }
     }
 }

@@ -20,6 +20,8 @@ package struct ActionRules: Sendable {
     package let isOpenWhenSuspended: Bool
     /// Whose data it reaches.
     package let reach: Reach
+    /// What the organization's plan must have for it; nil where every plan has it.
+    package let feature: Feature?
 
     /// Whose data an action reaches.
     package enum Reach: Sendable {
@@ -39,7 +41,8 @@ package struct ActionRules: Sendable {
         cost: Int = 1,
         isPersonal: Bool = false,
         isOpenWhenSuspended: Bool = false,
-        reach: Reach = .organization
+        reach: Reach = .organization,
+        feature: Feature? = nil
     ) {
         self.name = name
         self.auditAction = auditAction
@@ -50,6 +53,7 @@ package struct ActionRules: Sendable {
         self.isPersonal = isPersonal
         self.isOpenWhenSuspended = isOpenWhenSuspended
         self.reach = reach
+        self.feature = feature
     }
 
     /// Whether it is about nothing but whoever asks: how they prove themselves, and what there is for them to call,

@@ -18,6 +18,7 @@ final class ActionViews: Sendable {
     private struct Key: Hashable {
         let rights: Authorize.Rights
         let isHost: Bool
+        let features: Set<String>?
     }
 
     /// How many kinds of rights are kept; past that they are looked at anew.
@@ -29,7 +30,11 @@ final class ActionViews: Sendable {
         for principal: Principal,
         _ membership: DirectoryCache.Membership
     ) -> ActionView {
-        let key = Key(rights: Authorize.Rights(principal), isHost: membership.organization.isHost)
+        let key = Key(
+            rights: Authorize.Rights(principal),
+            isHost: membership.organization.isHost,
+            features: membership.plan.features
+        )
         if let view = known.withLock({ $0.views[key] }) { return view }
         let allowed = actions.filter { Authorize.allows($0, principal, membership) }
         return known.withLock { known in

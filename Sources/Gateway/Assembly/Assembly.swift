@@ -108,12 +108,14 @@ package struct Assembly: Sendable {
                 refreshTokens: RefreshTokens(key: keys.refreshTokens)
             )
         )
-        services = PluginServices(data: store.data, records: store.records, entropy: entropy)
+        services = PluginServices(data: store.data, records: store.records, directory: directory, entropy: entropy)
         let admit = AdmitOrganization(directory: directory)
+        let authority = Authority(authenticate: authenticate, admit: admit)
         pipeline = Pipeline(
             registry: ports.registry,
             authenticate: authenticate,
             admit: admit,
+            authority: authority,
             directory: directory,
             limit: LimitRate(entropy: entropy),
             quotas: quotas,
@@ -135,8 +137,7 @@ package struct Assembly: Sendable {
         timers = TimerRunner(
             data: store.data,
             registry: ports.registry,
-            authenticate: authenticate,
-            admit: admit,
+            authority: authority,
             entropy: entropy,
             logger: ports.logger,
             settings: settings.timers

@@ -42,8 +42,8 @@ package struct Plan: Sendable, Equatable {
     package var principalLimits: [String: RateLimit]
     /// What its organizations may have and use up at most.
     package var ceilings: Ceilings
-    /// What its organizations may rely on besides tools, by name: for programs around the gateway, which read it.
-    package var features: Set<String>
+    /// What its organizations have besides tools, by name (`Feature`); nil for all that the gateway does.
+    package var features: Set<String>?
     /// What it costs.
     package var price: Price
     /// Counts up with each change; the store's.
@@ -70,7 +70,7 @@ package struct Plan: Sendable, Equatable {
         organizationLimits: [String: RateLimit],
         principalLimits: [String: RateLimit],
         ceilings: Ceilings = Ceilings(),
-        features: Set<String> = [],
+        features: Set<String>? = nil,
         price: Price = Price(),
         version: Int = 1
     ) {

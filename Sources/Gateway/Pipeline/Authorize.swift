@@ -30,18 +30,19 @@ package enum Authorize {
         _ membership: DirectoryCache.Membership
     ) -> Bool {
         do throws(GatewayError) {
-            try check(action.rules, principal: principal, membership.organization)
+            try check(action.rules, principal: principal, membership)
             return true
         } catch { return false }
     }
 
     /// Refuses a caller who may not do this.
     ///
-    /// - Throws: `permissionDenied` for role or scopes, all missing scopes at once.
+    /// - Throws: `permissionDenied` for role, a feature that the plan does not have, or scopes, all missing scopes at
+    ///   once.
     package static func check(
         _ action: ActionRules,
         principal: Principal,
-        _ organization: Organization
+        _ membership: DirectoryCache.Membership
     ) throws(GatewayError) {
         guard principal.role >= action.role else {
             throw GatewayError(
@@ -49,7 +50,7 @@ package enum Authorize {
                 "This needs the role \(action.role.rawValue); this credential has \(principal.role.rawValue)."
             )
         }
-        if action.reach == .host, !organization.isHost {
+        if action.reach == .host, !membership.organization.isHost {
             throw GatewayError(
                 .permissionDenied,
                 "This is for super administrators of the organization \(Organization.hostSlug), which runs the gateway."
@@ -61,6 +62,7 @@ package enum Authorize {
                 "This needs a person who logged in (POST /auth/login); a key cannot do it."
             )
         }
+        if let feature = action.feature, !membership.has(feature) { throw feature.missing }
         try check(action.scopes, of: action.name, principal)
     }
 

@@ -172,7 +172,7 @@ package final class Pipeline: Sendable {
                 suspendedToo: rules.isOpenWhenSuspended,
                 withoutFactor: rules.isAboutOneself
             )
-            try Authorize.check(rules, principal: principal, membership.organization)
+            try Authorize.check(rules, principal: principal, membership)
             rate = try limit.check(
                 bucket: rules.bucket,
                 cost: rules.cost,

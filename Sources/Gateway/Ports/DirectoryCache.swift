@@ -20,6 +20,9 @@ package final class DirectoryCache: Sendable {
             ceilings = plan.ceilings.replaced(by: organization.ceilings)
         }
 
+        /// Whether the organization's plan has a feature.
+        package func has(_ feature: Feature) -> Bool { plan.has(feature) }
+
         /// Whether the organization has a tool: its plan does, and it has not switched it off.
         package func has(_ tool: ToolDescriptor) -> Bool {
             plan.has(tool: tool.name, movingMoney: tool.annotations.movesMoney)

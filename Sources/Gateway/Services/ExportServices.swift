@@ -5,6 +5,9 @@ import OrderedJSON
 extension PluginServices {
     func openExport(_ request: ServiceRequest) async throws(GatewayError) -> JSON {
         try demand("exports", of: request)
+        guard try await directory.membership(of: request.principal.organization).has(.exports) else {
+            throw Feature.exports.missing
+        }
         let now = entropy.now()
         let export = PluginExport(
             id: entropy.identifier(),

@@ -88,6 +88,7 @@ package struct PluginServices: Sendable {
 
     let data: any PluginDataRepository
     let records: any RecordRepository
+    let directory: DirectoryCache
     let entropy: Entropy
     let settings: Settings
 
@@ -95,11 +96,13 @@ package struct PluginServices: Sendable {
     init(
         data: any PluginDataRepository,
         records: any RecordRepository,
+        directory: DirectoryCache,
         entropy: Entropy,
         settings: Settings = Settings()
     ) {
         self.data = data
         self.records = records
+        self.directory = directory
         self.entropy = entropy
         self.settings = settings
     }

@@ -65,20 +65,28 @@ enum DirectoryCoding {
     }
 
     static func detail(of plan: Plan) -> String {
-        JSON.object([
+        var detail: JSONObject = [
             "tools": .array(plan.tools.map { .string($0) }),
             "organization_limits": limits(plan.organizationLimits),
             "principal_limits": limits(plan.principalLimits),
             "ceilings": ceilings(plan.ceilings),
-            "features": .array(plan.features.sorted().map { .string($0) }),
             "price": [
                 "month_cents": .integer(plan.price.monthCents),
                 "call_cents": .object(
                     JSONObject(plan.price.callCents.sorted { $0.key < $1.key }.map { ($0.key, .integer($0.value)) })
                 ),
             ],
-        ])
-        .text
+        ]
+        detail["feature_names"] = plan.features.map { .array($0.sorted().map { .string($0) }) }
+        return JSON.object(detail).text
+    }
+
+    /// The features of a plan; `features` is what plans kept before any of them had an effect.
+    private static func features(_ detail: JSON) -> Set<String>? {
+        let texts = { (list: [JSON]) in Set(list.compactMap(\.stringValue)) }
+        if let names = detail["feature_names"]?.arrayValue { return texts(names) }
+        guard let names = detail["features"]?.arrayValue, !names.isEmpty else { return nil }
+        return texts(names).union(Feature.allCases.map(\.rawValue))
     }
 
     static func plan(_ name: String, _ detail: JSON, version: Int64?) throws -> Plan {
@@ -88,7 +96,7 @@ enum DirectoryCoding {
             organizationLimits: limits(detail["organization_limits"]),
             principalLimits: limits(detail["principal_limits"]),
             ceilings: ceilings(detail["ceilings"]),
-            features: Set((detail["features"]?.arrayValue ?? []).compactMap(\.stringValue)),
+            features: features(detail),
             price: Plan.Price(
                 monthCents: detail["price"]?["month_cents"]?.integerValue ?? 0,
                 callCents: (detail["price"]?["call_cents"]?.objectValue ?? JSONObject())
