@@ -11,7 +11,9 @@ struct AuditActions: Sendable {
         "type": "object", "required": ["id", "at", "subject", "action", "door", "outcome"],
         "properties": [
             "id": ["type": "string"], "at": ["type": "string"], "call": ["type": "string"],
-            "subject": ["type": "string"], "action": ["type": "string"], "tool": ["type": "string"],
+            "subject": ["type": "string"],
+            "caller": ["enum": .array(CallerKind.allCases.map { .string($0.rawValue) })], "action": ["type": "string"],
+            "tool": ["type": "string"],
             "door": ["type": "string"], "outcome": ["type": "string"], "code": ["type": "string"],
             "transaction_id": ["type": "string"], "environment": ["type": "string"], "address": ["type": "string"],
             "detail": ["description": "The arguments, with what is sensitive masked."],
@@ -216,6 +218,7 @@ struct AuditActions: Sendable {
             "call": .string(line.call.description), "subject": .string(line.subject),
             "action": .string(line.action), "door": .string(line.door), "outcome": .string(line.outcome.rawValue),
         ]
+        document["caller"] = line.caller.map { .string($0.rawValue) }
         document["tool"] = line.tool.map { .string($0) }
         document["code"] = line.code.map { .string($0) }
         document["transaction_id"] = line.record.map { .string($0.description) }

@@ -23,7 +23,12 @@ struct KeyActions: Sendable {
             "scopes": ["type": "array", "items": ["type": "string"], "description": "Absent: all that the role has."],
             "owner": ["type": "string", "description": "The user who made it."],
             "tools": ["type": "array", "items": ["type": "string"], "description": "Absent: every tool."],
-            "amount_max": ["type": "integer"], "is_agent": ["type": "boolean"],
+            "amount_max": ["type": "integer"],
+            "is_agent": [
+                "type": "boolean",
+                "description": "As it is marked; absent: by MCP an agent calls with it, elsewhere a machine.",
+            ],
+            "accounts": ["type": "array", "items": ["type": "string"], "description": "Absent: every account."],
             "sources": ["type": "array", "items": ["type": "string"], "description": "Absent: any address."],
             "expires_at": ["type": "string"], "revoked_at": ["type": "string"],
             "last_used_at": ["type": "string", "description": "To the minute or so."],
@@ -49,32 +54,6 @@ struct KeyActions: Sendable {
 
     private static let days: JSON = [
         "type": "integer", "minimum": 1, "maximum": 3650, "description": "Days until it ends; left out, it does not.",
-    ]
-
-    /// What narrows a key; null takes a rule away.
-    private static let rules: [(String, JSON)] = [
-        ("tools", Arguments.tools),
-        (
-            "amount_max",
-            [
-                "type": ["integer", "null"], "minimum": 1, "maximum": 1_000_000_000,
-                "description": "The largest amount of one call, in shillings.",
-            ]
-        ),
-        (
-            "is_agent",
-            [
-                "type": "boolean",
-                "description": "Whether a program that decides for itself calls with it, such as a model.",
-            ]
-        ),
-        (
-            "sources",
-            [
-                "type": ["array", "null"], "maxItems": 64, "items": ["type": "string", "maxLength": 64],
-                "description": "Addresses and blocks that it may be used from, such as 192.0.2.0/24.",
-            ]
-        ),
     ]
 
     private var list: Action {
@@ -119,11 +98,9 @@ struct KeyActions: Sendable {
             try KeyActions.check(role, use)
             let rules = try KeyActions.rules(use, KeyRules())
             try await house.checkRoomForKey(use.membership)
-            var new = NewKey(
-                name: use.text("name") ?? "",
-                environment: use.text("environment").flatMap(Environment.init(rawValue:)) ?? .test,
-                role: role
-            )
+            let environment = use.text("environment").flatMap(Environment.init(rawValue:)) ?? .test
+            try await checkAccounts(rules, use, environment)
+            var new = NewKey(name: use.text("name") ?? "", environment: environment, role: role)
             if case .user(let id) = use.principal.subject { new.owner = id }
             new.scopes = KeyActions.scopes(use)
             new.rules = rules
@@ -157,8 +134,8 @@ struct KeyActions: Sendable {
         ) { use throws(GatewayError) in
             let (name, role, scopes) = (use.text("name"), use.role(), KeyActions.scopes(use))
             if let role { try KeyActions.check(role, use) }
-            // What is no address is refused before anything is read.
-            _ = try KeyActions.rules(use, KeyRules())
+            // What is no address, and no account, is refused before anything is changed.
+            try await checkAccounts(try KeyActions.rules(use, KeyRules()), use, find(use).environment)
             let key = try await change(use) { key in
                 if let name { key.name = name }
                 if let role { key.role = role }
@@ -267,26 +244,6 @@ struct KeyActions: Sendable {
         use.arguments["scopes"]?.arrayValue.map { Set($0.compactMap(\.stringValue)) }
     }
 
-    /// The rules that a key has, with those among the arguments in their place.
-    private static func rules(_ use: Action.Use, _ known: KeyRules) throws(GatewayError) -> KeyRules {
-        var rules = known
-        if let tools = use.arguments["tools"] {
-            rules.tools = tools.arrayValue.map { Set($0.compactMap(\.stringValue)) }
-        }
-        if let most = use.arguments["amount_max"] { rules.amountMax = most.integerValue.flatMap { Shillings($0) } }
-        if let isAgent = use.flag("is_agent") { rules.isAgent = isAgent }
-        if let sources = use.arguments["sources"] {
-            rules.sources = try (sources.arrayValue ?? [])
-                .map { text throws(GatewayError) in
-                    guard let block = text.stringValue.flatMap(AddressBlock.init) else {
-                        throw Administration.wrong("sources", "addresses or blocks such as 192.0.2.0/24")
-                    }
-                    return block
-                }
-        }
-        return rules
-    }
-
     static func document(_ key: APIKey, _ now: Timestamp) -> JSON {
         let texts = { (list: [String]) in JSON.array(list.map { .string($0) }) }
         var document: JSONObject = [
@@ -297,7 +254,8 @@ struct KeyActions: Sendable {
         document["owner"] = key.owner.map { .string($0.description) }
         document["tools"] = key.rules.tools.map { texts($0.sorted()) }
         document["amount_max"] = key.rules.amountMax.map { .integer($0.amount) }
-        document["is_agent"] = .bool(key.rules.isAgent)
+        document["is_agent"] = key.rules.isAgent.map { .bool($0) }
+        document["accounts"] = key.rules.accounts.map { texts($0.sorted().map(\.description)) }
         if !key.rules.sources.isEmpty { document["sources"] = texts(key.rules.sources.map(\.description)) }
         document["expires_at"] = key.expiresAt.map { .string($0.description) }
         document["revoked_at"] = key.revokedAt.map { .string($0.description) }

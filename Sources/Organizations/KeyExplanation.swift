@@ -35,6 +35,7 @@ struct KeyExplanation: Sendable {
                 "id": Arguments.id, "tool": ["type": "string", "minLength": 1, "maxLength": 128],
                 "amount": ["type": "integer", "minimum": 1, "description": "Shillings; left out, no limit is asked."],
                 "address": ["type": "string", "maxLength": 64, "description": "Where it would be called from."],
+                "account": ["type": "string", "pattern": .string(AccountName.pattern)],
             ],
             required: ["tool"],
             output: .data(KeyExplanation.schema)
@@ -104,9 +105,41 @@ struct KeyExplanation: Sendable {
             let from = key.rules.sources.map(\.description).joined(separator: ", ")
             rules.append(Rule("address", isAllowed, from.isEmpty ? "Any address." : "The key is used from \(from)."))
         }
+        rules.append(callerRule(key))
         if case .function = entry.tool.kind { return rules }
-        rules.append(try await credentialRule(key))
+        let account = try await accountRule(key, use)
+        rules.append(account)
+        if account.passes { rules.append(try await credentialRule(key, use)) }
         return rules
+    }
+
+    /// Whose calls its calls are: told, and nothing that refuses; by it rules ask for a person.
+    private func callerRule(_ key: APIKey) -> Rule {
+        switch key.rules.isAgent {
+        case true?: Rule("caller", true, "It is marked as an agent's: its calls are an agent's by every door.")
+        case false?: Rule("caller", true, "It is marked as no agent's: its calls are a machine's by every door.")
+        case nil: Rule("caller", true, "It is not marked: its calls are an agent's by MCP, a machine's elsewhere.")
+        }
+    }
+
+    private func accountRule(_ key: APIKey, _ use: Action.Use) async throws(GatewayError) -> Rule {
+        do throws(GatewayError) {
+            guard let account = try await account(key, use) else {
+                return Rule("account", true, "The key names no accounts.")
+            }
+            return Rule("account", true, "It would use the account \(account.name).")
+        } catch {
+            guard error.code == .invalidArgument || error.code == .permissionDenied else { throw error }
+            return Rule("account", false, error.message)
+        }
+    }
+
+    /// The account that a call would use; nil where none is set up yet.
+    private func account(_ key: APIKey, _ use: Action.Use) async throws(GatewayError) -> MPesaAccount? {
+        let known = try await house.directory.accounts(organization: key.organization, environment: key.environment)
+        let book = AccountBook(known).limited(to: key.rules.accounts)
+        let name = use.text("account").flatMap { AccountName($0) }
+        return known.isEmpty && name == nil ? nil : try book.account(name, of: AccountBook(known), key.environment)
     }
 
     private func keyRule(_ key: APIKey, _ now: Timestamp) -> Rule {
@@ -161,12 +194,8 @@ struct KeyExplanation: Sendable {
         return [Rule("amount", isWithin, "One call moves at most \(most) shillings.")]
     }
 
-    private func credentialRule(_ key: APIKey) async throws(GatewayError) -> Rule {
-        let accounts = try await house.directory.accounts(
-            organization: key.organization,
-            environment: key.environment
-        )
-        let account = AccountBook(accounts).standard
+    private func credentialRule(_ key: APIKey, _ use: Action.Use) async throws(GatewayError) -> Rule {
+        let account = try await account(key, use)
         let fields = try await house.parts.credentials.fields(
             organization: key.organization,
             environment: key.environment,

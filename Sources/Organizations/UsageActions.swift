@@ -31,13 +31,13 @@ struct UsageActions: Sendable {
             title: "Read usage",
             summary: """
                 Calls by hour, day or month (of Nairobi), of the last 31 days unless from_ms says; told apart by tool, \
-                subject (a key or a user) or what they count as. Calls of the last second may be missing.
+                subject (a key or a user), what they count as, or caller (person, machine, agent). Calls of the last second may be missing.
                 """,
             route: Route("GET", "/admin/usage"),
             arguments: [
                 "period": ["enum": .array(UsageQuestion.Period.allCases.map { .string($0.rawValue) })],
                 "by": [
-                    "type": "string", "pattern": "^(tool|subject|counted)(,(tool|subject|counted))*$",
+                    "type": "string", "pattern": "^(tool|subject|counted|caller)(,(tool|subject|counted|caller)){0,3}$",
                     "description": "Such as tool,subject.",
                 ],
                 "environment": Arguments.environment, "from_ms": UsageActions.moment, "until_ms": UsageActions.moment,
@@ -48,7 +48,8 @@ struct UsageActions: Sendable {
                     "type": "object", "required": ["start", "succeeded", "failed"],
                     "properties": [
                         "start": ["type": "string"], "tool": ["type": "string"], "subject": ["type": "string"],
-                        "counted": ["type": "string"], "succeeded": ["type": "integer"], "failed": ["type": "integer"],
+                        "counted": ["type": "string"], "caller": ["type": "string"], "succeeded": ["type": "integer"],
+                        "failed": ["type": "integer"],
                     ],
                 ],
             ]),
@@ -84,6 +85,7 @@ struct UsageActions: Sendable {
         if !sum.tool.isEmpty { document["tool"] = .string(sum.tool) }
         if !sum.subject.isEmpty { document["subject"] = .string(sum.subject) }
         if !sum.counted.isEmpty { document["counted"] = .string(sum.counted) }
+        if !sum.caller.isEmpty { document["caller"] = .string(sum.caller) }
         document["succeeded"] = .integer(sum.succeeded)
         document["failed"] = .integer(sum.failed)
         return .object(document)

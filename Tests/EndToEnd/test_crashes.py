@@ -105,6 +105,10 @@ def test_a_crash_among_many_pushes_loses_none_that_was_answered(simulator):
     database = sqlite3.connect(os.path.join(gateway.folder, "gateway.db"))
     assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     kept = {value for (value,) in database.execute("SELECT value FROM external_ids")}
+    # Each is metered in the commit of its first outcome: neither lost nor doubled by the kill.
+    ended = database.execute("SELECT COUNT(*) FROM records WHERE class = 'transaction' AND state <> 'sending'").fetchone()
+    metered = database.execute("SELECT SUM(succeeded + failed) FROM usage WHERE counted = 'money'").fetchone()
+    assert metered == ended, (metered, ended)
     database.close()
     gateway.remove()
     assert len(answered) >= 300 and set(answered) <= kept, set(answered) - kept

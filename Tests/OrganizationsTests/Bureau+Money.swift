@@ -42,13 +42,14 @@ extension Bureau {
         _ tool: String,
         _ arguments: JSON = [:],
         as credential: Secret<String>,
-        from address: String? = "192.0.2.1"
+        from address: String? = "192.0.2.1",
+        by door: Door = .rest
     ) async -> ToolReply {
         clock.advance(.milliseconds(1))
         return await pipeline.serve(
             ToolCall(
                 id: CallID(clock.entropy.identifier()),
-                door: .rest,
+                door: door,
                 credential: .token(credential),
                 tool: tool,
                 arguments: arguments,
@@ -58,8 +59,8 @@ extension Bureau {
     }
 
     /// Collects from a customer; each call another amount, so that none repeats another.
-    func collect(_ amount: Int64, as credential: Secret<String>) async -> ToolReply {
-        await call("fake_collect", ["phone": "254711000001", "amount": .integer(amount)], as: credential)
+    func collect(_ amount: Int64, as credential: Secret<String>, by door: Door = .rest) async -> ToolReply {
+        await call("fake_collect", ["phone": "254711000001", "amount": .integer(amount)], as: credential, by: door)
     }
 
     /// A file that a plugin made for an organization, and closed.

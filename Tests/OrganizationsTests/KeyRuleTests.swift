@@ -3,23 +3,6 @@ import GatewayTesting
 import OrderedJSON
 import Testing
 
-struct `A key that is marked as an agent's` {
-    @Test func `calls as one, and no other does`() async throws {
-        try await Bureau.with { (bureau) async throws in
-            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
-            for (isAgent, more): (Bool, JSONObject) in [(true, ["is_agent": true]), (false, [:])] {
-                let key = try await bureau.makeKey(more, by: admin)
-                let principal = try await bureau.gateway.authenticate.principal(
-                    for: .token(key.text),
-                    environment: nil,
-                    address: nil
-                )
-                #expect(principal.isAgent == isAgent)
-            }
-        }
-    }
-}
-
 struct `A key's secret` {
     @Test func `is changed with an overlap, and the key and what it did stay the same`() async throws {
         try await Bureau.with { (bureau) async throws in

@@ -34,8 +34,15 @@ struct `A quota's count` {
 
     @Test func `goes with a line's commit, or neither is written`() async throws {
         try await withStore { (store) async throws in
-            #expect(try await store.append(makeLine("first"), taking: claim(limit: 1, counted: "administration")) == 1)
-            let second = try await store.append(makeLine("second"), taking: claim(limit: 1, counted: "administration"))
+            #expect(
+                try await store.append(makeLine("first"), usage: [], taking: claim(limit: 1, counted: "administration"))
+                    == 1
+            )
+            let second = try await store.append(
+                makeLine("second"),
+                usage: [],
+                taking: claim(limit: 1, counted: "administration")
+            )
 
             #expect(second == nil)
             let actions = try await store.records(organization: ours, before: nil, limit: 100).map(\.action)

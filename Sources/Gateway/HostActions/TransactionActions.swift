@@ -45,6 +45,10 @@ package struct TransactionActions: Sendable {
                 "direction": [
                     "enum": ["in", "out", "reverse"], "description": "Which way the money goes: reverse gives back.",
                 ],
+                "account": [
+                    "type": "string", "pattern": .string(AccountName.pattern),
+                    "description": "That went through this M-Pesa account.",
+                ],
                 "reference": ["type": "string", "maxLength": 128, "description": "With this reference."],
                 "receipt": ["type": "string", "maxLength": 64, "description": "With this receipt of M-Pesa's."],
                 "amount_min": TransactionActions.shillings("Of at least so many shillings."),
@@ -86,7 +90,11 @@ package struct TransactionActions: Sendable {
         filter.status = use.text("status")
         filter.party = use.text("phone_number")
         filter.operation = use.text("operation")
-        filter.madeBy = maker(use.principal)
+        filter.madeBy = use.principal.maker
+        filter.accounts = use.principal.accounts
+        if let name = use.text("account").flatMap({ AccountName($0) }) {
+            filter.accounts = Set([name]).intersection(use.principal.accounts ?? [name])
+        }
         filter.direction = use.text("direction").flatMap(OperationDirection.init(rawValue:))
         filter.reference = use.text("reference")
         // Receipts are written in capitals, and pasted as people please.
@@ -103,11 +111,6 @@ package struct TransactionActions: Sendable {
             filter.before = id
         }
         return filter
-    }
-
-    /// The role `user` sees what it asked for itself; every other, what anybody of the organization did.
-    private static func maker(_ principal: Principal) -> String? {
-        principal.role == .user ? principal.subjectText : nil
     }
 
     // MARK: Show
@@ -204,6 +207,10 @@ package enum TransactionDocument {
             "state": ["enum": .array(RecordState.allCases.map { .string($0.rawValue) })],
             "status": ["enum": ["PENDING", "SUCCESS", "FAILED", "CANCELLED", "REVERSED"]],
             "account": ["type": "string", "description": "The M-Pesa account that it went through."],
+            "caller": [
+                "enum": .array(CallerKind.allCases.map { .string($0.rawValue) }),
+                "description": "What kind of caller asked for it; an agent decides for itself.",
+            ],
             "version": ["type": "integer", "minimum": 0, "description": "Counts up with each step."],
             "amount": ["type": "integer", "description": "Whole shillings (KES)."],
             "reversed_amount": ["type": "integer", "description": "How much of it went back, once that is anything."],

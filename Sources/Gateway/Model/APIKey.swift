@@ -94,22 +94,27 @@ package struct KeyRules: Sendable, Hashable {
     package var tools: Set<String>?
     /// The largest amount of one call; nil for no limit of its own.
     package var amountMax: Shillings?
-    /// Whether a program that decides for itself calls with it: whoever asks for a person asks about all its calls.
-    package var isAgent: Bool
+    /// Whether a program that decides for itself calls with it, as an administrator marked it; nil where nobody did, and
+    /// the door tells (`Principal.kind`).
+    package var isAgent: Bool?
     /// The addresses that it may be used from; none for any.
     package var sources: [AddressBlock]
+    /// The M-Pesa accounts that it may use, and whose records it sees; nil for every one.
+    package var accounts: Set<AccountName>?
 
     /// Narrows nothing unless told to.
     package init(
         tools: Set<String>? = nil,
         amountMax: Shillings? = nil,
-        isAgent: Bool = false,
-        sources: [AddressBlock] = []
+        isAgent: Bool? = nil,
+        sources: [AddressBlock] = [],
+        accounts: Set<AccountName>? = nil
     ) {
         self.tools = tools
         self.amountMax = amountMax
         self.isAgent = isAgent
         self.sources = sources
+        self.accounts = accounts
     }
 
     /// Whether the key may call a tool.

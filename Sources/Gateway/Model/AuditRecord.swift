@@ -97,10 +97,14 @@ package struct UsageRecord: Sendable, Hashable {
     package let counted: String
     /// Who called, as audit shows subjects.
     package let subject: String
+    /// What kind of caller; nil for what was counted before that was told apart.
+    package let caller: CallerKind?
     /// The hour it counts for: milliseconds since 1970, a multiple of 3,600,000.
     package let hour: Timestamp
     /// Whether the call succeeded.
     package let succeeded: Bool
+    /// Whether this takes back what was counted, instead of counting it.
+    package var isTakenBack = false
 
     /// Makes a usage record for the hour of a moment.
     package init(
@@ -109,6 +113,7 @@ package struct UsageRecord: Sendable, Hashable {
         tool: String,
         counted: String = "",
         subject: String = "",
+        caller: CallerKind? = nil,
         at: Timestamp,
         succeeded: Bool
     ) {
@@ -117,7 +122,15 @@ package struct UsageRecord: Sendable, Hashable {
         self.tool = tool
         self.counted = counted
         self.subject = subject
+        self.caller = caller
         self.hour = Timestamp(milliseconds: at.milliseconds - at.milliseconds % 3_600_000)
         self.succeeded = succeeded
+    }
+
+    /// The line that takes this one back.
+    package var takenBack: UsageRecord {
+        var line = self
+        line.isTakenBack = true
+        return line
     }
 }

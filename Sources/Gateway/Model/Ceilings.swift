@@ -6,6 +6,8 @@ package struct Ceilings: Sendable, Equatable {
         package static let money = "money"
         /// Changes by actions of the host's own: counted in the commit of the line that says that they begin.
         package static let administration = "administration"
+        /// What only reads, unless its tool names another bucket; a repeat of a payment or a change is no more.
+        package static let read = "read"
     }
 
     /// Uses in a calendar month of Nairobi, by what is counted: `money`, `administration`, or a bucket such as `read`.

@@ -72,16 +72,58 @@ package final class AccountBook: Sendable {
     package let accounts: [MPesaAccount]
 
     /// Gathers them.
-    package init(_ accounts: [MPesaAccount]) { self.accounts = accounts }
+    ///
+    /// Calls may name one where there is more than one, unless something else is said.
+    package init(_ accounts: [MPesaAccount], isPlural: Bool? = nil) {
+        self.accounts = accounts
+        self.isPlural = isPlural ?? (accounts.count > 1)
+    }
+
+    /// The part of it that somebody may use.
+    ///
+    /// Where the default one is not in it, and there is one account alone, that is meant by whoever names none.
+    package func limited(to names: Set<AccountName>?) -> AccountBook {
+        guard let names else { return self }
+        var kept = accounts.filter { names.contains($0.name) }
+        if kept.count == 1 { kept[0].isDefault = true }
+        return AccountBook(kept, isPlural: isPlural)
+    }
 
     /// Whether calls may say which one they mean: there is, or was, more than one.
     ///
     /// A retired one counts, so that whoever has learned to name an account can go on doing so.
-    package var isPlural: Bool { accounts.count > 1 }
+    package let isPlural: Bool
     /// The one that is meant where none is named.
     package var standard: MPesaAccount? { accounts.first { $0.isDefault } }
     /// Every short code, each once.
     var shortCodes: [String] { Array(Set(accounts.map(\.profile.shortCode))).sorted() }
+
+    /// The account of a call: the one that it names, or the default one.
+    ///
+    /// - Parameter all: Every one of the organization, of which this is the part that the caller may use.
+    /// - Throws: `notConfigured` when nobody has set the environment up; `invalidArgument` for a name that is none's, or
+    ///   that is missing; `permissionDenied` where the caller may use none.
+    package func account(
+        _ name: AccountName?,
+        of all: AccountBook,
+        _ environment: Environment
+    ) throws(GatewayError) -> MPesaAccount {
+        if let account = name.map({ self[name: $0] }) ?? standard { return account }
+        guard !accounts.isEmpty || all.accounts.isEmpty else {
+            throw GatewayError(.permissionDenied, "This key may use none of the accounts in \(environment.rawValue).")
+        }
+        if name != nil {
+            throw AccountBook.wrong("the organization has no account of this name in \(environment.rawValue).")
+        }
+        guard accounts.isEmpty else {
+            let names = accounts.map(\.name.description).joined(separator: ", ")
+            throw AccountBook.wrong("name one of \(names): this key may not use the default one.")
+        }
+        throw GatewayError(
+            .notConfigured,
+            "The organization has no short code for \(environment.rawValue). An administrator must set it up first."
+        )
+    }
 
     /// The refusal of the argument that names an account.
     static func wrong(_ message: String) -> GatewayError {

@@ -57,14 +57,19 @@ package struct Principal: Sendable, Hashable {
             }
     }
 
-    /// Whether a program that decides for itself calls with it, such as a model: what its key is marked as.
-    package var isAgent: Bool { rules?.isAgent ?? false }
-
     /// Whether they may see a record of their organization: the role `user` sees what it asked for itself, every other
-    /// what anybody did.
+    /// what anybody did; a key that is held to accounts sees what is theirs.
     ///
     /// What somebody may not see is to them as if it were not there.
-    package func sees(_ record: Record) -> Bool { role > .user || record.madeBy == subjectText }
+    package func sees(_ record: Record) -> Bool {
+        (maker.map { $0 == record.madeBy } ?? true) && (accounts?.contains(record.accountName) ?? true)
+    }
+
+    /// Whose records they see; nil for anybody's of the organization.
+    package var maker: String? { role == .user ? subjectText : nil }
+
+    /// The accounts that they may use and whose records they see; nil for every one.
+    package var accounts: Set<AccountName>? { rules?.accounts }
 
     /// The subject's identifier.
     package var subjectIdentifier: Identifier {

@@ -137,6 +137,8 @@ package struct Record: Sendable, Equatable {
     /// Which of the organization's accounts it acts for, whatever becomes of the default one.
     package let accountName: AccountName
 
+    /// Whether an agent asked for it.
+    package var isByAgent = false
     /// Never sent after this.
     ///
     /// Moves on when the same request may be sent again.

@@ -8,11 +8,8 @@ extension Operations {
         _ kind: OperationKind,
         _ original: Record?
     ) async throws(GatewayError) -> MPesaAccount {
-        let account = try await directory.account(
-            work.call.account ?? original?.accountName,
-            of: work.principal.organization,
-            in: work.principal.environment
-        )
+        let name = work.call.account ?? original?.accountName
+        let account = try await directory.account(name, for: work.principal)
         if let original { try Operations.check(account, isOf: original) }
         guard account.retiredAt == nil || kind.direction == .reverse else {
             throw AccountBook.wrong("\(account.name) is retired: it takes nothing new.")

@@ -179,6 +179,7 @@ struct Operations: Sendable {
         record.countedIn = work.quota?.place.month
         return (record, plan, original)
     }
+        record.isByAgent = work.caller == .agent
 
     /// The record that an earlier call made, when the commit found one; nil when this call's was written.
     private func earlierRecord(
@@ -269,7 +270,7 @@ struct Operations: Sendable {
             generation: work.entry.plugin.generation,
             tool: work.entry.tool.index,
             id: id,
-            viewer: principal.role == .user ? principal.subjectText : nil
+            viewer: principal.maker ?? (principal.accounts == nil ? nil : principal.subjectText)
         )
         if let known = shown.value(for: key, at: entropy.uptime()) { return known }
         var record = try await find(id, namespace: lookUp.namespace, for: work)

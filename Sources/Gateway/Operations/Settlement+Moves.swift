@@ -90,12 +90,36 @@ extension Settlement {
             events: [move.step.event],
             newIDs: newIDs(of: move),
             audit: auditLines(move.step, from: move.before),
+            usage: usage(of: move),
             settledCallback: callback,
             receipt: move.receipt,
             hold: hold(of: move.step),
             unread: unread,
             uncounted: uncounted(by: move)
         )
+    }
+
+    /// The count of the call that made a transaction: in the commit of its first outcome, which every one has once,
+    /// whatever becomes of the process.
+    ///
+    /// What was never sent and what M-Pesa refused at once are failures; how a payment ends is no matter of the call.
+    private func usage(of move: Move) -> [UsageRecord] {
+        let (before, after) = (move.before, move.step.record)
+        guard before.recordClass == .transaction, before.state == .sending, before.attempts == 1,
+            after.state != .sending, !before.tool.isEmpty
+        else { return [] }
+        return [
+            UsageRecord(
+                organization: before.organization,
+                environment: before.environment,
+                tool: before.tool,
+                counted: Ceilings.Counted.money,
+                subject: before.madeBy,
+                caller: before.caller,
+                at: move.step.event.at,
+                succeeded: after.state != .rejected
+            )
+        ]
     }
 
     /// The quota in which a record was counted that is known now never to have left.

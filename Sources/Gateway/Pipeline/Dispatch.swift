@@ -23,6 +23,21 @@ package struct Dispatch: Sendable {
         let quota: QuotaClaim?
         /// The audit line that the transaction's commit writes.
         let begun: AuditRecord?
+        /// Asks again whether the caller may go on; throws where it may not.
+        let mayGoOn: @Sendable () async throws(GatewayError) -> Void
+
+        /// Whether the caller may go on no longer.
+        var isOver: @Sendable () async -> Bool {
+            { [mayGoOn] in
+                do throws(GatewayError) {
+                    try await mayGoOn()
+                    return false
+                } catch { return error.endsWork }
+            }
+        }
+
+        /// What kind of caller calls: what rules that ask for a person go by.
+        var caller: CallerKind { principal.kind(at: call.door) }
 
         /// How long the caller waits for the outcome: what it asked for, within the tool's limit.
         var wait: Duration {

@@ -104,11 +104,10 @@ package final class Pipeline: Sendable {
                     call: call.id,
                     address: call.address
                 )
-                let begun = ending
                 let done = try await once.answer(call, of: action, arguments, principal) {
                     () async throws(GatewayError) in
                     // A change without a line in the chain must not be possible, whenever the process ends.
-                    if !action.isReadOnly { try await begin(begun, action, membership) }
+                    if !action.isReadOnly { try await begin(&ending, action, membership) }
                     return try await action.work(use)
                 }
                 isReplayed = done.isReplayed
@@ -126,14 +125,17 @@ package final class Pipeline: Sendable {
     ///
     /// What ends something, and what is open to an organization that may not call, is never refused for a quota.
     private func begin(
-        _ ending: RecordCall.Ending,
+        _ ending: inout RecordCall.Ending,
         _ action: Action,
         _ membership: DirectoryCache.Membership
     ) async throws(GatewayError) {
         let isFree = action.rules.isOpenWhenSuspended || action.route.method == "DELETE"
         let counted = Ceilings.Counted.administration
-        guard !isFree, let claim = quotas?.claim(counted, membership, call: ending.call) else {
-            return try await record.begin(ending)
+        guard !isFree, let quotas, let claim = quotas.claim(counted, membership, call: ending.call) else {
+            return try await record.begin(&ending)
+        }
+        try await record.begin(&ending) { line, usage throws(GatewayError) in
+            try await quotas.append(line, usage: usage, taking: claim)
         }
         try await quotas?.append(record.line(ending, outcome: .begun), taking: claim)
     }
@@ -220,6 +222,7 @@ package final class Pipeline: Sendable {
         try await directory.accounts(of: principal.organization, in: principal.environment)
     }
 
+            .limited(to: principal.accounts)
     /// The tools that a credential may use now, to decide how something else is answered.
     ///
     /// It leaves no trace: whoever asks calls a tool or performs an action besides.
@@ -352,10 +355,12 @@ package final class Pipeline: Sendable {
         do throws(GatewayError) { done = try await answer(work) } catch {
             throw await dispatch.told(error, to: principal)
         }
+        defer { ending.isCountedByRecord = reservation?.isConsumed ?? false }
         ending.record = done.record
         var reply = ToolReply(
             .success(done.output),
             isReplayed: done.isReplayed,
+        ending.isRepeat = done.isReplayed && reservation != nil
             record: done.record,
             state: done.state,
             tool: tool,

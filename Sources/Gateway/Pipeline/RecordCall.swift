@@ -35,6 +35,12 @@ struct RecordCall: Sendable {
         var isReplayed = false
         /// The record it made or found.
         var record: RecordID?
+        /// Whether it was answered with the record that an earlier call made.
+        var isRepeat = false
+        /// Whether it is counted in its record's commits: that of its first outcome.
+        var isCountedByRecord = false
+        /// How it was counted as it began, as a success.
+        fileprivate(set) var counted: UsageRecord?
 
         /// Of a tool's call, of which nothing is known yet.
         init(_ call: ToolCall) {
@@ -54,8 +60,12 @@ struct RecordCall: Sendable {
             self.action = action
         }
 
+        /// What kind of caller it is of.
+        fileprivate var caller: CallerKind? { principal?.kind(at: door) }
+
         /// What it counts as for quotas and prices.
-        fileprivate var counted: String {
+        fileprivate var countedAs: String {
+            if isRepeat || isReplayed { return Ceilings.Counted.read }
             if let tool { return tool.annotations.movesMoney ? Ceilings.Counted.money : tool.bucket }
             return changes ? Ceilings.Counted.administration : action?.bucket ?? ""
         }
@@ -114,35 +124,71 @@ struct RecordCall: Sendable {
         )
     }
 
-    /// Writes, durably, what is about to be done.
-    func begin(_ ending: Ending) async throws(GatewayError) {
-        try await audit.append([line(ending, outcome: .begun)], usage: [])
+    /// Writes, durably, what is about to be done, and counts it in the same commit: what a kill cuts off was done once, as
+    /// far as anybody knows.
+    ///
+    /// - Parameter commit: Writes the two; appends them unless something else goes with them.
+    func begin(
+        _ ending: inout Ending,
+        by commit: ((AuditRecord, [UsageRecord]) async throws(GatewayError) -> Void)? = nil
+    ) async throws(GatewayError) {
+        let begun = line(ending, outcome: .begun)
+        let usage = usage(of: ending, succeeded: true)
+        if let commit {
+            try await commit(begun, usage.map { [$0] } ?? [])
+        } else {
+            try await audit.append([begun], usage: usage.map { [$0] } ?? [])
+        }
+        ending.counted = usage
+    }
+
+    /// Writes that what was begun and counted has failed, durably: it is a failure's count from then on.
+    func end(begun ending: Ending, error: GatewayError) async throws(GatewayError) {
+        guard let counted = ending.counted, let failed = usage(of: ending, succeeded: false) else {
+            return try end(ending, error: error)
+        }
+        tell(ending, error: error)
+        try await audit.append([line(ending, error: error)], usage: [counted.takenBack, failed])
     }
 
     /// Writes what became of a call.
     ///
     /// A fault of the audit fails the call that it would have left out.
     func end(_ ending: Ending, error: GatewayError?) throws(GatewayError) {
-        log(ending, error: error)
-        metrics.count(door: ending.door, what: ending.name, error: error)
-        guard let principal = ending.principal else {
+        tell(ending, error: error)
+        guard ending.principal != nil else {
             guard let error, let whom = error.attempted else { return }
             return failures.note(line(ending, naming: whom, code: error.code), naming: whom)
         }
-        let usage = ending.name.map {
-            UsageRecord(
-                organization: principal.organization,
-                environment: principal.environment,
-                tool: $0,
-                counted: ending.counted,
-                subject: principal.subjectText,
-                at: entropy.now(),
-                succeeded: error == nil
-            )
-        }
+        let isCounted = ending.counted != nil || ending.isCountedByRecord
+        let usage = isCounted ? nil : usage(of: ending, succeeded: error == nil)
+        try audit.enqueue(line(ending, error: error), usage: usage)
+    }
+
+    private func tell(_ ending: Ending, error: GatewayError?) {
+        log(ending, error: error)
+        metrics.count(door: ending.door, what: ending.name, error: error)
+    }
+
+    /// What a call adds to usage.
+    private func usage(of ending: Ending, succeeded: Bool) -> UsageRecord? {
+        guard let principal = ending.principal, let name = ending.name else { return nil }
+        return UsageRecord(
+            organization: principal.organization,
+            environment: principal.environment,
+            tool: name,
+            counted: ending.countedAs,
+            subject: principal.subjectText,
+            caller: principal.kind(at: ending.door),
+            at: entropy.now(),
+            succeeded: succeeded
+        )
+    }
+
+    private func line(_ ending: Ending, error: GatewayError?) -> AuditRecord {
         let isFault = error?.code == .internalFault || error?.code == .pluginFailed || error?.code == .unavailable
         let outcome: AuditRecord.Outcome = error == nil ? .success : isFault ? .error : .failed
-        try audit.enqueue(line(ending, outcome: outcome, code: error?.code), usage: usage)
+        return line(ending, outcome: outcome, code: error?.code)
     }
 
     /// The line of a call whose credential was refused, and whom it named.
@@ -169,7 +215,9 @@ struct RecordCall: Sendable {
 
     private func detail(of ending: Ending) -> String? {
         // Where nobody knows what must be masked, nothing is kept.
-        guard let sensitive = ending.tool?.sensitive ?? ending.sensitive, ending.principal != nil else { return nil }
+        guard let sensitive = ending.tool?.sensitive ?? ending.sensitive, ending.principal != nil else {
+            return ending.caller == .agent ? RecordCall.agents.text : nil
+        }
         var arguments = ending.arguments
         if var members = arguments.objectValue, members[CallSchemas.state] != nil || members[CallSchemas.input] != nil {
             // What a person answered is theirs, and the state is sealed.
@@ -178,9 +226,11 @@ struct RecordCall: Sendable {
             arguments = .object(members)
         }
         var shown = sensitive.isEmpty ? arguments : arguments.masking(sensitive, with: "•••")
-        if ending.target != nil || ending.isReplayed, var members = shown.objectValue {
-            members["$target"] = ending.target.map { .string($0) }
-            members["$replayed"] = ending.isReplayed ? true : nil
+        let notes = notes(of: ending)
+        // What callers send by these names is left out: the host alone says it.
+        if notes.contains(where: { $0.value != nil || shown[$0.name] != nil }) {
+            var members = shown.objectValue ?? JSONObject()
+            for (name, value) in notes { members[name] = value }
             shown = .object(members)
         }
         let bytes = shown.bytes
@@ -189,10 +239,19 @@ struct RecordCall: Sendable {
         var short: JSONObject = [
             "$bytes": .integer(Int64(bytes.count)), "$sha256": .string(SHA256.digest(bytes).hexadecimal),
         ]
-        short["$target"] = ending.target.map { .string($0) }
-        short["$replayed"] = ending.isReplayed ? true : nil
+        for (name, value) in notes { short[name] = value }
         return JSON.object(short).text
     }
+
+    /// What the host itself says of a call beside its arguments.
+    private func notes(of ending: Ending) -> [(name: String, value: JSON?)] {
+        [
+            ("$target", ending.target.map { .string($0) }), ("$replayed", ending.isReplayed ? true : nil),
+            (AuditRecord.callerMember, ending.caller == .agent ? .string(CallerKind.agent.rawValue) : nil),
+        ]
+    }
+
+    private static let agents = JSON.object([AuditRecord.callerMember: .string(CallerKind.agent.rawValue)])
 
     private func log(_ ending: Ending, error: GatewayError?) {
         let level: Logger.Level = error?.code == .internalFault ? .error : .info

@@ -98,15 +98,14 @@ package final class DirectoryCache: Sendable {
         in environment: Environment
     ) async throws(GatewayError) -> MPesaAccount {
         let book = try await accounts(of: organization, in: environment)
-        guard let name else {
-            if let standard = book.standard { return standard }
-            throw GatewayError(
-                .notConfigured,
-                "The organization has no short code for \(environment.rawValue). An administrator must set it up first."
-            )
-        }
-        if let account = book[name: name] { return account }
-        throw AccountBook.wrong("the organization has no account of this name in \(environment.rawValue).")
+        return try book.account(name, of: book, environment)
+    }
+
+    /// One of the accounts that a caller may use: the default one, where none is named.
+    /// - Throws: as the other does; `permissionDenied` where there is none that the caller may use.
+    package func account(_ name: AccountName?, for principal: Principal) async throws(GatewayError) -> MPesaAccount {
+        let all = try await accounts(of: principal.organization, in: principal.environment)
+        return try all.limited(to: principal.accounts).account(name, of: all, principal.environment)
     }
 
     /// Something was changed here: what, the next call asks the store.

@@ -8,10 +8,14 @@ package protocol QuotaRepository: Sendable {
     ///
     /// - Returns: What is used then.
     func add(_ claim: QuotaClaim) async throws(GatewayError) -> Int
-    /// Appends an audit line in one commit with a claim.
+    /// Appends an audit line, and counts a use, in one commit with a claim.
     ///
     /// - Returns: What is used then; nil when the quota is spent, and nothing was written.
-    func append(_ line: AuditRecord, taking claim: QuotaClaim) async throws(GatewayError) -> Int?
+    func append(
+        _ line: AuditRecord,
+        usage: [UsageRecord],
+        taking claim: QuotaClaim
+    ) async throws(GatewayError) -> Int?
 }
 
 /// What is counted: an organization's month of one kind of use.

@@ -288,6 +288,8 @@ package struct RecordFilter: Sendable, Equatable {
     package var party: String?
     /// Asked for by this subject; nil for anybody of the organization.
     package var madeBy: String?
+    /// Of one of these accounts; nil for any.
+    package var accounts: Set<AccountName>?
     /// Whose money goes this way.
     package var direction: OperationDirection?
     /// With this reference of the organization's own.

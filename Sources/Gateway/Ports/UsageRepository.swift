@@ -37,6 +37,8 @@ package struct UsageQuestion: Sendable {
         case subject
         /// By what it counts as.
         case counted
+        /// By what kind of caller: person, machine, agent.
+        case caller
     }
 
     /// Into which times it is put together.
@@ -94,6 +96,8 @@ package struct UsageSum: Sendable, Equatable {
     package let subject: String
     /// What it counts as.
     package let counted: String
+    /// What kind of caller.
+    package let caller: String
     /// Calls that succeeded.
     package var succeeded: Int64
     /// Calls that did not.
@@ -105,6 +109,7 @@ package struct UsageSum: Sendable, Equatable {
         tool: String,
         subject: String,
         counted: String,
+        caller: String = "",
         succeeded: Int64,
         failed: Int64
     ) {
@@ -112,6 +117,7 @@ package struct UsageSum: Sendable, Equatable {
         self.tool = tool
         self.subject = subject
         self.counted = counted
+        self.caller = caller
         self.succeeded = succeeded
         self.failed = failed
     }

@@ -129,8 +129,8 @@ package final class Quotas: Sendable {
     /// Appends a line in one commit with its claim.
     ///
     /// - Throws: `rateLimited` with the time until the next month, when the quota is used up.
-    func append(_ line: AuditRecord, taking claim: QuotaClaim) async throws(GatewayError) {
-        guard try await repository.append(line, taking: claim) != nil else {
+    func append(_ line: AuditRecord, usage: [UsageRecord], taking claim: QuotaClaim) async throws(GatewayError) {
+        guard try await repository.append(line, usage: usage, taking: claim) != nil else {
             throw QuotaClaim.spent(claim.place, limit: claim.limit, now: entropy.now())
         }
     }

@@ -28,7 +28,8 @@ extension PluginServices {
     func listTransactions(_ request: ServiceRequest) async throws(GatewayError) -> JSON {
         try demand("transactions", of: request)
         var filter = RecordFilter(limit: Int(try request.whole("limit", 1...100, default: 100)))
-        filter.madeBy = request.principal.role == .user ? request.principal.subjectText : nil
+        filter.madeBy = request.principal.maker
+        filter.accounts = request.principal.accounts
         filter.operation = try request.optionalText("operation")
         filter.party = try request.optionalText("party")
         if let before = try request.optionalText("before") {

@@ -137,6 +137,7 @@ extension PluginDocuments {
         writer.string(record.environment.rawValue)
         writer.key("account")
         writer.string(record.accountName.description)
+        writer.optional("caller", record.caller?.rawValue)
         writer.key("state")
         writer.string(record.state.rawValue)
         writer.key("status")

@@ -65,10 +65,15 @@ extension MemoryStore: QuotaRepository {
 
     package func add(_ claim: QuotaClaim) async throws(GatewayError) -> Int { try await write { $0.add(claim) } }
 
-    package func append(_ line: AuditRecord, taking claim: QuotaClaim) async throws(GatewayError) -> Int? {
+    package func append(
+        _ line: AuditRecord,
+        usage: [UsageRecord],
+        taking claim: QuotaClaim
+    ) async throws(GatewayError) -> Int? {
         try await write { tables in
             guard let used = tables.take(claim) else { return nil }
             tables.audit.append(line)
+            tables.usage += usage
             return used
         }
     }

@@ -187,6 +187,7 @@ extension MemoryStore: DueRepository {
 
 extension RecordFilter {
     fileprivate func matches(_ record: Record) -> Bool {
+        guard accounts?.contains(record.accountName) ?? true else { return false }
         guard recordClass == nil || recordClass == record.recordClass, status == nil || status == record.state.status,
             operation == nil || operation == record.operation, party == nil || party == record.intent.party,
             madeBy == nil || madeBy == record.madeBy, direction == nil || direction == record.direction,

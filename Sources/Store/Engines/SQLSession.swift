@@ -155,6 +155,8 @@ struct SQLWords: Sendable, Equatable {
     let joined: String
     /// The function that writes a value as JSON.
     let json: String
+    /// The type of a JSON text whose members are read.
+    let document: String
     /// What makes a question go by an index, before its name; empty where the engine's statistics see to that.
     let indexed: String
 
@@ -163,18 +165,29 @@ struct SQLWords: Sendable, Equatable {
         clustered: "WITHOUT ROWID",
         joined: "group_concat",
         json: "json_quote",
+        document: "TEXT",
         indexed: " INDEXED BY "
     )
-    static let postgres = SQLWords(bytes: "BYTEA", clustered: "", joined: "string_agg", json: "to_json", indexed: "")
+    static let postgres = SQLWords(
+        bytes: "BYTEA",
+        clustered: "",
+        joined: "string_agg",
+        json: "to_json",
+        document: "JSON",
+        indexed: ""
+    )
 
     /// What stands after a table's name where a question goes by this index.
     func index(_ name: String) -> String { indexed.isEmpty ? "" : indexed + name }
 
     /// A statement with its `{words}` filled in.
     func filled(into statement: String) -> String {
-        [("{bytes}", bytes), ("{clustered}", clustered), ("{joined}", joined), ("{json}", json)]
-            .reduce(statement) { text, word in
-                text.split(separator: word.0, omittingEmptySubsequences: false).joined(separator: word.1)
-            }
+        [
+            ("{bytes}", bytes), ("{clustered}", clustered), ("{joined}", joined), ("{json}", json),
+            ("{document}", document),
+        ]
+        .reduce(statement) { text, word in
+            text.split(separator: word.0, omittingEmptySubsequences: false).joined(separator: word.1)
+        }
     }
 }

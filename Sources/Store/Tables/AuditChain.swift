@@ -233,8 +233,10 @@ extension [UsageRecord: Int64] {
             row.bind(line.tool)
             row.bind(line.counted)
             row.bind(line.subject)
-            row.bind(line.succeeded ? count : 0)
-            row.bind(line.succeeded ? 0 : count)
+            row.bind(line.caller?.rawValue ?? "")
+            let units = line.isTakenBack ? -count : count
+            row.bind(line.succeeded ? units : 0)
+            row.bind(line.succeeded ? 0 : units)
             try session.execute(UsageStatements.addition, row, presuming: nil)
         }
     }
@@ -243,9 +245,9 @@ extension [UsageRecord: Int64] {
 private enum UsageStatements {
     static let addition = SQLStatement(
         """
-        INSERT INTO usage (organization_id, hour_ms, environment, tool, counted, subject, succeeded, failed)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-        ON CONFLICT (organization_id, hour_ms, environment, tool, counted, subject) DO UPDATE
+        INSERT INTO usage (organization_id, hour_ms, environment, tool, counted, subject, caller, succeeded, failed)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        ON CONFLICT (organization_id, hour_ms, environment, tool, counted, subject, caller) DO UPDATE
         SET succeeded = usage.succeeded + excluded.succeeded, failed = usage.failed + excluded.failed
         """
     )
@@ -257,7 +259,9 @@ extension UsageRecord {
         if organization != other.organization { return organization.raw < other.organization.raw }
         if hour != other.hour { return hour < other.hour }
         if environment != other.environment { return environment.rawValue < other.environment.rawValue }
-        return (tool, counted, subject, succeeded ? 0 : 1)
-            < (other.tool, other.counted, other.subject, other.succeeded ? 0 : 1)
+        if tool != other.tool { return tool < other.tool }
+        if counted != other.counted { return counted < other.counted }
+        return (subject, caller?.rawValue ?? "", succeeded ? 0 : 1, isTakenBack ? 1 : 0)
+            < (other.subject, other.caller?.rawValue ?? "", other.succeeded ? 0 : 1, other.isTakenBack ? 1 : 0)
     }
 }

@@ -62,12 +62,18 @@ extension DirectoryCoding {
     }
 
     private static func rules(_ rules: KeyRules) -> JSON {
-        var object: JSONObject = [
-            "is_agent": .bool(rules.isAgent), "sources": .array(rules.sources.map { .string($0.description) }),
-        ]
+        var object: JSONObject = ["sources": .array(rules.sources.map { .string($0.description) })]
+        object["caller"] = rules.isAgent.map { .string(($0 ? CallerKind.agent : .machine).rawValue) }
+        object["accounts"] = rules.accounts.map { .array($0.sorted().map { .string($0.description) }) }
         object["tools"] = rules.tools.map { .array($0.sorted().map { .string($0) }) }
         object["amount_max"] = rules.amountMax.map { .integer($0.amount) }
         return .object(object)
+    }
+
+    /// How a key is marked; keys of before the door told say `is_agent`, and false of those that nobody marked.
+    private static func agentMark(_ rules: JSON) -> Bool? {
+        if let caller = rules["caller"]?.stringValue { return caller != CallerKind.machine.rawValue }
+        return rules["is_agent"] == true ? true : nil
     }
 
     /// What is not understood narrows to nothing: a key must not grow wider by damage.
@@ -77,8 +83,10 @@ extension DirectoryCoding {
         return KeyRules(
             tools: value["tools"]?.arrayValue.map { Set($0.compactMap(\.stringValue)) },
             amountMax: value["amount_max"]?.integerValue.flatMap { Shillings($0) },
-            isAgent: value["is_agent"]?.boolValue ?? false,
-            sources: sources.compactMap { $0 }
+            isAgent: agentMark(value),
+            sources: sources.compactMap { $0 },
+            accounts: value["accounts"]?.arrayValue
+                .map { Set($0.compactMap { $0.stringValue.flatMap { AccountName($0) } }) }
         )
     }
 }

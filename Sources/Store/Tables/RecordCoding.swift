@@ -58,6 +58,10 @@ enum RecordCoding {
         writer.integer(record.sendBefore.milliseconds)
         if !record.account.isEmpty { writer.optional("account", record.account) }
         if record.accountName != .main { writer.optional("account_name", record.accountName.description) }
+        if record.isByAgent {
+            writer.key("by_agent")
+            writer.bool(true)
+        }
         if let query = record.query {
             writer.key("query")
             writer.beginObject()
@@ -217,6 +221,7 @@ enum RecordCoding {
             request: RequestTemplate(headers: texts(plan["headers"]), body: plan["body"] ?? .null),
             state: try word(14, RecordState.self)
         )
+        record.isByAgent = plan["by_agent"]?.boolValue ?? false
         readChanging(row, into: &record)
         try readDetail(JSON(parsing: row.text(22) ?? ""), into: &record)
         return record

@@ -158,6 +158,11 @@ struct RecordList {
         add("amount <=", filter.amountMax.map { .integer($0) })
         add("created_ms >=", filter.from.map { .integer($0.milliseconds) })
         add("created_ms <", filter.until.map { .integer($0.milliseconds) })
+        if let accounts = filter.accounts?.map(\.description).sorted() {
+            let places = accounts.indices.map { "$\(values.count + 1 + $0)" }.joined(separator: ", ")
+            values += accounts.map { .text($0) }
+            clauses.append("COALESCE(account_name, '\(AccountName.main)') IN (\(places.isEmpty ? "''" : places))")
+        }
         if let status = filter.status {
             let states = RecordState.allCases.filter { $0.status == status }.map { "'\($0.rawValue)'" }
             clauses.append("state IN (\(states.isEmpty ? "''" : states.joined(separator: ", ")))")

@@ -9,8 +9,8 @@ struct Undo<Outcome: Sendable>: Error {
 enum RecordWriting {
     private static let insertion = SQLStatement(
         """
-        INSERT INTO records (\(RecordCoding.columns), events, party_digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
-            $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
+        INSERT INTO records (\(RecordCoding.columns), events, party_digest, account_name) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
+            $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)
         """
     )
 
@@ -28,6 +28,7 @@ enum RecordWriting {
             RecordCoding.bind(record, to: &row)
             row.bind(text: RecordCoding.lines(events))
             row.bind(party)
+            row.bind(record.accountName == .main ? nil : record.accountName.description)
         }
     }
 

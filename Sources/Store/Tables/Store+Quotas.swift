@@ -98,11 +98,16 @@ extension Store: QuotaRepository {
         try await write { session in try QuotaCounts.add(claim, in: session) }
     }
 
-    package func append(_ line: AuditRecord, taking claim: QuotaClaim) async throws(GatewayError) -> Int? {
+    package func append(
+        _ line: AuditRecord,
+        usage: [UsageRecord],
+        taking claim: QuotaClaim
+    ) async throws(GatewayError) -> Int? {
         do {
             return try await database.write { session in
                 guard let used = try QuotaCounts.take(claim, in: session) else { throw Undo<Int?>(outcome: nil) }
                 session.add([line])
+                for one in usage { session.add(one) }
                 return used
             }
         } catch let undo as Undo<Int?> {

@@ -27,8 +27,9 @@ extension Store: UsageRepository {
                     tool: row.text(1) ?? "",
                     subject: row.text(2) ?? "",
                     counted: row.text(3) ?? "",
-                    succeeded: row.integer(4) ?? 0,
-                    failed: row.integer(5) ?? 0
+                    caller: row.text(4) ?? "",
+                    succeeded: row.integer(5) ?? 0,
+                    failed: row.integer(6) ?? 0
                 )
             }
         }
@@ -46,7 +47,7 @@ extension Store: UsageRepository {
         var places: [String: Int] = [:]
         for day in days {
             let month = Month(of: day.start)
-            let place = "\(month)|\(day.tool)|\(day.subject)|\(day.counted)"
+            let place = "\(month)|\(day.tool)|\(day.subject)|\(day.counted)|\(day.caller)"
             if let known = places[place] {
                 months[known].succeeded += day.succeeded
                 months[known].failed += day.failed
@@ -59,6 +60,7 @@ extension Store: UsageRepository {
                     tool: day.tool,
                     subject: day.subject,
                     counted: day.counted,
+                    caller: day.caller,
                     succeeded: day.succeeded,
                     failed: day.failed
                 )
