@@ -20,6 +20,7 @@ package final class FakeUpstream: Upstream {
         var answer: @Sendable (PreparedRequest) async -> UpstreamOutcome
         var sent: [Sent] = []
         var accepted = 0
+        var whenPrepared: (@Sendable () async -> Void)?
     }
 
     private let state: Mutex<State>
@@ -65,12 +66,18 @@ package final class FakeUpstream: Upstream {
         state.withLock { $0.answer = answer }
     }
 
+    /// Does something whenever a request is made ready, before it may leave.
+    package func whenPrepared(_ work: @escaping @Sendable () async -> Void) {
+        state.withLock { $0.whenPrepared = work }
+    }
+
     /// Answers with this document from now on.
     package func answer(with document: JSON, status: Int = 200) {
         answer { _ in .answered(status: status, body: document.bytes) }
     }
 
     package func prepare(_ request: UpstreamRequest) async throws(GatewayError) -> PreparedRequest {
+        await state.withLock { $0.whenPrepared }?()
         var body = request.template.body
         for callback in request.kind.callbacks {
             _ = body.set(.string(request.callbacks[callback.name] ?? ""), at: callback.pointer)

@@ -8,6 +8,8 @@ import Testing
 /// A plugin that only has timers, and whoever they acted as.
 private final class Clockwork: Sendable {
     let fired = Mutex<[Principal]>([])
+    /// Whether whoever set the newest one may act no longer, as the plugin's host asks while it runs.
+    let isOver = Mutex<(@Sendable () async -> Bool)?>(nil)
     /// Timers called "slow" wait here.
     let gate = Gate()
     /// The others say that they have fired.
@@ -37,6 +39,7 @@ private final class Clockwork: Sendable {
                 invoke: nil,
                 fire: { document, invocation in
                     self.fired.withLock { $0.append(invocation.principal) }
+                    self.isOver.withLock { $0 = invocation.isOver }
                     if (try? JSON(parsing: document))?["name"] == "slow" {
                         await self.gate.pass()
                     } else {
@@ -111,6 +114,29 @@ struct `A timer` {
 
             #expect(fired.isEmpty)
             #expect(try await house.store.dueTimers(at: later, limit: 5, except: BusyTimers()).isEmpty)
+        }
+    }
+
+    @Test(arguments: [Loss.keyIsRevoked, .organizationIsSuspended])
+    func `that runs is over when whoever set it may not act any more`(loss: Loss) async throws {
+        try await House.with { (house) async throws in
+            let clockwork = Clockwork()
+            let registry = ToolRegistry()
+            try registry.publish(clockwork.plugin())
+            let runner = makeRunner(in: house, registry)
+            try await house.plan("slow", for: house.key, in: .zero)
+            house.clock.advance(.seconds(1))
+            async let done: Void = runner.fireDue()
+            await clockwork.gate.holds(1)
+            let isOver = try #require(clockwork.isOver.withLock { $0 })
+            #expect(await !isOver())
+
+            try await loss.befalls(house, tool: "")
+            house.clock.advance(.seconds(2))
+
+            #expect(await isOver())
+            clockwork.gate.open()
+            await done
         }
     }
 

@@ -104,7 +104,10 @@ struct Bench {
 
 extension LoadedPlugin.Invocation {
     /// A call by somebody whom only tests know.
-    static func ofATest(_ timeout: Duration = .seconds(20)) -> LoadedPlugin.Invocation {
+    static func ofATest(
+        _ timeout: Duration = .seconds(20),
+        isOver: (@Sendable () async -> Bool)? = nil
+    ) -> LoadedPlugin.Invocation {
         LoadedPlugin.Invocation(
             principal: Principal(
                 organization: OrganizationID(Identifier(high: 1, low: 1)),
@@ -117,7 +120,8 @@ extension LoadedPlugin.Invocation {
             call: CallID(Identifier(high: 1, low: 1)),
             door: "rest",
             timeout: timeout,
-            idempotencyKey: nil
+            idempotencyKey: nil,
+            isOver: isOver
         )
     }
 }

@@ -1,5 +1,6 @@
 import Gateway
 import OrderedJSON
+import Synchronization
 import Testing
 
 @testable import PluginHost
@@ -20,6 +21,33 @@ struct `A call` {
         #expect(victim.call(number) != nil)
         #expect(bench.host.violations(of: "fixture") == 1)
         #expect(victim.violations == 0)
+    }
+
+    @Test(arguments: Bench.Isolation.allCases)
+    func `whose caller may not go on is ended by the host, whatever its plugin does`(
+        isolation: Bench.Isolation
+    ) async throws {
+        let bench = try Bench(isolation)
+        defer { bench.remove() }
+        let plugin = try bench.load()
+        let calls = try #require(bench.host.slots.withLock { $0["fixture"]?.live }).invocations
+        let arguments = Array("{\"how\":\"never\"}".utf8)
+        let mayGoOn = Atomic(true)
+        async let other = plugin.asynchronous.invoke?(
+            1,
+            arguments,
+            .ofATest(.seconds(3_600)) { !mayGoOn.load(ordering: .sequentiallyConsistent) }
+        )
+        async let ended = plugin.asynchronous.invoke?(1, arguments, .ofATest(.seconds(3_600)) { true })
+        while calls.count < 2 { try await Task.sleep(for: .milliseconds(1)) }
+
+        await bench.host.endWhatMayNotGoOn(after: .zero)
+
+        #expect(await ended?.status == AnswerStatus.cancelled.rawValue)
+        #expect(calls.count == 1)
+        mayGoOn.store(false, ordering: .sequentiallyConsistent)
+        await bench.host.endWhatMayNotGoOn(after: .zero)
+        #expect(await other?.status == AnswerStatus.cancelled.rawValue)
     }
 
     @Test(arguments: [Bench.Isolation.worker, .sandbox])

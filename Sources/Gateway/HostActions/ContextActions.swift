@@ -51,7 +51,8 @@ package struct ContextActions: Sendable {
             arguments: [
                 "name": ["type": "string", "maxLength": 64],
                 "arguments": [
-                    "type": "object", "additionalProperties": ContextActions.text,
+                    "type": "object", "maxProperties": 64,
+                    "additionalProperties": ["type": "string", "maxLength": 65_536],
                     "description": "What the prompt takes, by name.",
                 ],
             ],

@@ -30,6 +30,11 @@ package enum DirectoryDocuments {
             "id": text, "username": text, "email": text,
             "role": ["enum": .array(Role.allCases.map { .string($0.rawValue) })],
             "is_active": ["type": "boolean"], "version": ["type": "integer"], "organization": organizationSchema,
+            "permissions": [
+                "type": "object", "additionalProperties": ["type": "boolean"],
+                "description":
+                    "What older clients read: all of administrators, mpesa of everybody else. The role decides.",
+            ],
         ],
     ]
 
@@ -39,6 +44,7 @@ package enum DirectoryDocuments {
             "id": .string(user.id.description), "username": .string(user.username), "email": .string(user.email),
             "role": .string(user.role.rawValue), "is_active": .bool(user.isActive),
             "version": .integer(Int64(user.version)),
+            "permissions": user.role >= .orgAdmin ? ["all": true] : ["mpesa": true],
         ]
         document["organization"] = organization.map { self.document($0) }
         return .object(document)

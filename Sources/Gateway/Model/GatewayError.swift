@@ -145,3 +145,13 @@ package struct GatewayError: Error, Sendable, Equatable {
         )
     }
 }
+
+extension GatewayError {
+    /// Whether a refusal means that what its caller has begun may not go on: not that the store does not answer now.
+    package var endsWork: Bool {
+        switch code {
+        case .unauthenticated, .permissionDenied, .organizationSuspended, .notFound: true
+        default: false
+        }
+    }
+}

@@ -12,7 +12,9 @@ extension Operations {
     /// An error as the caller may read it: what stands in the way is named by its id only to whoever may see it.
     func told(_ error: GatewayError, to principal: Principal) async -> GatewayError {
         let isAboutOthers = error.code == .conflict || error.code == .idempotencyKeyReused
-        guard principal.role == .user, isAboutOthers, let id = error.record else { return error }
+        guard principal.maker != nil || principal.accounts != nil, isAboutOthers, let id = error.record else {
+            return error
+        }
         let found = try? await records.record(
             id,
             organization: principal.organization,

@@ -81,6 +81,8 @@ struct Operations: Sendable {
         let prepared = try await sender.makeReady(record, kind: kind)
         let turn = try await sender.turn(for: record, prepared, within: kind.sendWithin - (entropy.uptime() - began))
         defer { turn.place.leave() }
+        // It may have waited long: what may not be begun any more is not sent.
+        try await work.mayGoOn()
         guard let beginning = settlement.beginning(record) else {
             throw GatewayError.fault("a new record cannot be sent from the state \(record.state.rawValue)")
         }
@@ -124,7 +126,7 @@ struct Operations: Sendable {
     ) async throws(GatewayError) -> Dispatch.Done {
         let sent = try await sender.deliver(record, turn)
         var newest = sent.record
-        if work.wait > .zero && !newest.state.isEnded { newest = await waitForEnd(of: newest, atMost: work.wait) }
+        if work.wait > .zero && !newest.state.isEnded { newest = await waitForEnd(of: newest, for: work) }
         return try await show(newest, life: life + (sent.event.map { [$0] } ?? []), for: work)
     }
 
@@ -177,9 +179,9 @@ struct Operations: Sendable {
             request: plan.request
         )
         record.countedIn = work.quota?.place.month
+        record.isByAgent = work.caller == .agent
         return (record, plan, original)
     }
-        record.isByAgent = work.caller == .agent
 
     /// The record that an earlier call made, when the commit found one; nil when this call's was written.
     private func earlierRecord(
@@ -211,10 +213,10 @@ struct Operations: Sendable {
         }
     }
 
-    /// The record as it stands then; as it was, where the store cannot say.
-    private func waitForEnd(of record: Record, atMost wait: Duration) async -> Record {
+    /// The record as it stands then; as it was, where the store cannot say, or the caller may not ask any more.
+    private func waitForEnd(of record: Record, for work: Dispatch.Work) async -> Record {
         let records = records
-        await waiters.wait(for: record.id, atMost: wait) {
+        await waiters.wait(for: record.id, atMost: work.wait, unless: work.isOver) {
             // A store that does not answer now is no reason to stop waiting.
             let found = try? await records.record(
                 record.id,
@@ -223,6 +225,7 @@ struct Operations: Sendable {
             )
             return found?.state.isEnded ?? false
         }
+        guard await !work.isOver() else { return record }
         let found = try? await records.record(
             record.id,
             organization: record.organization,
@@ -245,7 +248,7 @@ struct Operations: Sendable {
         if let named = work.call.account, named != found.accountName { throw ReserveIdempotent.reused(id) }
         guard work.principal.sees(found) else { throw Operations.othersKey }
         // Who lost the first answer wants the outcome as much as who did not.
-        if work.wait > .zero && !found.state.isEnded { found = await waitForEnd(of: found, atMost: work.wait) }
+        if work.wait > .zero && !found.state.isEnded { found = await waitForEnd(of: found, for: work) }
         var done = try await show(found, for: work)
         done.isReplayed = true
         return done

@@ -37,10 +37,11 @@ final class OutcomeWaiters: Sendable {
     /// Waits until the record ends, at most for `duration`.
     ///
     /// `hasEnded` is asked once the wait has been registered, so that an end between the caller's last look and now is
-    /// not missed.
+    /// not missed. `isOver` is asked while it lasts: whether whoever waits may do so no longer.
     func wait(
         for record: RecordID,
         atMost duration: Duration,
+        unless isOver: @escaping @Sendable () async -> Bool = { false },
         hasEnded: @escaping @Sendable () async -> Bool
     ) async {
         guard let ticket = register(record) else { return }
@@ -50,6 +51,13 @@ final class OutcomeWaiters: Sendable {
                 if await hasEnded() { return }
                 // A cancelled sleep means that the caller has gone, which ends the wait as well.
                 do { try await self.sleep(for: duration) } catch { return }
+            }
+            if duration > LoadedPlugin.askedEvery {
+                group.addTask {
+                    repeat {
+                        do { try await self.sleep(for: LoadedPlugin.askedEvery) } catch { return }
+                    } while await !isOver()
+                }
             }
             await group.next()
             waiting.withLock { $0.wake(record, ticket) }?.resume()

@@ -149,11 +149,14 @@ package struct Dispatch: Sendable {
             timeout: functionTimeout,
             idempotencyKey: work.call.idempotencyKey,
             answer: answer,
-            progress: work.call.progress
+            progress: work.call.progress,
+            isOver: work.isOver
         )
         var outcome = Questions.Outcome(
             completion: await invoke(work.entry.tool.index, work.arguments.bytes, invocation)
         )
+        // What the host ended in the plugin's place is answered as any call of that caller is now.
+        if AnswerStatus(rawValue: outcome.completion.status) == .cancelled { try await work.mayGoOn() }
         guard AnswerStatus(rawValue: outcome.completion.status) == .inputRequired else { return outcome }
         if !work.entry.tool.asks { work.entry.plugin.calls.countMalformed() }
         if case .question(let question) = try FunctionCompletion.read(outcome.completion, tool: work.entry.tool) {

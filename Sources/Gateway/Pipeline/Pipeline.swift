@@ -16,6 +16,7 @@ package final class Pipeline: Sendable {
     private let registry: ToolRegistry
     private let authenticate: Authenticate
     private let admit: AdmitOrganization
+    private let authority: Authority
     private let directory: DirectoryCache
     private let limit: LimitRate
     private let quotas: Quotas?
@@ -32,6 +33,7 @@ package final class Pipeline: Sendable {
         registry: ToolRegistry,
         authenticate: Authenticate,
         admit: AdmitOrganization,
+        authority: Authority,
         directory: DirectoryCache,
         limit: LimitRate,
         quotas: Quotas? = nil,
@@ -44,6 +46,7 @@ package final class Pipeline: Sendable {
         views = ToolViews(registry: registry)
         self.authenticate = authenticate
         self.admit = admit
+        self.authority = authority
         self.directory = directory
         self.limit = limit
         self.quotas = quotas
@@ -137,7 +140,6 @@ package final class Pipeline: Sendable {
         try await record.begin(&ending) { line, usage throws(GatewayError) in
             try await quotas.append(line, usage: usage, taking: claim)
         }
-        try await quotas?.append(record.line(ending, outcome: .begun), taking: claim)
     }
 
     /// The same for what has rules and no arguments.
@@ -186,7 +188,7 @@ package final class Pipeline: Sendable {
             }
             answer = try await work(principal, membership, &ending)
         } catch {
-            try record.end(ending, error: error)
+            try await record.end(begun: ending, error: error)
             throw error
         }
         try record.end(ending, error: nil)
@@ -220,9 +222,9 @@ package final class Pipeline: Sendable {
     /// The caller's accounts, by which lists and documents show what may be named.
     package func accounts(of principal: Principal) async throws(GatewayError) -> AccountBook {
         try await directory.accounts(of: principal.organization, in: principal.environment)
+            .limited(to: principal.accounts)
     }
 
-            .limited(to: principal.accounts)
     /// The tools that a credential may use now, to decide how something else is answered.
     ///
     /// It leaves no trace: whoever asks calls a tool or performs an action besides.
@@ -349,18 +351,19 @@ package final class Pipeline: Sendable {
             arguments: checked.arguments,
             reservation: reservation,
             quota: reservation == nil ? nil : quotas?.claim(Ceilings.Counted.money, membership, call: call.id),
-            begun: tool.annotations.movesMoney ? record.line(ending, outcome: .begun) : nil
+            begun: tool.annotations.movesMoney ? record.line(ending, outcome: .begun) : nil,
+            mayGoOn: { [authority] () async throws(GatewayError) in try await authority.check(call, tool) }
         )
         let done: Dispatch.Done
+        defer { ending.isCountedByRecord = reservation?.isConsumed ?? false }
         do throws(GatewayError) { done = try await answer(work) } catch {
             throw await dispatch.told(error, to: principal)
         }
-        defer { ending.isCountedByRecord = reservation?.isConsumed ?? false }
         ending.record = done.record
+        ending.isRepeat = done.isReplayed && reservation != nil
         var reply = ToolReply(
             .success(done.output),
             isReplayed: done.isReplayed,
-        ending.isRepeat = done.isReplayed && reservation != nil
             record: done.record,
             state: done.state,
             tool: tool,

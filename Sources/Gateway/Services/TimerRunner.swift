@@ -52,8 +52,7 @@ package struct TimerRunner: Sendable {
 
     private let data: any PluginDataRepository
     private let registry: ToolRegistry
-    private let authenticate: Authenticate
-    private let admit: AdmitOrganization
+    private let authority: Authority
     private let entropy: Entropy
     private let logger: Logger
     private let settings: Settings
@@ -62,16 +61,14 @@ package struct TimerRunner: Sendable {
     init(
         data: any PluginDataRepository,
         registry: ToolRegistry,
-        authenticate: Authenticate,
-        admit: AdmitOrganization,
+        authority: Authority,
         entropy: Entropy,
         logger: Logger,
         settings: Settings = Settings()
     ) {
         self.data = data
         self.registry = registry
-        self.authenticate = authenticate
-        self.admit = admit
+        self.authority = authority
         self.entropy = entropy
         self.logger = logger
         self.settings = settings
@@ -171,14 +168,16 @@ package struct TimerRunner: Sendable {
                 let due = entropy.now() + settings.absence
                 return try await data.postpone(timer, to: due, attempts: timer.attempt - 1)
             }
-            guard let principal = try await authenticate.inForce(timer.scheduledBy) else {
-                tell("a timer was dropped: whoever set it may not act any more", timer)
-                return try await data.removeTimer(timer.id, of: timer.owner)
-            }
-            guard try await isAdmitted(principal) else {
+            let allowed: Principal?
+            do throws(GatewayError) { allowed = try await authority.principal(timer.scheduledBy) } catch {
+                guard error.endsWork else { throw error }
                 tell("a timer waits: its organization may make no calls", timer)
                 let due = entropy.now() + settings.absence
                 return try await data.postpone(timer, to: due, attempts: timer.attempt - 1)
+            }
+            guard let principal = allowed else {
+                tell("a timer was dropped: whoever set it may not act any more", timer)
+                return try await data.removeTimer(timer.id, of: timer.owner)
             }
             guard let reason = await failure(of: timer, plugin, as: principal) else {
                 return try await data.removeTimer(timer.id, of: timer.owner)
@@ -200,13 +199,10 @@ package struct TimerRunner: Sendable {
         }
     }
 
-    private func isAdmitted(_ principal: Principal) async throws(GatewayError) -> Bool {
-        do throws(GatewayError) {
-            _ = try await admit.membership(of: principal)
-            return true
-        } catch {
-            guard error.code == .organizationSuspended || error.code == .permissionDenied else { throw error }
-            return false
+    /// Whether whoever set a timer may act no longer.
+    private func isOver(_ principal: Principal) async -> Bool {
+        do throws(GatewayError) { return try await authority.principal(principal) == nil } catch {
+            return error.endsWork
         }
     }
 
@@ -236,7 +232,8 @@ package struct TimerRunner: Sendable {
             call: CallID(entropy.identifier()),
             door: "timer",
             timeout: settings.timeout,
-            attempt: timer.attempt
+            attempt: timer.attempt,
+            isOver: { await isOver(principal) }
         )
         let completion = await fire(document.bytes, invocation)
         plugin.calls.end(hasFailed: completion.status != 0)

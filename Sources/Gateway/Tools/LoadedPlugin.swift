@@ -99,6 +99,8 @@ package final class LoadedPlugin: Sendable {
         package let answer: QuestionAnswer?
         /// Is told how far the call is.
         package let progress: (@Sendable (Progress) -> Void)?
+        /// Whether its caller may go on no longer; asked while it runs.
+        package let isOver: (@Sendable () async -> Bool)?
 
         /// Makes an invocation.
         package init(
@@ -109,7 +111,8 @@ package final class LoadedPlugin: Sendable {
             idempotencyKey: String? = nil,
             attempt: Int = 1,
             answer: QuestionAnswer? = nil,
-            progress: (@Sendable (Progress) -> Void)? = nil
+            progress: (@Sendable (Progress) -> Void)? = nil,
+            isOver: (@Sendable () async -> Bool)? = nil
         ) {
             self.principal = principal
             self.call = call
@@ -119,8 +122,14 @@ package final class LoadedPlugin: Sendable {
             self.attempt = attempt
             self.answer = answer
             self.progress = progress
+            self.isOver = isOver
         }
     }
+
+    /// How often it is asked whether the caller of what goes on may let it go on (`Authority`).
+    ///
+    /// Half a second: with the quarter in which another process's change is seen, less than the second that is promised.
+    package static let askedEvery: Duration = .milliseconds(500)
 
     /// The functions that are asynchronous code; each nil when the plugin does not have it.
     package struct AsynchronousFunctions: Sendable {

@@ -13,7 +13,7 @@ final class PluginOpener: Sendable {
     private let settings: PluginHost.Settings
     private let entropy: Entropy
     private let logger: Logger
-    private let threads: PluginThreads
+    let threads: PluginThreads
     private let users: WorkerUsers
     private let ledger: WorkerLedger
     /// Which private copies there are, and who else uses them.

@@ -32,6 +32,8 @@ final class Invocations: Sendable {
         /// What came before anybody waited for it.
         var early: LoadedPlugin.Completion?
         var isCancelled = false
+        /// When it was last asked whether its caller may go on, or when it began.
+        var askedAt = ContinuousClock.now
         /// What was passed on last of its progress, and when.
         var told: (fraction: UInt32, at: ContinuousClock.Instant)?
     }
@@ -139,6 +141,25 @@ final class Invocations: Sendable {
             }
             table.pending[number]?.told = (fraction, .now)
             return tell
+        }
+    }
+
+    /// How many are under way.
+    var count: Int { table.withLock { $0.pending.count } }
+
+    /// The calls about whose callers nobody has asked for so long; they count as asked about.
+    func toAskAbout(
+        _ age: Duration,
+        at now: ContinuousClock.Instant = .now
+    ) -> [(number: UInt64, isOver: @Sendable () async -> Bool)] {
+        table.withLock { table in
+            var found: [(number: UInt64, isOver: @Sendable () async -> Bool)] = []
+            for (number, pending) in table.pending where now - pending.askedAt >= age {
+                guard let isOver = pending.call.invocation.isOver else { continue }
+                table.pending[number]?.askedAt = now
+                found.append((number, isOver))
+            }
+            return found
         }
     }
 

@@ -33,6 +33,14 @@ final class PluginGeneration: Sendable {
         self.warnings = warnings
     }
 
+    /// Ends a call in the plugin's place because its caller may go on no longer; the plugin is told, on a thread of its own
+    /// kind.
+    func end(_ number: UInt64, telling threads: PluginThreads) {
+        invocations.cancel(number)
+        _ = threads.submit { [library] in library.cancel(number) }
+        invocations.answer(number, LoadedPlugin.Completion(status: AnswerStatus.cancelled.rawValue, payload: []))
+    }
+
     /// How it has fared until now; two of these say how it fared in between.
     var record: Record {
         let calls = plugin.calls

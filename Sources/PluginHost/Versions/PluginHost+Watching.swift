@@ -5,6 +5,14 @@ import Logging
 extension PluginHost {
     /// Watches until its task is cancelled.
     package func watch() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.watchVersions() }
+            // Whether callers may go on must not wait for a version that is looked at.
+            group.addTask { await self.watchCallers() }
+        }
+    }
+
+    private func watchVersions() async {
         while !Task.isCancelled {
             do { try await Task.sleep(for: settings.watchInterval) } catch { return }
             observe(at: .now)
@@ -12,6 +20,23 @@ extension PluginHost {
             await takeBackWhatFails()
             await followFile()
             await journal.flush()
+        }
+    }
+
+    private func watchCallers() async {
+        while !Task.isCancelled {
+            do { try await Task.sleep(for: settings.watchInterval) } catch { return }
+            await endWhatMayNotGoOn(after: LoadedPlugin.askedEvery)
+        }
+    }
+
+    /// Ends calls whose callers may go on no longer: the host answers them, whatever their plugins still do.
+    func endWhatMayNotGoOn(after age: Duration) async {
+        let loaded = slots.withLock { $0.values.flatMap(\.generations) } + draining.withLock { $0.map(\.generation) }
+        for generation in loaded {
+            for (number, isOver) in generation.invocations.toAskAbout(age) where await isOver() {
+                generation.end(number, telling: opener.threads)
+            }
         }
     }
 
