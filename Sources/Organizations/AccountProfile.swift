@@ -73,11 +73,25 @@ enum AccountProfile {
 }
 
 extension Action.Use {
-    /// The environment among the arguments, or the caller's.
+    /// The environment among the arguments, by its name or Safaricom's address, or the caller's.
     var askedEnvironment: Environment {
-        text("environment").flatMap(Environment.init(rawValue:)) ?? principal.environment
+        if let named = text("environment").flatMap(Environment.init(rawValue:)) { return named }
+        let address = text("base_url")
+        return Environment.allCases.first { $0.baseURL == address } ?? principal.environment
     }
 
     /// The account among the arguments.
     func account(_ name: String = AccountName.argument) -> AccountName? { text(name).flatMap { AccountName($0) } }
+}
+
+extension Environment {
+    /// Safaricom's address, by which older clients name the environment.
+    ///
+    /// Source: Daraja 3.0 portal, Authorization.
+    var baseURL: String {
+        switch self {
+        case .test: "https://sandbox.safaricom.co.ke"
+        case .live: "https://api.safaricom.co.ke"
+        }
+    }
 }

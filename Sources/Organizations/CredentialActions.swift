@@ -124,12 +124,19 @@ struct CredentialActions: Sendable {
         for name in secrets { arguments[name] = secret }
         // Where the seed's clients set it.
         arguments["callback_base_url"] = CallbackActions.baseURL
+        arguments["base_url"] = [
+            "enum": .array(Environment.allCases.map { .string($0.baseURL) }),
+            "description": "Safaricom's address, for clients that name the environment by it.",
+        ]
         arguments["verify"] = ["type": "boolean", "description": "Whether they are tried first; true unless said."]
         return arguments
     }()
 
     private func save(_ use: Action.Use) async throws(GatewayError) -> Action.Answer {
         let environment = use.askedEnvironment
+        guard use.text("base_url").map({ $0 == environment.baseURL }) ?? true else {
+            throw Administration.wrong("base_url", "\(environment.baseURL), the address of \(environment.rawValue)")
+        }
         let before = try await find(use)
         let base = try CallbackActions.base(in: use)
         if AccountProfile.isNamed(in: use) { _ = try AccountProfile.changed(before.account?.profile, use, environment) }

@@ -28,9 +28,12 @@ struct Links: Sendable {
     /// Makes a link in the place of any other of the user's, and mails it where mail is set up.
     ///
     /// Whoever asked sees it whatever became of the letter, and what did.
+    ///
+    /// - Parameter organization: The user's, where it is not that of whoever asks.
     func make(
         _ purpose: OneTimeLink.Purpose,
         for user: User,
+        of organization: Organization? = nil,
         _ use: Action.Use
     ) async throws(GatewayError) -> JSON {
         let text = LinkText(
@@ -48,7 +51,7 @@ struct Links: Sendable {
                 + (purpose == .invitation ? Links.invitationLife : Links.resetLife)
         )
         try await house.parts.people.save(link)
-        let mail = try await mail(text.text, purpose, to: user, use)
+        let mail = try await mail(text.text, purpose, to: user, of: organization ?? use.membership.organization, use)
         return [
             "user": DirectoryDocuments.document(user), "token": .string(text.text.reveal()),
             "expires_at": .string(link.expiresAt.description), "mail": mail,
@@ -60,10 +63,11 @@ struct Links: Sendable {
         _ text: Secret<String>,
         _ purpose: OneTimeLink.Purpose,
         to user: User,
+        of organization: Organization,
         _ use: Action.Use
     ) async throws(GatewayError) -> JSON {
         guard let letters = house.parts.letters else { return ["state": "off"] }
-        let state = await letters.send(text, purpose, to: user, of: use.membership.organization)
+        let state = await letters.send(text, purpose, to: user, of: organization)
         var detail: JSONObject = ["user": .string(user.id.description), "purpose": .string(purpose.rawValue)]
         if case .failed(let reason) = state { detail["reason"] = .string(reason) }
         let line = AuditRecord(

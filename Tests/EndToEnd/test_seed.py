@@ -47,6 +47,7 @@ def done(gateway, method, path, body=None, token=None, status=200):
 
 def test_every_route_of_the_seed_answers_its_clients(gateway):
     boss, admin = person(gateway, "super_admin"), person(gateway, "org_admin")
+    assert boss["user"]["permissions"] == {"all": True}
     assert admin["user"]["organization"]["slug"] == "demo" and admin["user"]["organization"]["subscription_plan"]
     token, own = admin["token"], admin["user"]["organization"]["id"]
 
@@ -81,7 +82,7 @@ def test_every_route_of_the_seed_answers_its_clients(gateway):
     done(gateway, "GET", "/admin/organizations", token=token, status=403)
     credentials = {
         "consumer_key": "demo-consumer-key", "consumer_secret": "demo-consumer-secret",
-        "business_short_code": "174379",
+        "business_short_code": "174379", "base_url": "https://sandbox.safaricom.co.ke",
         "lipa_na_mpesa_passkey": "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919",
         "callback_base_url": gateway.url,
     }

@@ -94,8 +94,7 @@ struct `The house` {
         ],
         "Actions": ["Authorize": "which actions a caller sees"],
         "Services": [
-            "AdmitOrganization": "a timer's call is admitted as every call is",
-            "Authenticate": "a timer's call has its owner's credential looked at again",
+            "Authority": "a timer's call is one of whoever set it, as far as they may act now",
         ],
         "Operations": [
             "Dispatch": "the work that a call is, and what comes of it",
