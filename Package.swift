@@ -187,7 +187,7 @@ let package = Package(
             swiftSettings: strict
         ),
         .tests("Ingress", ["HTTPServer", "GatewayTesting", nioCore, nioPosix, nioHTTP1, lifecycle, logging]),
-        .tests("App"),
+        .tests("App", ["Egress", logging]),
         .testTarget(
             name: "SimulatorTests",
             dependencies: ["Simulator", "Daraja", "Cryptography", json],

@@ -1,3 +1,4 @@
+import Cryptography
 import Egress
 import Foundation
 import Gateway
@@ -37,6 +38,20 @@ struct MailSettings: Sendable {
         return Secret(line)
     }
 
+    /// The file of authorities for the mail server; nil where the system's are trusted.
+    ///
+    /// - Throws: `notConfigured` when it cannot be read or holds no certificate: every letter would find that out anew.
+    func authorities() throws(GatewayError) -> String? {
+        guard let file = authoritiesFile else { return nil }
+        guard let pem = FileManager.default.contents(atPath: file), Certificates.count(pem: Array(pem)) > 0 else {
+            throw GatewayError(
+                .notConfigured,
+                "GATEWAY_MAIL_CA_FILE: \(file) must hold certificates of authorities as PEM. Without it the system's are trusted."
+            )
+        }
+        return file
+    }
+
     /// Who writes to people; nil where nobody does.
     ///
     /// - Throws: `notConfigured` when what is set does not go together.
@@ -56,7 +71,7 @@ struct MailSettings: Sendable {
         var box = LetterBox.Settings(url: url, sender: sender)
         box.user = user
         box.password = try password()
-        box.certificateFile = authoritiesFile
+        box.certificateFile = try authorities()
         let mailer = try LetterBox(client: client, entropy: entropy, logger: logger, settings: box)
         return Letters(mailer: mailer, settings: Letters.Settings(base: base, page: page))
     }
@@ -88,10 +103,18 @@ struct MailSettings: Sendable {
             "the system's",
             "the authorities (certificates, PEM) that alone may vouch for the mail server"
         ) { $1.mail.authoritiesFile = $0 },
-        .text(
-            "MAIL_LINK",
-            "none: letters hold the token",
-            "the page on which people set a password, such as `https://console.example.com/password#{token}`"
-        ) { $1.mail.page = $0 },
+        Setting(
+            name: "MAIL_LINK",
+            usual: "none: letters hold the token",
+            meaning: "the page on which people set a password, such as `https://console.example.com/password#{token}`",
+            expected: "an https address that holds {token}, such as https://console.example.com/password#{token}"
+        ) { text, settings in
+            // Without it nobody could use the letter.
+            guard text.contains("{token}"), text.hasPrefix("https://"), !text.contains(where: \.isWhitespace) else {
+                return false
+            }
+            settings.mail.page = text
+            return true
+        },
     ]
 }

@@ -1,4 +1,7 @@
+import Egress
 import Foundation
+import Gateway
+import Logging
 import Testing
 
 @testable import App
@@ -33,6 +36,40 @@ struct `The list of settings` {
             names == ["GATEWAY_HTTP_PORT", "GATEWAY_TRUSTED_PROXIES", "GATEWAY_LOG_LEVEL", "GATEWAY_REQUESTS_MAX"]
         )
         #expect(wrong.first == "GATEWAY_HTTP_PORT: expected a whole number, 0 to 65535.")
+    }
+
+    @Test(arguments: [
+        ("PUBLIC_URL", "https://pay.example.com?x=1"), ("PUBLIC_URL", "https://u@pay.example.com"),
+        ("PUBLIC_URL", "pay.example.com"), ("CALLBACK_SOURCES", "196.201.214.0/33"), ("CALLBACK_SOURCES", ","),
+        ("CALLBACK_CHECK_PRIVATE", "10.0.0.1,everybody"), ("MAIL_FROM", "gateway@pay.example\r\nBcc: x@y.example"),
+        ("MAIL_FROM", "gateway"), ("MAIL_LINK", "https://console.example/password"),
+        ("MAIL_LINK", "http://console.example/{token}"),
+    ])
+    func `takes no address that could not be used`(name: String, text: String) {
+        var settings = Settings()
+
+        let wrong = settings.reading(["GATEWAY_" + name: text])
+
+        #expect(wrong.count == 1 && wrong.first?.hasPrefix("GATEWAY_\(name): expected ") == true)
+        #expect(settings.publicURL == nil && settings.door.callbackSources == nil && settings.mail.sender == nil)
+    }
+
+    @Test func `refuses mail that nobody could be sent`() throws {
+        var settings = Settings()
+        #expect(
+            settings.reading([
+                "GATEWAY_MAIL_URL": "smtps://mail.example", "GATEWAY_MAIL_CA_FILE": "/no/such/file",
+                "GATEWAY_MAIL_PASSWORD_FILE": "/no/such/file",
+            ])
+            .isEmpty
+        )
+
+        #expect(throws: GatewayError.self) { try settings.mail.password() }
+        #expect(throws: GatewayError.self) { try settings.mail.authorities() }
+        #expect(throws: GatewayError.self) {
+            let entropy = Entropy(now: { Timestamp(milliseconds: 1) }, random: { 1 })
+            return try settings.mail.letters(CurlClient(), entropy, Logger(label: "test"), base: "https://x.example")
+        }
     }
 
     @Test func `has each name once, and knows a slip in one`() {

@@ -31,7 +31,15 @@ struct Init: AsyncParsableCommand {
             try settings.read(ProcessInfo.processInfo.environment)
             settings.dataFolder = dataFolder
             settings.databaseURL = database ?? settings.databaseURL
-            settings.publicURL = publicURL ?? settings.publicURL
+            if let publicURL {
+                guard let url = BaseURL(publicURL, plain: .anywhere) else {
+                    throw GatewayError(
+                        .invalidArgument,
+                        "--public-url: expected an address such as https://pay.example.com, without user, query or fragment."
+                    )
+                }
+                settings.publicURL = url.description
+            }
             let folder = try DataFolder(path: dataFolder)
             let files = folder.masterKeyFiles(settings.masterKeyFile)
             let root = try folder.masterKeys(files, makes: true).root

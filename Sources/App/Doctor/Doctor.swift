@@ -71,6 +71,14 @@ struct Doctor {
                 () throws(GatewayError) in
                 try settings.mail.password()
             },
+            look(
+                "the mail server's authorities",
+                settings.mail.authoritiesFile,
+                isSecret: false,
+                do: "Name a PEM file."
+            ) {
+                () throws(GatewayError) in try settings.mail.authorities()
+            },
             look("M-Pesa's authorities", settings.darajaAuthoritiesFile, isSecret: false, do: "Name a PEM file.") {
                 () throws(GatewayError) in try settings.darajaAuthorities()
             },
