@@ -121,7 +121,7 @@ final class CurlTransfer: @unchecked Sendable {
         for (name, value) in request.headers { headers = curl_slist_append(headers, name + ": " + value) }
         _ = gateway_set_headers(easy, headers)
         if request.method != "GET" { _ = gateway_set_text(easy, CURLOPT_CUSTOMREQUEST, request.method) }
-        if request.method == "POST" {
+        if request.hasBody {
             _ = request.body.withUnsafeBytes { gateway_set_body(easy, $0.baseAddress, curl_off_t($0.count)) }
         }
         _ = gateway_set_header_reader(easy, CurlTransfer.readHeader, Unmanaged.passUnretained(self).toOpaque())
@@ -227,7 +227,7 @@ final class CurlTransfer: @unchecked Sendable {
     /// Whether the whole request is known to have reached the other side's kernel.
     private var hasArrived: Bool {
         if let socket, gateway_unconfirmed(socket) > 0 { return false }
-        guard request.method == "POST", let easy else { return true }
+        guard request.hasBody, let easy else { return true }
         return gateway_body_written(easy) >= request.body.count
     }
 

@@ -1,6 +1,6 @@
 /// One request to an upstream.
 package struct HTTPRequest: Sendable {
-    /// `GET`, `POST` or `DELETE`.
+    /// `GET`, `POST`, `PUT` or `DELETE`.
     package var method: String
     /// The whole URL.
     package var url: String
@@ -8,6 +8,8 @@ package struct HTTPRequest: Sendable {
     package var headers: [(String, String)]
     /// Empty for a GET.
     package var body: [UInt8]
+    /// Whether it goes with the request, be it empty.
+    var hasBody: Bool { method == "POST" || (method != "GET" && !body.isEmpty) }
     /// From the request's first byte to the last of the answer.
     package var timeout: Duration
     /// How long the connection may take.
