@@ -10,9 +10,9 @@ import tempfile
 import threading
 import time
 
+from measuring import CONNECTIONS, in_turn, lua, rss_of, wrk
 import many
 from harness import ROOT, Gateway, Simulator, http as ask
-from measuring import CONNECTIONS, in_turn, lua, rss_of, wrk
 from plugins import install
 
 TOOLS = 50
