@@ -25,6 +25,9 @@ enum ErrorResponse {
         case .conflict: (.conflict, "Conflict")
         case .staleVersion: (.preconditionFailed, "Changed meanwhile")
         case .approvalRequired: (.forbidden, "Approval required")
+        case .approvalDeclined: (.conflict, "Declined")
+        case .approvalExpired: (.conflict, "Not approved in time")
+        case .withdrawn: (.conflict, "Withdrawn")
         case .upstreamRejected: (.unprocessableEntity, "Refused by M-Pesa")
         case .upstreamUnavailable: (.serviceUnavailable, "M-Pesa unavailable")
         case .notSupported: (.notImplemented, "Not supported")
@@ -103,6 +106,7 @@ enum ErrorResponse {
         writer.string(error.code.rawValue)
         writer.optional("request_id", call)
         writer.optional("transaction_id", error.record?.description)
+        writer.optional("charge_again", error.chargeAgain)
         if !error.errors.isEmpty {
             writer.key("errors")
             writer.beginArray()

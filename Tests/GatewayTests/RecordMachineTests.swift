@@ -204,6 +204,7 @@ private struct Life {
     init(_ random: inout SplitMix) {
         machine = RecordMachine(rules: .init(resendLimit: Int.random(in: 0...1, using: &random)))
         record = Record.sample(createdAt: now)
+        if Bool.random(using: &random) { record.hold(until: now + .seconds(20_000)) }
     }
 
     mutating func firstBrokenInvariant(_ random: inout SplitMix) -> String? {
@@ -211,10 +212,12 @@ private struct Life {
         var provenUnsent = 0
         for _ in 0..<30 {
             now = now + .seconds(Int.random(in: 0...4000, using: &random))
-            let happening = Life.happening(&random)
+            let happening = happening(&random)
             guard let step = machine.step(record, happening, at: now) else { continue }
-            if case .sending = happening { sends += 1 }
+            if step.record.state == .sending, record.state != .sending { sends += 1 }
             if step.effects.contains(.sendAgain) { provenUnsent += 1 }
+            // What was let go and did not leave is as it was.
+            if step.record.state == .released, record.state != .draft, record.state != .released { provenUnsent += 1 }
             if let broken = broken(by: step, happening) { return broken }
             record = step.record
         }
@@ -231,6 +234,10 @@ private struct Life {
                 return "paid by \(happening)"
             }
         }
+        if before.state == .draft, ![.draft, .released, .withdrawn].contains(after.state) {
+            return "a draft became \(after.state) by \(happening)"
+        }
+        if after.state == .withdrawn, after.sentAt != nil { return "withdrawn, and it may have left" }
         if [.failed, .cancelled, .expired].contains(after.state), after.state != before.state {
             guard case .evidence = happening else { return "ended \(after.state) by \(happening)" }
         }
@@ -241,8 +248,13 @@ private struct Life {
         return nil
     }
 
-    private static func happening(_ random: inout SplitMix) -> RecordMachine.Happening {
-        switch Int.random(in: 0..<10, using: &random) {
+    private func happening(_ random: inout SplitMix) -> RecordMachine.Happening {
+        switch Int.random(in: 0..<13, using: &random) {
+        case 7: return .released(by: "user:1", until: now + .seconds(900), as: RequestTemplate(body: ["Amount": "1"]))
+        case 8: return .withdrawn(.cancelled, by: "user:1", because: "x")
+        case 9:
+            let request = RequestTemplate(body: ["Amount": "2"])
+            return .sendingReleased(.init(request: request, begunAt: now, before: now + .seconds(60)))
         case 0, 1: return .sending
         case 2: return .notSent("x")
         case 3: return .noAnswer("x")

@@ -14,6 +14,13 @@ struct SplitMix: RandomNumberGenerator {
 }
 
 extension Record {
+    /// Makes it one that is held.
+    mutating func hold(until end: Timestamp) {
+        state = .draft
+        hold = Hold(arguments: ["amount": 100], reason: "x", until: end)
+        nextActionAt = end
+    }
+
     static func sample(
         organization: Identifier = Identifier(high: 1, low: 1),
         id: Identifier = Identifier(high: 2, low: 2),

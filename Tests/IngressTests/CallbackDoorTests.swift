@@ -44,7 +44,8 @@ struct `The door for callbacks` {
                 uses: store,
                 audit: store,
                 once: store,
-                data: NoPluginData()
+                data: NoPluginData(),
+                feed: store
             ),
             journal: journal,
             upstream: FakeUpstream.accepting(),

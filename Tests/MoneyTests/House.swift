@@ -20,6 +20,8 @@ final class House: Sendable {
     let actions: ActionRegistry
     let tokens = PlainTokens()
     let passwords = PlainPasswords()
+    /// What must wait for a person: nothing, until a test says so.
+    let doorkeeper = Doorkeeper()
     var addresses: CallbackAddresses { gateway.addresses }
     let organization: OrganizationID
     /// The database's file.
@@ -56,6 +58,7 @@ final class House: Sendable {
             logger: .quiet
         )
         ports.failpoints = failpoints
+        ports.approval = RequireApproval { [doorkeeper] asked throws(GatewayError) in doorkeeper.order(for: asked) }
         gateway = Assembly(ports, keys: House.keys, settings: bounds)
         actions = ActionRegistry(gateway.actions)
         organization = OrganizationID(entropy.identifier())

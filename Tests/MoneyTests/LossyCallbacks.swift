@@ -74,7 +74,8 @@ extension Assembly.Repositories {
             uses: all.uses,
             audit: all.audit,
             once: all.once,
-            data: all.data
+            data: all.data,
+            feed: all.feed
         )
     }
 }

@@ -16,6 +16,8 @@ enum PlantedFault: String, CaseIterable, Sendable {
     case sendsTooLate
     /// A store whose guards hold nobody.
     case forgetsGuards
+    /// A store that takes what is held for released.
+    case releasesUnasked
     /// A store that writes a change whatever the version.
     case ignoresVersions
     /// A plugin that does not see that another amount is stated.
@@ -37,6 +39,7 @@ enum PlantedFault: String, CaseIterable, Sendable {
         case .readsPendingAsPaid, .ignoresAmounts, .readsReversedAsGivenBack: "and was not paid"
         case .sendsTooLate: "left after its time"
         case .forgetsGuards: "whose guard held"
+        case .releasesUnasked: "nobody had released it"
         case .ignoresVersions: "do not lead to"
         case .losesWhatWasNotSent: "which was known"
         case .showsOthersRecords: "was shown to another organization"
@@ -47,12 +50,13 @@ enum PlantedFault: String, CaseIterable, Sendable {
 /// A store's records, with one thing wrong, or none; it notes under which key each is begun.
 struct WrongRecords: RecordRepository, DueRepository {
     enum Fault: Sendable {
-        case forgetsKeys, forgetsGuards, ignoresVersions, showsOthersRecords
+        case forgetsKeys, forgetsGuards, releasesUnasked, ignoresVersions, showsOthersRecords
 
         init?(_ fault: PlantedFault) {
             switch fault {
             case .forgetsKeys: self = .forgetsKeys
             case .forgetsGuards: self = .forgetsGuards
+            case .releasesUnasked: self = .releasesUnasked
             case .ignoresVersions: self = .ignoresVersions
             case .showsOthersRecords: self = .showsOthersRecords
             default: return nil
@@ -182,6 +186,21 @@ struct WrongRecords: RecordRepository, DueRepository {
         limit: Int,
         except accounts: Set<Dispatcher.Account>
     ) async throws(GatewayError) -> [Record] { try await store.due(at: now, limit: limit, except: accounts) }
+
+    func dueHeld(
+        at now: Timestamp,
+        limit: Int,
+        except accounts: Set<Dispatcher.Account>
+    ) async throws(GatewayError) -> [Record] {
+        let due = try await store.dueHeld(at: now, limit: limit, except: accounts)
+        guard fault == .releasesUnasked else { return due }
+        return disk.records.map(\.record).filter { $0.state == .draft }
+            .map { draft in
+                var released = draft
+                released.state = .released
+                return released
+            }
+    }
 
     func keep(moment: Timestamp) async throws(GatewayError) { try await store.keep(moment: moment) }
     func newestMoment() async throws(GatewayError) -> Timestamp? { try await store.newestMoment() }

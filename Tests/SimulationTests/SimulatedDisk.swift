@@ -9,6 +9,10 @@ import Synchronization
 protocol SimulatedDisk: Sendable {
     /// Every record with its steps, in the order of their beginning.
     var records: [(record: Record, events: [RecordEvent])] { get }
+    /// The feed, in its order.
+    var feed: [FeedEntry] { get }
+    /// What is summed up of it.
+    var rollups: [RollupPlace: RollupSum] { get }
     /// How many callbacks nobody has come to an end with.
     var unsettledCallbacks: Int { get }
     /// A record of any organization's.
@@ -26,7 +30,8 @@ extension MemoryDisk: SimulatedDisk {
 
 /// What a simulated host stores in.
 typealias SimulatedStore = RecordRepository & DueRepository & CallbackRepository & ClaimRepository & DirectoryRepository
-    & PlanRepository & QuotaRepository & KeyUseRepository & AuditRepository & OnceRepository
+    & PlanRepository & QuotaRepository & KeyUseRepository & AuditRepository & OnceRepository & FeedRepository
+    & RollupRepository
 
 /// A file of the real SQLite store, in memory where the machine has a file system of that kind: what is tried is what the
 /// house writes and reads, not whether a disk keeps it.
@@ -100,6 +105,14 @@ final class SQLDisk: SimulatedDisk, @unchecked Sendable {
             try RecordCoding.events(row.text(0) ?? "", newest: 10_000)
         }
         .flatMap { $0 }
+    }
+
+    var feed: [FeedEntry] {
+        read("SELECT \(Store.feedColumns) FROM feed ORDER BY lane, position", [], Store.feedEntry)
+    }
+
+    var rollups: [RollupPlace: RollupSum] {
+        Dictionary(read("SELECT \(Store.rollupColumns) FROM rollups", [], Store.rollup)) { first, _ in first }
     }
 
     var unsettledCallbacks: Int {

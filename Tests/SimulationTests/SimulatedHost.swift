@@ -51,7 +51,8 @@ final class SimulatedHost: Sendable {
                 uses: store,
                 audit: store,
                 once: store,
-                data: NoPluginData()
+                data: NoPluginData(),
+                feed: store
             ),
             journal: HostJournal(world: world, life: life),
             upstream: HostLine(world: world, mpesa: mpesa, life: life, clock: clock),
@@ -61,6 +62,12 @@ final class SimulatedHost: Sendable {
             entropy: entropy,
             logger: .quiet
         )
+        let clock = clock
+        ports.approval = RequireApproval { asked throws(GatewayError) in
+            guard world.chance(0.3) else { return nil }
+            world.note("a person is asked about \(asked.record.id)")
+            return HoldOrder(reason: "By chance.", until: clock.now() + .seconds(world.pick(20...600)))
+        }
         ports.failpoints = Failpoints { point in
             // A host dies at a named point as it does anywhere else.
             if world.trouble(0.004) { world.die(at: point.rawValue, life) }
@@ -81,6 +88,7 @@ final class SimulatedHost: Sendable {
         let gateway = gateway
         let work: [@Sendable () async -> Void] = [
             { await gateway.inbox.run() }, { await gateway.sweeper.run() }, { await gateway.claimSweeper.run() },
+            { await gateway.releases.run() }, { await gateway.rollups.run() },
         ]
         tasks.withLock { $0 += work.map { world.begin($0) } }
     }
@@ -222,6 +230,8 @@ private struct HostLine: Upstream {
         guard let id = body["id"]?.stringValue.flatMap({ RecordID($0) }), let record = world.disk.record(id) else {
             return
         }
+        if record.hold != nil, !world.wasReleased(id) { world.accuse("\(id) left, and nobody had released it") }
+        if record.state == .withdrawn { world.accuse("\(id) left after it had been withdrawn") }
         if clock.now() > record.sendBefore + .seconds(1) { world.accuse("\(id) left after its time") }
     }
 }

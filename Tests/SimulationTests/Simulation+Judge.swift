@@ -15,6 +15,7 @@ extension Simulation {
         judgeKeys()
         judgeRefunds()
         judgeGuards()
+        judgeFeed()
         let unsettled = world.disk.unsettledCallbacks
         if unsettled > 0 { world.accuse("\(unsettled) callbacks were left") }
         world.note("judged: \(world.disk.records.map { "\($0.record.id) \($0.record.state.rawValue)" })")
@@ -37,12 +38,16 @@ extension Simulation {
             if !isPaid && !isRightlyTakenForDone(record) {
                 world.accuse("\(record.id) is \(record.state.rawValue), and was not paid")
             }
-        case .failed, .cancelled, .expired, .rejected, .noAnswer:
+        case .failed, .cancelled, .expired, .rejected, .withdrawn, .noAnswer:
             if isPaid { world.accuse("\(record.id) is \(record.state.rawValue), and was paid") }
         case .created, .sending, .accepted, .unknown, .reconciling, .manual:
             if isPaid { world.accuse("\(record.id) is \(record.state.rawValue), and was paid") }
+        case .draft, .released:
+            world.accuse("\(record.id) is \(record.state.rawValue) still, long after its time")
         }
-        if mpesa.entry(record.id) == nil, world.keptUnsent.contains(record.id), record.state != .rejected {
+        // What was held is tried again.
+        let isFinal = record.state != .rejected && record.hold == nil
+        if mpesa.entry(record.id) == nil, world.keptUnsent.contains(record.id), isFinal {
             world.accuse("\(record.id) never left, which was known, and is \(record.state.rawValue)")
         }
     }
@@ -104,7 +109,7 @@ extension Simulation {
                 let isSame =
                     record.organization == other.organization && record.tool == other.tool && record.intent.party != nil
                     && record.intent.party == other.intent.party && record.intent.amount == other.intent.amount
-                let apart = other.createdAt - record.createdAt
+                let apart = other.begunAt - record.begunAt
                 // The guard's minute, and less than the clock may be set by.
                 if isSame, apart > .zero, apart < .seconds(55), record.sentAt != nil {
                     world.accuse("\(other.id) was asked for \(apart) after \(record.id), whose guard held")

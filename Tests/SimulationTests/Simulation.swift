@@ -67,10 +67,12 @@ final class Simulation: Sendable {
         world.onDeath = { [self] in await start() }
         await start()
         let weather = world.begin { await self.weather() }
+        let people = world.begin { await self.people() }
         let callers = (0..<world.pick(3...6)).map { number in world.begin { await self.call(number) } }
         for caller in callers { await caller.value }
         await world.wait(1_000...200_000)
         weather.cancel()
+        people.cancel()
         world.calmDown()
         await end()
         judge()
@@ -263,6 +265,7 @@ final class Simulation: Sendable {
         for _ in 0..<60 {
             await world.wait(10_000...10_000)
             await host.gateway.inbox.takeUpUnsettled()
+            await host.gateway.releases.sendDue()
             await host.gateway.sweeper.sweep()
             let open = world.disk.records.filter { !$0.record.state.isEnded }
             guard let next = open.compactMap(\.record.nextActionAt).min() else { break }
@@ -277,5 +280,6 @@ final class Simulation: Sendable {
             await world.wait(10_000...10_000)
             await host.gateway.inbox.takeUpUnsettled()
         }
+        await catchUp(host)
     }
 }

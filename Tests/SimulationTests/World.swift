@@ -18,6 +18,8 @@ final class World: Sendable {
         var hosts = 0
         /// Records of which the journal said that it keeps that nothing left.
         var keptUnsent: Set<RecordID> = []
+        /// Drafts that somebody has let leave, or tried to.
+        var released: Set<RecordID> = []
         var storms = 0
         var isSilent = false
         var onDeath: (@Sendable () async -> Void)?
@@ -100,6 +102,9 @@ final class World: Sendable {
 
     func noteKeptUnsent(_ id: RecordID) { state.withLock { _ = $0.keptUnsent.insert(id) } }
     var keptUnsent: Set<RecordID> { state.withLock { $0.keptUnsent } }
+
+    func noteReleased(_ id: RecordID) { state.withLock { _ = $0.released.insert(id) } }
+    func wasReleased(_ id: RecordID) -> Bool { state.withLock { $0.released.contains(id) } }
 
     var isStoreAway: Bool { state.withLock { $0.storms > 0 && !$0.isCalm } }
 

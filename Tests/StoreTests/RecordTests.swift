@@ -159,7 +159,7 @@ struct `What the host still works on` {
 
     @Test func `is every open state, but not what waits for a person`() {
         let open = RecordState.allCases.filter { !$0.isEnded && $0 != .manual }.map { "'\($0.rawValue)'" }
-        #expect(RecordCoding.waitingStates == open.joined(separator: ", "))
+        #expect(RecordCoding.claimingStates == open.joined(separator: ", "))
     }
 }
 

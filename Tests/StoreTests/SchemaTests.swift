@@ -30,8 +30,10 @@ struct `The schema` {
     /// Tables of organizations that are neither handed out nor taken away with them, and why.
     private static let kept: [String: String] = [
         "answers": "expire", "audit": "has a file of its own, and stays", "audit_heads": "the audit's",
-        "configuration_changes": "a number", "external_ids": "the records'", "guards": "end", "idempotency": "ends",
-        "quota_counts": "numbers", "receipts": "the records'", "unique_keys": "the records'",
+        "configuration_changes": "a number", "external_ids": "the records'", "feed": "tells of the records",
+        "guards": "end", "idempotency": "ends",
+        "quota_counts": "numbers", "receipts": "the records'", "rollups": "numbers",
+        "unique_keys": "the records'",
     ]
 
     @Test func `hands out or takes away what an organization owns, or says why not`() async throws {

@@ -5,7 +5,8 @@ import Testing
 struct `A statement` {
     /// Tables that are no organization's.
     static let common: Set<String> = [
-        "configuration", "host_lease", "host_probe", "information_schema", "migrations", "plans", "plugin_binaries",
+        "configuration", "feed_cursors", "host_lease", "host_probe", "information_schema", "migrations", "plans",
+        "plugin_binaries",
         "plugin_versions",
         "plugins",
     ]
@@ -26,8 +27,10 @@ struct `A statement` {
         ("FROM known_places WHERE seen_ms > $1", "who is known where, when a host starts, for every organization"),
         ("FROM answers WHERE expires_ms <= $1", "forgets what has expired, for every organization"),
         ("FROM logins JOIN users", "a log-in that names no organization"),
-        ("WHERE \\(RecordCoding.isWaiting) AND plugin = $1", "counts what is open, for every organization"),
-        ("WHERE \\(RecordCoding.isWaiting) GROUP BY plugin", "counts what is open, for every organization"),
+        ("WHERE \\(condition) AND plugin = $", "counts what is open, for every organization"),
+        ("WHERE \\($0) GROUP BY plugin", "counts what is open, for every organization"),
+        ("FROM feed WHERE lane = $1", "the feed's, whose readers read for every organization"),
+        ("DELETE FROM rollups", "sums that are counted anew, for every organization"),
         ("WHERE \\(range) AND \\(hasEnded)", "a walk over all claims; its range begins with the organization"),
         ("WHERE \\(clauses.joined(separator: \" AND \"))", "the first of its clauses names the organization"),
         ("WHERE master_key_id <> $1", "data keys that an older master key wraps, of every organization"),

@@ -84,7 +84,9 @@ struct `The house` {
 
     /// What a floor names of a higher one, and why.
     static let upwards: [String: [String: String]] = [
-        "Model": ["DirectoryCache": "Ceilings adds what a membership may do"],
+        "Model": [
+            "DirectoryCache": "Ceilings adds what a membership may do", "RecordMachine": "an event is told of a step",
+        ],
         "Transactions": ["SteadyClock": "how far the clocks of two hosts may be apart"],
         "Ports": [
             "ToolDescriptor": "whether a membership has a tool",
@@ -94,11 +96,15 @@ struct `The house` {
         ],
         "Actions": ["Authorize": "which actions a caller sees"],
         "Services": [
-            "Authority": "a timer's call is one of whoever set it, as far as they may act now",
+            "Authority": "a timer's call is one of whoever set it, as far as they may act now"
         ],
         "Operations": [
             "Dispatch": "the work that a call is, and what comes of it",
             "ReserveIdempotent": "the words in which a key is refused",
+            "ToolCall": "the call behind what is held, made again",
+            "RequireApproval": "whether what is planned must wait", "HoldOrder": "why, and until when",
+            "Authenticate": "whoever asked for what is held, as they stand now",
+            "Authorize": "whether they may use its tool still",
         ],
     ]
 
@@ -135,7 +141,7 @@ struct `The house` {
 
     /// Functions that put a whole together, and so are as long as that has parts.
     static let longFunctions: [String: Int] = [
-        "Assembly.swift": 90, "Money.swift": 90, "App+build.swift": 100,
+        "Assembly.swift": 115, "Money.swift": 90, "App+build.swift": 100,
     ]
 
     @Test func `keeps functions short`() {

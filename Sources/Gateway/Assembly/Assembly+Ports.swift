@@ -24,6 +24,8 @@ extension Assembly {
         package let once: any OnceRepository
         /// What plugins keep.
         package let data: any PluginDataRepository
+        /// What has become true, and what is summed up of it.
+        package let feed: any FeedRepository & RollupRepository
 
         /// Gathers them.
         package init(
@@ -36,7 +38,8 @@ extension Assembly {
             uses: any KeyUseRepository,
             audit: any AuditRepository,
             once: any OnceRepository,
-            data: any PluginDataRepository
+            data: any PluginDataRepository,
+            feed: any FeedRepository & RollupRepository
         ) {
             self.records = records
             self.callbacks = callbacks
@@ -48,13 +51,14 @@ extension Assembly {
             self.audit = audit
             self.once = once
             self.data = data
+            self.feed = feed
         }
 
         /// All of one store.
         package init(
             _ store: some RecordRepository & DueRepository & CallbackRepository & ClaimRepository & DirectoryRepository
                 & PlanRepository & QuotaRepository & KeyUseRepository & AuditRepository & OnceRepository
-                & PluginDataRepository
+                & PluginDataRepository & FeedRepository & RollupRepository
         ) {
             self.init(
                 records: store,
@@ -66,7 +70,8 @@ extension Assembly {
                 uses: store,
                 audit: store,
                 once: store,
-                data: store
+                data: store,
+                feed: store
             )
         }
     }
@@ -95,6 +100,8 @@ extension Assembly {
         package var people: (any PeopleRepository)?
         /// Where what is wrong is told.
         package var health = Health()
+        /// What must wait for a person.
+        package var approval = RequireApproval()
         /// Where a test may end the process.
         package var failpoints = Failpoints.none
 
@@ -159,6 +166,12 @@ extension Assembly {
         package var questions = Dispatcher.Settings.questions
         /// The sweeper.
         package var sweeper = Sweeper.Settings()
+        /// What is let go.
+        package var drafts = Drafts.Settings()
+        /// The sending of it.
+        package var releases = Releases.Settings()
+        /// What is summed up.
+        package var rollups = RollupReader.Settings()
         /// The inbox of callbacks.
         package var inbox = CallbackInbox.Settings()
         /// The walk over claims.

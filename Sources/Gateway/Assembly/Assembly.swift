@@ -31,6 +31,12 @@ package struct Assembly: Sendable {
     package let asker: Asker
     /// Comes back to what is open.
     package let sweeper: Sweeper
+    /// Lets what was held leave, or withdraws it.
+    package let drafts: Drafts
+    /// Sends what was let go.
+    package let releases: Releases
+    /// Sums up what has become true.
+    package let rollups: RollupReader
     /// Keeps what M-Pesa answered, and ends what never left.
     let keeper: AnswerKeeper
     /// Ends what M-Pesa does not.
@@ -89,6 +95,31 @@ package struct Assembly: Sendable {
             entropy: entropy,
             configuration: configuration,
             uses: uses
+        )
+        let held = HeldCalls(operations: money.operations, authenticate: authenticate, registry: ports.registry)
+        releases = Releases(
+            due: store.records,
+            calls: held,
+            sender: money.sender,
+            settlement: money.settlement,
+            entropy: entropy,
+            logger: ports.logger,
+            settings: settings.releases
+        )
+        rollups = RollupReader(
+            feed: store.feed,
+            rollups: store.feed,
+            entropy: entropy,
+            logger: ports.logger,
+            settings: settings.rollups
+        )
+        drafts = Drafts(
+            records: store.records,
+            calls: held,
+            settlement: money.settlement,
+            releases: releases,
+            entropy: entropy,
+            settings: settings.drafts
         )
         throttle = ThrottleLogIns(entropy: entropy, settings: settings.throttle)
         failures = SampleFailures(audit: store.audit, entropy: entropy)
@@ -166,8 +197,9 @@ package struct Assembly: Sendable {
     /// What runs by itself beside the calls: each until it is cancelled, finishing what is in hand.
     package var runners: [@Sendable () async -> Void] {
         [
-            { await inbox.run() }, { await sweeper.run() }, { await claimSweeper.run() }, { await timers.run() },
-            { await keeper.run() }, { await orphans.run() }, { await failures.run() }, { await uses.run() },
+            { await inbox.run() }, { await sweeper.run() }, { await releases.run() }, { await claimSweeper.run() },
+            { await rollups.run() }, { await timers.run() }, { await keeper.run() }, { await orphans.run() },
+            { await failures.run() }, { await uses.run() },
             { await quotas.run() }, { await configuration.run() },
         ]
     }

@@ -2,6 +2,10 @@ import Logging
 
 /// The parts that move money, introduced to each other.
 struct Money: Sendable {
+    /// Sends what was committed.
+    let sender: Sender
+    /// Carries what happens to records into the store.
+    let settlement: Settlement
     /// What tools' calls begin.
     let operations: Operations
     /// Asks M-Pesa about what is open.
@@ -28,7 +32,7 @@ struct Money: Sendable {
         let waiters = OutcomeWaiters(sleep: entropy.sleep)
         let questions = Dispatcher(settings: settings.questions, sleep: entropy.sleep)
         let calls = PluginCalls(registry: ports.registry, logger: logger)
-        let settlement = Settlement(
+        settlement = Settlement(
             records: records,
             directory: directory,
             registry: ports.registry,
@@ -46,7 +50,7 @@ struct Money: Sendable {
             entropy: entropy,
             logger: logger
         )
-        let sender = Sender(
+        sender = Sender(
             upstream: ports.upstream,
             dispatcher: Dispatcher(settings: settings.requests, sleep: entropy.sleep),
             plugins: calls,
@@ -74,6 +78,7 @@ struct Money: Sendable {
         operations = Operations(
             records: records,
             directory: directory,
+            approval: ports.approval,
             plugins: calls,
             sender: sender,
             settlement: settlement,

@@ -38,6 +38,12 @@ package struct GatewayError: Error, Sendable, Equatable {
         case staleVersion = "stale_version"
         /// A person must approve this first.
         case approvalRequired = "approval_required"
+        /// Somebody who was asked declined this call; nothing was sent, and its key stays taken.
+        case approvalDeclined = "approval_declined"
+        /// Nobody approved this call in time; nothing was sent, and its key stays taken.
+        case approvalExpired = "approval_expired"
+        /// This call was held and then withdrawn; nothing was sent, and its key stays taken.
+        case withdrawn
         /// M-Pesa refused the request; nothing was moved.
         case upstreamRejected = "upstream_rejected"
         /// M-Pesa could not be reached and nothing was sent, or it was too busy to look.
@@ -86,6 +92,8 @@ package struct GatewayError: Error, Sendable, Equatable {
     package var isAboutCall = false
     /// Whether the caller would have to put a question to a person, and cannot.
     package var needsPerson = false
+    /// Whether charging again is safe, where that is known: `no`.
+    package var chargeAgain: String?
     /// Whether what was asked for may have been done all the same, or may still be.
     package var isOutcomeUnknown = false
     /// Whom a credential that was refused names; for the audit alone.

@@ -80,6 +80,19 @@ package struct Principal: Sendable, Hashable {
     }
 }
 
+extension Principal.Subject {
+    /// The subject that audit and records name so; nil for `host`, and for what is no name.
+    package init?(_ text: String) {
+        if text.hasPrefix("user:"), let id = UserID(String(text.dropFirst(5))) {
+            self = .user(id)
+        } else if text.hasPrefix("key:"), let id = APIKeyID(String(text.dropFirst(4))) {
+            self = .apiKey(id)
+        } else {
+            return nil
+        }
+    }
+}
+
 /// A user as the store knows them.
 package struct User: Sendable, Equatable {
     /// Names the user.

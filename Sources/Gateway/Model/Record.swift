@@ -12,7 +12,11 @@ package enum RecordClass: String, Sendable, Hashable, CaseIterable {
 ///
 /// See `Transactions/` for what leads from one to another.
 package enum RecordState: String, Sendable, Hashable, CaseIterable {
-    /// Committed; nothing has been sent.
+    /// Whole and counted; nothing is sent until somebody lets it leave.
+    case draft
+    /// Let go, and not sent yet.
+    case released
+    /// Committed; nothing has been sent, or the same request is to be sent again.
     case created
     /// The request is being sent; after a crash nobody knows whether it was.
     case sending
@@ -36,6 +40,8 @@ package enum RecordState: String, Sendable, Hashable, CaseIterable {
     case rejected
     /// Moved, and moved back.
     case reversed
+    /// Held, and never sent: declined, expired or taken back.
+    case withdrawn
     /// An exchange that was never answered.
     case noAnswer = "no_answer"
 
@@ -44,18 +50,18 @@ package enum RecordState: String, Sendable, Hashable, CaseIterable {
     /// An ended one may still change by stronger evidence (a late success, a reversal).
     package var isEnded: Bool {
         switch self {
-        case .created, .sending, .accepted, .unknown, .reconciling, .manual: false
-        case .succeeded, .failed, .cancelled, .expired, .rejected, .reversed, .noAnswer: true
+        case .draft, .released, .created, .sending, .accepted, .unknown, .reconciling, .manual: false
+        case .succeeded, .failed, .cancelled, .expired, .rejected, .reversed, .withdrawn, .noAnswer: true
         }
     }
 
     /// The organization's word for it.
     package var status: String {
         switch self {
-        case .created, .sending, .accepted, .unknown, .reconciling, .manual: "PENDING"
+        case .draft, .released, .created, .sending, .accepted, .unknown, .reconciling, .manual: "PENDING"
         case .succeeded: "SUCCESS"
         case .failed, .rejected, .noAnswer: "FAILED"
-        case .cancelled, .expired: "CANCELLED"
+        case .cancelled, .expired, .withdrawn: "CANCELLED"
         case .reversed: "REVERSED"
         }
     }
@@ -165,7 +171,7 @@ package struct Record: Sendable, Equatable {
     package var data: JSON?
     /// How often the request was sent.
     package var attempts: Int = 0
-    /// When the newest sending but the first was begun.
+    /// When the newest sending was begun, but for the first of what was not held.
     ///
     /// With `attempts` it names one sending: of two that were begun one after another, only one may have left.
     package var resentAt: Timestamp?
@@ -198,7 +204,8 @@ package struct Record: Sendable, Equatable {
 
     /// What a person said of it, where M-Pesa stated no outcome.
     package var resolution: Resolution?
-
+    /// What keeps it from being sent, or kept it; nil for what is sent as it is committed.
+    package var hold: Hold?
     /// The reversals of it that were begun, the oldest first.
     package var reversals: [ReversalMark] = []
 

@@ -67,7 +67,8 @@ extension Record {
         guard recordClass == .transaction else { return false }
         switch state {
         case .manual, .unknown, .reconciling: return true
-        case .created, .sending, .accepted, .succeeded, .failed, .cancelled, .expired, .rejected, .reversed, .noAnswer:
+        case .draft, .released, .created, .sending, .accepted, .succeeded, .failed, .cancelled, .expired, .rejected,
+            .reversed, .withdrawn, .noAnswer:
             return false
         }
     }

@@ -61,7 +61,9 @@ package struct Asker: Sendable {
     ///
     /// - Parameter place: Where it may be asked from; without one it waits for one, for a moment.
     package func ask(_ record: Record, from place: Dispatcher.Place? = nil) async throws(GatewayError) -> Record {
-        guard let query = record.query, record.state != .created, record.state != .sending else { return record }
+        guard let query = record.query, record.state != .created, record.state != .sending, !record.state.isHeld else {
+            return record
+        }
         let own = place == nil ? try await questions.enter(Dispatcher.Account(of: record)) : nil
         defer { own?.leave() }
         var profile = try await directory.account(record.accountName, of: record.organization, in: record.environment)

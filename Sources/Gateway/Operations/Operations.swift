@@ -7,16 +7,17 @@ import OrderedJSON
 struct Operations: Sendable {
     let records: any RecordRepository
     let directory: DirectoryCache
-    private let plugins: PluginCalls
-    private let sender: Sender
-    private let settlement: Settlement
+    let approval: RequireApproval
+    let plugins: PluginCalls
+    let sender: Sender
+    let settlement: Settlement
     private let asker: Asker
     private let waiters: OutcomeWaiters
-    private let reversals: Reversals
+    let reversals: Reversals
     /// How often a call is planned again because what it is about has changed.
     private let attemptsMax = 4
-    private let entropy: Entropy
-    private let failpoints: Failpoints
+    let entropy: Entropy
+    let failpoints: Failpoints
     /// What look-ups showed of records that have ended.
     ///
     /// At most a second old, which a late success may be late by.
@@ -38,6 +39,7 @@ struct Operations: Sendable {
     init(
         records: any RecordRepository,
         directory: DirectoryCache,
+        approval: RequireApproval,
         plugins: PluginCalls,
         sender: Sender,
         settlement: Settlement,
@@ -51,6 +53,7 @@ struct Operations: Sendable {
         self.records = records
         reversals = Reversals(records: records)
         self.directory = directory
+        self.approval = approval
         self.plugins = plugins
         self.sender = sender
         self.settlement = settlement
@@ -75,9 +78,12 @@ struct Operations: Sendable {
 
     /// The same, once; nil when what it was planned on has changed meanwhile.
     private func attempt(_ work: Dispatch.Work, kind: OperationKind) async throws(GatewayError) -> Dispatch.Done? {
-        let plugin = work.entry.plugin
         let began = entropy.uptime()
-        let (record, plan, original) = try await plan(work, kind: kind)
+        let planned = try await plan(work, kind: kind)
+        let (record, plan, original) = (planned.record, planned.plan, planned.original)
+        if let order = try await approval.order(for: record, work) {
+            return try await hold(planned, until: order, for: work)
+        }
         let prepared = try await sender.makeReady(record, kind: kind)
         let turn = try await sender.turn(for: record, prepared, within: kind.sendWithin - (entropy.uptime() - began))
         defer { turn.place.leave() }
@@ -92,8 +98,8 @@ struct Operations: Sendable {
             record: beginning.record,
             events: [record.firstEvent, beginning.event],
             idempotency: work.reservation?.claim,
-            guards: plan.guards.map { $0.scoped(to: plugin.id, record.accountName) },
-            unique: plan.unique.map { $0.scoped(to: plugin.id, record.accountName) },
+            guards: planned.guards,
+            unique: planned.unique,
             quota: work.quota,
             audit: work.begun.map { [$0.about(record.id)] } ?? [],
             change: change
@@ -105,11 +111,8 @@ struct Operations: Sendable {
             sender.withdraw(beginning.record)
             throw error
         }
-        if outcome == .quotaSpent, let quota = work.quota {
-            throw QuotaClaim.spent(quota.place, limit: quota.limit, now: entropy.now())
-        }
         if case .stale = outcome { return nil }
-        if let earlier = try earlierRecord(outcome, plan: plan) { return try await replay(earlier, for: work) }
+        if let earlier = try earlierRecord(outcome, plan, work) { return try await replay(earlier, for: work) }
         work.reservation?.consume()
         let life = [record.firstEvent, beginning.event]
         do throws(GatewayError) { return try await finish(beginning.record, life: life, turn, for: work) } catch {
@@ -128,89 +131,6 @@ struct Operations: Sendable {
         var newest = sent.record
         if work.wait > .zero && !newest.state.isEnded { newest = await waitForEnd(of: newest, for: work) }
         return try await show(newest, life: life + (sent.event.map { [$0] } ?? []), for: work)
-    }
-
-    private func plan(
-        _ work: Dispatch.Work,
-        kind: OperationKind
-    ) async throws(GatewayError) -> (Record, PluginAnswers.Plan, Reversals.Original?) {
-        let principal = work.principal
-        let plugin = work.entry.plugin
-        let book = try await directory.accounts(of: principal.organization, in: principal.environment)
-        let now = entropy.now()
-        let id = RecordID(entropy.identifier())
-        var original = try await reversals.original(of: kind, for: work, accounts: book.shortCodes)
-        let account = try await account(of: work, kind, original?.record)
-        let profile = account.profile
-        let input = PluginDocuments.prepare(
-            arguments: work.arguments.bytes,
-            profile: profile,
-            settings: plugin.settings(for: profile),
-            now: entropy.wall(),
-            record: id,
-            originator: id.raw,
-            original: original.map { ($0.record, $0.left) }
-        )
-        let plan = try await plugins.prepare(plugin, tool: work.entry.tool, input: input)
-        try Ceilings.check(plan.intent.amount, kind.direction, principal, work.membership)
-        var intent = plan.intent
-        if kind.direction == .reverse {
-            let found = try await reversals.check(intent, of: original, for: work)
-            (original, intent.original) = (found, found.record.id)
-            try Operations.check(account, isOf: found.record)
-        }
-        var record = Record(
-            id: id,
-            organization: principal.organization,
-            environment: principal.environment,
-            recordClass: kind.direction == .none ? .exchange : .transaction,
-            plugin: plugin.id,
-            operation: kind.name,
-            tool: work.entry.tool.name,
-            direction: kind.direction,
-            madeBy: principal.subjectText,
-            intent: intent,
-            about: nil,
-            createdAt: now,
-            query: kind.query,
-            sendBefore: now + kind.sendWithin,
-            account: profile.shortCode,
-            accountName: account.name,
-            request: plan.request
-        )
-        record.countedIn = work.quota?.place.month
-        record.isByAgent = work.caller == .agent
-        return (record, plan, original)
-    }
-
-    /// The record that an earlier call made, when the commit found one; nil when this call's was written.
-    private func earlierRecord(
-        _ outcome: CommitOutcome,
-        plan: PluginAnswers.Plan
-    ) throws(GatewayError) -> RecordID? {
-        switch outcome {
-        case .committed, .stale: return nil
-        case .replay(let record): return record
-        case .keyReused(let record): throw ReserveIdempotent.reused(record)
-        case .keyStillOpen(let record): throw ReserveIdempotent.stillOpen(record)
-        case .held(let record, let until):
-            throw GatewayError(
-                .conflict,
-                """
-                M-Pesa has said both that this amount did not move between you and this customer and that it did. Check the \
-                M-Pesa statement before it is asked for or paid again.
-                """,
-                retryAfter: max(.seconds(1), until - entropy.now()),
-                record: record
-            )
-        case .guarded(let index, let record, let until):
-            let wait = until.map { max(.seconds(1), $0 - entropy.now()) }
-            throw GatewayError(.conflict, plan.guards[index].message, retryAfter: wait, record: record)
-        case .closed: throw GatewayError(.organizationSuspended, "This organization has been closed.")
-        case .quotaSpent: throw GatewayError.fault("a quota is spent that nobody claimed")
-        case .duplicate(_, let record):
-            throw GatewayError(.conflict, "The same movement of money exists already.", record: record)
-        }
     }
 
     /// The record as it stands then; as it was, where the store cannot say, or the caller may not ask any more.
@@ -247,8 +167,10 @@ struct Operations: Sendable {
         // A call that names no account is the same one, whatever the default is by now.
         if let named = work.call.account, named != found.accountName { throw ReserveIdempotent.reused(id) }
         guard work.principal.sees(found) else { throw Operations.othersKey }
-        // Who lost the first answer wants the outcome as much as who did not.
-        if work.wait > .zero && !found.state.isEnded { found = await waitForEnd(of: found, for: work) }
+        // Who lost the first answer wants the outcome as much as who did not; nobody waits here for a person.
+        if work.wait > .zero && !found.state.isEnded && found.state != .draft {
+            found = await waitForEnd(of: found, for: work)
+        }
         var done = try await show(found, for: work)
         done.isReplayed = true
         return done
@@ -279,12 +201,15 @@ struct Operations: Sendable {
         var record = try await find(id, namespace: lookUp.namespace, for: work)
         let isStale = entropy.now() - record.updatedAt >= lookUp.refreshAfter
         if !record.state.isEnded && isStale { record = await asker.askSafely(record) }
-        let done = Dispatch.Done(
-            output: try await output(of: record, for: work),
-            record: record.id,
-            state: record.state,
-            note: record.note
-        )
+        let done =
+            record.state == .draft
+            ? Dispatch.Done(held: record)
+            : Dispatch.Done(
+                output: try await output(of: record, for: work),
+                record: record.id,
+                state: record.state,
+                note: record.note
+            )
         if record.state.isEnded { shown.set(done, for: key, at: entropy.uptime()) }
         return done
     }
@@ -315,11 +240,13 @@ struct Operations: Sendable {
     }
 
     /// `life` are the record's steps as far as they are known here.
-    private func show(
+    func show(
         _ record: Record,
         life: [RecordEvent] = [],
         for work: Dispatch.Work
     ) async throws(GatewayError) -> Dispatch.Done {
+        if let refusal = record.withdrawn { throw refusal }
+        if record.state == .draft { return Dispatch.Done(held: record) }
         if record.state == .rejected {
             // Throttled is not refused: the same payment may be asked for again, as a new one.
             let isUnavailable = record.sentAt == nil || record.whoseMove == "safaricom"
@@ -359,7 +286,7 @@ struct Operations: Sendable {
 
 extension Record {
     /// What every answer about it says.
-    fileprivate var note: Dispatch.Note {
+    var note: Dispatch.Note {
         Dispatch.Note(begunAt: createdAt, dispute: isDisputed ? disputes.map(\.text).joined(separator: " ") : nil)
     }
 }
@@ -378,19 +305,5 @@ extension GatewayError {
             retryAfter: retryAfter,
             record: record
         )
-    }
-}
-
-extension Guard {
-    /// The guard under its plugin's own names, of one account.
-    fileprivate func scoped(to plugin: String, _ account: AccountName) -> Guard {
-        Guard(key: account.scope(plugin) + key, openMax: openMax, window: window, code: code, message: message)
-    }
-}
-
-extension UniqueKey {
-    /// The key under its plugin's own names, of one account.
-    fileprivate func scoped(to plugin: String, _ account: AccountName) -> UniqueKey {
-        UniqueKey(key: account.scope(plugin) + key, releasedBy: releasedBy)
     }
 }

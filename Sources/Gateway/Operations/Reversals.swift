@@ -147,8 +147,8 @@ struct Reversals: Sendable {
                 record: original.id
             )
         }
-        let past = try await past(of: original)
-        guard original.reversals.count - past.ended.count < Record.reversalsMax else {
+        let past = try await past(of: original, besides: work.held)
+        guard work.held != nil || original.reversals.count - past.ended.count < Record.reversalsMax else {
             throw GatewayError(.conflict, "Too many reversals of this transaction were begun.", record: original.id)
         }
         for id in unmoved where !past.held.contains(where: { $0.id == id }) {
@@ -196,10 +196,11 @@ struct Reversals: Sendable {
     /// What became of those that M-Pesa has not called done.
     ///
     /// One that ended without success, and of which M-Pesa said otherwise too, may have moved.
+    /// - Parameter own: The one that is about to be sent, which says nothing of itself.
     /// - Throws: `conflict` when one is open, of which that will be known.
-    private func past(of original: Record) async throws(GatewayError) -> Past {
+    private func past(of original: Record, besides own: RecordID?) async throws(GatewayError) -> Past {
         var past = Past()
-        for mark in original.reversals where !mark.isDone {
+        for mark in original.reversals where !mark.isDone && mark.id != own {
             let found = try await records.record(
                 mark.id,
                 organization: original.organization,
@@ -269,8 +270,10 @@ extension Record {
     /// Whether it has ended without success by M-Pesa's word, and M-Pesa has said nothing else of it.
     fileprivate var hasMovedNothing: Bool {
         switch state {
-        case .failed, .cancelled, .expired, .rejected: !isContradicted && resolution == nil
-        case .created, .sending, .accepted, .unknown, .reconciling, .manual, .succeeded, .reversed, .noAnswer: false
+        case .failed, .cancelled, .expired, .rejected, .withdrawn: !isContradicted && resolution == nil
+        case .draft, .released, .created, .sending, .accepted, .unknown, .reconciling, .manual, .succeeded, .reversed,
+            .noAnswer:
+            false
         }
     }
 }

@@ -126,6 +126,47 @@ struct Sender: Sendable {
         return try await deliver(claimed.record, turn).record
     }
 
+    /// Whose places are all taken now; nil when nobody may send.
+    var full: Set<Dispatcher.Account>? { dispatcher.full }
+
+    /// A place to send from, if one is free now.
+    func enterIfFree(_ account: Dispatcher.Account) -> Dispatcher.Place? { dispatcher.enterIfFree(account) }
+
+    /// Sends what was let go, in the form that its request has now, and settles the outcome.
+    ///
+    /// If the process dies before `sending` is committed, the row is as it was.
+    /// - Returns: The record as it stands afterwards, or why what it claims is another's.
+    /// - Throws: As `send`.
+    func send(
+        released record: Record,
+        _ prepared: PreparedRequest,
+        from place: Dispatcher.Place,
+        within duration: Duration,
+        claiming claims: LateClaims
+    ) async throws(GatewayError) -> Settlement.Settled {
+        defer { place.leave() }
+        let now = entropy.now()
+        let before = min(now + duration, record.hold?.until ?? now)
+        var prepared = prepared
+        prepared.leaveBy = entropy.uptime() + (before - now)
+        let sending = RecordMachine.ReleasedSending(
+            request: prepared.request.template,
+            begunAt: now,
+            before: before
+        )
+        let claimed: Settlement.Settled
+        do throws(GatewayError) {
+            claimed = try await settlement.settle(record, claiming: claims) { current in
+                current.version == record.version ? .sendingReleased(sending) : nil
+            }
+        } catch {
+            if let beginning = settlement.beginning(record, of: sending) { withdraw(beginning.record) }
+            throw error
+        }
+        guard claimed.hasChanged else { return claimed }
+        return try await deliver(claimed.record, Turn(prepared: prepared, place: place))
+    }
+
     /// Sends the request of a record that is committed as `sending`, and settles the outcome.
     ///
     /// If the process dies here, nobody knows whether the request left: the row becomes `unknown` and is asked about.

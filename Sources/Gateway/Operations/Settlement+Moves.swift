@@ -84,7 +84,12 @@ extension Settlement {
     }
 
     /// A move as the store is told.
-    func change(_ move: Move, callback: CallbackID? = nil, unread: ReceivedCallback? = nil) -> RecordChange {
+    func change(
+        _ move: Move,
+        callback: CallbackID? = nil,
+        unread: ReceivedCallback? = nil,
+        claims: LateClaims? = nil
+    ) -> RecordChange {
         RecordChange(
             record: move.step.record,
             events: [move.step.event],
@@ -95,7 +100,9 @@ extension Settlement {
             receipt: move.receipt,
             hold: hold(of: move.step),
             unread: unread,
-            uncounted: uncounted(by: move)
+            uncounted: uncounted(by: move),
+            told: move.step.told.map { .about(move.step, from: move.before, $0, id: entropy.identifier()) },
+            claims: claims
         )
     }
 
@@ -143,20 +150,21 @@ extension Settlement {
         return after.externalIDs.filter { name, _ in before.externalIDs[name] == nil }
     }
 
-    /// Who led to a step.
-    private func subject(of step: RecordMachine.Step) -> String {
-        if step.event.source == Evidence.Source.person.text { return step.record.resolution?.by ?? "host" }
-        return step.event.source.hasPrefix("callback") ? "mpesa" : "host"
-    }
-
     /// An audit line for each change of state, and for each thing that a person should see.
     private func auditLines(_ step: RecordMachine.Step, from before: Record) -> [AuditRecord] {
         let isNotable = !step.effects.isDisjoint(with: [.raiseDispute, .announceLateSuccess, .callPerson])
         let isReversed = step.record.state == .reversed && before.state != .reversed
         let hasEnded = step.record.state.isEnded != before.state.isEnded
-        guard step.record.recordClass == .transaction, isNotable || isReversed || hasEnded else { return [] }
+        let isReleased = step.record.state == .released && before.state == .draft
+        guard step.record.recordClass == .transaction, isNotable || isReversed || hasEnded || isReleased else {
+            return []
+        }
         let action =
-            if isReversed {
+            if isReleased {
+                "TRANSACTION_RELEASED"
+            } else if step.record.state == .withdrawn {
+                "TRANSACTION_WITHDRAWN"
+            } else if isReversed {
                 "TRANSACTION_REVERSED"
             } else if step.effects.contains(.raiseDispute) {
                 "TRANSACTION_DISPUTED"
@@ -169,16 +177,25 @@ extension Settlement {
                 organization: step.record.organization,
                 at: step.event.at,
                 call: CallID(step.record.id.raw),
-                subject: subject(of: step),
+                subject: subject(of: step, before),
                 action: action,
                 tool: step.record.tool,
                 door: step.event.source,
-                outcome: step.record.state == .succeeded || isReversed ? .success : .failed,
+                outcome: step.record.state == .succeeded || isReversed || isReleased ? .success : .failed,
                 code: step.event.code,
                 record: step.record.id,
                 environment: step.record.environment
             )
         ]
+    }
+
+    /// Who did it, as audit names them.
+    private func subject(of step: RecordMachine.Step, _ before: Record) -> String {
+        if before.state.isHeld, step.record.state.isHeld || step.record.state == .withdrawn {
+            return step.record.hold?.decidedBy ?? "host"
+        }
+        if step.event.source == Evidence.Source.person.text { return step.record.resolution?.by ?? "host" }
+        return step.event.source.hasPrefix("callback") ? "mpesa" : "host"
     }
 }
 

@@ -51,6 +51,8 @@ struct Settlement: Sendable {
         let record: Record
         /// The step that this happening led to; nil when it changed nothing.
         let event: RecordEvent?
+        /// Why it changed nothing, where what it claims is another's.
+        var refusal: CommitOutcome?
 
         /// Whether this happening changed it.
         var hasChanged: Bool { event != nil }
@@ -59,6 +61,11 @@ struct Settlement: Sendable {
     /// The step to `sending` of a record that is about to be committed: its request leaves as soon as it is durable.
     func beginning(_ record: Record, at now: Timestamp? = nil) -> RecordMachine.Step? {
         machine(for: record).step(record, .sending, at: now ?? record.createdAt)
+    }
+
+    /// The same of a record that was held and let go.
+    func beginning(_ record: Record, of sending: RecordMachine.ReleasedSending) -> RecordMachine.Step? {
+        machine(for: record).step(record, .sendingReleased(sending), at: sending.begunAt)
     }
 
     /// Why nothing was sent by this sending of a record, where that is known here and could not be kept yet.
@@ -97,9 +104,12 @@ struct Settlement: Sendable {
     /// It is asked again for each version, because what bytes prove can depend on what is known; nil means that nothing
     /// happened after all. `unread` are bytes that nobody could read: kept in the same commit, for later.
     ///
+    /// `claims` are taken in the same commit, or it is refused.
+    ///
     /// - Throws: `unavailable` when the store is; `conflict` when others kept changing the record.
     func settle(
         _ record: Record,
+        claiming claims: LateClaims? = nil,
         callback: CallbackID? = nil,
         unread: ReceivedCallback? = nil,
         failpoints: (Failpoints, Failpoint)? = nil,
@@ -115,7 +125,12 @@ struct Settlement: Sendable {
             let moves = try await moves(step, of: current, contestedBy: others)
             let changes = moves.map { move in
                 let isFirst = move.isFirst(of: current)
-                return change(move, callback: isFirst ? callback : nil, unread: isFirst ? unread : nil)
+                return change(
+                    move,
+                    callback: isFirst ? callback : nil,
+                    unread: isFirst ? unread : nil,
+                    claims: isFirst ? claims : nil
+                )
             }
             switch try await records.apply(changes) {
             case .applied:
@@ -128,6 +143,7 @@ struct Settlement: Sendable {
                 if case .resolved = what { throw Settlement.receiptIsAnothers(other) }
                 others.receipt = other
             case .idTaken(_, let name, let other): others.id = (step.record.externalIDs[name] ?? name, other)
+            case .refused(_, let outcome): return Settled(record: current, event: nil, refusal: outcome)
             case .conflict: current = try await reload(current)
             }
         }
@@ -163,7 +179,7 @@ struct Settlement: Sendable {
             case .idTaken(_, let name, let other): others.id = (step?.record.externalIDs[name] ?? name, other)
             // The answer's reply and its callback may meet: what was read of either is read again, and nothing is lost.
             case .conflict(let id) where id == exchange.id: exchange = try await reload(exchange)
-            case .conflict: current = try await reload(current)
+            case .refused, .conflict: current = try await reload(current)
             }
         }
         throw Settlement.isBeingChanged(current)

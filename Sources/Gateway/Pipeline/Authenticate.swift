@@ -114,6 +114,25 @@ package final class Authenticate: Sendable {
         }
     }
 
+    /// The same of whom a record names as its maker.
+    package func inForce(
+        _ maker: String,
+        of organization: OrganizationID,
+        in environment: Environment
+    ) async throws(GatewayError) -> Principal? {
+        guard let subject = Principal.Subject(maker) else { return nil }
+        return try await inForce(
+            Principal(
+                organization: organization,
+                subject: subject,
+                name: "",
+                role: .user,
+                scopes: nil,
+                environment: environment
+            )
+        )
+    }
+
     private func principal(of key: APIKey) -> Principal {
         Principal(
             organization: key.organization,

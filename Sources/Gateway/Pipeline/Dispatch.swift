@@ -25,6 +25,8 @@ package struct Dispatch: Sendable {
         let begun: AuditRecord?
         /// Asks again whether the caller may go on; throws where it may not.
         let mayGoOn: @Sendable () async throws(GatewayError) -> Void
+        /// The record that was held and is worked on again; nil for a call.
+        var held: RecordID?
 
         /// Whether the caller may go on no longer.
         var isOver: @Sendable () async -> Bool {

@@ -1,9 +1,30 @@
-/// Seventh stage: whether a person must approve this first.
+/// Seventh stage: whether a person must release this first.
 ///
-/// This host has no approvals yet, so a tool that asks for one is refused here; the loader already refuses to publish
-/// such a tool, and this holds even if it did.
-enum RequireApproval {
-    /// - Throws: `approvalRequired` for a tool whose descriptor asks for approval.
+/// It is asked once the plugin has said what the call would move, and before anything is committed: what must wait is
+/// committed as a draft, and whoever calls sees at once that it waits, for what and until when.
+package struct RequireApproval: Sendable {
+    /// What a call would move.
+    package struct Asked: Sendable {
+        /// Who calls.
+        package let principal: Principal
+        /// Their organization and its plan.
+        package let membership: DirectoryCache.Membership
+        /// As it would be committed: tool, direction, amount and the other side.
+        package let record: Record
+    }
+
+    /// Decides about a call; nil lets it leave at once.
+    package typealias Judge = @Sendable (Asked) async throws(GatewayError) -> HoldOrder?
+
+    private let judge: Judge?
+
+    /// Makes the stage; without a judge everything may leave at once.
+    package init(judge: Judge? = nil) { self.judge = judge }
+
+    /// Refuses a tool whose descriptor asks for approval: the loader does not publish such a tool yet, and this holds
+    /// even if it did.
+    ///
+    /// - Throws: `approvalRequired`.
     static func check(_ tool: ToolDescriptor) throws(GatewayError) {
         guard tool.approvalAmount == nil else {
             throw GatewayError(
@@ -11,5 +32,28 @@ enum RequireApproval {
                 "\(tool.name) must be approved first, and this host cannot do that yet."
             )
         }
+    }
+
+    /// Whether and until when what was planned must wait.
+    ///
+    /// What moves no money never does.
+    /// - Throws: As the judge does, when it may not be done at all.
+    func order(for record: Record, _ work: Dispatch.Work) async throws(GatewayError) -> HoldOrder? {
+        guard let judge, record.recordClass == .transaction else { return nil }
+        return try await judge(Asked(principal: work.principal, membership: work.membership, record: record))
+    }
+}
+
+/// That something must wait for a person.
+package struct HoldOrder: Sendable, Equatable {
+    /// Why, for people.
+    package let reason: String
+    /// When it is withdrawn unless somebody has released it.
+    package let until: Timestamp
+
+    /// States it.
+    package init(reason: String, until: Timestamp) {
+        self.reason = reason
+        self.until = until
     }
 }

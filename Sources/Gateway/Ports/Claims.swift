@@ -104,12 +104,13 @@ package struct IdempotencyEntry: Sendable, Equatable {
     /// A key never expires while its record has not ended.
     ///
     /// A given one then counts for its retention, whatever the end; a derived one for money in only after a payment,
-    /// for money out after whatever end. Of what was never sent nothing counts.
+    /// for money out after whatever end. Of what was never sent nothing counts, but for what was held: who was told that
+    /// it waits must not be able to ask for it again by the way.
     private func counts(at now: Timestamp) -> Bool {
         if standing.state == .rejected && !standing.wasSent { return false }
         if claim.isDerived, let released = standing.releasedAt, released <= now { return false }
         guard standing.state.isEnded, let endedAt = standing.endedAt else { return true }
-        if claim.isDerived, standing.direction == .incoming {
+        if claim.isDerived, standing.direction == .incoming, standing.state != .withdrawn {
             let isPaid = standing.state == .succeeded || standing.state == .reversed
             guard isPaid || standing.isDisputed else { return false }
         }

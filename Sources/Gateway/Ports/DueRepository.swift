@@ -11,6 +11,14 @@ package protocol DueRepository: Sendable {
         except accounts: Set<Dispatcher.Account>
     ) async throws(GatewayError) -> [Record]
 
+    /// Any organization's records that are held, or were let go and have not left, whose `nextActionAt` has come; as
+    /// `due(at:limit:except:)`, which has none of them.
+    func dueHeld(
+        at now: Timestamp,
+        limit: Int,
+        except accounts: Set<Dispatcher.Account>
+    ) async throws(GatewayError) -> [Record]
+
     /// Keeps the moment, from which the next process goes on.
     func keep(moment: Timestamp) async throws(GatewayError)
 

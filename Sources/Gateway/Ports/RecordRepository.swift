@@ -132,9 +132,28 @@ package struct UniqueKey: Sendable, Equatable {
     }
 }
 
+/// What a record that was held claims when it is let go, or is about to be sent.
+///
+/// What it holds already counts from then on.
+package struct LateClaims: Sendable, Equatable {
+    /// All are checked and claimed.
+    package let guards: [Guard]
+    /// All are claimed.
+    package let unique: [UniqueKey]
+    /// When.
+    package let at: Timestamp
+
+    /// Gathers them.
+    package init(guards: [Guard], unique: [UniqueKey], at: Timestamp) {
+        self.guards = guards
+        self.unique = unique
+        self.at = at
+    }
+}
+
 /// A record and all that must be committed with it.
 package struct NewRecord: Sendable {
-    /// In state `created` when it waits, `sending` when its request leaves as soon as this is durable.
+    /// In state `draft` when it is held, `sending` when its request leaves as soon as this is durable.
     package let record: Record
     /// What led to its state, one for each version.
     package let events: [RecordEvent]
@@ -223,6 +242,10 @@ package struct RecordChange: Sendable {
     package let unread: ReceivedCallback?
     /// The quota to which the record's one use is given back.
     package let uncounted: QuotaPlace?
+    /// What has become true, told in the same commit.
+    package let told: [FeedEvent]
+    /// What the record claims only now.
+    package let claims: LateClaims?
 
     /// Gathers them; every id of a transaction counts as new where nothing else is said.
     package init(
@@ -235,9 +258,13 @@ package struct RecordChange: Sendable {
         receipt: ReceiptClaim? = nil,
         hold: PartyHold? = nil,
         unread: ReceivedCallback? = nil,
-        uncounted: QuotaPlace? = nil
+        uncounted: QuotaPlace? = nil,
+        told: [FeedEvent] = [],
+        claims: LateClaims? = nil
     ) {
         self.record = record
+        self.told = told
+        self.claims = claims
         self.events = events
         self.newIDs = newIDs ?? (record.recordClass == .transaction ? record.externalIDs : [:])
         self.audit = audit
@@ -260,6 +287,8 @@ package enum ApplyOutcome: Sendable, Equatable {
     case receiptTaken(RecordID, by: RecordID)
     /// The id of M-Pesa's that this record would take is another's already. Nothing was written.
     case idTaken(RecordID, namespace: String, by: RecordID)
+    /// What this record claims is another's: as the commit of a new one would be answered. Nothing was written.
+    case refused(RecordID, CommitOutcome)
 }
 
 /// A page of a list, newest first.

@@ -46,7 +46,7 @@ extension PluginServices {
 
     private func document(_ record: Record) -> JSON {
         var writer = JSONWriter(capacity: 512)
-        PluginDocuments.write(record, to: &writer)
+        PluginDocuments.write(record, to: &writer, forPlugin: true)
         return (try? JSON(parsing: writer.bytes)) ?? .null
     }
 }

@@ -35,7 +35,7 @@ package enum PluginDocuments {
             writer.key("x-original")
             writer.beginObject()
             writer.key("record")
-            write(original.record, to: &writer)
+            write(original.record, to: &writer, forPlugin: true)
             writer.key("left")
             writer.integer(original.left)
             writer.endObject()
@@ -68,7 +68,7 @@ package enum PluginDocuments {
         }
         writer.endObject()
         writer.key("record")
-        write(record, to: &writer)
+        write(record, to: &writer, forPlugin: true)
         writer.endObject()
         return writer.bytes
     }
@@ -78,7 +78,7 @@ package enum PluginDocuments {
         var writer = JSONWriter()
         writer.beginObject()
         writer.key("record")
-        write(record, to: &writer)
+        write(record, to: &writer, forPlugin: true)
         write(profile, settings: settings, to: &writer)
         writer.key("now_ms")
         writer.integer(now.milliseconds)
@@ -91,10 +91,10 @@ package enum PluginDocuments {
         var writer = JSONWriter()
         writer.beginObject()
         writer.key("record")
-        write(record, to: &writer)
+        write(record, to: &writer, forPlugin: true)
         writer.key("events")
         writer.beginArray()
-        for event in events { write(event, to: &writer) }
+        for event in events { write(event, to: &writer, forPlugin: true) }
         writer.endArray()
         writer.endObject()
         return writer.bytes
@@ -120,8 +120,9 @@ package enum PluginDocuments {
 }
 
 extension PluginDocuments {
-    /// A record in the form of docs/abi.md, section 2; doors show the same form.
-    package static func write(_ record: Record, to writer: inout JSONWriter) {
+    /// A record in the form of docs/abi.md, section 2; doors show the same form, with the states of what is held, which
+    /// plugins are not told of.
+    package static func write(_ record: Record, to writer: inout JSONWriter, forPlugin: Bool = false) {
         writer.beginObject()
         writer.key("id")
         writer.string(record.id.description)
@@ -139,7 +140,7 @@ extension PluginDocuments {
         writer.string(record.accountName.description)
         writer.optional("caller", record.caller?.rawValue)
         writer.key("state")
-        writer.string(record.state.rawValue)
+        writer.string((forPlugin ? record.state.forPlugins : record.state).rawValue)
         writer.key("status")
         writer.string(record.state.status)
         writer.key("version")
@@ -215,7 +216,7 @@ extension PluginDocuments {
     }
 
     /// One step of a record in the form of docs/abi.md, section 2.
-    package static func write(_ event: RecordEvent, to writer: inout JSONWriter) {
+    package static func write(_ event: RecordEvent, to writer: inout JSONWriter, forPlugin: Bool = false) {
         writer.beginObject()
         writer.key("sequence")
         writer.integer(Int64(event.sequence))
@@ -227,9 +228,9 @@ extension PluginDocuments {
         writer.optional("code", event.code)
         writer.optional("meaning", event.meaning)
         writer.key("from")
-        writer.string(event.from.rawValue)
+        writer.string((forPlugin ? event.from.forPlugins : event.from).rawValue)
         writer.key("to")
-        writer.string(event.to.rawValue)
+        writer.string((forPlugin ? event.to.forPlugins : event.to).rawValue)
         writer.endObject()
     }
 }

@@ -40,7 +40,7 @@ extension RecordMachine {
             }
             if record.state.isEnded || record.state == .accepted { record.resend = nil }
             // What never left uses up nothing.
-            if record.state == .rejected, record.sentAt == nil { record.countedIn = nil }
+            if record.state == .rejected || record.state == .withdrawn, record.sentAt == nil { record.countedIn = nil }
             record.releasedAt = record.release(rules: rules)
             record.nextActionAt = record.nextAction(after: now, rules: rules)
             let step = RecordEvent(
@@ -53,7 +53,19 @@ extension RecordMachine {
                 from: before.state,
                 to: record.state
             )
-            return Step(record: record, event: step, effects: effects)
+            return Step(record: record, event: step, effects: effects, told: told(of: record, effects))
+        }
+
+        /// Each end once, and what a person should see.
+        private func told(of record: Record, _ effects: Set<Effect>) -> [FeedEvent.Kind] {
+            guard record.recordClass == .transaction else { return [] }
+            var told: [FeedEvent.Kind] = []
+            if record.state != before.state, record.state.isEnded {
+                told.append(effects.contains(.announceLateSuccess) ? .lateSuccess : .end(record.state))
+            }
+            if effects.contains(.raiseDispute) { told.append(.disputed) }
+            if effects.contains(.callPerson) { told.append(.needsPerson) }
+            return told
         }
     }
 }
@@ -73,6 +85,8 @@ extension Record {
     /// ended has such a moment, until a person alone can go on.
     fileprivate func nextAction(after now: Timestamp, rules: RecordMachine.Rules) -> Timestamp? {
         switch state {
+        case .draft: return hold?.until ?? now
+        case .released: return min(nextActionAt ?? now, hold?.until ?? now)
         case .created: return resend == nil ? sendBefore : nextActionAt ?? sendBefore
         case .sending: return now + rules.sendingMax
         case .accepted, .unknown, .reconciling:
@@ -81,10 +95,10 @@ extension Record {
             let planned = query.next(after: now, sentAt: sentAt ?? createdAt)
             return now < horizon ? min(planned, horizon) : planned
         case .manual:
-            let last = createdAt + rules.askingMax
+            let last = begunAt + rules.askingMax
             guard query != nil, !isUnaskable, now < last else { return nil }
-            let passed = (now - createdAt).wholeMilliseconds / max(1, rules.manualEvery.wholeMilliseconds)
-            return min(createdAt + rules.manualEvery * (Int(passed) + 1), last)
+            let passed = (now - begunAt).wholeMilliseconds / max(1, rules.manualEvery.wholeMilliseconds)
+            return min(begunAt + rules.manualEvery * (Int(passed) + 1), last)
         default: return nil
         }
     }

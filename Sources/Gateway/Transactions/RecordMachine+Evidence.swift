@@ -9,6 +9,8 @@ extension RecordMachine {
     /// - An ended record is changed by one thing alone: a success with a receipt and the right amount overrides a
     ///   failure, whoever stated that.
     func weigh(_ evidence: Evidence, from source: Evidence.Source, in draft: inout Draft) {
+        // Nobody let it leave: nothing that is said can be about it.
+        guard draft.record.state != .draft else { return }
         let evidence = evidence.withoutEmptyIDs
         if source == .query, evidence.isAnswer { draft.record.answers += 1 }
         if evidence.showsArrival { draft.record.hasArrived = true }
@@ -125,10 +127,10 @@ extension RecordMachine {
             }
             resend(evidence, from: source, in: &draft)
         case .accepted:
-            let isNew = state == .created || state == .sending || state == .unknown
+            let isNew = state == .created || state == .released || state == .sending || state == .unknown
             note(evidence, from: source, as: isNew ? .accepted : state, in: &draft)
         case .pending:
-            let isNew = state == .created || state == .sending
+            let isNew = state == .created || state == .released || state == .sending
             note(evidence, from: source, as: isNew ? .accepted : state, in: &draft)
         case .duplicate where draft.record.direction == .reverse && source != .reply:
             concludeReversedBefore(evidence, from: source, in: &draft)
@@ -137,7 +139,7 @@ extension RecordMachine {
             if evidence.saysPaid, raise(Dispute(.noReceipt), in: &draft) { draft.effects.insert(.holdParty) }
             // What M-Pesa has is not sent again, whatever it said before.
             let hasArrived = draft.record.hasArrived || !evidence.externalIDs.isEmpty
-            let isNew = state == .sending || state == .created && hasArrived
+            let isNew = state == .sending || (state == .created || state == .released) && hasArrived
             note(evidence, from: source, as: isNew ? .unknown : state, in: &draft)
         }
     }
@@ -147,7 +149,7 @@ extension RecordMachine {
     /// One that M-Pesa has taken meanwhile, as other evidence says, is a person's business.
     private func refuse(_ evidence: Evidence, from source: Evidence.Source, in draft: inout Draft) {
         let state = draft.record.state
-        guard state != .created else { return }
+        guard state != .created, state != .released else { return }
         if state != .sending, state == .accepted || draft.record.hasArrived || !draft.record.externalIDs.isEmpty {
             let stated = Dispute(.contradiction, stated: evidence.verdict.rawValue, expected: state.rawValue)
             return dispute([stated], evidence, from: source, in: &draft)
@@ -158,7 +160,7 @@ extension RecordMachine {
             return draft.move(to: .reconciling, source: source.text, evidence: evidence)
         }
         if evidence.verdict == .rejected { return conclude(evidence, from: source, in: &draft) }
-        if state == .sending, draft.record.attempts <= rules.resendLimit {
+        if state == .sending, draft.record.sendings <= rules.resendLimit {
             return resend(evidence, from: source, in: &draft)
         }
         self.state(evidence, in: &draft)
@@ -207,7 +209,7 @@ extension RecordMachine {
     /// more only with our id in it, by which M-Pesa knows a repeat, in a window, and where the organization wants it.
     /// What counts is when M-Pesa said it, however late that is read.
     private func mayResendNotFound(_ draft: Draft, saidAt: Timestamp?) -> Bool {
-        guard rules.resendsNotFound, rules.carriesOwnID, draft.record.attempts == 1, !draft.record.hasArrived,
+        guard rules.resendsNotFound, rules.carriesOwnID, draft.record.sendings == 1, !draft.record.hasArrived,
             draft.record.state != .accepted, !draft.record.isDisputed, let sentAt = draft.record.sentAt
         else { return false }
         let window = rules.notFoundWindow

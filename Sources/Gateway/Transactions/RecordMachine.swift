@@ -9,7 +9,8 @@
 ///        |                    |   \--no proof--> unknown __/
 ///        '--not sent----------'--refused--> rejected
 ///
-/// Only an explicit verdict ends a transaction. Silence never does: at the horizon it becomes a person's business.
+/// What is held stands before all of it: see `Hold`. Only an explicit verdict ends a transaction. Silence never does: at
+/// the horizon it becomes a person's business.
 package struct RecordMachine: Sendable {
     /// What the rules need besides the record: limits of the host and of the kind.
     package struct Rules: Sendable, Hashable {
@@ -45,6 +46,11 @@ package struct RecordMachine: Sendable {
         ///
         /// Default 30 minutes to 24 hours.
         package var notFoundWindow: ClosedRange<Duration>
+        /// How long what was let go and did not leave waits before it is tried again: so long after the first time, and
+        /// so much longer each further time.
+        ///
+        /// Default 5 s.
+        package var unsentWait: Duration = .seconds(5)
         /// Whether that is allowed: the kind carries our id, and the organization has switched it on.
         package var resendsNotFound: Bool
         /// Whether an id of ours stands in the request, by which M-Pesa's answers name it.
@@ -94,6 +100,12 @@ package struct RecordMachine: Sendable {
     package enum Happening: Sendable, Equatable {
         /// The request is about to leave.
         case sending
+        /// Somebody lets what is held leave, until then, with this request.
+        case released(by: String, until: Timestamp, as: RequestTemplate)
+        /// The request of what was let go is about to leave, made anew.
+        case sendingReleased(ReleasedSending)
+        /// What is held will never be sent, for this reason.
+        case withdrawn(Hold.Withdrawal, by: String, because: String)
         /// No byte of the request left, for this reason.
         case notSent(String)
         /// The request left, or may have, and nothing whole came back, for this reason.
@@ -157,6 +169,8 @@ package struct RecordMachine: Sendable {
         package var event: RecordEvent
         /// What must follow.
         package var effects: Set<Effect>
+        /// What has become true by it, for whoever reads the feed.
+        package var told: [FeedEvent.Kind] = []
     }
 
     /// The rules in force.
@@ -170,6 +184,9 @@ package struct RecordMachine: Sendable {
         var draft = Draft(record: record, at: now)
         switch happening {
         case .sending: beginSending(&draft)
+        case .released(let who, let until, let request): release(&draft, by: who, until: until, as: request)
+        case .sendingReleased(let sending): beginSending(&draft, of: sending)
+        case .withdrawn(let why, let who, let reason): withdraw(&draft, as: why, by: who, because: reason)
         case .notSent(let reason): endUnsent(&draft, reason: reason)
         case .noAnswer(let reason): loseAnswer(&draft, source: "send", reason: reason)
         case .evidence(let evidence, let source): weigh(evidence, from: source, in: &draft)
@@ -214,6 +231,7 @@ package struct RecordMachine: Sendable {
             guard draft.record.externalIDs.isEmpty, !draft.record.hasArrived else { return }
         default: return
         }
+        if draft.record.state != .created, waitAgain(&draft, source: source, reason: reason) { return }
         switch draft.record.resend {
         case .notFound: return draft.move(to: .reconciling, source: source, meaning: reason)
         case nil:
@@ -258,6 +276,7 @@ package struct RecordMachine: Sendable {
     private func passTime(_ draft: inout Draft) {
         let record = draft.record
         switch record.state {
+        case .draft, .released: passTime(ofHeld: &draft)
         case .created where draft.now > record.sendBefore:
             let wasLookedAt = record.resend == nil ? "Never sent" : "Not sent again"
             endUnsent(&draft, source: "sweeper", reason: "\(wasLookedAt): the time in which it may be sent has passed.")
@@ -289,14 +308,14 @@ extension Record {
     /// When silence about the record becomes a person's business, or ends an exchange, if M-Pesa has answered often
     /// enough by then.
     package func horizon(rules: RecordMachine.Rules) -> Timestamp {
-        if let query { return createdAt + query.horizon }
-        return createdAt + (recordClass == .exchange ? rules.exchangeHorizon : rules.silenceHorizon)
+        if let query { return begunAt + query.horizon }
+        return begunAt + (recordClass == .exchange ? rules.exchangeHorizon : rules.silenceHorizon)
     }
 
     /// Whether asking on is no longer of use: the horizon has come, and M-Pesa answered and stated no outcome, or there
     /// is nothing to ask by.
     package func isSilent(at now: Timestamp, rules: RecordMachine.Rules) -> Bool {
-        if now >= createdAt + rules.askingMax { return true }
+        if now >= begunAt + rules.askingMax { return true }
         guard now >= horizon(rules: rules) else { return false }
         return query == nil || isUnaskable || answers >= rules.answersMin
     }

@@ -21,6 +21,11 @@ extension MemoryDisk {
     /// How many callbacks nobody has come to an end with.
     package var unsettledCallbacks: Int { tables.withLock { $0.callbacks.values.count { $0.end == nil } } }
 
+    /// The feed, in its order.
+    package var feed: [FeedEntry] { tables.withLock { $0.feed } }
+    /// What is summed up of it.
+    package var rollups: [RollupPlace: RollupSum] { tables.withLock { $0.rollups } }
+
     /// The audit's lines about a record.
     package func auditLines(about id: RecordID) -> [AuditRecord] {
         tables.withLock { $0.audit.filter { $0.record == id } }

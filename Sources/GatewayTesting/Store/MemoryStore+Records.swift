@@ -13,7 +13,10 @@ extension MemoryStore: RecordRepository {
 
     package func apply(_ changes: [RecordChange]) async throws(GatewayError) -> ApplyOutcome {
         try await write { tables in
-            for change in changes { try tables.apply(change, with: ApplyOutcome.conflict) }
+            for change in changes {
+                if let claims = change.claims { try tables.claim(claims, for: change.record) }
+                try tables.apply(change, with: ApplyOutcome.conflict)
+            }
             return .applied
         }
     }
@@ -118,9 +121,29 @@ extension MemoryStore: DueRepository {
         limit: Int,
         except accounts: Set<Dispatcher.Account>
     ) async throws(GatewayError) -> [Record] {
-        try await read { tables in
+        try await due(at: now, limit: limit, except: accounts) { !$0.isHeld }
+    }
+
+    package func dueHeld(
+        at now: Timestamp,
+        limit: Int,
+        except accounts: Set<Dispatcher.Account>
+    ) async throws(GatewayError) -> [Record] {
+        try await due(at: now, limit: limit, except: accounts) { $0.isHeld }
+    }
+
+    private func due(
+        at now: Timestamp,
+        limit: Int,
+        except accounts: Set<Dispatcher.Account>,
+        name: String = #function,
+        where isWanted: (RecordState) -> Bool
+    ) async throws(GatewayError) -> [Record] {
+        try await read(name) { tables in
             let due = tables.sorted { record in
-                guard let next = record.nextActionAt, next <= now, !record.state.isEnded else { return false }
+                guard let next = record.nextActionAt, next <= now, !record.state.isEnded, isWanted(record.state) else {
+                    return false
+                }
                 return !accounts.contains(Dispatcher.Account(of: record))
             }
             // What waits for a person comes last; those of one moment stay in the order of their beginning.
@@ -150,6 +173,7 @@ extension MemoryStore: DueRepository {
             for id in tables.records.keys {
                 guard var record = tables.records[id]?.record else { continue }
                 if !record.state.isEnded { record.nextActionAt = moved(record.nextActionAt) }
+                if let until = record.hold?.until { record.hold?.until = moved(until) ?? until }
                 record.sentAt = moved(record.sentAt)
                 record.updatedAt = moved(record.updatedAt) ?? record.updatedAt
                 record.endedAt = moved(record.endedAt)

@@ -26,20 +26,37 @@ extension MemoryTables {
         let record = new.record
         if let claim = new.idempotency { try self.claim(claim, for: record) }
         begunUnder[record.id] = new.idempotency?.key
-        try checkHold(record)
-        for (index, rule) in new.guards.enumerated().sorted(by: { $0.element.key < $1.element.key }) {
-            try claimSlot(of: rule, at: index, for: record)
+        let all = LateClaims(guards: new.guards, unique: new.unique, at: record.createdAt)
+        if let outcome = take(all, for: record) { throw undo(outcome) }
+        if let quota = new.quota, take(quota) == nil { throw undo(.quotaSpent) }
+    }
+
+    /// Claims what a record that was held takes only now; what it has already counts from now on.
+    ///
+    /// - Throws: `Undo` with the outcome, when another record stands in the way.
+    mutating func claim(_ claims: LateClaims, for record: Record) throws {
+        guard let outcome = take(claims, for: record) else { return }
+        throw MemoryStore.Undo(outcome: ApplyOutcome.refused(record.id, outcome))
+    }
+
+    /// What stands in the way; nil when all is claimed.
+    private mutating func take(_ claims: LateClaims, for record: Record) -> CommitOutcome? {
+        if let held = held(record, at: claims.at) { return held }
+        for (index, rule) in claims.guards.enumerated().sorted(by: { $0.element.key < $1.element.key }) {
+            if let outcome = claimSlot(of: rule, at: index, for: record, at: claims.at) { return outcome }
         }
-        for (index, key) in new.unique.enumerated().sorted(by: { $0.element.key < $1.element.key }) {
+        for (index, key) in claims.unique.enumerated().sorted(by: { $0.element.key < $1.element.key }) {
             let name = Name(record, key.key)
-            if let held = unique[name] {
-                let holder = records[held.record]?.record
-                let isReleased = holder.map { !$0.state.isWaiting && held.releasedBy.contains($0.state) } ?? false
-                guard isReleased else { throw undo(.duplicate(index: index, by: held.record)) }
+            if let held = unique[name], held.record != record.id {
+                let holder = records[held.record]?.record.state
+                let isReleased = holder.map {
+                    !$0.isWaiting && (held.releasedBy.contains($0) || $0 == .withdrawn)
+                }
+                guard isReleased ?? false else { return .duplicate(index: index, by: held.record) }
             }
             unique[name] = UniqueRow(record: record.id, releasedBy: key.releasedBy)
         }
-        if let quota = new.quota, take(quota) == nil { throw undo(.quotaSpent) }
+        return nil
     }
 
     private func undo(_ outcome: CommitOutcome) -> MemoryStore.Undo<CommitOutcome> {
@@ -59,30 +76,38 @@ extension MemoryTables {
         idempotency[name] = (claim, record.id)
     }
 
-    private func checkHold(_ record: Record) throws {
+    private func held(_ record: Record, at now: Timestamp) -> CommitOutcome? {
         guard record.direction == .incoming || record.direction == .outgoing, let party = record.intent.party,
             let amount = record.intent.amount,
             let hold = guards[Name(record, Self.holdKey(record.direction, party, amount))]?[0],
-            record.createdAt < hold.until
-        else { return }
-        throw undo(.held(by: hold.record, until: hold.until))
+            now < hold.until
+        else { return nil }
+        return .held(by: hold.record, until: hold.until)
     }
 
     private static func holdKey(_ direction: OperationDirection, _ party: String, _ amount: Shillings) -> String {
         "*hold:\(direction.rawValue):\(party):\(amount.amount)"
     }
 
-    private mutating func claimSlot(of rule: Guard, at index: Int, for record: Record) throws {
+    private mutating func claimSlot(
+        of rule: Guard,
+        at index: Int,
+        for record: Record,
+        at now: Timestamp
+    ) -> CommitOutcome? {
         let name = Name(record, rule.key)
         let slots = guards[name] ?? [:]
-        let free = (0..<rule.openMax).first { slots[$0].map { isFree($0, at: record.createdAt) } ?? true }
-        guard let free else { throw undo(guarded(index, slots, at: record.createdAt)) }
-        guards[name, default: [:]][free] = Slot(record: record.id, until: record.createdAt + rule.window)
+        let own = slots.first { $0.value.record == record.id }?.key
+        let free = own ?? (0..<rule.openMax).first { slots[$0].map { isFree($0, at: now) } ?? true }
+        guard let free else { return guarded(index, slots, at: now) }
+        guards[name, default: [:]][free] = Slot(record: record.id, until: now + rule.window)
+        return nil
     }
 
     private func isFree(_ slot: Slot, at now: Timestamp) -> Bool {
         guard let holder = records[slot.record]?.record else { return false }
-        return !holder.state.isWaiting && slot.until <= now || holder.state == .rejected && holder.sentAt == nil
+        return !holder.state.isWaiting && slot.until <= now
+            || (holder.state == .rejected || holder.state == .withdrawn) && holder.sentAt == nil
             || holder.releasedAt.map { $0 <= now } ?? false
     }
 
@@ -139,6 +164,7 @@ extension MemoryTables {
         if let unread = change.unread { keep(unread) }
         if let place = change.uncounted, let count = quotas[place] { quotas[place]?.used = max(0, count.used - 1) }
         audit += change.audit
+        for event in change.told { feed.append(FeedEntry(event: event, position: Int64(feed.count + 1))) }
         usage += change.usage
     }
 

@@ -54,6 +54,9 @@ struct MemoryTables: Sendable {
     var once: [Name: OnceRow] = [:]
     var audit: [AuditRecord] = []
     var usage: [UsageRecord] = []
+    var feed: [FeedEntry] = []
+    var cursors: [String: Int64] = [:]
+    var rollups: [RollupPlace: RollupSum] = [:]
     var moment: Timestamp?
     var quotas: [QuotaPlace: (used: Int, noted: Int)] = [:]
     var keyUses: [APIKeyID: Timestamp] = [:]

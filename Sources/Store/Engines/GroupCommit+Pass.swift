@@ -72,6 +72,7 @@ extension GroupCommit {
         guard pass.misjudged.isEmpty else { return pass }
         try engine.commit()
         chain.hold()
+        feed.hold()
         pass.hasWritten = engine.changesSoFar != start
         return pass
     }
@@ -115,7 +116,10 @@ extension GroupCommit {
             }
             return pass.end(job, failure, finish, settings)
         }
-        do { try chain.append(session.audit, in: engine.session) } catch let error as SQLError where !error.isAway {
+        do { try ride(session) } catch is PresumedWrongly {
+            // A question of the feed's met what the job had presumed.
+            return
+        } catch let error as SQLError where !error.isAway {
             pass.misjudged.members.insert(index)
             return
         }
@@ -127,7 +131,7 @@ extension GroupCommit {
     private func runAlone(_ job: Job, _ index: Int, into pass: inout Pass) throws {
         guard job.begin() else { return }
         engine.mark(index)
-        let mark = chain.mark
+        let (mark, told) = (chain.mark, feed.mark)
         try engine.savepoint()
         let session = WriteSession(engine.session, scratch: scratch)
         let (thrown, finish) = job.run(session)
@@ -135,7 +139,7 @@ extension GroupCommit {
         try note(failure, in: &pass)
         do {
             try engine.check()
-            if failure == nil { try chain.append(session.audit, in: engine.session) }
+            if failure == nil { try ride(session) }
         } catch let error as SQLError where !error.isAway {
             failure = failure ?? error
         }
@@ -146,7 +150,14 @@ extension GroupCommit {
             return
         }
         chain.restore(mark)
+        feed.restore(told)
         pass.end(job, failure, finish, settings)
+    }
+
+    /// Writes what a job's commit takes along.
+    private func ride(_ session: WriteSession) throws {
+        try chain.append(session.audit, in: engine.session)
+        try feed.append(session.told, in: engine.session)
     }
 
     /// - Throws: What ends the transaction for everybody.

@@ -9,8 +9,8 @@ import Threads
 /// the next transaction, with the audit lines and counts that nobody waits for. What that costs is shared; a job that
 /// fails takes nobody with it (`GroupCommit+Pass.swift`).
 ///
-/// All its state is guarded by `condition`, except the engine, the chain and the scratch row, which are the thread's
-/// own.
+/// All its state is guarded by `condition`, except the engine, the chain, the feed and the scratch row, which are the
+/// thread's own.
 final class GroupCommit: @unchecked Sendable {
     struct Job: Sendable {
         /// How long its transaction may take, where that is not `StoreSettings.waitMax`; it shares it with nobody then.
@@ -28,6 +28,7 @@ final class GroupCommit: @unchecked Sendable {
 
     let engine: any WriteEngine
     let chain: AuditChain
+    let feed = FeedWriter()
     let scratch = SQLRowScratch()
     let settings: StoreSettings
     private let condition = MonotonicCondition()
@@ -211,5 +212,6 @@ final class GroupCommit: @unchecked Sendable {
     func undo(isOutcomeUnknown: Bool = false) {
         engine.undo()
         if isOutcomeUnknown { chain.startAnew() } else { chain.forget() }
+        feed.forget(isOutcomeUnknown: isOutcomeUnknown)
     }
 }

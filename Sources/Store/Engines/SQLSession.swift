@@ -92,11 +92,12 @@ extension SQLSession {
     }
 }
 
-/// A transaction that writes, with the audit lines and usage that its commit takes along.
+/// A transaction that writes, with the audit lines, usage and events that its commit takes along.
 final class WriteSession {
     private(set) var sql: any SQLSession
     private(set) var audit: [AuditRecord] = []
     private(set) var usage: [UsageRecord: Int64] = [:]
+    private(set) var told: [FeedEvent] = []
     private let scratch: SQLRowScratch
 
     /// `scratch` is the thread's own, used again by each of its transactions.
@@ -141,6 +142,8 @@ final class WriteSession {
     func count(into counts: StatementCounts) { sql = counts.counting(sql) }
 
     func add(_ lines: [AuditRecord]) { audit.append(contentsOf: lines) }
+
+    func tell(_ events: [FeedEvent]) { told.append(contentsOf: events) }
 
     func add(_ line: UsageRecord) { usage[line, default: 0] += 1 }
 }

@@ -23,14 +23,42 @@ extension Claims {
         WHERE organization_id = $3 AND environment = $4 AND guard_key = $5 AND slot = $6 AND EXISTS (
             SELECT 1 FROM records
             WHERE records.organization_id = guards.organization_id AND records.record_id = guards.record_id
-                AND (records.state NOT IN (\(RecordCoding.waitingStates)) AND guards.active_until_ms <= $7
-                    OR records.state = 'rejected' AND records.sent_ms IS NULL
+                AND (records.state NOT IN (\(RecordCoding.claimingStates)) AND guards.active_until_ms <= $7
+                    OR records.state IN ('rejected', 'withdrawn') AND records.sent_ms IS NULL
                     OR records.released_ms <= $8))
         """
     )
 
-    static func claimSlot(of rule: Guard, for record: Record, in session: WriteSession) throws -> Bool {
-        let until = (record.createdAt + rule.window).milliseconds
+    private static let slotKept = SQLStatement(
+        """
+        UPDATE guards SET active_until_ms = $1
+        WHERE organization_id = $2 AND environment = $3 AND guard_key = $4 AND record_id = $5
+        """
+    )
+
+    /// Lets a slot that the record has count from now on; false where it has none.
+    static func keepSlot(
+        of rule: Guard,
+        for record: Record,
+        at now: Timestamp,
+        in session: WriteSession
+    ) throws -> Bool {
+        try session.execute(slotKept) { row in
+            row.bind((now + rule.window).milliseconds)
+            row.bind(record.organization)
+            row.bind(record.environment.rawValue)
+            row.bind(rule.key)
+            row.bind(record.id)
+        } > 0
+    }
+
+    static func claimSlot(
+        of rule: Guard,
+        for record: Record,
+        at now: Timestamp,
+        in session: WriteSession
+    ) throws -> Bool {
+        let until = (now + rule.window).milliseconds
         for number in 0..<rule.openMax {
             let inserted = try session.execute(slot, presuming: 1) { row in
                 row.bind(record.organization)
@@ -48,8 +76,8 @@ extension Claims {
                 row.bind(record.environment.rawValue)
                 row.bind(rule.key)
                 row.bind(Int64(number))
-                row.bind(record.createdAt.milliseconds)
-                row.bind(record.createdAt.milliseconds)
+                row.bind(now.milliseconds)
+                row.bind(now.milliseconds)
             }
             if taken == 1 { return true }
         }
@@ -60,6 +88,7 @@ extension Claims {
         _ index: Int,
         _ rule: Guard,
         _ record: Record,
+        at now: Timestamp,
         in sql: any SQLSession
     ) throws -> any Error {
         // First the slot that can be free soonest.
@@ -68,7 +97,7 @@ extension Claims {
             SELECT guards.record_id, guards.active_until_ms, records.released_ms FROM guards LEFT JOIN records
                 ON records.organization_id = guards.organization_id AND records.record_id = guards.record_id
             WHERE guards.organization_id = $1 AND guards.environment = $2 AND guards.guard_key = $3
-            ORDER BY CASE WHEN records.state NOT IN (\(RecordCoding.waitingStates)) THEN 0 ELSE 1 END,
+            ORDER BY CASE WHEN records.state NOT IN (\(RecordCoding.claimingStates)) THEN 0 ELSE 1 END,
                 guards.active_until_ms LIMIT 1
             """,
             [.text(record.organization.description), .text(record.environment.rawValue), .text(rule.key)]
@@ -79,7 +108,7 @@ extension Claims {
         }
         let until = Timestamp(milliseconds: max(holder.1, holder.2 ?? 0))
         return Undo(
-            outcome: CommitOutcome.guarded(index: index, by: holding, until: until > record.createdAt ? until : nil)
+            outcome: CommitOutcome.guarded(index: index, by: holding, until: until > now ? until : nil)
         )
     }
 
@@ -99,8 +128,8 @@ extension Claims {
         WHERE organization_id = $3 AND environment = $4 AND unique_key = $5 AND EXISTS (
             SELECT 1 FROM records
             WHERE records.organization_id = unique_keys.organization_id AND records.record_id = unique_keys.record_id
-                AND records.state NOT IN (\(RecordCoding.waitingStates))
-                AND unique_keys.released_by LIKE '%,' || records.state || ',%')
+                AND records.state NOT IN (\(RecordCoding.claimingStates))
+                AND (unique_keys.released_by LIKE '%,' || records.state || ',%' OR records.state = 'withdrawn'))
         """
     )
 
@@ -130,6 +159,8 @@ extension Claims {
             [.text(record.organization.description), .text(record.environment.rawValue), .text(key.key)]
         ) { $0.text(0).flatMap { RecordID($0) } }
         guard let holder = holder ?? nil else { throw SQLError(message: "a unique key's row is damaged") }
+        // What was held has it since it was a draft.
+        if holder == record.id { return }
         throw Undo(outcome: CommitOutcome.duplicate(index: index, by: holder))
     }
 }

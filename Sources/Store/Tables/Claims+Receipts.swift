@@ -127,8 +127,13 @@ extension Claims {
     /// Asks the database only while somebody may be held.
     ///
     /// - Throws: `Undo` while the customer and amount of a new record are held for its direction.
-    static func checkHold(_ record: Record, _ holds: HoldWatch, in session: WriteSession) throws {
-        guard record.direction == .incoming || record.direction == .outgoing, holds.mayHold(at: record.createdAt),
+    static func checkHold(
+        _ record: Record,
+        at now: Timestamp,
+        _ holds: HoldWatch,
+        in session: WriteSession
+    ) throws {
+        guard record.direction == .incoming || record.direction == .outgoing, holds.mayHold(at: now),
             let party = record.intent.party, let amount = record.intent.amount
         else {
             return
@@ -144,7 +149,7 @@ extension Claims {
             held.text,
             [.text(record.organization.description), .text(record.environment.rawValue), .text(key)]
         ) { row in (row.text(0).flatMap { RecordID($0) }, Timestamp(milliseconds: row.integer(1) ?? 0)) }
-        guard let hold, let holder = hold.0, record.createdAt < hold.1 else { return }
+        guard let hold, let holder = hold.0, now < hold.1 else { return }
         throw Undo(outcome: CommitOutcome.held(by: holder, until: hold.1))
     }
 }

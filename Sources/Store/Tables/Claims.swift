@@ -11,14 +11,38 @@ enum Claims {
     /// - Throws: `Undo` with the outcome, when another record stands in the way.
     static func claim(_ new: NewRecord, holds: HoldWatch, in session: WriteSession) throws {
         try claimIdempotency(new, in: session)
-        try checkHold(new.record, holds, in: session)
-        // In the order of their keys, so that two records which claim the same ones never wait for each other in a circle.
-        for (index, rule) in new.guards.enumerated().sorted(by: { $0.element.key < $1.element.key }) {
-            let isClaimed = try claimSlot(of: rule, for: new.record, in: session)
-            if !isClaimed { throw try guarded(index, rule, new.record, in: session.sql) }
+        let all = LateClaims(guards: new.guards, unique: new.unique, at: new.record.createdAt)
+        try claim(all, for: new.record, holds: holds, in: session)
+    }
+
+    /// Claims what a record that was held takes only now; what it has already counts from now on.
+    ///
+    /// - Throws: `Undo` with the outcome, when another record stands in the way.
+    static func claim(for change: RecordChange, holds: HoldWatch, in session: WriteSession) throws {
+        guard let claims = change.claims else { return }
+        do {
+            try claim(claims, for: change.record, holds: holds, isLate: true, in: session)
+        } catch let undo as Undo<CommitOutcome> {
+            throw Undo(outcome: ApplyOutcome.refused(change.record.id, undo.outcome))
         }
-        for (index, unique) in new.unique.enumerated().sorted(by: { $0.element.key < $1.element.key }) {
-            try claim(unique, at: index, for: new.record, in: session)
+    }
+
+    private static func claim(
+        _ claims: LateClaims,
+        for record: Record,
+        holds: HoldWatch,
+        isLate: Bool = false,
+        in session: WriteSession
+    ) throws {
+        try checkHold(record, at: claims.at, holds, in: session)
+        // In the order of their keys, so that two records which claim the same ones never wait for each other in a circle.
+        for (index, rule) in claims.guards.enumerated().sorted(by: { $0.element.key < $1.element.key }) {
+            if isLate, try keepSlot(of: rule, for: record, at: claims.at, in: session) { continue }
+            let isClaimed = try claimSlot(of: rule, for: record, at: claims.at, in: session)
+            if !isClaimed { throw try guarded(index, rule, record, at: claims.at, in: session.sql) }
+        }
+        for (index, unique) in claims.unique.enumerated().sorted(by: { $0.element.key < $1.element.key }) {
+            try claim(unique, at: index, for: record, in: session)
         }
     }
 

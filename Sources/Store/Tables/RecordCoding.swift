@@ -8,13 +8,19 @@ enum RecordCoding {
     static let columns = """
         organization_id, record_id, environment, class, plugin, operation, tool, direction, made_by, amount, party,
         reference, created_ms, plan, state, version, receipt, sent_ms, updated_ms, ended_ms, next_action_ms, released_ms,
-        detail
+        held_until_ms, detail
         """
 
     /// The states in which the host itself still does something about a record.
     static let waitingStates = "'created', 'sending', 'accepted', 'unknown', 'reconciling'"
     /// The condition of the index `records_waiting`, in its own words, so that the engine uses it.
     static let isWaiting = "state IN (\(waitingStates))"
+    /// The condition of the index `records_held`: what is held, or was let go and has not left.
+    static let isHeld = "state IN ('draft', 'released')"
+    /// The states that keep what a record has claimed.
+    static let claimingStates = "'draft', 'released', " + waitingStates
+    /// The conditions under which all records are that have not ended; an index each.
+    static let open = [isWaiting, "state = 'manual'", isHeld]
 
     /// Binds the values of `columns`.
     static func bind(_ record: Record, to row: inout SQLRowBuffer) {
@@ -45,6 +51,7 @@ enum RecordCoding {
         row.bind(record.endedAt?.milliseconds)
         row.bind(record.nextActionAt?.milliseconds)
         row.bind(record.releasedAt?.milliseconds)
+        row.bind(record.hold?.until.milliseconds)
         row.bind(text: detail(record))
     }
 
@@ -76,14 +83,41 @@ enum RecordCoding {
             writer.optional("horizon_ms", query.horizon.wholeMilliseconds)
             writer.endObject()
         }
-        writer.key("headers")
-        writer.beginObject()
-        for (name, value) in record.request.headers { writer.optional(name, value) }
-        writer.endObject()
-        writer.key("body")
-        writer.value(record.request.body)
+        if let hold = record.hold {
+            writer.key("arguments")
+            writer.value(hold.arguments)
+            writer.optional("held_because", hold.reason)
+        } else {
+            write(record.request, to: &writer)
+        }
         writer.endObject()
         return writer.bytes
+    }
+
+    private static func write(_ request: RequestTemplate, to writer: inout JSONWriter) {
+        writer.key("headers")
+        writer.beginObject()
+        for (name, value) in request.headers { writer.optional(name, value) }
+        writer.endObject()
+        writer.key("body")
+        writer.value(request.body)
+    }
+
+    /// What was held is made anew when it leaves, so its request changes.
+    private static func write(_ hold: Hold, _ request: RequestTemplate, to writer: inout JSONWriter) {
+        writer.optional("decided_by", hold.decidedBy)
+        writer.optional("withdrawal", hold.withdrawal?.rawValue)
+        if hold.unsent > 0 { writer.optional("unsent", Int64(hold.unsent)) }
+        write(request, to: &writer)
+    }
+
+    private static func hold(_ plan: JSON, _ row: any SQLRow) -> Hold? {
+        guard let arguments = plan["arguments"], let until = row.integer(22) else { return nil }
+        return Hold(
+            arguments: arguments,
+            reason: plan["held_because"]?.stringValue ?? "",
+            until: Timestamp(milliseconds: until)
+        )
     }
 
     private static func detail(_ record: Record) -> [UInt8] {
@@ -112,8 +146,10 @@ enum RecordCoding {
             writer.key(name)
             writer.bool(true)
         }
-        if let resend = record.resend {
-            writer.optional("resend", resend.rawValue)
+        if let hold = record.hold { write(hold, record.request, to: &writer) }
+        if let resend = record.resend { writer.optional("resend", resend.rawValue) }
+        // Where it moves on from what the plan says.
+        if record.resend != nil || record.hold != nil {
             writer.optional("send_before_ms", record.sendBefore.milliseconds)
         }
         if record.isDisputed {
@@ -223,7 +259,8 @@ enum RecordCoding {
         )
         record.isByAgent = plan["by_agent"]?.boolValue ?? false
         readChanging(row, into: &record)
-        try readDetail(JSON(parsing: row.text(22) ?? ""), into: &record)
+        record.hold = hold(plan, row)
+        try readDetail(JSON(parsing: row.text(23) ?? ""), into: &record)
         return record
     }
 
@@ -253,6 +290,12 @@ enum RecordCoding {
         record.hasArrived = detail["arrived"]?.boolValue ?? false
         record.resend = detail["resend"]?.stringValue.flatMap(Evidence.Verdict.init(rawValue:))
         if let moved = detail["send_before_ms"]?.integerValue { record.sendBefore = Timestamp(milliseconds: moved) }
+        if record.hold != nil {
+            record.hold?.decidedBy = detail["decided_by"]?.stringValue
+            record.hold?.withdrawal = detail["withdrawal"]?.stringValue.flatMap(Hold.Withdrawal.init(rawValue:))
+            record.hold?.unsent = Int(detail["unsent"]?.integerValue ?? 0)
+            record.request = RequestTemplate(headers: texts(detail["headers"]), body: detail["body"] ?? .null)
+        }
         record.disputes = disputes(detail)
         record.reversals = reversals(detail)
         record.resolution = Resolution(detail["resolution"])

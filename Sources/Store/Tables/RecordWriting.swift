@@ -9,16 +9,16 @@ struct Undo<Outcome: Sendable>: Error {
 enum RecordWriting {
     private static let insertion = SQLStatement(
         """
-        INSERT INTO records (\(RecordCoding.columns), events, party_digest, account_name) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
-            $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)
+        INSERT INTO records (\(RecordCoding.columns), events, party_digest, account_name)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)
         """
     )
 
     private static let change = SQLStatement(
         """
         UPDATE records SET state = $1, version = $2, receipt = $3, sent_ms = $4, updated_ms = $5, ended_ms = $6,
-            next_action_ms = $7, released_ms = $8, detail = $9, events = events || $10
-        WHERE organization_id = $11 AND record_id = $12 AND version = $13
+            next_action_ms = $7, released_ms = $8, held_until_ms = $9, detail = $10, events = events || $11
+        WHERE organization_id = $12 AND record_id = $13 AND version = $14
         """
     )
 
@@ -54,6 +54,7 @@ enum RecordWriting {
         if let unread = change.unread { try Store.keep(unread, in: session) }
         if let place = change.uncounted { try QuotaCounts.giveBack(to: place, in: session) }
         session.add(change.audit)
+        session.tell(change.told)
         for line in change.usage { session.add(line) }
     }
 

@@ -67,7 +67,7 @@ extension Store: ClaimRepository {
                 active_until_ms <= $\(values.count) AND EXISTS (
                     SELECT 1 FROM records
                     WHERE records.organization_id = guards.organization_id AND records.record_id = guards.record_id
-                        AND records.state NOT IN (\(RecordCoding.waitingStates)))
+                        AND records.state NOT IN (\(RecordCoding.claimingStates)))
                 """
         }
         return try sql.execute("DELETE FROM \(table) WHERE \(range) AND \(hasEnded)", values)

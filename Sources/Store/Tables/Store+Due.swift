@@ -9,6 +9,24 @@ extension Store: DueRepository {
         limit: Int,
         except accounts: Set<Dispatcher.Account>
     ) async throws(GatewayError) -> [Record] {
+        // Two indexes, so two questions: what the host works on, and what waits for a person and is asked about daily.
+        try await due([RecordCoding.isWaiting, "state = 'manual'"], at: now, limit: limit, except: accounts)
+    }
+
+    package func dueHeld(
+        at now: Timestamp,
+        limit: Int,
+        except accounts: Set<Dispatcher.Account>
+    ) async throws(GatewayError) -> [Record] {
+        try await due([RecordCoding.isHeld], at: now, limit: limit, except: accounts)
+    }
+
+    private func due(
+        _ conditions: [String],
+        at now: Timestamp,
+        limit: Int,
+        except accounts: Set<Dispatcher.Account>
+    ) async throws(GatewayError) -> [Record] {
         var accountClause = ""
         var names: [String] = []
         if !accounts.isEmpty {
@@ -19,10 +37,9 @@ extension Store: DueRepository {
             accountClause = "AND organization_id || ' ' || environment NOT IN (\(places))"
         }
         let (clause, bound) = (accountClause, [.integer(now.milliseconds)] + names.map { SQLValue.text($0) })
-        // Two indexes, so two questions: what the host works on, and what waits for a person and is asked about daily.
         return try await read { sql in
             var due: [Record] = []
-            for condition in [RecordCoding.isWaiting, "state = 'manual'"] where due.count < limit {
+            for condition in conditions where due.count < limit {
                 due += try sql.query(
                     """
                     SELECT \(RecordCoding.columns) FROM records

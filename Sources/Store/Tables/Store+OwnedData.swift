@@ -109,7 +109,7 @@ extension Store: OwnedDataRepository {
             let open = try session.sql.first(
                 """
                 SELECT record_id FROM records WHERE organization_id = $1
-                    AND state IN ('created', 'sending', 'accepted', 'unknown', 'reconciling', 'manual') LIMIT 1
+                    AND state IN (\(RecordCoding.claimingStates), 'manual') LIMIT 1
                 """,
                 [.text(organization.description)]
             ) { _ in true }

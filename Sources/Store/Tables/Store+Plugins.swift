@@ -115,14 +115,16 @@ extension Store: PluginRepository {
 
     package func openRecords(of plugin: String) async throws(GatewayError) -> [String: Int] {
         try await read { sql in
+            let open = RecordCoding.open.enumerated()
+                .map { index, condition in
+                    """
+                    SELECT operation, COUNT(*) FROM records WHERE \(condition) AND plugin = $\(index + 1)
+                    GROUP BY operation
+                    """
+                }
             let rows = try sql.query(
-                """
-                SELECT operation, COUNT(*) FROM records WHERE \(RecordCoding.isWaiting) AND plugin = $1
-                GROUP BY operation
-                UNION ALL
-                SELECT operation, COUNT(*) FROM records WHERE state = 'manual' AND plugin = $2 GROUP BY operation
-                """,
-                [.text(plugin), .text(plugin)]
+                open.joined(separator: " UNION ALL "),
+                RecordCoding.open.map { _ in .text(plugin) }
             ) { row in (row.text(0) ?? "", Int(row.integer(1) ?? 0)) }
             return Dictionary(rows, uniquingKeysWith: +)
         }

@@ -18,8 +18,11 @@ extension Store: RecordRepository {
 
     package func apply(_ changes: [RecordChange]) async throws(GatewayError) -> ApplyOutcome {
         for change in changes { change.hold.map(holds.note) }
-        return try await unlessUndone { session in
-            for change in changes { try RecordWriting.apply(change, with: ApplyOutcome.conflict, in: session) }
+        return try await unlessUndone { [holds] session in
+            for change in changes {
+                try Claims.claim(for: change, holds: holds, in: session)
+                try RecordWriting.apply(change, with: ApplyOutcome.conflict, in: session)
+            }
             return .applied
         }
     }
@@ -189,12 +192,9 @@ extension Store: RecordRepository {
 
     package func openRecordsByPlugin() async throws(GatewayError) -> [String: Int] {
         try await read { sql in
+            let open = RecordCoding.open.map { "SELECT plugin, COUNT(*) FROM records WHERE \($0) GROUP BY plugin" }
             let rows = try sql.query(
-                """
-                SELECT plugin, COUNT(*) FROM records WHERE \(RecordCoding.isWaiting) GROUP BY plugin
-                UNION ALL
-                SELECT plugin, COUNT(*) FROM records WHERE state = 'manual' GROUP BY plugin
-                """,
+                open.joined(separator: " UNION ALL "),
                 []
             ) { row in (row.text(0) ?? "", Int(row.integer(1) ?? 0)) }
             return Dictionary(rows, uniquingKeysWith: +)

@@ -18,13 +18,13 @@ extension Store {
         let ahead = SQLValue.integer((moment + Store.slack).milliseconds)
         let recent = SQLValue.integer((moment + (.zero - Store.slack)).milliseconds)
         try await write { session in
-            for condition in [RecordCoding.isWaiting, "state = 'manual'"] {
+            for condition in RecordCoding.open {
                 try session.sql.execute(
                     "UPDATE records SET next_action_ms = next_action_ms - $1 WHERE \(condition) AND next_action_ms > $2",
                     [by, after]
                 )
                 // From these the ages of payments are counted.
-                for column in ["sent_ms", "updated_ms", "released_ms"] {
+                for column in ["sent_ms", "updated_ms", "released_ms", "held_until_ms"] {
                     try session.sql.execute(
                         "UPDATE records SET \(column) = \(column) - $1 WHERE \(condition) AND \(column) > $2",
                         [by, ahead]

@@ -1,0 +1,121 @@
+import OrderedJSON
+
+/// Something that has become true, told to whoever reads the feed: written in the commit that made it true.
+///
+/// It names persons by their ids alone, so that what is erased later is not in it.
+package struct FeedEvent: Sendable, Equatable {
+    /// The published list of what is told.
+    package enum Kind: String, Sendable, CaseIterable {
+        /// M-Pesa said that the money moved.
+        case succeeded = "transaction.succeeded"
+        /// It did not move, or was never sent.
+        case failed = "transaction.failed"
+        /// The customer declined.
+        case cancelled = "transaction.cancelled"
+        /// The customer did not answer in time.
+        case expired = "transaction.expired"
+        /// It was held, and will never be sent.
+        case withdrawn = "transaction.withdrawn"
+        /// The money moved after all, of what had ended otherwise.
+        case lateSuccess = "transaction.late_success"
+        /// All of it has gone back.
+        case reversed = "transaction.reversed"
+        /// What M-Pesa says contradicts it.
+        case disputed = "transaction.disputed"
+        /// M-Pesa stated no outcome, and a person must look.
+        case needsPerson = "transaction.needs_person"
+
+        /// That a transaction has ended so.
+        static func end(_ state: RecordState) -> Kind {
+            switch state {
+            case .succeeded: .succeeded
+            case .cancelled: .cancelled
+            case .expired: .expired
+            case .withdrawn: .withdrawn
+            case .reversed: .reversed
+            default: .failed
+            }
+        }
+    }
+
+    /// Whose it is.
+    package let organization: OrganizationID
+    /// Names it, for ever: the same id is always the same bytes.
+    package let id: Identifier
+    /// What is told.
+    package let kind: Kind
+    /// What it is about: a transaction's id.
+    package let subject: String
+    /// That one's version, which the event is about.
+    package let version: Int
+    /// When it became true.
+    package let at: Timestamp
+    /// What there is to know at once; at most `payloadMax` bytes.
+    package let payload: JSON
+
+    /// How large a payload is at most.
+    package static let payloadMax = 1024
+
+    /// States an event.
+    package init(
+        organization: OrganizationID,
+        id: Identifier,
+        kind: Kind,
+        subject: String,
+        version: Int,
+        at: Timestamp,
+        payload: JSON
+    ) {
+        self.organization = organization
+        self.id = id
+        self.kind = kind
+        self.subject = subject
+        self.version = version
+        self.at = at
+        self.payload = payload
+    }
+}
+
+/// An event where it stands in the feed.
+package struct FeedEntry: Sendable, Equatable {
+    /// What is told.
+    package let event: FeedEvent
+    /// 1, 2, 3 … within the lane, in the order of the commits; none is left out.
+    package let position: Int64
+
+    /// Places an event.
+    package init(event: FeedEvent, position: Int64) {
+        self.event = event
+        self.position = position
+    }
+}
+
+extension FeedEvent {
+    /// What a step of a transaction tells.
+    static func about(_ step: RecordMachine.Step, from before: Record, _ kind: Kind, id: Identifier) -> FeedEvent {
+        let record = step.record
+        var payload: JSONObject = [
+            "environment": .string(record.environment.rawValue), "tool": .string(record.tool),
+            "operation": .string(record.operation), "direction": .string(record.direction.rawValue),
+            "account": .string(record.accountName.description), "source": .string(FeedEvent.ownCalls),
+            "made_by": .string(record.madeBy), "state": .string(record.state.rawValue),
+        ]
+        payload["amount"] = record.intent.amount.map { .integer($0.amount) }
+        if before.state.isEnded, let endedAt = before.endedAt {
+            payload["was"] = .string(before.state.rawValue)
+            payload["was_ms"] = .integer(endedAt.milliseconds)
+        }
+        return FeedEvent(
+            organization: record.organization,
+            id: id,
+            kind: kind,
+            subject: record.id.description,
+            version: record.version,
+            at: step.event.at,
+            payload: .object(payload)
+        )
+    }
+
+    /// The source of what was asked for by a call of the organization's own.
+    package static let ownCalls = "calls"
+}

@@ -1,0 +1,116 @@
+/// The call behind a held record, made again of what was kept: who asked, whether they still may, and what the plugin
+/// would send now.
+///
+/// It is asked when the record is let go and when it is about to be sent. Whatever speaks against it once and for all
+/// withdraws it; everything else may pass.
+struct HeldCalls: Sendable {
+    let operations: Operations
+    let authenticate: Authenticate
+    let registry: ToolRegistry
+
+    /// Why a held record cannot leave.
+    enum Obstacle: Error {
+        /// It never will.
+        case never(String)
+        /// It may later.
+        case notNow(GatewayError)
+    }
+
+    /// A call that may leave now.
+    struct Ready: Sendable {
+        let work: Dispatch.Work
+        let kind: OperationKind
+        let planned: Operations.Planned
+    }
+
+    /// Makes the call again, and does something with it; its generation is not retired before that is done.
+    func ready<Answer>(
+        _ record: Record,
+        _ use: (Ready) async throws(GatewayError) -> Answer
+    ) async throws(Obstacle) -> Answer {
+        let membership = try await passing { () async throws(GatewayError) in
+            try await operations.directory.membership(of: record.organization)
+        }
+        guard membership.organization.isActive else { throw .never("The organization has been closed.") }
+        if let refusal = membership.organization.refusal(at: operations.directory.now) { throw .notNow(refusal) }
+        let maker = try await passing { () async throws(GatewayError) in
+            try await authenticate.inForce(record.madeBy, of: record.organization, in: record.environment)
+        }
+        guard let maker else { throw .never("Whoever asked for it may do nothing any more.") }
+        let entry = try entry(for: record)
+        defer { entry.plugin.calls.end(hasFailed: false) }
+        do throws(GatewayError) { try Authorize.check(entry.tool, principal: maker, membership: membership) } catch {
+            throw .never("Whoever asked for it may not use \(record.tool) any more.")
+        }
+        guard case .operation(let index) = entry.tool.kind, let hold = record.hold else {
+            throw .never("\(record.tool) is another tool by now.")
+        }
+        let call = ToolCall(
+            id: CallID(record.id.raw),
+            door: .rest,
+            credential: .none,
+            tool: record.tool,
+            arguments: hold.arguments,
+            account: record.accountName
+        )
+        let work = Dispatch.Work(
+            call: call,
+            entry: entry,
+            principal: maker,
+            membership: membership,
+            arguments: hold.arguments,
+            reservation: nil,
+            quota: nil,
+            begun: nil,
+            mayGoOn: {},
+            held: record.id
+        )
+        let kind = entry.plugin.operations[index]
+        let planned = try await passing { () async throws(GatewayError) in
+            try await operations.plan(work, kind: kind)
+        }
+        if let difference = planned.record.difference(from: record) { throw .never(difference) }
+        return try await passing { () async throws(GatewayError) in
+            try await use(Ready(work: work, kind: kind, planned: planned))
+        }
+    }
+
+    private func passing<Answer>(
+        _ work: () async throws(GatewayError) -> Answer
+    ) async throws(Obstacle) -> Answer {
+        do throws(GatewayError) { return try await work() } catch {
+            switch error.code {
+            case .invalidArgument, .notSupported, .notFound, .permissionDenied: throw .never(error.message)
+            default: throw .notNow(error)
+            }
+        }
+    }
+
+    /// The tool and a generation that is counted in.
+    private func entry(for record: Record) throws(Obstacle) -> ToolRegistry.Entry {
+        while true {
+            let snapshot = registry.snapshot
+            let id = CallID(record.id.raw)
+            guard let entry = snapshot.entry(record.tool, organization: record.organization, call: id) else {
+                // A plugin that is not there at all may be loaded yet.
+                guard snapshot.live(record.plugin) == nil else { throw .never("\(record.tool) is gone.") }
+                throw .notNow(GatewayError(.unavailable, "\(record.tool) is not loaded now.", retryAfter: .seconds(5)))
+            }
+            if entry.plugin.calls.begin() { return entry }
+        }
+    }
+}
+
+extension Record {
+    /// What makes it another payment than the one that was held; nil when it is the same.
+    fileprivate func difference(from held: Record) -> String? {
+        let differs: [(String, Bool)] = [
+            ("plugin", plugin != held.plugin), ("operation", operation != held.operation),
+            ("amount", intent.amount != held.intent.amount), ("receiver", intent.party != held.intent.party),
+            ("reference", intent.reference != held.intent.reference),
+            ("original", intent.original != held.intent.original), ("short code", account != held.account),
+        ]
+        guard let found = differs.first(where: { $0.1 }) else { return nil }
+        return "It would be another payment by now: its \(found.0) has changed."
+    }
+}

@@ -1,0 +1,217 @@
+import Logging
+import Synchronization
+
+/// Sends what was let go, and withdraws what nobody let go in time.
+///
+/// Each takes its place among those that may send before anything is looked at, so that what waits in the store delays
+/// nobody who waits at a door, and one account's backlog no other's. The store says what is due: a process that ends here
+/// leaves it to the next.
+package final class Releases: Sendable {
+    /// What bounds it.
+    package struct Settings: Sendable {
+        /// How often it looks for what is due, besides being called.
+        ///
+        /// Default 1 s.
+        package var every: Duration = .seconds(1)
+        /// How soon it looks again for more when some had to stay behind.
+        ///
+        /// Default 50 ms.
+        package var again: Duration = .milliseconds(50)
+        /// How many records it reads at a time.
+        ///
+        /// Default 200.
+        package var batchMax = 200
+        /// How many it has in hand at once.
+        ///
+        /// Default 64.
+        package var inHandMax = 64
+        /// How long what cannot leave now is put off.
+        ///
+        /// Default 5 s.
+        package var putOff: Duration = .seconds(5)
+
+        /// The defaults.
+        package init() {}
+    }
+
+    private let due: any DueRepository
+    private let calls: HeldCalls
+    private let sender: Sender
+    private let settlement: Settlement
+    private let entropy: Entropy
+    private let logger: Logger
+    private let settings: Settings
+    private let wake = Mutex<(call: (@Sendable () -> Void)?, isCalled: Bool)>((nil, false))
+
+    init(
+        due: any DueRepository,
+        calls: HeldCalls,
+        sender: Sender,
+        settlement: Settlement,
+        entropy: Entropy,
+        logger: Logger,
+        settings: Settings
+    ) {
+        self.due = due
+        self.calls = calls
+        self.sender = sender
+        self.settlement = settlement
+        self.entropy = entropy
+        self.logger = logger
+        self.settings = settings
+    }
+
+    /// Something was let go.
+    func call() {
+        wake.withLock { wake in
+            wake.isCalled = true
+            return wake.call
+        }?()
+    }
+
+    private func takeCall() -> Bool {
+        wake.withLock { wake in
+            defer { wake.isCalled = false }
+            return wake.isCalled
+        }
+    }
+
+    /// Sends until cancelled; what is under way is finished.
+    package func run() async {
+        let hand = SweptRecords()
+        let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
+        wake.withLock { $0.call = { signal.yield() } }
+        await withDiscardingTaskGroup { group in
+            group.addTask {
+                while !Task.isCancelled {
+                    signal.yield()
+                    // Only cancellation ends the sleep early, and the loop's condition sees it.
+                    try? await self.entropy.sleep(for: self.settings.every)
+                }
+                signal.finish()
+            }
+            var lookedAt: Uptime?
+            for await _ in signals {
+                let isTime = lookedAt.map { entropy.uptime() - $0 >= settings.every } ?? true
+                let isCalled = takeCall()
+                guard isTime || isCalled || hand.hasLeftSome else { continue }
+                for visit in await take(hand) {
+                    group.addTask {
+                        await self.visit(visit)
+                        hand.remove(visit.record.id)
+                        signal.yield()
+                    }
+                }
+                lookedAt = entropy.uptime()
+                if hand.hasLeftSome { try? await entropy.sleep(for: settings.again) }
+            }
+        }
+    }
+
+    /// Does what is due now, each once, and waits until all is done.
+    package func sendDue() async {
+        let hand = SweptRecords()
+        await withTaskGroup(of: Void.self) { group in
+            repeat {
+                for visit in await take(hand) { group.addTask { await self.visit(visit) } }
+            } while await group.next() != nil
+        }
+    }
+
+    private struct Visit: Sendable {
+        let record: Record
+        let place: Dispatcher.Place
+    }
+
+    /// Takes what is due in hand, as far as there are places, the accounts in turn.
+    private func take(_ hand: SweptRecords) async -> [Visit] {
+        var visits: [Visit] = []
+        hand.noteLeft(false)
+        do {
+            while let full = sender.full, hand.count < settings.inHandMax {
+                // What is in hand may be due still; it must not fill the page.
+                let limit = settings.batchMax + hand.count
+                let found = try await due.dueHeld(at: entropy.now(), limit: limit, except: full)
+                let before = visits.count
+                var leftSome = !full.isEmpty
+                for record in SweptRecords.inTurn(found) where !hand.contains(record.id) {
+                    guard hand.count < settings.inHandMax,
+                        let place = sender.enterIfFree(Dispatcher.Account(of: record))
+                    else {
+                        leftSome = true
+                        continue
+                    }
+                    hand.insert(record.id)
+                    visits.append(Visit(record: record, place: place))
+                }
+                if leftSome { hand.noteLeft(true) }
+                guard found.count == limit, visits.count > before else { return visits }
+            }
+            hand.noteLeft(true)
+        } catch {
+            logger.warning("what was released could not be read", metadata: ["reason": "\(error.message)"])
+        }
+        return visits
+    }
+
+    private func visit(_ visit: Visit) async {
+        let record = visit.record
+        defer { visit.place.leave() }
+        do throws(GatewayError) {
+            guard try await look(at: record, from: visit.place).version == record.version else { return }
+        } catch {
+            logger.warning(
+                "what was released could not leave now",
+                metadata: ["record": "\(record.id)", "code": "\(error.code.rawValue)", "reason": "\(error.message)"]
+            )
+        }
+        await putOff(record)
+    }
+
+    /// Does what a record's time has come for; answers the record as it stands afterwards.
+    private func look(at record: Record, from place: Dispatcher.Place) async throws(GatewayError) -> Record {
+        let looked = try await settlement.settle(record) { _ in .timePassed }
+        guard looked.record.state == .released else { return looked.record }
+        // It is known first whether a sending that never left was written.
+        if settlement.mayBeBegun(record), settlement.whyUnsent(record) == nil { return record }
+        return try await send(looked.record, from: place)
+    }
+
+    private func send(_ record: Record, from place: Dispatcher.Place) async throws(GatewayError) -> Record {
+        do throws(HeldCalls.Obstacle) {
+            return try await calls.ready(record) { ready throws(GatewayError) in
+                let prepared = try await sender.makeReady(ready.planned.record, kind: ready.kind)
+                let settled = try await sender.send(
+                    released: record,
+                    prepared,
+                    from: place,
+                    within: ready.kind.sendWithin,
+                    claiming: ready.planned.claims(at: entropy.now())
+                )
+                if let refusal = settled.refusal {
+                    _ = try calls.operations.earlierRecord(refusal, ready.planned.plan, ready.work)
+                }
+                return settled.record
+            }
+        } catch {
+            switch error {
+            case .notNow(let error): throw error
+            case .never(let reason):
+                return
+                    try await settlement.settle(record) { current in
+                        current.version == record.version ? .withdrawn(.obsolete, by: "host", because: reason) : nil
+                    }
+                    .record
+            }
+        }
+    }
+
+    /// A visit that led nowhere: others come first.
+    private func putOff(_ record: Record) async {
+        do { try await due.postpone(record, until: entropy.now() + settings.putOff) } catch {
+            logger.warning("what was released could not be put off", metadata: ["reason": "\(error.message)"])
+            // It is due still: nobody comes back to it at once.
+            try? await entropy.sleep(for: settings.every)
+        }
+    }
+}

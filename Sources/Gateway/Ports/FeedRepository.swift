@@ -1,0 +1,42 @@
+/// The feed as its readers need it: events in the order of their commits, and how far each reader is.
+///
+/// Events stand in lanes. A lane outlives processes and has one writer at a time; positions in it leave no gap, so a
+/// reader's place is one number. Names no organization's data to anyone: readers sort it themselves.
+package protocol FeedRepository: Sendable {
+    /// The lanes that there are.
+    func feedLanes() async throws(GatewayError) -> [Int]
+    /// The events of a lane after a position, in order.
+    func feed(lane: Int, after position: Int64, limit: Int) async throws(GatewayError) -> [FeedEntry]
+    /// How far a reader is; 0 before the first event.
+    func cursor(of reader: String, lane: Int) async throws(GatewayError) -> Int64
+    /// Moves a reader on, from where it stands; false where it stands elsewhere, and nothing was written.
+    func moveCursor(of reader: String, lane: Int, from old: Int64, to new: Int64) async throws(GatewayError) -> Bool
+}
+
+/// What is summed up of the feed.
+package protocol RollupRepository: Sendable {
+    /// Adds changes and moves the rollups' own cursor on, in one commit; false where it stands elsewhere, and nothing
+    /// was written.
+    func add(
+        _ changes: [RollupPlace: RollupSum],
+        lane: Int,
+        from old: Int64,
+        to new: Int64
+    ) async throws(GatewayError) -> Bool
+    /// Everything that is counted of an organization in these days.
+    func rollups(
+        organization: OrganizationID,
+        environment: Environment,
+        days: ClosedRange<Int64>
+    ) async throws(GatewayError) -> [RollupPlace: RollupSum]
+    /// Forgets all sums and begins again with the first event.
+    func beginRollupsAnew() async throws(GatewayError)
+}
+
+/// Names that readers keep their cursors under.
+package enum FeedReader {
+    /// What sums up.
+    package static let rollups = "rollups"
+    /// The lane of the host that alone serves its store.
+    package static let lane = 1
+}

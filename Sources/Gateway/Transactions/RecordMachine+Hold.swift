@@ -1,0 +1,80 @@
+// What is held: let go, sent as it is made anew, or withdrawn.
+extension RecordMachine {
+    /// Lets a draft leave, in the form that its request has now; not one whose time is over.
+    func release(_ draft: inout Draft, by who: String, until: Timestamp, as request: RequestTemplate) {
+        guard draft.record.state == .draft, let hold = draft.record.hold, draft.now < hold.until else { return }
+        draft.record.hold?.until = until
+        draft.record.hold?.decidedBy = who
+        draft.record.request = request
+        draft.record.nextActionAt = draft.now
+        draft.move(to: .released, source: Self.source(who), meaning: "Released by \(who).")
+    }
+
+    /// Begins a sending of what was let go.
+    ///
+    /// Each has a moment of its own, by which it is told from every other.
+    func beginSending(_ draft: inout Draft, of sending: ReleasedSending) {
+        guard draft.record.state == .released, let hold = draft.record.hold, draft.now < hold.until else { return }
+        draft.record.attempts += 1
+        draft.record.resentAt = sending.begunAt
+        draft.record.sentAt = draft.now
+        draft.record.sendBefore = sending.before
+        draft.record.request = sending.request
+        draft.move(to: .sending, source: "send")
+    }
+
+    /// Ends what has not left, for good.
+    func withdraw(_ draft: inout Draft, as why: Hold.Withdrawal, by who: String, because reason: String) {
+        guard draft.record.state.isHeld else { return }
+        draft.record.hold?.withdrawal = why
+        draft.record.hold?.decidedBy = who
+        draft.record.meaning = reason
+        draft.record.whoseMove = "organization"
+        draft.record.chargeAgain = "no"
+        draft.move(to: .withdrawn, source: Self.source(who), meaning: reason)
+    }
+
+    /// What was let go and did not leave waits again, a little longer each time, until its time is over.
+    ///
+    /// - Returns: Whether it was so.
+    func waitAgain(_ draft: inout Draft, source: String, reason: String) -> Bool {
+        guard draft.record.hold != nil, draft.record.resend == nil, draft.record.sendings == 1 else { return false }
+        draft.record.hold?.unsent += 1
+        draft.record.sentAt = nil
+        draft.record.chargeAgain = nil
+        draft.record.nextActionAt = draft.now + rules.unsentWait * draft.record.attempts
+        draft.move(to: .released, source: source, meaning: reason)
+        return true
+    }
+
+    /// The time of what is held is over.
+    func passTime(ofHeld draft: inout Draft) {
+        guard let hold = draft.record.hold, draft.now >= hold.until else { return }
+        if draft.record.state == .draft {
+            withdraw(&draft, as: .expired, by: "host", because: "Never sent: nobody released it in time.")
+        } else {
+            withdraw(&draft, as: .unsent, by: "host", because: "Never sent: it could not leave in time.")
+        }
+    }
+
+    private static func source(_ who: String) -> String { who.hasPrefix("user:") ? "person" : "host" }
+}
+
+extension RecordMachine {
+    /// One sending of what was let go.
+    package struct ReleasedSending: Sendable, Equatable {
+        /// The request, made anew.
+        package let request: RequestTemplate
+        /// Names the sending.
+        package let begunAt: Timestamp
+        /// Never sent after this.
+        package let before: Timestamp
+
+        /// States a sending.
+        package init(request: RequestTemplate, begunAt: Timestamp, before: Timestamp) {
+            self.request = request
+            self.begunAt = begunAt
+            self.before = before
+        }
+    }
+}

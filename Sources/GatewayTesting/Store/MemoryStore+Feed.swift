@@ -1,0 +1,67 @@
+import Gateway
+
+extension MemoryStore: FeedRepository {
+    package func feedLanes() async throws(GatewayError) -> [Int] { [FeedReader.lane] }
+
+    package func feed(lane: Int, after position: Int64, limit: Int) async throws(GatewayError) -> [FeedEntry] {
+        try await read { tables in
+            guard lane == FeedReader.lane else { return [] }
+            return Array(tables.feed.dropFirst(Int(position)).prefix(max(1, limit)))
+        }
+    }
+
+    package func cursor(of reader: String, lane: Int) async throws(GatewayError) -> Int64 {
+        try await read { $0.cursors["\(reader) \(lane)"] ?? 0 }
+    }
+
+    package func moveCursor(
+        of reader: String,
+        lane: Int,
+        from old: Int64,
+        to new: Int64
+    ) async throws(GatewayError) -> Bool { try await write { $0.move(reader, lane, from: old, to: new) } }
+}
+
+extension MemoryStore: RollupRepository {
+    package func add(
+        _ changes: [RollupPlace: RollupSum],
+        lane: Int,
+        from old: Int64,
+        to new: Int64
+    ) async throws(GatewayError) -> Bool {
+        try await write { tables in
+            guard tables.move(FeedReader.rollups, lane, from: old, to: new) else { return false }
+            for (place, sum) in changes { tables.rollups[place, default: RollupSum()].add(sum) }
+            return true
+        }
+    }
+
+    package func rollups(
+        organization: OrganizationID,
+        environment: Environment,
+        days: ClosedRange<Int64>
+    ) async throws(GatewayError) -> [RollupPlace: RollupSum] {
+        try await read { tables in
+            tables.rollups.filter { place, sum in
+                place.organization == organization && place.environment == environment && days.contains(place.day)
+                    && sum != RollupSum()
+            }
+        }
+    }
+
+    package func beginRollupsAnew() async throws(GatewayError) {
+        try await write { tables in
+            tables.rollups = [:]
+            tables.cursors["\(FeedReader.rollups) \(FeedReader.lane)"] = nil
+        }
+    }
+}
+
+extension MemoryTables {
+    fileprivate mutating func move(_ reader: String, _ lane: Int, from old: Int64, to new: Int64) -> Bool {
+        let name = "\(reader) \(lane)"
+        guard cursors[name] ?? 0 == old else { return false }
+        cursors[name] = new
+        return true
+    }
+}

@@ -1,0 +1,168 @@
+import OrderedJSON
+import Testing
+
+@testable import Gateway
+@testable import Store
+
+private func told(_ record: Record, _ kind: FeedEvent.Kind = .succeeded, was: RecordState? = nil) -> FeedEvent {
+    var payload: JSONObject = [
+        "environment": "test", "tool": .string(record.tool), "direction": "in", "account": "main", "source": "calls",
+        "state": .string(record.state.rawValue), "amount": 100,
+    ]
+    if let was {
+        payload["was"] = .string(was.rawValue)
+        payload["was_ms"] = .integer(moment.milliseconds)
+    }
+    return FeedEvent(
+        organization: record.organization,
+        id: newID(),
+        kind: kind,
+        subject: record.id.description,
+        version: record.version,
+        at: moment,
+        payload: .object(payload)
+    )
+}
+
+/// The record's next version, and what is told of it.
+private func ending(_ record: Record, as state: RecordState = .succeeded) -> RecordChange {
+    let next = advanced(record, to: state).record
+    return RecordChange(record: next, events: [], told: [told(next)])
+}
+
+private func begin(_ count: Int, in store: any EachStore) async throws -> [Record] {
+    var records: [Record] = []
+    for _ in 0..<count {
+        let record = makeRecord()
+        _ = try await store.commit(NewRecord(record: record))
+        records.append(record)
+    }
+    return records
+}
+
+struct `The feed` {
+    @Test func `has what was committed, as it was told`() async throws {
+        try await withEachStore { (store) async throws in
+            let record = try await begin(1, in: store)[0]
+            let change = ending(record)
+
+            _ = try await store.apply([change])
+
+            let entries = try await store.feed(lane: FeedReader.lane, after: 0, limit: 10)
+            #expect(entries == [FeedEntry(event: change.told[0], position: 1)])
+        }
+    }
+
+    @Test func `has no gap and no event of what did not hold, however many write at the same time`() async throws {
+        try await withEachStore { (store) async throws in
+            let records = try await begin(40, in: store)
+
+            // Each twice, of which one meets the other's version.
+            await withTaskGroup(of: Void.self) { group in
+                for record in records + records { group.addTask { _ = try? await store.apply([ending(record)]) } }
+            }
+
+            let entries = try await store.feed(lane: FeedReader.lane, after: 0, limit: 1_000)
+            #expect(entries.map(\.position) == (1...40).map { Int64($0) })
+            #expect(Set(entries.map(\.event.subject)) == Set(records.map(\.id.description)))
+            let page = try await store.feed(lane: FeedReader.lane, after: 38, limit: 1)
+            #expect(page.map(\.position) == [39])
+        }
+    }
+
+    @Test func `goes on where the last process ended`() async throws {
+        try await withDatabase { url in
+            for _ in 1...3 {
+                let store = try await Store.open(url, settings: patient)
+                _ = try await store.apply([ending(try await begin(1, in: store)[0])])
+                store.shutdown()
+            }
+
+            let store = try await Store.open(url, settings: patient)
+            let entries = try await store.feed(lane: FeedReader.lane, after: 0, limit: 10)
+            store.shutdown()
+
+            #expect(entries.map(\.position) == [1, 2, 3])
+        }
+    }
+
+    @Test func `lets each reader be where it is`() async throws {
+        try await withEachStore { (store) async throws in
+            #expect(try await store.moveCursor(of: "a", lane: 1, from: 0, to: 5))
+            #expect(try await !store.moveCursor(of: "a", lane: 1, from: 0, to: 6))
+            #expect(try await store.moveCursor(of: "a", lane: 1, from: 5, to: 6))
+
+            #expect(try await store.cursor(of: "a", lane: 1) == 6)
+            #expect(try await store.cursor(of: "b", lane: 1) == 0)
+        }
+    }
+}
+
+struct `What is summed up of the feed` {
+    private let days = RollupPlace.day(of: moment)...RollupPlace.day(of: moment)
+
+    private func reader(_ store: any EachStore, batchMax: Int = 3) -> RollupReader {
+        var settings = RollupReader.Settings()
+        settings.batchMax = batchMax
+        return RollupReader(
+            feed: store,
+            rollups: store,
+            entropy: Entropy(now: { moment }, random: { 1 }),
+            logger: .init(label: "test"),
+            settings: settings
+        )
+    }
+
+    @Test func `counts each event once, and the same from the beginning again`() async throws {
+        try await withEachStore { (store) async throws in
+            let records = try await begin(8, in: store)
+            for (number, record) in records.enumerated() {
+                _ = try await store.apply([ending(record, as: number < 6 ? .succeeded : .failed)])
+            }
+
+            for _ in 0..<2 { try await reader(store).catchUp() }
+
+            let live = try await store.rollups(organization: ours, environment: .test, days: days)
+            #expect(
+                live.map { $0.key.outcome.rawValue + " \($0.value.transactions) \($0.value.amount)" }.sorted()
+                    == ["failed 2 200", "succeeded 6 600"]
+            )
+            try await store.beginRollupsAnew()
+            #expect(try await store.rollups(organization: ours, environment: .test, days: days).isEmpty)
+            try await reader(store, batchMax: 100).catchUp()
+            #expect(try await store.rollups(organization: ours, environment: .test, days: days) == live)
+            #expect(try await store.rollups(organization: theirs, environment: .test, days: days).isEmpty)
+        }
+    }
+
+    @Test func `takes out what has ended otherwise since`() async throws {
+        try await withEachStore { (store) async throws in
+            let record = try await begin(1, in: store)[0]
+            let failed = ending(record, as: .failed)
+            _ = try await store.apply([failed])
+            try await reader(store).catchUp()
+            let paid = advanced(failed.record, to: .succeeded).record
+            _ = try await store.apply([
+                RecordChange(record: paid, events: [], newIDs: [:], told: [told(paid, .lateSuccess, was: .failed)])
+            ])
+
+            try await reader(store).catchUp()
+
+            let live = try await store.rollups(organization: ours, environment: .test, days: days)
+            #expect(live.map(\.key.outcome) == [.succeeded] && live.first?.value.transactions == 1)
+        }
+    }
+
+    @Test func `is not added where the reader stands elsewhere`() async throws {
+        try await withEachStore { (store) async throws in
+            let record = advanced(makeRecord(), to: .succeeded).record
+            let changes = Rollups.changes(by: [told(record)])
+
+            #expect(try await store.add(changes, lane: 1, from: 0, to: 1))
+            #expect(try await !store.add(changes, lane: 1, from: 0, to: 1))
+
+            let live = try await store.rollups(organization: ours, environment: .test, days: days)
+            #expect(live.values.map(\.transactions) == [1])
+        }
+    }
+}

@@ -1,0 +1,139 @@
+import Gateway
+import OrderedJSON
+import Testing
+
+@testable import Store
+
+/// A draft with what holds it.
+private func makeDraft(at time: Timestamp = moment) -> Record {
+    var record = makeRecord(at: time)
+    record.state = .draft
+    record.hold = Hold(arguments: ["amount": 100, "phone": "254"], reason: "rule 1", until: time + .seconds(3_600))
+    record.nextActionAt = time + .seconds(3_600)
+    return record
+}
+
+struct `A held record` {
+    @Test func `is found as it was written, and as it was changed`() async throws {
+        try await withEachStore { (store) async throws in
+            let draft = makeDraft()
+            _ = try await store.commit(NewRecord(record: draft))
+            #expect(try await store.record(draft.id, organization: ours, environment: .test) == draft)
+
+            var released = advanced(draft, to: .released).record
+            released.hold?.until = moment + .seconds(900)
+            released.hold?.decidedBy = "user:1"
+            released.hold?.unsent = 2
+            released.attempts = 2
+            released.sendBefore = moment + .seconds(77)
+            released.request = RequestTemplate(headers: ["A": "b"], body: ["now": 1])
+            _ = try await store.apply([RecordChange(record: released, events: [])])
+            #expect(try await store.record(draft.id, organization: ours, environment: .test) == released)
+
+            var withdrawn = advanced(released, to: .withdrawn).record
+            withdrawn.hold?.withdrawal = .unsent
+            _ = try await store.apply([RecordChange(record: withdrawn, events: [])])
+            #expect(try await store.record(draft.id, organization: ours, environment: .test) == withdrawn)
+        }
+    }
+
+    @Test func `is due among what is held, and nowhere else`() async throws {
+        try await withEachStore { (store) async throws in
+            let (draft, other) = (makeDraft(), makeRecord())
+            for record in [draft, other] { _ = try await store.commit(NewRecord(record: record)) }
+            let late = moment + .seconds(3_600)
+
+            #expect(try await store.dueHeld(at: late + .seconds(-1), limit: 10, except: []).isEmpty)
+            #expect(try await store.dueHeld(at: late, limit: 10, except: []).map(\.id) == [draft.id])
+            #expect(try await store.dueHeld(at: late, limit: 10, except: [Dispatcher.Account(of: draft)]).isEmpty)
+            #expect(try await store.due(at: late, limit: 10, except: []).contains { $0.id == draft.id } == false)
+            #expect(try await store.openRecordsByPlugin().values.reduce(0, +) == 2)
+        }
+    }
+
+    @Test func `follows a clock that was set back`() async throws {
+        try await withEachStore { (store) async throws in
+            let draft = makeDraft(at: moment + .seconds(7_200))
+            _ = try await store.commit(NewRecord(record: draft))
+
+            try await store.bringForward(by: .seconds(7_200), after: moment + .seconds(60))
+
+            let found = try await store.record(draft.id, organization: ours, environment: .test)
+            #expect(found?.hold?.until == moment + .seconds(3_600) && found?.nextActionAt == found?.hold?.until)
+        }
+    }
+
+    @Test func `keeps its derived key, also of money in, and gives its guards and unique keys back`() async throws {
+        try await withEachStore { (store) async throws in
+            let claim = IdempotencyClaim(key: "call:k", fingerprint: [1], retention: .seconds(120), isDerived: true)
+            let unique = UniqueKey(key: "u", releasedBy: [.failed])
+            let draft = makeDraft()
+            _ = try await store.commit(
+                NewRecord(record: draft, idempotency: claim, guards: [rule], unique: [unique])
+            )
+            var withdrawn = advanced(draft, to: .withdrawn).record
+            withdrawn.endedAt = moment
+            _ = try await store.apply([RecordChange(record: withdrawn, events: [])])
+
+            let again = NewRecord(record: makeRecord(), idempotency: claim)
+            #expect(try await store.commit(again) == .replay(draft.id))
+            let other = NewRecord(record: makeRecord(), guards: [rule], unique: [unique])
+            #expect(try await store.commit(other) == .committed)
+        }
+    }
+}
+
+struct `What a held record claims late` {
+    private func release(_ draft: Record, at time: Timestamp, in store: any EachStore) async throws -> ApplyOutcome {
+        var released = advanced(draft, to: .released).record
+        released.hold?.until = time + .seconds(900)
+        let unique = UniqueKey(key: "u", releasedBy: [.failed])
+        return try await store.apply([
+            RecordChange(record: released, events: [], claims: LateClaims(guards: [rule], unique: [unique], at: time))
+        ])
+    }
+
+    @Test func `is refused while it is another's, and nothing is written`() async throws {
+        try await withEachStore { (store) async throws in
+            let (draft, other) = (makeDraft(), makeRecord(at: moment + .seconds(100)))
+            _ = try await store.commit(NewRecord(record: draft))
+            _ = try await store.commit(NewRecord(record: other, guards: [rule]))
+
+            let outcome = try await release(draft, at: moment + .seconds(110), in: store)
+
+            let until = moment + .seconds(160)
+            #expect(outcome == .refused(draft.id, .guarded(index: 0, by: other.id, until: until)))
+            #expect(try await store.record(draft.id, organization: ours, environment: .test) == draft)
+        }
+    }
+
+    @Test func `holds against others from then on, once more where it has it already`() async throws {
+        try await withEachStore { (store) async throws in
+            let draft = makeDraft()
+            _ = try await store.commit(NewRecord(record: draft))
+            #expect(try await release(draft, at: moment + .seconds(100), in: store) == .applied)
+            let unique = UniqueKey(key: "u", releasedBy: [.failed])
+            #expect(
+                try await store.commit(NewRecord(record: makeRecord(), unique: [unique]))
+                    == .duplicate(index: 0, by: draft.id)
+            )
+
+            let released = try #require(try await store.record(draft.id, organization: ours, environment: .test))
+            let later = moment + .seconds(500)
+            var sending = advanced(released, to: .sending).record
+            sending.sentAt = later
+            let claims = LateClaims(guards: [rule], unique: [unique], at: later)
+            #expect(
+                try await store.apply([RecordChange(record: sending, events: [], claims: claims)]) == .applied
+            )
+
+            var ended = advanced(sending, to: .failed).record
+            ended.sentAt = later
+            _ = try await store.apply([RecordChange(record: ended, events: [])])
+            let next = NewRecord(record: makeRecord(at: later + .seconds(59)), guards: [rule])
+            #expect(try await store.commit(next) == .guarded(index: 0, by: draft.id, until: later + .seconds(60)))
+            let last = NewRecord(record: makeRecord(at: later + .seconds(60)), guards: [rule])
+            #expect(try await store.commit(last) == .committed)
+        }
+    }
+}
