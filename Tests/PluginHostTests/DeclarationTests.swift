@@ -11,7 +11,8 @@ import Testing
 struct `What plugins.json declares` {
     private let bench: Bench
 
-    init() throws { bench = try Bench(.worker) }
+    // No function tool is called, so no threads are needed, which stay for as long as the tests run.
+    init() throws { bench = try Bench(.worker) { $0.threads = 0 } }
 
     /// An entry that is right, with some members of it changed; null takes one out.
     private func entry(_ library: String, _ changes: JSONObject = [:]) -> JSON {
@@ -24,7 +25,7 @@ struct `What plugins.json declares` {
     }
 
     private func tried(_ entries: [JSON], keys: [VerifyingKey] = []) throws -> [DeclaredPlugin] {
-        let text = JSON.object(["plugins": .array(entries)]).bytes
+        let configurations = try PluginConfiguration.list(parsing: JSON.object(["plugins": .array(entries)]).bytes)
         var settings = bench.host.settings
         settings.trust = TrustPolicy(allowsUnsigned: true, keys: keys)
         let declarations = PluginDeclarations(
@@ -32,7 +33,7 @@ struct `What plugins.json declares` {
             entropy: bench.host.entropy,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )
-        return declarations.tried(try PluginConfiguration.list(parsing: text), in: "/")
+        return declarations.tried(configurations, in: "/")
     }
 
     @Test func `is told as right, with what it is and what nobody vouches for`() throws {
