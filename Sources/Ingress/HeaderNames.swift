@@ -7,8 +7,6 @@ extension HeaderName {
     static let environment = HeaderName("Gateway-Environment")
     static let idempotencyKey = HeaderName("Idempotency-Key")
     static let idempotentReplayed = HeaderName("Idempotent-Replayed")
-    static let mcpMethod = HeaderName("Mcp-Method")
-    static let mcpName = HeaderName("Mcp-Name")
     static let mcpVersion = HeaderName("MCP-Protocol-Version")
     static let rateLimit = HeaderName("RateLimit")
     static let rateLimitPolicy = HeaderName("RateLimit-Policy")

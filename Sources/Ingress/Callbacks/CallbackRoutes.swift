@@ -114,7 +114,7 @@ enum CallbackPath {
     private static func unescapedFirst(of bytes: inout Substring.UTF8View) -> UInt8? {
         guard let first = bytes.popFirst() else { return nil }
         guard first == UInt8(ascii: "%") else { return first }
-        guard bytes.count >= 2, let value = UInt8(String(Substring(bytes.prefix(2))), radix: 16) else { return nil }
+        guard let value = UInt8(hexadecimal: bytes.prefix(2)) else { return nil }
         bytes = bytes.dropFirst(2)
         return value
     }
