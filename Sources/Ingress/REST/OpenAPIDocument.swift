@@ -159,12 +159,17 @@ enum OpenAPIDocument {
 
     private static let problem: JSON = [
         "type": "object",
-        "required": ["type", "title", "status", "detail", "code", "request_id", "success", "error"],
+        "required": ["type", "title", "status", "detail", "code", "success", "error"],
         "properties": [
             "type": ["type": "string"], "title": ["type": "string"], "status": ["type": "integer"],
             "detail": ["type": "string"],
             "code": ["enum": .array(GatewayError.Code.allCases.map { .string($0.rawValue) })],
-            "request_id": ["type": "string"], "transaction_id": ["type": "string"],
+            "request_id": ["type": "string", "description": "Of every answer but a connection's own refusals."],
+            "transaction_id": ["type": "string"],
+            "scopes": [
+                "type": "array", "items": ["type": "string"],
+                "description": "All that the credential lacks, where nothing else is in the way.",
+            ],
             "errors": [
                 "type": "array",
                 "items": [
