@@ -148,7 +148,7 @@ struct App: Sendable {
         store.shutdown()
     }
 
-    /// Hummingbird and the service group say what they do; operators want to hear what went wrong.
+    /// NIO and the service group say what they do; operators want to hear what went wrong.
     private var quietLogger: Logger {
         var logger = logger
         logger.logLevel = max(logger.logLevel, .warning)

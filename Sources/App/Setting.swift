@@ -258,7 +258,7 @@ extension Settings {
             "REQUESTS_PER_ACCOUNT_MAX",
             1...5_000,
             "\(usual.bounds.requests.accountPlacesMax)",
-            "the same for one organization and environment"
+            "the same for one account"
         ) { $1.bounds.requests.accountPlacesMax = $0 },
         .number(
             "REQUEST_WAIT_MS",
@@ -276,7 +276,7 @@ extension Settings {
             "QUESTIONS_PER_ACCOUNT_MAX",
             1...5_000,
             "\(usual.bounds.questions.accountPlacesMax)",
-            "the same for one organization and environment"
+            "the same for one account"
         ) { $1.bounds.questions.accountPlacesMax = $0 },
     ]
 

@@ -206,7 +206,7 @@ package final class GatewayResponder: HTTPHandler {
 
     /// With a credential, the tools and actions that it may use.
     ///
-    /// Without one, all: definitions are the product's, not a tenant's.
+    /// Without one, all: definitions are the product's, not an organization's.
     private func openAPI(_ reader: RequestReader, _ call: CallID) async throws(GatewayError) -> [UInt8] {
         let snapshot = parts.gateway.ports.registry.snapshot
         guard case .token = reader.credential else {
@@ -220,7 +220,7 @@ package final class GatewayResponder: HTTPHandler {
         let (tools, may, isPlural) = try await pipeline.perform(.listTools, try reader.action(call)) {
             [actions] principal, membership throws(GatewayError) in
             (
-                pipeline.view(for: principal, membership), actions.view(for: principal, membership),
+                pipeline.view(for: principal, membership), pipeline.view(of: actions, for: principal, membership),
                 try await pipeline.accounts(of: principal).isPlural
             )
         }

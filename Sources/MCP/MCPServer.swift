@@ -248,7 +248,7 @@ package final class MCPServer: Sendable {
     private func listTools(_ exchange: Exchange) async throws(MCPError) -> Answer {
         try await perform(.listTools, exchange) { principal, membership throws(MCPError) in
             let view = pipeline.view(for: principal, membership)
-            let may = actions.view(for: principal, membership)
+            let may = pipeline.view(of: actions, for: principal, membership)
             let isPlural: Bool
             do throws(GatewayError) { isPlural = try await pipeline.accounts(of: principal).isPlural } catch {
                 throw .refusal(error)

@@ -13,8 +13,8 @@ private final class Notes<Value: Sendable>: Sendable {
 
 @Suite(.timeLimit(.minutes(2)))
 struct `The dispatcher` {
-    func account(_ number: UInt64, _ environment: Environment = .live) -> Dispatcher.Account {
-        Dispatcher.Account(
+    func account(_ number: UInt64, _ environment: Environment = .live) -> AccountID {
+        AccountID(
             organization: OrganizationID(Identifier(high: 1, low: number)),
             environment: environment
         )

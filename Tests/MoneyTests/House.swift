@@ -219,7 +219,6 @@ struct Missing: Error {
     let what: String
 }
 
-/// Nobody logs in here.
 extension ToolReply {
     /// The error's code; nil for a success.
     var code: GatewayError.Code? {

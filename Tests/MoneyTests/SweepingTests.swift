@@ -113,7 +113,7 @@ struct `The sweeper` {
             house.clock.advance(.seconds(1))
             _ = await house.call("fake_collect", ["phone": "254722000001", "amount": 100], as: other)
             house.clock.advance(.seconds(21))
-            let busy = Dispatcher.Account(organization: house.organization, environment: house.key.environment)
+            let busy = AccountID(organization: house.organization, environment: house.key.environment)
 
             let due = try await house.store.due(at: house.clock.now, limit: 3, except: [busy])
 

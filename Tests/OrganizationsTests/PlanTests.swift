@@ -47,7 +47,8 @@ struct `A plan's features` {
                 #expect(reply.error?.message.contains("the feature \(feature.rawValue)") == true, "\(action)")
             }
             let principal = try await bureau.principal(admin.token)
-            let poor = bureau.actions.view(
+            let poor = bureau.pipeline.view(
+                of: bureau.actions,
                 for: principal,
                 try await bureau.gateway.directory.membership(of: bureau.shop.id)
             )
@@ -57,7 +58,8 @@ struct `A plan's features` {
             for (_, action, arguments) in asked {
                 #expect(await bureau.ask(action, arguments, as: admin.token).code == nil, "\(action)")
             }
-            let rich = bureau.actions.view(
+            let rich = bureau.pipeline.view(
+                of: bureau.actions,
                 for: principal,
                 try await bureau.gateway.directory.membership(of: bureau.shop.id)
             )

@@ -184,13 +184,13 @@ struct WrongRecords: RecordRepository, DueRepository {
     func due(
         at now: Timestamp,
         limit: Int,
-        except accounts: Set<Dispatcher.Account>
+        except accounts: Set<AccountID>
     ) async throws(GatewayError) -> [Record] { try await store.due(at: now, limit: limit, except: accounts) }
 
     func dueHeld(
         at now: Timestamp,
         limit: Int,
-        except accounts: Set<Dispatcher.Account>
+        except accounts: Set<AccountID>
     ) async throws(GatewayError) -> [Record] {
         let due = try await store.dueHeld(at: now, limit: limit, except: accounts)
         guard fault == .releasesUnasked else { return due }

@@ -45,7 +45,7 @@ struct `A held record` {
 
             #expect(try await store.dueHeld(at: late + .seconds(-1), limit: 10, except: []).isEmpty)
             #expect(try await store.dueHeld(at: late, limit: 10, except: []).map(\.id) == [draft.id])
-            #expect(try await store.dueHeld(at: late, limit: 10, except: [Dispatcher.Account(of: draft)]).isEmpty)
+            #expect(try await store.dueHeld(at: late, limit: 10, except: [AccountID(of: draft)]).isEmpty)
             #expect(try await store.due(at: late, limit: 10, except: []).contains { $0.id == draft.id } == false)
             #expect(try await store.openRecordsByPlugin().values.reduce(0, +) == 2)
         }

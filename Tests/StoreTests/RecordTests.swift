@@ -74,8 +74,8 @@ struct `Records` {
         try await withEachStore { (store) async throws in
             let record = makeRecord()
             _ = try await store.commit(NewRecord(record: record))
-            let mine = Dispatcher.Account(of: record)
-            let others = Dispatcher.Account(organization: ours, environment: .live)
+            let mine = AccountID(of: record)
+            let others = AccountID(organization: ours, environment: .live)
             #expect(try await store.due(at: moment + .seconds(60), limit: 10, except: [mine, others]).isEmpty)
             #expect(try await store.due(at: moment + .seconds(60), limit: 10, except: [others]) == [record])
 

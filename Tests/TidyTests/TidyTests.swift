@@ -78,26 +78,13 @@ struct `The house` {
 
     /// Gateway's floors, from the lowest; each names types of its own and of lower ones.
     static let floors = [
-        "Model", "Transactions", "Ports", "Tools", "Quotas", "Actions", "Services", "Operations", "Pipeline",
+        "Model", "Transactions", "Ports", "Tools", "Quotas", "Actions", "Operations", "Pipeline", "Services",
         "Administration", "HostActions", "Assembly",
     ]
 
     /// What a floor names of a higher one, and why.
     static let upwards: [String: [String: String]] = [
-        "Model": [
-            "DirectoryCache": "Ceilings adds what a membership may do", "RecordMachine": "an event is told of a step",
-        ],
-        "Transactions": ["SteadyClock": "how far the clocks of two hosts may be apart"],
-        "Ports": [
-            "ToolDescriptor": "whether a membership has a tool",
-            "OperationKind": "what is sent is of a kind that a plugin describes",
-            "Dispatcher": "what is due leaves out accounts that are paused",
-            "ToolViews": "what a membership's callers see is kept with it",
-        ],
-        "Actions": ["Authorize": "which actions a caller sees"],
-        "Services": [
-            "Authority": "a timer's call is one of whoever set it, as far as they may act now"
-        ],
+        "Model": ["RecordMachine": "an event is told of a step"],
         "Operations": [
             "Dispatch": "the work that a call is, and what comes of it",
             "ReserveIdempotent": "the words in which a key is refused",

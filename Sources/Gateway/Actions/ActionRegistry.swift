@@ -13,7 +13,6 @@ package struct ActionRegistry: Sendable {
     /// By name.
     package let sorted: [Action]
     private let byPlace: [String: [Action]]
-    private let views = ActionViews()
 
     /// Puts actions together; of two with one name, or one route, the first stands.
     package init(_ actions: [Action]) {
@@ -31,11 +30,6 @@ package struct ActionRegistry: Sendable {
         one.name == other.name
             || (one.route.method == other.route.method && one.route.meets(other.route)
                 && one.route.pathArguments.count == other.route.pathArguments.count)
-    }
-
-    /// What a caller may ask for.
-    package func view(for principal: Principal, _ membership: DirectoryCache.Membership) -> ActionView {
-        views.view(of: sorted, for: principal, membership)
     }
 
     /// The action of this name.

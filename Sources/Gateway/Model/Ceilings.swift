@@ -45,11 +45,10 @@ package struct Ceilings: Sendable, Equatable {
     /// Refuses an amount that is above what the organization, or the key that asks, may move in one call.
     ///
     /// - Throws: `limitExceeded`, with the limit and whose it is.
-    package static func check(
+    package func check(
         _ amount: Shillings?,
         _ direction: OperationDirection,
-        _ principal: Principal,
-        _ membership: DirectoryCache.Membership
+        _ principal: Principal
     ) throws(GatewayError) {
         guard let amount, direction != .none else { return }
         if let most = principal.rules?.amountMax, amount > most {
@@ -58,7 +57,7 @@ package struct Ceilings: Sendable, Equatable {
                 "This key moves at most \(most) shillings in one call. Use another key, or ask an administrator."
             )
         }
-        if let most = membership.ceilings.amounts[direction], amount > most {
+        if let most = amounts[direction], amount > most {
             throw GatewayError(
                 .limitExceeded,
                 "The organization's plan moves at most \(most) shillings in one call of this direction."

@@ -30,6 +30,28 @@ package struct AccountName: Hashable, Sendable, Comparable, CustomStringConverti
     package static func < (left: AccountName, right: AccountName) -> Bool { left.description < right.description }
 }
 
+/// One of all organizations' accounts: whose requests share a line.
+package struct AccountID: Hashable, Sendable {
+    /// Whose it is.
+    package let organization: OrganizationID
+    /// Which M-Pesa.
+    package let environment: Environment
+    /// Which of the organization's.
+    package let name: AccountName
+
+    /// Names an account.
+    package init(organization: OrganizationID, environment: Environment, name: AccountName = .main) {
+        self.organization = organization
+        self.environment = environment
+        self.name = name
+    }
+
+    /// The account of a record.
+    package init(of record: Record) {
+        self.init(organization: record.organization, environment: record.environment, name: record.accountName)
+    }
+}
+
 /// One of an organization's M-Pesa accounts in one environment: a PayBill, a till with its store number, or a short code
 /// that pays out.
 ///

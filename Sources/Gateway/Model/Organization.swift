@@ -100,7 +100,7 @@ package enum SecondFactorPolicy: String, Sendable, Hashable, CaseIterable {
     }
 }
 
-/// A tenant: whose data, credentials and limits a call uses.
+/// Whose data, credentials and limits a call uses.
 package struct Organization: Sendable, Equatable {
     /// Names it in the store.
     package let id: OrganizationID

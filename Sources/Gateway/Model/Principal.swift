@@ -80,6 +80,23 @@ package struct Principal: Sendable, Hashable {
     }
 }
 
+extension Principal {
+    /// All of a principal by which it is decided what they see: whoever looks at more of it in `Authorize` names it here.
+    struct Rights: Hashable, Sendable {
+        let role: Role
+        let scopes: Set<String>?
+        let isKey: Bool
+        let tools: Set<String>?
+
+        init(_ principal: Principal) {
+            role = principal.role
+            scopes = principal.scopes
+            isKey = if case .apiKey = principal.subject { true } else { false }
+            tools = principal.rules?.tools
+        }
+    }
+}
+
 extension Principal.Subject {
     /// The subject that audit and records name so; nil for `host`, and for what is no name.
     package init?(_ text: String) {

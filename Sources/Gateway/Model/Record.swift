@@ -267,7 +267,7 @@ package struct RecordEvent: Sendable, Equatable {
     /// When.
     package let at: Timestamp
     /// What told us: `commit`, `send`, `reply`, `callback:result`, `query`, `sweeper`, `restart`, `reversal`,
-    /// `person`.
+    /// `host`, `person`, `statement`.
     package let source: String
     /// What it said, when it was evidence.
     package let verdict: String?

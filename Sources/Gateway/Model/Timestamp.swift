@@ -59,3 +59,13 @@ extension Duration {
         components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
     }
 }
+
+extension Duration {
+    /// One part of so many is the most that the gateway's own clock ever goes slower than time passes.
+    static let slowest: Int64 = 100
+
+    /// What has surely passed by that clock once so much time has: a little less.
+    ///
+    /// A deadline that is kept is made of it, so that it is never later than it says.
+    var surely: Duration { self - self / Int(Duration.slowest) }
+}

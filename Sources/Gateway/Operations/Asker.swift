@@ -64,7 +64,7 @@ package struct Asker: Sendable {
         guard let query = record.query, record.state != .created, record.state != .sending, !record.state.isHeld else {
             return record
         }
-        let own = place == nil ? try await questions.enter(Dispatcher.Account(of: record)) : nil
+        let own = place == nil ? try await questions.enter(AccountID(of: record)) : nil
         defer { own?.leave() }
         var profile = try await directory.account(record.accountName, of: record.organization, in: record.environment)
             .profile

@@ -271,7 +271,7 @@ package final class CallbackInbox: Sendable {
     /// Whether it came to its turn.
     private func work(on waiting: CallbackLines.Waiting) async -> Bool {
         let callback = waiting.callback
-        let account = Dispatcher.Account(of: callback)
+        let account = AccountID(of: callback)
         guard let reading = try? await readers.enter(account) else { return false }
         defer { reading.leave() }
         do throws(GatewayError) {

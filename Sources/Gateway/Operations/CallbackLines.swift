@@ -25,7 +25,7 @@ final class CallbackLines: Sendable {
     private struct State {
         var lines: [RecordID: [Waiting]] = [:]
         var ids: Set<CallbackID> = []
-        var accounts: [Dispatcher.Account: Int] = [:]
+        var accounts: [AccountID: Int] = [:]
         var bytes = 0
         var starts: AsyncStream<RecordID>.Continuation?
     }
@@ -111,14 +111,14 @@ final class CallbackLines: Sendable {
         guard !state.ids.contains(callback.id) else { return .waits }
         guard hasRoom(for: callback, in: state) else { return .full }
         state.ids.insert(callback.id)
-        state.accounts[Dispatcher.Account(of: callback), default: 0] += 1
+        state.accounts[AccountID(of: callback), default: 0] += 1
         state.bytes += callback.body.count
         state.lines[callback.record, default: []].append(waiting)
         return state.lines[callback.record]?.count == 1 ? .starts : .waits
     }
 
     private func hasRoom(for callback: ReceivedCallback, in state: State) -> Bool {
-        let own = state.accounts[Dispatcher.Account(of: callback)] ?? 0
+        let own = state.accounts[AccountID(of: callback)] ?? 0
         let isInBounds =
             state.ids.count < settings.queueMax && own < settings.accountQueueMax
             && (state.ids.isEmpty || state.bytes + callback.body.count <= settings.queueBytesMax)
@@ -128,7 +128,7 @@ final class CallbackLines: Sendable {
     }
 
     private func forget(_ waiting: Waiting, in state: inout State) {
-        let account = Dispatcher.Account(of: waiting.callback)
+        let account = AccountID(of: waiting.callback)
         state.ids.remove(waiting.callback.id)
         state.bytes -= waiting.callback.body.count
         let count = state.accounts[account] ?? 1
@@ -136,7 +136,7 @@ final class CallbackLines: Sendable {
     }
 }
 
-extension Dispatcher.Account {
+extension AccountID {
     /// The account that a callback came to.
     init(of callback: ReceivedCallback) {
         self.init(organization: callback.organization, environment: callback.environment)

@@ -7,13 +7,13 @@ struct CallbackWalk {
     private(set) var place: CallbackPlace?
     /// Whether something had to be left behind for want of room.
     private(set) var hasLeftSome = false
-    private var taken: [Dispatcher.Account: CallbackPlace] = [:]
-    private var passedOver: Set<Dispatcher.Account> = []
+    private var taken: [AccountID: CallbackPlace] = [:]
+    private var passedOver: Set<AccountID> = []
 
     /// Takes what `add` has room for of a page.
     mutating func take(_ page: [ReceivedCallback], isLast: Bool, _ add: (ReceivedCallback) -> Bool) {
         for callback in page {
-            let account = Dispatcher.Account(of: callback)
+            let account = AccountID(of: callback)
             let place = CallbackPlace(callback)
             guard !passedOver.contains(account), taken[account].map({ $0.isBefore(place) }) ?? true else { continue }
             if add(callback) { taken[account] = place } else { passedOver.insert(account) }

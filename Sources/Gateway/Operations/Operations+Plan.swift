@@ -34,7 +34,7 @@ extension Operations {
             original: original.map { ($0.record, $0.left) }
         )
         let plan = try await plugins.prepare(plugin, tool: work.entry.tool, input: input)
-        try Ceilings.check(plan.intent.amount, kind.direction, principal, work.membership)
+        try work.membership.ceilings.check(plan.intent.amount, kind.direction, principal)
         var intent = plan.intent
         if kind.direction == .reverse {
             let found = try await reversals.check(intent, of: original, for: work)

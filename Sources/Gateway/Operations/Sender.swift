@@ -86,7 +86,7 @@ struct Sender: Sendable {
     ) async throws(GatewayError) -> Turn {
         let leaveBy = entropy.uptime() + duration
         guard duration > .zero else { throw Self.late }
-        let place = try await dispatcher.enter(Dispatcher.Account(of: record), atMost: duration)
+        let place = try await dispatcher.enter(AccountID(of: record), atMost: duration)
         guard entropy.uptime() < leaveBy else {
             place.leave()
             throw Self.late
@@ -127,10 +127,10 @@ struct Sender: Sendable {
     }
 
     /// Whose places are all taken now; nil when nobody may send.
-    var full: Set<Dispatcher.Account>? { dispatcher.full }
+    var full: Set<AccountID>? { dispatcher.full }
 
     /// A place to send from, if one is free now.
-    func enterIfFree(_ account: Dispatcher.Account) -> Dispatcher.Place? { dispatcher.enterIfFree(account) }
+    func enterIfFree(_ account: AccountID) -> Dispatcher.Place? { dispatcher.enterIfFree(account) }
 
     /// Sends what was let go, in the form that its request has now, and settles the outcome.
     ///

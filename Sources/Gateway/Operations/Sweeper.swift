@@ -197,7 +197,7 @@ package struct Sweeper: Sendable {
                 let before = visits.count
                 var leftSome = !full.isEmpty
                 for record in SweptRecords.inTurn(due) where !hand.contains(record.id) {
-                    guard let place = questions.enterIfFree(Dispatcher.Account(of: record)) else {
+                    guard let place = questions.enterIfFree(AccountID(of: record)) else {
                         leftSome = true
                         continue
                     }

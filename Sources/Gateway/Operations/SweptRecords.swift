@@ -20,10 +20,10 @@ final class SweptRecords: Sendable {
 
     /// The same records, one of each account in turn; each account's own stay in their order.
     static func inTurn(_ records: [Record]) -> [Record] {
-        var lines: [Dispatcher.Account: Int] = [:]
+        var lines: [AccountID: Int] = [:]
         let numbered = records.map { record -> (turn: Int, record: Record) in
-            let turn = lines[Dispatcher.Account(of: record), default: 0]
-            lines[Dispatcher.Account(of: record)] = turn + 1
+            let turn = lines[AccountID(of: record), default: 0]
+            lines[AccountID(of: record)] = turn + 1
             return (turn, record)
         }
         guard lines.count > 1 else { return records }

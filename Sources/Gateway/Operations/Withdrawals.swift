@@ -68,6 +68,6 @@ final class Withdrawals: Sendable {
 }
 
 extension Record {
-    /// Whether its newest sending is another version's.
+    /// Whether its newest sending is the same as that of another version of it.
     func isInSending(of other: Record) -> Bool { attempts == other.attempts && resentAt == other.resentAt }
 }

@@ -73,21 +73,6 @@ package enum Authorize {
         return GatewayError(.notFound, isName ? "There is no tool \(name)." : "There is no tool of this name.")
     }
 
-    /// All of a principal by which it is decided what they see: whoever looks at more of it in `allows` names it here.
-    struct Rights: Hashable, Sendable {
-        let role: Role
-        let scopes: Set<String>?
-        let isKey: Bool
-        let tools: Set<String>?
-
-        init(_ principal: Principal) {
-            role = principal.role
-            scopes = principal.scopes
-            isKey = if case .apiKey = principal.subject { true } else { false }
-            tools = principal.rules?.tools
-        }
-    }
-
     private static func shows(
         _ tool: ToolDescriptor,
         _ principal: Principal,

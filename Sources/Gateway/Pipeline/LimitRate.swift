@@ -3,8 +3,8 @@ import Synchronization
 /// Fourth stage: not more often than the plan says, for the organization as a whole and for each credential.
 ///
 /// GCRA: per key one number, the theoretical arrival time of the next unit if all came evenly, by the clock that is
-/// never set back. In memory, in this process; several hosts share a limit by leases (a later issue). Both limits are checked before either is charged,
-/// so that a refused call costs nothing.
+/// never set back. In memory, in this process, which is the only host of its database. Both limits are checked before
+/// either is charged, so that a refused call costs nothing.
 package final class LimitRate: Sendable {
     private struct Key: Hashable, Sendable {
         let owner: Identifier

@@ -7,6 +7,8 @@ import OrderedJSON
 ///  2. admit             an organization that may not call is refused before its tools are looked at
 ///  3. authorize         an unknown tool and a forbidden one look alike to whoever may not see it
 ///  4. limit rate        before any work that costs, after it is known whose limit it is
+///     count quota       of what only reads: what moves money counts in its own commit
+///     limit concurrency a tool that is slow for one organization leaves places to the others
 ///  5. validate          nothing below ever sees arguments that are not what the schema says
 ///  6. reserve or replay a repeat is answered from its record, whatever below would refuse it now
 ///  7. require approval  of exactly the arguments that were validated
@@ -27,6 +29,7 @@ package final class Pipeline: Sendable {
     private let record: RecordCall
     /// Who sees which tools.
     package let views: ToolViews
+    private let actionViews = ActionViews()
 
     /// Puts the stages together.
     init(
@@ -217,6 +220,15 @@ package final class Pipeline: Sendable {
     /// The same, by which texts that are made of it can be kept.
     package func view(for principal: Principal, _ membership: DirectoryCache.Membership) -> ToolView {
         views.view(for: principal, membership)
+    }
+
+    /// The actions of a registry, always the same one, that a caller may ask for.
+    package func view(
+        of registry: ActionRegistry,
+        for principal: Principal,
+        _ membership: DirectoryCache.Membership
+    ) -> ActionView {
+        actionViews.view(of: registry.sorted, for: principal, membership)
     }
 
     /// The caller's accounts, by which lists and documents show what may be named.

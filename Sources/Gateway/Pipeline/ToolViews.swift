@@ -1,20 +1,5 @@
 import Synchronization
 
-/// The tools that a caller sees: one for all callers who see the same.
-package final class ToolView: Sendable {
-    /// No other view has it; what is made of a view is kept by it.
-    package let id: Int
-    /// Sorted by name.
-    package let tools: [ToolRegistry.Entry]
-
-    private static let last = Atomic(0)
-
-    init(_ tools: [ToolRegistry.Entry]) {
-        id = ToolView.last.add(1, ordering: .relaxed).newValue
-        self.tools = tools
-    }
-}
-
 /// Who sees which tools, found out once for each membership and each of its callers' rights.
 ///
 /// A membership is made anew when the configuration changes, a registry's revision counts up with each change of a
@@ -30,22 +15,6 @@ package final class ToolViews: Sendable {
 
         /// The defaults.
         package init() {}
-    }
-
-    /// The views of one membership's callers; at most `rightsMax`, past which they are found out again.
-    final class OfMembership: Sendable {
-        private static let rightsMax = 16
-        private let known = Mutex<(revision: Int, views: [Authorize.Rights: ToolView])>((-1, [:]))
-
-        func view(_ rights: Authorize.Rights, at revision: Int, _ find: () -> ToolView) -> ToolView {
-            if let view = known.withLock({ $0.revision == revision ? $0.views[rights] : nil }) { return view }
-            let view = find()
-            known.withLock { known in
-                if known.revision != revision || known.views.count >= OfMembership.rightsMax { known = (revision, [:]) }
-                known.views[rights] = view
-            }
-            return view
-        }
     }
 
     private struct Place: Hashable {
@@ -76,7 +45,7 @@ package final class ToolViews: Sendable {
     /// What a caller sees now.
     func view(for principal: Principal, _ membership: DirectoryCache.Membership) -> ToolView {
         let snapshot = registry.snapshot
-        return membership.views.view(Authorize.Rights(principal), at: snapshot.revision) {
+        return membership.views.view(Principal.Rights(principal), at: snapshot.revision) {
             searches.add(1, ordering: .relaxed)
             let tools = snapshot.entries(for: principal.organization)
                 .filter { Authorize.allows($0.tool, principal: principal, membership: membership) }

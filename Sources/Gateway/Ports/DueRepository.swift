@@ -8,7 +8,7 @@ package protocol DueRepository: Sendable {
     func due(
         at now: Timestamp,
         limit: Int,
-        except accounts: Set<Dispatcher.Account>
+        except accounts: Set<AccountID>
     ) async throws(GatewayError) -> [Record]
 
     /// Any organization's records that are held, or were let go and have not left, whose `nextActionAt` has come; as
@@ -16,7 +16,7 @@ package protocol DueRepository: Sendable {
     func dueHeld(
         at now: Timestamp,
         limit: Int,
-        except accounts: Set<Dispatcher.Account>
+        except accounts: Set<AccountID>
     ) async throws(GatewayError) -> [Record]
 
     /// Keeps the moment, from which the next process goes on.

@@ -22,8 +22,8 @@ package final class SteadyClock: Sendable {
         package var faster: Int64 = 20
         /// And slower by one part of so many while the wall clock is behind.
         ///
-        /// Default 100, so that a minute is never longer than 60.6 s: `SteadyClock.surely` leaves room for that.
-        package var slower: Int64 = SteadyClock.slowest
+        /// Default 100, so that a minute is never longer than 60.6 s: `Duration.surely` leaves room for that.
+        package var slower: Int64 = Duration.slowest
         /// A wall clock that is behind by more than this is followed at once.
         ///
         /// Default 36 hours.
@@ -32,14 +32,6 @@ package final class SteadyClock: Sendable {
         /// The defaults.
         package init() {}
     }
-
-    /// One part of so many is the most that it ever goes slower than time passes.
-    static let slowest: Int64 = 100
-
-    /// What has surely passed by this clock once so much time has: a little less.
-    ///
-    /// A deadline that is kept is made of it, so that it is never later than it says.
-    static func surely(_ duration: Duration) -> Duration { duration - duration / Int(slowest) }
 
     private let wall: @Sendable () -> Timestamp
     private let uptime: @Sendable () -> Uptime

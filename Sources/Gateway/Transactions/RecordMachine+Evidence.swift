@@ -220,7 +220,7 @@ extension RecordMachine {
         let wait = evidence.verdict == .notFound ? .zero : max(rules.resendGrace, evidence.retryAfter ?? .zero)
         draft.record.nextActionAt = draft.now + wait
         // Never later than it says, however slow the clock; of a long wait half the window is left all the same.
-        let latest = max(SteadyClock.surely(wait + rules.resendWindow), wait + rules.resendWindow / 2)
+        let latest = max((wait + rules.resendWindow).surely, wait + rules.resendWindow / 2)
         draft.record.sendBefore = draft.now + latest
         draft.record.resend = evidence.verdict
         draft.effects.insert(.sendAgain)

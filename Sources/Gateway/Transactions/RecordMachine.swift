@@ -60,9 +60,7 @@ package struct RecordMachine: Sendable {
         /// Whether it reverses the whole of its original, and no other reversal of that is known.
         package var isOnlyReversal = false
 
-        /// States the rules.
-        ///
-        /// The host's settings give the durations.
+        /// States the rules: the host's durations, and what is true of the kind and the record at hand.
         package init(
             sendingMax: Duration = .seconds(90),
             resendLimit: Int = 0,

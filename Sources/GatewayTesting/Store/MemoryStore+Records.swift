@@ -119,7 +119,7 @@ extension MemoryStore: DueRepository {
     package func due(
         at now: Timestamp,
         limit: Int,
-        except accounts: Set<Dispatcher.Account>
+        except accounts: Set<AccountID>
     ) async throws(GatewayError) -> [Record] {
         try await due(at: now, limit: limit, except: accounts) { !$0.isHeld }
     }
@@ -127,7 +127,7 @@ extension MemoryStore: DueRepository {
     package func dueHeld(
         at now: Timestamp,
         limit: Int,
-        except accounts: Set<Dispatcher.Account>
+        except accounts: Set<AccountID>
     ) async throws(GatewayError) -> [Record] {
         try await due(at: now, limit: limit, except: accounts) { $0.isHeld }
     }
@@ -135,7 +135,7 @@ extension MemoryStore: DueRepository {
     private func due(
         at now: Timestamp,
         limit: Int,
-        except accounts: Set<Dispatcher.Account>,
+        except accounts: Set<AccountID>,
         name: String = #function,
         where isWanted: (RecordState) -> Bool
     ) async throws(GatewayError) -> [Record] {
@@ -144,7 +144,7 @@ extension MemoryStore: DueRepository {
                 guard let next = record.nextActionAt, next <= now, !record.state.isEnded, isWanted(record.state) else {
                     return false
                 }
-                return !accounts.contains(Dispatcher.Account(of: record))
+                return !accounts.contains(AccountID(of: record))
             }
             // What waits for a person comes last; those of one moment stay in the order of their beginning.
             let order = { (record: Record) in

@@ -7,7 +7,7 @@ extension Store: DueRepository {
     package func due(
         at now: Timestamp,
         limit: Int,
-        except accounts: Set<Dispatcher.Account>
+        except accounts: Set<AccountID>
     ) async throws(GatewayError) -> [Record] {
         // Two indexes, so two questions: what the host works on, and what waits for a person and is asked about daily.
         try await due([RecordCoding.isWaiting, "state = 'manual'"], at: now, limit: limit, except: accounts)
@@ -16,7 +16,7 @@ extension Store: DueRepository {
     package func dueHeld(
         at now: Timestamp,
         limit: Int,
-        except accounts: Set<Dispatcher.Account>
+        except accounts: Set<AccountID>
     ) async throws(GatewayError) -> [Record] {
         try await due([RecordCoding.isHeld], at: now, limit: limit, except: accounts)
     }
@@ -25,7 +25,7 @@ extension Store: DueRepository {
         _ conditions: [String],
         at now: Timestamp,
         limit: Int,
-        except accounts: Set<Dispatcher.Account>
+        except accounts: Set<AccountID>
     ) async throws(GatewayError) -> [Record] {
         var accountClause = ""
         var names: [String] = []

@@ -136,7 +136,7 @@ package final class Releases: Sendable {
                 var leftSome = !full.isEmpty
                 for record in SweptRecords.inTurn(found) where !hand.contains(record.id) {
                     guard hand.count < settings.inHandMax,
-                        let place = sender.enterIfFree(Dispatcher.Account(of: record))
+                        let place = sender.enterIfFree(AccountID(of: record))
                     else {
                         leftSome = true
                         continue

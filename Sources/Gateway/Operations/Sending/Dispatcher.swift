@@ -10,28 +10,6 @@ import Synchronization
 ///           \- the account's line has room --> wait -> place, in turn, or refused after `waitMax`
 ///            \- it has not ---------------------> refused
 package final class Dispatcher: Sendable {
-    /// Whose requests share a line.
-    package struct Account: Hashable, Sendable {
-        /// Whose it is.
-        package let organization: OrganizationID
-        /// Which M-Pesa.
-        package let environment: Environment
-        /// Which of the organization's.
-        package let name: AccountName
-
-        /// Names an account.
-        package init(organization: OrganizationID, environment: Environment, name: AccountName = .main) {
-            self.organization = organization
-            self.environment = environment
-            self.name = name
-        }
-
-        /// The account of a record.
-        package init(of record: Record) {
-            self.init(organization: record.organization, environment: record.environment, name: record.accountName)
-        }
-    }
-
     /// What bounds a dispatcher.
     package struct Settings: Sendable {
         /// How many requests may be on their way at once, in all.
@@ -81,10 +59,10 @@ package final class Dispatcher: Sendable {
     /// A request's place: given back once, when its answer is there or its holder is gone.
     package final class Place: Sendable {
         private let dispatcher: Dispatcher
-        private let account: Account
+        private let account: AccountID
         private let isGivenBack = Atomic(false)
 
-        fileprivate init(_ dispatcher: Dispatcher, _ account: Account) {
+        fileprivate init(_ dispatcher: Dispatcher, _ account: AccountID) {
             self.dispatcher = dispatcher
             self.account = account
         }
@@ -113,7 +91,7 @@ package final class Dispatcher: Sendable {
     ///
     /// Waits at most `longest`, and never more than `waitMax`; a cancelled caller stops waiting.
     /// - Throws: `upstreamUnavailable` when there is none in time, or too many wait already.
-    package func enter(_ account: Account, atMost longest: Duration? = nil) async throws(GatewayError) -> Place {
+    package func enter(_ account: AccountID, atMost longest: Duration? = nil) async throws(GatewayError) -> Place {
         switch lines.withLock({ $0.enter(account) }) {
         case .taken: return Place(self, account)
         case .full: throw Dispatcher.busy("too many wait")
@@ -126,12 +104,12 @@ package final class Dispatcher: Sendable {
     }
 
     /// A place, if one is free now.
-    package func enterIfFree(_ account: Account) -> Place? {
+    package func enterIfFree(_ account: AccountID) -> Place? {
         lines.withLock { $0.enterIfFree(account) } ? Place(self, account) : nil
     }
 
     /// Accounts that have some places and may take no other now; nil when nobody may.
-    var full: Set<Account>? { lines.withLock { $0.full } }
+    var full: Set<AccountID>? { lines.withLock { $0.full } }
 
     /// How many places are taken, and how many wait.
     package var counts: (taken: Int, waiting: Int) { lines.withLock { ($0.taken, $0.waiting) } }
@@ -160,7 +138,7 @@ package final class Dispatcher: Sendable {
         lines.withLock { $0.giveUp(ticket) }?.resume(returning: false)
     }
 
-    private func giveBack(_ account: Account) {
+    private func giveBack(_ account: AccountID) {
         let next = lines.withLock { $0.leave(account) }
         for continuation in next { continuation.resume(returning: true) }
     }

@@ -10,8 +10,8 @@ struct DispatcherLines {
 
     /// A wait's state: its task may not have parked yet when its outcome is known.
     private enum Wait {
-        case registered(Dispatcher.Account)
-        case parked(Dispatcher.Account, CheckedContinuation<Bool, Never>)
+        case registered(AccountID)
+        case parked(AccountID, CheckedContinuation<Bool, Never>)
         case over(Bool)
     }
 
@@ -21,11 +21,11 @@ struct DispatcherLines {
     }
 
     private let settings: Dispatcher.Settings
-    private var lines: [Dispatcher.Account: Line] = [:]
+    private var lines: [AccountID: Line] = [:]
     private var waits: [UInt64: Wait] = [:]
     /// Organizations with somebody waiting, in the order of their turns, and their accounts likewise.
     private var turns: [OrganizationID] = []
-    private var accounts: [OrganizationID: [Dispatcher.Account]] = [:]
+    private var accounts: [OrganizationID: [AccountID]] = [:]
     private var tickets: UInt64 = 0
     private(set) var taken = 0
     private(set) var waiting = 0
@@ -33,12 +33,12 @@ struct DispatcherLines {
     init(settings: Dispatcher.Settings) { self.settings = settings }
 
     /// Accounts that may take no other place now; nil when nobody may.
-    var full: Set<Dispatcher.Account>? {
+    var full: Set<AccountID>? {
         guard taken < settings.placesMax else { return nil }
         return Set(lines.filter { !mayTake($0.key) }.keys)
     }
 
-    mutating func enter(_ account: Dispatcher.Account) -> Entry {
+    mutating func enter(_ account: AccountID) -> Entry {
         if enterIfFree(account) { return .taken }
         guard waiting < settings.waitingMax,
             lines[account]?.waiting.count ?? 0 < settings.accountWaitingMax
@@ -51,7 +51,7 @@ struct DispatcherLines {
         return .waits(tickets)
     }
 
-    mutating func enterIfFree(_ account: Dispatcher.Account) -> Bool {
+    mutating func enterIfFree(_ account: AccountID) -> Bool {
         guard lines[account]?.waiting.isEmpty ?? true, mayTake(account) else { return false }
         lines[account, default: Line()].taken += 1
         taken += 1
@@ -59,7 +59,7 @@ struct DispatcherLines {
     }
 
     /// Gives a place back; answers who has one now.
-    mutating func leave(_ account: Dispatcher.Account) -> [CheckedContinuation<Bool, Never>] {
+    mutating func leave(_ account: AccountID) -> [CheckedContinuation<Bool, Never>] {
         taken -= 1
         lines[account]?.taken -= 1
         forgetIfIdle(account)
@@ -83,7 +83,7 @@ struct DispatcherLines {
 
     /// Ends a wait without a place, if it still waits; answers what to resume.
     mutating func giveUp(_ ticket: UInt64) -> CheckedContinuation<Bool, Never>? {
-        let account: Dispatcher.Account
+        let account: AccountID
         var parked: CheckedContinuation<Bool, Never>?
         switch waits[ticket] {
         case .registered(let its):
@@ -103,14 +103,14 @@ struct DispatcherLines {
 
     // MARK: Turns
 
-    private func mayTake(_ account: Dispatcher.Account) -> Bool {
+    private func mayTake(_ account: AccountID) -> Bool {
         let own = lines[account]?.taken ?? 0
         guard taken < settings.placesMax, own < settings.accountPlacesMax else { return false }
         return taken < settings.placesMax - settings.kept || own < settings.keptEach
     }
 
     /// Only accounts that hold places are passed over, so this looks at few, however many wait.
-    private func nextInTurn() -> Dispatcher.Account? {
+    private func nextInTurn() -> AccountID? {
         guard taken < settings.placesMax else { return nil }
         for organization in turns {
             if let account = accounts[organization]?.first(where: { mayTake($0) }) { return account }
@@ -118,7 +118,7 @@ struct DispatcherLines {
         return nil
     }
 
-    private mutating func admit(_ account: Dispatcher.Account) -> CheckedContinuation<Bool, Never>? {
+    private mutating func admit(_ account: AccountID) -> CheckedContinuation<Bool, Never>? {
         guard let ticket = lines[account]?.waiting.removeFirst() else { return nil }
         waiting -= 1
         taken += 1
@@ -137,19 +137,19 @@ struct DispatcherLines {
     }
 
     /// The account takes its turn after those of its organization that wait already.
-    private mutating func join(_ account: Dispatcher.Account) {
+    private mutating func join(_ account: AccountID) {
         accounts[account.organization, default: []].append(account)
         if !turns.contains(account.organization) { turns.append(account.organization) }
     }
 
-    private mutating func part(_ account: Dispatcher.Account) {
+    private mutating func part(_ account: AccountID) {
         accounts[account.organization]?.removeAll { $0 == account }
         guard accounts[account.organization]?.isEmpty ?? false else { return }
         accounts[account.organization] = nil
         turns.removeAll { $0 == account.organization }
     }
 
-    private mutating func forgetIfIdle(_ account: Dispatcher.Account) {
+    private mutating func forgetIfIdle(_ account: AccountID) {
         if let line = lines[account], line.taken == 0, line.waiting.isEmpty { lines[account] = nil }
     }
 }

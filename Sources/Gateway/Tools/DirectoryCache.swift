@@ -11,7 +11,7 @@ package final class DirectoryCache: Sendable {
         /// The plan's ceilings, or the organization's own in their place.
         package let ceilings: Ceilings
         /// What its callers see.
-        let views = ToolViews.OfMembership()
+        let views = MembershipViews()
 
         /// Puts the two together.
         package init(organization: Organization, plan: Plan) {

@@ -16,7 +16,7 @@ package final class ActionView: Sendable {
 /// Who may ask for which actions, found out once for each kind of rights: actions never change while the host runs.
 final class ActionViews: Sendable {
     private struct Key: Hashable {
-        let rights: Authorize.Rights
+        let rights: Principal.Rights
         let isHost: Bool
         let features: Set<String>?
     }
@@ -31,7 +31,7 @@ final class ActionViews: Sendable {
         _ membership: DirectoryCache.Membership
     ) -> ActionView {
         let key = Key(
-            rights: Authorize.Rights(principal),
+            rights: Principal.Rights(principal),
             isHost: membership.organization.isHost,
             features: membership.plan.features
         )
