@@ -130,8 +130,7 @@ package struct Administration: Sendable {
 
     /// The refusal of one argument.
     static func wrong(_ name: String, _ expected: String) -> GatewayError {
-        let message = "\(name): expected \(expected)."
-        return GatewayError(.invalidArgument, message, errors: [.init(pointer: "/" + name, message: message)])
+        .wrong(name, "expected \(expected).")
     }
 }
 

@@ -43,7 +43,7 @@ struct RecordSearch: Sendable {
     }
 
     private func record(_ id: RecordID, _ principal: Principal) async throws(GatewayError) -> Record? {
-        try await records.record(id, organization: principal.organization, environment: principal.environment)
+        try await records.record(id, of: principal)
     }
 
     /// What somebody may not see is to them as if it were not there.

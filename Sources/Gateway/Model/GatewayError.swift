@@ -144,6 +144,12 @@ package struct GatewayError: Error, Sendable, Equatable {
         return error
     }
 
+    /// An argument of the host's own is wrong: its name, and what was expected.
+    package static func wrong(_ name: String, _ message: String) -> GatewayError {
+        let message = "\(name): \(message)"
+        return GatewayError(.invalidArgument, message, errors: [.init(pointer: "/" + name, message: message)])
+    }
+
     /// A fault of the house, with what the log should know.
     package static func fault(_ detail: String) -> GatewayError {
         GatewayError(

@@ -149,8 +149,7 @@ package final class AccountBook: Sendable {
 
     /// The refusal of the argument that names an account.
     static func wrong(_ message: String) -> GatewayError {
-        let errors = [GatewayError.FieldError(pointer: "/" + AccountName.argument, message: message)]
-        return GatewayError(.invalidArgument, "\(AccountName.argument): \(message)", errors: errors)
+        .wrong(AccountName.argument, message)
     }
 
     /// The account of this name.

@@ -4,11 +4,7 @@ import Logging
 extension CallbackInbox {
     /// The record that a plugin must say something of; nil where the callback has come to its end without one.
     func find(_ callback: ReceivedCallback) async throws(GatewayError) -> Record? {
-        let found = try await records.record(
-            callback.record,
-            organization: callback.organization,
-            environment: callback.environment
-        )
+        let found = try await records.record(callback.record, of: callback)
         guard let record = found else {
             // What was never sent may be written yet: its commit was on its way.
             let mayCome = callback.isUnsent && entropy.now() <= callback.receivedAt + Withdrawals.commitMax
@@ -96,11 +92,7 @@ extension CallbackInbox {
         of exchange: Record,
         about: RecordID
     ) async throws(GatewayError) {
-        let found = try await records.record(
-            about,
-            organization: callback.organization,
-            environment: callback.environment
-        )
+        let found = try await records.record(about, of: callback)
         guard let transaction = found else { return try await end(callback, as: .orphaned) }
         guard let evidence = try await read(callback, for: exchange.shown(about: transaction)) else {
             return try await end(callback, as: .notMine)
@@ -150,11 +142,7 @@ extension CallbackInbox {
 
     private func reopen(_ page: [(callback: ReceivedCallback, digest: String)]) async throws(GatewayError) {
         for (callback, digest) in page {
-            let found = try await records.record(
-                callback.record,
-                organization: callback.organization,
-                environment: callback.environment
-            )
+            let found = try await records.record(callback.record, of: callback)
             // While the plugin is not loaded they wait.
             guard let found, let serving = try? plugins.kind(of: found).plugin.digest, serving != digest else {
                 continue

@@ -15,11 +15,7 @@ extension Operations {
         guard principal.maker != nil || principal.accounts != nil, isAboutOthers, let id = error.record else {
             return error
         }
-        let found = try? await records.record(
-            id,
-            organization: principal.organization,
-            environment: principal.environment
-        )
+        let found = try? await records.record(id, of: principal)
         guard let found, principal.sees(found) else { return error.withoutRecord }
         return error
     }

@@ -138,19 +138,11 @@ struct Operations: Sendable {
         let records = records
         await waiters.wait(for: record.id, atMost: work.wait, unless: work.isOver) {
             // A store that does not answer now is no reason to stop waiting.
-            let found = try? await records.record(
-                record.id,
-                organization: record.organization,
-                environment: record.environment
-            )
+            let found = try? await records.record(record.id, of: record)
             return found?.state.isEnded ?? false
         }
         guard await !work.isOver() else { return record }
-        let found = try? await records.record(
-            record.id,
-            organization: record.organization,
-            environment: record.environment
-        )
+        let found = try? await records.record(record.id, of: record)
         return found ?? record
     }
 
@@ -158,11 +150,7 @@ struct Operations: Sendable {
 
     /// Shows the record that an earlier call with the same key made, as it stands now.
     func replay(_ id: RecordID, for work: Dispatch.Work) async throws(GatewayError) -> Dispatch.Done {
-        let found = try await records.record(
-            id,
-            organization: work.principal.organization,
-            environment: work.principal.environment
-        )
+        let found = try await records.record(id, of: work.principal)
         guard var found else { throw GatewayError.fault("record \(id) of an idempotency key is gone") }
         // A call that names no account is the same one, whatever the default is by now.
         if let named = work.call.account, named != found.accountName { throw ReserveIdempotent.reused(id) }
@@ -227,11 +215,7 @@ struct Operations: Sendable {
             environment: principal.environment
         )
         if found == nil, let own = RecordID(id) {
-            found = try await records.record(
-                own,
-                organization: principal.organization,
-                environment: principal.environment
-            )
+            found = try await records.record(own, of: principal)
         }
         guard let record = found, record.plugin == work.entry.plugin.id, principal.sees(record) else {
             throw GatewayError(.notFound, "There is no transaction with this id. Check the id and the environment.")

@@ -30,11 +30,7 @@ package struct Resolutions: Sendable {
     /// The receipt of what a reversal gives back: it proves that the customer paid, and nothing of the reversal.
     private func originalReceipt(of record: Record) async throws(GatewayError) -> String? {
         guard let original = record.intent.original else { return nil }
-        let found = try await settlement.records.record(
-            original,
-            organization: record.organization,
-            environment: record.environment
-        )
+        let found = try await settlement.records.record(original, of: record)
         return found?.receipt
     }
 
@@ -57,31 +53,29 @@ package struct Resolutions: Sendable {
     ) throws(GatewayError) {
         guard resolution.outcome == .succeeded else {
             guard resolution.receipt == nil else {
-                throw wrong("receipt", "leave it out: what did not happen has none.")
+                throw GatewayError.wrong("receipt", "leave it out: what did not happen has none.")
             }
             return
         }
         guard let receipt = resolution.receipt else {
-            throw wrong("receipt", "expected the receipt in the M-Pesa statement.")
+            throw GatewayError.wrong("receipt", "expected the receipt in the M-Pesa statement.")
         }
         if let known = record.receipt, known != receipt {
-            throw wrong("receipt", "M-Pesa has named \(known) for this transaction.")
+            throw GatewayError.wrong("receipt", "M-Pesa has named \(known) for this transaction.")
         }
         if receipt == taken {
-            throw wrong("receipt", "this is the receipt of the payment itself; expected that of its reversal.")
+            throw GatewayError.wrong(
+                "receipt",
+                "this is the receipt of the payment itself; expected that of its reversal."
+            )
         }
         guard let asked = record.intent.amount?.amount, asked == amount else {
             let asked = record.intent.amount.map { "\($0.amount)" } ?? "an unknown amount"
-            throw wrong("amount", "expected what the statement says, which must be what was asked for: \(asked).")
+            throw GatewayError.wrong(
+                "amount",
+                "expected what the statement says, which must be what was asked for: \(asked)."
+            )
         }
-    }
-
-    private static func wrong(_ field: String, _ message: String) -> GatewayError {
-        GatewayError(
-            .invalidArgument,
-            "\(field): \(message)",
-            errors: [.init(pointer: "/" + field, message: "\(field): \(message)")]
-        )
     }
 }
 

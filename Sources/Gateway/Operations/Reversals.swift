@@ -109,11 +109,7 @@ struct Reversals: Sendable {
     }
 
     private func record(_ id: RecordID, for work: Dispatch.Work) async throws(GatewayError) -> Record? {
-        try await records.record(
-            id,
-            organization: work.principal.organization,
-            environment: work.principal.environment
-        )
+        try await records.record(id, of: work.principal)
     }
 
     private func unmoved(_ binding: OriginalBinding, in arguments: JSON) throws(GatewayError) -> Set<RecordID> {
@@ -165,11 +161,7 @@ struct Reversals: Sendable {
     /// nothing new.
     private func isKnownUnmoved(_ id: RecordID, of original: Record) async throws(GatewayError) -> Bool {
         if original.reversals.contains(where: { $0.id == id && $0.isCalledUnmoved && !$0.isDone }) { return true }
-        let found = try await records.record(
-            id,
-            organization: original.organization,
-            environment: original.environment
-        )
+        let found = try await records.record(id, of: original)
         return found?.intent.original == original.id && found?.hasMovedNothing == true
     }
 
@@ -201,11 +193,7 @@ struct Reversals: Sendable {
     private func past(of original: Record, besides own: RecordID?) async throws(GatewayError) -> Past {
         var past = Past()
         for mark in original.reversals where !mark.isDone && mark.id != own {
-            let found = try await records.record(
-                mark.id,
-                organization: original.organization,
-                environment: original.environment
-            )
+            let found = try await records.record(mark.id, of: original)
             if let found, found.hasMovedNothing {
                 past.ended.insert(mark.id)
             } else if !mark.isCalledUnmoved {

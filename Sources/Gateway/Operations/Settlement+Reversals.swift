@@ -15,11 +15,7 @@ extension Settlement {
         guard step.effects.contains(.raiseDispute), step.record.state != .succeeded, step.record.isContradicted,
             let id = step.record.intent.original, let mark = ReversalMark(of: step.record)
         else { return [] }
-        let found = try await records.record(
-            id,
-            organization: step.record.organization,
-            environment: step.record.environment
-        )
+        let found = try await records.record(id, of: step.record)
         return found.flatMap { move(.doubting(mark), on: $0, at: step.event.at) }.map { [$0] } ?? []
     }
 
@@ -29,11 +25,7 @@ extension Settlement {
     /// it name each other.
     func reversing(by step: RecordMachine.Step) async throws(GatewayError) -> [Move] {
         guard let id = step.record.intent.original, let mark = ReversalMark(of: step.record) else { return [] }
-        let found = try await records.record(
-            id,
-            organization: step.record.organization,
-            environment: step.record.environment
-        )
+        let found = try await records.record(id, of: step.record)
         guard let found, let reversed = move(.reversed(by: mark), on: found, at: step.event.at) else {
             if found == nil {
                 logger.error("the original of a reversal is not there", metadata: ["record": "\(step.record.id)"])
@@ -57,11 +49,7 @@ extension Settlement {
     /// An original that cannot be read now says nothing of the kind.
     func isOnlyReversal(_ reversal: Record) async -> Bool {
         guard let id = reversal.intent.original,
-            let original = try? await records.record(
-                id,
-                organization: reversal.organization,
-                environment: reversal.environment
-            )
+            let original = try? await records.record(id, of: reversal)
         else { return false }
         return original.reversals.map(\.id) == [reversal.id] && original.intent.amount == reversal.intent.amount
     }
@@ -70,11 +58,7 @@ extension Settlement {
     private func rivals(of reversal: Record, for original: Record) async throws(GatewayError) -> [Record] {
         var open: [Record] = []
         for mark in original.reversals where mark.id != reversal.id && !mark.isDone && !mark.isCalledUnmoved {
-            let found = try await records.record(
-                mark.id,
-                organization: original.organization,
-                environment: original.environment
-            )
+            let found = try await records.record(mark.id, of: original)
             if let found, !found.state.isEnded { open.append(found) }
         }
         let sum = open.reduce(original.reversedAmount) { $0 + ($1.intent.amount?.amount ?? 0) }

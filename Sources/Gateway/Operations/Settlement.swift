@@ -80,11 +80,7 @@ struct Settlement: Sendable {
     func withdraw(_ waiting: Withdrawals.Waiting, at now: Timestamp) async -> Withdrawals.Outcome {
         let record = waiting.record
         do {
-            let found = try await records.record(
-                record.id,
-                organization: record.organization,
-                environment: record.environment
-            )
+            let found = try await records.record(record.id, of: record)
             guard let found, found.attempts >= record.attempts else { return now > waiting.until ? .ended : .mayCome }
             // It may have been given up for lost and asked about meanwhile: what is known here is of this sending.
             guard found.isInSending(of: record) else { return .ended }
@@ -205,11 +201,7 @@ struct Settlement: Sendable {
 
     /// The record's newest version.
     func reload(_ record: Record) async throws(GatewayError) -> Record {
-        let found = try await records.record(
-            record.id,
-            organization: record.organization,
-            environment: record.environment
-        )
+        let found = try await records.record(record.id, of: record)
         guard let found else { throw GatewayError.fault("record \(record.id) is gone from the store") }
         return found
     }

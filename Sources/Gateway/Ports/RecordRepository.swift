@@ -79,7 +79,24 @@ package protocol RecordRepository: Sendable {
     func records(in state: RecordState, limit: Int) async throws(GatewayError) -> [Record]
 }
 
+/// What is one organization's, in one environment.
+package protocol OfEnvironment {
+    /// Whose it is.
+    var organization: OrganizationID { get }
+    /// Which M-Pesa.
+    var environment: Environment { get }
+}
+
+extension Record: OfEnvironment {}
+extension Principal: OfEnvironment {}
+extension ReceivedCallback: OfEnvironment {}
+
 extension RecordRepository {
+    /// The record of this id, of the same organization and environment as something else.
+    package func record(_ id: RecordID, of place: some OfEnvironment) async throws(GatewayError) -> Record? {
+        try await record(id, organization: place.organization, environment: place.environment)
+    }
+
     /// A page as a store has it that reads whatever it takes.
     package func page(
         matching filter: RecordFilter,
@@ -279,7 +296,7 @@ package struct RecordChange: Sendable {
 
 /// What became of changes.
 package enum ApplyOutcome: Sendable, Equatable {
-    /// All are written. The store has also given back guards and unique keys as the new states say.
+    /// All are written. Guards and unique keys that the new states let go of are nobody's from now on.
     case applied
     /// This record has another version by now. Nothing was written: read it and decide again.
     case conflict(RecordID)
