@@ -25,7 +25,8 @@ extension Target {
     static func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
         .target(
             name: name,
-            dependencies: ["Gateway", json, "JSONSchema", "Cryptography", "Threads", logging] + dependencies,
+            dependencies: ["Gateway", json, "JSONSchema", "Cryptography", "Threads", "Addresses", logging]
+                + dependencies,
             path: "Sources/\(name)",
             swiftSettings: staying
         )
@@ -59,7 +60,8 @@ extension Target {
     static func tests(_ room: String, _ dependencies: [Target.Dependency] = []) -> Target {
         .testTarget(
             name: "\(room)Tests",
-            dependencies: Array(Set([room, "Gateway", "OrderedJSON", "JSONSchema", "Cryptography"])).sorted()
+            dependencies: Array(Set([room, "Gateway", "OrderedJSON", "JSONSchema", "Cryptography", "Addresses"]))
+                .sorted()
                 .map { .init(stringLiteral: $0) } + dependencies,
             path: "Tests/\(room)Tests",
             swiftSettings: strict
@@ -89,6 +91,7 @@ let package = Package(
         // Leaves.
         .leaf("OrderedJSON"),
         .leaf("Threads"),
+        .leaf("Addresses"),
         .leaf("JSONSchema", [json]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .leaf("Cryptography", ["COpenSSL"]),
@@ -119,7 +122,7 @@ let package = Package(
         // The host's rooms.
         .target(
             name: "Gateway",
-            dependencies: [json, "JSONSchema", "Cryptography", "Compression", logging],
+            dependencies: [json, "JSONSchema", "Cryptography", "Compression", "Addresses", logging],
             swiftSettings: staying
         ),
         .room("GatewayTesting"),
@@ -135,7 +138,7 @@ let package = Package(
         .room("MCP"),
         .target(
             name: "HTTPServer",
-            dependencies: [nioCore, nioPosix, nioHTTP1, lifecycle, logging],
+            dependencies: ["Addresses", nioCore, nioPosix, nioHTTP1, lifecycle, logging],
             swiftSettings: staying
         ),
         .room("Ingress", ["MCP", "HTTPServer", nioCore, nioPosix, nioHTTP1, lifecycle]),
@@ -143,7 +146,8 @@ let package = Package(
         .target(
             name: "App",
             dependencies: [
-                "Gateway", json, "JSONSchema", "Cryptography", "Store", "Egress", "PluginHost", "Sessions", "MCP",
+                "Gateway", "Addresses", json, "JSONSchema", "Cryptography", "Store", "Egress", "PluginHost", "Sessions",
+                "MCP",
                 "HTTPServer", "Ingress", "Organizations", "Simulator", "PluginTemplates", "PluginCheck", "Threads",
                 lifecycle,
                 logging,
@@ -183,7 +187,7 @@ let package = Package(
         .tests("Egress", ["GatewayTesting", "Store", logging]),
         .testTarget(
             name: "HTTPServerTests",
-            dependencies: ["HTTPServer", nioCore, nioPosix, nioHTTP1, lifecycle, logging],
+            dependencies: ["HTTPServer", "Addresses", nioCore, nioPosix, nioHTTP1, lifecycle, logging],
             swiftSettings: strict
         ),
         .tests("Ingress", ["HTTPServer", "GatewayTesting", nioCore, nioPosix, nioHTTP1, lifecycle, logging]),

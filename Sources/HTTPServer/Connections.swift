@@ -1,3 +1,4 @@
+import Addresses
 import Logging
 import NIOCore
 import Synchronization
@@ -12,7 +13,7 @@ final class Connections: Sendable {
         let channel: any Channel
         let activity: ConnectionActivity
         /// The address that is counted; nil for those that are exempt.
-        let peer: PeerAddress?
+        let peer: IPAddress?
     }
 
     /// One that may give way, and since when it was waited for when it was looked at.
@@ -23,7 +24,7 @@ final class Connections: Sendable {
 
     private struct State {
         var kept: [ObjectIdentifier: Kept] = [:]
-        var ofAddress: [PeerAddress: Set<ObjectIdentifier>] = [:]
+        var ofAddress: [IPAddress: Set<ObjectIdentifier>] = [:]
         /// Those that have waited for longest, the longest last: looked for once for many that give way.
         var strangers: [Candidate] = []
         var exempt: [Candidate] = []
@@ -158,8 +159,8 @@ final class Connections: Sendable {
     private var openMax: Int { limits.connectionsMax + limits.closingMax }
 
     /// The address that is counted; nil for those that are exempt.
-    private func counted(_ text: String?) -> PeerAddress? {
-        guard let address = text.flatMap({ PeerAddress($0) }), !address.isLoopback, !proxies.contains(address) else {
+    private func counted(_ text: String?) -> IPAddress? {
+        guard let address = text.flatMap({ IPAddress($0) }), !address.isLoopback, !proxies.contains(address) else {
             return nil
         }
         return address.network

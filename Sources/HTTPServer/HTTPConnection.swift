@@ -1,3 +1,4 @@
+import Addresses
 import NIOCore
 import NIOHTTP1
 
@@ -94,8 +95,8 @@ final class HTTPConnection: ChannelDuplexHandler {
 
     func channelActive(context: ChannelHandlerContext) {
         let peer = context.remoteAddress?.ipAddress
-        address = peer.map { PeerAddress($0)?.description ?? $0 }
-        isProxy = peer.flatMap { PeerAddress($0) }.map { proxies.contains($0) } ?? false
+        address = peer.map { IPAddress($0)?.description ?? $0 }
+        isProxy = peer.flatMap { IPAddress($0) }.map { proxies.contains($0) } ?? false
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         delivery.watch(every: limits.idle, on: context.eventLoop) {
             let (connection, context) = bound.value

@@ -1,3 +1,5 @@
+import Addresses
+
 /// A web origin (RFC 6454), read whole: scheme, host and port and nothing else.
 package struct Origin: Equatable, Sendable {
     let scheme: String
@@ -24,7 +26,7 @@ package struct Origin: Equatable, Sendable {
     }
 
     /// Whether it is a page of this machine.
-    package var isLocal: Bool { host == "localhost" || PeerAddress(host)?.isLoopback == true }
+    package var isLocal: Bool { host == "localhost" || IPAddress(host)?.isLoopback == true }
 }
 
 /// `host` or `host:port`, as `Host` and origins have it; an address of version 6 stands in brackets.
@@ -38,7 +40,7 @@ struct Authority: Equatable, Sendable {
         if rest.hasPrefix("[") {
             guard let end = rest.firstIndex(of: "]") else { return nil }
             host = String(rest[rest.index(after: rest.startIndex)..<end])
-            guard host.contains(":"), PeerAddress(host) != nil else { return nil }
+            guard host.contains(":"), IPAddress(host) != nil else { return nil }
             rest = rest[rest.index(after: end)...]
         } else {
             let name = rest.prefix { $0 != ":" }
@@ -93,12 +95,12 @@ package struct OwnNames: Sendable {
 
     private func contains(named host: String) -> Bool {
         if host == "localhost" || host.hasSuffix(".localhost") || names.contains(OwnNames.normal(host)) { return true }
-        guard let address = PeerAddress(host) else { return false }
+        guard let address = IPAddress(host) else { return false }
         return isEverywhere || address.isLoopback
     }
 
     private static func normal(_ name: String) -> String {
         let bare = name.lowercased().filter { !"[]".contains($0) }
-        return PeerAddress(bare)?.description ?? bare
+        return IPAddress(bare)?.description ?? bare
     }
 }

@@ -1,3 +1,4 @@
+import Addresses
 import NIOCore
 import NIOPosix
 import Testing
@@ -144,14 +145,14 @@ struct `A listener` {
     ])
     func `counts addresses of version 4 and networks of version 6`(text: String, whole: String, counted: String) throws
     {
-        let address = try #require(PeerAddress(text))
+        let address = try #require(IPAddress(text))
 
         #expect(address.description == whole && address.network.description == counted)
         #expect(address.isLoopback == (text == "::1"))
     }
 
     @Test(arguments: ["", "x", "1.2.3", "1.2.3.4:5", "1.2.3.4 ", "localhost", "::1%lo", "[::1]", "01.2.3.4.5"])
-    func `takes nothing else for an address`(text: String) { #expect(PeerAddress(text) == nil) }
+    func `takes nothing else for an address`(text: String) { #expect(IPAddress(text) == nil) }
 
     @Test(arguments: [
         (["198.51.100.7"], "198.51.100.7"), (["192.0.2.9, 198.51.100.7"], "198.51.100.7"),
@@ -171,8 +172,8 @@ struct `A listener` {
         let inside = ["127.0.0.1", "10.255.0.1", "::ffff:10.0.0.1", "2001:db8:ffff:1::1"]
         let outside = ["127.0.0.2", "11.0.0.1", "2001:db8:fffe::1", "::1"]
 
-        for text in inside { #expect(proxies.contains(try #require(PeerAddress(text))), "\(text)") }
-        for text in outside { #expect(!proxies.contains(try #require(PeerAddress(text))), "\(text)") }
+        for text in inside { #expect(proxies.contains(try #require(IPAddress(text))), "\(text)") }
+        for text in outside { #expect(!proxies.contains(try #require(IPAddress(text))), "\(text)") }
         for text in ["10.0.0.0/33", "10.0.0.0/-1", "10.0.0/8", "proxy", "10.0.0.0/8/8", "::/129"] {
             #expect(TrustedProxies(text) == nil, "\(text)")
         }

@@ -23,26 +23,27 @@ struct `The house` {
     ///
     /// Everything else in the house is out of its reach.
     static let arrows: [String: Set<String>] = [
-        "OrderedJSON": [], "Threads": [], "Cryptography": [], "Compression": [], "HTTPServer": [],
+        "OrderedJSON": [], "Threads": [], "Cryptography": [], "Compression": [], "Addresses": [],
+        "HTTPServer": ["Addresses"],
         "PluginTemplates": [], "JSONSchema": ["OrderedJSON"], "Daraja": ["OrderedJSON"],
         "PluginKit": ["PluginAPI", "OrderedJSON"], "PluginKitTesting": ["PluginKit", "OrderedJSON", "JSONSchema"],
         "DarajaKit": ["PluginKit", "Daraja", "OrderedJSON"], "Simulator": ["Daraja", "OrderedJSON", "Cryptography"],
-        "Gateway": ["OrderedJSON", "JSONSchema", "Cryptography", "Compression"],
+        "Gateway": ["OrderedJSON", "JSONSchema", "Cryptography", "Compression", "Addresses"],
         "GatewayTesting": ["Gateway", "OrderedJSON", "Cryptography", "JSONSchema"],
-        "Organizations": ["Gateway", "OrderedJSON", "Cryptography"],
+        "Organizations": ["Gateway", "OrderedJSON", "Cryptography", "Addresses"],
         "PluginHost": ["Gateway", "OrderedJSON", "Cryptography", "Threads", "PluginAPI", "PluginLoader"],
         "PluginCheck": [
             "Gateway", "OrderedJSON", "JSONSchema", "Cryptography", "Threads", "PluginAPI", "PluginLoader",
             "PluginHost",
         ],
-        "Store": ["Gateway", "OrderedJSON", "Cryptography", "Threads"],
-        "Egress": ["Gateway", "OrderedJSON", "Cryptography", "Compression", "Threads"],
+        "Store": ["Gateway", "OrderedJSON", "Cryptography", "Threads", "Addresses"],
+        "Egress": ["Gateway", "OrderedJSON", "Cryptography", "Compression", "Threads", "Addresses"],
         "Sessions": ["Gateway", "Cryptography", "Threads"],
-        "Ingress": ["Gateway", "MCP", "HTTPServer", "OrderedJSON", "Cryptography"],
+        "Ingress": ["Gateway", "MCP", "HTTPServer", "OrderedJSON", "Cryptography", "Addresses"],
         "MCP": ["Gateway", "OrderedJSON", "Cryptography"],
         "Host": ["App"],
         "App": [
-            "Gateway", "OrderedJSON", "Cryptography", "Store", "Egress", "PluginHost", "PluginCheck",
+            "Gateway", "Addresses", "OrderedJSON", "Cryptography", "Store", "Egress", "PluginHost", "PluginCheck",
             "PluginTemplates", "Sessions", "MCP", "HTTPServer", "Ingress", "Organizations", "Simulator", "Threads",
         ],
     ]

@@ -1,3 +1,4 @@
+import Addresses
 import Cryptography
 import Glibc
 import Synchronization
@@ -210,21 +211,13 @@ package final class ThrottleLogIns: Sendable {
     }
 
     /// Addresses that one host can have as many of as it likes are one: of IPv6 the first 64 bits.
-    static func group(of address: String) -> String {
-        guard address.utf8.contains(UInt8(ascii: ":")) else { return address }
-        var bytes = in6_addr()
-        let text = address.split(separator: "%").first.map(String.init) ?? address
-        guard inet_pton(AF_INET6, text, &bytes) == 1 else { return address }
-        return withUnsafeBytes(of: &bytes) { raw in
-            // An IPv4 address in IPv6's clothes stays whole.
-            let isMapped = raw.prefix(10).allSatisfy { $0 == 0 } && raw[10] == 0xFF && raw[11] == 0xFF
-            return Hexadecimal.encode(Array(isMapped ? raw[12...] : raw[..<8]))
-        }
-    }
+    static func group(of address: String) -> String { IPAddress(bare(address))?.network.description ?? address }
 
     /// Who shares a turn: of IPv6 the first 48 bits, of which one subscriber may have all.
     static func neighbourhood(of address: String) -> String {
-        let group = group(of: address)
-        return group != address && group.utf8.count == 16 ? String(group.prefix(12)) : group
+        IPAddress(bare(address))?.neighbourhood.description ?? address
     }
+
+    /// Without the zone of a link.
+    private static func bare(_ address: String) -> String { String(address.prefix { $0 != "%" }) }
 }

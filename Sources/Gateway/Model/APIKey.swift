@@ -1,3 +1,5 @@
+import Addresses
+
 /// An API key as the store knows it: everything but the key.
 package struct APIKey: Sendable, Equatable {
     /// Names the key.

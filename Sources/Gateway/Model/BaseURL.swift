@@ -1,3 +1,5 @@
+import Addresses
+
 /// Where a gateway is reached from outside: the beginning of every address that it gives to others, such as
 /// `https://pay.example.com` or `https://example.com/gateway`.
 ///

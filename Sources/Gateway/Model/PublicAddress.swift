@@ -1,3 +1,5 @@
+import Addresses
+
 /// Which IP addresses are somebody's on the internet.
 ///
 /// Where a tenant has a say in what the gateway connects to, it connects to no other: what stands behind it, and what
