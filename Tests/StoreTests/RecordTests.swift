@@ -76,6 +76,10 @@ struct `Records` {
             _ = try await store.commit(NewRecord(record: record))
             let mine = AccountID(of: record)
             let others = AccountID(organization: ours, environment: .live)
+            let shop = try #require(AccountName("shop"))
+            // One account that hangs hides nothing of the organization's others.
+            let sibling = AccountID(organization: ours, environment: record.environment, name: shop)
+            #expect(try await store.due(at: moment + .seconds(60), limit: 10, except: [sibling]) == [record])
             #expect(try await store.due(at: moment + .seconds(60), limit: 10, except: [mine, others]).isEmpty)
             #expect(try await store.due(at: moment + .seconds(60), limit: 10, except: [others]) == [record])
 

@@ -31,10 +31,11 @@ extension Store: DueRepository {
         var names: [String] = []
         if !accounts.isEmpty {
             // Always as many places, so that there is one statement to keep prepared.
-            names = accounts.prefix(Store.leftOutMax).map { "\($0.organization) \($0.environment.rawValue)" }
+            names = accounts.prefix(Store.leftOutMax).map { "\($0.organization) \($0.environment.rawValue) \($0.name)" }
             names += Array(repeating: "", count: Store.leftOutMax - names.count)
             let places = names.indices.map { "$\($0 + 2)" }.joined(separator: ", ")
-            accountClause = "AND organization_id || ' ' || environment NOT IN (\(places))"
+            accountClause =
+                "AND organization_id || ' ' || environment || ' ' || COALESCE(account_name, 'main') NOT IN (\(places))"
         }
         let (clause, bound) = (accountClause, [.integer(now.milliseconds)] + names.map { SQLValue.text($0) })
         return try await read { sql in
