@@ -16,17 +16,17 @@ import OrderedJSON
 /// Audit and usage wrap all of it (`RecordCall`), so that a refusal leaves a line too.
 package final class Pipeline: Sendable {
     private let registry: ToolRegistry
-    private let authenticate: Authenticate
-    private let admit: AdmitOrganization
+    let authenticate: Authenticate
+    let admit: AdmitOrganization
     private let authority: Authority
     private let directory: DirectoryCache
-    private let limit: LimitRate
-    private let quotas: Quotas?
+    let limit: LimitRate
+    let quotas: Quotas?
     private let concurrency = LimitConcurrency()
     private let reserve: ReserveIdempotent
-    private let once: ReserveAction
+    let once: ReserveAction
     private let dispatch: Dispatch
-    private let record: RecordCall
+    let record: RecordCall
     /// Who sees which tools.
     package let views: ToolViews
     private let actionViews = ActionViews()
@@ -84,122 +84,8 @@ package final class Pipeline: Sendable {
         }
     }
 
-    /// Does what a principal asks of the host itself: the one way of everything that has a principal and is no tool.
-    ///
-    /// It passes the stages that a tool passes, as far as they are about callers and arguments; audit, usage and metrics
-    /// wrap it.
-    ///
-    /// Never throws: a refusal is a reply too.
-    package func serve(_ action: Action, _ call: ActionCall) async -> ActionReply {
-        var ending = RecordCall.Ending(call, action.rules)
-        var rate: RateDecision?
-        var isReplayed = false
-        do throws(GatewayError) {
-            let answer = try await pass(action.rules, call, &ending, &rate) {
-                principal,
-                membership,
-                ending throws(GatewayError) in
-                let arguments = try ValidateArguments.checked(call.arguments, of: action, principal: principal)
-                ending.arguments = arguments
-                ending.sensitive = action.sensitive
-                ending.changes = !action.isReadOnly
-                let use = Action.Use(
-                    principal: principal,
-                    membership: membership,
-                    arguments: arguments,
-                    call: call.id,
-                    address: call.address
-                )
-                let done = try await once.answer(call, of: action, arguments, principal) {
-                    () async throws(GatewayError) in
-                    // A change without a line in the chain must not be possible, whenever the process ends.
-                    if !action.isReadOnly { try await begin(&ending, action, membership) }
-                    return try await action.work(use)
-                }
-                isReplayed = done.isReplayed
-                ending.isReplayed = done.isReplayed
-                ending.target = action.target(of: done.answer)
-                return done.answer
-            }
-            return ActionReply(result: .success(answer), isReplayed: isReplayed, rate: rate)
-        } catch {
-            return ActionReply(result: .failure(error), rate: rate)
-        }
-    }
-
-    /// Writes that a change begins, and counts it in the same commit.
-    ///
-    /// What ends something, and what is open to an organization that may not call, is never refused for a quota.
-    private func begin(
-        _ ending: inout RecordCall.Ending,
-        _ action: Action,
-        _ membership: DirectoryCache.Membership
-    ) async throws(GatewayError) {
-        let isFree = action.rules.isOpenWhenSuspended || action.route.method == "DELETE"
-        let counted = Ceilings.Counted.administration
-        guard !isFree, let quotas, let claim = quotas.claim(counted, membership, call: ending.call) else {
-            return try await record.begin(&ending)
-        }
-        try await record.begin(&ending) { line, usage throws(GatewayError) in
-            try await quotas.append(line, usage: usage, taking: claim)
-        }
-    }
-
-    /// The same for what has rules and no arguments.
-    /// - Throws: as the stages and the work do.
-    package func perform<Answer>(
-        _ rules: ActionRules,
-        _ call: ActionCall,
-        _ work: (Principal, DirectoryCache.Membership) async throws(GatewayError) -> Answer
-    ) async throws(GatewayError) -> Answer {
-        var ending = RecordCall.Ending(call, rules)
-        var rate: RateDecision?
-        return try await pass(rules, call, &ending, &rate) { principal, membership, _ throws(GatewayError) in
-            try await work(principal, membership)
-        }
-    }
-
-    private func pass<Answer>(
-        _ rules: ActionRules,
-        _ call: ActionCall,
-        _ ending: inout RecordCall.Ending,
-        _ rate: inout RateDecision?,
-        _ work: (Principal, DirectoryCache.Membership, inout RecordCall.Ending) async throws(GatewayError) -> Answer
-    ) async throws(GatewayError) -> Answer {
-        let answer: Answer
-        do throws(GatewayError) {
-            let principal = try await authenticate.principal(
-                for: call.credential,
-                environment: call.environment,
-                address: call.address
-            )
-            ending.principal = principal
-            let membership = try await admit.membership(
-                of: principal,
-                suspendedToo: rules.isOpenWhenSuspended,
-                withoutFactor: rules.isAboutOneself
-            )
-            try Authorize.check(rules, principal: principal, membership)
-            rate = try limit.check(
-                bucket: rules.bucket,
-                cost: rules.cost,
-                principal: principal,
-                membership: membership
-            )
-            if !rules.isOpenWhenSuspended {
-                rate = try await count(rules.bucket, rules.cost, membership, rate)
-            }
-            answer = try await work(principal, membership, &ending)
-        } catch {
-            try await record.end(begun: ending, error: error)
-            throw error
-        }
-        try record.end(ending, error: nil)
-        return answer
-    }
-
     /// Counts a use of what only reads against the month's quota.
-    private func count(
+    func count(
         _ bucket: String,
         _ cost: Int,
         _ membership: DirectoryCache.Membership,
