@@ -15,6 +15,7 @@ struct `A person's word` {
         house.upstream.answer { _ in .unknown("the connection was cut") }
         let reply = await house.call(tool, ["phone": "254711000001", "amount": 100], key: "one")
         let id = try #require(reply.record)
+        house.clock.advance(Resolutions.failedAfter)
         return (id, try await house.addPerson("ann\(role.rawValue)", role: role).token)
     }
 
@@ -87,6 +88,44 @@ struct `A person's word` {
             let record = try await house.record(id)
             #expect(record.state == .succeeded && record.advice == "no")
             #expect(record.disputes == [Dispute(.resolution, stated: "failed", expected: "succeeded")])
+        }
+    }
+
+    @Test func `that it did not happen is too early while its line may yet appear in the statement`() async throws {
+        try await House.with { (house) async throws in
+            house.upstream.answer { _ in .unknown("the connection was cut") }
+            let id = try #require(await house.pay(key: "one").record)
+            let token = try await house.addPerson("ann", role: .manager).token
+            house.clock.advance(Resolutions.failedAfter + .seconds(-1))
+            let early = await resolve(id, "failed", as: token, in: house)
+            #expect(early.code == .conflict && early.error?.retryAfter == .seconds(1))
+            #expect(try await house.record(id).awaitsPerson)
+
+            house.clock.advance(.seconds(1))
+            #expect(await resolve(id, "failed", as: token, in: house).code == nil)
+        }
+    }
+
+    @Test func `that it did not happen is not taken while M-Pesa says that it is working on it`() async throws {
+        try await House.with { (house) async throws in
+            let (id, token) = try await lost(in: house)
+            try await house.callback(id, says: ["verdict": "pending", "code": "p"])
+
+            let reply = await resolve(id, "failed", as: token, in: house)
+            #expect(reply.code == .conflict)
+            #expect(try await house.record(id).resolution == nil)
+        }
+    }
+
+    @Test func `that it did not happen is raised once M-Pesa shows that it has the request after all`() async throws {
+        try await House.with { (house) async throws in
+            let (id, token) = try await lost(in: house)
+            #expect(await resolve(id, "failed", as: token, in: house).code == nil)
+            try await house.callback(id, says: ["verdict": "pending", "code": "p"])
+
+            let record = try await house.record(id)
+            #expect(record.state == .failed && record.advice == "check_first")
+            #expect(record.disputes.map(\.kind) == [.resolution])
         }
     }
 

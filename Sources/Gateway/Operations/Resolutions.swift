@@ -3,14 +3,19 @@
 /// It goes the way of all evidence, so it meets callbacks and answers as they meet each other.
 package struct Resolutions: Sendable {
     private let settlement: Settlement
+    /// How long after its newest sending a transaction may be called failed: before that its line may yet appear in the
+    /// statement, and whoever paid again would pay twice.
+    ///
+    /// Default 30 min, as long as M-Pesa's own "not found" proves nothing.
+    static let failedAfter: Duration = .seconds(1_800)
 
     init(settlement: Settlement) { self.settlement = settlement }
 
     /// Resolves a record, and answers it as it stands then.
     ///
     /// The same said again is answered as it stands.
-    /// - Throws: `conflict` when M-Pesa has said what became of it, or is still expected to, and when the receipt is
-    ///   another transaction's; `invalidArgument` when the receipt or the amount cannot be this one's.
+    /// - Throws: `conflict` when M-Pesa has said what became of it, or is still expected to, when it was sent too short a
+    ///   while ago to be called failed, and when the receipt is another transaction's; `invalidArgument` when the receipt or the amount cannot be this one's.
     package func resolve(
         _ record: Record,
         as resolution: Resolution,
@@ -52,6 +57,27 @@ package struct Resolutions: Sendable {
         besides taken: String?
     ) throws(GatewayError) {
         guard resolution.outcome == .succeeded else {
+            guard record.state == .manual || !record.hasArrived else {
+                throw GatewayError(
+                    .conflict,
+                    "M-Pesa has shown that it has this request, and is still asked about it. Wait until it calls a person.",
+                    record: record.id
+                )
+            }
+            let wait =
+                ((record.resentAt ?? record.sentAt).map { min($0, resolution.at) + failedAfter } ?? resolution.at)
+                - resolution.at
+            guard wait <= .zero else {
+                throw GatewayError(
+                    .conflict,
+                    """
+                    The request left too short a while ago: its line may yet appear in the M-Pesa statement. Look again half \
+                    an hour after it was sent.
+                    """,
+                    retryAfter: wait,
+                    record: record.id
+                )
+            }
             guard resolution.receipt == nil else {
                 throw GatewayError.wrong("receipt", "leave it out: what did not happen has none.")
             }

@@ -232,6 +232,10 @@ extension RecordMachine {
     private func reconsider(_ evidence: Evidence, from source: Evidence.Source, in draft: inout Draft) {
         let record = draft.record
         guard let end = evidence.verdict.endState else {
+            if record.resolution?.outcome == .failed, record.state == .failed, evidence.showsArrival {
+                let stated = Dispute(.resolution, stated: evidence.verdict.rawValue, expected: "failed")
+                return dispute([stated], evidence, from: source, in: &draft)
+            }
             let isUnpaid = record.state != .succeeded && record.state != .reversed
             guard evidence.saysPaid, isUnpaid else { return addMissing(evidence, from: source, in: &draft) }
             return raiseUnproven(evidence, from: source, in: &draft)
