@@ -324,12 +324,12 @@ final class HTTPConnection: ChannelDuplexHandler {
         answering = nil
         activity.waits()
         var response = response
-        let promise = withoutBody ? nil : owed.count(&response, limits, handler, on: context.eventLoop)
+        let promise =
+            withoutBody
+            ? nil : owed.count(&response, to: isProxy ? nil : address, limits, handler, on: context.eventLoop)
         var buffer = context.channel.allocator.buffer(capacity: 320 + response.body.count)
         response.serialized(into: &buffer, date: date.now(), closes: closesAfterReply, withoutBody: withoutBody)
-        if closesAfterReply {
-            return writeLast(buffer, promise, context)
-        }
+        if closesAfterReply { return writeLast(buffer, promise, context) }
         context.writeAndFlush(wrapOutboundOut(buffer), promise: promise)
         isBusy = false
         goOn()

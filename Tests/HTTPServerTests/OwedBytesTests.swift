@@ -1,3 +1,5 @@
+import NIOCore
+import NIOPosix
 import Testing
 
 @testable import HTTPServer
@@ -33,5 +35,27 @@ struct `What peers have yet to read` {
             } while status == "HTTP/1.1 503"
             #expect(status == "HTTP/1.1 200")
         }
+    }
+
+    @Test func `is a share of it for each address, so that one leaves room to the others`() throws {
+        let loop = MultiThreadedEventLoopGroup.singleton.any()
+        let owed = OwedBytes(most: 8_000_000)
+        let (one, other) = ("192.0.2.1", "192.0.2.2")
+        var kept: [EventLoopPromise<Void>] = []
+        func ask(_ peer: String?, _ count: Int) -> UInt {
+            var response = Response(.ok, body: [UInt8](repeating: 0x78, count: count))
+            let handler = ScriptedHandler { _ in Response(.ok) }
+            if let promise = owed.count(&response, to: peer, HTTPLimits(), handler, on: loop) { kept.append(promise) }
+            return response.status.code
+        }
+        #expect(
+            [ask(one, 600_000), ask(one, 600_000), ask(other, 600_000), ask(nil, 600_000)] == [200, 503, 200, 200]
+        )
+        // A single one that is larger than a share comes through.
+        #expect(ask("192.0.2.3", 3_000_000) == 200)
+        for promise in kept { promise.succeed() }
+        #expect(throws: Never.self) { try loop.submit {}.wait() }
+        #expect(ask(one, 900_000) == 200)
+        for promise in kept { promise.succeed() }
     }
 }
