@@ -71,6 +71,7 @@ struct PeopleActions: Sendable {
             target: "user/id"
         ) { [house] use throws(GatewayError) in
             let user = try await find(use)
+            try Administration.refuseOneself(user.id, use)
             guard user.isActive else {
                 throw GatewayError(.conflict, "The user is not active. Make them active first.")
             }
@@ -176,6 +177,7 @@ struct PeopleActions: Sendable {
             output: .data(["type": "null"])
         ) { [house] use throws(GatewayError) in
             let user = try await find(use)
+            try Administration.refuseOneself(user.id, use)
             try await house.parts.people.removeFactor(of: user.id, organization: user.organization)
             try await house.directory.endSessions(of: user.id, organization: user.organization)
             house.forget()
@@ -185,6 +187,19 @@ struct PeopleActions: Sendable {
 }
 
 extension Administration {
+    /// What proves who somebody is they change by proving it, not by being an administrator: a session that was found is
+    /// not enough.
+    static func refuseOneself(_ user: UserID, _ use: Action.Use) throws(GatewayError) {
+        guard case .user(user) = use.principal.subject else { return }
+        throw GatewayError(
+            .conflict,
+            """
+            Your own password is changed by auth.change_password and your own second factor by second_factor.remove, each with \
+            your password; your own address by another administrator.
+            """
+        )
+    }
+
     /// Whoever asks, as they are now.
     func myself(_ use: Action.Use) async throws(GatewayError) -> User {
         guard case .user(let id) = use.principal.subject,

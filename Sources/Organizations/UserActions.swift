@@ -105,6 +105,9 @@ struct UserActions: Sendable {
         ) { [house] use throws(GatewayError) in
             let role = use.role()
             if let role { try UserActions.check(role, use) }
+            if use.text("password") != nil || use.text("email") != nil, let id = UserID(use.text("id") ?? "") {
+                try Administration.refuseOneself(id, use)
+            }
             var hash: String?
             if let password = use.text("password") {
                 try PasswordRules.check(Secret(password), names: [use.membership.organization.slug])

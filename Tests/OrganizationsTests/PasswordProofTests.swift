@@ -56,6 +56,27 @@ struct `A session alone` {
         }
     }
 
+    @Test func `of an administrator changes what proves who others are, and nothing of who it is itself`() async throws
+    {
+        try await Bureau.with { (bureau) async throws in
+            let boss = try await bureau.person("boss", .orgAdmin, of: bureau.shop)
+            let asha = try await bureau.person("asha", .user, of: bureau.shop)
+            let changes: [(String, JSONObject)] = [
+                ("users.update", ["password": "a good long sentence"]), ("users.update", ["email": "x@y.example"]),
+                ("users.reset_password", [:]), ("users.remove_second_factor", [:]),
+            ]
+            for (action, more) in changes {
+                for (person, code) in [(boss, GatewayError.Code.conflict), (asha, nil)] {
+                    var arguments = more
+                    arguments["id"] = .string(person.user.id.description)
+                    #expect(await bureau.ask(action, .object(arguments), as: boss.token).code == code, "\(action)")
+                }
+            }
+            let stored = try await bureau.store.user(boss.user.id, organization: bureau.shop.id)
+            #expect(stored?.passwordHash == boss.user.passwordHash && stored?.email == boss.user.email)
+        }
+    }
+
     @Test(arguments: factor + ["auth.change_password"])
     func `guesses as seldom as at the log-in, and keeps its owner from nothing where they log in`(
         action: String
