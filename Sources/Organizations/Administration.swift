@@ -68,6 +68,8 @@ package struct Administration: Sendable {
     let trials: ThrottleLogIns
     /// How often an organization's callbacks are checked.
     let checks: ThrottleLogIns
+    /// How often an organization mails, and somebody is mailed to.
+    let lettering: ThrottleLogIns
     var directory: any DirectoryRepository { parts.directory }
 
     /// Makes it of its parts.
@@ -81,6 +83,9 @@ package struct Administration: Sendable {
         settings.ofAddress = settings.ofName
         trials = ThrottleLogIns(entropy: parts.entropy, settings: settings)
         checks = ThrottleLogIns(entropy: parts.entropy, settings: settings)
+        settings.ofName = RateLimit(units: Links.lettersToOneMax, per: .seconds(3600))
+        settings.ofAddress = RateLimit(units: Links.lettersMax, per: .seconds(3600))
+        lettering = ThrottleLogIns(entropy: parts.entropy, settings: settings)
     }
 
     /// Every action of it.

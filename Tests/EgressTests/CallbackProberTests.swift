@@ -39,7 +39,8 @@ struct `A callback that is sent to ourselves` {
         let journey = await prober(["10.0.0.0/8"]).send(to: "http://\(host):\(server.port)/cb/a/b")
 
         #expect(journey.end == .address && journey.status == nil)
-        #expect(!journey.addresses.isEmpty)
+        // Nor is it told which one that would have been.
+        #expect(journey.addresses.isEmpty)
         #expect(count.withLock { $0 } == 0)
     }
 

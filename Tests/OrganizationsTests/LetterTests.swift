@@ -95,4 +95,24 @@ struct `A letter with a link` {
             #expect(mailer.sent.count == 1 && again.data["token"] == nil && again.data["mail"] == ["state": "sent"])
         }
     }
+
+    @Test func `goes to one address a few times an hour, and its link is shown all the same`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let mailer = FakeMailer()
+            let actions = bureau.actions(mailing: letters(mailer))
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            let asha = try await bureau.person("asha", .user, of: bureau.shop)
+            let asked: JSON = ["id": .string(asha.user.id.description)]
+            var states: [JSON] = []
+            for _ in 0..<6 {
+                let made = await bureau.ask("users.reset_password", asked, as: admin.token, in: actions).data
+                #expect(made["token"]?.stringValue?.isEmpty == false)
+                states.append(made["mail"]?["state"] ?? .null)
+            }
+            #expect(states == ["sent", "sent", "sent", "sent", "sent", "failed"] && mailer.sent.count == 5)
+            bureau.clock.advance(.seconds(3600))
+            let later = await bureau.ask("users.reset_password", asked, as: admin.token, in: actions).data
+            #expect(later["mail"]?["state"] == "sent")
+        }
+    }
 }

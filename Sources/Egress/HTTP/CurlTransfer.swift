@@ -187,8 +187,12 @@ final class CurlTransfer: @unchecked Sendable {
     private func reason(of code: CURLcode) -> String {
         let name = String(cString: curl_easy_strerror(code))
         let exactly = String(cString: errorText)
-        // Of a letter it holds the server's code.
-        let isTold = code == CURLE_PEER_FAILED_VERIFICATION || request.envelope != nil
+        if request.envelope != nil {
+            // It may name the operator's server; of that only its code is for whoever asked for the letter.
+            let told = exactly.split { !$0.isNumber }.last { $0.count == 3 && ("4"..."5").contains($0.prefix(1)) }
+            return told.map { "\(name) (\($0))" } ?? name
+        }
+        let isTold = code == CURLE_PEER_FAILED_VERIFICATION
         return isTold && !exactly.isEmpty ? "\(name) (\(exactly))" : name
     }
 
@@ -204,12 +208,13 @@ final class CurlTransfer: @unchecked Sendable {
         var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
         guard gateway_address_text(address, &text) == 1 else { return CURL_SOCKET_BAD }
         let name = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        if transfer.notes.addresses.count < CurlTransfer.addressesMax { transfer.notes.addresses.append(name) }
         guard transfer.request.admits?(name) ?? true else {
             transfer.notes.refused += 1
             return CURL_SOCKET_BAD
         }
         transfer.notes.admitted += 1
+        // What may not be reached is not told either: a name within somebody's network leads there.
+        if transfer.notes.addresses.count < CurlTransfer.addressesMax { transfer.notes.addresses.append(name) }
         return gateway_open_socket(address)
     }
 
