@@ -30,6 +30,7 @@ extension Accounts {
             guard let madeAt = session.refreshedAt else { throw Accounts.notRefreshed }
             switch session.generation - claims.generation {
             case 0:
+                try parts.throttle.begin(refreshOf: session.id)
                 var next = session
                 next.generation += 1
                 next.refreshedAt = now

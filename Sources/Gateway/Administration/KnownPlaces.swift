@@ -31,7 +31,7 @@ final class KnownPlaces: Sendable {
     }
 
     /// What a place is found by before it is known whose name it is.
-    static func key(of login: String, in network: String) -> Digest32 { SHA256.digest("\(network)|\(login)") }
+    static func key(of login: String, in network: String) -> Digest32 { SHA256.digest("\(network)|login|\(login)") }
 
     /// What a place is found by once it is known who asks.
     static func key(of user: UserID, in network: String) -> Digest32 { SHA256.digest("\(network)|user|\(user)") }

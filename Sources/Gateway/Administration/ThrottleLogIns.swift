@@ -27,6 +27,10 @@ package final class ThrottleLogIns: Sendable {
         ///
         /// Default 20 an hour: whoever found a session has no more guesses for having more addresses.
         package var ofPerson = RateLimit(units: 20, per: .seconds(3600))
+        /// How often one session is given a new pair of tokens.
+        ///
+        /// Default 30 an hour, where an access token lives for 15 minutes.
+        package var ofSession = RateLimit(units: 30, per: .seconds(3600))
         /// How many addresses and names are told apart at a time; past that new ones share one limit.
         ///
         /// Default 20,000.
@@ -133,6 +137,18 @@ package final class ThrottleLogIns: Sendable {
         )
         try charge(attempt, "Too many wrong passwords. Try again later.")
         return attempt
+    }
+
+    /// Lets a session have a new pair of tokens, each of which is a commit.
+    ///
+    /// - Throws: `rateLimited` with the time to wait.
+    func begin(refreshOf session: Identifier) throws(GatewayError) {
+        let key = SHA256.digest("refresh|\(session)")
+        let attempt = Attempt(
+            turn: PasswordTurn(name: key.hexadecimal, isKnown: true),
+            charges: [Charge(limit: settings.ofSession, key: key)]
+        )
+        try charge(attempt, "This session has been given new tokens too often. Use the newest while it lasts.")
     }
 
     private func charge(_ attempt: Attempt, _ refusal: String) throws(GatewayError) {
