@@ -41,6 +41,7 @@ struct AuditActions: Sendable {
             role: .orgAdmin,
             scopes: ["administration:read"],
             isOpenWhenSuspended: true,
+            showsAllAccounts: true,
             feature: feature
         )
     }

@@ -19,6 +19,7 @@ struct AuditProof: Sendable {
             role: .orgAdmin,
             scopes: ["administration:read"],
             isOpenWhenSuspended: true,
+            showsAllAccounts: true,
             feature: .auditExport
         )
     }

@@ -38,7 +38,8 @@ struct InvoiceActions: Sendable {
             auditAction: audit,
             role: .orgAdmin,
             scopes: ["usage:read"],
-            isOpenWhenSuspended: true
+            isOpenWhenSuspended: true,
+            showsAllAccounts: true
         )
     }
 

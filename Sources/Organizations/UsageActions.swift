@@ -17,6 +17,7 @@ struct UsageActions: Sendable {
             role: .manager,
             scopes: ["usage:read"],
             isOpenWhenSuspended: true,
+            showsAllAccounts: true,
             feature: feature
         )
     }

@@ -120,6 +120,19 @@ struct `A key that is held to accounts` {
         }
     }
 
+    @Test func `is shown nothing that is summed up over all of them`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let admin = try await prepare(bureau)
+            let held = try await bureau.makeKey(["accounts": ["till"], "role": "org_admin"], by: admin)
+            let free = try await bureau.makeKey(["role": "org_admin"], by: admin)
+
+            for name in ["usage.list", "usage.statistics", "audit.list", "audit.security_events", "invoices.list"] {
+                #expect(await bureau.ask(name, as: held.text).code == .permissionDenied, "\(name)")
+                #expect(await bureau.ask(name, as: free.text).code == nil, "\(name)")
+            }
+        }
+    }
+
     @Test func `sees their transactions alone, as lists by account do`() async throws {
         try await Bureau.with { (bureau) async throws in
             let admin = try await prepare(bureau)

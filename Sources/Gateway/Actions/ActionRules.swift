@@ -20,6 +20,8 @@ package struct ActionRules: Sendable {
     package let isOpenWhenSuspended: Bool
     /// Whose data it reaches.
     package let reach: Reach
+    /// Whether it shows what went through all of the organization's accounts: not to a key that is held to some.
+    package let showsAllAccounts: Bool
     /// What the organization's plan must have for it; nil where every plan has it.
     package let feature: Feature?
 
@@ -42,6 +44,7 @@ package struct ActionRules: Sendable {
         isPersonal: Bool = false,
         isOpenWhenSuspended: Bool = false,
         reach: Reach = .organization,
+        showsAllAccounts: Bool = false,
         feature: Feature? = nil
     ) {
         self.name = name
@@ -53,6 +56,7 @@ package struct ActionRules: Sendable {
         self.isPersonal = isPersonal
         self.isOpenWhenSuspended = isOpenWhenSuspended
         self.reach = reach
+        self.showsAllAccounts = showsAllAccounts
         self.feature = feature
     }
 

@@ -34,8 +34,10 @@ package struct ExportActions: Sendable {
                     environment: principal.environment,
                     now: entropy.now()
                 )
-                // The role `user` sees what it had made itself.
-                guard let (export, bytes) = found, principal.role > .user || export.madeBy == principal.subjectText
+                // The role `user` sees what it had made itself, and so does who is held to accounts: of which an export
+                // is, nobody knows.
+                guard let (export, bytes) = found,
+                    (principal.role > .user && principal.accounts == nil) || export.madeBy == principal.subjectText
                 else { throw missing }
                 return .file(name: export.name, mediaType: export.mediaType, bytes: bytes)
             }

@@ -87,12 +87,14 @@ extension Principal {
         let scopes: Set<String>?
         let isKey: Bool
         let tools: Set<String>?
+        let isHeldToAccounts: Bool
 
         init(_ principal: Principal) {
             role = principal.role
             scopes = principal.scopes
             isKey = if case .apiKey = principal.subject { true } else { false }
             tools = principal.rules?.tools
+            isHeldToAccounts = principal.accounts != nil
         }
     }
 }

@@ -56,6 +56,9 @@ package enum Authorize {
                 "This is for super administrators of the organization \(Organization.hostSlug), which runs the gateway."
             )
         }
+        if action.showsAllAccounts, principal.accounts != nil {
+            throw GatewayError(.permissionDenied, "This shows all accounts; this key is held to some of them.")
+        }
         if action.isPersonal, case .apiKey = principal.subject {
             throw GatewayError(
                 .permissionDenied,
