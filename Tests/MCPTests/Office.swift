@@ -45,7 +45,8 @@ final class Office: Sendable {
             pipeline: gateway.pipeline,
             registry: registry,
             actions: ActionRegistry(
-                TransactionActions(records: store, registry: registry).all + ContextActions(registry: registry).all
+                TransactionActions(records: store, registry: registry, directory: gateway.directory).all
+                    + ContextActions(registry: registry).all
             ),
             version: "1",
             settings: settings,

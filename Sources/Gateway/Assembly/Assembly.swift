@@ -190,6 +190,7 @@ package struct Assembly: Sendable {
             resolutions: resolutions,
             accounts: accounts,
             registry: ports.registry,
+            directory: directory,
             entropy: ports.entropy
         )
     }

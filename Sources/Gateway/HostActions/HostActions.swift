@@ -7,9 +7,10 @@ package enum HostActions {
         resolutions: Resolutions,
         accounts: Accounts,
         registry: ToolRegistry,
+        directory: DirectoryCache,
         entropy: Entropy
     ) -> [Action] {
-        TransactionActions(records: records, registry: registry).all
+        TransactionActions(records: records, registry: registry, directory: directory).all
             + ResolutionActions(records: records, resolutions: resolutions, entropy: entropy).all
             + ExportActions(exports: exports, entropy: entropy).all + SessionActions(accounts: accounts).all
             + ContextActions(registry: registry).all

@@ -8,6 +8,7 @@ struct RecordSearch: Sendable {
 
     let records: any RecordRepository
     let registry: ToolRegistry
+    let directory: DirectoryCache
 
     /// The transaction that a text names, and as what; nil where there is none that the principal may see.
     ///
@@ -23,16 +24,14 @@ struct RecordSearch: Sendable {
             )
             if let found = seen(named, .externalID, by: principal) { return found }
         }
-        var filter = RecordFilter(limit: 1)
-        // Receipts are written in capitals, and pasted as people please.
-        filter.receipt = text.uppercased()
-        filter.recordClass = .transaction
-        let paid = try await records.page(
-            matching: filter,
+        let paid = try await records.record(
+            // Receipts are written in capitals, and pasted as people please.
+            receipt: text.uppercased(),
+            accounts: directory.accounts(of: principal.organization, in: principal.environment).shortCodes,
             organization: principal.organization,
             environment: principal.environment
         )
-        if let found = seen(paid.records.first, .receipt, by: principal) { return found }
+        if let found = seen(paid, .receipt, by: principal) { return found }
         let entry = try await records.idempotencyEntry(
             IdempotencyClaim.key(givenAs: text),
             organization: principal.organization,

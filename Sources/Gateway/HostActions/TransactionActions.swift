@@ -10,9 +10,9 @@ package struct TransactionActions: Sendable {
     private static let eventsMax = 1000
 
     /// Makes them over the records they show; the registry knows by which ids of M-Pesa's they are looked up.
-    package init(records: any RecordRepository, registry: ToolRegistry) {
+    package init(records: any RecordRepository, registry: ToolRegistry, directory: DirectoryCache) {
         self.records = records
-        search = RecordSearch(records: records, registry: registry)
+        search = RecordSearch(records: records, registry: registry, directory: directory)
     }
 
     /// The actions.
