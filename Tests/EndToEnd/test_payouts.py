@@ -2,9 +2,6 @@
 
 import http.client
 import json
-import os
-import sqlite3
-import subprocess
 import urllib.error
 
 import pytest
@@ -213,33 +210,3 @@ def crash_at(simulator, point, was_sent):
 )
 def test_a_crash_of_a_payout_at(simulator, point, was_sent):
     crash_at(simulator, point, was_sent)
-
-
-def test_an_operator_sets_an_organizations_switch_by_the_command_line(gateway):
-    environment = {
-        "PATH": os.environ["PATH"],
-        "GATEWAY_MANAGEMENT_URL": gateway.dev["management_url"],
-        "GATEWAY_OPERATOR_TOKEN_FILE": gateway.dev["operator_token_file"],
-    }
-
-    def organization(*arguments, **more):
-        command = [harness.PROGRAM, "organization", *arguments]
-        return subprocess.run(command, env={**environment, **more}, capture_output=True, text=True)
-
-    assert json.loads(organization("show", "demo").stdout)["resends_not_found"] is False
-    done = organization("set", "demo", "--resends-not-found", "on")
-    assert done.returncode == 0 and json.loads(done.stdout)["resends_not_found"] is True, done
-    assert json.loads(organization("show", "demo").stdout)["resends_not_found"] is True
-    with sqlite3.connect(os.path.join(gateway.folder, "gateway.db")) as database:
-        query = "SELECT subject, outcome FROM audit WHERE action = 'ORGANIZATION_CHANGED' ORDER BY audit_id"
-        assert database.execute(query).fetchall() == [("operator", "begun"), ("operator", "SUCCESS")]
-    wrong = os.path.join(gateway.folder, "wrong.token")
-    with open(wrong, "w") as file:
-        os.chmod(wrong, 0o600)
-        file.write("x" * 40)
-    stranger = organization("set", "demo", "--resends-not-found", "off", GATEWAY_OPERATOR_TOKEN_FILE=wrong)
-    assert stranger.returncode == 1 and "operator's token" in stranger.stderr, stranger
-    nobody = organization("set", "nobody", "--resends-not-found", "off")
-    assert nobody.returncode == 1 and "no organization" in nobody.stderr, nobody
-    assert json.loads(organization("show", "demo").stdout)["resends_not_found"] is True
-    assert organization("set", "demo", "--resends-not-found", "off").returncode == 0

@@ -40,7 +40,7 @@ extension Store: OwnedDataRepository {
         Part("exports", key: ["export_id"], ["environment", "plugin", "name", "media_type", "expires_at"]),
         Part(
             "usage",
-            key: ["hour_ms", "environment", "tool", "counted", "subject"],
+            key: ["hour_ms", "environment", "tool", "counted", "subject", "caller"],
             ["succeeded", "failed"]
         ),
         Part(
