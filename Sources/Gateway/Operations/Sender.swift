@@ -3,7 +3,8 @@ import Logging
 /// Sends a committed record's request, once, and records what came back.
 struct Sender: Sendable {
     private let upstream: any Upstream
-    private let dispatcher: Dispatcher
+    /// Whose places requests leave from.
+    let dispatcher: Dispatcher
     private let plugins: PluginCalls
     private let settlement: Settlement
     private let keeper: AnswerKeeper
@@ -125,12 +126,6 @@ struct Sender: Sendable {
         guard claimed.hasChanged else { return claimed.record }
         return try await deliver(claimed.record, turn).record
     }
-
-    /// Whose places are all taken now; nil when nobody may send.
-    var full: Set<AccountID>? { dispatcher.full }
-
-    /// A place to send from, if one is free now.
-    func enterIfFree(_ account: AccountID) -> Dispatcher.Place? { dispatcher.enterIfFree(account) }
 
     /// Sends what was let go, in the form that its request has now, and settles the outcome.
     ///

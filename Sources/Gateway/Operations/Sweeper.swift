@@ -179,42 +179,19 @@ package struct Sweeper: Sendable {
         }
     }
 
-    /// One record in hand, and its place.
-    private struct Visit: Sendable {
-        let record: Record
-        let place: Dispatcher.Place
-    }
-
-    /// Takes what is due in hand, as far as there are places, the accounts in turn.
-    private func take(_ hand: SweptRecords) async -> [Visit] {
-        var visits: [Visit] = []
-        hand.noteLeft(false)
-        do {
-            while let full = questions.full {
-                // Records in hand may be due still; they must not fill the page.
-                let limit = settings.batchMax + hand.count
-                let due = try await dueRecords.due(at: entropy.now(), limit: limit, except: full)
-                let before = visits.count
-                var leftSome = !full.isEmpty
-                for record in SweptRecords.inTurn(due) where !hand.contains(record.id) {
-                    guard let place = questions.enterIfFree(AccountID(of: record)) else {
-                        leftSome = true
-                        continue
-                    }
-                    hand.insert(record.id)
-                    visits.append(Visit(record: record, place: place))
-                }
-                if leftSome { hand.noteLeft(true) }
-                guard due.count == limit, visits.count > before else { return visits }
-            }
-            hand.noteLeft(true)
-        } catch {
-            logger.warning("the sweeper could not read what is due", metadata: ["reason": "\(error.message)"])
+    private func take(_ hand: SweptRecords) async -> [SweptRecords.Visit] {
+        let (visits, failure) = await hand.take(from: questions, batchMax: settings.batchMax) {
+            limit,
+            full throws(GatewayError) in
+            try await dueRecords.due(at: entropy.now(), limit: limit, except: full)
+        }
+        if let failure {
+            logger.warning("the sweeper could not read what is due", metadata: ["reason": "\(failure.message)"])
         }
         return visits
     }
 
-    private func visit(_ visit: Visit) async {
+    private func visit(_ visit: SweptRecords.Visit) async {
         let record = visit.record
         defer { visit.place.leave() }
         do {

@@ -118,43 +118,21 @@ package final class Releases: Sendable {
         }
     }
 
-    private struct Visit: Sendable {
-        let record: Record
-        let place: Dispatcher.Place
-    }
-
-    /// Takes what is due in hand, as far as there are places, the accounts in turn.
-    private func take(_ hand: SweptRecords) async -> [Visit] {
-        var visits: [Visit] = []
-        hand.noteLeft(false)
-        do {
-            while let full = sender.full, hand.count < settings.inHandMax {
-                // What is in hand may be due still; it must not fill the page.
-                let limit = settings.batchMax + hand.count
-                let found = try await due.dueHeld(at: entropy.now(), limit: limit, except: full)
-                let before = visits.count
-                var leftSome = !full.isEmpty
-                for record in SweptRecords.inTurn(found) where !hand.contains(record.id) {
-                    guard hand.count < settings.inHandMax,
-                        let place = sender.enterIfFree(AccountID(of: record))
-                    else {
-                        leftSome = true
-                        continue
-                    }
-                    hand.insert(record.id)
-                    visits.append(Visit(record: record, place: place))
-                }
-                if leftSome { hand.noteLeft(true) }
-                guard found.count == limit, visits.count > before else { return visits }
-            }
-            hand.noteLeft(true)
-        } catch {
-            logger.warning("what was released could not be read", metadata: ["reason": "\(error.message)"])
+    private func take(_ hand: SweptRecords) async -> [SweptRecords.Visit] {
+        let (visits, failure) = await hand.take(
+            from: sender.dispatcher,
+            batchMax: settings.batchMax,
+            inHandMax: settings.inHandMax
+        ) { limit, full throws(GatewayError) in
+            try await due.dueHeld(at: entropy.now(), limit: limit, except: full)
+        }
+        if let failure {
+            logger.warning("what was released could not be read", metadata: ["reason": "\(failure.message)"])
         }
         return visits
     }
 
-    private func visit(_ visit: Visit) async {
+    private func visit(_ visit: SweptRecords.Visit) async {
         let record = visit.record
         defer { visit.place.leave() }
         do throws(GatewayError) {
