@@ -96,15 +96,6 @@ extension Accounts {
         _ organization: Organization,
         _ now: Timestamp
     ) async throws(GatewayError) -> Session {
-        let claims = AccessClaims(
-            user: user.id,
-            organization: user.organization,
-            sessionEpoch: user.sessionEpoch,
-            session: session.id,
-            generation: session.generation,
-            issuedAt: now,
-            expiresAt: min(now + settings.accessLife, session.expiresAt)
-        )
         let text = parts.refreshTokens.text(
             RefreshTokens.Claims(
                 organization: user.organization,
@@ -114,11 +105,12 @@ extension Accounts {
                 generation: session.generation
             )
         )
-        return Session(
-            token: try await parts.tokens.sign(claims),
-            expiresAt: claims.expiresAt,
-            user: user,
-            organization: organization,
+        return try await signed(
+            session,
+            user,
+            organization,
+            now,
+            until: min(now + settings.accessLife, session.expiresAt),
             refresh: Session.Refresh(token: text, expiresAt: session.expiresAt)
         )
     }

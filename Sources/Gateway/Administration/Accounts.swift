@@ -334,6 +334,18 @@ package struct Accounts: Sendable {
         _ organization: Organization,
         _ now: Timestamp
     ) async throws(GatewayError) -> Session {
+        try await signed(session, user, organization, now, until: session.expiresAt)
+    }
+
+    /// A session with an access token of its generation.
+    func signed(
+        _ session: UserSession,
+        _ user: User,
+        _ organization: Organization,
+        _ now: Timestamp,
+        until end: Timestamp,
+        refresh: Session.Refresh? = nil
+    ) async throws(GatewayError) -> Session {
         let claims = AccessClaims(
             user: user.id,
             organization: user.organization,
@@ -341,13 +353,14 @@ package struct Accounts: Sendable {
             session: session.id,
             generation: session.generation,
             issuedAt: now,
-            expiresAt: session.expiresAt
+            expiresAt: end
         )
         return Session(
             token: try await parts.tokens.sign(claims),
-            expiresAt: claims.expiresAt,
+            expiresAt: end,
             user: user,
-            organization: organization
+            organization: organization,
+            refresh: refresh
         )
     }
 
