@@ -13,6 +13,39 @@ struct `Records` {
         }
     }
 
+    @Test func `are read in the longer forms of before`() async throws {
+        try await withStore { store in
+            let record = makeRecord()
+            let change = advanced(record, to: .accepted)
+            _ = try await store.commit(NewRecord(record: record, events: [record.firstEvent]))
+            _ = try await store.apply([change])
+            let events = try await store.events(of: record.id, organization: ours, limit: 10)
+            let plan = """
+                {"send_before_ms":\(record.sendBefore.milliseconds),"query":{"operation":"stk_query","first_after_ms":1,\
+                "every_ms":[2,3],"trust_failure_after_ms":4,"horizon_ms":5},"headers":{},"body":{}}
+                """
+            let lines = events.map { event in
+                """
+                [\(event.sequence),\(event.at.milliseconds),"\(event.source)",null,null,null,\
+                "\(event.from.rawValue)","\(event.to.rawValue)"]
+
+                """
+            }
+            try await store.write { session in
+                try session.sql.execute(
+                    "UPDATE records SET plan = $1, events = $2 WHERE organization_id = $3 AND record_id = $4",
+                    [.text(plan), .text(lines.joined()), .text(ours.description), .text(record.id.description)]
+                )
+            }
+
+            let read = try await store.record(record.id, organization: ours, environment: .test)
+            #expect(read?.query?.every == [.milliseconds(2), .milliseconds(3)])
+            #expect(read?.query?.horizon == .milliseconds(5))
+            #expect(try await store.events(of: record.id, organization: ours, limit: 10) == events)
+            #expect(try await store.events(of: record.id, organization: ours, limit: 1) == events.suffix(1))
+        }
+    }
+
     @Test func `are nobody else's, by any question`() async throws {
         try await withEachStore { (store) async throws in
             let record = makeRecord()

@@ -70,18 +70,17 @@ enum RecordCoding {
             writer.bool(true)
         }
         if let query = record.query {
-            writer.key("query")
-            writer.beginObject()
-            writer.key("operation")
+            // As a list: its names would be a third of the plan.
+            writer.key("asks")
+            writer.beginArray()
             writer.string(query.operation)
-            writer.optional("first_after_ms", query.firstAfter.wholeMilliseconds)
-            writer.key("every_ms")
+            writer.integer(query.firstAfter.wholeMilliseconds)
             writer.beginArray()
             for wait in query.every { writer.integer(wait.wholeMilliseconds) }
             writer.endArray()
-            writer.optional("trust_failure_after_ms", query.trustFailureAfter.wholeMilliseconds)
-            writer.optional("horizon_ms", query.horizon.wholeMilliseconds)
-            writer.endObject()
+            writer.integer(query.trustFailureAfter.wholeMilliseconds)
+            writer.integer(query.horizon.wholeMilliseconds)
+            writer.endArray()
         }
         if let hold = record.hold {
             writer.key("arguments")
@@ -95,10 +94,12 @@ enum RecordCoding {
     }
 
     private static func write(_ request: RequestTemplate, to writer: inout JSONWriter) {
-        writer.key("headers")
-        writer.beginObject()
-        for (name, value) in request.headers { writer.optional(name, value) }
-        writer.endObject()
+        if !request.headers.isEmpty {
+            writer.key("headers")
+            writer.beginObject()
+            for (name, value) in request.headers { writer.optional(name, value) }
+            writer.endObject()
+        }
         writer.key("body")
         writer.value(request.body)
     }
@@ -137,9 +138,9 @@ enum RecordCoding {
             writer.key("data")
             writer.value(data)
         }
-        writer.optional("attempts", Int64(record.attempts))
+        if record.attempts > 0 { writer.optional("attempts", Int64(record.attempts)) }
         if let resentAt = record.resentAt { writer.optional("resent_ms", resentAt.milliseconds) }
-        writer.optional("queries", Int64(record.queries))
+        if record.queries > 0 { writer.optional("queries", Int64(record.queries)) }
         if record.answers > 0 { writer.optional("answers", Int64(record.answers)) }
         if let month = record.countedIn { writer.optional("counted_in", Int64(month.number)) }
         for (name, isSet) in [("arrived", record.hasArrived), ("unaskable", record.isUnaskable)] where isSet {
@@ -250,7 +251,7 @@ enum RecordCoding {
             ),
             about: plan["about"]?.stringValue.flatMap { RecordID($0) },
             createdAt: Timestamp(milliseconds: row.integer(12) ?? 0),
-            query: query(plan["query"]),
+            query: query(plan),
             sendBefore: Timestamp(milliseconds: plan["send_before_ms"]?.integerValue ?? 0),
             account: plan["account"]?.stringValue ?? "",
             accountName: plan["account_name"]?.stringValue.flatMap { AccountName($0) } ?? .main,
@@ -301,13 +302,27 @@ enum RecordCoding {
         record.resolution = Resolution(detail["resolution"])
     }
 
-    private static func query(_ plan: JSON?) -> QueryPlan? {
-        guard let plan, let operation = plan["operation"]?.stringValue else { return nil }
-        let milliseconds = { (name: String) in Duration.milliseconds(plan[name]?.integerValue ?? 0) }
+    private static func query(_ plan: JSON) -> QueryPlan? {
+        guard let asks = plan["asks"]?.arrayValue else { return namedQuery(plan["query"]) }
+        guard asks.count == 5, let operation = asks[0].stringValue else { return nil }
+        let milliseconds = { (place: Int) in Duration.milliseconds(asks[place].integerValue ?? 0) }
+        return QueryPlan(
+            operation: operation,
+            firstAfter: milliseconds(1),
+            every: (asks[2].arrayValue ?? []).compactMap { $0.integerValue.map { .milliseconds($0) } },
+            trustFailureAfter: milliseconds(3),
+            horizon: milliseconds(4)
+        )
+    }
+
+    /// As rows of before 2026-11-27 have it.
+    private static func namedQuery(_ query: JSON?) -> QueryPlan? {
+        guard let query, let operation = query["operation"]?.stringValue else { return nil }
+        let milliseconds = { (name: String) in Duration.milliseconds(query[name]?.integerValue ?? 0) }
         return QueryPlan(
             operation: operation,
             firstAfter: milliseconds("first_after_ms"),
-            every: (plan["every_ms"]?.arrayValue ?? []).compactMap { $0.integerValue.map { .milliseconds($0) } },
+            every: (query["every_ms"]?.arrayValue ?? []).compactMap { $0.integerValue.map { .milliseconds($0) } },
             trustFailureAfter: milliseconds("trust_failure_after_ms"),
             horizon: milliseconds("horizon_ms")
         )
@@ -322,20 +337,20 @@ enum RecordCoding {
     // MARK: Events
 
     /// Events as they stand in a row: a JSON list each, a line each, so that a step is appended without reading what
-    /// came before.
+    /// came before: sequence, time, source, state afterwards, and, where M-Pesa said something, verdict, code, meaning.
     static func lines(_ events: [RecordEvent]) -> [UInt8] {
         var lines: [UInt8] = []
         for event in events {
-            var writer = JSONWriter(capacity: 160)
+            var writer = JSONWriter(capacity: 96)
             writer.beginArray()
             writer.integer(Int64(event.sequence))
             writer.integer(event.at.milliseconds)
             writer.string(event.source)
-            for text in [event.verdict, event.code, event.meaning] {
-                if let text { writer.string(text) } else { writer.null() }
-            }
-            writer.string(event.from.rawValue)
             writer.string(event.to.rawValue)
+            let said = [event.verdict, event.code, event.meaning]
+            if said.contains(where: { $0 != nil }) {
+                for text in said { if let text { writer.string(text) } else { writer.null() } }
+            }
             writer.endArray()
             lines.append(contentsOf: writer.bytes)
             lines.append(UInt8(ascii: "\n"))
@@ -345,22 +360,30 @@ enum RecordCoding {
 
     /// The newest events of a row's lines, first to last.
     static func events(_ lines: String, newest limit: Int) throws -> [RecordEvent] {
-        try lines.utf8.split(separator: UInt8(ascii: "\n")).suffix(limit).map { try event(JSON(parsing: Array($0))) }
+        var events: [RecordEvent] = []
+        // A step begins where the one before it ended, which therefore is read too.
+        for line in lines.utf8.split(separator: UInt8(ascii: "\n")).suffix(limit + 1) {
+            try events.append(event(JSON(parsing: Array(line)), after: events.last?.to))
+        }
+        return Array(events.suffix(limit))
     }
 
-    private static func event(_ line: JSON) throws -> RecordEvent {
-        guard let fields = line.arrayValue, fields.count == 8,
-            let from = fields[6].stringValue.flatMap(RecordState.init(rawValue:)),
-            let to = fields[7].stringValue.flatMap(RecordState.init(rawValue:))
-        else { throw SQLError(message: "a record's event is damaged") }
+    private static func event(_ line: JSON, after before: RecordState?) throws -> RecordEvent {
+        let fields = line.arrayValue ?? []
+        // Lines of before 2026-11-27 have eight: what M-Pesa said, then the states before and afterwards.
+        let (state, said) = fields.count == 8 ? (7, 3) : (3, 4)
+        guard fields.count > state, let to = fields[state].stringValue.flatMap(RecordState.init(rawValue:)) else {
+            throw SQLError(message: "a record's event is damaged")
+        }
+        func text(_ place: Int) -> String? { place < fields.count ? fields[place].stringValue : nil }
         return RecordEvent(
             sequence: Int(fields[0].integerValue ?? 0),
             at: Timestamp(milliseconds: fields[1].integerValue ?? 0),
-            source: fields[2].stringValue ?? "",
-            verdict: fields[3].stringValue,
-            code: fields[4].stringValue,
-            meaning: fields[5].stringValue,
-            from: from,
+            source: text(2) ?? "",
+            verdict: text(said),
+            code: text(said + 1),
+            meaning: text(said + 2),
+            from: before ?? to,
             to: to
         )
     }
