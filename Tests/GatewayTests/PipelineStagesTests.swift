@@ -104,6 +104,59 @@ struct `Limiting the rate` {
     }
 }
 
+struct `Pacing refusals` {
+    private let ours = OrganizationID(Identifier(high: 1, low: 1))
+    private let theirs = OrganizationID(Identifier(high: 1, low: 2))
+    private let refused = GatewayError(.rateLimited, "spent")
+
+    private func make(_ clock: ManualEntropy, namesMax: Int = 10) -> PaceRefusals {
+        var settings = PaceRefusals.Settings()
+        (settings.perSecond, settings.burst, settings.namesMax) = (10, 3, namesMax)
+        settings.waitMax = .milliseconds(250)
+        return PaceRefusals(entropy: clock.entropy, settings: settings)
+    }
+
+    @Test func `answers a few at once, then each in its turn, none later than the longest wait`() {
+        let clock = ManualEntropy()
+        let pace = make(clock)
+        var waits = (0..<8).map { _ in pace.wait(refused, organization: ours, address: "192.0.2.1") }
+
+        #expect(waits == [0, 0, 0, 100, 200, 250, 250, 250].map { .milliseconds($0) })
+        clock.advance(.milliseconds(500))
+        waits = (0..<2).map { _ in pace.wait(refused, organization: ours, address: "192.0.2.9") }
+        #expect(waits == [.zero, .zero])
+    }
+
+    @Test func `makes nobody wait for another, whether organization or address`() {
+        let pace = make(ManualEntropy())
+        for _ in 0..<9 { _ = pace.wait(refused, organization: ours, address: "192.0.2.1") }
+        for _ in 0..<9 { _ = pace.wait(refused, organization: nil, address: "192.0.2.2") }
+
+        #expect(pace.wait(refused, organization: theirs, address: "192.0.2.1") == .zero)
+        #expect(pace.wait(refused, organization: nil, address: "192.0.2.1") == .zero)
+        #expect(pace.wait(refused, organization: nil, address: "192.0.2.2") > .zero)
+    }
+
+    @Test func `makes nothing wait that was begun or may be wrong`() {
+        let pace = make(ManualEntropy())
+        for code in [GatewayError.Code.invalidArgument, .upstreamUnavailable, .conflict, .withdrawn] {
+            for _ in 0..<9 {
+                #expect(pace.wait(GatewayError(code, ""), organization: ours, address: nil) == .zero)
+            }
+        }
+    }
+
+    @Test func `counts more names than it keeps as one`() {
+        let clock = ManualEntropy()
+        let pace = make(clock, namesMax: 2)
+        for number in 0..<9 { _ = pace.wait(refused, organization: nil, address: "192.0.2.\(number)") }
+
+        #expect(pace.wait(refused, organization: nil, address: "192.0.2.20") > .zero)
+        clock.advance(.seconds(2))
+        #expect(pace.wait(refused, organization: nil, address: "192.0.2.20") == .zero)
+    }
+}
+
 struct `Limiting concurrency` {
     @Test func `gives a place back, and refuses when none is left`() throws {
         let limit = LimitConcurrency()

@@ -32,6 +32,13 @@ final class Bureau: Sendable {
     let host: Organization
     let shop: Organization
 
+    /// A clock that stands still lets thousands of refusals come at once, and none of them may wait.
+    private static var bounds: Assembly.Settings {
+        var bounds = Assembly.Settings()
+        bounds.refusals.burst = 1_000_000
+        return bounds
+    }
+
     private init(_ store: Store, folder: String) async throws {
         self.store = store
         let entropy = clock.entropy
@@ -49,7 +56,7 @@ final class Bureau: Sendable {
         gateway = Assembly(
             ports,
             keys: Assembly.Keys(master: Secret([UInt8](repeating: 7, count: 32))),
-            settings: Assembly.Settings()
+            settings: Bureau.bounds
         )
         guard let key = SigningKey() else { throw GatewayError.fault("no key") }
         signer = AuditSigner(key) { AuditFile.statement($0, organization: $1, at: $2) }

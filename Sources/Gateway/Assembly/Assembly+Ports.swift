@@ -178,6 +178,8 @@ extension Assembly {
         package var claims = ClaimSweeper.Settings()
         /// Plugins' timers.
         package var timers = TimerRunner.Settings()
+        /// Callers that are refused again and again.
+        package var refusals = PaceRefusals.Settings()
         /// Failed log-ins.
         package var throttle = ThrottleLogIns.Settings()
 

@@ -163,7 +163,8 @@ package struct Assembly: Sendable {
                 metrics: metrics,
                 entropy: entropy,
                 logger: ports.logger
-            )
+            ),
+            pace: PaceRefusals(entropy: entropy, settings: settings.refusals)
         )
         timers = TimerRunner(
             data: store.data,

@@ -108,6 +108,7 @@ extension Pipeline {
             answer = try await work(principal, membership, &ending)
         } catch {
             try await record.end(begun: ending, error: error)
+            await turn(of: error, ending)
             throw error
         }
         try record.end(ending, error: nil)

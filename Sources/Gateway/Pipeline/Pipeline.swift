@@ -13,7 +13,8 @@ import OrderedJSON
 ///  6. reserve or replay a repeat is answered from its record, whatever below would refuse it now
 ///  7. require approval  of exactly the arguments that were validated
 ///  8. dispatch          the plugin decides, Operations acts
-/// Audit and usage wrap all of it (`RecordCall`), so that a refusal leaves a line too.
+/// Audit and usage wrap all of it (`RecordCall`), so that a refusal leaves a line too; whoever is refused again and again
+/// waits for the next answer (`PaceRefusals`).
 package final class Pipeline: Sendable {
     private let registry: ToolRegistry
     let authenticate: Authenticate
@@ -27,6 +28,7 @@ package final class Pipeline: Sendable {
     let once: ReserveAction
     private let dispatch: Dispatch
     let record: RecordCall
+    let pace: PaceRefusals
     /// Who sees which tools.
     package let views: ToolViews
     private let actionViews = ActionViews()
@@ -43,7 +45,8 @@ package final class Pipeline: Sendable {
         reserve: ReserveIdempotent,
         once: ReserveAction,
         dispatch: Dispatch,
-        record: RecordCall
+        record: RecordCall,
+        pace: PaceRefusals
     ) {
         self.registry = registry
         views = ToolViews(registry: registry)
@@ -57,6 +60,7 @@ package final class Pipeline: Sendable {
         self.once = once
         self.dispatch = dispatch
         self.record = record
+        self.pace = pace
     }
 
     /// Serves one call.
@@ -78,6 +82,7 @@ package final class Pipeline: Sendable {
                 // What is told of money that was sent must not be lost for a line.
                 if error.record == nil || ending.tool?.annotations.movesMoney != true { error = lost }
             }
+            await turn(of: error, ending)
             // A tool that the caller may not know of is left out of the answer as one that there is not.
             let tool = error.code == .notFound && ending.isHidden ? nil : ending.tool
             return ToolReply(.failure(error), record: error.record ?? ending.record, tool: tool, rate: rate)
@@ -151,8 +156,14 @@ package final class Pipeline: Sendable {
             _ = try await admit.membership(of: principal)
         } catch {
             try record.end(ending, error: error)
+            await turn(of: error, ending)
             throw error
         }
+    }
+
+    /// Waits, after a refusal has left its trace, until it may be answered.
+    func turn(of error: GatewayError, _ ending: RecordCall.Ending) async {
+        await pace.turn(of: error, organization: ending.principal?.organization, address: ending.address)
     }
 
     private func run(
