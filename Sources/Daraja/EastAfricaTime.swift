@@ -27,6 +27,45 @@ public enum EastAfricaTime {
         return (seconds - 3 * 3600) * 1000
     }
 
+    /// The moment that M-Pesa states of something: `YYYYMMDDHHmmss`, or `19.12.2019 11:45:50` as B2C's results write it;
+    /// nil for anything else.
+    public static func milliseconds(stated text: String) -> Int64? {
+        let parts = text.split(separator: " ")
+        guard parts.count == 2 else { return milliseconds(timestamp: text) }
+        let date = parts[0].split(separator: ".", omittingEmptySubsequences: false)
+        let time = parts[1].split(separator: ":", omittingEmptySubsequences: false)
+        guard date.count == 3, time.count == 3, date[2].count == 4,
+            (date.prefix(2) + time).allSatisfy({ $0.count == 2 })
+        else { return nil }
+        return milliseconds(timestamp: (date.reversed() + time).joined())
+    }
+
+    /// The day in East Africa that a moment is of, counted from 1970.
+    public static func day(milliseconds: Int64) -> Int64 {
+        let seconds = milliseconds / 1000 + 3 * 3600
+        return seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
+    }
+
+    /// The moment at which a day begins there, in milliseconds since 1970.
+    public static func milliseconds(startOfDay day: Int64) -> Int64 { (day * 86_400 - 3 * 3600) * 1000 }
+
+    /// A day as `2026-11-27`.
+    public static func date(ofDay day: Int64) -> String {
+        let date = civil(fromDays: day)
+        return padded(date.0, 4) + "-" + padded(date.1, 2) + "-" + padded(date.2, 2)
+    }
+
+    /// The day of a `2026-11-27`; nil for anything else, and for a day that no calendar has.
+    public static func day(ofDate text: String) -> Int64? {
+        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.map(\.utf8.count) == [4, 2, 2], parts.joined().utf8.allSatisfy({ (48...57).contains($0) }),
+            let year = Int64(parts[0]), year >= 1970, let month = Int64(parts[1]), let day = Int64(parts[2]),
+            (1...12).contains(month), (1...31).contains(day)
+        else { return nil }
+        let found = days(fromCivil: year, month, day)
+        return date(ofDay: found) == text ? found : nil
+    }
+
     private static func padded(_ number: Int64, _ width: Int) -> String {
         let digits = String(number)
         return String(repeating: "0", count: max(0, width - digits.count)) + digits

@@ -77,6 +77,21 @@ public enum InitiatorAPI {
         /// A parameter that is money.
         public func money(_ key: String) -> Money? { Money(parameters[key]) }
 
+        /// What M-Pesa took, in cents: a number, or lists such as `Fee For B2C Payment|KES|22.40` with `&` between; nil
+        /// where nothing is stated that can be read as shillings.
+        public func feeCents(_ key: String) -> Int64? {
+            guard let text = text(key) else { return nil }
+            guard text.contains("|") else { return money(key)?.cents.flatMap { $0 >= 0 ? $0 : nil } }
+            var sum: Int64 = 0
+            for part in text.split(separator: "&") {
+                let fields = part.split(separator: "|", omittingEmptySubsequences: false)
+                guard fields.count == 3, fields[1] == "KES", let cents = Money(String(fields[2]))?.cents, cents >= 0
+                else { return nil }
+                sum += cents
+            }
+            return sum
+        }
+
         /// A parameter that is money, when it is whole shillings.
         public func shillings(_ key: String) -> Int64? { money(key)?.wholeShillings }
     }

@@ -39,6 +39,18 @@ public struct Money: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// The amount in cents, when it has no smaller part; it may be negative.
+    public var cents: Int64? {
+        let isNegative = text.first == "-"
+        let parts = text.drop { $0 == "-" }.split(separator: ".", omittingEmptySubsequences: false)
+        let fraction = parts.count == 2 ? parts[1].utf8.map { Int64($0) - 48 } : []
+        guard (1...2).contains(parts.count), parts[0].utf8.count <= 15, let whole = Int64(parts[0]),
+            fraction.dropFirst(2).allSatisfy({ $0 == 0 }), fraction.allSatisfy({ (0...9).contains($0) })
+        else { return nil }
+        let cents = whole * 100 + (fraction.first ?? 0) * 10 + (fraction.dropFirst().first ?? 0)
+        return isNegative ? -cents : cents
+    }
+
     /// The amount in plain form.
     public var description: String { text }
 }

@@ -116,6 +116,8 @@ public enum STKPush {
         public let PhoneNumber: String?
         /// The phone that paid, when it can be read.
         public let phone: MSISDN?
+        /// When it was paid, as M-Pesa writes it; successes only.
+        public let TransactionDate: String?
         /// What it states twice and differently; the amount first.
         public let contradiction: Contradiction?
 
@@ -136,6 +138,7 @@ public enum STKPush {
             writtenReceipt = WireText.text(items["MpesaReceiptNumber"])
             PhoneNumber = WireText.text(items["PhoneNumber"])
             phone = MSISDN(items["PhoneNumber"])
+            TransactionDate = WireText.text(items["TransactionDate"])
             contradiction =
                 ["Amount", "MpesaReceiptNumber", "PhoneNumber"]
                 .compactMap { metadata.contradictions[$0] }.first

@@ -11,9 +11,22 @@ public struct PaymentStatement: Sendable {
     public var phone: MSISDN?
     /// The other side as M-Pesa writes it.
     public var writtenPhone: String?
+    /// When the money moved, as M-Pesa writes it.
+    public var completed: String?
+    /// What M-Pesa took for it, in cents.
+    public var feeCents: Int64?
 
     /// Gathers them.
-    public init(receipt: String?, money: Money?, phone: MSISDN? = nil, writtenPhone: String? = nil) {
+    public init(
+        receipt: String?,
+        money: Money?,
+        phone: MSISDN? = nil,
+        writtenPhone: String? = nil,
+        completed: String? = nil,
+        feeCents: Int64? = nil
+    ) {
+        self.completed = completed
+        self.feeCents = feeCents
         self.receipt = receipt
         self.money = money
         self.phone = phone
@@ -56,6 +69,10 @@ extension Evidence {
         evidence.receipt = receipt
         evidence.amount = whole
         evidence.party = statement.phone?.digits
+        evidence.completedMilliseconds = statement.completed.flatMap {
+            EastAfricaTime.milliseconds(stated: $0).flatMap { $0 > 0 ? $0 : nil }
+        }
+        evidence.feeCents = statement.feeCents
         if statement.phone == nil, let shown = statement.shownPhone {
             evidence.meaning = [meaning, "M-Pesa names the phone as \(shown)."].compactMap(\.self)
                 .joined(separator: " ")

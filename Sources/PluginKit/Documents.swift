@@ -103,6 +103,12 @@ enum Documents {
             member("amount_text", evidence.amountText, &writer)
             member("party", evidence.party, &writer)
             member("retry_after_ms", evidence.retryAfterMilliseconds, &writer)
+            member("x-completed_ms", evidence.completedMilliseconds, &writer)
+            member("x-fee_cents", evidence.feeCents, &writer)
+            if !evidence.balances.isEmpty {
+                writer.key("x-balances")
+                writer.value(.array(evidence.balances.map(\.document)))
+            }
             if let data = evidence.data {
                 writer.key("data")
                 writer.value(data)

@@ -28,6 +28,11 @@ public struct FunctionFailure: Error, Sendable, Hashable {
 }
 
 extension FunctionFailure {
+    /// An argument that cannot be what is meant; `field` is its JSON Pointer.
+    public static func invalidArgument(_ field: String, _ message: String) -> FunctionFailure {
+        FunctionFailure(status: GATEWAY_INVALID_ARGUMENT, field: field, message)
+    }
+
     /// Asks a person before going on: thrown, because this call ends here and another comes with the answer.
     ///
     /// - Parameters:

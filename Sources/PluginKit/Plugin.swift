@@ -95,7 +95,7 @@ public struct Resource: Sendable {
 public struct Needs: Sendable, Hashable {
     /// Collections by name.
     public var collections: [String]
-    /// Families of host services: `transactions`, `timers`, `exports`.
+    /// Families of host services: `transactions`, `timers`, `exports`, and the draft `x-reports`.
     public var services: [String]
 
     /// States needs.

@@ -311,6 +311,12 @@ public struct Evidence: Sendable, Hashable {
     public var retryAfterMilliseconds: Int64?
     /// What an exchange was answered, kept with it.
     public var data: JSON?
+    /// What M-Pesa says that the organization's accounts hold: a draft.
+    public var balances: [AccountHolding] = []
+    /// When the money moved, as M-Pesa states it, in milliseconds since 1970: the day that reports count it on.
+    public var completedMilliseconds: Int64?
+    /// What M-Pesa took for it, in cents, where M-Pesa states that.
+    public var feeCents: Int64?
 
     /// Makes evidence.
     public init(_ verdict: Verdict) { self.verdict = verdict }

@@ -31,7 +31,7 @@ extension MemoryDisk: SimulatedDisk {
 /// What a simulated host stores in.
 typealias SimulatedStore = RecordRepository & DueRepository & CallbackRepository & ClaimRepository & DirectoryRepository
     & PlanRepository & QuotaRepository & KeyUseRepository & AuditRepository & OnceRepository & FeedRepository
-    & RollupRepository
+    & RollupRepository & ReportRepository
 
 /// A file of the real SQLite store, in memory where the machine has a file system of that kind: what is tried is what the
 /// house writes and reads, not whether a disk keeps it.

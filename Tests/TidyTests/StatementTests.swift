@@ -30,6 +30,8 @@ struct `A statement` {
         ("WHERE \\(condition) AND plugin = $", "counts what is open, for every organization"),
         ("WHERE \\($0) GROUP BY plugin", "counts what is open, for every organization"),
         ("FROM feed WHERE lane = $1", "the feed's, whose readers read for every organization"),
+        ("FROM balances WHERE at_ms < $1", "forgets what is old, for every organization"),
+        ("FROM reports WHERE expires_ms <= $1", "forgets what has expired, for every organization"),
         ("DELETE FROM rollups", "sums that are counted anew, for every organization"),
         ("WHERE \\(range) AND \\(hasEnded)", "a walk over all claims; its range begins with the organization"),
         ("WHERE \\(clauses.joined(separator: \" AND \"))", "the first of its clauses names the organization"),
@@ -44,6 +46,7 @@ struct `A statement` {
     /// Interpolations that name the organization.
     static let names = [
         "organization_id", "\\(Store.itemPlace)", "\\(itemPlace)", "INSERT INTO records (\\(RecordCoding.columns)",
+        "INSERT INTO reports (\\(Store.reportColumns)",
         "INSERT INTO users (\\(DirectoryCoding.userColumns)", "INSERT INTO api_keys (\\(DirectoryCoding.keyColumns)",
     ]
 

@@ -49,7 +49,26 @@ private func answer(_ result: InitiatorAPI.Result) -> Evidence {
     ]
     if !told.unread.isEmpty { data["unread"] = .array(shown(told.unread).map { .string($0) }) }
     evidence.data = .object(data)
+    evidence.balances = told.accounts.prefix(64).compactMap(holding)
     return evidence
+}
+
+/// An account in cents; nil where it has parts of one, which is told as it is all the same.
+private func holding(_ account: AccountBalance.Account) -> AccountHolding? {
+    let cents = [account.current, account.available, account.reserved, account.uncleared]
+        .compactMap { Money($0)?.cents }
+    let (name, currency) = (Excerpt.of(account.name), Excerpt.of(account.currency, most: 16))
+    guard cents.count == 4, (1...128).contains(name.utf8.count), (1...16).contains(currency.utf8.count) else {
+        return nil
+    }
+    return AccountHolding(
+        name: name,
+        currency: currency,
+        currentCents: cents[0],
+        availableCents: cents[1],
+        reservedCents: cents[2],
+        unclearedCents: cents[3]
+    )
 }
 
 private func unanswered(_ result: InitiatorAPI.Result, _ told: AccountBalance.Accounts) -> Evidence {

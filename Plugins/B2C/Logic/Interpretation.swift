@@ -44,7 +44,8 @@ private func outcome(of result: InitiatorAPI.Result, _ record: Record) -> Eviden
             .text,
         money: result.money("TransactionAmount"),
         phone: name.flatMap { MSISDN(publicName: $0) },
-        writtenPhone: name.map { String($0.prefix { $0 != " " }) }
+        writtenPhone: name.map { String($0.prefix { $0 != " " }) },
+        completed: result.text("TransactionCompletedDateTime")
     )
     let contradiction = result.contradiction(
         in: "TransactionAmount",
@@ -94,7 +95,9 @@ extension Evidence {
         let statement = PaymentStatement(
             receipt: written.flatMap(Receipt.init)?.text,
             money: result.money("Amount"),
-            phone: party.flatMap { MSISDN(publicName: $0) }
+            phone: party.flatMap { MSISDN(publicName: $0) },
+            completed: result.text("FinalisedTime"),
+            feeCents: result.feeCents("DebitPartyCharges")
         )
         let contradiction = result.contradiction(
             in: "Amount",

@@ -95,7 +95,9 @@ extension Evidence {
             receipt: receipt == record.reference ? nil : receipt,
             money: result.money("Amount"),
             phone: party.flatMap { MSISDN(publicName: $0) },
-            writtenPhone: party.map { String($0.prefix { $0 != " " }) }
+            writtenPhone: party.map { String($0.prefix { $0 != " " }) },
+            completed: result.text("TransCompletedTime") ?? result.text("FinalisedTime"),
+            feeCents: result.feeCents("Charge") ?? result.feeCents("DebitPartyCharges")
         )
         return stating(
             statement,

@@ -71,7 +71,8 @@ private func interpretCallback(_ callback: STKPush.Callback, _ record: Record) -
         receipt: callback.MpesaReceiptNumber,
         money: callback.money,
         phone: callback.phone,
-        writtenPhone: callback.PhoneNumber
+        writtenPhone: callback.PhoneNumber,
+        completed: callback.TransactionDate
     )
     return evidence.stating(
         statement,

@@ -25,7 +25,7 @@ extension Assembly {
         /// What plugins keep.
         package let data: any PluginDataRepository
         /// What has become true, and what is summed up of it.
-        package let feed: any FeedRepository & RollupRepository
+        package let feed: any FeedRepository & RollupRepository & ReportRepository
 
         /// Gathers them.
         package init(
@@ -39,7 +39,7 @@ extension Assembly {
             audit: any AuditRepository,
             once: any OnceRepository,
             data: any PluginDataRepository,
-            feed: any FeedRepository & RollupRepository
+            feed: any FeedRepository & RollupRepository & ReportRepository
         ) {
             self.records = records
             self.callbacks = callbacks
@@ -58,7 +58,7 @@ extension Assembly {
         package init(
             _ store: some RecordRepository & DueRepository & CallbackRepository & ClaimRepository & DirectoryRepository
                 & PlanRepository & QuotaRepository & KeyUseRepository & AuditRepository & OnceRepository
-                & PluginDataRepository & FeedRepository & RollupRepository
+                & PluginDataRepository & FeedRepository & RollupRepository & ReportRepository
         ) {
             self.init(
                 records: store,
@@ -172,6 +172,8 @@ extension Assembly {
         package var releases = Releases.Settings()
         /// What is summed up.
         package var rollups = RollupReader.Settings()
+        /// What plugins ask the host for.
+        package var services = PluginServices.Settings()
         /// The inbox of callbacks.
         package var inbox = CallbackInbox.Settings()
         /// The walk over claims.

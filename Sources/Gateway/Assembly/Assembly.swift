@@ -106,13 +106,7 @@ package struct Assembly: Sendable {
             logger: ports.logger,
             settings: settings.releases
         )
-        rollups = RollupReader(
-            feed: store.feed,
-            rollups: store.feed,
-            entropy: entropy,
-            logger: ports.logger,
-            settings: settings.rollups
-        )
+        rollups = ports.rollupReader(settings.rollups)
         drafts = Drafts(
             records: store.records,
             calls: held,
@@ -139,7 +133,7 @@ package struct Assembly: Sendable {
                 refreshTokens: RefreshTokens(key: keys.refreshTokens)
             )
         )
-        services = PluginServices(data: store.data, records: store.records, directory: directory, entropy: entropy)
+        services = ports.services(directory, settings.services)
         let admit = AdmitOrganization(directory: directory)
         let authority = Authority(authenticate: authenticate, admit: admit)
         pipeline = Pipeline(
@@ -188,6 +182,8 @@ package struct Assembly: Sendable {
         HostActions.all(
             records: ports.store.records,
             exports: ports.store.data,
+            reports: ports.store.feed,
+            reader: rollups,
             resolutions: resolutions,
             accounts: accounts,
             registry: ports.registry,

@@ -4,6 +4,8 @@ package enum HostActions {
     package static func all(
         records: any RecordRepository,
         exports: any PluginDataRepository,
+        reports: any ReportRepository & RollupRepository,
+        reader: RollupReader,
         resolutions: Resolutions,
         accounts: Accounts,
         registry: ToolRegistry,
@@ -13,6 +15,7 @@ package enum HostActions {
         TransactionActions(records: records, registry: registry, directory: directory).all
             + ResolutionActions(records: records, resolutions: resolutions, entropy: entropy).all
             + ExportActions(exports: exports, entropy: entropy).all + SessionActions(accounts: accounts).all
-            + ContextActions(registry: registry).all
+            + ReportActions(reports: reports, reader: reader, entropy: entropy).all
+            + BalanceActions(reports: reports, entropy: entropy).all + ContextActions(registry: registry).all
     }
 }

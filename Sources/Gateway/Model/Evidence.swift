@@ -96,6 +96,12 @@ package struct Evidence: Sendable, Equatable {
     package var retryAfter: Duration?
     /// An exchange's answer.
     package var data: JSON?
+    /// What M-Pesa says that accounts hold.
+    package var balances: [Balance] = []
+    /// When the money moved, as M-Pesa states it.
+    package var completedAt: Timestamp?
+    /// What M-Pesa took for it, in cents, where it states that.
+    package var feeCents: Int64?
     /// When M-Pesa said it, where it is read later than that; nil for what is read at once.
     package var saidAt: Timestamp?
     /// The HTTP status that it came with; nil for a callback.

@@ -101,9 +101,14 @@ extension FeedEvent {
             "made_by": .string(record.madeBy), "state": .string(record.state.rawValue),
         ]
         payload["amount"] = record.intent.amount.map { .integer($0.amount) }
-        if before.state.isEnded, let endedAt = before.endedAt {
+        if let countedAt = record.countedAt, countedAt != step.event.at {
+            payload["counted_ms"] = .integer(countedAt.milliseconds)
+        }
+        payload["fee_cents"] = record.feeCents.map { .integer($0) }
+        if before.state.isEnded, let countedAt = before.countedAt ?? before.endedAt {
             payload["was"] = .string(before.state.rawValue)
-            payload["was_ms"] = .integer(endedAt.milliseconds)
+            payload["was_ms"] = .integer(countedAt.milliseconds)
+            payload["was_fee_cents"] = before.feeCents.map { .integer($0) }
         }
         return FeedEvent(
             organization: record.organization,

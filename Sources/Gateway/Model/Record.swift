@@ -195,6 +195,12 @@ package struct Record: Sendable, Equatable {
     package var updatedAt: Timestamp
     /// When it ended.
     package var endedAt: Timestamp?
+    /// The moment by which it is counted: when M-Pesa says that the money moved, else when it ended.
+    ///
+    /// It is fixed with the end that is counted, and stays where a clock is set back and where the money is given back.
+    package var countedAt: Timestamp?
+    /// What M-Pesa took for it, in cents, where M-Pesa stated that as it ended.
+    package var feeCents: Int64?
     /// What the sweeper looks for: nothing happens to the record by itself before this.
     package var nextActionAt: Timestamp?
     /// Contradictions that a person should look at, the oldest first.

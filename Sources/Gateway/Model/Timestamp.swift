@@ -5,6 +5,9 @@ package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertibl
     /// Milliseconds since 1970-01-01T00:00:00Z.
     package let milliseconds: Int64
 
+    /// The last millisecond of the year 9999.
+    package static let latest: Int64 = 253_402_300_799_999
+
     /// Makes a moment from milliseconds since 1970.
     package init(milliseconds: Int64) { self.milliseconds = milliseconds }
 

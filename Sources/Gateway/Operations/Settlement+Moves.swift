@@ -102,7 +102,8 @@ extension Settlement {
             unread: unread,
             uncounted: uncounted(by: move),
             told: move.step.told.map { .about(move.step, from: move.before, $0, id: entropy.identifier()) },
-            claims: claims
+            claims: claims,
+            balances: move.step.balances
         )
     }
 

@@ -263,6 +263,8 @@ package struct RecordChange: Sendable {
     package let told: [FeedEvent]
     /// What the record claims only now.
     package let claims: LateClaims?
+    /// What M-Pesa says that the record's account holds; kept as of the change.
+    package let balances: [Balance]
 
     /// Gathers them; every id of a transaction counts as new where nothing else is said.
     package init(
@@ -277,11 +279,13 @@ package struct RecordChange: Sendable {
         unread: ReceivedCallback? = nil,
         uncounted: QuotaPlace? = nil,
         told: [FeedEvent] = [],
-        claims: LateClaims? = nil
+        claims: LateClaims? = nil,
+        balances: [Balance] = []
     ) {
         self.record = record
         self.told = told
         self.claims = claims
+        self.balances = balances
         self.events = events
         self.newIDs = newIDs ?? (record.recordClass == .transaction ? record.externalIDs : [:])
         self.audit = audit

@@ -54,6 +54,20 @@ package struct ServiceRequest: Sendable {
         return whole
     }
 
+    func optionalWhole(_ name: String, _ range: ClosedRange<Int64>) throws(GatewayError) -> Int64? {
+        guard let value = body[name], !value.isNull else { return nil }
+        return try whole(name, range)
+    }
+
+    func word<Word: RawRepresentable & CaseIterable>(_ name: String, _: Word.Type) throws(GatewayError) -> Word?
+    where Word.RawValue == String {
+        guard let text = try optionalText(name) else { return nil }
+        guard let word = Word(rawValue: text) else {
+            throw wrong(name, "one of \(Word.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        return word
+    }
+
     func wrong(_ name: String, _ expected: String) -> GatewayError {
         GatewayError(
             .invalidArgument,
@@ -81,6 +95,26 @@ package struct PluginServices: Sendable {
         package var exportsMax = 100
         /// How long an export is kept.
         package var exportLife: Duration = .seconds(86_400)
+        /// The most days that sums are asked of at once.
+        ///
+        /// Default 366.
+        package var reportDaysMax = 366
+        /// The most ways in which the same sums are told at once.
+        ///
+        /// Default 16.
+        package var reportGroupsMax = 16
+        /// The longest report.
+        ///
+        /// Default 512 KiB.
+        package var reportBytesMax = 512 << 10
+        /// How many reports of one organization and environment are kept.
+        ///
+        /// Default 1,000.
+        package var reportsMax = 1_000
+        /// How long a report is kept.
+        ///
+        /// Default 30 days.
+        package var reportLife: Duration = .seconds(30 * 86_400)
 
         /// The defaults.
         package init() {}
@@ -88,6 +122,7 @@ package struct PluginServices: Sendable {
 
     let data: any PluginDataRepository
     let records: any RecordRepository
+    let reports: any ReportRepository
     let directory: DirectoryCache
     let entropy: Entropy
     let settings: Settings
@@ -96,12 +131,14 @@ package struct PluginServices: Sendable {
     init(
         data: any PluginDataRepository,
         records: any RecordRepository,
+        reports: any ReportRepository,
         directory: DirectoryCache,
         entropy: Entropy,
         settings: Settings = Settings()
     ) {
         self.data = data
         self.records = records
+        self.reports = reports
         self.directory = directory
         self.entropy = entropy
         self.settings = settings
@@ -119,6 +156,9 @@ package struct PluginServices: Sendable {
         case "store.list": return try await list(request)
         case "transaction.find": return try await findTransaction(request)
         case "transaction.list": return try await listTransactions(request)
+        case "x-transaction.page": return try await pageTransactions(request)
+        case "x-transaction.aggregate": return try await aggregate(request)
+        case "x-report.keep": return try await keepReport(request)
         case "timer.schedule": return try await schedule(request)
         case "timer.cancel": return try await cancelTimer(request)
         case "export.open": return try await openExport(request)

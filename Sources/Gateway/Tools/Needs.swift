@@ -13,7 +13,7 @@ extension Catalogue {
         package var services: [String]
 
         /// The families of host services that must be granted; collections are granted by name.
-        package static let knownServices: Set<String> = ["transactions", "timers", "exports"]
+        package static let knownServices: Set<String> = ["transactions", "timers", "exports", "x-reports"]
 
         /// States needs.
         package init(

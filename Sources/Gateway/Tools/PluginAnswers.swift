@@ -64,7 +64,7 @@ package enum PluginAnswers {
             }
             ids[name] = id
         }
-        return Evidence(
+        var evidence = Evidence(
             verdict,
             externalIDs: ids,
             receipt: try text(found, "receipt", at: "/evidence"),
@@ -78,6 +78,44 @@ package enum PluginAnswers {
             retryAfter: found["retry_after_ms"]?.integerValue.map { .milliseconds(max(0, $0)) },
             data: found["data"].flatMap { $0.isNull ? nil : $0 }
         )
+        evidence.completedAt = try whole(found, "x-completed_ms").map { Timestamp(milliseconds: $0) }
+        evidence.feeCents = try whole(found, "x-fee_cents")
+        evidence.balances = try list(found["x-balances"], at: "/evidence/x-balances", read: balance)
+        guard evidence.balances.count <= balancesMax else {
+            throw Malformed(reason: "/evidence/x-balances: expected at most \(balancesMax)")
+        }
+        return evidence
+    }
+
+    /// How many accounts one answer tells of at most.
+    private static let balancesMax = 64
+
+    private static func balance(_ value: JSON, at: Place) throws(Malformed) -> Balance {
+        func cents(_ name: String) throws(Malformed) -> Int64 {
+            guard let cents = value[name]?.integerValue else {
+                throw Malformed(reason: "\(at)/\(name): expected a whole number of cents")
+            }
+            return cents
+        }
+        guard let name = value["name"]?.stringValue, let currency = value["currency"]?.stringValue,
+            (1...128).contains(name.utf8.count), (1...16).contains(currency.utf8.count)
+        else { throw Malformed(reason: "\(at): expected a name and a currency") }
+        return Balance(
+            name: name,
+            currency: currency,
+            currentCents: try cents("current_cents"),
+            availableCents: try cents("available_cents"),
+            reservedCents: try cents("reserved_cents"),
+            unclearedCents: try cents("uncleared_cents")
+        )
+    }
+
+    private static func whole(_ evidence: JSON, _ name: String) throws(Malformed) -> Int64? {
+        guard let value = evidence[name], !value.isNull else { return nil }
+        guard let whole = value.integerValue, whole >= 0 else {
+            throw Malformed(reason: "/evidence/\(name): expected a whole number of at least 0")
+        }
+        return whole
     }
 
     /// Reads what `query` answered; nil when there is nothing to ask.

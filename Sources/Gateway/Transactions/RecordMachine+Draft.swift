@@ -4,6 +4,10 @@ extension RecordMachine {
         var record: Record
         let now: Timestamp
         var effects: Set<Effect> = []
+        /// When M-Pesa says that the money moved.
+        var completedAt: Timestamp?
+        /// What M-Pesa says that accounts hold.
+        var balances: [Balance] = []
         private let before: Record
         private var event: (source: String, verdict: String?, code: String?, meaning: String?)?
 
@@ -37,6 +41,7 @@ extension RecordMachine {
             if record.state.isEnded {
                 if !before.state.isEnded { effects.insert(.announceEnd) }
                 record.endedAt = before.state == record.state ? before.endedAt ?? now : now
+                if record.state != before.state { record.countedAt = countedAt(record.state) }
             }
             if record.state.isEnded || record.state == .accepted { record.resend = nil }
             // What never left uses up nothing.
@@ -53,7 +58,19 @@ extension RecordMachine {
                 from: before.state,
                 to: record.state
             )
-            return Step(record: record, event: step, effects: effects, told: told(of: record, effects))
+            return Step(
+                record: record,
+                event: step,
+                effects: effects,
+                told: told(of: record, effects),
+                balances: balances
+            )
+        }
+
+        /// What has gone back is counted where the payment was.
+        private func countedAt(_ state: RecordState) -> Timestamp {
+            if state == .reversed, let known = before.countedAt ?? before.endedAt { return known }
+            return completedAt ?? now
         }
 
         /// Each end once, and what a person should see.

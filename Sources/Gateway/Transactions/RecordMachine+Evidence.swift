@@ -183,6 +183,7 @@ extension RecordMachine {
         if let dispute = contradiction(of: draft.record, by: end) { raise(dispute, in: &draft) }
         learn(from: evidence, in: &draft)
         state(evidence, in: &draft)
+        if end == .succeeded { time(evidence, in: &draft) }
         if end == .succeeded, draft.record.direction == .reverse, draft.record.intent.original != nil {
             draft.effects.insert(.reverseOriginal)
         }
@@ -298,7 +299,19 @@ extension RecordMachine {
         default: next = .succeeded
         }
         draft.record.data = evidence.data ?? draft.record.data
+        draft.balances = next == .succeeded ? evidence.balances : []
         draft.move(to: next, source: source.text, evidence: evidence)
+    }
+
+    /// When it is counted, and what it cost: as M-Pesa states it with the success, and where that can be.
+    ///
+    /// A time long before it was asked for, or ahead, is another clock's or another payment's.
+    private func time(_ evidence: Evidence, in draft: inout Draft) {
+        draft.record.feeCents = evidence.feeCents
+        guard let stated = evidence.completedAt, stated >= draft.record.createdAt + rules.statedTimeSlack * -1,
+            stated <= draft.now + rules.statedTimeSlack
+        else { return }
+        draft.completedAt = stated
     }
 
     // MARK: What is remembered

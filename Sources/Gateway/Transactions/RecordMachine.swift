@@ -51,6 +51,10 @@ package struct RecordMachine: Sendable {
         ///
         /// Default 5 s.
         package var unsentWait: Duration = .seconds(5)
+        /// How far before a record's beginning, or ahead of now, the time may lie that M-Pesa states of it.
+        ///
+        /// Default 12 hours: M-Pesa's clock is another one.
+        package var statedTimeSlack: Duration = .seconds(12 * 3_600)
         /// Whether that is allowed: the kind carries our id, and the organization has switched it on.
         package var resendsNotFound: Bool
         /// Whether an id of ours stands in the request, by which M-Pesa's answers name it.
@@ -169,6 +173,8 @@ package struct RecordMachine: Sendable {
         package var effects: Set<Effect>
         /// What has become true by it, for whoever reads the feed.
         package var told: [FeedEvent.Kind] = []
+        /// What M-Pesa says that accounts hold, where it was asked that.
+        package var balances: [Balance] = []
     }
 
     /// The rules in force.

@@ -162,6 +162,14 @@ extension MemoryTables {
         }
         if let callback = change.settledCallback { end(callback, of: record.organization, as: "applied") }
         if let unread = change.unread { keep(unread) }
+        balances += change.balances.map {
+            ToldBalance(
+                account: record.accountName.description,
+                balance: $0,
+                at: record.updatedAt,
+                record: record.id
+            )
+        }
         if let place = change.uncounted, let count = quotas[place] { quotas[place]?.used = max(0, count.used - 1) }
         audit += change.audit
         for event in change.told { feed.append(FeedEntry(event: event, position: Int64(feed.count + 1))) }

@@ -57,6 +57,8 @@ struct MemoryTables: Sendable {
     var feed: [FeedEntry] = []
     var cursors: [String: Int64] = [:]
     var rollups: [RollupPlace: RollupSum] = [:]
+    var reports: [Identifier: StoredReport] = [:]
+    var balances: [ToldBalance] = []
     var moment: Timestamp?
     var quotas: [QuotaPlace: (used: Int, noted: Int)] = [:]
     var keyUses: [APIKeyID: Timestamp] = [:]

@@ -153,6 +153,8 @@ enum RecordCoding {
         if record.resend != nil || record.hold != nil {
             writer.optional("send_before_ms", record.sendBefore.milliseconds)
         }
+        if let countedAt = record.countedAt { writer.optional("counted_ms", countedAt.milliseconds) }
+        writer.optional("fee_cents", record.feeCents)
         if record.isDisputed {
             writer.key("disputes")
             writer.beginArray()
@@ -297,6 +299,8 @@ enum RecordCoding {
             record.hold?.unsent = Int(detail["unsent"]?.integerValue ?? 0)
             record.request = RequestTemplate(headers: texts(detail["headers"]), body: detail["body"] ?? .null)
         }
+        record.countedAt = detail["counted_ms"]?.integerValue.map { Timestamp(milliseconds: $0) }
+        record.feeCents = detail["fee_cents"]?.integerValue
         record.disputes = disputes(detail)
         record.reversals = reversals(detail)
         record.resolution = Resolution(detail["resolution"])

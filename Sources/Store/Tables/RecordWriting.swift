@@ -52,6 +52,7 @@ enum RecordWriting {
             try Store.end(callback, of: record.organization, as: "applied", at: record.updatedAt, in: session)
         }
         if let unread = change.unread { try Store.keep(unread, in: session) }
+        try Store.keep(change.balances, of: record, in: session)
         if let place = change.uncounted { try QuotaCounts.giveBack(to: place, in: session) }
         session.add(change.audit)
         session.tell(change.told)

@@ -1,0 +1,23 @@
+// What sums up, and what reads the sums.
+extension Assembly.Ports {
+    func rollupReader(_ settings: RollupReader.Settings) -> RollupReader {
+        RollupReader(
+            feed: store.feed,
+            rollups: store.feed,
+            entropy: entropy,
+            logger: logger,
+            settings: settings
+        )
+    }
+
+    func services(_ directory: DirectoryCache, _ settings: PluginServices.Settings) -> PluginServices {
+        PluginServices(
+            data: store.data,
+            records: store.records,
+            reports: store.feed,
+            directory: directory,
+            entropy: entropy,
+            settings: settings
+        )
+    }
+}

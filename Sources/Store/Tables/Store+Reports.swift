@@ -1,0 +1,131 @@
+import Gateway
+
+/// Reports that are kept.
+extension Store: ReportRepository {
+    /// All but the document.
+    private static let reportHead = """
+        organization_id, report_id, environment, kind, from_day, to_day, made_by, made_ms, expires_ms, maker, accounts,
+        position
+        """
+    private static let reportColumns = reportHead + ", document"
+
+    package func keep(_ report: StoredReport, reportsMax: Int) async throws(GatewayError) {
+        let question = report.question
+        let accounts = question.accounts.map { $0.map(\.description).sorted().joined(separator: ",") }
+        try await write { session in
+            let kept = try session.sql.first(
+                "SELECT COUNT(*) FROM reports WHERE organization_id = $1 AND environment = $2",
+                [.text(question.organization.description), .text(question.environment.rawValue)]
+            ) { $0.integer(0) ?? 0 }
+            guard (kept ?? 0) < Int64(reportsMax) else {
+                throw GatewayError(.limitExceeded, "At most \(reportsMax) reports are kept; the oldest ones expire.")
+            }
+            try session.sql.execute(
+                """
+                INSERT INTO reports (\(Store.reportColumns))
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                """,
+                [
+                    .text(question.organization.description), .text(report.id.description),
+                    .text(question.environment.rawValue), .text(report.kind), .integer(question.days.lowerBound),
+                    .integer(question.days.upperBound), .text(report.madeBy), .integer(report.madeAt.milliseconds),
+                    .integer(report.expiresAt.milliseconds), .optional(question.madeBy), .optional(accounts),
+                    .integer(report.position), .text(String(decoding: report.document, as: UTF8.self)),
+                ]
+            )
+        }
+    }
+
+    package func report(
+        _ id: Identifier,
+        organization: OrganizationID,
+        environment: Gateway.Environment,
+        now: Timestamp
+    ) async throws(GatewayError) -> StoredReport? {
+        try await read { sql in
+            try sql.first(
+                """
+                SELECT \(Store.reportColumns) FROM reports
+                WHERE organization_id = $1 AND report_id = $2 AND environment = $3 AND expires_ms > $4
+                """,
+                [
+                    .text(organization.description), .text(id.description), .text(environment.rawValue),
+                    .integer(now.milliseconds),
+                ],
+                Store.storedReport
+            )
+        }
+    }
+
+    package func reports(
+        organization: OrganizationID,
+        environment: Gateway.Environment,
+        kind: String?,
+        before: Identifier?,
+        limit: Int,
+        now: Timestamp
+    ) async throws(GatewayError) -> [StoredReport] {
+        var values: [SQLValue] = [
+            .text(organization.description), .text(environment.rawValue), .integer(now.milliseconds),
+            .text(before?.description ?? "~"),
+        ]
+        if let kind { values.append(.text(kind)) }
+        values.append(.integer(Int64(max(1, limit))))
+        let (all, narrowed) = (values, kind == nil ? "" : "AND kind = $5")
+        return try await read { sql in
+            try sql.query(
+                """
+                SELECT \(Store.reportHead), '' FROM reports
+                WHERE organization_id = $1 AND environment = $2 AND expires_ms > $3 AND report_id < $4 \(narrowed)
+                ORDER BY report_id DESC LIMIT $\(all.count)
+                """,
+                all,
+                Store.storedReport
+            )
+        }
+    }
+
+    package func removeExpiredReports(at now: Timestamp, limit: Int) async throws(GatewayError) -> Int {
+        let expired = try await read { sql in
+            try sql.query(
+                "SELECT organization_id, report_id FROM reports WHERE expires_ms <= $1 LIMIT $2",
+                [.integer(now.milliseconds), .integer(Int64(max(1, limit)))]
+            ) { ($0.text(0) ?? "", $0.text(1) ?? "") }
+        }
+        guard !expired.isEmpty else { return 0 }
+        try await write { session in
+            for (organization, report) in expired {
+                try session.sql.execute(
+                    "DELETE FROM reports WHERE organization_id = $1 AND report_id = $2",
+                    [.text(organization), .text(report)]
+                )
+            }
+        }
+        return expired.count
+    }
+
+    private static func storedReport(_ row: any SQLRow) throws -> StoredReport {
+        let (first, last) = (row.integer(4) ?? 0, row.integer(5) ?? 0)
+        guard let organization = row.text(0).flatMap({ OrganizationID($0) }),
+            let id = row.text(1).flatMap({ Identifier($0) }),
+            let environment = row.text(2).flatMap(Gateway.Environment.init(rawValue:)), first <= last
+        else { throw SQLError(message: "a report's row is damaged") }
+        let question = ReportQuestion(
+            organization: organization,
+            environment: environment,
+            days: first...last,
+            madeBy: row.text(9),
+            accounts: row.text(10).map { Set($0.split(separator: ",").compactMap { AccountName(String($0)) }) }
+        )
+        return StoredReport(
+            id: id,
+            kind: row.text(3) ?? "",
+            question: question,
+            madeBy: row.text(6) ?? "",
+            madeAt: Timestamp(milliseconds: row.integer(7) ?? 0),
+            expiresAt: Timestamp(milliseconds: row.integer(8) ?? 0),
+            position: row.integer(11) ?? 0,
+            document: Array((row.text(12) ?? "").utf8)
+        )
+    }
+}

@@ -1,0 +1,284 @@
+import Gateway
+import GatewayTesting
+import OrderedJSON
+import Testing
+
+extension House {
+    fileprivate static let grants: Catalogue.Needs = {
+        var grants = Catalogue.Needs()
+        grants.services = ["transactions", "x-reports"]
+        return grants
+    }()
+
+    /// Asks the host as a plugin does that serves a call of this key's.
+    fileprivate func service(_ name: String, _ body: JSON, as other: APIKeyText? = nil) async throws -> JSON {
+        let principal = try await gateway.authenticate.principal(
+            for: .token((other ?? key).text),
+            environment: nil,
+            address: nil
+        )
+        return try await gateway.services.answer(
+            ServiceRequest(service: name, body: body, plugin: "reports", grants: House.grants, principal: principal)
+        )
+    }
+
+    /// A payment that M-Pesa says was made; at that moment, where it says so.
+    @discardableResult
+    fileprivate func paid(
+        phone: String,
+        amount: Int64 = 100,
+        receipt: String,
+        at moment: Timestamp? = nil,
+        fee: Int64? = nil
+    ) async throws -> RecordID {
+        let reply = await collect(phone: phone, amount: amount)
+        let id = try #require(reply.record)
+        try await callback(id, says: Self.success(amount, receipt, at: moment, fee: fee))
+        return id
+    }
+
+    fileprivate static func success(
+        _ amount: Int64,
+        _ receipt: String,
+        at moment: Timestamp? = nil,
+        fee: Int64? = nil
+    ) -> JSON {
+        var said: JSONObject = ["verdict": "succeeded", "receipt": .string(receipt), "amount": .integer(amount)]
+        said["x-completed_ms"] = moment.map { .integer($0.milliseconds) }
+        said["x-fee_cents"] = fee.map { .integer($0) }
+        return .object(said)
+    }
+
+    fileprivate var today: String { NairobiDay.text(RollupPlace.day(of: clock.now)) }
+
+    fileprivate func sums(_ days: (String, String)? = nil, by group: [String]) async throws -> [JSON] {
+        try await gateway.rollups.catchUp()
+        let answer = try await service(
+            "x-transaction.aggregate",
+            [
+                "from": .string(days?.0 ?? today), "to": .string(days?.1 ?? today),
+                "groups": [.array(group.map { .string($0) })],
+            ]
+        )
+        return answer["groups"]?[0]?.arrayValue ?? []
+    }
+
+    fileprivate func keepReport() async throws -> JSON {
+        try await gateway.rollups.catchUp()
+        let answer = try await service(
+            "x-transaction.aggregate",
+            ["from": .string(today), "to": .string(today), "groups": [["state"]]]
+        )
+        return try await service(
+            "x-report.keep",
+            [
+                "kind": "DAILY", "from": .string(today), "to": .string(today), "position": answer["position"] ?? 0,
+                "document": ["states": answer["groups"]?[0] ?? .null],
+            ]
+        )
+    }
+}
+
+struct `A page of transactions` {
+    @Test func `holds what matches, and never money with questions`() async throws {
+        try await House.with { (house) async throws in
+            try await house.paid(phone: "254711000001", amount: 50, receipt: "R1AAAAAAAA")
+            try await house.paid(phone: "254711000002", amount: 70, receipt: "R2AAAAAAAA")
+            _ = await house.call("fake_ask")
+
+            let find = { (narrowing: JSON) in
+                (try await house.service("x-transaction.page", narrowing))["transactions"]?.arrayValue ?? []
+            }
+            #expect(try await find([:]).count == 2)
+            #expect(try await find(["class": "exchange"]).map { $0["class"] } == ["exchange"])
+            #expect(try await find(["receipt": "r2aaaaaaaa"]).map { $0["amount"] } == [70])
+            #expect(try await find(["amount_min": 51]).count == 1)
+            #expect(try await find(["amount_max": 50, "status": "SUCCESS", "direction": "in"]).count == 1)
+            #expect(try await find(["account": "other"]).isEmpty)
+            #expect(try await find(["until_ms": .integer(house.clock.now.milliseconds - 3_600_000)]).isEmpty)
+        }
+    }
+
+    @Test func `goes on where it ended, whatever is begun meanwhile`() async throws {
+        try await House.with { (house) async throws in
+            for number in 1...5 {
+                try await house.paid(phone: "25471100000\(number)", receipt: "R\(number)AAAAAAAA")
+                house.clock.advance(.seconds(1))
+            }
+            var found: [JSON] = []
+            var cursor: JSON = .null
+            repeat {
+                let page = try await house.service("x-transaction.page", ["limit": 2, "cursor": cursor])
+                found += page["transactions"]?.arrayValue ?? []
+                cursor = page["next"] ?? .null
+                try await house.paid(phone: "25472200000\(found.count)", receipt: "S\(found.count)AAAAAAAA")
+                house.clock.advance(.seconds(1))
+            } while !cursor.isNull
+
+            let receipts = found.compactMap { $0["receipt"]?.stringValue }
+            #expect(receipts == (1...5).reversed().map { "R\($0)AAAAAAAA" })
+        }
+    }
+
+    @Test(arguments: ["class", "direction", "status", "account", "cursor"])
+    func `refuses a word that means nothing, by its name`(_ member: String) async throws {
+        try await House.with { (house) async throws in
+            let refusal = await #expect(throws: GatewayError.self) {
+                try await house.service("x-transaction.page", [member: "Nonsense !"])
+            }
+            #expect(refusal?.errors.map(\.pointer) == ["/" + member])
+        }
+    }
+}
+
+struct `Sums of transactions` {
+    @Test func `are of the day on which M-Pesa says that it was completed, else ours`() async throws {
+        try await House.with { (house) async throws in
+            // An hour after midnight in Nairobi.
+            let midnight = RollupPlace.start(of: RollupPlace.day(of: house.clock.now) + 1)
+            house.clock.advance(midnight - house.clock.now + .seconds(3_600))
+            let last = midnight + .milliseconds(-1)
+            let yesterday = NairobiDay.text(RollupPlace.day(of: last))
+            try await house.paid(phone: "254711000001", amount: 30, receipt: "R1AAAAAAAA", at: last)
+            try await house.paid(phone: "254711000002", amount: 40, receipt: "R2AAAAAAAA")
+            // A time that cannot be is another clock's.
+            let longAgo = house.clock.now + .seconds(-3 * 86_400)
+            try await house.paid(phone: "254711000003", amount: 50, receipt: "R3AAAAAAAA", at: longAgo)
+
+            let found = try await house.sums((yesterday, house.today), by: ["day"])
+            #expect(found.map { $0["amount"] } == [30, 90])
+        }
+    }
+
+    @Test func `tell what M-Pesa took, and of how many it says so`() async throws {
+        try await House.with { (house) async throws in
+            try await house.paid(phone: "254711000001", receipt: "R1AAAAAAAA", fee: 2_240)
+            try await house.paid(phone: "254711000002", receipt: "R2AAAAAAAA")
+
+            let found = try await house.sums(by: [])
+            #expect(found.map { $0["fee_cents"] } == [2_240] && found.map { $0["fees_stated"] } == [1])
+        }
+    }
+
+    /// The seed let any caller name any organization; here nobody names one, and who sees only their own sums that.
+    @Test func `are of what their caller may see (seed's bug 16)`() async throws {
+        try await House.with { (house) async throws in
+            try await house.paid(phone: "254711000001", receipt: "R1AAAAAAAA")
+            try await house.gateway.rollups.catchUp()
+            let clerk = try await house.addKey(role: .user)
+            let asked: JSON = ["from": .string(house.today), "to": .string(house.today), "groups": [["state"]]]
+
+            let own = try await house.service("x-transaction.aggregate", asked, as: clerk)
+            let all = try await house.service("x-transaction.aggregate", asked)
+
+            #expect(own["groups"] == [[]] && all["groups"]?[0]?.arrayValue?.count == 1)
+        }
+    }
+
+    @Test func `refuse days that are backwards, too many or none, by their name`() async throws {
+        try await House.with { (house) async throws in
+            for (from, to, field) in [
+                ("2026-11-27", "2026-11-26", "/to"), ("2006-01-01", "2026-01-01", "/to"),
+                ("2026-02-30", "2026-03-01", "/from"),
+            ] {
+                let refusal = await #expect(throws: GatewayError.self) {
+                    try await house.service(
+                        "x-transaction.aggregate",
+                        ["from": .string(from), "to": .string(to), "groups": [["day"]]]
+                    )
+                }
+                #expect(refusal?.errors.map(\.pointer) == [field])
+            }
+        }
+    }
+
+    @Test func `of what is open say how old it is`() async throws {
+        try await House.with { (house) async throws in
+            _ = await house.collect(amount: 30)
+            house.clock.advance(.seconds(90))
+
+            let answer = try await house.service(
+                "x-transaction.aggregate",
+                ["from": .string(house.today), "to": .string(house.today), "groups": [[]], "open": true]
+            )
+            let open = answer["open"]?[0]
+            #expect(open?["transactions"] == 1 && open?["amount"] == 30)
+            #expect((open?["oldest_age_ms"]?.integerValue ?? 0) >= 90_000)
+        }
+    }
+}
+
+struct `A report that is kept` {
+    @Test func `never changes, and what comes later stands beside it and in the next one`() async throws {
+        try await House.with { (house) async throws in
+            let id = try #require(await house.collect(amount: 60).record)
+            try await house.callback(id, says: ["verdict": "failed", "code": "1"])
+            let first = try await house.keepReport()
+            let name = first["report_id"] ?? .null
+            #expect(first["corrections"] == .null)
+            let shown = await house.ask("reports.show", ["id": name]).data
+
+            try await house.callback(id, says: House.success(60, "R1AAAAAAAA"))
+            house.clock.advance(.seconds(2))
+
+            #expect(await house.ask("reports.show", ["id": name]).data == shown)
+            let diff = await house.ask("reports.diff", ["id": name]).data
+            #expect(diff["transactions"]?[0]?["transaction_id"] == .string(id.description))
+            #expect(diff["transactions"]?[0]?["kind"] == "transaction.late_success")
+            #expect(diff["changes"]?.arrayValue?.map { $0["amount"] } == [-60, 60])
+            let next = try await house.keepReport()
+            #expect(next["corrections"]?["transactions"]?[0]?["reports"] == [name])
+            let third = try await house.keepReport()
+            #expect(third["corrections"]?["count"] == 0)
+        }
+    }
+
+    @Test func `is proven by the records, and what does not add up is named`() async throws {
+        try await House.with { (house) async throws in
+            try await house.paid(phone: "254711000001", amount: 55, receipt: "R1AAAAAAAA")
+            let name = try await house.keepReport()["report_id"] ?? .null
+
+            let proven = await house.ask("reports.verify", ["id": name]).data
+            #expect(proven["is_proven"] == true && proven["transactions"] == 1 && proven["amount"] == 55)
+
+            let place = try await house.store.rollups(
+                organization: house.organization,
+                environment: .test,
+                days: 0...100_000
+            )
+            let wrong = try #require(place.keys.first)
+            let cursor = try await house.store.cursor(of: FeedReader.rollups, lane: FeedReader.lane)
+            _ = try await house.store.add(
+                [wrong: RollupSum(transactions: 1, amount: 5)],
+                lane: FeedReader.lane,
+                from: cursor,
+                to: cursor
+            )
+            let broken = await house.ask("reports.verify", ["id": name]).data
+            #expect(broken["is_proven"] == false)
+            #expect(broken["differences"]?[0]?["summed"] == ["transactions": 2, "amount": 60])
+        }
+    }
+
+    @Test func `is its organization's, and of role user its maker's`() async throws {
+        try await House.with { (house) async throws in
+            let name = try await house.keepReport()["report_id"] ?? .null
+            let clerk = try await house.addKey(role: .user)
+
+            #expect(await house.ask("reports.list").data.arrayValue?.count == 1)
+            #expect(await house.ask("reports.list", as: clerk.text).data == [])
+            #expect(await house.ask("reports.show", ["id": name], as: clerk.text).code == .notFound)
+        }
+    }
+
+    @Test func `is forgotten after thirty days`() async throws {
+        try await House.with { (house) async throws in
+            let name = try await house.keepReport()["report_id"] ?? .null
+            house.clock.advance(.seconds(29 * 86_400))
+            #expect(await house.ask("reports.show", ["id": name]).code == nil)
+            house.clock.advance(.seconds(2 * 86_400))
+
+            #expect(await house.ask("reports.show", ["id": name]).code == .notFound)
+        }
+    }
+}
