@@ -79,6 +79,7 @@ let package = Package(
         .library(name: "STKPush", type: .dynamic, targets: ["STKPushEntry", "STKPushManifest"]),
         .library(name: "B2C", type: .dynamic, targets: ["B2CEntry", "B2CManifest"]),
         .library(name: "Reversal", type: .dynamic, targets: ["ReversalEntry", "ReversalManifest"]),
+        .library(name: "Reports", type: .dynamic, targets: ["ReportsEntry", "ReportsManifest"]),
     ],
     dependencies: [
         .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
@@ -87,7 +88,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     ],
-    targets: Target.plugin("STKPush") + Target.plugin("B2C") + Target.plugin("Reversal") + [
+    targets: ["STKPush", "B2C", "Reversal", "Reports"].flatMap(Target.plugin) + [
         // Leaves.
         .leaf("OrderedJSON"),
         .leaf("Threads"),
@@ -221,6 +222,11 @@ let package = Package(
         .testTarget(
             name: "ReversalTests",
             dependencies: ["Reversal", "PluginKit", "PluginKitTesting", "Daraja", "DarajaKit", json, "JSONSchema"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "ReportsTests",
+            dependencies: ["Reports", "PluginKit", "PluginKitTesting", "Daraja", "DarajaKit", json, "JSONSchema"],
             swiftSettings: strict
         ),
         .testTarget(name: "TidyTests", swiftSettings: strict),

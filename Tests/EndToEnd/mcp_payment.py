@@ -4,6 +4,7 @@ Usage: mcp_payment.py DEV_JSON. Prints one line per check and ends with status 1
 """
 
 import asyncio
+import datetime
 import json
 import sys
 import uuid
@@ -74,6 +75,12 @@ async def pay_out(client, http, dev):
     check("it was paid once", payouts["count"] == 1 and payouts["total"] == 40, payouts)
     balance = await client.call_tool("mpesa_check_balance", {})
     check("the balance is told", balance.structured_content["accounts"], balance.structured_content)
+    found = await client.call_tool("mpesa_transaction_history", {"phone_number": phone})
+    amounts = [shown["amount"] for shown in found.structured_content["transactions"]]
+    check("the history shows the payout", amounts == [40], found.structured_content)
+    today = datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=3))).date().isoformat()
+    report = await client.call_tool("mpesa_generate_report", {"date_from": today})
+    check("a report is made and kept", report.structured_content["report_id"], report.structured_content)
 
 
 with open(sys.argv[1]) as file:

@@ -10,7 +10,7 @@ from plugins import check, compile_desk, compile_fixture, failed
 
 
 def test_plugin_check_passes_what_breaks_no_rule():
-    names = ("libSTKPush.so", "libB2C.so", "libReversal.so")
+    names = ("libSTKPush.so", "libB2C.so", "libReversal.so", "libReports.so")
     libraries = [os.path.join(harness.ROOT, ".build/debug", name) for name in names]
     libraries += [compile_fixture("1.0.0", "-DCLEAN"), compile_desk()]
     examples = os.path.join(harness.ROOT, ".build/examples")

@@ -133,7 +133,7 @@ def test_the_documents_describe_the_tools(gateway):
     listed = gateway.call("GET", "/tools")[2]["data"]
     assert {tool["name"] for tool in listed} == {
         "mpesa_stk_push", "mpesa_check_status", "mpesa_b2c_payment", "mpesa_check_payout", "mpesa_check_balance",
-        "mpesa_reverse_transaction", "mpesa_check_reversal",
+        "mpesa_reverse_transaction", "mpesa_check_reversal", "mpesa_transaction_history", "mpesa_generate_report",
     }, listed
 
 
@@ -171,7 +171,7 @@ def test_operators_see_life_readiness_metrics_and_plugins(gateway):
     assert 'gateway_calls_total{door="rest",tool="mpesa_stk_push",result="ok"}' in metrics
     plugins = http("GET", management + "/plugins")[2]["plugins"]
     assert [(p["id"], p["state"]) for p in plugins] == [
-        ("b2c", "live"), ("reversal", "live"), ("stk-push", "live")
+        ("b2c", "live"), ("reports", "live"), ("reversal", "live"), ("stk-push", "live")
     ], plugins
 
 

@@ -83,7 +83,7 @@ def test_a_plugin_is_installed_promoted_and_rolled_back_by_the_command_line(simu
     assert version(gateway) == "1.0.0"
     listed = json.loads(plugin(gateway, "list", "--json"))["plugins"]
     assert [(p["id"], p["state"]) for p in listed] == [
-        ("b2c", "live"), ("fixture", "live"), ("reversal", "live"), ("stk-push", "live")
+        ("b2c", "live"), ("fixture", "live"), ("reports", "live"), ("reversal", "live"), ("stk-push", "live")
     ], listed
     fixture = listed[1]
     assert fixture["isolation"] == "sandbox" and len(fixture["sha256"]) == 64 and fixture["memory_bytes"] > 0, fixture
@@ -120,7 +120,7 @@ def test_a_host_that_trusts_a_key_runs_what_it_signed_and_nothing_else(simulator
     made = run("keygen", key)
     assert made.returncode == 0 and oct(os.stat(key).st_mode)[-3:] == "600", made
     assert run("keygen", key).returncode != 0, "a key was written over another"
-    for name in ("libSTKPush.so", "libB2C.so", "libReversal.so"):
+    for name in ("libSTKPush.so", "libB2C.so", "libReversal.so", "libReports.so"):
         shutil.copy(os.path.join(harness.ROOT, ".build/debug", name), folder)
         signed = run("sign", os.path.join(folder, name), "--key", key)
         assert signed.returncode == 0 and '"needs"' in signed.stdout, signed

@@ -1,0 +1,99 @@
+import Daraja
+import OrderedJSON
+import PluginKit
+
+/// Makes a report, which the host keeps as it is.
+func makeReport(_ arguments: JSON, _ context: FunctionContext) async throws(FunctionFailure) -> JSON {
+    let kind = arguments["report_type"]?.stringValue.flatMap(ReportKind.init(rawValue:)) ?? .daily
+    let period = try Period.ofReport(
+        kind,
+        from: arguments["date_from"]?.stringValue ?? "",
+        to: arguments["date_to"]?.stringValue,
+        today: EastAfricaTime.day(milliseconds: context.nowMilliseconds)
+    )
+    let sums = try await context.sums(from: period.from, to: period.to, by: Report.groups, open: true)
+    var document = Report(kind: kind, period: period, sums: sums).document
+    let kept = try await context.ask(
+        "x-report.keep",
+        [
+            "kind": .string(kind.rawValue), "from": .string(period.from), "to": .string(period.to),
+            "position": .integer(sums.position), "document": .object(document),
+        ]
+    )
+    // As the host keeps it.
+    for (name, value) in kept.objectValue ?? JSONObject() { document[name] = value }
+    guard arguments["format"]?.stringValue == "CSV" else { return .object(document) }
+    let name = "report-\(kind.rawValue.lowercased())-\(period.from)-\(period.to).csv"
+    document["$content"] = [try await file(named: name, of: .object(document), context)]
+    return .object(document)
+}
+
+/// The report's rows as a file, for a day.
+private func file(
+    named name: String,
+    of report: JSON,
+    _ context: FunctionContext
+) async throws(FunctionFailure) -> JSON {
+    let type = "text/csv; charset=utf-8"
+    let export = try await context.ask("export.open", ["name": .string(name), "mime_type": .string(type)])
+    let place = export["export"] ?? ""
+    // The host takes a megabyte at a time, which no report fills.
+    _ = try await context.ask("export.append", ["export": place, "text": .string(ReportFile.text(of: report))])
+    let closed = try await context.ask("export.close", ["export": place])
+    return ["type": "resource_link", "uri": closed["path"] ?? "", "name": .string(name), "mimeType": "text/csv"]
+}
+
+/// A report as a spreadsheet reads it: a row for each sum, of which the first columns say what it is of.
+enum ReportFile {
+    private static let columns = [
+        "count", "successful_count", "failed_count", "cancelled_count", "withdrawn_count", "amount_in", "amount_out",
+        "amount_given_back", "success_rate",
+    ]
+    private static let parts: [(part: String, name: String)] = [
+        ("by_type", "transaction_type"), ("by_account", "account"), ("by_user", "user_id"), ("by_key", "key_id"),
+        ("by_hour", "hour"), ("daily_breakdown", "date"),
+    ]
+
+    static func text(of report: JSON) -> String {
+        var lines = [(["part", "name"] + columns).map(CSV.cell).joined(separator: ",")]
+        for name in ["report_type", "period", "generated_at", "report_id"] {
+            lines.append(["report", name, report[name]?.stringValue ?? ""].map(CSV.cell).joined(separator: ","))
+        }
+        for (name, value) in report["summary"]?.objectValue ?? JSONObject() {
+            lines.append(["summary", name, written(value)].map(CSV.cell).joined(separator: ","))
+        }
+        for (part, name) in parts {
+            for row in report[part]?.arrayValue ?? [] {
+                let cells = [part, row[name]?.stringValue ?? ""] + columns.map { written(row[$0] ?? row[other($0)]) }
+                lines.append(cells.map(CSV.cell).joined(separator: ","))
+            }
+        }
+        return lines.map { $0 + "\r\n" }.joined()
+    }
+
+    /// A day's count has the seed's name.
+    private static func other(_ column: String) -> String { column == "count" ? "transaction_count" : column }
+
+    private static func written(_ value: JSON?) -> String {
+        switch value {
+        case .string(let text): text
+        case .integer(let number): String(number)
+        case .number(let number): "\(number)"
+        default: ""
+        }
+    }
+}
+
+/// Cells that are safe to open: a spreadsheet takes none for a formula.
+enum CSV {
+    static func cell(_ text: String) -> String {
+        var text = text.map { $0 == "\r" || $0 == "\n" || $0 == "\r\n" ? " " : $0 }
+        // A number may begin with a minus; whatever else begins like a formula is made text.
+        if let first = text.first, "=+-@\t".contains(first), Int64(String(text)) == nil || first == "+" {
+            text.insert("'", at: text.startIndex)
+        }
+        let cell = String(text)
+        guard cell.contains(where: { ",\"".contains($0) }) else { return cell }
+        return "\"" + cell.replacing("\"", with: "\"\"") + "\""
+    }
+}

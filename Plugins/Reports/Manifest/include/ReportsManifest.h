@@ -1,0 +1,1 @@
+/* The manifest has nothing to call. */

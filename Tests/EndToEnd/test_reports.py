@@ -1,0 +1,95 @@
+"""Reports: what the gateway says of its transactions, and what really moved, by the simulator's ledger."""
+
+import csv
+import datetime
+import io
+import urllib.request
+
+import pytest
+
+import harness
+from harness import Gateway, phone, wait_until
+
+pytestmark = pytest.mark.isolations("declared", "sandbox")
+NAIROBI = datetime.timezone(datetime.timedelta(hours=3))
+
+
+@pytest.fixture(scope="module")
+def gateway(simulator):
+    with Gateway(simulator=simulator) as gateway:
+        yield gateway
+
+
+def today():
+    return datetime.datetime.now(NAIROBI).date()
+
+
+def report(gateway, **more):
+    """A report of yesterday and today: the test may run over midnight."""
+    first = (today() - datetime.timedelta(days=1)).isoformat()
+    body = {"report_type": "CUSTOM", "date_from": first, "date_to": today().isoformat(), **more}
+    status, _, answer = gateway.call("POST", "/tools/reports/generate", body)
+    assert status == 200, answer
+    return answer
+
+
+def counted(gateway, succeeded):
+    """A report once its reader has come so far."""
+    return wait_until(
+        "the reader", lambda: (made := report(gateway))["data"]["summary"]["successful_count"] == succeeded and made
+    )["data"]
+
+
+def test_a_report_adds_up_with_what_moved(gateway, simulator):
+    amounts = [11, 250, 1]
+    numbers = [phone() for _ in amounts]
+    for number, amount in zip(numbers, amounts):
+        gateway.push(number, amount)
+    for number in numbers:
+        gateway.wait_for(number, "succeeded")
+    made = counted(gateway, len(amounts))
+    ledger = sum(simulator.charges(number)["total"] for number in numbers)
+    assert ledger == sum(amounts)
+    assert made["money"]["in"] == {"count": len(amounts), "amount": ledger} and made["money"]["out"]["amount"] == 0
+    assert [row["transaction_type"] for row in made["by_type"]] == ["STK_PUSH"]
+    for part in ("by_type", "by_account", "by_key", "by_hour", "daily_breakdown"):
+        assert sum(row["amount_in"] for row in made[part]) == ledger, made[part]
+    assert made["reader"]["events_behind"] == 0 and made["fees"]["of"] == len(amounts)
+    proof = gateway.call("GET", f"/reports/{made['report_id']}/verification")[2]["data"]
+    assert proof["is_proven"] and proof["transactions"] == len(amounts) and proof["amount"] == ledger, proof
+    kept = gateway.call("GET", f"/reports/{made['report_id']}")[2]["data"]
+    assert kept == made, (kept, made)
+    history = gateway.call("GET", f"/tools/transaction-history?phone_number={numbers[1]}&status=SUCCESS")[2]["data"]
+    assert [shown["amount"] for shown in history["transactions"]] == [250] and history["count"] == 1, history
+
+
+def test_a_report_is_a_file_too(gateway):
+    answer = report(gateway, format="CSV")
+    link = answer["content"][0]
+    request = urllib.request.Request(gateway.url + link["uri"], headers={"X-API-Key": gateway.dev["api_key"]})
+    with urllib.request.urlopen(request) as reply:
+        rows = list(csv.reader(io.StringIO(reply.read().decode())))
+    assert rows[0][:3] == ["part", "name", "count"] and ["summary", "failed_count", "0"] in rows, rows
+
+
+def test_history_goes_page_by_page(gateway):
+    seen, cursor = [], ""
+    while True:
+        page = gateway.call("GET", "/tools/transaction-history?limit=2&direction=in" + cursor)[2]["data"]
+        seen += [shown["transaction_id"] for shown in page["transactions"]]
+        if "next_cursor" not in page:
+            break
+        cursor = "&cursor=" + page["next_cursor"]
+    assert len(seen) == len(set(seen)) == 3, seen
+
+
+@pytest.mark.parametrize("body, field", [
+    ({"date_from": "2099-01-01", "date_to": "2026-01-01"}, "/date_from"),
+    ({"date_from": "2006-01-01", "date_to": "2026-01-01"}, "/date_to"),
+    ({"date_from": "2026-02-30"}, "/date_from"),
+    ({"date_from": "2026-01-02", "date_to": "2026-01-01"}, "/date_to"),
+    ({}, "/date_from"),
+])
+def test_days_that_cannot_be_are_named(gateway, body, field):
+    status, _, answer = gateway.call("POST", "/tools/reports/generate", body)
+    assert status == 422 and answer["errors"][0]["pointer"].startswith(field if body else ""), answer
