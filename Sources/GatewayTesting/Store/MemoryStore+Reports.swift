@@ -3,11 +3,12 @@ import Gateway
 extension MemoryStore: ReportRepository {
     package func totals(_ question: ReportQuestion) async throws(GatewayError) -> ReportTotals {
         try await read { tables in
+            let position = tables.cursors["\(FeedReader.rollups) \(FeedReader.lane)"] ?? 0
             var totals = ReportTotals(
                 rows: [:],
                 hours: [:],
-                position: tables.cursors["\(FeedReader.rollups) \(FeedReader.lane)"] ?? 0,
-                newest: tables.feed.last?.position ?? 0
+                position: position,
+                newest: max(position, tables.feed.last?.position ?? 0)
             )
             for (place, sum) in tables.rollups where question.includes(place) {
                 totals.rows[place.ofWholeDay, default: RollupSum()].add(sum)
