@@ -58,7 +58,7 @@ struct AuditActions: Sendable {
             title: "Read the audit",
             summary: """
                 Who asked for what, when, by which door and with what outcome; newest first. A page looks through 5,000 \
-                lines, and may be short, or empty, with next_before.
+                lines, of subject where that is named, and may be short, or empty, with next_before.
                 """,
             route: Route("GET", "/admin/audit-logs"),
             arguments: [

@@ -22,6 +22,12 @@ struct UsageActions: Sendable {
         )
     }
 
+    /// Several of what usage is told apart by, with commas between them.
+    private static let parts: String = {
+        let one = UsageQuestion.Part.allCases.map(\.rawValue).joined(separator: "|")
+        return "^(\(one))(,(\(one))){0,\(UsageQuestion.Part.allCases.count - 1)}$"
+    }()
+
     static let moment: JSON = ["type": "integer", "minimum": 0, "description": "Milliseconds since 1970."]
 
     // MARK: Usage
@@ -32,13 +38,14 @@ struct UsageActions: Sendable {
             title: "Read usage",
             summary: """
                 Calls by hour, day or month (of Nairobi), of the last 31 days unless from_ms says; told apart by tool, \
-                subject (a key or a user), what they count as, or caller (person, machine, agent). Calls of the last second may be missing.
+                subject (a key or a user), what they count as, caller (person, machine, agent), or account. Calls of the last \
+                second may be missing.
                 """,
             route: Route("GET", "/admin/usage"),
             arguments: [
                 "period": ["enum": .array(UsageQuestion.Period.allCases.map { .string($0.rawValue) })],
                 "by": [
-                    "type": "string", "pattern": "^(tool|subject|counted|caller)(,(tool|subject|counted|caller)){0,3}$",
+                    "type": "string", "pattern": .string(UsageActions.parts),
                     "description": "Such as tool,subject.",
                 ],
                 "environment": Arguments.environment, "from_ms": UsageActions.moment, "until_ms": UsageActions.moment,
@@ -49,8 +56,8 @@ struct UsageActions: Sendable {
                     "type": "object", "required": ["start", "succeeded", "failed"],
                     "properties": [
                         "start": ["type": "string"], "tool": ["type": "string"], "subject": ["type": "string"],
-                        "counted": ["type": "string"], "caller": ["type": "string"], "succeeded": ["type": "integer"],
-                        "failed": ["type": "integer"],
+                        "counted": ["type": "string"], "caller": ["type": "string"], "account": ["type": "string"],
+                        "succeeded": ["type": "integer"], "failed": ["type": "integer"],
                     ],
                 ],
             ]),
@@ -83,10 +90,7 @@ struct UsageActions: Sendable {
 
     private static func document(_ sum: UsageSum) -> JSON {
         var document: JSONObject = ["start": .string(sum.start.description)]
-        if !sum.tool.isEmpty { document["tool"] = .string(sum.tool) }
-        if !sum.subject.isEmpty { document["subject"] = .string(sum.subject) }
-        if !sum.counted.isEmpty { document["counted"] = .string(sum.counted) }
-        if !sum.caller.isEmpty { document["caller"] = .string(sum.caller) }
+        for part in UsageQuestion.Part.allCases { document[part.rawValue] = sum.parts[part].map { .string($0) } }
         document["succeeded"] = .integer(sum.succeeded)
         document["failed"] = .integer(sum.failed)
         return .object(document)

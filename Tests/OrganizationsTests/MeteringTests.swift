@@ -35,6 +35,21 @@ struct `What is metered` {
         }
     }
 
+    @Test func `of a payment that is refused before it begins is durable before that is told`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            try await bureau.openShop()
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+
+            #expect(await bureau.collect(0, as: admin.token).code == .invalidArgument)
+            #expect(try await durable(bureau, "money") == ["fake_collect 0 1"])
+            let lines = try await bureau.store.records(organization: bureau.shop.id, before: nil, limit: 10)
+            #expect(lines.contains { $0.tool == "fake_collect" && $0.outcome == .failed })
+
+            try await bureau.store.append([], usage: [])
+            #expect(try await durable(bureau, "money") == ["fake_collect 0 1"])
+        }
+    }
+
     @Test func `of a payment whose answer is lost is counted by whoever settles it`() async throws {
         try await Bureau.with { (bureau) async throws in
             try await bureau.openShop()

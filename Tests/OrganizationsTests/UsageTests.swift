@@ -30,6 +30,42 @@ struct `Usage` {
         }
     }
 
+    @Test func `is told apart by the account that a call was for, refused or not`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            try await bureau.openShop()
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            let till: JSON = ["account": "till", "environment": "test", "business_short_code": "600111"]
+            #expect(await bureau.ask("accounts.create", till, as: admin.token).code == nil)
+            let collect = { (amount: Int64, account: String) in
+                await bureau.call(
+                    "fake_collect",
+                    ["phone": "254711000001", "amount": .integer(amount), "account": .string(account)],
+                    as: admin.token
+                )
+            }
+            #expect(await collect(1, "till").code == nil)
+            #expect(await collect(2, "main").code == nil)
+            #expect(await collect(3, "main").code == nil)
+            bureau.upstream.answer { _ in .notSent("no way out") }
+            #expect(await collect(4, "till").code != nil)
+            try await bureau.store.append([], usage: [])
+
+            let usage = await bureau.ask("usage.list", ["by": "account,counted", "period": "month"], as: admin.token)
+
+            let money = (usage.data.arrayValue ?? []).filter { $0["counted"] == "money" }
+            #expect(
+                Set(money.map { "\($0["account"]?.text ?? "") \($0["succeeded"]?.text ?? "")" }) == [
+                    "\"main\" 2", "\"till\" 1",
+                ]
+            )
+            #expect(money.first { $0["account"] == "till" }?["failed"] == 1)
+            // What is for none has none.
+            #expect(
+                (usage.data.arrayValue ?? []).contains { $0["counted"] == "administration" && $0["account"] == nil }
+            )
+        }
+    }
+
     @Test func `of a quota is read with what is left`() async throws {
         try await Bureau.with { (bureau) async throws in
             try await bureau.openShop(Bureau.tradePlan(Ceilings(quotas: ["money": 10, "read": 1000])))

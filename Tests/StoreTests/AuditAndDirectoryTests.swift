@@ -20,6 +20,22 @@ struct `The audit` {
         }
     }
 
+    @Test func `finds a caller's lines in one page, however many others have since`() async throws {
+        try await withStore { (store) async throws in
+            try await store.append([makeLine("RARE", subject: "key:rare")], usage: [])
+            try await store.append((0..<6_000).map { _ in makeLine("OFTEN") }, usage: [])
+            var filter = AuditFilter(limit: 10)
+            filter.subject = "key:rare"
+
+            let page = try await store.page(filter, organization: ours)
+            filter.subject = "key:nobody"
+            let none = try await store.page(filter, organization: ours)
+
+            #expect(page.lines.map(\.action) == ["RARE"] && page.next == nil)
+            #expect(none.lines.isEmpty && none.next == nil)
+        }
+    }
+
     @Test(arguments: [
         "UPDATE audit SET subject = 'key:2' WHERE sequence = 3", "DELETE FROM audit WHERE sequence = 3",
         "UPDATE audit SET sequence = sequence + 100 WHERE sequence = 3", "DELETE FROM audit WHERE sequence = 5",

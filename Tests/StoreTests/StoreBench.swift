@@ -152,13 +152,18 @@ func advanced(_ record: Record, to state: RecordState) -> RecordChange {
 
 let rule = Guard(key: "phone:1", openMax: 1, window: .seconds(60), code: "conflict", message: "open")
 
-func makeLine(_ action: String = "A", _ organization: OrganizationID = ours, detail: String? = nil) -> AuditRecord {
+func makeLine(
+    _ action: String = "A",
+    _ organization: OrganizationID = ours,
+    subject: String = "key:1",
+    detail: String? = nil
+) -> AuditRecord {
     AuditRecord(
         id: newID(),
         organization: organization,
         at: moment,
         call: CallID(newID()),
-        subject: "key:1",
+        subject: subject,
         action: action,
         door: "rest",
         outcome: .success,

@@ -99,6 +99,8 @@ package struct UsageRecord: Sendable, Hashable {
     package let subject: String
     /// What kind of caller; nil for what was counted before that was told apart.
     package let caller: CallerKind?
+    /// For which of the organization's accounts; nil where it is for none.
+    package let account: AccountName?
     /// The hour it counts for: milliseconds since 1970, a multiple of 3,600,000.
     package let hour: Timestamp
     /// Whether the call succeeded.
@@ -114,6 +116,7 @@ package struct UsageRecord: Sendable, Hashable {
         counted: String = "",
         subject: String = "",
         caller: CallerKind? = nil,
+        account: AccountName? = nil,
         at: Timestamp,
         succeeded: Bool
     ) {
@@ -123,6 +126,7 @@ package struct UsageRecord: Sendable, Hashable {
         self.counted = counted
         self.subject = subject
         self.caller = caller
+        self.account = account
         self.hour = Timestamp(milliseconds: at.milliseconds - at.milliseconds % 3_600_000)
         self.succeeded = succeeded
     }

@@ -124,6 +124,7 @@ extension Settlement {
                 counted: Ceilings.Counted.money,
                 subject: before.madeBy,
                 caller: before.caller,
+                account: before.accountName,
                 at: move.step.event.at,
                 succeeded: after.state != .rejected
             )

@@ -19,7 +19,7 @@ package final class Pipeline: Sendable {
     private let registry: ToolRegistry
     let authenticate: Authenticate
     let admit: AdmitOrganization
-    private let authority: Authority
+    let authority: Authority
     private let directory: DirectoryCache
     let limit: LimitRate
     let quotas: Quotas?
@@ -78,7 +78,7 @@ package final class Pipeline: Sendable {
             return reply
         } catch {
             var error = error
-            do { try record.end(ending, error: error) } catch let lost {
+            do throws(GatewayError) { try await record.end(refused: ending, error: error) } catch let lost {
                 // What is told of money that was sent must not be lost for a line.
                 if error.record == nil || ending.tool?.annotations.movesMoney != true { error = lost }
             }
@@ -238,7 +238,7 @@ package final class Pipeline: Sendable {
             principal: principal
         )
         let call = checked.call
-        ending.arguments = checked.arguments
+        (ending.arguments, ending.account) = (checked.arguments, book.map { call.account ?? $0.standard?.name ?? .main })
         var reservation: ReserveIdempotent.Reservation?
         if tool.annotations.movesMoney {
             reservation = try reserve.reserve(
@@ -246,7 +246,7 @@ package final class Pipeline: Sendable {
                 tool: tool,
                 direction: entry.direction,
                 arguments: checked.arguments,
-                account: call.account ?? book?.standard?.name ?? .main,
+                account: ending.account ?? call.account ?? .main,
                 principal: principal,
                 organization: membership.organization
             )

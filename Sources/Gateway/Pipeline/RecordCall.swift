@@ -21,6 +21,8 @@ struct RecordCall: Sendable {
         var principal: Principal?
         /// The tool, once it was found.
         var tool: ToolDescriptor?
+        /// The account that a tool's call is for, where it is for one.
+        var account: AccountName?
         /// Whether the caller may not even know of the tool.
         var isHidden = false
         /// What was asked of the host itself, where it is no tool.
@@ -151,6 +153,19 @@ struct RecordCall: Sendable {
         try await audit.append([line(ending, error: error)], usage: [counted.takenBack, failed])
     }
 
+    /// Writes what became of a call that was refused: of what moves money durably, before anybody is told, so that what
+    /// counts as money is counted exactly, whatever becomes of the process.
+    ///
+    /// It shares the commit of whatever else is written. What is refused for its rate must cost less than what it is refused
+    /// for: it waits for the next commit, as what only reads does.
+    func end(refused ending: Ending, error: GatewayError) async throws(GatewayError) {
+        guard ending.tool?.annotations.movesMoney == true, !ending.isCountedByRecord, error.code != .rateLimited,
+            let usage = usage(of: ending, succeeded: false)
+        else { return try end(ending, error: error) }
+        tell(ending, error: error)
+        try await audit.append([line(ending, error: error)], usage: [usage])
+    }
+
     /// Writes what became of a call.
     ///
     /// A fault of the audit fails the call that it would have left out.
@@ -180,6 +195,7 @@ struct RecordCall: Sendable {
             counted: ending.countedAs,
             subject: principal.subjectText,
             caller: principal.kind(at: ending.door),
+            account: ending.account,
             at: entropy.now(),
             succeeded: succeeded
         )

@@ -13,6 +13,12 @@ package protocol OwnedDataRepository: Sendable {
         after place: [String]?,
         limit: Int
     ) async throws(GatewayError) -> (rows: [String], next: [String]?)
+    /// A part of a file that a plugin made, numbered from 0 as its row says; nil when it is gone.
+    func ownedFile(
+        _ export: String,
+        part: Int,
+        of organization: OrganizationID
+    ) async throws(GatewayError) -> [UInt8]?
     /// Lets no transaction of the organization begin any more, if all have ended: a call that was admitted before the
     /// organization was closed may be about to commit its own, and nothing would be left to ask about it with.
     ///

@@ -39,6 +39,8 @@ package struct UsageQuestion: Sendable {
         case counted
         /// By what kind of caller: person, machine, agent.
         case caller
+        /// By the account that it was for; what is for none has no account.
+        case account
     }
 
     /// Into which times it is put together.
@@ -86,38 +88,26 @@ package struct UsageQuestion: Sendable {
     }
 }
 
-/// One row of usage; what was not asked to be told apart is empty.
+/// One row of usage.
 package struct UsageSum: Sendable, Equatable {
     /// Its first moment.
     package let start: Timestamp
-    /// The tool or action.
-    package let tool: String
-    /// Who called.
-    package let subject: String
-    /// What it counts as.
-    package let counted: String
-    /// What kind of caller.
-    package let caller: String
+    /// What it is told apart by, as far as that was asked, and there is something to say.
+    package let parts: [UsageQuestion.Part: String]
     /// Calls that succeeded.
     package var succeeded: Int64
     /// Calls that did not.
     package var failed: Int64
 
+    /// The tool or action; empty where it was not asked to be told apart.
+    package var tool: String { parts[.tool] ?? "" }
+    /// What it counts as; empty where it was not asked to be told apart.
+    package var counted: String { parts[.counted] ?? "" }
+
     /// States a row.
-    package init(
-        start: Timestamp,
-        tool: String,
-        subject: String,
-        counted: String,
-        caller: String = "",
-        succeeded: Int64,
-        failed: Int64
-    ) {
+    package init(start: Timestamp, parts: [UsageQuestion.Part: String], succeeded: Int64, failed: Int64) {
         self.start = start
-        self.tool = tool
-        self.subject = subject
-        self.counted = counted
-        self.caller = caller
+        self.parts = parts
         self.succeeded = succeeded
         self.failed = failed
     }

@@ -10,7 +10,7 @@ import Cryptography
 enum Migrations {
     static let all: [[String]] = [
         first, plugins, pluginData, clustered, probation, wholeRecords, endsAndReceipts, people, lists,
-        administration, usage, factors, changes, accounts, places, refreshes, callers, held, feed, reports,
+        administration, usage, factors, changes, accounts, places, refreshes, callers, held, feed, reports, sought,
     ]
 
     /// Brings the schema up to date, or, for tests, up to an older number.

@@ -234,6 +234,7 @@ extension [UsageRecord: Int64] {
             row.bind(line.counted)
             row.bind(line.subject)
             row.bind(line.caller?.rawValue ?? "")
+            row.bind(line.account?.description ?? "")
             let units = line.isTakenBack ? -count : count
             row.bind(line.succeeded ? units : 0)
             row.bind(line.succeeded ? 0 : units)
@@ -245,9 +246,10 @@ extension [UsageRecord: Int64] {
 private enum UsageStatements {
     static let addition = SQLStatement(
         """
-        INSERT INTO usage (organization_id, hour_ms, environment, tool, counted, subject, caller, succeeded, failed)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-        ON CONFLICT (organization_id, hour_ms, environment, tool, counted, subject, caller) DO UPDATE
+        INSERT INTO usage
+            (organization_id, hour_ms, environment, tool, counted, subject, caller, account, succeeded, failed)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        ON CONFLICT (organization_id, hour_ms, environment, tool, counted, subject, caller, account) DO UPDATE
         SET succeeded = usage.succeeded + excluded.succeeded, failed = usage.failed + excluded.failed
         """
     )
@@ -261,7 +263,9 @@ extension UsageRecord {
         if environment != other.environment { return environment.rawValue < other.environment.rawValue }
         if tool != other.tool { return tool < other.tool }
         if counted != other.counted { return counted < other.counted }
-        return (subject, caller?.rawValue ?? "", succeeded ? 0 : 1, isTakenBack ? 1 : 0)
-            < (other.subject, other.caller?.rawValue ?? "", other.succeeded ? 0 : 1, other.isTakenBack ? 1 : 0)
+        if subject != other.subject { return subject < other.subject }
+        if caller != other.caller { return (caller?.rawValue ?? "") < (other.caller?.rawValue ?? "") }
+        if account != other.account { return (account?.description ?? "") < (other.account?.description ?? "") }
+        return (succeeded ? 0 : 1, isTakenBack ? 1 : 0) < (other.succeeded ? 0 : 1, other.isTakenBack ? 1 : 0)
     }
 }

@@ -32,15 +32,21 @@ extension Store: OwnedDataRepository {
             key: ["record_id"],
             [
                 "environment", "class", "plugin", "operation", "tool", "direction", "made_by", "amount", "party",
-                "reference", "created_ms", "state", "receipt", "sent_ms", "updated_ms", "ended_ms", "detail", "events",
+                "reference", "created_ms", "state", "receipt", "sent_ms", "updated_ms", "ended_ms", "account_name",
+                "detail", "events",
             ]
         ),
         Part("callbacks", key: ["callback_id"], ["environment", "record_id", "name", "received_ms", "ended"]),
         Part("plugin_items", key: ["environment", "plugin", "collection", "item_key"], ["value", "updated_at"]),
-        Part("exports", key: ["export_id"], ["environment", "plugin", "name", "media_type", "expires_at"]),
+        Part("plugin_timers", key: ["timer_id"], ["environment", "plugin", "name", "data", "due_at"]),
+        Part(
+            "exports",
+            key: ["export_id"],
+            ["environment", "plugin", "name", "media_type", "expires_at", "bytes", "parts", "closed"]
+        ),
         Part(
             "usage",
-            key: ["hour_ms", "environment", "tool", "counted", "subject", "caller"],
+            key: ["hour_ms", "environment", "tool", "counted", "subject", "caller", "account"],
             ["succeeded", "failed"]
         ),
         Part(
@@ -97,10 +103,26 @@ extension Store: OwnedDataRepository {
         }
     }
 
+    package func ownedFile(
+        _ export: String,
+        part: Int,
+        of organization: OrganizationID
+    ) async throws(GatewayError) -> [UInt8]? {
+        try await read { sql in
+            try sql.first(
+                "SELECT bytes FROM export_parts WHERE organization_id = $1 AND export_id = $2 AND part = $3",
+                [.text(organization.description), .text(export), .integer(Int64(part))]
+            ) { $0.bytes(0) ?? [] }
+        }
+    }
+
     private static func isNumber(_ column: String) -> Bool {
         numbers.contains(column) || column.hasSuffix("_ms") || column.hasSuffix("_cents")
-            || ["amount", "is_active", "is_default", "updated_at", "expires_at", "succeeded", "failed", "quantity"]
-                .contains(column)
+            || [
+                "amount", "is_active", "is_default", "updated_at", "expires_at", "succeeded", "failed", "quantity",
+                "due_at", "bytes", "parts", "closed",
+            ]
+            .contains(column)
     }
 
     package func closeForErasing(_ organization: OrganizationID) async throws(GatewayError) -> Bool {

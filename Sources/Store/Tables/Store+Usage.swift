@@ -2,12 +2,12 @@ import Gateway
 
 extension Store: UsageRepository {
     package func usage(_ question: UsageQuestion) async throws(GatewayError) -> [UsageSum] {
-        let columns = UsageQuestion.Part.allCases
-            .map { question.parts.contains($0) ? $0.rawValue : "''" }
+        let parts = UsageQuestion.Part.allCases.filter(question.parts.contains)
+        let columns = parts.map { $0.rawValue + ", " }.joined()
         // A day of Nairobi begins three hours before one of UTC; hours are whole in both.
         let start =
             question.period == .hour ? "hour_ms" : "(hour_ms + 10800000) / 86400000 * 86400000 - 10800000"
-        let groups = ["1"] + UsageQuestion.Part.allCases.filter(question.parts.contains).map(\.rawValue)
+        let groups = ["1"] + parts.map(\.rawValue)
         let values: [SQLValue] = [
             .text(question.organization.description), .integer(question.from.milliseconds),
             .integer(question.until.milliseconds), .text(question.environment.rawValue),
@@ -16,20 +16,18 @@ extension Store: UsageRepository {
         let rows = try await read { sql in
             try sql.query(
                 """
-                SELECT \(start), \(columns.joined(separator: ", ")), SUM(succeeded), SUM(failed) FROM usage
+                SELECT \(start), \(columns)SUM(succeeded), SUM(failed) FROM usage
                 WHERE organization_id = $1 AND hour_ms >= $2 AND hour_ms < $3 AND environment = $4
                 GROUP BY \(groups.joined(separator: ", ")) ORDER BY 1 LIMIT $5
                 """,
                 values
             ) { row in
-                UsageSum(
+                let texts = parts.enumerated().map { ($0.element, row.text($0.offset + 1) ?? "") }
+                return UsageSum(
                     start: Timestamp(milliseconds: row.integer(0) ?? 0),
-                    tool: row.text(1) ?? "",
-                    subject: row.text(2) ?? "",
-                    counted: row.text(3) ?? "",
-                    caller: row.text(4) ?? "",
-                    succeeded: row.integer(5) ?? 0,
-                    failed: row.integer(6) ?? 0
+                    parts: Dictionary(uniqueKeysWithValues: texts.filter { !$0.1.isEmpty }),
+                    succeeded: row.integer(parts.count + 1) ?? 0,
+                    failed: row.integer(parts.count + 2) ?? 0
                 )
             }
         }
@@ -43,11 +41,14 @@ extension Store: UsageRepository {
     }
 
     private static func months(of days: [UsageSum]) -> [UsageSum] {
+        struct Place: Hashable {
+            let month: Month
+            let parts: [UsageQuestion.Part: String]
+        }
         var months: [UsageSum] = []
-        var places: [String: Int] = [:]
+        var places: [Place: Int] = [:]
         for day in days {
-            let month = Month(of: day.start)
-            let place = "\(month)|\(day.tool)|\(day.subject)|\(day.counted)|\(day.caller)"
+            let place = Place(month: Month(of: day.start), parts: day.parts)
             if let known = places[place] {
                 months[known].succeeded += day.succeeded
                 months[known].failed += day.failed
@@ -55,15 +56,7 @@ extension Store: UsageRepository {
             }
             places[place] = months.count
             months.append(
-                UsageSum(
-                    start: month.start,
-                    tool: day.tool,
-                    subject: day.subject,
-                    counted: day.counted,
-                    caller: day.caller,
-                    succeeded: day.succeeded,
-                    failed: day.failed
-                )
+                UsageSum(start: place.month.start, parts: day.parts, succeeded: day.succeeded, failed: day.failed)
             )
         }
         return months
