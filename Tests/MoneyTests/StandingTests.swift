@@ -95,6 +95,50 @@ struct `What outlives the look at its credential` {
     }
 
     @Test(arguments: Loss.allCases)
+    func `such as a payment that waits to be sent again, is not, and ends with its reason`(loss: Loss) async throws {
+        let plugin = try FakePlugin.make(collect: ["resend": ["limit": 1]])
+        try await House.with(plugin: plugin) { (house) async throws in
+            house.upstream.answer(with: ["verdict": "not_processed"])
+            let id = try #require(await house.collect().record)
+            #expect(try await house.record(id).state == .created && house.upstream.count("collect") == 1)
+
+            try await loss.befalls(house, tool: "fake_collect")
+            for _ in 1...4 {
+                house.clock.advance(.seconds(61))
+                await house.gateway.sweeper.sweep()
+            }
+
+            #expect(house.upstream.count("collect") == 1)
+            let record = try await house.record(id)
+            #expect(record.state == .rejected && record.meaning?.hasPrefix("Not sent again") == true)
+        }
+    }
+
+    @Test func `such as a payout that M-Pesa does not know, is asked about and waits for a person`() async throws {
+        try await House.with { (house) async throws in
+            _ = try await house.store.change(house.organization) { $0.resendsNotFound = true }
+            house.upstream.answer { _ in .unknown("cut") }
+            let id = try #require(await house.pay().record)
+            house.clock.advance(.seconds(31 * 60))
+            try await Loss.keyIsRevoked.befalls(house, tool: "fake_pay")
+            house.upstream.answer(with: ["verdict": "accepted"])
+
+            for _ in 1...40 where try await house.record(id).state != .manual {
+                await house.gateway.sweeper.sweep()
+                let question = try await house.newest("pay_query")
+                if !question.state.isEnded {
+                    try await house.callback(question.id, says: ["verdict": "not_found", "code": "nf"])
+                }
+                await house.gateway.sweeper.sweep()
+                house.clock.advance(.seconds(3600))
+            }
+
+            #expect(house.upstream.count("pay") == 1)
+            #expect(try await house.record(id).state == .manual)
+        }
+    }
+
+    @Test(arguments: Loss.allCases)
     func `such as a function tool, is answered as any call of that caller is by then`(loss: Loss) async throws {
         try await House.with { (house) async throws in
             let tool = "worker_dig"

@@ -75,7 +75,17 @@ package struct Assembly: Sendable {
         directory = DirectoryCache(directory: store.directory, entropy: entropy, configuration: configuration)
         addresses = CallbackAddresses(publicURL: settings.publicURL, key: keys.callbacks)
         probes = CallbackProbes(entropy: entropy)
-        let money = Money(ports, directory, addresses, evidence, settings)
+        uses = KeyUses(repository: store.uses, sleep: entropy.sleep, logger: ports.logger)
+        authenticate = Authenticate(
+            directory: store.directory,
+            tokens: ports.tokens,
+            entropy: entropy,
+            configuration: configuration,
+            uses: uses
+        )
+        let admit = AdmitOrganization(directory: directory)
+        let authority = Authority(authenticate: authenticate, admit: admit, registry: ports.registry)
+        let money = Money(ports, directory, addresses, evidence, authority, settings)
         asker = money.asker
         inbox = money.inbox
         sweeper = money.sweeper
@@ -87,15 +97,7 @@ package struct Assembly: Sendable {
             logger: ports.logger,
             settings: settings.claims
         )
-        uses = KeyUses(repository: store.uses, sleep: entropy.sleep, logger: ports.logger)
         quotas = Quotas(repository: store.quotas, entropy: entropy, logger: ports.logger)
-        authenticate = Authenticate(
-            directory: store.directory,
-            tokens: ports.tokens,
-            entropy: entropy,
-            configuration: configuration,
-            uses: uses
-        )
         let held = HeldCalls(operations: money.operations, authenticate: authenticate, registry: ports.registry)
         releases = Releases(
             due: store.records,
@@ -134,8 +136,6 @@ package struct Assembly: Sendable {
             )
         )
         services = ports.services(directory, settings.services)
-        let admit = AdmitOrganization(directory: directory)
-        let authority = Authority(authenticate: authenticate, admit: admit)
         pipeline = Pipeline(
             registry: ports.registry,
             authenticate: authenticate,

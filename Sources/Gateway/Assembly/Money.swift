@@ -25,6 +25,7 @@ struct Money: Sendable {
         _ directory: DirectoryCache,
         _ addresses: CallbackAddresses,
         _ evidence: EvidenceMetrics,
+        _ authority: Authority,
         _ settings: Assembly.Settings
     ) {
         let (records, entropy, logger) = (ports.store.records, ports.entropy, ports.logger)
@@ -105,6 +106,7 @@ struct Money: Sendable {
             sender: sender,
             plugins: calls,
             settlement: settlement,
+            objection: { record throws(GatewayError) in try await authority.objection(to: record) },
             limits: limits,
             entropy: entropy,
             logger: logger,

@@ -49,6 +49,7 @@ package struct Sweeper: Sendable {
     private let sender: Sender
     private let plugins: PluginCalls
     private let settlement: Settlement
+    private let objection: @Sendable (Record) async throws(GatewayError) -> String?
     private let limits: RecordMachine.Rules
     private let entropy: Entropy
     private let watch: WallClockWatch
@@ -56,7 +57,7 @@ package struct Sweeper: Sendable {
     private let logger: Logger
     private let settings: Settings
 
-    /// Makes it of its parts.
+    /// Makes it of its parts; `objection` says why a payment is not sent again, as whoever asked for it stands now.
     init(
         records: any RecordRepository & DueRepository,
         asker: Asker,
@@ -64,6 +65,7 @@ package struct Sweeper: Sendable {
         sender: Sender,
         plugins: PluginCalls,
         settlement: Settlement,
+        objection: @escaping @Sendable (Record) async throws(GatewayError) -> String?,
         limits: RecordMachine.Rules,
         entropy: Entropy,
         logger: Logger,
@@ -76,6 +78,7 @@ package struct Sweeper: Sendable {
         self.sender = sender
         self.plugins = plugins
         self.settlement = settlement
+        self.objection = objection
         self.limits = limits
         self.entropy = entropy
         watch = WallClockWatch(entropy: entropy)
@@ -223,8 +226,12 @@ package struct Sweeper: Sendable {
         }
     }
 
-    /// Sends the same request again, which only evidence that it was not processed leads to.
+    /// Sends the same request again, which only evidence that it was not processed leads to, and only for somebody who may
+    /// still ask for it.
     private func sendAgain(_ record: Record) async throws(GatewayError) -> Record {
+        if let reason = try await objection(record) {
+            return try await settlement.settle(record) { $0.version == record.version ? .notSent(reason) : nil }.record
+        }
         let (plugin, index) = try plugins.kind(of: record)
         let prepared = try await sender.makeReady(record, kind: plugin.operations[index])
         return try await sender.send(record, prepared)

@@ -6,12 +6,15 @@
 /// a second. It reads no SQL while nothing has changed.
 ///
 ///     a call waits for its turn to send     -> asked once more before its commit (`Operations`)
+///     a payment waits to be sent again      -> before each sending; it ends, or goes on being asked about (`Sweeper`)
 ///     a caller waits for an outcome         -> every half second; the wait ends (`Operations`)
+///     a file is made while it is saved      -> before each piece; what was saved is not whole
 ///     a function tool runs, or a timer does -> every half second; the host answers in its place (`PluginHost`), and what it
 ///                                              asks of the host afterwards is refused
 struct Authority: Sendable {
     let authenticate: Authenticate
     let admit: AdmitOrganization
+    let registry: ToolRegistry
 
     /// Asks about a call.
     ///
@@ -23,6 +26,40 @@ struct Authority: Sendable {
             address: call.address
         )
         try Authorize.check(tool, principal: principal, membership: try await admit.membership(of: principal))
+    }
+
+    /// Asks about a use of one of the host's own actions.
+    ///
+    /// - Throws: as the first three stages do now.
+    func check(_ call: ActionCall, _ rules: ActionRules) async throws(GatewayError) {
+        let principal = try await authenticate.principal(
+            for: call.credential,
+            environment: call.environment,
+            address: call.address
+        )
+        let membership = try await admit.membership(
+            of: principal,
+            suspendedToo: rules.isOpenWhenSuspended,
+            withoutFactor: rules.isAboutOneself
+        )
+        try Authorize.check(rules, principal: principal, membership)
+    }
+
+    /// Asks about a payment that waits to be sent again, of which its record alone is left.
+    ///
+    /// - Returns: Why it is not sent any more; nil when it may be.
+    /// - Throws: What may pass: a store that is away, an organization that may not call for now.
+    func objection(to record: Record) async throws(GatewayError) -> String? {
+        let maker = try await authenticate.inForce(record.madeBy, of: record.organization, in: record.environment)
+        guard let maker else { return "Not sent again: whoever asked for it may do nothing any more." }
+        let membership = try await admit.membership(of: maker)
+        let entry = registry.snapshot.entry(record.tool, organization: record.organization, call: CallID(record.id.raw))
+        // A plugin that is not loaded says for itself that it cannot send.
+        guard let entry else { return nil }
+        do throws(GatewayError) { try Authorize.check(entry.tool, principal: maker, membership: membership) } catch {
+            return "Not sent again: whoever asked for it may not use \(record.tool) any more."
+        }
+        return nil
     }
 
     /// Asks about what goes on under a principal's name without a credential, such as a timer.
