@@ -255,7 +255,7 @@ final class HTTPConnection: ChannelDuplexHandler {
             [handler, loop = context.eventLoop, channel = context.channel] in
             let response = await handler.respond(to: request)
             if let stream = response.stream, !isHead {
-                let writer = HTTPStreamWriter(channel: channel, pieces: stream)
+                let writer = HTTPStreamWriter(channel: channel, stream: stream)
                 if await writer.write(head: { bound.value.0.streamHead(response) }) {
                     loop.execute { bound.value.0.endStream(bound.value.1) }
                 }

@@ -4,10 +4,11 @@ import NIOCore
 /// has gone.
 struct HTTPStreamWriter: Sendable {
     let channel: any Channel
-    let pieces: AsyncStream<[UInt8]>
+    let stream: Response.Stream
 
     /// Writes header and pieces; `head` is called on the connection's event loop.
     ///
+    /// What does not come whole does not end as if it had: the connection is closed.
     /// - Returns: Whether the answer is whole, and the connection may be used again.
     func write(head: @escaping @Sendable () -> ByteBuffer) async -> Bool {
         let work = Task { () async -> Bool in
@@ -15,11 +16,15 @@ struct HTTPStreamWriter: Sendable {
                 try await channel.eventLoop
                     .flatSubmit { channel.writeAndFlush(head()) }
                     .get()
-                for await piece in pieces where !piece.isEmpty { try await channel.writeAndFlush(chunk(piece)) }
-                if Task.isCancelled { return false }
+                try await stream { piece in
+                    try Task.checkCancellation()
+                    if !piece.isEmpty { try await channel.writeAndFlush(chunk(piece)) }
+                }
+                try Task.checkCancellation()
                 try await channel.writeAndFlush(ByteBuffer(string: "0\r\n\r\n"))
                 return true
             } catch {
+                channel.close(promise: nil)
                 return false
             }
         }

@@ -9,8 +9,16 @@ package struct Response: Sendable {
     private(set) var fields = HeaderFields()
     /// The body; its length is written by the connection.
     package var body: [UInt8]
-    /// Pieces that come one by one, in the body's place; who iterates it no more has let go of the work behind it.
-    package var stream: AsyncStream<[UInt8]>?
+    /// Writes pieces one by one, in the body's place.
+    package var stream: Stream?
+
+    /// What writes an answer's pieces: each call of `write` ends once the piece has left, so that nothing piles up for a
+    /// client that reads slowly.
+    ///
+    /// It ends with its task when the client has gone. Where it throws, the connection is closed without the end that a
+    /// whole answer has.
+    package typealias Stream =
+        @Sendable (_ write: @escaping @Sendable ([UInt8]) async throws -> Void) async throws -> Void
 
     /// Makes an answer.
     package init(_ status: HTTPResponseStatus, headers: [(name: HeaderName, value: String)] = [], body: [UInt8] = []) {

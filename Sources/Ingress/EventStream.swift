@@ -76,15 +76,11 @@ struct EventStream<News: Sendable, Reply: Sendable>: Sendable {
                 (.accelBuffering, "no"), (.requestID, call.description),
             ]
         )
-        response.stream = AsyncStream(bufferingPolicy: EventBuffer.policy()) { continuation in
-            let work = Task {
-                for await piece in pieces {
-                    let (name, data) = event(piece)
-                    continuation.yield(Array("event: \(name)\ndata: ".utf8) + data + Array("\n\n".utf8))
-                }
-                continuation.finish()
+        response.stream = { write in
+            for await piece in pieces {
+                let (name, data) = event(piece)
+                try await write(Array("event: \(name)\ndata: ".utf8) + data + Array("\n\n".utf8))
             }
-            continuation.onTermination = { _ in work.cancel() }
         }
         return response
     }

@@ -13,7 +13,7 @@ extension MCPServer {
         switch await pipeline.serve(action, call).result {
         case .success(.data(let data, _, let beside)):
             return results.output(ActionOutput.bytes(data, beside), to: exchange)
-        case .success(.file):
+        case .success(.file), .success(.stream):
             return results.failure(GatewayError(.notSupported, "A file is read by REST."), to: exchange)
         case .failure(let error):
             // Who may not ask is told as for a tool that there is not; what was wrong with the call, to the model.

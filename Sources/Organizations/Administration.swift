@@ -68,6 +68,8 @@ package struct Administration: Sendable {
     let trials: ThrottleLogIns
     /// How often an organization's callbacks are checked.
     let checks: ThrottleLogIns
+    /// How many files of an organization are being made while they are saved.
+    let streams = StreamPlaces()
     /// How often an organization mails, and somebody is mailed to.
     let lettering: ThrottleLogIns
     var directory: any DirectoryRepository { parts.directory }
@@ -108,7 +110,18 @@ package struct Administration: Sendable {
 
     /// A line in the chain of an organization that somebody of another one acted on.
     func note(_ action: String, on organization: OrganizationID, _ use: Action.Use) async throws(GatewayError) {
-        let line = AuditRecord(
+        let detail = use.arguments.masking([JSONPointer(tokens: ["admin_password"])], with: "•••")
+        try await parts.audit.append([line(action, on: organization, use, detail)], usage: [])
+    }
+
+    private func line(
+        _ action: String,
+        on organization: OrganizationID,
+        _ use: Action.Use,
+        _ detail: JSON,
+        error: GatewayError? = nil
+    ) -> AuditRecord {
+        AuditRecord(
             id: parts.entropy.identifier(),
             organization: organization,
             at: parts.entropy.now(),
@@ -116,10 +129,37 @@ package struct Administration: Sendable {
             subject: use.principal.subjectText,
             action: action,
             door: "rest",
-            outcome: .success,
-            detail: use.arguments.masking([JSONPointer(tokens: ["admin_password"])], with: "•••").text
+            outcome: error == nil ? .success : .failed,
+            code: error?.code.rawValue,
+            address: use.address,
+            detail: detail.text
         )
-        try await parts.audit.append([line], usage: [])
+    }
+
+    /// A file that is made while it is saved, at most so many of an organization at once; how it ended is a line of the
+    /// audit too, which `make` says more of.
+    ///
+    /// - Throws: `rateLimited` when there are too many.
+    func stream(
+        _ name: String,
+        _ mediaType: String,
+        ended: String,
+        _ use: Action.Use,
+        make: @escaping @Sendable (_ write: @escaping FileStream.Write) async throws(GatewayError) -> JSON
+    ) throws(GatewayError) -> FileStream {
+        let place = try streams.enter(use.principal.organization)
+        let house = self
+        return FileStream(name: name, mediaType: mediaType) { write throws(GatewayError) in
+            defer { withExtendedLifetime(place) {} }
+            let note = { (detail: JSON, error: GatewayError?) async throws(GatewayError) in
+                let line = house.line(ended, on: use.principal.organization, use, detail, error: error)
+                try await house.parts.audit.append([line], usage: [])
+            }
+            do throws(GatewayError) { try await note(try await make(write), nil) } catch {
+                try await note([:], error)
+                throw error
+            }
+        }
     }
 
     /// The rules of what an administrator does within their organization: a person alone changes it.

@@ -10,7 +10,8 @@ struct AuditProof: Sendable {
 
     var all: [Action] { [export, heads] }
 
-    private static let linesMax = 50_000
+    /// How much of the file is put together before it is handed on.
+    private static let pieceBytes = 64 << 10
 
     private static func rules(_ name: String, _ audit: String) -> ActionRules {
         ActionRules(
@@ -29,13 +30,13 @@ struct AuditProof: Sendable {
             AuditProof.rules("audit.export", "AUDIT_EXPORTED"),
             title: "Save the audit",
             summary: """
-                The lines as a file, oldest first, for mpesa-gateway audit verify: at most 50,000; after is the last line \
-                of the file before.
+                The lines as a file, oldest first, for mpesa-gateway audit verify: all, or those after a line, written \
+                while they are read.
                 """,
             route: Route("GET", "/admin/audit-logs/export"),
             arguments: [
                 "after": Arguments.id,
-                "limit": ["type": "integer", "minimum": 1, "maximum": .integer(Int64(AuditProof.linesMax))],
+                "limit": ["type": "integer", "minimum": 1],
             ],
             output: .file
         ) { [house] use throws(GatewayError) in
@@ -44,27 +45,32 @@ struct AuditProof: Sendable {
                 guard let id = Identifier(text) else { throw Administration.wrong("after", "the id of a line") }
                 after = id
             }
-            let wanted = use.arguments["limit"]?.integerValue.map(Int.init) ?? AuditProof.linesMax
-            var bytes: [UInt8] = []
-            var left = wanted
-            // A page at a time, so that no question holds a reader for long.
-            while left > 0 {
-                let page = try await house.parts.reading.lines(
-                    after: after,
-                    organization: use.principal.organization,
-                    limit: min(left, 2000)
-                )
-                for line in page { bytes.append(contentsOf: Array((line + "\n").utf8)) }
-                left -= page.count
-                guard page.count == 2000, let last = page.last,
-                    let id = (try? JSON(parsing: last))?["audit_id"]?.stringValue.flatMap({ Identifier($0) })
-                else { break }
-                after = id
-            }
-            return .file(
-                name: "audit-\(use.membership.organization.slug).jsonl",
-                mediaType: "application/x-ndjson",
-                bytes: bytes
+            let pages = AuditPages(
+                reading: house.parts.reading,
+                use: use,
+                after: after,
+                most: use.arguments["limit"]?.integerValue.map(Int.init)
+            )
+            return .stream(
+                try house.stream(
+                    "audit-\(use.membership.organization.slug).jsonl",
+                    "application/x-ndjson",
+                    ended: "AUDIT_EXPORT_ENDED",
+                    use
+                ) { write throws(GatewayError) in
+                    var lines = 0
+                    var piece: [UInt8] = []
+                    try await pages.forEach { line throws(GatewayError) in
+                        piece.append(contentsOf: line.utf8)
+                        piece.append(UInt8(ascii: "\n"))
+                        lines += 1
+                        guard piece.count >= AuditProof.pieceBytes else { return }
+                        try await write(piece)
+                        piece = []
+                    }
+                    try await write(piece)
+                    return ["lines": .integer(Int64(lines))]
+                }
             )
         }
     }

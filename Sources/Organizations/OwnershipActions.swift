@@ -8,12 +8,9 @@ struct OwnershipActions: Sendable {
 
     var all: [Action] { [export, erase] }
 
-    /// How many rows one file has at most.
-    private static let rowsMax = 20_000
-    private static let pageMax = 1_000
-
     private var export: Action {
-        Action(
+        let parts = data.ownedParts + [OrganizationArchive.audit]
+        return Action(
             ActionRules(
                 "organization.export",
                 auditAction: "ORGANIZATION_EXPORTED",
@@ -23,50 +20,35 @@ struct OwnershipActions: Sendable {
             ),
             title: "Save what the organization owns",
             summary: """
-                A part of it as a file, a line of JSON a row, at most 20,000; its last line says where the next goes on \
-                ({"$next": …}), which is given as after. Secrets are left out; the audit is saved by audit.export.
+                All of it, or one part, as a tar archive that is written while it is read: lines of JSON, files that \
+                plugins made, the audit where the plan has audit_export; manifest.json comes last. Secrets are left out.
                 """,
             route: Route("GET", "/admin/organization/export"),
-            arguments: [
-                "part": ["enum": .array(data.ownedParts.map { .string($0) })],
-                "after": ["type": "string", "maxLength": 2048, "description": "As $next was."],
-            ],
-            required: ["part"],
+            arguments: ["part": ["enum": .array(parts.map { .string($0) })]],
             output: .file
-        ) { [data] use throws(GatewayError) in
-            var place = try OwnershipActions.place(use)
-            let part = use.text("part") ?? ""
-            var bytes: [UInt8] = []
-            var left = OwnershipActions.rowsMax
-            repeat {
-                let page = try await data.owned(
-                    part,
-                    of: use.principal.organization,
-                    after: place,
-                    limit: min(left, OwnershipActions.pageMax)
-                )
-                for row in page.rows { bytes.append(contentsOf: Array((row + "\n").utf8)) }
-                left -= page.rows.count
-                place = page.next
-            } while place != nil && left > 0
-            if let place {
-                let next = JSON.array(place.map { .string($0) }).text
-                bytes.append(contentsOf: Array((JSON.object(["$next": .string(next)]).text + "\n").utf8))
-            }
-            return .file(
-                name: "\(use.membership.organization.slug)-\(part).jsonl",
-                mediaType: "application/x-ndjson",
-                bytes: bytes
+        ) { [house, data] use throws(GatewayError) in
+            let hasAudit = use.membership.has(.auditExport)
+            let part = use.text("part")
+            if part == OrganizationArchive.audit, !hasAudit { throw Feature.auditExport.missing }
+            let chosen = part.map { [$0] } ?? (hasAudit ? parts : data.ownedParts)
+            let archive = OrganizationArchive(
+                data: data,
+                audit: hasAudit ? house.parts.reading : nil,
+                use: use,
+                now: house.parts.entropy.now()
+            )
+            return .stream(
+                try house.stream(
+                    "\(use.membership.organization.slug)\(part.map { "-" + $0 } ?? "").tar",
+                    "application/x-tar",
+                    ended: "ORGANIZATION_EXPORT_ENDED",
+                    use
+                ) { write throws(GatewayError) in
+                    let rows = try await archive.write(chosen, to: write).reduce(0) { $0 + $1.rows }
+                    return ["rows": .integer(Int64(rows))]
+                }
             )
         }
-    }
-
-    private static func place(_ use: Action.Use) throws(GatewayError) -> [String]? {
-        guard let text = use.text("after") else { return nil }
-        guard let place = (try? JSON(parsing: text))?.arrayValue else {
-            throw Administration.wrong("after", "what $next said in the file before")
-        }
-        return place.map { $0.stringValue ?? "" }
     }
 
     private var erase: Action {

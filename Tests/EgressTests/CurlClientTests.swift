@@ -54,6 +54,59 @@ final class RawServer: @unchecked Sendable {
 }
 
 struct `The HTTP client` {
+    @Test func `hands on what comes as it comes, and keeps what nobody takes`() async throws {
+        let client = CurlClient()
+        defer { client.shutdown() }
+        let heard = Mutex(0)
+        for (status, isKept) in [("200 OK", false), ("403 Forbidden", true)] {
+            let body = String(repeating: "x", count: 300_000)
+            let server = try RawServer([.answer("HTTP/1.1 \(status)\r\nContent-Length: 300000\r\n\r\n" + body)])
+            defer { server.stop() }
+            var request = HTTPRequest(method: "GET", url: "http://127.0.0.1:\(server.port)/", answerBytesMax: 200_000)
+            request.waitsForPieces = true
+            request.onPiece = { piece, status in
+                guard status == 200 else { return false }
+                heard.withLock { $0 += piece.count }
+                return true
+            }
+
+            let outcome = await client.send(request)
+
+            // What is kept is bounded; what is taken is not.
+            if isKept {
+                #expect(outcome == .unknown("the answer is larger than 200000 bytes"))
+            } else {
+                #expect(outcome == .answered(status: 200, body: []))
+            }
+        }
+        #expect(heard.withLock { $0 } == 300_000)
+    }
+
+    @Test func `calls what is cut off no answer, and reads nothing more for whoever cannot keep it`() async throws {
+        let client = CurlClient()
+        defer { client.shutdown() }
+        let server = try RawServer([
+            .answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n4\r\nsome\r\n"), .close,
+        ])
+        defer { server.stop() }
+        var request = HTTPRequest(method: "GET", url: "http://127.0.0.1:\(server.port)/", timeout: .seconds(2))
+        request.waitsForPieces = true
+        request.onPiece = { _, _ in true }
+        guard case .unknown = await client.send(request) else {
+            Issue.record("what was cut off was taken for an answer")
+            return
+        }
+
+        request.onPiece = { _, _ in throw CancellationError() }
+        let full = try RawServer([.answer(RawServer.ok)])
+        defer { full.stop() }
+        request.url = "http://127.0.0.1:\(full.port)/"
+        guard case .unknown = await client.send(request) else {
+            Issue.record("what could not be kept was taken for an answer")
+            return
+        }
+    }
+
     func send(_ server: RawServer, _ client: CurlClient = CurlClient(), timeout: Duration = .seconds(10)) async
         -> HTTPOutcome
     {

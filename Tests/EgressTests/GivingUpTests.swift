@@ -59,7 +59,10 @@ struct `A request that may be given up` {
         defer { server.stop() }
         let heard = Mutex<[UInt8]>([])
         var request = Self.request(server.port)
-        request.onPiece = { piece in heard.withLock { $0 += piece } }
+        request.onPiece = { piece, _ in
+            heard.withLock { $0 += piece }
+            return true
+        }
         let client = CurlClient()
 
         #expect(await client.sendUntilCancelled(request) == .answered(status: 200, body: []))

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import tarfile
 import tempfile
 
 import pytest
@@ -148,6 +149,13 @@ def test_words_of_the_command_line_are_made_from_the_registry(gateway):
             file.writelines(lines[:2])
         ran = subprocess.run([PROGRAM, *verify], capture_output=True, text=True, timeout=PATIENCE)
         assert ran.returncode == 1 and "cut off" in ran.stdout, ran.stdout
+        archive = os.path.join(folder, "demo.tar")
+        command("organization", "export", "--output", archive)
+        with tarfile.open(archive) as tape:
+            names = tape.getnames()
+            users = tape.extractfile("users/000001.jsonl").read().decode()
+        assert names[-1] == "manifest.json" and {"records", "audit"} <= {name.split("/")[0] for name in names}, names
+        assert "scrypt" not in users and os.listdir(folder).count("demo.tar.part") == 0, users
     script = command("completion", "bash")
     checked = subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True)
     assert checked.returncode == 0 and "'key explain')" in script and "tool=" in script, checked.stderr

@@ -104,11 +104,15 @@ struct `A connection` {
         // Long enough for the request to arrive on a busy machine: a connection that asks nothing is closed after it too.
         limits.idle = .seconds(3)
         let latch = Latch()
+        let made = Mutex(0)
         let handler = ScriptedHandler { _ in
             var response = Response(.ok)
-            response.stream = AsyncStream { continuation in
-                for _ in 0..<64 { continuation.yield([UInt8](repeating: 0x78, count: 1 << 20)) }
-                continuation.onTermination = { _ in latch.open() }
+            response.stream = { write in
+                defer { latch.open() }
+                for _ in 0..<64 {
+                    made.withLock { $0 += 1 }
+                    try await write([UInt8](repeating: 0x78, count: 1 << 20))
+                }
             }
             return response
         }
@@ -118,8 +122,30 @@ struct `A connection` {
 
             await latch.wait()
 
+            // The next piece is made once the one before has left: the kernel's buffers hold a few of them.
+            #expect(made.withLock { $0 } < 40)
             try await deaf.read()
             #expect(await deaf.all().utf8.count < 64 << 20)
+        }
+    }
+
+    @Test func `ends what could not be written whole as no whole answer ends`() async throws {
+        let handler = ScriptedHandler { request in
+            var response = Response(.ok)
+            response.stream = { write in
+                try await write(Array("some".utf8))
+                if request.path == "/broken" { throw CancellationError() }
+            }
+            return response
+        }
+        try await serving(handler) { port in
+            let whole = try await Peer.connect(to: port)
+            whole.send(Self.get("/whole"))
+            #expect(await whole.received(to: "0\r\n\r\n").hasSuffix("4\r\nsome\r\n0\r\n\r\n"))
+
+            let broken = try await Peer.connect(to: port)
+            broken.send(Self.get("/broken"))
+            #expect(await broken.all().hasSuffix("4\r\nsome\r\n"))
         }
     }
 

@@ -107,8 +107,7 @@ struct `An audit's file` {
         try await bureau.store.append([], usage: [])
         let heads = await bureau.ask("audit.heads", as: admin.token)
         #expect(heads.code == nil)
-        let file = await bureau.ask("audit.export", as: admin.token)
-        guard case .success(.file(_, _, let bytes)) = file.result else { throw GatewayError(.notFound, "no file") }
+        let bytes = try await bureau.ask("audit.export", as: admin.token).saved()
         let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
         let keys = try #require(VerifyingKey.all(pem: Array(bureau.auditKey.utf8)))
         return Export(lines: lines, heads: heads.data, keys: keys)

@@ -79,6 +79,20 @@ extension Bureau {
         return export.id
     }
 
+    /// Ends an organization as its erasure does, whatever is open.
+    func erase(_ organization: Organization) async throws(GatewayError) {
+        try await store.erase(organization.id)
+        gateway.directory.forget()
+        gateway.authenticate.forget()
+    }
+
+    /// One more who may do everything in the shop.
+    func otherAdministrator() async throws(GatewayError) -> Person {
+        do { return try await person("other", .orgAdmin, of: shop) } catch {
+            throw error as? GatewayError ?? .fault("\(error)")
+        }
+    }
+
     /// A key that somebody makes, and its text.
     func makeKey(_ more: JSONObject = [:], by person: Person) async throws -> (id: JSON, text: Secret<String>) {
         var arguments: JSONObject = ["name": "till", "environment": "test", "role": "manager"]

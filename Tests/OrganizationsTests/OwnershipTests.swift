@@ -1,39 +1,134 @@
 import Gateway
 import GatewayTesting
 import OrderedJSON
+import Synchronization
 import Testing
 
 struct `What an organization owns` {
-    private func save(_ bureau: Bureau, _ arguments: JSON, as person: Person) async throws -> [JSON] {
-        let reply = await bureau.ask("organization.export", arguments, as: person.token)
-        guard case .success(.file(_, _, let bytes)) = reply.result else { throw reply.error ?? .fault("no file") }
-        return try String(decoding: bytes, as: UTF8.self).split(separator: "\n").map { try JSON(parsing: String($0)) }
+    /// A part as it is saved: its rows.
+    private func save(_ bureau: Bureau, _ part: String, as person: Person) async throws -> [JSON] {
+        let reply = await bureau.ask("organization.export", ["part": .string(part)], as: person.token)
+        let members = try Tape.members(of: try await reply.saved())
+        return try members.filter { $0.name.hasPrefix(part + "/") }
+            .flatMap { String(decoding: $0.bytes, as: UTF8.self).split(separator: "\n") }
+            .map { try JSON(parsing: String($0)) }
     }
 
-    @Test func `is saved part by part, without a secret and without anybody else's`() async throws {
+    @Test func `is saved as one archive, without a secret and without anybody else's`() async throws {
         try await Bureau.with { (bureau) async throws in
             try await bureau.openShop()
             let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
             _ = try await bureau.person("stranger", .orgAdmin, of: bureau.host)
             let key = try await bureau.makeKey(by: admin)
             for amount in 1...3 { #expect(await bureau.collect(Int64(amount), as: key.text).code == nil) }
+            let file = try await bureau.export(of: bureau.shop)
             try await bureau.store.append([], usage: [])
 
-            var all = ""
-            for part in bureau.store.ownedParts {
-                let rows = try await save(bureau, ["part": .string(part)], as: admin)
-                all += rows.map(\.text).joined()
-                if part == "records" { #expect(rows.count == 3 && rows.first?["amount"] == 1) }
-                if part == "users" { #expect(rows.map { $0["username"] } == ["admin"]) }
-                if part == "usage" { #expect(!rows.isEmpty) }
-            }
+            let bytes = try await bureau.ask("organization.export", as: admin.token).saved()
+            let members = try Tape.members(of: bytes)
+
+            let folders = Set(members.map { String($0.name.prefix { $0 != "/" }) })
+            #expect(folders.isSuperset(of: ["organizations", "users", "records", "usage", "audit", "files"]))
+            #expect(members.first { $0.name == "files/\(file)" }?.bytes == Array("a,b".utf8))
+            let manifest = try JSON(parsing: try #require(members.last?.bytes))
+            #expect(members.last?.name == "manifest.json" && manifest["rows"]?["records"] == 3)
+            let all = String(decoding: bytes, as: UTF8.self)
             #expect(!all.contains("hash of") && !all.contains(bureau.host.id.description))
-            #expect(
-                await bureau.ask("organization.export", ["part": "audit"], as: admin.token).code == .invalidArgument
+            #expect(try await save(bureau, "records", as: admin).map { $0["amount"] } == [1, 2, 3])
+            #expect(try await save(bureau, "users", as: admin).map { $0["username"] } == ["admin"])
+            let ends = try await bureau.audit(bureau.shop).filter { $0.action == "ORGANIZATION_EXPORT_ENDED" }
+            #expect(ends.count == 3 && ends.allSatisfy { $0.outcome == .success })
+        }
+    }
+
+    @Test func `is read a page at a time, each once the one before was taken`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            let owner = PluginOwner(organization: bureau.shop.id, environment: .test, plugin: "example.fake")
+            let file = PluginExport(
+                id: bureau.clock.entropy.identifier(),
+                owner: owner,
+                name: "a",
+                mediaType: "text/csv",
+                expiresAt: bureau.clock.now + .seconds(3600),
+                madeBy: ""
             )
-            let page = try await bureau.store.owned("records", of: bureau.shop.id, after: nil, limit: 2)
-            let rest = try await bureau.store.owned("records", of: bureau.shop.id, after: page.next, limit: 2)
-            #expect(page.rows.count == 2 && rest.rows.count == 1 && rest.next == nil)
+            try await bureau.store.add(file, exportsMax: 10)
+            let piece = [UInt8](repeating: 0x78, count: 1 << 20)
+            for _ in 1...4 {
+                _ = try await bureau.store.append(piece, to: file.id, of: owner, bytesMax: 8 << 20)
+            }
+            _ = try await bureau.store.closeExport(file.id, of: owner)
+
+            let reply = await bureau.ask("organization.export", ["part": "exports"], as: admin.token)
+            let largest = Mutex(0)
+            try await reply.stream().write { piece in largest.withLock { $0 = max($0, piece.count) } }
+
+            #expect(largest.withLock { $0 } == 1 << 20)
+        }
+    }
+
+    @Test(arguments: ["organization.export", "audit.export"], ["session", "organization"])
+    func `is saved no further once whoever asked may not go on`(action: String, ended: String) async throws {
+        try await Bureau.with { (bureau) async throws in
+            try await bureau.openShop()
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            let key = try await bureau.makeKey(["role": "org_admin"], by: admin)
+            let line = try #require(try await bureau.audit(bureau.shop).first)
+            let lines = (1...1200)
+                .map { _ in
+                    AuditRecord(
+                        id: bureau.clock.entropy.identifier(),
+                        organization: bureau.shop.id,
+                        at: line.at,
+                        call: line.call,
+                        subject: "host",
+                        action: "X",
+                        door: "host",
+                        outcome: .success,
+                        detail: String(repeating: "x", count: 500)
+                    )
+                }
+            try await bureau.store.append(lines, usage: [])
+            let isKeys = action == "audit.export"
+
+            let reply = await bureau.ask(action, as: isKeys ? key.text : admin.token)
+            let pieces = Mutex(0)
+            await #expect(throws: GatewayError.self) {
+                try await reply.stream()
+                    .write { _ throws(GatewayError) in
+                        guard
+                            pieces.withLock({
+                                $0 += 1; return $0
+                            }) == 1
+                        else { return }
+                        if ended == "organization" { return try await bureau.erase(bureau.shop) }
+                        // A key by its own revocation, a person by that of their session.
+                        let other = try await bureau.otherAdministrator()
+                        let done =
+                            isKeys
+                            ? await bureau.ask("keys.revoke", ["id": key.id], as: other.token)
+                            : await bureau.ask("users.deactivate", ["id": admin.id], as: other.token)
+                        if let error = done.error { throw error }
+                    }
+            }
+
+            let end = try await bureau.audit(bureau.shop).first { $0.action.hasSuffix("EXPORT_ENDED") }
+            #expect(end?.outcome == .failed && end?.code == "unauthenticated")
+        }
+    }
+
+    @Test func `is saved twice at once, and again once that has ended or was given up`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            let stranger = try await bureau.person("stranger", .orgAdmin, of: bureau.host)
+            var held = [await bureau.ask("organization.export", as: admin.token)]
+            held.append(await bureau.ask("organization.export", as: admin.token))
+
+            #expect(await bureau.ask("organization.export", as: admin.token).code == .rateLimited)
+            #expect(await bureau.ask("organization.export", as: stranger.token).code == nil)
+            held = []
+            #expect(await bureau.ask("organization.export", as: admin.token).code == nil)
         }
     }
 

@@ -18,10 +18,8 @@ struct CallCommand: AsyncParsableCommand {
 
     @Argument(help: "The tool or action, such as transactions.list.") var name: String?
     @Argument(help: "Arguments: NAME=VALUE.") var arguments: [String] = []
-    @Option(help: "The key that makes repeats of a payment, or of another change, one.") var idempotencyKey: String?
-    @Option(help: "test or live, for a person's token; a key has its own.") var environment: String?
     @Option(help: "How long to wait for the outcome, in seconds.") var wait: Int?
-    @Flag(help: "Print JSON.") var json = false
+    @OptionGroup var options: CallOptions
 
     func run() async throws {
         try await GatewayClient.running { client throws(GatewayError) in
@@ -33,13 +31,8 @@ struct CallCommand: AsyncParsableCommand {
                     "\(client.url) has no \(name) for this credential. Without a name, call lists what it may use."
                 )
             }
-            var headers: [(String, String)] = []
-            if let idempotencyKey { headers.append(("Idempotency-Key", idempotencyKey)) }
-            if let environment { headers.append(("Gateway-Environment", environment)) }
-            if let wait { headers.append(("Prefer", "wait=\(wait)")) }
             let given = try arguments.map { text throws(GatewayError) in try operation.argument(text) }
-            let answer = try await client.send(operation.request(given), headers)
-            AnswerText.print(answer, asJSON: json)
+            try await options.carryOut(operation, given, by: client, wait.map { [("Prefer", "wait=\($0)")] } ?? [])
         }
     }
 
@@ -95,6 +88,8 @@ struct Operation {
 
     let name: String
     let title: String
+    /// Whether it answers a file to be saved.
+    let answersFile: Bool
     private let method: String
     private let path: String
     private let inPath: Set<String>
@@ -116,6 +111,7 @@ struct Operation {
         self.path = path
         self.method = method.uppercased()
         title = operation["summary"]?.stringValue ?? ""
+        answersFile = operation["responses"]?["200"]?["content"]?["*/*"] != nil
         var schemas = JSONObject()
         var required: [String] = []
         var places: [String: Set<String>] = [:]

@@ -38,37 +38,57 @@ struct GatewayClient {
 
     /// Sends a request and answers the document; a problem document becomes an error, with what it says of each field.
     func send(_ request: Operation.Request, _ more: [(String, String)]) async throws(GatewayError) -> JSON {
-        guard case .document(let document) = try await read(request, more) else {
-            throw GatewayError(.unavailable, "What answers at \(url) is not a gateway.")
+        let (status, bytes) = try await carry(self.request(request, more))
+        let document = try? JSON(parsing: bytes)
+        let isGood = (200..<300).contains(status)
+        guard let document, document["success"] != nil || document["openapi"] != nil || !isGood else {
+            throw GatewayError(.unavailable, "What answers at \(url) is not a gateway (status \(status)).")
         }
+        guard isGood else { throw GatewayClient.problem(document, status, url) }
         return document
     }
 
-    /// What a gateway answers.
-    enum Answer {
-        /// Its envelope, or the OpenAPI document.
-        case document(JSON)
-        /// A file to be saved.
-        case file([UInt8])
+    /// Sends a request that a file answers, and saves it as it comes, for as long as it comes.
+    func save(
+        _ request: Operation.Request,
+        _ more: [(String, String)],
+        as file: SavedFile
+    ) async throws(GatewayError) {
+        var request = self.request(request, more)
+        request.waitsForPieces = true
+        request.onPiece = { piece, status in
+            guard status == 200 else { return false }
+            try file.take(piece)
+            return true
+        }
+        let (status, bytes) = try await carry(request)
+        guard status != 200 else { return }
+        throw GatewayClient.problem((try? JSON(parsing: bytes)) ?? [:], status, url)
     }
 
-    /// The same for what may be a file too.
-    func read(_ request: Operation.Request, _ more: [(String, String)]) async throws(GatewayError) -> Answer {
+    private func request(_ request: Operation.Request, _ more: [(String, String)]) -> HTTPRequest {
         var headers = [("Content-Type", "application/json")] + more
         if let credential { headers.append(("Authorization", "Bearer " + credential)) }
-        let outcome = await curl.send(
-            HTTPRequest(
-                method: request.method,
-                url: url + request.path,
-                headers: headers,
-                body: request.body?.bytes ?? [],
-                timeout: .seconds(120),
-                answerBytesMax: 16 << 20
-            )
+        return HTTPRequest(
+            method: request.method,
+            url: url + request.path,
+            headers: headers,
+            body: request.body?.bytes ?? [],
+            timeout: .seconds(120),
+            answerBytesMax: 16 << 20
         )
-        switch outcome {
+    }
+
+    private func carry(_ request: HTTPRequest) async throws(GatewayError) -> (status: Int, body: [UInt8]) {
+        switch await curl.send(request) {
+        case .answered(let status, let bytes): return (status, bytes)
         case .notSent(let reason):
             throw GatewayError(.unavailable, "No gateway answers at \(url): \(reason). Set GATEWAY_URL.")
+        case .unknown(let reason) where request.onPiece != nil:
+            throw GatewayError(
+                .unavailable,
+                "\(url) gave no whole file: \(reason). Ask again; audit tells why it ended."
+            )
         case .unknown(let reason):
             throw GatewayError(
                 .unavailable,
@@ -77,17 +97,6 @@ struct GatewayClient {
                 ask again with the same idempotency key.
                 """
             )
-        case .answered(let status, let bytes):
-            let isGood = (200..<300).contains(status)
-            let document = try? JSON(parsing: bytes)
-            guard let document, document["success"] != nil || document["openapi"] != nil || !isGood else {
-                guard isGood else {
-                    throw GatewayError(.unavailable, "What answers at \(url) is not a gateway (status \(status)).")
-                }
-                return .file(bytes)
-            }
-            guard isGood else { throw GatewayClient.problem(document, status, url) }
-            return .document(document)
         }
     }
 

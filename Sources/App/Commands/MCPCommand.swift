@@ -73,7 +73,10 @@ struct MCPCommand: AsyncParsableCommand {
                 timeout: answerWithin,
                 answerBytesMax: settings.answerBytesMax
             )
-            request.onPiece = hear
+            request.onPiece = { piece, _ in
+                hear(piece)
+                return true
+            }
             switch await curl.sendUntilCancelled(request) {
             case .answered(let status, _): return .answered(status)
             case .notSent(let reason): return .notSent(reason)

@@ -31,9 +31,7 @@ struct WordCommand<Word: CommandWord>: AsyncParsableCommand {
 
     @Argument(help: "What to do, such as list.") var verb: String?
     @Argument(help: "VALUE or NAME=VALUE.") var arguments: [String] = []
-    @Option(help: "The key that makes repeats of a change one change.") var idempotencyKey: String?
-    @Option(help: "test or live, for a person's token; a key has its own.") var environment: String?
-    @Flag(help: "Print JSON.") var json = false
+    @OptionGroup var options: CallOptions
 
     func run() async throws {
         try await GatewayClient.running { client throws(GatewayError) in
@@ -48,17 +46,7 @@ struct WordCommand<Word: CommandWord>: AsyncParsableCommand {
                     "\(client.url) has no \(Word.word) \(verb) for this credential. Without a verb, those there are are listed."
                 )
             }
-            var headers: [(String, String)] = []
-            if let idempotencyKey { headers.append(("Idempotency-Key", idempotencyKey)) }
-            if let environment { headers.append(("Gateway-Environment", environment)) }
-            let answer = try await client.read(operation.request(try operation.arguments(arguments)), headers)
-            switch answer {
-            case .document(let document): AnswerText.print(document, asJSON: json)
-            case .file(let bytes):
-                do { try FileHandle.standardOutput.write(contentsOf: Data(bytes)) } catch {
-                    throw GatewayError(.unavailable, "The file could not be written to standard output.")
-                }
-            }
+            try await options.carryOut(operation, try operation.arguments(arguments), by: client)
         }
     }
 

@@ -89,7 +89,7 @@ final class CurlTransfer: @unchecked Sendable {
         _ = gateway_set_long(easy, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
         // The client keeps the time of an answer itself, from the first byte on: this one, which runs from now, is later.
         let whole = request.connectTimeout + request.timeout + .seconds(2)
-        _ = gateway_set_long(easy, CURLOPT_TIMEOUT_MS, CurlTransfer.milliseconds(whole))
+        if !request.waitsForPieces { _ = gateway_set_long(easy, CURLOPT_TIMEOUT_MS, CurlTransfer.milliseconds(whole)) }
         _ = gateway_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, CurlTransfer.milliseconds(request.connectTimeout))
         _ = gateway_set_text(easy, CURLOPT_USERAGENT, userAgent)
         trust(easy, certificateFile)
@@ -240,14 +240,24 @@ final class CurlTransfer: @unchecked Sendable {
         guard let bytes, let context else { return 0 }
         let transfer = Unmanaged<CurlTransfer>.fromOpaque(context).takeUnretainedValue()
         let length = size * count
-        transfer.received += length
+        let piece = UnsafeRawBufferPointer(start: bytes, count: length)
+        let isLong = transfer.request.waitsForPieces
+        if isLong { transfer.begunAt = CurlPoll.now() }
+        let isTaken: Bool
+        do { isTaken = try transfer.hands(piece) } catch { return 0 }
+        if !isTaken || !isLong { transfer.received += length }
         guard transfer.received <= transfer.request.answerBytesMax else {
             transfer.isTooLarge = true
             return 0
         }
-        let piece = UnsafeRawBufferPointer(start: bytes, count: length)
-        if let hear = transfer.request.onPiece { hear(Array(piece)) } else { transfer.body.append(contentsOf: piece) }
+        if !isTaken { transfer.body.append(contentsOf: piece) }
         return length
+    }
+
+    /// Whether somebody hears the answer as it comes, and takes this piece of it.
+    private func hands(_ piece: UnsafeRawBufferPointer) throws -> Bool {
+        guard let hear = request.onPiece, let easy else { return false }
+        return try hear(Array(piece), gateway_status(easy))
     }
 
     /// libcurl sends a POST again by itself when a kept connection turns out to be closed (measured): a second debit.

@@ -20,10 +20,14 @@ package struct HTTPRequest: Sendable {
     package var leaveWithin: Duration?
     /// The longest answer that is read.
     package var answerBytesMax: Int
-    /// Hears the answer's body as it comes, which then is not kept.
+    /// Whether `timeout` begins anew with each piece of the answer, and what `onPiece` takes is not bounded: for one that may
+    /// be as long as it likes, as long as it comes.
+    package var waitsForPieces = false
+    /// Hears the answer's body as it comes, and its status; what it takes is not kept.
     ///
-    /// Called on the client's own thread: nothing in it may block.
-    package var onPiece: (@Sendable ([UInt8]) -> Void)?
+    /// Called on the client's own thread: only a client that carries nothing else may be kept waiting. Where it throws, the
+    /// rest is not read.
+    package var onPiece: (@Sendable (_ piece: [UInt8], _ status: Int) throws -> Bool)?
     /// Whether an address may be connected to that the name has led to; nil for every one.
     ///
     /// Asked with the very address that is connected to, so that no name can lead elsewhere after it was looked at.

@@ -17,6 +17,10 @@ package struct Action: Sendable {
         package let call: CallID
         /// The caller's address as the door saw it.
         package let address: String?
+        /// Whether who asked may still ask this: what goes on after the answer has begun looks again and again.
+        ///
+        /// Throws as the stages do. It reads no SQL while nothing has changed.
+        package let mayGoOn: @Sendable () async throws(GatewayError) -> Void
 
         /// The text of an argument; nil when it was left out.
         package func text(_ name: String) -> String? { arguments[name]?.stringValue }
@@ -28,6 +32,8 @@ package struct Action: Sendable {
         case data([UInt8], message: String? = nil, beside: [(name: String, value: [UInt8])] = [])
         /// A file to be saved.
         case file(name: String, mediaType: String, bytes: [UInt8])
+        /// A file that is made while it is saved, however long it gets.
+        case stream(FileStream)
 
         /// The output, as a value.
         package static func data(_ value: JSON, message: String? = nil) -> Answer {

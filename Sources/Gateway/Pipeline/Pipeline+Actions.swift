@@ -24,7 +24,10 @@ extension Pipeline {
                     membership: membership,
                     arguments: arguments,
                     call: call.id,
-                    address: call.address
+                    address: call.address,
+                    mayGoOn: { [authority] () async throws(GatewayError) in
+                        try await authority.check(call, action.rules)
+                    }
                 )
                 let done = try await once.answer(call, of: action, arguments, principal) {
                     () async throws(GatewayError) in

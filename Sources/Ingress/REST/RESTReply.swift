@@ -41,18 +41,29 @@ enum RESTReply {
             if reply.isReplayed { response.add(.idempotentReplayed, "true") }
             if let tag = EntityTag.tag(of: data, of: action) { response.add(.entityTag, tag) }
         case .success(.file(let name, let mediaType, let bytes)):
-            response = Response(
-                .ok,
-                headers: [
-                    // Saved, never shown: a plugin must not be able to write a page of this address.
-                    (.contentType, mediaType), (.contentDisposition, "attachment; filename=\"\(name)\""),
-                    (.contentTypeOptions, "nosniff"), (.cacheControl, "no-store"), (.requestID, call.description),
-                ],
-                body: bytes
-            )
+            response = file(name, mediaType, call)
+            response.body = bytes
+        case .success(.stream(let file)):
+            response = self.file(file.name, file.mediaType, call)
+            response.stream = { write in
+                try await file.write { (piece) async throws(GatewayError) in
+                    do { try await write(piece) } catch { throw GatewayError(.unavailable, "Nobody reads the file.") }
+                }
+            }
         }
         addRate(reply.rate, to: &response)
         return response
+    }
+
+    /// Saved, never shown: a plugin must not be able to write a page of this address.
+    private static func file(_ name: String, _ mediaType: String, _ call: CallID) -> Response {
+        Response(
+            .ok,
+            headers: [
+                (.contentType, mediaType), (.contentDisposition, "attachment; filename=\"\(name)\""),
+                (.contentTypeOptions, "nosniff"), (.cacheControl, "no-store"), (.requestID, call.description),
+            ]
+        )
     }
 
     /// How far a call is: a fraction of 1, and words for people where the tool has any.
