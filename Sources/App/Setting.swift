@@ -213,6 +213,22 @@ extension Settings {
             usual.logLevel,
             "JSON lines on standard error (up to 4 MiB wait for a slow reader, then lines are left out and counted), from"
         ) { $1.logLevel = $0 },
+        .number(
+            "FEED_DAYS",
+            31...3_650,
+            "90",
+            "how long events are kept; longer than reports, which they say what was not known of"
+        ) { $1.bounds.forgetting.events = .seconds($0 * 86_400) },
+        .text(
+            "FEED_DEAD_READERS",
+            "none",
+            "readers of the feed, between commas, for which no event is kept any longer"
+        ) { text, settings in
+            settings.bounds.forgetting.deadReaders = Set(text.split(separator: ",").map { $0.filter { $0 != " " } })
+        },
+        .number("BALANCE_DAYS", 1...3_650, "400", "how long it is kept what M-Pesa said that accounts hold") {
+            $1.bounds.forgetting.balances = .seconds($0 * 86_400)
+        },
     ]
 
     private static let registrations: [Setting] = [

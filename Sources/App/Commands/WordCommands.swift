@@ -102,6 +102,21 @@ enum Words {
         static let groups = ["usage", "invoices"]
         static let abstract = "What the organization used, and its invoices."
     }
+    enum Reports: CommandWord {
+        static let word = "report"
+        static let groups = ["reports"]
+        static let abstract = "The reports that are kept, what they did not know, and whether their sums are true."
+    }
+    enum Balances: CommandWord {
+        static let word = "balance"
+        static let groups = ["balances"]
+        static let abstract = "What M-Pesa last said that the accounts hold."
+    }
+    enum Events: CommandWord {
+        static let word = "events"
+        static let groups = ["events"]
+        static let abstract = "What has become true of the organization's transactions, in order."
+    }
     enum Audit: CommandWord {
         static let word = "audit"
         static let groups = ["audit"]
@@ -111,7 +126,7 @@ enum Words {
     /// All of them, for completion.
     static let all: [any CommandWord.Type] = [
         Organizations.self, Users.self, Keys.self, Plans.self, Accounts.self, Credentials.self, Callbacks.self,
-        Usage.self, Audit.self,
+        Usage.self, Reports.self, Balances.self, Events.self, Audit.self,
     ]
 
     /// What an action is called behind a word of these groups; nil where it is none of theirs.
@@ -177,7 +192,7 @@ struct CompletionScript {
             let verbs = operations.compactMap { operation in
                 Words.verb(of: operation.name, in: word.groups).map { ($0, operation) }
             }
-            let more = word.word == Words.Audit.word ? ["verify"] : []
+            let more = [Words.Audit.word: ["verify"], Words.Events.word: ["tail"]][word.word] ?? []
             offers.append(([word.word], (verbs.map(\.0) + more).sorted()))
             for (verb, operation) in verbs.sorted(by: { $0.0 < $1.0 }) where !operation.argumentNames.isEmpty {
                 offers.append(([word.word, verb], operation.argumentNames.map { $0 + "=" }))

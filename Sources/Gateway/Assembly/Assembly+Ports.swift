@@ -172,6 +172,8 @@ extension Assembly {
         package var releases = Releases.Settings()
         /// What is summed up.
         package var rollups = RollupReader.Settings()
+        /// How long what is old is kept.
+        package var forgetting = Forgetting.Settings()
         /// What plugins ask the host for.
         package var services = PluginServices.Settings()
         /// The inbox of callbacks.

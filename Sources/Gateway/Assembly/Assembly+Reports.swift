@@ -10,6 +10,16 @@ extension Assembly.Ports {
         )
     }
 
+    func forgetting(_ settings: Forgetting.Settings) -> Forgetting {
+        Forgetting(
+            feed: store.feed,
+            reports: store.feed,
+            entropy: entropy,
+            logger: logger,
+            settings: settings
+        )
+    }
+
     func services(_ directory: DirectoryCache, _ settings: PluginServices.Settings) -> PluginServices {
         PluginServices(
             data: store.data,

@@ -37,6 +37,8 @@ package struct Assembly: Sendable {
     package let releases: Releases
     /// Sums up what has become true.
     package let rollups: RollupReader
+    /// Forgets what is old.
+    package let forgetting: Forgetting
     /// Keeps what M-Pesa answered, and ends what never left.
     let keeper: AnswerKeeper
     /// Ends what M-Pesa does not.
@@ -109,6 +111,7 @@ package struct Assembly: Sendable {
             settings: settings.releases
         )
         rollups = ports.rollupReader(settings.rollups)
+        forgetting = ports.forgetting(settings.forgetting)
         drafts = Drafts(
             records: store.records,
             calls: held,
@@ -196,7 +199,7 @@ package struct Assembly: Sendable {
     package var runners: [@Sendable () async -> Void] {
         [
             { await inbox.run() }, { await sweeper.run() }, { await releases.run() }, { await claimSweeper.run() },
-            { await rollups.run() }, { await timers.run() }, { await keeper.run() }, { await orphans.run() },
+            { await rollups.run() }, { await forgetting.run() }, { await timers.run() }, { await keeper.run() }, { await orphans.run() },
             { await failures.run() }, { await uses.run() },
             { await quotas.run() }, { await configuration.run() },
         ]

@@ -4,7 +4,7 @@ package enum HostActions {
     package static func all(
         records: any RecordRepository,
         exports: any PluginDataRepository,
-        reports: any ReportRepository & RollupRepository,
+        reports: any ReportRepository & RollupRepository & FeedRepository,
         reader: RollupReader,
         resolutions: Resolutions,
         accounts: Accounts,
@@ -16,6 +16,6 @@ package enum HostActions {
             + ResolutionActions(records: records, resolutions: resolutions, entropy: entropy).all
             + ExportActions(exports: exports, entropy: entropy).all + SessionActions(accounts: accounts).all
             + ReportActions(reports: reports, reader: reader, entropy: entropy).all
-            + BalanceActions(reports: reports, entropy: entropy).all + ContextActions(registry: registry).all
+            + EventActions(feed: reports).all + BalanceActions(reports: reports, entropy: entropy).all + ContextActions(registry: registry).all
     }
 }

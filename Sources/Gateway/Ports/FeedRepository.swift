@@ -9,6 +9,23 @@ package protocol FeedRepository: Sendable {
     func feed(lane: Int, after position: Int64, limit: Int) async throws(GatewayError) -> [FeedEntry]
     /// How far a reader is; 0 before the first event.
     func cursor(of reader: String, lane: Int) async throws(GatewayError) -> Int64
+    /// The events of one organization after a position, of which so many are looked at; and up to which position that was.
+    func feed(
+        lane: Int,
+        of organization: OrganizationID,
+        after position: Int64,
+        lookedAt: Int
+    ) async throws(GatewayError) -> (entries: [FeedEntry], upTo: Int64)
+    /// The position of the newest event that is no longer kept; 0 where all are.
+    func feedFloor(lane: Int) async throws(GatewayError) -> Int64
+    /// Forgets the oldest events of a lane: those of before a moment, that every reader but these has behind it, and not
+    /// the newest event; at most so many. How many it forgot.
+    func forgetFeed(
+        lane: Int,
+        before moment: Timestamp,
+        exceptFor dead: Set<String>,
+        limit: Int
+    ) async throws(GatewayError) -> Int
     /// Moves a reader on, from where it stands; false where it stands elsewhere, and nothing was written.
     func moveCursor(of reader: String, lane: Int, from old: Int64, to new: Int64) async throws(GatewayError) -> Bool
 }
@@ -30,6 +47,8 @@ package protocol RollupRepository: Sendable {
         days: ClosedRange<Int64>
     ) async throws(GatewayError) -> [RollupPlace: RollupSum]
     /// Forgets all sums and begins again with the first event.
+    ///
+    /// - Throws: `conflict` where the feed no longer has all of them: what is summed up is all that there is.
     func beginRollupsAnew() async throws(GatewayError)
 }
 

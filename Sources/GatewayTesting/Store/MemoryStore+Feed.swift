@@ -6,7 +6,45 @@ extension MemoryStore: FeedRepository {
     package func feed(lane: Int, after position: Int64, limit: Int) async throws(GatewayError) -> [FeedEntry] {
         try await read { tables in
             guard lane == FeedReader.lane else { return [] }
-            return Array(tables.feed.dropFirst(Int(position)).prefix(max(1, limit)))
+            return Array(tables.feed.lazy.filter { $0.position > position }.prefix(max(1, limit)))
+        }
+    }
+
+    package func feed(
+        lane: Int,
+        of organization: OrganizationID,
+        after position: Int64,
+        lookedAt: Int
+    ) async throws(GatewayError) -> (entries: [FeedEntry], upTo: Int64) {
+        try await read { tables in
+            let last = max(position, min(tables.feed.last?.position ?? 0, position + Int64(max(1, lookedAt))))
+            let found = tables.feed.filter {
+                $0.position > position && $0.position <= last && $0.event.organization == organization
+            }
+            return (found, last)
+        }
+    }
+
+    package func feedFloor(lane: Int) async throws(GatewayError) -> Int64 {
+        try await read { max(0, ($0.feed.first?.position ?? 1) - 1) }
+    }
+
+    package func forgetFeed(
+        lane: Int,
+        before moment: Timestamp,
+        exceptFor dead: Set<String>,
+        limit: Int
+    ) async throws(GatewayError) -> Int {
+        try await write { tables in
+            let living = tables.cursors.filter { name, _ in
+                name.hasSuffix(" \(lane)") && !dead.contains(String(name.dropLast(" \(lane)".count)))
+            }
+            guard let slowest = living.values.min(), let newest = tables.feed.last?.position else { return 0 }
+            let old = tables.feed.prefix(max(1, limit)).prefix { entry in
+                entry.position <= slowest && entry.position < newest && entry.event.at < moment
+            }
+            tables.feed.removeFirst(old.count)
+            return old.count
         }
     }
 
@@ -51,6 +89,9 @@ extension MemoryStore: RollupRepository {
 
     package func beginRollupsAnew() async throws(GatewayError) {
         try await write { tables in
+            guard (tables.feed.first?.position ?? 1) <= 1 else {
+                throw GatewayError(.conflict, "The feed no longer has its first events: nothing can be counted anew.")
+            }
             tables.rollups = [:]
             tables.cursors["\(FeedReader.rollups) \(FeedReader.lane)"] = nil
         }

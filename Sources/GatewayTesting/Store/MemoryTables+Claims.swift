@@ -172,7 +172,7 @@ extension MemoryTables {
         }
         if let place = change.uncounted, let count = quotas[place] { quotas[place]?.used = max(0, count.used - 1) }
         audit += change.audit
-        for event in change.told { feed.append(FeedEntry(event: event, position: Int64(feed.count + 1))) }
+        for event in change.told { feed.append(FeedEntry(event: event, position: (feed.last?.position ?? 0) + 1)) }
         usage += change.usage
     }
 

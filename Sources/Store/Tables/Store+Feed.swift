@@ -16,6 +16,72 @@ extension Store: FeedRepository {
         }
     }
 
+    package func feed(
+        lane: Int,
+        of organization: OrganizationID,
+        after position: Int64,
+        lookedAt: Int
+    ) async throws(GatewayError) -> (entries: [FeedEntry], upTo: Int64) {
+        try await read { sql in
+            let newest = try sql.first(
+                "SELECT MAX(position) FROM feed WHERE lane = $1",
+                [.integer(Int64(lane))]
+            ) { $0.integer(0) ?? 0 }
+            let last = max(position, min(newest ?? 0, position + Int64(max(1, lookedAt))))
+            let entries = try sql.query(
+                """
+                SELECT \(Self.feedColumns) FROM feed
+                WHERE lane = $1 AND position > $2 AND position <= $3 AND organization_id = $4 ORDER BY position
+                """,
+                [.integer(Int64(lane)), .integer(position), .integer(last), .text(organization.description)],
+                Self.feedEntry
+            )
+            return (entries, last)
+        }
+    }
+
+    package func feedFloor(lane: Int) async throws(GatewayError) -> Int64 {
+        try await read { sql in try Self.floor(of: lane, in: sql) }
+    }
+
+    private static func floor(of lane: Int, in sql: any SQLSession) throws -> Int64 {
+        let oldest = try sql.first(
+            "SELECT MIN(position) FROM feed WHERE lane = $1",
+            [.integer(Int64(lane))]
+        ) { $0.integer(0) }
+        return max(0, ((oldest ?? nil) ?? 1) - 1)
+    }
+
+    package func forgetFeed(
+        lane: Int,
+        before moment: Timestamp,
+        exceptFor dead: Set<String>,
+        limit: Int
+    ) async throws(GatewayError) -> Int {
+        let lane = SQLValue.integer(Int64(lane))
+        return try await write { session in
+            let readers = try session.sql.query(
+                "SELECT reader, position FROM feed_cursors WHERE lane = $1",
+                [lane]
+            ) { ($0.text(0) ?? "", $0.integer(1) ?? 0) }
+            guard let slowest = readers.filter({ !dead.contains($0.0) }).map(\.1).min() else { return 0 }
+            let oldest = try session.sql.query(
+                "SELECT position, at_ms FROM feed WHERE lane = $1 AND position <= $2 ORDER BY position LIMIT $3",
+                [lane, .integer(slowest), .integer(Int64(max(1, limit)))]
+            ) { ($0.integer(0) ?? 0, $0.integer(1) ?? 0) }
+            let newest = try session.sql.first("SELECT MAX(position) FROM feed WHERE lane = $1", [lane]) {
+                $0.integer(0) ?? 0
+            }
+            // The newest stays: the next position is counted from it.
+            let old = oldest.prefix { $0.1 < moment.milliseconds && $0.0 < newest ?? 0 }
+            guard let last = old.last?.0 else { return 0 }
+            return try session.sql.execute(
+                "DELETE FROM feed WHERE lane = $1 AND position <= $2",
+                [lane, .integer(last)]
+            )
+        }
+    }
+
     static let feedColumns = "organization_id, event_id, kind, subject, subject_version, at_ms, payload, position"
 
     /// Reads a row of `feedColumns`.

@@ -105,6 +105,13 @@ extension Store: RollupRepository {
 
     package func beginRollupsAnew() async throws(GatewayError) {
         try await write { session in
+            let oldest = try session.sql.first(
+                "SELECT MIN(position) FROM feed WHERE lane = $1",
+                [.integer(Int64(FeedReader.lane))]
+            ) { $0.integer(0) }
+            guard ((oldest ?? nil) ?? 1) <= 1 else {
+                throw GatewayError(.conflict, "The feed no longer has its first events: nothing can be counted anew.")
+            }
             try session.sql.execute("DELETE FROM rollups", [])
             try session.sql.execute("DELETE FROM feed_cursors WHERE reader = $1", [.text(FeedReader.rollups)])
         }

@@ -1,0 +1,62 @@
+import ArgumentParser
+import Foundation
+import Gateway
+import OrderedJSON
+
+/// `events`: the feed of a running gateway, page by page or as it goes on.
+struct EventsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: Words.Events.word,
+        abstract: Words.Events.abstract,
+        subcommands: [EventsTail.self, WordCommand<Words.Events>.self],
+        defaultSubcommand: WordCommand<Words.Events>.self
+    )
+}
+
+/// `events tail`: prints each event, a JSON line each, until it is stopped.
+struct EventsTail: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tail",
+        abstract: "Print events as they become true, a JSON line each.",
+        discussion: """
+            Goes on where --after says, which is the cursor that it prints on standard error when it ends. The gateway is \
+            found by GATEWAY_URL, and the credential by GATEWAY_API_KEY.
+            """
+    )
+
+    @Option(help: "The cursor to go on from; without it, from the first event that is kept.") var after: String?
+    @Option(help: "Of these types alone, between commas.") var types: String?
+    @Option(help: "test or live, for a person's token; a key has its own.") var environment: String?
+    @Flag(help: "End once there is nothing more.") var once = false
+    @Option(help: "How often it looks for more, in milliseconds.") var every = 1_000
+
+    func run() async throws {
+        try await GatewayClient.running { client throws(GatewayError) in
+            let headers = environment.map { [("Gateway-Environment", $0)] } ?? []
+            var cursor = after
+            while true {
+                let page = try await client.send(request(after: cursor), headers)
+                if page["missed"] == true { tell("events after this cursor are no longer kept: some were missed") }
+                let events = page["data"]?.arrayValue ?? []
+                for event in events { print(event.text) }
+                fflush(nil)
+                let next = page["next_after"]?.stringValue
+                // What does not move is the end of what there is.
+                let isAtEnd = events.isEmpty && (next == cursor || next == nil)
+                cursor = next ?? cursor
+                guard isAtEnd else { continue }
+                if once { return tell("the cursor is \(cursor ?? "0")") }
+                do { try await Task.sleep(for: .milliseconds(max(50, every))) } catch {
+                    throw GatewayError(.unavailable, "It was stopped.")
+                }
+            }
+        }
+    }
+
+    private func request(after cursor: String?) -> Operation.Request {
+        var query = ["limit=500"]
+        if let cursor { query.append("after=" + ManagementClient.escaped(cursor)) }
+        if let types { query.append("types=" + ManagementClient.escaped(types)) }
+        return Operation.Request(method: "GET", path: "/events?" + query.joined(separator: "&"))
+    }
+}

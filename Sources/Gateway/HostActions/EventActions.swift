@@ -1,0 +1,119 @@
+import OrderedJSON
+
+/// `events.list`: the organization's own part of the feed, in the order in which things became true.
+package struct EventActions: Sendable {
+    private let feed: any FeedRepository
+    /// The most events that one page shows.
+    private static let pageMax = 500
+    /// How many events of the feed, whoever's they are, are looked at for one page.
+    private static let lookedAtMax = 10_000
+
+    init(feed: any FeedRepository) { self.feed = feed }
+
+    /// The actions.
+    package var all: [Action] { [list] }
+
+    private var list: Action {
+        Action(
+            ActionRules(
+                "events.list",
+                auditAction: "EVENTS_READ",
+                scopes: ["events:read"],
+                isOpenWhenSuspended: true
+            ),
+            title: "Read the feed",
+            summary: """
+                What became true of the organization's transactions, in order: each event once, by its id. next_after is \
+                sent as after for what follows, also after a page that is short or empty. Role user sees what it asked for \
+                itself. missed says that events after this cursor are no longer kept.
+                """,
+            route: Route("GET", "/events"),
+            arguments: [
+                "after": ["type": "string", "maxLength": 20, "description": "The next_after of the page before."],
+                "limit": ["type": "integer", "minimum": 1, "maximum": .integer(Int64(EventActions.pageMax))],
+                "types": [
+                    "type": "string", "maxLength": 500,
+                    "description": "Of these types alone, between commas, such as transaction.succeeded.",
+                ],
+            ],
+            output: .data(
+                ["type": "array", "items": EventActions.event],
+                beside: [
+                    ("next_after", ["type": "string", "description": "The cursor behind this page."]),
+                    ("missed", ["type": "boolean", "description": "Whether there were events that are not kept."]),
+                ]
+            ),
+            tool: "events_list"
+        ) { [self] use throws(GatewayError) in
+            let after = try EventActions.cursor(use.text("after"))
+            let types = try EventActions.kinds(use.text("types"))
+            let limit = use.arguments["limit"]?.integerValue.map(Int.init) ?? 100
+            let lane = FeedReader.lane
+            let floor = try await feed.feedFloor(lane: lane)
+            let page = try await feed.feed(
+                lane: lane,
+                of: use.principal.organization,
+                after: max(after, floor),
+                lookedAt: EventActions.lookedAtMax
+            )
+            let seen = page.entries.filter { entry in
+                entry.event.isSeen(by: use.principal) && types?.contains(entry.event.kind) ?? true
+            }
+            let shown = seen.prefix(limit)
+            let next = seen.count > limit ? shown.last?.position ?? after : page.upTo
+            return .data(
+                JSON.array(shown.map(\.event.document)).bytes,
+                beside: [
+                    (name: "next_after", value: JSON.string(String(next)).bytes),
+                    (name: "missed", value: JSON.bool(after > 0 && after < floor).bytes),
+                ]
+            )
+        }
+    }
+
+    private static func cursor(_ text: String?) throws(GatewayError) -> Int64 {
+        guard let text else { return 0 }
+        guard let after = Int64(text), after >= 0, after < Int64.max / 2 else {
+            throw .wrong("after", "expected the next_after of a page")
+        }
+        return after
+    }
+
+    private static func kinds(_ text: String?) throws(GatewayError) -> Set<FeedEvent.Kind>? {
+        guard let text else { return nil }
+        let names = text.split(separator: ",").map { $0.filter { $0 != " " } }
+        let kinds = names.compactMap(FeedEvent.Kind.init(rawValue:))
+        guard kinds.count == names.count, !kinds.isEmpty else {
+            let all = FeedEvent.Kind.allCases.map(\.rawValue).joined(separator: ", ")
+            throw .wrong("types", "expected some of \(all)")
+        }
+        return Set(kinds)
+    }
+
+    private static let event: JSON = [
+        "type": "object", "required": ["id", "type", "subject", "version", "at_ms", "data"],
+        "properties": [
+            "id": ["type": "string", "description": "The same id is always the same event."],
+            "type": ["enum": .array(FeedEvent.Kind.allCases.map { .string($0.rawValue) })],
+            "subject": ["type": "string", "description": "What it is about: a transaction's id."],
+            "version": ["type": "integer", "description": "That one's version."],
+            "at_ms": ["type": "integer"], "data": ["type": "object"],
+        ],
+    ]
+}
+
+extension FeedEvent {
+    fileprivate var document: JSON {
+        [
+            "id": .string(id.description), "type": .string(kind.rawValue), "subject": .string(subject),
+            "version": .integer(Int64(version)), "at_ms": .integer(at.milliseconds), "data": payload,
+        ]
+    }
+
+    fileprivate func isSeen(by principal: Principal) -> Bool {
+        let text = { (name: String) in payload[name]?.stringValue }
+        return text("environment") == principal.environment.rawValue
+            && principal.maker.map { $0 == text("made_by") } ?? true
+            && principal.accounts?.contains { $0.description == text("account") } ?? true
+    }
+}

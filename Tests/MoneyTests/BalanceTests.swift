@@ -1,0 +1,98 @@
+import Gateway
+import GatewayTesting
+import OrderedJSON
+import Testing
+
+private func told(utility cents: Int64) -> JSON {
+    let holdings = ["Working Account": Int64(500), "Utility Account": cents]
+        .map { name, cents -> JSON in
+            [
+                "name": .string(name), "currency": "KES", "current_cents": .integer(cents),
+                "available_cents": .integer(cents), "reserved_cents": 0, "uncleared_cents": 0,
+            ]
+        }
+    return ["verdict": "succeeded", "data": ["as_of": "now"], "x-balances": .array(holdings)]
+}
+
+struct `Balances` {
+    /// The seed stored M-Pesa's whole text as one number.
+    @Test func `are accounts with their history and their age (seed's bug 14)`() async throws {
+        try await House.with { (house) async throws in
+            for cents: Int64 in [10_050, 7_005] {
+                let asked = try #require(await house.call("fake_ask").record)
+                try await house.callback(asked, says: told(utility: cents))
+                house.clock.advance(.seconds(30))
+            }
+
+            let shown = await house.ask("balances.list", ["history": 10]).data
+            let balances = shown["balances"]?.arrayValue ?? []
+            #expect(balances.map { $0["name"] } == ["Utility Account", "Working Account"])
+            #expect(balances.first?["available_cents"] == 7_005 && (balances.first?["age_s"]?.integerValue ?? 0) >= 30)
+            #expect(shown["history"]?.arrayValue?.count == 4)
+        }
+    }
+
+    @Test func `forecast what is left once all is paid that waits`() async throws {
+        try await House.with { (house) async throws in
+            let asked = try #require(await house.call("fake_ask").record)
+            try await house.callback(asked, says: told(utility: 50_000))
+            _ = await house.pay(amount: 120)
+
+            let forecast = await house.ask("balances.list").data["forecast"]?[0]
+            #expect(forecast?["on_its_way_cents"] == 12_000 && forecast?["queued_cents"] == 0)
+            #expect(forecast?["left_cents"] == 38_000)
+        }
+    }
+
+    @Test func `are for managers alone`() async throws {
+        try await House.with { (house) async throws in
+            let clerk = try await house.addKey(role: .user)
+
+            #expect(await house.ask("balances.list", as: clerk.text).code == .permissionDenied)
+        }
+    }
+}
+
+struct `The feed of an organization` {
+    @Test func `is read by its own credential, from a cursor and of some types`() async throws {
+        try await House.with { (house) async throws in
+            let paid = try #require(await house.collect(phone: "254711000001").record)
+            try await house.callback(paid, says: ["verdict": "succeeded", "receipt": "R1AAAAAAAA", "amount": 100])
+            let lost = try #require(await house.collect(phone: "254711000002").record)
+            try await house.callback(lost, says: ["verdict": "failed", "code": "1"])
+
+            let all = await house.ask("events.list").data.arrayValue ?? []
+            #expect(all.map { $0["type"] } == ["transaction.succeeded", "transaction.failed"])
+            #expect(all.map { $0["subject"] } == [.string(paid.description), .string(lost.description)])
+            #expect(await house.ask("events.list", ["after": "1"]).data.arrayValue?.count == 1)
+            let failed = await house.ask("events.list", ["types": "transaction.failed"]).data
+            #expect(failed.arrayValue?.count == 1)
+            let clerk = try await house.addKey(role: .user)
+            #expect(await house.ask("events.list", as: clerk.text).data == [])
+        }
+    }
+
+    @Test(arguments: [["after": "-1"], ["after": "x"], ["types": "transaction.nonsense"]] as [JSON])
+    func `refuses a cursor or type that means nothing`(_ arguments: JSON) async throws {
+        try await House.with { (house) async throws in
+            #expect(await house.ask("events.list", arguments).code == .invalidArgument)
+        }
+    }
+
+    @Test func `says that events were missed which are no longer kept`() async throws {
+        try await House.with { (house) async throws in
+            for number in 1...3 {
+                let paid = try #require(await house.collect(phone: "25471100000\(number)").record)
+                try await house.callback(paid, says: ["verdict": "failed", "code": "1"])
+            }
+            try await house.gateway.rollups.catchUp()
+            house.clock.advance(.seconds(91 * 86_400))
+            try await house.gateway.forgetting.forget()
+
+            let late = await house.ask("events.list", ["after": "1"])
+            guard case .success(.data(_, _, let beside)) = late.result else { throw Missing(what: "a page") }
+            #expect(beside.contains { $0.name == "missed" && $0.value == JSON.bool(true).bytes })
+            #expect(late.data.arrayValue?.count == 1)
+        }
+    }
+}
