@@ -53,6 +53,61 @@ struct `Balances` {
     }
 }
 
+/// What a stream was written, and how many pieces at a time were waited for.
+private actor Reader {
+    private(set) var text = ""
+    private(set) var pieces = 0
+
+    func take(_ piece: [UInt8]) {
+        text += String(decoding: piece, as: UTF8.self)
+        pieces += 1
+    }
+}
+
+struct `A file of all transactions` {
+    private func read(_ house: House, _ arguments: JSON = [:], as key: APIKeyText? = nil) async throws -> [[Substring]]
+    {
+        let reply = await house.ask("transactions.save", arguments, as: key?.text)
+        guard case .success(.stream(let file)) = reply.result else { throw Missing(what: "a file: \(reply.result)") }
+        let reader = Reader()
+        try await file.write { (piece) async throws(GatewayError) in await reader.take(piece) }
+        return await reader.text.split(separator: "\r\n")
+            .map { $0.split(separator: ",", omittingEmptySubsequences: false) }
+    }
+
+    @Test func `has a row for each, newest first, and counts them`() async throws {
+        try await House.with { (house) async throws in
+            for number in 1...3 {
+                _ = await house.collect(phone: "25471100000\(number)", amount: Int64(number))
+                house.clock.advance(.seconds(1))
+            }
+            _ = await house.pay(phone: "254711000009", amount: 9)
+            let clerk = try await house.addKey(role: .user)
+
+            let rows = try await read(house)
+            #expect(rows.count == 5 && rows.allSatisfy { $0.count == rows[0].count })
+            #expect(rows.dropFirst().map { $0[0] } == ["1", "2", "3", "4"])
+            #expect(rows.dropFirst().map { $0[8] } == ["9", "3", "2", "1"])
+            #expect(try await read(house, ["direction": "in"]).count == 4)
+            #expect(try await read(house, as: clerk).count == 1)
+        }
+    }
+
+    @Test func `ends where its reader's key is revoked`() async throws {
+        try await House.with { (house) async throws in
+            _ = await house.collect()
+            let gone = try await house.addKey()
+            let reply = await house.ask("transactions.save", as: gone.text)
+            guard case .success(.stream(let file)) = reply.result else { throw Missing(what: "a file") }
+            let now = house.clock.now
+            _ = try await house.store.change(gone.id, organization: gone.organization) { $0.revokedAt = now }
+            house.gateway.authenticate.forget()
+
+            await #expect(throws: GatewayError.self) { try await file.write { _ in } }
+        }
+    }
+}
+
 struct `The feed of an organization` {
     @Test func `is read by its own credential, from a cursor and of some types`() async throws {
         try await House.with { (house) async throws in

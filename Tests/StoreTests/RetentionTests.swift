@@ -118,7 +118,9 @@ struct `A balance` {
 
             let newest = try await store.balances(of: ours, in: .test, accounts: nil)
             #expect(newest.map(\.balance.name) == [Balance.utility, "Working Account"])
-            #expect(newest.map(\.balance.availableCents) == [-20, -20] && newest.map(\.balance.unclearedCents) == [20, 20])
+            #expect(
+                newest.map(\.balance.availableCents) == [-20, -20] && newest.map(\.balance.unclearedCents) == [20, 20]
+            )
             let history = try await store.balanceHistory(
                 of: ours,
                 in: .test,

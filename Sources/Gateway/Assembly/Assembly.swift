@@ -199,7 +199,8 @@ package struct Assembly: Sendable {
     package var runners: [@Sendable () async -> Void] {
         [
             { await inbox.run() }, { await sweeper.run() }, { await releases.run() }, { await claimSweeper.run() },
-            { await rollups.run() }, { await forgetting.run() }, { await timers.run() }, { await keeper.run() }, { await orphans.run() },
+            { await rollups.run() }, { await forgetting.run() }, { await timers.run() }, { await keeper.run() },
+            { await orphans.run() },
             { await failures.run() }, { await uses.run() },
             { await quotas.run() }, { await configuration.run() },
         ]

@@ -16,6 +16,8 @@ package enum HostActions {
             + ResolutionActions(records: records, resolutions: resolutions, entropy: entropy).all
             + ExportActions(exports: exports, entropy: entropy).all + SessionActions(accounts: accounts).all
             + ReportActions(reports: reports, reader: reader, entropy: entropy).all
-            + EventActions(feed: reports).all + BalanceActions(reports: reports, entropy: entropy).all + ContextActions(registry: registry).all
+            + TransactionFile(records: records, entropy: entropy).all
+            + EventActions(feed: reports).all + BalanceActions(reports: reports, entropy: entropy).all
+            + ContextActions(registry: registry).all
     }
 }

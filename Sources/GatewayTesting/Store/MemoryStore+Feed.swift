@@ -40,9 +40,10 @@ extension MemoryStore: FeedRepository {
                 name.hasSuffix(" \(lane)") && !dead.contains(String(name.dropLast(" \(lane)".count)))
             }
             guard let slowest = living.values.min(), let newest = tables.feed.last?.position else { return 0 }
-            let old = tables.feed.prefix(max(1, limit)).prefix { entry in
-                entry.position <= slowest && entry.position < newest && entry.event.at < moment
-            }
+            let old = tables.feed.prefix(max(1, limit))
+                .prefix { entry in
+                    entry.position <= slowest && entry.position < newest && entry.event.at < moment
+                }
             tables.feed.removeFirst(old.count)
             return old.count
         }
