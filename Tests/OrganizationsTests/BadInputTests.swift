@@ -96,7 +96,8 @@ struct `Bad input to an action` {
                     let isName = !action.takesLines && !action.sensitive.contains { $0.tokens.first == name }
                     for bad in bad(for: schema, isName: isName) {
                         tried += 1
-                        bureau.clock.advance(.milliseconds(50))
+                        // As fast as the bucket fills.
+                        bureau.clock.advance(.milliseconds(50 * action.rules.cost))
                         let reply = await bureau.ask(action.name, .object([name: bad.value]), as: boss.token)
                         #expect(reply.code == .invalidArgument, "\(action.name) \(name): \(bad.what)")
                         let named = reply.error?.errors.contains { "\($0.pointer)/".hasPrefix("/\(name)/") } ?? false
