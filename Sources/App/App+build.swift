@@ -79,14 +79,14 @@ struct App: Sendable {
         ports.configuration = configuration
         ports.health = health
         ports.people = store
-        ports.failpoints = failpoints
+        (ports.failpoints, ports.mailer) = (failpoints, try settings.mail.mailer(client, entropy, logger))
         let gateway = Assembly(ports, keys: Assembly.Keys(master: masterKey), settings: settings.gateway)
         let plugins = try makePluginHost(settings, folder, gateway, store)
         try await plugins.start(pluginsFile: settings.pluginsFile, folder: pluginFolder(settings))
         let outside = Outside(
             safe: DarajaCredentialSafe(credentials: credentials, upstream: daraja),
             prober: CallbackProber(client: client, entropy: entropy, settings: proberSettings(settings)),
-            letters: try settings.mail.letters(client, entropy, logger, base: settings.effectivePublicURL)
+            letters: settings.mail.letters(ports.mailer, base: settings.effectivePublicURL)
         )
         let administration = try makeAdministration(gateway, store, folder, outside)
         try await gateway.settleAfterRestart()

@@ -52,15 +52,19 @@ struct MailSettings: Sendable {
         return file
     }
 
+    /// Links that people get by mail; nil where nobody writes to them.
+    func letters(_ mailer: (any Mailer)?, base: String) -> Letters? {
+        mailer.map { Letters(mailer: $0, settings: Letters.Settings(base: base, page: page)) }
+    }
+
     /// Who writes to people; nil where nobody does.
     ///
     /// - Throws: `notConfigured` when what is set does not go together.
-    func letters(
+    func mailer(
         _ client: CurlClient,
         _ entropy: Entropy,
-        _ logger: Logger,
-        base: String
-    ) throws(GatewayError) -> Letters? {
+        _ logger: Logger
+    ) throws(GatewayError) -> (any Mailer)? {
         guard let url else { return nil }
         guard let sender else {
             throw GatewayError(
@@ -72,8 +76,7 @@ struct MailSettings: Sendable {
         box.user = user
         box.password = try password()
         box.certificateFile = try authorities()
-        let mailer = try LetterBox(client: client, entropy: entropy, logger: logger, settings: box)
-        return Letters(mailer: mailer, settings: Letters.Settings(base: base, page: page))
+        return try LetterBox(client: client, entropy: entropy, logger: logger, settings: box)
     }
 
     /// The settings, as the list has them.

@@ -90,7 +90,19 @@ struct Results: Sendable {
         var text = "\(handle.message)\nhandle: \(handle.handle)"
         if let tool = handle.tool { text += "\nAsk \(tool) with this handle for the outcome." }
         if let wait = handle.pollAfterMilliseconds { text += "\nIt makes sense to ask after \(wait) ms." }
-        return said(text, isError: false, exchange)
+        return result(exchange) { writer in
+            writer.key("content")
+            writer.beginArray()
+            Results.writeText(text, to: &writer)
+            writer.endArray()
+            // Clients hold what is no error to the schema that was published.
+            if exchange.revision.hasStructure {
+                writer.key("structuredContent")
+                writer.value(handle.json)
+            }
+            writer.key("isError")
+            writer.bool(false)
+        }
     }
 
     /// Asks a person through the client; a client that cannot is told so, and never asked.
@@ -147,6 +159,7 @@ struct Results: Sendable {
         if let wait = error.retryAfter {
             text += "\nTry again in \(max(1, (wait.wholeMilliseconds + 999) / 1000)) seconds."
         }
+        if let advice = error.chargeAgain { text += "\ncharge_again: \(advice)" }
         if let record = error.record { text += "\ntransaction_id: \(record)" }
         return text + "\nrequest_id: \(call)"
     }

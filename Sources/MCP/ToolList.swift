@@ -157,7 +157,7 @@ package final class ToolList: Sendable {
         let schema = entry.schemas.schema(at: door, amongAccounts: isPlural)
         var definition: JSONObject = [
             "name": .string(tool.name), "title": .string(tool.title), "description": .string(schema.summary),
-            "inputSchema": schema.document, "outputSchema": tool.outputSchema,
+            "inputSchema": schema.document, "outputSchema": entry.schemas.output,
             "annotations": [
                 "title": .string(tool.title), "readOnlyHint": .bool(tool.annotations.readOnly),
                 "destructiveHint": .bool(tool.annotations.destructive),

@@ -48,6 +48,7 @@ struct OrganizationRescue: Sendable {
                 )
             }
             try await house.note("PASSWORD_RESET_MADE", on: organization.id, use)
+            try await house.settle(user, use)
             if use.flag("without_second_factor") ?? false {
                 try await house.parts.people.removeFactor(of: user.id, organization: user.organization)
                 try await house.directory.endSessions(of: user.id, organization: user.organization)

@@ -46,7 +46,8 @@ struct PeopleActions: Sendable {
                 email: use.text("email") ?? "",
                 // Of no password: nothing that is typed has this hash.
                 passwordHash: "!",
-                role: role
+                role: role,
+                settling: house.settling(use)
             )
             try await house.directory.save(user)
             return .data(
@@ -75,6 +76,7 @@ struct PeopleActions: Sendable {
             guard user.isActive else {
                 throw GatewayError(.conflict, "The user is not active. Make them active first.")
             }
+            try await house.settle(user, use)
             return .data(try await Links(house: house).make(.reset, for: user, use), message: "The link was made.")
         }
     }
@@ -178,6 +180,7 @@ struct PeopleActions: Sendable {
         ) { [house] use throws(GatewayError) in
             let user = try await find(use)
             try Administration.refuseOneself(user.id, use)
+            try await house.settle(user, use)
             try await house.parts.people.removeFactor(of: user.id, organization: user.organization)
             try await house.directory.endSessions(of: user.id, organization: user.organization)
             house.forget()

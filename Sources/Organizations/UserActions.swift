@@ -68,7 +68,8 @@ struct UserActions: Sendable {
                 username: use.text("username") ?? "",
                 email: use.text("email") ?? "",
                 password: use.text("password").map { Secret($0) },
-                role: role
+                role: role,
+                settling: house.settling(use)
             )
             let made = try await house.make(person, of: use.principal.organization)
             return .data(.object(made), message: "The user was created.")
@@ -115,7 +116,13 @@ struct UserActions: Sendable {
             }
             if use.flag("is_active") ?? false { try await house.checkRoomForUser(use.membership) }
             let (email, isActive, newHash) = (use.text("email"), use.flag("is_active"), hash)
+            let settling = house.settling(use)
             let user = try await change(use) { user in
+                // Whoever is given more, or another way in, lets no money leave on that person's word alone.
+                let isGivenMore = role.map { $0 > user.role } ?? false || isActive == true && !user.isActive
+                if isGivenMore || newHash != nil || email.map({ $0 != user.email }) ?? false {
+                    user.settling = settling
+                }
                 if let email { user.email = email }
                 if let role { user.role = role }
                 if let isActive { user.isActive = isActive }
@@ -230,9 +237,18 @@ package struct NewPerson: Sendable {
     /// Nil to have one made.
     let password: Secret<String>?
     let role: Role
+    /// By whom they are made; nil for the first of an organization.
+    let settling: User.Settling?
 
     /// States whom.
-    package init(username: String, email: String, password: Secret<String>?, role: Role) {
+    package init(
+        username: String,
+        email: String,
+        password: Secret<String>?,
+        role: Role,
+        settling: User.Settling? = nil
+    ) {
+        self.settling = settling
         self.username = username
         self.email = email
         self.password = password
@@ -258,7 +274,8 @@ package struct NewPerson: Sendable {
                 password ?? Secret(made ?? ""),
                 turn: Administration.turn(of: organization)
             ),
-            role: role
+            role: role,
+            settling: settling
         )
         let mustName = try await directory.save(user)
         var document: JSONObject = [
@@ -270,6 +287,17 @@ package struct NewPerson: Sendable {
 }
 
 extension Administration {
+    /// That somebody is made what they are by whoever asks, now.
+    func settling(_ use: Action.Use) -> User.Settling {
+        User.Settling(since: parts.entropy.now(), by: use.principal.subjectText)
+    }
+
+    /// Keeps that somebody was given another way in by whoever asks.
+    func settle(_ user: User, _ use: Action.Use) async throws(GatewayError) {
+        let settling = settling(use)
+        _ = try await directory.change(user.id, organization: user.organization) { $0.settling = settling }
+    }
+
     /// Makes a person of an organization.
     func make(_ person: NewPerson, of organization: OrganizationID) async throws(GatewayError) -> JSONObject {
         try await person.make(of: organization, in: directory, parts.passwords, parts.entropy)

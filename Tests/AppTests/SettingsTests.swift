@@ -68,7 +68,7 @@ struct `The list of settings` {
         #expect(throws: GatewayError.self) { try settings.mail.authorities() }
         #expect(throws: GatewayError.self) {
             let entropy = Entropy(now: { Timestamp(milliseconds: 1) }, random: { 1 })
-            return try settings.mail.letters(CurlClient(), entropy, Logger(label: "test"), base: "https://x.example")
+            return try settings.mail.mailer(CurlClient(), entropy, Logger(label: "test"))
         }
     }
 

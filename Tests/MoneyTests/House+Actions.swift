@@ -10,6 +10,8 @@ extension House {
         role: Role = .manager,
         scopes: Set<String>? = nil,
         revokedAt: Timestamp? = nil,
+        rules: KeyRules = KeyRules(),
+        ownedBy person: UserID? = nil,
         of owner: OrganizationID? = nil
     ) async throws -> APIKeyText {
         let key = APIKeyText(
@@ -22,12 +24,14 @@ extension House {
             APIKey(
                 id: key.id,
                 organization: key.organization,
+                owner: person,
                 name: "other",
                 prefix: key.prefix,
                 hash: SHA256.digest(Array(key.text.reveal().utf8)).bytes,
                 environment: key.environment,
                 role: role,
                 scopes: scopes,
+                rules: rules,
                 revokedAt: revokedAt
             )
         )
@@ -38,6 +42,8 @@ extension House {
     func addPerson(
         _ name: String,
         role: Role,
+        hasSecondFactor: Bool = false,
+        settling: User.Settling? = nil,
         of owner: OrganizationID? = nil
     ) async throws -> (user: User, token: Secret<String>) {
         let entropy = clock.entropy
@@ -47,7 +53,9 @@ extension House {
             username: name,
             email: name + "@x.example",
             passwordHash: "right horse battery",
-            role: role
+            role: role,
+            hasSecondFactor: hasSecondFactor,
+            settling: settling
         )
         try await store.save(user)
         let session = UserSession(
@@ -77,8 +85,11 @@ extension House {
         _ name: String,
         _ arguments: JSON = [:],
         as credential: Secret<String>? = nil,
-        door: Door = .rest
+        door: Door = .rest,
+        environment: Environment? = nil,
+        of gateway: Assembly? = nil
     ) async -> ActionReply {
+        let actions = gateway.map { ActionRegistry($0.actions) } ?? actions
         guard let action = actions.action(name) else {
             return ActionReply(result: .failure(GatewayError(.notFound, "There is no action \(name).")), rate: nil)
         }
@@ -86,11 +97,11 @@ extension House {
             id: CallID(clock.entropy.identifier()),
             door: door,
             credential: .token(credential ?? key.text),
-            environment: nil,
+            environment: environment,
             address: "192.0.2.1",
             arguments: .success(arguments)
         )
-        return await pipeline.serve(action, call)
+        return await (gateway ?? self.gateway).pipeline.serve(action, call)
     }
 
     /// The audit's lines, newest first; what is queued is written when another line is.

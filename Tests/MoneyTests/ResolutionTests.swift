@@ -129,16 +129,84 @@ struct `A person's word` {
         }
     }
 
-    @Test func `said twice is said once, and said otherwise is refused`() async throws {
+    @Test func `said twice is said once, and said otherwise takes the place of what was said`() async throws {
         try await House.with { (house) async throws in
             let (id, token) = try await lost(in: house)
             #expect(await resolve(id, "failed", as: token, in: house).code == nil)
             let version = try await house.record(id).version
-
             #expect(await resolve(id, "failed", as: token, in: house).code == nil)
-            let other = await resolve(id, "succeeded", ["receipt": "R1", "amount": 100], as: token, in: house)
-            #expect(other.code == .conflict)
             #expect(try await house.record(id).version == version)
+
+            let other = await resolve(id, "succeeded", ["receipt": "R1", "amount": 100], as: token, in: house)
+            #expect(other.code == nil)
+            let record = try await house.record(id)
+            #expect(record.state == .succeeded && record.receipt == "R1" && record.resolution?.outcome == .succeeded)
+            let said = try await house.audit().filter { $0.action == "TRANSACTION_RESOLVED" && $0.outcome == .success }
+            #expect(said.count == 3)
+        }
+    }
+
+    @Test func `holds once M-Pesa has said the same`() async throws {
+        try await House.with { (house) async throws in
+            let (id, token) = try await lost(in: house)
+            let seen: JSONObject = ["receipt": "R1", "amount": 100]
+            #expect(await resolve(id, "succeeded", seen, as: token, in: house).code == nil)
+            try await house.callback(id, says: ["verdict": "succeeded", "receipt": "R1", "amount": 100])
+
+            #expect(await resolve(id, "failed", as: token, in: house).code == .conflict)
+            let other: JSONObject = ["receipt": "R2", "amount": 100]
+            #expect(await resolve(id, "succeeded", other, as: token, in: house).code != nil)
+            let record = try await house.record(id)
+            #expect(record.receipt == "R1" && record.resolution?.isConfirmed == true && record.disputes.isEmpty)
+        }
+    }
+
+    @Test func `about a receipt gives way to what M-Pesa names, and to another person's`() async throws {
+        try await House.with { (house) async throws in
+            let (id, token) = try await lost(in: house)
+            for receipt in ["R8", "R9"] {
+                let seen: JSONObject = ["receipt": .string(receipt), "amount": 100]
+                #expect(await resolve(id, "succeeded", seen, as: token, in: house).code == nil)
+                #expect(try await house.record(id).receipt == receipt)
+            }
+            try await house.callback(id, says: ["verdict": "succeeded", "receipt": "R1", "amount": 100])
+
+            let record = try await house.record(id)
+            #expect(record.receipt == "R1" && record.disputes.isEmpty && record.resolution?.receipt == "R9")
+            // Nobody has the others any more.
+            house.upstream.answer(with: ["verdict": "accepted", "external_ids": ["fake_id": "F2"]])
+            for (number, receipt) in ["R8", "R9"].enumerated() {
+                let next = try #require(await house.pay(phone: "25471100010\(number)", key: receipt).record)
+                let said: JSON = ["verdict": "succeeded", "receipt": .string(receipt), "amount": 100]
+                try await house.callback(next, says: said)
+                #expect(try await house.record(next).receipt == receipt)
+            }
+        }
+    }
+
+    @Test(arguments: [Environment.test, .live])
+    func `that names another's receipt does not keep M-Pesa's own word from that one`(in place: Environment)
+        async throws
+    {
+        try await House.with(environment: place) { (house) async throws in
+            let (id, token) = try await lost(in: house)
+            house.upstream.answer(with: ["verdict": "accepted", "external_ids": ["fake_id": "F7"]])
+            let right = try #require(await house.pay(phone: "254711000002", key: "right").record)
+            let seen: JSONObject = ["receipt": "R1", "amount": 100]
+            let said = await house.ask(
+                "transactions.resolve",
+                .object(seen.merging(id, "succeeded")),
+                as: token,
+                environment: place
+            )
+            #expect(said.code == nil)
+            try await house.callback(right, says: ["verdict": "succeeded", "receipt": "R1", "amount": 100])
+
+            let (paid, wrong) = (try await house.record(right), try await house.record(id))
+            #expect(paid.state == .succeeded && paid.receipt == "R1" && paid.disputes.isEmpty)
+            #expect(wrong.receipt == nil && wrong.advice == "no")
+            #expect(wrong.disputes == [Dispute(.repeatedReceipt, stated: "R1", other: right)])
+            #expect(try await house.audit().contains { $0.action == "TRANSACTION_DISPUTED" && $0.record == id })
         }
     }
 
@@ -196,5 +264,16 @@ struct `A person's word` {
             #expect(foreign.code == .notFound && foreign.error == unknown.error)
             #expect(try await house.record(id).resolution == nil)
         }
+    }
+}
+
+extension JSONObject {
+    /// The arguments of a resolution.
+    fileprivate func merging(_ id: RecordID, _ outcome: String) -> JSONObject {
+        var all: JSONObject = [
+            "id": .string(id.description), "outcome": .string(outcome), "evidence": "statement of 26 November, line 4",
+        ]
+        for (name, value) in self { all[name] = value }
+        return all
     }
 }

@@ -18,6 +18,10 @@ enum PlantedFault: String, CaseIterable, Sendable {
     case forgetsGuards
     /// A store that takes what is held for released.
     case releasesUnasked
+    /// A store that keeps whoever has approved twice.
+    case countsApproversTwice
+    /// A store that counts nothing against limits.
+    case forgetsLimits
     /// A store that writes a change whatever the version.
     case ignoresVersions
     /// A plugin that does not see that another amount is stated.
@@ -40,6 +44,8 @@ enum PlantedFault: String, CaseIterable, Sendable {
         case .sendsTooLate: "left after its time"
         case .forgetsGuards: "whose guard held"
         case .releasesUnasked: "nobody had released it"
+        case .countsApproversTwice: "too few had approved it"
+        case .forgetsLimits: "past its limit"
         case .ignoresVersions: "do not lead to"
         case .losesWhatWasNotSent: "which was known"
         case .showsOthersRecords: "was shown to another organization"
@@ -51,6 +57,7 @@ enum PlantedFault: String, CaseIterable, Sendable {
 struct WrongRecords: RecordRepository, DueRepository {
     enum Fault: Sendable {
         case forgetsKeys, forgetsGuards, releasesUnasked, ignoresVersions, showsOthersRecords
+        case countsApproversTwice, forgetsLimits
 
         init?(_ fault: PlantedFault) {
             switch fault {
@@ -58,6 +65,8 @@ struct WrongRecords: RecordRepository, DueRepository {
             case .forgetsGuards: self = .forgetsGuards
             case .releasesUnasked: self = .releasesUnasked
             case .ignoresVersions: self = .ignoresVersions
+            case .countsApproversTwice: self = .countsApproversTwice
+            case .forgetsLimits: self = .forgetsLimits
             case .showsOthersRecords: self = .showsOthersRecords
             default: return nil
             }
@@ -85,16 +94,47 @@ struct WrongRecords: RecordRepository, DueRepository {
                 guards: fault == .forgetsGuards || fault == .forgetsKeys ? [] : new.guards,
                 unique: new.unique,
                 quota: new.quota,
+                limits: fault == .forgetsLimits ? [] : new.limits,
                 audit: new.audit,
-                change: new.change
+                change: new.change,
+                told: new.told
             )
         )
     }
 
     func apply(_ changes: [RecordChange]) async throws(GatewayError) -> ApplyOutcome {
-        let outcome = try await store.apply(changes)
+        let outcome = try await store.apply(changes.map { wrong($0) })
         guard fault == .ignoresVersions, case .conflict = outcome else { return outcome }
         return try await store.apply(changes.map { forced($0) })
+    }
+
+    /// The same change, as a wrong store writes it.
+    private func wrong(_ change: RecordChange) -> RecordChange {
+        var (record, claims) = (change.record, change.claims)
+        switch fault {
+        case .countsApproversTwice where record.state == .draft:
+            let who = record.hold?.approvers ?? []
+            record.hold?.approvers = Array(Set(who)).sorted().flatMap { [$0, $0] }
+        case .forgetsLimits:
+            claims = claims.map { LateClaims(guards: $0.guards, unique: $0.unique, at: $0.at) }
+        default: return change
+        }
+        return RecordChange(
+            record: record,
+            events: change.events,
+            newIDs: change.newIDs,
+            audit: change.audit,
+            usage: change.usage,
+            settledCallback: change.settledCallback,
+            receipt: change.receipt,
+            leftReceipt: change.leftReceipt,
+            hold: change.hold,
+            unread: change.unread,
+            uncounted: change.uncounted,
+            charges: change.charges,
+            told: change.told,
+            claims: claims
+        )
     }
 
     /// The same change, as if it had been made from whatever stands there.
@@ -169,6 +209,16 @@ struct WrongRecords: RecordRepository, DueRepository {
         environment: Environment
     ) async throws(GatewayError) -> IdempotencyEntry? {
         try await store.idempotencyEntry(key, organization: organization, environment: environment)
+    }
+
+    func drafts(
+        of organization: OrganizationID,
+        in environments: [Environment],
+        madeBy maker: String?,
+        before: RecordID?,
+        limit: Int
+    ) async throws(GatewayError) -> [Record] {
+        try await store.drafts(of: organization, in: environments, madeBy: maker, before: before, limit: limit)
     }
 
     func laterTwins(of record: Record, limit: Int) async throws(GatewayError) -> [Record] {

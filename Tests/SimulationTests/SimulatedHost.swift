@@ -66,7 +66,10 @@ final class SimulatedHost: Sendable {
         ports.approval = RequireApproval { asked throws(GatewayError) in
             guard world.chance(0.3) else { return nil }
             world.note("a person is asked about \(asked.record.id)")
-            return HoldOrder(reason: "By chance.", until: clock.now() + .seconds(world.pick(20...600)))
+            // Some are asked about by a rule, others are held by something else.
+            let asked = world.chance(0.6) ? Hold.Asked(role: .manager, count: world.pick(1...3)) : nil
+            let until = clock.now() + .seconds(world.pick(20...600))
+            return HoldOrder(reason: "By chance.", until: until, asked: asked)
         }
         ports.failpoints = Failpoints { point in
             // A host dies at a named point as it does anywhere else.
@@ -226,11 +229,23 @@ private struct HostLine: Upstream {
             .value
     }
 
+    /// What a rule asks people about leaves only with so many of them.
+    private func watch(_ hold: Hold, _ asked: Hold.Asked, _ id: RecordID) {
+        let who = Set(hold.approvers)
+        if who.count < asked.count || !who.isSubset(of: world.approvers(of: id)) {
+            world.accuse("\(id) left, and too few had approved it")
+        }
+        if let one = who.first(where: { world.isLongDismissed($0) }) {
+            world.accuse("\(id) left, approved by \(one), who may not any more")
+        }
+    }
+
     private func watchTime(_ body: JSON) {
         guard let id = body["id"]?.stringValue.flatMap({ RecordID($0) }), let record = world.disk.record(id) else {
             return
         }
         if record.hold != nil, !world.wasReleased(id) { world.accuse("\(id) left, and nobody had released it") }
+        if let hold = record.hold, let asked = hold.asked { watch(hold, asked, id) }
         if record.state == .withdrawn { world.accuse("\(id) left after it had been withdrawn") }
         if clock.now() > record.sendBefore + .seconds(1) { world.accuse("\(id) left after its time") }
     }

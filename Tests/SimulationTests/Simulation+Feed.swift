@@ -19,7 +19,7 @@ extension Simulation {
         for (record, events) in world.disk.records where record.recordClass == .transaction {
             let told = feed.map(\.event).filter { $0.subject == record.id.description }
             let ends = events.filter { $0.from != $0.to && $0.to.isEnded }.map(\.sequence)
-            let toldEnds = told.filter { $0.kind != .disputed && $0.kind != .needsPerson }.map(\.version)
+            let toldEnds = told.filter { $0.kind.isEnd }.map(\.version)
             if ends != toldEnds { world.accuse("\(record.id) ended at \(ends), and the feed tells of \(toldEnds)") }
         }
         judgeRollups(feed.map(\.event))

@@ -15,6 +15,7 @@ extension Simulation {
         judgeKeys()
         judgeRefunds()
         judgeGuards()
+        judgeLimits()
         judgeFeed()
         let unsettled = world.disk.unsettledCallbacks
         if unsettled > 0 { world.accuse("\(unsettled) callbacks were left") }
@@ -115,6 +116,27 @@ extension Simulation {
                     world.accuse("\(other.id) was asked for \(apart) after \(record.id), whose guard held")
                 }
             }
+        }
+    }
+
+    /// No more leaves on a day than the organization's limit lets; what M-Pesa was paid for is counted.
+    ///
+    /// What succeeds after it had failed is counted past the limit: nobody could keep it.
+    private func judgeLimits() {
+        var sums: [String: Int64] = [:]
+        for (record, events) in world.disk.records where record.direction == .outgoing {
+            let isCounted = record.limited.map { !$0.isGivenBack } ?? false
+            if mpesa.entry(record.id)?.isPaid ?? false, !isCounted {
+                world.accuse("\(record.id) was paid, and is not counted")
+            }
+            let isLate = events.contains { $0.from != $0.to && $0.from.isEnded }
+            guard isCounted, !isLate, let mark = record.limited, let amount = record.intent.amount?.amount else {
+                continue
+            }
+            sums["\(record.organization) \(mark.day)", default: 0] += amount
+        }
+        for (place, sum) in sums.sorted(by: { $0.key < $1.key }) where sum > Self.limit.dayMax ?? 0 {
+            world.accuse("\(sum) were paid out by \(place), past its limit")
         }
     }
 }

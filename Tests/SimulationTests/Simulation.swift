@@ -81,14 +81,24 @@ final class Simulation: Sendable {
         world.enter(nil)
     }
 
+    /// What each organization may pay out on a day.
+    static let limit = MoneyLimit(directions: [.outgoing], dayMax: 215)
+
     private func settle() async -> Bool {
         let store = world.plainStore
         do {
             try await store.save(Plan(name: "all", tools: ["**"], organizationLimits: [:], principalLimits: [:]))
             for key in keys {
                 try await store.save(
-                    Organization(id: key.organization, slug: "o\(key.organization)", name: "O", plan: "all")
+                    Organization(
+                        id: key.organization,
+                        slug: "o\(key.organization)",
+                        name: "O",
+                        plan: "all",
+                        approvals: ApprovalPolicy(limits: [Self.limit])
+                    )
                 )
+                try await settlePeople(of: key.organization)
                 try await store.save(
                     Profile(environment: .test, shortCode: "174379", shortCodeType: "paybill", organizationName: "O"),
                     organization: key.organization

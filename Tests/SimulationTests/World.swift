@@ -20,6 +20,10 @@ final class World: Sendable {
         var keptUnsent: Set<RecordID> = []
         /// Drafts that somebody has let leave, or tried to.
         var released: Set<RecordID> = []
+        /// Who has approved what, or tried to.
+        var approved: [RecordID: Set<String>] = [:]
+        /// Who may approve nothing any more, and since when.
+        var dismissed: [String: Uptime] = [:]
         var storms = 0
         var isSilent = false
         var onDeath: (@Sendable () async -> Void)?
@@ -105,6 +109,16 @@ final class World: Sendable {
 
     func noteReleased(_ id: RecordID) { state.withLock { _ = $0.released.insert(id) } }
     func wasReleased(_ id: RecordID) -> Bool { state.withLock { $0.released.contains(id) } }
+
+    func noteApproved(_ id: RecordID, by who: String) {
+        state.withLock { _ = $0.approved[id, default: []].insert(who) }
+    }
+    func approvers(of id: RecordID) -> Set<String> { state.withLock { $0.approved[id] ?? [] } }
+
+    func noteDismissed(_ who: String) { state.withLock { $0.dismissed[who] = time.uptime } }
+    func isLongDismissed(_ who: String) -> Bool {
+        state.withLock { $0.dismissed[who].map { time.uptime - $0 > .seconds(30) } ?? false }
+    }
 
     var isStoreAway: Bool { state.withLock { $0.storms > 0 && !$0.isCalm } }
 

@@ -9,6 +9,7 @@ private func makeDraft(at time: Timestamp = moment) -> Record {
     var record = makeRecord(at: time)
     record.state = .draft
     record.hold = Hold(arguments: ["amount": 100, "phone": "254"], reason: "rule 1", until: time + .seconds(3_600))
+    record.hold?.place = AccountPlace(shortCode: "174379", kind: "till", till: "5001")
     record.nextActionAt = time + .seconds(3_600)
     return record
 }
@@ -24,6 +25,7 @@ struct `A held record` {
             released.hold?.until = moment + .seconds(900)
             released.hold?.decidedBy = "user:1"
             released.hold?.unsent = 2
+            released.hold?.countedAt = moment + .seconds(5)
             released.attempts = 2
             released.sendBefore = moment + .seconds(77)
             released.request = RequestTemplate(headers: ["A": "b"], body: ["now": 1])
@@ -134,6 +136,72 @@ struct `What a held record claims late` {
             #expect(try await store.commit(next) == .guarded(index: 0, by: draft.id, until: later + .seconds(60)))
             let last = NewRecord(record: makeRecord(at: later + .seconds(60)), guards: [rule])
             #expect(try await store.commit(last) == .committed)
+        }
+    }
+}
+
+struct `What may be the same payment` {
+    @Test func `is what was begun after it: of what was held, with its sending`() async throws {
+        try await withEachStore { (store) async throws in
+            let late = makeRecord(at: moment + .seconds(100))
+            var sentBefore = makeDraft()
+            sentBefore.sentAt = moment + .seconds(50)
+            sentBefore.state = .accepted
+            var sentAfter = makeDraft(at: moment + .seconds(1))
+            sentAfter.sentAt = moment + .seconds(200)
+            sentAfter.state = .accepted
+            let waiting = makeDraft(at: moment + .seconds(2))
+            var withdrawn = makeDraft(at: moment + .seconds(3))
+            withdrawn.state = .withdrawn
+            var never = makeRecord(at: moment + .seconds(150))
+            never.state = .rejected
+            var next = makeRecord(at: moment + .seconds(151))
+            next.sentAt = moment + .seconds(151)
+            next.state = .accepted
+            for record in [sentBefore, sentAfter, waiting, withdrawn, late, never, next] {
+                _ = try await store.commit(NewRecord(record: record))
+            }
+
+            let twins = try await store.laterTwins(of: late, limit: 10)
+            #expect(twins.map(\.id) == [sentAfter.id, waiting.id, next.id])
+            // What was held begins with its sending too.
+            #expect(try await store.laterTwins(of: sentAfter, limit: 10).map(\.id) == [waiting.id])
+            #expect(
+                try await store.laterTwins(of: sentBefore, limit: 10).map(\.id) == [sentAfter.id, waiting.id, next.id]
+            )
+        }
+    }
+}
+
+struct `Limits of a day` {
+    private func claim(_ amount: Int64, most: Int64 = 250, count: Int64 = 3) -> LimitClaim {
+        let place = LimitPlace(organization: ours, environment: .test, scope: "out|*", day: 20_000)
+        return LimitClaim(place: place, amount: amount, amountMax: most, countMax: count)
+    }
+
+    @Test func `are counted in the commit, or nothing of it is written`() async throws {
+        try await withEachStore { (store) async throws in
+            #expect(try await store.commit(NewRecord(record: makeRecord(), limits: [claim(200)])) == .committed)
+            let refused = makeRecord()
+            #expect(try await store.commit(NewRecord(record: refused, limits: [claim(51)])) == .limitReached)
+            #expect(try await store.record(refused.id, organization: ours, environment: .test) == nil)
+            #expect(try await store.commit(NewRecord(record: makeRecord(), limits: [claim(251)])) == .limitReached)
+
+            let draft = makeDraft()
+            _ = try await store.commit(NewRecord(record: draft))
+            var released = advanced(draft, to: .released).record
+            released.limited = LimitMark(day: 20_000, scopes: ["out|*"])
+            let claims = LateClaims(guards: [], unique: [], limits: [claim(50)], at: moment)
+            let change = RecordChange(record: released, events: [], claims: claims)
+            #expect(try await store.apply([change]) == .applied)
+            #expect(try await store.record(draft.id, organization: ours, environment: .test) == released)
+            #expect(try await store.commit(NewRecord(record: makeRecord(), limits: [claim(1)])) == .limitReached)
+
+            var withdrawn = advanced(released, to: .withdrawn).record
+            withdrawn.limited?.isGivenBack = true
+            let back = LimitCharge(place: claim(50).place, amount: -50, calls: -1)
+            _ = try await store.apply([RecordChange(record: withdrawn, events: [], charges: [back])])
+            #expect(try await store.commit(NewRecord(record: makeRecord(), limits: [claim(50)])) == .committed)
         }
     }
 }

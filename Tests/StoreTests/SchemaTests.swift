@@ -31,7 +31,7 @@ struct `The schema` {
     private static let kept: [String: String] = [
         "answers": "expire", "audit": "has a file of its own, and stays", "audit_heads": "the audit's",
         "configuration_changes": "a number", "external_ids": "the records'", "feed": "tells of the records",
-        "guards": "end", "idempotency": "ends",
+        "guards": "end", "idempotency": "ends", "money_counts": "numbers",
         "quota_counts": "numbers", "receipts": "the records'", "rollups": "numbers",
         "unique_keys": "the records'",
     ]

@@ -93,7 +93,7 @@ func makeRecord(
     reversing original: RecordID? = nil
 ) -> Record {
     var record = Record(
-        id: RecordID(newID()),
+        id: RecordID(Identifier(at: now, random: (SecureRandom.word(), SecureRandom.word()))),
         organization: organization,
         environment: .test,
         recordClass: .transaction,

@@ -100,8 +100,10 @@ extension Assembly {
         package var people: (any PeopleRepository)?
         /// Where what is wrong is told.
         package var health = Health()
-        /// What must wait for a person.
-        package var approval = RequireApproval()
+        /// What must wait for a person; nil where each organization's rules say so.
+        package var approval: RequireApproval?
+        /// Sends letters; nil where nobody has set up how.
+        package var mailer: (any Mailer)?
         /// Where a test may end the process.
         package var failpoints = Failpoints.none
 
@@ -176,6 +178,8 @@ extension Assembly {
         package var forgetting = Forgetting.Settings()
         /// What plugins ask the host for.
         package var services = PluginServices.Settings()
+        /// Letters about what waits for people.
+        package var approvalLetters = ApprovalLetters.Settings()
         /// The inbox of callbacks.
         package var inbox = CallbackInbox.Settings()
         /// The walk over claims.
@@ -189,5 +193,22 @@ extension Assembly {
 
         /// The defaults.
         package init(publicURL: String = "") { self.publicURL = publicURL }
+    }
+}
+
+extension ApprovalLetters {
+    /// Makes it; nil where nobody has set up how people are written to.
+    init?(_ ports: Assembly.Ports, _ settings: Assembly.Settings) {
+        guard let mailer = ports.mailer else { return nil }
+        self.init(
+            mailer: mailer,
+            feed: ports.store.feed,
+            records: ports.store.records,
+            directory: ports.store.directory,
+            entropy: ports.entropy,
+            logger: ports.logger,
+            settings: settings.approvalLetters,
+            base: settings.publicURL
+        )
     }
 }

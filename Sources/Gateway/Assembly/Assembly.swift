@@ -39,6 +39,8 @@ package struct Assembly: Sendable {
     package let rollups: RollupReader
     /// Forgets what is old.
     package let forgetting: Forgetting
+    /// Tells people what waits for them; nil where nobody has set up how.
+    package let approvalLetters: ApprovalLetters?
     /// Keeps what M-Pesa answered, and ends what never left.
     let keeper: AnswerKeeper
     /// Ends what M-Pesa does not.
@@ -112,6 +114,7 @@ package struct Assembly: Sendable {
         )
         rollups = ports.rollupReader(settings.rollups)
         forgetting = ports.forgetting(settings.forgetting)
+        approvalLetters = ApprovalLetters(ports, settings)
         drafts = Drafts(
             records: store.records,
             calls: held,
@@ -191,6 +194,14 @@ package struct Assembly: Sendable {
             accounts: accounts,
             registry: ports.registry,
             directory: directory,
+            approvals: ApprovalActions(
+                records: ports.store.records,
+                directory: ports.store.directory,
+                cache: directory,
+                drafts: drafts,
+                entropy: ports.entropy,
+                letters: approvalLetters
+            ),
             entropy: ports.entropy
         )
     }
@@ -203,7 +214,7 @@ package struct Assembly: Sendable {
             { await orphans.run() },
             { await failures.run() }, { await uses.run() },
             { await quotas.run() }, { await configuration.run() },
-        ]
+        ] + (approvalLetters.map { letters in [{ await letters.run() }] } ?? [])
     }
 
     /// Settles what the last process left, for a host that alone serves its store, and recalls who was known where.

@@ -79,7 +79,7 @@ struct Money: Sendable {
         operations = Operations(
             records: records,
             directory: directory,
-            approval: ports.approval,
+            approval: ports.approval ?? .byRules(records, entropy),
             plugins: calls,
             sender: sender,
             settlement: settlement,

@@ -10,6 +10,7 @@ package enum HostActions {
         accounts: Accounts,
         registry: ToolRegistry,
         directory: DirectoryCache,
+        approvals: ApprovalActions,
         entropy: Entropy
     ) -> [Action] {
         TransactionActions(records: records, registry: registry, directory: directory).all
@@ -19,5 +20,6 @@ package enum HostActions {
             + TransactionFile(records: records, entropy: entropy).all
             + EventActions(feed: reports).all + BalanceActions(reports: reports, entropy: entropy).all
             + ContextActions(registry: registry).all
+            + approvals.all
     }
 }

@@ -24,6 +24,20 @@ package struct FeedEvent: Sendable, Equatable {
         case disputed = "transaction.disputed"
         /// M-Pesa stated no outcome, and a person must look.
         case needsPerson = "transaction.needs_person"
+        /// A rule asks people before a payment may leave.
+        case approvalRequested = "approval.requested"
+        /// It asks once more: the time is nearly over.
+        case approvalDue = "approval.due"
+        /// They have let it leave, or it never will.
+        case approvalDecided = "approval.decided"
+
+        /// Whether it tells that a transaction has ended.
+        package var isEnd: Bool {
+            switch self {
+            case .succeeded, .failed, .cancelled, .expired, .withdrawn, .lateSuccess, .reversed: true
+            case .disputed, .needsPerson, .approvalRequested, .approvalDue, .approvalDecided: false
+            }
+        }
 
         /// That a transaction has ended so.
         static func end(_ state: RecordState) -> Kind {
@@ -93,7 +107,21 @@ package struct FeedEntry: Sendable, Equatable {
 extension FeedEvent {
     /// What a step of a transaction tells.
     static func about(_ step: RecordMachine.Step, from before: Record, _ kind: Kind, id: Identifier) -> FeedEvent {
-        let record = step.record
+        about(step.record, from: before, at: step.event.at, kind, id: id)
+    }
+
+    /// That a rule asks people about a draft.
+    static func asked(about draft: Record, id: Identifier) -> FeedEvent {
+        about(draft, from: draft, at: draft.createdAt, .approvalRequested, id: id)
+    }
+
+    private static func about(
+        _ record: Record,
+        from before: Record,
+        at moment: Timestamp,
+        _ kind: Kind,
+        id: Identifier
+    ) -> FeedEvent {
         var payload: JSONObject = [
             "environment": .string(record.environment.rawValue), "tool": .string(record.tool),
             "operation": .string(record.operation), "direction": .string(record.direction.rawValue),
@@ -101,22 +129,27 @@ extension FeedEvent {
             "made_by": .string(record.madeBy), "state": .string(record.state.rawValue),
         ]
         payload["amount"] = record.intent.amount.map { .integer($0.amount) }
-        if let countedAt = record.countedAt, countedAt != step.event.at {
+        if let countedAt = record.countedAt, countedAt != moment {
             payload["counted_ms"] = .integer(countedAt.milliseconds)
         }
         payload["fee_cents"] = record.feeCents.map { .integer($0) }
-        if before.state.isEnded, let countedAt = before.countedAt ?? before.endedAt {
+        // What the feed never told of was counted nowhere, and is taken out nowhere.
+        if before.state.isEnded, let countedAt = before.countedAt {
             payload["was"] = .string(before.state.rawValue)
             payload["was_ms"] = .integer(countedAt.milliseconds)
             payload["was_fee_cents"] = before.feeCents.map { .integer($0) }
         }
+        if kind == .approvalRequested || kind == .approvalDue {
+            payload["until_ms"] = record.hold.map { .integer($0.until.milliseconds) }
+        }
+        if kind == .approvalDecided { payload["decided_by"] = record.hold?.decidedBy.map { .string($0) } }
         return FeedEvent(
             organization: record.organization,
             id: id,
             kind: kind,
             subject: record.id.description,
             version: record.version,
-            at: step.event.at,
+            at: moment,
             payload: .object(payload)
         )
     }

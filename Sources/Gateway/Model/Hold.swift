@@ -29,18 +29,48 @@ package struct Hold: Sendable, Equatable {
         }
     }
 
+    /// Whom a rule asks.
+    package struct Asked: Sendable, Equatable {
+        /// The least role of whoever lets it leave.
+        package let role: Role
+        /// How many people must.
+        package let count: Int
+        /// Whether the receiver had not been paid before.
+        package let isNewReceiver: Bool
+
+        /// States it.
+        package init(role: Role, count: Int, isNewReceiver: Bool = false) {
+            self.role = role
+            self.count = count
+            self.isNewReceiver = isNewReceiver
+        }
+    }
+
     /// The arguments as they were validated, of which its request is made when it is about to be sent.
     package let arguments: JSON
     /// Why it is held, for people.
     package let reason: String
+    /// Whom a rule asks before it may leave; nil where something else holds it.
+    package var asked: Asked?
     /// When it is withdrawn by itself: as a draft, unless it was let go; after that, unless it was sent.
     package var until: Timestamp
     /// Who let it go, or withdrew it: `user:<id>`, or `host`.
     package var decidedBy: String?
+    /// Who has agreed to its leaving so far, of those who are asked, as `user:<id>`.
+    package var approvers: [String] = []
+    /// When those who are asked are told once more; nil once they were.
+    package var remindAt: Timestamp?
     /// Why it will never be sent.
     package var withdrawal: Withdrawal?
     /// How many of its sendings were begun of which no byte has left.
     package var unsent = 0
+    /// What its account was when it was asked for; nil for records of before that was kept.
+    package var place: AccountPlace?
+    /// In which hour its call was counted, once that is so.
+    package var countedAt: Timestamp?
+
+    /// How long a draft waits at most, whatever else is said.
+    package static let longest: Duration = .seconds(31 * 86_400)
 
     /// Holds a record.
     package init(arguments: JSON, reason: String, until: Timestamp) {
@@ -50,12 +80,46 @@ package struct Hold: Sendable, Equatable {
     }
 }
 
+/// Where an account's money goes to and comes from, as M-Pesa knows it: under one name these can be changed.
+package struct AccountPlace: Sendable, Equatable {
+    /// Five to seven digits; for a till the store's number.
+    package let shortCode: String
+    /// `paybill`, `till` or `payout`.
+    package let kind: String
+    /// The number that customers see; for tills only.
+    package let till: String?
+
+    /// States it.
+    package init(shortCode: String, kind: String, till: String?) {
+        self.shortCode = shortCode
+        self.kind = kind
+        self.till = till
+    }
+
+    /// Of an account as it is set up now.
+    init(_ profile: Profile) {
+        self.init(shortCode: profile.shortCode, kind: profile.shortCodeType, till: profile.tillNumber)
+    }
+}
+
 extension Record {
     /// How often its request was sent, or may have been.
     package var sendings: Int { attempts - (hold?.unsent ?? 0) }
 
     /// From when its age counts: what was held begins to age when it is sent.
     package var begunAt: Timestamp { hold == nil ? createdAt : sentAt ?? createdAt }
+}
+
+extension Record {
+    /// Whether it was begun after another, or may yet be.
+    ///
+    /// What was held begins with its sending; whatever else, in the order of the ids.
+    package func isTwin(of other: Record) -> Bool {
+        if state.isHeld { return true }
+        guard sentAt != nil else { return false }
+        guard hold != nil || other.hold != nil else { return id.raw > other.id.raw }
+        return begunAt >= other.begunAt
+    }
 }
 
 extension RecordState {

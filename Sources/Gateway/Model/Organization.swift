@@ -141,6 +141,8 @@ package struct Organization: Sendable, Equatable {
     package var secondFactor: SecondFactorPolicy
     /// Below which address M-Pesa calls back for it; nil for the host's.
     package var callbackBaseURL: BaseURL?
+    /// What of its calls waits for people, and what is stopped.
+    package var approvals: ApprovalPolicy
     /// Counts up with each change; the store's.
     package var version: Int
 
@@ -162,6 +164,7 @@ package struct Organization: Sendable, Equatable {
         graceDays: Int = 7,
         awaitsApproval: Bool = false,
         callbackBaseURL: BaseURL? = nil,
+        approvals: ApprovalPolicy = ApprovalPolicy(),
         version: Int = 1
     ) {
         self.id = id
@@ -180,6 +183,7 @@ package struct Organization: Sendable, Equatable {
         self.graceDays = graceDays
         self.awaitsApproval = awaitsApproval
         self.callbackBaseURL = callbackBaseURL
+        self.approvals = approvals
         self.version = version
     }
 }

@@ -138,6 +138,25 @@ package struct User: Sendable, Equatable {
     package var version: Int
     /// Whether a code is asked when they log in; the store's, changed with the factor.
     package let hasSecondFactor: Bool
+    /// That somebody else made them what they are, a short while ago; nil once that is long past or agreed to.
+    package var settling: Settling?
+
+    /// Somebody was made, or given more, or another way in, by somebody else.
+    package struct Settling: Sendable, Equatable {
+        /// When.
+        package let since: Timestamp
+        /// By whom, as `user:<id>`, or `host`.
+        package let by: String
+
+        /// States it.
+        package init(since: Timestamp, by: String) {
+            self.since = since
+            self.by = by
+        }
+    }
+
+    /// From when on they may let money leave; nil for at once.
+    package var approvesFrom: Timestamp? { settling.map { $0.since + ApprovalPolicy.settling } }
 
     /// Makes a user.
     package init(
@@ -151,7 +170,8 @@ package struct User: Sendable, Equatable {
         failedLogins: Int = 0,
         sessionEpoch: Int = 0,
         version: Int = 1,
-        hasSecondFactor: Bool = false
+        hasSecondFactor: Bool = false,
+        settling: Settling? = nil
     ) {
         self.id = id
         self.organization = organization
@@ -164,5 +184,6 @@ package struct User: Sendable, Equatable {
         self.sessionEpoch = sessionEpoch
         self.version = version
         self.hasSecondFactor = hasSecondFactor
+        self.settling = settling
     }
 }

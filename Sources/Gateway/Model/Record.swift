@@ -208,6 +208,8 @@ package struct Record: Sendable, Equatable {
     /// Whether there are any.
     package var isDisputed: Bool { !disputes.isEmpty }
 
+    /// Where it was counted against the organization's limits, once it was let leave.
+    package var limited: LimitMark?
     /// What a person said of it, where M-Pesa stated no outcome.
     package var resolution: Resolution?
     /// What keeps it from being sent, or kept it; nil for what is sent as it is committed.

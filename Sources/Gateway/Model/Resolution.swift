@@ -25,6 +25,8 @@ package struct Resolution: Sendable, Equatable {
     package let by: String
     /// When.
     package let at: Timestamp
+    /// Whether M-Pesa has said the same since.
+    package var isConfirmed = false
 
     /// Gathers them.
     package init(outcome: Outcome, receipt: String?, evidence: String, by: String, at: Timestamp) {
@@ -45,6 +47,10 @@ extension Resolution {
         writer.optional("evidence", evidence)
         writer.optional("by", by)
         writer.optional("at_ms", at.milliseconds)
+        if isConfirmed {
+            writer.key("confirmed")
+            writer.bool(true)
+        }
         writer.endObject()
     }
 
@@ -58,6 +64,7 @@ extension Resolution {
             by: json["by"]?.stringValue ?? "",
             at: Timestamp(milliseconds: json["at_ms"]?.integerValue ?? 0)
         )
+        isConfirmed = json["confirmed"] == true
     }
 }
 
@@ -71,5 +78,21 @@ extension Record {
             .reversed, .withdrawn, .noAnswer:
             return false
         }
+    }
+}
+
+extension Record {
+    /// Whether it has its receipt by a person's word alone.
+    package var hasUnconfirmedReceipt: Bool {
+        guard let resolution, !resolution.isConfirmed, let receipt else { return false }
+        return resolution.receipt == receipt
+    }
+
+    /// Whether a person's word is all that it ended by, so that another may take its place.
+    ///
+    /// What was given back by it, or of it, holds: only the receipt may be another.
+    package func mayBeSaidAgain(as outcome: Resolution.Outcome) -> Bool {
+        guard let resolution, !resolution.isConfirmed, state == resolution.outcome.state else { return false }
+        return outcome == resolution.outcome || direction != .reverse && reversals.isEmpty
     }
 }

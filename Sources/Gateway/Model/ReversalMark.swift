@@ -17,6 +17,18 @@ package struct ReversalMark: Sendable, Equatable {
 }
 
 extension Record {
+    /// Whether it has ended without success by M-Pesa's word, and M-Pesa has said nothing else of it.
+    package var hasMovedNothing: Bool {
+        switch state {
+        case .failed, .cancelled, .expired, .rejected, .withdrawn: !isContradicted && resolution == nil
+        case .draft, .released, .created, .sending, .accepted, .unknown, .reconciling, .manual, .succeeded, .reversed,
+            .noAnswer:
+            false
+        }
+    }
+}
+
+extension Record {
     /// How many reversals of one transaction are kept, which is how many there may be.
     package static let reversalsMax = 64
 

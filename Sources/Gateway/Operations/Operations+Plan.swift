@@ -7,6 +7,8 @@ extension Operations {
         let record: Record
         let plan: PluginAnswers.Plan
         let original: Reversals.Original?
+        /// What its account is, as M-Pesa knows it.
+        let place: AccountPlace
 
         var guards: [Guard] { plan.guards.map { $0.scoped(to: record.plugin, record.accountName) } }
         var unique: [UniqueKey] { plan.unique.map { $0.scoped(to: record.plugin, record.accountName) } }
@@ -62,7 +64,7 @@ extension Operations {
         )
         record.countedIn = work.quota?.place.month
         record.isByAgent = work.caller == .agent
-        return Planned(record: record, plan: plan, original: original)
+        return Planned(record: record, plan: plan, original: original, place: AccountPlace(profile))
     }
 
     /// The record that an earlier call made, when the commit found one; nil when this call's was written.
@@ -93,6 +95,7 @@ extension Operations {
         case .quotaSpent:
             guard let quota = work.quota else { throw GatewayError.fault("a quota is spent that nobody claimed") }
             throw QuotaClaim.spent(quota.place, limit: quota.limit, now: entropy.now())
+        case .limitReached: throw MoneyLimit.refused("what it allows for a day is used up")
         case .duplicate(_, let record):
             throw GatewayError(.conflict, "The same movement of money exists already.", record: record)
         }

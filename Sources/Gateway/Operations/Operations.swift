@@ -80,7 +80,9 @@ struct Operations: Sendable {
     private func attempt(_ work: Dispatch.Work, kind: OperationKind) async throws(GatewayError) -> Dispatch.Done? {
         let began = entropy.uptime()
         let planned = try await plan(work, kind: kind)
-        let (record, plan, original) = (planned.record, planned.plan, planned.original)
+        let (plan, original) = (planned.plan, planned.original)
+        var record = planned.record
+        let limits = try work.membership.organization.approvals.claims(of: record, at: entropy.now())
         if let order = try await approval.order(for: record, work) {
             return try await hold(planned, until: order, for: work)
         }
@@ -89,6 +91,7 @@ struct Operations: Sendable {
         defer { turn.place.leave() }
         // It may have waited long: what may not be begun any more is not sent.
         try await work.mayGoOn()
+        record.limited = LimitMark(limits)
         guard let beginning = settlement.beginning(record) else {
             throw GatewayError.fault("a new record cannot be sent from the state \(record.state.rawValue)")
         }
@@ -101,6 +104,7 @@ struct Operations: Sendable {
             guards: planned.guards,
             unique: planned.unique,
             quota: work.quota,
+            limits: limits,
             audit: work.begun.map { [$0.about(record.id)] } ?? [],
             change: change
         )
@@ -190,7 +194,7 @@ struct Operations: Sendable {
         let isStale = entropy.now() - record.updatedAt >= lookUp.refreshAfter
         if !record.state.isEnded && isStale { record = await asker.askSafely(record) }
         let done =
-            record.state == .draft
+            record.state.isShownByHost
             ? Dispatch.Done(held: record)
             : Dispatch.Done(
                 output: try await output(of: record, for: work),
@@ -230,7 +234,7 @@ struct Operations: Sendable {
         for work: Dispatch.Work
     ) async throws(GatewayError) -> Dispatch.Done {
         if let refusal = record.withdrawn { throw refusal }
-        if record.state == .draft { return Dispatch.Done(held: record) }
+        if record.state.isShownByHost { return Dispatch.Done(held: record) }
         if record.state == .rejected {
             // Throttled is not refused: the same payment may be asked for again, as a new one.
             let isUnavailable = record.sentAt == nil || record.whoseMove == "safaricom"

@@ -13,7 +13,7 @@ package struct Resolutions: Sendable {
 
     /// Resolves a record, and answers it as it stands then.
     ///
-    /// The same said again is answered as it stands.
+    /// The same said again is answered as it stands; another takes its place while M-Pesa has confirmed neither.
     /// - Throws: `conflict` when M-Pesa has said what became of it, or is still expected to, when it was sent too short a
     ///   while ago to be called failed, and when the receipt is another transaction's; `invalidArgument` when the receipt or the amount cannot be this one's.
     package func resolve(
@@ -25,7 +25,7 @@ package struct Resolutions: Sendable {
         return
             try await settlement.settle(record) { current throws(GatewayError) in
                 if let known = current.resolution, known.says(what: resolution) { return nil }
-                try Resolutions.check(current)
+                try Resolutions.check(current, as: resolution.outcome)
                 try Resolutions.check(resolution, amount: amount, of: current, besides: taken)
                 return .resolved(resolution)
             }
@@ -39,8 +39,8 @@ package struct Resolutions: Sendable {
         return found?.receipt
     }
 
-    private static func check(_ record: Record) throws(GatewayError) {
-        guard !record.awaitsPerson else { return }
+    private static func check(_ record: Record, as outcome: Resolution.Outcome) throws(GatewayError) {
+        guard !record.awaitsPerson, !record.mayBeSaidAgain(as: outcome) else { return }
         let message =
             record.recordClass != .transaction
             ? "Only money is resolved by a person; this is a question."
@@ -57,7 +57,7 @@ package struct Resolutions: Sendable {
         besides taken: String?
     ) throws(GatewayError) {
         guard resolution.outcome == .succeeded else {
-            guard record.state == .manual || !record.hasArrived else {
+            guard record.state == .manual || record.state.isEnded || !record.hasArrived else {
                 throw GatewayError(
                     .conflict,
                     "M-Pesa has shown that it has this request, and is still asked about it. Wait until it calls a person.",
@@ -86,7 +86,7 @@ package struct Resolutions: Sendable {
         guard let receipt = resolution.receipt else {
             throw GatewayError.wrong("receipt", "expected the receipt in the M-Pesa statement.")
         }
-        if let known = record.receipt, known != receipt {
+        if let known = record.receipt, known != receipt, !record.hasUnconfirmedReceipt {
             throw GatewayError.wrong("receipt", "M-Pesa has named \(known) for this transaction.")
         }
         if receipt == taken {

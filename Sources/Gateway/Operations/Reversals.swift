@@ -253,15 +253,3 @@ struct Reversals: Sendable {
         )
     }
 }
-
-extension Record {
-    /// Whether it has ended without success by M-Pesa's word, and M-Pesa has said nothing else of it.
-    fileprivate var hasMovedNothing: Bool {
-        switch state {
-        case .failed, .cancelled, .expired, .rejected, .withdrawn: !isContradicted && resolution == nil
-        case .draft, .released, .created, .sending, .accepted, .unknown, .reconciling, .manual, .succeeded, .reversed,
-            .noAnswer:
-            false
-        }
-    }
-}

@@ -130,14 +130,16 @@ struct Sender: Sendable {
     /// Sends what was let go, in the form that its request has now, and settles the outcome.
     ///
     /// If the process dies before `sending` is committed, the row is as it was.
-    /// - Returns: The record as it stands afterwards, or why what it claims is another's.
+    /// - Returns: The record as it stands afterwards, or why what it claims is another's: `stale` where the transaction that
+    ///   it gives back has been changed since it was looked at.
     /// - Throws: As `send`.
     func send(
         released record: Record,
         _ prepared: PreparedRequest,
         from place: Dispatcher.Place,
         within duration: Duration,
-        claiming claims: LateClaims
+        claiming claims: LateClaims,
+        of original: Reversals.Original?
     ) async throws(GatewayError) -> Settlement.Settled {
         defer { place.leave() }
         let now = entropy.now()
@@ -149,9 +151,13 @@ struct Sender: Sendable {
             begunAt: now,
             before: before
         )
+        let change = original.flatMap { settlement.beginning(record, of: $0, at: now) }
+        guard original == nil || change != nil else {
+            return Settlement.Settled(record: record, event: nil, refusal: original.map { .stale($0.record.id) })
+        }
         let claimed: Settlement.Settled
         do throws(GatewayError) {
-            claimed = try await settlement.settle(record, claiming: claims) { current in
+            claimed = try await settlement.settle(record, claiming: claims, beside: change) { current in
                 current.version == record.version ? .sendingReleased(sending) : nil
             }
         } catch {

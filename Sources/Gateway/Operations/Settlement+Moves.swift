@@ -14,9 +14,15 @@ extension Settlement {
             let after = step.record
             guard takesReceipt, after.recordClass == .transaction, after.state == .succeeded,
                 let receipt = after.receipt,
-                before.receipt == nil || before.state != .succeeded
+                before.receipt != receipt || before.state != .succeeded
             else { return nil }
             return ReceiptClaim(account: after.account, direction: after.direction, receipt: receipt)
+        }
+
+        /// The receipt that it names no longer.
+        var leftReceipt: ReceiptClaim? {
+            guard let receipt = before.receipt, step.record.receipt != receipt else { return nil }
+            return ReceiptClaim(account: before.account, direction: before.direction, receipt: receipt)
         }
     }
 
@@ -26,6 +32,8 @@ extension Settlement {
         var receipt: RecordID?
         /// One of M-Pesa's ids, and its holder.
         var id: (String, RecordID)?
+        /// Who has the receipt by a person's word alone, which M-Pesa's takes the place of.
+        var mistaken: Record?
     }
 
     /// A step of a record, and what follows from it.
@@ -35,7 +43,17 @@ extension Settlement {
         contestedBy others: Others
     ) async throws(GatewayError) -> [Move] {
         let own = Move(step: step, before: record, takesReceipt: others.receipt == nil)
-        return try await [own] + sharing(others.id, by: step) + consequences(of: step)
+        // Whoever has the receipt wrongly gives it up first.
+        let mistaken = others.mistaken.flatMap { holder in
+            step.record.receipt.flatMap { move(.receiptIsAnothers($0, step.record.id), on: holder, at: step.event.at) }
+        }
+        return try await (mistaken.map { [$0] } ?? []) + [own] + sharing(others.id, by: step) + consequences(of: step)
+    }
+
+    /// Who has a receipt that M-Pesa names for another, where a person alone has said that it is theirs.
+    func mistaken(_ holder: RecordID, about record: Record) async throws(GatewayError) -> Record? {
+        let found = try await records.record(holder, of: record)
+        return found?.hasUnconfirmedReceipt == true ? found : nil
     }
 
     /// Who holds an id that M-Pesa has named to another record too is told so while it is open.
@@ -98,9 +116,11 @@ extension Settlement {
             usage: usage(of: move),
             settledCallback: callback,
             receipt: move.receipt,
+            leftReceipt: move.leftReceipt,
             hold: hold(of: move.step),
             unread: unread,
             uncounted: uncounted(by: move),
+            charges: charges(by: move),
             told: move.step.told.map { .about(move.step, from: move.before, $0, id: entropy.identifier()) },
             claims: claims,
             balances: move.step.balances
@@ -113,28 +133,62 @@ extension Settlement {
     /// What was never sent and what M-Pesa refused at once are failures; how a payment ends is no matter of the call.
     private func usage(of move: Move) -> [UsageRecord] {
         let (before, after) = (move.before, move.step.record)
-        guard before.recordClass == .transaction, before.state == .sending, before.attempts == 1,
-            after.state != .sending, !before.tool.isEmpty
-        else { return [] }
-        return [
-            UsageRecord(
-                organization: before.organization,
-                environment: before.environment,
-                tool: before.tool,
-                counted: Ceilings.Counted.money,
-                subject: before.madeBy,
-                caller: before.caller,
-                account: before.accountName,
-                at: move.step.event.at,
-                succeeded: after.state != .rejected
-            )
-        ]
+        guard before.recordClass == .transaction, !before.tool.isEmpty else { return [] }
+        if after.hold != nil { return usage(ofHeld: move) }
+        guard before.state == .sending, before.attempts == 1, after.state != .sending else { return [] }
+        return [call(of: before, at: move.step.event.at, succeeded: after.state != .rejected)]
+    }
+
+    /// The same of what was held: when something of it has left, or nothing ever will.
+    ///
+    /// What was taken for sent, and is known now not to have left, waits again: its count is taken back.
+    private func usage(ofHeld move: Move) -> [UsageRecord] {
+        let (before, after) = (move.before, move.step.record)
+        switch (before.hold?.countedAt, after.hold?.countedAt) {
+        case (nil, let at?):
+            return [call(of: before, at: at, succeeded: after.state != .rejected && after.state != .withdrawn)]
+        case (let at?, nil): return [call(of: before, at: at, succeeded: true).takenBack]
+        default: return []
+        }
+    }
+
+    private func call(of record: Record, at moment: Timestamp, succeeded: Bool) -> UsageRecord {
+        UsageRecord(
+            organization: record.organization,
+            environment: record.environment,
+            tool: record.tool,
+            counted: Ceilings.Counted.money,
+            subject: record.madeBy,
+            caller: record.caller,
+            account: record.accountName,
+            at: moment,
+            succeeded: succeeded
+        )
     }
 
     /// The quota in which a record was counted that is known now never to have left.
     private func uncounted(by move: Move) -> QuotaPlace? {
         guard move.step.record.countedIn == nil, let month = move.before.countedIn else { return nil }
         return QuotaPlace(organization: move.before.organization, counted: Ceilings.Counted.money, month: month)
+    }
+
+    /// What is counted against limits no longer, because nothing has moved; or again, because something has after all.
+    private func charges(by move: Move) -> [LimitCharge] {
+        let (before, after) = (move.before, move.step.record)
+        guard let mark = after.limited, let old = before.limited, mark.isGivenBack != old.isGivenBack else { return [] }
+        let sign: Int64 = mark.isGivenBack ? -1 : 1
+        return mark.scopes.map { scope in
+            LimitCharge(
+                place: LimitPlace(
+                    organization: after.organization,
+                    environment: after.environment,
+                    scope: scope,
+                    day: mark.day
+                ),
+                amount: sign * (after.intent.amount?.amount ?? 0),
+                calls: sign
+            )
+        }
     }
 
     private func hold(of step: RecordMachine.Step) -> PartyHold? {

@@ -3,10 +3,14 @@ extension Settlement {
     /// The change of an original with which a reversal of it is committed; nil when it takes none now.
     ///
     /// What whoever asks says of others is kept with it.
-    func beginning(_ reversal: Record, of original: Reversals.Original) -> RecordChange? {
+    func beginning(
+        _ reversal: Record,
+        of original: Reversals.Original,
+        at now: Timestamp? = nil
+    ) -> RecordChange? {
         guard let mark = ReversalMark(of: reversal) else { return nil }
         let what = RecordMachine.Happening.reversing(mark, besides: original.unmoved, ended: original.ended)
-        return move(what, on: original.record, at: reversal.createdAt).map { change($0) }
+        return move(what, on: original.record, at: now ?? reversal.createdAt).map { change($0) }
     }
 
     /// A reversal that M-Pesa contradicts keeps what it was for of its original, in the commit that says so: none is begun

@@ -100,12 +100,14 @@ struct Settlement: Sendable {
     /// It is asked again for each version, because what bytes prove can depend on what is known; nil means that nothing
     /// happened after all. `unread` are bytes that nobody could read: kept in the same commit, for later.
     ///
-    /// `claims` are taken in the same commit, or it is refused.
+    /// `claims` are taken in the same commit, or it is refused. So is `beside`, the change of another record: where that
+    /// one has been changed meanwhile, nothing is written, and what this was decided on must be looked at again.
     ///
     /// - Throws: `unavailable` when the store is; `conflict` when others kept changing the record.
     func settle(
         _ record: Record,
         claiming claims: LateClaims? = nil,
+        beside: RecordChange? = nil,
         callback: CallbackID? = nil,
         unread: ReceivedCallback? = nil,
         failpoints: (Failpoints, Failpoint)? = nil,
@@ -128,7 +130,7 @@ struct Settlement: Sendable {
                     claims: isFirst ? claims : nil
                 )
             }
-            switch try await records.apply(changes) {
+            switch try await records.apply(changes + (beside.map { [$0] } ?? [])) {
             case .applied:
                 for move in moves { perform(move.step, from: move.before) }
                 return Settled(
@@ -137,9 +139,14 @@ struct Settlement: Sendable {
                 )
             case .receiptTaken(_, let other):
                 if case .resolved = what { throw Settlement.receiptIsAnothers(other) }
-                others.receipt = other
+                others.mistaken = try await mistaken(other, about: current)
+                if others.mistaken == nil { others.receipt = other }
             case .idTaken(_, let name, let other): others.id = (step.record.externalIDs[name] ?? name, other)
             case .refused(_, let outcome): return Settled(record: current, event: nil, refusal: outcome)
+            case .conflict(let id) where id == beside?.record.id:
+                return Settled(record: current, event: nil, refusal: .stale(id))
+            case .conflict(let id) where id == others.mistaken?.id:
+                others.mistaken = try await mistaken(id, about: current)
             case .conflict: current = try await reload(current)
             }
         }
@@ -171,10 +178,14 @@ struct Settlement: Sendable {
                 for move in moves where move.before.id != exchange.id { perform(move.step, from: move.before) }
                 let newest = moves.last { $0.before.id == current.id }?.step.record
                 return Settled(record: newest ?? current, event: step?.event ?? ended?.event)
-            case .receiptTaken(_, let other): others.receipt = other
+            case .receiptTaken(_, let other):
+                others.mistaken = try await mistaken(other, about: current)
+                if others.mistaken == nil { others.receipt = other }
             case .idTaken(_, let name, let other): others.id = (step?.record.externalIDs[name] ?? name, other)
             // The answer's reply and its callback may meet: what was read of either is read again, and nothing is lost.
             case .conflict(let id) where id == exchange.id: exchange = try await reload(exchange)
+            case .conflict(let id) where id == others.mistaken?.id:
+                others.mistaken = try await mistaken(id, about: current)
             case .refused, .conflict: current = try await reload(current)
             }
         }

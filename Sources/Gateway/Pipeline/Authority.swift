@@ -25,7 +25,12 @@ struct Authority: Sendable {
             environment: call.environment,
             address: call.address
         )
-        try Authorize.check(tool, principal: principal, membership: try await admit.membership(of: principal))
+        let membership = try await admit.membership(of: principal)
+        try Authorize.check(tool, principal: principal, membership: membership)
+        guard tool.annotations.movesMoney else { return }
+        let policy = membership.organization.approvals
+        let kind = principal.kind(at: call.door)
+        if let refusal = policy.refusal(tool: tool.name, madeBy: principal.subjectText, kind) { throw refusal }
     }
 
     /// Asks about a use of one of the host's own actions.

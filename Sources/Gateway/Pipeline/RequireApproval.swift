@@ -9,7 +9,7 @@ package struct RequireApproval: Sendable {
         package let principal: Principal
         /// Their organization and its plan.
         package let membership: DirectoryCache.Membership
-        /// As it would be committed: tool, direction, amount and the other side.
+        /// As it would be committed: tool, direction, amount and the other side; and what kind of caller asks.
         package let record: Record
     }
 
@@ -39,7 +39,10 @@ package struct RequireApproval: Sendable {
     /// What moves no money never does.
     /// - Throws: As the judge does, when it may not be done at all.
     func order(for record: Record, _ work: Dispatch.Work) async throws(GatewayError) -> HoldOrder? {
-        guard let judge, record.recordClass == .transaction else { return nil }
+        guard record.recordClass == .transaction else { return nil }
+        let policy = work.membership.organization.approvals
+        if let refusal = policy.refusal(tool: record.tool, madeBy: record.madeBy, work.caller) { throw refusal }
+        guard let judge else { return nil }
         return try await judge(Asked(principal: work.principal, membership: work.membership, record: record))
     }
 }
@@ -50,10 +53,13 @@ package struct HoldOrder: Sendable, Equatable {
     package let reason: String
     /// When it is withdrawn unless somebody has released it.
     package let until: Timestamp
+    /// Whom a rule asks; nil where something else holds it.
+    package let asked: Hold.Asked?
 
     /// States it.
-    package init(reason: String, until: Timestamp) {
+    package init(reason: String, until: Timestamp, asked: Hold.Asked? = nil) {
         self.reason = reason
         self.until = until
+        self.asked = asked
     }
 }

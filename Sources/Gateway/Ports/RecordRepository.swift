@@ -61,6 +61,15 @@ package protocol RecordRepository: Sendable {
         environment: Environment
     ) async throws(GatewayError) -> RecordPage
 
+    /// The organization's drafts in these environments, newest first: those of `maker`, where one is named.
+    func drafts(
+        of organization: OrganizationID,
+        in environments: [Environment],
+        madeBy maker: String?,
+        before: RecordID?,
+        limit: Int
+    ) async throws(GatewayError) -> [Record]
+
     /// What stands behind an idempotency key, whether it still counts or not.
     func idempotencyEntry(
         _ key: String,
@@ -69,7 +78,8 @@ package protocol RecordRepository: Sendable {
     ) async throws(GatewayError) -> IdempotencyEntry?
 
     /// Transactions of the same organization, environment and direction for the same customer and amount that were
-    /// begun after this one, oldest first; none that was never sent.
+    /// begun after this one, oldest first: what was held begins with its sending (`Record.begunAt`), and what is held yet
+    /// may begin. None that was never sent and never will be.
     func laterTwins(of record: Record, limit: Int) async throws(GatewayError) -> [Record]
 
     /// Any organization's records that have not ended, counted by plugin. For what a start must tell only.
@@ -157,13 +167,16 @@ package struct LateClaims: Sendable, Equatable {
     package let guards: [Guard]
     /// All are claimed.
     package let unique: [UniqueKey]
+    /// All are counted.
+    package let limits: [LimitClaim]
     /// When.
     package let at: Timestamp
 
     /// Gathers them.
-    package init(guards: [Guard], unique: [UniqueKey], at: Timestamp) {
+    package init(guards: [Guard], unique: [UniqueKey], limits: [LimitClaim] = [], at: Timestamp) {
         self.guards = guards
         self.unique = unique
+        self.limits = limits
         self.at = at
     }
 }
@@ -182,10 +195,14 @@ package struct NewRecord: Sendable {
     package let unique: [UniqueKey]
     /// What it uses of the month's quota; nil where there is none.
     package let quota: QuotaClaim?
+    /// What it counts against the organization's limits.
+    package let limits: [LimitClaim]
     /// Written in the same commit.
     package let audit: [AuditRecord]
     /// What its beginning changes of another record, such as a reversal's original.
     package let change: RecordChange?
+    /// What has become true with it, told in the same commit.
+    package let told: [FeedEvent]
 
     /// Gathers them.
     package init(
@@ -195,16 +212,20 @@ package struct NewRecord: Sendable {
         guards: [Guard] = [],
         unique: [UniqueKey] = [],
         quota: QuotaClaim? = nil,
+        limits: [LimitClaim] = [],
         audit: [AuditRecord] = [],
-        change: RecordChange? = nil
+        change: RecordChange? = nil,
+        told: [FeedEvent] = []
     ) {
         self.record = record
         self.change = change
+        self.told = told
         self.events = events ?? [record.firstEvent]
         self.idempotency = idempotency
         self.guards = guards
         self.unique = unique
         self.quota = quota
+        self.limits = limits
         self.audit = audit
     }
 }
@@ -231,6 +252,8 @@ package enum CommitOutcome: Sendable, Equatable {
     case closed
     /// The month's quota is used up. Nothing was written.
     case quotaSpent
+    /// A limit of the organization's own is reached for the day. Nothing was written.
+    case limitReached
     /// The record that is changed with it has another version by now. Nothing was written.
     case stale(RecordID)
 }
@@ -253,12 +276,16 @@ package struct RecordChange: Sendable {
     package let settledCallback: CallbackID?
     /// The receipt that this change takes.
     package let receipt: ReceiptClaim?
+    /// The receipt that it gives up, before any other change of the commit takes one.
+    package let leftReceipt: ReceiptClaim?
     /// What nothing more may be asked for, for a while.
     package let hold: PartyHold?
     /// Bytes of M-Pesa's that could not be read now, kept for later.
     package let unread: ReceivedCallback?
     /// The quota to which the record's one use is given back.
     package let uncounted: QuotaPlace?
+    /// What is given back to the organization's limits, or counted once more.
+    package let charges: [LimitCharge]
     /// What has become true, told in the same commit.
     package let told: [FeedEvent]
     /// What the record claims only now.
@@ -275,9 +302,11 @@ package struct RecordChange: Sendable {
         usage: [UsageRecord] = [],
         settledCallback: CallbackID? = nil,
         receipt: ReceiptClaim? = nil,
+        leftReceipt: ReceiptClaim? = nil,
         hold: PartyHold? = nil,
         unread: ReceivedCallback? = nil,
         uncounted: QuotaPlace? = nil,
+        charges: [LimitCharge] = [],
         told: [FeedEvent] = [],
         claims: LateClaims? = nil,
         balances: [Balance] = []
@@ -292,9 +321,11 @@ package struct RecordChange: Sendable {
         self.usage = usage
         self.settledCallback = settledCallback
         self.receipt = receipt
+        self.leftReceipt = leftReceipt
         self.hold = hold
         self.unread = unread
         self.uncounted = uncounted
+        self.charges = charges
     }
 }
 

@@ -64,13 +64,26 @@ package final class CallSchemas: Sendable {
     /// Whether a call may say how long it waits: a tool that begins something and lets callers wait, unless it has an
     /// argument of that name itself.
     package let takesWait: Bool
+    /// What it answers, as it is published: the tool's own output, or the host's words for a payment that is held; a
+    /// function's own, or a handle.
+    package let output: JSON
     /// Whether a call moves money, or may: then a key makes it one call, however often it is made.
     package let movesMoney: Bool
 
     /// Puts them together for a tool.
     package init(_ tool: ToolDescriptor, operations: [OperationKind]) {
-        var direction = OperationDirection.none
-        if case .operation(let index) = tool.kind { direction = operations[index].direction }
+        var (direction, shown) = (OperationDirection.none, OperationDirection.none)
+        switch tool.kind {
+        case .operation(let index):
+            direction = operations[index].direction
+            shown = direction
+        case .lookUp(let index, _): shown = operations[index].direction
+        case .function: break
+        }
+        output =
+            tool.kind == .function
+            ? HeldAnswer.besideHandle(tool.outputSchema)
+            : shown == .none ? tool.outputSchema : HeldAnswer.beside(tool.outputSchema)
         let pays = direction == .outgoing || direction == .reverse
         movesMoney = tool.annotations.movesMoney || direction != .none
         var document = tool.inputSchema

@@ -58,6 +58,9 @@ extension RecordMachine {
                 from: before.state,
                 to: record.state
             )
+            count(&record)
+            let hasMovedNothing = record.hasMovedNothing
+            if record.limited != nil { record.limited?.isGivenBack = hasMovedNothing }
             return Step(
                 record: record,
                 event: step,
@@ -73,6 +76,16 @@ extension RecordMachine {
             return completedAt ?? now
         }
 
+        /// The call of what was held is counted once: when a sending of it has left, or it never will.
+        private func count(_ record: inout Record) {
+            guard record.hold != nil else { return }
+            if record.state.isHeld {
+                record.hold?.countedAt = nil
+            } else if record.hold?.countedAt == nil, record.state != .sending {
+                record.hold?.countedAt = now
+            }
+        }
+
         /// Each end once, and what a person should see.
         private func told(of record: Record, _ effects: Set<Effect>) -> [FeedEvent.Kind] {
             guard record.recordClass == .transaction else { return [] }
@@ -80,6 +93,10 @@ extension RecordMachine {
             if record.state != before.state, record.state.isEnded {
                 told.append(effects.contains(.announceLateSuccess) ? .lateSuccess : .end(record.state))
             }
+            if record.hold?.asked != nil, before.state == .draft, record.state != .draft {
+                told.append(.approvalDecided)
+            }
+            if effects.contains(.remind) { told.append(.approvalDue) }
             if effects.contains(.raiseDispute) { told.append(.disputed) }
             if effects.contains(.callPerson) { told.append(.needsPerson) }
             return told
@@ -102,7 +119,7 @@ extension Record {
     /// ended has such a moment, until a person alone can go on.
     fileprivate func nextAction(after now: Timestamp, rules: RecordMachine.Rules) -> Timestamp? {
         switch state {
-        case .draft: return hold?.until ?? now
+        case .draft: return min(hold?.remindAt ?? hold?.until ?? now, hold?.until ?? now)
         case .released: return min(nextActionAt ?? now, hold?.until ?? now)
         case .created: return resend == nil ? sendBefore : nextActionAt ?? sendBefore
         case .sending: return now + rules.sendingMax

@@ -46,7 +46,8 @@ extension RecordMachine {
         if let stated = evidence.party, let asked = record.intent.party, stated != asked {
             found.append(Dispute(.party, stated: stated, expected: asked))
         }
-        if let stated = evidence.receipt, let known = record.receipt, stated != known {
+        // What a person has read off a statement gives way to what M-Pesa names.
+        if let stated = evidence.receipt, let known = record.receipt, stated != known, !record.hasUnconfirmedReceipt {
             found.append(Dispute(.receipt, stated: stated, expected: known))
         }
         return found
@@ -271,9 +272,10 @@ extension RecordMachine {
 
     /// Weaker or agreeing evidence adds what was not known, and otherwise changes nothing: a duplicate is harmless.
     private func addMissing(_ evidence: Evidence, from source: Evidence.Source, in draft: inout Draft) {
+        let isConfirmed = confirm(evidence, from: source, in: &draft)
         let addsID = evidence.externalIDs.contains { draft.record.externalIDs[$0.key] == nil }
         let addsReceipt = evidence.receipt != nil && draft.record.receipt == nil
-        guard addsID || addsReceipt else { return }
+        guard addsID || addsReceipt || isConfirmed else { return }
         learn(from: evidence, in: &draft)
         draft.move(to: draft.record.state, source: source.text, evidence: evidence)
     }

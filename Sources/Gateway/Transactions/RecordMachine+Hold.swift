@@ -1,8 +1,22 @@
 // What is held: let go, sent as it is made anew, or withdrawn.
 extension RecordMachine {
-    /// Lets a draft leave, in the form that its request has now; not one whose time is over.
-    func release(_ draft: inout Draft, by who: String, until: Timestamp, as request: RequestTemplate) {
+    /// Keeps who has agreed, of several who must; not once its time is over.
+    func approve(_ draft: inout Draft, by who: String, besides others: [String]) {
         guard draft.record.state == .draft, let hold = draft.record.hold, draft.now < hold.until else { return }
+        draft.record.hold?.approvers = others + [who]
+        draft.move(to: .draft, source: Self.source(who), meaning: "Approved by \(who).")
+    }
+
+    /// Lets a draft leave, in the form that its request has now; not one whose time is over.
+    func release(
+        _ draft: inout Draft,
+        by who: String,
+        until: Timestamp,
+        as request: RequestTemplate,
+        besides others: [String]
+    ) {
+        guard draft.record.state == .draft, let hold = draft.record.hold, draft.now < hold.until else { return }
+        if hold.asked != nil { draft.record.hold?.approvers = others + [who] }
         draft.record.hold?.until = until
         draft.record.hold?.decidedBy = who
         draft.record.request = request
@@ -49,12 +63,24 @@ extension RecordMachine {
 
     /// The time of what is held is over.
     func passTime(ofHeld draft: inout Draft) {
-        guard let hold = draft.record.hold, draft.now >= hold.until else { return }
+        guard let hold = draft.record.hold, draft.now >= hold.until else { return remind(&draft) }
         if draft.record.state == .draft {
             withdraw(&draft, as: .expired, by: "host", because: "Never sent: nobody released it in time.")
         } else {
             withdraw(&draft, as: .unsent, by: "host", because: "Never sent: it could not leave in time.")
         }
+    }
+
+    /// Those who are asked are told once more, before its time is over.
+    private func remind(_ draft: inout Draft) {
+        let record = draft.record
+        guard record.state == .draft, record.hold?.remindAt != nil, let due = record.nextActionAt, draft.now >= due
+        else {
+            return
+        }
+        draft.record.hold?.remindAt = nil
+        draft.effects.insert(.remind)
+        draft.move(to: .draft, source: "host", meaning: "Those who are asked were told once more.")
     }
 
     private static func source(_ who: String) -> String { who.hasPrefix("user:") ? "person" : "host" }

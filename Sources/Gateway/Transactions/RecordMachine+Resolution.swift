@@ -4,7 +4,10 @@ extension RecordMachine {
     ///
     /// Whatever M-Pesa says later is weighed as ever, and where it differs both are shown.
     func resolve(_ draft: inout Draft, as resolution: Resolution) {
-        guard draft.record.awaitsPerson else { return }
+        let record = draft.record
+        guard record.awaitsPerson || record.mayBeSaidAgain(as: resolution.outcome) else { return }
+        // What was said before holds no longer, and neither does the receipt that came with it.
+        if record.hasUnconfirmedReceipt { draft.record.receipt = nil }
         draft.record.resolution = resolution
         let evidence = Evidence(
             resolution.outcome == .succeeded ? .succeeded : .failed,
@@ -14,6 +17,41 @@ extension RecordMachine {
             chargeAgain: resolution.outcome == .succeeded ? "no" : "yes"
         )
         conclude(evidence, from: .person, in: &draft)
+    }
+
+    /// M-Pesa says what a person has said: that holds from then on, with M-Pesa's own receipt.
+    ///
+    /// A failure that was learned by asking confirms nothing.
+    /// - Returns: Whether that was new.
+    func confirm(_ evidence: Evidence, from source: Evidence.Source, in draft: inout Draft) -> Bool {
+        let record = draft.record
+        guard let resolution = record.resolution, !resolution.isConfirmed, let end = evidence.verdict.endState,
+            source != .person
+        else { return false }
+        switch resolution.outcome {
+        case .failed: guard end != .succeeded, source != .query else { return false }
+        case .succeeded:
+            guard end == .succeeded, let receipt = evidence.receipt, evidence.amount == record.intent.amount else {
+                return false
+            }
+            draft.record.receipt = receipt
+        }
+        draft.record.resolution?.isConfirmed = true
+        return true
+    }
+
+    /// M-Pesa has named the receipt, which a person had stated to be this record's, for another one: what became of this
+    /// one is open again, for people.
+    func loseReceipt(_ receipt: String, to other: RecordID, in draft: inout Draft) {
+        guard draft.record.hasUnconfirmedReceipt, draft.record.receipt == receipt else { return }
+        draft.record.receipt = nil
+        raise(Dispute(.repeatedReceipt, stated: receipt, other: other), in: &draft)
+        draft.effects.insert(.callPerson)
+        draft.move(
+            to: draft.record.state,
+            source: "host",
+            meaning: "M-Pesa has named the receipt \(receipt), which a person had stated, for the transaction \(other)."
+        )
     }
 
     /// What M-Pesa states as the end of a record that a person has ended otherwise; nil where nobody has.

@@ -12,16 +12,19 @@ extension RecordMachine {
     ) {
         guard draft.record.state == .succeeded else { return }
         draft.record.reversals.removeAll { !$0.isDone && ended.contains($0.id) }
-        guard draft.record.reversals.count < Record.reversalsMax else { return }
+        // One that was held stands here since then.
+        let isHere = draft.record.reversals.contains { $0.id == mark.id }
+        guard isHere || draft.record.reversals.count < Record.reversalsMax else { return }
         for index in draft.record.reversals.indices where unmoved.contains(draft.record.reversals[index].id) {
             draft.record.reversals[index].isCalledUnmoved = true
         }
-        draft.record.reversals.append(mark)
+        if !isHere { draft.record.reversals.append(mark) }
+        let begun = isHere ? "is about to be sent" : "was begun"
         let others = unmoved.map { "\($0)" }.sorted().joined(separator: ", ")
         draft.move(
             to: draft.record.state,
             source: "reversal",
-            meaning: "A reversal of \(mark.amount) was begun: the transaction \(mark.id)."
+            meaning: "A reversal of \(mark.amount) \(begun): the transaction \(mark.id)."
                 + (others.isEmpty ? "" : " Its caller says that these did not move: \(others).")
         )
     }

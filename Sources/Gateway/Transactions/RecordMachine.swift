@@ -102,8 +102,16 @@ package struct RecordMachine: Sendable {
     package enum Happening: Sendable, Equatable {
         /// The request is about to leave.
         case sending
-        /// Somebody lets what is held leave, until then, with this request.
-        case released(by: String, until: Timestamp, as: RequestTemplate)
+        /// Somebody agrees to what is held leaving, beside these, and it is not enough yet.
+        case approved(by: String, besides: [String])
+        /// Somebody lets what is held leave, until then, with this request; these had agreed before, and there it is counted.
+        case released(
+            by: String,
+            until: Timestamp,
+            as: RequestTemplate,
+            besides: [String] = [],
+            limited: LimitMark? = nil
+        )
         /// The request of what was let go is about to leave, made anew.
         case sendingReleased(ReleasedSending)
         /// What is held will never be sent, for this reason.
@@ -124,6 +132,8 @@ package struct RecordMachine: Sendable {
         case possibleDouble(RecordID)
         /// A person says what became of it.
         case resolved(Resolution)
+        /// M-Pesa has named for another record the receipt that a person had stated to be this one's.
+        case receiptIsAnothers(String, RecordID)
         /// A question about the record is being asked.
         case asked
         /// Its plugin has nothing to ask by.
@@ -159,6 +169,8 @@ package struct RecordMachine: Sendable {
         case sendAgain
         /// A person must look.
         case callPerson
+        /// Those who are asked about what is held are told once more.
+        case remind
         /// Success was stated without a receipt: nothing more may be asked of this customer for a while.
         case holdParty
     }
@@ -188,7 +200,10 @@ package struct RecordMachine: Sendable {
         var draft = Draft(record: record, at: now)
         switch happening {
         case .sending: beginSending(&draft)
-        case .released(let who, let until, let request): release(&draft, by: who, until: until, as: request)
+        case .approved(let who, let others): approve(&draft, by: who, besides: others)
+        case .released(let who, let until, let request, let others, let mark):
+            draft.record.limited = mark ?? draft.record.limited
+            release(&draft, by: who, until: until, as: request, besides: others)
         case .sendingReleased(let sending): beginSending(&draft, of: sending)
         case .withdrawn(let why, let who, let reason): withdraw(&draft, as: why, by: who, because: reason)
         case .notSent(let reason): endUnsent(&draft, reason: reason)
@@ -201,6 +216,7 @@ package struct RecordMachine: Sendable {
         case .idShared(let id, let other): noteShared(id, with: other, in: &draft)
         case .possibleDouble(let other): name(other, in: &draft)
         case .resolved(let resolution): resolve(&draft, as: resolution)
+        case .receiptIsAnothers(let receipt, let other): loseReceipt(receipt, to: other, in: &draft)
         case .asked: countQuestion(&draft)
         case .nothingToAsk: noteNothingToAsk(&draft)
         case .timePassed: passTime(&draft)

@@ -7,6 +7,7 @@ extension MemoryStore: RecordRepository {
             tables.records[new.record.id] = MemoryTables.RecordRow(record: new.record, events: new.events)
             if let change = new.change { try tables.apply(change, with: CommitOutcome.stale) }
             tables.audit += new.audit
+            tables.tell(new.told)
             return .committed
         }
     }
@@ -90,13 +91,30 @@ extension MemoryStore: RecordRepository {
         }
     }
 
+    package func drafts(
+        of organization: OrganizationID,
+        in environments: [Environment],
+        madeBy maker: String?,
+        before: RecordID?,
+        limit: Int
+    ) async throws(GatewayError) -> [Record] {
+        try await read { tables in
+            let found = tables.sorted { record in
+                record.organization == organization && environments.contains(record.environment)
+                    && record.state == .draft && maker.map { $0 == record.madeBy } ?? true
+                    && before.map { record.id.raw < $0.raw } ?? true
+            }
+            return Array(found.reversed().prefix(max(1, limit)))
+        }
+    }
+
     package func laterTwins(of record: Record, limit: Int) async throws(GatewayError) -> [Record] {
         try await read { tables in
             let found = tables.sorted { other in
                 guard other.organization == record.organization, other.environment == record.environment,
-                    other.id != record.id, other.state != .rejected || other.sentAt != nil
+                    other.id != record.id, other.isTwin(of: record)
                 else { return false }
-                return other.id.raw > record.id.raw && other.recordClass == .transaction
+                return other.recordClass == .transaction
                     && other.direction == record.direction && record.intent.party != nil && record.intent.amount != nil
                     && other.intent.party == record.intent.party && other.intent.amount == record.intent.amount
             }

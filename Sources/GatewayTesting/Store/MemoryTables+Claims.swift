@@ -29,14 +29,27 @@ extension MemoryTables {
         let all = LateClaims(guards: new.guards, unique: new.unique, at: record.createdAt)
         if let outcome = take(all, for: record) { throw undo(outcome) }
         if let quota = new.quota, take(quota) == nil { throw undo(.quotaSpent) }
+        if !count(new.limits) { throw undo(.limitReached) }
     }
 
     /// Claims what a record that was held takes only now; what it has already counts from now on.
     ///
     /// - Throws: `Undo` with the outcome, when another record stands in the way.
     mutating func claim(_ claims: LateClaims, for record: Record) throws {
-        guard let outcome = take(claims, for: record) else { return }
+        var outcome = take(claims, for: record)
+        if outcome == nil, !count(claims.limits) { outcome = .limitReached }
+        guard let outcome else { return }
         throw MemoryStore.Undo(outcome: ApplyOutcome.refused(record.id, outcome))
+    }
+
+    /// Counts calls against limits; false where one would be past its own.
+    private mutating func count(_ claims: [LimitClaim]) -> Bool {
+        for claim in claims {
+            let old = moneyCounts[claim.place] ?? (0, 0)
+            guard old.calls < claim.countMax, old.amount <= claim.amountMax - claim.amount else { return false }
+            moneyCounts[claim.place] = (old.calls + 1, old.amount + claim.amount)
+        }
+        return true
     }
 
     /// What stands in the way; nil when all is claimed.
@@ -136,6 +149,10 @@ extension MemoryTables {
     /// - Parameter conflict: How the transaction answers that the record has another version by now.
     mutating func apply<Outcome: Sendable>(_ change: RecordChange, with conflict: (RecordID) -> Outcome) throws {
         let record = change.record
+        if let left = change.leftReceipt {
+            let name = Name(record, Self.receiptName(left.account, left.direction, left.receipt))
+            if receipts[name] == record.id { receipts[name] = nil }
+        }
         if let claim = change.receipt {
             let name = Name(record, Self.receiptName(claim.account, claim.direction, claim.receipt))
             if let holder = receipts[name], holder != record.id {
@@ -171,9 +188,17 @@ extension MemoryTables {
             )
         }
         if let place = change.uncounted, let count = quotas[place] { quotas[place]?.used = max(0, count.used - 1) }
+        for charge in change.charges {
+            guard let old = moneyCounts[charge.place] else { continue }
+            moneyCounts[charge.place] = (old.calls + charge.calls, old.amount + charge.amount)
+        }
         audit += change.audit
-        for event in change.told { feed.append(FeedEntry(event: event, position: (feed.last?.position ?? 0) + 1)) }
+        tell(change.told)
         usage += change.usage
+    }
+
+    mutating func tell(_ events: [FeedEvent]) {
+        for event in events { feed.append(FeedEntry(event: event, position: (feed.last?.position ?? 0) + 1)) }
     }
 
     mutating func end(_ id: CallbackID, of organization: OrganizationID, as end: String, digest: String = "") {

@@ -61,6 +61,7 @@ struct MemoryTables: Sendable {
     var balances: [ToldBalance] = []
     var moment: Timestamp?
     var quotas: [QuotaPlace: (used: Int, noted: Int)] = [:]
+    var moneyCounts: [LimitPlace: (calls: Int64, amount: Int64)] = [:]
     var keyUses: [APIKeyID: Timestamp] = [:]
     /// Under which key each record was begun, for whoever judges later: a row of `idempotency` changes hands.
     var begunUnder: [RecordID: String] = [:]

@@ -61,7 +61,7 @@ enum OpenAPIDocument {
             "operationId": .string(tool.name), "summary": .string(tool.title),
             "description": .string(schema.summary),
             "tags": ["tools"], "parameters": .array(parameters),
-            "responses": responses(tool.route, "The tool's output.", json(envelope(tool.outputSchema, beside: []))),
+            "responses": responses(tool.route, "The tool's output.", json(envelope(entry.schemas.output, beside: []))),
         ]
         if !tool.route.takesQuery { operation["requestBody"] = body(schema.document) }
         if tool.isDeprecated { operation["deprecated"] = true }

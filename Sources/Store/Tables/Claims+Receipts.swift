@@ -36,6 +36,25 @@ extension Claims {
         if holder != record.id { throw Undo(outcome: ApplyOutcome.receiptTaken(record.id, by: holder)) }
     }
 
+    private static let leftReceipt = SQLStatement(
+        """
+        DELETE FROM receipts WHERE organization_id = $1 AND environment = $2 AND account = $3 AND direction = $4
+            AND receipt = $5 AND record_id = $6
+        """
+    )
+
+    /// Gives up a receipt that turned out to be another record's.
+    static func leave(_ claim: ReceiptClaim, of record: Record, in session: WriteSession) throws {
+        try session.send(leftReceipt) { row in
+            row.bind(record.organization)
+            row.bind(record.environment.rawValue)
+            row.bind(claim.account)
+            row.bind(claim.direction.rawValue)
+            row.bind(claim.receipt)
+            row.bind(record.id)
+        }
+    }
+
     // MARK: Ids
 
     private static let externalID = SQLStatement(

@@ -13,6 +13,7 @@ enum Claims {
         try claimIdempotency(new, in: session)
         let all = LateClaims(guards: new.guards, unique: new.unique, at: new.record.createdAt)
         try claim(all, for: new.record, holds: holds, in: session)
+        try MoneyCounts.take(new.limits, in: session)
     }
 
     /// Claims what a record that was held takes only now; what it has already counts from now on.
@@ -22,6 +23,7 @@ enum Claims {
         guard let claims = change.claims else { return }
         do {
             try claim(claims, for: change.record, holds: holds, isLate: true, in: session)
+            try MoneyCounts.take(claims.limits, in: session)
         } catch let undo as Undo<CommitOutcome> {
             throw Undo(outcome: ApplyOutcome.refused(change.record.id, undo.outcome))
         }

@@ -5,7 +5,7 @@ import OrderedJSON
 enum DirectoryCoding {
     static let userColumns = """
         organization_id, user_id, username, email, password_hash, role, is_active, failed_logins, session_epoch,
-        version, has_second_factor
+        version, has_second_factor, settling_ms, settling_by
         """
 
     static func damaged(_ what: String) -> SQLError { SQLError(message: "the row of \(what) is damaged") }
@@ -34,6 +34,7 @@ enum DirectoryCoding {
             "awaits_approval": .bool(organization.awaitsApproval),
         ]
         object["callback_base_url"] = organization.callbackBaseURL.map { .string($0.description) }
+        object["approvals"] = organization.approvals.json
         object["subscription_until_ms"] = organization.subscriptionUntil.map { .integer($0.milliseconds) }
         return JSON.object(object).text
     }
@@ -60,6 +61,7 @@ enum DirectoryCoding {
             graceDays: Int(detail["grace_days"]?.integerValue ?? 7),
             awaitsApproval: detail["awaits_approval"]?.boolValue ?? false,
             callbackBaseURL: detail["callback_base_url"]?.stringValue.flatMap { BaseURL($0) },
+            approvals: ApprovalPolicy(detail["approvals"]),
             version: Int(row.integer(4) ?? 1)
         )
     }
@@ -169,6 +171,14 @@ enum DirectoryCoding {
             .text(user.email), .text(user.passwordHash), .text(user.role.rawValue), .flag(user.isActive),
             .integer(Int64(user.failedLogins)), .integer(Int64(user.sessionEpoch)), .integer(Int64(user.version)),
             .flag(user.hasSecondFactor),
+        ] + settling(of: user)
+    }
+
+    /// The columns that say who made a user what they are, and when.
+    static func settling(of user: User) -> [SQLValue] {
+        [
+            user.settling.map { .integer($0.since.milliseconds) } ?? .null,
+            user.settling.map { .text($0.by) } ?? .null,
         ]
     }
 
@@ -187,7 +197,9 @@ enum DirectoryCoding {
             failedLogins: Int(row.integer(7) ?? 0),
             sessionEpoch: Int(row.integer(8) ?? 0),
             version: Int(row.integer(9) ?? 1),
-            hasSecondFactor: row.integer(10) == 1
+            hasSecondFactor: row.integer(10) == 1,
+            settling: row.integer(11)
+                .map { User.Settling(since: Timestamp(milliseconds: $0), by: row.text(12) ?? "host") }
         )
     }
 

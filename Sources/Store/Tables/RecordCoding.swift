@@ -86,6 +86,23 @@ enum RecordCoding {
             writer.key("arguments")
             writer.value(hold.arguments)
             writer.optional("held_because", hold.reason)
+            if let asked = hold.asked {
+                writer.key("asked")
+                writer.beginObject()
+                writer.optional("role", asked.role.rawValue)
+                writer.optional("count", Int64(asked.count))
+                if asked.isNewReceiver {
+                    writer.key("new_receiver")
+                    writer.bool(true)
+                }
+                writer.endObject()
+            }
+            if let place = hold.place {
+                writer.key("place")
+                writer.beginArray()
+                for text in [place.shortCode, place.kind] + (place.till.map { [$0] } ?? []) { writer.string(text) }
+                writer.endArray()
+            }
         } else {
             write(record.request, to: &writer)
         }
@@ -109,16 +126,36 @@ enum RecordCoding {
         writer.optional("decided_by", hold.decidedBy)
         writer.optional("withdrawal", hold.withdrawal?.rawValue)
         if hold.unsent > 0 { writer.optional("unsent", Int64(hold.unsent)) }
+        writer.optional("used_ms", hold.countedAt?.milliseconds)
+        writer.optional("remind_ms", hold.remindAt?.milliseconds)
+        if !hold.approvers.isEmpty {
+            writer.key("approvers")
+            writer.beginArray()
+            for who in hold.approvers { writer.string(who) }
+            writer.endArray()
+        }
         write(request, to: &writer)
     }
 
     private static func hold(_ plan: JSON, _ row: any SQLRow) -> Hold? {
         guard let arguments = plan["arguments"], let until = row.integer(22) else { return nil }
-        return Hold(
+        var hold = Hold(
             arguments: arguments,
             reason: plan["held_because"]?.stringValue ?? "",
             until: Timestamp(milliseconds: until)
         )
+        if let asked = plan["asked"] {
+            hold.asked = Hold.Asked(
+                // What cannot be read must not let money out.
+                role: asked["role"]?.stringValue.flatMap(Role.init(rawValue:)) ?? .superAdmin,
+                count: Int(asked["count"]?.integerValue ?? 1),
+                isNewReceiver: asked["new_receiver"] == true
+            )
+        }
+        if let place = plan["place"]?.arrayValue?.compactMap(\.stringValue), place.count > 1 {
+            hold.place = AccountPlace(shortCode: place[0], kind: place[1], till: place.count > 2 ? place[2] : nil)
+        }
+        return hold
     }
 
     private static func detail(_ record: Record) -> [UInt8] {
@@ -161,6 +198,7 @@ enum RecordCoding {
             for dispute in record.disputes { write(dispute, to: &writer) }
             writer.endArray()
         }
+        if let mark = record.limited { write(mark, to: &writer) }
         if let resolution = record.resolution {
             writer.key("resolution")
             resolution.write(to: &writer)
@@ -297,6 +335,9 @@ enum RecordCoding {
             record.hold?.decidedBy = detail["decided_by"]?.stringValue
             record.hold?.withdrawal = detail["withdrawal"]?.stringValue.flatMap(Hold.Withdrawal.init(rawValue:))
             record.hold?.unsent = Int(detail["unsent"]?.integerValue ?? 0)
+            record.hold?.remindAt = detail["remind_ms"]?.integerValue.map { Timestamp(milliseconds: $0) }
+            record.hold?.approvers = (detail["approvers"]?.arrayValue ?? []).compactMap(\.stringValue)
+            record.hold?.countedAt = detail["used_ms"]?.integerValue.map { Timestamp(milliseconds: $0) }
             record.request = RequestTemplate(headers: texts(detail["headers"]), body: detail["body"] ?? .null)
         }
         record.countedAt = detail["counted_ms"]?.integerValue.map { Timestamp(milliseconds: $0) }
@@ -304,6 +345,7 @@ enum RecordCoding {
         record.disputes = disputes(detail)
         record.reversals = reversals(detail)
         record.resolution = Resolution(detail["resolution"])
+        record.limited = limited(detail)
     }
 
     private static func query(_ plan: JSON) -> QueryPlan? {
@@ -336,60 +378,6 @@ enum RecordCoding {
         var texts: [String: String] = [:]
         for (name, value) in object?.objectValue ?? JSONObject() { texts[name] = value.stringValue }
         return texts
-    }
-
-    // MARK: Events
-
-    /// Events as they stand in a row: a JSON list each, a line each, so that a step is appended without reading what
-    /// came before: sequence, time, source, state afterwards, and, where M-Pesa said something, verdict, code, meaning.
-    static func lines(_ events: [RecordEvent]) -> [UInt8] {
-        var lines: [UInt8] = []
-        for event in events {
-            var writer = JSONWriter(capacity: 96)
-            writer.beginArray()
-            writer.integer(Int64(event.sequence))
-            writer.integer(event.at.milliseconds)
-            writer.string(event.source)
-            writer.string(event.to.rawValue)
-            let said = [event.verdict, event.code, event.meaning]
-            if said.contains(where: { $0 != nil }) {
-                for text in said { if let text { writer.string(text) } else { writer.null() } }
-            }
-            writer.endArray()
-            lines.append(contentsOf: writer.bytes)
-            lines.append(UInt8(ascii: "\n"))
-        }
-        return lines
-    }
-
-    /// The newest events of a row's lines, first to last.
-    static func events(_ lines: String, newest limit: Int) throws -> [RecordEvent] {
-        var events: [RecordEvent] = []
-        // A step begins where the one before it ended, which therefore is read too.
-        for line in lines.utf8.split(separator: UInt8(ascii: "\n")).suffix(limit + 1) {
-            try events.append(event(JSON(parsing: Array(line)), after: events.last?.to))
-        }
-        return Array(events.suffix(limit))
-    }
-
-    private static func event(_ line: JSON, after before: RecordState?) throws -> RecordEvent {
-        let fields = line.arrayValue ?? []
-        // Lines of before 2026-11-27 have eight: what M-Pesa said, then the states before and afterwards.
-        let (state, said) = fields.count == 8 ? (7, 3) : (3, 4)
-        guard fields.count > state, let to = fields[state].stringValue.flatMap(RecordState.init(rawValue:)) else {
-            throw SQLError(message: "a record's event is damaged")
-        }
-        func text(_ place: Int) -> String? { place < fields.count ? fields[place].stringValue : nil }
-        return RecordEvent(
-            sequence: Int(fields[0].integerValue ?? 0),
-            at: Timestamp(milliseconds: fields[1].integerValue ?? 0),
-            source: text(2) ?? "",
-            verdict: text(said),
-            code: text(said + 1),
-            meaning: text(said + 2),
-            from: before ?? to,
-            to: to
-        )
     }
 
     private static func damaged(_ column: Int) -> SQLError {

@@ -41,6 +41,7 @@ enum RecordWriting {
         in session: WriteSession
     ) throws {
         let record = change.record
+        if let receipt = change.leftReceipt { try Claims.leave(receipt, of: record, in: session) }
         if let receipt = change.receipt { try Claims.take(receipt, for: record, in: session) }
         guard try update(record, events: change.events, in: session) else { throw Undo(outcome: conflict(record.id)) }
         if let hold = change.hold { try Claims.hold(hold, for: record, in: session) }
@@ -54,6 +55,7 @@ enum RecordWriting {
         if let unread = change.unread { try Store.keep(unread, in: session) }
         try Store.keep(change.balances, of: record, in: session)
         if let place = change.uncounted { try QuotaCounts.giveBack(to: place, in: session) }
+        for charge in change.charges { try MoneyCounts.charge(charge, in: session) }
         session.add(change.audit)
         session.tell(change.told)
         for line in change.usage { session.add(line) }

@@ -12,6 +12,7 @@ extension Store: RecordRepository {
             try RecordWriting.insert(new.record, events: new.events, party: party, in: session)
             if let change = new.change { try RecordWriting.apply(change, with: CommitOutcome.stale, in: session) }
             session.add(new.audit)
+            session.tell(new.told)
             return .committed
         }
     }
@@ -169,21 +170,87 @@ extension Store: RecordRepository {
         party.map { parties.digest(of: $0, organization: organization, environment: environment) }
     }
 
+    package func drafts(
+        of organization: OrganizationID,
+        in environments: [Environment],
+        madeBy maker: String?,
+        before: RecordID?,
+        limit: Int
+    ) async throws(GatewayError) -> [Record] {
+        let index = database.words.index("records_held")
+        let places = environments.isEmpty ? "''" : environments.map { "'\($0.rawValue)'" }.joined(separator: ", ")
+        return try await read { sql in
+            try sql.query(
+                """
+                SELECT \(RecordCoding.columns) FROM records\(index)
+                WHERE \(RecordCoding.isHeld) AND state = 'draft' AND organization_id = $1 AND environment IN (\(places))
+                    AND record_id < $2 AND ($3 = '' OR made_by = $4)
+                ORDER BY record_id DESC LIMIT $5
+                """,
+                [
+                    .text(organization.description), .text(before?.description ?? "~"), .text(maker ?? ""),
+                    .text(maker ?? ""), .integer(Int64(max(1, limit))),
+                ],
+                RecordCoding.record
+            )
+        }
+    }
+
     package func laterTwins(of record: Record, limit: Int) async throws(GatewayError) -> [Record] {
         guard let party = record.intent.party, let amount = record.intent.amount else { return [] }
-        return try await read { sql in
+        let begun = record.begunAt
+        let later = try await read { sql in
             try sql.query(
                 """
                 SELECT \(RecordCoding.columns) FROM records
                 WHERE organization_id = $1 AND record_id > $2 AND environment = $3 AND class = 'transaction'
                     AND direction = $4 AND party = $5 AND amount = $6
-                    AND (state <> 'rejected' OR sent_ms IS NOT NULL)
-                ORDER BY record_id LIMIT $7
+                    AND (held_until_ms IS NULL AND sent_ms IS NOT NULL AND created_ms >= $7
+                        OR held_until_ms IS NOT NULL AND sent_ms >= $8 OR \(RecordCoding.isHeld))
+                ORDER BY record_id LIMIT $9
                 """,
                 [
                     .text(record.organization.description), .text(record.id.description),
                     .text(record.environment.rawValue), .text(record.direction.rawValue), .text(party),
-                    .integer(amount.amount), .integer(Int64(limit)),
+                    .integer(amount.amount), .integer(record.hold == nil ? 0 : begun.milliseconds),
+                    .integer(begun.milliseconds), .integer(Int64(limit)),
+                ],
+                RecordCoding.record
+            )
+        }
+        let held = try await heldTwins(of: record, party, amount, limit: limit)
+        return Array((held + later).sorted { $0.id.raw < $1.id.raw }.prefix(limit))
+    }
+
+    /// Those of them that were asked for before the record was, and held: they may have been sent after it, or may yet be.
+    private func heldTwins(
+        of record: Record,
+        _ party: String,
+        _ amount: Shillings,
+        limit: Int
+    ) async throws(GatewayError) -> [Record] {
+        guard let digest = digest(of: party, record.organization, record.environment) else { return [] }
+        let longest = Hold.longest.wholeMilliseconds / 86_400_000
+        let last = record.begunAt.milliseconds / 86_400_000
+        let days = (last - longest...last).map { SQLValue.integer($0) }
+        let places = days.indices.map { "$\($0 + 1)" }.joined(separator: ", ")
+        let next = days.count
+        let index = database.words.index("records_by_party")
+        return try await read { sql in
+            try sql.query(
+                """
+                SELECT \(RecordCoding.columns) FROM records\(index)
+                WHERE (created_ms / 86400000) IN (\(places)) AND party_digest = $\(next + 1)
+                    AND organization_id = $\(next + 2) AND environment = $\(next + 3) AND record_id < $\(next + 4)
+                    AND class = 'transaction' AND direction = $\(next + 5) AND party = $\(next + 6)
+                    AND amount = $\(next + 7) AND held_until_ms IS NOT NULL
+                    AND (sent_ms >= $\(next + 8) OR \(RecordCoding.isHeld))
+                ORDER BY record_id LIMIT $\(next + 9)
+                """,
+                days + [
+                    .integer(digest), .text(record.organization.description), .text(record.environment.rawValue),
+                    .text(record.id.description), .text(record.direction.rawValue), .text(party),
+                    .integer(amount.amount), .integer(record.begunAt.milliseconds), .integer(Int64(limit)),
                 ],
                 RecordCoding.record
             )

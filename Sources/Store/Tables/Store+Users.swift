@@ -82,7 +82,10 @@ extension Store {
 
     static func insert(_ user: User, in sql: any SQLSession) throws {
         try sql.execute(
-            "INSERT INTO users (\(DirectoryCoding.userColumns)) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            """
+            INSERT INTO users (\(DirectoryCoding.userColumns))
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+            """,
             DirectoryCoding.values(of: user)
         )
         try Store.writeLogin(of: user, in: sql)
@@ -114,15 +117,15 @@ extension Store {
             new.sessionEpoch = old.sessionEpoch + (endsSessions ? 1 : 0)
             let key = 2
             // A second factor is changed with its own row.
-            let set = DirectoryCoding.values(of: new).dropFirst(key).dropLast()
-            let was = DirectoryCoding.values(of: old).dropLast()
+            let set = DirectoryCoding.values(of: new).dropFirst(key).dropLast(3) + DirectoryCoding.settling(of: new)
+            let was = DirectoryCoding.values(of: old).dropLast(3)
             let changed = try sql.execute(
                 """
                 UPDATE users SET username = $1, email = $2, password_hash = $3, role = $4, is_active = $5,
-                    failed_logins = $6, session_epoch = $7, version = $8
-                WHERE organization_id = $9 AND user_id = $10 AND username = $11 AND email = $12
-                    AND password_hash = $13 AND role = $14 AND is_active = $15 AND failed_logins = $16
-                    AND session_epoch = $17 AND version = $18
+                    failed_logins = $6, session_epoch = $7, version = $8, settling_ms = $9, settling_by = $10
+                WHERE organization_id = $11 AND user_id = $12 AND username = $13 AND email = $14
+                    AND password_hash = $15 AND role = $16 AND is_active = $17 AND failed_logins = $18
+                    AND session_epoch = $19 AND version = $20
                 """,
                 Array(set) + was
             )

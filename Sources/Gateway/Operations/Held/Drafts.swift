@@ -33,15 +33,28 @@ package struct Drafts: Sendable {
         by who: String
     ) async throws(GatewayError) -> Record {
         let record = try await draft(id, organization, environment)
+        return try await release(record, by: who, besides: [])
+    }
+
+    /// The same of a version of it that was looked at, to whose leaving others have agreed before.
+    func release(_ record: Record, by who: String, besides others: [String]) async throws(GatewayError) -> Record {
         let settled: Settlement.Settled
         do throws(HeldCalls.Obstacle) {
             settled = try await calls.ready(record) { ready throws(GatewayError) in
                 let now = entropy.now()
+                let policy = ready.work.membership.organization.approvals
+                let limits = try policy.claims(of: record, at: now)
                 // Money out has held its guards since it was a draft.
-                let claims = record.direction == .incoming ? ready.planned.claims(at: now) : nil
+                let claims = ready.planned.claims(at: now, guarding: record.direction == .incoming, limits)
                 let settled = try await settlement.settle(record, claiming: claims) { current in
                     guard current.version == record.version else { return nil }
-                    return .released(by: who, until: now + settings.sendWithin, as: ready.planned.plan.request)
+                    return .released(
+                        by: who,
+                        until: now + settings.sendWithin,
+                        as: ready.planned.plan.request,
+                        besides: others,
+                        limited: LimitMark(limits)
+                    )
                 }
                 if let refusal = settled.refusal {
                     _ = try calls.operations.earlierRecord(refusal, ready.planned.plan, ready.work)
@@ -82,7 +95,10 @@ package struct Drafts: Sendable {
         return settled.record
     }
 
-    private func find(
+    /// What is held, or was.
+    ///
+    /// - Throws: `notFound`.
+    func find(
         _ id: RecordID,
         _ organization: OrganizationID,
         _ environment: Environment
@@ -93,7 +109,7 @@ package struct Drafts: Sendable {
     }
 
     /// A draft whose time is not over.
-    private func draft(
+    func draft(
         _ id: RecordID,
         _ organization: OrganizationID,
         _ environment: Environment
@@ -117,4 +133,10 @@ package struct Drafts: Sendable {
 extension Operations.Planned {
     /// What a held record claims when it leaves.
     func claims(at now: Timestamp) -> LateClaims { LateClaims(guards: guards, unique: unique, at: now) }
+
+    /// What it claims when it is let go; nil for nothing.
+    func claims(at now: Timestamp, guarding isGuarding: Bool, _ limits: [LimitClaim]) -> LateClaims? {
+        guard isGuarding || !limits.isEmpty else { return nil }
+        return LateClaims(guards: isGuarding ? guards : [], unique: isGuarding ? unique : [], limits: limits, at: now)
+    }
 }

@@ -37,6 +37,7 @@ struct HeldCalls: Sendable {
             try await authenticate.inForce(record.madeBy, of: record.organization, in: record.environment)
         }
         guard let maker else { throw .never("Whoever asked for it may do nothing any more.") }
+        try await check(membership.organization.approvals, record)
         let entry = try entry(for: record)
         defer { entry.plugin.calls.end(hasFailed: false) }
         do throws(GatewayError) { try Authorize.check(entry.tool, principal: maker, membership: membership) } catch {
@@ -69,10 +70,29 @@ struct HeldCalls: Sendable {
         let planned = try await passing { () async throws(GatewayError) in
             try await operations.plan(work, kind: kind)
         }
-        if let difference = planned.record.difference(from: record) { throw .never(difference) }
+        if let difference = planned.record.difference(from: record, at: planned.place) { throw .never(difference) }
         return try await passing { () async throws(GatewayError) in
             try await use(Ready(work: work, kind: kind, planned: planned))
         }
+    }
+
+    /// What is stopped waits; what somebody has approved who may not any more does not leave.
+    private func check(_ policy: ApprovalPolicy, _ record: Record) async throws(Obstacle) {
+        if let refusal = policy.refusal(tool: record.tool, madeBy: record.madeBy, record.caller) {
+            throw .notNow(refusal)
+        }
+        for who in record.hold?.approvers ?? [] where record.state == .released {
+            let isGood = try await passing { () async throws(GatewayError) in try await mayApprove(who, record) }
+            guard isGood else { throw .never("Somebody who approved it may not do so any more.") }
+        }
+    }
+
+    /// Whether somebody who has approved a record may do so still: active, of the role that is asked for, with a second
+    /// factor.
+    func mayApprove(_ who: String, _ record: Record) async throws(GatewayError) -> Bool {
+        guard let asked = record.hold?.asked else { return true }
+        let found = try await authenticate.inForce(who, of: record.organization, in: record.environment)
+        return found.map { $0.role >= asked.role && $0.hasSecondFactor } ?? false
     }
 
     private func passing<Answer>(
@@ -103,12 +123,15 @@ struct HeldCalls: Sendable {
 
 extension Record {
     /// What makes it another payment than the one that was held; nil when it is the same.
-    fileprivate func difference(from held: Record) -> String? {
+    ///
+    /// - Parameter place: What its account is now, which may be set up otherwise than when it was asked for.
+    fileprivate func difference(from held: Record, at place: AccountPlace) -> String? {
         let differs: [(String, Bool)] = [
             ("plugin", plugin != held.plugin), ("operation", operation != held.operation),
             ("amount", intent.amount != held.intent.amount), ("receiver", intent.party != held.intent.party),
             ("reference", intent.reference != held.intent.reference),
             ("original", intent.original != held.intent.original), ("short code", account != held.account),
+            ("account", accountName != held.accountName), ("till", held.hold?.place.map { $0 != place } ?? false),
         ]
         guard let found = differs.first(where: { $0.1 }) else { return nil }
         return "It would be another payment by now: its \(found.0) has changed."

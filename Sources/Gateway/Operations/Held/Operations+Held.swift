@@ -12,22 +12,32 @@ extension Operations {
     ) async throws(GatewayError) -> Dispatch.Done? {
         var draft = planned.record
         draft.state = .draft
-        draft.hold = Hold(arguments: work.arguments, reason: order.reason, until: order.until)
-        draft.nextActionAt = order.until
+        let until = min(order.until, draft.createdAt + Hold.longest)
+        draft.hold = Hold(arguments: work.arguments, reason: order.reason, until: until)
+        draft.hold?.place = planned.place
+        draft.hold?.asked = order.asked
+        // Those who are asked are told once more when three quarters of the time are over.
+        if order.asked != nil { draft.hold?.remindAt = draft.createdAt + (until - draft.createdAt) * 3 / 4 }
+        draft.nextActionAt = draft.hold?.remindAt ?? until
         let claimsNow = draft.direction != .incoming
         let change = planned.original.flatMap { settlement.beginning(draft, of: $0) }
         failpoints.reach(.beforeCommit)
-        let outcome = try await records.commit(
-            NewRecord(
-                record: draft,
-                idempotency: work.reservation?.claim,
-                guards: claimsNow ? planned.guards : [],
-                unique: claimsNow ? planned.unique : [],
-                quota: work.quota,
-                audit: work.begun.map { [$0.about(draft.id)] } ?? [],
-                change: change
-            )
+        let new = NewRecord(
+            record: draft,
+            idempotency: work.reservation?.claim,
+            guards: claimsNow ? planned.guards : [],
+            unique: claimsNow ? planned.unique : [],
+            quota: work.quota,
+            audit: work.begun.map { [$0.about(draft.id)] } ?? [],
+            change: change,
+            told: order.asked == nil ? [] : [.asked(about: draft, id: entropy.identifier())]
         )
+        let outcome: CommitOutcome
+        do throws(GatewayError) { outcome = try await records.commit(new) } catch {
+            // The draft may stand all the same, and is counted with its end then.
+            work.reservation?.consume()
+            throw error
+        }
         if case .stale = outcome { return nil }
         if let earlier = try earlierRecord(outcome, planned.plan, work) { return try await replay(earlier, for: work) }
         work.reservation?.consume()
@@ -50,10 +60,11 @@ extension Record {
 }
 
 extension Dispatch.Done {
-    /// What is answered for a record that is held: the host's own words, for plugins know nothing of it.
+    /// What is answered for a record that is held, or was and will never be sent: the host's own words, for plugins know
+    /// nothing of it.
     init(held record: Record) {
         self.init(
-            output: PluginDocuments.held(record),
+            output: HeldAnswer.document(record),
             record: record.id,
             state: record.state,
             note: record.note
@@ -61,21 +72,7 @@ extension Dispatch.Done {
     }
 }
 
-extension PluginDocuments {
-    /// A draft as its caller is shown it.
-    package static func held(_ record: Record) -> [UInt8] {
-        var writer = JSONWriter()
-        writer.beginObject()
-        writer.optional("transaction_id", record.id.description)
-        writer.optional("status", record.state.status)
-        writer.optional("state", record.state.rawValue)
-        writer.optional("next", "Nothing was sent. A person must release it; ask for its status, and do not repeat it.")
-        writer.key("approval")
-        writer.beginObject()
-        writer.optional("reason", record.hold?.reason)
-        writer.optional("until_ms", record.hold?.until.milliseconds)
-        writer.endObject()
-        writer.endObject()
-        return writer.bytes
-    }
+extension RecordState {
+    /// Whether the host itself shows a record in this state, and not its plugin.
+    var isShownByHost: Bool { isHeld || self == .withdrawn }
 }

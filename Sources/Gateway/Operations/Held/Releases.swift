@@ -136,7 +136,10 @@ package final class Releases: Sendable {
         let record = visit.record
         defer { visit.place.leave() }
         do throws(GatewayError) {
-            guard try await look(at: record, from: visit.place).version == record.version else { return }
+            let looked = try await look(at: record, from: visit.place)
+            // What it gives back has been changed meanwhile: it is looked at again, at once.
+            if case .stale? = looked.refusal { return call() }
+            guard looked.record.version == record.version else { return }
         } catch {
             logger.warning(
                 "what was released could not leave now",
@@ -147,15 +150,21 @@ package final class Releases: Sendable {
     }
 
     /// Does what a record's time has come for; answers the record as it stands afterwards.
-    private func look(at record: Record, from place: Dispatcher.Place) async throws(GatewayError) -> Record {
+    private func look(
+        at record: Record,
+        from place: Dispatcher.Place
+    ) async throws(GatewayError) -> Settlement.Settled {
         let looked = try await settlement.settle(record) { _ in .timePassed }
-        guard looked.record.state == .released else { return looked.record }
+        guard looked.record.state == .released else { return looked }
         // It is known first whether a sending that never left was written.
-        if settlement.mayBeBegun(record), settlement.whyUnsent(record) == nil { return record }
+        if settlement.mayBeBegun(record), settlement.whyUnsent(record) == nil { return looked }
         return try await send(looked.record, from: place)
     }
 
-    private func send(_ record: Record, from place: Dispatcher.Place) async throws(GatewayError) -> Record {
+    private func send(
+        _ record: Record,
+        from place: Dispatcher.Place
+    ) async throws(GatewayError) -> Settlement.Settled {
         do throws(HeldCalls.Obstacle) {
             return try await calls.ready(record) { ready throws(GatewayError) in
                 let prepared = try await sender.makeReady(ready.planned.record, kind: ready.kind)
@@ -164,22 +173,21 @@ package final class Releases: Sendable {
                     prepared,
                     from: place,
                     within: ready.kind.sendWithin,
-                    claiming: ready.planned.claims(at: entropy.now())
+                    claiming: ready.planned.claims(at: entropy.now()),
+                    of: ready.planned.original
                 )
                 if let refusal = settled.refusal {
                     _ = try calls.operations.earlierRecord(refusal, ready.planned.plan, ready.work)
                 }
-                return settled.record
+                return settled
             }
         } catch {
             switch error {
             case .notNow(let error): throw error
             case .never(let reason):
-                return
-                    try await settlement.settle(record) { current in
-                        current.version == record.version ? .withdrawn(.obsolete, by: "host", because: reason) : nil
-                    }
-                    .record
+                return try await settlement.settle(record) { current in
+                    current.version == record.version ? .withdrawn(.obsolete, by: "host", because: reason) : nil
+                }
             }
         }
     }

@@ -1,0 +1,165 @@
+import Logging
+import OrderedJSON
+
+/// Tells people by mail that they are asked, that the time is nearly over, what was decided, and that rules are to be
+/// loosened.
+///
+/// It reads the feed: a process that ends before a letter left leaves it to the next, which may tell somebody twice. A
+/// letter names the payment by its id, its tool and its amount, and nobody's number.
+package struct ApprovalLetters: Sendable {
+    /// What bounds it.
+    package struct Settings: Sendable {
+        /// How often it looks for more.
+        ///
+        /// Default 2 s.
+        package var every: Duration = .seconds(2)
+        /// How many events it reads at a time.
+        ///
+        /// Default 500.
+        package var batchMax = 500
+        /// How many people are told of one thing at most.
+        ///
+        /// Default 20.
+        package var peopleMax = 20
+
+        /// The defaults.
+        package init() {}
+    }
+
+    /// The name of its place in the feed.
+    static let reader = "approval-letters"
+
+    let mailer: any Mailer
+    let feed: any FeedRepository
+    let records: any RecordRepository
+    let directory: any DirectoryRepository
+    let entropy: Entropy
+    let logger: Logger
+    let settings: Settings
+    let base: String
+
+    /// Reads until cancelled.
+    package func run() async {
+        while !Task.isCancelled {
+            do throws(GatewayError) { try await catchUp() } catch {
+                logger.warning("letters about approvals wait", metadata: ["reason": "\(error.message)"])
+            }
+            // Only cancellation ends the sleep early, and the loop's condition sees it.
+            try? await entropy.sleep(for: settings.every)
+        }
+    }
+
+    /// Reads all that there is.
+    package func catchUp() async throws(GatewayError) {
+        for lane in try await feed.feedLanes() {
+            while !Task.isCancelled, try await takeSome(of: lane) {}
+        }
+    }
+
+    private func takeSome(of lane: Int) async throws(GatewayError) -> Bool {
+        let old = try await feed.cursor(of: Self.reader, lane: lane)
+        let entries = try await feed.feed(lane: lane, after: old, limit: settings.batchMax)
+        guard let last = entries.last else { return false }
+        for entry in entries { try await tell(of: entry.event) }
+        _ = try await feed.moveCursor(of: Self.reader, lane: lane, from: old, to: last.position)
+        return entries.count == settings.batchMax
+    }
+
+    private func tell(of event: FeedEvent) async throws(GatewayError) {
+        guard event.kind == .approvalRequested || event.kind == .approvalDue || event.kind == .approvalDecided,
+            let id = RecordID(event.subject),
+            let environment = event.payload["environment"]?.stringValue.flatMap(Environment.init(rawValue:)),
+            let record = try await records.record(id, organization: event.organization, environment: environment),
+            let hold = record.hold, let asked = hold.asked
+        else { return }
+        if event.kind == .approvalDecided { return try await tellMaker(of: record, hold) }
+        guard record.state == .draft else { return }
+        let isLast = event.kind == .approvalDue
+        let text = """
+            \(isLast ? "It waits still, and its time is nearly over." : "A payment waits for you.")
+
+            \(Self.words(for: record))
+            Why: \(hold.reason)
+            Until: \(hold.until)
+
+            Look at it and decide: GET \(base)/approvals/\(id), then POST \(base)/approvals/\(id)/approve or /decline.
+
+            """
+        for user in try await people(of: record, asked.role) {
+            await send(to: user, isLast ? "A payment still waits for you" : "A payment waits for you", text)
+        }
+    }
+
+    /// Whoever asked for it is told what was decided.
+    private func tellMaker(of record: Record, _ hold: Hold) async throws(GatewayError) {
+        guard let owner = try await owner(of: record),
+            let user = try await directory.user(owner, organization: record.organization), user.isActive
+        else { return }
+        let isGone = record.state == .withdrawn
+        let text = """
+            \(isGone ? "It was withdrawn, and nothing was sent: \(record.meaning ?? "")" : "It was approved.")
+
+            \(Self.words(for: record))
+
+            """
+        await send(to: user, isGone ? "A payment was withdrawn" : "A payment was approved", text)
+    }
+
+    private static func words(for record: Record) -> String {
+        let amount = record.intent.amount.map { "\($0.amount) KES" } ?? "an unknown amount"
+        return "\(record.tool), \(amount), \(record.environment.rawValue), transaction \(record.id)."
+    }
+
+    /// The person behind a call; nil where nobody is known.
+    private func owner(of record: Record) async throws(GatewayError) -> UserID? {
+        switch Principal.Subject(record.madeBy) {
+        case .user(let id): return id
+        case .apiKey(let id): return try await directory.apiKey(id, organization: record.organization)?.owner
+        case nil: return nil
+        }
+    }
+
+    /// Who may approve it.
+    private func people(of record: Record, _ role: Role) async throws(GatewayError) -> [User] {
+        let owner = try await owner(of: record)
+        return try await users(of: record.organization) { $0.role >= role && $0.hasSecondFactor && $0.id != owner }
+    }
+
+    private func users(
+        of organization: OrganizationID,
+        where isWanted: (User) -> Bool
+    ) async throws(GatewayError) -> [User] {
+        var (found, after) = ([User](), nil as String?)
+        while found.count < settings.peopleMax {
+            let page = try await directory.users(organization: organization, after: after, limit: 100)
+            found += page.filter { $0.isActive && isWanted($0) }
+            guard page.count == 100, let last = page.last else { break }
+            after = last.username
+        }
+        return Array(found.prefix(settings.peopleMax))
+    }
+
+    /// Tells everybody who may approve that rules are to ask for less.
+    package func tellOfRules(_ organization: Organization, _ pending: ApprovalPolicy.Pending) async {
+        let text = """
+            Rules that ask for less before money leaves \(organization.name) were set by \(pending.by). They hold from \
+            \(pending.from) on, or once another administrator agrees.
+
+            Look at them: GET \(base)/approval-rules. An administrator agrees by POST \(base)/approval-rules/agree, or sets \
+            others.
+
+            """
+        do throws(GatewayError) {
+            for user in try await users(of: organization.id, where: { $0.role >= .manager }) {
+                await send(to: user, "Rules of payments are to be loosened", text)
+            }
+        } catch { logger.warning("nobody could be told of pending rules", metadata: ["reason": "\(error.message)"]) }
+    }
+
+    private func send(to user: User, _ subject: String, _ text: String) async {
+        let state = await mailer.send(Letter(to: user.email, subject: subject, text: Secret(text)))
+        if case .failed(let reason) = state {
+            logger.warning("a letter about an approval was not sent", metadata: ["reason": "\(reason)"])
+        }
+    }
+}

@@ -1,0 +1,308 @@
+import OrderedJSON
+
+/// What waits for people, and what they say: `approvals.list`, `.show`, `.approve`, `.decline`.
+///
+/// Only a person's own session decides, and never the one who asked, nor who owns the key that did. To approve is to
+/// release: the host sends, and whoever called need not call again.
+package struct ApprovalActions: Sendable {
+    let records: any RecordRepository
+    let directory: any DirectoryRepository
+    let cache: DirectoryCache
+    let drafts: Drafts
+    let entropy: Entropy
+    let letters: ApprovalLetters?
+
+    /// The most that one page shows.
+    private static let pageMax = 100
+    /// How many earlier payments to the same receiver are counted.
+    private static let earlierMax = 100
+
+    /// The actions.
+    package var all: [Action] { [list, show, approve, decline] + rulesActions + stopActions }
+
+    // MARK: Seeing
+
+    private static func reading(_ name: String, _ audit: String) -> ActionRules {
+        ActionRules(name, auditAction: audit, scopes: ["transactions:read"], isOpenWhenSuspended: true)
+    }
+
+    private var list: Action {
+        Action(
+            Self.reading("approvals.list", "APPROVALS_LISTED"),
+            title: "List what waits for people",
+            summary: """
+                The organization's payments that nobody has let leave yet, newest first: of both environments for whoever \
+                logged in, of its own for a key. Role user sees those that it asked for itself. Where there may be more, \
+                next_before is sent as before for the next page.
+                """,
+            route: Route("GET", "/approvals"),
+            arguments: [
+                "limit": ["type": "integer", "minimum": 1, "maximum": .integer(Int64(Self.pageMax))],
+                "before": ["type": "string", "maxLength": 64, "description": "Only older ones."],
+            ],
+            output: .data(
+                ["type": "array", "items": Self.schema],
+                beside: [("next_before", ["type": "string", "description": "Where there may be more."])]
+            ),
+            tool: "approvals_list"
+        ) { use throws(GatewayError) in
+            let limit = use.arguments["limit"]?.integerValue.map(Int.init) ?? Self.pageMax
+            let before = use.text("before").flatMap { RecordID($0) }
+            guard before != nil || use.text("before") == nil else {
+                throw GatewayError.wrong("before", "expected a transaction's id.")
+            }
+            let found = try await records.drafts(
+                of: use.principal.organization,
+                in: Self.environments(of: use.principal),
+                madeBy: use.principal.maker,
+                before: before,
+                limit: limit
+            )
+            var beside: [(name: String, value: [UInt8])] = []
+            if found.count == limit, let last = found.last {
+                beside.append((name: "next_before", value: JSON.string(last.id.description).bytes))
+            }
+            let seen = found.filter { use.principal.sees($0) }
+            return .data(JSON.array(seen.map { Self.document($0) }).bytes, beside: beside)
+        }
+    }
+
+    /// A key has its own; a person looks at both.
+    private static func environments(of principal: Principal) -> [Environment] {
+        if case .apiKey = principal.subject { return [principal.environment] }
+        return Environment.allCases
+    }
+
+    private var show: Action {
+        Action(
+            Self.reading("approvals.show", "APPROVAL_SHOWN"),
+            title: "Show what waits for people",
+            summary: """
+                One payment that is or was held: amount, receiver, who asked, by what rule it waits and until when, who has \
+                approved it, and how many payments to the same receiver have succeeded before.
+                """,
+            route: Route("GET", "/approvals/{id}"),
+            arguments: ["id": Self.id],
+            output: .data(Self.schema),
+            tool: "approvals_show"
+        ) { use throws(GatewayError) in
+            let record = try await held(use)
+            guard record.intent.party != nil else { return .data(Self.document(record)) }
+            var filter = RecordFilter(limit: Self.earlierMax)
+            filter.recordClass = .transaction
+            filter.status = RecordState.succeeded.status
+            filter.party = record.intent.party
+            filter.direction = record.direction
+            let earlier = try await records.page(
+                matching: filter,
+                organization: record.organization,
+                environment: record.environment
+            )
+            return .data(Self.document(record, earlier: earlier.records.count))
+        }
+    }
+
+    // MARK: Deciding
+
+    private static func deciding(_ name: String, _ audit: String) -> ActionRules {
+        ActionRules(name, auditAction: audit, isPersonal: true)
+    }
+
+    private var approve: Action {
+        Action(
+            Self.deciding("approvals.approve", "APPROVAL_GIVEN"),
+            title: "Approve a payment",
+            summary: """
+                Lets a held payment be sent: by a person of the role that its rule asks for, with a second factor, who did \
+                not ask for it; it leaves with the last of those who must. Where another payment is in its way it stays as \
+                it is, and the answer says when that is over.
+                """,
+            route: Route("POST", "/approvals/{id}/approve"),
+            arguments: ["id": Self.id],
+            output: .data(Self.schema),
+            target: "transaction/id"
+        ) { use throws(GatewayError) in
+            let record = try await held(use)
+            guard let asked = record.hold?.asked else {
+                throw GatewayError(.conflict, "No rule asks about this: it is held as part of something else.")
+            }
+            try await check(use, asked, record)
+            guard try await !asksFor(record, use.principal) else { throw Self.ownCall }
+            if record.state == .draft { try await voidIfChanged(record, use.principal.organization) }
+            let approved = try await drafts.approve(
+                record.id,
+                organization: record.organization,
+                environment: record.environment,
+                by: use.principal.subjectText
+            )
+            return .data(Self.document(approved))
+        }
+    }
+
+    private var decline: Action {
+        Action(
+            Self.deciding("approvals.decline", "APPROVAL_DECLINED"),
+            title: "Decline a payment",
+            summary: "Withdraws a held payment, for good. Whoever asked for it may take it back so too.",
+            route: Route("POST", "/approvals/{id}/decline"),
+            arguments: [
+                "id": Self.id,
+                "reason": ["type": "string", "minLength": 1, "maxLength": 200, "description": "Shown to who asked."],
+            ],
+            output: .data(Self.schema),
+            target: "transaction/id"
+        ) { use throws(GatewayError) in
+            let record = try await held(use)
+            let isOwn = try await asksFor(record, use.principal)
+            if !isOwn { try Self.check(use.principal, record.hold?.asked?.role ?? .manager, record) }
+            let reason = use.text("reason").map { ": " + $0 } ?? "."
+            let withdrawn = try await drafts.withdraw(
+                record.id,
+                organization: record.organization,
+                environment: record.environment,
+                as: isOwn ? .cancelled : .declined,
+                by: use.principal.subjectText,
+                because: (isOwn ? "Taken back" : "Declined") + reason
+            )
+            return .data(Self.document(withdrawn))
+        }
+    }
+
+    /// A held record that whoever asks may see, of either environment.
+    private func held(_ use: Action.Use) async throws(GatewayError) -> Record {
+        let missing = GatewayError(.notFound, "Nothing of this id was held.")
+        guard let id = RecordID(use.text("id") ?? "") else { throw missing }
+        for environment in Self.environments(of: use.principal) {
+            let found = try await records.record(
+                id,
+                organization: use.principal.organization,
+                environment: environment
+            )
+            if let record = found, record.hold != nil, use.principal.sees(record) { return record }
+        }
+        throw missing
+    }
+
+    private static func check(_ principal: Principal, _ role: Role, _ record: Record) throws(GatewayError) {
+        guard principal.role < role else { return }
+        throw GatewayError(
+            .permissionDenied,
+            "The rule asks for the role \(role.rawValue); yours is \(principal.role.rawValue).",
+            record: record.id
+        )
+    }
+
+    /// Whether a person may let money leave at all.
+    private func check(_ use: Action.Use, _ asked: Hold.Asked, _ record: Record) async throws(GatewayError) {
+        try Self.check(use.principal, asked.role, record)
+        try await checkMayAgree(use)
+    }
+
+    /// Whoever lets money leave, or rules be loosened, has a second factor, and was not given all that a moment ago.
+    func checkMayAgree(_ use: Action.Use) async throws(GatewayError) {
+        guard use.principal.hasSecondFactor else {
+            throw GatewayError(
+                .permissionDenied,
+                "Whoever lets money leave needs a second factor: set one up (second_factor.begin), and log in again."
+            )
+        }
+        guard case .user(let id) = use.principal.subject,
+            let user = try await directory.user(id, organization: use.principal.organization)
+        else { throw GatewayError(.permissionDenied, "This needs a person who logged in.") }
+        guard let from = user.approvesFrom, from > entropy.now() else { return }
+        throw GatewayError(
+            .permissionDenied,
+            """
+            You were made what you are a short while ago: you may let money leave from \(from) on, or once another \
+            administrator has agreed (approvals.vouch).
+            """
+        )
+    }
+
+    /// Whether somebody asked for a payment, or owns the key that did.
+    private func asksFor(_ record: Record, _ principal: Principal) async throws(GatewayError) -> Bool {
+        if record.madeBy == principal.subjectText { return true }
+        guard case .apiKey(let id)? = Principal.Subject(record.madeBy), case .user(let user) = principal.subject else {
+            return false
+        }
+        // Of a key that is gone nobody knows whose it was: nobody approves for it.
+        let key = try await directory.apiKey(id, organization: record.organization)
+        return key.map { $0.owner == user } ?? true
+    }
+
+    private static let ownCall = GatewayError(
+        .permissionDenied,
+        "You asked for this, or own the key that did: somebody else must approve it."
+    )
+
+    // MARK: Rules that are others by now
+
+    /// Withdraws a draft whose rule is gone, or asks for more by now.
+    private func voidIfChanged(_ record: Record, _ organization: OrganizationID) async throws(GatewayError) {
+        let policy = try await directory.organization(organization)?.approvals ?? ApprovalPolicy()
+        guard Self.isVoid(record, policy.rules(at: entropy.now())) else { return }
+        throw try await void(record).withdrawn
+            ?? GatewayError(.conflict, "This is not held any more.", record: record.id)
+    }
+
+    static func isVoid(_ record: Record, _ rules: [ApprovalRule]) -> Bool {
+        guard let asked = record.hold?.asked else { return false }
+        let call = ApprovalRule.Case(record, isNewReceiver: asked.isNewReceiver)
+        let now = ApprovalDecision(about: call, by: rules)
+        guard now.outcome == .approve, let rule = now.rule else { return true }
+        return rule.role > asked.role || rule.count > asked.count
+    }
+
+    @discardableResult
+    func void(_ record: Record) async throws(GatewayError) -> Record {
+        try await drafts.withdraw(
+            record.id,
+            organization: record.organization,
+            environment: record.environment,
+            as: .obsolete,
+            by: "host",
+            because: "The rule by which it waited is another by now."
+        )
+    }
+}
+
+extension ApprovalActions {
+    private static let id: JSON = ["type": "string", "maxLength": 64, "description": "The transaction's."]
+
+    static let schema: JSON = [
+        "type": "object", "required": ["transaction", "reason", "until_ms", "made_by", "approved_by"],
+        "properties": [
+            "transaction": TransactionDocument.schema, "reason": ["type": "string", "description": "By what rule."],
+            "until_ms": ["type": "integer", "description": "When it is withdrawn by itself."],
+            "role": ["type": "string", "description": "The least role of who approves it."],
+            "count": ["type": "integer", "description": "How many people must."],
+            "approved_by": ["type": "array", "items": ["type": "string"], "description": "Who has."],
+            "made_by": ["type": "string", "description": "Who asked."],
+            "is_new_receiver": ["type": "boolean", "description": "Where a rule looks at that."],
+            "decided_by": ["type": "string"],
+            "withdrawal": ["enum": .array(Hold.Withdrawal.allCases.map { .string($0.rawValue) })],
+            "earlier_payments": ["type": "integer", "description": "To the same receiver; at most 100 are counted."],
+        ],
+    ]
+
+    static func document(_ record: Record, earlier: Int? = nil) -> JSON {
+        var writer = JSONWriter(capacity: 1024)
+        PluginDocuments.write(record, to: &writer)
+        let hold = record.hold
+        var document: JSONObject = [
+            "transaction": (try? JSON(parsing: writer.bytes)) ?? .null,
+            "reason": .string(hold?.reason ?? ""), "until_ms": .integer(hold?.until.milliseconds ?? 0),
+            "made_by": .string(record.madeBy),
+            "approved_by": .array((hold?.approvers ?? []).map { .string($0) }),
+        ]
+        if let asked = hold?.asked {
+            document["role"] = .string(asked.role.rawValue)
+            document["count"] = .integer(Int64(asked.count))
+            if asked.isNewReceiver { document["is_new_receiver"] = true }
+        }
+        document["decided_by"] = hold?.decidedBy.map { .string($0) }
+        document["withdrawal"] = hold?.withdrawal.map { .string($0.rawValue) }
+        document["earlier_payments"] = earlier.map { .integer(Int64($0)) }
+        return .object(document)
+    }
+}

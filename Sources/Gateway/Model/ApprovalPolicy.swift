@@ -1,0 +1,194 @@
+import OrderedJSON
+
+/// What an organization says of its own money: which calls wait for people, and what is stopped altogether.
+package struct ApprovalPolicy: Sendable, Equatable {
+    /// Rules that are to take the place of those in force.
+    package struct Pending: Sendable, Equatable {
+        /// All of them.
+        package let rules: [ApprovalRule]
+        /// The limits that come with them.
+        package let limits: [MoneyLimit]
+        /// Who set them, as `user:<id>`.
+        package let by: String
+        /// From when on they hold, unless somebody else agrees before.
+        package let from: Timestamp
+
+        /// States them.
+        package init(rules: [ApprovalRule], limits: [MoneyLimit], by: String, from: Timestamp) {
+            self.rules = rules
+            self.limits = limits
+            self.by = by
+            self.from = from
+        }
+    }
+
+    /// The rules that were set last and asked for no more time.
+    package var rules: [ApprovalRule]
+    /// How much may move, likewise.
+    package var limits: [MoneyLimit]
+    /// Those that ask for less than others do, and wait.
+    package var pending: Pending?
+    /// What is stopped.
+    package var stops: Set<PaymentStop>
+
+    /// How long rules wait that ask for less, and people before they may let money leave, unless somebody else agrees.
+    package static let settling: Duration = .seconds(86_400)
+
+    /// Asks for nothing of its own.
+    package init(
+        rules: [ApprovalRule] = [],
+        limits: [MoneyLimit] = [],
+        pending: Pending? = nil,
+        stops: Set<PaymentStop> = []
+    ) {
+        self.rules = rules
+        self.limits = limits
+        self.pending = pending
+        self.stops = stops
+    }
+
+    /// The rules in force.
+    package func rules(at now: Timestamp) -> [ApprovalRule] {
+        pending.flatMap { $0.from <= now ? $0.rules : nil } ?? rules
+    }
+
+    /// The limits in force.
+    package func limits(at now: Timestamp) -> [MoneyLimit] {
+        pending.flatMap { $0.from <= now ? $0.limits : nil } ?? limits
+    }
+
+    /// What a call counts against when it leaves.
+    ///
+    /// - Throws: `limitExceeded` for what may not be made now, whatever else was.
+    func claims(of record: Record, at now: Timestamp) throws(GatewayError) -> [LimitClaim] {
+        guard record.recordClass == .transaction else { return [] }
+        let limits = limits(at: now)
+        return limits.isEmpty ? [] : try limits.claims(of: record, at: now)
+    }
+
+    /// Puts rules and limits in the place of those in force: at once where they let nothing pass that those would not, else
+    /// after a while.
+    ///
+    /// - Parameter newLimits: Nil for those in force.
+    /// - Returns: Whether they hold at once.
+    package mutating func set(
+        _ new: [ApprovalRule],
+        _ newLimits: [MoneyLimit]? = nil,
+        by who: String,
+        at now: Timestamp
+    ) -> Bool {
+        (rules, limits) = (rules(at: now), limits(at: now))
+        pending = nil
+        let newLimits = newLimits ?? limits
+        guard new.areAtLeast(rules), newLimits.areAtLeast(limits) else {
+            pending = Pending(rules: new, limits: newLimits, by: who, from: now + Self.settling)
+            return false
+        }
+        (rules, limits) = (new, newLimits)
+        return true
+    }
+
+    /// Lets what waits hold at once.
+    package mutating func agree(at now: Timestamp) {
+        guard let pending else { return }
+        (rules, limits) = (pending.rules, pending.limits)
+        self.pending = nil
+    }
+}
+
+/// Calls that are stopped at once, without any rule being changed.
+package enum PaymentStop: Sendable, Hashable {
+    /// All that move money.
+    case all
+    /// Those of programs that decide for themselves.
+    case agents
+    /// Those of a tool.
+    case tool(String)
+    /// Those of a key.
+    case key(APIKeyID)
+
+    /// Reads what `text` wrote; nil for anything else.
+    package init?(_ text: String) {
+        switch text {
+        case "all": self = .all
+        case "agents": self = .agents
+        case _ where text.hasPrefix("tool:") && text.utf8.count > 5: self = .tool(String(text.dropFirst(5)))
+        case _ where text.hasPrefix("key:"):
+            guard let id = APIKeyID(String(text.dropFirst(4))) else { return nil }
+            self = .key(id)
+        default: return nil
+        }
+    }
+
+    /// As it is shown and kept.
+    package var text: String {
+        switch self {
+        case .all: "all"
+        case .agents: "agents"
+        case .tool(let name): "tool:" + name
+        case .key(let id): "key:\(id)"
+        }
+    }
+
+    /// How many there may be.
+    package static let countMax = 200
+
+    /// Whether it is about a call.
+    func stops(tool name: String, madeBy subject: String, _ caller: CallerKind?) -> Bool {
+        switch self {
+        case .all: true
+        case .agents: caller == .agent
+        case .tool(let stopped): stopped == name
+        case .key(let id): subject == "key:\(id)"
+        }
+    }
+}
+
+extension ApprovalPolicy {
+    /// The refusal of a call that is stopped; nil for any other.
+    package func refusal(tool name: String, madeBy subject: String, _ caller: CallerKind?) -> GatewayError? {
+        guard !stops.isEmpty,
+            let stop = stops.sorted(by: { $0.text < $1.text })
+                .first(where: { $0.stops(tool: name, madeBy: subject, caller) })
+        else { return nil }
+        return GatewayError(
+            .permissionDenied,
+            "Your organization has stopped this (\(stop.text)). Nothing was sent; what is under way goes on."
+        )
+    }
+
+    /// Reads what is kept.
+    package init(_ json: JSON?) {
+        let rules = { (list: JSON?) in (list?.arrayValue ?? []).map { ApprovalRule($0) } }
+        let limits = { (list: JSON?) in (list?.arrayValue ?? []).map { MoneyLimit($0) } }
+        self.init(
+            rules: rules(json?["rules"]),
+            limits: limits(json?["limits"]),
+            pending: json?["pending"]
+                .map { pending in
+                    Pending(
+                        rules: rules(pending["rules"]),
+                        limits: limits(pending["limits"]),
+                        by: pending["by"]?.stringValue ?? "",
+                        from: Timestamp(milliseconds: pending["from_ms"]?.integerValue ?? .max)
+                    )
+                },
+            stops: Set((json?["stops"]?.arrayValue ?? []).compactMap { $0.stringValue.flatMap { PaymentStop($0) } })
+        )
+    }
+
+    /// As it is kept; nil where there is nothing.
+    package var json: JSON? {
+        if self == ApprovalPolicy() { return nil }
+        var object: JSONObject = ["rules": .array(rules.map(\.json)), "limits": .array(limits.map(\.json))]
+        if let pending {
+            object["pending"] = [
+                "rules": .array(pending.rules.map(\.json)), "limits": .array(pending.limits.map(\.json)),
+                "by": .string(pending.by),
+                "from_ms": .integer(pending.from.milliseconds),
+            ]
+        }
+        object["stops"] = .array(stops.map(\.text).sorted().map { .string($0) })
+        return .object(object)
+    }
+}

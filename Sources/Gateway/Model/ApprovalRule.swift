@@ -1,0 +1,222 @@
+import OrderedJSON
+
+/// What an organization says of calls that would move money: the first rule that matches decides.
+package struct ApprovalRule: Sendable, Equatable {
+    /// What becomes of a call.
+    package enum Outcome: String, Sendable, CaseIterable {
+        /// It is sent.
+        case allow
+        /// It is not done.
+        case refuse
+        /// It is held until others have let it leave.
+        case approve
+    }
+
+    /// A call, as far as rules look at it.
+    package struct Case: Sendable, Equatable {
+        /// What kind of caller it is; nil for what the host does of itself.
+        package let caller: CallerKind?
+        /// Which way the money goes.
+        package let direction: OperationDirection
+        /// What was called.
+        package let tool: String
+        /// Whole shillings.
+        package let amount: Int64
+        /// Whether nothing has been paid to the receiver before, or by the customer; asked only where a rule does.
+        package let isNewReceiver: Bool
+
+        /// States a call.
+        package init(
+            caller: CallerKind?,
+            direction: OperationDirection,
+            tool: String,
+            amount: Int64,
+            isNewReceiver: Bool
+        ) {
+            self.caller = caller
+            self.direction = direction
+            self.tool = tool
+            self.amount = amount
+            self.isNewReceiver = isNewReceiver
+        }
+
+        /// The call behind a record.
+        package init(_ record: Record, isNewReceiver: Bool) {
+            self.init(
+                caller: record.caller,
+                direction: record.direction,
+                tool: record.tool,
+                amount: record.intent.amount?.amount ?? 0,
+                isNewReceiver: isNewReceiver
+            )
+        }
+    }
+
+    /// Whom it is about; nobody named is everybody.
+    package var callers: Set<CallerKind>
+    /// Which way the money goes; none named is any.
+    package var directions: Set<OperationDirection>
+    /// Which tools; none named is any.
+    package var tools: Set<String>
+    /// From how many shillings on; nil for any amount.
+    package var amountMin: Int64?
+    /// Whether it is about receivers alone who have not been paid before.
+    package var isForNewReceivers: Bool
+    /// What becomes of the call.
+    package var outcome: Outcome
+    /// The least role of whoever lets it leave.
+    package var role: Role
+    /// How many people must.
+    package var count: Int
+    /// For how long it waits for them.
+    package var within: Duration
+
+    /// How long it waits: from a minute to a week.
+    package static let waits = Duration.seconds(60)...Duration.seconds(7 * 86_400)
+    /// How many people may be asked for at most.
+    package static let countMax = 5
+    /// How many rules an organization has at most.
+    package static let rulesMax = 20
+    /// How many tools a rule names at most.
+    package static let toolsMax = 20
+
+    /// Makes a rule.
+    package init(
+        callers: Set<CallerKind> = [],
+        directions: Set<OperationDirection> = [],
+        tools: Set<String> = [],
+        amountMin: Int64? = nil,
+        isForNewReceivers: Bool = false,
+        outcome: Outcome,
+        role: Role = .manager,
+        count: Int = 1,
+        within: Duration = .seconds(86_400)
+    ) {
+        self.callers = callers
+        self.directions = directions
+        self.tools = tools
+        self.amountMin = amountMin
+        self.isForNewReceivers = isForNewReceivers
+        self.outcome = outcome
+        self.role = role
+        self.count = min(max(1, count), Self.countMax)
+        self.within = min(max(Self.waits.lowerBound, within), Self.waits.upperBound)
+    }
+
+    /// What holds where no rule matches: a program that decides for itself pays out and gives back nothing alone.
+    package static let agents = ApprovalRule(callers: [.agent], directions: [.outgoing, .reverse], outcome: .approve)
+
+    /// Whether it is about a call.
+    func matches(_ call: Case) -> Bool {
+        (callers.isEmpty || call.caller.map { callers.contains($0) } ?? false)
+            && (directions.isEmpty || directions.contains(call.direction))
+            && (tools.isEmpty || tools.contains(call.tool))
+            && amountMin.map { call.amount >= $0 } ?? true && (!isForNewReceivers || call.isNewReceiver)
+    }
+}
+
+/// What rules make of a call.
+package struct ApprovalDecision: Sendable, Equatable {
+    /// The rule's place, from 1 on; 0 for what holds where none matches.
+    package let number: Int
+    /// The rule; nil where everything is allowed.
+    package let rule: ApprovalRule?
+
+    /// What becomes of the call.
+    package var outcome: ApprovalRule.Outcome { rule?.outcome ?? .allow }
+
+    /// Its name, for people.
+    package var name: String {
+        number == 0
+            ? "programs that decide for themselves pay nothing out alone" : "rule \(number) of your organization"
+    }
+
+    /// Decides about a call.
+    package init(about call: ApprovalRule.Case, by rules: [ApprovalRule]) {
+        if let index = rules.firstIndex(where: { $0.matches(call) }) {
+            (number, rule) = (index + 1, rules[index])
+        } else {
+            (number, rule) = (0, ApprovalRule.agents.matches(call) ? ApprovalRule.agents : nil)
+        }
+    }
+
+    /// Whether it asks for at least as much as another.
+    func isAtLeast(_ other: ApprovalDecision) -> Bool {
+        switch (outcome, other.outcome) {
+        case (.refuse, _), (_, .allow): true
+        case (.approve, .approve):
+            (rule?.role ?? .user) >= (other.rule?.role ?? .user) && (rule?.count ?? 1) >= (other.rule?.count ?? 1)
+        default: false
+        }
+    }
+}
+
+extension [ApprovalRule] {
+    /// Whether these rules ask for at least as much as others, of every call that there may be.
+    ///
+    /// Calls fall into few kinds: by caller, direction, each tool that is named and any other, each amount from which a rule
+    /// holds, and whether the receiver is new. One of each kind is looked at.
+    package func areAtLeast(_ others: [ApprovalRule]) -> Bool {
+        let all = self + others
+        let tools = Set(all.flatMap(\.tools)).union(["*"])
+        let amounts = Set(all.compactMap(\.amountMin)).union([1])
+        for caller in CallerKind.allCases {
+            for direction in [OperationDirection.incoming, .outgoing, .reverse] {
+                for tool in tools {
+                    for amount in amounts {
+                        for isNew in [false, true] {
+                            let call = ApprovalRule.Case(
+                                caller: caller,
+                                direction: direction,
+                                tool: tool,
+                                amount: amount,
+                                isNewReceiver: isNew
+                            )
+                            let decision = ApprovalDecision(about: call, by: self)
+                            guard decision.isAtLeast(ApprovalDecision(about: call, by: others)) else { return false }
+                        }
+                    }
+                }
+            }
+        }
+        return true
+    }
+}
+
+extension ApprovalRule {
+    /// Reads what is shown and kept; what is left out has its default.
+    package init(_ json: JSON) {
+        func words<Word: RawRepresentable & Hashable>(_ name: String, _: Word.Type) -> Set<Word>
+        where Word.RawValue == String {
+            Set((json[name]?.arrayValue ?? []).compactMap { $0.stringValue.flatMap(Word.init(rawValue:)) })
+        }
+        self.init(
+            callers: words("who", CallerKind.self),
+            directions: words("direction", OperationDirection.self),
+            tools: Set((json["tools"]?.arrayValue ?? []).compactMap(\.stringValue)),
+            amountMin: json["amount_min"]?.integerValue,
+            isForNewReceivers: json["new_receiver"] == true,
+            // What cannot be read must not let money out.
+            outcome: json["then"]?.stringValue.flatMap(Outcome.init(rawValue:)) ?? .refuse,
+            role: json["role"]?.stringValue.flatMap(Role.init(rawValue:)) ?? .manager,
+            count: Int(json["count"]?.integerValue ?? 1),
+            within: json["within_s"]?.integerValue.map { .seconds($0) } ?? .seconds(86_400)
+        )
+    }
+
+    /// As it is shown and kept.
+    package var json: JSON {
+        let words = { (words: [String]) in JSON.array(words.sorted().map { .string($0) }) }
+        var object: JSONObject = [
+            "who": words(callers.map(\.rawValue)), "direction": words(directions.map(\.rawValue)),
+            "tools": words(Array(tools)), "new_receiver": .bool(isForNewReceivers), "then": .string(outcome.rawValue),
+        ]
+        object["amount_min"] = amountMin.map { .integer($0) }
+        if outcome == .approve {
+            object["role"] = .string(role.rawValue)
+            object["count"] = .integer(Int64(count))
+            object["within_s"] = .integer(within.components.seconds)
+        }
+        return .object(object)
+    }
+}

@@ -1,0 +1,273 @@
+import Cryptography
+import OrderedJSON
+
+/// How much of an organization's money may move by its calls.
+///
+/// What a call alone decides (its amount, its receiver, the hour) is refused at once. What adds up over a day of Nairobi is
+/// counted in the commit that sends, or that lets a draft leave: a row for each scope and day, and none where nothing is
+/// limited.
+package struct MoneyLimit: Sendable, Equatable {
+    /// Which way the money goes; none named is any.
+    package var directions: Set<OperationDirection>
+    /// Of whom: `user:<id>` or `key:<id>`; nil for everybody together.
+    package var subject: String?
+    /// Whether each receiver is counted apart.
+    package var isPerReceiver: Bool
+    /// How much one call may be.
+    package var callMax: Int64?
+    /// How much a day.
+    package var dayMax: Int64?
+    /// How many calls a day.
+    package var dayCount: Int64?
+    /// The only receivers; nil for any.
+    package var receivers: Set<String>?
+    /// In which hours of Nairobi, from the first up to the last without it; nil for all.
+    package var hours: Range<Int>?
+
+    /// How many limits an organization has at most.
+    package static let countMax = 20
+    /// How many receivers a limit names at most.
+    package static let receiversMax = 200
+
+    /// Limits what is stated.
+    package init(
+        directions: Set<OperationDirection> = [],
+        subject: String? = nil,
+        isPerReceiver: Bool = false,
+        callMax: Int64? = nil,
+        dayMax: Int64? = nil,
+        dayCount: Int64? = nil,
+        receivers: Set<String>? = nil,
+        hours: Range<Int>? = nil
+    ) {
+        self.directions = directions
+        self.subject = subject
+        self.isPerReceiver = isPerReceiver
+        self.callMax = callMax
+        self.dayMax = dayMax
+        self.dayCount = dayCount
+        self.receivers = receivers
+        self.hours = hours
+    }
+
+    func isAbout(_ record: Record) -> Bool {
+        (directions.isEmpty || directions.contains(record.direction)) && subject.map { $0 == record.madeBy } ?? true
+    }
+
+    /// Why a call may not be made now, whatever else was; nil when it may.
+    fileprivate func refusal(of record: Record, at now: Timestamp) -> GatewayError? {
+        let amount = record.intent.amount?.amount ?? 0
+        if let callMax, amount > callMax {
+            return Self.refused("one call may be \(callMax) shillings at most")
+        }
+        if let receivers, !(record.intent.party.map { receivers.contains($0) } ?? false) {
+            return Self.refused("this receiver is not among those that are allowed")
+        }
+        if let hours, !hours.contains(Self.hour(of: now)) {
+            return Self.refused("only from \(hours.lowerBound) to \(hours.upperBound) o'clock in Nairobi")
+        }
+        return nil
+    }
+
+    static func refused(_ why: String) -> GatewayError {
+        GatewayError(.limitExceeded, "A limit of your organization is in the way: \(why). Nothing was sent.")
+    }
+
+    private static func hour(of now: Timestamp) -> Int {
+        let milliseconds = now.milliseconds + 3 * 3_600_000
+        return Int((milliseconds / 3_600_000) % 24)
+    }
+
+    /// Under which name its calls are counted.
+    fileprivate func scope(of record: Record) -> String {
+        var parts = [directions.map(\.rawValue).sorted().joined(separator: "+"), subject ?? "*"]
+        if isPerReceiver {
+            // A receiver is a person's number, which this table need not hold.
+            let receiver = "\(record.organization) \(record.intent.party ?? "")"
+            parts.append(String(SHA256.digest(receiver).hexadecimal.prefix(24)))
+        }
+        return parts.joined(separator: "|")
+    }
+
+    /// Whether it lets nothing pass that another would not.
+    func isAtLeast(_ other: MoneyLimit) -> Bool {
+        func most(_ own: Int64?, _ its: Int64?) -> Bool { its.map { (own ?? .max) <= $0 } ?? true }
+        let covers = directions.isEmpty || !other.directions.isEmpty && other.directions.isSubset(of: directions)
+        // A sum over more calls is reached sooner, so long as it is one sum.
+        let isSame = directions == other.directions && subject == other.subject && isPerReceiver == other.isPerReceiver
+        guard
+            isSame
+                || covers && (subject == nil || subject == other.subject) && other.dayMax == nil
+                    && other.dayCount == nil
+        else { return false }
+        return most(callMax, other.callMax) && most(dayMax, other.dayMax) && most(dayCount, other.dayCount)
+            && other.receivers.map { receivers?.isSubset(of: $0) ?? false } ?? true
+            && other.hours.map { its in hours.map { its.clamped(to: $0) == $0 } ?? false } ?? true
+    }
+}
+
+extension [MoneyLimit] {
+    /// Whether these let nothing pass that others would not.
+    package func areAtLeast(_ others: [MoneyLimit]) -> Bool {
+        others.allSatisfy { other in contains { $0.isAtLeast(other) } }
+    }
+
+    /// What a call counts against when it leaves.
+    ///
+    /// - Throws: `limitExceeded` for what may not be made now, whatever else was.
+    func claims(of record: Record, at now: Timestamp) throws(GatewayError) -> [LimitClaim] {
+        var claims: [LimitClaim] = []
+        for limit in self where limit.isAbout(record) {
+            if let refusal = limit.refusal(of: record, at: now) { throw refusal }
+            guard limit.dayMax != nil || limit.dayCount != nil else { continue }
+            let scope = limit.scope(of: record)
+            let claim = LimitClaim(
+                place: LimitPlace(
+                    organization: record.organization,
+                    environment: record.environment,
+                    scope: scope,
+                    day: RollupPlace.day(of: now)
+                ),
+                amount: record.intent.amount?.amount ?? 0,
+                amountMax: limit.dayMax ?? .max,
+                countMax: limit.dayCount ?? .max
+            )
+            // Two limits of one scope count in one row.
+            if let index = claims.firstIndex(where: { $0.place.scope == scope }) {
+                claims[index] = claims[index].strictest(with: claim)
+            } else {
+                claims.append(claim)
+            }
+        }
+        return claims
+    }
+}
+
+/// Where it is counted what moved: a scope's day.
+package struct LimitPlace: Sendable, Hashable {
+    /// Whose.
+    package let organization: OrganizationID
+    /// Which M-Pesa.
+    package let environment: Environment
+    /// Of whom, and which way.
+    package let scope: String
+    /// Days since 1970, in Nairobi.
+    package let day: Int64
+
+    /// Names a place.
+    package init(organization: OrganizationID, environment: Environment, scope: String, day: Int64) {
+        self.organization = organization
+        self.environment = environment
+        self.scope = scope
+        self.day = day
+    }
+}
+
+/// One call that a commit counts, or refuses.
+package struct LimitClaim: Sendable, Equatable {
+    /// Where.
+    package let place: LimitPlace
+    /// Whole shillings.
+    package let amount: Int64
+    /// How much there may be of a day.
+    package let amountMax: Int64
+    /// How many calls.
+    package let countMax: Int64
+
+    /// Claims.
+    package init(place: LimitPlace, amount: Int64, amountMax: Int64, countMax: Int64) {
+        self.place = place
+        self.amount = amount
+        self.amountMax = amountMax
+        self.countMax = countMax
+    }
+
+    fileprivate func strictest(with other: LimitClaim) -> LimitClaim {
+        LimitClaim(
+            place: place,
+            amount: amount,
+            amountMax: min(amountMax, other.amountMax),
+            countMax: min(countMax, other.countMax)
+        )
+    }
+}
+
+/// What is added to a day's count, or taken out of it, whatever the limit.
+package struct LimitCharge: Sendable, Equatable {
+    /// Where.
+    package let place: LimitPlace
+    /// Shillings; less than 0 where it is given back.
+    package let amount: Int64
+    /// Calls, likewise.
+    package let calls: Int64
+
+    /// States it.
+    package init(place: LimitPlace, amount: Int64, calls: Int64) {
+        self.place = place
+        self.amount = amount
+        self.calls = calls
+    }
+}
+
+/// Where a record was counted.
+package struct LimitMark: Sendable, Equatable {
+    /// The day.
+    package let day: Int64
+    /// The scopes.
+    package let scopes: [String]
+    /// Whether it was given back, because nothing of it has moved.
+    package var isGivenBack = false
+
+    /// States it.
+    package init(day: Int64, scopes: [String], isGivenBack: Bool = false) {
+        self.day = day
+        self.scopes = scopes
+        self.isGivenBack = isGivenBack
+    }
+
+    /// Of what a commit claims; nil where it claims nothing.
+    init?(_ claims: [LimitClaim]) {
+        guard let day = claims.first?.place.day else { return nil }
+        self.init(day: day, scopes: claims.map(\.place.scope))
+    }
+}
+
+extension MoneyLimit {
+    /// Reads what is shown and kept.
+    package init(_ json: JSON) {
+        self.init(
+            directions: Set(
+                (json["direction"]?.arrayValue ?? [])
+                    .compactMap { $0.stringValue.flatMap(OperationDirection.init(rawValue:)) }
+            ),
+            subject: json["of"]?.stringValue,
+            isPerReceiver: json["per_receiver"] == true,
+            callMax: json["call_max"]?.integerValue,
+            dayMax: json["day_max"]?.integerValue,
+            dayCount: json["day_count"]?.integerValue,
+            receivers: json["receivers"]?.arrayValue.map { Set($0.compactMap(\.stringValue)) },
+            hours: json["from_hour"]?.integerValue
+                .flatMap { from in
+                    // What cannot be read allows no hour.
+                    let until = json["until_hour"]?.integerValue ?? 24
+                    return Int(from)..<max(Int(from), Int(until))
+                }
+        )
+    }
+
+    /// As it is shown and kept.
+    package var json: JSON {
+        var object: JSONObject = [
+            "direction": .array(directions.map(\.rawValue).sorted().map { .string($0) }),
+            "per_receiver": .bool(isPerReceiver),
+        ]
+        object["of"] = subject.map { .string($0) }
+        object["call_max"] = callMax.map { .integer($0) }
+        object["day_max"] = dayMax.map { .integer($0) }
+        object["day_count"] = dayCount.map { .integer($0) }
+        object["receivers"] = receivers.map { .array($0.sorted().map { .string($0) }) }
+        object["from_hour"] = hours.map { .integer(Int64($0.lowerBound)) }
+        object["until_hour"] = hours.map { .integer(Int64($0.upperBound)) }
+        return .object(object)
+    }
+}

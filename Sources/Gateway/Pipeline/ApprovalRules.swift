@@ -1,0 +1,46 @@
+extension RequireApproval {
+    /// The stage that goes by each organization's own rules.
+    static func byRules(_ records: any RecordRepository, _ entropy: Entropy) -> RequireApproval {
+        RequireApproval { asked throws(GatewayError) in
+            let rules = asked.membership.organization.approvals.rules(at: entropy.now())
+            let record = asked.record
+            let isNew =
+                rules.contains(where: \.isForNewReceivers) ? try await records.isNewReceiver(of: record) : false
+            let decision = ApprovalDecision(about: ApprovalRule.Case(record, isNewReceiver: isNew), by: rules)
+            switch decision.outcome {
+            case .allow: return nil
+            case .refuse:
+                throw GatewayError(
+                    .permissionDenied,
+                    "This is refused by \(decision.name). Nothing was sent."
+                )
+            case .approve:
+                guard let rule = decision.rule else { return nil }
+                let people = rule.count == 1 ? "One person" : "\(rule.count) people"
+                return HoldOrder(
+                    reason: "\(people) of the role \(rule.role.rawValue) or higher must approve it: \(decision.name).",
+                    until: record.createdAt + rule.within,
+                    asked: Hold.Asked(role: rule.role, count: rule.count, isNewReceiver: isNew)
+                )
+            }
+        }
+    }
+}
+
+extension RecordRepository {
+    /// Whether nothing has been paid to a record's other side, or by it, before.
+    func isNewReceiver(of record: Record) async throws(GatewayError) -> Bool {
+        guard let party = record.intent.party else { return false }
+        var filter = RecordFilter(limit: 1)
+        filter.recordClass = .transaction
+        filter.status = RecordState.succeeded.status
+        filter.party = party
+        filter.direction = record.direction
+        let found = try await records(
+            matching: filter,
+            organization: record.organization,
+            environment: record.environment
+        )
+        return found.isEmpty
+    }
+}

@@ -1,0 +1,90 @@
+import Gateway
+import OrderedJSON
+
+/// What moved by an organization's calls on a day: a row for each scope that a limit counts, changed in the commit that lets
+/// a call leave.
+enum MoneyCounts {
+    /// For how many days rows are kept after their own: what is given back later than that is given back nowhere.
+    private static let daysKept: Int64 = 60
+
+    /// Counts calls in the transaction that is open.
+    ///
+    /// - Throws: `Undo` with the outcome, where one would be past its limit.
+    static func take(_ claims: [LimitClaim], in session: WriteSession) throws {
+        // In the order of their scopes, so that two commits never wait for each other in a circle.
+        for claim in claims.sorted(by: { $0.place.scope < $1.place.scope }) {
+            guard try take(claim, in: session) else { throw Undo(outcome: CommitOutcome.limitReached) }
+        }
+    }
+
+    private static func take(_ claim: LimitClaim, in session: WriteSession) throws -> Bool {
+        guard claim.amount <= claim.amountMax, claim.countMax >= 1 else { return false }
+        let calls = try session.sql.first(
+            """
+            INSERT INTO money_counts (organization_id, environment, scope, day, calls, amount)
+            VALUES ($1, $2, $3, $4, 1, $5)
+            ON CONFLICT (organization_id, environment, scope, day) DO UPDATE
+            SET calls = money_counts.calls + 1, amount = money_counts.amount + excluded.amount
+            WHERE money_counts.amount <= $6 AND money_counts.calls < $7
+            RETURNING calls
+            """,
+            values(of: claim.place) + [
+                .integer(claim.amount), .integer(claim.amountMax - claim.amount), .integer(claim.countMax),
+            ]
+        ) { $0.integer(0) ?? 0 }
+        guard let calls else { return false }
+        if calls == 1 { try forget(before: claim.place, in: session) }
+        return true
+    }
+
+    /// Adds, whatever the limit.
+    static func charge(_ charge: LimitCharge, in session: WriteSession) throws {
+        try session.sql.execute(
+            """
+            UPDATE money_counts SET calls = calls + $1, amount = amount + $2
+            WHERE organization_id = $3 AND environment = $4 AND scope = $5 AND day = $6
+            """,
+            [.integer(charge.calls), .integer(charge.amount)] + values(of: charge.place)
+        )
+    }
+
+    /// The first call of a scope's day forgets its old days.
+    private static func forget(before place: LimitPlace, in session: WriteSession) throws {
+        try session.sql.execute(
+            """
+            DELETE FROM money_counts WHERE organization_id = $1 AND environment = $2 AND scope = $3 AND day < $4
+            """,
+            values(of: place).dropLast() + [.integer(place.day - daysKept)]
+        )
+    }
+
+    private static func values(of place: LimitPlace) -> [SQLValue] {
+        [
+            .text(place.organization.description), .text(place.environment.rawValue), .text(place.scope),
+            .integer(place.day),
+        ]
+    }
+}
+
+// Where a record was counted, in its row.
+extension RecordCoding {
+    static func write(_ mark: LimitMark, to writer: inout JSONWriter) {
+        writer.key("limited")
+        writer.beginArray()
+        writer.integer(mark.day)
+        writer.bool(mark.isGivenBack)
+        for scope in mark.scopes { writer.string(scope) }
+        writer.endArray()
+    }
+
+    static func limited(_ detail: JSON) -> LimitMark? {
+        guard let mark = detail["limited"]?.arrayValue, mark.count > 2, let day = mark[0].integerValue else {
+            return nil
+        }
+        return LimitMark(
+            day: day,
+            scopes: mark.dropFirst(2).compactMap(\.stringValue),
+            isGivenBack: mark[1] == true
+        )
+    }
+}
