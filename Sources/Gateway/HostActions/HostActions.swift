@@ -21,5 +21,14 @@ package enum HostActions {
             + EventActions(feed: reports).all + BalanceActions(reports: reports, entropy: entropy).all
             + ContextActions(registry: registry).all
             + approvals.all
+            + ExplainActions(
+                records: records,
+                search: RecordSearch(records: records, registry: registry, directory: directory),
+                directory: approvals.directory,
+                cache: directory,
+                registry: registry,
+                entropy: entropy
+            )
+            .all
     }
 }

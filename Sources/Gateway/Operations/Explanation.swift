@@ -1,0 +1,238 @@
+/// Why a transaction stands where it does: what is waited for, until when, whose move it is, and what that one can do now.
+///
+/// It is read off the record and its circumstances, and decides nothing.
+package struct Explanation: Sendable, Equatable {
+    /// Whose move it is.
+    package enum Owner: String, Sendable, CaseIterable {
+        /// This gateway's, by itself.
+        case gateway
+        /// M-Pesa's, or its customer's.
+        case mpesa
+        /// The people whom a rule asks, or who hold it.
+        case approvers
+        /// Somebody of the role manager.
+        case manager
+        /// Somebody who administers the organization.
+        case administrator
+        /// Whoever runs this gateway.
+        case `operator`
+        /// Nobody's: it has ended.
+        case nobody
+    }
+
+    /// What is around a record.
+    package struct Circumstances: Sendable {
+        /// Whether a plugin is loaded that understands it.
+        package var hasPlugin = true
+        /// Whether its account has secrets to speak to M-Pesa with.
+        package var hasCredential = true
+        /// Why its organization may make no calls; nil where it may.
+        package var refusal: String?
+        /// Why it is stopped; nil where it is not.
+        package var stop: String?
+        /// The rules of time.
+        package var rules = RecordMachine.Rules()
+
+        /// Nothing is in the way.
+        package init() {}
+    }
+
+    /// Where it stands, in sentences.
+    package let why: String
+    /// What is waited for; nil once nothing is.
+    package let waitsFor: String?
+    /// When that is over, whatever comes; nil where it is not bounded, or nothing is waited for.
+    package let until: Timestamp?
+    /// When the gateway comes back to it by itself; nil where it does not.
+    package let next: Timestamp?
+    /// Whose move it is.
+    package let owner: Owner
+    /// What whoever's move it is, or may be, can do now.
+    package let can: [String]
+    /// What is in the way, and who takes it away; none where nothing is.
+    package let obstacles: [String]
+}
+
+extension Explanation {
+    private struct Parts {
+        var why: String
+        var waitsFor: String?
+        var until: Timestamp?
+        var owner: Owner
+        var can: [String]
+    }
+
+    /// Explains a record.
+    package init(_ record: Record, _ circumstances: Circumstances) {
+        var parts =
+            record.state.isEnded
+            ? Self.ended(record)
+            : record.state.isHeld ? Self.held(record) : Self.open(record, circumstances.rules)
+        let obstacles = Self.obstacles(to: record, circumstances)
+        if let first = obstacles.first, record.state == .released || record.state == .created {
+            // Nothing of it leaves before that is taken away.
+            parts.owner = first.owner
+        }
+        if record.isDisputed {
+            parts.can.append(
+                "A manager looks it up in the M-Pesa statement: " + record.disputes.map(\.text).joined(separator: " ")
+            )
+            if record.state.isEnded { parts.owner = .manager }
+        }
+        self.init(
+            why: parts.why,
+            waitsFor: parts.waitsFor,
+            until: parts.until,
+            next: record.state.isEnded ? nil : record.nextActionAt,
+            owner: parts.owner,
+            can: parts.can,
+            obstacles: obstacles.map(\.text)
+        )
+    }
+
+    // MARK: What has not left
+
+    private static func held(_ record: Record) -> Parts {
+        let until = record.hold?.until
+        guard record.state == .draft else {
+            return Parts(
+                why: "It was let go by \(record.hold?.decidedBy ?? "somebody"), and has not left yet.",
+                waitsFor: "Its turn to be sent.",
+                until: until,
+                owner: .gateway,
+                can: ["Whoever asked for it, or may approve it, may still withdraw it (approvals.decline)."]
+            )
+        }
+        let asked = record.hold?.asked
+        let (count, agreed) = (asked?.count ?? 1, record.hold?.approvers.count ?? 0)
+        return Parts(
+            why: "Nothing of it was sent: \(record.hold?.reason ?? "it is held.")",
+            waitsFor: asked == nil
+                ? "Whoever holds it lets it leave."
+                : "\(count - agreed) of \(count) people of the role \(asked?.role.rawValue ?? "") or higher approve it.",
+            until: until,
+            owner: .approvers,
+            can: [
+                "People of that role, who did not ask for it, approve or decline it (approvals.approve, .decline).",
+                "Whoever asked for it takes it back (approvals.decline).",
+            ]
+        )
+    }
+
+    // MARK: What may have left
+
+    private static func open(_ record: Record, _ rules: RecordMachine.Rules) -> Parts {
+        let horizon = record.horizon(rules: rules)
+        let resolve =
+            "A manager who has looked it up in the M-Pesa statement says what became of it (transactions.resolve)."
+        switch record.state {
+        case .created:
+            return Parts(
+                why: "M-Pesa has not processed it, and the same request is sent again.",
+                waitsFor: "The moment at which it may be sent again.",
+                until: record.sendBefore,
+                owner: .gateway,
+                can: ["Nothing needs to be done."]
+            )
+        case .sending:
+            return Parts(
+                why: "The request is on its way to M-Pesa.",
+                waitsFor: "M-Pesa's answer to it.",
+                until: record.updatedAt + rules.sendingMax,
+                owner: .mpesa,
+                can: ["Nothing needs to be done; do not repeat it under another key."]
+            )
+        case .accepted:
+            return Parts(
+                why: "M-Pesa took the request, and has not said what came of it.",
+                waitsFor: record.direction == .incoming
+                    ? "The customer's answer on their phone, and M-Pesa's message." : "M-Pesa's message.",
+                until: horizon,
+                owner: .mpesa,
+                can: ["Nothing needs to be done; do not repeat it under another key."]
+            )
+        case .manual:
+            return Parts(
+                why: "M-Pesa stated no outcome, and the gateway asks no more than once a day.",
+                waitsFor: "Somebody who looks it up.",
+                until: nil,
+                owner: .manager,
+                can: [resolve]
+            )
+        default:
+            return Parts(
+                why: "The request left, or may have, and nothing that came back proves what became of it.",
+                waitsFor: record.query == nil
+                    ? "A message of M-Pesa's." : "M-Pesa's answer to a question, or its message.",
+                until: horizon,
+                owner: .gateway,
+                can: ["The gateway goes on asking; do not repeat it under another key.", resolve]
+            )
+        }
+    }
+
+    // MARK: What has ended
+
+    private static func ended(_ record: Record) -> Parts {
+        let said = record.meaning.map { " " + $0 } ?? ""
+        return Parts(why: Self.end(record) + said, waitsFor: nil, until: nil, owner: .nobody, can: after(record))
+    }
+
+    private static func end(_ record: Record) -> String {
+        let word = record.resolution.map { $0.isConfirmed ? "A person and M-Pesa" : "A person" } ?? "M-Pesa"
+        switch record.state {
+        case .succeeded: return "\(word) said that the money moved."
+        case .reversed: return "The money moved, and all of it moved back."
+        case .failed: return "\(word) said that the money did not move."
+        case .cancelled: return "The customer declined."
+        case .expired: return "The customer did not answer in time."
+        case .withdrawn:
+            return "It was held and withdrawn by \(record.hold?.decidedBy ?? "the gateway"); nothing was sent."
+        case .noAnswer: return "M-Pesa did not answer the question."
+        default: return record.sentAt == nil ? "It was never sent." : "M-Pesa refused the request."
+        }
+    }
+
+    private static func after(_ record: Record) -> [String] {
+        if record.recordClass == .exchange { return ["Ask again."] }
+        switch record.state {
+        case .succeeded where record.direction == .incoming: return ["It can be given back (a reversal)."]
+        case .succeeded, .reversed: return ["Nothing needs to be done."]
+        case .withdrawn: return ["What is wanted still is asked for as a new payment, with a new key."]
+        default:
+            return [
+                record.advice == "yes"
+                    ? "It may be asked for again, with a new key."
+                    : "Before it is asked for again, look at what M-Pesa said (charge_again: \(record.advice ?? "check_first"))."
+            ]
+        }
+    }
+
+    // MARK: What is in the way
+
+    private static func obstacles(
+        to record: Record,
+        _ circumstances: Circumstances
+    ) -> [(owner: Owner, text: String)] {
+        guard !record.state.isEnded else { return [] }
+        var found: [(owner: Owner, text: String)] = []
+        let hasToLeave = record.state.isHeld || record.state == .created
+        if !circumstances.hasPlugin {
+            let what = hasToLeave ? "it cannot be sent" : "M-Pesa cannot be asked, and messages wait"
+            found.append(
+                (.operator, "Its plugin \(record.plugin) is not loaded, so \(what): whoever runs the gateway loads it.")
+            )
+        }
+        if !circumstances.hasCredential {
+            let what = hasToLeave ? "it cannot be sent" : "M-Pesa cannot be asked; its messages are taken all the same"
+            found.append((.administrator, "Its account has no credentials, so \(what): an administrator sets them."))
+        }
+        if hasToLeave, let refusal = circumstances.refusal {
+            found.append((.administrator, "The organization may send nothing now: \(refusal)"))
+        }
+        if hasToLeave, let stop = circumstances.stop {
+            found.append((.administrator, "\(stop) An administrator lets it go on (payments.resume)."))
+        }
+        return found
+    }
+}
