@@ -101,6 +101,13 @@ async def pay(dev, library, transport, version, program):
                 break
             await asyncio.sleep(0.25)
         assert status["status"] == "SUCCESS", status
+        # Clients that know output schemas hold this to the one that was published.
+        payout = {"phone_number": number, "amount": 40, "remarks": "By a client", "idempotency_key": str(uuid.uuid4())}
+        held = output(await client.call_tool("mpesa_b2c_payment", payout))
+        assert held["state"] == "draft" and held["approval"]["count"] == 1, held
+        question = {"transaction_id": held["transaction_id"]}
+        status = output(await client.call_tool("mpesa_check_payout", question))
+        assert status["state"] == "draft", status
     with urllib.request.urlopen(f"{dev['simulator_url']}/simulator/ledger?phone={number}", timeout=180) as answer:
         charged = json.load(answer)
     assert charged["count"] == 1 and charged["total"] == 75, charged
