@@ -137,10 +137,11 @@ struct App: Sendable {
     /// Serves until it is told to stop; what is under way is finished first.
     func run(onReady: @escaping @Sendable () async -> Void) async throws {
         let (server, manager) = listeners(onReady: onReady)
-        let plugins = plugins
+        let (plugins, news) = (plugins, gateway.news)
+        // They stop in reverse: whoever listens is told that it ends, and then the doors close.
         let group = ServiceGroup(
             services: gateway.runners.map { Background(work: $0) }
-                + [Background { await plugins.watch() }, manager, server],
+                + [Background { await plugins.watch() }, manager, server, Background { await news.run() }],
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: quietLogger
         )

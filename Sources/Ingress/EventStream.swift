@@ -69,20 +69,35 @@ struct EventStream<News: Sendable, Reply: Sendable>: Sendable {
         _ call: CallID,
         event: @escaping @Sendable (Piece) -> (name: String, data: [UInt8])
     ) -> Response {
-        var response = Response(
+        var response = EventText.response(call)
+        response.stream = { write in
+            for await piece in pieces {
+                let (name, data) = event(piece)
+                try await write(EventText.event(name, data))
+            }
+        }
+        return response
+    }
+}
+
+/// Events as they stand in a stream.
+enum EventText {
+    /// What keeps a connection open on which there is nothing to tell.
+    static let signOfLife = Array(": \n\n".utf8)
+
+    static func event(_ name: String, _ data: [UInt8]) -> [UInt8] {
+        Array("event: \(name)\ndata: ".utf8) + data + Array("\n\n".utf8)
+    }
+
+    /// The beginning of an answer of events.
+    static func response(_ call: CallID) -> Response {
+        Response(
             .ok,
             headers: [
                 (.contentType, "text/event-stream"), (.cacheControl, "no-cache, no-transform"),
                 (.accelBuffering, "no"), (.requestID, call.description),
             ]
         )
-        response.stream = { write in
-            for await piece in pieces {
-                let (name, data) = event(piece)
-                try await write(Array("event: \(name)\ndata: ".utf8) + data + Array("\n\n".utf8))
-            }
-        }
-        return response
     }
 }
 

@@ -85,6 +85,7 @@ package final class GatewayResponder: HTTPHandler {
                 pipeline: parts.gateway.pipeline,
                 registry: parts.gateway.ports.registry,
                 actions: actions,
+                news: parts.gateway.news,
                 version: parts.version,
                 settings: parts.mcp,
                 newCall: { CallID(entropy.identifier()) },

@@ -12,10 +12,7 @@ extension MCPServer {
                 exchange.revision.hasStructure ? item : item.removing([JSONPointer(tokens: ["title"])])
             }
         case "resources/list": return try await list("resources", "resources.list", exchange, name: "uri") { $0 }
-        case "resources/templates/list":
-            _ = try await ask("resources.list", [:], exchange)
-            let page = try page(of: [], "resourceTemplates", exchange) { (name: String) in name }
-            return list("resourceTemplates", [], page.next, exchange)
+        case "resources/templates/list": return try await listTemplates(exchange)
         case "prompts/get":
             var arguments: JSONObject = ["name": params["name"] ?? .null]
             // What is no text is no argument of a prompt's.
@@ -27,7 +24,7 @@ extension MCPServer {
     }
 
     /// Asks an action, as every door does.
-    private func ask(
+    func ask(
         _ name: String,
         _ arguments: JSONObject,
         _ exchange: Exchange
@@ -41,7 +38,7 @@ extension MCPServer {
         }
     }
 
-    private func document(_ answer: Action.Answer) throws(MCPError) -> JSON {
+    func document(_ answer: Action.Answer) throws(MCPError) -> JSON {
         guard case .data(let bytes, _, _) = answer, let document = try? JSON(parsing: bytes) else {
             throw .refusal(.fault("an action answered no document"))
         }
@@ -60,7 +57,7 @@ extension MCPServer {
         return self.list(list, page.items.map(shown), page.next, exchange)
     }
 
-    private func list(_ name: String, _ items: [JSON], _ next: String?, _ exchange: Exchange) -> Answer {
+    func list(_ name: String, _ items: [JSON], _ next: String?, _ exchange: Exchange) -> Answer {
         results.result(exchange) { writer in
             writer.key(name)
             writer.value(.array(items))
@@ -82,23 +79,42 @@ extension MCPServer {
             try await admitted(exchange)
             throw .invalidParams("uri must be text")
         }
-        let answer: Action.Answer
-        do throws(MCPError) { answer = try await ask("resources.read", ["uri": .string(uri)], exchange) } catch {
-            throw error.cause == nil && error.code == -32602 ? .noResource(uri, exchange.revision) : error
-        }
-        guard case .file(_, let mediaType, let bytes) = answer else {
-            throw .refusal(.fault("resources.read answered no file"))
-        }
-        var contents: JSONObject = ["uri": .string(uri), "mimeType": .string(mediaType)]
-        if ResourceDescriptor.isText(mediaType) {
-            contents["text"] = .string(String(decoding: bytes, as: UTF8.self))
-        } else {
-            contents["blob"] = .string(Base64.encode(bytes))
-        }
+        let contents = try await contents(of: uri, exchange)
         return results.result(exchange) { writer in
             writer.key("contents")
-            writer.value([.object(contents)])
+            writer.value([contents])
             Results.writeCacheHints(exchange, &writer)
         }
+    }
+
+    /// What there is to read at a URI: one of the host's own, or a plugin's.
+    private func contents(of uri: String, _ exchange: Exchange) async throws(MCPError) -> JSON {
+        let own = actions.resource(uri)
+        let answer: Action.Answer
+        do throws(MCPError) {
+            if let own {
+                answer = try await ask(own.action.name, [own.argument: .string(own.value)], exchange)
+            } else {
+                answer = try await ask("resources.read", ["uri": .string(uri)], exchange)
+            }
+        } catch {
+            throw error.cause == nil && error.code == -32602 ? .noResource(uri, exchange.revision) : error
+        }
+        var contents: JSONObject = ["uri": .string(uri)]
+        switch answer {
+        case .data(let data, _, let beside):
+            contents["mimeType"] = "application/json"
+            contents["text"] = .string(String(decoding: ActionOutput.bytes(data, beside), as: UTF8.self))
+        case .file(_, let mediaType, let bytes):
+            contents["mimeType"] = .string(mediaType)
+            if ResourceDescriptor.isText(mediaType) {
+                contents["text"] = .string(String(decoding: bytes, as: UTF8.self))
+            } else {
+                contents["blob"] = .string(Base64.encode(bytes))
+            }
+        case .stream:
+            throw .refusal(GatewayError(.notSupported, "A file that is made while it is read is read by REST."))
+        }
+        return .object(contents)
     }
 }

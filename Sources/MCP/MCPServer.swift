@@ -21,6 +21,14 @@ package final class MCPServer: Sendable {
         ///
         /// Default 50.
         package var batchMax = 50
+        /// So many resources one subscription may name.
+        ///
+        /// Default 50.
+        package var urisMax = 50
+        /// After so many periods without a message a subscription shows a sign of life.
+        ///
+        /// Default 15, of a second each.
+        package var silentMax = 15
 
         /// The defaults.
         package init() {}
@@ -37,6 +45,7 @@ package final class MCPServer: Sendable {
     let pipeline: Pipeline
     let registry: ToolRegistry
     let actions: ActionRegistry
+    let news: FeedNews
     let results: Results
     let settings: Settings
     let logger: Logger
@@ -47,7 +56,8 @@ package final class MCPServer: Sendable {
     package init(
         pipeline: Pipeline,
         registry: ToolRegistry,
-        actions: ActionRegistry = ActionRegistry([]),
+        actions: ActionRegistry,
+        news: FeedNews,
         version: String,
         settings: Settings = Settings(),
         newCall: @escaping @Sendable () -> CallID,
@@ -56,6 +66,7 @@ package final class MCPServer: Sendable {
         self.pipeline = pipeline
         self.registry = registry
         self.actions = actions
+        self.news = news
         self.settings = settings
         self.newCall = newCall
         self.logger = logger
@@ -226,6 +237,11 @@ package final class MCPServer: Sendable {
         case ("prompts/list", _), ("prompts/get", _), ("resources/list", _), ("resources/read", _),
             ("resources/templates/list", _):
             return try await serveContext(exchange)
+        case ("completion/complete", _): return try await complete(exchange)
+        case ("subscriptions/listen", false):
+            // A door that can keep a stream open has opened one.
+            try await admitted(exchange)
+            throw .refusal(GatewayError(.notSupported, "Accept must name text/event-stream."))
         case ("server/discover", false):
             return try await perform(.discover, exchange) { _, _ throws(MCPError) in discovered(exchange) }
         case ("initialize", true):
@@ -288,7 +304,7 @@ package final class MCPServer: Sendable {
             writer.key("supportedVersions")
             writer.value(.array(Revision.served.map { .string($0) }))
             writer.key("capabilities")
-            writer.value(Results.capabilities)
+            writer.value(Results.capabilities(in: exchange.revision))
             writer.key("instructions")
             writer.string(MCPServer.instructions)
             Results.writeCacheHints(exchange, &writer)
@@ -296,7 +312,7 @@ package final class MCPServer: Sendable {
     }
 
     /// Does what is no tool.
-    private func perform(
+    func perform(
         _ action: ActionRules,
         _ exchange: Exchange,
         _ work: (Principal, DirectoryCache.Membership) async throws(MCPError) -> Answer

@@ -131,23 +131,48 @@ struct Results: Sendable {
     func needsPerson(_ reason: String, _ exchange: Exchange) throws(MCPError) -> Answer {
         guard exchange.revision.hasHandshake else { throw .needsElicitation(reason) }
         let needs = "Use a client of revision \(Revision.newest.rawValue) that declares elicitation, or REST."
-        return said("\(reason)\n\(needs)", isError: true, exchange)
+        return said("\(reason)\n\(needs)", nil, isError: true, exchange)
     }
 
     /// What went wrong in a tool is a result that says so.
     func failure(_ error: GatewayError, to exchange: Exchange) -> Answer {
-        said(Results.text(of: error, exchange.call), isError: true, exchange)
+        said(
+            Results.text(of: error, exchange.call),
+            Results.document(of: error, exchange.call),
+            isError: true,
+            exchange
+        )
     }
 
-    private func said(_ text: String, isError: Bool, _ exchange: Exchange) -> Answer {
+    private func said(_ text: String, _ document: JSON?, isError: Bool, _ exchange: Exchange) -> Answer {
         result(exchange) { writer in
             writer.key("content")
             writer.beginArray()
             Results.writeText(text, to: &writer)
             writer.endArray()
+            if let document, exchange.revision.hasStructure {
+                writer.key("structuredContent")
+                writer.value(document)
+            }
             writer.key("isError")
             writer.bool(isError)
         }
+    }
+
+    /// What went wrong, for a program: a tool's output schema is of what it answers, and no client holds errors to it.
+    private static func document(of error: GatewayError, _ call: CallID) -> JSON {
+        var document: JSONObject = ["code": .string(error.code.rawValue), "message": .string(error.message)]
+        if let wait = error.retryAfter {
+            document["retry_after_s"] = .integer(max(1, (wait.wholeMilliseconds + 999) / 1000))
+        }
+        document["transaction_id"] = error.record.map { .string($0.description) }
+        if !error.errors.isEmpty {
+            document["errors"] = .array(
+                error.errors.map { ["pointer": .string($0.pointer), "message": .string($0.message)] }
+            )
+        }
+        document["request_id"] = .string(call.description)
+        return ["error": .object(document)]
     }
 
     private static func text(of error: GatewayError, _ call: CallID) -> String {
@@ -207,13 +232,21 @@ struct Results: Sendable {
         return Answer(status: 200, body: writer.bytes)
     }
 
+    /// The end of a subscription that the server ends.
+    func ended(_ exchange: Exchange) -> [UInt8] {
+        var members = (try? JSON(parsing: meta))?.objectValue ?? JSONObject()
+        members[Listening.key] = exchange.message.id
+        let result: JSON = ["resultType": "complete", "_meta": .object(members)]
+        return JSON.object(["jsonrpc": "2.0", "id": exchange.message.id, "result": result]).bytes
+    }
+
     /// What a handshake is answered with.
     func initialized(_ exchange: Exchange, instructions: String) -> Answer {
         result(exchange) { writer in
             writer.key("protocolVersion")
             writer.string(exchange.revision.rawValue)
             writer.key("capabilities")
-            writer.value(Results.capabilities)
+            writer.value(Results.capabilities(in: exchange.revision))
             writer.key("serverInfo")
             writer.value(Results.serverInfo(version, hasTitle: exchange.revision.hasStructure))
             writer.key("instructions")
@@ -221,10 +254,16 @@ struct Results: Sendable {
         }
     }
 
-    static let capabilities: JSON = [
-        "tools": ["listChanged": false], "prompts": ["listChanged": false],
-        "resources": ["listChanged": false, "subscribe": false],
-    ]
+    static func capabilities(in revision: Revision) -> JSON {
+        let listens = JSON.bool(!revision.hasHandshake)
+        var capabilities: JSONObject = [
+            "tools": ["listChanged": listens], "prompts": ["listChanged": listens],
+            "resources": ["listChanged": listens, "subscribe": listens],
+        ]
+        // In the first revision it could be asked for without being told of.
+        if revision.hasAnnotations { capabilities["completions"] = [:] }
+        return .object(capabilities)
+    }
 
     func error(_ error: MCPError, id: JSON?, in revision: Revision? = nil) -> Answer {
         let body = Results.message(of: error, id: id)

@@ -3,8 +3,9 @@
 import json
 import os
 import subprocess
+import urllib.request
 
-from harness import PATIENCE, PROGRAM, ROOT
+from harness import PATIENCE, PROGRAM, ROOT, Gateway, phone
 
 # Of each client: where it is installed, the library, and what it negotiates by HTTP and by stdio.
 CLIENTS = [
@@ -74,3 +75,36 @@ def test_the_bridge_never_stands_in_for_a_gateway_that_does_not_answer(gateway):
     status, messages, told = bridge(gateway, [request("ping")], "--url", gateway.url, key="nonsense")
     assert status == 1 and messages == [] and "credential" in told, told
     assert bridge(gateway, [], "--url", gateway.url + "/")[0] == 0
+
+
+def listen(gateway, **wishes):
+    """The messages of a subscription, as they come."""
+    meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
+    headers = {
+        "Authorization": "Bearer " + gateway.dev["api_key"], "Accept": "application/json, text/event-stream",
+        "Content-Type": "application/json", "MCP-Protocol-Version": "2026-07-28",
+        "Mcp-Method": "subscriptions/listen",
+    }
+    body = request("subscriptions/listen", "listen", notifications=wishes, _meta=meta).encode()
+    asked = urllib.request.Request(gateway.url + "/mcp", body, headers, method="POST")
+    with urllib.request.urlopen(asked, timeout=PATIENCE) as answer:
+        for line in answer:
+            if line.startswith(b"data: "):
+                yield json.loads(line[6:])
+
+
+def test_whoever_listens_is_told_of_a_payments_end_and_of_the_gateways(simulator):
+    with Gateway(simulator=simulator) as gateway:
+        is_open = False
+        while not is_open:
+            number = phone()
+            gateway.push(number, 10)
+            uri = "mpesa://transactions/" + gateway.transaction(number)["id"]
+            messages = listen(gateway, resourceSubscriptions=[uri])
+            assert next(messages)["params"]["notifications"] == {"resourceSubscriptions": [uri]}
+            # What ended before somebody listened is told to nobody.
+            is_open = gateway.transaction(number)["status"] == "PENDING"
+        told = next(messages)
+        assert told["method"] == "notifications/resources/updated" and told["params"]["uri"] == uri, told
+        assert gateway.end() == 0
+        assert [message["id"] for message in messages] == ["listen"]

@@ -325,7 +325,8 @@ def test_prompts_and_resources_are_read_by_mcp(gateway):
     assert base64.b64decode(seal["blob"]) == bytes([0, 1, 2, 255]), seal
     missing = mcp(gateway, "resources/read", uri="gateway://desk/none")["error"]
     assert missing["code"] == -32602 and missing["data"]["uri"] == "gateway://desk/none", missing
-    assert mcp(gateway, "resources/templates/list")["result"]["resourceTemplates"] == []
+    templates = mcp(gateway, "resources/templates/list")["result"]["resourceTemplates"]
+    assert [t["uriTemplate"] for t in templates] == ["mpesa://transactions/{id}"], templates
     other = mcp(gateway, "resources/list", key=gateway.dev["limited"]["api_key"])["result"]["resources"]
     assert other == [], other
 

@@ -21,6 +21,15 @@ final class Office: Sendable {
     let key: APIKeyText
     private let clock = ManualEntropy()
 
+    /// Whoever listens hears of what changes in a test's time.
+    private static var bounds: Assembly.Settings {
+        var bounds = Assembly.Settings()
+        bounds.news.period = .milliseconds(5)
+        (bounds.news.listenersMax, bounds.news.ofOrganizationMax) = (3, 2)
+        bounds.news.behindMax = 100_000
+        return bounds
+    }
+
     private init(store: Store, folder: String, settings: MCPServer.Settings) async throws {
         self.store = store
         upstream = FakeUpstream.accepting()
@@ -39,7 +48,7 @@ final class Office: Sendable {
                 logger: .quiet
             ),
             keys: Assembly.Keys(master: Secret([UInt8](repeating: 7, count: 32))),
-            settings: Assembly.Settings()
+            settings: Office.bounds
         )
         server = MCPServer(
             pipeline: gateway.pipeline,
@@ -48,6 +57,7 @@ final class Office: Sendable {
                 TransactionActions(records: store, registry: registry, directory: gateway.directory).all
                     + ContextActions(registry: registry).all
             ),
+            news: gateway.news,
             version: "1",
             settings: settings,
             newCall: { CallID(entropy.identifier()) },
@@ -187,6 +197,64 @@ final class Office: Sendable {
             fields.map { ($0.key, $0.value) },
             credential: credential
         )
+    }
+
+    /// Asks to listen; the answer where that is refused.
+    func listen(
+        _ notifications: JSON,
+        id: JSON = 1,
+        credential: Credential? = nil
+    ) async -> Result<Listening, Refused> {
+        let meta: JSON = [Message.versionKey: .string(Revision.newest.rawValue), Message.capabilitiesKey: [:]]
+        let params: JSONObject = ["notifications": notifications, "_meta": meta]
+        let headers = [("MCP-Protocol-Version", Revision.newest.rawValue), ("Mcp-Method", "subscriptions/listen")]
+        let body = Office.request("subscriptions/listen", params, id: id).bytes
+        let caller = caller(credential ?? .token(key.text), headers)
+        switch await server.read(body, from: caller, call: CallID(clock.entropy.identifier())) {
+        case .answered(let answer): return .failure(Refused(said: Said(answer)))
+        case .request(let exchange):
+            switch await server.open(exchange) {
+            case .refused(let answer): return .failure(Refused(said: Said(answer)))
+            case .opened(let subscription): return .success(subscription)
+            }
+        }
+    }
+
+    struct Refused: Error {
+        let said: Said
+    }
+
+    /// Revokes the office's key, which is felt once a second has passed.
+    func revokeKey() async throws {
+        let now = clock.now
+        _ = try await store.change(key.id, organization: organization) { $0.revokedAt = now }
+        clock.advance(.seconds(2))
+    }
+
+    /// Leaves the office's key these scopes alone, which is felt once a second has passed.
+    func narrowKey(to scopes: Set<String>) async throws {
+        _ = try await store.change(key.id, organization: organization) { $0.scopes = scopes }
+        clock.advance(.seconds(2))
+    }
+
+    /// Ends a payment, as a callback of M-Pesa's does.
+    func end(_ id: String) async throws {
+        guard let id = RecordID(id),
+            var record = try await store.record(id, organization: organization, environment: .test)
+        else { throw GatewayError(.notFound, "no such record") }
+        record.state = .failed
+        record.version += 1
+        record.endedAt = clock.now
+        let event = FeedEvent(
+            organization: organization,
+            id: clock.entropy.identifier(),
+            kind: .failed,
+            subject: id.description,
+            version: record.version,
+            at: clock.now,
+            payload: ["made_by": .string(record.madeBy), "account": .string(record.accountName.description)]
+        )
+        _ = try await store.apply([RecordChange(record: record, events: [], told: [event])])
     }
 
     /// A request of an older revision.

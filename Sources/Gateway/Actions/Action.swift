@@ -71,6 +71,8 @@ package struct Action: Sendable {
     package let target: JSONPointer?
     /// Its name among the tools of MCP, for what reads the organization's own data; nil where agents are not offered it.
     package let tool: String?
+    /// How what it answers is read as a resource; nil where it is none.
+    package let resource: ActionResource?
     /// Does it.
     let work: @Sendable (Use) async throws(GatewayError) -> Answer
 
@@ -104,6 +106,7 @@ package struct Action: Sendable {
         shownOnce: [String] = [],
         changes: Bool? = nil,
         tool: String? = nil,
+        resource: ActionResource? = nil,
         target: String? = nil,
         work: @escaping @Sendable (Use) async throws(GatewayError) -> Answer
     ) {
@@ -117,6 +120,7 @@ package struct Action: Sendable {
         self.shownOnce = shownOnce.map(JSONPointer.init(path:))
         isReadOnly = !(changes ?? (route.method != "GET"))
         self.tool = tool
+        self.resource = resource
         self.target = target.map(JSONPointer.init(path:))
         self.work = work
         let all = required + route.pathArguments.filter { !required.contains($0) }

@@ -38,6 +38,16 @@ package struct ActionRegistry: Sendable {
     /// The action that goes by this name among the tools of MCP.
     package func tool(_ name: String) -> Action? { sorted.first { $0.tool == name } }
 
+    /// The action that reads a URI of the host's own, and the argument that the URI holds.
+    package func resource(_ uri: String) -> (action: Action, argument: String, value: String)? {
+        guard uri.hasPrefix(ActionResource.scheme) else { return nil }
+        for action in sorted {
+            guard let resource = action.resource, let value = resource.named(in: uri) else { continue }
+            return (action, resource.argument, value)
+        }
+        return nil
+    }
+
     /// The action that a request means, and the arguments in its path.
     ///
     /// A path's own text goes before an argument that takes any.

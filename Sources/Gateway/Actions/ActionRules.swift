@@ -72,6 +72,10 @@ package struct ActionRules: Sendable {
         auditAction: "TOOLS_LISTED",
         isOpenWhenSuspended: true
     )
+    /// What changes, as it changes.
+    package static let listen = ActionRules("subscriptions.listen", auditAction: "SUBSCRIPTION_OPENED")
+    /// Which kinds of resources the host itself has.
+    package static let listTemplates = ActionRules("resources.templates", auditAction: "CONTEXT_READ")
     /// What this server is and can.
     package static let discover = ActionRules("server.discover", auditAction: "SERVER_DISCOVERED")
 }

@@ -180,6 +180,8 @@ extension Assembly {
         package var services = PluginServices.Settings()
         /// Letters about what waits for people.
         package var approvalLetters = ApprovalLetters.Settings()
+        /// Who listens.
+        package var news = FeedNews.Settings()
         /// The inbox of callbacks.
         package var inbox = CallbackInbox.Settings()
         /// The walk over claims.

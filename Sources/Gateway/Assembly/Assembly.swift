@@ -41,6 +41,8 @@ package struct Assembly: Sendable {
     package let forgetting: Forgetting
     /// Tells people what waits for them; nil where nobody has set up how.
     package let approvalLetters: ApprovalLetters?
+    /// Tells whoever listens.
+    package let news: FeedNews
     /// Keeps what M-Pesa answered, and ends what never left.
     let keeper: AnswerKeeper
     /// Ends what M-Pesa does not.
@@ -115,6 +117,7 @@ package struct Assembly: Sendable {
         rollups = ports.rollupReader(settings.rollups)
         forgetting = ports.forgetting(settings.forgetting)
         approvalLetters = ApprovalLetters(ports, settings)
+        news = FeedNews(feed: store.feed, entropy: entropy, logger: ports.logger, settings: settings.news)
         drafts = Drafts(
             records: store.records,
             calls: held,
@@ -206,7 +209,9 @@ package struct Assembly: Sendable {
         )
     }
 
-    /// What runs by itself beside the calls: each until it is cancelled, finishing what is in hand.
+    /// What runs by itself beside the calls, but for `news`, which ends before the doors do.
+    ///
+    /// Each runs until it is cancelled, finishing what is in hand.
     package var runners: [@Sendable () async -> Void] {
         [
             { await inbox.run() }, { await sweeper.run() }, { await releases.run() }, { await claimSweeper.run() },
@@ -223,5 +228,6 @@ package struct Assembly: Sendable {
     package func settleAfterRestart() async throws(GatewayError) {
         try await sweeper.settleAfterRestart()
         try await throttle.recall(from: ports.store.directory)
+        try await news.begin()
     }
 }

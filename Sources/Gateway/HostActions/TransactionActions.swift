@@ -142,7 +142,14 @@ package struct TransactionActions: Sendable {
                     ],
                 ],
             ]),
-            tool: "transactions_show"
+            tool: "transactions_show",
+            resource: ActionResource(
+                "transactions",
+                argument: "id",
+                listedBy: "transactions.list",
+                member: "id",
+                subject: ["transaction", "id"]
+            )
         ) { [records, search] use throws(GatewayError) in
             guard let (record, by) = try await search.find(use.text("id") ?? "", for: use.principal) else {
                 throw GatewayError(.notFound, "There is no transaction with this id. Check the id and the environment.")

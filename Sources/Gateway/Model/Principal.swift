@@ -62,7 +62,12 @@ package struct Principal: Sendable, Hashable {
     ///
     /// What somebody may not see is to them as if it were not there.
     package func sees(_ record: Record) -> Bool {
-        (maker.map { $0 == record.madeBy } ?? true) && (accounts?.contains(record.accountName) ?? true)
+        sees(madeBy: record.madeBy, account: record.accountName)
+    }
+
+    /// Whether they may see what somebody made for an account.
+    package func sees(madeBy subject: String, account: AccountName) -> Bool {
+        (maker.map { $0 == subject } ?? true) && (accounts?.contains(account) ?? true)
     }
 
     /// Whose records they see; nil for anybody's of the organization.

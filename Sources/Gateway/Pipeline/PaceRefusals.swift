@@ -1,3 +1,4 @@
+import Addresses
 import Synchronization
 
 /// Keeps whoever is refused again and again from taking the processor from everybody else.
@@ -32,7 +33,7 @@ package final class PaceRefusals: Sendable {
 
     private enum Name: Hashable {
         case organization(OrganizationID)
-        case address(String)
+        case address(IPAddress)
         case others
     }
 
@@ -56,7 +57,8 @@ package final class PaceRefusals: Sendable {
     /// How long a refusal has to wait; it is counted.
     func wait(_ error: GatewayError, organization: OrganizationID?, address: String?) -> Duration {
         guard PaceRefusals.isRefusal(error.code) else { return .zero }
-        let name = organization.map { Name.organization($0) } ?? address.map { .address($0) } ?? .others
+        let peer = address.flatMap { IPAddress($0)?.network }
+        let name = organization.map { Name.organization($0) } ?? peer.map { .address($0) } ?? .others
         let now = entropy.uptime().nanoseconds / 1000
         let interval = Int64(1_000_000 / max(1, settings.perSecond))
         let depth = interval * Int64(settings.burst)

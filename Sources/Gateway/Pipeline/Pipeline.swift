@@ -137,8 +137,21 @@ package final class Pipeline: Sendable {
         environment: Environment?,
         address: String? = nil
     ) async throws(GatewayError) -> [ToolRegistry.Entry] {
+        let (principal, membership) = try await standing(of: credential, environment: environment, address: address)
+        return tools(for: principal, membership)
+    }
+
+    /// Who shows a credential, and what they may do now, for what was begun under it and goes on.
+    ///
+    /// It leaves no trace: how that was begun left one.
+    /// - Throws: as the first two stages do.
+    package func standing(
+        of credential: Credential,
+        environment: Environment?,
+        address: String? = nil
+    ) async throws(GatewayError) -> (principal: Principal, membership: DirectoryCache.Membership) {
         let principal = try await authenticate.principal(for: credential, environment: environment, address: address)
-        return tools(for: principal, try await admit.membership(of: principal))
+        return (principal, try await admit.membership(of: principal))
     }
 
     /// Whether a credential may call at all, for a door that must know before it reads a body.
@@ -238,7 +251,9 @@ package final class Pipeline: Sendable {
             principal: principal
         )
         let call = checked.call
-        (ending.arguments, ending.account) = (checked.arguments, book.map { call.account ?? $0.standard?.name ?? .main })
+        (ending.arguments, ending.account) = (
+            checked.arguments, book.map { call.account ?? $0.standard?.name ?? .main }
+        )
         var reservation: ReserveIdempotent.Reservation?
         if tool.annotations.movesMoney {
             reservation = try reserve.reserve(

@@ -7,6 +7,8 @@ package protocol FeedRepository: Sendable {
     func feedLanes() async throws(GatewayError) -> [Int]
     /// The events of a lane after a position, in order.
     func feed(lane: Int, after position: Int64, limit: Int) async throws(GatewayError) -> [FeedEntry]
+    /// The position of a lane's newest event; 0 before the first.
+    func feedEnd(lane: Int) async throws(GatewayError) -> Int64
     /// How far a reader is; 0 before the first event.
     func cursor(of reader: String, lane: Int) async throws(GatewayError) -> Int64
     /// The events of one organization after a position, of which so many are looked at; and up to which position that was.

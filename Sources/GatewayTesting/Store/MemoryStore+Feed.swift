@@ -49,6 +49,10 @@ extension MemoryStore: FeedRepository {
         }
     }
 
+    package func feedEnd(lane: Int) async throws(GatewayError) -> Int64 {
+        try await read { lane == FeedReader.lane ? $0.feed.last?.position ?? 0 : 0 }
+    }
+
     package func cursor(of reader: String, lane: Int) async throws(GatewayError) -> Int64 {
         try await read { $0.cursors["\(reader) \(lane)"] ?? 0 }
     }

@@ -61,11 +61,28 @@ final class MCPDoor: Sendable {
         }
         switch await server.read(body, from: caller, call: call) {
         case .answered(let answer): return response(answer, reader, call)
+        case .request(let exchange) where server.isListening(exchange) && ProgressStream.isAccepted(by: request):
+            return await listen(exchange, reader, call)
         case .request(let exchange):
             guard server.tellsProgress(of: exchange), ProgressStream.isAccepted(by: request) else {
                 return response(await server.answer(exchange), reader, call)
             }
             return await stream(exchange, reader, call)
+        }
+    }
+
+    /// Answers by a stream that lasts; a client that reads too slowly loses it, and asks anew.
+    private func listen(_ exchange: Exchange, _ reader: RequestReader, _ call: CallID) async -> Response {
+        switch await server.open(exchange) {
+        case .refused(let answer): return response(answer, reader, call)
+        case .opened(let listening):
+            var response = EventText.response(call)
+            response.stream = { write in
+                try await listening.run { message in
+                    try await write(message.isEmpty ? EventText.signOfLife : EventText.event("message", message))
+                }
+            }
+            return response
         }
     }
 

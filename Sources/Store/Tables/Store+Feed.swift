@@ -82,6 +82,15 @@ extension Store: FeedRepository {
         }
     }
 
+    package func feedEnd(lane: Int) async throws(GatewayError) -> Int64 {
+        try await read { sql in
+            let end = try sql.first("SELECT MAX(position) FROM feed WHERE lane = $1", [.integer(Int64(lane))]) {
+                $0.integer(0)
+            }
+            return (end ?? nil) ?? 0
+        }
+    }
+
     static let feedColumns = "organization_id, event_id, kind, subject, subject_version, at_ms, payload, position"
 
     /// Reads a row of `feedColumns`.

@@ -1,0 +1,191 @@
+import Gateway
+import OrderedJSON
+
+/// What a client of 2026-07-28 listens to: lists that change, and resources of the host's own.
+///
+/// It is told of while its credential lets it see them, which is asked anew each period.
+package struct Listening: Sendable {
+    /// Lists that may change.
+    enum List: String, CaseIterable {
+        case tools, prompts, resources
+
+        /// The filter's member that asks for it.
+        var member: String { rawValue + "ListChanged" }
+    }
+
+    /// What was asked for and is told of.
+    struct Filter: Sendable {
+        var lists: Set<List> = []
+        /// Resources, and of each what the feed tells of it under.
+        var subjects: [String: String] = [:]
+
+        /// As the acknowledgement repeats it.
+        var document: JSON {
+            var document = JSONObject()
+            for list in List.allCases where lists.contains(list) { document[list.member] = true }
+            let uris = subjects.keys.sorted().map { JSON.string($0) }
+            if !uris.isEmpty { document["resourceSubscriptions"] = .array(uris) }
+            return .object(document)
+        }
+    }
+
+    /// What a caller sees of the lists, as far as it can be told apart.
+    struct Sight: Sendable {
+        let tools: [String]
+        let plugins: [String]
+        let actions: Int
+        /// Who it is, where they may look at resources of the host's own.
+        let reader: Principal?
+
+        func differs(from other: Sight, in list: List) -> Bool {
+            switch list {
+            case .tools: tools != other.tools || actions != other.actions
+            case .prompts, .resources: plugins != other.plugins
+            }
+        }
+
+        /// Whether what is told may be told to them now.
+        func isShown(_ event: FeedEvent) -> Bool {
+            let account = event.payload["account"]?.stringValue.flatMap { AccountName($0) } ?? .main
+            return reader?.sees(madeBy: event.payload["made_by"]?.stringValue ?? "", account: account) ?? false
+        }
+    }
+
+    let server: MCPServer
+    let exchange: Exchange
+    let filter: Filter
+    let events: AsyncStream<[FeedEvent]>
+    let sight: Sight
+
+    /// Tells what changes until the client goes, the gateway stops, or the credential no longer counts.
+    ///
+    /// - Parameter tell: Sends a message, or nothing but a sign of life where it is empty; it ends once that has left.
+    /// - Throws: as `tell` does.
+    package func run(_ tell: @Sendable ([UInt8]) async throws -> Void) async throws {
+        try await tell(notification("subscriptions/acknowledged", ["notifications": filter.document]))
+        var (sight, silent) = (sight, 0)
+        for await news in events {
+            guard let now = await server.sight(of: exchange, before: sight) else { break }
+            var messages = List.allCases
+                .filter { filter.lists.contains($0) && now.differs(from: sight, in: $0) }
+                .map { notification($0.rawValue + "/list_changed", [:]) }
+            sight = now
+            let subjects = Set(news.filter { now.isShown($0) }.map(\.subject))
+            for (uri, subject) in filter.subjects where subjects.contains(subject) {
+                messages.append(notification("resources/updated", ["uri": .string(uri)]))
+            }
+            silent = messages.isEmpty ? silent + 1 : 0
+            if silent >= server.settings.silentMax {
+                silent = 0
+                messages.append([])
+            }
+            for message in messages { try await tell(message) }
+        }
+        guard !Task.isCancelled else { return }
+        try await tell(server.results.ended(exchange))
+    }
+
+    private func notification(_ name: String, _ members: JSONObject) -> [UInt8] {
+        var params = members
+        params["_meta"] = [Listening.key: exchange.message.id]
+        return
+            JSON.object([
+                "jsonrpc": "2.0", "method": .string("notifications/" + name), "params": .object(params),
+            ])
+            .bytes
+    }
+
+    static let key = "io.modelcontextprotocol/subscriptionId"
+}
+
+extension MCPServer {
+    /// What asking to listen leads to.
+    package enum Opening: Sendable {
+        /// It is refused.
+        case refused(Answer)
+        /// It begins.
+        case opened(Listening)
+    }
+
+    /// Whether a request asks to listen, which is answered by a stream that lasts.
+    package func isListening(_ exchange: Exchange) -> Bool {
+        !exchange.revision.hasHandshake && exchange.message.method == "subscriptions/listen"
+    }
+
+    /// Begins to listen.
+    package func open(_ exchange: Exchange) async -> Opening {
+        do throws(MCPError) { return .opened(try await subscription(exchange)) } catch {
+            return .refused(results.error(error, id: exchange.message.id, in: exchange.revision))
+        }
+    }
+
+    private func subscription(_ exchange: Exchange) async throws(MCPError) -> Listening {
+        guard let asked = exchange.message.params["notifications"], asked.objectValue != nil else {
+            try await admitted(exchange)
+            throw .invalidParams("notifications must be an object")
+        }
+        var filter = Listening.Filter()
+        for list in Listening.List.allCases where asked[list.member] == true { filter.lists.insert(list) }
+        let uris = (asked["resourceSubscriptions"]?.arrayValue ?? []).compactMap(\.stringValue)
+        guard uris.count <= settings.urisMax else {
+            try await admitted(exchange)
+            throw .invalidParams("notifications.resourceSubscriptions: expected at most \(settings.urisMax)")
+        }
+        let (events, sight) = try await begin(exchange)
+        // What cannot be read is not told of: it is left out of what is acknowledged.
+        for uri in uris { filter.subjects[uri] = try await subject(of: uri, exchange) }
+        return Listening(server: self, exchange: exchange, filter: filter, events: events, sight: sight)
+    }
+
+    /// Listens before anything is looked at, so that nothing is missed in between.
+    private func begin(
+        _ exchange: Exchange
+    ) async throws(MCPError) -> (events: AsyncStream<[FeedEvent]>, sight: Listening.Sight) {
+        do throws(GatewayError) {
+            return try await pipeline.perform(.listen, exchange.action) { principal, membership throws(GatewayError) in
+                (try news.listen(to: principal.organization), sight(of: principal, membership))
+            }
+        } catch { throw .refusal(error) }
+    }
+
+    /// What the feed tells of a resource under; nil where the caller cannot read it.
+    private func subject(of uri: String, _ exchange: Exchange) async throws(MCPError) -> String? {
+        guard let own = actions.resource(uri), let resource = own.action.resource else { return nil }
+        do throws(MCPError) {
+            let answer = try await ask(own.action.name, [own.argument: .string(own.value)], exchange)
+            return try document(answer).value(at: resource.subject)?.stringValue
+        } catch {
+            if error.code == -32602 || error.status == 403 { return nil }
+            throw error
+        }
+    }
+
+    /// What a caller sees now, or saw before where nobody can say; nil where the credential no longer counts.
+    func sight(of exchange: Exchange, before: Listening.Sight) async -> Listening.Sight? {
+        let caller = exchange.caller
+        do throws(GatewayError) {
+            let (principal, membership) = try await pipeline.standing(
+                of: caller.credential,
+                environment: caller.environment,
+                address: caller.address
+            )
+            return sight(of: principal, membership)
+        } catch {
+            switch error.code {
+            case .unauthenticated, .permissionDenied, .organizationSuspended, .notFound: return nil
+            default: return before
+            }
+        }
+    }
+
+    private func sight(of principal: Principal, _ membership: DirectoryCache.Membership) -> Listening.Sight {
+        let tools = pipeline.view(for: principal, membership).tools
+        let may = pipeline.view(of: actions, for: principal, membership)
+        return Listening.Sight(
+            tools: tools.map { "\($0.tool.name) \($0.plugin.digest)" },
+            plugins: Set(tools.map { "\($0.plugin.id) \($0.plugin.digest)" }).sorted(),
+            actions: may.id,
+            reader: may.actions.contains { $0.resource != nil } ? principal : nil
+        )
+    }
+}
