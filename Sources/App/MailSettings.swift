@@ -84,7 +84,7 @@ struct MailSettings: Sendable {
         .text(
             "MAIL_URL",
             "none: nobody is written to",
-            "what sends letters with one-time links: `smtp://HOST:587` (STARTTLS, which must be there; not on this machine), `smtps://HOST:465`, or an `https` address that is posted `to`, `subject` and `text`"
+            "what sends letters with one-time links: `smtp://HOST:587` (STARTTLS, which must be there; on this machine only where `GATEWAY_MAIL_CA_FILE` is set), `smtps://HOST:465`, or an `https` address that is posted `to`, `subject` and `text`"
         ) { $1.mail.url = $0 },
         Setting(
             name: "MAIL_FROM",

@@ -199,6 +199,47 @@ def test_an_invited_person_gets_a_letter_and_goes_on_by_refresh_tokens():
     shutil.rmtree(folder)
 
 
+def test_a_forgotten_password_is_set_by_a_letter_that_starttls_carries():
+    folder = tempfile.mkdtemp(prefix="serve-") + "/data"
+    password = prepare(folder, "--admin-username", "root")
+    authority = Authority()
+    server = MailServer(authority.server(), starts=True)
+    word = os.path.join(folder, "mail.password")
+    with open(word, "w") as file:
+        os.chmod(word, 0o600)
+        file.write("a word of ours\n")
+    simulator = Simulator()
+    gateway = Served(
+        folder, simulator, GATEWAY_MAIL_URL=server.url, GATEWAY_MAIL_FROM="gateway@pay.example", GATEWAY_MAIL_USER="us",
+        GATEWAY_MAIL_PASSWORD_FILE=word, GATEWAY_MAIL_CA_FILE=authority.file,
+    )
+    boss = gateway.log_in("host", "root", password)
+    body = {
+        "name": "Duka", "slug": "duka", "plan": "standard", "admin_username": "wanjiru",
+        "admin_email": "wanjiru@duka.example",
+    }
+    assert gateway.ask("POST", "/admin/organizations", body, token=boss)[0] == 201
+
+    told = [
+        gateway.ask("POST", "/auth/forgot-password", {"username": name, "organization": "duka"})[2]
+        for name in ("nobody", "wanjiru")
+    ]
+    assert told[0] == told[1] and "letter" in told[0]["message"], told
+    wait_until("the letter", lambda: server.letters)
+    letter = server.letters[0]
+    assert letter["To"] == "wanjiru@duka.example" and server.logins == ["\0us\0a word of ours"]
+    # Whoever listens heard nothing but the wish for TLS.
+    assert server.open_words == ["EHLO", "STARTTLS"], server.open_words
+    token = re.search(r"otl_\w+", letter.get_content()).group(0)
+    assert token not in gateway.output()
+    body = {"token": token, "new_password": "four words of wanjiru"}
+    assert gateway.ask("POST", "/auth/reset-password", body)[0] == 200
+    assert gateway.log_in("duka", "wanjiru", "four words of wanjiru")
+    for process in (gateway, simulator, server):
+        process.end()
+    shutil.rmtree(folder)
+
+
 def test_a_command_that_cannot_say_why_ends_with_its_status_all_the_same():
     with open("/dev/full", "w") as full:
         done = subprocess.run([PROGRAM, "call", "nothing"], stdout=subprocess.DEVNULL, stderr=full)

@@ -59,7 +59,8 @@ package struct LetterBox: Mailer {
         /// An address of the web.
         case web(String)
 
-        init?(_ url: String, domain: String) {
+        /// Reads it; `isVouchedFor` where somebody is named who vouches for the server, be it on this machine.
+        init?(_ url: String, domain: String, isVouchedFor: Bool = false) {
             if BaseURL(url) != nil {
                 self = .web(url)
                 return
@@ -71,14 +72,15 @@ package struct LetterBox: Mailer {
             let port = base.port ?? (isTLS ? 465 : 587)
             // The path is the name by which libcurl greets.
             let place = "\(isTLS ? "smtps" : "smtp")://\(base.host):\(port)/\(domain)"
-            self = .server(url: place, startsTLS: !isTLS && !base.isOnLoopback)
+            self = .server(url: place, startsTLS: !isTLS && (!base.isOnLoopback || isVouchedFor))
         }
     }
 
     /// Makes it of its parts.
     /// - Throws: `notConfigured` where the address is of no form that is known.
     package init(client: CurlClient, entropy: Entropy, logger: Logger, settings: Settings) throws(GatewayError) {
-        guard let place = Place(settings.url, domain: settings.sender.domain) else {
+        let isVouchedFor = settings.certificateFile != nil
+        guard let place = Place(settings.url, domain: settings.sender.domain, isVouchedFor: isVouchedFor) else {
             throw GatewayError(
                 .notConfigured,
                 "GATEWAY_MAIL_URL: expected smtp://HOST:PORT, smtps://HOST:PORT or an https address."
