@@ -3,7 +3,8 @@ import OrderedJSON
 
 /// The action `keys.explain`: why a key may call a tool, or may not, rule by rule.
 ///
-/// Each rule is the one that refuses a call: this decides nothing of its own.
+/// Its lines state one by one what the stages of a call refuse together, so that all that is in the way is told at once:
+/// whoever changes a stage's rule changes its line here.
 struct KeyExplanation: Sendable {
     let house: Administration
 

@@ -30,11 +30,7 @@ package struct OrphanWatch: Sendable {
 
     /// Looks again and again, until cancelled.
     package func run() async {
-        while !Task.isCancelled {
-            await look()
-            // Only cancellation ends the sleep early, and the loop's condition sees it.
-            try? await entropy.sleep(for: every)
-        }
+        await entropy.sleep.repeating(every: every) { await look() }
     }
 
     /// Looks once: what is missing is said in readiness and in the log, what is there again is taken back.

@@ -104,11 +104,7 @@ package struct Sweeper: Sendable {
         let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
         await withDiscardingTaskGroup { group in
             group.addTask {
-                while !Task.isCancelled {
-                    signal.yield()
-                    // Only cancellation ends the sleep early, and the loop's condition sees it.
-                    try? await entropy.sleep(for: settings.every)
-                }
+                await entropy.sleep.repeating(every: settings.every) { signal.yield() }
                 signal.finish()
             }
             var lookedAt: Uptime?

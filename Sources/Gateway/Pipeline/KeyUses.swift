@@ -88,10 +88,6 @@ package final class KeyUses: Sendable {
 
     /// Writes until it is cancelled, and once more then.
     package func run() async {
-        while !Task.isCancelled {
-            // Only cancellation ends the sleep early, and the loop's condition sees it.
-            try? await sleep(for: settings.period)
-            await flush()
-        }
+        await sleep.repeating(every: settings.period, pausesFirst: true) { await flush() }
     }
 }

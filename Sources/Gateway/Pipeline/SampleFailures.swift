@@ -82,11 +82,7 @@ package final class SampleFailures: Sendable {
 
     /// Writes numbers until it is cancelled.
     package func run() async {
-        while !Task.isCancelled {
-            flush()
-            // Only cancellation ends the sleep early, and the loop's condition sees it.
-            try? await entropy.sleep(for: .seconds(1))
-        }
+        await entropy.sleep.repeating(every: .seconds(1)) { flush() }
     }
 
     /// Where the audit's queue is full the failures are counted into the next line: the call is refused as it is.

@@ -153,9 +153,7 @@ package final class ConfigurationWatch: Sendable {
 
     /// Asks until it is cancelled, so that no call has to.
     package func run() async {
-        while !Task.isCancelled {
-            // Only cancellation ends the sleep early, and the loop's condition sees it.
-            try? await entropy.sleep(for: settings.period)
+        await entropy.sleep.repeating(every: settings.period, pausesFirst: true) {
             // Where the store does not answer, calls ask it themselves before long, and are told.
             try? await look()
         }

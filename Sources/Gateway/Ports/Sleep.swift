@@ -23,6 +23,23 @@ package struct Sleep: Sendable {
     /// Waits, or ends early by throwing when the task is cancelled.
     package func callAsFunction(for duration: Duration) async throws { try await cancellable(duration) }
 
+    /// Does something again and again, with a pause after each time, until the task is cancelled: what is in hand is
+    /// finished.
+    ///
+    /// - Parameter pausesFirst: Whether the pause comes before; then it is done once more when the task is cancelled.
+    package func repeating(
+        every pause: Duration,
+        pausesFirst: Bool = false,
+        _ work: () async -> Void
+    ) async {
+        while !Task.isCancelled {
+            // Only cancellation ends a pause early, and the loop's condition sees it.
+            if pausesFirst { try? await cancellable(pause) }
+            await work()
+            if !pausesFirst { try? await cancellable(pause) }
+        }
+    }
+
     /// Waits for all of it, also in a task that is cancelled.
     package func whole(for duration: Duration) async { await whole(duration) }
 }

@@ -102,11 +102,7 @@ package final class Quotas: Sendable {
 
     /// Writes until it is cancelled.
     package func run() async {
-        while !Task.isCancelled {
-            // Only cancellation ends the sleep early, and the loop's condition sees it.
-            try? await entropy.sleep(for: settings.period)
-            await flush()
-        }
+        await entropy.sleep.repeating(every: settings.period, pausesFirst: true) { await flush() }
     }
 
     private func makeRoom(in counts: inout [QuotaPlace: Count]) {

@@ -82,11 +82,7 @@ package struct TimerRunner: Sendable {
         let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
         await withDiscardingTaskGroup { group in
             group.addTask {
-                while !Task.isCancelled {
-                    signal.yield()
-                    // Only cancellation ends the sleep early, and the loop's condition sees it.
-                    try? await entropy.sleep(for: settings.every)
-                }
+                await entropy.sleep.repeating(every: settings.every) { signal.yield() }
                 signal.finish()
             }
             group.addTask { await forgetExpired() }
@@ -105,11 +101,9 @@ package struct TimerRunner: Sendable {
     }
 
     private func forgetExpired() async {
-        while !Task.isCancelled {
-            // Only cancellation ends the sleep early, and the loop's condition sees it.
-            try? await entropy.sleep(for: settings.exportsEvery)
+        await entropy.sleep.repeating(every: settings.exportsEvery, pausesFirst: true) {
             guard !Task.isCancelled else { return }
-            do {
+            do throws(GatewayError) {
                 try await data.removeExpiredExports(at: entropy.now())
                 try await data.removeExpiredAnswers(at: entropy.now())
             } catch { tell(error) }
