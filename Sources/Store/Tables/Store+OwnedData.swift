@@ -45,6 +45,16 @@ extension Store: OwnedDataRepository {
             ["environment", "plugin", "name", "media_type", "expires_at", "bytes", "parts", "closed"]
         ),
         Part(
+            "balances",
+            key: ["environment", "account", "name", "at_ms", "record_id"],
+            ["currency", "current_cents", "available_cents", "reserved_cents", "uncleared_cents"]
+        ),
+        Part(
+            "reports",
+            key: ["report_id"],
+            ["environment", "kind", "from_day", "to_day", "made_by", "made_ms", "expires_ms", "document"]
+        ),
+        Part(
             "usage",
             key: ["hour_ms", "environment", "tool", "counted", "subject", "caller", "account"],
             ["succeeded", "failed"]
@@ -57,7 +67,7 @@ extension Store: OwnedDataRepository {
     ]
 
     /// Keys that are numbers.
-    private static let numbers: Set<String> = ["hour_ms", "month", "line"]
+    private static let numbers: Set<String> = ["hour_ms", "month", "line", "at_ms"]
 
     package var ownedParts: [String] { Store.parts.map(\.name) }
 
@@ -120,7 +130,7 @@ extension Store: OwnedDataRepository {
         numbers.contains(column) || column.hasSuffix("_ms") || column.hasSuffix("_cents")
             || [
                 "amount", "is_active", "is_default", "updated_at", "expires_at", "succeeded", "failed", "quantity",
-                "due_at", "bytes", "parts", "closed",
+                "due_at", "from_day", "to_day", "bytes", "parts", "closed",
             ]
             .contains(column)
     }
