@@ -25,6 +25,7 @@ struct App: Sendable {
     let main: GatewayResponder
     let management: ManagementResponder
     let gateway: Assembly
+    let desk: Reception
     var entropy: Entropy { gateway.ports.entropy }
     var logger: Logger { gateway.ports.logger }
 
@@ -90,6 +91,7 @@ struct App: Sendable {
         )
         let administration = try makeAdministration(gateway, store, folder, outside)
         try await gateway.settleAfterRestart()
+        let desk = Reception(administration, failures: gateway.failures, settings: settings.registration)
         let sources = CallbackSources(settings.door.callbackSources, entropy: entropy, logger: logger)
         let main = GatewayResponder(
             GatewayResponder.Parts(
@@ -98,7 +100,7 @@ struct App: Sendable {
                 publicURL: settings.effectivePublicURL,
                 gateway: gateway,
                 actions: ActionRegistry(gateway.actions + administration.actions),
-                desk: Reception(administration, failures: gateway.failures, settings: settings.registration),
+                desk: desk,
                 sources: sources
             )
         )
@@ -130,18 +132,22 @@ struct App: Sendable {
             plugins: plugins,
             main: main,
             management: management,
-            gateway: gateway
+            gateway: gateway,
+            desk: desk
         )
     }
 
     /// Serves until it is told to stop; what is under way is finished first.
     func run(onReady: @escaping @Sendable () async -> Void) async throws {
         let (server, manager) = listeners(onReady: onReady)
-        let (plugins, news) = (plugins, gateway.news)
+        let (plugins, desk, news) = (plugins, desk, gateway.news)
         // They stop in reverse: whoever listens is told that it ends, and then the doors close.
         let group = ServiceGroup(
             services: gateway.runners.map { Background(work: $0) }
-                + [Background { await plugins.watch() }, manager, server, Background { await news.run() }],
+                + [
+                    Background { await plugins.watch() }, Background { await desk.run() }, manager, server,
+                    Background { await news.run() },
+                ],
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: quietLogger
         )

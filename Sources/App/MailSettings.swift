@@ -21,6 +21,8 @@ struct MailSettings: Sendable {
     var authoritiesFile: String?
     /// `GATEWAY_MAIL_LINK`: the page on which people set a password.
     var page: String?
+    /// `GATEWAY_MAIL_FORGOTTEN`: whether whoever has forgotten a password is written to.
+    var mailsForgotten = true
 
     /// The password in its file; nil where none is named.
     ///
@@ -54,7 +56,9 @@ struct MailSettings: Sendable {
 
     /// Links that people get by mail; nil where nobody writes to them.
     func letters(_ mailer: (any Mailer)?, base: String) -> Letters? {
-        mailer.map { Letters(mailer: $0, settings: Letters.Settings(base: base, page: page)) }
+        var settings = Letters.Settings(base: base, page: page)
+        settings.mailsForgotten = mailsForgotten
+        return mailer.map { Letters(mailer: $0, settings: settings) }
     }
 
     /// Who writes to people; nil where nobody does.
@@ -118,6 +122,16 @@ struct MailSettings: Sendable {
             }
             settings.mail.page = text
             return true
+        },
+        Setting(
+            name: "MAIL_FORGOTTEN",
+            usual: "person",
+            meaning:
+                "who `/auth/forgot-password` reaches: `person` mails a link to the account's address, `administrators` only leaves the line in their audit",
+            expected: "person or administrators"
+        ) { text, settings in
+            settings.mail.mailsForgotten = text == "person"
+            return ["person", "administrators"].contains(text)
         },
     ]
 }

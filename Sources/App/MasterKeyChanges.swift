@@ -38,7 +38,7 @@ final class MasterKeyChanges: MasterKeyAdministration {
         ["master_key": .string(masters.newestID), "left": .integer(Int64(try await credentials.dataKeysLeft()))]
     }
 
-    func rotate(by caller: Accounts.Caller) async throws(GatewayError) -> JSON {
+    func rotate(by caller: LogIns.Caller) async throws(GatewayError) -> JSON {
         try await audit.append([line(.begun, nil, caller)], usage: [])
         do throws(GatewayError) {
             let count = try await change()
@@ -82,7 +82,7 @@ final class MasterKeyChanges: MasterKeyAdministration {
     private func line(
         _ outcome: AuditRecord.Outcome,
         _ code: GatewayError.Code?,
-        _ caller: Accounts.Caller
+        _ caller: LogIns.Caller
     ) -> AuditRecord {
         AuditRecord(
             id: entropy.identifier(),

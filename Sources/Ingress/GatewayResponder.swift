@@ -93,7 +93,7 @@ package final class GatewayResponder: HTTPHandler {
             ),
             publicURL: parts.publicURL
         )
-        auth = AuthRoutes(accounts: parts.gateway.accounts, desk: parts.desk)
+        auth = AuthRoutes(logIns: parts.gateway.logIns, desk: parts.desk)
         callbacks = CallbackRoutes(
             inbox: parts.gateway.inbox,
             addresses: parts.gateway.addresses,
@@ -153,9 +153,8 @@ package final class GatewayResponder: HTTPHandler {
             return await mcp.serve(reader, call: call)
         }
         do throws(GatewayError) {
-            if let bytes = try await serveApart(reader, segments, call) {
-                let isMade = segments.count == 2 && segments[1] == "register-organization"
-                return Response.json(bytes, status: isMade ? .created : .ok, call: call)
+            if let (bytes, status) = try await serveApart(reader, segments, call) {
+                return Response.json(bytes, status: HTTPResponseStatus(statusCode: status), call: call)
             }
         } catch {
             if let detail = error.detail {
@@ -177,31 +176,23 @@ package final class GatewayResponder: HTTPHandler {
         _ reader: RequestReader,
         _ segments: [Substring],
         _ call: CallID
-    ) async throws(GatewayError) -> [UInt8]? {
+    ) async throws(GatewayError) -> (body: [UInt8], status: Int)? {
         let method = reader.request.method
         switch (segments.first, segments.count) {
         case ("cb", 3) where method == .POST:
-            return try await callbacks.receive(
-                reader,
-                organization: segments[1],
-                token: segments[2]
-            )
+            return (try await callbacks.receive(reader, organization: segments[1], token: segments[2]), 200)
         case ("mpesa", 3) where method == .POST, ("mpesa", 4) where method == .POST:
-            return try await callbacks.hint(reader, organization: segments[segments.count - 1])
+            return (try await callbacks.hint(reader, organization: segments[segments.count - 1]), 200)
         case ("mpesa", 2) where segments[1] == "status" && method == .GET:
-            return RESTReply.envelope(JSON.object(["status": "healthy"]).bytes, message: nil)
+            return (RESTReply.envelope(JSON.object(["status": "healthy"]).bytes, message: nil), 200)
         case _ where parts.mode == .mcp: return nil
-        case ("auth", 2) where method == .POST:
-            switch segments[1] {
-            case "login": return try await auth.logIn(reader, call)
-            case "refresh": return try await auth.refresh(reader, call)
-            case "forgot-password": return try await auth.forgot(reader, call)
-            case "reset-password": return try await auth.reset(reader, call)
-            case "register-organization": return try await auth.register(reader, call)
-            default: return nil
-            }
-        case ("openapi.json", 1) where method == .GET: return try await openAPI(reader, call)
-        default: return nil
+        default:
+            guard let route = StandApart.find(method.rawValue, segments) else { return nil }
+            let body =
+                if let answer = route.answer {
+                    try await answer(auth, reader, call)
+                } else { try await openAPI(reader, call) }
+            return (body, route.route.successStatus)
         }
     }
 

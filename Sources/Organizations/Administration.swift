@@ -11,7 +11,7 @@ package struct Administration: Sendable {
         let audit: any AuditRepository
         let credentials: any CredentialSafe
         let passwords: any Passwords
-        let throttle: ThrottleLogIns
+        let throttle: AttemptLimit
         let entropy: Entropy
         let registry: ToolRegistry
         let plans: any PlanRepository
@@ -65,13 +65,13 @@ package struct Administration: Sendable {
 
     let parts: Parts
     /// How often an organization's secrets are tried with M-Pesa.
-    let trials: ThrottleLogIns
+    let trials: AttemptLimit
     /// How often an organization's callbacks are checked.
-    let checks: ThrottleLogIns
+    let checks: AttemptLimit
     /// How many files of an organization are being made while they are saved.
     let streams = StreamPlaces()
     /// How often an organization mails, and somebody is mailed to.
-    let lettering: ThrottleLogIns
+    let lettering: AttemptLimit
     var directory: any DirectoryRepository { parts.directory }
 
     /// Makes it of its parts.
@@ -80,14 +80,14 @@ package struct Administration: Sendable {
     /// often: default 10.
     package init(_ parts: Parts, trialsMax: Int = 10) {
         self.parts = parts
-        var settings = ThrottleLogIns.Settings()
+        var settings = AttemptLimit.Settings()
         settings.ofName = RateLimit(units: trialsMax, per: .seconds(3600))
         settings.ofAddress = settings.ofName
-        trials = ThrottleLogIns(entropy: parts.entropy, settings: settings)
-        checks = ThrottleLogIns(entropy: parts.entropy, settings: settings)
+        trials = AttemptLimit(entropy: parts.entropy, settings: settings)
+        checks = AttemptLimit(entropy: parts.entropy, settings: settings)
         settings.ofName = RateLimit(units: Links.lettersToOneMax, per: .seconds(3600))
         settings.ofAddress = RateLimit(units: Links.lettersMax, per: .seconds(3600))
-        lettering = ThrottleLogIns(entropy: parts.entropy, settings: settings)
+        lettering = AttemptLimit(entropy: parts.entropy, settings: settings)
     }
 
     /// Every action of it.

@@ -9,6 +9,10 @@ package struct Letters: Sendable {
         package var base: String
         /// The page on which people set a password: `{token}` in it is replaced; nil where there is none.
         package var page: String?
+        /// Whether whoever has forgotten a password is written to, without an administrator.
+        ///
+        /// Default yes.
+        package var mailsForgotten = true
 
         /// The defaults.
         package init(base: String, page: String? = nil) {
@@ -25,6 +29,9 @@ package struct Letters: Sendable {
         self.mailer = mailer
         self.settings = settings
     }
+
+    /// Whether whoever has forgotten a password is written to.
+    var mailsForgotten: Bool { settings.mailsForgotten }
 
     /// Of what became of a letter.
     static let schema: JSON = [
@@ -47,9 +54,18 @@ package struct Letters: Sendable {
     ) async -> LetterState {
         let isInvitation = purpose == .invitation
         let sentences =
-            isInvitation
-            ? "You were invited to \(organization.name), as the user \(user.username). Set your password within seven days."
-            : "A new password may be set for \(user.username) of \(organization.name), within a day."
+            switch purpose {
+            case .invitation:
+                """
+                You were invited to \(organization.name), as the user \(user.username). Set your password within seven days.
+                """
+            case .reset: "A new password may be set for \(user.username) of \(organization.name), within a day."
+            case .forgotten:
+                """
+                Somebody asked for a new password for \(user.username) of \(organization.name). It may be set within an hour; \
+                until then the old one is good.
+                """
+            }
         let text = """
             \(sentences)
 

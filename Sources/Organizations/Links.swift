@@ -11,6 +11,8 @@ struct Links: Sendable {
     static let invitationLife = Duration.seconds(7 * 86_400)
     /// How long a reset is good.
     static let resetLife = Duration.seconds(24 * 3600)
+    /// How long a link is good that somebody asked for without proving who they are.
+    static let forgottenLife = Duration.seconds(3600)
     /// How many letters an organization mails in an hour; the link of another one is shown, and not mailed.
     static let lettersMax = 30
     /// How many of them to one address.
@@ -29,7 +31,37 @@ struct Links: Sendable {
         ],
     ]
 
-    /// Makes a link in the place of any other of the user's, and mails it where mail is set up.
+    /// Who makes a link, as the audit shows them.
+    struct Author: Sendable {
+        let call: CallID
+        let subject: String
+        let address: String?
+
+        /// A line about somebody's password.
+        func line(
+            _ action: String,
+            _ outcome: AuditRecord.Outcome,
+            of user: User,
+            _ entropy: Entropy,
+            detail: JSON? = nil
+        ) -> AuditRecord {
+            AuditRecord(
+                id: entropy.identifier(),
+                organization: user.organization,
+                at: entropy.now(),
+                call: call,
+                subject: subject,
+                action: action,
+                door: "rest",
+                outcome: outcome,
+                address: address,
+                detail: detail?.text
+            )
+        }
+    }
+
+    /// Makes a link in the place of any other of the user's, and mails it where mail is set up; one that was asked for
+    /// without a proof takes the place of its like alone.
     ///
     /// Whoever asked sees it whatever became of the letter, and what did.
     ///
@@ -40,6 +72,21 @@ struct Links: Sendable {
         of organization: Organization? = nil,
         _ use: Action.Use
     ) async throws(GatewayError) -> JSON {
+        let author = Author(call: use.call, subject: use.principal.subjectText, address: use.address)
+        let made = try await make(purpose, for: user, of: organization ?? use.membership.organization, by: author)
+        return [
+            "user": DirectoryDocuments.document(user), "token": .string(made.token.reveal()),
+            "expires_at": .string(made.expiresAt.description), "mail": made.mail,
+        ]
+    }
+
+    /// The same for whoever is named as its author.
+    func make(
+        _ purpose: OneTimeLink.Purpose,
+        for user: User,
+        of organization: Organization,
+        by author: Author
+    ) async throws(GatewayError) -> (token: Secret<String>, expiresAt: Timestamp, mail: JSON) {
         let text = LinkText(
             organization: user.organization,
             id: house.parts.entropy.identifier(),
@@ -51,15 +98,18 @@ struct Links: Sendable {
             user: user.id,
             purpose: purpose,
             hash: text.hash,
-            expiresAt: house.parts.entropy.now()
-                + (purpose == .invitation ? Links.invitationLife : Links.resetLife)
+            expiresAt: house.parts.entropy.now() + Links.life(of: purpose)
         )
         try await house.parts.people.save(link)
-        let mail = try await mail(text.text, purpose, to: user, of: organization ?? use.membership.organization, use)
-        return [
-            "user": DirectoryDocuments.document(user), "token": .string(text.text.reveal()),
-            "expires_at": .string(link.expiresAt.description), "mail": mail,
-        ]
+        return (text.text, link.expiresAt, try await mail(text.text, purpose, to: user, of: organization, author))
+    }
+
+    private static func life(of purpose: OneTimeLink.Purpose) -> Duration {
+        switch purpose {
+        case .invitation: invitationLife
+        case .reset: resetLife
+        case .forgotten: forgottenLife
+        }
     }
 
     /// Mails a link; what became of it stands in the audit too.
@@ -68,28 +118,22 @@ struct Links: Sendable {
         _ purpose: OneTimeLink.Purpose,
         to user: User,
         of organization: Organization,
-        _ use: Action.Use
+        _ author: Author
     ) async throws(GatewayError) -> JSON {
         guard let letters = house.parts.letters else { return ["state": "off"] }
         let state: LetterState
         do throws(GatewayError) {
-            // The operator's name stands in them: nobody's mill for letters to whomever they like.
-            _ = try house.lettering.begin(name: user.email.lowercased(), address: "\(organization.id)")
+            // The operator's name stands in them: nobody's mill for letters to whomever they like. Whoever forgot a password
+            // has been counted before.
+            if purpose != .forgotten {
+                _ = try house.lettering.begin(name: user.email.lowercased(), address: "\(organization.id)")
+            }
             state = await letters.send(text, purpose, to: user, of: organization)
         } catch { state = .failed("too many letters within the hour; hand the link over yourself") }
         var detail: JSONObject = ["user": .string(user.id.description), "purpose": .string(purpose.rawValue)]
         if case .failed(let reason) = state { detail["reason"] = .string(reason) }
-        let line = AuditRecord(
-            id: house.parts.entropy.identifier(),
-            organization: user.organization,
-            at: house.parts.entropy.now(),
-            call: use.call,
-            subject: use.principal.subjectText,
-            action: "LINK_MAILED",
-            door: "rest",
-            outcome: state == .sent ? .success : .failed,
-            detail: JSON.object(detail).text
-        )
+        let outcome: AuditRecord.Outcome = state == .sent ? .success : .failed
+        let line = author.line("LINK_MAILED", outcome, of: user, house.parts.entropy, detail: .object(detail))
         try await house.parts.audit.append([line], usage: [])
         guard case .failed(let reason) = state else { return ["state": "sent"] }
         return ["state": "failed", "reason": .string(reason)]

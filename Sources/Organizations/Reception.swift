@@ -29,51 +29,43 @@ package struct Reception: FrontDesk {
     }
 
     private let house: Administration
-    private let failures: SampleFailures
+    private let forgotten: ForgottenPasswords
     private let settings: Settings
     /// Of all who register together.
-    private let registrations: ThrottleLogIns
+    private let registrations: AttemptLimit
 
     /// Makes it of what administration stands on.
     package init(_ house: Administration, failures: SampleFailures, settings: Settings = Settings()) {
         self.house = house
-        self.failures = failures
+        forgotten = ForgottenPasswords(house, failures: failures)
         self.settings = settings
-        var bounds = ThrottleLogIns.Settings()
+        var bounds = AttemptLimit.Settings()
         bounds.ofName = RateLimit(units: settings.perHourMax, per: .seconds(3600))
         bounds.ofAddress = bounds.ofName
-        registrations = ThrottleLogIns(entropy: house.parts.entropy, settings: bounds)
+        registrations = AttemptLimit(entropy: house.parts.entropy, settings: bounds)
     }
 
     // MARK: Passwords
 
+    package var mailsForgotten: Bool { forgotten.isMailing }
+
     package func forgot(
         username: String,
         organization slug: String?,
-        _ caller: Accounts.Caller
+        _ caller: LogIns.Caller
     ) async throws(GatewayError) {
         // Charged whatever comes of it: whoever asks for many accounts must wait.
         _ = try house.parts.throttle.begin(name: "forgot|\(slug ?? "")|\(username)", address: caller.address)
-        guard (1...128).contains(username.utf8.count) else { return }
-        var user: User?
-        if let slug {
-            guard let organization = try await house.directory.organization(slug: slug) else { return }
-            user = try await house.directory.user(named: username, organization: organization.id)
-        } else {
-            user = try await house.directory.activeUsers(named: username, after: nil, limit: 1).first
-        }
-        guard let user, user.isActive else { return }
-        let whom = GatewayError.Attempted(organization: user.organization, subject: "user:\(user.id)")
-        failures.note(
-            line("PASSWORD_RESET_REQUESTED", .begun, of: user.organization, "user:\(user.id)", caller),
-            naming: whom
-        )
+        forgotten.add(ForgottenPasswords.Wish(username: username, slug: slug, caller: caller))
     }
+
+    /// Works off what was asked for without waiting, until it is cancelled.
+    package func run() async { await forgotten.run() }
 
     package func reset(
         token: Secret<String>,
         password: Secret<String>,
-        _ caller: Accounts.Caller
+        _ caller: LogIns.Caller
     ) async throws(GatewayError) {
         let attempt = try house.parts.throttle.begin(name: "reset", address: caller.address)
         guard let link = try await Links(house: house).find(token),
@@ -109,7 +101,7 @@ package struct Reception: FrontDesk {
         _ outcome: AuditRecord.Outcome,
         of organization: OrganizationID,
         _ subject: String,
-        _ caller: Accounts.Caller
+        _ caller: LogIns.Caller
     ) -> AuditRecord {
         AuditRecord(
             id: house.parts.entropy.identifier(),
@@ -128,7 +120,7 @@ package struct Reception: FrontDesk {
 
     package func register(
         _ registration: Registration,
-        _ caller: Accounts.Caller
+        _ caller: LogIns.Caller
     ) async throws(GatewayError) -> Organization {
         guard settings.policy != .closed else {
             throw GatewayError(.permissionDenied, "This gateway's operators make organizations: ask them for one.")
@@ -170,7 +162,7 @@ package struct Reception: FrontDesk {
         _ registration: Registration,
         turn: PasswordTurn
     ) async throws(GatewayError) {
-        let place: ThrottleLogIns.Attempt
+        let place: AttemptLimit.Attempt
         do throws(GatewayError) { place = try registrations.begin(name: "all", address: nil) } catch {
             throw GatewayError(
                 .rateLimited,

@@ -17,18 +17,18 @@ struct `Somebody who logged in` {
         )
     }
 
-    private func logIn(_ throttle: ThrottleLogIns, _ number: UInt64, from address: String) throws {
+    private func logIn(_ throttle: AttemptLimit, _ number: UInt64, from address: String) throws {
         _ = throttle.succeed(try throttle.begin(name: "|u\(number)", address: address), as: user(number))
     }
 
-    private func isKnown(_ throttle: ThrottleLogIns, _ number: UInt64, at address: String) throws -> Bool {
+    private func isKnown(_ throttle: AttemptLimit, _ number: UInt64, at address: String) throws -> Bool {
         let attempt = try throttle.begin(name: "|u\(number)", address: address)
         throttle.giveBack(attempt)
         return attempt.isKnown
     }
 
     @Test func `is known there for so long, under that name and no other, and not elsewhere`() throws {
-        let throttle = ThrottleLogIns(entropy: clock.entropy)
+        let throttle = AttemptLimit(entropy: clock.entropy)
         try logIn(throttle, 1, from: "192.0.2.1")
 
         #expect(try isKnown(throttle, 1, at: "192.0.2.1"))
@@ -39,9 +39,9 @@ struct `Somebody who logged in` {
     }
 
     @Test func `from many addresses makes the house forget their own and nobody else's`() throws {
-        var settings = ThrottleLogIns.Settings()
+        var settings = AttemptLimit.Settings()
         (settings.knownPlacesMax, settings.knownPlacesOfAllMax) = (5, 50)
-        let throttle = ThrottleLogIns(entropy: clock.entropy, settings: settings)
+        let throttle = AttemptLimit(entropy: clock.entropy, settings: settings)
         try logIn(throttle, 1, from: "192.0.2.1")
         for number in 0..<200 {
             clock.advance(.seconds(1))
@@ -53,9 +53,9 @@ struct `Somebody who logged in` {
     }
 
     @Test func `long ago is forgotten first, where there is no room for all`() throws {
-        var settings = ThrottleLogIns.Settings()
+        var settings = AttemptLimit.Settings()
         settings.knownPlacesOfAllMax = 20
-        let throttle = ThrottleLogIns(entropy: clock.entropy, settings: settings)
+        let throttle = AttemptLimit(entropy: clock.entropy, settings: settings)
         for number in 1...21 {
             clock.advance(.seconds(1))
             try logIn(throttle, UInt64(number), from: "192.0.2.\(number)")

@@ -280,12 +280,12 @@ struct `Moments and ids` {
 
 struct `An address` {
     @Test func `of IPv6 is its network, whoever it says it is there`() {
-        let group = ThrottleLogIns.group
+        let group = AttemptLimit.group
 
         #expect(group("2001:db8:1:2:3:4:5:6") == group("2001:db8:1:2::ffff"))
         #expect(group("2001:db8:1:2::1") != group("2001:db8:1:3::1"))
         #expect(group("::ffff:192.0.2.1") != group("::ffff:192.0.2.2"))
-        let neighbourhood = ThrottleLogIns.neighbourhood
+        let neighbourhood = AttemptLimit.neighbourhood
         #expect(neighbourhood("2001:db8:1:2::1") == neighbourhood("2001:db8:1:3::1"))
         #expect(neighbourhood("2001:db8:1:2::1") != neighbourhood("2001:db8:2:2::1"))
         #expect(neighbourhood("192.0.2.1") == "192.0.2.1")

@@ -32,6 +32,15 @@ struct `What stands apart` {
         }
     }
 
+    @Test func `is found by method and path, and nothing else`() {
+        for route in StandApart.all {
+            let segments = route.route.template.dropFirst().split(separator: "/")
+            #expect(StandApart.find(route.route.method, segments)?.name == route.name)
+            #expect(StandApart.find("PUT", segments) == nil && StandApart.find("POST", segments + ["x"]) == nil)
+        }
+        #expect(StandApart.find("POST", ["auth", "logout"]) == nil && StandApart.find("GET", []) == nil)
+    }
+
     @Test func `takes no text that holds what is not seen, and no password that nobody can type`() throws {
         for route in StandApart.all {
             for (name, _) in route.input?["properties"]?.objectValue ?? [:] {

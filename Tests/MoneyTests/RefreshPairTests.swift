@@ -14,8 +14,8 @@ private struct Holder {
         }
     }
 
-    func logIn() async throws -> Accounts.Session {
-        try await people.accounts.logIn(
+    func logIn() async throws -> LogIns.Session {
+        try await people.logIns.logIn(
             username: "asha",
             password: Secret("right"),
             organization: "shop",
@@ -24,13 +24,13 @@ private struct Holder {
         )
     }
 
-    func refresh(_ session: Accounts.Session) async -> Result<Accounts.Session, GatewayError> {
+    func refresh(_ session: LogIns.Session) async -> Result<LogIns.Session, GatewayError> {
         await refresh(session.refresh?.token ?? Secret(""))
     }
 
-    func refresh(_ text: Secret<String>, by accounts: Accounts? = nil) async -> Result<Accounts.Session, GatewayError> {
+    func refresh(_ text: Secret<String>, by logIns: LogIns? = nil) async -> Result<LogIns.Session, GatewayError> {
         do throws(GatewayError) {
-            return .success(try await (accounts ?? people.accounts).refresh(by: text, people.caller("192.0.2.1")))
+            return .success(try await (logIns ?? people.logIns).refresh(by: text, people.caller("192.0.2.1")))
         } catch { return .failure(error) }
     }
 
@@ -121,7 +121,7 @@ struct `A refresh token` {
             let next = holder.house.another(Assembly.Settings()) { ports in ports.tokens = PlainTokens() }
 
             let text = try #require(first.refresh?.token)
-            #expect(await holder.refresh(text, by: next.accounts).code == nil)
+            #expect(await holder.refresh(text, by: next.logIns).code == nil)
             holder.house.clock.advance(.seconds(60))
             #expect(await holder.refresh(text).code == .unauthenticated)
             #expect(try await holder.reuses() == 1)

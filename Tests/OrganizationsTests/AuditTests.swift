@@ -70,11 +70,11 @@ struct `The audit` {
         try await Bureau.with { (bureau) async throws in
             let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
             _ = try await bureau.makeKey(by: admin)
-            _ = try? await bureau.accounts.logIn(
+            _ = try? await bureau.logIns.logIn(
                 username: "admin",
                 password: Secret("wrong"),
                 organization: "shop",
-                Accounts.Caller(call: CallID(bureau.clock.entropy.identifier()), address: "192.0.2.1")
+                LogIns.Caller(call: CallID(bureau.clock.entropy.identifier()), address: "192.0.2.1")
             )
             try await bureau.store.append([], usage: [])
             #expect(await bureau.ask("users.list", as: admin.token).code == nil)

@@ -23,7 +23,7 @@ final class Bureau: Sendable {
     let gateway: Assembly
     let administration: Administration
     let desk: Reception
-    var accounts: Accounts { gateway.accounts }
+    var logIns: LogIns { gateway.logIns }
     var failures: SampleFailures { gateway.failures }
     var uses: KeyUses { gateway.uses }
     var quotas: Quotas { gateway.quotas }
@@ -214,9 +214,12 @@ final class Bureau: Sendable {
         )
     }
 
-    /// The actions of an administration that sends callbacks to itself, or letters to people.
-    func actions(probing prober: (any CallbackProbing)? = nil, mailing letters: Letters? = nil) -> ActionRegistry {
-        let administration = Administration(
+    /// An administration that sends callbacks to itself, or letters to people.
+    func administration(
+        probing prober: (any CallbackProbing)? = nil,
+        mailing letters: Letters? = nil
+    ) -> Administration {
+        Administration(
             Administration.Parts(
                 gateway,
                 credentials: safe,
@@ -228,7 +231,11 @@ final class Bureau: Sendable {
                 letters: letters
             )
         )
-        return ActionRegistry(administration.actions)
+    }
+
+    /// The actions of one.
+    func actions(probing prober: (any CallbackProbing)? = nil, mailing letters: Letters? = nil) -> ActionRegistry {
+        ActionRegistry(administration(probing: prober, mailing: letters).actions)
     }
 
     /// The ends in an organization's audit chain, newest first; what was begun has a line before.

@@ -3,6 +3,47 @@ import GatewayTesting
 import OrderedJSON
 import Testing
 
+struct `A key that spends all that its organization may` {
+    private func bureau(_ test: (Bureau, Person, (id: JSON, text: Secret<String>)) async throws -> Void) async throws {
+        try await Bureau.with { (bureau) async throws in
+            try await bureau.openShop()
+            var plan = Bureau.tradePlan()
+            plan.organizationLimits = ["read": RateLimit(units: 5, per: .seconds(60))]
+            try await bureau.setPlan(plan)
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            let key = try await bureau.makeKey(by: admin)
+            while await bureau.ask("transactions.list", as: key.text).code == nil {}
+            try await test(bureau, admin, key)
+        }
+    }
+
+    @Test func `keeps no administrator from finding and revoking it`() async throws {
+        try await bureau { bureau, admin, key in
+            #expect(await bureau.ask("transactions.list", as: key.text).code == .rateLimited)
+            #expect(await bureau.ask("keys.list", as: admin.token).data.arrayValue?.count == 1)
+            #expect(await bureau.ask("keys.revoke", ["id": key.id], as: admin.token).code == nil)
+            #expect(await bureau.ask("transactions.list", as: key.text).code == .unauthenticated)
+        }
+    }
+
+    @Test func `keeps nobody from logging out, and leaves what is not administration to all together`() async throws {
+        try await bureau { bureau, admin, _ in
+            let seller = try await bureau.person("seller", .user, of: bureau.shop)
+            #expect(await bureau.ask("transactions.list", as: seller.token).code == .rateLimited)
+            #expect(await bureau.ask("transactions.list", as: admin.token).code == .rateLimited)
+            #expect(await bureau.ask("auth.logout", as: seller.token).code == nil)
+        }
+    }
+
+    @Test func `is no help to a person who asks without end`() async throws {
+        try await bureau { bureau, admin, _ in
+            var codes: [GatewayError.Code?] = []
+            for _ in 0..<8 { codes.append(await bureau.ask("keys.list", as: admin.token).code) }
+            #expect(codes.contains(nil) && codes.last == .rateLimited)
+        }
+    }
+}
+
 struct `A key's secret` {
     @Test func `is changed with an overlap, and the key and what it did stay the same`() async throws {
         try await Bureau.with { (bureau) async throws in

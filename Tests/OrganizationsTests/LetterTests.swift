@@ -9,13 +9,20 @@ import Testing
 final class FakeMailer: Mailer {
     private let letters = Mutex<[Letter]>([])
     private let state: LetterState
+    /// Each letter as it comes.
+    let arrivals: AsyncStream<Letter>
+    private let arrival: AsyncStream<Letter>.Continuation
 
-    init(_ state: LetterState = .sent) { self.state = state }
+    init(_ state: LetterState = .sent) {
+        self.state = state
+        (arrivals, arrival) = AsyncStream.makeStream()
+    }
 
     var sent: [Letter] { letters.withLock { $0 } }
 
     func send(_ letter: Letter) async -> LetterState {
         letters.withLock { $0.append(letter) }
+        arrival.yield(letter)
         return state
     }
 }
@@ -39,7 +46,7 @@ struct `A letter with a link` {
             try await bureau.desk.reset(
                 token: Secret(token),
                 password: Secret("a few good words of mine"),
-                Accounts.Caller(call: CallID(bureau.clock.entropy.identifier()), address: "192.0.2.1")
+                LogIns.Caller(call: CallID(bureau.clock.entropy.identifier()), address: "192.0.2.1")
             )
 
             #expect(reply.data["mail"] == ["state": "sent"])

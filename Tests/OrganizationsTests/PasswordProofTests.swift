@@ -93,8 +93,8 @@ struct `A session alone` {
             }
             #expect(codes.last == .rateLimited)
 
-            let caller = Accounts.Caller(call: CallID(bureau.clock.entropy.identifier()), address: "192.0.2.1")
-            _ = try await bureau.accounts.logIn(
+            let caller = LogIns.Caller(call: CallID(bureau.clock.entropy.identifier()), address: "192.0.2.1")
+            _ = try await bureau.logIns.logIn(
                 username: "asha",
                 password: Secret("asha"),
                 organization: "shop",

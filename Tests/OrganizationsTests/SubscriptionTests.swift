@@ -69,7 +69,7 @@ struct `An organization that registers` {
         var settings = Reception.Settings()
         settings.policy = policy
         let desk = Reception(bureau.administration, failures: bureau.failures, settings: settings)
-        let caller = Accounts.Caller(call: CallID(bureau.clock.entropy.identifier()), address: "192.0.2.3")
+        let caller = LogIns.Caller(call: CallID(bureau.clock.entropy.identifier()), address: "192.0.2.3")
         do throws(GatewayError) { return .success(try await desk.register(registration, caller)) } catch {
             return .failure(error)
         }
@@ -127,7 +127,7 @@ struct `Whoever registers` {
             email: email,
             password: Secret("a good long sentence")
         )
-        let caller = Accounts.Caller(call: CallID(bureau.clock.entropy.identifier()), address: "192.0.2.\(number)")
+        let caller = LogIns.Caller(call: CallID(bureau.clock.entropy.identifier()), address: "192.0.2.\(number)")
         do throws(GatewayError) {
             _ = try await desk.register(one, caller)
             return nil

@@ -66,6 +66,13 @@ package struct ActionRules: Sendable {
         name.hasPrefix("auth.") || name.hasPrefix("second_factor.") || name == ActionRules.listTools.name
     }
 
+    /// Whether a use counts against nobody's limit but the caller's own: what an administrator does in person, and what
+    /// people do about themselves.
+    func isApart(for principal: Principal) -> Bool {
+        guard case .user = principal.subject else { return false }
+        return role >= .orgAdmin || isAboutOneself
+    }
+
     /// The tools that the credential may use: it shows nothing but what the credential's own scopes open.
     package static let listTools = ActionRules(
         "tools.list",

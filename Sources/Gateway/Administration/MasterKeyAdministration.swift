@@ -8,5 +8,5 @@ package protocol MasterKeyAdministration: Sendable {
     /// Makes a new master key and wraps every data key by it; goes on with a change that was cut off.
     ///
     /// - Throws: `conflict` while another change runs; `unavailable` where the new key cannot be kept.
-    func rotate(by caller: Accounts.Caller) async throws(GatewayError) -> JSON
+    func rotate(by caller: LogIns.Caller) async throws(GatewayError) -> JSON
 }

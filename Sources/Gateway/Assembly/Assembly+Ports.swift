@@ -191,7 +191,7 @@ extension Assembly {
         /// Callers that are refused again and again.
         package var refusals = PaceRefusals.Settings()
         /// Failed log-ins.
-        package var throttle = ThrottleLogIns.Settings()
+        package var throttle = AttemptLimit.Settings()
 
         /// The defaults.
         package init(publicURL: String = "") { self.publicURL = publicURL }

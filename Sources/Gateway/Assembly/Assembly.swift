@@ -54,11 +54,11 @@ package struct Assembly: Sendable {
     /// Tells of transactions whose plugin is not loaded.
     package let orphans: OrphanWatch
     /// Log-ins and sessions.
-    package let accounts: Accounts
+    package let logIns: LogIns
     /// Second factors; nil where nobody has one.
     package let factors: SecondFactors?
     /// What keeps guessers of passwords waiting.
-    package let throttle: ThrottleLogIns
+    package let throttle: AttemptLimit
     /// Failures of strangers, counted into the audit.
     package let failures: SampleFailures
     /// What plugins ask of the host.
@@ -126,11 +126,11 @@ package struct Assembly: Sendable {
             entropy: entropy,
             settings: settings.drafts
         )
-        throttle = ThrottleLogIns(entropy: entropy, settings: settings.throttle)
+        throttle = AttemptLimit(entropy: entropy, settings: settings.throttle)
         failures = SampleFailures(audit: store.audit, entropy: entropy)
         factors = ports.people.map { SecondFactors(people: $0, key: keys.factors, entropy: entropy) }
-        accounts = Accounts(
-            Accounts.Parts(
+        logIns = LogIns(
+            LogIns.Parts(
                 directory: store.directory,
                 audit: store.audit,
                 tokens: ports.tokens,
@@ -194,7 +194,7 @@ package struct Assembly: Sendable {
             reports: ports.store.feed,
             reader: rollups,
             resolutions: resolutions,
-            accounts: accounts,
+            logIns: logIns,
             registry: ports.registry,
             directory: directory,
             approvals: ApprovalActions(

@@ -7,7 +7,7 @@ package enum HostActions {
         reports: any ReportRepository & RollupRepository & FeedRepository,
         reader: RollupReader,
         resolutions: Resolutions,
-        accounts: Accounts,
+        logIns: LogIns,
         registry: ToolRegistry,
         directory: DirectoryCache,
         approvals: ApprovalActions,
@@ -15,7 +15,7 @@ package enum HostActions {
     ) -> [Action] {
         TransactionActions(records: records, registry: registry, directory: directory).all
             + ResolutionActions(records: records, resolutions: resolutions, entropy: entropy).all
-            + ExportActions(exports: exports, entropy: entropy).all + SessionActions(accounts: accounts).all
+            + ExportActions(exports: exports, entropy: entropy).all + SessionActions(logIns: logIns).all
             + ReportActions(reports: reports, reader: reader, entropy: entropy).all
             + TransactionFile(records: records, entropy: entropy).all
             + EventActions(feed: reports).all + BalanceActions(reports: reports, entropy: entropy).all

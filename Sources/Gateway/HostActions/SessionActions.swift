@@ -2,10 +2,10 @@ import OrderedJSON
 
 /// `auth.verify` and `auth.logout`: what a session that there is already may be asked.
 package struct SessionActions: Sendable {
-    private let accounts: Accounts
+    private let logIns: LogIns
 
     /// Makes them over the sessions.
-    package init(accounts: Accounts) { self.accounts = accounts }
+    package init(logIns: LogIns) { self.logIns = logIns }
 
     /// The actions.
     package var all: [Action] { [verify, logOut, health] }
@@ -24,9 +24,9 @@ package struct SessionActions: Sendable {
                     "scopes": ["type": "array", "items": ["type": "string"]], "user": DirectoryDocuments.userSchema,
                 ],
             ])
-        ) { [accounts] use throws(GatewayError) in
+        ) { [logIns] use throws(GatewayError) in
             let principal = use.principal
-            let (user, organization) = try await accounts.describe(principal)
+            let (user, organization) = try await logIns.describe(principal)
             var document: JSONObject = [
                 "subject": .string(principal.subjectText), "name": .string(principal.name),
                 "role": .string(principal.role.rawValue), "environment": .string(principal.environment.rawValue),
@@ -60,8 +60,8 @@ package struct SessionActions: Sendable {
             summary: "Ends every session of the user: all their tokens are void from now on.",
             route: Route("POST", "/auth/logout"),
             output: .data(["type": "null"])
-        ) { [accounts] use throws(GatewayError) in
-            try await accounts.logOut(use.principal)
+        ) { [logIns] use throws(GatewayError) in
+            try await logIns.logOut(use.principal)
             return .data(.null, message: "Logged out: every token of yours is void.")
         }
     }

@@ -133,8 +133,6 @@ package struct User: Sendable, Equatable {
     package var role: Role
     /// False once they may no longer log in.
     package var isActive: Bool
-    /// Failed logins since the last good one.
-    package var failedLogins: Int
     /// Counts up when sessions must end: password or role changed, logged out everywhere.
     ///
     /// Tokens carry it.
@@ -172,7 +170,6 @@ package struct User: Sendable, Equatable {
         passwordHash: String,
         role: Role,
         isActive: Bool = true,
-        failedLogins: Int = 0,
         sessionEpoch: Int = 0,
         version: Int = 1,
         hasSecondFactor: Bool = false,
@@ -185,7 +182,6 @@ package struct User: Sendable, Equatable {
         self.passwordHash = passwordHash
         self.role = role
         self.isActive = isActive
-        self.failedLogins = failedLogins
         self.sessionEpoch = sessionEpoch
         self.version = version
         self.hasSecondFactor = hasSecondFactor

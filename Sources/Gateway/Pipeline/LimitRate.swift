@@ -2,13 +2,13 @@ import Synchronization
 
 /// Fourth stage: not more often than the plan says, for the organization as a whole and for each credential.
 ///
-/// GCRA: per key one number, the theoretical arrival time of the next unit if all came evenly, by the clock that is
-/// never set back. In memory, in this process, which is the only host of its database. Both limits are checked before
+/// By `EvenPace` and the clock that is never set back. In memory, in this process, which is the only host of its database. Both limits are checked before
 /// either is charged, so that a refused call costs nothing.
 package final class LimitRate: Sendable {
     private struct Key: Hashable, Sendable {
         let owner: Identifier
         let bucket: String
+        var isApart = false
     }
 
     private let entropy: Entropy
@@ -36,11 +36,15 @@ package final class LimitRate: Sendable {
     }
 
     /// The same for whatever costs so much of a bucket.
+    ///
+    /// - Parameter isApart: Whether what the organization may is counted for this caller alone, apart from all others: what
+    ///   its programs spend, or whoever found one of their keys, keeps no administrator from ending that.
     package func check(
         bucket: String,
         cost: Int,
         principal: Principal,
-        membership: DirectoryCache.Membership
+        membership: DirectoryCache.Membership,
+        isApart: Bool = false
     ) throws(GatewayError) -> RateDecision? {
         let organization = membership.organization
         let shared = organization.limitOverrides[bucket] ?? membership.plan.organizationLimits[bucket]
@@ -48,7 +52,11 @@ package final class LimitRate: Sendable {
         let now = entropy.uptime().nanoseconds / 1000
         let decision = arrivals.withLock { arrivals in
             var charges = Charges(now: now, cost: Int64(cost), bucket: bucket)
-            charges.add(shared, of: organization.id.raw, scope: "organization", arrivals)
+            if isApart {
+                charges.add(shared, of: principal.subjectIdentifier, isApart: true, scope: "credential", arrivals)
+            } else {
+                charges.add(shared, of: organization.id.raw, scope: "organization", arrivals)
+            }
             charges.add(own, of: principal.subjectIdentifier, scope: "credential", arrivals)
             charges.settle(in: &arrivals, keysMax: keysMax)
             return charges.decision
@@ -67,7 +75,6 @@ package final class LimitRate: Sendable {
 
     /// What one call would cost its limits: all are looked at before any is charged.
     private struct Charges {
-        /// Microseconds, so that a thousand units per second still have whole intervals.
         let now: Int64
         let cost: Int64
         let bucket: String
@@ -82,17 +89,21 @@ package final class LimitRate: Sendable {
             self.bucket = bucket
         }
 
-        mutating func add(_ limit: RateLimit?, of owner: Identifier, scope: String, _ arrivals: [Key: Int64]) {
+        mutating func add(
+            _ limit: RateLimit?,
+            of owner: Identifier,
+            isApart: Bool = false,
+            scope: String,
+            _ arrivals: [Key: Int64]
+        ) {
             guard let limit, decision?.isAllowed ?? true else { return }
-            let key = Key(owner: owner, bucket: bucket)
-            let interval = max(1, limit.periodMilliseconds * 1000 / Int64(limit.units))
-            let depth = interval * Int64(limit.burst)
+            let key = Key(owner: owner, bucket: bucket, isApart: isApart)
+            let pace = EvenPace(limit)
             var known = arrivals[key] ?? now
             // More than this limit lets anybody spend was spent under another one, before the plan was changed.
-            if known > now + depth { known = now + depth - interval * cost }
-            let arrival = max(now, known) + interval * cost
-            let excess = arrival - now - depth
-            let remaining = excess > 0 ? 0 : Int(-excess / interval)
+            if known > now + pace.depth { known = now + pace.depth - pace.interval * cost }
+            let (arrival, excess) = pace.adding(cost, to: known, at: now)
+            let remaining = excess > 0 ? 0 : Int(-excess / pace.interval)
             if excess <= 0 {
                 if first == nil { first = (key, arrival) } else { second = (key, arrival) }
                 if let decision, decision.remaining <= remaining { return }

@@ -60,15 +60,14 @@ package final class PaceRefusals: Sendable {
         let peer = address.flatMap { IPAddress($0)?.network }
         let name = organization.map { Name.organization($0) } ?? peer.map { .address($0) } ?? .others
         let now = entropy.uptime().nanoseconds / 1000
-        let interval = Int64(1_000_000 / max(1, settings.perSecond))
-        let depth = interval * Int64(settings.burst)
+        let pace = EvenPace(RateLimit(units: settings.perSecond, per: .seconds(1), burst: settings.burst))
         let (waitMax, namesMax) = (settings.waitMax, settings.namesMax)
         return arrivals.withLock { arrivals in
             if arrivals[name] == nil, arrivals.count >= namesMax { arrivals = arrivals.filter { $0.value > now } }
             let known = arrivals[name] != nil || arrivals.count < namesMax ? name : .others
-            let arrival = max(arrivals[known] ?? now, now) + interval
+            let (arrival, excess) = pace.adding(to: arrivals[known], at: now)
             // Nobody is made to wait later for what nobody waited for: past the longest wait nothing is added.
-            let wait = max(0, arrival - now - depth)
+            let wait = max(0, excess)
             guard Duration.microseconds(wait) < waitMax else { return waitMax }
             arrivals[known] = arrival
             return .microseconds(wait)

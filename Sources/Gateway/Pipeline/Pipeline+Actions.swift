@@ -103,7 +103,8 @@ extension Pipeline {
                 bucket: rules.bucket,
                 cost: rules.cost,
                 principal: principal,
-                membership: membership
+                membership: membership,
+                isApart: rules.isApart(for: principal)
             )
             if !rules.isOpenWhenSuspended {
                 rate = try await count(rules.bucket, rules.cost, membership, rate)

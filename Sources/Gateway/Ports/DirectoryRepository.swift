@@ -53,10 +53,6 @@ package protocol DirectoryRepository: Sendable {
         organization: OrganizationID,
         _ change: @escaping @Sendable (inout User) -> Void
     ) async throws(GatewayError) -> User?
-    /// Counts one failed log-in up.
-    func countFailedLogin(of id: UserID, organization: OrganizationID) async throws(GatewayError)
-    /// Forgets failed log-ins, because one succeeded, and answers the user as they stand now.
-    func noteLogin(of id: UserID, organization: OrganizationID) async throws(GatewayError) -> User?
 
     /// Begins a session; the user's expired ones are forgotten, and the oldest past `sessionsMax` end.
     ///

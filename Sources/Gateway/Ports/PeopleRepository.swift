@@ -40,8 +40,10 @@ package struct OneTimeLink: Sendable, Equatable {
     package enum Purpose: String, Sendable {
         /// Somebody who has no password yet.
         case invitation
-        /// Somebody who has lost it.
+        /// Somebody who has lost it, as an administrator knows.
         case reset
+        /// Somebody who says that they have lost it.
+        case forgotten
     }
 
     /// Names it.

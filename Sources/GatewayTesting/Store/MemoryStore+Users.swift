@@ -71,19 +71,6 @@ extension MemoryStore {
         }
     }
 
-    package func countFailedLogin(of id: UserID, organization: OrganizationID) async throws(GatewayError) {
-        try await write { tables in
-            if tables.directory.user(id, organization) != nil { tables.directory.users[id]?.failedLogins += 1 }
-        }
-    }
-
-    package func noteLogin(of id: UserID, organization: OrganizationID) async throws(GatewayError) -> User? {
-        try await write { tables in
-            if tables.directory.user(id, organization) != nil { tables.directory.users[id]?.failedLogins = 0 }
-            return tables.directory.user(id, organization)
-        }
-    }
-
     package func begin(_ beginning: SessionBeginning) async throws(GatewayError) -> Bool {
         let session = beginning.session
         return try await write { tables in

@@ -15,7 +15,7 @@ struct MasterKeyRoutes: Sendable {
         let call = CallID(entropy.identifier())
         do throws(GatewayError) {
             guard request.method == .POST else { return .json(try await keys.show().bytes, call: call) }
-            let caller = Accounts.Caller(call: call, address: request.address)
+            let caller = LogIns.Caller(call: call, address: request.address)
             return .json(try await keys.rotate(by: caller).bytes, call: call)
         } catch {
             return ErrorResponse.make(error, call: call)

@@ -4,7 +4,7 @@ import OrderedJSON
 
 /// `/auth/login` and `/auth/refresh`, in the seed's words: they make a credential, so nobody has one yet.
 struct AuthRoutes: Sendable {
-    let accounts: Accounts
+    let logIns: LogIns
     let desk: (any FrontDesk)?
 
     func logIn(_ reader: RequestReader, _ call: CallID) async throws(GatewayError) -> [UInt8] {
@@ -12,7 +12,7 @@ struct AuthRoutes: Sendable {
         let errors = try StandApart.logIn.errors(in: body)
         guard errors.isEmpty, let username = body["username"]?.stringValue, let password = body["password"]?.stringValue
         else { throw GatewayError(.invalidArgument, "A login needs username and password.", errors: errors) }
-        let session = try await accounts.logIn(
+        let session = try await logIns.logIn(
             username: username,
             password: Secret(password),
             organization: body["organization"]?.stringValue,
@@ -33,7 +33,16 @@ struct AuthRoutes: Sendable {
             )
         return RESTReply.envelope(
             Array("null".utf8),
-            message: "If there is such an account, its administrators see this, and can make a link for it."
+            message: desk?.mailsForgotten == true
+                ? """
+                If there is such an account, a letter with a link goes to its address. Where none comes, an administrator \
+                sees this in the audit, and can make a link (users.reset_password).
+                """
+                : """
+                If there is such an account, its administrators see this in the audit, and can make a link for it \
+                (users.reset_password); where none of them can log in, the gateway's operators can \
+                (organizations.reset_password).
+                """
         )
     }
 
@@ -79,12 +88,12 @@ struct AuthRoutes: Sendable {
     }
 
     func refresh(_ reader: RequestReader, _ call: CallID) async throws(GatewayError) -> [UInt8] {
-        let session: Accounts.Session
+        let session: LogIns.Session
         if let text = try AuthRoutes.refreshToken(reader) {
-            session = try await accounts.refresh(by: text, AuthRoutes.caller(reader, call))
+            session = try await logIns.refresh(by: text, AuthRoutes.caller(reader, call))
         } else {
             guard case .token(let token) = reader.credential else { throw AuthRoutes.needsToken }
-            session = try await accounts.refresh(token, AuthRoutes.caller(reader, call))
+            session = try await logIns.refresh(token, AuthRoutes.caller(reader, call))
         }
         return RESTReply.envelope(AuthRoutes.document(session).bytes, message: "Refreshed.")
     }
@@ -110,11 +119,11 @@ struct AuthRoutes: Sendable {
         "Send a refresh token as refresh_token, or the access token that is to be refreshed as Authorization: Bearer."
     )
 
-    private static func caller(_ reader: RequestReader, _ call: CallID) -> Accounts.Caller {
-        Accounts.Caller(call: call, address: reader.request.address)
+    private static func caller(_ reader: RequestReader, _ call: CallID) -> LogIns.Caller {
+        LogIns.Caller(call: call, address: reader.request.address)
     }
 
-    private static func document(_ session: Accounts.Session) -> JSON {
+    private static func document(_ session: LogIns.Session) -> JSON {
         var document: JSONObject = [
             "token": .string(session.token.reveal()), "expires_at": .string(session.expiresAt.description),
             "user": DirectoryDocuments.document(session.user, of: session.organization),

@@ -18,7 +18,12 @@ struct StandApart: Sendable {
     let secrets: Set<String>
     /// Whether nothing can be asked without a body.
     let needsBody: Bool
+    /// Answers it; nil for what shows the doors themselves.
+    let answer: Answer?
     private let schema: CallSchemas.Schema?
+
+    /// Answers a request with an envelope.
+    typealias Answer = @Sendable (AuthRoutes, RequestReader, CallID) async throws(GatewayError) -> [UInt8]
 
     init(
         name: String,
@@ -29,7 +34,8 @@ struct StandApart: Sendable {
         input: JSON?,
         output: JSON,
         secrets: Set<String> = [],
-        needsBody: Bool = true
+        needsBody: Bool = true,
+        answer: Answer? = nil
     ) {
         self.name = name
         self.title = title
@@ -40,11 +46,20 @@ struct StandApart: Sendable {
         self.output = output
         self.secrets = secrets
         self.needsBody = needsBody
+        self.answer = answer
         schema = input.map { CallSchemas.Schema($0, summary: summary) }
     }
 
     /// Every one of them.
     static let all = [logIn, refresh, forgot, reset, register, openAPI]
+
+    /// The one at a place; nil where there is none.
+    static func find(_ method: String, _ segments: some Collection<Substring>) -> StandApart? {
+        all.first { entry in
+            entry.route.segments.count == segments.count && entry.route.method == method
+                && zip(entry.route.segments, segments).allSatisfy { $0 == .literal(String($1)) }
+        }
+    }
 
     static let logIn = StandApart(
         name: "auth.login",
@@ -65,14 +80,15 @@ struct StandApart: Sendable {
             ],
         ],
         output: envelope(session),
-        secrets: ["password"]
+        secrets: ["password"],
+        answer: { auth, reader, call throws(GatewayError) in try await auth.logIn(reader, call) }
     )
 
     static let forgot = StandApart(
         name: "auth.forgot_password",
         title: "Ask for a new password",
         summary:
-            "Tells the administrators that somebody asks; the answer is the same whether there is such an account.",
+            "Tells the administrators, and mails a link where the operators let it; the answer tells nothing of the account.",
         route: Route("POST", "/auth/forgot-password"),
         tag: "auth",
         input: [
@@ -82,7 +98,8 @@ struct StandApart: Sendable {
                 "organization": ["type": ["string", "null"], "maxLength": 64],
             ],
         ],
-        output: envelope(["type": "null"])
+        output: envelope(["type": "null"]),
+        answer: { auth, reader, call throws(GatewayError) in try await auth.forgot(reader, call) }
     )
 
     static let reset = StandApart(
@@ -98,7 +115,8 @@ struct StandApart: Sendable {
             ],
         ],
         output: envelope(["type": "null"]),
-        secrets: ["new_password"]
+        secrets: ["new_password"],
+        answer: { auth, reader, call throws(GatewayError) in try await auth.reset(reader, call) }
     )
 
     static let register = StandApart(
@@ -118,7 +136,8 @@ struct StandApart: Sendable {
             ],
         ],
         output: envelope(DirectoryDocuments.organizationSchema),
-        secrets: ["admin_password"]
+        secrets: ["admin_password"],
+        answer: { auth, reader, call throws(GatewayError) in try await auth.register(reader, call) }
     )
 
     static let refresh = StandApart(
@@ -133,7 +152,8 @@ struct StandApart: Sendable {
         input: ["type": "object", "properties": ["refresh_token": ["type": "string", "maxLength": 256]]],
         output: envelope(session),
         secrets: ["refresh_token"],
-        needsBody: false
+        needsBody: false,
+        answer: { auth, reader, call throws(GatewayError) in try await auth.refresh(reader, call) }
     )
 
     static let openAPI = StandApart(

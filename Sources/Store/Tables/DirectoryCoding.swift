@@ -4,8 +4,8 @@ import OrderedJSON
 /// Organizations, plans, users, keys and profiles as rows and back.
 enum DirectoryCoding {
     static let userColumns = """
-        organization_id, user_id, username, email, password_hash, role, is_active, failed_logins, session_epoch,
-        version, has_second_factor, settling_ms, settling_by
+        organization_id, user_id, username, email, password_hash, role, is_active, session_epoch, version,
+        has_second_factor, settling_ms, settling_by
         """
 
     static func damaged(_ what: String) -> SQLError { SQLError(message: "the row of \(what) is damaged") }
@@ -169,8 +169,7 @@ enum DirectoryCoding {
         [
             .text(user.organization.description), .text(user.id.description), .text(user.username),
             .text(user.email), .text(user.passwordHash), .text(user.role.rawValue), .flag(user.isActive),
-            .integer(Int64(user.failedLogins)), .integer(Int64(user.sessionEpoch)), .integer(Int64(user.version)),
-            .flag(user.hasSecondFactor),
+            .integer(Int64(user.sessionEpoch)), .integer(Int64(user.version)), .flag(user.hasSecondFactor),
         ] + settling(of: user)
     }
 
@@ -194,12 +193,11 @@ enum DirectoryCoding {
             passwordHash: row.text(4) ?? "",
             role: role,
             isActive: row.integer(6) == 1,
-            failedLogins: Int(row.integer(7) ?? 0),
-            sessionEpoch: Int(row.integer(8) ?? 0),
-            version: Int(row.integer(9) ?? 1),
-            hasSecondFactor: row.integer(10) == 1,
-            settling: row.integer(11)
-                .map { User.Settling(since: Timestamp(milliseconds: $0), by: row.text(12) ?? "host") }
+            sessionEpoch: Int(row.integer(7) ?? 0),
+            version: Int(row.integer(8) ?? 1),
+            hasSecondFactor: row.integer(9) == 1,
+            settling: row.integer(10)
+                .map { User.Settling(since: Timestamp(milliseconds: $0), by: row.text(11) ?? "host") }
         )
     }
 

@@ -51,8 +51,13 @@ extension Store: PeopleRepository {
 
     package func save(_ link: OneTimeLink) async throws(GatewayError) {
         try await write { session in
+            // A stranger who asks for another's link voids none that an administrator made.
+            let isStrangers = link.purpose == .forgotten
             try session.sql.execute(
-                "DELETE FROM one_time_links WHERE organization_id = $1 AND user_id = $2",
+                """
+                DELETE FROM one_time_links WHERE organization_id = $1 AND user_id = $2
+                \(isStrangers ? "AND purpose = 'forgotten'" : "")
+                """,
                 Store.owner(link.user, link.organization)
             )
             try session.sql.execute(

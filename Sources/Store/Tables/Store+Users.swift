@@ -84,7 +84,7 @@ extension Store {
         try sql.execute(
             """
             INSERT INTO users (\(DirectoryCoding.userColumns))
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
             """,
             DirectoryCoding.values(of: user)
         )
@@ -122,10 +122,10 @@ extension Store {
             let changed = try sql.execute(
                 """
                 UPDATE users SET username = $1, email = $2, password_hash = $3, role = $4, is_active = $5,
-                    failed_logins = $6, session_epoch = $7, version = $8, settling_ms = $9, settling_by = $10
-                WHERE organization_id = $11 AND user_id = $12 AND username = $13 AND email = $14
-                    AND password_hash = $15 AND role = $16 AND is_active = $17 AND failed_logins = $18
-                    AND session_epoch = $19 AND version = $20
+                    session_epoch = $6, version = $7, settling_ms = $8, settling_by = $9
+                WHERE organization_id = $10 AND user_id = $11 AND username = $12 AND email = $13
+                    AND password_hash = $14 AND role = $15 AND is_active = $16 AND session_epoch = $17
+                    AND version = $18
                 """,
                 Array(set) + was
             )
@@ -139,30 +139,6 @@ extension Store {
                 )
             }
             return .some(new)
-        }
-    }
-
-    package func countFailedLogin(of id: UserID, organization: OrganizationID) async throws(GatewayError) {
-        try await write { session in
-            try session.sql.execute(
-                """
-                UPDATE users SET failed_logins = failed_logins + 1 WHERE organization_id = $1 AND user_id = $2
-                """,
-                [.text(organization.description), .text(id.description)]
-            )
-        }
-    }
-
-    package func noteLogin(of id: UserID, organization: OrganizationID) async throws(GatewayError) -> User? {
-        guard let user = try await user(id, organization: organization), user.failedLogins > 0 else {
-            return try await user(id, organization: organization)
-        }
-        return try await write { session in
-            try session.sql.execute(
-                "UPDATE users SET failed_logins = 0 WHERE organization_id = $1 AND user_id = $2",
-                [.text(organization.description), .text(id.description)]
-            )
-            return try Store.user(id, organization, in: session.sql)
         }
     }
 

@@ -3,7 +3,7 @@
 ///     generation G is shown       -> G + 1 is the session's; the pair of G is void
 ///     G - 1 is shown, just after  -> its answer was lost: the pair of G once more
 ///     an older one, or G - 1 later -> somebody has a copy: the session ends, whoever holds what
-extension Accounts {
+extension LogIns {
     /// A new pair for whoever shows a session's refresh token.
     ///
     /// - Throws: `unauthenticated` for anything but a good one, in the same words; a text of ours that was replaced ends
@@ -21,13 +21,13 @@ extension Accounts {
 
     private func goOn(_ text: Secret<String>, _ caller: Caller) async throws(GatewayError) -> Session {
         // A text that is not ours costs no query, and ends nothing.
-        guard let claims = parts.refreshTokens.claims(text) else { throw Accounts.notRefreshed }
+        guard let claims = parts.refreshTokens.claims(text) else { throw LogIns.notRefreshed }
         // Two that show the same text at once: one replaces it, the other finds it replaced just now.
         for _ in 0..<2 {
             let now = parts.entropy.now()
             let known = try await holder(of: claims, at: now)
             let (user, organization, session) = (known.user, known.organization, known.session)
-            guard let madeAt = session.refreshedAt else { throw Accounts.notRefreshed }
+            guard let madeAt = session.refreshedAt else { throw LogIns.notRefreshed }
             switch session.generation - claims.generation {
             case 0:
                 try parts.throttle.begin(refreshOf: session.id)
@@ -43,13 +43,13 @@ extension Accounts {
                 return try await pair(of: session, user, organization, now)
             case 1...:
                 try await end(session, because: "REFRESH_TOKEN_REUSED", user, caller)
-                throw Accounts.notRefreshed
+                throw LogIns.notRefreshed
             default:
                 // Newer than the store: it was set back, and nobody has copied anything.
-                throw Accounts.notRefreshed
+                throw LogIns.notRefreshed
             }
         }
-        throw Accounts.notRefreshed
+        throw LogIns.notRefreshed
     }
 
     private struct Holder {
@@ -68,7 +68,7 @@ extension Accounts {
             ),
             now < session.expiresAt,
             let organization = try await directory.organization(user.organization), organization.isActive
-        else { throw Accounts.notRefreshed }
+        else { throw LogIns.notRefreshed }
         return Holder(user: user, organization: organization, session: session)
     }
 

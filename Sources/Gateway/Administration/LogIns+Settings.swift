@@ -1,4 +1,4 @@
-extension Accounts {
+extension LogIns {
     /// What bounds sessions.
     package struct Settings: Sendable {
         /// How long an access token lives.
@@ -40,7 +40,7 @@ extension Accounts {
     }
 }
 
-extension Accounts.Settings {
+extension LogIns.Settings {
     /// When a session ends that is refreshed now.
     func end(of session: UserSession, at now: Timestamp) -> Timestamp {
         min(now + refreshLife, session.id.time + sessionLife)

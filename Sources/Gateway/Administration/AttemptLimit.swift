@@ -8,7 +8,7 @@ import Synchronization
 /// Nothing is bounded by name alone, so that a stranger's guesses keep nobody else out. Only what fails counts: an
 /// attempt is charged when it begins, so that many at once count as many, and gets its charge back when it succeeds.
 /// Who once logged in from an address goes on there, whatever else comes from it.
-package final class ThrottleLogIns: Sendable {
+package final class AttemptLimit: Sendable {
     /// What bounds it.
     package struct Settings: Sendable {
         /// Failures of one name from one address.
@@ -89,7 +89,7 @@ package final class ThrottleLogIns: Sendable {
     ///
     /// - Throws: `rateLimited` with the time to wait.
     package func begin(name: String, address: String?) throws(GatewayError) -> Attempt {
-        let group = ThrottleLogIns.group(of: address ?? "")
+        let group = AttemptLimit.group(of: address ?? "")
         let pair = KnownPlaces.key(of: name, in: group)
         let isKnown = known.isKnown(pair, at: entropy.uptime())
         let own = Charge(limit: settings.ofName, key: pair)
@@ -97,7 +97,7 @@ package final class ThrottleLogIns: Sendable {
         let attempt = Attempt(
             turn: isKnown
                 ? PasswordTurn(name: pair.hexadecimal, isKnown: true)
-                : PasswordTurn(name: ThrottleLogIns.neighbourhood(of: address ?? ""), isKnown: false),
+                : PasswordTurn(name: AttemptLimit.neighbourhood(of: address ?? ""), isKnown: false),
             charges: isKnown ? [own] : [own, ofAddress],
             login: name,
             network: group
@@ -127,7 +127,7 @@ package final class ThrottleLogIns: Sendable {
     /// log in themselves. What strangers do at the same address is not held against either.
     /// - Throws: `rateLimited` with the time to wait.
     package func begin(passwordOf user: UserID, address: String?) throws(GatewayError) -> Attempt {
-        let group = ThrottleLogIns.group(of: address ?? "")
+        let group = AttemptLimit.group(of: address ?? "")
         let isKnown = known.isKnown(KnownPlaces.key(of: user, in: group), at: entropy.uptime())
         let own = Charge(limit: settings.ofName, key: SHA256.digest("password|\(user)|\(group)"))
         let ofPerson = Charge(limit: settings.ofPerson, key: SHA256.digest("password|\(user)"))
@@ -155,11 +155,14 @@ package final class ThrottleLogIns: Sendable {
         let now = entropy.uptime().nanoseconds / 1000
         let wait = arrivals.withLock { arrivals -> Int64 in
             makeRoom(in: &arrivals, now)
-            let wait = attempt.charges.map { excess($0.limit, $0.key, arrivals, now) }.max() ?? 0
+            let wait =
+                attempt.charges
+                .map { EvenPace($0.limit).adding(to: arrivals[place($0.key, in: arrivals)], at: now).excess }
+                .max() ?? 0
             guard wait <= 0 else { return wait }
             for charge in attempt.charges {
                 let place = self.place(charge.key, in: arrivals)
-                arrivals[place] = max(now, arrivals[place] ?? now) + interval(charge.limit)
+                arrivals[place] = EvenPace(charge.limit).adding(to: arrivals[place], at: now).arrival
             }
             return 0
         }
@@ -201,22 +204,14 @@ package final class ThrottleLogIns: Sendable {
         arrivals.withLock { arrivals in
             for charge in attempt.charges {
                 let place = self.place(charge.key, in: arrivals)
-                arrivals[place] = arrivals[place].map { $0 - interval(charge.limit) }
+                arrivals[place] = arrivals[place].map { $0 - EvenPace(charge.limit).interval }
             }
         }
     }
 
-    private func interval(_ limit: RateLimit) -> Int64 { max(1, limit.periodMilliseconds * 1000 / Int64(limit.units)) }
-
-    /// How long until one more unit is free; at most 0 when one is.
-    private func excess(_ limit: RateLimit, _ key: Digest32, _ arrivals: [Digest32: Int64], _ now: Int64) -> Int64 {
-        max(now, arrivals[place(key, in: arrivals)] ?? now) + interval(limit) - now - interval(limit)
-            * Int64(limit.burst)
-    }
-
     /// Where a key's charges stand: its own place, or, while there is no room for one, one that all others share.
     private func place(_ key: Digest32, in arrivals: [Digest32: Int64]) -> Digest32 {
-        arrivals[key] != nil || arrivals.count < settings.entriesMax ? key : ThrottleLogIns.others
+        arrivals[key] != nil || arrivals.count < settings.entriesMax ? key : AttemptLimit.others
     }
 
     private static let others = SHA256.digest("others")

@@ -3,7 +3,7 @@ import Cryptography
 /// Users' sessions: log in, refresh, log out.
 ///
 /// Good ones are audited always; failures that name somebody by samples, others are counted (`SampleFailures`).
-package struct Accounts: Sendable {
+package struct LogIns: Sendable {
     /// Somebody who is logged in.
     package struct Session: Sendable {
         /// The token to show from now on.
@@ -35,7 +35,7 @@ package struct Accounts: Sendable {
         package let authenticate: Authenticate
         package let failures: SampleFailures
         package let metrics: CallMetrics
-        package let throttle: ThrottleLogIns
+        package let throttle: AttemptLimit
         package let entropy: Entropy
         package let factors: SecondFactors?
         let refreshTokens: RefreshTokens
@@ -49,7 +49,7 @@ package struct Accounts: Sendable {
             authenticate: Authenticate,
             failures: SampleFailures,
             metrics: CallMetrics,
-            throttle: ThrottleLogIns,
+            throttle: AttemptLimit,
             entropy: Entropy,
             factors: SecondFactors? = nil,
             refreshTokens: RefreshTokens
@@ -131,7 +131,7 @@ package struct Accounts: Sendable {
         _ code: String?,
         _ caller: Caller
     ) async throws(GatewayError) -> Known {
-        try Accounts.check(username, slug, password)
+        try LogIns.check(username, slug, password)
         let attempt = try parts.throttle.begin(name: "\(slug ?? "")|\(username)", address: caller.address)
         let found: Found
         let isRight: Bool
@@ -142,15 +142,11 @@ package struct Accounts: Sendable {
             parts.throttle.giveBack(attempt)
             throw error
         }
-        guard isRight, let known = found.user else {
-            if let user = found.user {
-                try await directory.countFailedLogin(of: user.id, organization: user.organization)
-            }
-            throw found.refusal
-        }
+        // Nothing is written of a failure: by the time that takes, a name that there is would be told from others.
+        guard isRight, let known = found.user else { throw found.refusal }
         // As they are now, not as they were before the hash was made: whatever ended meanwhile stays ended.
         guard
-            let user = try await directory.noteLogin(of: known.id, organization: known.organization),
+            let user = try await directory.user(known.id, organization: known.organization),
             user.isActive, user.passwordHash == known.passwordHash,
             let organization = try await directory.organization(user.organization), organization.isActive
         else { throw found.refusal }
@@ -162,7 +158,7 @@ package struct Accounts: Sendable {
     private func checkFactor(
         of user: User,
         _ code: String?,
-        _ attempt: ThrottleLogIns.Attempt
+        _ attempt: AttemptLimit.Attempt
     ) async throws(GatewayError) {
         guard user.hasSecondFactor else { return }
         // Whoever once logged in from there is held to the limit of that pair alone: guesses from elsewhere keep
@@ -194,8 +190,8 @@ package struct Accounts: Sendable {
         var organization: OrganizationID?
 
         var refusal: GatewayError {
-            guard let organization = user?.organization ?? organization else { return Accounts.refusal }
-            return Accounts.refusal.naming(organization, user.map { "user:\($0.id)" } ?? "anonymous")
+            guard let organization = user?.organization ?? organization else { return LogIns.refusal }
+            return LogIns.refusal.naming(organization, user.map { "user:\($0.id)" } ?? "anonymous")
         }
     }
 
@@ -291,7 +287,7 @@ package struct Accounts: Sendable {
             ),
             session.generation == claims.generation,
             let organization = try await directory.organization(user.organization)
-        else { throw Accounts.refusal }
+        else { throw LogIns.refusal }
         guard session.refreshedAt == nil else {
             throw GatewayError(.conflict, "This session goes on by its refresh token: send that as refresh_token.")
         }
@@ -304,7 +300,7 @@ package struct Accounts: Sendable {
         session.generation += 1
         session.expiresAt = now + settings.tokenLife
         // Of two that refresh one token at once, one does.
-        guard try await directory.advance(session, from: claims.generation) else { throw Accounts.refusal }
+        guard try await directory.advance(session, from: claims.generation) else { throw LogIns.refusal }
         parts.authenticate.forget()
         try write("TOKEN_REFRESHED", user, caller)
         return try await self.token(of: session, user, organization, now)
@@ -322,7 +318,7 @@ package struct Accounts: Sendable {
     /// The user and organization of a principal, for `verify`.
     package func describe(_ principal: Principal) async throws(GatewayError) -> (User?, Organization) {
         guard let organization = try await directory.organization(principal.organization) else {
-            throw Accounts.refusal
+            throw LogIns.refusal
         }
         guard case .user(let id) = principal.subject else { return (nil, organization) }
         return (try await directory.user(id, organization: principal.organization), organization)
