@@ -7,7 +7,7 @@ import OrderedJSON
 /// `{"not_mine": true}` is for another. Its kinds are like those of real plugins:
 ///
 ///     collect  in       asked by collect_query (answered by its reply)
-///     pay      out      known by our id at /id; asked by pay_query (answered by callback)
+///     pay      out      known by our id at /id; asked by pay_query (answered by callback); `pay_many` makes batches
 ///     undo     reverse  of the transaction in the argument `original`
 ///     refund   reverse  the same, found by the host: by its id, its receipt or its `fake_id`
 ///     ask      none     an exchange, answered by callback
@@ -96,7 +96,7 @@ package enum FakePlugin {
             intent["amount"] = .integer(amount)
             if !tool.hasSuffix("refund") { intent["original"] = arguments["original"] }
         }
-        if tool == "fake_collect" || tool == "fake_pay" {
+        if tool == "fake_collect" || tool == "fake_pay" || tool == "fake_pay_many" {
             intent["guards"] = [["key": .string(key), "open_max": 1, "window_ms": 60_000, "message": "Wait."]]
         }
         let body: JSON = ["id": input["ids"]?["record"] ?? .null, "amount": .integer(amount), "url": ""]
@@ -122,7 +122,7 @@ extension FakePlugin {
                 tool(prefix, "collect", moves: true), tool(prefix, "pay", moves: true),
                 tool(prefix, "undo", moves: true), tool(prefix, "refund", moves: true),
                 tool(prefix, "ask", moves: false),
-                status(prefix, of: "collect"), status(prefix, of: "pay"),
+                status(prefix, of: "collect"), status(prefix, of: "pay"), many(prefix),
             ],
         ]
     }
@@ -171,6 +171,25 @@ extension FakePlugin {
             "output_schema": output, "sensitive": ["/phone"],
             "annotations": annotations(moves: moves),
             "wait": ["default_ms": 0, "max_ms": 60_000],
+        ]
+    }
+
+    /// Pays many together; each item is what `pay` takes.
+    private static func many(_ prefix: String) -> JSON {
+        let item: JSON = [
+            "type": "object",
+            "properties": ["phone": ["type": "string"], "amount": ["type": "integer", "minimum": 1]],
+            "required": ["phone", "amount"], "additionalProperties": false,
+        ]
+        return [
+            "name": .string("\(prefix)_pay_many"), "kind": "operation", "operation": "pay",
+            "x-items": ["pointer": "/payments"], "title": "Fake", "description": "Fake.",
+            "input_schema": [
+                "type": "object", "properties": ["payments": ["type": "array", "items": item, "maxItems": 10_000]],
+                "required": ["payments"], "additionalProperties": false,
+            ],
+            "output_schema": output, "sensitive": ["/payments/*/phone"],
+            "annotations": annotations(moves: true),
         ]
     }
 

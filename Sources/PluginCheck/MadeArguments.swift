@@ -21,14 +21,15 @@ struct MadeArguments {
 
     private let document: JSON
 
-    /// What one tool is tried with, its own examples left out.
+    /// What one tool is tried with, its own examples left out; of a tool with items, one of them.
     static func values(for tool: ToolDescriptor) -> [JSON] {
-        let maker = MadeArguments(document: tool.inputSchema)
-        let examples = tool.examples.map(\.arguments)
+        let maker = MadeArguments(document: tool.items?.schema ?? tool.inputSchema)
+        let validator = tool.items?.validator ?? tool.inputValidator
+        let examples = tool.examples.flatMap { Samples.prepared(tool, $0.arguments) }
         var seen = Set(examples)
         var values: [JSON] = []
         for candidate in maker.candidates(from: examples).prefix(candidatesMax) where values.count < countMax {
-            guard seen.insert(candidate).inserted, tool.inputValidator.accepts(candidate) else { continue }
+            guard seen.insert(candidate).inserted, validator.accepts(candidate) else { continue }
             if candidate.bytes.count <= bytesMax { values.append(candidate) }
         }
         return values

@@ -46,7 +46,8 @@ extension Samples {
             guard case .operation(let index) = tool.kind else { return [] }
             let kind = catalogue.operations[index]
             let found: [(record: Record, left: Int64)?] = kind.original == nil ? [nil] : originals(of: kind)
-            let arguments = tool.examples.map(\.arguments) + MadeArguments.values(for: tool).prefix(2)
+            let arguments =
+                tool.examples.flatMap { prepared(tool, $0.arguments) } + MadeArguments.values(for: tool).prefix(2)
             return profiles.flatMap { other in
                 arguments.flatMap { arguments in
                     found.map { original in
@@ -58,7 +59,8 @@ extension Samples {
                             now: Timestamp(milliseconds: 1_798_750_799_999),
                             record: RecordID(Identifier(high: 9, low: 9)),
                             originator: Identifier(high: 9, low: 10),
-                            original: original
+                            original: original,
+                            row: tool.items == nil ? nil : 1
                         )
                         let call = PureCall(.prepare(tool.index, input), "\(tool.name) \(other.text)")
                         return kind.direction == .reverse ? call.reversing(original?.record.id) : call

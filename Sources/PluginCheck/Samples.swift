@@ -28,7 +28,9 @@ enum Samples {
             if case .operation = tool.kind {
                 for example in tool.examples {
                     let title = "\(tool.name) (\(example.title))"
-                    calls.append(preparation(of: tool, catalogue, with: example.arguments, title))
+                    for arguments in prepared(tool, example.arguments) {
+                        calls.append(preparation(of: tool, catalogue, with: arguments, title))
+                    }
                 }
             }
             let record = { (state: RecordState) in
@@ -70,8 +72,15 @@ enum Samples {
     ) -> PureCall {
         let kind = kind(of: tool).map { catalogue.operations[$0] }
         let original = kind.flatMap { originals(of: $0).first }
-        let call = PureCall(.prepare(tool.index, prepareInput(arguments, original)), title)
+        let row = tool.items == nil ? nil : 1
+        let call = PureCall(.prepare(tool.index, prepareInput(arguments, original, row)), title)
         return kind?.direction == .reverse ? call.reversing(original?.record.id) : call
+    }
+
+    /// What a tool's `prepare` is given of a call's arguments: they themselves, or each item of theirs.
+    static func prepared(_ tool: ToolDescriptor, _ arguments: JSON) -> [JSON] {
+        guard let items = tool.items else { return [arguments] }
+        return arguments.value(at: items.pointer)?.arrayValue ?? []
     }
 
     /// Arguments as a report shows them.
@@ -88,7 +97,11 @@ enum Samples {
         }
     }
 
-    private static func prepareInput(_ arguments: JSON, _ original: (record: Record, left: Int64)?) -> [UInt8] {
+    private static func prepareInput(
+        _ arguments: JSON,
+        _ original: (record: Record, left: Int64)?,
+        _ row: Int?
+    ) -> [UInt8] {
         PluginDocuments.prepare(
             arguments: arguments.bytes,
             profile: profile,
@@ -96,7 +109,8 @@ enum Samples {
             now: moment,
             record: RecordID(Identifier(high: 7, low: 7)),
             originator: Identifier(high: 8, low: 8),
-            original: original
+            original: original,
+            row: row
         )
     }
 

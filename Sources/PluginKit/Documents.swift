@@ -9,7 +9,8 @@ enum Documents {
             nowMilliseconds: json["now_ms"]?.integerValue ?? 0,
             recordID: json["ids"]?["record"]?.stringValue ?? "",
             originatorID: json["ids"]?["originator"]?.stringValue ?? "",
-            original: Original(json["x-original"])
+            original: Original(json["x-original"]),
+            row: json["x-item"]?["row"]?.integerValue.map { Int($0) }
         )
     }
 

@@ -140,6 +140,10 @@ public struct PrepareInput: Sendable {
     public let originatorID: String
     /// What a reversal gives back; nil for a kind that says nowhere where its arguments name it.
     public let original: Original?
+    /// The row of a batch that the arguments are, from 1; nil where they are a whole call's.
+    ///
+    /// A draft (`x-item`).
+    public let row: Int?
 
     /// Gathers them; the kit does so, and tests.
     public init(
@@ -148,7 +152,8 @@ public struct PrepareInput: Sendable {
         nowMilliseconds: Int64,
         recordID: String,
         originatorID: String,
-        original: Original? = nil
+        original: Original? = nil,
+        row: Int? = nil
     ) {
         self.init(
             arguments: ArgumentValue(arguments),
@@ -156,7 +161,8 @@ public struct PrepareInput: Sendable {
             nowMilliseconds: nowMilliseconds,
             recordID: recordID,
             originatorID: originatorID,
-            original: original
+            original: original,
+            row: row
         )
     }
 
@@ -166,7 +172,8 @@ public struct PrepareInput: Sendable {
         nowMilliseconds: Int64,
         recordID: String,
         originatorID: String,
-        original: Original? = nil
+        original: Original? = nil,
+        row: Int? = nil
     ) {
         self.arguments = arguments
         self.profile = profile
@@ -174,6 +181,7 @@ public struct PrepareInput: Sendable {
         self.recordID = recordID
         self.originatorID = originatorID
         self.original = original
+        self.row = row
     }
 }
 

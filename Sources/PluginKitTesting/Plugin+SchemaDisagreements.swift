@@ -94,8 +94,8 @@ extension OperationTool {
     fileprivate func readingDisagreements(_ inputs: Inputs) -> [String] {
         let lookup = descriptor["lookup"]?["pointer"]?.stringValue.flatMap { try? JSONPointer(parsing: $0) }
         return SchemaAgreement.reading(
-            schema: descriptor["input_schema"] ?? true,
-            examples: examples(descriptor)
+            schema: argumentSchema ?? true,
+            examples: argumentExamples
         ) { value, log in
             if let lookup {
                 var found: ArgumentValue? = ArgumentValue(value, log: log)
@@ -111,12 +111,31 @@ extension OperationTool {
                         nowMilliseconds: 1_800_000_000_000,
                         recordID: "record",
                         originatorID: "originator",
-                        original: inputs.original?.found
+                        original: inputs.original?.found,
+                        row: items == nil ? nil : 1
                     )
                 )
             }
             return plans.contains { $0 != nil }
         }
+    }
+}
+
+extension OperationTool {
+    /// The property that lists the payments, of a tool that makes many.
+    private var items: String? {
+        descriptor["x-items"]?["pointer"]?.stringValue.flatMap { try? JSONPointer(parsing: $0) }?.tokens.first
+    }
+
+    /// What `prepare` is given: the whole call's arguments, or an item of theirs.
+    fileprivate var argumentSchema: JSON? {
+        guard let items else { return descriptor["input_schema"] }
+        return descriptor["input_schema"]?["properties"]?[items]?["items"]
+    }
+
+    fileprivate var argumentExamples: [JSON] {
+        guard let items else { return examples(descriptor) }
+        return examples(descriptor).flatMap { $0[items]?.arrayValue ?? [] }
     }
 }
 

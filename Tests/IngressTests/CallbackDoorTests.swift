@@ -46,7 +46,8 @@ struct `The door for callbacks` {
                 audit: store,
                 once: store,
                 data: NoPluginData(),
-                feed: store
+                feed: store,
+                batches: store
             ),
             journal: journal,
             upstream: FakeUpstream.accepting(),

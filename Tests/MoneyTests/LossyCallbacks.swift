@@ -75,7 +75,8 @@ extension Assembly.Repositories {
             audit: all.audit,
             once: all.once,
             data: all.data,
-            feed: all.feed
+            feed: all.feed,
+            batches: all.batches
         )
     }
 }

@@ -22,6 +22,8 @@ enum PlantedFault: String, CaseIterable, Sendable {
     case countsApproversTwice
     /// A store that counts nothing against limits.
     case forgetsLimits
+    /// A store that takes a batch that waits for one that runs.
+    case releasesBatchesUnasked
     /// A store that writes a change whatever the version.
     case ignoresVersions
     /// A plugin that does not see that another amount is stated.
@@ -43,7 +45,7 @@ enum PlantedFault: String, CaseIterable, Sendable {
         case .readsPendingAsPaid, .ignoresAmounts, .readsReversedAsGivenBack: "and was not paid"
         case .sendsTooLate: "left after its time"
         case .forgetsGuards: "whose guard held"
-        case .releasesUnasked: "nobody had released it"
+        case .releasesUnasked, .releasesBatchesUnasked: "nobody had released it"
         case .countsApproversTwice: "too few had approved it"
         case .forgetsLimits: "past its limit"
         case .ignoresVersions: "do not lead to"
@@ -56,7 +58,7 @@ enum PlantedFault: String, CaseIterable, Sendable {
 /// A store's records, with one thing wrong, or none; it notes under which key each is begun.
 struct WrongRecords: RecordRepository, DueRepository {
     enum Fault: Sendable {
-        case forgetsKeys, forgetsGuards, releasesUnasked, ignoresVersions, showsOthersRecords
+        case forgetsKeys, forgetsGuards, releasesUnasked, releasesBatchesUnasked, ignoresVersions, showsOthersRecords
         case countsApproversTwice, forgetsLimits
 
         init?(_ fault: PlantedFault) {
@@ -64,6 +66,7 @@ struct WrongRecords: RecordRepository, DueRepository {
             case .forgetsKeys: self = .forgetsKeys
             case .forgetsGuards: self = .forgetsGuards
             case .releasesUnasked: self = .releasesUnasked
+            case .releasesBatchesUnasked: self = .releasesBatchesUnasked
             case .ignoresVersions: self = .ignoresVersions
             case .countsApproversTwice: self = .countsApproversTwice
             case .forgetsLimits: self = .forgetsLimits
@@ -117,6 +120,7 @@ struct WrongRecords: RecordRepository, DueRepository {
             record.hold?.approvers = Array(Set(who)).sorted().flatMap { [$0, $0] }
         case .forgetsLimits:
             claims = claims.map { LateClaims(guards: $0.guards, unique: $0.unique, at: $0.at) }
+        case .releasesBatchesUnasked: break
         default: return change
         }
         return RecordChange(
@@ -133,7 +137,10 @@ struct WrongRecords: RecordRepository, DueRepository {
             uncounted: change.uncounted,
             charges: change.charges,
             told: change.told,
-            claims: claims
+            claims: claims,
+            balances: change.balances,
+            whileRunning: fault == .releasesBatchesUnasked ? nil : change.whileRunning,
+            halt: change.halt
         )
     }
 

@@ -9,6 +9,8 @@ import Synchronization
 protocol SimulatedDisk: Sendable {
     /// Every record with its steps, in the order of their beginning.
     var records: [(record: Record, events: [RecordEvent])] { get }
+    /// Every batch, in the order of their names.
+    var batches: [Batch] { get }
     /// The feed, in its order.
     var feed: [FeedEntry] { get }
     /// What is summed up of it.
@@ -31,7 +33,7 @@ extension MemoryDisk: SimulatedDisk {
 /// What a simulated host stores in.
 typealias SimulatedStore = RecordRepository & DueRepository & CallbackRepository & ClaimRepository & DirectoryRepository
     & PlanRepository & QuotaRepository & KeyUseRepository & AuditRepository & OnceRepository & FeedRepository
-    & RollupRepository & ReportRepository
+    & RollupRepository & ReportRepository & BatchRepository
 
 /// A file of the real SQLite store, in memory where the machine has a file system of that kind: what is tried is what the
 /// house writes and reads, not whether a disk keeps it.
@@ -105,6 +107,10 @@ final class SQLDisk: SimulatedDisk, @unchecked Sendable {
             try RecordCoding.events(row.text(0) ?? "", newest: 10_000)
         }
         .flatMap { $0 }
+    }
+
+    var batches: [Batch] {
+        read("SELECT \(BatchCoding.columns) FROM batches ORDER BY organization_id, batch_id", [], BatchCoding.batch)
     }
 
     var feed: [FeedEntry] {

@@ -52,7 +52,8 @@ final class SimulatedHost: Sendable {
                 audit: store,
                 once: store,
                 data: NoPluginData(),
-                feed: store
+                feed: store,
+                batches: WrongBatches(store: store, isWrong: world.fault == .releasesBatchesUnasked)
             ),
             journal: HostJournal(world: world, life: life),
             upstream: HostLine(world: world, mpesa: mpesa, life: life, clock: clock),
@@ -79,6 +80,7 @@ final class SimulatedHost: Sendable {
         settings.sweeper.every = .seconds(3)
         settings.inbox.searchEvery = .seconds(7)
         settings.claims.every = .seconds(120)
+        settings.batchRunner.inFlightMax = 3
         gateway = Assembly(
             ports,
             keys: Assembly.Keys(master: Secret([UInt8](repeating: 7, count: 32))),
@@ -91,7 +93,7 @@ final class SimulatedHost: Sendable {
         let gateway = gateway
         let work: [@Sendable () async -> Void] = [
             { await gateway.inbox.run() }, { await gateway.sweeper.run() }, { await gateway.claimSweeper.run() },
-            { await gateway.releases.run() }, { await gateway.rollups.run() },
+            { await gateway.releases.run() }, { await gateway.batchRunner.run() }, { await gateway.rollups.run() },
         ]
         tasks.withLock { $0 += work.map { world.begin($0) } }
     }
@@ -244,7 +246,9 @@ private struct HostLine: Upstream {
         guard let id = body["id"]?.stringValue.flatMap({ RecordID($0) }), let record = world.disk.record(id) else {
             return
         }
-        if record.hold != nil, !world.wasReleased(id) { world.accuse("\(id) left, and nobody had released it") }
+        let isReleased =
+            record.batch.map { world.wasReleased("\(record.organization) \($0.batch)") } ?? world.wasReleased(id)
+        if record.hold != nil, !isReleased { world.accuse("\(id) left, and nobody had released it") }
         if let hold = record.hold, let asked = hold.asked { watch(hold, asked, id) }
         if record.state == .withdrawn { world.accuse("\(id) left after it had been withdrawn") }
         if clock.now() > record.sendBefore + .seconds(1) { world.accuse("\(id) left after its time") }

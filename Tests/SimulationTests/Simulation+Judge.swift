@@ -16,6 +16,7 @@ extension Simulation {
         judgeRefunds()
         judgeGuards()
         judgeLimits()
+        judgeBatches()
         judgeFeed()
         let unsettled = world.disk.unsettledCallbacks
         if unsettled > 0 { world.accuse("\(unsettled) callbacks were left") }
@@ -69,7 +70,8 @@ extension Simulation {
                 world.accuse("M-Pesa was paid for \(entry.id), of which nothing is kept")
                 continue
             }
-            let key = world.disk.key(of: entry.id) ?? "none"
+            let key =
+                record.batch.map { "batch \($0.batch) \($0.sequence)" } ?? world.disk.key(of: entry.id) ?? "none"
             debits["\(record.organization) \(key)", default: 0] += entry.debits
         }
         for (key, count) in debits.sorted(by: { $0.key < $1.key }) where count > 1 {

@@ -8,7 +8,7 @@ extension Simulation {
         while !world.isCalm, !Task.isCancelled {
             await world.wait(500...15_000)
             if world.chance(0.02) { await dismiss() }
-            let held = world.disk.records.map(\.record).filter { $0.hold != nil && $0.state.isHeld }
+            let held = world.disk.records.map(\.record).filter { $0.hold != nil && $0.batch == nil && $0.state.isHeld }
             for record in held where world.chance(0.5) {
                 world.begin { await self.decide(about: record) }
                 if world.chance(0.2) { world.begin { await self.decide(about: record) } }

@@ -68,11 +68,14 @@ final class Simulation: Sendable {
         await start()
         let weather = world.begin { await self.weather() }
         let people = world.begin { await self.people() }
-        let callers = (0..<world.pick(3...6)).map { number in world.begin { await self.call(number) } }
+        let releasers = world.begin { await self.releasers() }
+        var callers = (0..<world.pick(3...6)).map { number in world.begin { await self.call(number) } }
+        callers += (0..<world.pick(0...2)).map { number in world.begin { await self.callForBatch(number) } }
         for caller in callers { await caller.value }
         await world.wait(1_000...200_000)
         weather.cancel()
         people.cancel()
+        releasers.cancel()
         world.calmDown()
         await end()
         judge()
@@ -103,6 +106,7 @@ final class Simulation: Sendable {
                     Profile(environment: .test, shortCode: "174379", shortCodeType: "paybill", organizationName: "O"),
                     organization: key.organization
                 )
+                try await store.save(Self.person(of: key.organization))
                 try await store.save(
                     APIKey(
                         id: key.id,
@@ -219,7 +223,7 @@ final class Simulation: Sendable {
         }
     }
 
-    private func ask(
+    func ask(
         _ tool: String,
         _ arguments: JSON,
         _ key: APIKeyText,
@@ -272,10 +276,12 @@ final class Simulation: Sendable {
         host.cancel()
         await world.wait(60_000...60_000)
         await mpesa.tellAll()
+        await endBatches(host)
         for _ in 0..<60 {
             await world.wait(10_000...10_000)
             await host.gateway.inbox.takeUpUnsettled()
             await host.gateway.releases.sendDue()
+            await host.gateway.batchRunner.sendDue()
             await host.gateway.sweeper.sweep()
             let open = world.disk.records.filter { !$0.record.state.isEnded }
             guard let next = open.compactMap(\.record.nextActionAt).min() else { break }
@@ -284,6 +290,8 @@ final class Simulation: Sendable {
             guard wait < .seconds(86_400), open.contains(where: { $0.record.state != .manual }) else { break }
             _ = await world.time.sleep(for: max(.seconds(1), wait + .seconds(1)), owner: World.nobody)
         }
+        await world.wait(10_000...10_000)
+        await host.gateway.batchRunner.sendDue()
         world.fallSilent()
         // As often as a callback that cannot be read is tried, and once more.
         for _ in 0..<7 {

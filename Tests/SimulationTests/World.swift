@@ -24,6 +24,8 @@ final class World: Sendable {
         var approved: [RecordID: Set<String>] = [:]
         /// Who may approve nothing any more, and since when.
         var dismissed: [String: Uptime] = [:]
+        /// Batches likewise, each with its organization.
+        var releasedBatches: Set<String> = []
         var storms = 0
         var isSilent = false
         var onDeath: (@Sendable () async -> Void)?
@@ -109,6 +111,8 @@ final class World: Sendable {
 
     func noteReleased(_ id: RecordID) { state.withLock { _ = $0.released.insert(id) } }
     func wasReleased(_ id: RecordID) -> Bool { state.withLock { $0.released.contains(id) } }
+    func noteReleased(_ batch: String) { state.withLock { _ = $0.releasedBatches.insert(batch) } }
+    func wasReleased(_ batch: String) -> Bool { state.withLock { $0.releasedBatches.contains(batch) } }
 
     func noteApproved(_ id: RecordID, by who: String) {
         state.withLock { _ = $0.approved[id, default: []].insert(who) }

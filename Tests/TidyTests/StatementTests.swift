@@ -18,6 +18,8 @@ struct `A statement` {
         ("FROM guards WHERE guard_key LIKE $1", "holds, when the store is opened, for every organization"),
         ("FROM exports WHERE expires_at <= $1", "the timers', for every organization"),
         ("WHERE \\(RecordCoding.isWaiting) AND state = $1", "what a restart settles, for every organization"),
+        ("WHERE ended_ms IS NULL AND (state NOT IN", "the batches that a host sends, for every organization"),
+        ("UPDATE batches SET until_ms = until_ms", "a clock that was set back, for every organization"),
         ("WHERE \\(condition) AND next_action_ms <= $1", "the sweeper's, for every organization"),
         ("WHERE \\(condition) AND next_action_ms > $2", "a clock that was set back, for every organization"),
         ("WHERE \\(condition) AND \\(column) > $2", "a clock that was set back, for every organization"),
@@ -47,6 +49,7 @@ struct `A statement` {
     static let names = [
         "organization_id", "\\(Store.itemPlace)", "\\(itemPlace)", "INSERT INTO records (\\(RecordCoding.columns)",
         "INSERT INTO reports (\\(Store.reportColumns)",
+        "INSERT INTO batches (\\(BatchCoding.columns)",
         "INSERT INTO users (\\(DirectoryCoding.userColumns)", "INSERT INTO api_keys (\\(DirectoryCoding.keyColumns)",
     ]
 

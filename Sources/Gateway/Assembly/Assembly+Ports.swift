@@ -26,6 +26,8 @@ extension Assembly {
         package let data: any PluginDataRepository
         /// What has become true, and what is summed up of it.
         package let feed: any FeedRepository & RollupRepository & ReportRepository
+        /// Payments that are made together.
+        package let batches: any BatchRepository
 
         /// Gathers them.
         package init(
@@ -39,7 +41,8 @@ extension Assembly {
             audit: any AuditRepository,
             once: any OnceRepository,
             data: any PluginDataRepository,
-            feed: any FeedRepository & RollupRepository & ReportRepository
+            feed: any FeedRepository & RollupRepository & ReportRepository,
+            batches: any BatchRepository
         ) {
             self.records = records
             self.callbacks = callbacks
@@ -52,13 +55,14 @@ extension Assembly {
             self.once = once
             self.data = data
             self.feed = feed
+            self.batches = batches
         }
 
         /// All of one store.
         package init(
             _ store: some RecordRepository & DueRepository & CallbackRepository & ClaimRepository & DirectoryRepository
                 & PlanRepository & QuotaRepository & KeyUseRepository & AuditRepository & OnceRepository
-                & PluginDataRepository & FeedRepository & RollupRepository & ReportRepository
+                & PluginDataRepository & FeedRepository & RollupRepository & ReportRepository & BatchRepository
         ) {
             self.init(
                 records: store,
@@ -71,7 +75,8 @@ extension Assembly {
                 audit: store,
                 once: store,
                 data: store,
-                feed: store
+                feed: store,
+                batches: store
             )
         }
     }
@@ -172,6 +177,10 @@ extension Assembly {
         package var drafts = Drafts.Settings()
         /// The sending of it.
         package var releases = Releases.Settings()
+        /// Payments that are made together.
+        package var batches = Batches.Settings()
+        /// The sending of them.
+        package var batchRunner = BatchRunner.Settings()
         /// What is summed up.
         package var rollups = RollupReader.Settings()
         /// How long what is old is kept.

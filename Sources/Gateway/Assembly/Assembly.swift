@@ -35,6 +35,10 @@ package struct Assembly: Sendable {
     package let drafts: Drafts
     /// Sends what was let go.
     package let releases: Releases
+    /// Makes batches, and does what people decide about them.
+    package let batches: Batches
+    /// Sends what was released of them.
+    package let batchRunner: BatchRunner
     /// Sums up what has become true.
     package let rollups: RollupReader
     /// Forgets what is old.
@@ -118,6 +122,7 @@ package struct Assembly: Sendable {
         forgetting = ports.forgetting(settings.forgetting)
         approvalLetters = ApprovalLetters(ports, settings)
         news = FeedNews(feed: store.feed, entropy: entropy, logger: ports.logger, settings: settings.news)
+        (batches, batchRunner) = ports.batches(money, held, authenticate, quotas, settings)
         drafts = Drafts(
             records: store.records,
             calls: held,
@@ -157,6 +162,7 @@ package struct Assembly: Sendable {
             once: ReserveAction(repository: store.once, key: keys.actions, entropy: entropy),
             dispatch: Dispatch(
                 operations: money.operations,
+                batches: batches,
                 seal: QuestionSeal(key: keys.questions, entropy: entropy),
                 questions: store.once
             ),
@@ -205,6 +211,7 @@ package struct Assembly: Sendable {
                 entropy: ports.entropy,
                 letters: approvalLetters
             ),
+            batches: batches,
             entropy: ports.entropy
         )
     }
@@ -215,7 +222,8 @@ package struct Assembly: Sendable {
     package var runners: [@Sendable () async -> Void] {
         [
             { await inbox.run() }, { await sweeper.run() }, { await releases.run() }, { await claimSweeper.run() },
-            { await rollups.run() }, { await forgetting.run() }, { await timers.run() }, { await keeper.run() },
+            { await batchRunner.run() }, { await rollups.run() }, { await forgetting.run() }, { await timers.run() },
+            { await keeper.run() },
             { await orphans.run() },
             { await failures.run() }, { await uses.run() },
             { await quotas.run() }, { await configuration.run() },

@@ -11,6 +11,7 @@ package enum HostActions {
         registry: ToolRegistry,
         directory: DirectoryCache,
         approvals: ApprovalActions,
+        batches: Batches,
         entropy: Entropy
     ) -> [Action] {
         TransactionActions(records: records, registry: registry, directory: directory).all
@@ -19,7 +20,7 @@ package enum HostActions {
             + ReportActions(reports: reports, reader: reader, entropy: entropy).all
             + TransactionFile(records: records, entropy: entropy).all
             + EventActions(feed: reports).all + BalanceActions(reports: reports, entropy: entropy).all
-            + ContextActions(registry: registry).all
+            + ContextActions(registry: registry).all + BatchActions(batches: batches).all
             + approvals.all
             + ExplainActions(
                 records: records,

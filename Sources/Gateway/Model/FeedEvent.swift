@@ -30,12 +30,19 @@ package struct FeedEvent: Sendable, Equatable {
         case approvalDue = "approval.due"
         /// They have let it leave, or it never will.
         case approvalDecided = "approval.decided"
+        /// Somebody let a batch leave.
+        case batchReleased = "batch.released"
+        /// Nothing more of a batch leaves until a person lets it go on.
+        case batchPaused = "batch.paused"
+        /// Every item of a batch has ended.
+        case batchCompleted = "batch.completed"
 
         /// Whether it tells that a transaction has ended.
         package var isEnd: Bool {
             switch self {
             case .succeeded, .failed, .cancelled, .expired, .withdrawn, .lateSuccess, .reversed: true
             case .disputed, .needsPerson, .approvalRequested, .approvalDue, .approvalDecided: false
+            case .batchReleased, .batchPaused, .batchCompleted: false
             }
         }
 
@@ -58,7 +65,7 @@ package struct FeedEvent: Sendable, Equatable {
     package let id: Identifier
     /// What is told.
     package let kind: Kind
-    /// What it is about: a transaction's id.
+    /// What it is about: a transaction's id, or a batch's.
     package let subject: String
     /// That one's version, which the event is about.
     package let version: Int
@@ -150,6 +157,25 @@ extension FeedEvent {
             subject: record.id.description,
             version: record.version,
             at: moment,
+            payload: .object(payload)
+        )
+    }
+
+    /// What a batch's change tells.
+    static func about(_ batch: Batch, _ kind: Kind, at now: Timestamp, id: Identifier) -> FeedEvent {
+        let payload: JSONObject = [
+            "environment": .string(batch.environment.rawValue), "tool": .string(batch.tool),
+            "account": .string(batch.accountName.description), "made_by": .string(batch.madeBy),
+            "state": .string(batch.state.rawValue), "items": .integer(Int64(batch.items)),
+            "amount": .integer(batch.total),
+        ]
+        return FeedEvent(
+            organization: batch.organization,
+            id: id,
+            kind: kind,
+            subject: batch.id.description,
+            version: batch.version,
+            at: now,
             payload: .object(payload)
         )
     }

@@ -214,6 +214,8 @@ package struct Record: Sendable, Equatable {
     package var resolution: Resolution?
     /// What keeps it from being sent, or kept it; nil for what is sent as it is committed.
     package var hold: Hold?
+    /// Its place in a batch; nil for a payment of its own.
+    package var batch: BatchPlace?
     /// The reversals of it that were begun, the oldest first.
     package var reversals: [ReversalMark] = []
 

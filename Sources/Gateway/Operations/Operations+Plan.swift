@@ -33,7 +33,8 @@ extension Operations {
             now: entropy.wall(),
             record: id,
             originator: id.raw,
-            original: original.map { ($0.record, $0.left) }
+            original: original.map { ($0.record, $0.left) },
+            row: work.batch?.row
         )
         let plan = try await plugins.prepare(plugin, tool: work.entry.tool, input: input)
         try work.membership.ceilings.check(plan.intent.amount, kind.direction, principal)
@@ -64,6 +65,7 @@ extension Operations {
         )
         record.countedIn = work.quota?.place.month
         record.isByAgent = work.caller == .agent
+        record.batch = work.batch
         return Planned(record: record, plan: plan, original: original, place: AccountPlace(profile))
     }
 

@@ -129,7 +129,7 @@ struct Sender: Sendable {
 
     /// Sends what was let go, in the form that its request has now, and settles the outcome.
     ///
-    /// If the process dies before `sending` is committed, the row is as it was.
+    /// If the process dies before `sending` is committed, the row is as it was. An item leaves while its batch runs.
     /// - Returns: The record as it stands afterwards, or why what it claims is another's: `stale` where the transaction that
     ///   it gives back has been changed since it was looked at.
     /// - Throws: As `send`.
@@ -138,8 +138,9 @@ struct Sender: Sendable {
         _ prepared: PreparedRequest,
         from place: Dispatcher.Place,
         within duration: Duration,
-        claiming claims: LateClaims,
-        of original: Reversals.Original?
+        claiming claims: LateClaims?,
+        of original: Reversals.Original?,
+        whileRunning batch: BatchID? = nil
     ) async throws(GatewayError) -> Settlement.Settled {
         defer { place.leave() }
         let now = entropy.now()
@@ -157,8 +158,16 @@ struct Sender: Sendable {
         }
         let claimed: Settlement.Settled
         do throws(GatewayError) {
-            claimed = try await settlement.settle(record, claiming: claims, beside: change) { current in
-                current.version == record.version ? .sendingReleased(sending) : nil
+            // A batch that runs no longer looks like a record that has changed, and is not asked twice.
+            var isFirst = true
+            claimed = try await settlement.settle(
+                record,
+                claiming: claims,
+                beside: change,
+                whileRunning: batch
+            ) { current in
+                defer { isFirst = false }
+                return current.version == record.version && (batch == nil || isFirst) ? .sendingReleased(sending) : nil
             }
         } catch {
             if let beginning = settlement.beginning(record, of: sending) { withdraw(beginning.record) }

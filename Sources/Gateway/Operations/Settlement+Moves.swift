@@ -106,7 +106,8 @@ extension Settlement {
         _ move: Move,
         callback: CallbackID? = nil,
         unread: ReceivedCallback? = nil,
-        claims: LateClaims? = nil
+        claims: LateClaims? = nil,
+        whileRunning batch: BatchID? = nil
     ) -> RecordChange {
         RecordChange(
             record: move.step.record,
@@ -123,7 +124,9 @@ extension Settlement {
             charges: charges(by: move),
             told: move.step.told.map { .about(move.step, from: move.before, $0, id: entropy.identifier()) },
             claims: claims,
-            balances: move.step.balances
+            balances: move.step.balances,
+            whileRunning: batch,
+            halt: halt(by: move)
         )
     }
 

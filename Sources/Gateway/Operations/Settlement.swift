@@ -7,7 +7,9 @@ import Logging
 struct Settlement: Sendable {
     let records: any RecordRepository
     private let directory: DirectoryCache
-    private let registry: ToolRegistry
+    let registry: ToolRegistry
+    /// Rung when an item of a batch has ended.
+    let bell = BatchBell()
     private let waiters: OutcomeWaiters
     let entropy: Entropy
     private let limits: RecordMachine.Rules
@@ -101,13 +103,15 @@ struct Settlement: Sendable {
     /// happened after all. `unread` are bytes that nobody could read: kept in the same commit, for later.
     ///
     /// `claims` are taken in the same commit, or it is refused. So is `beside`, the change of another record: where that
-    /// one has been changed meanwhile, nothing is written, and what this was decided on must be looked at again.
+    /// one has been changed meanwhile, nothing is written, and what this was decided on must be looked at again. `batch`
+    /// must run.
     ///
     /// - Throws: `unavailable` when the store is; `conflict` when others kept changing the record.
     func settle(
         _ record: Record,
         claiming claims: LateClaims? = nil,
         beside: RecordChange? = nil,
+        whileRunning batch: BatchID? = nil,
         callback: CallbackID? = nil,
         unread: ReceivedCallback? = nil,
         failpoints: (Failpoints, Failpoint)? = nil,
@@ -127,7 +131,8 @@ struct Settlement: Sendable {
                     move,
                     callback: isFirst ? callback : nil,
                     unread: isFirst ? unread : nil,
-                    claims: isFirst ? claims : nil
+                    claims: isFirst ? claims : nil,
+                    whileRunning: isFirst ? batch : nil
                 )
             }
             switch try await records.apply(changes + (beside.map { [$0] } ?? [])) {
@@ -278,6 +283,9 @@ struct Settlement: Sendable {
             metadata["meaning"] = "\(step.event.meaning ?? "")"
             logger.warning("what M-Pesa said proves nothing", metadata: metadata)
         }
-        if step.effects.contains(.announceEnd) { waiters.announce(step.record.id) }
+        if step.effects.contains(.announceEnd) {
+            waiters.announce(step.record.id)
+            if step.record.batch != nil { bell.ring(step.record) }
+        }
     }
 }

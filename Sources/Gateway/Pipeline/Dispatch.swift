@@ -27,6 +27,8 @@ package struct Dispatch: Sendable {
         let mayGoOn: @Sendable () async throws(GatewayError) -> Void
         /// The record that was held and is worked on again; nil for a call.
         var held: RecordID?
+        /// The item's place, where the arguments are one of a batch's.
+        var batch: BatchPlace?
 
         /// Whether the caller may go on no longer.
         var isOver: @Sendable () async -> Bool {
@@ -72,6 +74,7 @@ package struct Dispatch: Sendable {
     }
 
     private let operations: Operations
+    private let batches: Batches
     private let seal: QuestionSeal
     private let questions: Questions
     private let functionTimeout: Duration
@@ -82,12 +85,14 @@ package struct Dispatch: Sendable {
     /// `outcomeBytesMax` are kept, to be shown again.
     init(
         operations: Operations,
+        batches: Batches,
         seal: QuestionSeal,
         questions: any OnceRepository,
         functionTimeout: Duration = .seconds(30),
         outcomeBytesMax: Int = 256 << 10
     ) {
         self.operations = operations
+        self.batches = batches
         self.seal = seal
         self.questions = Questions(repository: questions, outcomeBytesMax: outcomeBytesMax)
         self.functionTimeout = functionTimeout
@@ -112,6 +117,7 @@ package struct Dispatch: Sendable {
             )
         }
         switch work.entry.tool.kind {
+        case .operation where work.entry.tool.items != nil: return try await make(work)
         case .operation(let index):
             return try await operations.start(work, kind: index)
         case .lookUp(_, let lookUp):
@@ -119,6 +125,15 @@ package struct Dispatch: Sendable {
         case .function:
             return try await invoke(work)
         }
+    }
+
+    /// Makes a batch of what the arguments list.
+    private func make(_ work: Work) async throws(GatewayError) -> Done {
+        let items = work.entry.tool.items.flatMap { work.arguments.value(at: $0.pointer)?.arrayValue } ?? []
+        let made = try await batches.make(BatchOrder(items: items, arguments: work.arguments), for: work)
+        var done = Done(output: made.output)
+        if case .batch(_, _, let isReplayed) = made { done.isReplayed = isReplayed }
+        return done
     }
 
     private func invoke(_ work: Work) async throws(GatewayError) -> Done {

@@ -68,6 +68,8 @@ struct RecordCall: Sendable {
         /// What it counts as for quotas and prices.
         fileprivate var countedAs: String {
             if isRepeat || isReplayed { return Ceilings.Counted.read }
+            // Its payments are counted one by one.
+            if let tool, tool.items != nil { return Ceilings.Counted.administration }
             if let tool { return tool.annotations.movesMoney ? Ceilings.Counted.money : tool.bucket }
             return changes ? Ceilings.Counted.administration : action?.bucket ?? ""
         }

@@ -112,7 +112,13 @@ package enum ValidateArguments {
     /// the tool calls sensitive is somebody's number, which the plugin reads as people paste it. A function tool's
     /// texts are its schema's.
     private static func texts(in given: JSON, of tool: ToolDescriptor) -> [GatewayError.FieldError] {
-        PlainText.errors(in: given) { place in
+        var given = given
+        if let items = tool.items, var members = given.objectValue {
+            // Each is looked at by itself, and told with its row.
+            members[items.name] = nil
+            given = .object(members)
+        }
+        return PlainText.errors(in: given) { place in
             if tool.kind == .function { return .lines }
             return tool.sensitive.contains { $0.description == place } ? .line : .name
         }

@@ -12,7 +12,7 @@ package protocol DueRepository: Sendable {
     ) async throws(GatewayError) -> [Record]
 
     /// Any organization's records that are held, or were let go and have not left, whose `nextActionAt` has come; as
-    /// `due(at:limit:except:)`, which has none of them.
+    /// `due(at:limit:except:)`, which has none of them. Items of a batch leave with it, and are not among them.
     func dueHeld(
         at now: Timestamp,
         limit: Int,

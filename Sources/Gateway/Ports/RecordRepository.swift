@@ -292,6 +292,10 @@ package struct RecordChange: Sendable {
     package let claims: LateClaims?
     /// What M-Pesa says that the record's account holds; kept as of the change.
     package let balances: [Balance]
+    /// The batch that must run, or nothing is written: as where the record has another version.
+    package let whileRunning: BatchID?
+    /// The batch that runs no longer by it.
+    package let halt: BatchHalt?
 
     /// Gathers them; every id of a transaction counts as new where nothing else is said.
     package init(
@@ -309,9 +313,13 @@ package struct RecordChange: Sendable {
         charges: [LimitCharge] = [],
         told: [FeedEvent] = [],
         claims: LateClaims? = nil,
-        balances: [Balance] = []
+        balances: [Balance] = [],
+        whileRunning: BatchID? = nil,
+        halt: BatchHalt? = nil
     ) {
         self.record = record
+        self.whileRunning = whileRunning
+        self.halt = halt
         self.told = told
         self.claims = claims
         self.balances = balances

@@ -15,10 +15,18 @@ package final class CallSchemas: Sendable {
         private let compiled: Result<JSONSchema, SchemaError>
 
         /// Compiles a schema; one that cannot be used is found when a call comes.
-        package init(_ document: JSON, summary: String) {
+        ///
+        /// - Parameter items: The list whose items are not looked at: they are checked one by one, each with its row.
+        package init(_ document: JSON, summary: String, leaving items: ItemsBinding? = nil) {
             self.document = document
             self.summary = summary
-            compiled = Result { () throws(SchemaError) in try JSONSchema(compiling: document) }
+            var checked = document
+            if let items {
+                let place = JSONPointer(tokens: ["properties", items.name, "items"])
+                _ = checked.set(true, at: place)
+            }
+            let bound = checked
+            compiled = Result { () throws(SchemaError) in try JSONSchema(compiling: bound) }
         }
 
         /// What is wrong with a call, a field each.
@@ -80,10 +88,12 @@ package final class CallSchemas: Sendable {
         case .lookUp(let index, _): shown = operations[index].direction
         case .function: break
         }
-        output =
+        let answered =
             tool.kind == .function
             ? HeldAnswer.besideHandle(tool.outputSchema)
             : shown == .none ? tool.outputSchema : HeldAnswer.beside(tool.outputSchema)
+        // What is answered of a batch is the host's word, held or not.
+        output = tool.items == nil ? answered : BatchDocument.schema
         let pays = direction == .outgoing || direction == .reverse
         movesMoney = tool.annotations.movesMoney || direction != .none
         var document = tool.inputSchema
@@ -91,28 +101,46 @@ package final class CallSchemas: Sendable {
         var (restSummary, mcpSummary) = (tool.summary, tool.summary)
         if movesMoney {
             document.put(CallSchemas.keySchema, as: CallSchemas.key, under: "properties")
-            if pays || tool.requiresIdempotencyKey { required.append(CallSchemas.key) }
-            mcpSummary += "\n\n" + CallSchemas.words(CallSchemas.key, isRequired: !required.isEmpty, pays: pays)
-            restSummary +=
-                "\n\n" + CallSchemas.words("Idempotency-Key", isRequired: tool.requiresIdempotencyKey, pays: pays)
+            if pays && tool.items == nil || tool.requiresIdempotencyKey { required.append(CallSchemas.key) }
+            if tool.items == nil {
+                mcpSummary += "\n\n" + CallSchemas.words(CallSchemas.key, isRequired: !required.isEmpty, pays: pays)
+                restSummary +=
+                    "\n\n" + CallSchemas.words("Idempotency-Key", isRequired: tool.requiresIdempotencyKey, pays: pays)
+            } else {
+                mcpSummary += BatchArguments.words
+                restSummary += BatchArguments.words
+            }
         }
-        let waits = tool.kind.begins && tool.waitMax >= .seconds(1)
+        if tool.items != nil {
+            for (name, schema) in BatchArguments.schemas where document["properties"]?[name] == nil {
+                document.put(schema, as: name, under: "properties")
+            }
+        }
+        let waits = tool.kind.begins && tool.items == nil && tool.waitMax >= .seconds(1)
         takesWait = waits && document["properties"]?[CallSchemas.wait] == nil
         if takesWait { document.put(CallSchemas.waitSchema(tool), as: CallSchemas.wait, under: "properties") }
         let mcpDocument = document.requiring(required)
-        mcp = Schema(mcpDocument, summary: mcpSummary)
+        mcp = Schema(mcpDocument, summary: mcpSummary, leaving: tool.items)
         // By REST the key is a header, which may stand among the arguments too; where one must come, the stage that
         // reserves it asks for it.
         if tool.kind == .function, tool.route.method != "GET" { document.addAnswer() }
-        rest = Schema(document, summary: restSummary)
+        rest = Schema(document, summary: restSummary, leaving: tool.items)
         let isTaken = tool.inputSchema["properties"]?[CallSchemas.account] != nil
         guard case .operation = tool.kind, !isTaken else {
             naming = nil
             return
         }
         naming = (
-            Schema(document.with(CallSchemas.accountSchema, as: CallSchemas.account), summary: restSummary),
-            Schema(mcpDocument.with(CallSchemas.accountSchema, as: CallSchemas.account), summary: mcpSummary)
+            Schema(
+                document.with(CallSchemas.accountSchema, as: CallSchemas.account),
+                summary: restSummary,
+                leaving: tool.items
+            ),
+            Schema(
+                mcpDocument.with(CallSchemas.accountSchema, as: CallSchemas.account),
+                summary: mcpSummary,
+                leaving: tool.items
+            )
         )
     }
 

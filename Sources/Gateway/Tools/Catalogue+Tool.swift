@@ -22,6 +22,7 @@ extension Catalogue {
         let nature = ToolNature(kind, operations: operations)
         let stated = try annotations(reader.object("annotations"))
         let sensitive = try reader.list("sensitive", pointer)
+        let items = try items(of: reader, kind, nature, input.document, sensitive: sensitive)
         return ToolDescriptor(
             name: name,
             index: index,
@@ -54,6 +55,7 @@ extension Catalogue {
             requiresIdempotencyKey: try idempotency?.flag("required", default: false) ?? false,
             idempotencyRetention: .seconds(try idempotency?.whole("retention_s", default: 86_400, from: 1) ?? 86_400),
             sensitive: sensitive,
+            items: items,
             asks: try reader.flag("asks", default: false),
             isDeprecated: try reader.flag("deprecated", default: false),
             replacedBy: try reader.optionalText("replaced_by")

@@ -7,7 +7,7 @@ package enum PluginDocuments {
     /// Input of `prepare`.
     ///
     /// `arguments` is the caller's object, already valid, and is passed through untouched. `original` is what a reversal
-    /// gives back, and how much of it is left, in shillings.
+    /// gives back, and how much of it is left, in shillings. `row` is the item's, where the arguments are one of a batch's.
     package static func prepare(
         arguments: [UInt8],
         profile: Profile,
@@ -15,7 +15,8 @@ package enum PluginDocuments {
         now: Timestamp,
         record: RecordID,
         originator: Identifier,
-        original: (record: Record, left: Int64)? = nil
+        original: (record: Record, left: Int64)? = nil,
+        row: Int? = nil
     ) -> [UInt8] {
         var writer = JSONWriter()
         writer.beginObject()
@@ -31,6 +32,13 @@ package enum PluginDocuments {
         writer.key("originator")
         writer.string(originator.description)
         writer.endObject()
+        if let row {
+            writer.key("x-item")
+            writer.beginObject()
+            writer.key("row")
+            writer.integer(Int64(row))
+            writer.endObject()
+        }
         if let original {
             writer.key("x-original")
             writer.beginObject()

@@ -95,8 +95,10 @@ package final class ToolDescriptor: Sendable {
     package let inputValidator: JSONSchema
     /// Arguments that MCP clients repeat in headers.
     package let headerParameters: [HeaderParameter]
-    /// The output schema as the plugin wrote it.
+    /// The output schema as the plugin wrote it: of a tool with items, what it shows of one.
     package let outputSchema: JSON
+    /// What a call of it answers, as callers are shown it: of a tool with items, the host's words about the batch.
+    package var answerSchema: JSON { items == nil ? outputSchema : BatchDocument.schema }
     /// The output schema, compiled.
     package let outputValidator: JSONSchema
     /// What clients are told.
@@ -125,6 +127,8 @@ package final class ToolDescriptor: Sendable {
     package let idempotencyRetention: Duration
     /// What logs and audit mask.
     package let sensitive: [JSONPointer]
+    /// Where its arguments list the payments that a call makes together; nil for a tool that makes one.
+    package let items: ItemsBinding?
     /// Whether it says that it may ask a person before it goes on.
     package let asks: Bool
     /// Whether clients should stop using it.
@@ -159,6 +163,7 @@ package final class ToolDescriptor: Sendable {
         requiresIdempotencyKey: Bool = false,
         idempotencyRetention: Duration = .seconds(86_400),
         sensitive: [JSONPointer] = [],
+        items: ItemsBinding? = nil,
         asks: Bool = false,
         isDeprecated: Bool = false,
         replacedBy: String? = nil
@@ -188,6 +193,7 @@ package final class ToolDescriptor: Sendable {
         self.requiresIdempotencyKey = requiresIdempotencyKey
         self.idempotencyRetention = idempotencyRetention
         self.sensitive = sensitive
+        self.items = items
         self.asks = asks
         self.isDeprecated = isDeprecated
         self.replacedBy = replacedBy

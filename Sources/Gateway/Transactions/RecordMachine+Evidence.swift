@@ -161,6 +161,12 @@ extension RecordMachine {
             return draft.move(to: .reconciling, source: source.text, evidence: evidence)
         }
         if evidence.verdict == .rejected { return conclude(evidence, from: source, in: &draft) }
+        // An item of a batch has nobody who would ask again: it waits for its turn.
+        if state == .sending, draft.record.batch != nil, !draft.record.hasArrived {
+            let meaning = evidence.meaning ?? "M-Pesa did not look at it."
+            let wait = evidence.retryAfter ?? .zero
+            if waitAgain(&draft, source: source.text, reason: meaning, atLeast: wait) { return }
+        }
         if state == .sending, draft.record.sendings <= rules.resendLimit {
             return resend(evidence, from: source, in: &draft)
         }

@@ -15,7 +15,9 @@ extension RecordMachine {
         as request: RequestTemplate,
         besides others: [String]
     ) {
-        guard draft.record.state == .draft, let hold = draft.record.hold, draft.now < hold.until else { return }
+        guard draft.record.state == .draft, draft.record.batch == nil, let hold = draft.record.hold,
+            draft.now < hold.until
+        else { return }
         if hold.asked != nil { draft.record.hold?.approvers = others + [who] }
         draft.record.hold?.until = until
         draft.record.hold?.decidedBy = who
@@ -28,7 +30,9 @@ extension RecordMachine {
     ///
     /// Each has a moment of its own, by which it is told from every other.
     func beginSending(_ draft: inout Draft, of sending: ReleasedSending) {
-        guard draft.record.state == .released, let hold = draft.record.hold, draft.now < hold.until else { return }
+        // A batch is let go as a whole: whoever commits this asks whether it runs.
+        let mayLeave = draft.record.state == .released || draft.record.state == .draft && draft.record.batch != nil
+        guard mayLeave, let hold = draft.record.hold, draft.now < hold.until else { return }
         draft.record.attempts += 1
         draft.record.resentAt = sending.begunAt
         draft.record.sentAt = draft.now
@@ -51,12 +55,12 @@ extension RecordMachine {
     /// What was let go and did not leave waits again, a little longer each time, until its time is over.
     ///
     /// - Returns: Whether it was so.
-    func waitAgain(_ draft: inout Draft, source: String, reason: String) -> Bool {
+    func waitAgain(_ draft: inout Draft, source: String, reason: String, atLeast wait: Duration = .zero) -> Bool {
         guard draft.record.hold != nil, draft.record.resend == nil, draft.record.sendings == 1 else { return false }
         draft.record.hold?.unsent += 1
         draft.record.sentAt = nil
         draft.record.chargeAgain = nil
-        draft.record.nextActionAt = draft.now + rules.unsentWait * draft.record.attempts
+        draft.record.nextActionAt = draft.now + max(wait, rules.unsentWait * draft.record.attempts)
         draft.move(to: .released, source: source, meaning: reason)
         return true
     }

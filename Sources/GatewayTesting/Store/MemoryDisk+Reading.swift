@@ -21,6 +21,15 @@ extension MemoryDisk {
     /// How many callbacks nobody has come to an end with.
     package var unsettledCallbacks: Int { tables.withLock { $0.callbacks.values.count { $0.end == nil } } }
 
+    /// Every batch, in the order of their names.
+    package var batches: [Batch] {
+        tables.withLock { tables in
+            tables.batches.values.sorted {
+                ("\($0.organization)", $0.id.description) < ("\($1.organization)", $1.id.description)
+            }
+        }
+    }
+
     /// The feed, in its order.
     package var feed: [FeedEntry] { tables.withLock { $0.feed } }
     /// What is summed up of it.

@@ -139,7 +139,7 @@ extension MemoryStore: DueRepository {
         limit: Int,
         except accounts: Set<AccountID>
     ) async throws(GatewayError) -> [Record] {
-        try await due(at: now, limit: limit, except: accounts) { !$0.isHeld }
+        try await due(at: now, limit: limit, except: accounts) { !$0.state.isHeld }
     }
 
     package func dueHeld(
@@ -147,7 +147,7 @@ extension MemoryStore: DueRepository {
         limit: Int,
         except accounts: Set<AccountID>
     ) async throws(GatewayError) -> [Record] {
-        try await due(at: now, limit: limit, except: accounts) { $0.isHeld }
+        try await due(at: now, limit: limit, except: accounts) { $0.state.isHeld && $0.batch == nil }
     }
 
     private func due(
@@ -155,11 +155,11 @@ extension MemoryStore: DueRepository {
         limit: Int,
         except accounts: Set<AccountID>,
         name: String = #function,
-        where isWanted: (RecordState) -> Bool
+        where isWanted: (Record) -> Bool
     ) async throws(GatewayError) -> [Record] {
         try await read(name) { tables in
             let due = tables.sorted { record in
-                guard let next = record.nextActionAt, next <= now, !record.state.isEnded, isWanted(record.state) else {
+                guard let next = record.nextActionAt, next <= now, !record.state.isEnded, isWanted(record) else {
                     return false
                 }
                 return !accounts.contains(AccountID(of: record))
@@ -205,6 +205,9 @@ extension MemoryStore: DueRepository {
             }
             for (id, row) in tables.callbacks where row.end == nil || row.end == CallbackEnd.quarantined.rawValue {
                 tables.callbacks[id]?.callback = row.callback.received(by: moment)
+            }
+            for (name, batch) in tables.batches where batch.endedAt == nil {
+                tables.batches[name]?.until = moved(batch.until) ?? batch.until
             }
             tables.moment = moment
         }

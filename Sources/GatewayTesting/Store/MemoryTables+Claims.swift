@@ -161,7 +161,8 @@ extension MemoryTables {
             receipts[name] = record.id
         }
         guard let old = records[record.id], old.record.version == record.version - 1,
-            old.record.organization == record.organization
+            old.record.organization == record.organization,
+            change.whileRunning.map({ runs($0, record.organization) }) ?? true
         else { throw MemoryStore.Undo(outcome: conflict(record.id)) }
         records[record.id] = RecordRow(record: record, events: old.events + change.events)
         if let hold = change.hold {
@@ -192,6 +193,7 @@ extension MemoryTables {
             guard let old = moneyCounts[charge.place] else { continue }
             moneyCounts[charge.place] = (old.calls + charge.calls, old.amount + charge.amount)
         }
+        if let halt = change.halt { self.halt(halt, of: record.organization) }
         audit += change.audit
         tell(change.told)
         usage += change.usage

@@ -50,6 +50,7 @@ struct MemoryTables: Sendable {
     var guards: [Name: [Int: Slot]] = [:]
     var unique: [Name: UniqueRow] = [:]
     var receipts: [Name: RecordID] = [:]
+    var batches: [BatchName: Batch] = [:]
     var callbacks: [CallbackID: CallbackRow] = [:]
     var once: [Name: OnceRow] = [:]
     var audit: [AuditRecord] = []

@@ -82,6 +82,7 @@ enum RecordCoding {
             writer.integer(query.horizon.wholeMilliseconds)
             writer.endArray()
         }
+        if let place = record.batch { write(place, to: &writer) }
         if let hold = record.hold {
             writer.key("arguments")
             writer.value(hold.arguments)
@@ -299,6 +300,7 @@ enum RecordCoding {
             state: try word(14, RecordState.self)
         )
         record.isByAgent = plan["by_agent"]?.boolValue ?? false
+        record.batch = place(plan["batch"])
         readChanging(row, into: &record)
         record.hold = hold(plan, row)
         try readDetail(JSON(parsing: row.text(23) ?? ""), into: &record)

@@ -18,7 +18,7 @@ extension Store: DueRepository {
         limit: Int,
         except accounts: Set<AccountID>
     ) async throws(GatewayError) -> [Record] {
-        try await due([RecordCoding.isHeld], at: now, limit: limit, except: accounts)
+        try await due([RecordCoding.isHeld + " AND batch_id IS NULL"], at: now, limit: limit, except: accounts)
     }
 
     private func due(

@@ -36,6 +36,11 @@ extension Store: OwnedDataRepository {
                 "detail", "events",
             ]
         ),
+        Part(
+            "batches",
+            key: ["batch_id"],
+            ["environment", "state", "created_ms", "ended_ms", "detail", "decided_by", "released_by", "reason"]
+        ),
         Part("callbacks", key: ["callback_id"], ["environment", "record_id", "name", "received_ms", "ended"]),
         Part("plugin_items", key: ["environment", "plugin", "collection", "item_key"], ["value", "updated_at"]),
         Part("plugin_timers", key: ["timer_id"], ["environment", "plugin", "name", "data", "due_at"]),

@@ -90,6 +90,7 @@ package struct Drafts: Sendable {
     ) async throws(GatewayError) -> Record {
         let record = try await find(id, organization, environment)
         guard record.state.isHeld else { throw Self.notHeld(record) }
+        if let batch = record.batch?.batch { throw Self.isAnItem(record, of: batch) }
         let settled = try await settlement.settle(record) { _ in .withdrawn(why, by: who, because: reason) }
         guard settled.hasChanged else { throw Self.notHeld(settled.record) }
         return settled.record
@@ -116,9 +117,14 @@ package struct Drafts: Sendable {
     ) async throws(GatewayError) -> Record {
         let found = try await find(id, organization, environment)
         guard found.state == .draft else { throw found.withdrawn ?? Self.notHeld(found) }
+        if let batch = found.batch?.batch { throw Self.isAnItem(found, of: batch) }
         let settled = try await settlement.settle(found) { _ in .timePassed }
         if let withdrawn = settled.record.withdrawn { throw withdrawn }
         return settled.record
+    }
+
+    private static func isAnItem(_ record: Record, of batch: BatchID) -> GatewayError {
+        GatewayError(.conflict, "This leaves with its batch \(batch), or not at all.", record: record.id)
     }
 
     private static func notHeld(_ record: Record) -> GatewayError {

@@ -64,7 +64,8 @@ struct HeldCalls: Sendable {
             quota: nil,
             begun: nil,
             mayGoOn: {},
-            held: record.id
+            held: record.id,
+            batch: record.batch
         )
         let kind = entry.plugin.operations[index]
         let planned = try await passing { () async throws(GatewayError) in

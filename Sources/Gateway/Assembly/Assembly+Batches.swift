@@ -1,0 +1,34 @@
+extension Assembly.Ports {
+    /// Who makes batches, and who sends them.
+    func batches(
+        _ money: Money,
+        _ held: HeldCalls,
+        _ authenticate: Authenticate,
+        _ quotas: Quotas,
+        _ settings: Assembly.Settings
+    ) -> (Batches, BatchRunner) {
+        let runner = BatchRunner(
+            batches: store.batches,
+            records: store.records,
+            calls: held,
+            sender: money.sender,
+            settlement: money.settlement,
+            authenticate: authenticate,
+            entropy: entropy,
+            logger: logger,
+            settings: settings.batchRunner
+        )
+        let batches = Batches(
+            batches: store.batches,
+            operations: money.operations,
+            authenticate: authenticate,
+            directory: store.directory,
+            registry: registry,
+            runner: runner,
+            quotas: quotas,
+            entropy: entropy,
+            settings: settings.batches
+        )
+        return (batches, runner)
+    }
+}

@@ -1,0 +1,193 @@
+/// Names a batch: what its maker calls it, or the host where nobody does.
+///
+/// Unique within an organization.
+package struct BatchID: Hashable, Sendable, CustomStringConvertible {
+    /// What an id looks like, for schemas.
+    package static let pattern = "^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
+    /// The text of it.
+    package let description: String
+
+    /// Reads an id; nil for what is none.
+    package init?(_ text: String) {
+        let isPlain = { (byte: UInt8) in
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "a")...UInt8(ascii: "z"):
+                true
+            default: false
+            }
+        }
+        let isOther = { (byte: UInt8) in "._:-".utf8.contains(byte) }
+        guard let first = text.utf8.first, isPlain(first), text.utf8.count <= 64,
+            text.utf8.allSatisfy({ isPlain($0) || isOther($0) })
+        else { return nil }
+        description = text
+    }
+}
+
+/// Where a batch stands.
+///
+/// Its items stand where they stand: releasing, pausing and stopping change one row.
+///
+///     draft --release--> running <--> paused
+///       \                  |  \________/ |
+///        \                 |             |
+///         '--> cancelled   '-> broken, cancelled, completed
+package enum BatchState: String, Sendable, CaseIterable {
+    /// Whole and counted; nothing is sent until somebody lets it leave.
+    case draft
+    /// Its items are being sent, one after another.
+    case running
+    /// Nothing more leaves until a person lets it go on.
+    case paused
+    /// Somebody took back what has not left.
+    case cancelled
+    /// M-Pesa refused the organization's credentials: what has not left never will.
+    case broken
+    /// Every item has ended.
+    case completed
+}
+
+/// Who may let a batch leave.
+package enum BatchReleaser: String, Sendable, CaseIterable {
+    /// A person of the tool's role, by a session of their own.
+    case person
+    /// Such a person, and neither who made it nor who made the key that did.
+    case another
+}
+
+/// Many payments that are made, released and stopped together.
+package struct Batch: Sendable, Equatable {
+    /// Names it.
+    package let id: BatchID
+    /// Whose it is.
+    package let organization: OrganizationID
+    /// Which M-Pesa.
+    package let environment: Environment
+    /// The tool whose items they are.
+    package let tool: String
+    /// The account that they go through.
+    package let accountName: AccountName
+    /// What its maker calls it.
+    package let name: String
+    /// Who made it: `user:<id>` or `key:<id>`.
+    package let madeBy: String
+    /// Whether an agent made it.
+    package let isByAgent: Bool
+    /// When it was made.
+    package let createdAt: Timestamp
+    /// Of everything that it says: another batch of the same id is refused by it.
+    package let digest: [UInt8]
+    /// Of its items alone: the same ones under another id are asked about.
+    package let content: [UInt8]
+    /// How many items it was made with.
+    package let items: Int
+    /// What they sum to, in shillings; never more is paid.
+    package let total: Int64
+    /// By the wall clock: nothing leaves before.
+    package let notBefore: Timestamp?
+    /// The rows that repeat an earlier payment, as somebody confirmed.
+    package let confirmedRows: Int
+    /// The batch that this one repeats, as somebody confirmed.
+    package let repeats: BatchID?
+    /// Who may let it leave.
+    package let releaser: BatchReleaser
+    /// Why it waits, for people; nil where it does not.
+    package let heldBecause: String?
+
+    /// Where it stands.
+    package var state: BatchState
+    /// Counts up with each committed change.
+    package var version = 1
+    /// When what has not left is withdrawn by itself.
+    package var until: Timestamp
+    /// Who released, paused or stopped it last: `user:<id>`, `key:<id>` or `host`.
+    package var decidedBy: String?
+    /// Who let it leave.
+    package var releasedBy: String?
+    /// Why it was paused or stopped, for people.
+    package var reason: String?
+    /// What becomes of the items that have not left, once it is stopped.
+    package var withdrawal: Hold.Withdrawal?
+    /// When every item had ended.
+    package var endedAt: Timestamp?
+
+    /// Makes a batch as it is first committed.
+    package init(
+        id: BatchID,
+        organization: OrganizationID,
+        environment: Environment,
+        tool: String,
+        accountName: AccountName,
+        name: String,
+        madeBy: String,
+        isByAgent: Bool,
+        createdAt: Timestamp,
+        digest: [UInt8],
+        content: [UInt8],
+        items: Int,
+        total: Int64,
+        notBefore: Timestamp?,
+        confirmedRows: Int,
+        repeats: BatchID?,
+        releaser: BatchReleaser,
+        heldBecause: String?,
+        state: BatchState,
+        until: Timestamp
+    ) {
+        self.id = id
+        self.organization = organization
+        self.environment = environment
+        self.tool = tool
+        self.accountName = accountName
+        self.name = name
+        self.madeBy = madeBy
+        self.isByAgent = isByAgent
+        self.createdAt = createdAt
+        self.digest = digest
+        self.content = content
+        self.items = items
+        self.total = total
+        self.notBefore = notBefore
+        self.confirmedRows = confirmedRows
+        self.repeats = repeats
+        self.releaser = releaser
+        self.heldBecause = heldBecause
+        self.state = state
+        self.until = until
+    }
+
+    /// The account of its items.
+    package var account: AccountID {
+        AccountID(organization: organization, environment: environment, name: accountName)
+    }
+}
+
+/// An item's place in its batch: fixed when it is made.
+package struct BatchPlace: Sendable, Equatable {
+    /// The batch.
+    package let batch: BatchID
+    /// 1, 2, 3 … in the order in which the items were made: the rows first, then those that are tried again.
+    package let sequence: Int
+    /// The row of the list that it stands for, from 1.
+    package let row: Int
+    /// Who confirmed that it repeats an earlier payment; nil where it does not.
+    package let confirmedBy: String?
+    /// The failed item that it tries again.
+    package let retryOf: RecordID?
+
+    /// States a place.
+    package init(
+        batch: BatchID,
+        sequence: Int,
+        row: Int,
+        confirmedBy: String? = nil,
+        retryOf: RecordID? = nil
+    ) {
+        self.batch = batch
+        self.sequence = sequence
+        self.row = row
+        self.confirmedBy = confirmedBy
+        self.retryOf = retryOf
+    }
+}

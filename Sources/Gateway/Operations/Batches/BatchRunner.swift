@@ -1,0 +1,308 @@
+import Logging
+import Synchronization
+
+/// Sends what was released, item by item, withdraws what was stopped, and says when a batch has ended.
+///
+/// An item goes from draft to sending in one commit that asks whether its batch runs; pausing and stopping are one row.
+/// What the store says is what is gone by: a process that ends here leaves it to the next, and of its memory nothing is
+/// needed but how many lost answers came in a row.
+///
+///     every turn: open batches -> running: as many items as the account may have undecided, at its pace
+///                              -> stopped: a slice of what has not left is withdrawn
+///                              -> over:    what nobody released or resumed is stopped
+package final class BatchRunner: Sendable {
+    /// What bounds it.
+    package struct Settings: Sendable {
+        /// How often it looks for batches, besides being called.
+        ///
+        /// Default 1 s.
+        package var every: Duration = .seconds(1)
+        /// How soon it looks again while one is being sent.
+        ///
+        /// Default 20 ms.
+        package var again: Duration = .milliseconds(20)
+        /// How many batches it works on at once.
+        ///
+        /// Default 64.
+        package var batchesMax = 64
+        /// How many items of one account may be undecided at once.
+        ///
+        /// Default 20.
+        package var inFlightMax = 20
+        /// How many lost answers in a row pause a batch.
+        ///
+        /// Default 3.
+        package var lostMax = 3
+        /// How many items are withdrawn at a time.
+        ///
+        /// Default 200.
+        package var sliceMax = 200
+        /// How long a batch waits when nothing of it could leave.
+        ///
+        /// Default 5 s.
+        package var putOff: Duration = .seconds(5)
+        /// How long between two items of one account; nil for no pace of its own.
+        ///
+        /// Default 100 ms. M-Pesa publishes no figure, and answers what is too fast by throttling.
+        package var pace: Duration? = .milliseconds(100)
+
+        /// The defaults.
+        package init() {}
+    }
+
+    let batches: any BatchRepository
+    let records: any RecordRepository
+    let calls: HeldCalls
+    let sender: Sender
+    let settlement: Settlement
+    let authenticate: Authenticate
+    let entropy: Entropy
+    let logger: Logger
+    let settings: Settings
+    let lines = BatchLines()
+    private let wake = Mutex<(@Sendable () -> Void)?>(nil)
+
+    init(
+        batches: any BatchRepository,
+        records: any RecordRepository,
+        calls: HeldCalls,
+        sender: Sender,
+        settlement: Settlement,
+        authenticate: Authenticate,
+        entropy: Entropy,
+        logger: Logger,
+        settings: Settings
+    ) {
+        self.batches = batches
+        self.records = records
+        self.calls = calls
+        self.sender = sender
+        self.settlement = settlement
+        self.authenticate = authenticate
+        self.entropy = entropy
+        self.logger = logger
+        self.settings = settings
+        settlement.bell.call { [lines, weak self] record in
+            guard let batch = record.batch?.batch else { return }
+            lines.drop(record.id, BatchLines.Key(record.organization, batch))
+            self?.call()
+        }
+    }
+
+    /// Something was decided about a batch.
+    func call() { wake.withLock { $0 }?() }
+
+    /// Begins work that goes on beside the turns.
+    typealias Begin = (@escaping @Sendable () async -> Void) -> Void
+
+    /// Sends until cancelled; what is under way is finished.
+    package func run() async {
+        let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
+        wake.withLock { $0 = { signal.yield() } }
+        await withDiscardingTaskGroup { group in
+            group.addTask {
+                while !Task.isCancelled {
+                    signal.yield()
+                    // Only cancellation ends the sleep early, and the loop's condition sees it.
+                    try? await self.entropy.sleep(for: self.settings.every)
+                }
+                signal.finish()
+            }
+            for await _ in signals {
+                while await turn({ work in group.addTask { await work() } }), !Task.isCancelled {
+                    try? await entropy.sleep(for: settings.again)
+                }
+            }
+        }
+    }
+
+    /// Does what is due now, and waits until all is done.
+    package func sendDue() async {
+        await withTaskGroup(of: Void.self) { group in
+            var isBusy = true
+            while isBusy {
+                isBusy = await turn { work in group.addTask { await work() } }
+                while await group.next() != nil { isBusy = true }
+            }
+        }
+    }
+
+    /// Looks at every open batch once; answers whether there is more to be done at once.
+    private func turn(_ begin: Begin) async -> Bool {
+        let open: [Batch]
+        do throws(GatewayError) {
+            open = try await batches.openBatches(at: entropy.now(), limit: settings.batchesMax)
+        } catch {
+            logger.warning("batches could not be read", metadata: ["reason": "\(error.message)"])
+            return false
+        }
+        lines.keep(Set(open.map { BatchLines.Key($0) }))
+        var isBusy = false
+        for batch in open {
+            do throws(GatewayError) {
+                if try await advance(batch, begin) { isBusy = true }
+            } catch {
+                lines.putOff(BatchLines.Key(batch), until: entropy.uptime() + settings.putOff)
+                logger.warning(
+                    "a batch could not go on now",
+                    metadata: ["batch": "\(batch.id)", "reason": "\(error.message)"]
+                )
+            }
+        }
+        return isBusy
+    }
+
+    private func advance(_ batch: Batch, _ begin: Begin) async throws(GatewayError) -> Bool {
+        switch batch.state {
+        case .draft, .paused:
+            try await stop(batch, as: .expired, because: "Nobody let it go on in time.")
+            return true
+        case .running:
+            guard lines.mayGoOn(BatchLines.Key(batch), at: entropy.uptime()) else { return false }
+            return try await send(batch, begin)
+        case .cancelled, .broken: return try await withdraw(batch)
+        case .completed: return false
+        }
+    }
+
+    // MARK: Ends
+
+    /// Stops a batch: what has not left is withdrawn from then on.
+    private func stop(
+        _ batch: Batch,
+        as why: Hold.Withdrawal,
+        because reason: String
+    ) async throws(GatewayError) {
+        var batch = batch
+        batch.version += 1
+        batch.state = .cancelled
+        batch.withdrawal = why
+        batch.decidedBy = "host"
+        batch.reason = reason
+        _ = try await batches.apply(BatchChange(batch: batch))
+    }
+
+    /// Pauses a batch, unless it runs no longer.
+    func pause(_ batch: Batch, because reason: String) async throws(GatewayError) {
+        guard var newest = try await batches.batch(batch.id, organization: batch.organization),
+            newest.state == .running
+        else { return }
+        newest.version += 1
+        newest.state = .paused
+        newest.decidedBy = "host"
+        newest.reason = reason
+        let now = entropy.now()
+        newest.until = now + Batches.Settings().waitsFor
+        let told = FeedEvent.about(newest, .batchPaused, at: now, id: entropy.identifier())
+        if try await batches.apply(BatchChange(batch: newest, told: [told])) {
+            logger.warning("a batch is paused", metadata: ["batch": "\(batch.id)", "reason": "\(reason)"])
+        }
+    }
+
+    private func withdraw(_ batch: Batch) async throws(GatewayError) -> Bool {
+        var question = BatchItems(of: batch.id, organization: batch.organization, limit: settings.sliceMax)
+        question.states = [.draft, .released]
+        let slice = try await batches.items(question)
+        guard !slice.isEmpty else {
+            try await finish(batch)
+            return false
+        }
+        let (why, who) = (batch.withdrawal ?? .cancelled, batch.decidedBy ?? "host")
+        let reason = batch.reason ?? "Its batch was stopped."
+        await withTaskGroup(of: Void.self) { group in
+            for item in slice {
+                group.addTask {
+                    // Whatever is left is seen again in the next slice.
+                    _ = try? await self.settlement.settle(item) { _ in .withdrawn(why, by: who, because: reason) }
+                }
+            }
+        }
+        // What cannot be written now is not tried again at once.
+        let left = try await batches.items(question)
+        return left.first?.id != slice.first?.id
+    }
+
+    /// Ends a batch of which nothing has not left, once everything has ended.
+    private func finish(_ batch: Batch) async throws(GatewayError) {
+        let sums = try await batches.sums(of: batch.id, organization: batch.organization)
+        guard sums.keys.allSatisfy(\.isEnded) else { return }
+        var batch = batch
+        batch.version += 1
+        if batch.state == .running { batch.state = .completed }
+        let now = entropy.now()
+        batch.endedAt = now
+        let told = FeedEvent.about(batch, .batchCompleted, at: now, id: entropy.identifier())
+        if try await batches.apply(BatchChange(batch: batch, told: [told])) {
+            logger.info("a batch has ended", metadata: ["batch": "\(batch.id)", "state": "\(batch.state.rawValue)"])
+        }
+    }
+
+    // MARK: Sending
+
+    private func send(_ batch: Batch, _ begin: Begin) async throws(GatewayError) -> Bool {
+        let key = BatchLines.Key(batch)
+        if let moment = batch.notBefore, entropy.wall() < moment { return false }
+        if entropy.now() >= batch.until {
+            try await stop(batch, as: .unsent, because: "It could not be sent in time.")
+            return true
+        }
+        let now = entropy.uptime()
+        if lines.isNew(key) { try await takeUp(batch) }
+        try await look(at: lines.waiting(key, unlessSince: now + (.zero - settings.every), at: now), of: batch)
+        let (free, isPaced) = lines.free(batch.account, atMost: settings.inFlightMax, pace: settings.pace, at: now)
+        // Whatever is decided of what was sent wakes it; only the pace is waited for.
+        guard free > 0 else { return isPaced }
+        var question = BatchItems(of: batch.id, organization: batch.organization, limit: free)
+        question.states = [.draft, .released]
+        question.dueAt = entropy.now()
+        question.after = lines.place(of: key)
+        let found = try await batches.items(question)
+        if found.count < free { lines.reachedEnd(key) }
+        if found.isEmpty { return try await comeToEnd(of: batch, hasBegunInTheMiddle: question.after > 0) }
+        let next = found.filter { lines.take($0.id, key) }
+        if !next.isEmpty { lines.noteBegun(key) }
+        for item in next {
+            lines.count(batch.account, pace: settings.pace, at: now)
+            begin {
+                await self.send(item, of: batch)
+                self.call()
+            }
+        }
+        if let last = found.last?.batch?.sequence, found.count == free { lines.move(key, to: last) }
+        return !next.isEmpty || found.count == free
+    }
+
+    /// Nothing more can leave now: some may have had to wait, and the last ones may be undecided.
+    private func comeToEnd(of batch: Batch, hasBegunInTheMiddle: Bool) async throws(GatewayError) -> Bool {
+        let key = BatchLines.Key(batch)
+        // Once more from the start, unless nothing could leave all the way through.
+        if hasBegunInTheMiddle, lines.takeBegun(key) { return true }
+        guard !lines.isBusy(key) else { return false }
+        if try await isOver(batch) { try await finish(batch) }
+        lines.putOff(key, until: entropy.uptime() + settings.every)
+        return false
+    }
+
+    /// Whether nothing of a batch is left to be sent, now or later.
+    private func isOver(_ batch: Batch) async throws(GatewayError) -> Bool {
+        var question = BatchItems(of: batch.id, organization: batch.organization, limit: 1)
+        question.states = [.draft, .released]
+        return try await batches.items(question).isEmpty
+    }
+
+    /// What is undecided of a batch that an earlier process has begun counts from the start.
+    private func takeUp(_ batch: Batch) async throws(GatewayError) {
+        var question = BatchItems(of: batch.id, organization: batch.organization, limit: settings.batchesMax * 100)
+        question.states = BatchLines.undecided
+        lines.begin(BatchLines.Key(batch), account: batch.account, with: try await batches.items(question).map(\.id))
+    }
+
+    /// Looks what became of the items that wait for their outcome.
+    private func look(at waiting: [RecordID], of batch: Batch) async throws(GatewayError) {
+        for id in waiting {
+            let found = try await records.record(id, of: batch)
+            if let found, BatchLines.undecided.contains(found.state) { continue }
+            lines.drop(id, BatchLines.Key(batch))
+        }
+    }
+}

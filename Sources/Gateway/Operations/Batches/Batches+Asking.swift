@@ -1,0 +1,81 @@
+import OrderedJSON
+
+// What actions ask of batches.
+extension Batches {
+    /// Makes a batch for an action: of a tool that its caller may use.
+    ///
+    /// - Throws: `notFound` where there is no such tool for them, or it makes no batches; as `make` does.
+    package func make(
+        _ order: BatchOrder,
+        tool name: String,
+        for use: Action.Use
+    ) async throws(GatewayError) -> Made {
+        let entry = try checkOut(name, use)
+        defer { entry.plugin.calls.end(hasFailed: false) }
+        try Authorize.check(entry.tool, principal: use.principal, membership: use.membership)
+        let call = ToolCall(
+            id: use.call,
+            door: .rest,
+            credential: .none,
+            tool: name,
+            arguments: use.arguments,
+            account: use.text("account").flatMap { AccountName($0) }
+        )
+        let work = Dispatch.Work(
+            call: call,
+            entry: entry,
+            principal: use.principal,
+            membership: use.membership,
+            arguments: use.arguments,
+            reservation: nil,
+            quota: quotas.claim(Ceilings.Counted.money, use.membership, call: use.call),
+            begun: nil,
+            mayGoOn: {}
+        )
+        return try await make(order, for: work)
+    }
+
+    private func checkOut(_ name: String, _ use: Action.Use) throws(GatewayError) -> ToolRegistry.Entry {
+        while true {
+            let found = registry.snapshot.entry(name, organization: use.principal.organization, call: use.call)
+            guard let found, found.tool.items != nil else {
+                throw GatewayError(.notFound, "There is no tool of this name that makes batches.")
+            }
+            if found.plugin.calls.begin() { return found }
+        }
+    }
+
+    /// How many of a batch's items stand in each state, and what they sum to.
+    package func sums(of batch: Batch) async throws(GatewayError) -> [RecordState: RollupSum] {
+        try await batches.sums(of: batch.id, organization: batch.organization)
+    }
+
+    /// A page of those that somebody sees, newest first, and where the next one goes on.
+    package func page(
+        before: BatchID?,
+        limit: Int,
+        _ principal: Principal
+    ) async throws(GatewayError) -> (batches: [Batch], next: BatchID?) {
+        let found = try await batches.batches(
+            of: principal.organization,
+            environment: principal.environment,
+            before: before,
+            limit: limit
+        )
+        // A page may be short, or empty, where most were made by others.
+        return (found.filter { principal.sees($0) }, found.count < limit ? nil : found.last?.id)
+    }
+
+    /// Items of a batch, in their order.
+    package func items(
+        of batch: Batch,
+        after: Int,
+        status: String?,
+        limit: Int
+    ) async throws(GatewayError) -> [Record] {
+        var question = BatchItems(of: batch.id, organization: batch.organization, limit: limit)
+        question.after = after
+        question.states = status.map { word in Set(RecordState.allCases.filter { $0.status == word }) }
+        return try await batches.items(question)
+    }
+}

@@ -1,0 +1,343 @@
+import Cryptography
+import OrderedJSON
+
+/// Makes batches: looks at every row before anything is kept, and keeps all of them or none.
+///
+///     rows -> each checked and planned -> doubts -> the rules -> one COMMIT: the batch, its items as drafts
+///
+/// What becomes of a batch is decided in `Batches+Decisions` and done by `BatchRunner`.
+package struct Batches: Sendable {
+    /// What bounds it.
+    package struct Settings: Sendable {
+        /// How many items a batch has at most.
+        ///
+        /// Default 10,000.
+        package var itemsMax = 10_000
+        /// How many wrong rows are told.
+        ///
+        /// Default 1,000.
+        package var errorsMax = 1_000
+        /// After how many rows it is asked again whether the caller may go on.
+        ///
+        /// Default 250.
+        package var chunk = 250
+        /// How long a batch waits for somebody to release or resume it; after that it is withdrawn.
+        ///
+        /// Default 7 days.
+        package var waitsFor: Duration = .seconds(7 * 86_400)
+        /// How long what was released may take to leave; what has not is withdrawn.
+        ///
+        /// Default 24 h.
+        package var sendsWithin: Duration = .seconds(86_400)
+        /// For how long the same items under another id are asked about.
+        ///
+        /// Default 7 days.
+        package var sameFor: Duration = .seconds(7 * 86_400)
+        /// For how long a payment of the same amount to the same receiver is asked about.
+        ///
+        /// Default 3 days.
+        package var recentFor: Duration = .seconds(3 * 86_400)
+
+        /// The defaults.
+        package init() {}
+    }
+
+    let batches: any BatchRepository
+    let operations: Operations
+    let authenticate: Authenticate
+    let directory: any DirectoryRepository
+    let registry: ToolRegistry
+    let runner: BatchRunner
+    let quotas: Quotas
+    let entropy: Entropy
+    let settings: Settings
+
+    /// What came of an order.
+    package enum Made: Sendable {
+        /// A batch, which an earlier call may have made.
+        case batch(Batch, sums: [RecordState: RollupSum], isReplayed: Bool)
+        /// Nothing was to be kept.
+        case checked(items: Int, total: Int64, errors: [BatchError])
+
+        /// As callers are shown it.
+        package var output: [UInt8] {
+            switch self {
+            case .batch(let batch, let sums, _):
+                var writer = JSONWriter(capacity: 1024)
+                BatchDocument.write(batch, sums, to: &writer)
+                return writer.bytes
+            case .checked(let items, let total, let errors):
+                return BatchDocument.checked(items: items, total: total, errors: errors).bytes
+            }
+        }
+    }
+
+    /// What makes two orders the same batch.
+    private struct Identity {
+        let id: BatchID
+        let digest: [UInt8]
+    }
+
+    /// Makes a batch for a call that passed every stage.
+    ///
+    /// - Throws: `invalidArgument` with every wrong row; `conflict` with every row that may be a payment made before;
+    ///   `idempotencyKeyReused` when the id stands for something else.
+    func make(_ order: BatchOrder, for work: Dispatch.Work) async throws(GatewayError) -> Made {
+        guard let items = work.entry.tool.items, case .operation(let index) = work.entry.tool.kind else {
+            throw GatewayError(.invalidArgument, "\(work.entry.tool.name) makes no batches.")
+        }
+        try check(order, work, items)
+        let identity = try await identity(of: order, work)
+        if !order.validatesOnly, let earlier = try await earlier(identity, work.principal) { return earlier }
+        let kind = work.entry.plugin.operations[index]
+        let rows = try await BatchRows(order: order, batch: identity.id, items: items, settings: settings)
+            .planned(for: work, kind: kind, by: operations)
+        var errors = rows.errors
+        if errors.isEmpty {
+            errors = try await doubts(order, rows.records, work, items)
+        }
+        if order.validatesOnly {
+            return .checked(items: order.items.count, total: rows.total, errors: errors)
+        }
+        if !errors.isEmpty { throw Batches.refusal(errors, of: order.items.count) }
+        return try await commit(order, identity, rows, work)
+    }
+
+    private func check(
+        _ order: BatchOrder,
+        _ work: Dispatch.Work,
+        _ items: ItemsBinding
+    ) throws(GatewayError) {
+        let most = min(settings.itemsMax, items.max)
+        guard (1...most).contains(order.items.count) else {
+            throw GatewayError.wrong(items.name, "expected 1 to \(most) payments.")
+        }
+        if let moment = order.notBefore,
+            moment > entropy.wall() + .seconds(BatchArguments.daysAheadMax * 86_400)
+        {
+            throw GatewayError.wrong("not_before_ms", "at most \(BatchArguments.daysAheadMax) days ahead.")
+        }
+        guard work.caller == .agent, !order.confirmed.isEmpty || order.repeats != nil else { return }
+        throw GatewayError(
+            .permissionDenied,
+            "A person must look at payments that may have been made before; an agent cannot confirm them."
+        )
+    }
+
+    // MARK: The same again
+
+    private func identity(of order: BatchOrder, _ work: Dispatch.Work) async throws(GatewayError) -> Identity {
+        let book = try await operations.directory.accounts(
+            of: work.principal.organization,
+            in: work.principal.environment
+        )
+        let account = work.call.account ?? book.standard?.name ?? .main
+        let said: JSON = [
+            "tool": .string(work.entry.tool.name), "account": .string(account.description),
+            "environment": .string(work.principal.environment.rawValue), "name": .string(order.name),
+            "not_before_ms": order.notBefore.map { .integer($0.milliseconds) } ?? .null, "items": .array(order.items),
+        ]
+        let digest = SHA256.digest(said.canonicalBytes)
+        if let id = order.id { return Identity(id: id, digest: digest.bytes) }
+        let text =
+            work.call.idempotencyKey.map {
+                "K-" + SHA256.digest("\(work.principal.environment.rawValue) \($0)").hexadecimal.prefix(24)
+            } ?? "B-" + digest.hexadecimal.prefix(24)
+        guard let id = BatchID(String(text)) else { throw GatewayError.fault("a batch id that is none: \(text)") }
+        return Identity(id: id, digest: digest.bytes)
+    }
+
+    private func earlier(_ identity: Identity, _ principal: Principal) async throws(GatewayError) -> Made? {
+        guard let found = try await batches.batch(identity.id, organization: principal.organization) else { return nil }
+        return try await replay(found, identity, principal)
+    }
+
+    private func replay(
+        _ found: Batch,
+        _ identity: Identity,
+        _ principal: Principal
+    ) async throws(GatewayError) -> Made {
+        guard found.digest == identity.digest, principal.sees(found) else {
+            throw GatewayError(
+                .idempotencyKeyReused,
+                "The batch \(identity.id) stands for other payments. Give this one an id of its own."
+            )
+        }
+        let sums = try await batches.sums(of: found.id, organization: found.organization)
+        return .batch(found, sums: sums, isReplayed: true)
+    }
+
+    // MARK: Doubts
+
+    /// Rows that may be a payment that was made before, and that nobody has confirmed.
+    private func doubts(
+        _ order: BatchOrder,
+        _ records: [Record],
+        _ work: Dispatch.Work,
+        _ items: ItemsBinding
+    ) async throws(GatewayError) -> [BatchError] {
+        let content = BatchRows.content(of: records)
+        let principal = work.principal
+        let same = try await batches.batch(
+            containing: content,
+            organization: principal.organization,
+            environment: principal.environment,
+            since: entropy.now() + (.zero - settings.sameFor)
+        )
+        if let repeated = order.repeats {
+            let found = try await batches.batch(repeated, organization: principal.organization)
+            guard found?.content == content, found?.environment == principal.environment else {
+                throw GatewayError.wrong("repeats", "that batch has other payments, or there is none.")
+            }
+            return []
+        }
+        if let same, !order.validatesOnly { throw Batches.sameItems(same) }
+        var known = try await recent(records, work)
+        var doubts: [BatchError] = []
+        if let same { doubts.append(BatchError(row: 0, pointer: "/repeats", message: Batches.sameItems(same).message)) }
+        for record in records {
+            guard let place = record.batch, let payment = BatchRows.Payment(record) else { continue }
+            if let earlier = known[payment], !order.confirmed.contains(place.row) {
+                doubts.append(
+                    BatchError(
+                        row: place.row,
+                        pointer: "\(items.pointer)/\(place.row - 1)",
+                        message: """
+                            row \(place.row): the same amount to the same receiver as \(earlier). If it is another \
+                            payment, name the row in confirmed_rows.
+                            """,
+                        isDoubt: true
+                    )
+                )
+                if doubts.count >= settings.errorsMax { break }
+            }
+            if known[payment] == nil { known[payment] = "row \(place.row)" }
+        }
+        return doubts
+    }
+
+    /// The payments of the last days to the same receivers.
+    private func recent(
+        _ records: [Record],
+        _ work: Dispatch.Work
+    ) async throws(GatewayError) -> [BatchRows.Payment: String] {
+        guard let direction = records.first?.direction else { return [:] }
+        let now = entropy.now()
+        let found = try await batches.recent(
+            RecentPayments(
+                organization: work.principal.organization,
+                environment: work.principal.environment,
+                direction: direction,
+                parties: Array(Set(records.compactMap(\.intent.party))).sorted(),
+                from: now + (.zero - settings.recentFor),
+                until: now
+            )
+        )
+        let named = found.map {
+            (BatchRows.Payment(party: $0.party, amount: $0.amount), "the transaction \($0.record)")
+        }
+        return Dictionary(named) { _, last in last }
+    }
+
+    private static func sameItems(_ id: BatchID) -> GatewayError {
+        GatewayError(
+            .conflict,
+            """
+            The batch \(id) has exactly these payments. If they are meant once more, a person says so by \
+            "repeats": "\(id)".
+            """
+        )
+    }
+
+    private static func refusal(_ errors: [BatchError], of count: Int) -> GatewayError {
+        let rows = Set(errors.map(\.row)).count
+        let isDoubt = errors.allSatisfy(\.isDoubt)
+        let what = isDoubt ? "may have been paid before" : "are not valid"
+        return GatewayError(
+            isDoubt ? .conflict : .invalidArgument,
+            "\(rows) of \(count) rows \(what); nothing was kept or sent: \(errors[0].message)",
+            errors: errors.map { GatewayError.FieldError(pointer: $0.pointer, message: $0.message) }
+        )
+    }
+
+    // MARK: Keeping
+
+    private func commit(
+        _ order: BatchOrder,
+        _ identity: Identity,
+        _ rows: BatchRows.Planned,
+        _ work: Dispatch.Work
+    ) async throws(GatewayError) -> Made {
+        guard let first = rows.records.first else { throw GatewayError.fault("a batch without rows") }
+        let hold = try await operations.approval.order(for: BatchRows.summary(of: rows, first, order), work)
+        let isAgents = work.caller == .agent
+        let leaves = order.releases && hold == nil && !isAgents
+        let now = entropy.now()
+        var batch = Batch(
+            id: identity.id,
+            organization: first.organization,
+            environment: first.environment,
+            tool: first.tool,
+            accountName: first.accountName,
+            name: order.name,
+            madeBy: first.madeBy,
+            isByAgent: isAgents,
+            createdAt: now,
+            digest: identity.digest,
+            content: BatchRows.content(of: rows.records),
+            items: rows.records.count,
+            total: rows.total,
+            notBefore: order.notBefore,
+            confirmedRows: rows.records.count { $0.batch?.confirmedBy != nil },
+            repeats: order.repeats,
+            releaser: hold == nil ? .person : .another,
+            heldBecause: hold?.reason ?? (isAgents ? "An agent asked for it." : nil),
+            state: leaves ? .running : .draft,
+            until: hold?.until ?? now + settings.waitsFor
+        )
+        var told: [FeedEvent] = []
+        if leaves {
+            batch.releasedBy = first.madeBy
+            batch.decidedBy = first.madeBy
+            batch.until = sendUntil(batch)
+            told = [.about(batch, .batchReleased, at: now, id: entropy.identifier())]
+        }
+        try await work.mayGoOn()
+        let new = NewBatch(
+            batch: batch,
+            items: rows.records,
+            quota: work.quota.map {
+                QuotaClaim($0.place, units: rows.records.count, limit: $0.limit, call: work.call.id, entropy)
+            },
+            audit: work.begun.map { [$0] } ?? [],
+            told: told,
+            sameSince: now + (.zero - settings.sameFor)
+        )
+        switch try await batches.commit(new) {
+        case .committed:
+            if leaves { runner.call() }
+            let sum = RollupSum(transactions: Int64(batch.items), amount: batch.total)
+            return .batch(batch, sums: [.draft: sum], isReplayed: false)
+        case .taken(let found): return try await replay(found, identity, work.principal)
+        case .sameItems(let same): throw Batches.sameItems(same)
+        case .closed: throw GatewayError(.organizationSuspended, "This organization has been closed.")
+        case .quotaSpent:
+            guard let quota = work.quota else { throw GatewayError.fault("a quota is spent that nobody claimed") }
+            throw QuotaClaim.spent(quota.place, limit: quota.limit, now: now)
+        }
+    }
+
+    /// Until when what is released now may leave.
+    func sendUntil(_ batch: Batch) -> Timestamp {
+        let wait = batch.notBefore.map { max(.zero, $0 - entropy.wall()) } ?? .zero
+        return entropy.now() + wait + settings.sendsWithin
+    }
+}
+
+extension Principal {
+    /// Whether they may see a batch of their organization, as `sees` has it of records.
+    package func sees(_ batch: Batch) -> Bool {
+        organization == batch.organization && environment == batch.environment
+            && (maker.map { $0 == batch.madeBy } ?? true) && (accounts?.contains(batch.accountName) ?? true)
+    }
+}

@@ -1,0 +1,55 @@
+import Synchronization
+
+/// Tells whoever sends batches that an item has ended.
+final class BatchBell: Sendable {
+    private let someone = Mutex<(@Sendable (Record) -> Void)?>(nil)
+
+    func call(_ whom: @escaping @Sendable (Record) -> Void) { someone.withLock { $0 = whom } }
+    func ring(_ record: Record) { someone.withLock { $0 }?(record) }
+}
+
+// What becomes of an item's batch in the item's own commit.
+extension Settlement {
+    /// Stops or pauses the batch of an item that M-Pesa refused for a reason that is not the item's own: the next would be
+    /// refused for it too, and so often that M-Pesa locks the operator.
+    func halt(by move: Move) -> BatchHalt? {
+        let (before, after) = (move.before, move.step.record)
+        guard let place = after.batch, before.state != after.state, after.state == .failed || after.state == .rejected,
+            let code = after.code,
+            let (plugin, index) = registry.snapshot.generation(of: after.plugin, for: after.operation)
+        else { return nil }
+        let kind = plugin.operations[index]
+        let meaning = after.meaning.map { ": \($0)" } ?? ""
+        if kind.breakCodes.contains(code) {
+            let reason = "M-Pesa refused the organization's own credentials (\(code))\(meaning)"
+            return halt(place, .broken, reason, of: after, at: move.step.event.at)
+        }
+        guard kind.pauseCodes.contains(code) else { return nil }
+        return halt(place, .paused, "M-Pesa could not pay (\(code))\(meaning)", of: after, at: move.step.event.at)
+    }
+
+    private func halt(
+        _ place: BatchPlace,
+        _ state: BatchState,
+        _ reason: String,
+        of record: Record,
+        at now: Timestamp
+    ) -> BatchHalt {
+        let told = FeedEvent(
+            organization: record.organization,
+            id: entropy.identifier(),
+            kind: .batchPaused,
+            subject: place.batch.description,
+            version: 0,
+            at: now,
+            payload: [
+                "environment": .string(record.environment.rawValue), "tool": .string(record.tool),
+                "account": .string(record.accountName.description), "state": .string(state.rawValue),
+                "item": .string(record.id.description),
+            ]
+        )
+        // Whoever resumes it has as long as whoever released it had.
+        let until = now + Batches.Settings().waitsFor
+        return BatchHalt(batch: place.batch, state: state, reason: reason, until: until, told: told)
+    }
+}

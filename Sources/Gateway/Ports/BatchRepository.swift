@@ -1,0 +1,210 @@
+/// Where batches live, and their items as a batch has them; each item is a record too.
+///
+/// Every method is one database transaction. Implemented by `Store` and, for tests, by `GatewayTesting`.
+package protocol BatchRepository: Sendable {
+    /// Writes a batch with all of its items, or nothing at all.
+    /// - Throws: `unavailable` when the store is; then nothing was written, or it is not known to have been.
+    func commit(_ new: NewBatch) async throws(GatewayError) -> BatchOutcome
+
+    /// The organization's batch of this id, in whatever environment.
+    func batch(_ id: BatchID, organization: OrganizationID) async throws(GatewayError) -> Batch?
+
+    /// The organization's batches, newest first: older than `before`, if that is given.
+    func batches(
+        of organization: OrganizationID,
+        environment: Environment,
+        before: BatchID?,
+        limit: Int
+    ) async throws(GatewayError) -> [Batch]
+
+    /// The organization's newest batch with these items that was made since, and was not taken back.
+    func batch(
+        containing content: [UInt8],
+        organization: OrganizationID,
+        environment: Environment,
+        since: Timestamp
+    ) async throws(GatewayError) -> BatchID?
+
+    /// Any organization's batches that something is to be done about: those that run or were stopped and have not ended,
+    /// and those that wait and whose time is over.
+    func openBatches(at now: Timestamp, limit: Int) async throws(GatewayError) -> [Batch]
+
+    /// Writes a batch's next version, with items that are tried again.
+    ///
+    /// - Returns: Whether it was written; not when it has another version by now.
+    func apply(_ change: BatchChange) async throws(GatewayError) -> Bool
+
+    /// Items of a batch, in their order.
+    func items(_ question: BatchItems) async throws(GatewayError) -> [Record]
+
+    /// How many items of a batch stand in each state, and what they sum to.
+    func sums(of id: BatchID, organization: OrganizationID) async throws(GatewayError) -> [RecordState: RollupSum]
+
+    /// Which of these payments have been made or begun since, as the newest record of each.
+    func recent(_ question: RecentPayments) async throws(GatewayError) -> [RecentPayment]
+}
+
+extension Batch: OfEnvironment {}
+
+/// A batch and all that must be committed with it.
+package struct NewBatch: Sendable {
+    /// As it is first.
+    package let batch: Batch
+    /// Its items, drafts.
+    package let items: [Record]
+    /// What they use of the month's quota; nil where there is none.
+    package let quota: QuotaClaim?
+    /// Written in the same commit.
+    package let audit: [AuditRecord]
+    /// What has become true.
+    package let told: [FeedEvent]
+    /// Another batch with the same items that was made since is in the way, unless this one repeats it.
+    package let sameSince: Timestamp
+
+    /// Gathers them.
+    package init(
+        batch: Batch,
+        items: [Record],
+        quota: QuotaClaim? = nil,
+        audit: [AuditRecord] = [],
+        told: [FeedEvent] = [],
+        sameSince: Timestamp
+    ) {
+        self.batch = batch
+        self.items = items
+        self.quota = quota
+        self.audit = audit
+        self.told = told
+        self.sameSince = sameSince
+    }
+}
+
+/// What became of a batch's commit.
+package enum BatchOutcome: Sendable, Equatable {
+    /// Written.
+    case committed
+    /// The id is taken. Nothing was written.
+    case taken(Batch)
+    /// Another batch has the same items. Nothing was written.
+    case sameItems(BatchID)
+    /// The organization is closed, and about to be erased. Nothing was written.
+    case closed
+    /// The month's quota does not have so many left. Nothing was written.
+    case quotaSpent
+}
+
+/// A batch's next version, and what is committed with it.
+package struct BatchChange: Sendable {
+    /// Its `version` is one more than the one it was made from.
+    package let batch: Batch
+    /// Items that are tried again.
+    package let items: [Record]
+    /// What has become true.
+    package let told: [FeedEvent]
+
+    /// Gathers them.
+    package init(batch: Batch, items: [Record] = [], told: [FeedEvent] = []) {
+        self.batch = batch
+        self.items = items
+        self.told = told
+    }
+}
+
+/// Which items of a batch are asked for.
+package struct BatchItems: Sendable {
+    /// The batch.
+    package let batch: BatchID
+    /// Whose.
+    package let organization: OrganizationID
+    /// Those after this one.
+    package var after = 0
+    /// In these states; nil for any.
+    package var states: Set<RecordState>?
+    /// Those that wait for a later moment are left out.
+    package var dueAt: Timestamp?
+    /// At most so many.
+    package var limit: Int
+
+    /// Asks for the first ones.
+    package init(of batch: BatchID, organization: OrganizationID, limit: Int) {
+        self.batch = batch
+        self.organization = organization
+        self.limit = limit
+    }
+}
+
+/// A question for earlier payments to the same people.
+package struct RecentPayments: Sendable {
+    /// Whose.
+    package let organization: OrganizationID
+    /// In which M-Pesa.
+    package let environment: Environment
+    /// Which way the money goes.
+    package let direction: OperationDirection
+    /// To these people.
+    package let parties: [String]
+    /// Begun between these.
+    package let from: Timestamp
+    /// The end of it.
+    package let until: Timestamp
+
+    /// States the question.
+    package init(
+        organization: OrganizationID,
+        environment: Environment,
+        direction: OperationDirection,
+        parties: [String],
+        from: Timestamp,
+        until: Timestamp
+    ) {
+        self.organization = organization
+        self.environment = environment
+        self.direction = direction
+        self.parties = parties
+        self.from = from
+        self.until = until
+    }
+}
+
+/// An earlier payment that was made, or may be.
+package struct RecentPayment: Sendable, Equatable {
+    /// To whom.
+    package let party: String
+    /// How much, in shillings.
+    package let amount: Int64
+    /// Which.
+    package let record: RecordID
+
+    /// States it.
+    package init(party: String, amount: Int64, record: RecordID) {
+        self.party = party
+        self.amount = amount
+        self.record = record
+    }
+
+    /// The states of payments that were not made.
+    package static let unpaid: Set<RecordState> = [.failed, .cancelled, .expired, .rejected, .withdrawn, .reversed]
+}
+
+/// That a batch runs no longer, because of what became of one of its items: written in the item's own commit.
+package struct BatchHalt: Sendable, Equatable {
+    /// The batch.
+    package let batch: BatchID
+    /// `paused` or `broken`.
+    package let state: BatchState
+    /// Why, for people.
+    package let reason: String
+    /// When what has not left is withdrawn by itself.
+    package let until: Timestamp
+    /// What has become true, where it ran until then.
+    package let told: FeedEvent
+
+    /// States it.
+    package init(batch: BatchID, state: BatchState, reason: String, until: Timestamp, told: FeedEvent) {
+        self.batch = batch
+        self.state = state
+        self.reason = reason
+        self.until = until
+        self.told = told
+    }
+}

@@ -1,0 +1,84 @@
+import OrderedJSON
+
+/// What the host adds to the arguments of a tool with items, at every door: shown and checked like everything else.
+package enum BatchArguments {
+    /// The batch's name for its maker.
+    package static let name = "batch_name"
+    /// How far ahead a batch may be put off, in days.
+    package static let daysAheadMax = 60
+
+    /// The members, by their names.
+    package static let schemas: JSONObject = [
+        "batch_id": [
+            "type": "string", "pattern": .string(BatchID.pattern),
+            "description": """
+            Your own id of this batch, such as payroll-2026-11. The same id with the same payments is the same batch, \
+            however often it is sent; with others it is refused. Made by the gateway when left out.
+            """,
+        ],
+        "batch_name": ["type": "string", "minLength": 1, "maxLength": 100, "description": "A name for people."],
+        "not_before_ms": [
+            "type": "integer", "minimum": 0,
+            "description": "Nothing leaves before this moment, in milliseconds since 1970; at most 60 days ahead.",
+        ],
+        "confirmed_rows": [
+            "type": "array", "items": ["type": "integer", "minimum": 1], "maxItems": 10_000,
+            "description": """
+            Rows, from 1, that repeat an earlier payment or another row on purpose. Only after a person has looked.
+            """,
+        ],
+        "repeats": [
+            "type": "string", "pattern": .string(BatchID.pattern),
+            "description": "The batch whose payments are made once more on purpose. Only after a person has looked.",
+        ],
+        "validate_only": [
+            "type": "boolean", "description": "Checks every row and answers what is wrong; keeps and sends nothing.",
+        ],
+        "release": [
+            "type": "boolean",
+            "description": """
+            Sends it at once, where no rule asks for a person first. An agent's batch always waits for a person.
+            """,
+        ],
+    ]
+
+    /// What the schema of such a tool says of keys.
+    static let words = """
+
+
+        batch_id makes it one batch, however often it is sent; so does an idempotency key where there is no batch_id. \
+        Without either, the same payments under the same name are the same batch.
+        """
+}
+
+/// What a call asks for: a batch.
+package struct BatchOrder: Sendable {
+    /// Its items, as they came.
+    package let items: [JSON]
+    /// The caller's own id.
+    package var id: BatchID?
+    /// For people.
+    package var name: String
+    /// Nothing leaves before, by the wall clock.
+    package var notBefore: Timestamp?
+    /// Rows that repeat a payment on purpose.
+    package var confirmed: Set<Int>
+    /// The batch that is made once more on purpose.
+    package var repeats: BatchID?
+    /// Whether nothing is to be kept.
+    package var validatesOnly: Bool
+    /// Whether it should leave at once.
+    package var releases: Bool
+
+    /// Reads it from arguments that are of their schema.
+    package init(items: [JSON], arguments: JSON) {
+        self.items = items
+        id = arguments["batch_id"]?.stringValue.flatMap { BatchID($0) }
+        name = arguments[BatchArguments.name]?.stringValue ?? ""
+        notBefore = arguments["not_before_ms"]?.integerValue.map { Timestamp(milliseconds: $0) }
+        confirmed = Set((arguments["confirmed_rows"]?.arrayValue ?? []).compactMap { $0.integerValue.map(Int.init) })
+        repeats = arguments["repeats"]?.stringValue.flatMap { BatchID($0) }
+        validatesOnly = arguments["validate_only"] == true
+        releases = arguments["release"] == true
+    }
+}

@@ -1,0 +1,173 @@
+import OrderedJSON
+
+/// A batch as everybody is shown it: the host's own words, for plugins know nothing of batches.
+package enum BatchDocument {
+    private static let text: JSON = ["type": "string"]
+    private static let count: JSON = ["type": "integer", "minimum": 0]
+    private static let milliseconds: JSON = ["type": "integer", "description": "Milliseconds since 1970."]
+
+    /// What its items are counted by.
+    private enum Part: String, CaseIterable {
+        case waiting
+        case undecided
+        case needsPerson = "needs_person"
+        case succeeded
+        case failed
+        case withdrawn
+
+        init(_ state: RecordState) {
+            switch state {
+            case .draft, .released: self = .waiting
+            case .created, .sending, .accepted, .unknown, .reconciling: self = .undecided
+            case .manual: self = .needsPerson
+            case .succeeded, .reversed: self = .succeeded
+            case .failed, .cancelled, .expired, .rejected, .noAnswer: self = .failed
+            case .withdrawn: self = .withdrawn
+            }
+        }
+    }
+
+    /// Of a batch.
+    package static let schema: JSON = [
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "required": ["status", "state", "total_payments", "total_amount", "next"],
+        "properties": [
+            "batch_id": ["type": "string", "description": "Names it; ask for its progress by it."],
+            "batch_name": text, "tool": text, "account": text,
+            "status": [
+                "enum": [
+                    "PENDING", "PROCESSING", "COMPLETED", "PARTIALLY_COMPLETED", "FAILED", "CANCELLED", "CHECKED",
+                ],
+                "description": "In the words of reports. COMPLETED only when every payment was made.",
+            ],
+            "state": [
+                "enum": .array(BatchState.allCases.map { .string($0.rawValue) } + ["checked"]),
+                "description": "Exactly where it stands.",
+            ],
+            "version": count, "total_payments": count,
+            "total_amount": ["type": "integer", "description": "Whole Kenyan shillings; never more is paid."],
+            "successful_payments": count,
+            "paid_amount": ["type": "integer", "description": "Whole Kenyan shillings."],
+            "counts": [
+                "type": "object", "description": "Payments by where they stand; one that is tried again counts twice.",
+                "properties": .object(Part.allCases.reduce(into: [:]) { $0[$1.rawValue] = count }),
+            ],
+            "releaser": [
+                "enum": .array(BatchReleaser.allCases.map { .string($0.rawValue) }),
+                "description": "Who may release it: a person, or another person than its maker.",
+            ],
+            "held_because": ["type": "string", "description": "Why it waits for a person."],
+            "made_by": text, "released_by": text, "decided_by": text,
+            "reason": ["type": "string", "description": "Why it was paused or stopped."],
+            "confirmed_rows": ["type": "integer", "description": "Rows that repeat a payment, as somebody confirmed."],
+            "repeats": ["type": "string", "description": "The batch that it repeats, as somebody confirmed."],
+            "created_ms": milliseconds, "not_before_ms": milliseconds, "ended_ms": milliseconds,
+            "until_ms": ["type": "integer", "description": "When what has not left is withdrawn by itself."],
+            "errors": [
+                "type": "array", "description": "What is wrong, each with its row; of validate_only.",
+                "items": [
+                    "type": "object", "required": ["row", "pointer", "message"],
+                    "properties": ["row": count, "pointer": text, "message": text],
+                ],
+            ],
+            "next": ["type": "string", "description": "What to do now."],
+        ],
+        "additionalProperties": false,
+    ]
+
+    /// Writes a batch, as the sums of its items have it.
+    package static func write(_ batch: Batch, _ sums: [RecordState: RollupSum], to writer: inout JSONWriter) {
+        var counts: [Part: Int64] = [:]
+        for (state, sum) in sums { counts[Part(state), default: 0] += sum.transactions }
+        let paid = sums[.succeeded]?.amount ?? 0
+        writer.beginObject()
+        writer.optional("batch_id", batch.id.description)
+        if !batch.name.isEmpty { writer.optional("batch_name", batch.name) }
+        writer.optional("tool", batch.tool)
+        writer.optional("account", batch.accountName.description)
+        writer.optional("status", status(batch, counts[.succeeded] ?? 0, counts))
+        writer.optional("state", batch.state.rawValue)
+        writer.optional("version", Int64(batch.version))
+        writer.optional("total_payments", Int64(batch.items))
+        writer.optional("total_amount", batch.total)
+        writer.optional("successful_payments", counts[.succeeded] ?? 0)
+        writer.optional("paid_amount", paid)
+        writer.key("counts")
+        writer.beginObject()
+        for part in Part.allCases { writer.optional(part.rawValue, counts[part] ?? 0) }
+        writer.endObject()
+        if batch.state == .draft { writer.optional("releaser", batch.releaser.rawValue) }
+        writer.optional("held_because", batch.state == .draft ? batch.heldBecause : nil)
+        writer.optional("made_by", batch.madeBy)
+        writer.optional("released_by", batch.releasedBy)
+        writer.optional("decided_by", batch.decidedBy)
+        writer.optional("reason", batch.reason)
+        if batch.confirmedRows > 0 { writer.optional("confirmed_rows", Int64(batch.confirmedRows)) }
+        writer.optional("repeats", batch.repeats?.description)
+        writer.optional("created_ms", batch.createdAt.milliseconds)
+        writer.optional("not_before_ms", batch.notBefore?.milliseconds)
+        writer.optional("ended_ms", batch.endedAt?.milliseconds)
+        if batch.endedAt == nil { writer.optional("until_ms", batch.until.milliseconds) }
+        writer.optional("next", next(batch))
+        writer.endObject()
+    }
+
+    /// What checking found of payments that are not kept.
+    package static func checked(items: Int, total: Int64, errors: [BatchError]) -> JSON {
+        let listed = errors.map { error -> JSON in
+            [
+                "row": .integer(Int64(error.row)), "pointer": .string(error.pointer),
+                "message": .string(error.message),
+            ]
+        }
+        let next =
+            errors.isEmpty
+            ? "Every row is good. Nothing was kept or sent." : "Correct these rows. Nothing was kept or sent."
+        return [
+            "status": "CHECKED", "state": "checked", "total_payments": .integer(Int64(items)),
+            "total_amount": .integer(total), "errors": .array(listed), "next": .string(next),
+        ]
+    }
+
+    private static func status(_ batch: Batch, _ paid: Int64, _ counts: [Part: Int64]) -> String {
+        guard batch.endedAt != nil else { return batch.state == .draft ? "PENDING" : "PROCESSING" }
+        if paid >= Int64(batch.items) { return "COMPLETED" }
+        if paid > 0 { return "PARTIALLY_COMPLETED" }
+        return batch.state == .cancelled && (counts[.failed] ?? 0) == 0 ? "CANCELLED" : "FAILED"
+    }
+
+    private static func next(_ batch: Batch) -> String {
+        if batch.endedAt != nil { return "It has ended. Its result lists every payment." }
+        switch batch.state {
+        case .draft:
+            let who = batch.releaser == .another ? "another person than its maker" : "a person"
+            return "Nothing was sent. It waits until \(who) releases it."
+        case .running:
+            return "Its payments are being sent, one after another. Ask for its progress; do not send it again."
+        case .paused: return "Nothing more is sent until a person resumes or cancels it: \(batch.reason ?? "")"
+        case .cancelled, .broken: return "Nothing more is sent; what has left is waited for."
+        case .completed: return "It has ended. Its result lists every payment."
+        }
+    }
+}
+
+/// What is wrong with a row.
+package struct BatchError: Sendable, Equatable {
+    /// From 1.
+    package let row: Int
+    /// Into the arguments of the call.
+    package let pointer: String
+    /// What was expected, and what to do.
+    package let message: String
+    /// Whether it is only asked whether it is meant.
+    package let isDoubt: Bool
+
+    /// States it.
+    package init(row: Int, pointer: String, message: String, isDoubt: Bool = false) {
+        self.row = row
+        self.pointer = pointer
+        self.message = message
+        self.isDoubt = isDoubt
+    }
+}

@@ -1,0 +1,174 @@
+import Gateway
+
+extension MemoryStore: BatchRepository {
+    package func commit(_ new: NewBatch) async throws(GatewayError) -> BatchOutcome {
+        let batch = new.batch
+        return try await write("commit a batch") { tables in
+            let name = MemoryTables.BatchName(batch.organization, batch.id)
+            if let taken = tables.batches[name] { return .taken(taken) }
+            if batch.repeats == nil, let same = tables.batch(like: batch, since: new.sameSince) {
+                return .sameItems(same)
+            }
+            if let quota = new.quota, tables.take(quota) == nil { return .quotaSpent }
+            tables.batches[name] = batch
+            tables.begin(new.items, told: new.told)
+            tables.audit += new.audit
+            return .committed
+        }
+    }
+
+    package func batch(_ id: BatchID, organization: OrganizationID) async throws(GatewayError) -> Batch? {
+        try await read { $0.batches[MemoryTables.BatchName(organization, id)] }
+    }
+
+    package func batches(
+        of organization: OrganizationID,
+        environment: Environment,
+        before: BatchID?,
+        limit: Int
+    ) async throws(GatewayError) -> [Batch] {
+        try await read { tables in
+            let order = { (batch: Batch) in (batch.createdAt.milliseconds, batch.id.description) }
+            let last = before.flatMap { tables.batches[MemoryTables.BatchName(organization, $0)] }
+            let found = tables.batches.values.filter { batch in
+                batch.organization == organization && batch.environment == environment
+                    && (last.map { order(batch) < order($0) } ?? true)
+            }
+            return Array(found.sorted { order($0) > order($1) }.prefix(max(1, limit)))
+        }
+    }
+
+    package func batch(
+        containing content: [UInt8],
+        organization: OrganizationID,
+        environment: Environment,
+        since: Timestamp
+    ) async throws(GatewayError) -> BatchID? {
+        try await read { $0.batch(containing: content, organization, environment, since: since) }
+    }
+
+    package func openBatches(at now: Timestamp, limit: Int) async throws(GatewayError) -> [Batch] {
+        try await read { tables in
+            let open = tables.batches.values.filter { batch in
+                guard batch.endedAt == nil else { return false }
+                return (batch.state != .draft && batch.state != .paused) || batch.until <= now
+            }
+            let order = { (batch: Batch) in (batch.until.milliseconds, batch.id.description) }
+            return Array(open.sorted { order($0) < order($1) }.prefix(max(1, limit)))
+        }
+    }
+
+    package func apply(_ change: BatchChange) async throws(GatewayError) -> Bool {
+        try await write("change a batch") { tables in
+            let name = MemoryTables.BatchName(change.batch.organization, change.batch.id)
+            guard tables.batches[name]?.version == change.batch.version - 1 else { return false }
+            tables.batches[name] = change.batch
+            tables.begin(change.items, told: change.told)
+            return true
+        }
+    }
+
+    package func items(_ question: BatchItems) async throws(GatewayError) -> [Record] {
+        try await read { tables in
+            let found = tables.sorted { record in
+                guard let place = record.batch, record.organization == question.organization,
+                    place.batch == question.batch, place.sequence > question.after,
+                    question.states?.contains(record.state) ?? true
+                else { return false }
+                guard let due = question.dueAt, record.state == .released else { return true }
+                return record.nextActionAt.map { $0 <= due } ?? false
+            }
+            return Array(
+                found.sorted { $0.batch?.sequence ?? 0 < $1.batch?.sequence ?? 0 }.prefix(max(1, question.limit))
+            )
+        }
+    }
+
+    package func sums(
+        of id: BatchID,
+        organization: OrganizationID
+    ) async throws(GatewayError) -> [RecordState: RollupSum] {
+        try await read { tables in
+            var sums: [RecordState: RollupSum] = [:]
+            for row in tables.records.values
+            where row.record.organization == organization && row.record.batch?.batch == id {
+                let amount = row.record.intent.amount?.amount ?? 0
+                sums[row.record.state, default: RollupSum()].add(RollupSum(transactions: 1, amount: amount))
+            }
+            return sums
+        }
+    }
+
+    package func recent(_ question: RecentPayments) async throws(GatewayError) -> [RecentPayment] {
+        let parties = Set(question.parties)
+        return try await read { tables in
+            tables.sorted { record in
+                record.organization == question.organization && record.environment == question.environment
+                    && record.direction == question.direction && record.createdAt >= question.from
+                    && !RecentPayment.unpaid.contains(record.state)
+            }
+            .compactMap { record in
+                guard let party = record.intent.party, parties.contains(party), let amount = record.intent.amount
+                else { return nil }
+                return RecentPayment(party: party, amount: amount.amount, record: record.id)
+            }
+        }
+    }
+}
+
+extension MemoryTables {
+    struct BatchName: Hashable, Sendable {
+        let organization: OrganizationID
+        let id: BatchID
+
+        init(_ organization: OrganizationID, _ id: BatchID) {
+            self.organization = organization
+            self.id = id
+        }
+    }
+
+    func batch(like batch: Batch, since: Timestamp) -> BatchID? {
+        self.batch(containing: batch.content, batch.organization, batch.environment, since: since)
+    }
+
+    func batch(
+        containing content: [UInt8],
+        _ organization: OrganizationID,
+        _ environment: Environment,
+        since: Timestamp
+    ) -> BatchID? {
+        batches.values
+            .filter { batch in
+                batch.organization == organization && batch.environment == environment && batch.content == content
+                    && batch.createdAt >= since && (batch.state != .cancelled || batch.releasedBy != nil)
+            }
+            .max { $0.createdAt < $1.createdAt }?
+            .id
+    }
+
+    /// Whether a batch runs.
+    func runs(_ id: BatchID, _ organization: OrganizationID) -> Bool {
+        batches[BatchName(organization, id)]?.state == .running
+    }
+
+    mutating func begin(_ items: [Record], told: [FeedEvent]) {
+        for item in items { records[item.id] = RecordRow(record: item, events: [item.firstEvent]) }
+        for event in told { feed.append(FeedEntry(event: event, position: Int64(feed.count + 1))) }
+    }
+
+    /// Stops a batch in the commit that changes one of its items, if it runs.
+    mutating func halt(_ halt: BatchHalt, of organization: OrganizationID) {
+        let name = BatchName(organization, halt.batch)
+        guard var batch = batches[name],
+            batch.state == .running || batch.state == .paused && halt.state == .broken
+        else { return }
+        batch.state = halt.state
+        batch.version += 1
+        batch.decidedBy = "host"
+        batch.reason = halt.reason
+        batch.until = halt.until
+        batch.withdrawal = halt.state == .broken ? .obsolete : nil
+        batches[name] = batch
+        feed.append(FeedEntry(event: halt.told, position: Int64(feed.count + 1)))
+    }
+}

@@ -1,0 +1,78 @@
+import Cryptography
+import Gateway
+import OrderedJSON
+
+/// A batch as a row: columns for what is asked for and what changes, a JSON text for what never does.
+enum BatchCoding {
+    static let columns = """
+        organization_id, batch_id, environment, state, version, content, created_ms, until_ms, ended_ms, detail,
+        decided_by, released_by, reason, withdrawal
+        """
+
+    /// The values of `columns`.
+    static func values(_ batch: Batch) -> [SQLValue] {
+        [
+            .text(batch.organization.description), .text(batch.id.description), .text(batch.environment.rawValue),
+            .text(batch.state.rawValue), .integer(Int64(batch.version)), .bytes(batch.content),
+            .integer(batch.createdAt.milliseconds), .integer(batch.until.milliseconds),
+            .optional(batch.endedAt?.milliseconds), .text(detail(batch)), .optional(batch.decidedBy),
+            .optional(batch.releasedBy), .optional(batch.reason), .optional(batch.withdrawal?.rawValue),
+        ]
+    }
+
+    private static func detail(_ batch: Batch) -> String {
+        var detail: JSONObject = [
+            "tool": .string(batch.tool), "account": .string(batch.accountName.description),
+            "name": .string(batch.name), "made_by": .string(batch.madeBy), "by_agent": .bool(batch.isByAgent),
+            "digest": .string(Hexadecimal.encode(batch.digest)), "items": .integer(Int64(batch.items)),
+            "total": .integer(batch.total), "confirmed": .integer(Int64(batch.confirmedRows)),
+            "releaser": .string(batch.releaser.rawValue),
+        ]
+        detail["not_before_ms"] = batch.notBefore.map { .integer($0.milliseconds) }
+        detail["repeats"] = batch.repeats.map { .string($0.description) }
+        detail["held_because"] = batch.heldBecause.map { .string($0) }
+        return JSON.object(detail).text
+    }
+
+    /// Reads a row of `columns`.
+    static func batch(_ row: any SQLRow) throws -> Batch {
+        let detail = try JSON(parsing: row.text(9) ?? "")
+        guard let organization = row.text(0).flatMap({ OrganizationID($0) }),
+            let id = row.text(1).flatMap({ BatchID($0) }),
+            let environment = row.text(2).flatMap(Environment.init(rawValue:)),
+            let state = row.text(3).flatMap(BatchState.init(rawValue:)),
+            let releaser = detail["releaser"]?.stringValue.flatMap(BatchReleaser.init(rawValue:))
+        else { throw SQLError(message: "a batch's row is damaged") }
+        let text = { (name: String) in detail[name]?.stringValue ?? "" }
+        let whole = { (name: String) in detail[name]?.integerValue ?? 0 }
+        var batch = Batch(
+            id: id,
+            organization: organization,
+            environment: environment,
+            tool: text("tool"),
+            accountName: AccountName(text("account")) ?? .main,
+            name: text("name"),
+            madeBy: text("made_by"),
+            isByAgent: detail["by_agent"] == true,
+            createdAt: Timestamp(milliseconds: row.integer(6) ?? 0),
+            digest: Hexadecimal.decode(text("digest")) ?? [],
+            content: row.bytes(5) ?? [],
+            items: Int(whole("items")),
+            total: whole("total"),
+            notBefore: detail["not_before_ms"]?.integerValue.map { Timestamp(milliseconds: $0) },
+            confirmedRows: Int(whole("confirmed")),
+            repeats: detail["repeats"]?.stringValue.flatMap { BatchID($0) },
+            releaser: releaser,
+            heldBecause: detail["held_because"]?.stringValue,
+            state: state,
+            until: Timestamp(milliseconds: row.integer(7) ?? 0)
+        )
+        batch.version = Int(row.integer(4) ?? 0)
+        batch.endedAt = row.integer(8).map { Timestamp(milliseconds: $0) }
+        batch.decidedBy = row.text(10)
+        batch.releasedBy = row.text(11)
+        batch.reason = row.text(12)
+        batch.withdrawal = row.text(13).flatMap(Hold.Withdrawal.init(rawValue:))
+        return batch
+    }
+}

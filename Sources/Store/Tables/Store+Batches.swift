@@ -1,0 +1,176 @@
+import Gateway
+
+extension Store: BatchRepository {
+    package func commit(_ new: NewBatch) async throws(GatewayError) -> BatchOutcome {
+        let (batch, digests) = (new.batch, new.items.map { digest(of: $0) })
+        do {
+            return try await database.write { [closings] session in
+                if closings.isClosed(batch.organization) { throw Undo(outcome: BatchOutcome.closed) }
+                if let taken = try Self.batch(batch.id, batch.organization, in: session.sql) {
+                    throw Undo(outcome: BatchOutcome.taken(taken))
+                }
+                if batch.repeats == nil, let same = try Self.same(as: new, in: session.sql) {
+                    throw Undo(outcome: BatchOutcome.sameItems(same))
+                }
+                if let quota = new.quota, try QuotaCounts.take(quota, in: session) == nil {
+                    throw Undo(outcome: BatchOutcome.quotaSpent)
+                }
+                try session.sql.execute(
+                    """
+                    INSERT INTO batches (\(BatchCoding.columns))
+                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                    """,
+                    BatchCoding.values(batch)
+                )
+                for (item, party) in zip(new.items, digests) {
+                    try RecordWriting.insert(item, events: [item.firstEvent], party: party, in: session)
+                }
+                session.add(new.audit)
+                session.tell(new.told)
+                return .committed
+            }
+        } catch let undo as Undo<BatchOutcome> {
+            return undo.outcome
+        } catch { throw Store.unavailable(error) }
+    }
+
+    private func digest(of record: Record) -> Int64? {
+        record.intent.party.map {
+            parties.digest(of: $0, organization: record.organization, environment: record.environment)
+        }
+    }
+
+    private static func batch(
+        _ id: BatchID,
+        _ organization: OrganizationID,
+        in sql: any SQLSession
+    ) throws -> Batch? {
+        try sql.first(
+            "SELECT \(BatchCoding.columns) FROM batches WHERE organization_id = $1 AND batch_id = $2",
+            [.text(organization.description), .text(id.description)],
+            BatchCoding.batch
+        )
+    }
+
+    private static func same(as new: NewBatch, in sql: any SQLSession) throws -> BatchID? {
+        try same(new.batch.content, new.batch.organization, new.batch.environment, new.sameSince, in: sql)
+    }
+
+    private static func same(
+        _ content: [UInt8],
+        _ organization: OrganizationID,
+        _ environment: Environment,
+        _ since: Timestamp,
+        in sql: any SQLSession
+    ) throws -> BatchID? {
+        try sql.first(
+            """
+            SELECT batch_id FROM batches
+            WHERE organization_id = $1 AND content = $2 AND environment = $3 AND created_ms >= $4
+                AND (state <> 'cancelled' OR released_by IS NOT NULL)
+            ORDER BY created_ms DESC LIMIT 1
+            """,
+            [
+                .text(organization.description), .bytes(content), .text(environment.rawValue),
+                .integer(since.milliseconds),
+            ]
+        ) { $0.text(0).flatMap { BatchID($0) } } ?? nil
+    }
+
+    package func batch(_ id: BatchID, organization: OrganizationID) async throws(GatewayError) -> Batch? {
+        try await read { sql in try Self.batch(id, organization, in: sql) }
+    }
+
+    package func batch(
+        containing content: [UInt8],
+        organization: OrganizationID,
+        environment: Environment,
+        since: Timestamp
+    ) async throws(GatewayError) -> BatchID? {
+        try await read { sql in try Self.same(content, organization, environment, since, in: sql) }
+    }
+
+    package func batches(
+        of organization: OrganizationID,
+        environment: Environment,
+        before: BatchID?,
+        limit: Int
+    ) async throws(GatewayError) -> [Batch] {
+        try await read { sql in
+            let last = try before.flatMap { try Self.batch($0, organization, in: sql) }
+            return try sql.query(
+                """
+                SELECT \(BatchCoding.columns) FROM batches
+                WHERE organization_id = $1 AND environment = $2
+                    AND (created_ms < $3 OR created_ms = $4 AND batch_id < $5)
+                ORDER BY created_ms DESC, batch_id DESC LIMIT $6
+                """,
+                [
+                    .text(organization.description), .text(environment.rawValue),
+                    .integer(last?.createdAt.milliseconds ?? .max), .integer(last?.createdAt.milliseconds ?? .max),
+                    .text(last?.id.description ?? ""), .integer(Int64(max(1, limit))),
+                ],
+                BatchCoding.batch
+            )
+        }
+    }
+
+    package func openBatches(at now: Timestamp, limit: Int) async throws(GatewayError) -> [Batch] {
+        try await read { sql in
+            try sql.query(
+                """
+                SELECT \(BatchCoding.columns) FROM batches
+                WHERE ended_ms IS NULL AND (state NOT IN ('draft', 'paused') OR until_ms <= $1)
+                ORDER BY until_ms LIMIT $2
+                """,
+                [.integer(now.milliseconds), .integer(Int64(max(1, limit)))],
+                BatchCoding.batch
+            )
+        }
+    }
+
+    package func apply(_ change: BatchChange) async throws(GatewayError) -> Bool {
+        let (batch, digests) = (change.batch, change.items.map { digest(of: $0) })
+        return try await write { session in
+            let changed = try session.sql.execute(
+                """
+                UPDATE batches SET state = $1, version = $2, until_ms = $3, ended_ms = $4, decided_by = $5,
+                    released_by = $6, reason = $7, withdrawal = $8
+                WHERE organization_id = $9 AND batch_id = $10 AND version = $11
+                """,
+                [
+                    .text(batch.state.rawValue), .integer(Int64(batch.version)), .integer(batch.until.milliseconds),
+                    .optional(batch.endedAt?.milliseconds), .optional(batch.decidedBy), .optional(batch.releasedBy),
+                    .optional(batch.reason), .optional(batch.withdrawal?.rawValue),
+                    .text(batch.organization.description), .text(batch.id.description),
+                    .integer(Int64(batch.version - 1)),
+                ]
+            )
+            guard changed == 1 else { return false }
+            for (item, party) in zip(change.items, digests) {
+                try RecordWriting.insert(item, events: [item.firstEvent], party: party, in: session)
+            }
+            session.tell(change.told)
+            return true
+        }
+    }
+
+    /// Stops a batch in the commit that changes one of its items, if it runs.
+    static func halt(_ halt: BatchHalt, of organization: OrganizationID, in session: WriteSession) throws {
+        let changed = try session.sql.execute(
+            """
+            UPDATE batches SET state = $1, version = version + 1, decided_by = 'host', reason = $2, withdrawal = $3,
+                until_ms = $4
+            WHERE organization_id = $5 AND batch_id = $6 AND state IN ('running', $7)
+            """,
+            [
+                .text(halt.state.rawValue), .text(halt.reason),
+                .optional(halt.state == .broken ? Hold.Withdrawal.obsolete.rawValue : nil),
+                .integer(halt.until.milliseconds), .text(organization.description), .text(halt.batch.description),
+                // What waits for money is broken all the same.
+                .text(halt.state == .broken ? BatchState.paused.rawValue : BatchState.running.rawValue),
+            ]
+        )
+        if changed == 1 { session.tell([halt.told]) }
+    }
+}

@@ -1,0 +1,173 @@
+import Gateway
+import GatewayTesting
+import OrderedJSON
+
+// Batches in the simulation: somebody asks for one again and again, others release, pause, resume and stop it, and hosts
+// die in the middle.
+extension Simulation {
+    /// Somebody of an organization who may decide about its batches.
+    static func person(of organization: OrganizationID) -> User {
+        User(
+            id: UserID(Identifier(high: 3, low: organization.raw.low)),
+            organization: organization,
+            username: "wanjiku",
+            email: "w@x.example",
+            passwordHash: "!",
+            role: .manager
+        )
+    }
+
+    private static func principal(of organization: OrganizationID) -> Principal {
+        let user = person(of: organization)
+        return Principal(
+            organization: organization,
+            subject: .user(user.id),
+            name: user.username,
+            role: user.role,
+            scopes: nil,
+            environment: .test
+        )
+    }
+
+    /// A list of payments that somebody wants paid, asked for until it is answered.
+    func callForBatch(_ number: Int) async {
+        await world.wait(0...40_000)
+        let key = keys[world.pick(0...1)]
+        let payments = (1...world.pick(2...7))
+            .map { row -> JSON in
+                ["phone": .string("2547220\(1_000 * number + row)"), "amount": .integer(Int64(10 * row))]
+            }
+        var arguments: JSONObject = ["batch_id": .string("batch-\(number)"), "payments": .array(payments)]
+        if world.chance(0.3) {
+            arguments["release"] = true
+            world.noteReleased("\(key.organization) batch-\(number)")
+        }
+        for _ in 1...4 {
+            let reply = await ask("fake_pay_many", .object(arguments), key)
+            if case .success? = reply?.result { return }
+            await world.wait(500...12_000)
+        }
+    }
+
+    /// Those who decide about batches, twice and at the same time as others.
+    func releasers() async {
+        while !world.isCalm, !Task.isCancelled {
+            await world.wait(500...20_000)
+            for batch in world.disk.batches where batch.endedAt == nil && world.chance(0.5) {
+                world.begin { await self.decide(about: batch) }
+                if world.chance(0.2) { world.begin { await self.decide(about: batch) } }
+            }
+        }
+    }
+
+    private func decide(about batch: Batch) async {
+        await world.wait(0...2_000)
+        guard let host = world.host else { return }
+        let (batches, who, id) = (host.gateway.batches, Self.principal(of: batch.organization), "\(batch.id)")
+        do throws(GatewayError) {
+            let found: Batch
+            switch (batch.state, world.pick(0...9)) {
+            case (_, 0): found = try await batches.cancel(id, by: who, because: "No more.")
+            case (.draft, _):
+                world.noteReleased("\(batch.organization) \(batch.id)")
+                found = try await batches.release(id, by: who)
+            case (.paused, _): found = try await batches.resume(id, by: who)
+            case (_, 1...3): found = try await batches.pause(id, by: who, because: "Wait.")
+            default: return
+            }
+            guard !host.life.isOver else { return }
+            world.note("a person: batch \(id) is \(found.state.rawValue)")
+        } catch { world.note("a person: batch \(id) is not decided: \(error.code.rawValue)") }
+    }
+
+    /// What has not been decided is taken back, and what has left is waited for.
+    func endBatches(_ host: SimulatedHost) async {
+        for batch in world.disk.batches where [.draft, .running, .paused].contains(batch.state) {
+            let who = Self.principal(of: batch.organization)
+            _ = try? await host.gateway.batches.cancel("\(batch.id)", by: who, because: "The end.")
+        }
+        await host.gateway.batchRunner.sendDue()
+    }
+
+    /// Every batch comes to an end, no more of it is paid than it says, and each payment once.
+    func judgeBatches() {
+        let items = Dictionary(grouping: world.disk.records.map(\.record).filter { $0.batch != nil }) { record in
+            "\(record.organization) \(record.batch.map { "\($0.batch)" } ?? "")"
+        }
+        for batch in world.disk.batches {
+            let own = items["\(batch.organization) \(batch.id)"] ?? []
+            if own.count < batch.items { world.accuse("batch \(batch.id) has \(own.count) of \(batch.items) items") }
+            let hasEnded = own.allSatisfy(\.state.isEnded)
+            if hasEnded != (batch.endedAt != nil) {
+                world.accuse(
+                    "batch \(batch.id) is \(batch.state.rawValue), and its items have \(hasEnded ? "" : "not ")ended"
+                )
+            }
+            let paid = own.reduce(Int64(0)) { sum, item in
+                let entry = mpesa.entry(item.id)
+                return sum + (entry?.amount ?? 0) * Int64(entry?.debits ?? 0)
+            }
+            if paid > batch.total { world.accuse("\(paid) were paid of batch \(batch.id), which was \(batch.total)") }
+        }
+        let known = Set(world.disk.batches.map { "\($0.organization) \($0.id)" })
+        for name in items.keys.sorted() where !known.contains(name) {
+            world.accuse("there are items of no batch: \(name)")
+        }
+    }
+}
+
+/// A store's batches, with one thing wrong, or none: drafts that look as if they ran.
+struct WrongBatches: BatchRepository {
+    let store: any BatchRepository
+    let isWrong: Bool
+
+    func commit(_ new: NewBatch) async throws(GatewayError) -> BatchOutcome { try await store.commit(new) }
+
+    func batch(_ id: BatchID, organization: OrganizationID) async throws(GatewayError) -> Batch? {
+        try await store.batch(id, organization: organization)
+    }
+
+    func batches(
+        of organization: OrganizationID,
+        environment: Environment,
+        before: BatchID?,
+        limit: Int
+    ) async throws(GatewayError) -> [Batch] {
+        try await store.batches(of: organization, environment: environment, before: before, limit: limit)
+    }
+
+    func batch(
+        containing content: [UInt8],
+        organization: OrganizationID,
+        environment: Environment,
+        since: Timestamp
+    ) async throws(GatewayError) -> BatchID? {
+        try await store.batch(
+            containing: content,
+            organization: organization,
+            environment: environment,
+            since: since
+        )
+    }
+
+    func openBatches(at now: Timestamp, limit: Int) async throws(GatewayError) -> [Batch] {
+        guard isWrong else { return try await store.openBatches(at: now, limit: limit) }
+        return try await store.openBatches(at: now + .seconds(90 * 86_400), limit: limit)
+            .map { batch in
+                var batch = batch
+                if batch.state == .draft { batch.state = .running }
+                return batch
+            }
+    }
+
+    func apply(_ change: BatchChange) async throws(GatewayError) -> Bool { try await store.apply(change) }
+    func items(_ question: BatchItems) async throws(GatewayError) -> [Record] { try await store.items(question) }
+
+    func sums(of id: BatchID, organization: OrganizationID) async throws(GatewayError) -> [RecordState: RollupSum] {
+        try await store.sums(of: id, organization: organization)
+    }
+
+    func recent(_ question: RecentPayments) async throws(GatewayError) -> [RecentPayment] {
+        try await store.recent(question)
+    }
+}

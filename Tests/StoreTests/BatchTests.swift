@@ -1,0 +1,219 @@
+import Gateway
+import OrderedJSON
+import Testing
+
+@testable import Store
+
+private let batchID = BatchID("b-1")
+
+/// An item of a batch, a draft.
+private func makeItem(_ sequence: Int, of batch: BatchID, state: RecordState = .draft) -> Record {
+    var record = makeRecord()
+    record.state = state
+    record.hold = Hold(arguments: ["row": .integer(Int64(sequence))], reason: "b", until: moment + .seconds(86_400))
+    record.nextActionAt = moment + .seconds(86_400)
+    record.batch = BatchPlace(
+        batch: batch,
+        sequence: sequence,
+        row: sequence,
+        confirmedBy: "user:1",
+        retryOf: record.id
+    )
+    return record
+}
+
+private func makeBatch(_ id: BatchID, content: [UInt8] = [7], at time: Timestamp = moment) -> Batch {
+    Batch(
+        id: id,
+        organization: ours,
+        environment: .test,
+        tool: "t",
+        accountName: .main,
+        name: "Salaries ä",
+        madeBy: "user:1",
+        isByAgent: true,
+        createdAt: time,
+        digest: [1, 2, 255],
+        content: content,
+        items: 2,
+        total: 200,
+        notBefore: time + .seconds(60),
+        confirmedRows: 1,
+        repeats: nil,
+        releaser: .another,
+        heldBecause: "A rule.",
+        state: .draft,
+        until: time + .seconds(3_600)
+    )
+}
+
+private func new(_ batch: Batch, _ items: [Record], since: Timestamp = moment) -> NewBatch {
+    NewBatch(batch: batch, items: items, sameSince: since)
+}
+
+struct `A stored batch` {
+    @Test func `is found as it was written, with its items, and as it was changed`() async throws {
+        try await withEachStore { (store) async throws in
+            let id = try #require(batchID)
+            var batch = makeBatch(id)
+            let items = [makeItem(1, of: id), makeItem(2, of: id)]
+            #expect(try await store.commit(new(batch, items)) == .committed)
+            #expect(try await store.batch(id, organization: ours) == batch)
+            #expect(try await store.batch(id, organization: theirs) == nil)
+            #expect(try await store.items(BatchItems(of: id, organization: ours, limit: 10)) == items)
+            #expect(try await store.items(BatchItems(of: id, organization: theirs, limit: 10)).isEmpty)
+
+            batch.version = 2
+            batch.state = .cancelled
+            batch.withdrawal = .cancelled
+            batch.decidedBy = "user:2"
+            batch.releasedBy = "user:3"
+            batch.reason = "No."
+            batch.endedAt = moment
+            #expect(try await store.apply(BatchChange(batch: batch, items: [makeItem(3, of: id)])))
+            #expect(try await store.batch(id, organization: ours) == batch)
+            #expect(try await store.apply(BatchChange(batch: batch)) == false)
+            let sums = try await store.sums(of: id, organization: ours)
+            #expect(sums == [.draft: RollupSum(transactions: 3, amount: 300)])
+        }
+    }
+
+    @Test func `is not written where its id or its items are there already`() async throws {
+        try await withEachStore { (store) async throws in
+            let (id, other) = (try #require(batchID), try #require(BatchID("b-2")))
+            let batch = makeBatch(id)
+            #expect(try await store.commit(new(batch, [makeItem(1, of: id)])) == .committed)
+
+            #expect(try await store.commit(new(makeBatch(id, content: [8]), [])) == .taken(batch))
+            #expect(try await store.commit(new(makeBatch(other), [makeItem(1, of: other)])) == .sameItems(id))
+            #expect(try await store.items(BatchItems(of: other, organization: ours, limit: 10)).isEmpty)
+            let later = new(makeBatch(other), [makeItem(1, of: other)], since: moment + .seconds(1))
+            #expect(try await store.commit(later) == .committed)
+        }
+    }
+
+    @Test func `lists its items by state, place and moment`() async throws {
+        try await withEachStore { (store) async throws in
+            let id = try #require(batchID)
+            var late = makeItem(2, of: id, state: .released)
+            late.nextActionAt = moment + .seconds(5)
+            let items = [makeItem(1, of: id), late, makeItem(3, of: id, state: .succeeded)]
+            _ = try await store.commit(new(makeBatch(id), items))
+            var question = BatchItems(of: id, organization: ours, limit: 10)
+            question.states = [.draft, .released]
+            question.dueAt = moment
+            #expect(try await store.items(question).map(\.id) == [items[0].id])
+            question.dueAt = moment + .seconds(5)
+            question.after = 1
+            #expect(try await store.items(question).map(\.id) == [late.id])
+        }
+    }
+
+    @Test func `is open while something is to be done about it`() async throws {
+        try await withEachStore { (store) async throws in
+            let (id, other) = (try #require(batchID), try #require(BatchID("b-2")))
+            var running = makeBatch(other, content: [9])
+            running.state = .running
+            for batch in [makeBatch(id), running] { _ = try await store.commit(new(batch, [])) }
+
+            #expect(try await store.openBatches(at: moment, limit: 10).map(\.id) == [other])
+            let all = try await store.openBatches(at: moment + .seconds(3_600), limit: 10)
+            #expect(Set(all.map(\.id)) == [id, other])
+            let listed = try await store.batches(of: ours, environment: .test, before: nil, limit: 10)
+            #expect(listed.map(\.id) == [other, id])
+            let older = try await store.batches(of: ours, environment: .test, before: other, limit: 10)
+            #expect(older.map(\.id) == [id])
+        }
+    }
+
+    @Test func `follows a clock that was set back`() async throws {
+        try await withEachStore { (store) async throws in
+            let id = try #require(batchID)
+            _ = try await store.commit(new(makeBatch(id, at: moment + .seconds(7_200)), []))
+
+            try await store.bringForward(by: .seconds(7_200), after: moment + .seconds(60))
+
+            #expect(try await store.batch(id, organization: ours)?.until == moment + .seconds(3_600))
+        }
+    }
+}
+
+struct `An item of a stored batch` {
+    @Test func `leaves only while its batch runs`() async throws {
+        try await withEachStore { (store) async throws in
+            let id = try #require(batchID)
+            let item = makeItem(1, of: id)
+            var batch = makeBatch(id)
+            _ = try await store.commit(new(batch, [item]))
+            let sending = advanced(item, to: .sending).record
+            let change = RecordChange(record: sending, events: [], whileRunning: id)
+            #expect(try await store.apply([change]) == .conflict(item.id))
+
+            batch.version = 2
+            batch.state = .running
+            #expect(try await store.apply(BatchChange(batch: batch)))
+            #expect(try await store.apply([change]) == .applied)
+        }
+    }
+
+    @Test func `stops its batch in the commit of its own failure, once`() async throws {
+        try await withEachStore { (store) async throws in
+            let id = try #require(batchID)
+            let item = makeItem(1, of: id)
+            var batch = makeBatch(id)
+            batch.state = .running
+            _ = try await store.commit(new(batch, [item]))
+            let told = FeedEvent(
+                organization: ours,
+                id: newID(),
+                kind: .batchPaused,
+                subject: "\(id)",
+                version: 0,
+                at: moment,
+                payload: [:]
+            )
+            let until = moment + .seconds(60)
+            let halt = BatchHalt(batch: id, state: .paused, reason: "No money.", until: until, told: told)
+            let failed = advanced(item, to: .failed).record
+            _ = try await store.apply([RecordChange(record: failed, events: [], halt: halt)])
+
+            let found = try #require(try await store.batch(id, organization: ours))
+            #expect(found.state == .paused && found.reason == "No money." && found.version == 2 && found.until == until)
+            #expect(
+                try await store.feed(lane: FeedReader.lane, after: 0, limit: 10).map(\.event.kind) == [.batchPaused]
+            )
+            let again = RecordChange(record: advanced(failed, to: .failed).record, events: [], halt: halt)
+            _ = try await store.apply([again])
+            #expect(try await store.batch(id, organization: ours)?.version == 2)
+        }
+    }
+
+    @Test func `is not among what is held and due`() async throws {
+        try await withEachStore { (store) async throws in
+            let id = try #require(batchID)
+            _ = try await store.commit(new(makeBatch(id), [makeItem(1, of: id)]))
+            #expect(try await store.dueHeld(at: moment + .seconds(200_000), limit: 10, except: []).isEmpty)
+        }
+    }
+
+    @Test func `is found by whoever pays the same again`() async throws {
+        try await withEachStore { (store) async throws in
+            let paid = makeRecord()
+            _ = try await store.commit(NewRecord(record: paid))
+            let question = { (party: String, since: Timestamp) in
+                RecentPayments(
+                    organization: ours,
+                    environment: .test,
+                    direction: .incoming,
+                    parties: [party],
+                    from: since,
+                    until: moment + .seconds(60)
+                )
+            }
+            let expected = RecentPayment(party: "254712345678", amount: 100, record: paid.id)
+            #expect(try await store.recent(question("254712345678", moment)) == [expected])
+            #expect(try await store.recent(question("254700000000", moment)).isEmpty)
+            #expect(try await store.recent(question("254712345678", moment + .seconds(1))).isEmpty)
+        }
+    }
+}
