@@ -348,3 +348,22 @@ struct `The catalogue` {
         #expect(b2c.schemaDisagreements(profiles: profiles, records: records) == [])
     }
 }
+
+struct `Planning a payout of a batch` {
+    @Test func `takes the reference as the occasion, and needs no remarks`() throws {
+        let plan = try planBulkItem(input(["phone_number": "0712345678", "amount": 500, "account_reference": "EMP-1"]))
+
+        #expect(plan.body["Occassion"] == "EMP-1" && plan.body["Remarks"] == "Payment" && plan.reference == "EMP-1")
+        #expect(plan.guards.map(\.key) == ["payout:254712345678:500"])
+    }
+
+    @Test func `is refused where the host gives the whole call`() throws {
+        let tools = b2c.tools.compactMap { tool in if case .operation(let found) = tool { found } else { nil } }
+        let bulk = try #require(tools.first { $0.descriptor["name"] == "mpesa_bulk_payment" })
+
+        let refusal = #expect(throws: Refusal.self) {
+            try bulk.prepare(input(["phone_number": "0712345678", "amount": 500]))
+        }
+        #expect(refusal?.code == "not_supported" && bulk.descriptor["x-items"]?["pointer"] == "/payments")
+    }
+}

@@ -37,6 +37,7 @@ NOT_RUN = {
     ("docs/approvals.md", "curl -s -X PUT"): "people who log in; test_approvals does it",
     ("docs/approvals.md", "curl -s localhost"): "people who log in; test_approvals does it",
     ("docs/approvals.md", "curl -s -X POST localhost:8080/payment-stops"): "test_approvals stops payments",
+    ("docs/adr/0034-batches.md", "draft --release"): "a picture",
     ("docs/writing-a-plugin.md", "struct Person:"): "Swift; Examples/hello-swift and till-request are built this way",
     ("docs/writing-a-plugin.md", "let amount = input"): "Swift; Plugins/STKPush reads its arguments this way",
     ("docs/writing-a-plugin.md", "struct pending"): "C; a test of its own compiles it against the headers",
@@ -189,6 +190,24 @@ def _(output, folder):
     assert document["openapi"].startswith("3.") and "/tools/stk-push" in document["paths"]
 
 
+@example("docs/batches.md", "KEY=")
+def _(output, folder):
+    (made,) = answers(output)
+    assert made["data"]["state"] == "draft" and made["data"]["total_amount"] == 3300, made
+
+
+@example("docs/batches.md", "PASSWORD=")
+def _(output, folder):
+    assert answers(output)[0]["data"]["state"] == "running", output
+
+
+@example("docs/batches.md", "until curl")
+def _(output, folder):
+    (shown,) = answers(output.split("row,")[0])
+    assert shown["data"]["status"] == "COMPLETED" and shown["data"]["paid_amount"] == 3300, shown
+    assert output.split("row,")[1].count(",SUCCESS,succeeded,") == 2, output
+
+
 # docs/mcp.md
 
 
@@ -290,6 +309,10 @@ def test_the_readmes_commands(reader):
 
 def test_the_commands_of_rest(reader):
     does_what_it_says(reader, "docs/rest.md")
+
+
+def test_the_commands_of_batches(reader):
+    does_what_it_says(reader, "docs/batches.md")
 
 
 def test_the_commands_of_mcp(reader):

@@ -5,25 +5,36 @@ import PluginKit
 
 /// Plans a payout: checks what the schema cannot, and keeps two of the same apart.
 func planPayout(_ input: PrepareInput) throws(Refusal) -> OperationPlan {
-    let arguments = input.arguments
+    try planPayout(
+        input,
+        remarks: input.arguments["remarks"]?.stringValue ?? "",
+        occasion: input.arguments["occasion"]?.stringValue
+    )
+}
+
+/// The same of one with these remarks, and for this occasion.
+func planPayout(
+    _ input: PrepareInput,
+    remarks: String,
+    occasion: String?
+) throws(Refusal) -> OperationPlan {
     let phone = try PaymentArguments.phone(input)
     let amount = try PaymentArguments.amount(input, least: 10, movement: "payout")
-    let remarks = arguments["remarks"]?.stringValue ?? ""
     return OperationPlan(
         amount: amount,
         party: phone.digits,
-        reference: arguments["occasion"]?.stringValue,
+        reference: occasion,
         description: remarks,
         guards: [guardAgainstRepeats(phone, amount)],
         body: B2CPayment.body(
             OriginatorConversationID: input.originatorID,
             InitiatorName: try OperatorMessages.requireInitiatorName(input.profile),
-            CommandID: arguments["command_id"]?.stringValue ?? "BusinessPayment",
+            CommandID: input.arguments["command_id"]?.stringValue ?? "BusinessPayment",
             Amount: amount,
             PartyA: input.profile.shortCode,
             PartyB: phone,
             Remarks: remarks,
-            Occassion: arguments["occasion"]?.stringValue
+            Occassion: occasion
         )
     )
 }

@@ -11,6 +11,9 @@ public let b2c = Plugin(
     tools: [
         .operation(OperationTool(payoutDescriptor, prepare: planPayout, render: showPayout)),
         .operation(
+            OperationTool(bulkPaymentDescriptor, items: "/payments", prepare: planBulkItem, render: showPayout)
+        ),
+        .operation(
             OperationTool(
                 payoutStatusDescriptor,
                 prepare: { _ throws(Refusal) in throw Refusal("not_supported", "This tool only looks up.") },
