@@ -81,6 +81,7 @@ final class SimulatedHost: Sendable {
         settings.inbox.searchEvery = .seconds(7)
         settings.claims.every = .seconds(120)
         settings.batchRunner.inFlightMax = 3
+        settings.batchRunner.every = .seconds(5)
         gateway = Assembly(
             ports,
             keys: Assembly.Keys(master: Secret([UInt8](repeating: 7, count: 32))),
