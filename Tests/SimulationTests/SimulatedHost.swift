@@ -80,8 +80,7 @@ final class SimulatedHost: Sendable {
         settings.sweeper.every = .seconds(3)
         settings.inbox.searchEvery = .seconds(7)
         settings.claims.every = .seconds(120)
-        settings.batchRunner.inFlightMax = 3
-        settings.batchRunner.every = .seconds(5)
+        (settings.batchRunner.inFlightMax, settings.batchRunner.every) = (3, .seconds(5))
         gateway = Assembly(
             ports,
             keys: Assembly.Keys(master: Secret([UInt8](repeating: 7, count: 32))),

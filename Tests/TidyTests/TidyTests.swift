@@ -150,7 +150,7 @@ struct `The house` {
     }
 
     /// Files that are longer, and how long they may be: the plugin of all cases, and the tests of all services.
-    static let longFiles = ["fixture.c": 450, "test_services.py": 440]
+    static let longFiles = ["fixture.c": 450, "test_docs.py": 420, "test_services.py": 440]
 
     @Test func `keeps files small`() {
         let files = Self.files(in: ["Sources", "Plugins", "Tests"], ending: [".swift", ".c", ".h", ".py"])

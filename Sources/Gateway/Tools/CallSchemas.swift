@@ -111,11 +111,7 @@ package final class CallSchemas: Sendable {
                 restSummary += BatchArguments.words
             }
         }
-        if tool.items != nil {
-            for (name, schema) in BatchArguments.schemas where document["properties"]?[name] == nil {
-                document.put(schema, as: name, under: "properties")
-            }
-        }
+        if tool.items != nil { document.addBatch() }
         let waits = tool.kind.begins && tool.items == nil && tool.waitMax >= .seconds(1)
         takesWait = waits && document["properties"]?[CallSchemas.wait] == nil
         if takesWait { document.put(CallSchemas.waitSchema(tool), as: CallSchemas.wait, under: "properties") }
@@ -210,6 +206,13 @@ extension JSON {
         members[name] = value
         schema[parent] = .object(members)
         self = .object(schema)
+    }
+
+    /// What the host adds where a call makes a batch, but for what the tool has itself.
+    fileprivate mutating func addBatch() {
+        for (name, schema) in BatchArguments.schemas where self["properties"]?[name] == nil {
+            put(schema, as: name, under: "properties")
+        }
     }
 
     /// How REST answers a question: in the same call again.
