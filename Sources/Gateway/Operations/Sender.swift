@@ -150,7 +150,8 @@ struct Sender: Sendable {
         let sending = RecordMachine.ReleasedSending(
             request: prepared.request.template,
             begunAt: now,
-            before: before
+            before: before,
+            limited: claims.flatMap { LimitMark($0.limits) }
         )
         let change = original.flatMap { settlement.beginning(record, of: $0, at: now) }
         guard original == nil || change != nil else {

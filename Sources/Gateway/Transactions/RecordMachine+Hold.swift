@@ -38,6 +38,7 @@ extension RecordMachine {
         draft.record.sentAt = draft.now
         draft.record.sendBefore = sending.before
         draft.record.request = sending.request
+        draft.record.limited = sending.limited ?? draft.record.limited
         draft.move(to: .sending, source: "send")
     }
 
@@ -99,12 +100,15 @@ extension RecordMachine {
         package let begunAt: Timestamp
         /// Never sent after this.
         package let before: Timestamp
+        /// What it is counted against from then on; nil where it was counted before, or against nothing.
+        package let limited: LimitMark?
 
         /// States a sending.
-        package init(request: RequestTemplate, begunAt: Timestamp, before: Timestamp) {
+        package init(request: RequestTemplate, begunAt: Timestamp, before: Timestamp, limited: LimitMark? = nil) {
             self.request = request
             self.begunAt = begunAt
             self.before = before
+            self.limited = limited
         }
     }
 }

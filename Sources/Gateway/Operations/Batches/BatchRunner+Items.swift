@@ -17,6 +17,7 @@ extension BatchRunner {
         } catch {
             // Another's guard keeps one item waiting, everything else all of them.
             if error.code == .conflict { return }
+            if error.code == .limitExceeded { return await pauseSafely(batch, because: error.message) }
             lines.putOff(key, until: entropy.uptime() + settings.putOff)
             logger.warning(
                 "an item could not leave now",
@@ -46,6 +47,13 @@ extension BatchRunner {
         return true
     }
 
+    /// What may not leave today waits for a person, who may raise the limit or wait for tomorrow.
+    private func pauseSafely(_ batch: Batch, because reason: String) async {
+        do { try await pause(batch, because: reason) } catch {
+            lines.putOff(BatchLines.Key(batch), until: entropy.uptime() + settings.putOff)
+        }
+    }
+
     /// The record as it stands after it was sent; nil where it was not.
     private func send(
         _ item: Record,
@@ -57,7 +65,16 @@ extension BatchRunner {
                 let prepared = try await sender.makeReady(ready.planned.record, kind: ready.kind)
                 // What a person confirmed as another payment meets no guard against repeats, nor what is tried again.
                 let isMeant = item.batch?.confirmedBy != nil || item.batch?.retryOf != nil
-                let claims = isMeant ? nil : ready.planned.claims(at: entropy.now())
+                let now = entropy.now()
+                // It counts against the limits of the day on which it leaves.
+                let policy = ready.work.membership.organization.approvals
+                let limits = item.limited == nil ? try policy.claims(of: item, at: now) : []
+                let claims = LateClaims(
+                    guards: isMeant ? [] : ready.planned.guards,
+                    unique: ready.planned.unique,
+                    limits: limits,
+                    at: now
+                )
                 let settled = try await sender.send(
                     released: item,
                     prepared,
