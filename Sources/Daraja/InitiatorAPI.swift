@@ -87,7 +87,9 @@ public enum InitiatorAPI {
                 let fields = part.split(separator: "|", omittingEmptySubsequences: false)
                 guard fields.count == 3, fields[1] == "KES", let cents = Money(String(fields[2]))?.cents, cents >= 0
                 else { return nil }
-                sum += cents
+                let (next, isOver) = sum.addingReportingOverflow(cents)
+                guard !isOver else { return nil }
+                sum = next
             }
             return sum
         }

@@ -37,6 +37,20 @@ struct `Wire shapes` {
         #expect(STKPush.Callback(["Body": ["stkCallback": ["ResultCode": code]]])?.ResultCode == text)
     }
 
+    @Test(
+        arguments: [
+            ("A|KES|22.40", 2240), ("A|KES|1&B|KES|2.5", 350), ("22.40", 2240), ("A|USD|1", nil), ("A|KES|-1", nil),
+            ("", nil), ("A|KES|1&", 100),
+            // More in all than a number holds.
+            (Array(repeating: "A|KES|90000000000000", count: 2_000).joined(separator: "&"), nil),
+        ] as [(String, Int64?)]
+    )
+    func `have fees as cents, or none that can be read`(text: String, cents: Int64?) {
+        let parameter: JSON = ["Key": "DebitPartyCharges", "Value": .string(text)]
+        let result: JSON = ["ResultCode": 0, "ResultParameters": ["ResultParameter": [parameter]]]
+        #expect(InitiatorAPI.Result(["Result": result])?.feeCents("DebitPartyCharges") == cents)
+    }
+
     static func apigee(_ text: String, _ code: String) -> String {
         #"{"fault":{"faultstring":"\#(text)","detail":{"errorcode":"\#(code)"}}}"#
     }

@@ -10,7 +10,7 @@ struct `A request that may be given up` {
         HTTPRequest(method: "POST", url: "http://127.0.0.1:\(port)/x", body: Array("{}".utf8), timeout: .seconds(60))
     }
 
-    @Test(.timeLimit(.minutes(5))) func `has its connection closed with its caller's task`() async throws {
+    @Test(.timeLimit(.minutes(15))) func `has its connection closed with its caller's task`() async throws {
         let (arrivals, arrived) = AsyncStream.makeStream(of: Void.self)
         let held = DispatchSemaphore(value: 0)
         let server = try TalkingServer { request in

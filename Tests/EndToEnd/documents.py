@@ -11,7 +11,7 @@ import re
 import subprocess
 import tempfile
 
-from harness import ROOT
+from harness import PROGRAM, ROOT
 
 MARK = "=== block "
 FENCE = re.compile(r"^```[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -65,3 +65,16 @@ def run(texts, folder, ports, environment):
     )
     assert done.returncode == 0, f"status {done.returncode}:\n{done.stdout}"
     return [part.partition("\n")[2] for part in done.stdout.split("\n" + MARK)[1:]]
+
+
+def names_a_command(document, words):
+    """Whether words begin with a command; then it and its options must exist."""
+    words = words.split()
+    command = words[:2] if words[0] in ("plugin", "organization") else words[:1]
+    if words[0] == "plugin" and not re.fullmatch("[a-z]+", words[1]):
+        return False
+    help_text = subprocess.run([PROGRAM, *command, "--help"], capture_output=True, text=True)
+    assert help_text.returncode == 0, f"{document} names {command}"
+    for option in (word for word in words if word.startswith("--")):
+        assert option in help_text.stdout, f"{document} names {option} of {command}"
+    return True

@@ -385,18 +385,5 @@ def test_commands_and_options_that_are_named_in_passing_exist():
         for target in re.findall(r"`make ([a-z-]+)[^`]*`", text):
             assert target in targets, f"{document} names make {target}"
         for words in re.findall(r"`(?:mpesa-gateway )?((?:plugin|organization|dev|serve|simulator) [^`]+)`", text):
-            named += names_a_command(document, words)
+            named += documents.names_a_command(document, words)
     assert named > 5, named
-
-
-def names_a_command(document, words):
-    """Whether words begin with a command; then it and its options must exist."""
-    words = words.split()
-    command = words[:2] if words[0] in ("plugin", "organization") else words[:1]
-    if words[0] == "plugin" and not re.fullmatch("[a-z]+", words[1]):
-        return False
-    help_text = subprocess.run([PROGRAM, *command, "--help"], capture_output=True, text=True)
-    assert help_text.returncode == 0, f"{document} names {command}"
-    for option in (word for word in words if word.startswith("--")):
-        assert option in help_text.stdout, f"{document} names {option} of {command}"
-    return True

@@ -11,7 +11,7 @@ private final class Notes<Value: Sendable>: Sendable {
     func add(_ value: Value) { notes.withLock { $0.append(value) } }
 }
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(15)))
 struct `The dispatcher` {
     func account(_ number: UInt64, _ environment: Environment = .live) -> AccountID {
         AccountID(

@@ -34,3 +34,19 @@ struct `A day of Nairobi` {
         #expect(RollupPlace.hour(of: midnight + .milliseconds(-1)) == 23)
     }
 }
+
+struct `A sum of a rollup` {
+    @Test func `is never more than a number holds, whatever was read from an answer`() {
+        let fee: Int64? = .max
+        let one = RollupSum(amount: .max, feeCents: fee)
+        #expect(one.amount == 1_000_000_000_000 && one.feeCents == 100_000_000_000)
+
+        var sum = RollupSum(transactions: 1, amount: .max - 1, feeCents: .max, feesStated: 1)
+        sum.add(one)
+        sum.add(one)
+
+        #expect(sum.amount == .max && sum.feeCents == .max && sum.transactions == 3)
+        sum.add(-sum)
+        #expect(sum.amount == 0 && sum.transactions == 0)
+    }
+}

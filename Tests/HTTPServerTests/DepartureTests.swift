@@ -26,7 +26,7 @@ struct `A peer that goes` {
         }
     }
 
-    @Test(.timeLimit(.minutes(5)), arguments: [true, false])
+    @Test(.timeLimit(.minutes(15)), arguments: [true, false])
     func `takes its answer with it where that is wanted, and nowhere else`(endsWithPeer: Bool) async throws {
         let (beginnings, begun) = AsyncStream.makeStream(of: Void.self)
         let (endings, ended) = AsyncStream.makeStream(of: Bool.self)

@@ -7,7 +7,7 @@ import Testing
 struct `What peers have yet to read` {
     private static let request = "GET /large HTTP/1.1\r\nHost: x\r\n\r\n"
 
-    @Test(.timeLimit(.minutes(5))) func `is bounded for all of them together, and given back`() async throws {
+    @Test(.timeLimit(.minutes(15))) func `is bounded for all of them together, and given back`() async throws {
         var limits = HTTPLimits()
         // More than any socket takes at once.
         let body = [UInt8](repeating: 0x78, count: 24 << 20)

@@ -3,7 +3,7 @@ import Testing
 @testable import Ingress
 
 struct `Events of a call` {
-    @Test(.timeLimit(.minutes(5)), arguments: [true, false])
+    @Test(.timeLimit(.minutes(15)), arguments: [true, false])
     func `end with whoever hears them, unless the call is kept`(isKept: Bool) async throws {
         let (endings, ended) = AsyncStream.makeStream(of: Bool.self)
         let (gate, opened) = AsyncStream.makeStream(of: Void.self)

@@ -8,7 +8,7 @@ import Testing
 
 /// What becomes of a call whose client has gone: its task is cancelled.
 struct `A call that is given up` {
-    @Test(.timeLimit(.minutes(5)), arguments: [true, false])
+    @Test(.timeLimit(.minutes(15)), arguments: [true, false])
     func `ends what a function tool waits for, with a progress token or without`(hasToken: Bool) async throws {
         try await Office.with { office in
             let meta: JSONObject = hasToken ? ["progressToken": 1] : [:]
@@ -24,7 +24,7 @@ struct `A call that is given up` {
         }
     }
 
-    @Test(.timeLimit(.minutes(5))) func `leaves a payment that was committed as it is, sent once`() async throws {
+    @Test(.timeLimit(.minutes(15))) func `leaves a payment that was committed as it is, sent once`() async throws {
         try await Office.with { office in
             let (arrivals, arrived) = AsyncStream.makeStream(of: Void.self)
             let (gate, open) = AsyncStream.makeStream(of: Void.self)

@@ -69,7 +69,7 @@ struct `A request of the newest revision` {
         }
     }
 
-    @Test(arguments: ["initialize", "ping", "logging/setLevel", "resources/subscribe", "completion/complete"])
+    @Test(arguments: ["initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"])
     func `has no method of the older ones`(method: String) async throws {
         try await Office.with { office in
             let said = await office.ask(method)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Gateway
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(15)))
 struct `A callback's turn` {
     /// A plugin whose reading of a callback waits at a gate.
     private static func plugin(_ id: String = "fake", until gate: Gate) throws -> LoadedPlugin {

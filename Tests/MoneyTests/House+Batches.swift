@@ -54,18 +54,19 @@ extension House {
 
     /// Somebody who may release batches.
     func releaser(_ name: String = "wanjiku") async throws -> Principal {
-        let (user, _) = try await addPerson(name, role: .manager)
-        return person(user)
+        let (user, _) = try await addPerson(name, role: .manager, hasSecondFactor: true)
+        return person(user, hasSecondFactor: true)
     }
 
-    func person(_ user: User) -> Principal {
+    func person(_ user: User, hasSecondFactor: Bool = false) -> Principal {
         Principal(
             organization: organization,
             subject: .user(user.id),
             name: user.username,
             role: user.role,
             scopes: nil,
-            environment: key.environment
+            environment: key.environment,
+            hasSecondFactor: hasSecondFactor
         )
     }
 

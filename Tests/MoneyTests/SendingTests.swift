@@ -3,7 +3,7 @@ import GatewayTesting
 import OrderedJSON
 import Testing
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(15)))
 struct `A request that must wait` {
     static var narrow: Assembly.Settings {
         var bounds = Assembly.Settings()

@@ -42,7 +42,7 @@ struct `What outlives the look at its credential` {
         whole: { _ in await Task.yield() }
     )
 
-    @Test(.timeLimit(.minutes(5)), arguments: Loss.allCases)
+    @Test(.timeLimit(.minutes(15)), arguments: Loss.allCases)
     func `such as a wait for an outcome, ends when its caller may not go on`(loss: Loss) async throws {
         try await House.with { (house) async throws in
             let clock = house.clock.entropy

@@ -3,7 +3,7 @@ import GatewayTesting
 import OrderedJSON
 import Testing
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(15)))
 struct `The sweeper` {
     /// Sweeps by itself while a test's body runs.
     func sweeping(_ house: House, _ body: () async throws -> Void) async throws {

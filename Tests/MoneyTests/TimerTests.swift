@@ -165,7 +165,7 @@ struct `A timer` {
         }
     }
 
-    @Test(.timeLimit(.minutes(5)))
+    @Test(.timeLimit(.minutes(15)))
     func `that hangs delays nobody else's, however many of its kind are due before`() async throws {
         try await House.with { (house) async throws in
             let (clockwork, registry) = (Clockwork(), ToolRegistry())

@@ -119,6 +119,7 @@ struct `Bad input to an action` {
             let account: JSON = ["account": "main", "environment": "test", "business_short_code": "174379"]
             #expect(await bureau.ask("accounts.create", account, as: admin.token).code == nil)
             let edits: [String: JSONObject] = [
+                "approvals.set_rules": ["rules": []],
                 "accounts.update": ["account": "main", "environment": "test", "business_short_code": "600111"],
                 "keys.rotate": ["id": key.id], "keys.update": ["id": key.id, "name": "other"],
                 "organization.update": ["name": "Other"],

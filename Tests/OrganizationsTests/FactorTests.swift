@@ -188,7 +188,7 @@ struct `A link` {
         }
     }
 
-    @Test(.timeLimit(.minutes(5))) func `is asked for without telling whether there is an account`() async throws {
+    @Test(.timeLimit(.minutes(15))) func `is asked for without telling whether there is an account`() async throws {
         try await Bureau.with { (bureau) async throws in
             _ = try await bureau.person("asha", .user, of: bureau.shop)
             let working = Task { await bureau.desk.run() }

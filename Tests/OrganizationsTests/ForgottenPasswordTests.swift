@@ -6,7 +6,7 @@ import Testing
 
 @testable import Store
 
-@Suite(.timeLimit(.minutes(5))) struct `A password that somebody has forgotten` {
+@Suite(.timeLimit(.minutes(15))) struct `A password that somebody has forgotten` {
     /// A desk that mails, and runs for as long as a test asks it.
     private func atDesk(
         _ bureau: Bureau,

@@ -95,7 +95,8 @@ struct `Every action` {
             ]
             let admin = try await bureau.person("admin", .orgAdmin, of: bureau.host)
             let walked = bureau.actions.sorted.filter {
-                $0.rules.reach == .organization && !$0.route.pathArguments.isEmpty
+                // A stop is named by its own words, and by no id.
+                $0.rules.reach == .organization && !$0.route.pathArguments.isEmpty && $0.name != "payments.resume"
             }
             #expect(walked.count >= 8)
             var counted = 0

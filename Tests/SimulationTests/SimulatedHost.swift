@@ -76,16 +76,17 @@ final class SimulatedHost: Sendable {
             // A host dies at a named point as it does anywhere else.
             if world.trouble(0.004) { world.die(at: point.rawValue, life) }
         }
+        let keys = Assembly.Keys(master: Secret([UInt8](repeating: 7, count: 32)))
+        gateway = Assembly(ports, keys: keys, settings: Self.settings)
+    }
+
+    private static var settings: Assembly.Settings {
         var settings = Assembly.Settings()
         settings.sweeper.every = .seconds(3)
         settings.inbox.searchEvery = .seconds(7)
         settings.claims.every = .seconds(120)
         (settings.batchRunner.inFlightMax, settings.batchRunner.every) = (3, .seconds(5))
-        gateway = Assembly(
-            ports,
-            keys: Assembly.Keys(master: Secret([UInt8](repeating: 7, count: 32))),
-            settings: settings
-        )
+        return settings
     }
 
     /// Begins what runs by itself: what moves money, and nothing else.

@@ -54,7 +54,7 @@ private func usage(of store: Store) async throws -> Int64 {
     }
 }
 
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct `A database that is away` {
     @Test func `says so where payments alone cannot be written, until one can`() async throws {
         try await withSQLiteStore { (store, _) async throws in
@@ -152,7 +152,7 @@ struct `A database that is away` {
     }
 }
 
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct `A commit whose answer is lost` {
     @Test func `is told apart, and stands in nobody's way`() async throws {
         try await withRelay(withoutRenewals()) { store, relay, _ in

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Store
 
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct `A full disk` {
     private func callback(_ bytes: Int) -> ReceivedCallback {
         ReceivedCallback(

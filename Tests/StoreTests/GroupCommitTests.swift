@@ -73,7 +73,7 @@ private func lines(of store: Store) async throws -> Set<String> {
     Set(try await store.records(organization: ours, before: nil, limit: 1000).map(\.action))
 }
 
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct `Jobs of one transaction` {
     @Test func `fail alone, whatever they fail of, and those that hold keep their audit lines`() async throws {
         try await withStore { store in

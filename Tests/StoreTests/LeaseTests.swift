@@ -4,7 +4,7 @@ import Testing
 
 @testable import Store
 
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct `One host for one database` {
     /// Settings under which a lease is over soon.
     private func brief() -> StoreSettings {

@@ -53,7 +53,7 @@ private func pages(_ filter: RecordFilter, of store: Store) async throws -> (ids
     }
 }
 
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct `A list of records` {
     @Test func `by party holds that party's, newest first, however many days lie between`() async throws {
         try await withStore { store in

@@ -21,7 +21,7 @@ private func refuseLines(of action: String, in store: Store) async throws {
     }
 }
 
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct `Work that nobody waits for` {
     @Test func `costs no payment its commit when the database refuses it, and only what is refused is lost`()
         async throws

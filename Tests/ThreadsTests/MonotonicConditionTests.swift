@@ -11,7 +11,7 @@ struct `A condition` {
         #expect(!isWoken && !isWokenAtOnce)
     }
 
-    @Test(.timeLimit(.minutes(5)))
+    @Test(.timeLimit(.minutes(15)))
     func `wakes who waits long before that`() {
         let condition = MonotonicCondition()
         nonisolated(unsafe) var isRung = false

@@ -9,7 +9,9 @@ package struct FileStream: Sendable {
     package let name: String
     /// What it is.
     package let mediaType: String
-    /// Writes all of it, once. A file whose writing throws is not whole, and does not look as if it were.
+    /// Writes all of it, once.
+    ///
+    /// A file whose writing throws is not whole, and does not look as if it were.
     package let write: @Sendable (_ write: @escaping Write) async throws(GatewayError) -> Void
 
     /// Describes it.

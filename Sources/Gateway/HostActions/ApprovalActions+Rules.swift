@@ -91,6 +91,7 @@ extension ApprovalActions {
                 throw GatewayError(.permissionDenied, "You set these rules yourself: another administrator must agree.")
             }
             try await checkMayAgree(use)
+            try await checkAreApart(use, pending.by)
             let changed = try await change(use) { policy in
                 // What was seen, and nothing that was set since.
                 guard policy.pending == pending else { return false }
@@ -131,6 +132,7 @@ extension ApprovalActions {
                 throw GatewayError(.permissionDenied, "You are this person, or made them so: another must agree.")
             }
             try await checkMayAgree(use)
+            try await checkAreApart(use, user.settling?.by ?? "host")
             let changed = try await directory.change(id, organization: organization) { now in
                 if now.settling == user.settling { now.settling = nil }
             }

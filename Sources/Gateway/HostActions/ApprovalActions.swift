@@ -128,6 +128,7 @@ package struct ApprovalActions: Sendable {
             }
             try await check(use, asked, record)
             guard try await !asksFor(record, use.principal) else { throw Self.ownCall }
+            try await checkAreApart(use, record.madeBy)
             if record.state == .draft { try await voidIfChanged(record, use.principal.organization) }
             let approved = try await drafts.approve(
                 record.id,
@@ -200,22 +201,17 @@ package struct ApprovalActions: Sendable {
 
     /// Whoever lets money leave, or rules be loosened, has a second factor, and was not given all that a moment ago.
     func checkMayAgree(_ use: Action.Use) async throws(GatewayError) {
-        guard use.principal.hasSecondFactor else {
-            throw GatewayError(
-                .permissionDenied,
-                "Whoever lets money leave needs a second factor: set one up (second_factor.begin), and log in again."
-            )
-        }
-        guard case .user(let id) = use.principal.subject,
-            let user = try await directory.user(id, organization: use.principal.organization)
-        else { throw GatewayError(.permissionDenied, "This needs a person who logged in.") }
-        guard let from = user.approvesFrom, from > entropy.now() else { return }
-        throw GatewayError(
-            .permissionDenied,
-            """
-            You were made what you are a short while ago: you may let money leave from \(from) on, or once another \
-            administrator has agreed (approvals.vouch).
-            """
+        try await directory.checkMayAgree(use.principal, at: entropy.now())
+    }
+
+    /// Whether whoever decides is apart from somebody else who had a part in it.
+    func checkAreApart(_ use: Action.Use, _ other: String) async throws(GatewayError) {
+        let principal = use.principal
+        try await directory.checkAreApart(
+            other,
+            principal.subjectText,
+            of: principal.organization,
+            at: entropy.now()
         )
     }
 

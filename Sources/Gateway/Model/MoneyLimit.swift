@@ -246,13 +246,15 @@ extension MoneyLimit {
             dayMax: json["day_max"]?.integerValue,
             dayCount: json["day_count"]?.integerValue,
             receivers: json["receivers"]?.arrayValue.map { Set($0.compactMap(\.stringValue)) },
-            hours: json["from_hour"]?.integerValue
-                .flatMap { from in
-                    // What cannot be read allows no hour.
-                    let until = json["until_hour"]?.integerValue ?? 24
-                    return Int(from)..<max(Int(from), Int(until))
-                }
+            hours: MoneyLimit.hours(json["from_hour"]?.integerValue, json["until_hour"]?.integerValue)
         )
+    }
+
+    /// Either end alone stands for the day's own other one; what cannot be read allows no hour.
+    private static func hours(_ from: Int64?, _ until: Int64?) -> Range<Int>? {
+        guard from != nil || until != nil else { return nil }
+        let (from, until) = (Int(clamping: from ?? 0), Int(clamping: until ?? 24))
+        return from..<max(from, until)
     }
 
     /// As it is shown and kept.

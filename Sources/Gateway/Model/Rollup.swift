@@ -113,17 +113,32 @@ package struct RollupSum: Sendable, Equatable {
         self.init(amount: record.intent.amount?.amount ?? 0, feeCents: record.feeCents)
     }
 
+    /// The most that one transaction counts as: a thousand billion shillings, and a billion of fee in cents.
+    ///
+    /// Whatever a plugin reads from an answer, sums of it must never be more than a number holds.
+    private static let most = (amount: Int64(1_000_000_000_000), feeCents: Int64(100_000_000_000))
+
     /// Counts one.
     package init(amount: Int64, feeCents: Int64?) {
-        self.init(transactions: 1, amount: amount, feeCents: feeCents ?? 0, feesStated: feeCents == nil ? 0 : 1)
+        self.init(
+            transactions: 1,
+            amount: min(amount, RollupSum.most.amount),
+            feeCents: min(feeCents ?? 0, RollupSum.most.feeCents),
+            feesStated: feeCents == nil ? 0 : 1
+        )
     }
 
     /// Adds others.
     package mutating func add(_ other: RollupSum) {
-        transactions += other.transactions
-        amount += other.amount
-        feeCents += other.feeCents
-        feesStated += other.feesStated
+        transactions = RollupSum.sum(transactions, other.transactions)
+        amount = RollupSum.sum(amount, other.amount)
+        feeCents = RollupSum.sum(feeCents, other.feeCents)
+        feesStated = RollupSum.sum(feesStated, other.feesStated)
+    }
+
+    private static func sum(_ one: Int64, _ other: Int64) -> Int64 {
+        let (sum, isOver) = one.addingReportingOverflow(other)
+        return isOver ? (one < 0 ? -.max : .max) : sum
     }
 
     /// As many less.

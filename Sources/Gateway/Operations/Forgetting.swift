@@ -1,6 +1,8 @@
 import Logging
 
-/// Forgets what is kept for a while: events, reports, balances. In slices, so that nobody waits for it.
+/// Forgets what is kept for a while: events, reports, balances.
+///
+/// In slices, so that nobody waits for it.
 package struct Forgetting: Sendable {
     /// What bounds it.
     package struct Settings: Sendable {

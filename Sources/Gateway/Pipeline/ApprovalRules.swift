@@ -30,7 +30,8 @@ extension RequireApproval {
 extension RecordRepository {
     /// Whether nothing has been paid to a record's other side, or by it, before.
     func isNewReceiver(of record: Record) async throws(GatewayError) -> Bool {
-        guard let party = record.intent.party else { return false }
+        // A batch has many: to a rule about new receivers it is as if one of them were.
+        guard let party = record.intent.party else { return record.direction == .outgoing }
         var filter = RecordFilter(limit: 1)
         filter.recordClass = .transaction
         filter.status = RecordState.succeeded.status

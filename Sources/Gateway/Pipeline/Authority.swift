@@ -64,6 +64,9 @@ struct Authority: Sendable {
         do throws(GatewayError) { try Authorize.check(entry.tool, principal: maker, membership: membership) } catch {
             return "Not sent again: whoever asked for it may not use \(record.tool) any more."
         }
+        // A stop may be lifted again.
+        let policy = membership.organization.approvals
+        if let refusal = policy.refusal(tool: record.tool, madeBy: record.madeBy, record.caller) { throw refusal }
         return nil
     }
 

@@ -75,7 +75,7 @@ package final class PaceRefusals: Sendable {
     }
 
     /// Whether a call was refused before anything was done for it.
-    private static func isRefusal(_ code: GatewayError.Code) -> Bool {
+    static func isRefusal(_ code: GatewayError.Code) -> Bool {
         switch code {
         case .unauthenticated, .permissionDenied, .organizationSuspended, .notFound, .rateLimited: true
         default: false

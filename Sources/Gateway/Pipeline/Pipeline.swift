@@ -285,6 +285,10 @@ package final class Pipeline: Sendable {
         }
         ending.record = done.record
         ending.isRepeat = done.isReplayed && reservation != nil
+        return Pipeline.reply(done, tool, rate)
+    }
+
+    private static func reply(_ done: Dispatch.Done, _ tool: ToolDescriptor, _ rate: RateDecision?) -> ToolReply {
         var reply = ToolReply(
             .success(done.output),
             isReplayed: done.isReplayed,

@@ -158,10 +158,11 @@ struct RecordCall: Sendable {
     /// Writes what became of a call that was refused: of what moves money durably, before anybody is told, so that what
     /// counts as money is counted exactly, whatever becomes of the process.
     ///
-    /// It shares the commit of whatever else is written. What is refused for its rate must cost less than what it is refused
-    /// for: it waits for the next commit, as what only reads does.
+    /// It shares the commit of whatever else is written. What was refused before anything was looked at, for its rate or for
+    /// whoever asked, must cost less than what it is refused: it waits for the next commit, as what only reads does.
     func end(refused ending: Ending, error: GatewayError) async throws(GatewayError) {
-        guard ending.tool?.annotations.movesMoney == true, !ending.isCountedByRecord, error.code != .rateLimited,
+        guard ending.tool?.annotations.movesMoney == true, !ending.isCountedByRecord,
+            !PaceRefusals.isRefusal(error.code),
             let usage = usage(of: ending, succeeded: false)
         else { return try end(ending, error: error) }
         tell(ending, error: error)

@@ -126,17 +126,10 @@ package final class CallSchemas: Sendable {
             naming = nil
             return
         }
+        let named = { (document: JSON) in document.with(CallSchemas.accountSchema, as: CallSchemas.account) }
         naming = (
-            Schema(
-                document.with(CallSchemas.accountSchema, as: CallSchemas.account),
-                summary: restSummary,
-                leaving: tool.items
-            ),
-            Schema(
-                mcpDocument.with(CallSchemas.accountSchema, as: CallSchemas.account),
-                summary: mcpSummary,
-                leaving: tool.items
-            )
+            Schema(named(document), summary: restSummary, leaving: tool.items),
+            Schema(named(mcpDocument), summary: mcpSummary, leaving: tool.items)
         )
     }
 

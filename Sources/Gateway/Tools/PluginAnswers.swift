@@ -90,10 +90,13 @@ package enum PluginAnswers {
     /// How many accounts one answer tells of at most.
     private static let balancesMax = 64
 
+    /// The largest balance that is read: what is done with several of them must fit a number.
+    private static let centsMax: Int64 = 1_000_000_000_000_000
+
     private static func balance(_ value: JSON, at: Place) throws(Malformed) -> Balance {
         func cents(_ name: String) throws(Malformed) -> Int64 {
-            guard let cents = value[name]?.integerValue else {
-                throw Malformed(reason: "\(at)/\(name): expected a whole number of cents")
+            guard let cents = value[name]?.integerValue, (-centsMax...centsMax).contains(cents) else {
+                throw Malformed(reason: "\(at)/\(name): expected a whole number of cents, at most \(centsMax)")
             }
             return cents
         }

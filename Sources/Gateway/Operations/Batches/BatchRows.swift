@@ -27,11 +27,17 @@ struct BatchRows: Sendable {
         }
     }
 
+    /// A sum that stays within what a number holds.
+    private static func sum(_ one: Int64, _ other: Int64) -> Int64 {
+        let (sum, isOver) = one.addingReportingOverflow(other)
+        return isOver ? .max : sum
+    }
+
     /// The rows as they would be kept.
     struct Planned: Sendable {
         var records: [Record] = []
         var errors: [BatchError] = []
-        var total: Int64 { records.reduce(0) { $0 + ($1.intent.amount?.amount ?? 0) } }
+        var total: Int64 { records.reduce(0) { BatchRows.sum($0, $1.intent.amount?.amount ?? 0) } }
     }
 
     /// Checks and plans every row; what is wrong is gathered.

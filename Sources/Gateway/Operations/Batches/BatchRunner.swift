@@ -23,8 +23,8 @@ package final class BatchRunner: Sendable {
         package var again: Duration = .milliseconds(20)
         /// How many batches it works on at once.
         ///
-        /// Default 64.
-        package var batchesMax = 64
+        /// Default 1,000.
+        package var batchesMax = 1_000
         /// How many items of one account may be undecided at once.
         ///
         /// Default 20.

@@ -18,7 +18,7 @@ extension Batches {
     package func release(_ id: String, by principal: Principal) async throws(GatewayError) -> Batch {
         try await change(id, for: principal) { batch throws(GatewayError) in
             guard batch.state == .draft else { throw Batches.stands(batch, "release") }
-            if batch.releaser == .another { try await checkIsAnother(principal, than: batch) }
+            try await checkMayRelease(batch, by: principal)
             try await checkMayUse(batch.tool, principal)
             var batch = batch
             batch.state = .running
@@ -46,11 +46,14 @@ extension Batches {
     package func resume(_ id: String, by principal: Principal) async throws(GatewayError) -> Batch {
         try await change(id, for: principal) { batch throws(GatewayError) in
             guard batch.state == .paused else { throw Batches.stands(batch, "resume") }
+            try await checkMayRelease(batch, by: principal)
             try await checkMayUse(batch.tool, principal)
             let again = try await retries(of: batch)
             var batch = batch
             batch.state = .running
             batch.reason = nil
+            // Whoever lets it go on stands for what leaves from now on.
+            batch.releasedBy = principal.subjectText
             batch.until = sendUntil(batch)
             return (again, nil, batch)
         }
@@ -101,7 +104,7 @@ extension Batches {
     }
 
     /// Neither who made it, nor who made the key that did; of a key that is gone nobody knows who made it.
-    private func checkIsAnother(_ principal: Principal, than batch: Batch) async throws(GatewayError) {
+    func checkIsAnother(_ principal: Principal, than batch: Batch) async throws(GatewayError) {
         var isAnother = principal.subjectText != batch.madeBy
         if case .apiKey(let id)? = Principal.Subject(batch.madeBy) {
             let key = try await directory.apiKey(id, organization: batch.organization)

@@ -270,6 +270,7 @@ package struct Batches: Sendable {
     ) async throws(GatewayError) -> Made {
         guard let first = rows.records.first else { throw GatewayError.fault("a batch without rows") }
         let hold = try await operations.approval.order(for: BatchRows.summary(of: rows, first, order), work)
+        if let hold { try Batches.checkCount(hold.asked?.count ?? 1, hold.reason) }
         let isAgents = work.caller == .agent
         let leaves = order.releases && hold == nil && !isAgents
         let now = entropy.now()
