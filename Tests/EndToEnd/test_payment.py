@@ -132,8 +132,9 @@ def test_the_documents_describe_the_tools(gateway):
     assert document["openapi"] == "3.1.0" and "/tools/stk-push" in document["paths"]
     listed = gateway.call("GET", "/tools")[2]["data"]
     assert {tool["name"] for tool in listed} == {
-        "mpesa_stk_push", "mpesa_check_status", "mpesa_b2c_payment", "mpesa_check_payout", "mpesa_check_balance",
-        "mpesa_reverse_transaction", "mpesa_check_reversal", "mpesa_transaction_history", "mpesa_generate_report",
+        "mpesa_stk_push", "mpesa_check_status", "mpesa_b2c_payment", "mpesa_bulk_payment", "mpesa_check_payout",
+        "mpesa_check_balance", "mpesa_reverse_transaction", "mpesa_check_reversal", "mpesa_transaction_history",
+        "mpesa_generate_report",
     }, listed
 
 

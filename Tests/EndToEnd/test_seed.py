@@ -154,7 +154,7 @@ def test_words_of_the_command_line_are_made_from_the_registry(gateway):
         with tarfile.open(archive) as tape:
             names = tape.getnames()
             users = tape.extractfile("users/000001.jsonl").read().decode()
-        assert names[-1] == "manifest.json" and {"records", "audit"} <= {name.split("/")[0] for name in names}, names
+        assert names[-1] == "manifest.json" and {"users", "audit"} <= {name.split("/")[0] for name in names}, names
         assert "scrypt" not in users and os.listdir(folder).count("demo.tar.part") == 0, users
     script = command("completion", "bash")
     checked = subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True)

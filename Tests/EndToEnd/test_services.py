@@ -310,7 +310,7 @@ def test_the_deadline_is_told(gateway):
 
 
 def test_prompts_and_resources_are_read_by_mcp(gateway):
-    assert mcp(gateway, "server/discover")["result"]["capabilities"]["prompts"] == {"listChanged": False}
+    assert mcp(gateway, "server/discover")["result"]["capabilities"]["prompts"] == {"listChanged": True}
     prompts = mcp(gateway, "prompts/list")["result"]["prompts"]
     assert [p["name"] for p in prompts] == ["desk_day"] and prompts[0]["arguments"][0]["required"] is True, prompts
     got = mcp(gateway, "prompts/get", name="desk_day", arguments={"day": "2026-11-24"})["result"]

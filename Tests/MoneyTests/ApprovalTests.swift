@@ -204,6 +204,23 @@ struct `Whoever was made an approver a moment ago` {
         }
     }
 
+    @Test func `is no maker for whoever made them so, nor for anybody by another such`() async throws {
+        try await House.with { (house) async throws in
+            let desk = try await ApprovalDesk(in: house, rules: `An approval`.payouts)
+            let second = try await house.addPerson("second", role: .orgAdmin, hasSecondFactor: true)
+            let settling = User.Settling(since: house.clock.now, by: "user:\(second.user.id)")
+            let puppet = try await house.addPerson("puppet", role: .manager, hasSecondFactor: true, settling: settling)
+            let further = User.Settling(since: house.clock.now, by: "user:\(puppet.user.id)")
+            let next = try await house.addPerson("next", role: .manager, hasSecondFactor: true, settling: further)
+            let own = await desk.pay("254711000001", as: puppet.token)
+            let nexts = await desk.pay("254711000002", as: next.token)
+
+            #expect(await desk.decide("approve", own, as: second) == .permissionDenied)
+            #expect(await desk.decide("approve", nexts, as: second) == .permissionDenied)
+            #expect(await desk.decide("approve", own, as: desk.manager) == nil)
+        }
+    }
+
     @Test func `may approve after a day`() async throws {
         try await House.with { (house) async throws in
             let desk = try await ApprovalDesk(in: house, rules: `An approval`.payouts)

@@ -141,6 +141,31 @@ struct `A batch that waits for a person` {
         }
     }
 
+    @Test func `is let go by the rules as they are then, by whom they ask for`() async throws {
+        try await House.forBatches { (house) async throws in
+            _ = await house.batch("b", of: House.payments(2))
+            let (admin, _) = try await house.addPerson("admin", role: .orgAdmin, hasSecondFactor: true)
+            let batches = house.gateway.batches
+            let boss = house.person(admin, hasSecondFactor: true)
+            func ask(_ count: Int) async throws {
+                let rule = ApprovalRule(directions: [.outgoing], outcome: .approve, role: .orgAdmin, count: count)
+                _ = try await house.store.change(house.organization) { $0.approvals.rules = [rule] }
+            }
+
+            try await ask(1)
+            let manager = try await house.releaser()
+            for who in [manager, house.person(admin)] {
+                await #expect(throws: GatewayError.self) { try await batches.release("b", by: who) }
+            }
+            #expect(try await batches.release("b", by: boss).state == .running)
+            _ = try await batches.pause("b", by: boss, because: "A look.")
+            await #expect(throws: GatewayError.self) { try await batches.resume("b", by: manager) }
+            try await ask(2)
+            await #expect(throws: GatewayError.self) { try await batches.resume("b", by: boss) }
+            #expect(try await house.batch("b").state == .paused && house.upstream.sent.isEmpty)
+        }
+    }
+
     @Test func `is released by somebody else than its maker where a rule asks for that`() async throws {
         try await House.forBatches { (house) async throws in
             house.doorkeeper.holdAll(until: house.clock.now + .seconds(3_600))
