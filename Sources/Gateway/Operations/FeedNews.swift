@@ -113,7 +113,7 @@ package final class FeedNews: Sendable {
 
     /// Reads until cancelled; then nobody hears anything more.
     package func run() async {
-        while !Task.isCancelled {
+        await entropy.sleep.repeating(every: settings.period) {
             do throws(GatewayError) {
                 for (lane, place) in state.withLock({ $0.places }) {
                     let next = try await tell(lane, after: place)
@@ -123,8 +123,6 @@ package final class FeedNews: Sendable {
                 // The place stays where it is, so nothing is passed over.
                 logger.warning("who listens waits", metadata: ["reason": "\(error.message)"])
             }
-            // Only cancellation ends the sleep early, and the loop's condition sees it.
-            try? await entropy.sleep(for: settings.period)
         }
         let listeners = state.withLock { state in
             state.hasEnded = true

@@ -41,12 +41,10 @@ package struct RollupReader: Sendable {
 
     /// Reads until cancelled.
     package func run() async {
-        while !Task.isCancelled {
+        await entropy.sleep.repeating(every: settings.every) {
             do throws(GatewayError) { try await catchUp() } catch {
                 logger.warning("what is summed up waits", metadata: ["reason": "\(error.message)"])
             }
-            // Only cancellation ends the sleep early, and the loop's condition sees it.
-            try? await entropy.sleep(for: settings.every)
         }
     }
 
