@@ -38,6 +38,8 @@ NOT_RUN = {
     ("docs/approvals.md", "curl -s localhost"): "people who log in; test_approvals does it",
     ("docs/approvals.md", "curl -s -X POST localhost:8080/payment-stops"): "test_approvals stops payments",
     ("docs/adr/0034-batches.md", "draft --release"): "a picture",
+    ("docs/operating.md", "location / {"): "lines for nginx; test_proxy runs it with them",
+    ("docs/operating.md", "[Unit]"): "a unit of systemd, which no test starts",
     ("docs/writing-a-plugin.md", "struct Person:"): "Swift; Examples/hello-swift and till-request are built this way",
     ("docs/writing-a-plugin.md", "let amount = input"): "Swift; Plugins/STKPush reads its arguments this way",
     ("docs/writing-a-plugin.md", "struct pending"): "C; a test of its own compiles it against the headers",

@@ -5,6 +5,7 @@ import json
 import os
 import tempfile
 
+import documents
 from harness import PATIENCE, Gateway, Process, Simulator, answers, free_port, http as ask, phone, wait_until
 
 NGINX = "/usr/sbin/nginx"
@@ -12,8 +13,15 @@ NGINX = "/usr/sbin/nginx"
 MPESA, STRANGER = "127.0.0.2", "127.0.0.3"
 
 
+def location(gateway_port):
+    """The lines that docs/operating.md tells to write."""
+    (text,) = [block for block in documents.blocks("docs/operating.md") if block.startswith("location / {")]
+    assert "127.0.0.1:8080" in text
+    return text.replace("127.0.0.1:8080", f"127.0.0.1:{gateway_port}")
+
+
 class Nginx(Process):
-    """nginx in front of a gateway, with what most people write: it adds whom it sees to X-Forwarded-For."""
+    """nginx in front of a gateway, with what the documents say: it adds whom it sees to X-Forwarded-For."""
 
     def __init__(self, gateway_port):
         self.port = free_port()
@@ -27,9 +35,7 @@ class Nginx(Process):
                 f"""worker_processes 1; pid {folder}/pid; error_log {folder}/error.log; daemon off;
                 events {{ worker_connections 64; }}
                 http {{ access_log off; {paths}
-                    server {{ listen 127.0.0.1:{self.port}; listen {MPESA}:{self.port}; location / {{
-                        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-                        proxy_pass http://127.0.0.1:{gateway_port}; }} }} }}"""
+                    server {{ listen 127.0.0.1:{self.port}; listen {MPESA}:{self.port}; {location(gateway_port)} }} }}"""
             )
         super().__init__(["-c", path, "-p", folder, "-e", folder + "/start.log"], program=NGINX)
         wait_until("nginx", lambda: answers(f"http://127.0.0.1:{self.port}/openapi.json") or not self.is_running())
