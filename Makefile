@@ -34,10 +34,13 @@ lint: setup-tools ## Check format, headers, shell scripts and the house's own ru
 format: ## Format Swift sources.
 	swift format format -i -p -r --configuration .swift-format Sources Plugins Examples Tests Package.swift
 
+check-bare: ## As root: show in a Debian 12 of its own that both commands set up what they need (ARGS=--set-up: that alone).
+	@Scripts/check-bare-debian $(ARGS)
+
 bench: setup-tools ## Measure; writes docs/benchmarks.md's figures to standard output.
 	@Scripts/bench
 
 clean: ## Remove what was built.
 	rm -rf .build
 
-.PHONY: help setup setup-tools setup-tests build run test examples lint format bench clean
+.PHONY: help setup setup-tools setup-tests build run test examples lint format check-bare bench clean
