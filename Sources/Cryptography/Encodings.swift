@@ -93,12 +93,13 @@ package enum Base64 {
 
     /// The bytes of a text with its padding; nil for anything else.
     package static func decode(_ text: some StringProtocol) -> [UInt8]? {
-        let padding = text.utf8.reversed().prefix { $0 == UInt8(ascii: "=") }.count
-        guard text.utf8.count % 4 == 0, padding <= 2 else { return nil }
+        var digits = Array(text.utf8)
+        guard digits.count % 4 == 0 else { return nil }
+        for _ in 0..<2 where digits.last == UInt8(ascii: "=") { digits.removeLast() }
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(text.utf8.count / 4 * 3)
+        bytes.reserveCapacity(digits.count / 4 * 3 + 2)
         var (buffer, bits) = (0, 0)
-        for byte in text.utf8.dropLast(padding) {
+        for byte in digits {
             guard let value = value(of: byte) else { return nil }
             buffer = (buffer << 6 | value) & 0xFFFF
             bits += 6

@@ -24,8 +24,8 @@ package struct LeasedUpstream: Upstream {
     }
 
     package func send(_ request: PreparedRequest) async -> UpstreamOutcome {
-        guard lease.isHeld else { return .notSent("This gateway may not serve its database now. Nothing was sent.") }
         guard let left = lease.timeLeft else { return await upstream.send(request) }
+        guard left > .zero else { return .notSent("This gateway may not serve its database now. Nothing was sent.") }
         // What waits for a connection or a token meanwhile must not leave when the lease is over.
         var request = request
         let end = entropy.uptime() + left

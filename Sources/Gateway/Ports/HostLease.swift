@@ -4,7 +4,8 @@
 package protocol HostLease: Sendable {
     /// For how long nobody else can be serving the store; nil for as long as the process lives.
     ///
-    /// Zero or less when somebody may. Asked right before a request leaves; costs nothing.
+    /// Zero or less when somebody may. Asked once before a request is prepared and once right before it leaves; costs two
+    /// looks at files at most.
     var timeLeft: Duration? { get }
 }
 

@@ -17,6 +17,10 @@ final class SQLiteLease: StoreLease {
     }
 
     private let path: String
+    /// The path of SQLite's log.
+    private let log: String
+    /// Which file the lock is on: it stays the same for as long as the descriptor is open.
+    private let locked: FileIdentity?
     private let state = Mutex(State())
 
     /// Takes the lock, making the file where it is missing; SQLite must not have it open yet.
@@ -25,6 +29,7 @@ final class SQLiteLease: StoreLease {
     ///   be changed.
     init(path: String) throws(GatewayError) {
         self.path = path
+        log = path + "-wal"
         let opened = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard opened >= 0 else {
             throw GatewayError(
@@ -47,13 +52,14 @@ final class SQLiteLease: StoreLease {
                 "Another gateway serves the database file \(path). Stop it, or use another file: many hosts on one database are not supported."
             )
         }
-        for file in [path, path + "-wal", path + "-shm"] {
+        for file in [path, log, path + "-shm"] {
             do throws(GatewayError) { try FileMode.tighten(file, to: 0o600) } catch {
                 close(opened)
                 throw error
             }
         }
-        guard FileIdentity(opened)?.names == 1 else {
+        locked = FileIdentity(opened)
+        guard locked?.names == 1 else {
             close(opened)
             throw GatewayError(
                 .conflict,
@@ -67,10 +73,10 @@ final class SQLiteLease: StoreLease {
     /// nobody who opens the file, so a restart would forget what was sent.
     var timeLeft: Duration? {
         state.withLock { state in
-            guard let opened = state.opened, !state.isLost else { return .zero }
-            let log = FileIdentity(at: path + "-wal")
+            guard state.opened != nil, !state.isLost else { return .zero }
+            let log = FileIdentity(at: log)
             if state.log == nil { state.log = log }
-            let isThere = FileIdentity(at: path).map { $0 == FileIdentity(opened) } ?? false
+            let isThere = FileIdentity(at: path).map { $0 == locked } ?? false
             state.isLost = !isThere || state.log != log
             return state.isLost ? .zero : nil
         }
