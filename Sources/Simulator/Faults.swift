@@ -10,7 +10,7 @@ extension Simulator {
     /// The outcome of a request for a phone: the control API's choice first.
     func choose(phone: String, amount: Int64) -> Outcome {
         state.withLock { state in
-            state.nextOutcome() ?? state.phoneOutcomes[phone] ?? Outcome.chosen(phone: phone, amount: amount)
+            state.chosen(phone: phone) ?? Outcome.chosen(phone: phone, amount: amount)
         }
     }
 
@@ -44,7 +44,7 @@ extension Simulator {
         case .lock: return lockError()
         case .refused: return .json(200, refusal)
         case .tokenExpired:
-            guard state.withLock({ $0.refusedOnce.insert(phone).inserted }) else { return nil }
+            guard state.withLock({ $0.refusesOnce(phone) }) else { return nil }
             state.withLock { state in
                 state.tokens = state.tokens.filter { request.authorization != "Bearer " + $0.value.text }
             }
@@ -56,7 +56,7 @@ extension Simulator {
     /// The refusal of an operator's request that comes faster than M-Pesa takes them; nil when it is taken.
     func throttled() -> SimulatorAnswer? {
         let now = nowMilliseconds()
-        return state.withLock { $0.pace.takes(atMilliseconds: now) } ? nil : spikeArrest
+        return state.withLock { !$0.movements.isFull && $0.pace.takes(atMilliseconds: now) } ? nil : spikeArrest
     }
 
     private var spikeArrest: SimulatorAnswer { error(500, "500.003.02", "Error Occurred: Spike Arrest Violation") }

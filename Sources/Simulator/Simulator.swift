@@ -16,20 +16,17 @@ package final class Simulator: Sendable {
     let keys: RSAKeyPair
     /// Connections that callbacks share; nil where each has its own.
     let lines: LoopbackLines?
-    private let journal: Journal?
     private let channel = Mutex<(any Channel)?>(nil)
 
     /// Makes a simulator; what its journal holds is taken up again.
     ///
-    /// - Throws: `NoKeys` when OpenSSL cannot make an RSA key pair.
+    /// - Throws: `NoKeys` when OpenSSL cannot make an RSA key pair, `Journal.Unwritable` where the journal cannot be written.
     package init(settings: SimulatorSettings) throws {
         self.settings = settings
-        state = Mutex(SimulatorState(settings: settings))
+        state = Mutex(SimulatorState(settings: settings, journal: try Journal.open(settings.journal)))
         guard let keys = RSAKeyPair() else { throw NoKeys() }
         self.keys = keys
         lines = settings.keepsConnections ? LoopbackLines() : nil
-        journal = settings.journal.map { Journal(path: $0, entriesMax: settings.entriesMax) }
-        journal?.load(into: state)
     }
 
     /// OpenSSL made no RSA key pair.
@@ -41,10 +38,8 @@ package final class Simulator: Sendable {
             await self.handle(request)
         }
         self.channel.withLock { $0 = channel }
-        for prompt in state.withLock({ Array($0.prompts.values) }) where prompt.resultCode == nil { schedule(prompt) }
-        for movement in state.withLock({ Array($0.movements.all.values) }) where !movement.isDecided {
-            schedule(movement)
-        }
+        for prompt in state.withLock({ $0.prompts.newest }) where !prompt.isDecided { schedule(prompt) }
+        for movement in state.withLock({ $0.movements.newest }) where !movement.isDecided { schedule(movement) }
         return channel.localAddress?.port ?? 0
     }
 
@@ -54,19 +49,10 @@ package final class Simulator: Sendable {
         try? await channel.withLock { $0 }?.close().get()
     }
 
-    /// Every charge of a phone, or all.
-    package func charges(phone: String? = nil) -> [Charge] {
-        state.withLock { $0.charges.filter { phone == nil || $0.phone == phone } }
-    }
-
     /// Answers a request of the API or of the control API.
     func handle(_ request: SimulatorRequest) async -> SimulatorAnswer {
-        if request.path.hasPrefix("/simulator/") { return control(request) }
-        state.withLock { state in
-            if state.requests.count < settings.entriesMax {
-                state.requests.append((request.path, String(decoding: request.body, as: UTF8.self)))
-            }
-        }
+        if request.path.hasPrefix("/simulator/") { return await control(request) }
+        state.withLock { $0.note(path: request.path, body: String(decoding: request.body, as: UTF8.self)) }
         switch (request.method, request.path) {
         case ("GET", "/oauth/v1/generate"): return generateToken(request)
         case ("POST", STKPush.path): return await authorized(request) { await self.push($0, account: $1) }
@@ -97,21 +83,5 @@ package final class Simulator: Sendable {
             return state.sequence
         }
         return String(UInt64.random(in: 0...0xFFFF_FFFF), radix: 16) + "-" + String(number, radix: 16)
-    }
-
-    func keep(_ prompt: Prompt) { journal?.append(prompt.json) }
-
-    func keep(_ movement: Movement) { journal?.append(movement.json) }
-}
-
-extension Charge {
-    init(_ prompt: Prompt) {
-        self.init(
-            phone: prompt.phone,
-            amount: prompt.amount,
-            reference: prompt.reference,
-            checkoutRequestID: prompt.checkoutRequestID,
-            receipt: prompt.receipt ?? ""
-        )
     }
 }

@@ -55,198 +55,187 @@ package struct SimulatorSettings: Sendable {
     package var promptDelay: Duration = .milliseconds(1500)
     /// Who may use it.
     package var accounts: [SimulatorAccount] = []
-    /// Where prompts and charges are kept across restarts; nil to forget them.
+    /// The file in which prompts, payouts and reversals are kept across restarts; without one they stand in a file that ends
+    /// with the process.
     package var journal: String?
     /// Whether connections are kept between callbacks of pushes; Safaricom opens one for each.
     package var keepsConnections = false
-    /// How many requests, prompts and charges are remembered.
+    /// How many prompts, and how many payouts and reversals, stay in memory; older ones are read from the journal.
     ///
-    /// Default 100,000.
-    package var entriesMax = 100_000
+    /// Default 10,000, some 20 MB. While more are open, up to twice as many stay, and no more are taken.
+    package var entriesMax = 10_000
+    /// How many ids of older prompts, and how many of payouts and reversals, are known: a payment has two.
+    ///
+    /// Default 1,000,000, at most 40 MB of each kind. What is older than half of them is unknown, as to M-Pesa after a
+    /// while.
+    package var idsMax = 1_000_000
+    /// How many requests are kept to be shown.
+    ///
+    /// Default 1,000.
+    package var requestsMax = 1_000
+    /// How many bytes their bodies may have in all.
+    ///
+    /// Default 4 MiB.
+    package var requestsBytesMax = 4 << 20
 
     /// The defaults.
     package init() {}
 }
 
-/// A push that was taken: the prompt on a phone.
-struct Prompt: Sendable {
-    let checkoutRequestID: String
-    let merchantRequestID: String
-    let shortCode: String
-    let phone: String
-    let amount: Int64
-    let reference: String
-    let callbackURL: String
-    let outcome: Outcome
-    let createdMilliseconds: Int64
-    /// Nil while the customer has not answered.
-    var resultCode: Int?
-    var receipt: String?
-    var callbackStatuses: [Int] = []
-
-    var json: JSON {
-        var object: JSONObject = [
-            "checkout_request_id": .string(checkoutRequestID), "merchant_request_id": .string(merchantRequestID),
-            "short_code": .string(shortCode), "phone": .string(phone), "amount": .integer(amount),
-            "reference": .string(reference), "callback_url": .string(callbackURL),
-            "outcome": .string(outcome.rawValue), "created_ms": .integer(createdMilliseconds),
-        ]
-        object["result_code"] = resultCode.map { .integer(Int64($0)) }
-        object["receipt"] = receipt.map { .string($0) }
-        object["callback_statuses"] = .array(callbackStatuses.map { .integer(Int64($0)) })
-        return .object(object)
-    }
-
-    init(
-        checkoutRequestID: String,
-        merchantRequestID: String,
-        shortCode: String,
-        phone: String,
-        amount: Int64,
-        reference: String,
-        callbackURL: String,
-        outcome: Outcome,
-        createdMilliseconds: Int64
-    ) {
-        self.checkoutRequestID = checkoutRequestID
-        self.merchantRequestID = merchantRequestID
-        self.shortCode = shortCode
-        self.phone = phone
-        self.amount = amount
-        self.reference = reference
-        self.callbackURL = callbackURL
-        self.outcome = outcome
-        self.createdMilliseconds = createdMilliseconds
-    }
-
-    init?(_ json: JSON) {
-        guard let checkout = json["checkout_request_id"]?.stringValue,
-            let outcome = json["outcome"]?.stringValue.flatMap(Outcome.init(rawValue:))
-        else { return nil }
-        self.init(
-            checkoutRequestID: checkout,
-            merchantRequestID: json["merchant_request_id"]?.stringValue ?? "",
-            shortCode: json["short_code"]?.stringValue ?? "",
-            phone: json["phone"]?.stringValue ?? "",
-            amount: json["amount"]?.integerValue ?? 0,
-            reference: json["reference"]?.stringValue ?? "",
-            callbackURL: json["callback_url"]?.stringValue ?? "",
-            outcome: outcome,
-            createdMilliseconds: json["created_ms"]?.integerValue ?? 0
-        )
-        resultCode = json["result_code"]?.integerValue.map { Int($0) }
-        receipt = json["receipt"]?.stringValue
-    }
-}
-
-/// A charge: money that left somebody's account.
-///
-/// The ledger is the judge of every crash test.
-package struct Charge: Sendable, Equatable {
-    /// Who paid.
-    package let phone: String
-    /// Whole shillings.
-    package let amount: Int64
-    /// What for.
-    package let reference: String
-    /// The prompt.
-    package let checkoutRequestID: String
-    /// M-Pesa's receipt.
-    package let receipt: String
-
-    var json: JSON {
-        [
-            "phone": .string(phone), "amount": .integer(amount), "reference": .string(reference),
-            "checkout_request_id": .string(checkoutRequestID), "receipt": .string(receipt),
-        ]
-    }
-}
-
 /// All that the simulator remembers; guarded by one lock in `Simulator`.
-struct SimulatorState {
+struct SimulatorState: Sendable {
     struct Token {
         let text: String
         let goodUntilMilliseconds: Int64
     }
 
+    private let settings: SimulatorSettings
+    let journal: Journal
+    /// Where the journal begins to count: after the last `reset`.
+    let start: Int64
     /// How long tokens live from now on, and what is said of it; the settings' until the control API changes them.
     var tokenLife: Duration
     var statedTokenLife: Duration
     var tokens: [String: Token] = [:]
-    /// By CheckoutRequestID.
-    private(set) var prompts: [String: Prompt] = [:]
+    private(set) var prompts: Entries<Prompt>
+    /// Payouts and reversals.
+    private(set) var movements: Entries<Movement>
+    var books: Books
     /// Phones whose customer has not answered yet: M-Pesa takes no second request for one.
     private var busyPhones: Set<String> = []
-    var charges: [Charge] = []
-    /// The prompt of each receipt.
-    private var receipts: [String: String] = [:]
-    /// Payouts and reversals.
-    var movements = Movements()
-    /// How fast they are taken and worked off.
+    /// How fast payouts and reversals are taken and worked off.
     var pace = Pace()
     /// What balances hold instead of the accounts, exactly so.
     var balanceText: String?
-    var requests: [(path: String, body: String)] = []
+    /// The newest requests.
+    private(set) var requests: [(path: String, body: String)] = []
+    private var requestsBytes = 0
+    private(set) var requestsCount = 0
     var tokensIssued = 0
     /// What the control API chose for the next requests, and for how many of them.
     private var nextOutcomes: [(outcome: Outcome, left: Int)] = []
-    var phoneOutcomes: [String: Outcome] = [:]
+    private var phoneOutcomes: [String: Outcome] = [:]
     /// Phones whose first request was refused by fault `token_expired`.
-    var refusedOnce: Set<String> = []
+    private var refusedOnce: Set<String> = []
     var sequence: UInt64 = 0
 
-    init(settings: SimulatorSettings) {
-        tokenLife = settings.tokenLife
-        statedTokenLife = settings.statedTokenLife
+    /// What the journal holds is taken up again.
+    init(settings: SimulatorSettings, journal: Journal) {
+        self.init(settings: settings, journal: journal, start: 0)
+        journal.lines(from: 0) { line, place in
+            // A line that was cut off by a kill is the last one, and is not counted.
+            guard let json = try? JSON(parsing: Array(line)) else { return true }
+            if let prompt = Prompt(json) {
+                keep(prompt, at: place)
+            } else if let movement = Movement(json) {
+                keep(movement, at: place)
+            } else if json["reset"] != nil {
+                self = SimulatorState(settings: settings, journal: journal, start: place)
+            }
+            return true
+        }
     }
 
-    /// Takes a new prompt; false when the customer has one already.
-    mutating func take(_ prompt: Prompt, most entriesMax: Int) -> Bool {
-        guard !busyPhones.contains(prompt.phone) else { return false }
-        // A full simulator forgets everything rather than slow down.
-        if prompts.count >= entriesMax {
-            prompts.removeAll()
-            receipts.removeAll()
-            busyPhones.removeAll()
-        }
+    private init(settings: SimulatorSettings, journal: Journal, start: Int64) {
+        self.settings = settings
+        self.journal = journal
+        self.start = start
+        tokenLife = settings.tokenLife
+        statedTokenLife = settings.statedTokenLife
+        prompts = Entries(journal, most: settings.entriesMax, idsMax: settings.idsMax)
+        movements = Entries(journal, most: settings.entriesMax, idsMax: settings.idsMax)
+        books = Books(idsMax: settings.idsMax)
+    }
+
+    /// Forgets everything, for the next process too.
+    mutating func reset() {
+        let place = journal.append(["reset": true])
+        self = SimulatorState(settings: settings, journal: journal, start: place ?? journal.nextPlace)
+    }
+
+    // MARK: Prompts
+
+    /// Takes a new prompt; false when the customer has one already, or too many have.
+    mutating func take(_ prompt: Prompt) -> Bool {
+        guard !busyPhones.contains(prompt.phone), !prompts.isFull else { return false }
         keep(prompt)
         return true
     }
 
     /// Keeps a prompt as it stands now.
-    mutating func keep(_ prompt: Prompt) {
-        prompts[prompt.checkoutRequestID] = prompt
-        if let receipt = prompt.receipt { receipts[receipt] = prompt.checkoutRequestID }
-        if prompt.resultCode == nil { busyPhones.insert(prompt.phone) } else { busyPhones.remove(prompt.phone) }
+    mutating func keep(_ prompt: Prompt) { keep(prompt, at: journal.append(prompt.json)) }
+
+    private mutating func keep(_ prompt: Prompt, at place: Int64?) {
+        books.add(prompt, before: prompts.keep(prompt, at: place))
+        if prompt.isDecided { busyPhones.remove(prompt.phone) } else { busyPhones.insert(prompt.phone) }
     }
 
     /// The payment with a receipt.
     func payment(_ receipt: String) -> Prompt? {
-        receipts[receipt].flatMap { prompts[$0] }.flatMap { $0.resultCode == 0 ? $0 : nil }
+        prompts.find(receipt).flatMap { $0.receipt == receipt && $0.resultCode == 0 ? $0 : nil }
     }
 
-    /// What a short code's accounts hold: in the working account what has come in and not gone back.
-    func accounts(of shortCode: String) -> InitiatorResults.Accounts {
-        let collected = prompts.values.filter { $0.shortCode == shortCode && $0.resultCode == 0 }
-            .reduce(0) { $0 + $1.amount }
-        return InitiatorResults.Accounts(
-            working: collected - movements.returned(by: shortCode),
-            utility: movements.utility(of: shortCode)
-        )
+    /// What is left of a payment; nil where there is none.
+    func left(of receipt: String) -> Int64? { payment(receipt).map { $0.amount - books.returned(of: receipt) } }
+
+    // MARK: Payouts and reversals
+
+    /// Takes a new one; false when its OriginatorConversationID was taken already: M-Pesa knows a repeat by that.
+    mutating func take(_ movement: Movement) -> Bool {
+        guard movements.find(movement.originatorID) == nil else { return false }
+        keep(movement)
+        return true
     }
 
-    /// Keeps what a callback was answered with.
-    mutating func note(callbackStatus: Int, of checkout: String) {
-        prompts[checkout]?.callbackStatuses.append(callbackStatus)
+    /// Keeps a payout or a reversal as it stands now.
+    mutating func keep(_ movement: Movement) { keep(movement, at: journal.append(movement.json)) }
+
+    private mutating func keep(_ movement: Movement, at place: Int64?) {
+        books.add(movement, before: movements.keep(movement, at: place))
     }
 
-    /// Chooses the outcome of the next requests.
-    mutating func choose(_ outcome: Outcome, times: Int) { nextOutcomes.append((outcome, times)) }
+    // MARK: Callbacks and requests
 
-    /// The outcome that was chosen for the request that comes now.
-    mutating func nextOutcome() -> Outcome? {
-        guard let next = nextOutcomes.first else { return nil }
+    /// Keeps what a callback was answered with, of the last few.
+    mutating func note(callbackStatus: Int, of id: String) {
+        prompts.change(id) { $0.callbackStatuses = $0.callbackStatuses.suffix(99) + [callbackStatus] }
+        movements.change(id) { $0.callbackStatuses = $0.callbackStatuses.suffix(99) + [callbackStatus] }
+    }
+
+    /// Keeps a request to be shown.
+    mutating func note(path: String, body: String) {
+        requestsCount += 1
+        requestsBytes += body.utf8.count
+        requests.append((path, body))
+        while requests.count > settings.requestsMax || requestsBytes > settings.requestsBytesMax {
+            requestsBytes -= requests.removeFirst().body.utf8.count
+        }
+    }
+
+    // MARK: Outcomes
+
+    /// Chooses the outcome of the next requests, or of a phone's from now on.
+    mutating func choose(_ outcome: Outcome, phone: String) {
+        // A test that names more phones than this is about them all.
+        if phoneOutcomes.count >= settings.entriesMax { phoneOutcomes.removeAll() }
+        phoneOutcomes[phone] = outcome
+    }
+
+    mutating func choose(_ outcome: Outcome, times: Int) {
+        if nextOutcomes.count >= settings.entriesMax { nextOutcomes.removeFirst() }
+        nextOutcomes.append((outcome, times))
+    }
+
+    /// The outcome that was chosen for a phone's request that comes now.
+    mutating func chosen(phone: String) -> Outcome? {
+        guard let next = nextOutcomes.first else { return phoneOutcomes[phone] }
         if next.left > 1 { nextOutcomes[0].left -= 1 } else { nextOutcomes.removeFirst() }
         return next.outcome
+    }
+
+    /// Whether a phone's request is the first that is refused for its token.
+    mutating func refusesOnce(_ phone: String) -> Bool {
+        if refusedOnce.count >= settings.entriesMax { refusedOnce.removeAll() }
+        return refusedOnce.insert(phone).inserted
     }
 }

@@ -3,18 +3,16 @@ import OrderedJSON
 
 extension Simulator {
     /// The control API under `/simulator/`: docs/simulator.md.
-    func control(_ request: SimulatorRequest) -> SimulatorAnswer {
+    func control(_ request: SimulatorRequest) async -> SimulatorAnswer {
         let segments = request.path.split(separator: "/").dropFirst().map(String.init)
         let body = (try? JSON(parsing: request.body)) ?? [:]
         switch (request.method, segments.first, segments.count) {
-        case ("GET", "ledger", 1): return ledger(phone: request.query["phone"])
+        case ("GET", "ledger", 1): return await ledger(phone: request.query["phone"])
         case ("GET", "prompts", 1):
-            let prompts = state.withLock {
-                $0.prompts.values.sorted { $0.createdMilliseconds < $1.createdMilliseconds }
-            }
-            return .json(200, ["prompts": .array(prompts.map(\.json))])
+            let (prompts, older) = state.withLock { ($0.prompts.newest, $0.prompts.olderCount) }
+            return list("prompts", prompts.map(\.json), older: older)
         case ("GET", "payouts", 1), ("GET", "reversals", 1):
-            return movements(segments[0], phone: request.query["phone"])
+            return await movements(segments[0], phone: request.query["phone"])
         case ("GET", "certificate", 1): return .answer(status: 200, body: keys.publicPEM)
         case ("GET", "requests", 1): return requests()
         case ("GET", "tokens", 1): return tokens()
@@ -31,7 +29,7 @@ extension Simulator {
         case ("POST", "funds", 1): return setFunds(body)
         case ("POST", "pace", 1): return setPace(body)
         case ("POST", "reset", 1):
-            state.withLock { $0 = SimulatorState(settings: settings) }
+            state.withLock { $0.reset() }
             return .json(200, ["reset": true])
         default:
             return .json(404, ["error": "no such control; see docs/simulator.md"])
@@ -39,12 +37,12 @@ extension Simulator {
     }
 
     private func requests() -> SimulatorAnswer {
-        let (requests, tokens) = state.withLock { ($0.requests, $0.tokensIssued) }
+        let (requests, count, tokens) = state.withLock { ($0.requests, $0.requestsCount, $0.tokensIssued) }
         return .json(
             200,
             [
-                "tokens_issued": .integer(Int64(tokens)), "count": .integer(Int64(requests.count)),
-                "requests": .array(requests.suffix(1000).map { ["path": .string($0.path), "body": .string($0.body)] }),
+                "tokens_issued": .integer(Int64(tokens)), "count": .integer(Int64(count)),
+                "requests": .array(requests.map { ["path": .string($0.path), "body": .string($0.body)] }),
             ]
         )
     }
@@ -62,7 +60,7 @@ extension Simulator {
         }
         state.withLock { state in
             if let phone = body["phone"]?.stringValue {
-                state.phoneOutcomes[phone] = outcome
+                state.choose(outcome, phone: phone)
             } else {
                 state.choose(outcome, times: Int(times))
             }
@@ -71,11 +69,11 @@ extension Simulator {
     }
 
     private func settleNow(_ checkout: String, resend: Bool) -> SimulatorAnswer {
-        guard state.withLock({ $0.prompts[checkout] }) != nil else {
+        guard state.withLock({ $0.prompts.find(checkout) }) != nil else {
             return .json(404, ["error": "no prompt with this CheckoutRequestID"])
         }
         if !resend { decide(checkout) }
-        guard state.withLock({ $0.prompts[checkout]?.resultCode }) != nil else {
+        guard state.withLock({ $0.prompts.find(checkout)?.isDecided }) == true else {
             return .json(409, ["error": "the customer has not answered yet: settle it first"])
         }
         MultiThreadedEventLoopGroup.singleton.any()

@@ -1,7 +1,7 @@
 import OrderedJSON
 
 /// Money that an operator has asked M-Pesa to move: a payout to a customer, or a customer's payment on its way back.
-struct Movement: Sendable {
+struct Movement: JournalEntry {
     enum Kind: Sendable, Equatable {
         case payout
         /// Of the payment with this receipt.
@@ -57,6 +57,7 @@ struct Movement: Sendable {
         self.createdMilliseconds = createdMilliseconds
     }
 
+    var ids: [String] { [conversationID, originatorID] }
     var isDecided: Bool { resultCode != nil || hasTimedOut }
     var isDone: Bool { resultCode == "0" }
     /// The receipt of what is given back; nil for a payout.

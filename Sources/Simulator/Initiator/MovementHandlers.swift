@@ -27,18 +27,16 @@ extension Simulator {
     /// Here, and only here, money goes out or back.
     func decide(movement id: String) {
         let receipt = receipt()
-        let decided = state.withLock { state -> Movement? in
-            guard var movement = state.movements.all[id], !movement.isDecided else { return nil }
+        state.withLock { state in
+            guard var movement = state.movements.find(id), !movement.isDecided else { return }
             movement.resultCode = state.code(endingNow: movement)
             movement.hasTimedOut = movement.resultCode == nil
             if movement.isDone { movement.receipt = receipt }
             if movement.outcome == .alreadyReversed, let original = movement.original {
                 movement.portalAmount = state.left(of: original) ?? 0
             }
-            state.movements.keep(movement, most: settings.entriesMax)
-            return movement
+            state.keep(movement)
         }
-        if let decided { keep(decided) }
     }
 
     /// Posts a movement's result, on an event loop.
@@ -49,27 +47,22 @@ extension Simulator {
     }
 
     private func postResults(of id: String, times: Int? = nil) async {
-        guard let movement = state.withLock({ $0.movements.all[id] }) else { return }
-        let accounts = state.withLock { $0.accounts(of: movement.shortCode) }
+        guard let movement = state.withLock({ $0.movements.find(id) }) else { return }
+        let accounts = state.withLock { $0.books.accounts(of: movement.shortCode) }
         for _ in 0..<(times ?? movement.outcome.callbacks) {
             let url = movement.hasTimedOut ? movement.timeoutURL : movement.resultURL
             let status = await LoopbackClient.post(url, body: InitiatorResults.bytes(of: movement, accounts))
-            state.withLock { $0.movements.note(callbackStatus: status ?? 0, of: id) }
+            state.withLock { $0.note(callbackStatus: status ?? 0, of: id) }
         }
     }
 }
 
 extension SimulatorState {
-    /// What is left of a payment; nil where there is none.
-    func left(of receipt: String) -> Int64? {
-        payment(receipt).map { $0.amount - movements.returned(of: receipt) }
-    }
-
     /// The result code that a movement ends with now; nil where it waits in M-Pesa's queue until that times out.
     fileprivate func code(endingNow movement: Movement) -> String? {
         guard let original = movement.original else {
             let code = movement.outcome.payoutCode
-            return code == "0" && movement.amount > movements.utility(of: movement.shortCode) ? "1" : code
+            return code == "0" && movement.amount > books.utility(of: movement.shortCode) ? "1" : code
         }
         return movement.outcome.reversalCode(of: movement.amount, left: left(of: original))
     }

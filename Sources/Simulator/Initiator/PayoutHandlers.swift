@@ -13,7 +13,7 @@ extension Simulator {
         let phone = text(body, "PartyB")
         let amount = Int64(text(body, "Amount")) ?? 0
         let originator = text(body, "OriginatorConversationID")
-        if state.withLock({ $0.movements.asked(by: originator) }) != nil { return duplicate }
+        if state.withLock({ $0.movements.find(originator) }) != nil { return duplicate }
         let outcome = choose(phone: phone, amount: amount)
         let refusal: JSON = [
             "ConversationID": .string(conversationID()), "OriginatorConversationID": .string(originator),
@@ -63,13 +63,6 @@ extension Simulator {
             outcome: outcome,
             createdMilliseconds: nowMilliseconds()
         )
-        let isNew = state.withLock { state in
-            guard state.movements.asked(by: payout.originatorID) == nil else { return false }
-            state.movements.keep(payout, most: settings.entriesMax)
-            return true
-        }
-        guard isNew else { return nil }
-        keep(payout)
-        return payout
+        return state.withLock { $0.take(payout) } ? payout : nil
     }
 }

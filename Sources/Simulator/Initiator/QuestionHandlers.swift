@@ -10,7 +10,7 @@ extension Simulator {
     func tellStatus(_ request: SimulatorRequest, account: SimulatorAccount) -> SimulatorAnswer {
         ask(request, account, command: "TransactionStatusQuery") { body in
             let asked = self.text(body, "OriginalConversationID")
-            return self.state.withLock { $0.movements.asked(by: asked) }
+            return self.state.withLock { $0.movements.find(asked) }
                 .flatMap { $0.shortCode == account.shortCode ? InitiatorResults.standing(of: $0) : nil }
         }
     }
@@ -18,7 +18,7 @@ extension Simulator {
     /// `POST /mpesa/accountbalance/v1/query`.
     func tellBalance(_ request: SimulatorRequest, account: SimulatorAccount) -> SimulatorAnswer {
         ask(request, account, command: "AccountBalance") { _ in
-            let (set, accounts) = self.state.withLock { ($0.balanceText, $0.accounts(of: account.shortCode)) }
+            let (set, accounts) = self.state.withLock { ($0.balanceText, $0.books.accounts(of: account.shortCode)) }
             return InitiatorResults.balance(set ?? accounts.text, nowMilliseconds: self.nowMilliseconds())
         }
     }

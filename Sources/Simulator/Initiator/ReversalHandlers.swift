@@ -52,8 +52,7 @@ extension Simulator {
             outcome: outcome,
             createdMilliseconds: nowMilliseconds()
         )
-        state.withLock { $0.movements.keep(reversal, most: settings.entriesMax) }
-        keep(reversal)
+        state.withLock { $0.keep(reversal) }
         return reversal
     }
 

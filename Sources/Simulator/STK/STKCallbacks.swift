@@ -35,23 +35,18 @@ extension Simulator {
     @discardableResult
     func decide(_ checkout: String) -> Bool {
         let receipt = receipt()
-        let decided = state.withLock { state -> Prompt? in
-            guard var prompt = state.prompts[checkout], prompt.resultCode == nil else { return nil }
+        return state.withLock { state in
+            guard var prompt = state.prompts.find(checkout), !prompt.isDecided else { return false }
             prompt.resultCode = prompt.outcome.resultCode
-            if prompt.resultCode == 0 {
-                prompt.receipt = receipt
-                state.charges.append(Charge(prompt))
-            }
+            if prompt.resultCode == 0 { prompt.receipt = receipt }
             state.keep(prompt)
-            return prompt
+            return true
         }
-        if let decided { keep(decided) }
-        return decided != nil
     }
 
     /// Sends a prompt's callbacks as often as its outcome says.
     func sendCallbacks(_ checkout: String, times: Int? = nil) async {
-        guard let prompt = state.withLock({ $0.prompts[checkout] }) else { return }
+        guard let prompt = state.withLock({ $0.prompts.find(checkout) }) else { return }
         for _ in 0..<(times ?? prompt.outcome.callbacks) {
             let status = await LoopbackClient.post(
                 prompt.callbackURL,

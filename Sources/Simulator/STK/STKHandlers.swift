@@ -31,7 +31,7 @@ extension Simulator {
         }
         guard password(body, account) else { return error(500, "500.001.1001", "Wrong credentials") }
         let checkout = text(body, "CheckoutRequestID")
-        guard let prompt = state.withLock({ $0.prompts[checkout] }), prompt.shortCode == account.shortCode else {
+        guard let prompt = state.withLock({ $0.prompts.find(checkout) }), prompt.shortCode == account.shortCode else {
             return error(400, "400.002.02", "Bad Request - Invalid CheckoutRequestID")
         }
         guard let code = prompt.resultCode else {
@@ -112,8 +112,6 @@ extension Simulator {
             outcome: outcome,
             createdMilliseconds: nowMilliseconds()
         )
-        guard state.withLock({ $0.take(prompt, most: settings.entriesMax) }) else { return nil }
-        keep(prompt)
-        return prompt
+        return state.withLock { $0.take(prompt) } ? prompt : nil
     }
 }
