@@ -56,12 +56,16 @@ struct DataFolder: Sendable {
 
     /// - Throws: `notConfigured` when the file cannot be read, or holds anything else.
     static func readMasterKey(_ file: String) throws(GatewayError) -> Secret<[UInt8]> {
-        let text = FileManager.default.contents(atPath: file).map { String(decoding: $0, as: UTF8.self) }
-        let digits = text?.filter { !$0.isWhitespace } ?? ""
+        let digits = try NamedFile.word(
+            file,
+            as: "The master key file",
+            advice: "mpesa-gateway init makes one; GATEWAY_MASTER_KEY_FILE names another. For a database that has been "
+                + "used it must be the one that it was used with."
+        )
         guard let key = Hexadecimal.decode(digits.lowercased()), key.count == 32 else {
             throw GatewayError(
                 .notConfigured,
-                "The master key file \(file) must hold 64 hexadecimal digits: openssl rand -hex 32 > FILE"
+                "The master key file \(file) must hold 64 hexadecimal digits, as openssl rand -hex 32 writes them."
             )
         }
         return Secret(key)
@@ -86,7 +90,7 @@ struct DataFolder: Sendable {
             try write(made.publicPEM, to: file + ".pub")
             try write(made.privatePEM, to: file)
         }
-        guard let pem = FileManager.default.contents(atPath: file), let key = SigningKey(pem: Array(pem)) else {
+        guard let key = SigningKey(pem: try NamedFile.read(file)) else {
             throw GatewayError(.notConfigured, "The file \(file) must hold an Ed25519 private key as PEM.")
         }
         return key
@@ -94,15 +98,7 @@ struct DataFolder: Sendable {
 
     /// Writes a file that only its owner may read, whole or not at all.
     func write(_ bytes: [UInt8], to file: String) throws(GatewayError) {
-        let draft = file + ".new"
-        let made = FileManager.default.createFile(
-            atPath: draft,
-            contents: Data(bytes),
-            attributes: [.posixPermissions: 0o600]
-        )
-        guard made, rename(draft, file) == 0 else {
-            throw GatewayError(.unavailable, "The file \(file) cannot be written.")
-        }
+        try NamedFile.write(bytes, to: file)
     }
 }
 
@@ -110,12 +106,15 @@ struct DataFolder: Sendable {
 enum OperatorToken {
     /// - Throws: `notConfigured` when the file cannot be read, or holds less than 32 characters.
     static func read(_ file: String) throws(GatewayError) -> Secret<[UInt8]> {
-        let text = FileManager.default.contents(atPath: file).map { String(decoding: $0, as: UTF8.self) }
-        let token = text?.filter { !$0.isWhitespace } ?? ""
+        let token = try NamedFile.word(
+            file,
+            as: "The operator token file",
+            advice: "GATEWAY_OPERATOR_TOKEN_FILE names it; make one by: openssl rand -hex 32 > \(file)"
+        )
         guard token.utf8.count >= 32 else {
             throw GatewayError(
                 .notConfigured,
-                "The operator token file \(file) must hold at least 32 characters: openssl rand -hex 32 > FILE"
+                "The operator token file \(file) must hold at least 32 characters. Make another: openssl rand -hex 32 > \(file)"
             )
         }
         return Secret(Array(token.utf8))

@@ -14,7 +14,7 @@ enum DeclaredPlugins {
         library: [UInt8]? = nil
     ) throws -> [PluginChecker.Finding] {
         do {
-            let text = try ManagementClient.contents(of: path)
+            let text = try NamedFile.read(path)
             var settings = Settings()
             try settings.read(ProcessInfo.processInfo.environment)
             settings.pluginKeysFile = keys ?? settings.pluginKeysFile

@@ -29,7 +29,8 @@ struct MailSettings: Sendable {
     /// - Throws: `notConfigured` when it cannot be read or is empty.
     func password() throws(GatewayError) -> Secret<String>? {
         guard let file = passwordFile else { return nil }
-        let text = FileManager.default.contents(atPath: file).flatMap { String(validating: $0, as: UTF8.self) }
+        let bytes = try NamedFile.read(file, as: "GATEWAY_MAIL_PASSWORD_FILE: the file")
+        let text = String(validating: bytes, as: UTF8.self)
         let line = text?.trimmingCharacters(in: .newlines) ?? ""
         guard !line.isEmpty, !line.contains(where: \.isNewline) else {
             throw GatewayError(
@@ -45,7 +46,8 @@ struct MailSettings: Sendable {
     /// - Throws: `notConfigured` when it cannot be read or holds no certificate: every letter would find that out anew.
     func authorities() throws(GatewayError) -> String? {
         guard let file = authoritiesFile else { return nil }
-        guard let pem = FileManager.default.contents(atPath: file), Certificates.count(pem: Array(pem)) > 0 else {
+        let pem = try NamedFile.read(file, as: "GATEWAY_MAIL_CA_FILE: the file")
+        guard Certificates.count(pem: pem) > 0 else {
             throw GatewayError(
                 .notConfigured,
                 "GATEWAY_MAIL_CA_FILE: \(file) must hold certificates of authorities as PEM. Without it the system's are trusted."

@@ -96,20 +96,6 @@ struct MasterKeyFiles: Sendable {
 
     /// Whole or not at all, and on the disk when this returns: secrets are about to depend on it.
     private func write(_ text: String, to file: String) throws(GatewayError) {
-        let draft = file + ".draft"
-        let bytes = Array(text.utf8)
-        let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        var isKept = descriptor >= 0
-        if isKept {
-            isKept = pwrite(descriptor, bytes, bytes.count, 0) == bytes.count && fsync(descriptor) == 0
-            close(descriptor)
-        }
-        guard isKept, rename(draft, file) == 0 else {
-            throw GatewayError(.unavailable, "The file \(file) cannot be written.")
-        }
-        let folder = open(URL(filePath: file).deletingLastPathComponent().path, O_RDONLY | O_CLOEXEC)
-        guard folder >= 0 else { return }
-        fsync(folder)
-        close(folder)
+        try NamedFile.write(Array(text.utf8), to: file)
     }
 }

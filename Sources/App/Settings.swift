@@ -94,7 +94,8 @@ struct Settings: Sendable {
     /// - Throws: `notConfigured` when the file of keys cannot be read, or holds anything but Ed25519 public keys.
     func pluginTrust() throws(GatewayError) -> TrustPolicy {
         guard let file = pluginKeysFile else { return TrustPolicy(allowsUnsigned: allowsUnsignedPlugins) }
-        guard let pem = FileManager.default.contents(atPath: file), let keys = VerifyingKey.all(pem: Array(pem)) else {
+        let pem = try NamedFile.read(file, as: "GATEWAY_PLUGIN_KEYS_FILE: the file")
+        guard let keys = VerifyingKey.all(pem: pem) else {
             throw GatewayError(
                 .notConfigured,
                 "The plugin keys file \(file) must hold Ed25519 public keys as PEM, as plugin keygen writes them."
@@ -109,7 +110,11 @@ struct Settings: Sendable {
     func certificates() throws(GatewayError) -> [Gateway.Environment: RSAPublicKey] {
         var keys: [Gateway.Environment: RSAPublicKey] = [:]
         for (environment, file) in certificateFiles {
-            guard let pem = FileManager.default.contents(atPath: file), let key = RSAPublicKey(pem: Array(pem)) else {
+            let pem = try NamedFile.read(
+                file,
+                as: "GATEWAY_CERTIFICATE_\(environment.rawValue.uppercased())_FILE: the file"
+            )
+            guard let key = RSAPublicKey(pem: pem) else {
                 throw GatewayError(
                     .notConfigured,
                     "The certificate file \(file) must hold Safaricom's certificate as PEM; the Daraja portal offers it."
@@ -126,7 +131,8 @@ struct Settings: Sendable {
     ///   payment would find that out anew.
     func darajaAuthorities() throws(GatewayError) -> String? {
         guard let file = darajaAuthoritiesFile else { return nil }
-        guard let pem = FileManager.default.contents(atPath: file), Certificates.count(pem: Array(pem)) > 0 else {
+        let pem = try NamedFile.read(file, as: "GATEWAY_DARAJA_CA_FILE: the file")
+        guard Certificates.count(pem: pem) > 0 else {
             throw GatewayError(
                 .notConfigured,
                 "GATEWAY_DARAJA_CA_FILE: \(file) must hold certificates of authorities as PEM. Without it the system's are trusted."

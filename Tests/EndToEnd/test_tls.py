@@ -202,9 +202,10 @@ def test_a_gateway_without_the_file_believes_the_systems_authorities_only(simula
 def test_a_file_without_certificates_is_refused_at_the_start(authority):
     folder = tempfile.mkdtemp(prefix="gateway-")
     key = authority.path("authority.key")
-    for file in (key, os.path.join(folder, "none.pem")):
+    none = os.path.join(folder, "none.pem")
+    for file, told in ((key, f"{key} must hold certificates"), (none, f"the file {none} cannot be read: No such file")):
         arguments = ["dev", "--data-dir", folder, "--port", str(free_port()), "--management-port", str(free_port())]
         process = Process(arguments, {"GATEWAY_DARAJA_CA_FILE": file})
         assert process.process.wait(timeout=PATIENCE) == 1
-        assert f"GATEWAY_DARAJA_CA_FILE: {file} must hold certificates" in process.output(), process.output()
+        assert f"GATEWAY_DARAJA_CA_FILE: {told}" in process.output(), process.output()
     shutil.rmtree(folder)

@@ -52,4 +52,16 @@ struct `A function tool's refusal` {
 
         #expect(try error(status: status, ["message": "No.", "details": details]).errors.isEmpty)
     }
+
+    @Test(arguments: AnswerStatus.allCases.map(\.rawValue) + [99])
+    func `without a message says what it is and what to do`(status: Int32) throws {
+        guard status > AnswerStatus.inputRequired.rawValue else { return }
+
+        let message = try error(status: status, [:]).message
+
+        // Only of what nobody foresaw the number is all there is.
+        let isForeseen = (10...23).contains(status) && status != AnswerStatus.internal.rawValue
+        #expect(message.contains("status \(status)") != isForeseen, "\(message)")
+        #expect(message.hasSuffix("."))
+    }
 }

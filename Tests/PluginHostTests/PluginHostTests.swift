@@ -44,7 +44,8 @@ struct `A plugin in plain C` {
     static let refusals: [([String], String)] = [
         (["-DFIXTURE_LEVEL=7"], "levels 7 to 7"), (["-DREFUSE"], "it is Monday"),
         (["-DTWO_EXPORTS"], "rule E1: it exports 2 symbols"), (["-DNO_MANIFEST"], "rule E2: it has no section"),
-        (["-DMANIFEST_ID=\"other\""], "this is other"), (["-DNO_LIFECYCLE"], "rule E5: lifecycle/1"),
+        (["-DMANIFEST_ID=\"other\""], "this is other"),
+        (["-DMANIFEST_VERSION=\"9.9.9\""], "the manifest's 9.9.9"), (["-DNO_LIFECYCLE"], "rule E5: lifecycle/1"),
         (["-DNULL_FUNCTION"], "rule E5: a function of operation/1"), (["-DBAD_CATALOGUE"], "rule C1: : not JSON"),
         (["-DFIXTURE_SCHEMA=\"{\\\"type\\\":\\\"object\\\"}\""], "rule C1: /tools/0/input_schema"),
         (["-DFIXTURE_EXAMPLE=\"{\\\"fone\\\":1}\""], "rule C1: /tools/0/examples/0/arguments/fone"),
@@ -127,6 +128,37 @@ struct `A plugin's file` {
         #expect(try Array(Data(contentsOf: URL(filePath: copy))) == file.bytes)
         let mode = try FileManager.default.attributesOfItem(atPath: copy)[.posixPermissions] as? NSNumber
         #expect(mode?.intValue == 0o444)
+    }
+
+    @Test func `says why it could not be copied, which is not that it could not be read`() throws {
+        let bench = try Bench()
+        defer { bench.remove() }
+        let path = try bench.compile([])
+        let file = try PluginFile(
+            path: path,
+            configuration: bench.configuration(path),
+            policy: TrustPolicy(allowsUnsigned: true)
+        )
+        // No folder can be made below a file, whoever asks.
+        let error = #expect(throws: PluginRefusal.self) { try file.privateCopy(in: path) }
+        #expect(
+            error?.description.hasPrefix("the host's own copy \(path)/plugins/") == true,
+            "\(String(describing: error))"
+        )
+
+        // A folder stands where the copy would be written.
+        let copy = try file.privateCopy(in: bench.folder)
+        let taken = copy + ".\(ProcessInfo.processInfo.processIdentifier).1"
+        try FileManager.default.createDirectory(atPath: taken, withIntermediateDirectories: true)
+        let other = #expect(throws: PluginRefusal.self) { try file.throwawayCopy(of: copy, number: 1) }
+        #expect(other == .uncopied(taken, "File exists"))
+    }
+
+    @Test func `is told what to do about it`() {
+        #expect(PluginRefusal.unsigned.description.contains("--sha256"))
+        #expect(PluginRefusal.libraryNotAllowed("libcrypto.so.3").description.hasPrefix("rule E6: "))
+        let differs = PluginRefusal.manifestDiffers("version", catalogue: "1.2.0", manifest: "1.1.0").description
+        #expect(differs == "rule E2: the catalogue's version is 1.2.0, the manifest's 1.1.0")
     }
 
     @Test func `never crashes the host, however it is damaged`() throws {

@@ -56,7 +56,7 @@ struct `What is tried of a library before it is installed` {
 
         let error = await #expect(throws: GatewayError.self) { try await bench.install("1.0.0") }
 
-        #expect(error?.message.contains("no sha256 is configured") == true)
+        #expect(error?.message.contains("plugin install takes --sha256") == true)
     }
 
     @Test func `is waited for by no rollback`() async throws {

@@ -24,10 +24,10 @@ struct AuditVerify: ParsableCommand {
     func run() throws {
         do {
             var bytes: [UInt8] = []
-            for file in files { bytes += try ManagementClient.contents(of: file) }
+            for file in files { bytes += try NamedFile.read(file) }
             var keys: [VerifyingKey] = []
             if let key {
-                guard let read = VerifyingKey.all(pem: try ManagementClient.contents(of: key)) else {
+                guard let read = VerifyingKey.all(pem: try NamedFile.read(key)) else {
                     throw GatewayError(.invalidArgument, "\(key): expected an Ed25519 public key as PEM.")
                 }
                 keys = read
@@ -36,7 +36,7 @@ struct AuditVerify: ParsableCommand {
                 throw GatewayError(.invalidArgument, "Heads are believed by a key: name one by --key.")
             }
             let documents = try heads.map { file throws(GatewayError) in
-                guard let json = try? JSON(parsing: try ManagementClient.contents(of: file)) else {
+                guard let json = try? JSON(parsing: try NamedFile.read(file)) else {
                     throw GatewayError(.invalidArgument, "\(file): expected what audit.heads answers.")
                 }
                 return json

@@ -173,7 +173,7 @@ struct Operation {
         }
         var value = parts[1]
         if value.hasPrefix("@") {
-            value = String(decoding: try ManagementClient.contents(of: String(value.dropFirst())), as: UTF8.self)
+            value = String(decoding: try NamedFile.read(String(value.dropFirst())), as: UTF8.self)
             // What an editor ends a file with is no part of a secret.
             if value.hasSuffix("\n") { value.removeLast() }
         }

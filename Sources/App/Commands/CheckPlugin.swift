@@ -38,9 +38,8 @@ struct CheckPlugin: ParsableCommand {
             guard let plugins else { throw ValidationError("A library is needed, or --plugins FILE.") }
             return try report(DeclaredPlugins.findings(plugins, keys: keys), of: plugins, seed: 0)
         }
-        guard let bytes = FileManager.default.contents(atPath: library).map(Array.init) else {
-            throw ValidationError("The file \(library) cannot be read.")
-        }
+        let bytes: [UInt8]
+        do throws(GatewayError) { bytes = try NamedFile.read(library) } catch { throw ValidationError(error.message) }
         guard !PluginChecker.names(only: only).isEmpty else {
             throw ValidationError(
                 "--only \(only ?? ""): no probe's name begins so; there are \(PluginChecker.names().joined(separator: ", "))."

@@ -59,7 +59,7 @@ struct Init: AsyncParsableCommand {
     private func writePlugins(_ settings: Settings, _ folder: DataFolder) throws(GatewayError) {
         let file = folder.path + "/plugins.json"
         guard !FileManager.default.fileExists(atPath: file) else { return }
-        let text = try ManagementClient.contents(of: plugins)
+        let text = try NamedFile.read(plugins)
         guard let entries = (try? JSON(parsing: text))?["plugins"]?.arrayValue else {
             throw GatewayError(.invalidArgument, "\(plugins): expected a plugins file, as docs/operating.md shows it.")
         }
@@ -71,7 +71,7 @@ struct Init: AsyncParsableCommand {
                 throw GatewayError(.invalidArgument, "\(plugins): an entry without source.")
             }
             let path = source.hasPrefix("/") ? source : libraries + "/" + source
-            let digest = SHA256.digest(try ManagementClient.contents(of: path))
+            let digest = SHA256.digest(try NamedFile.read(path))
             entry["sha256"] = .string(digest.hexadecimal)
             entry["source"] = .string(path)
             known.append(.object(entry))

@@ -25,13 +25,6 @@ struct ManagementClient {
         self.tokenFile = tokenFile
     }
 
-    static func contents(of file: String) throws(GatewayError) -> [UInt8] {
-        guard let data = FileManager.default.contents(atPath: file) else {
-            throw GatewayError(.notFound, "The file \(file) cannot be read.")
-        }
-        return Array(data)
-    }
-
     /// Sends a request and answers the document; a problem document becomes an error.
     func send(
         _ method: String,
@@ -59,7 +52,8 @@ struct ManagementClient {
             }
             guard (200..<300).contains(status) else {
                 let code = document["code"]?.stringValue.flatMap(GatewayError.Code.init(rawValue:))
-                throw GatewayError(code ?? .internalFault, document["detail"]?.stringValue ?? "status \(status)")
+                let text = document["detail"]?.stringValue ?? "status \(status)"
+                throw GatewayError(code ?? .internalFault, "\(url) answered: \(PlainText.lines.shown(text))")
             }
             return document
         }

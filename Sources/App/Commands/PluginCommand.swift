@@ -43,7 +43,7 @@ struct PluginCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await ManagementClient.running { client throws(GatewayError) in
-                let library = try ManagementClient.contents(of: file)
+                let library = try NamedFile.read(file)
                 var query: [(String, String)] = []
                 if promote { query.append(("promote", "true")) }
                 if grantNeeds { query.append(("grant_needs", "true")) }
@@ -53,10 +53,10 @@ struct PluginCommand: AsyncParsableCommand {
                 if let sha256 { query.append(("sha256", sha256)) }
                 for organization in organizations { query.append(("organization", organization)) }
                 if let entry {
-                    query.append(("entry", String(decoding: try ManagementClient.contents(of: entry), as: UTF8.self)))
+                    query.append(("entry", String(decoding: try NamedFile.read(entry), as: UTF8.self)))
                 }
                 if FileManager.default.fileExists(atPath: file + ".sig") {
-                    let signature = String(decoding: try ManagementClient.contents(of: file + ".sig"), as: UTF8.self)
+                    let signature = String(decoding: try NamedFile.read(file + ".sig"), as: UTF8.self)
                     query.append(("signature", signature))
                 }
                 let answer = try await client.send("POST", "/plugins/install", query, body: library)

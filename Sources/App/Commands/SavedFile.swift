@@ -23,7 +23,10 @@ final class SavedFile: Sendable {
         }
         let descriptor = open(path + ".part", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
-            throw GatewayError(.unavailable, "The file \(path).part could not be written.")
+            throw GatewayError(
+                .unavailable,
+                "The file \(path).part could not be written: \(String(cString: strerror(errno)))."
+            )
         }
         handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     }
@@ -44,7 +47,10 @@ final class SavedFile: Sendable {
     func finish() throws(GatewayError) {
         guard let path else { return }
         guard fsync(handle.fileDescriptor) == 0, rename(path + ".part", path) == 0 else {
-            throw GatewayError(.unavailable, "The file \(path) could not be written.")
+            throw GatewayError(
+                .unavailable,
+                "The file \(path) could not be written: \(String(cString: strerror(errno)))."
+            )
         }
         tell("\(path): \(written.withLock { $0 }) bytes")
     }

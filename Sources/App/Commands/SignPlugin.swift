@@ -20,7 +20,9 @@ struct MakePluginKey: ParsableCommand {
         guard let key = SigningKey() else { throw ValidationError("OpenSSL makes no Ed25519 keys.") }
         // Made with its rights, and never over another key.
         let descriptor = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw ValidationError("The file \(file) exists, or cannot be made.") }
+        guard descriptor >= 0 else {
+            throw ValidationError("The file \(file) cannot be made: \(String(cString: strerror(errno))).")
+        }
         defer { close(descriptor) }
         let pem = key.privatePEM
         guard write(descriptor, pem, pem.count) == pem.count else {
@@ -44,7 +46,7 @@ struct SignPlugin: ParsableCommand {
 
     func run() throws {
         do {
-            guard let signing = SigningKey(pem: try ManagementClient.contents(of: key)) else {
+            guard let signing = SigningKey(pem: try NamedFile.read(key)) else {
                 throw GatewayError(.invalidArgument, "\(key): expected an Ed25519 private key as PEM.")
             }
             let folder = FileManager.default.temporaryDirectory.appending(path: "signing-\(UUID().uuidString)").path
@@ -62,7 +64,7 @@ struct SignPlugin: ParsableCommand {
         let random = RandomWords()
         do {
             return try PluginSigner.sign(
-                try ManagementClient.contents(of: file),
+                try NamedFile.read(file),
                 with: signing,
                 settings: App.pluginHostSettings(folder: folder, trust: TrustPolicy(allowsUnsigned: true)),
                 entropy: Entropy(now: { .now }, random: { random.next() }),

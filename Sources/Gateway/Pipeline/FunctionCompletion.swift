@@ -78,7 +78,7 @@ package enum FunctionCompletion {
             }
         if let error = unavailable(status, tool) { return error }
         let retryAfter = payload?["retry_after_ms"]?.integerValue.map { Duration.milliseconds(max(0, $0)) }
-        let message = payload?["message"]?.stringValue ?? "\(tool.name) failed with status \(status)."
+        let message = payload?["message"]?.stringValue ?? AnswerStatus.sentence(status, of: tool.name)
         let errors = code == .invalidArgument ? fieldErrors(payload?["details"]) : []
         return GatewayError(code, message, errors: errors, retryAfter: retryAfter)
     }

@@ -39,9 +39,8 @@ package struct PluginFile {
     ///
     /// Without a signature in the configuration, one in a file beside the library, `.sig`, counts. No code of it runs.
     init(path: String, configuration: PluginConfiguration, policy: TrustPolicy) throws(PluginRefusal) {
-        guard let data = FileManager.default.contents(atPath: path), data.count <= PluginFile.bytesMax else {
-            throw PluginRefusal.unreadable(path)
-        }
+        guard let data = FileManager.default.contents(atPath: path) else { throw PluginRefusal.unreadable(path) }
+        guard data.count <= PluginFile.bytesMax else { throw PluginRefusal.tooLarge(path) }
         var configuration = configuration
         if configuration.signature == nil, let text = FileManager.default.contents(atPath: path + ".sig") {
             guard let document = try? JSON(parsing: Array(text)) else {
@@ -144,17 +143,30 @@ package struct PluginFile {
             )
             if let there = manager.contents(atPath: path), Array(there) == bytes { return path }
             let draft = path + ".\(ProcessInfo.processInfo.processIdentifier).new"
-            guard
-                manager.createFile(
-                    atPath: draft,
-                    contents: Data(bytes),
-                    attributes: [.posixPermissions: 0o444]
-                )
-            else { throw PluginRefusal.unreadable(draft) }
-            guard rename(draft, path) == 0 else { throw PluginRefusal.unreadable(path) }
+            defer { unlink(draft) }
+            try PluginFile.write(bytes, to: draft, rights: 0o444)
+            guard rename(draft, path) == 0 else { throw PluginRefusal.uncopied(path, String(cString: strerror(errno))) }
             return path
+        } catch let refusal as PluginRefusal {
+            throw refusal
         } catch {
-            throw PluginRefusal.unreadable(path)
+            throw PluginRefusal.uncopied(path, error.localizedDescription)
+        }
+    }
+
+    private static func write(_ bytes: [UInt8], to path: String, rights: mode_t) throws(PluginRefusal) {
+        unlink(path)
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, rights)
+        guard descriptor >= 0 else { throw .uncopied(path, String(cString: strerror(errno))) }
+        errno = 0
+        // Whatever the mask of new files is: whoever runs the plugin may be another user.
+        let isWhole = fchmod(descriptor, rights) == 0 && pwrite(descriptor, bytes, bytes.count, 0) == bytes.count
+        // A write that was cut short says nothing of itself: the disk has no more room.
+        let number = errno == 0 ? ENOSPC : errno
+        close(descriptor)
+        guard isWhole else {
+            unlink(path)
+            throw .uncopied(path, String(cString: strerror(number)))
         }
     }
 
@@ -172,12 +184,7 @@ package struct PluginFile {
     /// A second file with the same bytes beside the private copy, for one opening.
     func throwawayCopy(of copy: String, number: Int) throws(PluginRefusal) -> String {
         let path = copy + ".\(ProcessInfo.processInfo.processIdentifier).\(number)"
-        let isMade = FileManager.default.createFile(
-            atPath: path,
-            contents: Data(bytes),
-            attributes: [.posixPermissions: 0o400]
-        )
-        guard isMade else { throw PluginRefusal.unreadable(path) }
+        try PluginFile.write(bytes, to: path, rights: 0o400)
         return path
     }
 

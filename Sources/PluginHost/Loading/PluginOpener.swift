@@ -228,8 +228,12 @@ final class PluginOpener: Sendable {
         do { catalogue = try Catalogue(parsing: bytes, abilities: settings.abilities) } catch {
             throw PluginRefusal.catalogue(error.description)
         }
-        guard catalogue.id == file.manifest.id else { throw PluginRefusal.manifestDiffers("id") }
-        guard catalogue.version == file.manifest.version else { throw PluginRefusal.manifestDiffers("version") }
+        let pairs = [
+            ("id", catalogue.id, file.manifest.id), ("version", catalogue.version, file.manifest.version),
+        ]
+        for (what, told, stated) in pairs where told != stated {
+            throw PluginRefusal.manifestDiffers(what, catalogue: told, manifest: stated)
+        }
         for tool in catalogue.tools {
             if case .function = tool.kind {
                 guard library.offers.contains(.functions) else { throw PluginRefusal.missingTable(GATEWAY_INVOKE) }

@@ -8,6 +8,10 @@ import PluginLoader
 package enum PluginRefusal: Error, Sendable, Equatable, CustomStringConvertible {
     /// The file cannot be read.
     case unreadable(String)
+    /// The file has more bytes than a library may have.
+    case tooLarge(String)
+    /// The host's own copy of it cannot be written, and why.
+    case uncopied(String, String)
     /// The bytes are not the ones that the configuration names.
     case hashDiffers(found: String)
     /// No hash is configured, and this host wants one.
@@ -26,7 +30,7 @@ package enum PluginRefusal: Error, Sendable, Equatable, CustomStringConvertible 
     case otherLevel(UInt32)
     /// It was built with another Swift than the host (E3).
     case otherRuntime(String)
-    /// It asks for a library that plugins may not use.
+    /// It asks for a library that plugins may not use (E6).
     case libraryNotAllowed(String)
     /// The system could not open the library.
     case notOpened(String)
@@ -36,8 +40,8 @@ package enum PluginRefusal: Error, Sendable, Equatable, CustomStringConvertible 
     case missingTable(String)
     /// The catalogue breaks a rule.
     case catalogue(String)
-    /// The catalogue and the manifest disagree (E2).
-    case manifestDiffers(String)
+    /// The catalogue and the manifest disagree (E2): about what, and what each says.
+    case manifestDiffers(String, catalogue: String, manifest: String)
     /// It needs more than it was granted (C3).
     case notGranted(String)
     /// It did not take its settings.
@@ -64,23 +68,35 @@ package enum PluginRefusal: Error, Sendable, Equatable, CustomStringConvertible 
     private var sentence: String {
         switch self {
         case .unreadable(let path): "the file \(path) cannot be read"
+        case .tooLarge(let path):
+            "the file \(path) is larger than \(PluginFile.bytesMax >> 20) MiB, which no library may be"
+        case .uncopied(let path, let reason): "the host's own copy \(path) cannot be written: \(reason)"
         case .hashDiffers(let found): "the file's SHA-256 is \(found), which is not the configured one"
-        case .unsigned: "no sha256 is configured; unsigned plugins are allowed in development only"
+        case .unsigned:
+            """
+            nothing vouches for it: plugins.json has no sha256 for it (plugin install takes --sha256 HASH), and no key has \
+            signed it; only dev runs it all the same
+            """
         case .badSignature(let reason): "rule S1: its signature is not one that this host trusts: \(reason)"
         case .isolationNotServed(let mode): "isolation \(mode) cannot be had here"
         case .notAPlugin(let reason): reason
-        case .otherPlugin(let id): "rule E2: the manifest says this is \(id)"
+        case .otherPlugin(let id): "rule E2: the manifest says that this is \(id), which is not what it is declared as"
         case .levelNotServed(let least, let most):
             "rule E2: it speaks levels \(least) to \(most), this host speaks \(GATEWAY_LEVEL)"
         case .otherLevel(let level): "rule E4: its entry chose level \(level), this host speaks \(GATEWAY_LEVEL)"
         case .otherRuntime(let runtime):
             "rule E3: it was built for \(runtime), this host runs \(PluginFile.ownRuntime)"
-        case .libraryNotAllowed(let name): "it asks for the library \(name), which plugins may not use"
+        case .libraryNotAllowed(let name):
+            """
+            rule E6: it asks for the library \(name); a plugin may link the C library's parts, libstdc++ and Swift's runtime, \
+            everything else statically
+            """
         case .notOpened(let reason): "the system could not open it: \(reason)"
         case .refused(let reason): "the plugin refused: \(reason)"
         case .missingTable(let name): "rule E5: \(name) is missing"
         case .catalogue(let reason): reason
-        case .manifestDiffers(let what): "rule E2: catalogue and manifest disagree about the \(what)"
+        case .manifestDiffers(let what, let catalogue, let manifest):
+            "rule E2: the catalogue's \(what) is \(catalogue), the manifest's \(manifest)"
         case .notGranted(let need):
             "rule C3: it needs \(need), which it is not granted: by grants in its entry of plugins.json, or --grant-needs"
         case .notConfigured(let reason): "it did not take its settings: \(reason)"

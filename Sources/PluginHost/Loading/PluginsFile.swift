@@ -15,7 +15,11 @@ struct PluginsFile: Sendable {
     var isGone = false
 
     /// Why the file cannot be used as it is now.
-    var problem: String? { isGone ? "The plugins file \(path) cannot be read." : fault }
+    var problem: String? {
+        isGone
+            ? "The plugins file \(path) cannot be read: GATEWAY_PLUGINS names it, and mpesa-gateway init makes one."
+            : fault
+    }
 
     /// Reads the file; nil when it says what it said before.
     ///

@@ -241,9 +241,10 @@ extension PluginHost {
             next.trouble = nil
             next.isLibraryGone = false
             next.promote(generation, at: entropy.now())
-            if slot.live != nil {
-                next.note = "version \(generation.plugin.version) was declared by plugins.json" + kept(next, slot)
-            }
+            // What is told of a version that serves no longer is no news of this one.
+            next.note =
+                slot.live == nil
+                ? nil : "version \(generation.plugin.version) was declared by plugins.json" + kept(next, slot)
             try await commit(next, instead: slot)
         } catch {
             generation.library.retire()
