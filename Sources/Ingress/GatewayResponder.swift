@@ -99,6 +99,7 @@ package final class GatewayResponder: HTTPHandler {
             addresses: parts.gateway.addresses,
             records: parts.gateway.ports.store.records,
             asker: parts.gateway.asker,
+            registry: parts.gateway.ports.registry,
             probes: parts.gateway.probes,
             sources: parts.sources
         )

@@ -219,3 +219,14 @@ struct `The catalogue` {
         #expect(stkPush.schemaDisagreements(records: records) == [])
     }
 }
+
+struct `What the push says of itself` {
+    @Test func `names its transaction in the callback that is recorded beside it`() throws {
+        let pointer = try #require(pushOperation["x-hint"]?["pointer"]?.stringValue)
+        let bodies = (pushRecordings.arrayValue ?? []).compactMap { $0["body"] ?? $0["document"] }
+
+        let ids = try bodies.compactMap { $0.value(at: try JSONPointer(parsing: pointer))?.stringValue }
+
+        #expect(!ids.isEmpty && ids.allSatisfy { $0.hasPrefix("ws_CO_") })
+    }
+}

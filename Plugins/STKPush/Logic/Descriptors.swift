@@ -46,6 +46,7 @@ let pushDescriptor: JSONObject = [
     "requires": ["role": "user", "scopes": ["mpesa:stk"]],
     "rate": ["bucket": "money", "cost": 1],
     "http": ["method": "POST", "path": "/tools/stk-push"],
+    "x-audit": "STK_PUSH_INITIATED",
     "wait": ["default_ms": 0, "max_ms": 60_000],
     "idempotency": ["required": false, "retention_s": 86_400],
     "sensitive": ["/phone_number"],
@@ -75,6 +76,7 @@ let statusDescriptor: JSONObject = [
     "requires": ["role": "user", "scopes": ["mpesa:read"]],
     "rate": ["bucket": "read", "cost": 1],
     "http": ["method": "GET", "path": "/tools/transaction-status/{checkout_request_id}"],
+    "x-audit": "TRANSACTION_STATUS_CHECK",
     "lookup": [
         "pointer": "/checkout_request_id", "namespace": "checkout_request_id", "refresh_after_ms": 20_000,
     ],
@@ -121,6 +123,8 @@ let pushOperation: JSONObject = [
         "trust_failure_after_ms": .integer(trustFailureAfterSeconds * 1000),
         "horizon_ms": 86_400_000,
     ],
+    // Callbacks in the form that M-Pesa posts them, where they carry no token.
+    "x-hint": ["pointer": "/Body/stkCallback/CheckoutRequestID", "namespace": "checkout_request_id"],
     "x-examples": pushRecordings,
 ]
 

@@ -60,6 +60,22 @@ package struct OriginalBinding: Sendable, Hashable {
     }
 }
 
+/// Where a body that nobody vouches for may name a transaction of the kind: it proves nothing, and at most makes the host ask.
+///
+/// A draft (`x-hint`): docs/abi.md, section 1.2.
+package struct HintBinding: Sendable, Hashable {
+    /// Where M-Pesa's id stands in the body.
+    package let pointer: JSONPointer
+    /// Which of M-Pesa's ids it is.
+    package let namespace: String
+
+    /// Makes a binding.
+    package init(pointer: JSONPointer, namespace: String) {
+        self.pointer = pointer
+        self.namespace = namespace
+    }
+}
+
 /// A kind of request to M-Pesa as its plugin declares it.
 ///
 /// See docs/abi.md, section 1.2.
@@ -90,6 +106,8 @@ package struct OperationKind: Sendable, Hashable {
     package let query: QueryPlan?
     /// What the host finds before it asks for a plan of direction `reverse`; nil where the plan names it alone.
     package let original: OriginalBinding?
+    /// Where the seed's callbacks, which carry no token, name a transaction; nil where nothing can be told from them.
+    package let hint: HintBinding?
     /// Codes that pause a batch.
     package let pauseCodes: [String]
     /// Codes that break a batch.
@@ -110,6 +128,7 @@ package struct OperationKind: Sendable, Hashable {
         sendWithin: Duration = .seconds(60),
         query: QueryPlan? = nil,
         original: OriginalBinding? = nil,
+        hint: HintBinding? = nil,
         pauseCodes: [String] = [],
         breakCodes: [String] = []
     ) {
@@ -126,6 +145,7 @@ package struct OperationKind: Sendable, Hashable {
         self.sendWithin = sendWithin
         self.query = query
         self.original = original
+        self.hint = hint
         self.pauseCodes = pauseCodes
         self.breakCodes = breakCodes
     }

@@ -287,14 +287,3 @@ struct RecordCall: Sendable {
         logger.log(level: level, error == nil ? "call answered" : "call refused", metadata: metadata)
     }
 }
-
-extension ToolDescriptor {
-    /// The seed's word for what the tool does in the audit, or the tool's name in capitals.
-    var auditAction: String {
-        switch name {
-        case "mpesa_stk_push": "STK_PUSH_INITIATED"
-        case "mpesa_check_status": "TRANSACTION_STATUS_CHECK"
-        default: name.uppercased()
-        }
-    }
-}

@@ -24,6 +24,7 @@ extension Catalogue {
             sendWithin: try reader.duration("send_before_ms", default: .seconds(60)),
             query: try query(reader.optionalObject("query")),
             original: try original(reader.optionalObject("x-original")),
+            hint: try hint(reader.optionalObject("x-hint")),
             pauseCodes: try reader.texts("pause_codes"),
             breakCodes: try reader.texts("break_codes")
         )
@@ -66,6 +67,11 @@ extension Catalogue {
             namespaces: try reader.texts("namespaces"),
             unmoved: try reader.has("unmoved") ? reader.place("unmoved") : nil
         )
+    }
+
+    private static func hint(_ reader: CatalogueReader?) throws(CatalogueError) -> HintBinding? {
+        guard let reader else { return nil }
+        return HintBinding(pointer: try reader.place("pointer"), namespace: try reader.text("namespace"))
     }
 
     private static func query(_ reader: CatalogueReader?) throws(CatalogueError) -> QueryPlan? {

@@ -55,6 +55,7 @@ extension Catalogue {
             requiresIdempotencyKey: try idempotency?.flag("required", default: false) ?? false,
             idempotencyRetention: .seconds(try idempotency?.whole("retention_s", default: 86_400, from: 1) ?? 86_400),
             sensitive: sensitive,
+            auditAction: try auditAction(reader),
             items: items,
             asks: try reader.flag("asks", default: false),
             isDeprecated: try reader.flag("deprecated", default: false),
@@ -136,6 +137,14 @@ extension Catalogue {
         let bucket = try rate.text("bucket")
         guard bucket == "read" || bucket == "money" else { throw rate.fail("bucket", "read or money") }
         return bucket
+    }
+
+    private static func auditAction(_ reader: CatalogueReader) throws(CatalogueError) -> String? {
+        guard let word = try reader.optionalText("x-audit") else { return nil }
+        guard word.wholeMatch(of: /[A-Z][A-Z0-9_]{0,63}/) != nil else {
+            throw reader.fail("x-audit", "[A-Z][A-Z0-9_]{0,63}")
+        }
+        return word
     }
 
     private static func pointer(_ reader: CatalogueReader) throws(CatalogueError) -> JSONPointer {

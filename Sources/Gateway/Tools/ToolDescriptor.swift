@@ -127,6 +127,8 @@ package final class ToolDescriptor: Sendable {
     package let idempotencyRetention: Duration
     /// What logs and audit mask.
     package let sensitive: [JSONPointer]
+    /// The word for its calls in the audit, such as `STK_PUSH_INITIATED`.
+    package let auditAction: String
     /// Where its arguments list the payments that a call makes together; nil for a tool that makes one.
     package let items: ItemsBinding?
     /// Whether it says that it may ask a person before it goes on.
@@ -163,6 +165,7 @@ package final class ToolDescriptor: Sendable {
         requiresIdempotencyKey: Bool = false,
         idempotencyRetention: Duration = .seconds(86_400),
         sensitive: [JSONPointer] = [],
+        auditAction: String? = nil,
         items: ItemsBinding? = nil,
         asks: Bool = false,
         isDeprecated: Bool = false,
@@ -193,9 +196,24 @@ package final class ToolDescriptor: Sendable {
         self.requiresIdempotencyKey = requiresIdempotencyKey
         self.idempotencyRetention = idempotencyRetention
         self.sensitive = sensitive
+        self.auditAction = ToolDescriptor.auditAction(auditAction ?? name.uppercased())
         self.items = items
         self.asks = asks
         self.isDeprecated = isDeprecated
         self.replacedBy = replacedBy
+    }
+}
+
+extension ToolDescriptor {
+    /// What words in the audit begin with that say what was done about people, keys and organizations: the host's alone.
+    private static let hostWords = [
+        "LOGIN", "LOGOUT", "PASSWORD", "SECOND_FACTOR", "REFRESH", "LINK", "SESSION", "USER", "KEY", "PLAN",
+        "CREDENTIAL",
+        "ORGANIZATION", "MASTER_KEY", "APPROVAL", "PAYMENTS", "PLUGIN", "AUDIT",
+    ]
+
+    /// A tool's word in the audit; one that could be taken for the host's says that it is a tool's.
+    private static func auditAction(_ word: String) -> String {
+        hostWords.contains { word.hasPrefix($0) } ? "TOOL_" + word : word
     }
 }

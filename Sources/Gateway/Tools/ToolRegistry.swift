@@ -163,6 +163,8 @@ extension ToolRegistry {
         package let namesWithHeaderParameters: Set<String>
         /// The namespaces of M-Pesa's ids by which some tool looks up, sorted.
         package let namespaces: [String]
+        /// Where callbacks that carry no token may name a transaction of some kind.
+        package let hints: Set<HintBinding>
         private let canaries: [String: Canary]
         private let canaryTools: [String: Entry]
 
@@ -177,6 +179,8 @@ extension ToolRegistry {
             sorted = tools.values.sorted { $0.tool.name < $1.tool.name }
             routable = sorted + canaryTools.values.filter { tools[$0.tool.name] == nil }
             let all = [tools.values, canaryTools.values].joined()
+            let plugins = plugins.values.flatMap { [$0.live, $0.canary?.plugin, $0.standby] }
+            hints = Set(plugins.compactMap { $0 }.flatMap(\.operations).compactMap(\.hint))
             namespaces = Set(all.compactMap(\.tool.lookUpNamespace)).sorted()
             namesWithHeaderParameters = Set(all.filter { !$0.tool.headerParameters.isEmpty }.map(\.tool.name))
         }

@@ -8,6 +8,7 @@ struct CallbackRoutes: Sendable {
     let addresses: CallbackAddresses
     let records: any RecordRepository
     let asker: Asker
+    let registry: ToolRegistry
     let probes: CallbackProbes
     let sources: CallbackSources
 
@@ -67,18 +68,20 @@ struct CallbackRoutes: Sendable {
         }
         let body = try reader.body()
         guard let organization = OrganizationID(String(organization)),
-            let json = try? JSON(parsing: body, limits: JSONLimits(duplicateKeys: .lastWins)),
-            let id = json["Body"]?["stkCallback"]?["CheckoutRequestID"]?.stringValue
+            let json = try? JSON(parsing: body, limits: JSONLimits(duplicateKeys: .lastWins))
         else { return Self.accepted }
-        for environment in Gateway.Environment.allCases {
-            let found = try await records.record(
-                externalID: id,
-                namespace: "checkout_request_id",
-                organization: organization,
-                environment: environment
-            )
-            // A question that is due anyway: a stranger cannot make more of them than the sweeper would.
-            if let found, !found.state.isEnded, found.queries == 0 { _ = await asker.askSafely(found) }
+        for hint in registry.snapshot.hints {
+            guard let id = json.value(at: hint.pointer)?.stringValue else { continue }
+            for environment in Gateway.Environment.allCases {
+                let found = try await records.record(
+                    externalID: id,
+                    namespace: hint.namespace,
+                    organization: organization,
+                    environment: environment
+                )
+                // A question that is due anyway: a stranger cannot make more of them than the sweeper would.
+                if let found, !found.state.isEnded, found.queries == 0 { _ = await asker.askSafely(found) }
+            }
         }
         return Self.accepted
     }
