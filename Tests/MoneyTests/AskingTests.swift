@@ -80,6 +80,26 @@ struct `Asking about what is open` {
         }
     }
 
+    @Test func `for a balance that is answered by a failure is a failure, in M-Pesa's words`() async throws {
+        try await House.with { (house) async throws in
+            house.upstream.answer(
+                with: [
+                    "verdict": "failed", "code": "21", "meaning": "The operator may not ask.",
+                    "whose_move": "organization",
+                ]
+            )
+
+            let reply = await house.call("fake_ask")
+
+            guard case .failure(let error) = reply.result else {
+                Issue.record("\(reply)")
+                return
+            }
+            #expect(error.code == .upstreamRejected && error.message == "The operator may not ask. (21)")
+            #expect(try await house.record(reply).state == .failed)
+        }
+    }
+
     @Test func `for a balance that never is answered ends, and takes what comes later`() async throws {
         try await House.with { (house) async throws in
             house.upstream.answer { _ in .unknown("cut") }

@@ -90,6 +90,8 @@ struct `A page of transactions` {
                 (try await house.service("x-transaction.page", narrowing))["transactions"]?.arrayValue ?? []
             }
             #expect(try await find([:]).count == 2)
+            let listed = try await house.service("transaction.list", [:])["transactions"]?.arrayValue ?? []
+            #expect(listed.map { $0["class"] } == ["transaction", "transaction"])
             #expect(try await find(["class": "exchange"]).map { $0["class"] } == ["exchange"])
             #expect(try await find(["receipt": "r2aaaaaaaa"]).map { $0["amount"] } == [70])
             #expect(try await find(["amount_min": 51]).count == 1)

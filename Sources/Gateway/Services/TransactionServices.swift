@@ -24,10 +24,11 @@ extension PluginServices {
         return document(found)
     }
 
-    /// Newest first; `before` is the last id of the page before.
+    /// What moves money, newest first; `before` is the last id of the page before.
     func listTransactions(_ request: ServiceRequest) async throws(GatewayError) -> JSON {
         try demand("transactions", of: request)
         var filter = RecordFilter(limit: Int(try request.whole("limit", 1...100, default: 100)))
+        filter.recordClass = .transaction
         filter.madeBy = request.principal.maker
         filter.accounts = request.principal.accounts
         filter.operation = try request.optionalText("operation")
