@@ -32,7 +32,7 @@ lint: setup-tools ## Check format, headers, shell scripts and the house's own ru
 	@Scripts/lint
 
 format: ## Format Swift sources.
-	swift format format -i -p -r --configuration .swift-format Sources Plugins Examples Tests Package.swift
+	swift format format -i -p -r --configuration .swift-format Sources Plugins Examples Tests Package.swift Kit/Package.swift
 
 check-bare: ## As root: show in a Debian 12 of its own that both commands set up what they need (ARGS=--set-up: that alone).
 	@Scripts/check-bare-debian $(ARGS)

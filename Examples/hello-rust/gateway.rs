@@ -5,12 +5,26 @@
 use std::ffi::c_void;
 
 pub const LEVEL: u32 = 1;
+// Statuses: what each means stands in docs/abi.md, section 8.
 pub const OK: i32 = 0;
+pub const ACCEPTED: i32 = 1;
+pub const INPUT_REQUIRED: i32 = 2;
 pub const INVALID_ARGUMENT: i32 = 10;
+pub const UNAUTHENTICATED_UPSTREAM: i32 = 11;
+pub const PERMISSION_DENIED: i32 = 12;
 pub const NOT_FOUND: i32 = 13;
+pub const CONFLICT: i32 = 14;
+pub const RATE_LIMITED: i32 = 15;
+pub const UPSTREAM_REJECTED: i32 = 16;
+pub const UPSTREAM_UNAVAILABLE: i32 = 17;
+pub const OUTCOME_UNKNOWN: i32 = 18;
+pub const CANCELLED: i32 = 19;
+pub const DEADLINE: i32 = 20;
 pub const NOT_SUPPORTED: i32 = 21;
 pub const INTERNAL: i32 = 22;
 pub const TOO_LARGE: i32 = 23;
+pub const ALREADY_COMPLETED: i32 = 24;
+pub const UNKNOWN_INVOCATION: i32 = 25;
 
 /// A borrowed view of bytes.
 #[repr(C)]
@@ -216,6 +230,8 @@ const _: () = assert!(size_of::<Clock>() == 16 && size_of::<Call>() == 8 && size
 pub struct Host {
     host: *mut c_void,
     completion: *const Complete,
+    /// Null where the host has no services.
+    services: *const Call,
 }
 
 unsafe impl Send for Host {}
@@ -234,13 +250,41 @@ impl Host {
         if found.is_null() {
             return Err(NOT_SUPPORTED);
         }
+        let services = (negotiation.host_interface)(negotiation.host, Bytes::of(b"call/1"));
         negotiation.level = LEVEL;
-        Ok(Host { host: negotiation.host, completion: found as *const Complete })
+        Ok(Host { host: negotiation.host, completion: found as *const Complete, services: services as *const Call })
     }
 
     /// Ends a call with its output, or, with another status than OK, an object `{code, message}`.
     pub fn complete(&self, invocation: u64, status: i32, payload: &str) -> i32 {
         unsafe { ((*self.completion).complete)(self.host, invocation, status, Bytes::of(payload.as_bytes())) }
+    }
+
+    /// Asks a service of the host, such as `store.get`, with an object (docs/abi.md, section 9).
+    ///
+    /// `answered` is handed the status and the answer once, from any thread, perhaps before this returns; it is dropped
+    /// unasked where another status than OK is returned.
+    pub fn call<F>(&self, invocation: u64, service: &str, request: &str, answered: F) -> i32
+    where
+        F: FnOnce(i32, &[u8]) + Send + 'static,
+    {
+        extern "C" fn hand_over<F: FnOnce(i32, &[u8])>(context: *mut c_void, status: i32, answer: Bytes) {
+            // The host calls once, with what it was given for this very call.
+            let answered = unsafe { Box::from_raw(context as *mut F) };
+            answered(status, unsafe { answer.slice() });
+        }
+        if self.services.is_null() {
+            return NOT_SUPPORTED;
+        }
+        let context = Box::into_raw(Box::new(answered));
+        let (service, request) = (Bytes::of(service.as_bytes()), Bytes::of(request.as_bytes()));
+        let status = unsafe {
+            ((*self.services).call)(self.host, invocation, service, request, hand_over::<F>, context as *mut c_void)
+        };
+        if status != OK {
+            drop(unsafe { Box::from_raw(context) });
+        }
+        status
     }
 }
 

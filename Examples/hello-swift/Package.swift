@@ -13,7 +13,7 @@ let testing: Target.Dependency = .product(name: "PluginKitTesting", package: "mp
 let package = Package(
     name: "hello",
     products: [.library(name: "Hello", type: .dynamic, targets: ["Entry", "Manifest"])],
-    dependencies: [.package(name: "mpesa-gateway", path: "../..")],
+    dependencies: [.package(name: "mpesa-gateway", path: "../../Kit")],
     targets: [
         .target(name: "Manifest", dependencies: [kit], publicHeadersPath: "."),
         .target(name: "Hello", dependencies: [kit]),

@@ -11,7 +11,7 @@ let kit: Target.Dependency = .product(name: "PluginKit", package: "mpesa-gateway
 let package = Package(
     name: "notes",
     products: [.library(name: "Notes", type: .dynamic, targets: ["Notes", "Manifest"])],
-    dependencies: [.package(name: "mpesa-gateway", path: "../..")],
+    dependencies: [.package(name: "mpesa-gateway", path: "../../Kit")],
     targets: [
         .target(name: "Manifest", dependencies: [kit], publicHeadersPath: "."),
         .target(name: "Notes", dependencies: [kit], linkerSettings: [.unsafeFlags(orders)]),

@@ -13,7 +13,7 @@ let testing: Target.Dependency = .product(name: "PluginKitTesting", package: "mp
 let package = Package(
     name: "till-request",
     products: [.library(name: "TillRequest", type: .dynamic, targets: ["Entry", "Manifest"])],
-    dependencies: [.package(name: "mpesa-gateway", path: "../..")],
+    dependencies: [.package(name: "mpesa-gateway", path: "../../Kit")],
     targets: [
         .target(name: "Manifest", dependencies: [kit], publicHeadersPath: "."),
         .target(name: "TillRequest", dependencies: [kit]),

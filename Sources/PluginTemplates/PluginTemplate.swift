@@ -71,6 +71,6 @@ package struct PluginTemplate: Sendable {
             default: name
             }
         }
-        return renamed.replacing("path: \"../..\"", with: "path: \"\(gateway)\"")
+        return renamed.replacing("path: \"../../Kit\"", with: "path: \"\(gateway)/Kit\"")
     }
 }

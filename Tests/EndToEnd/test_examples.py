@@ -1,6 +1,7 @@
 """The examples, as somebody would use them who has only read the docs."""
 
 import os
+import re
 import subprocess
 import tempfile
 
@@ -19,6 +20,24 @@ def test_examples_in_three_languages_greet(gateway):
         plugin(gateway, "install", library, "--unchecked")
         greets(gateway, "hello_greet")
         plugin(gateway, "remove", "hello")
+
+
+def read(name):
+    with open(os.path.join(harness.ROOT, name)) as file:
+        return file.read()
+
+
+def test_rust_has_every_status_of_the_headers():
+    header = re.findall(r"^#define GATEWAY_([A-Z_]+) (\d+)(?: |$)", read("Sources/PluginAPI/include/gateway/base.h"), re.MULTILINE)
+    rust = re.findall(r"^pub const ([A-Z_]+): i32 = (\d+);", read("Examples/hello-rust/gateway.rs"), re.MULTILINE)
+    assert len(header) > 15 and rust == header
+
+
+def test_rust_asks_services_and_is_answered_once(folder):
+    program = os.path.join(folder, "services")
+    source = os.path.join(harness.ROOT, "Tests/Fixtures/Plugins/services.rs")
+    subprocess.run(["rustc", "--edition", "2021", "-o", program, source], check=True, timeout=harness.PATIENCE)
+    subprocess.run([program], check=True, timeout=harness.PATIENCE)
 
 
 def test_the_example_operation_is_paid(gateway):

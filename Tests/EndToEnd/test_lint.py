@@ -30,7 +30,7 @@ class House:
         for name in ["Scripts/lint", "Scripts/checks", *LOOKS_AT[check]]:
             self.copy(name)
         if check == "format":
-            for name in ("Sources/A.swift", "Plugins/A.swift", "Examples/A.swift", "Tests/A.swift", "Package.swift"):
+            for name in ("Sources/A.swift", "Plugins/A.swift", "Examples/A.swift", "Tests/A.swift", "Package.swift", "Kit/Package.swift"):
                 self.write(name, "let a = 1\n")
 
     def copy(self, name):

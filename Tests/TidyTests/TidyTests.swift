@@ -186,6 +186,18 @@ struct `The house` {
         }
     }
 
+    /// An author of a plugin fetches and compiles no server for it.
+    @Test func `gives plugins in Swift a package without a dependency`() throws {
+        let kit = try HouseFile("Kit/Package.swift", below: Self.root)
+        let examples = ["hello-swift", "notes", "till-request"].map { "Examples/\($0)/Package.swift" }
+
+        #expect(!kit.lines.contains { $0.contains(".package(") })
+        for path in examples {
+            let packages = try HouseFile(path, below: Self.root).lines.filter { $0.contains(".package(") }
+            #expect(packages.count == 1 && packages[0].contains("path: \"../../Kit\""), "\(path)")
+        }
+    }
+
     @Test func `ships documents that name what there is`() throws {
         let documents =
             try Self.files(in: ["docs"], ending: [".md"])
