@@ -179,7 +179,7 @@ struct Results: Sendable {
         var text = "\(error.code.rawValue): \(error.message)"
         // The first is often what the message says already.
         for (index, field) in error.errors.enumerated() where index > 0 || !error.message.hasSuffix(field.message) {
-            text += "\n\(field.pointer): \(field.message)"
+            text += "\n" + field.line
         }
         if let wait = error.retryAfter {
             text += "\nTry again in \(max(1, (wait.wholeMilliseconds + 999) / 1000)) seconds."

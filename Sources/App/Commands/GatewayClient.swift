@@ -105,7 +105,8 @@ struct GatewayClient {
         var text = document["detail"]?.stringValue ?? "status \(status)"
         for error in document["errors"]?.arrayValue ?? [] {
             guard let message = error["message"]?.stringValue, !text.hasSuffix(message) else { continue }
-            text += "\n  \(error["pointer"]?.stringValue ?? ""): \(message)"
+            let field = GatewayError.FieldError(pointer: error["pointer"]?.stringValue ?? "", message: message)
+            text += "\n  " + field.line
         }
         if code == .unauthenticated { text += " Set GATEWAY_API_KEY to a key, or to the token that login prints." }
         if let id = document["transaction_id"]?.stringValue { text += "\n  transaction_id: \(id)" }

@@ -72,6 +72,12 @@ package struct GatewayError: Error, Sendable, Equatable {
             self.pointer = pointer
             self.message = message
         }
+
+        /// Both in one line, in which the field is named once: messages often begin with its name.
+        package var line: String {
+            let name = pointer.split(separator: "/").last.map { $0 + ": " } ?? ""
+            return "\(pointer): " + (message.hasPrefix(name) ? message.dropFirst(name.count) : message[...])
+        }
     }
 
     /// The cause, from a closed list.
