@@ -53,6 +53,11 @@ package final class Simulator: Sendable {
     func handle(_ request: SimulatorRequest) async -> SimulatorAnswer {
         if request.path.hasPrefix("/simulator/") { return await control(request) }
         state.withLock { $0.note(path: request.path, body: String(decoding: request.body, as: UTF8.self)) }
+        if state.withLock({ $0.replies.has(request.path) }) {
+            return await authorized(request) { request, _ in
+                self.state.withLock { $0.replies.next(request.path) } ?? self.unknown
+            }
+        }
         switch (request.method, request.path) {
         case ("GET", "/oauth/v1/generate"): return generateToken(request)
         case ("POST", STKPush.path): return await authorized(request) { await self.push($0, account: $1) }
@@ -63,9 +68,11 @@ package final class Simulator: Sendable {
         case ("POST", TransactionStatusQuery.path):
             return await authorized(request) { self.tellStatus($0, account: $1) }
         case ("POST", AccountBalance.path): return await authorized(request) { self.tellBalance($0, account: $1) }
-        default: return error(404, "404.001.01", "Resource not found")
+        default: return unknown
         }
     }
+
+    private var unknown: SimulatorAnswer { error(404, "404.001.01", "Resource not found") }
 
     func error(_ status: Int, _ code: String, _ message: String) -> SimulatorAnswer {
         .json(

@@ -58,6 +58,8 @@ package struct SimulatorSettings: Sendable {
     /// The file in which prompts, payouts and reversals are kept across restarts; without one they stand in a file that ends
     /// with the process.
     package var journal: String?
+    /// What paths are answered with, instead of what the simulator would do there.
+    package var replies = RecordedReplies()
     /// Whether connections are kept between callbacks of pushes; Safaricom opens one for each.
     package var keepsConnections = false
     /// How many prompts, and how many payouts and reversals, stay in memory; older ones are read from the journal.
@@ -107,6 +109,7 @@ struct SimulatorState: Sendable {
     var pace = Pace()
     /// What balances hold instead of the accounts, exactly so.
     var balanceText: String?
+    var replies: RecordedReplies
     /// The newest requests.
     private(set) var requests: [(path: String, body: String)] = []
     private var requestsBytes = 0
@@ -142,6 +145,7 @@ struct SimulatorState: Sendable {
         self.start = start
         tokenLife = settings.tokenLife
         statedTokenLife = settings.statedTokenLife
+        replies = settings.replies
         prompts = Entries(journal, most: settings.entriesMax, idsMax: settings.idsMax)
         movements = Entries(journal, most: settings.entriesMax, idsMax: settings.idsMax)
         books = Books(idsMax: settings.idsMax)

@@ -20,6 +20,8 @@ struct Dev: AsyncParsableCommand {
     @Option(help: "Use a simulator that runs elsewhere.") var simulatorURL: String?
     @Option(help: "Send to this upstream, and start no simulator; GATEWAY_DARAJA_URL means the same.")
     var upstream: String?
+    @Option(help: "A file of recorded replies for paths that the simulator does not know: docs/simulator.md.")
+    var replies: String?
     @Option(help: "How long the simulated customer takes to answer, in milliseconds.") var promptDelay = 1500
     @Option(help: "hybrid, rest or mcp.") var mode = "hybrid"
 
@@ -68,6 +70,7 @@ struct Dev: AsyncParsableCommand {
         settings.promptDelay = .milliseconds(promptDelay)
         settings.accounts = DemoData.accounts
         settings.journal = folder.path + "/simulator.jsonl"
+        settings.replies = try SimulatorCommand.read(replies)
         return "http://127.0.0.1:\(try await Simulator(settings: settings).start())"
     }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Gateway
 import Simulator
 
 /// The Daraja simulator alone.
@@ -16,6 +17,7 @@ struct SimulatorCommand: AsyncParsableCommand {
     @Flag(help: "Keep connections between callbacks, for measuring; Daraja opens one for each.")
     var keepConnections = false
     @Option(help: "A file that keeps prompts and charges across restarts.") var journal: String?
+    @Option(help: "A file of recorded replies for paths that it does not know.") var replies: String?
 
     func validate() throws {
         if let tokenLife, !(1...86_400).contains(tokenLife) {
@@ -32,6 +34,7 @@ struct SimulatorCommand: AsyncParsableCommand {
             settings.statedTokenLife = .seconds(tokenLife)
         }
         settings.journal = journal
+        do { settings.replies = try SimulatorCommand.read(replies) } catch { throw explain(error) }
         settings.keepsConnections = keepConnections
         settings.accounts = DemoData.accounts
         let simulator = try Simulator(settings: settings)
@@ -39,5 +42,14 @@ struct SimulatorCommand: AsyncParsableCommand {
         print("simulator: http://127.0.0.1:\(bound)")
         fflush(nil)
         while !Task.isCancelled { try await Task.sleep(for: .seconds(3600)) }
+    }
+
+    /// The replies in a file, such as `{"/mpesa/qrcode/v1/generate": [{"status": 200, "body": {}}]}`.
+    static func read(_ file: String?) throws(GatewayError) -> RecordedReplies {
+        guard let file else { return RecordedReplies() }
+        let bytes = try NamedFile.read(file, as: "The file of replies")
+        do { return try RecordedReplies(parsing: bytes) } catch {
+            throw GatewayError(.invalidArgument, "The file of replies \(file): \(error.description).")
+        }
     }
 }

@@ -27,6 +27,7 @@ extension Simulator {
             ("POST", "reversals", 3) where ["settle", "resend"].contains(segments[2]):
             return settleNow(movement: segments[1], resend: segments[2] == "resend")
         case ("POST", "funds", 1): return setFunds(body)
+        case ("POST", "replies", 1): return setReplies(body)
         case ("POST", "pace", 1): return setPace(body)
         case ("POST", "reset", 1):
             state.withLock { $0.reset() }
@@ -66,6 +67,17 @@ extension Simulator {
             }
         }
         return .json(200, ["outcome": .string(outcome.rawValue)])
+    }
+
+    /// `{"path": "/mpesa/qrcode/v1/generate", "replies": [{"status": 200, "body": {}}]}`: what comes back from now on.
+    private func setReplies(_ body: JSON) -> SimulatorAnswer {
+        let path = body["path"]?.stringValue ?? ""
+        do throws(RecordedReplies.Wrong) {
+            try state.withLock { state throws(RecordedReplies.Wrong) in
+                try state.replies.set(body["replies"] ?? .null, for: path)
+            }
+        } catch { return .json(400, ["error": .string(error.description)]) }
+        return .json(200, ["path": .string(path)])
     }
 
     private func settleNow(_ checkout: String, resend: Bool) -> SimulatorAnswer {
