@@ -91,7 +91,11 @@ struct DataFolder: Sendable {
             try write(made.privatePEM, to: file)
         }
         guard let key = SigningKey(pem: try NamedFile.read(file)) else {
-            throw GatewayError(.notConfigured, "The file \(file) must hold an Ed25519 private key as PEM.")
+            throw GatewayError(
+                .notConfigured,
+                "The file \(file), which signs where the audit ends, must hold an Ed25519 private key as PEM. Restore it, "
+                    + "or move it away: another one is made at the next start."
+            )
         }
         return key
     }

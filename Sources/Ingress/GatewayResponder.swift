@@ -169,7 +169,10 @@ package final class GatewayResponder: HTTPHandler {
         if parts.mode != .mcp, let response = await rest.serve(reader, segments: segments[...], call: call) {
             return response
         }
-        return ErrorResponse.make(GatewayError(.notFound, "There is nothing at this path."), call: call)
+        return ErrorResponse.make(
+            GatewayError(.notFound, "There is nothing at this path. GET /openapi.json says what there is."),
+            call: call
+        )
     }
 
     /// What no action is, because whoever asks need show no credential: M-Pesa's callbacks and `StandApart`.

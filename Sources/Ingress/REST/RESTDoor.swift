@@ -114,7 +114,10 @@ struct RESTDoor: Sendable {
 
     private static func make(_ reply: ToolReply, _ call: CallID) -> Response {
         if case .failure(let error) = reply.result, error.code == .notFound, reply.tool == nil {
-            return ErrorResponse.make(GatewayError(.notFound, "There is no tool at this path."), call: call)
+            return ErrorResponse.make(
+                GatewayError(.notFound, "There is no tool at this path. GET /tools says which there are."),
+                call: call
+            )
         }
         return RESTReply.make(reply, call: call)
     }

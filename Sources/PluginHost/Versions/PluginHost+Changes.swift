@@ -146,7 +146,7 @@ extension PluginHost {
             let from = slot.live.map { " from version \($0.plugin.version)" } ?? ""
             next.note = "rolled back\(from) to version \(standby.plugin.version)\(since)"
         } else {
-            throw GatewayError(.conflict, "There is no earlier version of \(slot.id) to roll back to.")
+            throw GatewayError(.conflict, "There is no earlier version of \(slot.id) to roll back to: install it.")
         }
         try await commit(next, instead: slot)
     }
@@ -266,7 +266,8 @@ extension PluginHost {
             let names = dropped.keys.sorted().joined(separator: ", ")
             throw GatewayError(
                 .conflict,
-                "Version \(generation.plugin.version) of \(slot.id) does not know \(names), of which records are open."
+                "Version \(generation.plugin.version) of \(slot.id) does not know \(names), of which records are open. "
+                    + "Wait until they have ended, or install a version that knows them."
             )
         }
         guard let live = slot.live, !allowsBreaking, !generation.configuration.allowsBreaking else { return }
@@ -283,13 +284,15 @@ extension PluginHost {
 
     private func slot(_ plugin: String) throws(GatewayError) -> PluginSlot {
         guard let slot = slots.withLock({ $0[plugin] }) else {
-            throw GatewayError(.notFound, "There is no plugin \(plugin).")
+            throw GatewayError(.notFound, "There is no plugin \(plugin): plugin list shows those there are.")
         }
         return slot
     }
 
     private func found(_ plugin: String) throws(GatewayError) -> PluginStatus {
-        guard let status = status(of: plugin) else { throw GatewayError(.notFound, "There is no plugin \(plugin).") }
+        guard let status = status(of: plugin) else {
+            throw GatewayError(.notFound, "There is no plugin \(plugin): plugin list shows those there are.")
+        }
         return status
     }
 
