@@ -25,7 +25,7 @@ extension Target {
     static func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
         .target(
             name: name,
-            dependencies: ["Gateway", json, "JSONSchema", "Cryptography", "Threads", "Addresses", logging]
+            dependencies: ["Gateway", json, "JSONSchema", "Cryptography", "Sheets", "Threads", "Addresses", logging]
                 + dependencies,
             path: "Sources/\(name)",
             swiftSettings: staying
@@ -60,9 +60,11 @@ extension Target {
     static func tests(_ room: String, _ dependencies: [Target.Dependency] = []) -> Target {
         .testTarget(
             name: "\(room)Tests",
-            dependencies: Array(Set([room, "Gateway", "OrderedJSON", "JSONSchema", "Cryptography", "Addresses"]))
-                .sorted()
-                .map { .init(stringLiteral: $0) } + dependencies,
+            dependencies: Array(
+                Set([room, "Gateway", "OrderedJSON", "JSONSchema", "Cryptography", "Sheets", "Addresses"])
+            )
+            .sorted()
+            .map { .init(stringLiteral: $0) } + dependencies,
             path: "Tests/\(room)Tests",
             swiftSettings: strict
         )
@@ -99,6 +101,10 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .leaf("Compression", ["CZlib"]),
         .leaf("Daraja", [json]),
+        .systemLibrary(name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"])]),
+        .systemLibrary(name: "CExpat", pkgConfig: "expat", providers: [.apt(["libexpat1-dev"])]),
+        .systemLibrary(name: "CXLSXWriter", pkgConfig: "xlsxwriter", providers: [.apt(["libxlsxwriter-dev"])]),
+        .leaf("Sheets", ["CZip", "CExpat", "CXLSXWriter", "Threads", "Daraja", json]),
 
         // The plugin boundary.
         .target(name: "PluginAPI"),
@@ -123,7 +129,7 @@ let package = Package(
         // The host's rooms.
         .target(
             name: "Gateway",
-            dependencies: [json, "JSONSchema", "Cryptography", "Compression", "Addresses", logging],
+            dependencies: [json, "JSONSchema", "Cryptography", "Compression", "Sheets", "Addresses", logging],
             swiftSettings: staying
         ),
         .room("GatewayTesting"),
@@ -165,6 +171,11 @@ let package = Package(
         .testTarget(name: "ThreadsTests", dependencies: ["Threads"], swiftSettings: strict),
         .testTarget(name: "CryptographyTests", dependencies: ["Cryptography"], swiftSettings: strict),
         .testTarget(name: "CompressionTests", dependencies: ["Compression", "CZlib"], swiftSettings: strict),
+        .testTarget(
+            name: "SheetsTests",
+            dependencies: ["Sheets", "CZip", json],
+            swiftSettings: strict
+        ),
         .tests("Gateway", ["GatewayTesting"]),
         .testTarget(
             name: "MoneyTests",

@@ -1,0 +1,250 @@
+import Daraja
+import OrderedJSON
+
+/// A row of a file as an item: the members that its columns stand for.
+package struct SheetItem: Sendable {
+    /// The row, as a spreadsheet counts them.
+    package let row: Int
+    /// The members that hold something.
+    package let value: JSON
+    /// What could not be read: the member, and what is wrong with its cell.
+    package let faults: [(name: String, message: String)]
+    /// What stands in the columns that are no members, by their headers.
+    package let others: [(header: String, text: String)]
+
+    /// What a member takes.
+    enum Taking: Sendable, Equatable {
+        case text
+        case phone
+        case whole
+        case oneOf([String])
+    }
+
+    struct Member: Sendable {
+        let name: String
+        let taking: Taking
+        let isRequired: Bool
+    }
+
+    /// What items look like.
+    package struct Form: Sendable {
+        let members: [Member]
+
+        /// Reads a schema of an object.
+        ///
+        /// - Parameter phones: The members that hold numbers of phones.
+        package init(_ schema: JSON, phones: Set<String>) {
+            let required = (schema["required"]?.arrayValue ?? []).compactMap(\.stringValue)
+            members = (schema["properties"]?.objectValue ?? JSONObject())
+                .map { name, property in
+                    var taking = Taking.text
+                    if property["type"] == "integer" { taking = .whole }
+                    if let words = property["enum"]?.arrayValue { taking = .oneOf(words.compactMap(\.stringValue)) }
+                    if phones.contains(name) { taking = .phone }
+                    return Member(name: name, taking: taking, isRequired: required.contains(name))
+                }
+        }
+    }
+
+    /// Reads the columns of a row; nil for one that holds nothing but spaces.
+    init?(_ row: SheetRow, _ columns: SheetColumns) {
+        guard row.cells.contains(where: { $0.kind == .unsaved || !SheetItem.trimmed($0.text).isEmpty }) else {
+            return nil
+        }
+        var members = JSONObject()
+        var faults: [(name: String, message: String)] = []
+        if row.isHidden {
+            faults.append(("", "this row is hidden. Show or delete it, so that nothing unseen is paid."))
+        }
+        for place in columns.places {
+            switch SheetItem.read(row[place.column], place.taking) {
+            case .success(let value): if let value { members[place.name] = value }
+            case .failure(let fault): faults.append((place.name, "\(place.name): \(fault.message)"))
+            }
+        }
+        self.row = row.number
+        value = .object(members)
+        self.faults = faults
+        others = columns.others.compactMap { column, header in
+            let text = SheetItem.shownValue(row[column])
+            return text.isEmpty ? nil : (header, text)
+        }
+    }
+
+    /// What a cell holds that is only given back: a date as one.
+    private static func shownValue(_ cell: SheetCell) -> String {
+        let text = trimmed(cell.text)
+        guard cell.kind == .date, let serial = Double(text), (1...2_958_465).contains(serial) else { return text }
+        // Spreadsheets count days from 1899-12-30, EastAfricaTime from 1970.
+        return EastAfricaTime.date(ofDay: Int64(serial) - 25_569)
+    }
+
+    private struct Fault: Error {
+        let message: String
+    }
+
+    private static func read(_ cell: SheetCell, _ taking: Taking) -> Result<JSON?, Fault> {
+        switch cell.kind {
+        case .empty: return .success(nil)
+        case .date: return .failure(Fault(message: "the cell holds a date. Format it as text, and write it anew."))
+        case .truth: return .failure(Fault(message: "the cell holds \(cell.text), which is no text."))
+        case .fault: return .failure(Fault(message: "the cell holds the error \(shown(cell.text))."))
+        case .unsaved:
+            return .failure(
+                Fault(message: "the formula's result is not in the file. Open it in a spreadsheet, and save it.")
+            )
+        case .text, .number: break
+        }
+        let text = trimmed(unwrapped(cell.text))
+        guard !text.isEmpty else { return .success(nil) }
+        if isShortened(text) {
+            let shown = shown(text)
+            return .failure(
+                Fault(
+                    message: """
+                        \(shown) has lost digits: a spreadsheet shortened it. Format the column as a number without decimals, \
+                        or as text, and write it anew.
+                        """
+                )
+            )
+        }
+        switch taking {
+        case .whole: return whole(text)
+        case .phone: return .success(.string(plainNumber(text, always: true)))
+        case .text: return .success(.string(plainNumber(text, always: cell.kind == .number)))
+        case .oneOf(let words):
+            let key = SheetColumns.key(text)
+            return .success(.string(words.first { SheetColumns.key($0) == key } ?? text))
+        }
+    }
+
+    /// A number as it is meant: `254712345678.0` and `2.54712345678E+11` are `254712345678`.
+    private static func plainNumber(_ text: String, always: Bool) -> String {
+        guard always, text.utf8.contains(where: { $0 == 0x2E || $0 | 0x20 == 0x65 }), let money = Money(text) else {
+            return text
+        }
+        return money.wholeShillings.map(String.init) ?? money.text
+    }
+
+    private static func whole(_ text: String) -> Result<JSON?, Fault> {
+        var number = text[...]
+        for word in ["KES", "KSHS", "KSH"] where number.uppercased().hasPrefix(word) {
+            number = number.dropFirst(word.count)
+            if number.first == "." { number = number.dropFirst() }
+            break
+        }
+        guard let money = Money(String(number)) else {
+            return .failure(Fault(message: "\(shown(text)) is no number."))
+        }
+        guard let whole = money.wholeShillings else {
+            return .failure(Fault(message: "\(shown(text)) is no whole number of shillings."))
+        }
+        return .success(.integer(whole))
+    }
+
+    /// Whether a number stands there as a spreadsheet shows long ones, `2.54713E+11`: the digits that are not written are
+    /// not zeros, but lost.
+    static func isShortened(_ text: String) -> Bool {
+        guard text.utf8.count <= Money.bytesMax, let mark = text.utf8.firstIndex(where: { $0 | 0x20 == 0x65 }),
+            text.utf8.first.map({ (0x30...0x39).contains($0) || $0 == 0x2D }) ?? false,
+            let whole = Money(text)?.wholeShillings
+        else { return false }
+        let written = text[..<mark].utf8.filter { (0x30...0x39).contains($0) }.drop { $0 == 0x30 }
+        return written.count < String(whole.magnitude).utf8.count
+    }
+
+    /// A text as its author meant it: without the apostrophe that made it safe, and without `="…"`, by which people keep a
+    /// spreadsheet from taking a zero away.
+    private static func unwrapped(_ text: String) -> String {
+        let plain = SheetText.unsafed(text)
+        guard plain.hasPrefix("=\""), plain.hasSuffix("\""), plain.utf8.count > 3 else { return plain }
+        let inside = plain.dropFirst(2).dropLast()
+        return inside.contains("\"") ? plain : String(inside)
+    }
+
+    static func trimmed(_ text: String) -> String {
+        let scalars = text.unicodeScalars
+        guard let first = scalars.firstIndex(where: { !$0.properties.isWhitespace }),
+            let last = scalars.lastIndex(where: { !$0.properties.isWhitespace })
+        else { return "" }
+        return String(scalars[first...last])
+    }
+
+    /// A text of a stranger's, short and in one line.
+    static func shown(_ text: String) -> String {
+        String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.prefix(64).map { $0.properties.generalCategory == .control ? " " : $0 }
+            )
+        )
+    }
+}
+
+extension SheetItem {
+    /// Reads all items of a file: below the first row that is a header, each row that holds something.
+    ///
+    /// - Parameters:
+    ///   - form: What items look like.
+    ///   - columns: Which header stands for which member, where that is not plain.
+    /// - Throws: what makes the file unreadable as a whole; what is wrong with a row is told by its item.
+    package static func all(
+        in bytes: [UInt8],
+        sheet: String? = nil,
+        as form: Form,
+        naming columns: [String: String] = [:],
+        limits: SheetLimits = SheetLimits()
+    ) throws(SheetError) -> [SheetItem] {
+        let found = Gathering(form, columns)
+        try SheetFile.read(bytes, sheet: sheet, limits: limits) { (row) throws(SheetError) in try found.take(row) }
+        return try found.ended()
+    }
+
+    /// How many rows may stand above the header: titles, dates, logos' captions.
+    private static let titlesMax = 20
+
+    private final class Gathering {
+        private let form: Form
+        private let naming: [String: String]
+        private var columns: SheetColumns?
+        private var titles = 0
+        private var widest: [String] = []
+        private var items: [SheetItem] = []
+
+        init(_ form: Form, _ naming: [String: String]) {
+            self.form = form
+            self.naming = naming
+        }
+
+        func take(_ row: SheetRow) throws(SheetError) {
+            if let columns {
+                if let item = SheetItem(row, columns) { items.append(item) }
+                return
+            }
+            columns = try SheetColumns(row, for: form, naming: naming)
+            guard columns == nil else { return }
+            titles += 1
+            let texts = row.cells.map { SheetItem.trimmed($0.text) }.filter { !$0.isEmpty }
+            if texts.count > widest.count { widest = texts }
+            if titles >= SheetItem.titlesMax { throw noHeader }
+        }
+
+        func ended() throws(SheetError) -> [SheetItem] {
+            guard columns != nil else { throw noHeader }
+            guard !items.isEmpty else { throw SheetError(.unreadable, "the file has no row below its header.") }
+            return items
+        }
+
+        private var noHeader: SheetError {
+            let wanted = form.members.filter { $0.isRequired || naming[$0.name] != nil }
+                .map { naming[$0.name].map { "\"\(SheetItem.shown($0))\"" } ?? $0.name }
+            let seen = widest.prefix(12).map { "\"\(SheetItem.shown($0))\"" }.joined(separator: ", ")
+            return SheetError(
+                .unreadable,
+                """
+                no row names the columns \(wanted.joined(separator: " and "))\(seen.isEmpty ? "" : "; it has \(seen)"). Name \
+                them in the first row, or say by columns which is which.
+                """
+            )
+        }
+    }
+}

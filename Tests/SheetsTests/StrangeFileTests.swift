@@ -1,0 +1,96 @@
+import Foundation
+import OrderedJSON
+import Testing
+
+@testable import Sheets
+
+/// Numbers from a seed (SplitMix64).
+private struct Chance: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
+
+struct `A file of chance` {
+    private static let form = SheetItem.Form(
+        [
+            "required": ["phone_number", "amount"],
+            "properties": ["phone_number": ["type": "string"], "amount": ["type": "integer"]],
+        ],
+        phones: ["phone_number"]
+    )
+    private static let words = [
+        "phone", "amount", "0712345678", "1500", "\"", "\"\"", ",", ";", "\t", "\n", "\r\n", "\r", "=", "'", "é",
+        "\u{FEFF}",
+        "2.5E+11", "\u{0}", " ", "sep=;",
+    ]
+
+    /// Reads a file that may be anything: it is read, or refused with a word.
+    private func read(_ bytes: [UInt8], _ seed: UInt64) {
+        do throws(SheetError) {
+            for item in try SheetItem.all(in: bytes, as: Self.form) {
+                #expect(item.row > 0 && item.value.objectValue != nil, "seed \(seed)")
+            }
+        } catch { #expect(!error.message.isEmpty && error.kind != .unavailable, "seed \(seed)") }
+    }
+
+    @Test(arguments: [UInt64.random(in: 0 ... .max)])
+    func `as CSV is read or refused`(seed: UInt64) {
+        print("seed of CSV: \(seed)")
+        var chance = Chance(state: seed)
+        for _ in 0..<3_000 {
+            var bytes = Array("phone,amount\n".utf8)
+            for _ in 0..<Int.random(in: 0...30, using: &chance) {
+                bytes += Array((Self.words.randomElement(using: &chance) ?? "").utf8)
+            }
+            if Bool.random(using: &chance) { bytes.append(UInt8.random(in: 0 ... .max, using: &chance)) }
+            if Int.random(in: 0..<8, using: &chance) == 0 { bytes = [0xFF, 0xFE] + bytes }
+            read(bytes, seed)
+        }
+    }
+
+    @Test(arguments: [UInt64.random(in: 0 ... .max)])
+    func `as XLSX is read or refused`(seed: UInt64) {
+        print("seed of XLSX: \(seed)")
+        var chance = Chance(state: seed)
+        let header = "<row><c t=\"s\"><v>0</v></c><c t=\"s\"><v>1</v></c></row>"
+        let row = "<row r=\"3\"><c r=\"A3\"><v>254712345678</v></c><c r=\"B3\" s=\"1\"><f>1</f><v>5</v></c></row>"
+        let maker = XLSXMaker(
+            [("Pay", header + row)],
+            shared: ["<t>phone</t>", "<t>amount</t>"],
+            formats: ["dd/mm"]
+        )
+        for _ in 0..<600 {
+            // Either the packed bytes are altered, or the text of a part before it is packed.
+            var whole = maker
+            if Bool.random(using: &chance) {
+                var bytes = whole.bytes()
+                for _ in 0..<Int.random(in: 1...6, using: &chance) {
+                    bytes[Int.random(in: 0..<bytes.count, using: &chance)] = UInt8.random(
+                        in: 0 ... .max,
+                        using: &chance
+                    )
+                }
+                read(bytes, seed)
+                continue
+            }
+            let index = Int.random(in: 0..<whole.parts.count, using: &chance)
+            var text = Array(whole.parts[index].text.utf8)
+            for _ in 0..<Int.random(in: 1...4, using: &chance) {
+                let place = Int.random(in: 0..<text.count, using: &chance)
+                let end = min(text.count, place + Int.random(in: 0...12, using: &chance))
+                let piece = ["<row>", "</row>", "<c t=\"s\">", "9", "\"", "<v>", "<!--", "&lt;"]
+                    .randomElement(using: &chance)
+                text.replaceSubrange(place..<end, with: Array((piece ?? "").utf8))
+            }
+            whole.parts[index].text = String(decoding: text, as: UTF8.self)
+            read(whole.bytes(), seed)
+        }
+    }
+}

@@ -1,0 +1,86 @@
+import Foundation
+import Testing
+
+@testable import Sheets
+
+struct `A file that is written` {
+    private static let dangerous = [
+        "=1+1", "+254712345678", "-5", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", "\u{A0}=1", "\u{FF1D}1", "\u{2212}1",
+    ]
+
+    @Test func `holds no text that a spreadsheet takes for a formula`() throws {
+        for text in Self.dangerous {
+            let written = SheetText.safe(text)
+            #expect(written.hasPrefix("'") && !written.contains { $0.isNewline || $0 == "\t" })
+        }
+        for text in ["", "a=b", "1-2", "'quoted'", "O'Brien", "0712345678"] { #expect(SheetText.safe(text) == text) }
+        #expect(
+            String(decoding: SheetText.line(["a,b", "c\"d", "=x", "e;f", "g"]), as: UTF8.self)
+                == "\"a,b\",\"c\"\"d\",'=x,\"e;f\",g\r\n"
+        )
+    }
+
+    @Test(arguments: [
+        ("=1+1", "'=1+1"), ("-5", "'-5"), ("  =x", "'  =x"), ("\t=x", "' =x"), ("a,b", "\"a,b\""),
+        ("say \"x\"", "\"say \"\"x\"\"\""), ("two\r\nlines", "two  lines"), ("", ""), ("plain", "plain"),
+    ])
+    func `as CSV holds each text in one line`(_ text: String, _ cell: String) {
+        #expect(String(decoding: SheetText.line([text]), as: UTF8.self) == cell + "\r\n")
+    }
+
+    @Test func `as CSV has numbers that may begin with a minus`() {
+        #expect(String(decoding: SheetText.line([.number(-5), .empty, .text("-5")]), as: UTF8.self) == "-5,,'-5\r\n")
+    }
+
+    @Test func `as CSV is read as it was written`() throws {
+        let lines = [["row", "text"], ["1", "a,\"b\";c"], ["2", "ü €"]]
+
+        #expect(try texts(lines.flatMap { SheetText.line($0) }) == lines)
+    }
+
+    @Test func `as XLSX is read as it was written, and its numbers are numbers`() throws {
+        let writer = try XLSXWriter.begin(name: "Payments", header: ["phone", "amount", "big", "note"])
+        for number in 1...2_000 {
+            try writer.append([.text("0712345678"), .number(Int64(number)), .number(.max), .text("=\(number)")])
+        }
+        try writer.append([.empty, .empty, .empty, .text(String(repeating: "ü", count: 40_000))])
+        let handle = try writer.finish()
+        let bytes = [UInt8](try #require(try handle.readToEnd()))
+        var limits = SheetLimits()
+        limits.cellBytesMax = 1 << 20
+        let found = try rows(bytes, sheet: "payments", limits: limits)
+
+        #expect(found.count == 2_002)
+        #expect(found[0].cells.map(\.text) == ["phone", "amount", "big", "note"])
+        #expect(found[2_000].cells.map(\.text) == ["0712345678", "2000", "9223372036854775807", "'=2000"])
+        #expect(found[2_000].cells.map(\.kind) == [.text, .number, .text, .text])
+        #expect((16_000...64_000).contains(found[2_001][3].text.utf8.count))
+    }
+
+    @Test func `as XLSX goes on in another sheet, and leaves nothing behind`() throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "sheets-\(UInt64.random(in: 0 ... .max))")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        var writer: XLSXWriter? = try XLSXWriter.begin(name: "All", header: ["n"], folder: folder.path, rowsMax: 3)
+        for number in 1...7 { try writer?.append([.number(Int64(number))]) }
+        let bytes = [UInt8](try #require(try writer?.finish().readToEnd()))
+        writer = nil
+        _ = try XLSXWriter.begin(name: "None", header: ["n"], folder: folder.path)
+
+        #expect(try texts(bytes, sheet: "All") == [["n"], ["1"], ["2"], ["3"]])
+        #expect(try texts(bytes, sheet: "All 3") == [["n"], ["7"]])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
+    }
+
+    @Test func `is made on a thread of its own, for which so many may wait`() async throws {
+        let thread = SheetThread()
+        let full = SheetThread(waitingMax: 0)
+
+        #expect(try await thread.run { Thread.current.name } == "sheets")
+        await #expect(throws: SheetError(.tooLarge, "long")) {
+            try await thread.run { () throws(SheetError) -> Int in throw SheetError(.tooLarge, "long") }
+        }
+        let error = await #expect(throws: SheetError.self) { try await full.run { 1 } }
+        #expect(error?.kind == .unavailable)
+    }
+}
