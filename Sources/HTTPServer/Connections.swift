@@ -48,6 +48,8 @@ final class Connections: Sendable {
 
     /// What their peers have yet to read.
     let owed: OwedBytes
+    /// What is held of large bodies.
+    let bodies: HeldBodies
     private let limits: HTTPLimits
     private let proxies: TrustedProxies
     private let logger: Logger?
@@ -55,6 +57,7 @@ final class Connections: Sendable {
 
     init(limits: HTTPLimits, proxies: TrustedProxies, logger: Logger?) {
         owed = OwedBytes(most: limits.owedBytesMax)
+        bodies = HeldBodies(most: limits.heldBodyBytesMax)
         self.limits = limits
         self.proxies = proxies
         self.logger = logger

@@ -25,6 +25,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     private let date: DateText
     private let activity: ConnectionActivity
     private let owed: OwedBytes
+    private let bodies: HeldBodies
     private var address: String?
     private var isProxy = false
     private var bytes: RequestBytes?
@@ -44,8 +45,8 @@ final class HTTPConnection: ChannelDuplexHandler {
     private var body: [UInt8] = []
     private var bodyBytesMax = 0
     private var expectsContinue = false
-    /// It is known that this request's body may be read whole.
-    private var isLetIn = false
+    /// Where this request's body may be read whole, and has room.
+    private var place: HeldBodies.Place?
     private var deadlines = RequestDeadlines()
 
     // The request that is being answered.
@@ -77,6 +78,7 @@ final class HTTPConnection: ChannelDuplexHandler {
         self.date = date
         activity = connections.activity(of: channel)
         owed = connections.owed
+        bodies = connections.bodies
     }
 
     /// Puts the connection's handlers into its channel.
@@ -181,9 +183,9 @@ final class HTTPConnection: ChannelDuplexHandler {
                 // Told at once: the rest may never end.
                 leavesRest = true
                 answer(.tooLarge(limit: bodyBytesMax), context)
-            } else if count > limits.strangerBodyBytesMax, !isLetIn {
+            } else if count > limits.strangerBodyBytesMax, place == nil {
                 waiting.prepend(part)
-                askWhetherToLetIn(context)
+                askWhetherToLetIn(bodyBytesMax, context)
             } else {
                 body.append(contentsOf: buffer.readableBytesView)
             }
@@ -195,7 +197,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     private func begin(_ head: HTTPRequestHead, _ fields: RequestFields, _ context: ChannelHandlerContext) {
         self.head = head
         body = []
-        isLetIn = false
+        place = nil
         expectsContinue = fields.expectsContinue
         if fields.upgrade == .unclear { closesAfterReply = true }
         if let problem = fields.problem {
@@ -207,7 +209,7 @@ final class HTTPConnection: ChannelDuplexHandler {
             leavesRest = true
             return answer(.tooLarge(limit: bodyBytesMax), context)
         }
-        if length > limits.strangerBodyBytesMax { return askWhetherToLetIn(context) }
+        if length > limits.strangerBodyBytesMax { return askWhetherToLetIn(length, context) }
         tellToContinue(context)
     }
 
@@ -218,7 +220,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     }
 
     /// A body that is larger than a stranger's may be is read for those only whose credential is good.
-    private func askWhetherToLetIn(_ context: ChannelHandlerContext) {
+    private func askWhetherToLetIn(_ length: Int, _ context: ChannelHandlerContext) {
         guard let head else { return }
         isBusy = true
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
@@ -229,7 +231,10 @@ final class HTTPConnection: ChannelDuplexHandler {
                 let (connection, context) = bound.value
                 connection.isBusy = false
                 if let refusal { return connection.refuse(refusal, context) }
-                connection.isLetIn = true
+                connection.place = connection.bodies.place(of: length)
+                guard connection.place != nil else {
+                    return connection.refuse(handler.response(refusing: HeldBodies.full, path: ""), context)
+                }
                 connection.tellToContinue(context)
                 connection.goOn()
             }
@@ -252,7 +257,8 @@ final class HTTPConnection: ChannelDuplexHandler {
         let request = Request(head, body: body, address: caller(head))
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         let work: @Sendable @concurrent () async -> Void = {
-            [handler, loop = context.eventLoop, channel = context.channel] in
+            [handler, loop = context.eventLoop, channel = context.channel, place] in
+            defer { withExtendedLifetime(place) {} }
             let response = await handler.respond(to: request)
             if let stream = response.stream, !isHead {
                 let writer = HTTPStreamWriter(channel: channel, stream: stream)
@@ -269,6 +275,7 @@ final class HTTPConnection: ChannelDuplexHandler {
         }
         let isShort = self.body.count <= limits.inlineBodyBytesMax
         self.body = []
+        place = nil
         begun &+= 1
         let number = begun
         let task = isShort ? Task.immediate(operation: work) : Task(operation: work)
@@ -294,22 +301,15 @@ final class HTTPConnection: ChannelDuplexHandler {
     }
 
     private func refuse(_ problem: HTTPParserError, _ context: ChannelHandlerContext) {
-        let isOverflow = problem == .headerOverflow
-        let message =
-            isOverflow
-            ? "The header is larger than \(limits.headerBytesMax) bytes." : "This is not an HTTP/1.1 request."
-        let status = isOverflow ? HTTPResponseStatus.requestHeaderFieldsTooLarge : .badRequest
-        refuse(handler.response(refusing: HTTPRefusal(status, message), path: ""), context)
+        refuse(handler.response(refusing: problem.refusal(limits), path: ""), context)
     }
 
-    /// The header of an answer that comes in pieces.
     private func streamHead(_ response: Response) -> ByteBuffer {
         var buffer = ByteBuffer()
         response.serialized(into: &buffer, date: date.now(), closes: closesAfterReply, withoutBody: true)
         return buffer
     }
 
-    /// All pieces have been written.
     private func endStream(_ context: ChannelHandlerContext) {
         delivery.isQuiet = false
         answering = nil

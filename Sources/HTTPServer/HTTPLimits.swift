@@ -10,6 +10,9 @@ package struct HTTPLimits: Sendable {
     package var requestDeadline: Duration = .seconds(30)
     /// So much of a body is kept before it is known whose it is.
     package var strangerBodyBytesMax = 64 << 10
+    /// So many bytes of bodies that are longer than that may be held in all, as they come and until they are answered; a
+    /// request with another is refused (503).
+    package var heldBodyBytesMax = 128 << 20
     /// A connection on which nothing has come for so long, and for which nothing is being done, is closed; so is one
     /// whose peer has taken nothing of its answer for so long.
     package var idle: Duration = .seconds(75)
