@@ -110,7 +110,14 @@ package final class GatewayResponder: HTTPHandler {
         if let segments = CallbackPath.segments(of: path) {
             return callbacks.areOurs(segments) ? parts.callbackBytesMax : parts.strangerBytesMax
         }
-        return path.utf8.starts(with: "/auth/".utf8) ? parts.strangerBytesMax : parts.bodyBytesMax
+        if path.utf8.starts(with: "/auth/".utf8) { return parts.strangerBytesMax }
+        return fileAction(head)?.file.map { max($0.bytesMax, parts.bodyBytesMax) } ?? parts.bodyBytesMax
+    }
+
+    /// The action that a request's body is a file for; nil where it is none.
+    private func fileAction(_ head: HTTPRequestHead) -> Action? {
+        guard head.method == .POST, parts.mode != .mcp else { return nil }
+        return rest.fileAction(Request(head, body: .whole([]), address: nil))
     }
 
     package func refusal(of head: HTTPRequestHead, address: String?) async -> Response? {
@@ -121,6 +128,10 @@ package final class GatewayResponder: HTTPHandler {
         do throws(GatewayError) {
             if let callback {
                 guard callbacks.areTaken(callback, from: address) else { throw CallbackRoutes.nothingHere }
+                return nil
+            }
+            if let action = fileAction(head) {
+                try await parts.gateway.pipeline.admit(try rest.use(action, by: reader, call), toSend: action)
                 return nil
             }
             try await parts.gateway.pipeline.admit(try reader.action(call, by: isMCP ? .mcp : .rest))

@@ -1,5 +1,6 @@
 import Gateway
 import OrderedJSON
+import Sheets
 
 /// Invoices: a super administrator issues and corrects them, an organization reads its own.
 ///
@@ -98,10 +99,11 @@ struct InvoiceActions: Sendable {
             let (month, lines) = try await find(use, of: use.principal.organization)
             let rows = lines.enumerated()
                 .map { index, line in
-                    [
-                        "\(index + 1)", line.kind.rawValue, line.tool ?? "", line.counted ?? "", line.text,
-                        "\(line.quantity)", "\(line.unitCents)", "\(line.amountCents)", line.madeAt.description,
-                    ]
+                    SheetText.line([
+                        .number(Int64(index + 1)), .text(line.kind.rawValue), .text(line.tool ?? ""),
+                        .text(line.counted ?? ""), .text(line.text), .number(line.quantity), .number(line.unitCents),
+                        .number(line.amountCents), .text(line.madeAt.description),
+                    ])
                 }
             let head = [
                 "line", "kind", "tool", "counted", "description", "quantity", "unit_cents", "amount_cents", "made_at",
@@ -109,7 +111,7 @@ struct InvoiceActions: Sendable {
             return .file(
                 name: "invoice-\(month).csv",
                 mediaType: "text/csv; charset=utf-8",
-                bytes: CommaSeparated.bytes([head] + rows)
+                bytes: SheetText.line(head) + rows.joined()
             )
         }
     }
@@ -250,22 +252,5 @@ struct InvoiceActions: Sendable {
             let lines = try await house.parts.usage.invoice(month, organization: organization.id)
             return .data(InvoiceActions.document(month, lines), message: "The invoice was corrected.")
         }
-    }
-}
-
-/// Rows of comma-separated values (RFC 4180).
-enum CommaSeparated {
-    /// A cell that a spreadsheet would take for a formula begins with an apostrophe.
-    static func bytes(_ rows: [[String]]) -> [UInt8] {
-        var text = ""
-        for row in rows { text += row.map(cell).joined(separator: ",") + "\r\n" }
-        return Array(text.utf8)
-    }
-
-    private static func cell(_ text: String) -> String {
-        var text = text
-        if let first = text.first, "=+-@\t\r".contains(first), Int64(text) == nil { text = "'" + text }
-        guard text.contains(where: { ",\"\r\n".contains($0) }) else { return text }
-        return "\"" + text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
     }
 }

@@ -198,6 +198,12 @@ def _(output, folder):
     assert made["data"]["state"] == "draft" and made["data"]["total_amount"] == 3300, made
 
 
+@example("docs/batches.md", "printf")
+def _(output, folder):
+    (made,) = answers(output)
+    assert made["data"]["state"] == "draft" and made["data"]["total_amount"] == 3300, made
+
+
 @example("docs/batches.md", "PASSWORD=")
 def _(output, folder):
     assert answers(output)[0]["data"]["state"] == "running", output

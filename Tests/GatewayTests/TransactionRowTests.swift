@@ -2,17 +2,6 @@ import Testing
 
 @testable import Gateway
 
-struct `A cell of a file` {
-    @Test(arguments: [
-        ("=1+1", "'=1+1"), ("+254711000001", "'+254711000001"), ("-5", "'-5"), ("@x", "'@x"), ("  =x", "'  =x"),
-        ("\t=x", "' =x"), ("a,b", "\"a,b\""), ("say \"x\"", "\"say \"\"x\"\"\""), ("two\r\nlines", "two  lines"),
-        ("", ""), ("plain", "plain"),
-    ])
-    func `is no formula, and one line`(_ text: String, _ cell: String) {
-        #expect(TransactionRow.cell(text) == cell)
-    }
-}
-
 struct `A day of Nairobi` {
     @Test(arguments: ["1970-01-01", "2024-02-29", "2026-11-27", "2099-12-31"])
     func `is read as it is written`(_ text: String) throws {

@@ -84,16 +84,22 @@ struct Operation {
         let method: String
         let path: String
         var body: JSON?
+        /// What is sent in the place of a body, and its type.
+        var file: (type: String, bytes: [UInt8])?
     }
 
     let name: String
     let title: String
     /// Whether it answers a file to be saved.
     let answersFile: Bool
+    /// The types of files that it takes in the place of a body.
+    let fileTypes: [String]
     private let method: String
     private let path: String
     private let inPath: Set<String>
     private let inQuery: Set<String>
+    /// What stands in the query where a file is the body.
+    private let ofFile: Set<String>
     private let schemas: JSONObject
     private let required: [String]
 
@@ -115,6 +121,7 @@ struct Operation {
         var schemas = JSONObject()
         var required: [String] = []
         var places: [String: Set<String>] = [:]
+        var ofFile: Set<String> = []
         for parameter in operation["parameters"]?.arrayValue ?? [] {
             guard let name = parameter["name"]?.stringValue, let place = parameter["in"]?.stringValue,
                 place != "header"
@@ -122,12 +129,16 @@ struct Operation {
             schemas[name] = parameter["schema"] ?? [:]
             places[place, default: []].insert(name)
             if parameter["required"] == true { required.append(name) }
+            if parameter["x-of-file"] == true { ofFile.insert(name) }
         }
         let body = operation["requestBody"]?["content"]?["application/json"]?["schema"]
         for (name, schema) in body?["properties"]?.objectValue ?? JSONObject() { schemas[name] = schema }
         required += (body?["required"]?.arrayValue ?? []).compactMap(\.stringValue).filter { !required.contains($0) }
         inPath = places["path"] ?? []
-        inQuery = places["query"] ?? []
+        inQuery = (places["query"] ?? []).subtracting(ofFile)
+        self.ofFile = ofFile
+        fileTypes = (operation["requestBody"]?["content"]?.objectValue ?? JSONObject()).map(\.key)
+            .filter { $0 != "application/json" }
         self.schemas = schemas
         self.required = required
     }
@@ -185,7 +196,7 @@ struct Operation {
     }
 
     /// The request of a call with these arguments.
-    func request(_ arguments: [(name: String, value: JSON)]) -> Request {
+    func request(_ arguments: [(name: String, value: JSON)], withFile: Bool = false) -> Request {
         var path = path
         var query: [String] = []
         var body = JSONObject()
@@ -193,13 +204,13 @@ struct Operation {
             let text = ManagementClient.escaped(value.stringValue ?? value.text)
             if inPath.contains(name) {
                 path = path.replacingOccurrences(of: "{\(name)}", with: text)
-            } else if method == "GET" || inQuery.contains(name) {
+            } else if method == "GET" || inQuery.contains(name) || withFile && ofFile.contains(name) {
                 query.append(name + "=" + text)
             } else {
                 body[name] = value
             }
         }
         if !query.isEmpty { path += "?" + query.joined(separator: "&") }
-        return Request(method: method, path: path, body: method == "GET" ? nil : .object(body))
+        return Request(method: method, path: path, body: method == "GET" || withFile ? nil : .object(body))
     }
 }

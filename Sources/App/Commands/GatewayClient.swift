@@ -67,13 +67,13 @@ struct GatewayClient {
     }
 
     private func request(_ request: Operation.Request, _ more: [(String, String)]) -> HTTPRequest {
-        var headers = [("Content-Type", "application/json")] + more
+        var headers = [("Content-Type", request.file?.type ?? "application/json")] + more
         if let credential { headers.append(("Authorization", "Bearer " + credential)) }
         return HTTPRequest(
             method: request.method,
             url: url + request.path,
             headers: headers,
-            body: request.body?.bytes ?? [],
+            body: request.file?.bytes ?? request.body?.bytes ?? [],
             timeout: .seconds(120),
             answerBytesMax: 16 << 20
         )

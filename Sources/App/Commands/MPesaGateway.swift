@@ -15,7 +15,8 @@ struct MPesaGateway: AsyncParsableCommand {
             SimulatorCommand.self, PluginCommand.self, WordCommand<Words.Organizations>.self, MasterKeyCommand.self,
             WordCommand<Words.Users>.self, WordCommand<Words.Keys>.self, WordCommand<Words.Plans>.self,
             WordCommand<Words.Accounts>.self, WordCommand<Words.Credentials>.self, WordCommand<Words.Callbacks>.self,
-            WordCommand<Words.Usage>.self, WordCommand<Words.Reports>.self, WordCommand<Words.Balances>.self,
+            WordCommand<Words.Usage>.self, WordCommand<Words.Batches>.self, WordCommand<Words.Reports>.self,
+            WordCommand<Words.Balances>.self,
             EventsCommand.self, AuditCommand.self, CompletionCommand.self,
         ]
     )

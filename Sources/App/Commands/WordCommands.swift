@@ -102,6 +102,11 @@ enum Words {
         static let groups = ["usage", "invoices"]
         static let abstract = "What the organization used, and its invoices."
     }
+    enum Batches: CommandWord {
+        static let word = "batches"
+        static let groups = ["batches"]
+        static let abstract = "Payments that are made together: create --file payroll.xlsx, show, release, result."
+    }
     enum Reports: CommandWord {
         static let word = "report"
         static let groups = ["reports"]
@@ -126,7 +131,7 @@ enum Words {
     /// All of them, for completion.
     static let all: [any CommandWord.Type] = [
         Organizations.self, Users.self, Keys.self, Plans.self, Accounts.self, Credentials.self, Callbacks.self,
-        Usage.self, Reports.self, Balances.self, Events.self, Audit.self,
+        Usage.self, Batches.self, Reports.self, Balances.self, Events.self, Audit.self,
     ]
 
     /// What an action is called behind a word of these groups; nil where it is none of theirs.

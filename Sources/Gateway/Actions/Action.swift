@@ -13,6 +13,8 @@ package struct Action: Sendable {
         package let membership: DirectoryCache.Membership
         /// Of the action's schema.
         package let arguments: JSON
+        /// The file that came in the place of one of them.
+        package var file: [UInt8]?
         /// Names the use.
         package let call: CallID
         /// The caller's address as the door saw it.
@@ -59,6 +61,10 @@ package struct Action: Sendable {
     package let route: Route
     /// What the arguments look like; also what is checked.
     package let input: CallSchemas.Schema
+    /// What it takes as a file; nil where it takes none.
+    package let file: FileInput?
+    /// What the arguments look like that come with a file.
+    package let fileInput: CallSchemas.Schema?
     /// What the answer looks like.
     package let output: Output
     /// What audit and logs mask of the arguments.
@@ -100,6 +106,7 @@ package struct Action: Sendable {
         route: Route,
         arguments: JSONObject = [:],
         required: [String] = [],
+        file: FileInput? = nil,
         output: Output,
         sensitive: [JSONPointer] = [],
         takesLines: Bool = false,
@@ -124,10 +131,21 @@ package struct Action: Sendable {
         self.target = target.map(JSONPointer.init(path:))
         self.work = work
         let all = required + route.pathArguments.filter { !required.contains($0) }
+        input = CallSchemas.Schema(Action.schema(arguments, all), summary: summary)
+        self.file = file
+        fileInput = file.map { file in
+            var members = arguments
+            members[file.replaces] = nil
+            for (name, schema) in file.arguments { members[name] = schema }
+            return CallSchemas.Schema(Action.schema(members, all.filter { $0 != file.replaces }), summary: summary)
+        }
+    }
+
+    private static func schema(_ arguments: JSONObject, _ required: [String]) -> JSON {
         var schema: JSONObject = ["type": "object", "properties": .object(arguments)]
-        if !all.isEmpty { schema["required"] = .array(all.map { .string($0) }) }
+        if !required.isEmpty { schema["required"] = .array(required.map { .string($0) }) }
         schema["additionalProperties"] = false
-        input = CallSchemas.Schema(.object(schema), summary: summary)
+        return .object(schema)
     }
 }
 

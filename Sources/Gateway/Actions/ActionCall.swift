@@ -14,6 +14,8 @@ package struct ActionCall: Sendable {
     package let address: String?
     /// The arguments, or why the door could not read them: that is told to nobody who may not ask at all.
     package var arguments: Result<JSON, GatewayError>
+    /// The file that came in the place of one of them.
+    package var file: [UInt8]?
     /// The caller's key, which makes a change that is asked for again the same one.
     package var idempotencyKey: String?
 

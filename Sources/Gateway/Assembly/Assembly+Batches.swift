@@ -1,3 +1,5 @@
+import Sheets
+
 extension Assembly.Ports {
     /// Who makes batches, and who sends them.
     func batches(
@@ -5,6 +7,7 @@ extension Assembly.Ports {
         _ held: HeldCalls,
         _ authenticate: Authenticate,
         _ quotas: Quotas,
+        _ sheets: SheetThread,
         _ settings: Assembly.Settings
     ) -> (Batches, BatchRunner) {
         let runner = BatchRunner(
@@ -25,6 +28,7 @@ extension Assembly.Ports {
             directory: store.directory,
             registry: registry,
             runner: runner,
+            sheets: sheets,
             quotas: quotas,
             entropy: entropy,
             settings: settings.batches

@@ -1,5 +1,6 @@
 import Logging
 import OrderedJSON
+import Sheets
 
 /// Gateway, put together: every stage and every part that moves money, introduced to each other once.
 ///
@@ -69,6 +70,8 @@ package struct Assembly: Sendable {
     package let services: PluginServices
     /// What months' quotas leave.
     package let quotas: Quotas
+    /// Where files of rows are read and written.
+    package let sheets = SheetThread()
     /// When keys were last used.
     package let uses: KeyUses
     /// Calls, counted.
@@ -122,7 +125,7 @@ package struct Assembly: Sendable {
         forgetting = ports.forgetting(settings.forgetting)
         approvalLetters = ApprovalLetters(ports, settings)
         news = FeedNews(feed: store.feed, entropy: entropy, logger: ports.logger, settings: settings.news)
-        (batches, batchRunner) = ports.batches(money, held, authenticate, quotas, settings)
+        (batches, batchRunner) = ports.batches(money, held, authenticate, quotas, sheets, settings)
         drafts = Drafts(
             records: store.records,
             calls: held,

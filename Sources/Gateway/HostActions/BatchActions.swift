@@ -2,7 +2,7 @@ import OrderedJSON
 
 /// `batches.…`: many payments made, released, watched and stopped together.
 package struct BatchActions: Sendable {
-    private let batches: Batches
+    let batches: Batches
     /// The most that one page shows.
     private static let pageMax = 100
     /// How many items are read at a time for a result.
@@ -44,39 +44,6 @@ package struct BatchActions: Sendable {
         var writer = JSONWriter(capacity: 1024)
         BatchDocument.write(batch, try await batches.sums(of: batch), to: &writer)
         return .data(writer.bytes)
-    }
-
-    // MARK: Making
-
-    private var create: Action {
-        var arguments = BatchArguments.schemas
-        arguments["tool"] = ["type": "string", "maxLength": 64, "description": "The tool whose payments they are."]
-        arguments["items"] = [
-            "type": "array", "minItems": 1, "maxItems": 10_000,
-            "description": "The payments, each as the tool lists them.", "items": ["type": "object"],
-        ]
-        arguments["account"] = [
-            "type": "string", "pattern": .string(AccountName.pattern),
-            "description": "Which of the organization's M-Pesa accounts; the default one unless said.",
-        ]
-        return Action(
-            ActionRules("batches.create", auditAction: "BATCH_CREATED", bucket: "money"),
-            title: "Make a batch",
-            summary: """
-                Makes many payments of one tool together. Every row is checked before anything is kept; rows that may be \
-                payments made before are asked about. It waits until a person releases it, unless release says \
-                otherwise and no rule asks for a person.
-                """,
-            route: Route("POST", "/batches"),
-            arguments: arguments,
-            required: ["tool", "items"],
-            output: .data(BatchDocument.schema),
-            sensitive: [JSONPointer(tokens: ["items"])],
-            target: "batch_id"
-        ) { [batches] use throws(GatewayError) in
-            let order = BatchOrder(items: use.arguments["items"]?.arrayValue ?? [], arguments: use.arguments)
-            return .data(try await batches.make(order, tool: use.text("tool") ?? "", for: use).output)
-        }
     }
 
     // MARK: Reading
@@ -185,30 +152,42 @@ package struct BatchActions: Sendable {
             BatchActions.reading("batches.result"),
             title: "A batch's result",
             summary: """
-                All payments of a batch as CSV: the columns that were sent, then what became of each. Safe to open in a \
-                spreadsheet: a text that would be a formula there begins with an apostrophe.
+                All payments of a batch as CSV or XLSX: the columns that were sent, then what became of each. Safe to open in \
+                a spreadsheet: a text that would be a formula there begins with an apostrophe.
                 """,
             route: Route("GET", "/batches/{id}/result"),
-            arguments: ["id": BatchActions.id],
+            arguments: ["id": BatchActions.id, "format": RowFile.Format.schema],
             output: .file
-        ) { [batches] use throws(GatewayError) in
+        ) { [batches, self] use throws(GatewayError) in
             let batch = try await batches.find(use.text("id") ?? "", for: use.principal)
-            var all: [Record] = []
-            while true {
-                let slice = try await batches.items(
-                    of: batch,
-                    after: all.last?.batch?.sequence ?? 0,
-                    status: nil,
-                    limit: BatchActions.sliceMax
-                )
-                all += slice
-                if slice.count < BatchActions.sliceMax { break }
-            }
-            return .file(
-                name: "batch-\(batch.id).csv",
-                mediaType: "text/csv; charset=utf-8",
-                bytes: BatchResult.csv(of: all)
+            let format = use.text("format").flatMap(RowFile.Format.init(rawValue:)) ?? .csv
+            var result = BatchResult(format: format)
+            try await walk(batch, use) { (slice) async throws(GatewayError) in for item in slice { result.note(item) } }
+            let columns = result
+            let file = RowFile(name: "batch-\(batch.id)", sheet: "Payments", header: columns.header, format: format)
+            return .stream(
+                file.stream(on: batches.sheets) { (take) async throws(GatewayError) in
+                    try await walk(batch, use) { (slice) async throws(GatewayError) in
+                        try await take(slice.map { columns.cells(of: $0) })
+                    }
+                }
             )
+        }
+    }
+
+    /// All items, a slice at a time.
+    private func walk(
+        _ batch: Batch,
+        _ use: Action.Use,
+        _ take: ([Record]) async throws(GatewayError) -> Void
+    ) async throws(GatewayError) {
+        var last = 0
+        while true {
+            try await use.mayGoOn()
+            let slice = try await batches.items(of: batch, after: last, status: nil, limit: BatchActions.sliceMax)
+            try await take(slice)
+            guard slice.count == BatchActions.sliceMax, let place = slice.last?.batch?.sequence else { return }
+            last = place
         }
     }
 

@@ -1,4 +1,5 @@
 import OrderedJSON
+import Sheets
 
 /// An item of a batch as its organization sees it: its place, what was sent of it, and what became of it.
 package enum BatchItemDocument {
@@ -31,51 +32,48 @@ package enum BatchItemDocument {
     }
 }
 
-/// A batch's result as CSV (RFC 4180), safe to open in a spreadsheet.
-enum BatchResult {
+/// A batch's result as a file: what was sent of each payment, then what became of it.
+struct BatchResult: Sendable {
     private static let columns = [
         "transaction_id", "status", "state", "mpesa_receipt_number", "result_code", "result_desc", "ended_at",
         "retry_of",
     ]
 
-    /// A line for each item, the input's columns first.
-    static func csv(of items: [Record]) -> [UInt8] {
-        var names: [String] = []
-        for item in items {
-            for name in item.hold?.arguments.objectValue?.keys ?? [] where !names.contains(name) { names.append(name) }
+    private let format: RowFile.Format
+    /// Columns of the file that it came in and that were not read.
+    private var beside: [String] = []
+    private var arguments: [String] = []
+
+    init(format: RowFile.Format) { self.format = format }
+
+    /// Notes which columns an item has.
+    mutating func note(_ item: Record) {
+        for name in item.hold?.beside?.objectValue?.keys ?? [] where !beside.contains(name) { beside.append(name) }
+        for name in item.hold?.arguments.objectValue?.keys ?? [] where !arguments.contains(name) {
+            arguments.append(name)
         }
-        var bytes: [UInt8] = []
-        append(["row"] + names + columns, to: &bytes)
-        for item in items { append(cells(of: item, names), to: &bytes) }
-        return bytes
     }
 
-    private static func cells(of item: Record, _ names: [String]) -> [String] {
-        let arguments = item.hold?.arguments
-        let given = names.map { name -> String in
-            guard let value = arguments?[name] else { return "" }
-            return value.stringValue ?? value.text
-        }
-        return [item.batch.map { "\($0.row)" } ?? ""] + given + [
-            item.id.description, item.state.status, item.state.rawValue, item.receipt ?? "", item.code ?? "",
-            item.meaning ?? "", item.endedAt?.description ?? "", item.batch?.retryOf?.description ?? "",
+    /// Of all columns.
+    var header: [String] { ["row"] + beside + arguments + BatchResult.columns }
+
+    /// An item's row.
+    func cells(of item: Record) -> [WrittenCell] {
+        let hold = item.hold
+        let ended = item.endedAt.map { format == .csv ? $0.description : NairobiTime.text($0) }
+        let ours = [
+            item.id.description, item.state.status, item.state.rawValue, item.receipt, item.code, item.meaning, ended,
+            item.batch?.retryOf?.description,
         ]
+        return [item.batch.map { .number(Int64($0.row)) } ?? .empty]
+            + beside.map { BatchResult.cell(hold?.beside?[$0]) }
+            + arguments.map { BatchResult.cell(hold?.arguments[$0]) }
+            + ours.map { $0.map { .text($0) } ?? .empty }
     }
 
-    private static func append(_ cells: [String], to bytes: inout [UInt8]) {
-        for (index, cell) in cells.enumerated() {
-            if index > 0 { bytes.append(UInt8(ascii: ",")) }
-            bytes += Array(written(cell).utf8)
-        }
-        bytes += Array("\r\n".utf8)
-    }
-
-    /// A cell that no spreadsheet takes for a formula, in quotes where it must be.
-    static func written(_ text: String) -> String {
-        var text = text
-        if let first = text.unicodeScalars.first, "=+-@\t\r\n".unicodeScalars.contains(first) { text = "'" + text }
-        // By scalars: a line end in two of them is one character.
-        guard text.unicodeScalars.contains(where: { ",\"\r\n".unicodeScalars.contains($0) }) else { return text }
-        return "\"" + text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+    private static func cell(_ value: JSON?) -> WrittenCell {
+        guard let value else { return .empty }
+        if let number = value.integerValue { return .number(number) }
+        return .text(value.stringValue ?? value.text)
     }
 }

@@ -1,4 +1,5 @@
 import OrderedJSON
+import Sheets
 
 /// `transactions.save`: all transactions of some time as CSV, a page in memory at a time, for as long as it takes.
 package struct TransactionFile: Sendable {
@@ -114,7 +115,7 @@ enum TransactionRow {
         "result_desc", "made_by", "ended_at", "counted_on", "fee_cents", "disputed",
     ]
 
-    static let header = Array((columns.joined(separator: ",") + "\r\n").utf8)
+    static let header = SheetText.line(columns)
 
     static func line(_ number: Int, _ record: Record) -> [UInt8] {
         let cells = [
@@ -127,19 +128,8 @@ enum TransactionRow {
             record.countedAt.map { NairobiDay.text(RollupPlace.day(of: $0)) } ?? "", text(record.feeCents),
             record.isDisputed ? "yes" : "",
         ]
-        return Array((cells.map(cell).joined(separator: ",") + "\r\n").utf8)
+        return SheetText.line(cells)
     }
 
     private static func text(_ number: Int64?) -> String { number.map(String.init) ?? "" }
-
-    /// A cell that is safe to open: a spreadsheet takes it for no formula.
-    static func cell(_ text: String) -> String {
-        var plain = ""
-        for scalar in text.unicodeScalars {
-            plain.unicodeScalars.append(scalar.value < 0x20 || scalar.value == 0x7F ? " " : scalar)
-        }
-        if let first = plain.drop(while: { $0 == " " }).first, "=+-@".contains(first) { plain = "'" + plain }
-        guard plain.contains(where: { $0 == "," || $0 == "\"" }) else { return plain }
-        return "\"" + plain.replacing("\"", with: "\"\"") + "\""
-    }
 }

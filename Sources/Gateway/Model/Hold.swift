@@ -48,6 +48,8 @@ package struct Hold: Sendable, Equatable {
 
     /// The arguments as they were validated, of which its request is made when it is about to be sent.
     package let arguments: JSON
+    /// What stood beside them where they came from, such as a person's name in a file: given back, and never sent.
+    package var beside: JSON?
     /// Why it is held, for people.
     package let reason: String
     /// Whom a rule asks before it may leave; nil where something else holds it.

@@ -1,3 +1,6 @@
+import Cryptography
+import OrderedJSON
+
 // The way of what a principal asks of the host itself.
 extension Pipeline {
     /// Does what a principal asks of the host itself: the one way of everything that has a principal and is no tool.
@@ -15,7 +18,7 @@ extension Pipeline {
                 principal,
                 membership,
                 ending throws(GatewayError) in
-                let arguments = try ValidateArguments.checked(call.arguments, of: action, principal: principal)
+                let arguments = try Pipeline.arguments(of: call, action, principal)
                 ending.arguments = arguments
                 ending.sensitive = action.sensitive
                 ending.changes = !action.isReadOnly
@@ -23,6 +26,7 @@ extension Pipeline {
                     principal: principal,
                     membership: membership,
                     arguments: arguments,
+                    file: call.file,
                     call: call.id,
                     address: call.address,
                     mayGoOn: { [authority] () async throws(GatewayError) in
@@ -44,6 +48,23 @@ extension Pipeline {
         } catch {
             return ActionReply(result: .failure(error), rate: rate)
         }
+    }
+
+    /// The arguments, of their schema; a file is known by its digest among them, so that its repeat is one.
+    private static func arguments(
+        of call: ActionCall,
+        _ action: Action,
+        _ principal: Principal
+    ) throws(GatewayError) -> JSON {
+        let checked = try ValidateArguments.checked(
+            call.arguments,
+            of: action,
+            withFile: call.file != nil,
+            principal: principal
+        )
+        guard let file = call.file, var members = checked.objectValue else { return checked }
+        members[FileInput.digest] = .string(SHA256.digest(file).hexadecimal)
+        return .object(members)
     }
 
     /// Writes that a change begins, and counts it in the same commit.

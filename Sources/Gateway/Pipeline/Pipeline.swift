@@ -154,11 +154,12 @@ package final class Pipeline: Sendable {
         return (principal, try await admit.membership(of: principal))
     }
 
-    /// Whether a credential may call at all, for a door that must know before it reads a body.
+    /// Whether a credential may call at all, for a door that must know before it reads a body; and whether it may send an
+    /// action a file, where the body is one.
     ///
-    /// - Throws: as the first two stages do; a refusal leaves its trace.
-    package func admit(_ call: ActionCall) async throws(GatewayError) {
-        var ending = RecordCall.Ending(call, nil)
+    /// - Throws: as the first two stages do, or the first three; a refusal leaves its trace.
+    package func admit(_ call: ActionCall, toSend action: Action? = nil) async throws(GatewayError) {
+        var ending = RecordCall.Ending(call, action?.rules)
         do throws(GatewayError) {
             let principal = try await authenticate.principal(
                 for: call.credential,
@@ -166,12 +167,31 @@ package final class Pipeline: Sendable {
                 address: call.address
             )
             ending.principal = principal
-            _ = try await admit.membership(of: principal)
+            let membership = try await admit.membership(of: principal)
+            if let action { try Pipeline.check(call, action, principal, membership) }
         } catch {
             try record.end(ending, error: error)
             await turn(of: error, ending)
             throw error
         }
+    }
+
+    private static func check(
+        _ call: ActionCall,
+        _ action: Action,
+        _ principal: Principal,
+        _ membership: DirectoryCache.Membership
+    ) throws(GatewayError) {
+        try Authorize.check(action.rules, principal: principal, membership)
+        let use = Action.Use(
+            principal: principal,
+            membership: membership,
+            arguments: try ValidateArguments.checked(call.arguments, of: action, withFile: true, principal: principal),
+            call: call.id,
+            address: call.address,
+            mayGoOn: {}
+        )
+        try action.file?.admits(use)
     }
 
     /// Waits, after a refusal has left its trace, until it may be answered.

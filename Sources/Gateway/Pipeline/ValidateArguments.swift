@@ -54,12 +54,14 @@ package enum ValidateArguments {
     package static func checked(
         _ given: Result<JSON, GatewayError>,
         of action: Action,
+        withFile: Bool = false,
         principal: Principal
     ) throws(GatewayError) -> JSON {
+        let input = withFile ? action.fileInput ?? action.input : action.input
         guard var members = try given.get().objectValue else {
             throw GatewayError(.invalidArgument, "The arguments of \(action.name) must be a JSON object.")
         }
-        let properties = action.input.document["properties"]
+        let properties = input.document["properties"]
         if properties?["org_id"] == nil {
             try removeIdentity("org_id", equalTo: principal.organization.description, from: &members)
         }
@@ -72,7 +74,7 @@ package enum ValidateArguments {
             return action.sensitive.contains { $0.description == place } ? .line : .name
         }
         try refuse(texts, action.name)
-        try refuse(try action.input.errors(in: arguments), action.name)
+        try refuse(try input.errors(in: arguments), action.name)
         return arguments
     }
 

@@ -69,6 +69,20 @@ package struct BatchOrder: Sendable {
     package var validatesOnly: Bool
     /// Whether it should leave at once.
     package var releases: Bool
+    /// The rows of a file that its items stood in, as a spreadsheet counts them; empty where they came as a list.
+    package var rows: [Int] = []
+    /// What could not be read of a file's items, by their places from 0.
+    package var faults: [Int: [GatewayError.FieldError]] = [:]
+    /// What stood beside a file's items in columns that are none of theirs.
+    package var beside: [Int: JSON] = [:]
+
+    /// The row of an item, by its place from 0: of the file, or of the list from 1.
+    package func row(of index: Int) -> Int { rows.isEmpty ? index + 1 : rows[index] }
+
+    /// Where an item stands in what was sent, by its place from 0.
+    package func pointer(to index: Int, in list: JSONPointer) -> String {
+        rows.isEmpty ? "\(list)/\(index)" : "/rows/\(rows[index])"
+    }
 
     /// Reads it from arguments that are of their schema.
     package init(items: [JSON], arguments: JSON) {

@@ -82,7 +82,7 @@ enum OpenAPIDocument {
         case .data(let schema, let beside): content = json(envelope(schema, beside: beside))
         case .file: content = ["*/*": ["schema": ["type": "string", "format": "binary"]]]
         }
-        var parameters = parameters(of: action.route, action.input.document)
+        var parameters = parameters(of: action.route, action.input.document) + fileParameters(of: action)
         if !action.isReadOnly { parameters.append(key("One per change", isRequired: false)) }
         var operation: JSONObject = [
             "operationId": .string(action.name), "summary": .string(action.title),
@@ -92,7 +92,9 @@ enum OpenAPIDocument {
         ]
         operation["x-role"] = .string(action.rules.role.rawValue)
         if !action.rules.scopes.isEmpty { operation["x-scopes"] = .array(action.rules.scopes.map { .string($0) }) }
-        if !action.route.takesQuery, let body = bodySchema(of: action) { operation["requestBody"] = self.body(body) }
+        if !action.route.takesQuery, let body = bodySchema(of: action) {
+            operation["requestBody"] = action.file.map { self.body(body, orFile: $0) } ?? self.body(body)
+        }
         return .object(operation)
     }
 
@@ -134,6 +136,30 @@ enum OpenAPIDocument {
 
     private static func body(_ schema: JSON, isRequired: Bool = true) -> JSON {
         ["required": .bool(isRequired), "content": json(schema)]
+    }
+
+    /// A body that is JSON or a file of one of its types.
+    private static func body(_ schema: JSON, orFile file: FileInput) -> JSON {
+        var content = json(schema).objectValue ?? JSONObject()
+        for type in file.mediaTypes {
+            content[type] = [
+                "schema": ["type": "string", "format": "binary", "maxLength": .integer(Int64(file.bytesMax))]
+            ]
+        }
+        return ["required": true, "content": .object(content)]
+    }
+
+    /// The arguments that stand in the query where the body is a file; `x-of-file` says so.
+    private static func fileParameters(of action: Action) -> [JSON] {
+        let inPath = action.route.pathArguments
+        return (action.fileInput?.document["properties"]?.objectValue ?? JSONObject())
+            .filter { !inPath.contains($0.key) }
+            .map { name, schema in
+                [
+                    "name": .string(name), "in": "query", "required": false, "schema": schema, "x-of-file": true,
+                    "description": "Where the body is a file; lists have commas, and objects are name:value.",
+                ]
+            }
     }
 
     private static func json(_ schema: JSON) -> JSON { ["application/json": ["schema": schema]] }

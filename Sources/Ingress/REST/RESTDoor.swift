@@ -30,6 +30,16 @@ struct RESTDoor: Sendable {
         let use: ActionCall
         do throws(GatewayError) {
             let key = Result { () throws(GatewayError) in try reader.idempotencyKey() }
+            if let schema = fileInput(of: action, reader.request) {
+                let arguments = Result { () throws(GatewayError) in
+                    _ = try key.get()
+                    return JSON.object(QueryArguments.read(reader.request, schema: schema.document))
+                }
+                var asked = try reader.action(call, arguments: arguments)
+                asked.idempotencyKey = (try? key.get()) ?? nil
+                asked.file = try reader.body()
+                return RESTReply.make(await pipeline.serve(action, asked), of: action, call: call)
+            }
             let arguments = Result { () throws(GatewayError) in
                 _ = try key.get()
                 return EntityTag.adding(
@@ -43,6 +53,33 @@ struct RESTDoor: Sendable {
             use = asked
         } catch { return ErrorResponse.make(error, call: call) }
         return RESTReply.make(await pipeline.serve(action, use), of: action, call: call)
+    }
+
+    /// What the arguments look like of a request whose body is a file that the action takes; nil for every other.
+    private func fileInput(of action: Action, _ request: Request) -> CallSchemas.Schema? {
+        guard let file = action.file, file.takes(request.header(.contentType)) else { return nil }
+        return action.fileInput
+    }
+
+    /// The action that a request's body is a file for; nil where it is none.
+    func fileAction(_ request: Request) -> Action? {
+        guard
+            case .action(let action, _) = actions.route(
+                method: request.method.rawValue,
+                segments: request.segments[...]
+            ),
+            fileInput(of: action, request) != nil
+        else { return nil }
+        return action
+    }
+
+    /// A use of an action by a request whose file has not been read.
+    func use(_ action: Action, by reader: RequestReader, _ call: CallID) throws(GatewayError) -> ActionCall {
+        let schema = action.fileInput?.document ?? [:]
+        return try reader.action(
+            call,
+            arguments: .success(.object(QueryArguments.read(reader.request, schema: schema)))
+        )
     }
 
     /// Serves `/tools/…`.
@@ -173,11 +210,33 @@ enum QueryArguments {
     }
 
     static func typed(_ text: String, _ name: String, _ schema: JSON) -> JSON {
-        switch schema["properties"]?[name]?["type"]?.stringValue {
+        let property = schema["properties"]?[name]
+        return switch property?["type"]?.stringValue {
+        case "array": list(text, property)
+        case "object": members(text)
         case "integer": Int64(text).map { .integer($0) } ?? .string(text)
         case "number": Double(text).map { .number($0) } ?? .string(text)
         case "boolean": text == "true" ? true : text == "false" ? false : .string(text)
         default: .string(text)
         }
+    }
+
+    /// A list: JSON, or its elements with commas between them.
+    private static func list(_ text: String, _ property: JSON?) -> JSON {
+        if let json = try? JSON(parsing: text), json.arrayValue != nil { return json }
+        let schema: JSON = ["properties": ["element": property?["items"] ?? [:]]]
+        return .array(text.split(separator: ",").map { typed(String($0), "element", schema) })
+    }
+
+    /// An object of texts: JSON, or `name:text` with commas between them.
+    private static func members(_ text: String) -> JSON {
+        if let json = try? JSON(parsing: text), json.objectValue != nil { return json }
+        var members = JSONObject()
+        for part in text.split(separator: ",") {
+            let sides = part.split(separator: ":", maxSplits: 1)
+            guard sides.count == 2 else { return .string(text) }
+            members[String(sides[0])] = .string(String(sides[1]))
+        }
+        return .object(members)
     }
 }

@@ -86,6 +86,10 @@ enum RecordCoding {
         if let hold = record.hold {
             writer.key("arguments")
             writer.value(hold.arguments)
+            if let beside = hold.beside {
+                writer.key("beside")
+                writer.value(beside)
+            }
             writer.optional("held_because", hold.reason)
             if let asked = hold.asked {
                 writer.key("asked")
@@ -145,6 +149,7 @@ enum RecordCoding {
             reason: plan["held_because"]?.stringValue ?? "",
             until: Timestamp(milliseconds: until)
         )
+        hold.beside = plan["beside"]
         if let asked = plan["asked"] {
             hold.asked = Hold.Asked(
                 // What cannot be read must not let money out.

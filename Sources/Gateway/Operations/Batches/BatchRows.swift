@@ -56,46 +56,50 @@ struct BatchRows: Sendable {
                 await Task.yield()
             }
             if planned.errors.count >= settings.errorsMax { break }
-            let wrong = items.errors(in: item)
+            let wrong = order.faults[index] ?? items.errors(in: item)
             guard wrong.isEmpty else {
-                planned.errors += wrong.map { error($0.pointer, $0.message, row: index + 1) }
+                planned.errors += wrong.map { error($0.pointer, $0.message, of: index) }
                 continue
             }
             do throws(GatewayError) {
-                planned.records.append(try await record(item, row: index + 1, work, kind, operations))
+                planned.records.append(try await record(item, index, work, kind, operations))
             } catch {
                 switch error.code {
                 case .invalidArgument, .limitExceeded, .notSupported: break
                 default: throw error
                 }
                 let fields = error.errors.isEmpty ? [.init(pointer: "", message: error.message)] : error.errors
-                planned.errors += fields.map { self.error($0.pointer, $0.message, row: index + 1) }
+                planned.errors += fields.map { self.error($0.pointer, $0.message, of: index) }
             }
         }
         return planned
     }
 
-    private func error(_ pointer: String, _ message: String, row: Int) -> BatchError {
-        BatchError(row: row, pointer: "\(items.pointer)/\(row - 1)\(pointer)", message: "row \(row): \(message)")
+    private func error(_ pointer: String, _ message: String, of index: Int) -> BatchError {
+        let row = order.row(of: index)
+        let place = order.pointer(to: index, in: items.pointer)
+        return BatchError(row: row, pointer: place + pointer, message: "row \(row): \(message)")
     }
 
     private func record(
         _ item: JSON,
-        row: Int,
+        _ index: Int,
         _ work: Dispatch.Work,
         _ kind: OperationKind,
         _ operations: Operations
     ) async throws(GatewayError) -> Record {
+        let row = order.row(of: index)
         let isConfirmed = order.confirmed.contains(row) || order.repeats != nil
         let place = BatchPlace(
             batch: batch,
-            sequence: row,
+            sequence: index + 1,
             row: row,
             confirmedBy: isConfirmed ? work.principal.subjectText : nil
         )
         var record = try await operations.plan(work.item(item, at: place), kind: kind).record
         record.state = .draft
         record.hold = Hold(arguments: item, reason: "Batch \(batch)", until: record.createdAt + BatchRows.heldFor)
+        record.hold?.beside = order.beside[index]
         record.nextActionAt = record.hold?.until
         return record
     }

@@ -38,9 +38,7 @@ extension Batches {
     private func checkOut(_ name: String, _ use: Action.Use) throws(GatewayError) -> ToolRegistry.Entry {
         while true {
             let found = registry.snapshot.entry(name, organization: use.principal.organization, call: use.call)
-            guard let found, found.tool.items != nil else {
-                throw GatewayError(.notFound, "There is no tool of this name that makes batches.")
-            }
+            guard let found, found.tool.items != nil else { throw Batches.noSuchTool }
             if found.plugin.calls.begin() { return found }
         }
     }

@@ -183,6 +183,7 @@ extension Batches {
         )
         record.isByAgent = failed.isByAgent
         record.hold = failed.hold.map { Hold(arguments: $0.arguments, reason: $0.reason, until: $0.until) }
+        record.hold?.beside = failed.hold?.beside
         record.nextActionAt = record.hold?.until
         record.batch = failed.batch.map { place in
             BatchPlace(

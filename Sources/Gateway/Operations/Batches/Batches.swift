@@ -1,5 +1,6 @@
 import Cryptography
 import OrderedJSON
+import Sheets
 
 /// Makes batches: looks at every row before anything is kept, and keeps all of them or none.
 ///
@@ -13,6 +14,18 @@ package struct Batches: Sendable {
         ///
         /// Default 10,000.
         package var itemsMax = 10_000
+        /// How many rows of a file may hold something and be no item: titles, the header.
+        ///
+        /// Default 100.
+        package var otherRowsMax = 100
+        /// How many columns of a file are kept that are no item's, to be given back with the result.
+        ///
+        /// Default 20.
+        package var besideMax = 20
+        /// How long each of these texts may be, in characters; the rest is cut off.
+        ///
+        /// Default 200.
+        package var besideCharactersMax = 200
         /// How many wrong rows are told.
         ///
         /// Default 1,000.
@@ -48,6 +61,7 @@ package struct Batches: Sendable {
     let directory: any DirectoryRepository
     let registry: ToolRegistry
     let runner: BatchRunner
+    let sheets: SheetThread
     let quotas: Quotas
     let entropy: Entropy
     let settings: Settings
@@ -108,7 +122,7 @@ package struct Batches: Sendable {
         _ work: Dispatch.Work,
         _ items: ItemsBinding
     ) throws(GatewayError) {
-        let most = min(settings.itemsMax, items.max)
+        let most = order.rows.isEmpty ? min(settings.itemsMax, items.max) : settings.itemsMax
         guard (1...most).contains(order.items.count) else {
             throw GatewayError.wrong(items.name, "expected 1 to \(most) payments.")
         }
@@ -201,7 +215,7 @@ package struct Batches: Sendable {
                 doubts.append(
                     BatchError(
                         row: place.row,
-                        pointer: "\(items.pointer)/\(place.row - 1)",
+                        pointer: order.pointer(to: place.sequence - 1, in: items.pointer),
                         message: """
                             row \(place.row): the same amount to the same receiver as \(earlier). If it is another \
                             payment, name the row in confirmed_rows.

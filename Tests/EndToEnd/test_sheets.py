@@ -1,0 +1,149 @@
+"""Files as people's spreadsheets write them, by the programs that write most of them, to the real door and back."""
+
+import datetime
+import io
+import os
+import subprocess
+
+import openpyxl
+import pytest
+import xlsxwriter
+
+from harness import PROGRAM, ROOT, http
+
+pytestmark = pytest.mark.isolations("declared")
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+def send(gateway, data, query="", media_type=XLSX):
+    headers = {"X-API-Key": gateway.dev["api_key"], "Content-Type": media_type}
+    return http("POST", gateway.url + "/batches?tool=mpesa_bulk_payment&" + query, data, headers)
+
+
+def by_openpyxl(fill):
+    book = openpyxl.Workbook()
+    fill(book)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def by_xlsxwriter(fill, **options):
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out, {"in_memory": True, **options})
+    fill(book)
+    book.close()
+    return out.getvalue()
+
+
+def payroll(book):
+    """A sheet with a title that is merged, formats, numbers of every kind, an empty row and a column of names."""
+    book.active.title = "November"
+    sheet = book.active
+    sheet.merge_cells("A1:D1")
+    sheet["A1"] = "Salaries of November"
+    sheet.append([])
+    sheet.append(["Name", "Mobile No.", "Net Pay (KES)", "Staff No", "Paid on"])
+    day = datetime.date(2026, 11, 27)
+    sheet.append(["A. Otieno", 254712345601, 1500.0, "EMP-1", day])
+    sheet.append([])
+    sheet.append(["=1+1", "0712345602", 1800, 17, day])
+    sheet["A6"].data_type = "s"
+    sheet.append(["C. Njeri", 712345603, 2100, None, day])
+    sheet["C4"].number_format = '"KSh" #,##0.00'
+    sheet.column_dimensions["B"].width = 20
+    book.create_sheet("Lists")["A1"] = "not this one"
+
+
+def test_a_payroll_of_openpyxl_is_a_batch_with_its_rows_and_names(gateway):
+    status, _, made = send(gateway, by_openpyxl(payroll), "batch_id=november&batch_name=November")
+
+    assert status == 200 and made["data"]["total_amount"] == 5400 and made["data"]["total_payments"] == 3, made
+    _, _, shown = gateway.call("GET", "/batches/november/items")
+    assert [item["row"] for item in shown["data"]] == [4, 6, 7]
+    assert [item["arguments"]["phone_number"] for item in shown["data"]] == ["254712345601", "0712345602", "712345603"]
+    assert [item["arguments"].get("account_reference") for item in shown["data"]] == ["EMP-1", "17", None]
+    again = send(gateway, by_openpyxl(payroll), "batch_id=november&batch_name=November")
+    assert again[0] == 200 and again[2]["data"]["batch_id"] == "november", again
+
+
+def test_its_result_opens_in_spreadsheets_and_holds_no_formula(gateway):
+    send(gateway, by_openpyxl(payroll), "batch_id=november&batch_name=November")
+    status, headers, raw = gateway.call("GET", "/batches/november/result?format=xlsx")
+
+    assert status == 200 and headers["Content-Type"] == XLSX, raw
+    rows = list(openpyxl.load_workbook(io.BytesIO(raw)).active.iter_rows(values_only=True))
+    assert rows[0][:5] == ("row", "Name", "Paid on", "phone_number", "amount"), rows[0]
+    assert [row[1] for row in rows[1:]] == ["A. Otieno", "'=1+1", "C. Njeri"]
+    assert {row[2] for row in rows[1:]} == {"2026-11-27"}
+    assert [row[rows[0].index("amount")] for row in rows[1:]] == [1500, 1800, 2100]
+    lines = gateway.call("GET", "/batches/november/result")[2].decode().split("\r\n")
+    assert lines[2].startswith("6,'=1+1,"), lines
+
+
+def test_every_bad_row_of_an_xlsx_is_named(gateway):
+    def fill(book):
+        sheet = book.add_worksheet("Pay")
+        date = book.add_format({"num_format": "dd/mm/yyyy"})
+        for column, text in enumerate(["phone", "amount"]):
+            sheet.write_string(0, column, text)
+        sheet.write_string(1, 0, "2.54713E+11")
+        sheet.write_number(1, 1, 100)
+        sheet.write_datetime(2, 0, datetime.datetime(2026, 11, 27), date)
+        sheet.write_number(2, 1, 100)
+        sheet.write_row(3, 0, [254712345611, 10.5])
+        sheet.write_row(4, 0, [254712345612, 100])
+        sheet.set_row(4, None, None, {"hidden": True})
+        sheet.write_number(5, 0, 254712345613)
+        sheet.write_formula(5, 1, "=50*2", None, 100)
+        sheet.write_string(6, 0, "0722***000")
+        sheet.write_number(6, 1, 5)
+
+    for options in ({}, {"constant_memory": True}):
+        status, _, problem = send(gateway, by_xlsxwriter(fill, **options), "batch_id=bad")
+        assert status == 400 and problem["detail"].startswith("5 of 6 rows"), problem
+        assert [error["pointer"].split("/")[2] for error in problem["errors"]] == ["2", "3", "4", "5", "7"], problem
+    assert gateway.call("GET", "/batches/bad")[0] == 404
+
+
+def test_a_formula_without_a_result_is_refused(gateway):
+    def fill(book):
+        book.active.append(["phone", "amount"])
+        book.active.append([254712345621, "=2*50"])
+
+    status, _, problem = send(gateway, by_openpyxl(fill), "batch_id=formula")
+
+    assert status == 400 and "formula" in problem["errors"][0]["message"], problem
+
+
+def test_csv_of_excel_is_read_in_its_encodings(gateway):
+    text = "Name;Simu;Kiasi\r\nMüller;0712345631;1500\r\n"
+    for encoding in ("utf-8", "utf-8-sig", "utf-16", "cp1252"):
+        status, _, checked = send(gateway, text.encode(encoding), "validate_only=true", "text/csv; charset=x")
+        assert status == 200 and checked["data"]["total_amount"] == 1500 and not checked["data"]["errors"], checked
+
+
+def test_a_file_is_refused_before_it_is_read_where_nobody_may_send_it(gateway):
+    big = b"phone,amount\n" + b"0712345641,1\n" * 100_000
+    url = gateway.url + "/batches?tool=mpesa_bulk_payment"
+
+    assert http("POST", url, big, {"Content-Type": "text/csv"})[0] == 401
+    viewer = next(user for user in gateway.dev["users"] if user["username"] not in ("manager", "admin"))
+    login = {name: viewer[name] for name in ("username", "password", "organization")}
+    token = http("POST", gateway.url + "/auth/login", login)[2]["data"]["token"]
+    refused = http("POST", url, big, {"Content-Type": "text/csv", "Authorization": "Bearer " + token})
+    assert refused[0] in (403, 404), refused
+
+
+def test_the_command_line_sends_a_file(gateway, tmp_path):
+    path = tmp_path / "payroll.xlsx"
+    path.write_bytes(by_openpyxl(payroll))
+    environment = {**os.environ, "GATEWAY_URL": gateway.url, "GATEWAY_API_KEY": gateway.dev["api_key"]}
+
+    made = subprocess.run(
+        [PROGRAM, "batches", "create", "--file", path, "validate_only=true", "batch_name=by command"],
+        cwd=ROOT, env=environment, capture_output=True, text=True,
+    )
+
+    assert made.returncode == 0 and "total_amount: 5400" in made.stdout, made

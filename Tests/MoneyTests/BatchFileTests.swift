@@ -1,0 +1,140 @@
+import Cryptography
+import Gateway
+import GatewayTesting
+import OrderedJSON
+import Sheets
+import Synchronization
+import Testing
+
+struct `A batch that is made of a file` {
+    private static let rows = "Name,Phone,Amount\nA. Otieno,254711010001,100\n\nB. Wanjiru,0711010002,\"1,500.00\"\n"
+
+    @Test func `is the batch of its rows, each with the row that a spreadsheet shows`() async throws {
+        try await House.forBatches { (house) async throws in
+            let reply = try await house.file(Self.rows, ["batch_id": "b"])
+
+            #expect(reply.data["total_payments"] == 2 && reply.data["total_amount"] == 1600, "\(reply)")
+            #expect(reply.data["tool"] == "fake_pay_many" && reply.data["state"] == "draft")
+            let items = try await house.items("b")
+            #expect(items.map { $0.batch?.row } == [2, 4] && items.map { $0.batch?.sequence } == [1, 2])
+            #expect(items.map { $0.hold?.beside } == [["Name": "A. Otieno"], ["Name": "B. Wanjiru"]])
+            #expect(items.map { $0.hold?.arguments["amount"] } == [100, 1500])
+            #expect(house.upstream.sent.isEmpty)
+        }
+    }
+
+    @Test func `names every bad row, and keeps nothing`() async throws {
+        try await House.forBatches { (house) async throws in
+            let text = "phone,amount\n2.54713E+11,100\n254711010002,0\n254711010003,10.50\n254711010004,5\n,7\n"
+
+            let error = try await house.file(text, ["batch_id": "b"]).error
+
+            #expect(error?.code == .invalidArgument && error?.message.hasPrefix("4 of 5 rows") == true)
+            #expect(
+                error?.errors.map(\.pointer) == ["/rows/2/phone", "/rows/3/amount", "/rows/4/amount", "/rows/6/phone"]
+            )
+            #expect(error?.errors.first?.message.hasPrefix("row 2: phone: 2.54713E+11 has lost digits") == true)
+            let checked = try await house.file(text, ["validate_only": true])
+            #expect(checked.data["errors"]?.arrayValue?.count == 4)
+            #expect(try await house.store.batch(try #require(BatchID("b")), organization: house.organization) == nil)
+        }
+    }
+
+    @Test func `is the same when the file is sent again, whatever it is then called`() async throws {
+        try await House.forBatches { (house) async throws in
+            let first = try await house.file(Self.rows)
+            let again = try await house.file(Self.rows)
+            #expect(first.data["batch_id"] != nil && first.data["batch_id"] == again.data["batch_id"])
+            #expect(try await house.file(Self.rows, ["batch_id": "b"]).code == .conflict)
+
+            let keyed = try await house.file(Self.rows.replacing("100", with: "70"), key: "k")
+            let replayed = try await house.file(Self.rows.replacing("100", with: "70"), key: "k")
+            #expect(keyed.code == nil && replayed.isReplayed && replayed.data == keyed.data)
+            #expect(
+                try await house.file(Self.rows.replacing("100", with: "71"), key: "k").code == .idempotencyKeyReused
+            )
+        }
+    }
+
+    @Test func `is the one that a list of the same payments makes`() async throws {
+        try await House.forBatches { (house) async throws in
+            let items: JSON = [["phone": "254711010001", "amount": 100], ["phone": "0711010002", "amount": 1500]]
+            let listed = await house.ask("batches.create", ["tool": "fake_pay_many", "items": items])
+            let sent = try await house.file(Self.rows)
+
+            #expect(listed.data["batch_id"] != nil && listed.data["batch_id"] == sent.data["batch_id"])
+        }
+    }
+
+    @Test func `is asked about rows that repeat, by the rows of the file`() async throws {
+        try await House.forBatches { (house) async throws in
+            let text = "Salaries\nphone,amount\n254711010001,100\n\n254711010001,100\n"
+
+            let error = try await house.file(text, ["batch_id": "b"]).error
+            #expect(error?.code == .conflict && error?.errors.map(\.pointer) == ["/rows/5"])
+            let confirmed = try await house.file(text, ["batch_id": "b", "confirmed_rows": [5]])
+            #expect(confirmed.data["confirmed_rows"] == 1, "\(confirmed)")
+        }
+    }
+
+    @Test func `is refused as a whole where it is none, and where its reader may not make batches`() async throws {
+        try await House.forBatches { (house) async throws in
+            #expect(try await house.file("a,b\n1,2").code == .invalidArgument)
+            #expect(try await house.file("").code == .invalidArgument)
+            #expect(try await house.file([0x50, 0x4B, 3, 4]).code == .invalidArgument)
+            #expect(try await house.file([UInt8](repeating: 0x61, count: (16 << 20) + 1)).code == .tooLarge)
+            #expect(try await house.file(Self.rows, ["items": []]).code == .invalidArgument)
+            #expect(try await house.file(Self.rows, ["tool": "fake_pay"]).code == .notFound)
+            #expect(
+                try await house.file("Line,Sum\n254711010001,5", ["columns": ["phone": "Line", "amount": "Sum"]]).code
+                    == nil
+            )
+        }
+    }
+
+    @Test func `may have ten thousand rows, and one more is refused`() async throws {
+        try await House.forBatches { (house) async throws in
+            var text = "phone,amount\n"
+            for number in 1...10_000 { text += "2547\(10_000_000 + number),10\n" }
+
+            let whole = try await house.file(text, ["validate_only": true])
+            #expect(whole.data["total_payments"] == 10_000 && whole.data["total_amount"] == 100_000, "\(whole)")
+            let more = try await house.file(text + "254711111111,10\n", ["validate_only": true])
+            #expect(more.error?.code == .invalidArgument && more.error?.message.contains("10000") == true)
+        }
+    }
+}
+
+struct `A batch's result` {
+    @Test func `has the columns of the file, then what became of each row, as CSV and XLSX`() async throws {
+        try await House.forBatches { (house) async throws in
+            let text = "Name,phone,amount\n=cmd,254711010001,100\nB,254711010002,200\n"
+            _ = try await house.file(text, ["batch_id": "b", "release": true])
+            await house.sendBatches()
+            try await house.payAll("b")
+            await house.sendBatches()
+            let items = try await house.items("b")
+
+            let lines = String(decoding: try await house.saved("batches.result", ["id": "b"]), as: UTF8.self)
+                .split(separator: "\r\n").map(String.init)
+            #expect(
+                lines.first
+                    == "row,Name,phone,amount,transaction_id,status,state,mpesa_receipt_number,result_code,result_desc,ended_at,retry_of"
+            )
+            #expect(
+                lines.dropFirst().first?.hasPrefix("2,'=cmd,254711010001,100,\(items[0].id),SUCCESS,succeeded,R")
+                    == true
+            )
+            let bytes = try await house.saved("batches.result", ["id": "b", "format": "xlsx"])
+            let found = Found()
+            try SheetFile.read(bytes) { (row) throws(SheetError) in found.rows.withLock { $0.append(row) } }
+            let rows = found.rows.withLock { $0 }
+            #expect(rows.count == 3 && rows[1].cells.prefix(4).map(\.text) == ["2", "'=cmd", "254711010001", "100"])
+            #expect(rows[1].cells.prefix(4).map(\.kind) == [.number, .text, .text, .number])
+        }
+    }
+
+    private final class Found: Sendable {
+        let rows = Mutex<[SheetRow]>([])
+    }
+}
