@@ -295,6 +295,18 @@ extension Settings {
             "\(usual.bounds.questions.accountPlacesMax)",
             "the same for one account"
         ) { $1.bounds.questions.accountPlacesMax = $0 },
+        .number(
+            "BATCH_PACE_MS",
+            0...60_000,
+            "\(usual.bounds.batchRunner.pace?.wholeMilliseconds ?? 0)",
+            "how long between two payments of a batch that leave one account; 0 for no pace: M-Pesa throttles what is too fast"
+        ) { $1.bounds.batchRunner.pace = $0 == 0 ? nil : .milliseconds($0) },
+        .number(
+            "BATCH_UNDECIDED_MAX",
+            1...5_000,
+            "\(usual.bounds.batchRunner.inFlightMax)",
+            "how many payments of batches of one account may be undecided at once"
+        ) { $1.bounds.batchRunner.inFlightMax = $0 },
     ]
 
     /// What only tests set.

@@ -3,7 +3,7 @@
 Every figure is a median of ROUNDS; what is compared takes turns within one run, because machines are shared: compare
 ratios. The simulator is a process of its own and keeps its connections; nginx's proxying process is counted alone. Every
 push is to a phone of its own: a repeated one would be answered from its record. BENCH_ONLY names groups: calls, many,
-pushes, organizations.
+pushes, organizations, batches.
 """
 
 import json
@@ -16,6 +16,7 @@ import sys
 import time
 
 from measuring import Nginx, in_turn, lua, measure, rss_of, wrk
+import batches
 import many
 import organizations
 from harness import Gateway, Simulator
@@ -24,7 +25,7 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 ORGANIZATIONS = int(os.environ.get("BENCH_ORGANIZATIONS", "10000"))
 # More payments than are kept as they were shown.
 PAYMENTS = int(os.environ.get("BENCH_PAYMENTS", "12000"))
-ONLY = os.environ.get("BENCH_ONLY", "calls,many,pushes,organizations").split(",")
+ONLY = os.environ.get("BENCH_ONLY", "calls,many,pushes,organizations,batches").split(",")
 FLOOR = os.environ.get("BENCH_FLOOR")
 POSTGRES = os.environ.get("GATEWAY_TEST_POSTGRES")
 META = {
@@ -133,15 +134,15 @@ def floor():
         yield {"name": found.group(1), "cpu": float(found.group(2)), "rate": 0, "bad": 0, "p50": "", "p99": "", "writer": 0, "others": 0}
 
 
-def postgres():
+def postgres(name="bench"):
     """A gateway's environment on a PostgreSQL that waits for its disk, and the server's processes."""
     server = dict(part.split("=") for part in POSTGRES.split())
     where = ["-h", server["host"], "-p", server["port"], "-U", server["user"]]
     for change in ("fsync = on", "full_page_writes = on"):
         subprocess.run(["psql", "-qAt", *where, "-d", "postgres", "-c", f"ALTER SYSTEM SET {change}"], check=True)
     subprocess.run(["psql", "-qAt", *where, "-d", "postgres", "-c", "SELECT pg_reload_conf()"], check=True, capture_output=True)
-    subprocess.run(["createdb", *where, "bench"], check=True)
-    return {"GATEWAY_DATABASE_URL": f"postgresql://{server['user']}@/bench?host={server['host']}&port={server['port']}"}
+    subprocess.run(["createdb", *where, name], check=True)
+    return {"GATEWAY_DATABASE_URL": f"postgresql://{server['user']}@/{name}?host={server['host']}&port={server['port']}"}
 
 
 def server_pids():
@@ -220,7 +221,9 @@ def main():
             one.remove()
 
 
-if ONLY != ["organizations"]:
+if set(ONLY) - {"organizations", "batches"}:
     main()
 if "organizations" in ONLY:
     organizations.main(ORGANIZATIONS, ROUNDS)
+if "batches" in ONLY:
+    batches.main(postgres("batches") if POSTGRES else None)
