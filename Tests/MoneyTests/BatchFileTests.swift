@@ -92,15 +92,35 @@ struct `A batch that is made of a file` {
         }
     }
 
-    @Test func `may have ten thousand rows, and one more is refused`() async throws {
+    @Test func `has ten thousand rows at most`() async throws {
         try await House.forBatches { (house) async throws in
             var text = "phone,amount\n"
-            for number in 1...10_000 { text += "2547\(10_000_000 + number),10\n" }
+            for number in 0...10_000 { text += "2547\(10_000_000 + number),10\n" }
 
-            let whole = try await house.file(text, ["validate_only": true])
-            #expect(whole.data["total_payments"] == 10_000 && whole.data["total_amount"] == 100_000, "\(whole)")
-            let more = try await house.file(text + "254711111111,10\n", ["validate_only": true])
+            let more = try await house.file(text, ["validate_only": true])
             #expect(more.error?.code == .invalidArgument && more.error?.message.contains("10000") == true)
+            let far = try await house.file(text + text.dropFirst(13), ["validate_only": true])
+            #expect(far.error?.code == .tooLarge)
+        }
+    }
+}
+
+struct `A batch that may not be paid whole` {
+    @Test func `says so, by the last known float and by the day's limit`() async throws {
+        try await House.forBatches { (house) async throws in
+            let rich = try await house.file("phone,amount\n254711010001,100\n", ["validate_only": true])
+            #expect(rich.data["notes"] == nil)
+            _ = try await house.store.change(house.organization) {
+                $0.approvals.limits = [MoneyLimit(directions: [.outgoing], dayMax: 50)]
+            }
+
+            let checked = try await house.file("phone,amount\n254711010001,100\n", ["validate_only": true])
+            #expect(
+                checked.data["notes"]?.arrayValue?.first?.stringValue?.contains("50 shillings a day") == true,
+                "\(checked)"
+            )
+            let made = await house.batch("b", of: House.payments(1))
+            #expect(made.output["notes"]?.arrayValue?.count == 1)
         }
     }
 }

@@ -29,6 +29,7 @@ extension Assembly.Ports {
             registry: registry,
             runner: runner,
             sheets: sheets,
+            reports: store.feed,
             quotas: quotas,
             entropy: entropy,
             settings: settings.batches

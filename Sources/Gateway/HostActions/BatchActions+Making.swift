@@ -41,7 +41,7 @@ extension BatchActions {
                 } else {
                     BatchOrder(items: use.arguments["items"]?.arrayValue ?? [], arguments: use.arguments)
                 }
-            return .data(try await batches.make(order, tool: tool, for: use).output)
+            return .data(try await batches.make(order, tool: tool, for: use))
         }
     }
 

@@ -71,6 +71,10 @@ package enum BatchDocument {
                     "properties": ["row": count, "pointer": text, "message": text],
                 ],
             ],
+            "notes": [
+                "type": "array", "items": text,
+                "description": "What may keep it from being paid whole: a limit of the day, the last known float.",
+            ],
             "next": ["type": "string", "description": "What to do now."],
         ],
         "additionalProperties": false,

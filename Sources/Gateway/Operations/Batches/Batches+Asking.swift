@@ -9,7 +9,7 @@ extension Batches {
         _ order: BatchOrder,
         tool name: String,
         for use: Action.Use
-    ) async throws(GatewayError) -> Made {
+    ) async throws(GatewayError) -> [UInt8] {
         let entry = try checkOut(name, use)
         defer { entry.plugin.calls.end(hasFailed: false) }
         try Authorize.check(entry.tool, principal: use.principal, membership: use.membership)
@@ -32,7 +32,7 @@ extension Batches {
             begun: nil,
             mayGoOn: {}
         )
-        return try await make(order, for: work)
+        return await shown(try await make(order, for: work), to: use.principal, account: call.account)
     }
 
     private func checkOut(_ name: String, _ use: Action.Use) throws(GatewayError) -> ToolRegistry.Entry {

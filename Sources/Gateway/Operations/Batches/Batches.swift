@@ -62,6 +62,7 @@ package struct Batches: Sendable {
     let registry: ToolRegistry
     let runner: BatchRunner
     let sheets: SheetThread
+    let reports: any ReportRepository
     let quotas: Quotas
     let entropy: Entropy
     let settings: Settings

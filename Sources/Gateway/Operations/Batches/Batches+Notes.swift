@@ -1,0 +1,66 @@
+import OrderedJSON
+
+// What whoever makes a batch should know of it, and what nobody is refused for.
+extension Batches {
+    /// What came of an order as its caller is shown it: with what may keep a batch from being paid whole.
+    ///
+    /// What was made is told also where the store cannot say more of it.
+    func shown(_ made: Made, to principal: Principal, account: AccountName?) async -> [UInt8] {
+        let total: Int64
+        var name = account
+        switch made {
+        case .batch(let batch, _, _):
+            guard batch.endedAt == nil else { return made.output }
+            (total, name) = (batch.total, batch.accountName)
+        case .checked(_, let sum, _): total = sum
+        }
+        var notes: [String] = []
+        do throws(GatewayError) {
+            notes += try await limitNotes(of: total, principal)
+            if let note = try await floatNote(of: total, name, principal) { notes.append(note) }
+        } catch {}
+        guard !notes.isEmpty, var members = (try? JSON(parsing: made.output))?.objectValue else { return made.output }
+        members["notes"] = .array(notes.map { .string($0) })
+        return JSON.object(members).bytes
+    }
+
+    /// Where what is paid in a day is limited to less than the batch is.
+    private func limitNotes(of total: Int64, _ principal: Principal) async throws(GatewayError) -> [String] {
+        guard let organization = try await directory.organization(principal.organization) else { return [] }
+        let least = organization.approvals.limits(at: entropy.now())
+            .filter { limit in
+                (limit.directions.isEmpty || limit.directions.contains(.outgoing)) && !limit.isPerReceiver
+                    && limit.subject.map { $0 == principal.subjectText } ?? true
+            }
+            .compactMap(\.dayMax).min()
+        guard let least, least < total else { return [] }
+        return [
+            """
+            A limit of your organization lets \(least) shillings a day leave, and this batch is \(total): it pauses once the \
+            day's are used up, and goes on when it is resumed.
+            """
+        ]
+    }
+
+    /// Where the account was last told to hold less than the batch is.
+    private func floatNote(
+        of total: Int64,
+        _ account: AccountName?,
+        _ principal: Principal
+    ) async throws(GatewayError) -> String? {
+        let (environment, organization) = (principal.environment, principal.organization)
+        let standard = try await operations.directory.accounts(of: organization, in: environment).standard?.name
+        let told = try await reports.balances(
+            of: organization,
+            in: environment,
+            accounts: [account ?? standard ?? .main]
+        )
+        guard let float = told.first(where: { $0.balance.name == Balance.utility }),
+            float.balance.availableCents / 100 < total
+        else { return nil }
+        return """
+            The utility account was told to hold \(float.balance.availableCents / 100) shillings at \(float.at), and this batch \
+            is \(total): it pauses where there is no money, and goes on when it is resumed.
+            """
+    }
+}
