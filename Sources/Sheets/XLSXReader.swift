@@ -129,7 +129,9 @@ private final class SheetRows: XMLTaker {
     }
 
     private func cell() throws(SheetError) -> SheetCell {
-        if hasFormula, !hasValue, type != "inlineStr" { return SheetCell(.unsaved, "") }
+        // Some write an empty result where they have computed none; an empty text is one.
+        let isComputed = hasValue && (type == "str" || !value.isEmpty) || type == "inlineStr"
+        if hasFormula, !isComputed { return SheetCell(.unsaved, "") }
         let text = String(decoding: value, as: UTF8.self)
         switch type {
         case "s":

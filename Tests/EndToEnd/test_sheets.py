@@ -102,7 +102,7 @@ def test_every_bad_row_of_an_xlsx_is_named(gateway):
 
     for options in ({}, {"constant_memory": True}):
         status, _, problem = send(gateway, by_xlsxwriter(fill, **options), "batch_id=bad")
-        assert status == 400 and problem["detail"].startswith("5 of 6 rows"), problem
+        assert status == 422 and problem["detail"].startswith("5 of 6 rows"), problem
         assert [error["pointer"].split("/")[2] for error in problem["errors"]] == ["2", "3", "4", "5", "7"], problem
     assert gateway.call("GET", "/batches/bad")[0] == 404
 
@@ -114,7 +114,7 @@ def test_a_formula_without_a_result_is_refused(gateway):
 
     status, _, problem = send(gateway, by_openpyxl(fill), "batch_id=formula")
 
-    assert status == 400 and "formula" in problem["errors"][0]["message"], problem
+    assert status == 422 and "formula" in problem["errors"][0]["message"], problem
 
 
 def test_csv_of_excel_is_read_in_its_encodings(gateway):
