@@ -40,7 +40,7 @@ enum NamedFile {
     /// - Throws: `unavailable`.
     static func write(_ bytes: [UInt8], to file: String) throws(GatewayError) {
         let draft = file + ".new"
-        let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o600)
         var isKept = descriptor >= 0
         if isKept {
             errno = 0

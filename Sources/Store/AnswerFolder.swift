@@ -91,7 +91,7 @@ package final class AnswerFolder: AnswerJournal, @unchecked Sendable {
         else { return false }
         let target = file(of: answer.id)
         let draft = target + ".new"
-        let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { return false }
         let bytes = AnswerFolder.document(of: answer).bytes
         let isWritten = AnswerFolder.writeAll(bytes, to: descriptor) && fsync(descriptor) == 0

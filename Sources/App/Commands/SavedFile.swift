@@ -5,7 +5,8 @@ import Synchronization
 /// A file that an answer is saved as while it comes: none of it waits in memory.
 ///
 /// By name it is written beside its place and moved there once it is whole, so that what was cut off is never taken for
-/// the file.
+/// the file. What is written beside it is always made anew: in a folder that others write to, a name that is there already
+/// may lead into a file of ours that nobody meant.
 final class SavedFile: Sendable {
     private let path: String?
     private let handle: FileHandle
@@ -21,14 +22,51 @@ final class SavedFile: Sendable {
             handle = .standardOutput
             return
         }
-        let descriptor = open(path + ".part", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        handle = FileHandle(fileDescriptor: try SavedFile.part(path + ".part"), closeOnDealloc: true)
+    }
+
+    /// A new file of this name, locked for as long as it is open, so that it is known from what a run that is over left.
+    private static func part(_ path: String) throws(GatewayError) -> Int32 {
+        var descriptor = make(path)
+        if descriptor < 0, errno == EEXIST {
+            try clear(path)
+            descriptor = make(path)
+        }
         guard descriptor >= 0 else {
             throw GatewayError(
                 .unavailable,
-                "The file \(path).part could not be written: \(String(cString: strerror(errno)))."
+                "The file \(path) could not be written: \(String(cString: strerror(errno)))."
             )
         }
-        handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            close(descriptor)
+            throw taken(path)
+        }
+        return descriptor
+    }
+
+    private static func make(_ path: String) -> Int32 {
+        open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+    }
+
+    /// Takes away what an earlier run left, which nobody writes to any more; nothing of it is followed or changed.
+    private static func clear(_ path: String) throws(GatewayError) {
+        let left = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+        var about = stat()
+        guard left >= 0, fstat(left, &about) == 0, about.st_mode & S_IFMT == S_IFREG, about.st_uid == geteuid() else {
+            if left >= 0 { close(left) }
+            throw GatewayError(
+                .unavailable,
+                "\(path) is there already and is no file of yours. Take it away, or save to another place."
+            )
+        }
+        defer { close(left) }
+        guard flock(left, LOCK_EX | LOCK_NB) == 0 else { throw taken(path) }
+        unlink(path)
+    }
+
+    private static func taken(_ path: String) -> GatewayError {
+        GatewayError(.conflict, "\(path) is being written by another run. Wait for it, or save to another place.")
     }
 
     /// Writes a piece; whoever looks on is told how much there is.
@@ -47,10 +85,7 @@ final class SavedFile: Sendable {
     func finish() throws(GatewayError) {
         guard let path else { return }
         guard fsync(handle.fileDescriptor) == 0, rename(path + ".part", path) == 0 else {
-            throw GatewayError(
-                .unavailable,
-                "The file \(path) could not be written: \(String(cString: strerror(errno)))."
-            )
+            throw GatewayError(.unavailable, "The file \(path) could not be written.")
         }
         tell("\(path): \(written.withLock { $0 }) bytes")
     }
