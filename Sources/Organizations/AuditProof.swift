@@ -30,8 +30,8 @@ struct AuditProof: Sendable {
             AuditProof.rules("audit.export", "AUDIT_EXPORTED"),
             title: "Save the audit",
             summary: """
-                The lines as a file, oldest first, for mpesa-gateway audit verify: all, or those after a line, written \
-                while they are read.
+                The lines as a file, oldest first, for mpesa-gateway audit verify: all that there are when it is begun, or \
+                those after a line, written while they are read. Its first line says where it begins and ends.
                 """,
             route: Route("GET", "/admin/audit-logs/export"),
             arguments: [
@@ -59,8 +59,9 @@ struct AuditProof: Sendable {
                     use
                 ) { write throws(GatewayError) in
                     var lines = 0
-                    var piece: [UInt8] = []
-                    try await pages.forEach { line throws(GatewayError) in
+                    let end = try await pages.end(at: house.parts.entropy.now())
+                    var piece = pages.beginning(end).bytes + [UInt8(ascii: "\n")]
+                    try await pages.forEach(until: end) { line throws(GatewayError) in
                         piece.append(contentsOf: line.utf8)
                         piece.append(UInt8(ascii: "\n"))
                         lines += 1

@@ -7,7 +7,11 @@ import OrderedJSON
 ///     records/000001.jsonl     a line of JSON a row, about a megabyte a member; one folder for each part
 ///     files/ID                 what plugins made for it, as exports/ names it
 ///     audit/000001.jsonl       the lines of its audit, as audit.export has them, where its plan has that
-///     manifest.json            how many rows each part has: the last member, so that what was cut off has none
+///     manifest.json            how many rows each part has, and up to which line of each chain the audit goes: the last
+///                              member, so that what was cut off has none
+///
+/// What is ordered by time ends where it ended when the archive was begun: a busy organization makes more than a slow reader
+/// takes.
 struct OrganizationArchive: Sendable {
     /// How large a member gets before the next is begun: what is held in memory at once, with one page more.
     static let memberBytesMax = 1 << 20
@@ -28,18 +32,18 @@ struct OrganizationArchive: Sendable {
         to write: FileStream.Write
     ) async throws(GatewayError) -> [(part: String, rows: Int)] {
         var counts: [(part: String, rows: Int)] = []
-        for part in parts {
-            counts.append(
-                (part, part == Self.audit ? try await writeAudit(to: write) : try await self.write(part, write))
-            )
-        }
+        let pages = parts.contains(Self.audit) ? audit.map { AuditPages(reading: $0, use: use) } : nil
+        let end = try await pages?.end(at: now)
+        for part in parts where part != Self.audit { counts.append((part, try await self.write(part, write))) }
+        if let pages, let end { counts.append((Self.audit, try await writeAudit(pages, until: end, to: write))) }
         try await use.mayGoOn()
-        let manifest: JSON = [
+        var manifest: JSONObject = [
             "organization_id": .string(use.principal.organization.description),
             "slug": .string(use.membership.organization.slug), "at": .string(now.description),
             "rows": .object(JSONObject(counts.map { ($0.part, .integer(Int64($0.rows))) })),
         ]
-        try await write(TarArchive.member("manifest.json", manifest.bytes, at: now) + TarArchive.end)
+        manifest["audit_ends"] = end.map { AuditPages.ends($0) }
+        try await write(TarArchive.member("manifest.json", JSON.object(manifest).bytes, at: now) + TarArchive.end)
         return counts
     }
 
@@ -51,7 +55,13 @@ struct OrganizationArchive: Sendable {
         var place: [String]?
         repeat {
             try await use.mayGoOn()
-            let page = try await data.owned(part, of: use.principal.organization, after: place, limit: Self.pageMax)
+            let page = try await data.owned(
+                part,
+                of: use.principal.organization,
+                after: place,
+                until: now,
+                limit: Self.pageMax
+            )
             for row in page.rows {
                 if let member = members.add(row) { try await write(member) }
                 if part == "exports" { try await writeFile(row, to: write) }
@@ -62,11 +72,13 @@ struct OrganizationArchive: Sendable {
         return members.rows
     }
 
-    private func writeAudit(to write: FileStream.Write) async throws(GatewayError) -> Int {
-        guard let audit else { return 0 }
+    private func writeAudit(
+        _ pages: AuditPages,
+        until end: AuditPages.End,
+        to write: FileStream.Write
+    ) async throws(GatewayError) -> Int {
         var members = Members(Self.audit, at: now)
-        let pages = AuditPages(reading: audit, use: use)
-        try await pages.forEach { line throws(GatewayError) in
+        try await pages.forEach(until: end) { line throws(GatewayError) in
             if let member = members.add(line) { try await write(member) }
         }
         if let member = members.rest() { try await write(member) }
@@ -122,35 +134,6 @@ struct OrganizationArchive: Sendable {
             let number = String(count)
             let name = String(repeating: "0", count: max(0, 6 - number.utf8.count)) + number
             return TarArchive.member("\(part)/\(name).jsonl", bytes, at: moment)
-        }
-    }
-}
-
-/// The lines of an organization's audit from a place on, page by page, asked before each whether it may go on.
-struct AuditPages: Sendable {
-    /// How many lines a question reads.
-    static let pageMax = 500
-
-    let reading: any AuditReading
-    let use: Action.Use
-    var after: Identifier?
-    /// How many lines at most; nil for all.
-    var most: Int?
-
-    /// Hands each line out, oldest first.
-    func forEach(_ take: (String) async throws(GatewayError) -> Void) async throws(GatewayError) {
-        var after = after
-        var left = most ?? .max
-        while left > 0 {
-            try await use.mayGoOn()
-            let wanted = min(left, Self.pageMax)
-            let page = try await reading.lines(after: after, organization: use.principal.organization, limit: wanted)
-            for line in page { try await take(line) }
-            left -= page.count
-            guard page.count == wanted, let last = page.last,
-                let id = (try? JSON(parsing: last))?["audit_id"]?.stringValue.flatMap({ Identifier($0) })
-            else { return }
-            after = id
         }
     }
 }

@@ -6,7 +6,8 @@ import OrderedJSON
 /// were signed and the public key, and nothing else.
 ///
 /// Each line has its chain's writer, its number there, the hash of the one before and its own over both and all of its
-/// fields. What was cut off at the end is missed by a signed head, which says how far a chain went.
+/// fields. What was cut off at the end is missed by a signed head, which says how far a chain went. A file begins with a line
+/// that says how far it goes (`AuditExport`), so that one that broke off is told from a whole one without heads too.
 package enum AuditFile {
     /// One line.
     struct Line {
@@ -106,6 +107,41 @@ package enum AuditFile {
         mutating func tell(_ fault: String) { if faults.count < Verdict.faultsMax { faults.append(fault) } }
     }
 
+    /// How far a file says that it goes.
+    private struct Stated {
+        let organization: String
+        let ends: [(writer: String, sequence: Int64)]
+
+        /// Reads what a file begins with; nil for any other line.
+        init?(_ text: Substring) {
+            guard text.hasPrefix("{\"\(AuditExport.member)\""), let document = try? JSON(parsing: Array(text.utf8)),
+                let said = document[AuditExport.member], let organization = said["organization_id"]?.stringValue
+            else { return nil }
+            self.organization = organization
+            // Of a part it is not known which of its chains' lines it was to have.
+            let isPart = said["after"] != nil || said["limit"] != nil
+            ends = (isPart ? [] : said["ends"]?.arrayValue ?? [])
+                .compactMap { end in
+                    guard let writer = end["writer"]?.stringValue, let sequence = end["sequence"]?.integerValue else {
+                        return nil
+                    }
+                    return (writer, sequence)
+                }
+        }
+
+        func check(_ chains: [String: Chain], _ verdict: inout Verdict) {
+            for end in ends {
+                // Ids are made before numbers are given, so that those of a file that broke off need not be the first ones.
+                let known = chains[organization + " " + end.writer]?.sequences.keys.count { $0 <= end.sequence } ?? 0
+                guard known < end.sequence else { continue }
+                let missing = end.sequence - Int64(known)
+                verdict.tell(
+                    "\(missing) of \(end.sequence) lines of \(end.writer) are missing, which the file says it has: it broke off, or was cut"
+                )
+            }
+        }
+    }
+
     private struct Chain {
         var first: Int64
         var sequences: [Int64: (hash: String, previous: String)] = [:]
@@ -124,8 +160,13 @@ package enum AuditFile {
         for document in documents { signed.append(try self.signed(document, by: keys)) }
         var verdict = Verdict()
         var chains: [String: Chain] = [:]
+        var stated: [Stated] = []
         var lastID = ""
         for text in String(decoding: file, as: UTF8.self).split(separator: "\n") {
+            if let beginning = Stated(text) {
+                stated.append(beginning)
+                continue
+            }
             verdict.lines += 1
             guard let line = read(text) else {
                 verdict.tell("line \(verdict.lines) of the file is no line of an audit")
@@ -151,6 +192,7 @@ package enum AuditFile {
             chain.sequences[line.sequence] = (line.hash, line.previous)
             chains[place] = chain
         }
+        for one in stated { one.check(chains, &verdict) }
         for (place, chain) in chains.sorted(by: { $0.key < $1.key }) { check(chain, place, signed, &verdict) }
         for one in signed { check(one, chains, &verdict) }
         return verdict

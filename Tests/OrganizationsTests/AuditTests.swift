@@ -3,6 +3,7 @@ import Gateway
 import GatewayTesting
 import OrderedJSON
 import Store
+import Synchronization
 import Testing
 
 struct `The audit` {
@@ -108,7 +109,8 @@ struct `An audit's file` {
         let heads = await bureau.ask("audit.heads", as: admin.token)
         #expect(heads.code == nil)
         let bytes = try await bureau.ask("audit.export", as: admin.token).saved()
-        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+        var lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+        #expect(lines.removeFirst().hasPrefix("{\"audit_export\""))
         let keys = try #require(VerifyingKey.all(pem: Array(bureau.auditKey.utf8)))
         return Export(lines: lines, heads: heads.data, keys: keys)
     }
@@ -154,6 +156,58 @@ struct `An audit's file` {
             #expect(try faults { $0[1] = "{}" }.contains { $0.contains("no line") })
             // The first lines are another file's, or nobody's: that is told.
             #expect(try export.verdict(Array(whole.dropFirst(2))).remarks.contains { $0.contains("begins with line") })
+        }
+    }
+
+    /// Lines that the host writes, of half a kilobyte each.
+    private func lines(_ count: Int, of bureau: Bureau, _ id: Identifier? = nil) -> [AuditRecord] {
+        (0..<count)
+            .map { _ in
+                AuditRecord(
+                    id: id ?? bureau.clock.entropy.identifier(),
+                    organization: bureau.shop.id,
+                    at: bureau.clock.now,
+                    call: CallID(bureau.clock.entropy.identifier()),
+                    subject: "host",
+                    action: "X",
+                    door: "host",
+                    outcome: .success,
+                    detail: String(repeating: "x", count: 500)
+                )
+            }
+    }
+
+    @Test func `ends where the audit ended when it was begun, whatever is written meanwhile`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            // Its number in the chain comes long after its id.
+            let early = bureau.clock.entropy.identifier()
+            bureau.clock.advance(.milliseconds(1))
+            try await bureau.store.append(lines(1200, of: bureau), usage: [])
+
+            let reply = await bureau.ask("audit.export", as: admin.token)
+            let pieces = Mutex<[[UInt8]]>([])
+            try await reply.stream()
+                .write { piece throws(GatewayError) in
+                    let count = pieces.withLock { pieces in
+                        pieces.append(piece)
+                        return pieces.count
+                    }
+                    guard count < 100 else { throw GatewayError(.conflict, "It never ends.") }
+                    bureau.clock.advance(.milliseconds(1))
+                    try await bureau.store.append(
+                        lines(1, of: bureau, count == 1 ? early : nil) + lines(600, of: bureau),
+                        usage: []
+                    )
+                }
+
+            let file = Array(pieces.withLock { $0 }.joined())
+            let verdict = try AuditFile.verify(file, heads: [], keys: [])
+            #expect(verdict.faults.isEmpty, "\(verdict.faults)")
+            #expect((1200..<1210).contains(verdict.lines))
+            // One that broke off is known by its own first line, without a head.
+            let broken = try AuditFile.verify(Array(file.prefix(file.count / 2)), heads: [], keys: [])
+            #expect(broken.faults.first?.contains("broke off") == true)
         }
     }
 }

@@ -41,6 +41,51 @@ struct `What an organization owns` {
         }
     }
 
+    @Test func `is saved with what a record was planned to be, what became true, and its sums`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            try await bureau.openShop()
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            bureau.upstream.answer { _ in .notSent("no way out") }
+            #expect(await bureau.collect(7, as: admin.token).code != nil)
+            try await bureau.gateway.rollups.catchUp()
+
+            let plan = try await save(bureau, "records", as: admin).first?["plan"]?.stringValue
+            let events = try await save(bureau, "feed", as: admin)
+            let sums = try await save(bureau, "rollups", as: admin)
+
+            #expect(try JSON(parsing: try #require(plan))["body"] != nil)
+            #expect(events.map { $0["kind"] } == ["transaction.failed"])
+            #expect(events.first?["payload"]?.stringValue?.contains("fake_collect") == true)
+            #expect(sums.map { $0["outcome"] } == ["rejected"] && sums.first?["amount"] == 7)
+        }
+    }
+
+    @Test func `ends where it ended when it was begun, however much more is made meanwhile`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            try await bureau.openShop()
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            for amount in 1...3 { #expect(await bureau.collect(Int64(amount), as: admin.token).code == nil) }
+
+            let reply = await bureau.ask("organization.export", as: admin.token)
+            let bytes = Mutex<[UInt8]>([])
+            let next = Mutex<Int64>(10)
+            try await reply.stream()
+                .write { piece in
+                    bytes.withLock { $0 += piece }
+                    let amount = next.withLock { next in
+                        next += 1
+                        return next
+                    }
+                    _ = await bureau.collect(amount, as: admin.token)
+                }
+
+            let members = try Tape.members(of: bytes.withLock { $0 })
+            let manifest = try JSON(parsing: try #require(members.last?.bytes))
+            #expect(manifest["rows"]?["records"] == 3)
+            #expect(manifest["audit_ends"]?.arrayValue?.count == 1)
+        }
+    }
+
     @Test func `is read a page at a time, each once the one before was taken`() async throws {
         try await Bureau.with { (bureau) async throws in
             let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
@@ -153,7 +198,14 @@ struct `What an organization owns` {
             #expect(user?.isActive == false && user?.username.hasPrefix("erased-") == true)
             #expect(try await bureau.store.apiKeys(organization: bureau.shop.id, limit: 10).isEmpty)
             #expect(try await bureau.store.profile(organization: bureau.shop.id, environment: .test) == nil)
-            #expect(try await bureau.store.owned("records", of: bureau.shop.id, after: nil, limit: 5).rows.count == 1)
+            let kept = try await bureau.store.owned(
+                "records",
+                of: bureau.shop.id,
+                after: nil,
+                until: bureau.clock.now,
+                limit: 5
+            )
+            #expect(kept.rows.count == 1)
             #expect(try await bureau.audit(bureau.shop).contains { $0.action == "KEY_CREATED" })
             #expect(try await bureau.store.firstBrokenAuditLine(organization: bureau.shop.id) == nil)
             // The host's own people and rows are untouched.

@@ -30,9 +30,9 @@ struct `The schema` {
     /// Tables of organizations that are neither handed out nor taken away with them, and why.
     private static let kept: [String: String] = [
         "answers": "expire", "audit": "has a file of its own, and stays", "audit_heads": "the audit's",
-        "configuration_changes": "a number", "external_ids": "the records'", "feed": "tells of the records",
+        "configuration_changes": "a number", "external_ids": "the records'",
         "guards": "end", "idempotency": "ends", "money_counts": "numbers",
-        "quota_counts": "numbers", "receipts": "the records'", "rollups": "numbers",
+        "quota_counts": "numbers", "receipts": "the records'",
         "unique_keys": "the records'",
     ]
 

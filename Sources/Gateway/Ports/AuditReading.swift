@@ -9,11 +9,14 @@ package protocol AuditReading: Sendable {
         linesMax: Int
     ) async throws(GatewayError) -> [AuditCount]
     /// An organization's lines as a file has them, oldest first, each a JSON document that proves itself.
+    ///
+    /// - Parameter last: The newest one that is wanted; nil for all that there are.
     func lines(
         after id: Identifier?,
+        until last: Identifier?,
         organization: OrganizationID,
         limit: Int
-    ) async throws(GatewayError) -> [String]
+    ) async throws(GatewayError) -> [AuditLine]
     /// Where each writer's chain of an organization ends now.
     func heads(organization: OrganizationID) async throws(GatewayError) -> [AuditHead]
 }
@@ -71,6 +74,35 @@ package struct AuditCount: Sendable, Equatable {
         self.action = action
         self.outcome = outcome
         self.count = count
+    }
+}
+
+/// What a file of the audit begins with: one line of JSON, an object of this one member, that is no line of the audit.
+///
+/// It says where the file begins (`after`), where each chain ended when it was begun (`ends`), and whether it was to have
+/// fewer lines (`limit`). Nobody has signed it: it tells a file that broke off from a whole one, and signed heads tell the rest.
+package enum AuditExport {
+    /// The member.
+    package static let member = "audit_export"
+}
+
+/// A line as a file has it.
+package struct AuditLine: Sendable, Equatable {
+    /// Names it.
+    package let id: Identifier
+    /// Whose chain it is in.
+    package let writer: String
+    /// Its number there.
+    package let sequence: Int64
+    /// The JSON document.
+    package let text: String
+
+    /// States it.
+    package init(id: Identifier, writer: String, sequence: Int64, text: String) {
+        self.id = id
+        self.writer = writer
+        self.sequence = sequence
+        self.text = text
     }
 }
 

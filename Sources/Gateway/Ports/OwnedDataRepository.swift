@@ -4,13 +4,16 @@ package protocol OwnedDataRepository: Sendable {
     var ownedParts: [String] { get }
     /// A page of a part's rows as JSON, in the order of their keys, without what is secret.
     ///
-    /// - Parameter place: Where the page before ended; nil for the first.
+    /// - Parameters:
+    ///   - place: Where the page before ended; nil for the first.
+    ///   - moment: Of what is ordered by the time that it was begun, that which was begun by then.
     /// - Returns: The rows, and where the next page begins; nil when there is none.
     /// - Throws: `notFound` for a part that there is not.
     func owned(
         _ part: String,
         of organization: OrganizationID,
         after place: [String]?,
+        until moment: Timestamp,
         limit: Int
     ) async throws(GatewayError) -> (rows: [String], next: [String]?)
     /// A part of a file that a plugin made, numbered from 0 as its row says; nil when it is gone.

@@ -93,27 +93,33 @@ extension Store: AuditReading {
 
     package func lines(
         after id: Identifier?,
+        until last: Identifier?,
         organization: OrganizationID,
         limit: Int
-    ) async throws(GatewayError) -> [String] {
+    ) async throws(GatewayError) -> [AuditLine] {
         try await read { sql in
             try sql.query(
                 """
                 SELECT writer_id, sequence, previous_hash, hash, \(AuditChain.columns) FROM audit
-                WHERE organization_id = $1 AND audit_id > $2 ORDER BY audit_id LIMIT $3
+                WHERE organization_id = $1 AND audit_id > $2 AND audit_id <= $3 ORDER BY audit_id LIMIT $4
                 """,
-                [.text(organization.description), .text(id?.description ?? ""), .integer(Int64(max(1, limit)))]
+                [
+                    .text(organization.description), .text(id?.description ?? ""), .text(last?.description ?? "~"),
+                    .integer(Int64(max(1, limit))),
+                ]
             ) { row in
-                AuditFile.line(
-                    AuditFile.Line(
-                        organization: organization.description,
-                        writer: row.text(0) ?? "",
-                        sequence: row.integer(1) ?? 0,
-                        previous: Hexadecimal.encode(row.bytes(2) ?? []),
-                        hash: Hexadecimal.encode(row.bytes(3) ?? []),
-                        fields: (4..<17).map { $0 == 5 ? .optional(row.integer($0)) : .optional(row.text($0)) }
-                    )
+                guard let id = row.text(4).flatMap({ Identifier($0) }) else {
+                    throw SQLError(message: "an audit row is damaged")
+                }
+                let line = AuditFile.Line(
+                    organization: organization.description,
+                    writer: row.text(0) ?? "",
+                    sequence: row.integer(1) ?? 0,
+                    previous: Hexadecimal.encode(row.bytes(2) ?? []),
+                    hash: Hexadecimal.encode(row.bytes(3) ?? []),
+                    fields: (4..<17).map { $0 == 5 ? .optional(row.integer($0)) : .optional(row.text($0)) }
                 )
+                return AuditLine(id: id, writer: line.writer, sequence: line.sequence, text: AuditFile.line(line))
             }
         }
     }

@@ -7,11 +7,14 @@ extension Store: OwnedDataRepository {
         let name: String
         let key: [String]
         let shown: [String]
+        /// Whether its key is an id that begins with the time.
+        let isByTime: Bool
 
-        init(_ name: String, key: [String], _ shown: [String] = []) {
+        init(_ name: String, key: [String], _ shown: [String] = [], isByTime: Bool = false) {
             self.name = name
             self.key = key
             self.shown = shown
+            self.isByTime = isByTime
         }
 
         var columns: [String] { key + shown }
@@ -33,15 +36,22 @@ extension Store: OwnedDataRepository {
             [
                 "environment", "class", "plugin", "operation", "tool", "direction", "made_by", "amount", "party",
                 "reference", "created_ms", "state", "receipt", "sent_ms", "updated_ms", "ended_ms", "account_name",
-                "detail", "events",
-            ]
+                "plan", "detail", "events",
+            ],
+            isByTime: true
         ),
         Part(
             "batches",
             key: ["batch_id"],
-            ["environment", "state", "created_ms", "ended_ms", "detail", "decided_by", "released_by", "reason"]
+            ["environment", "state", "created_ms", "ended_ms", "detail", "decided_by", "released_by", "reason"],
+            isByTime: true
         ),
-        Part("callbacks", key: ["callback_id"], ["environment", "record_id", "name", "received_ms", "ended"]),
+        Part(
+            "callbacks",
+            key: ["callback_id"],
+            ["environment", "record_id", "name", "received_ms", "ended"],
+            isByTime: true
+        ),
         Part("plugin_items", key: ["environment", "plugin", "collection", "item_key"], ["value", "updated_at"]),
         Part("plugin_timers", key: ["timer_id"], ["environment", "plugin", "name", "data", "due_at"]),
         Part(
@@ -59,6 +69,14 @@ extension Store: OwnedDataRepository {
             key: ["report_id"],
             ["environment", "kind", "from_day", "to_day", "made_by", "made_ms", "expires_ms", "document"]
         ),
+        Part("feed", key: ["event_id"], ["kind", "subject", "subject_version", "at_ms", "payload"], isByTime: true),
+        Part(
+            "rollups",
+            key: [
+                "environment", "day", "account", "source", "direction", "tool", "made_by", "outcome", "hour",
+            ],
+            ["transactions", "amount", "fee_cents", "fees_stated"]
+        ),
         Part(
             "usage",
             key: ["hour_ms", "environment", "tool", "counted", "subject", "caller", "account"],
@@ -72,7 +90,7 @@ extension Store: OwnedDataRepository {
     ]
 
     /// Keys that are numbers.
-    private static let numbers: Set<String> = ["hour_ms", "month", "line", "at_ms"]
+    private static let numbers: Set<String> = ["hour_ms", "month", "line", "at_ms", "day", "hour"]
 
     package var ownedParts: [String] { Store.parts.map(\.name) }
 
@@ -80,6 +98,7 @@ extension Store: OwnedDataRepository {
         _ part: String,
         of organization: OrganizationID,
         after place: [String]?,
+        until moment: Timestamp,
         limit: Int
     ) async throws(GatewayError) -> (rows: [String], next: [String]?) {
         guard let part = Store.parts.first(where: { $0.name == part }),
@@ -94,6 +113,10 @@ extension Store: OwnedDataRepository {
                     return "$\(values.count)"
                 }
             condition = "AND (\(part.key.joined(separator: ", "))) > (\(places.joined(separator: ", ")))"
+        }
+        if part.isByTime {
+            values.append(.text(Identifier(at: moment, random: (.max, .max)).description))
+            condition += " AND \(part.key[0]) <= $\(values.count)"
         }
         values.append(.integer(Int64(max(1, limit))))
         let (all, key, range) = (values, part.key.joined(separator: ", "), condition)
@@ -135,7 +158,8 @@ extension Store: OwnedDataRepository {
         numbers.contains(column) || column.hasSuffix("_ms") || column.hasSuffix("_cents")
             || [
                 "amount", "is_active", "is_default", "updated_at", "expires_at", "succeeded", "failed", "quantity",
-                "due_at", "from_day", "to_day", "bytes", "parts", "closed",
+                "due_at", "from_day", "to_day", "bytes", "parts", "closed", "subject_version", "transactions",
+                "fees_stated",
             ]
             .contains(column)
     }
