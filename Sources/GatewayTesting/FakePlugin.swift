@@ -16,22 +16,23 @@ package enum FakePlugin {
     package static let crash = Array("crash".utf8)
 
     /// A loaded generation of it; one that `fails` reads nothing at all, and one that `isAway` is not even asked to;
-    /// `change` puts other functions in the place of its own.
+    /// `change` puts other functions in the place of its own, and `tools` says more of each tool.
     package static func make(
         id: String = "fake",
         generation: Int = 1,
         digest: String = "d1",
         collect: JSONObject = [:],
         pay: JSONObject = [:],
+        tools: JSONObject = [:],
         crashes: Bool = true,
         fails: Bool = false,
         isAway: Bool = false,
         changing change: (LoadedPlugin.OperationFunctions) -> LoadedPlugin.OperationFunctions = { $0 }
     ) throws -> LoadedPlugin {
-        let document = catalogue(id: id, collect: collect, pay: pay)
+        let document = catalogue(id: id, collect: collect, pay: pay, tools: tools)
         let catalogue = try Catalogue(
             parsing: document.bytes,
-            abilities: .init(features: [], transforms: [])
+            abilities: .init(features: [], transforms: ["stk_password", "security_credential"])
         )
         return LoadedPlugin(
             catalogue,
@@ -105,8 +106,14 @@ package enum FakePlugin {
 }
 
 extension FakePlugin {
-    private static func catalogue(id: String, collect: JSONObject, pay: JSONObject) -> JSON {
+    private static func catalogue(id: String, collect: JSONObject, pay: JSONObject, tools more: JSONObject) -> JSON {
         let prefix = id == "fake" ? "fake" : "fake_" + id.filter { $0 != "-" }
+        let tools = [
+            tool(prefix, "collect", moves: true), tool(prefix, "pay", moves: true),
+            tool(prefix, "undo", moves: true), tool(prefix, "refund", moves: true),
+            tool(prefix, "ask", moves: false),
+            status(prefix, of: "collect"), status(prefix, of: "pay"), many(prefix),
+        ]
         return [
             "plugin": ["id": .string(id), "version": "1.0.0", "title": "Fake"],
             "operations": [
@@ -118,12 +125,13 @@ extension FakePlugin {
                 kind("refund", "reverse", callbacks: true, more: ["x-original": original]),
                 kind("ask", "none", callbacks: true),
             ],
-            "tools": [
-                tool(prefix, "collect", moves: true), tool(prefix, "pay", moves: true),
-                tool(prefix, "undo", moves: true), tool(prefix, "refund", moves: true),
-                tool(prefix, "ask", moves: false),
-                status(prefix, of: "collect"), status(prefix, of: "pay"), many(prefix),
-            ],
+            "tools": .array(
+                tools.map { tool in
+                    var tool = tool.objectValue ?? JSONObject()
+                    for (name, value) in more { tool[name] = value }
+                    return .object(tool)
+                }
+            ),
         ]
     }
 

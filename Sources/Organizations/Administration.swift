@@ -16,6 +16,7 @@ package struct Administration: Sendable {
         let registry: ToolRegistry
         let plans: any PlanRepository
         let quotas: Quotas
+        let outlook: CallOutlook
         let usage: any UsageRepository
         let people: any PeopleRepository
         let factors: SecondFactors?
@@ -50,6 +51,7 @@ package struct Administration: Sendable {
             registry = gateway.ports.registry
             plans = gateway.ports.store.plans
             quotas = gateway.quotas
+            outlook = gateway.outlook
             self.usage = usage
             self.people = people
             factors = gateway.factors

@@ -4,7 +4,8 @@ import OrderedJSON
 /// The action `keys.explain`: why a key may call a tool, or may not, rule by rule.
 ///
 /// Its lines state one by one what the stages of a call refuse together, so that all that is in the way is told at once:
-/// whoever changes a stage's rule changes its line here.
+/// whoever changes a stage's rule changes its line here. What changes by the hour is asked of the stages themselves
+/// (`CallOutlook`).
 struct KeyExplanation: Sendable {
     let house: Administration
 
@@ -28,7 +29,13 @@ struct KeyExplanation: Sendable {
 
     private var explain: Action {
         Action(
-            Administration.rules("keys.explain", "KEY_EXPLAINED", writes: false),
+            ActionRules(
+                "keys.explain",
+                auditAction: "KEY_EXPLAINED",
+                role: .orgAdmin,
+                scopes: ["administration:read"],
+                isOpenWhenSuspended: true
+            ),
             title: "Why a key may call a tool",
             summary: "Goes through every rule between a key and a tool, and says of each whether it passes and why.",
             route: Route("GET", "/admin/keys/{id}/explain"),
@@ -37,6 +44,14 @@ struct KeyExplanation: Sendable {
                 "amount": ["type": "integer", "minimum": 1, "description": "Shillings; left out, no limit is asked."],
                 "address": ["type": "string", "maxLength": 64, "description": "Where it would be called from."],
                 "account": ["type": "string", "pattern": .string(AccountName.pattern)],
+                "environment": [
+                    "enum": ["test", "live"], "description": "Where it would act; the key's own unless said.",
+                ],
+                "door": ["enum": ["rest", "mcp"], "description": "How it would be called; rest unless said."],
+                "receiver": [
+                    "type": "string", "minLength": 1, "maxLength": 64,
+                    "description": "The other side, such as 254712345678; left out, no limit of receivers is asked.",
+                ],
             ],
             required: ["tool"],
             output: .data(KeyExplanation.schema)
@@ -70,7 +85,7 @@ struct KeyExplanation: Sendable {
         let membership = use.membership
         let name = use.text("tool") ?? ""
         let entry = house.parts.registry.snapshot.entry(name, organization: key.organization, call: use.call)
-        var rules = [keyRule(key, now)] + organizationRules(membership, now)
+        var rules = [keyRule(key, now), environmentRule(key, use)] + organizationRules(membership, now)
         let movesMoney = entry?.tool.annotations.movesMoney ?? true
         let isInPlan = membership.plan.has(tool: name, movingMoney: movesMoney)
         rules.append(
@@ -107,11 +122,49 @@ struct KeyExplanation: Sendable {
             rules.append(Rule("address", isAllowed, from.isEmpty ? "Any address." : "The key is used from \(from)."))
         }
         rules.append(callerRule(key))
-        if case .function = entry.tool.kind { return rules }
-        let account = try await accountRule(key, use)
+        rules += try await outlook(key, entry, use)
+        guard case .operation(let index) = entry.tool.kind else { return rules }
+        let account = try await accountRule(key, entry.direction, use)
         rules.append(account)
-        if account.passes { rules.append(try await credentialRule(key, use)) }
+        if account.passes {
+            rules.append(try await credentialRule(key, entry.plugin.operations[index].secrets.map(\.transform), use))
+        }
         return rules
+    }
+
+    /// What the stages say whose answer changes by the hour.
+    private func outlook(
+        _ key: APIKey,
+        _ entry: ToolRegistry.Entry,
+        _ use: Action.Use
+    ) async throws(GatewayError) -> [Rule] {
+        let principal = Principal(
+            organization: key.organization,
+            subject: .apiKey(key.id),
+            name: key.name,
+            role: key.role,
+            scopes: key.scopes,
+            environment: key.environment,
+            rules: key.rules
+        )
+        let call = CallOutlook.Call(
+            entry,
+            by: principal,
+            use.membership,
+            at: use.text("door").flatMap { Door(rawValue: $0) } ?? .rest,
+            amount: use.arguments["amount"]?.integerValue.flatMap { Shillings($0) },
+            receiver: use.text("receiver")
+        )
+        return try await house.parts.outlook.findings(on: call).map { Rule($0.rule, $0.passes, $0.why) }
+    }
+
+    private func environmentRule(_ key: APIKey, _ use: Action.Use) -> Rule {
+        let wanted = use.text("environment") ?? key.environment.rawValue
+        return Rule(
+            "environment",
+            wanted == key.environment.rawValue,
+            "The key acts in \(key.environment.rawValue) only."
+        )
     }
 
     /// Whose calls its calls are: told, and nothing that refuses; by it rules ask for a person.
@@ -123,11 +176,16 @@ struct KeyExplanation: Sendable {
         }
     }
 
-    private func accountRule(_ key: APIKey, _ use: Action.Use) async throws(GatewayError) -> Rule {
+    private func accountRule(
+        _ key: APIKey,
+        _ direction: OperationDirection,
+        _ use: Action.Use
+    ) async throws(GatewayError) -> Rule {
         do throws(GatewayError) {
             guard let account = try await account(key, use) else {
                 return Rule("account", true, "The key names no accounts.")
             }
+            if let refusal = account.refusal(of: direction) { throw refusal }
             return Rule("account", true, "It would use the account \(account.name).")
         } catch {
             guard error.code == .invalidArgument || error.code == .permissionDenied else { throw error }
@@ -195,7 +253,11 @@ struct KeyExplanation: Sendable {
         return [Rule("amount", isWithin, "One call moves at most \(most) shillings.")]
     }
 
-    private func credentialRule(_ key: APIKey, _ use: Action.Use) async throws(GatewayError) -> Rule {
+    private func credentialRule(
+        _ key: APIKey,
+        _ transforms: [String],
+        _ use: Action.Use
+    ) async throws(GatewayError) -> Rule {
         let account = try await account(key, use)
         let fields = try await house.parts.credentials.fields(
             organization: key.organization,
@@ -204,6 +266,15 @@ struct KeyExplanation: Sendable {
         )
         var missing = ["consumer_key", "consumer_secret"].filter { !fields.contains($0) }
         if account == nil { missing.insert("business_short_code", at: 0) }
+        if transforms.contains("stk_password"), !fields.contains("lipa_na_mpesa_passkey") {
+            missing.append("lipa_na_mpesa_passkey")
+        }
+        if transforms.contains("security_credential") {
+            if account?.profile.initiatorName == nil { missing.append("initiator_name") }
+            if !fields.contains("initiator_password"), !fields.contains("security_credential") {
+                missing.append("initiator_password")
+            }
+        }
         guard missing.isEmpty else {
             return Rule(
                 "credentials",
@@ -211,6 +282,6 @@ struct KeyExplanation: Sendable {
                 "\(missing.joined(separator: ", ")) is not set for \(key.environment.rawValue)."
             )
         }
-        return Rule("credentials", true, "Short code and consumer key are set for \(key.environment.rawValue).")
+        return Rule("credentials", true, "All that it needs of M-Pesa's is set for \(key.environment.rawValue).")
     }
 }

@@ -66,6 +66,31 @@ struct `Usage` {
         }
     }
 
+    @Test func `knows no account that a caller has made up`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            try await bureau.openShop()
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            let till: JSON = ["account": "till", "environment": "test", "business_short_code": "600111"]
+            #expect(await bureau.ask("accounts.create", till, as: admin.token).code == nil)
+            let held = try await bureau.makeKey(["accounts": ["till"]], by: admin)
+            for number in 0..<20 {
+                let made = JSON.string("made-up-\(number)")
+                let reply = await bureau.call(
+                    "fake_collect",
+                    ["phone": "254711000001", "amount": 5, "account": made],
+                    as: number % 2 == 0 ? admin.token : held.text
+                )
+                #expect(reply.code == .invalidArgument)
+            }
+            try await bureau.store.append([], usage: [])
+
+            let usage = await bureau.ask("usage.list", ["by": "account,counted", "period": "month"], as: admin.token)
+
+            let money = (usage.data.arrayValue ?? []).filter { $0["counted"] == "money" }
+            #expect(money.count == 1 && money.first?["account"] == nil && money.first?["failed"] == 20)
+        }
+    }
+
     @Test func `of a quota is read with what is left`() async throws {
         try await Bureau.with { (bureau) async throws in
             try await bureau.openShop(Bureau.tradePlan(Ceilings(quotas: ["money": 10, "read": 1000])))

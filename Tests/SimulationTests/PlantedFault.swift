@@ -228,6 +228,10 @@ struct WrongRecords: RecordRepository, DueRepository {
         try await store.drafts(of: organization, in: environments, madeBy: maker, before: before, limit: limit)
     }
 
+    func moved(at place: LimitPlace) async throws(GatewayError) -> (calls: Int64, amount: Int64) {
+        try await store.moved(at: place)
+    }
+
     func laterTwins(of record: Record, limit: Int) async throws(GatewayError) -> [Record] {
         try await store.laterTwins(of: record, limit: limit)
     }

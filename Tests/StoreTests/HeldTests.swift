@@ -186,6 +186,7 @@ struct `Limits of a day` {
             #expect(try await store.commit(NewRecord(record: refused, limits: [claim(51)])) == .limitReached)
             #expect(try await store.record(refused.id, organization: ours, environment: .test) == nil)
             #expect(try await store.commit(NewRecord(record: makeRecord(), limits: [claim(251)])) == .limitReached)
+            #expect(try await store.moved(at: claim(0).place) == (1, 200))
 
             let draft = makeDraft()
             _ = try await store.commit(NewRecord(record: draft))

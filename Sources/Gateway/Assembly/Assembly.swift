@@ -72,6 +72,8 @@ package struct Assembly: Sendable {
     package let quotas: Quotas
     /// Where files of rows are read and written.
     package let sheets = SheetThread()
+    /// What a call would meet at the stages that change by the hour.
+    package let outlook: CallOutlook
     /// When keys were last used.
     package let uses: KeyUses
     /// Calls, counted.
@@ -177,6 +179,13 @@ package struct Assembly: Sendable {
                 logger: ports.logger
             ),
             pace: PaceRefusals(entropy: entropy, settings: settings.refusals)
+        )
+        outlook = CallOutlook(
+            limit: pipeline.limit,
+            concurrency: pipeline.concurrency,
+            quotas: quotas,
+            records: store.records,
+            entropy: entropy
         )
         timers = TimerRunner(
             data: store.data,

@@ -117,6 +117,9 @@ package final class AccountBook: Sendable {
     package let isPlural: Bool
     /// The one that is meant where none is named.
     package var standard: MPesaAccount? { accounts.first { $0.isDefault } }
+    /// Whether what is asked for a name is counted under it: one that a caller has made up is nobody's, and there are as
+    /// many as callers like.
+    func counts(_ name: AccountName) -> Bool { self[name: name] != nil || name == .main }
     /// Every short code, each once.
     var shortCodes: [String] { Array(Set(accounts.map(\.profile.shortCode))).sorted() }
 

@@ -82,7 +82,7 @@ package struct MoneyLimit: Sendable, Equatable {
     fileprivate func scope(of record: Record) -> String {
         var parts = [directions.map(\.rawValue).sorted().joined(separator: "+"), subject ?? "*"]
         if isPerReceiver {
-            // A receiver is a person's number, which this table need not hold.
+            // Third, where there is a third. A receiver is a person's number, which this table need not hold.
             let receiver = "\(record.organization) \(record.intent.party ?? "")"
             parts.append(String(SHA256.digest(receiver).hexadecimal.prefix(24)))
         }
@@ -154,6 +154,9 @@ package struct LimitPlace: Sendable, Hashable {
     /// Days since 1970, in Nairobi.
     package let day: Int64
 
+    /// Whether each receiver is counted apart there.
+    var isPerReceiver: Bool { scope.count(where: { $0 == "|" }) > 1 }
+
     /// Names a place.
     package init(organization: OrganizationID, environment: Environment, scope: String, day: Int64) {
         self.organization = organization
@@ -180,6 +183,11 @@ package struct LimitClaim: Sendable, Equatable {
         self.amount = amount
         self.amountMax = amountMax
         self.countMax = countMax
+    }
+
+    /// Whether one more may be made after what has moved there.
+    func holds(after moved: (calls: Int64, amount: Int64)) -> Bool {
+        moved.calls < countMax && moved.amount <= amountMax - amount
     }
 
     fileprivate func strictest(with other: LimitClaim) -> LimitClaim {

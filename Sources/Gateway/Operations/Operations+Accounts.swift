@@ -11,12 +11,7 @@ extension Operations {
         let name = work.call.account ?? original?.accountName
         let account = try await directory.account(name, for: work.principal)
         if let original { try Operations.check(account, isOf: original) }
-        guard account.retiredAt == nil || kind.direction == .reverse else {
-            throw AccountBook.wrong("\(account.name) is retired: it takes nothing new.")
-        }
-        guard kind.direction != .incoming || account.profile.shortCodeType != "payout" else {
-            throw AccountBook.wrong("\(account.name) pays out and collects nothing. Name another account.")
-        }
+        if let refusal = account.refusal(of: kind.direction) { throw refusal }
         return account
     }
 
@@ -24,6 +19,19 @@ extension Operations {
     static func check(_ account: MPesaAccount, isOf original: Record) throws(GatewayError) {
         guard account.name != original.accountName else { return }
         throw AccountBook.wrong("this transaction is of the account \(original.accountName).")
+    }
+}
+
+extension MPesaAccount {
+    /// Why it begins nothing of this direction; nil where it does.
+    package func refusal(of direction: OperationDirection) -> GatewayError? {
+        if retiredAt != nil, direction != .reverse {
+            return AccountBook.wrong("\(name) is retired: it takes nothing new.")
+        }
+        if direction == .incoming, profile.shortCodeType == "payout" {
+            return AccountBook.wrong("\(name) pays out and collects nothing. Name another account.")
+        }
+        return nil
     }
 }
 

@@ -34,6 +34,12 @@ final class LimitConcurrency: Sendable {
         return place
     }
 
+    /// Whether all places are taken now.
+    func isFull(_ tool: ToolDescriptor, organization: OrganizationID) -> Bool {
+        guard let most = tool.concurrencyMax else { return false }
+        return running.withLock { $0[Place(organization: organization, tool: tool.name), default: 0] >= most }
+    }
+
     /// Gives a place back.
     func leave(_ place: Place) {
         running.withLock { running in

@@ -35,6 +35,24 @@ package final class LimitRate: Sendable {
         try check(bucket: tool.bucket, cost: tool.cost, principal: principal, membership: membership)
     }
 
+    /// Why a call would be refused now; it is charged to nobody.
+    func refusal(
+        of tool: ToolDescriptor,
+        _ principal: Principal,
+        _ membership: DirectoryCache.Membership
+    ) -> GatewayError? {
+        do throws(GatewayError) {
+            _ = try check(
+                bucket: tool.bucket,
+                cost: tool.cost,
+                principal: principal,
+                membership: membership,
+                isCharged: false
+            )
+            return nil
+        } catch { return error }
+    }
+
     /// The same for whatever costs so much of a bucket.
     ///
     /// - Parameter isApart: Whether what the organization may is counted for this caller alone, apart from all others: what
@@ -44,7 +62,8 @@ package final class LimitRate: Sendable {
         cost: Int,
         principal: Principal,
         membership: DirectoryCache.Membership,
-        isApart: Bool = false
+        isApart: Bool = false,
+        isCharged: Bool = true
     ) throws(GatewayError) -> RateDecision? {
         let organization = membership.organization
         let shared = organization.limitOverrides[bucket] ?? membership.plan.organizationLimits[bucket]
@@ -58,7 +77,7 @@ package final class LimitRate: Sendable {
                 charges.add(shared, of: organization.id.raw, scope: "organization", arrivals)
             }
             charges.add(own, of: principal.subjectIdentifier, scope: "credential", arrivals)
-            charges.settle(in: &arrivals, keysMax: keysMax)
+            if isCharged { charges.settle(in: &arrivals, keysMax: keysMax) }
             return charges.decision
         }
         guard let decision else { return nil }

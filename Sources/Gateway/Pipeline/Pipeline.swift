@@ -23,7 +23,7 @@ package final class Pipeline: Sendable {
     private let directory: DirectoryCache
     let limit: LimitRate
     let quotas: Quotas?
-    private let concurrency = LimitConcurrency()
+    let concurrency = LimitConcurrency()
     private let reserve: ReserveIdempotent
     let once: ReserveAction
     private let dispatch: Dispatch
@@ -271,9 +271,8 @@ package final class Pipeline: Sendable {
             principal: principal
         )
         let call = checked.call
-        (ending.arguments, ending.account) = (
-            checked.arguments, book.map { call.account ?? $0.standard?.name ?? .main }
-        )
+        let account = call.account ?? book?.standard?.name ?? .main
+        (ending.arguments, ending.account) = (checked.arguments, book.flatMap { $0.counts(account) ? account : nil })
         var reservation: ReserveIdempotent.Reservation?
         if tool.annotations.movesMoney {
             reservation = try reserve.reserve(
@@ -281,7 +280,7 @@ package final class Pipeline: Sendable {
                 tool: tool,
                 direction: entry.direction,
                 arguments: checked.arguments,
-                account: ending.account ?? call.account ?? .main,
+                account: account,
                 principal: principal,
                 organization: membership.organization
             )

@@ -82,6 +82,9 @@ package protocol RecordRepository: Sendable {
     /// may begin. None that was never sent and never will be.
     func laterTwins(of record: Record, limit: Int) async throws(GatewayError) -> [Record]
 
+    /// How many calls have been counted against limits at a place, and how many shillings by them.
+    func moved(at place: LimitPlace) async throws(GatewayError) -> (calls: Int64, amount: Int64)
+
     /// Any organization's records that have not ended, counted by plugin. For what a start must tell only.
     func openRecordsByPlugin() async throws(GatewayError) -> [String: Int]
 

@@ -108,6 +108,10 @@ extension MemoryStore: RecordRepository {
         }
     }
 
+    package func moved(at place: LimitPlace) async throws(GatewayError) -> (calls: Int64, amount: Int64) {
+        try await read { $0.moneyCounts[place] ?? (0, 0) }
+    }
+
     package func laterTwins(of record: Record, limit: Int) async throws(GatewayError) -> [Record] {
         try await read { tables in
             let found = tables.sorted { other in

@@ -17,6 +17,17 @@ enum MoneyCounts {
         }
     }
 
+    /// What is counted at a place.
+    static func moved(at place: LimitPlace, in sql: any SQLSession) throws -> (calls: Int64, amount: Int64) {
+        try sql.first(
+            """
+            SELECT calls, amount FROM money_counts
+            WHERE organization_id = $1 AND environment = $2 AND scope = $3 AND day = $4
+            """,
+            values(of: place)
+        ) { ($0.integer(0) ?? 0, $0.integer(1) ?? 0) } ?? (0, 0)
+    }
+
     private static func take(_ claim: LimitClaim, in session: WriteSession) throws -> Bool {
         guard claim.amount <= claim.amountMax, claim.countMax >= 1 else { return false }
         let calls = try session.sql.first(

@@ -196,6 +196,10 @@ extension Store: RecordRepository {
         }
     }
 
+    package func moved(at place: LimitPlace) async throws(GatewayError) -> (calls: Int64, amount: Int64) {
+        try await read { try MoneyCounts.moved(at: place, in: $0) }
+    }
+
     package func laterTwins(of record: Record, limit: Int) async throws(GatewayError) -> [Record] {
         guard let party = record.intent.party, let amount = record.intent.amount else { return [] }
         let begun = record.begunAt
