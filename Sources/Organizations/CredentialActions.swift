@@ -271,9 +271,10 @@ struct CredentialActions: Sendable {
         return Found(name: named, account: account)
     }
 
-    /// The path names an organization as the seed's does; it is the credential's own, or there is none.
+    /// The path names an organization as the seed's does, or by its slug; it is the credential's own, or there is none.
     private static func checkOwn(_ use: Action.Use) throws(GatewayError) {
-        guard use.text("org_id") == use.principal.organization.description else {
+        let own = [use.principal.organization.description, use.membership.organization.slug]
+        guard let named = use.text("org_id"), own.contains(named) else {
             throw GatewayError(.notFound, "There is no organization with this id.")
         }
     }

@@ -15,7 +15,9 @@ package enum HostOrganization {
     /// A plan to begin with: every tool that is shipped, those that move money by their names.
     package static let standardPlan = Plan(
         name: "standard",
-        tools: ["mpesa_*", "mpesa_stk_push", "mpesa_b2c_payment", "mpesa_reverse_transaction"],
+        tools: [
+            "mpesa_*", "mpesa_stk_push", "mpesa_b2c_payment", "mpesa_bulk_payment", "mpesa_reverse_transaction",
+        ],
         organizationLimits: [
             "read": RateLimit(units: 100, per: .seconds(1)), "money": RateLimit(units: 20, per: .seconds(1)),
         ],

@@ -1,3 +1,4 @@
+import Gateway
 import OrderedJSON
 import Testing
 
@@ -41,5 +42,37 @@ struct `An answer at the terminal` {
         }
         #expect(AnswerText.lines(of: answers[0]).count == 2)
         #expect(AnswerText.lines(of: ["data": "two\nlines"]) == ["two\nlines"])
+    }
+
+    @Test func `shows what is within another by both names, and a list of several as a table`() {
+        let answer: JSON = [
+            "data": [
+                "admin": ["user": ["username": "asha"], "password": "abc"], "scopes": ["a", "b"], "limits": [:],
+                "rules": [["rule": "key", "passes": true], ["rule": "limits", "passes": false]],
+            ]
+        ]
+
+        #expect(
+            AnswerText.lines(of: answer) == [
+                "admin.user.username: asha", "admin.password: abc", "scopes: a, b", "limits: {}", "rules:",
+                "  RULE    PASSES", "  key     true", "  limits  false",
+            ]
+        )
+    }
+
+    @Test func `names what is missing of a path before anything is asked`() throws {
+        let path: JSON = [
+            "get": [
+                "operationId": "keys.explain",
+                "parameters": [
+                    ["name": "id", "in": "path", "required": true, "schema": ["type": "string"]],
+                    ["name": "tool", "in": "query", "required": true, "schema": ["type": "string"]],
+                ],
+            ]
+        ]
+        let operation = try #require(Operation.all(in: ["paths": ["/admin/keys/{id}/explain": path]]).first)
+
+        #expect(throws: GatewayError.self) { try operation.request(try operation.arguments(["tool=x"])) }
+        #expect(try operation.request(try operation.arguments(["7", "x"])).path == "/admin/keys/7/explain?tool=x")
     }
 }

@@ -25,7 +25,7 @@ class Served(Process):
 
     def __init__(self, folder, simulator, **more):
         ports = free_port(), free_port()
-        self.url = f"http://127.0.0.1:{ports[0]}"
+        self.url, self.management = (f"http://127.0.0.1:{port}" for port in ports)
         with open(os.path.join(folder, "gateway.env")) as file:
             lines = [line.strip() for line in file if "=" in line and not line.startswith("#")]
         settings = {name: value.strip("'") for name, value in (line.split("=", 1) for line in lines)}
@@ -73,6 +73,11 @@ def test_a_first_organization_collects_without_dev():
     assert status == 201, made
     organization = made["data"]["organization"]["id"]
     admin = gateway.log_in("duka", "wanjiru", made["data"]["admin"]["password"])
+
+    # The plan to begin with has every tool that is shipped.
+    tools = {tool["name"] for tool in gateway.ask("GET", "/tools", token=admin)[2]["data"]}
+    shipped = http("GET", gateway.management + "/plugins")[2]["plugins"]
+    assert {"mpesa_stk_push", "mpesa_bulk_payment", "mpesa_reverse_transaction"} <= tools and len(shipped) == 4, tools
 
     # Nothing was set up yet, and the answer says what is missing.
     credentials = f"/admin/organizations/{organization}/credentials"
@@ -246,6 +251,12 @@ def test_a_command_that_cannot_say_why_ends_with_its_status_all_the_same():
     assert done.returncode == 1, done
 
 
+def test_init_makes_nothing_without_plugins_to_begin_with():
+    with tempfile.TemporaryDirectory() as folder:
+        ran = subprocess.run([PROGRAM, "init"], cwd=folder, capture_output=True, text=True, timeout=PATIENCE)
+        assert ran.returncode == 1 and "--plugins" in ran.stderr and os.listdir(folder) == [], ran
+
+
 def test_init_changes_nothing_that_is_there():
     folder = tempfile.mkdtemp(prefix="serve-") + "/data"
     prepare(folder)
@@ -256,5 +267,9 @@ def test_init_changes_nothing_that_is_there():
     assert again.returncode != 0 and "admin" in again.stderr, again.stderr
     assert {name: open(os.path.join(folder, name), "rb").read() for name in kept} == kept
     assert oct(os.stat(folder).st_mode)[-3:] == "700"
+    with open(os.path.join(folder, "gateway.env")) as file:
+        explained = re.findall(r"^#? ?(GATEWAY_\w+)=", file.read(), re.M)
+    table = subprocess.run([PROGRAM, "doctor", "--settings"], capture_output=True, text=True, timeout=PATIENCE).stdout
+    assert explained == re.findall(r"`(GATEWAY_\w+)` \|", table) and len(explained) > 30, explained
     assert prepare(folder, "--admin-username", "second", "--admin-email", "second@x.example")
     shutil.rmtree(folder)

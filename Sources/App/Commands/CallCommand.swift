@@ -196,7 +196,16 @@ struct Operation {
     }
 
     /// The request of a call with these arguments.
-    func request(_ arguments: [(name: String, value: JSON)], withFile: Bool = false) -> Request {
+    ///
+    /// - Throws: `invalidArgument` where what stands in its path is missing, which no gateway could name.
+    func request(_ arguments: [(name: String, value: JSON)], withFile: Bool = false) throws(GatewayError) -> Request {
+        let missing = required.filter { name in inPath.contains(name) && !arguments.contains { $0.name == name } }
+        guard missing.isEmpty else {
+            throw GatewayError(
+                .invalidArgument,
+                "\(name) needs \(missing.joined(separator: ", ")). It takes: \(argumentsText)."
+            )
+        }
         var path = path
         var query: [String] = []
         var body = JSONObject()

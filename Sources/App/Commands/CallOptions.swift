@@ -20,7 +20,7 @@ struct CallOptions: ParsableArguments {
         var headers = more
         if let idempotencyKey { headers.append(("Idempotency-Key", idempotencyKey)) }
         if let environment { headers.append(("Gateway-Environment", environment)) }
-        var request = operation.request(arguments, withFile: file != nil)
+        var request = try operation.request(arguments, withFile: file != nil)
         request.file = try file.map { path throws(GatewayError) in try SentFile(path, to: operation).content }
         guard operation.answersFile else {
             guard output == nil else {

@@ -136,14 +136,25 @@ enum AnswerText {
         if let rows = data.arrayValue {
             lines += self.lines(of: rows)
         } else if let members = data.objectValue {
-            lines += members.map { name, value in "\(PlainText.name.shown(name)): \(PlainText.lines.shown(cell(value)))"
-            }
+            lines += self.lines(of: members, under: "")
         } else if !data.isNull {
             lines.append(PlainText.lines.shown(cell(data)))
         }
         if let message = answer["message"]?.stringValue { lines.append(PlainText.lines.shown(message)) }
         if let next = answer["next_before"]?.stringValue { lines.append("More: before=\(PlainText.name.shown(next))") }
         return lines
+    }
+
+    /// A line a member, what is within another under both names, and a list of several as a table.
+    private static func lines(of members: JSONObject, under prefix: String) -> [String] {
+        members.flatMap { name, value -> [String] in
+            let name = prefix + PlainText.name.shown(name)
+            if let inner = value.objectValue, !inner.isEmpty { return lines(of: inner, under: name + ".") }
+            if let rows = value.arrayValue, !rows.isEmpty, rows.allSatisfy({ $0.objectValue != nil }) {
+                return ["\(name):"] + lines(of: rows).map { "  " + $0 }
+            }
+            return ["\(name): \(PlainText.lines.shown(cell(value)))"]
+        }
     }
 
     private static func lines(of rows: [JSON]) -> [String] {
@@ -172,5 +183,11 @@ enum AnswerText {
         }
     }
 
-    private static func cell(_ value: JSON) -> String { value.stringValue ?? value.text }
+    /// A value in words: a list of single ones as people write one.
+    private static func cell(_ value: JSON) -> String {
+        guard let list = value.arrayValue, list.allSatisfy({ $0.objectValue == nil && $0.arrayValue == nil }) else {
+            return value.stringValue ?? value.text
+        }
+        return list.map { $0.stringValue ?? $0.text }.joined(separator: ", ")
+    }
 }

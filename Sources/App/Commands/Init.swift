@@ -40,11 +40,13 @@ struct Init: AsyncParsableCommand {
                 }
                 settings.publicURL = url.description
             }
+            // Looked at before anything is made.
+            let entries = try readPlugins(settings)
             let folder = try DataFolder(path: dataFolder)
             let files = folder.masterKeyFiles(settings.masterKeyFile)
             let root = try folder.masterKeys(files, makes: true).root
             _ = try folder.operatorTokenFile()
-            try writePlugins(settings, folder)
+            try writePlugins(entries, folder)
             try writeSettings(settings, folder)
             let person = try await makeAdministrator(settings, root)
             say(folder, person)
@@ -55,10 +57,20 @@ struct Init: AsyncParsableCommand {
 
     // MARK: Files
 
-    /// The plugins file with the hash of each library: serve loads nothing whose bytes it does not know.
-    private func writePlugins(_ settings: Settings, _ folder: DataFolder) throws(GatewayError) {
-        let file = folder.path + "/plugins.json"
-        guard !FileManager.default.fileExists(atPath: file) else { return }
+    /// The plugins that it begins with, each with the hash of its library: serve loads nothing whose bytes it does not know.
+    ///
+    /// - Returns: Nil where the folder has its own already.
+    private func readPlugins(_ settings: Settings) throws(GatewayError) -> [JSON]? {
+        guard !FileManager.default.fileExists(atPath: dataFolder + "/plugins.json") else { return nil }
+        guard FileManager.default.fileExists(atPath: plugins) else {
+            throw GatewayError(
+                .notConfigured,
+                """
+                There is no plugins file \(plugins). Name one by --plugins: the project's plugins.json is the one to begin \
+                with, and docs/operating.md shows what stands in it. Nothing was made.
+                """
+            )
+        }
         let text = try NamedFile.read(plugins)
         guard let entries = (try? JSON(parsing: text))?["plugins"]?.arrayValue else {
             throw GatewayError(.invalidArgument, "\(plugins): expected a plugins file, as docs/operating.md shows it.")
@@ -76,31 +88,43 @@ struct Init: AsyncParsableCommand {
             entry["source"] = .string(path)
             known.append(.object(entry))
         }
-        let lines = known.map { "    " + $0.text }
-        try folder.write(Array("{\n  \"plugins\": [\n\(lines.joined(separator: ",\n"))\n  ]\n}\n".utf8), to: file)
+        return known
     }
 
-    /// What serve is started with, as a file that a shell or systemd reads.
+    private func writePlugins(_ entries: [JSON]?, _ folder: DataFolder) throws(GatewayError) {
+        guard let entries else { return }
+        let lines = entries.map { "    " + $0.text }
+        let text = "{\n  \"plugins\": [\n\(lines.joined(separator: ",\n"))\n  ]\n}\n"
+        try folder.write(Array(text.utf8), to: folder.path + "/plugins.json")
+    }
+
+    /// What serve is started with, as a file that a shell or systemd reads: every setting, explained, and those set that
+    /// this folder needs.
     private func writeSettings(_ settings: Settings, _ folder: DataFolder) throws(GatewayError) {
         let file = folder.path + "/gateway.env"
         guard !FileManager.default.fileExists(atPath: file) else { return }
         let path = URL(filePath: folder.path).standardizedFileURL.path
-        let lines = [
-            "# What mpesa-gateway serve is started with; docs/operating.md explains every setting there is.",
-            Init.line("GATEWAY_DATA_FOLDER", path),
-            settings.databaseURL.map { Init.line("GATEWAY_DATABASE_URL", $0) }
-                ?? "# GATEWAY_DATABASE_URL='postgres://…'  (SQLite in the data folder unless set)",
-            Init.line("GATEWAY_PLUGINS", path + "/plugins.json"),
-            Init.line("GATEWAY_OPERATOR_TOKEN_FILE", path + "/operator.token"),
-            settings.masterKeyFile.map { Init.line("GATEWAY_MASTER_KEY_FILE", $0) }
-                ?? "# The master key is master.key in the data folder, unless GATEWAY_MASTER_KEY_FILE names another.",
-            "# The https address that M-Pesa calls back and callers use.",
-            settings.publicURL.map { Init.line("GATEWAY_PUBLIC_URL", $0) }
-                ?? "# GATEWAY_PUBLIC_URL='https://pay.example.com'",
-            "# Safaricom's certificates, from the Daraja portal: payouts and balances need the one of their environment.",
-            "# GATEWAY_CERTIFICATE_LIVE_FILE='\(path)/live.pem'",
+        var set = [
+            "GATEWAY_DATA_FOLDER": path, "GATEWAY_PLUGINS": path + "/plugins.json",
+            "GATEWAY_OPERATOR_TOKEN_FILE": path + "/operator.token",
         ]
-        try folder.write(Array((lines.joined(separator: "\n") + "\n").utf8), to: file)
+        set["GATEWAY_DATABASE_URL"] = settings.databaseURL
+        set["GATEWAY_MASTER_KEY_FILE"] = settings.masterKeyFile
+        set["GATEWAY_PUBLIC_URL"] = settings.publicURL
+        try folder.write(Array(Init.environment(set).utf8), to: file)
+    }
+
+    /// Every setting with what it means; what is not set is commented out, and is then what its comment says.
+    static func environment(_ set: [String: String]) -> String {
+        var lines = [
+            "# What mpesa-gateway serve is started with. A line that is set has no # before it; the words in brackets are",
+            "# what holds where nothing is set.",
+        ]
+        for setting in Settings.list {
+            lines += ["", "# \(setting.meaning) (\(setting.usual))"]
+            lines.append(set[setting.variable].map { line(setting.variable, $0) } ?? "# \(setting.variable)=")
+        }
+        return lines.joined(separator: "\n") + "\n"
     }
 
     /// A setting as a shell and systemd read it, whatever it holds.
@@ -168,7 +192,7 @@ struct Init: AsyncParsableCommand {
 
               set -a; . \(folder.path)/gateway.env; set +a; mpesa-gateway serve
 
-            docs/operating.md, "The first organization", goes on from here.
+            docs/administration.md, "The first organization", goes on from here.
             """
         )
         fflush(nil)

@@ -13,7 +13,7 @@ struct SentFile {
         guard let type = operation.fileTypes.first(where: { $0.contains("spreadsheetml") == isSheet }) else {
             throw GatewayError(.invalidArgument, "\(operation.name) takes no file of this type.")
         }
-        let bytes = try ManagementClient.contents(of: path)
+        let bytes = try NamedFile.read(path)
         content = (type, bytes)
         guard isatty(STDERR_FILENO) == 1 else { return }
         FileHandle.standardError.write(Data("\(path): \(bytes.count) bytes are sent and checked …\n".utf8))
