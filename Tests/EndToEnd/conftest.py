@@ -7,7 +7,7 @@ import tempfile
 
 import pytest
 
-pytest.register_assert_rewrite("guests", "harness", "plugins")
+pytest.register_assert_rewrite("guests", "harness", "houses", "plugins")
 
 import harness  # noqa: E402
 from xdist.scheduler import LoadFileScheduling  # noqa: E402

@@ -87,6 +87,28 @@ struct `Passwords` {
         #expect(codes.compactMap { $0 }.allSatisfy { $0.code == .rateLimited && $0.retryAfter != nil })
         #expect(codes.contains { $0 != nil })
     }
+
+    @Test func `of a thousand strangers at once keep nobody out whom the house knows`() async throws {
+        let passwords = ScryptPasswords(hasher: PasswordHash(logCost: 10))
+        let right = try await passwords.hash(Secret("right"), turn: stranger)
+        let honest = PasswordTurn(name: "192.0.2.200", isKnown: true)
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            for number in 0..<1000 {
+                group.addTask {
+                    let turn = PasswordTurn(name: "198.51.\(number / 250).\(number % 250)", isKnown: false)
+                    do throws(GatewayError) {
+                        return try await passwords.verify(Secret("x"), against: right, turn: turn)
+                    } catch {
+                        #expect(error.code == .rateLimited && error.retryAfter != nil)
+                        return false
+                    }
+                }
+            }
+            // Throws where he is refused for the others' sake.
+            for _ in 0..<20 { #expect(try await passwords.verify(Secret("right"), against: right, turn: honest)) }
+            for try await isRight in group { #expect(!isRight) }
+        }
+    }
 }
 
 struct `An access token` {
