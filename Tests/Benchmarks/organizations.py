@@ -1,5 +1,5 @@
 """Ten thousand organizations and fifty tools: what they cost in memory, what a neighbour whose calls are refused costs a
-quiet caller, and how soon changes are felt under load."""
+quiet caller, how soon changes are felt under load, and what it costs that a refused payment is written before that is told."""
 
 import http.client
 import json
@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 
-from measuring import CONNECTIONS, in_turn, lua, rss_of, wrk
+from measuring import CONNECTIONS, in_turn, lua, measure, rss_of, wrk
 import many
 from harness import ROOT, Gateway, Simulator, http as ask
 from plugins import install
@@ -116,6 +116,41 @@ def changes(gateway, keys):
         yield "a revoked key", felt(gateway, made["api_key"], change, "/tools", lambda found, _: found == 401)
 
 
+# Refused for the same cause, by their arguments: of the first audit and usage are durable before that is told.
+REFUSED = {
+    "a payment": ("POST", "/tools/stk-push", '{"amount":0}'), "a reading": ("GET", "/tools/account-balance?account_type=NONE", None),
+}
+
+
+def alone(gateway, key, method, path, body):
+    """The median of one caller's calls, each after the other, in milliseconds."""
+    connection, taken = http.client.HTTPConnection("127.0.0.1", gateway.ports[0]), []
+    for _ in range(200):
+        begun = time.monotonic()
+        connection.request(method, path, body=body, headers={"X-API-Key": key, "Content-Type": "application/json"})
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == 400, answer.status
+        taken.append((time.monotonic() - begun) * 1000)
+    connection.close()
+    return statistics.median(taken)
+
+
+def refusals(gateway, key, rounds):
+    """What a call costs that is refused for its arguments, written first or told first, in turns."""
+    found = {what: [] for what in REFUSED}
+    for _ in range(rounds):
+        for what, (method, path, body) in REFUSED.items():
+            script = lua(method, {"X-API-Key": key, "Content-Type": "application/json"}, body)
+            row = measure(what, [gateway.process.pid], gateway.url + path, script)
+            found[what].append({**row, "alone": alone(gateway, key, method, path, body)})
+    for what, rows in found.items():
+        middle = lambda name: statistics.median(row[name] for row in rows)
+        print(f"{what} that is refused: {middle('cpu'):.1f} CPU-us ({middle('writer'):.1f} of the store's writer), "
+              f"{middle('rate'):,.0f} a second by {CONNECTIONS} connections (p99 {rows[-1]['p99']}), "
+              f"{middle('alone'):.2f} ms for one caller alone")
+
+
 def main(count, rounds):
     """Prints the figures; `count` organizations, `rounds` turns of the quiet caller alone and beside a noisy one."""
     with Simulator() as simulator, Gateway(simulator=simulator) as first:
@@ -153,6 +188,7 @@ def main(count, rounds):
                 print(f"{what} is felt within {max(seen[what]) * 1000:.0f} ms, median {statistics.median(seen[what]) * 1000:.0f} ms, "
                       f"of {CHANGES} under load (budget {budget} s)")
             print(f"({requests:,} calls of others meanwhile)")
+            refusals(gateway, key, rounds)
 
 
 if __name__ == "__main__":
