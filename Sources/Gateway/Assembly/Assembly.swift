@@ -72,8 +72,6 @@ package struct Assembly: Sendable {
     package let quotas: Quotas
     /// Where files of rows are read and written.
     package let sheets = SheetThread()
-    /// What a call would meet at the stages that change by the hour.
-    package let outlook: CallOutlook
     /// When keys were last used.
     package let uses: KeyUses
     /// Calls, counted.
@@ -180,13 +178,6 @@ package struct Assembly: Sendable {
             ),
             pace: PaceRefusals(entropy: entropy, settings: settings.refusals)
         )
-        outlook = CallOutlook(
-            limit: pipeline.limit,
-            concurrency: pipeline.concurrency,
-            quotas: quotas,
-            records: store.records,
-            entropy: entropy
-        )
         timers = TimerRunner(
             data: store.data,
             registry: ports.registry,
@@ -201,6 +192,17 @@ package struct Assembly: Sendable {
             health: ports.health,
             entropy: entropy,
             logger: ports.logger
+        )
+    }
+
+    /// What a call would meet at the stages that change by the hour.
+    package var outlook: CallOutlook {
+        CallOutlook(
+            limit: pipeline.limit,
+            concurrency: pipeline.concurrency,
+            quotas: quotas,
+            records: ports.store.records,
+            entropy: ports.entropy
         )
     }
 
