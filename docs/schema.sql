@@ -23,7 +23,7 @@ CREATE TABLE export_parts ( organization_id TEXT NOT NULL, export_id TEXT NOT NU
 CREATE TABLE exports ( organization_id TEXT NOT NULL, export_id TEXT NOT NULL, environment TEXT NOT NULL, plugin TEXT NOT NULL, name TEXT NOT NULL, media_type TEXT NOT NULL, bytes BIGINT NOT NULL, parts BIGINT NOT NULL, closed BIGINT NOT NULL, expires_at BIGINT NOT NULL, made_by TEXT NOT NULL DEFAULT '', PRIMARY KEY (organization_id, export_id));
 CREATE INDEX exports_expiring ON exports (expires_at);
 CREATE TABLE "external_ids" (organization_id TEXT NOT NULL, environment TEXT NOT NULL, namespace TEXT NOT NULL, value TEXT NOT NULL, record_id TEXT NOT NULL, PRIMARY KEY (organization_id, environment, namespace, value)) WITHOUT ROWID;
-CREATE TABLE feed ( organization_id TEXT NOT NULL, event_id TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL, subject_version BIGINT NOT NULL, at_ms BIGINT NOT NULL, payload TEXT NOT NULL, lane BIGINT NOT NULL, position BIGINT NOT NULL, PRIMARY KEY (organization_id, event_id)) WITHOUT ROWID;
+CREATE TABLE "feed" ( organization_id TEXT NOT NULL, event_id TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL, subject_version BIGINT NOT NULL, at_ms BIGINT NOT NULL, payload TEXT NOT NULL, lane BIGINT NOT NULL, position BIGINT NOT NULL, PRIMARY KEY (organization_id, lane, position)) WITHOUT ROWID;
 CREATE UNIQUE INDEX feed_by_position ON feed (lane, position);
 CREATE TABLE feed_cursors ( reader TEXT NOT NULL, lane BIGINT NOT NULL, position BIGINT NOT NULL, PRIMARY KEY (reader, lane)) WITHOUT ROWID;
 CREATE TABLE "guards" ( organization_id TEXT NOT NULL, environment TEXT NOT NULL, guard_key TEXT NOT NULL, slot BIGINT NOT NULL, record_id TEXT NOT NULL, active_until_ms BIGINT NOT NULL, PRIMARY KEY (organization_id, environment, guard_key, slot)) WITHOUT ROWID;
@@ -55,9 +55,12 @@ CREATE INDEX records_held ON records (next_action_ms) WHERE state IN ('draft', '
 CREATE INDEX records_manual ON records (plugin, operation) WHERE state = 'manual';
 CREATE INDEX records_manual_due ON records (next_action_ms) WHERE state = 'manual';
 CREATE INDEX records_not_succeeded ON records (organization_id, environment, record_id) WHERE state <> 'succeeded';
+CREATE INDEX records_open ON records (organization_id, environment, created_ms) WHERE state IN ('draft', 'released', 'created', 'sending', 'accepted', 'unknown', 'reconciling', 'manual');
 CREATE INDEX records_waiting ON records (next_action_ms) WHERE state IN ('created', 'sending', 'accepted', 'unknown', 'reconciling');
-CREATE TABLE reports ( organization_id TEXT NOT NULL, report_id TEXT NOT NULL, environment TEXT NOT NULL, kind TEXT NOT NULL, from_day BIGINT NOT NULL, to_day BIGINT NOT NULL, made_by TEXT NOT NULL, made_ms BIGINT NOT NULL, expires_ms BIGINT NOT NULL, maker TEXT, accounts TEXT, position BIGINT NOT NULL, document TEXT NOT NULL, PRIMARY KEY (organization_id, report_id)) WITHOUT ROWID;
-CREATE INDEX reports_expiring ON reports (expires_ms);
+CREATE TABLE reports ( organization_id TEXT NOT NULL, report_id TEXT NOT NULL, environment TEXT NOT NULL, kind TEXT NOT NULL, from_day BIGINT NOT NULL, to_day BIGINT NOT NULL, made_by TEXT NOT NULL, made_ms BIGINT NOT NULL, expires_ms BIGINT NOT NULL, maker TEXT, accounts TEXT, position BIGINT NOT NULL, document TEXT NOT NULL, corrected BIGINT NOT NULL DEFAULT 0, PRIMARY KEY (organization_id, report_id)) WITHOUT ROWID;
+CREATE INDEX reports_expiring ON reports (expires_ms) WHERE document <> '';
+CREATE INDEX reports_kept ON reports (organization_id, environment, expires_ms);
+CREATE INDEX reports_remembered ON reports (expires_ms);
 CREATE TABLE rollups ( organization_id TEXT NOT NULL, environment TEXT NOT NULL, day BIGINT NOT NULL, account TEXT NOT NULL, source TEXT NOT NULL, direction TEXT NOT NULL, tool TEXT NOT NULL, made_by TEXT NOT NULL, outcome TEXT NOT NULL, hour BIGINT NOT NULL, transactions BIGINT NOT NULL, amount BIGINT NOT NULL, fee_cents BIGINT NOT NULL, fees_stated BIGINT NOT NULL, PRIMARY KEY (organization_id, environment, day, account, source, direction, tool, made_by, outcome, hour)) WITHOUT ROWID;
 CREATE TABLE second_factors ( organization_id TEXT NOT NULL, user_id TEXT NOT NULL, sealed BLOB NOT NULL, used_step BIGINT NOT NULL, recovery TEXT NOT NULL, is_confirmed BIGINT NOT NULL, PRIMARY KEY (organization_id, user_id)) WITHOUT ROWID;
 CREATE TABLE sessions ( organization_id TEXT NOT NULL, user_id TEXT NOT NULL, session_id TEXT NOT NULL, generation BIGINT NOT NULL, expires_ms BIGINT NOT NULL, refreshed_ms BIGINT, PRIMARY KEY (organization_id, user_id, session_id)) WITHOUT ROWID;

@@ -15,4 +15,10 @@ extension ActionReply {
         guard case .success(.data(let bytes, _, _)) = result, let json = try? JSON(parsing: bytes) else { return .null }
         return json
     }
+
+    /// What stands beside the output in the envelope under a name; nil where nothing does.
+    package func beside(_ name: String) -> JSON? {
+        guard case .success(.data(_, _, let beside)) = result else { return nil }
+        return beside.first { $0.name == name }.flatMap { try? JSON(parsing: $0.value) }
+    }
 }

@@ -116,7 +116,7 @@ final class ProbeHost: @unchecked Sendable {
         let answers = [
             "store.put": #"{"version":1}"#, "store.delete": "{}", "store.list": #"{"items":[]}"#,
             "x-transaction.page": #"{"transactions":[]}"#,
-            "x-transaction.aggregate": #"{"as_of_ms":0,"position":0,"newest":0,"groups":[],"open":[]}"#,
+            "x-transaction.aggregate": #"{"as_of_ms":0,"position":"p","late":0,"groups":[],"open":[]}"#,
             "x-report.keep": #"{"report_id":"\#(id)","expires_at_ms":0,"corrections":null}"#,
             "transaction.list": #"{"transactions":[]}"#, "timer.schedule": #"{"timer":"\#(id)"}"#, "timer.cancel": "{}",
             "export.open": #"{"export":"\#(id)"}"#, "export.append": #"{"bytes":1}"#,

@@ -54,22 +54,26 @@ public struct TransactionFilter: Sendable, Hashable {
 public struct TransactionSums: Sendable, Hashable {
     /// When they were read, in milliseconds since 1970.
     public var asOfMilliseconds: Int64
-    /// Up to which event of the feed they count.
-    public var position: Int64
-    /// How many events there were more.
-    public var behind: Int64
+    /// The place in the feed that all of them are of, as the host names it.
+    public var position: String
+    /// How many events the feed's reader had not come to; they are counted all the same.
+    public var late: Int64
     /// The rows of each group that was asked for, in that order.
     public var groups: [[JSON]]
     /// What has not ended, where that was asked for.
     public var open: [JSON]
+    /// What M-Pesa last said before the end of the days that accounts hold, where that was asked for; nil where the caller
+    /// may not know it.
+    public var balances: [JSON]?
 
     /// Reads an answer.
     public init(_ json: JSON) {
         asOfMilliseconds = json["as_of_ms"]?.integerValue ?? 0
-        position = json["position"]?.integerValue ?? 0
-        behind = max(0, (json["newest"]?.integerValue ?? 0) - position)
+        position = json["position"]?.stringValue ?? ""
+        late = json["late"]?.integerValue ?? 0
         groups = json["groups"]?.arrayValue?.map { $0.arrayValue ?? [] } ?? []
         open = json["open"]?.arrayValue ?? []
+        balances = json["balances"]?.arrayValue
     }
 }
 
@@ -91,13 +95,15 @@ extension FunctionContext {
         from first: String,
         to last: String,
         by groups: [[String]],
-        open: Bool = false
+        open: Bool = false,
+        balances: Bool = false
     ) async throws(FunctionFailure) -> TransactionSums {
         TransactionSums(
             try await ask(
                 "x-transaction.aggregate",
                 [
                     "from": .string(first), "to": .string(last), "open": .bool(open),
+                    "balances": .bool(balances),
                     "groups": .array(groups.map { .array($0.map { .string($0) }) }),
                 ]
             )

@@ -169,6 +169,25 @@ package final class Store: Sendable {
         }
     }
 
+    /// Reads all that a job asks as of one moment, whatever is written meanwhile.
+    func readAtOnce<Result: Sendable>(
+        _ job: @escaping @Sendable (any SQLSession) throws -> Result
+    ) async throws(GatewayError) -> Result {
+        // SQLite's transactions see one state of the file from their first question on.
+        let isPostgres = database.words == .postgres
+        let beginning = isPostgres ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" : "BEGIN"
+        return try await read { sql in
+            try sql.execute(beginning, [])
+            let result = Swift.Result { try job(sql) }
+            do { try sql.execute("ROLLBACK", []) } catch {
+                // What failed before says more; a connection that is lost has ended its transaction.
+                if case .failure(let first) = result { throw first }
+                throw error
+            }
+            return try result.get()
+        }
+    }
+
     static func unavailable(_ error: any Error) -> GatewayError {
         if let error = error as? GatewayError { return error }
         let known = error as? SQLError

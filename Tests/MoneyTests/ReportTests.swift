@@ -3,82 +3,6 @@ import GatewayTesting
 import OrderedJSON
 import Testing
 
-extension House {
-    fileprivate static let grants: Catalogue.Needs = {
-        var grants = Catalogue.Needs()
-        grants.services = ["transactions", "x-reports"]
-        return grants
-    }()
-
-    /// Asks the host as a plugin does that serves a call of this key's.
-    fileprivate func service(_ name: String, _ body: JSON, as other: APIKeyText? = nil) async throws -> JSON {
-        let principal = try await gateway.authenticate.principal(
-            for: .token((other ?? key).text),
-            environment: nil,
-            address: nil
-        )
-        return try await gateway.services.answer(
-            ServiceRequest(service: name, body: body, plugin: "reports", grants: House.grants, principal: principal)
-        )
-    }
-
-    /// A payment that M-Pesa says was made; at that moment, where it says so.
-    @discardableResult
-    fileprivate func paid(
-        phone: String,
-        amount: Int64 = 100,
-        receipt: String,
-        at moment: Timestamp? = nil,
-        fee: Int64? = nil
-    ) async throws -> RecordID {
-        let reply = await collect(phone: phone, amount: amount)
-        let id = try #require(reply.record)
-        try await callback(id, says: Self.success(amount, receipt, at: moment, fee: fee))
-        return id
-    }
-
-    fileprivate static func success(
-        _ amount: Int64,
-        _ receipt: String,
-        at moment: Timestamp? = nil,
-        fee: Int64? = nil
-    ) -> JSON {
-        var said: JSONObject = ["verdict": "succeeded", "receipt": .string(receipt), "amount": .integer(amount)]
-        said["x-completed_ms"] = moment.map { .integer($0.milliseconds) }
-        said["x-fee_cents"] = fee.map { .integer($0) }
-        return .object(said)
-    }
-
-    fileprivate var today: String { NairobiDay.text(RollupPlace.day(of: clock.now)) }
-
-    fileprivate func sums(_ days: (String, String)? = nil, by group: [String]) async throws -> [JSON] {
-        try await gateway.rollups.catchUp()
-        let answer = try await service(
-            "x-transaction.aggregate",
-            [
-                "from": .string(days?.0 ?? today), "to": .string(days?.1 ?? today),
-                "groups": [.array(group.map { .string($0) })],
-            ]
-        )
-        return answer["groups"]?[0]?.arrayValue ?? []
-    }
-
-    fileprivate func keepReport() async throws -> JSON {
-        try await gateway.rollups.catchUp()
-        let answer = try await service(
-            "x-transaction.aggregate",
-            ["from": .string(today), "to": .string(today), "groups": [["state"]]]
-        )
-        return try await service(
-            "x-report.keep",
-            [
-                "kind": "DAILY", "from": .string(today), "to": .string(today), "position": answer["position"] ?? 0,
-                "document": ["states": answer["groups"]?[0] ?? .null],
-            ]
-        )
-    }
-}
-
 struct `A page of transactions` {
     @Test func `holds what matches, and never money with questions`() async throws {
         try await House.with { (house) async throws in
@@ -162,6 +86,31 @@ struct `Sums of transactions` {
         }
     }
 
+    @Test func `take what M-Pesa states only after the end was known`() async throws {
+        try await House.with { (house) async throws in
+            let midnight = RollupPlace.start(of: RollupPlace.day(of: house.clock.now) + 1)
+            house.clock.advance(midnight - house.clock.now + .seconds(60))
+            let id = try await house.paid(phone: "254711000001", amount: 30, receipt: "R1AAAAAAAA")
+            let name = try await house.keepReport()["report_id"] ?? .null
+            let stated = midnight + .seconds(-30)
+            let late = House.success(30, "R1AAAAAAAA", at: stated, fee: 150)
+
+            // The same again says nothing new.
+            for _ in 1...2 { try await house.callback(id, says: late) }
+
+            let yesterday = NairobiDay.text(RollupPlace.day(of: stated))
+            let found = try await house.sums((yesterday, house.today), by: ["day"])
+            #expect(found.map { $0["day"] } == [.string(yesterday)] && found.first?["fee_cents"] == 150)
+            let told = await house.ask("events.list", ["types": "transaction.corrected"]).data.arrayValue
+            #expect(told?.map { $0["subject"] } == [.string(id.description)])
+            let diff = await house.ask("reports.diff", ["id": name]).data
+            #expect(diff["changes"]?.arrayValue?.map { $0["amount"] } == [-30])
+            // M-Pesa's first word stands.
+            try await house.callback(id, says: House.success(30, "R1AAAAAAAA", at: midnight, fee: 1))
+            #expect(try await house.sums((yesterday, house.today), by: ["day"]) == found)
+        }
+    }
+
     /// The seed let any caller name any organization; here nobody names one, and who sees only their own sums that.
     @Test func `are of what their caller may see (seed's bug 16)`() async throws {
         try await House.with { (house) async throws in
@@ -191,6 +140,22 @@ struct `Sums of transactions` {
                 }
                 #expect(refusal?.errors.map(\.pointer) == [field])
             }
+        }
+    }
+
+    @Test func `are of one moment with what is open, however far their reader is`() async throws {
+        try await House.with { (house) async throws in
+            try await house.gateway.rollups.catchUp()
+            try await house.paid(phone: "254711000001", amount: 30, receipt: "R1AAAAAAAA")
+            _ = await house.collect(phone: "254711000002", amount: 40)
+
+            let answer = try await house.service(
+                "x-transaction.aggregate",
+                ["from": .string(house.today), "to": .string(house.today), "groups": [["state"]], "open": true]
+            )
+
+            #expect(answer["groups"]?[0]?.arrayValue?.map { $0["amount"] } == [30] && answer["late"] == 1)
+            #expect(answer["open"]?.arrayValue?.map { $0["amount"] } == [40])
         }
     }
 
@@ -262,6 +227,28 @@ struct `A report that is kept` {
         }
     }
 
+    @Test func `of days before there was a feed is not proven, and says why`() async throws {
+        try await House.with { (house) async throws in
+            try await house.paid(phone: "254711000001", amount: 55, receipt: "R1AAAAAAAA")
+            // As one is that ended before events were kept.
+            let id = try #require(await house.collect(phone: "254711000002", amount: 7).record)
+            var old = try await house.record(id)
+            old.state = .failed
+            old.version += 1
+            old.endedAt = house.clock.now
+            old.nextActionAt = nil
+            _ = try await house.store.apply([RecordChange(record: old, events: [])])
+            let name = try await house.keepReport()["report_id"] ?? .null
+
+            let answer = await house.ask("reports.verify", ["id": name]).data
+
+            #expect(answer["is_proven"] == false && answer["differences"] == [])
+            #expect(answer["before_feed"] == ["transactions": 1, "amount": 7] && answer["amount"] == 55)
+            let clerk = try await house.addKey(role: .user)
+            #expect(await house.ask("reports.verify", ["id": name], as: clerk.text).code == .permissionDenied)
+        }
+    }
+
     @Test func `is its organization's, and of role user its maker's`() async throws {
         try await House.with { (house) async throws in
             let name = try await house.keepReport()["report_id"] ?? .null
@@ -270,6 +257,35 @@ struct `A report that is kept` {
             #expect(await house.ask("reports.list").data.arrayValue?.count == 1)
             #expect(await house.ask("reports.list", as: clerk.text).data == [])
             #expect(await house.ask("reports.show", ["id": name], as: clerk.text).code == .notFound)
+        }
+    }
+
+    @Test func `is not shown to whoever made it once they may see less than it tells`() async throws {
+        try await House.with { (house) async throws in
+            let maker = try await house.addKey()
+            let name = try await house.keepReport(as: maker)["report_id"] ?? .null
+            #expect(await house.ask("reports.show", ["id": name], as: maker.text).code == nil)
+            _ = try await house.store.change(maker.id, organization: house.organization) {
+                $0.rules.accounts = [.main]
+            }
+            house.gateway.authenticate.forget()
+
+            #expect(await house.ask("reports.show", ["id": name], as: maker.text).code == .notFound)
+            #expect(await house.ask("reports.list", as: maker.text).data == [])
+            let narrow = try await house.keepReport(as: maker)["report_id"] ?? .null
+            #expect(await house.ask("reports.show", ["id": narrow], as: maker.text).code == nil)
+        }
+    }
+
+    @Test func `that has expired takes no place of those that are kept`() async throws {
+        var bounds = Assembly.Settings()
+        bounds.services.reportsMax = 1
+        try await House.with(bounds: bounds) { (house) async throws in
+            _ = try await house.keepReport()
+            await #expect(throws: GatewayError.self) { try await house.keepReport() }
+            house.clock.advance(.seconds(31 * 86_400))
+
+            #expect(try await house.keepReport()["report_id"] != nil)
         }
     }
 

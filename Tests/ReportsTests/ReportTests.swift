@@ -38,7 +38,13 @@ private func report(open: [JSON] = [], asOf: Int64 = 1_795_800_000_000) throws -
         )
     }
     let sums = TransactionSums([
-        "as_of_ms": .integer(asOf), "position": 14, "newest": 16, "open": .array(open),
+        "balances": [
+            [
+                "account": "main", "name": "Utility Account", "currency": "KES", "current_cents": 12_050,
+                "available_cents": 12_000, "reserved_cents": 0, "uncleared_cents": 50, "at_ms": 5, "age_s": 9,
+            ]
+        ],
+        "as_of_ms": .integer(asOf), "position": "p14", "late": 2, "open": .array(open),
         "groups": [
             .array(states), named("tool", "mpesa_stk_push"), named("account", "main"),
             named("made_by", "key:k1"), named("day", "2026-11-26"), named("hour", "09"),
@@ -53,7 +59,7 @@ struct `A report` {
         let report = try report()
 
         let summary = report["summary"]
-        #expect(summary?["successful_count"] == 6 && summary?["successful_amount"] == 510)
+        #expect(summary?["successful_count"] == 7 && summary?["successful_amount"] == 610)
         #expect(summary?["failed_count"] == 2 && summary?["cancelled_count"] == 1 && summary?["withdrawn_count"] == 4)
         #expect(summary?["reversed_count"] == 1 && summary?["reversed_amount"] == 100)
         #expect(report["money"]?["in"] == ["count": 4, "amount": 450])
@@ -79,7 +85,15 @@ struct `A report` {
 
         #expect(report["open"]?[0]?["transaction_type"] == "B2C" && report["open"]?[0]?["oldest_age_s"] == 90)
         #expect(report["summary"]?["pending_count"] == 2 && report["summary"]?["total_transactions"] == 16)
-        #expect(report["reader"] == ["counted_to": 14, "events_behind": 2])
+        #expect(report["reader"] == ["counted_to": "p14", "events_behind": 2])
+    }
+
+    @Test func `says what the accounts held, to whom that is told`() throws {
+        #expect(try report()["balances"]?[0]?["available_cents"] == 12_000)
+
+        let period = try Period.ofReport(.daily, from: "2026-11-26", to: nil, today: 20_784)
+        let document = Report(kind: .daily, period: period, sums: TransactionSums(["groups": []])).document
+        #expect(document["balances"] == nil)
     }
 
     @Test func `adds up in every part`() throws {
@@ -90,6 +104,9 @@ struct `A report` {
             let total = { (name: String) in rows.reduce(0) { $0 + ($1[name]?.integerValue ?? 0) } }
             #expect(total("amount_in") == 450 && total("amount_out") == 60 && total("amount_given_back") == 100)
             #expect(rows.count == 1, "\(part)")
+            for name in ["successful_count", "failed_count", "cancelled_count", "withdrawn_count"] {
+                #expect(report["summary"]?[name] == .integer(total(name)), "\(part)")
+            }
         }
         #expect(report["by_user"] == [] && report["by_key"]?[0]?["key_id"] == "k1")
         #expect(report["by_type"]?[0]?["transaction_type"] == "STK_PUSH")
@@ -117,6 +134,7 @@ struct `A report's file` {
 
         #expect(text.contains("by_type,STK_PUSH,14,7,2,1,4,450,60,100,0.7\r\n"))
         #expect(text.contains("daily_breakdown,2026-11-26,14,"))
+        #expect(text.contains("balances,main Utility Account available_cents,12000\r\n"))
     }
 
     @Test(arguments: [

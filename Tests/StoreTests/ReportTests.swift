@@ -39,15 +39,21 @@ private struct Parts {
     var hour: Int64 = 0
 }
 
-private func report(_ change: Int64 = 0, kind: String = "DAILY", life: Duration = .seconds(60)) -> StoredReport {
+private func report(
+    _ change: Int64 = 0,
+    kind: String = "DAILY",
+    at now: Timestamp = moment,
+    life: Duration = .seconds(60)
+) -> StoredReport {
     StoredReport(
         id: newID(),
         kind: kind,
         question: question(today...(today + change), madeBy: "key:a", accounts: [.main]),
         madeBy: "key:a",
-        madeAt: moment,
-        expiresAt: moment + life,
+        madeAt: now,
+        expiresAt: now + life,
         position: 7,
+        correctedTo: 5,
         document: JSON.object(["a": 1]).bytes
     )
 }
@@ -67,14 +73,66 @@ struct `Sums for reports` {
                 to: 9
             )
 
-            let all = try await store.totals(question())
-            #expect(all.rows[place()] == RollupSum(transactions: 2, amount: 20, feeCents: 6, feesStated: 2))
-            #expect(all.rows.count == 3 && all.position == 9 && all.newest == 9)
-            #expect(all.hours.map { "\($0.key.hour) \($0.value.transactions)" }.sorted() == ["0 3", "5 1"])
-            #expect(try await store.totals(question(madeBy: "key:b")).rows.values.map(\.transactions) == [1])
-            let main = try await store.totals(question(accounts: [.main]))
-            #expect(main.rows.values.reduce(0) { $0 + $1.transactions } == 3)
-            #expect(try await store.totals(question(accounts: [])).rows.isEmpty)
+            let sums = { (group: [ReportGroup], question: ReportQuestion) in
+                try await store.totals(ReportTotals.Asked(question, by: [group])).groups[0]
+            }
+            let days = try await sums([.day, .madeBy, .account], question())
+            let both = [NairobiDay.text(today), "key:a", "main"]
+            #expect(days[both] == RollupSum(transactions: 2, amount: 20, feeCents: 6, feesStated: 2))
+            #expect(days.count == 3)
+            let hours = try await sums([.hour, .status], question())
+            #expect(hours.mapValues(\.transactions) == [["00", "SUCCESS"]: 3, ["05", "SUCCESS"]: 1])
+            #expect(try await sums([], question(madeBy: "key:b"))[[]]?.transactions == 1)
+            #expect(try await sums([], question(accounts: [.main]))[[]]?.transactions == 3)
+            #expect(try await sums([.tool], question(accounts: [])).isEmpty)
+            let all = try await store.totals(ReportTotals.Asked(question(), by: [[], [.day]]))
+            #expect(all.groups.count == 2 && all.position == 9 && all.late == 0 && all.open.isEmpty)
+        }
+    }
+
+    @Test func `are refused where they are more rows than are asked for`() async throws {
+        try await withEachStore { (store) async throws in
+            let sum = RollupSum(transactions: 1, amount: 10)
+            let changes = [place(): sum, place { $0.hour = 5 }: sum]
+            _ = try await store.add(changes, lane: FeedReader.lane, from: 0, to: 9)
+
+            let refusal = await #expect(throws: GatewayError.self) {
+                try await store.totals(ReportTotals.Asked(question(), by: [[.hour]], rowsMax: 1))
+            }
+            #expect(refusal?.code == .limitExceeded)
+            let few = try await store.totals(ReportTotals.Asked(question(), by: [[.day]], rowsMax: 1))
+            #expect(few.groups[0].count == 1)
+        }
+    }
+
+    /// What ends while nobody sums up is in the sums, and not in what is open: each transaction stands in one of them.
+    @Test func `are of one place in the feed with what is open`() async throws {
+        try await withEachStore { (store) async throws in
+            let records = [makeRecord(), makeRecord()]
+            for record in records { _ = try await store.commit(NewRecord(record: record)) }
+            let paid = advanced(records[0], to: .succeeded).record
+            let event = FeedEvent(
+                organization: ours,
+                id: newID(),
+                kind: .succeeded,
+                subject: paid.id.description,
+                version: paid.version,
+                at: moment,
+                payload: [
+                    "environment": "test", "tool": "t", "direction": "in", "account": "main", "source": "calls",
+                    "made_by": "key:1", "state": "succeeded", "amount": 100,
+                ]
+            )
+            _ = try await store.apply([RecordChange(record: paid, events: [], told: [event])])
+
+            let totals = try await store.totals(ReportTotals.Asked(question(), by: [[.state]], hasOpen: true))
+
+            #expect(totals.groups == [[["succeeded"]: RollupSum(transactions: 1, amount: 100)]])
+            #expect(totals.open.map(\.transactions) == [1] && totals.position == 1 && totals.late == 1)
+            let refusal = await #expect(throws: GatewayError.self) {
+                try await store.totals(ReportTotals.Asked(question(), by: [], lateMax: 0))
+            }
+            #expect(refusal?.code == .unavailable)
         }
     }
 
@@ -91,6 +149,20 @@ struct `Sums for reports` {
         }
     }
 
+    @Test func `of what is open are found by the organization's own index`() async throws {
+        try await withSQLiteStore { (store, _) async throws in
+            let (text, values) = Store.openSums(question())
+            let steps = try await store.read { sql in
+                try sql.query("EXPLAIN QUERY PLAN " + text, values) { $0.text(3) ?? "" }
+            }
+
+            let search = "SEARCH records USING INDEX records_open (organization_id=? AND environment=?)"
+            #expect(steps == [search, "USE TEMP B-TREE FOR GROUP BY"])
+            let open = RecordState.allCases.filter { !$0.isEnded }
+            #expect(open.allSatisfy { RecordCoding.isOpen.contains("'\($0.rawValue)'") })
+        }
+    }
+
     @Test func `are counted from the records too, page by page`() async throws {
         try await withEachStore { (store) async throws in
             for _ in 0..<5 {
@@ -101,17 +173,22 @@ struct `Sums for reports` {
                 next.feeCents = 7
                 _ = try await store.apply([RecordChange(record: next, events: [])])
             }
-            var sum = RollupSum()
+            let old = makeRecord()
+            _ = try await store.commit(NewRecord(record: old))
+            _ = try await store.apply([advanced(old, to: .failed)])
+            var (sum, before) = (RollupSum(), RollupSum())
             var last: RecordID?
-            var pages = 0
+            var sizes: [Int] = []
             repeat {
-                let page = try await store.counted(question(), after: last, limit: 2)
+                let page = try await store.counted(question(), after: last, limit: 4)
                 for found in page.sums.values { sum.add(found) }
+                before.add(page.beforeFeed)
                 last = page.last
-                pages += 1
+                sizes.append(page.records)
             } while last != nil
 
-            #expect(sum.transactions == 5 && sum.feeCents == 35 && sum.feesStated == 5 && pages == 3)
+            #expect(sum.transactions == 5 && sum.feeCents == 35 && sum.feesStated == 5 && sizes == [4, 2])
+            #expect(before.transactions == 1, "what ended before there was a feed is told apart")
             let other = try await store.counted(question((today + 1)...(today + 1)), after: nil, limit: 10)
             #expect(other.sums.isEmpty)
         }
@@ -130,9 +207,29 @@ struct `A report in the store` {
             #expect(try await find(ours, moment) == kept)
             #expect(try await find(theirs, moment) == nil)
             #expect(try await find(ours, moment + .seconds(60)) == nil)
-            #expect(try await store.removeExpiredReports(at: moment, limit: 10) == 0)
-            #expect(try await store.removeExpiredReports(at: moment + .seconds(60), limit: 10) == 1)
-            #expect(try await find(ours, moment) == nil)
+        }
+    }
+
+    @Test func `is remembered without what it said once its time is over`() async throws {
+        try await withEachStore { (store) async throws in
+            let kept = report()
+            try await store.keep(kept, reportsMax: 10)
+            let end = moment + .seconds(60)
+            let remembered = { (question: ReportQuestion) in
+                try await store.reports(kind: "DAILY", like: question, limit: 10)
+            }
+
+            #expect(try await store.emptyExpiredReports(at: moment, limit: 10) == 0)
+            #expect(try await store.emptyExpiredReports(at: end, limit: 10) == 1)
+            #expect(try await store.emptyExpiredReports(at: end, limit: 10) == 0)
+
+            let found = try await remembered(kept.question)
+            #expect(found.map(\.id) == [kept.id] && found.map(\.correctedTo) == [5] && found[0].document.isEmpty)
+            #expect(try await remembered(question()).isEmpty, "who sees all reads others")
+            try await store.keep(report(at: end), reportsMax: 1)
+            #expect(try await store.removeReports(expiredBefore: end, limit: 10) == 0)
+            #expect(try await store.removeReports(expiredBefore: end + .milliseconds(1), limit: 10) == 1)
+            #expect(try await remembered(kept.question).count == 1)
         }
     }
 
@@ -157,36 +254,6 @@ struct `A report in the store` {
             #expect(try await list(nil, nil, 10) == sorted)
             #expect(try await list("WEEKLY", nil, 10) == [kept[1].id])
             #expect(try await list(nil, sorted[0], 1) == [sorted[1]])
-        }
-    }
-}
-
-struct `What became true since` {
-    @Test func `is read by pages, of one organization and after a place`() async throws {
-        try await withEachStore { (store) async throws in
-            for _ in 0..<3 {
-                let record = makeRecord()
-                _ = try await store.commit(NewRecord(record: record))
-                let next = advanced(record, to: .succeeded).record
-                let event = FeedEvent(
-                    organization: ours,
-                    id: newID(),
-                    kind: .succeeded,
-                    subject: record.id.description,
-                    version: next.version,
-                    at: moment,
-                    payload: [:]
-                )
-                _ = try await store.apply([RecordChange(record: next, events: [], told: [event])])
-            }
-            let none = Identifier(high: 0, low: 0)
-
-            let first = try await store.changes(of: ours, after: 1, behind: none, limit: 1)
-            #expect(first.count == 1)
-            let behind = try #require(first.first?.event.id)
-            let rest = try await store.changes(of: ours, after: 1, behind: behind, limit: 10)
-            #expect(Set((first + rest).map(\.position)) == [2, 3])
-            #expect(try await store.changes(of: theirs, after: 0, behind: none, limit: 10).isEmpty)
         }
     }
 }

@@ -76,22 +76,40 @@ struct `An old event` {
 }
 
 struct `An organization's part of the feed` {
-    @Test func `is found among everybody's, so many looked at`() async throws {
+    @Test func `is found among everybody's, page by page`() async throws {
         try await withEachStore { (store) async throws in
             try await tell(5, in: store)
 
-            let first = try await store.feed(lane: lane, of: ours, after: 1, lookedAt: 2)
+            let first = try await store.feed(lane: lane, of: ours, after: 1, limit: 2)
             #expect(first.entries.map(\.position) == [2, 3] && first.upTo == 3)
-            let rest = try await store.feed(lane: lane, of: ours, after: 3, lookedAt: 100)
+            let rest = try await store.feed(lane: lane, of: ours, after: 3, limit: 100)
             #expect(rest.entries.map(\.position) == [4, 5] && rest.upTo == 5)
-            let others = try await store.feed(lane: lane, of: theirs, after: 0, lookedAt: 100)
+            let others = try await store.feed(lane: lane, of: theirs, after: 0, limit: 100)
             #expect(others.entries.isEmpty && others.upTo == 5)
-            #expect(try await store.feed(lane: lane, of: ours, after: 9, lookedAt: 10).upTo == 9)
+            #expect(try await store.feed(lane: lane, of: ours, after: 9, limit: 10).upTo == 9)
+        }
+    }
+
+    @Test func `is read by its own key, whatever others have`() async throws {
+        try await withSQLiteStore { (store, _) async throws in
+            let steps = try await store.read { sql in
+                try sql.query(
+                    """
+                    EXPLAIN QUERY PLAN SELECT \(Store.feedColumns) FROM feed
+                    WHERE organization_id = 'o' AND lane = 1 AND position > 5 ORDER BY position LIMIT 10
+                    """,
+                    []
+                ) { $0.text(3) ?? "" }
+            }
+
+            #expect(steps == ["SEARCH feed USING PRIMARY KEY (organization_id=? AND lane=? AND position>?)"])
         }
     }
 }
 
 struct `A balance` {
+    private let late = moment + .seconds(3_600)
+
     private func answer(_ cents: Int64, at now: Timestamp, in store: any EachStore) async throws {
         let record = makeRecord(at: now)
         _ = try await store.commit(NewRecord(record: record))
@@ -116,11 +134,18 @@ struct `A balance` {
             try await answer(1_050, at: moment, in: store)
             try await answer(-20, at: moment + .seconds(60), in: store)
 
-            let newest = try await store.balances(of: ours, in: .test, accounts: nil)
+            let newest = try await store.balances(of: ours, in: .test, accounts: nil, before: late)
             #expect(newest.map(\.balance.name) == [Balance.utility, "Working Account"])
             #expect(
                 newest.map(\.balance.availableCents) == [-20, -20] && newest.map(\.balance.unclearedCents) == [20, 20]
             )
+            let first = try await store.balances(
+                of: ours,
+                in: .test,
+                accounts: nil,
+                before: moment + .seconds(60)
+            )
+            #expect(first.map(\.balance.availableCents) == [1_050, 1_050])
             let history = try await store.balanceHistory(
                 of: ours,
                 in: .test,
@@ -129,10 +154,18 @@ struct `A balance` {
                 limit: 10
             )
             #expect(history.map(\.balance.currentCents) == [1_050, 1_050])
-            #expect(try await store.balances(of: theirs, in: .test, accounts: nil).isEmpty)
-            #expect(try await store.balances(of: ours, in: .test, accounts: []).isEmpty)
+            let page = try await store.balanceHistory(
+                of: ours,
+                in: .test,
+                accounts: nil,
+                before: moment + .seconds(61),
+                limit: 1
+            )
+            #expect(page.map(\.balance.currentCents) == [-20, -20], "a page ends with a whole answer")
+            #expect(try await store.balances(of: theirs, in: .test, accounts: nil, before: late).isEmpty)
+            #expect(try await store.balances(of: ours, in: .test, accounts: [], before: late).isEmpty)
             #expect(try await store.removeBalances(before: moment + .seconds(1), limit: 10) == 2)
-            #expect(try await store.balances(of: ours, in: .test, accounts: nil).count == 2)
+            #expect(try await store.balances(of: ours, in: .test, accounts: nil, before: late).count == 2)
         }
     }
 }

@@ -45,6 +45,7 @@ struct Report {
         document["daily_breakdown"] = .array(days)
         document["bulk_payments"] = bulk
         document["open"] = open
+        document["balances"] = sums.balances.map { .array($0.map(Report.balance)) }
         document["not_seen"] = .array(Report.notSeen.map { .string($0) })
         return document
     }
@@ -58,7 +59,7 @@ struct Report {
     ]
 
     private var reader: JSON {
-        ["counted_to": .integer(sums.position), "events_behind": .integer(sums.behind)]
+        ["counted_to": .string(sums.position), "events_behind": .integer(sums.late)]
     }
 
     // MARK: Sums
@@ -68,7 +69,8 @@ struct Report {
         let pending = sums.open.reduce(into: Tally()) { $0.addOpen($1) }
         return [
             "total_transactions": .integer(ended.count + pending.count),
-            "successful_count": .integer(ended.succeeded), "successful_amount": .integer(ended.succeededAmount),
+            "successful_count": .integer(ended.succeeded + ended.reversed),
+            "successful_amount": .integer(ended.movedAmount),
             "failed_count": .integer(ended.failed), "cancelled_count": .integer(ended.cancelled),
             "withdrawn_count": .integer(ended.withdrawn), "reversed_count": .integer(ended.reversed),
             "reversed_amount": .integer(ended.reversedAmount), "pending_count": .integer(pending.count),
@@ -163,6 +165,17 @@ struct Report {
             ]
         }
         return .array(all)
+    }
+
+    /// What is said of each account's balance.
+    static let balanceMembers = ["current_cents", "available_cents", "reserved_cents", "uncleared_cents", "at_ms"]
+
+    private static func balance(_ row: JSON) -> JSON {
+        var document: JSONObject = [
+            "account": row["account"] ?? "", "name": row["name"] ?? "", "currency": row["currency"] ?? "",
+        ]
+        for name in balanceMembers { document[name] = row[name] ?? 0 }
+        return .object(document)
     }
 
     /// A moment as people in Nairobi write it.

@@ -11,13 +11,13 @@ func makeReport(_ arguments: JSON, _ context: FunctionContext) async throws(Func
         to: arguments["date_to"]?.stringValue,
         today: EastAfricaTime.day(milliseconds: context.nowMilliseconds)
     )
-    let sums = try await context.sums(from: period.from, to: period.to, by: Report.groups, open: true)
+    let sums = try await context.sums(from: period.from, to: period.to, by: Report.groups, open: true, balances: true)
     var document = Report(kind: kind, period: period, sums: sums).document
     let kept = try await context.ask(
         "x-report.keep",
         [
             "kind": .string(kind.rawValue), "from": .string(period.from), "to": .string(period.to),
-            "position": .integer(sums.position), "document": .object(document),
+            "position": .string(sums.position), "document": .object(document),
         ]
     )
     // As the host keeps it.
@@ -61,6 +61,12 @@ enum ReportFile {
         }
         for (name, value) in report["summary"]?.objectValue ?? JSONObject() {
             lines.append(["summary", name, written(value)].map(CSV.cell).joined(separator: ","))
+        }
+        for row in report["balances"]?.arrayValue ?? [] {
+            for name in Report.balanceMembers {
+                let label = [row["account"], row["name"]].map { written($0) }.joined(separator: " ") + " " + name
+                lines.append(["balances", label, written(row[name])].map(CSV.cell).joined(separator: ","))
+            }
         }
         for (part, name) in parts {
             for row in report[part]?.arrayValue ?? [] {

@@ -60,7 +60,11 @@ private func row(_ name: String, _ more: JSONObject = [:], without: String? = ni
 private let moved = object(["count": whole, "amount": whole])
 
 let reportSchema: JSON = {
-    guard case .object(var schema) = object(reportProperties, optional: ["report_id", "expires_at_ms", "corrections"])
+    guard
+        case .object(var schema) = object(
+            reportProperties,
+            optional: ["balances", "report_id", "expires_at_ms", "corrections"]
+        )
     else { return .null }
     schema["$schema"] = dialect
     return .object(schema)
@@ -71,15 +75,20 @@ private let reportProperties: JSONObject = [
     "is_period_over": ["type": "boolean", "description": "False while its last day goes on."],
     "generated_at": text, "as_of_ms": ["type": "integer", "description": "When the sums were read."],
     "reader": object([
-        "counted_to": ["type": "integer", "description": "The newest event that the sums hold."],
-        "events_behind": ["type": "integer", "description": "How many events had not been counted yet."],
+        "counted_to": ["type": "string", "description": "The place in the feed that sums and what is open are of."],
+        "events_behind": [
+            "type": "integer",
+            "description": "How many events the reader of the feed had not summed up; they are counted all the same.",
+        ],
     ]),
     "summary": object([
         "total_transactions": [
             "type": "integer", "description": "Those that ended in these days, and all that is open.",
         ],
-        "successful_count": whole, "successful_amount": whole, "failed_count": whole, "cancelled_count": whole,
-        "withdrawn_count": whole, "reversed_count": whole, "reversed_amount": whole,
+        "successful_count": ["type": "integer", "description": "With those that went back later."],
+        "successful_amount": whole, "failed_count": whole, "cancelled_count": whole, "withdrawn_count": whole,
+        "reversed_count": ["type": "integer", "description": "Those of the successful that went back later."],
+        "reversed_amount": whole,
         "pending_count": ["type": "integer", "description": "What is open now, whenever it was begun."],
         "pending_amount": whole, "success_rate": rate,
     ]),
@@ -99,6 +108,16 @@ private let reportProperties: JSONObject = [
             "amount": whole, "oldest_at_ms": whole, "oldest_age_s": whole,
         ])
     ),
+    "balances": [
+        "type": "array",
+        "description": """
+        What M-Pesa last said before the end of these days that accounts hold; only for whoever may read balances.
+        """,
+        "items": object([
+            "account": text, "name": text, "currency": text, "current_cents": whole, "available_cents": whole,
+            "reserved_cents": whole, "uncleared_cents": whole, "at_ms": whole,
+        ]),
+    ],
     "not_seen": list(of: text),
     "report_id": text, "expires_at_ms": whole,
     "corrections": [

@@ -40,12 +40,9 @@ struct EventsTail: AsyncParsableCommand {
                 let events = page["data"]?.arrayValue ?? []
                 for event in events { print(event.text) }
                 fflush(nil)
-                let next = page["next_after"]?.stringValue
-                // What does not move is the end of what there is.
-                let isAtEnd = events.isEmpty && (next == cursor || next == nil)
-                cursor = next ?? cursor
-                guard isAtEnd else { continue }
-                if once { return tell("the cursor is \(cursor ?? "0")") }
+                cursor = page["next_after"]?.stringValue ?? cursor
+                guard page["has_more"] != true else { continue }
+                if once { return tell("the cursor is \(cursor ?? "")") }
                 do { try await Task.sleep(for: .milliseconds(max(50, every))) } catch {
                     throw GatewayError(.unavailable, "It was stopped.")
                 }

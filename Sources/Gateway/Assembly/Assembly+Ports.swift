@@ -147,6 +147,8 @@ extension Assembly {
         package let refreshTokens: Secret<[UInt8]>
         /// Seals what second factors show codes of.
         package let factors: Secret<[UInt8]>
+        /// Hides places in the feed.
+        package let places: Secret<[UInt8]>
 
         /// Derives them from a master key.
         package init(master: Secret<[UInt8]>) {
@@ -155,6 +157,7 @@ extension Assembly {
             actions = Self.derived("action-keys", from: master)
             refreshTokens = Self.derived("refresh-tokens", from: master)
             factors = Self.derived("second-factors", from: master)
+            places = Self.derived("feed-places", from: master)
         }
 
         /// A key for one purpose, from which the master key and other purposes' keys cannot be told.

@@ -20,11 +20,17 @@ extension Assembly.Ports {
         )
     }
 
-    func services(_ directory: DirectoryCache, _ settings: PluginServices.Settings) -> PluginServices {
+    func services(
+        _ directory: DirectoryCache,
+        _ places: FeedPlaces,
+        _ settings: PluginServices.Settings
+    ) -> PluginServices {
         PluginServices(
             data: store.data,
             records: store.records,
             reports: store.feed,
+            feed: store.feed,
+            places: places,
             directory: directory,
             entropy: entropy,
             settings: settings

@@ -68,6 +68,8 @@ package struct Assembly: Sendable {
     package let failures: SampleFailures
     /// What plugins ask of the host.
     package let services: PluginServices
+    /// Places in the feed as they leave the host.
+    private let places: FeedPlaces
     /// What months' quotas leave.
     package let quotas: Quotas
     /// Where files of rows are read and written.
@@ -152,7 +154,8 @@ package struct Assembly: Sendable {
                 refreshTokens: RefreshTokens(key: keys.refreshTokens)
             )
         )
-        services = ports.services(directory, settings.services)
+        places = FeedPlaces(key: keys.places)
+        services = ports.services(directory, places, settings.services)
         pipeline = Pipeline(
             registry: ports.registry,
             authenticate: authenticate,
@@ -213,6 +216,8 @@ package struct Assembly: Sendable {
             exports: ports.store.data,
             reports: ports.store.feed,
             reader: rollups,
+            corrections: services.corrections,
+            places: places,
             resolutions: resolutions,
             logIns: logIns,
             registry: ports.registry,

@@ -15,20 +15,24 @@ package struct BalanceActions: Sendable {
     /// The actions.
     package var all: [Action] { [list] }
 
+    /// Who may know what accounts hold.
+    static let rules = ActionRules(
+        "balances.list",
+        auditAction: "BALANCES_READ",
+        role: .manager,
+        scopes: ["mpesa:balance"],
+        isOpenWhenSuspended: true
+    )
+
     private var list: Action {
         Action(
-            ActionRules(
-                "balances.list",
-                auditAction: "BALANCES_READ",
-                role: .manager,
-                scopes: ["mpesa:balance"],
-                isOpenWhenSuspended: true
-            ),
+            BalanceActions.rules,
             title: "List balances",
             summary: """
                 What M-Pesa last said that the accounts hold, in cents, with its age; nothing is asked of M-Pesa: \
                 mpesa_check_balance does that. forecast says what is left of a utility account once all is paid that waits \
-                to be paid out. history adds so many older answers, newest first.
+                to be paid out. history adds so many rows of older answers, newest first, and the rest of the last answer; \
+                next_before_ms is sent as before_ms for what is older.
                 """,
             route: Route("GET", "/balances"),
             arguments: [
@@ -38,7 +42,7 @@ package struct BalanceActions: Sendable {
                 ],
                 "history": [
                     "type": "integer", "minimum": 0, "maximum": .integer(Int64(BalanceActions.historyMax)),
-                    "description": "How many older answers.",
+                    "description": "How many rows of older answers; the last answer is whole all the same.",
                 ],
                 "before_ms": [
                     "type": "integer", "minimum": 0, "maximum": .integer(Timestamp.latest),
@@ -51,6 +55,7 @@ package struct BalanceActions: Sendable {
                     "balances": ["type": "array", "items": BalanceActions.balance],
                     "forecast": ["type": "array", "items": BalanceActions.forecast],
                     "history": ["type": "array", "items": BalanceActions.balance],
+                    "next_before_ms": ["type": "integer", "description": "Where there may be older ones."],
                 ],
             ]),
             tool: "balances_list"
@@ -65,7 +70,12 @@ package struct BalanceActions: Sendable {
         }
         let now = entropy.now()
         let (organization, environment) = (principal.organization, principal.environment)
-        let told = try await reports.balances(of: organization, in: environment, accounts: accounts)
+        let told = try await reports.balances(
+            of: organization,
+            in: environment,
+            accounts: accounts,
+            before: Timestamp(milliseconds: Timestamp.latest)
+        )
         let question = ReportQuestion(
             organization: organization,
             environment: environment,
@@ -90,6 +100,9 @@ package struct BalanceActions: Sendable {
                 limit: Int(count)
             )
             answer["history"] = .array(history.map { $0.document(at: now) })
+            if history.count >= Int(count) {
+                answer["next_before_ms"] = history.last.map { .integer($0.at.milliseconds) }
+            }
         }
         return .object(answer)
     }
@@ -157,7 +170,8 @@ struct Forecast: Sendable, Equatable {
 }
 
 extension ToldBalance {
-    fileprivate func document(at now: Timestamp) -> JSON {
+    /// As it is shown, with its age.
+    func document(at now: Timestamp) -> JSON {
         [
             "account": .string(account), "name": .string(balance.name), "currency": .string(balance.currency),
             "current_cents": .integer(balance.currentCents), "available_cents": .integer(balance.availableCents),

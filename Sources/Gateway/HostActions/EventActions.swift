@@ -3,12 +3,16 @@ import OrderedJSON
 /// `events.list`: the organization's own part of the feed, in the order in which things became true.
 package struct EventActions: Sendable {
     private let feed: any FeedRepository
+    private let places: FeedPlaces
     /// The most events that one page shows.
     private static let pageMax = 500
-    /// How many events of the feed, whoever's they are, are looked at for one page.
-    private static let lookedAtMax = 10_000
+    /// How many of the organization's events are looked at for one page, also those that it does not show.
+    private static let lookedAtMax = 2_000
 
-    init(feed: any FeedRepository) { self.feed = feed }
+    init(feed: any FeedRepository, places: FeedPlaces) {
+        self.feed = feed
+        self.places = places
+    }
 
     /// The actions.
     package var all: [Action] { [list] }
@@ -24,12 +28,13 @@ package struct EventActions: Sendable {
             title: "Read the feed",
             summary: """
                 What became true of the organization's transactions, in order: each event once, by its id. next_after is \
-                sent as after for what follows, also after a page that is short or empty. Role user sees what it asked for \
-                itself. missed says that events after this cursor are no longer kept.
+                sent as after for what follows, also after a page that is short or empty; has_more says whether there is \
+                more now. Role user sees what it asked for itself. missed says that events after this cursor are no longer \
+                kept.
                 """,
             route: Route("GET", "/events"),
             arguments: [
-                "after": ["type": "string", "maxLength": 20, "description": "The next_after of the page before."],
+                "after": ["type": "string", "maxLength": 64, "description": "The next_after of the page before."],
                 "limit": ["type": "integer", "minimum": 1, "maximum": .integer(Int64(EventActions.pageMax))],
                 "types": [
                     "type": "string", "maxLength": 500,
@@ -40,40 +45,47 @@ package struct EventActions: Sendable {
                 ["type": "array", "items": EventActions.event],
                 beside: [
                     ("next_after", ["type": "string", "description": "The cursor behind this page."]),
+                    ("has_more", ["type": "boolean", "description": "Whether there is more behind it now."]),
                     ("missed", ["type": "boolean", "description": "Whether there were events that are not kept."]),
                 ]
             ),
             tool: "events_list"
         ) { [self] use throws(GatewayError) in
-            let after = try EventActions.cursor(use.text("after"))
+            let organization = use.principal.organization
+            let after = try cursor(use.text("after"), of: organization)
             let types = try EventActions.kinds(use.text("types"))
             let limit = use.arguments["limit"]?.integerValue.map(Int.init) ?? 100
             let lane = FeedReader.lane
             let floor = try await feed.feedFloor(lane: lane)
             let page = try await feed.feed(
                 lane: lane,
-                of: use.principal.organization,
+                of: organization,
                 after: max(after, floor),
-                lookedAt: EventActions.lookedAtMax
+                limit: EventActions.lookedAtMax
             )
             let seen = page.entries.filter { entry in
                 entry.event.isSeen(by: use.principal) && types?.contains(entry.event.kind) ?? true
             }
             let shown = seen.prefix(limit)
-            let next = seen.count > limit ? shown.last?.position ?? after : page.upTo
+            let isCut = seen.count > limit
+            let next = isCut ? shown.last?.position ?? after : page.upTo
             return .data(
                 JSON.array(shown.map(\.event.document)).bytes,
                 beside: [
-                    (name: "next_after", value: JSON.string(String(next)).bytes),
+                    (name: "next_after", value: JSON.string(places.text(next, for: organization)).bytes),
+                    (
+                        name: "has_more",
+                        value: JSON.bool(isCut || page.entries.count == EventActions.lookedAtMax).bytes
+                    ),
                     (name: "missed", value: JSON.bool(after > 0 && after < floor).bytes),
                 ]
             )
         }
     }
 
-    private static func cursor(_ text: String?) throws(GatewayError) -> Int64 {
+    private func cursor(_ text: String?, of organization: OrganizationID) throws(GatewayError) -> Int64 {
         guard let text else { return 0 }
-        guard let after = Int64(text), after >= 0, after < Int64.max / 2 else {
+        guard let after = places.position(text, for: organization) else {
             throw .wrong("after", "expected the next_after of a page")
         }
         return after

@@ -6,6 +6,8 @@ package enum HostActions {
         exports: any PluginDataRepository,
         reports: any ReportRepository & RollupRepository & FeedRepository,
         reader: RollupReader,
+        corrections: Corrections,
+        places: FeedPlaces,
         resolutions: Resolutions,
         logIns: LogIns,
         registry: ToolRegistry,
@@ -17,9 +19,16 @@ package enum HostActions {
         TransactionActions(records: records, registry: registry, directory: directory).all
             + ResolutionActions(records: records, resolutions: resolutions, entropy: entropy).all
             + ExportActions(exports: exports, entropy: entropy).all + SessionActions(logIns: logIns).all
-            + ReportActions(reports: reports, reader: reader, entropy: entropy).all
+            + ReportActions(
+                reports: reports,
+                reader: reader,
+                corrections: corrections,
+                places: places,
+                entropy: entropy
+            )
+            .all
             + TransactionFile(records: records, entropy: entropy).all
-            + EventActions(feed: reports).all + BalanceActions(reports: reports, entropy: entropy).all
+            + EventActions(feed: reports, places: places).all + BalanceActions(reports: reports, entropy: entropy).all
             + ContextActions(registry: registry).all + BatchActions(batches: batches).all
             + approvals.all
             + ExplainActions(

@@ -5,6 +5,7 @@ package struct ReportActions: Sendable {
     private let reports: any ReportRepository
     private let corrections: Corrections
     private let verification: Verification
+    private let places: FeedPlaces
     private let entropy: Entropy
     /// The most that one page shows.
     private static let pageMax = 100
@@ -12,21 +13,25 @@ package struct ReportActions: Sendable {
     init(
         reports: any ReportRepository & RollupRepository,
         reader: RollupReader,
+        corrections: Corrections,
+        places: FeedPlaces,
         entropy: Entropy
     ) {
         self.reports = reports
-        corrections = Corrections(reports: reports)
+        self.corrections = corrections
         verification = Verification(reports: reports, sums: reports, reader: reader)
+        self.places = places
         self.entropy = entropy
     }
 
     /// The actions.
     package var all: [Action] { [list, show, diff, verify] }
 
-    private static func rules(_ name: String, cost: Int = 1) -> ActionRules {
+    private static func rules(_ name: String, role: Role = .user, cost: Int = 1) -> ActionRules {
         ActionRules(
             name,
             auditAction: "REPORTS_READ",
+            role: role,
             scopes: ["reports:read"],
             cost: cost,
             isOpenWhenSuspended: true,
@@ -41,8 +46,9 @@ package struct ReportActions: Sendable {
             ReportActions.rules("reports.list"),
             title: "List reports",
             summary: """
-                The reports that are kept, newest first; role user sees those that it had made itself. Where there may be \
-                more, next_before is sent as before for the next page.
+                The reports that are kept, newest first, of which nothing is about what you may not see: role user sees those \
+                of what it asked for itself. Where there may be more, next_before is sent as before for the next page, also \
+                after a page that is short or empty.
                 """,
             route: Route("GET", "/reports"),
             arguments: [
@@ -111,41 +117,73 @@ package struct ReportActions: Sendable {
             ReportActions.rules("reports.diff", cost: 5),
             title: "What a report did not know",
             summary: """
-                What became true of the report's days after it was made: the transactions by name, at most 100, and what \
-                all of them change. is_whole is false where there is more than is looked through.
+                What became true of the report's days after it was made: the transactions by name, at most 100 a page, and \
+                what all of them change, counted through at most 50,000 events. is_whole is false where there are more; \
+                next_after is sent as after for those that are not named or counted yet, and missed says that some are no \
+                longer kept.
                 """,
             route: Route("GET", "/reports/{id}/diff"),
-            arguments: ["id": ReportActions.id],
-            output: .data([
-                "type": "object", "required": ["count", "is_whole", "changes", "transactions"],
-                "properties": [
-                    "count": ReportActions.whole, "is_whole": ["type": "boolean"],
-                    "changes": ["type": "array", "items": ["type": "object"]],
-                    "transactions": ["type": "array", "items": ["type": "object"]],
+            arguments: [
+                "id": ReportActions.id,
+                "after": ["type": "string", "maxLength": 64, "description": "The next_after of the page before."],
+            ],
+            output: .data(
+                [
+                    "type": "object", "required": ["count", "is_whole", "missed", "changes", "transactions"],
+                    "properties": [
+                        "count": ReportActions.whole, "is_whole": ["type": "boolean"], "missed": ["type": "boolean"],
+                        "changes": ["type": "array", "items": ["type": "object"]],
+                        "transactions": ["type": "array", "items": ["type": "object"]],
+                    ],
                 ],
-            ]),
+                beside: [("next_after", ["type": "string", "description": "Where there is more."])]
+            ),
             tool: "reports_diff"
         ) { [self] use throws(GatewayError) in
-            .data(try await corrections.find(Corrections.Question(of: try await report(use))).document())
+            let report = try await report(use)
+            let organization = use.principal.organization
+            var position = report.position
+            if let text = use.text("after") {
+                guard let after = places.position(text, for: organization) else {
+                    throw .wrong("after", "expected the next_after of a page")
+                }
+                position = max(position, after)
+            }
+            let found = try await corrections.find(
+                Corrections.Question(scope: report.question, days: [report.question.days], after: position)
+            )
+            let next = found.next.map { JSON.string(places.text($0, for: organization)).bytes }
+            return .data(
+                found.document().bytes,
+                beside: next.map { [(name: "next_after", value: $0)] } ?? []
+            )
         }
     }
 
     private var verify: Action {
         Action(
-            ReportActions.rules("reports.verify", cost: 20),
+            ReportActions.rules("reports.verify", role: .manager, cost: 20),
             title: "Verify a report's sums",
             summary: """
                 Counts the transactions of the report's days one by one, and compares that with what is summed up of them \
-                now. is_proven says that both are the same; otherwise differences names where they are not.
+                now. is_proven says that both are the same; otherwise differences names where they are not, and before_feed \
+                what ended before this gateway had a feed, so that no sum holds it. One at a time for an organization.
                 """,
             route: Route("GET", "/reports/{id}/verification"),
             arguments: ["id": ReportActions.id],
             output: .data([
-                "type": "object", "required": ["is_proven", "transactions", "amount", "counted_to", "differences"],
+                "type": "object",
+                "required": ["is_proven", "transactions", "amount", "counted_to", "before_feed", "differences"],
                 "properties": [
                     "is_proven": ["type": "boolean"], "transactions": ReportActions.whole,
                     "amount": ["type": "integer", "description": "Of all of them, however they ended."],
-                    "counted_to": ["type": "integer", "description": "The newest event that the sums hold."],
+                    "counted_to": [
+                        "type": "string", "description": "The place in the feed up to which the sums count.",
+                    ],
+                    "before_feed": [
+                        "type": "object",
+                        "description": "Of these days, and in no report: what ended before there was a feed.",
+                    ],
                     "differences": ["type": "array", "items": ["type": "object"]],
                 ],
             ]),
@@ -153,9 +191,13 @@ package struct ReportActions: Sendable {
         ) { [self] use throws(GatewayError) in
             let outcome = try await verification.verify(try await report(use).question)
             return .data([
-                "is_proven": .bool(outcome.differences.isEmpty),
+                "is_proven": .bool(outcome.isProven),
                 "transactions": .integer(outcome.counted.transactions), "amount": .integer(outcome.counted.amount),
-                "counted_to": .integer(outcome.position),
+                "counted_to": .string(places.text(outcome.position, for: use.principal.organization)),
+                "before_feed": [
+                    "transactions": .integer(outcome.beforeFeed.transactions),
+                    "amount": .integer(outcome.beforeFeed.amount),
+                ],
                 "differences": .array(outcome.differences.map(\.document)),
             ])
         }

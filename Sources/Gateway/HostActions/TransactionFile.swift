@@ -8,7 +8,8 @@ package struct TransactionFile: Sendable {
     /// How many transactions are read at a time.
     private static let pageMax = 500
 
-    init(records: any RecordRepository, entropy: Entropy) {
+    /// Writes files of these.
+    package init(records: any RecordRepository, entropy: Entropy) {
         self.records = records
         self.entropy = entropy
     }
@@ -49,7 +50,13 @@ package struct TransactionFile: Sendable {
             return .stream(
                 FileStream(name: "transactions.csv", mediaType: "text/csv; charset=utf-8") {
                     [self] (write) async throws(GatewayError) in
-                    try await self.write(filter, use, write)
+                    try await self.write(
+                        filter,
+                        of: use.principal.organization,
+                        in: use.principal.environment,
+                        mayGoOn: use.mayGoOn,
+                        to: write
+                    )
                 }
             )
         }
@@ -72,21 +79,21 @@ package struct TransactionFile: Sendable {
         return filter
     }
 
-    private func write(
+    /// Writes what matches, a page at a time; before each it asks whether it may go on.
+    package func write(
         _ filter: RecordFilter,
-        _ use: Action.Use,
-        _ write: @escaping FileStream.Write
+        of organization: OrganizationID,
+        in environment: Environment,
+        mayGoOn: @Sendable () async throws(GatewayError) -> Void,
+        to write: FileStream.Write
     ) async throws(GatewayError) {
         var filter = filter
+        filter.limit = TransactionFile.pageMax
         var rows = 0
         try await write(TransactionRow.header)
         while true {
-            try await use.mayGoOn()
-            let page = try await records.page(
-                matching: filter,
-                organization: use.principal.organization,
-                environment: use.principal.environment
-            )
+            try await mayGoOn()
+            let page = try await records.page(matching: filter, organization: organization, environment: environment)
             var bytes: [UInt8] = []
             for record in page.records {
                 rows += 1

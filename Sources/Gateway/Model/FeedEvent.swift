@@ -20,6 +20,8 @@ package struct FeedEvent: Sendable, Equatable {
         case lateSuccess = "transaction.late_success"
         /// All of it has gone back.
         case reversed = "transaction.reversed"
+        /// M-Pesa has stated only now when the money moved, or what it cost.
+        case corrected = "transaction.corrected"
         /// What M-Pesa says contradicts it.
         case disputed = "transaction.disputed"
         /// M-Pesa stated no outcome, and a person must look.
@@ -41,10 +43,13 @@ package struct FeedEvent: Sendable, Equatable {
         package var isEnd: Bool {
             switch self {
             case .succeeded, .failed, .cancelled, .expired, .withdrawn, .lateSuccess, .reversed: true
-            case .disputed, .needsPerson, .approvalRequested, .approvalDue, .approvalDecided: false
+            case .corrected, .disputed, .needsPerson, .approvalRequested, .approvalDue, .approvalDecided: false
             case .batchReleased, .batchPaused, .batchCompleted: false
             }
         }
+
+        /// Whether it changes what is summed up.
+        var isCounted: Bool { isEnd || self == .corrected }
 
         /// That a transaction has ended so.
         static func end(_ state: RecordState) -> Kind {

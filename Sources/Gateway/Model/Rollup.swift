@@ -177,7 +177,7 @@ package enum Rollups {
 
     /// What one event changes: it is counted where it is now, and what had ended otherwise is taken out where it was.
     package static func changes(by event: FeedEvent) -> [Change] {
-        guard event.kind.isEnd else { return [] }
+        guard event.kind.isCounted else { return [] }
         let amount = event.payload["amount"]?.integerValue ?? 0
         var changes: [Change] = []
         let counted = event.payload["counted_ms"]?.integerValue.map { Timestamp(milliseconds: $0) }

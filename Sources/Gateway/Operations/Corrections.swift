@@ -10,9 +10,9 @@ package struct Corrections: Sendable {
         ///
         /// Default 100; the sums hold all of them.
         package var namedMax = 100
-        /// How many events are looked through.
+        /// How many events of the organization's are looked through at a time.
         ///
-        /// Default 50,000; where there are more, it says that it does not know all.
+        /// Default 50,000; where there are more, it says so, and where it goes on.
         package var eventsMax = 50_000
         /// How many of them are read at a time.
         ///
@@ -27,6 +27,8 @@ package struct Corrections: Sendable {
     package struct Entry: Sendable, Equatable {
         /// What became true.
         package let event: FeedEvent
+        /// Where that stands in the feed.
+        package let position: Int64
         /// What it changes of the days in question.
         package let changes: [Rollups.Change]
     }
@@ -39,32 +41,53 @@ package struct Corrections: Sendable {
         package var count = 0
         /// What they change together, by how transactions stand.
         package var sums: [RecordState: RollupSum] = [:]
-        /// Whether all that became true was looked through.
+        /// Up to which event all that became true was looked through.
+        package var upTo: Int64
+        /// Whether that is all that there is.
         package var isWhole = true
+        /// Whether events were forgotten before they could be looked through.
+        package var isMissingSome = false
+
+        /// Where those follow that are not named, or not looked through; nil where there are none.
+        package var next: Int64? {
+            if count > named.count { return named.last?.position ?? upTo }
+            return isWhole ? nil : upTo
+        }
     }
 
-    /// Of what, and since when.
+    /// Of what, and from where to where in the feed.
     package struct Question: Sendable {
         /// Whose, and which of them.
         package let scope: ReportQuestion
-        /// The days that were reported.
+        /// The days that were reported, in their order, none of them twice.
         package let days: [ClosedRange<Int64>]
-        /// Up to which event the report knew everything.
+        /// Up to which event everything is known.
         package let position: Int64
-        /// When the report was made.
-        package let madeAt: Timestamp
+        /// Up to which event it is wanted.
+        package let last: Int64
 
-        /// What has changed of a report that is kept.
-        package init(of report: StoredReport) {
-            self.init(scope: report.question, days: [report.question.days], since: report)
+        /// Asks what has changed of these days.
+        package init(
+            scope: ReportQuestion,
+            days: [ClosedRange<Int64>],
+            after position: Int64,
+            upTo last: Int64 = .max
+        ) {
+            self.scope = scope
+            self.days = Question.joined(days)
+            self.position = position
+            self.last = last
         }
 
-        /// What has changed of these days since a report was made.
-        package init(scope: ReportQuestion, days: [ClosedRange<Int64>], since report: StoredReport) {
-            self.scope = scope
-            self.days = days
-            position = report.position
-            madeAt = report.madeAt
+        /// The same days in as few ranges as can be, because each event is held against them.
+        private static func joined(_ days: [ClosedRange<Int64>]) -> [ClosedRange<Int64>] {
+            days.sorted { $0.lowerBound < $1.lowerBound }
+                .reduce(into: []) { joined, next in
+                    guard let last = joined.last, next.lowerBound <= last.upperBound + 1 else {
+                        return joined.append(next)
+                    }
+                    joined[joined.count - 1] = last.lowerBound...max(last.upperBound, next.upperBound)
+                }
         }
 
         func includes(_ place: RollupPlace) -> Bool {
@@ -74,45 +97,49 @@ package struct Corrections: Sendable {
         }
     }
 
-    private let reports: any ReportRepository
+    private let feed: any FeedRepository
     private let settings: Settings
-    /// How far apart an event's id and the moment of its commit may be.
-    private static let slack: Duration = .seconds(3_600)
 
-    package init(reports: any ReportRepository, settings: Settings = Settings()) {
-        self.reports = reports
+    package init(feed: any FeedRepository, settings: Settings = Settings()) {
+        self.feed = feed
         self.settings = settings
     }
 
-    /// What became true since, up to an event or the newest.
-    package func find(_ question: Question, upTo last: Int64 = .max) async throws(GatewayError) -> Found {
-        var found = Found()
-        let start = max(0, (question.madeAt + Corrections.slack * -1).milliseconds)
-        var behind = Identifier(high: UInt64(start) << 16, low: 0)
+    /// What became true since.
+    package func find(_ question: Question) async throws(GatewayError) -> Found {
+        var found = Found(upTo: question.position)
+        let lane = FeedReader.lane
+        let floor = try await feed.feedFloor(lane: lane)
+        // Of an organization of which nothing was told meanwhile nothing is missing either; nobody knows that any more.
+        found.isMissingSome = question.position < floor
         var read = 0
-        while true {
-            let page = try await reports.changes(
-                of: question.scope.organization,
-                after: question.position,
-                behind: behind,
-                limit: settings.pageMax
-            )
-            for entry in page where entry.position <= last { add(entry.event, to: &found, question) }
-            read += page.count
-            guard page.count == settings.pageMax, let next = page.last?.event.id else { return found }
-            behind = next
+        while found.upTo < question.last {
             guard read < settings.eventsMax else {
                 found.isWhole = false
                 return found
             }
+            let limit = min(settings.pageMax, settings.eventsMax - read)
+            let page = try await feed.feed(
+                lane: lane,
+                of: question.scope.organization,
+                after: found.upTo,
+                limit: limit
+            )
+            for entry in page.entries where entry.position <= question.last { add(entry, to: &found, question) }
+            read += page.entries.count
+            found.upTo = min(page.upTo, question.last)
+            guard page.entries.count == limit else { return found }
         }
+        return found
     }
 
-    private func add(_ event: FeedEvent, to found: inout Found, _ question: Question) {
-        let changes = Rollups.changes(by: event).filter { question.includes($0.place) }
+    private func add(_ entry: FeedEntry, to found: inout Found, _ question: Question) {
+        let changes = Rollups.changes(by: entry.event).filter { question.includes($0.place) }
         guard !changes.isEmpty else { return }
         found.count += 1
-        if found.named.count < settings.namedMax { found.named.append(Entry(event: event, changes: changes)) }
+        if found.named.count < settings.namedMax {
+            found.named.append(Entry(event: entry.event, position: entry.position, changes: changes))
+        }
         for change in changes { found.sums[change.place.outcome, default: RollupSum()].add(change.sum) }
     }
 }
@@ -122,7 +149,7 @@ extension Corrections.Found {
     package func document(naming reports: (Int64) -> [Identifier] = { _ in [] }) -> JSON {
         let sums = sums.filter { $0.value != RollupSum() }.sorted { $0.key.rawValue < $1.key.rawValue }
         return [
-            "count": .integer(Int64(count)), "is_whole": .bool(isWhole),
+            "count": .integer(Int64(count)), "is_whole": .bool(isWhole), "missed": .bool(isMissingSome),
             "changes": .array(sums.map { Corrections.document($0.value, $0.key) }),
             "transactions": .array(named.map { $0.document(naming: reports) }),
         ]
@@ -134,6 +161,7 @@ extension Corrections {
         [
             "status": .string(state.status), "state": .string(state.rawValue),
             "transactions": .integer(sum.transactions), "amount": .integer(sum.amount),
+            "fee_cents": .integer(sum.feeCents),
         ]
     }
 }

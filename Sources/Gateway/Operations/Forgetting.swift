@@ -10,6 +10,11 @@ package struct Forgetting: Sendable {
         ///
         /// Default 90 days; longer than reports are, because they tell what a report did not know.
         package var events: Duration = .seconds(90 * 86_400)
+        /// How long it is remembered that a report was made, after it has expired: of which days it told, so that the next one
+        /// can say what became known of them.
+        ///
+        /// Default 400 days.
+        package var reports: Duration = .seconds(400 * 86_400)
         /// How long it is kept what M-Pesa said that accounts hold.
         ///
         /// Default 400 days.
@@ -71,7 +76,10 @@ package struct Forgetting: Sendable {
     package func forget() async throws(GatewayError) {
         let now = entropy.now()
         try await inSlices { limit throws(GatewayError) in
-            try await reports.removeExpiredReports(at: now, limit: limit)
+            try await reports.emptyExpiredReports(at: now, limit: limit)
+        }
+        try await inSlices { limit throws(GatewayError) in
+            try await reports.removeReports(expiredBefore: now + settings.reports * -1, limit: limit)
         }
         try await inSlices { limit throws(GatewayError) in
             try await reports.removeBalances(before: now + settings.balances * -1, limit: limit)

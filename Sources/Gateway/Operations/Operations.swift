@@ -236,8 +236,8 @@ struct Operations: Sendable {
         if let refusal = record.withdrawn { throw refusal }
         if record.state.isShownByHost { return Dispatch.Done(held: record) }
         if record.state == .rejected {
-            // Throttled is not refused: the same payment may be asked for again, as a new one.
-            let isUnavailable = record.sentAt == nil || record.whoseMove == "safaricom"
+            // Throttled is not refused, nor is what is not sent again: the same payment may be asked for as a new one.
+            let isUnavailable = record.sentAt == nil || record.releasedAt != nil || record.whoseMove == "safaricom"
             let cause = record.code.map { " (\($0))" } ?? ""
             throw GatewayError(
                 isUnavailable ? .upstreamUnavailable : .upstreamRejected,

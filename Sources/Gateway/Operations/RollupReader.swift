@@ -25,7 +25,7 @@ package struct RollupReader: Sendable {
     private let logger: Logger
     private let settings: Settings
 
-    init(
+    package init(
         feed: any FeedRepository,
         rollups: any RollupRepository,
         entropy: Entropy,

@@ -226,7 +226,11 @@ package struct Sweeper: Sendable {
     /// still ask for it.
     private func sendAgain(_ record: Record) async throws(GatewayError) -> Record {
         if let reason = try await objection(record) {
-            return try await settlement.settle(record) { $0.version == record.version ? .notSent(reason) : nil }.record
+            return
+                try await settlement.settle(record) {
+                    $0.version == record.version ? .notSentAgain(because: reason) : nil
+                }
+                .record
         }
         let (plugin, index) = try plugins.kind(of: record)
         let prepared = try await sender.makeReady(record, kind: plugin.operations[index])

@@ -1,4 +1,8 @@
+import Synchronization
+
 /// Proves that what is summed up is what the records say, counted from them one by one.
+///
+/// It reads all of an organization's records, so there is one at a time of each organization, and few in all.
 package struct Verification: Sendable {
     /// What bounds it.
     package struct Settings: Sendable {
@@ -19,6 +23,11 @@ package struct Verification: Sendable {
         /// Default 100.
         package var differencesMax = 100
 
+        /// How many organizations' records are counted at the same time.
+        ///
+        /// Default 2.
+        package var atOnceMax = 2
+
         /// The defaults.
         package init() {}
     }
@@ -35,20 +44,47 @@ package struct Verification: Sendable {
 
     /// What came of it.
     package struct Outcome: Sendable, Equatable {
-        /// What the records say in all.
+        /// What the records say in all that the feed has told of.
         package let counted: RollupSum
+        /// What ended before there was a feed: no sum holds it.
+        package let beforeFeed: RollupSum
         /// How many records were looked at.
         package let records: Int
         /// Up to which event the sums count.
         package let position: Int64
-        /// The first that differ; none where it is proven.
+        /// The first that differ; none where the sums are right.
         package let differences: [Difference]
+
+        /// Whether the sums of these days are all that the records say of them.
+        package var isProven: Bool { differences.isEmpty && beforeFeed == RollupSum() }
+    }
+
+    /// The organizations whose records are being counted.
+    private final class Running: Sendable {
+        private let organizations = Mutex<Set<OrganizationID>>([])
+
+        /// Takes a place; gives it back with `leave`.
+        func enter(_ organization: OrganizationID, atOnceMax: Int) throws(GatewayError) {
+            let isFree = organizations.withLock { running in
+                guard running.count < atOnceMax else { return false }
+                return running.insert(organization).inserted
+            }
+            guard !isFree else { return }
+            throw GatewayError(
+                .rateLimited,
+                "Transactions are being counted already: one report of an organization at a time. Ask again later.",
+                retryAfter: .seconds(10)
+            )
+        }
+
+        func leave(_ organization: OrganizationID) { organizations.withLock { _ = $0.remove(organization) } }
     }
 
     private let reports: any ReportRepository
     private let sums: any RollupRepository
     private let reader: RollupReader
     private let settings: Settings
+    private let running = Running()
 
     package init(
         reports: any ReportRepository,
@@ -64,18 +100,21 @@ package struct Verification: Sendable {
 
     /// Counts, and compares.
     ///
-    /// - Throws: `unavailable` where the days changed each time; `limitExceeded` where there are too many records.
+    /// - Throws: `unavailable` where the days changed each time; `limitExceeded` where there are too many records;
+    ///   `rateLimited` where it is being done already.
     package func verify(_ question: ReportQuestion) async throws(GatewayError) -> Outcome {
+        try running.enter(question.organization, atOnceMax: settings.atOnceMax)
+        defer { running.leave(question.organization) }
         try await reader.catchUp()
         var before = try await summed(question)
         for _ in 0..<max(1, settings.countingsMax) {
-            let (counted, records) = try await count(question)
+            let counted = try await count(question)
             // What ended while it was counted is summed up now: then it is counted again.
             try await reader.catchUp()
             let after = try await summed(question)
             if after == before {
-                let position = try await reports.totals(question).position
-                return outcome(before, counted, records, position)
+                let position = try await reports.totals(ReportTotals.Asked(question, by: [])).position
+                return outcome(before, counted, position)
             }
             before = after
         }
@@ -95,41 +134,46 @@ package struct Verification: Sendable {
         return all.filter { question.includes($0.key) }
     }
 
-    private func count(_ question: ReportQuestion) async throws(GatewayError) -> ([RollupPlace: RollupSum], Int) {
-        var sums: [RollupPlace: RollupSum] = [:]
-        var last: RecordID?
-        var records = 0
+    private func count(_ question: ReportQuestion) async throws(GatewayError) -> CountedRecords {
+        var all = CountedRecords()
         repeat {
-            let page = try await reports.counted(question, after: last, limit: settings.pageMax)
-            for (place, sum) in page.sums { sums[place, default: RollupSum()].add(sum) }
-            last = page.last
-            records += settings.pageMax
-            guard records <= settings.recordsMax else {
+            let page = try await reports.counted(question, after: all.last, limit: settings.pageMax)
+            for (place, sum) in page.sums { all.sums[place, default: RollupSum()].add(sum) }
+            all.beforeFeed.add(page.beforeFeed)
+            all.last = page.last
+            all.records += page.records
+            guard all.records <= settings.recordsMax else {
                 throw GatewayError(
                     .limitExceeded,
                     "At most \(settings.recordsMax) transactions are counted one by one at a time."
                 )
             }
             guard !Task.isCancelled else { throw GatewayError(.deadlineExceeded, "Nobody waits for it any more.") }
-        } while last != nil
-        return (sums.filter { $0.value != RollupSum() }, records)
+        } while all.last != nil
+        all.sums = all.sums.filter { $0.value != RollupSum() }
+        return all
     }
 
     private func outcome(
         _ summed: [RollupPlace: RollupSum],
-        _ counted: [RollupPlace: RollupSum],
-        _ records: Int,
+        _ counted: CountedRecords,
         _ position: Int64
     ) -> Outcome {
         var all = RollupSum()
-        for sum in counted.values { all.add(sum) }
-        let places = Set(summed.keys).union(counted.keys)
-            .filter { summed[$0] ?? RollupSum() != counted[$0] ?? RollupSum() }
+        for sum in counted.sums.values { all.add(sum) }
+        let places = Set(summed.keys).union(counted.sums.keys)
+            .filter { summed[$0] ?? RollupSum() != counted.sums[$0] ?? RollupSum() }
         let differences = places.sorted { ($0.day, $0.hour, $0.tool) < ($1.day, $1.hour, $1.tool) }
             .prefix(settings.differencesMax)
             .map {
-                Difference(place: $0, summed: summed[$0] ?? RollupSum(), counted: counted[$0] ?? RollupSum())
+                Difference(place: $0, summed: summed[$0] ?? RollupSum(), counted: counted.sums[$0] ?? RollupSum())
             }
-        return Outcome(counted: all, records: records, position: position, differences: Array(differences))
+        return Outcome(
+            counted: all,
+            beforeFeed: counted.beforeFeed,
+            records: counted.records,
+            position: position,
+            differences: Array(differences)
+        )
     }
 }

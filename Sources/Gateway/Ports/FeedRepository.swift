@@ -11,12 +11,13 @@ package protocol FeedRepository: Sendable {
     func feedEnd(lane: Int) async throws(GatewayError) -> Int64
     /// How far a reader is; 0 before the first event.
     func cursor(of reader: String, lane: Int) async throws(GatewayError) -> Int64
-    /// The events of one organization after a position, of which so many are looked at; and up to which position that was.
+    /// The events of one organization after a position, in order, at most so many; and up to which position there are no
+    /// more than those.
     func feed(
         lane: Int,
         of organization: OrganizationID,
         after position: Int64,
-        lookedAt: Int
+        limit: Int
     ) async throws(GatewayError) -> (entries: [FeedEntry], upTo: Int64)
     /// The position of the newest event that is no longer kept; 0 where all are.
     func feedFloor(lane: Int) async throws(GatewayError) -> Int64

@@ -1,31 +1,28 @@
 /// What reports are made of, and those that are kept.
 package protocol ReportRepository: Sendable {
-    /// What is summed up of some days, and how far it is summed up.
-    func totals(_ question: ReportQuestion) async throws(GatewayError) -> ReportTotals
+    /// Sums of some days, and what is open, all of one place in the feed.
+    ///
+    /// - Throws: `limitExceeded` where there are more rows than are asked for at most; `unavailable` where what is summed
+    ///   up is too far behind the feed.
+    func totals(_ asked: ReportTotals.Asked) async throws(GatewayError) -> ReportTotals
     /// What has not ended, whenever it was begun.
     func open(_ question: ReportQuestion) async throws(GatewayError) -> [OpenSum]
     /// What an organization's records say of the days in question, counted from them one by one: of those that were
-    /// begun after one, at most so many; and the last that was looked at, nil at the end.
+    /// begun after one, at most so many.
     func counted(
         _ question: ReportQuestion,
         after record: RecordID?,
         limit: Int
-    ) async throws(GatewayError) -> (sums: [RollupPlace: RollupSum], last: RecordID?)
-    /// What has become true of an organization after a place in the feed, in the order of the events' ids, of which it
-    /// begins behind one.
-    func changes(
-        of organization: OrganizationID,
-        after position: Int64,
-        behind id: Identifier,
-        limit: Int
-    ) async throws(GatewayError) -> [FeedEntry]
-    /// What each account was last told to hold, of these accounts of the organization's or all.
+    ) async throws(GatewayError) -> CountedRecords
+    /// What each account was last told to hold before a moment, of these accounts of the organization's or all.
     func balances(
         of organization: OrganizationID,
         in environment: Environment,
-        accounts: Set<AccountName>?
+        accounts: Set<AccountName>?,
+        before moment: Timestamp
     ) async throws(GatewayError) -> [ToldBalance]
-    /// What they were told to hold, newest first, before a moment.
+    /// What they were told to hold, newest first, before a moment: at most so many, and all that was told in the same
+    /// moment as the last of them.
     func balanceHistory(
         of organization: OrganizationID,
         in environment: Environment,
@@ -37,7 +34,7 @@ package protocol ReportRepository: Sendable {
     func removeBalances(before moment: Timestamp, limit: Int) async throws(GatewayError) -> Int
     /// Keeps a report.
     ///
-    /// - Throws: `limitExceeded` where the organization has so many already.
+    /// - Throws: `limitExceeded` where the organization has so many already that have not expired.
     func keep(_ report: StoredReport, reportsMax: Int) async throws(GatewayError)
     /// A report that is kept.
     func report(
@@ -55,8 +52,18 @@ package protocol ReportRepository: Sendable {
         limit: Int,
         now: Timestamp
     ) async throws(GatewayError) -> [StoredReport]
-    /// Forgets every organization's reports that have expired, at most so many; how many it forgot.
-    func removeExpiredReports(at now: Timestamp, limit: Int) async throws(GatewayError) -> Int
+    /// The newest reports of a kind that ask for the same transactions, whatever their days, also those that have
+    /// expired: what they told of is remembered. Their documents are left out.
+    func reports(
+        kind: String,
+        like question: ReportQuestion,
+        limit: Int
+    ) async throws(GatewayError) -> [StoredReport]
+    /// Forgets what every organization's reports said that have expired, at most so many, and remembers that they were
+    /// made; of how many it forgot it.
+    func emptyExpiredReports(at now: Timestamp, limit: Int) async throws(GatewayError) -> Int
+    /// Forgets that reports were made that expired before a moment, at most so many; how many it forgot.
+    func removeReports(expiredBefore moment: Timestamp, limit: Int) async throws(GatewayError) -> Int
 }
 
 /// Which transactions a report is about.
@@ -103,130 +110,5 @@ package struct ReportQuestion: Sendable, Equatable {
         place.organization == organization && place.environment == environment && days.contains(place.day)
             && madeBy.map { $0 == place.madeBy } ?? true
             && accounts?.contains { $0.description == place.account } ?? true
-    }
-}
-
-/// What is summed up of some days.
-package struct ReportTotals: Sendable, Equatable {
-    /// By everything but the hour; an hour of 0 stands for all.
-    package var rows: [RollupPlace: RollupSum]
-    /// By the hour of the day, the direction and the outcome.
-    package var hours: [ReportHour: RollupSum]
-    /// Up to which event it is summed up.
-    package var position: Int64
-    /// The newest event that there is.
-    package var newest: Int64
-
-    /// Gathers them.
-    package init(
-        rows: [RollupPlace: RollupSum],
-        hours: [ReportHour: RollupSum],
-        position: Int64,
-        newest: Int64
-    ) {
-        self.rows = rows
-        self.hours = hours
-        self.position = position
-        self.newest = newest
-    }
-}
-
-/// What ended alike in one hour of the day, whatever day.
-package struct ReportHour: Sendable, Hashable {
-    /// 0 to 23, in Nairobi.
-    package let hour: Int64
-    /// Which way the money went.
-    package let direction: OperationDirection
-    /// How they ended.
-    package let outcome: RecordState
-
-    /// Names an hour.
-    package init(hour: Int64, direction: OperationDirection, outcome: RecordState) {
-        self.hour = hour
-        self.direction = direction
-        self.outcome = outcome
-    }
-}
-
-/// Transactions that stand alike and have not ended.
-package struct OpenSum: Sendable, Equatable {
-    /// Where they stand.
-    package let state: RecordState
-    /// Which way their money would go.
-    package let direction: OperationDirection
-    /// What made them.
-    package let tool: String
-    /// Which of the organization's accounts.
-    package let account: String
-    /// How many.
-    package let transactions: Int64
-    /// How much, in whole shillings.
-    package let amount: Int64
-    /// When the oldest was begun.
-    package let oldest: Timestamp
-
-    /// States them.
-    package init(
-        state: RecordState,
-        direction: OperationDirection,
-        tool: String,
-        account: String,
-        transactions: Int64,
-        amount: Int64,
-        oldest: Timestamp
-    ) {
-        self.state = state
-        self.direction = direction
-        self.tool = tool
-        self.account = account
-        self.transactions = transactions
-        self.amount = amount
-        self.oldest = oldest
-    }
-}
-
-/// A report as it was made: it never changes.
-package struct StoredReport: Sendable, Equatable {
-    /// Names it.
-    package let id: Identifier
-    /// Such as `DAILY`.
-    package let kind: String
-    /// What it is about.
-    package let question: ReportQuestion
-    /// Who had it made: `user:<id>` or `key:<id>`.
-    package let madeBy: String
-    /// When.
-    package let madeAt: Timestamp
-    /// When it is forgotten.
-    package let expiresAt: Timestamp
-    /// Up to which event it knows what became true.
-    package let position: Int64
-    /// JSON, as it was answered.
-    package let document: [UInt8]
-
-    /// Gathers them.
-    package init(
-        id: Identifier,
-        kind: String,
-        question: ReportQuestion,
-        madeBy: String,
-        madeAt: Timestamp,
-        expiresAt: Timestamp,
-        position: Int64,
-        document: [UInt8]
-    ) {
-        self.id = id
-        self.kind = kind
-        self.question = question
-        self.madeBy = madeBy
-        self.madeAt = madeAt
-        self.expiresAt = expiresAt
-        self.position = position
-        self.document = document
-    }
-
-    /// Whether somebody may see it: what tells of everybody's is not for who sees only their own, or some accounts.
-    package func isSeen(by principal: Principal) -> Bool {
-        (principal.maker == nil && principal.accounts == nil) || madeBy == principal.subjectText
     }
 }

@@ -103,6 +103,14 @@ package struct PluginServices: Sendable {
         ///
         /// Default 16.
         package var reportGroupsMax = 16
+        /// The most rows of sums in one answer, all ways together.
+        ///
+        /// Default 20,000; for more it is refused.
+        package var reportRowsMax = 20_000
+        /// How many events sums may hold that the feed's reader has not come to yet.
+        ///
+        /// Default 10,000; what is further behind is not answered.
+        package var reportLateMax = 10_000
         /// The longest report.
         ///
         /// Default 512 KiB.
@@ -115,6 +123,16 @@ package struct PluginServices: Sendable {
         ///
         /// Default 30 days.
         package var reportLife: Duration = .seconds(30 * 86_400)
+        /// What bounds the looking for what earlier reports did not know.
+        package var corrections = Corrections.Settings()
+        /// How many earlier reports of a kind are looked through for the days that they told of, the newest.
+        ///
+        /// Default 1,000.
+        package var reportsRememberedMax = 1_000
+        /// How many earlier reports a correction names that told of its day, the newest.
+        ///
+        /// Default 10.
+        package var reportsNamedMax = 10
 
         /// The defaults.
         package init() {}
@@ -123,6 +141,8 @@ package struct PluginServices: Sendable {
     let data: any PluginDataRepository
     let records: any RecordRepository
     let reports: any ReportRepository
+    let corrections: Corrections
+    let places: FeedPlaces
     let directory: DirectoryCache
     let entropy: Entropy
     let settings: Settings
@@ -132,6 +152,8 @@ package struct PluginServices: Sendable {
         data: any PluginDataRepository,
         records: any RecordRepository,
         reports: any ReportRepository,
+        feed: any FeedRepository,
+        places: FeedPlaces,
         directory: DirectoryCache,
         entropy: Entropy,
         settings: Settings = Settings()
@@ -139,6 +161,8 @@ package struct PluginServices: Sendable {
         self.data = data
         self.records = records
         self.reports = reports
+        corrections = Corrections(feed: feed, settings: settings.corrections)
+        self.places = places
         self.directory = directory
         self.entropy = entropy
         self.settings = settings

@@ -6,20 +6,34 @@ extension PluginServices {
 
     /// What is summed up of some days, told in as many ways as are asked for, and what is open.
     ///
-    /// All of one answer is of one moment. Whoever sees only their own, or some accounts, gets the sums of these.
+    /// All of one answer is of one place in the feed. Whoever sees only their own, or some accounts, gets the sums of these.
     func aggregate(_ request: ServiceRequest) async throws(GatewayError) -> JSON {
         try await demandReports("transactions", of: request)
-        let question = ReportQuestion(try days(request), seenBy: request.principal)
-        let groups = try groups(request)
+        let asked = ReportTotals.Asked(
+            ReportQuestion(try days(request), seenBy: request.principal),
+            by: try groups(request),
+            hasOpen: request.body["open"] == true,
+            rowsMax: settings.reportRowsMax,
+            lateMax: settings.reportLateMax
+        )
+        let totals = try await reports.totals(asked)
         let now = entropy.now()
-        let totals = try await reports.totals(question)
         var answer: JSONObject = [
-            "as_of_ms": .integer(now.milliseconds), "position": .integer(totals.position),
-            "newest": .integer(totals.newest),
-            "groups": .array(groups.map { .array(ReportGroup.rows(of: totals, by: $0)) }),
+            "as_of_ms": .integer(now.milliseconds),
+            "position": .string(places.text(totals.position, for: request.principal.organization)),
+            "late": .integer(Int64(totals.late)),
+            "groups": .array(zip(asked.groups, totals.groups).map { group, sums in .array(group.rows(of: sums)) }),
         ]
-        if request.body["open"] == true {
-            answer["open"] = .array(try await reports.open(question).map { $0.document(at: now) })
+        if asked.hasOpen { answer["open"] = .array(totals.open.map { $0.document(at: now) }) }
+        if request.body["balances"] == true, request.principal.maySeeBalances {
+            let question = asked.question
+            let told = try await reports.balances(
+                of: question.organization,
+                in: question.environment,
+                accounts: question.accounts,
+                before: min(now + .milliseconds(1), RollupPlace.start(of: question.days.upperBound + 1))
+            )
+            answer["balances"] = .array(told.map { $0.document(at: now) })
         }
         return .object(answer)
     }
@@ -55,9 +69,9 @@ extension PluginServices {
         for list in lists {
             let names = list.arrayValue ?? []
             let group = names.compactMap { $0.stringValue.flatMap(ReportGroup.init(rawValue:)) }
-            guard list.arrayValue != nil, group.count == names.count, Set(group).count == group.count,
-                !group.contains(.hour) || group.allSatisfy(ReportGroup.besideHour.contains)
-            else { throw request.wrong("groups", expected + "; hour beside \(ReportGroup.besideHour.map(\.rawValue))") }
+            guard list.arrayValue != nil, group.count == names.count, Set(group).count == group.count else {
+                throw request.wrong("groups", expected)
+            }
             groups.append(group)
         }
         return groups
@@ -74,12 +88,15 @@ extension PluginServices {
         else { throw request.wrong("document", "an object of at most \(settings.reportBytesMax) bytes") }
         let now = entropy.now()
         let question = ReportQuestion(try days(request), seenBy: request.principal)
-        let position = try request.whole("position", 0...Int64.max)
+        guard let position = places.position(try request.text("position"), for: question.organization) else {
+            throw request.wrong("position", "the position of x-transaction.aggregate")
+        }
         var added: JSONObject = [:]
         let id = entropy.identifier()
         added["report_id"] = .string(id.description)
         added["expires_at_ms"] = .integer((now + settings.reportLife).milliseconds)
-        added["corrections"] = try await corrections(of: kind, question, upTo: position, at: now)
+        let corrected = try await corrected(kind, question, upTo: position)
+        added["corrections"] = corrected.document
         for (name, value) in added { document[name] = value }
         let report = StoredReport(
             id: id,
@@ -89,88 +106,58 @@ extension PluginServices {
             madeAt: now,
             expiresAt: now + settings.reportLife,
             position: position,
+            correctedTo: corrected.upTo,
             document: JSON.object(document).bytes
         )
         try await reports.keep(report, reportsMax: settings.reportsMax)
         return .object(added)
     }
 
-    /// What has become true since the last report of this kind, of days that earlier ones told of; null where there is
-    /// none.
-    private func corrections(
-        of kind: String,
+    /// What has become true since the last report of this kind, of days that earlier ones told of, and up to which event
+    /// that is; null where there is no earlier one.
+    ///
+    /// It goes on where the last report's corrections ended, so that what was too much for one stands in the next.
+    private func corrected(
+        _ kind: String,
         _ question: ReportQuestion,
-        upTo position: Int64,
-        at now: Timestamp
-    ) async throws(GatewayError) -> JSON {
-        let kept = try await reports.reports(
-            organization: question.organization,
-            environment: question.environment,
-            kind: kind,
-            before: nil,
-            limit: settings.reportsMax,
-            now: now
+        upTo position: Int64
+    ) async throws(GatewayError) -> (document: JSON, upTo: Int64) {
+        let earlier = try await reports.reports(kind: kind, like: question, limit: settings.reportsRememberedMax)
+        guard let last = earlier.first else { return (.null, position) }
+        let asked = Corrections.Question(
+            scope: question,
+            days: earlier.map(\.question.days),
+            after: last.correctedTo,
+            upTo: position
         )
-        let earlier = kept.filter { $0.question.madeBy == question.madeBy && $0.question.accounts == question.accounts }
-        guard let last = earlier.first else { return .null }
-        let days = Array(Set(earlier.map(\.question.days)))
-        let asked = Corrections.Question(scope: question, days: days, since: last)
-        let found = try await Corrections(reports: reports).find(asked, upTo: position)
-        return found.document { day in earlier.filter { $0.question.days.contains(day) }.map(\.id) }
+        let found = try await corrections.find(asked)
+        let document = found.document { day in
+            earlier.lazy.filter { $0.question.days.contains(day) }.prefix(settings.reportsNamedMax).map(\.id)
+        }
+        return (document, max(found.upTo, last.correctedTo))
     }
 }
 
-/// By what sums are told apart.
-enum ReportGroup: String, CaseIterable {
-    case day, account, source, direction, tool
-    case madeBy = "made_by"
-    case state, status, hour
+extension Principal {
+    /// Who asks for the sums of a report may know what accounts hold where they may ask for that by itself.
+    fileprivate var maySeeBalances: Bool {
+        role >= BalanceActions.rules.role && (scopes?.isSuperset(of: BalanceActions.rules.scopes) ?? true)
+    }
+}
 
-    /// What an hour of the day can be told apart by further.
-    static let besideHour: [ReportGroup] = [.hour, .direction, .state, .status]
-
-    /// The sums by these, in the order of the values.
-    static func rows(of totals: ReportTotals, by group: [ReportGroup]) -> [JSON] {
-        var sums: [[String]: RollupSum] = [:]
-        if group.contains(.hour) {
-            for (hour, sum) in totals.hours { sums[group.map { $0.value(hour) }, default: RollupSum()].add(sum) }
-        } else {
-            for (place, sum) in totals.rows { sums[group.map { $0.value(place) }, default: RollupSum()].add(sum) }
-        }
-        return sums.filter { $0.value != RollupSum() }.sorted { $0.key.lexicographicallyPrecedes($1.key) }
+extension [ReportGroup] {
+    /// Sums by these, in the order of their values.
+    fileprivate func rows(of sums: [[String]: RollupSum]) -> [JSON] {
+        sums.sorted { $0.key.lexicographicallyPrecedes($1.key) }
             .map { key, sum in
                 var row: JSONObject = [:]
-                for (member, value) in zip(group, key) { row[member.rawValue] = .string(value) }
+                for (member, value) in zip(self, key) { row[member.rawValue] = .string(value) }
                 row["transactions"] = .integer(sum.transactions)
                 row["amount"] = .integer(sum.amount)
                 row["fee_cents"] = .integer(sum.feeCents)
                 row["fees_stated"] = .integer(sum.feesStated)
                 return .object(row)
             }
-    }
-
-    private func value(_ place: RollupPlace) -> String {
-        switch self {
-        case .day: NairobiDay.text(place.day)
-        case .account: place.account
-        case .source: place.source
-        case .direction: place.direction.rawValue
-        case .tool: place.tool
-        case .madeBy: place.madeBy
-        case .state: place.outcome.rawValue
-        case .status: place.outcome.status
-        case .hour: ""
-        }
-    }
-
-    private func value(_ hour: ReportHour) -> String {
-        switch self {
-        case .hour: (hour.hour < 10 ? "0" : "") + String(hour.hour)
-        case .direction: hour.direction.rawValue
-        case .state: hour.outcome.rawValue
-        case .status: hour.outcome.status
-        case .day, .account, .source, .tool, .madeBy: ""
-        }
     }
 }
 

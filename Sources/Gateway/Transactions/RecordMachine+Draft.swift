@@ -92,6 +92,8 @@ extension RecordMachine {
             var told: [FeedEvent.Kind] = []
             if record.state != before.state, record.state.isEnded {
                 told.append(effects.contains(.announceLateSuccess) ? .lateSuccess : .end(record.state))
+            } else if record.countedAt != before.countedAt || record.feeCents != before.feeCents {
+                told.append(.corrected)
             }
             if record.hold?.asked != nil, before.state == .draft, record.state != .draft {
                 told.append(.approvalDecided)

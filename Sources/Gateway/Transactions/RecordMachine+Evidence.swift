@@ -281,7 +281,8 @@ extension RecordMachine {
         let isConfirmed = confirm(evidence, from: source, in: &draft)
         let addsID = evidence.externalIDs.contains { draft.record.externalIDs[$0.key] == nil }
         let addsReceipt = evidence.receipt != nil && draft.record.receipt == nil
-        guard addsID || addsReceipt || isConfirmed else { return }
+        let isCorrected = correct(by: evidence, in: &draft)
+        guard addsID || addsReceipt || isConfirmed || isCorrected else { return }
         learn(from: evidence, in: &draft)
         draft.move(to: draft.record.state, source: source.text, evidence: evidence)
     }
@@ -309,17 +310,6 @@ extension RecordMachine {
         draft.record.data = evidence.data ?? draft.record.data
         draft.balances = next == .succeeded ? evidence.balances : []
         draft.move(to: next, source: source.text, evidence: evidence)
-    }
-
-    /// When it is counted, and what it cost: as M-Pesa states it with the success, and where that can be.
-    ///
-    /// A time long before it was asked for, or ahead, is another clock's or another payment's.
-    private func time(_ evidence: Evidence, in draft: inout Draft) {
-        draft.record.feeCents = evidence.feeCents
-        guard let stated = evidence.completedAt, stated >= draft.record.createdAt + rules.statedTimeSlack * -1,
-            stated <= draft.now + rules.statedTimeSlack
-        else { return }
-        draft.completedAt = stated
     }
 
     // MARK: What is remembered

@@ -118,6 +118,8 @@ package struct RecordMachine: Sendable {
         case withdrawn(Hold.Withdrawal, by: String, because: String)
         /// No byte of the request left, for this reason.
         case notSent(String)
+        /// It is not sent again, because whoever asked for it may not ask that any more.
+        case notSentAgain(because: String)
         /// The request left, or may have, and nothing whole came back, for this reason.
         case noAnswer(String)
         /// Bytes came, and this is what they prove.
@@ -207,6 +209,7 @@ package struct RecordMachine: Sendable {
         case .sendingReleased(let sending): beginSending(&draft, of: sending)
         case .withdrawn(let why, let who, let reason): withdraw(&draft, as: why, by: who, because: reason)
         case .notSent(let reason): endUnsent(&draft, reason: reason)
+        case .notSentAgain(let reason): endUnsent(&draft, reason: reason, isRefused: true)
         case .noAnswer(let reason): loseAnswer(&draft, source: "send", reason: reason)
         case .evidence(let evidence, let source): weigh(evidence, from: source, in: &draft)
         case .repeatedReceipt(let evidence, let source, let holder):
@@ -239,7 +242,9 @@ package struct RecordMachine: Sendable {
     }
 
     /// Nothing left: of a first sending nothing has; of a second, what led to it holds.
-    private func endUnsent(_ draft: inout Draft, source: String = "send", reason: String) {
+    ///
+    /// Where the organization itself has taken away what it was asked with, it is the organization's move.
+    private func endUnsent(_ draft: inout Draft, source: String = "send", reason: String, isRefused: Bool = false) {
         switch draft.record.state {
         case .created, .sending:
             // M-Pesa has what was sent before, as it has said since.
@@ -259,7 +264,7 @@ package struct RecordMachine: Sendable {
             draft.record.whoseMove = "organization"
         default:
             draft.record.releasedAt = draft.now
-            draft.record.whoseMove = "safaricom"
+            draft.record.whoseMove = isRefused ? "organization" : "safaricom"
         }
         draft.record.meaning = reason
         draft.record.chargeAgain = "yes"

@@ -14,14 +14,15 @@ extension MemoryStore: FeedRepository {
         lane: Int,
         of organization: OrganizationID,
         after position: Int64,
-        lookedAt: Int
+        limit: Int
     ) async throws(GatewayError) -> (entries: [FeedEntry], upTo: Int64) {
         try await read { tables in
-            let last = max(position, min(tables.feed.last?.position ?? 0, position + Int64(max(1, lookedAt))))
-            let found = tables.feed.filter {
-                $0.position > position && $0.position <= last && $0.event.organization == organization
-            }
-            return (found, last)
+            let found = Array(
+                tables.feed.lazy.filter { $0.position > position && $0.event.organization == organization }
+                    .prefix(max(1, limit))
+            )
+            if found.count == max(1, limit), let last = found.last { return (found, last.position) }
+            return (found, max(position, tables.feed.last?.position ?? 0))
         }
     }
 

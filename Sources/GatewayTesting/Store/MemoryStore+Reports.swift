@@ -1,58 +1,34 @@
 import Gateway
 
 extension MemoryStore: ReportRepository {
-    package func totals(_ question: ReportQuestion) async throws(GatewayError) -> ReportTotals {
-        try await read { tables in
-            let position = tables.cursors["\(FeedReader.rollups) \(FeedReader.lane)"] ?? 0
-            var totals = ReportTotals(
-                rows: [:],
-                hours: [:],
-                position: position,
-                newest: max(position, tables.feed.last?.position ?? 0)
-            )
-            for (place, sum) in tables.rollups where question.includes(place) {
-                totals.rows[place.ofWholeDay, default: RollupSum()].add(sum)
-                let hour = ReportHour(hour: place.hour, direction: place.direction, outcome: place.outcome)
-                totals.hours[hour, default: RollupSum()].add(sum)
+    package func totals(_ asked: ReportTotals.Asked) async throws(GatewayError) -> ReportTotals {
+        let (cursor, groups, late, open) = try await read { tables in
+            var groups: [[[String]: RollupSum]] = []
+            for group in asked.groups {
+                var sums: [[String]: RollupSum] = [:]
+                for (place, sum) in tables.rollups where asked.question.includes(place) {
+                    sums[group.map { $0.value(at: place) }, default: RollupSum()].add(sum)
+                }
+                groups.append(sums)
             }
-            totals.rows = totals.rows.filter { $0.value != RollupSum() }
-            totals.hours = totals.hours.filter { $0.value != RollupSum() }
-            return totals
+            let cursor = tables.cursors["\(FeedReader.rollups) \(FeedReader.lane)"] ?? 0
+            let late = tables.feed.filter {
+                $0.position > cursor && $0.event.organization == asked.question.organization
+            }
+            return (cursor, groups, late, asked.hasOpen ? tables.open(asked.question) : [])
         }
+        return try ReportTotals(asked, summed: groups, upTo: cursor, late: late, open: open)
     }
 
     package func open(_ question: ReportQuestion) async throws(GatewayError) -> [OpenSum] {
-        try await read { tables in
-            let open = tables.sorted { record in
-                record.organization == question.organization && record.environment == question.environment
-                    && record.recordClass == .transaction && !record.state.isEnded
-                    && question.madeBy.map { $0 == record.madeBy } ?? true
-                    && question.accounts?.contains(record.accountName) ?? true
-            }
-            let alike = Dictionary(grouping: open) {
-                "\($0.state) \($0.direction) \($0.tool) \($0.accountName)"
-            }
-            return alike.sorted { $0.key < $1.key }
-                .compactMap { _, records in
-                    guard let first = records.first else { return nil }
-                    return OpenSum(
-                        state: first.state,
-                        direction: first.direction,
-                        tool: first.tool,
-                        account: first.accountName.description,
-                        transactions: Int64(records.count),
-                        amount: records.reduce(0) { $0 + ($1.intent.amount?.amount ?? 0) },
-                        oldest: records.map(\.createdAt).min() ?? first.createdAt
-                    )
-                }
-        }
+        try await read { tables in tables.open(question) }
     }
 
     package func counted(
         _ question: ReportQuestion,
         after record: RecordID?,
         limit: Int
-    ) async throws(GatewayError) -> (sums: [RollupPlace: RollupSum], last: RecordID?) {
+    ) async throws(GatewayError) -> CountedRecords {
         try await read { tables in
             let found =
                 tables.sorted { other in
@@ -60,39 +36,28 @@ extension MemoryStore: ReportRepository {
                         && record.map { other.id.raw > $0.raw } ?? true
                 }
                 .prefix(max(1, limit))
-            var sums: [RollupPlace: RollupSum] = [:]
+            var all = CountedRecords()
             for other in found {
                 guard let place = RollupPlace(of: other), question.includes(place) else { continue }
-                sums[place, default: RollupSum()].add(RollupSum(of: other))
+                all.add(RollupSum(of: other), at: place, isTold: other.countedAt != nil)
             }
-            return (sums, found.count < limit ? nil : found.last?.id)
-        }
-    }
-
-    package func changes(
-        of organization: OrganizationID,
-        after position: Int64,
-        behind id: Identifier,
-        limit: Int
-    ) async throws(GatewayError) -> [FeedEntry] {
-        try await read { tables in
-            let found = tables.feed.filter {
-                $0.event.organization == organization && $0.position > position && $0.event.id > id
-            }
-            return Array(found.sorted { $0.event.id < $1.event.id }.prefix(max(1, limit)))
+            all.records = found.count
+            all.last = found.count < limit ? nil : found.last?.id
+            return all
         }
     }
 
     package func balances(
         of organization: OrganizationID,
         in environment: Environment,
-        accounts: Set<AccountName>?
+        accounts: Set<AccountName>?,
+        before moment: Timestamp
     ) async throws(GatewayError) -> [ToldBalance] {
         let all = try await balanceHistory(
             of: organization,
             in: environment,
             accounts: accounts,
-            before: Timestamp(milliseconds: .max),
+            before: moment,
             limit: .max
         )
         var newest: [String: ToldBalance] = [:]
@@ -114,7 +79,9 @@ extension MemoryStore: ReportRepository {
                 told.at < before && tables.record(told.record, organization, environment) != nil
                     && accounts?.contains { $0.description == told.account } ?? true
             }
-            return Array(found.sorted { ($1.at, $0.balance.name) < ($0.at, $1.balance.name) }.prefix(max(1, limit)))
+            let sorted = found.sorted { ($1.at, $0.balance.name) < ($0.at, $1.balance.name) }
+            let last = sorted.prefix(max(1, limit)).last?.at
+            return sorted.filter { told in last.map { told.at >= $0 } ?? false }
         }
     }
 
@@ -130,7 +97,7 @@ extension MemoryStore: ReportRepository {
         try await write { tables in
             let kept = tables.reports.values.count {
                 $0.question.organization == report.question.organization
-                    && $0.question.environment == report.question.environment
+                    && $0.question.environment == report.question.environment && $0.expiresAt > report.madeAt
             }
             guard kept < reportsMax else {
                 throw GatewayError(.limitExceeded, "At most \(reportsMax) reports are kept; the oldest ones expire.")
@@ -171,12 +138,61 @@ extension MemoryStore: ReportRepository {
         }
     }
 
-    package func removeExpiredReports(at now: Timestamp, limit: Int) async throws(GatewayError) -> Int {
+    package func reports(
+        kind: String,
+        like question: ReportQuestion,
+        limit: Int
+    ) async throws(GatewayError) -> [StoredReport] {
+        try await read { tables in
+            let found = tables.reports.values.filter { report in
+                report.kind == kind && report.question.organization == question.organization
+                    && report.question.environment == question.environment
+                    && report.question.madeBy == question.madeBy && report.question.accounts == question.accounts
+            }
+            return found.sorted { $0.id > $1.id }.prefix(max(1, limit)).map(\.head)
+        }
+    }
+
+    package func emptyExpiredReports(at now: Timestamp, limit: Int) async throws(GatewayError) -> Int {
         try await write { tables in
-            let expired = tables.reports.values.filter { $0.expiresAt <= now }.prefix(max(1, limit))
-            for report in expired { tables.reports[report.id] = nil }
+            let expired = tables.reports.values.filter { $0.expiresAt <= now && !$0.document.isEmpty }
+                .prefix(max(1, limit))
+            for report in expired { tables.reports[report.id] = report.head }
             return expired.count
         }
+    }
+
+    package func removeReports(expiredBefore moment: Timestamp, limit: Int) async throws(GatewayError) -> Int {
+        try await write { tables in
+            let old = tables.reports.values.filter { $0.expiresAt < moment }.prefix(max(1, limit))
+            for report in old { tables.reports[report.id] = nil }
+            return old.count
+        }
+    }
+}
+
+extension MemoryTables {
+    fileprivate func open(_ question: ReportQuestion) -> [OpenSum] {
+        let open = sorted { record in
+            record.organization == question.organization && record.environment == question.environment
+                && record.recordClass == .transaction && !record.state.isEnded
+                && question.madeBy.map { $0 == record.madeBy } ?? true
+                && question.accounts?.contains(record.accountName) ?? true
+        }
+        let alike = Dictionary(grouping: open) { "\($0.state) \($0.direction) \($0.tool) \($0.accountName)" }
+        return alike.sorted { $0.key < $1.key }
+            .compactMap { _, records in
+                guard let first = records.first else { return nil }
+                return OpenSum(
+                    state: first.state,
+                    direction: first.direction,
+                    tool: first.tool,
+                    account: first.accountName.description,
+                    transactions: Int64(records.count),
+                    amount: records.reduce(0) { $0 + ($1.intent.amount?.amount ?? 0) },
+                    oldest: records.map(\.createdAt).min() ?? first.createdAt
+                )
+            }
     }
 }
 
@@ -190,24 +206,8 @@ extension StoredReport {
             madeAt: madeAt,
             expiresAt: expiresAt,
             position: position,
+            correctedTo: correctedTo,
             document: []
-        )
-    }
-}
-
-extension RollupPlace {
-    fileprivate var ofWholeDay: RollupPlace {
-        RollupPlace(
-            organization: organization,
-            environment: environment,
-            day: day,
-            account: account,
-            source: source,
-            direction: direction,
-            tool: tool,
-            madeBy: madeBy,
-            outcome: outcome,
-            hour: 0
         )
     }
 }

@@ -17,6 +17,8 @@ enum RecordCoding {
     static let isWaiting = "state IN (\(waitingStates))"
     /// The condition of the index `records_held`: what is held, or was let go and has not left.
     static let isHeld = "state IN ('draft', 'released')"
+    /// The condition of the index `records_open`: all that has not ended.
+    static let isOpen = "state IN ('draft', 'released', \(waitingStates), 'manual')"
     /// The states that keep what a record has claimed.
     static let claimingStates = "'draft', 'released', " + waitingStates
     /// The conditions under which all records are that have not ended; an index each.

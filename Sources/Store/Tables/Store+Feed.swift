@@ -20,24 +20,32 @@ extension Store: FeedRepository {
         lane: Int,
         of organization: OrganizationID,
         after position: Int64,
-        lookedAt: Int
+        limit: Int
     ) async throws(GatewayError) -> (entries: [FeedEntry], upTo: Int64) {
-        try await read { sql in
-            let newest = try sql.first(
-                "SELECT MAX(position) FROM feed WHERE lane = $1",
-                [.integer(Int64(lane))]
-            ) { $0.integer(0) ?? 0 }
-            let last = max(position, min(newest ?? 0, position + Int64(max(1, lookedAt))))
-            let entries = try sql.query(
-                """
-                SELECT \(Self.feedColumns) FROM feed
-                WHERE lane = $1 AND position > $2 AND position <= $3 AND organization_id = $4 ORDER BY position
-                """,
-                [.integer(Int64(lane)), .integer(position), .integer(last), .text(organization.description)],
-                Self.feedEntry
-            )
-            return (entries, last)
+        let limit = max(1, limit)
+        return try await readAtOnce { sql in
+            let entries = try Self.feed(lane, of: organization, after: position, limit: limit, in: sql)
+            if entries.count == limit, let last = entries.last { return (entries, last.position) }
+            return (entries, max(position, try Self.end(of: lane, in: sql)))
         }
+    }
+
+    /// The events of one organization after a position, by its own key.
+    static func feed(
+        _ lane: Int,
+        of organization: OrganizationID,
+        after position: Int64,
+        limit: Int,
+        in sql: any SQLSession
+    ) throws -> [FeedEntry] {
+        try sql.query(
+            """
+            SELECT \(feedColumns) FROM feed WHERE organization_id = $1 AND lane = $2 AND position > $3
+            ORDER BY position LIMIT $4
+            """,
+            [.text(organization.description), .integer(Int64(lane)), .integer(position), .integer(Int64(limit))],
+            feedEntry
+        )
     }
 
     package func feedFloor(lane: Int) async throws(GatewayError) -> Int64 {
@@ -83,12 +91,14 @@ extension Store: FeedRepository {
     }
 
     package func feedEnd(lane: Int) async throws(GatewayError) -> Int64 {
-        try await read { sql in
-            let end = try sql.first("SELECT MAX(position) FROM feed WHERE lane = $1", [.integer(Int64(lane))]) {
-                $0.integer(0)
-            }
-            return (end ?? nil) ?? 0
+        try await read { sql in try Self.end(of: lane, in: sql) }
+    }
+
+    private static func end(of lane: Int, in sql: any SQLSession) throws -> Int64 {
+        let end = try sql.first("SELECT MAX(position) FROM feed WHERE lane = $1", [.integer(Int64(lane))]) {
+            $0.integer(0)
         }
+        return (end ?? nil) ?? 0
     }
 
     static let feedColumns = "organization_id, event_id, kind, subject, subject_version, at_ms, payload, position"

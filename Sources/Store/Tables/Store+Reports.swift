@@ -5,17 +5,20 @@ extension Store: ReportRepository {
     /// All but the document.
     private static let reportHead = """
         organization_id, report_id, environment, kind, from_day, to_day, made_by, made_ms, expires_ms, maker, accounts,
-        position
+        position, corrected
         """
     private static let reportColumns = reportHead + ", document"
 
     package func keep(_ report: StoredReport, reportsMax: Int) async throws(GatewayError) {
         let question = report.question
-        let accounts = question.accounts.map { $0.map(\.description).sorted().joined(separator: ",") }
+        let accounts = Store.text(of: question.accounts)
         try await write { session in
             let kept = try session.sql.first(
-                "SELECT COUNT(*) FROM reports WHERE organization_id = $1 AND environment = $2",
-                [.text(question.organization.description), .text(question.environment.rawValue)]
+                "SELECT COUNT(*) FROM reports WHERE organization_id = $1 AND environment = $2 AND expires_ms > $3",
+                [
+                    .text(question.organization.description), .text(question.environment.rawValue),
+                    .integer(report.madeAt.milliseconds),
+                ]
             ) { $0.integer(0) ?? 0 }
             guard (kept ?? 0) < Int64(reportsMax) else {
                 throw GatewayError(.limitExceeded, "At most \(reportsMax) reports are kept; the oldest ones expire.")
@@ -23,14 +26,15 @@ extension Store: ReportRepository {
             try session.sql.execute(
                 """
                 INSERT INTO reports (\(Store.reportColumns))
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
                 """,
                 [
                     .text(question.organization.description), .text(report.id.description),
                     .text(question.environment.rawValue), .text(report.kind), .integer(question.days.lowerBound),
                     .integer(question.days.upperBound), .text(report.madeBy), .integer(report.madeAt.milliseconds),
                     .integer(report.expiresAt.milliseconds), .optional(question.madeBy), .optional(accounts),
-                    .integer(report.position), .text(String(decoding: report.document, as: UTF8.self)),
+                    .integer(report.position), .integer(report.correctedTo),
+                    .text(String(decoding: report.document, as: UTF8.self)),
                 ]
             )
         }
@@ -85,23 +89,72 @@ extension Store: ReportRepository {
         }
     }
 
-    package func removeExpiredReports(at now: Timestamp, limit: Int) async throws(GatewayError) -> Int {
-        let expired = try await read { sql in
+    private static func text(of accounts: Set<AccountName>?) -> String? {
+        accounts.map { $0.map(\.description).sorted().joined(separator: ",") }
+    }
+
+    package func reports(
+        kind: String,
+        like question: ReportQuestion,
+        limit: Int
+    ) async throws(GatewayError) -> [StoredReport] {
+        let values: [SQLValue] = [
+            .text(question.organization.description), .text(question.environment.rawValue), .text(kind),
+            // No account and no subject is called so.
+            .text(question.madeBy ?? "*"), .text(Store.text(of: question.accounts) ?? "*"),
+            .integer(Int64(max(1, limit))),
+        ]
+        return try await read { sql in
             try sql.query(
-                "SELECT organization_id, report_id FROM reports WHERE expires_ms <= $1 LIMIT $2",
-                [.integer(now.milliseconds), .integer(Int64(max(1, limit)))]
+                """
+                SELECT \(Store.reportHead), '' FROM reports
+                WHERE organization_id = $1 AND environment = $2 AND kind = $3 AND COALESCE(maker, '*') = $4
+                    AND COALESCE(accounts, '*') = $5
+                ORDER BY report_id DESC LIMIT $6
+                """,
+                values,
+                Store.storedReport
+            )
+        }
+    }
+
+    package func emptyExpiredReports(at now: Timestamp, limit: Int) async throws(GatewayError) -> Int {
+        try await changeReports(
+            "document <> '' AND expires_ms <= $1",
+            now,
+            limit,
+            by: "UPDATE reports SET document = '' WHERE organization_id = $1 AND report_id = $2"
+        )
+    }
+
+    package func removeReports(expiredBefore moment: Timestamp, limit: Int) async throws(GatewayError) -> Int {
+        try await changeReports(
+            "expires_ms < $1",
+            moment,
+            limit,
+            by: "DELETE FROM reports WHERE organization_id = $1 AND report_id = $2"
+        )
+    }
+
+    private func changeReports(
+        _ condition: String,
+        _ moment: Timestamp,
+        _ limit: Int,
+        by change: String
+    ) async throws(GatewayError) -> Int {
+        let found = try await read { sql in
+            try sql.query(
+                "SELECT organization_id, report_id FROM reports WHERE \(condition) LIMIT $2",
+                [.integer(moment.milliseconds), .integer(Int64(max(1, limit)))]
             ) { ($0.text(0) ?? "", $0.text(1) ?? "") }
         }
-        guard !expired.isEmpty else { return 0 }
+        guard !found.isEmpty else { return 0 }
         try await write { session in
-            for (organization, report) in expired {
-                try session.sql.execute(
-                    "DELETE FROM reports WHERE organization_id = $1 AND report_id = $2",
-                    [.text(organization), .text(report)]
-                )
+            for (organization, report) in found {
+                try session.sql.execute(change, [.text(organization), .text(report)])
             }
         }
-        return expired.count
+        return found.count
     }
 
     private static func storedReport(_ row: any SQLRow) throws -> StoredReport {
@@ -125,7 +178,8 @@ extension Store: ReportRepository {
             madeAt: Timestamp(milliseconds: row.integer(7) ?? 0),
             expiresAt: Timestamp(milliseconds: row.integer(8) ?? 0),
             position: row.integer(11) ?? 0,
-            document: Array((row.text(12) ?? "").utf8)
+            correctedTo: row.integer(12) ?? 0,
+            document: Array((row.text(13) ?? "").utf8)
         )
     }
 }

@@ -3,66 +3,62 @@ import OrderedJSON
 
 /// What reports are made of: sums, what is open, and what became true.
 extension Store {
-    /// How often sums are read again that were added to meanwhile.
-    private static let readingsMax = 5
-
-    package func totals(_ question: ReportQuestion) async throws(GatewayError) -> ReportTotals {
-        try await read { sql in
-            var totals = try Store.totals(question, in: sql)
-            // Sums and the reader's place are one commit: where the place has not moved, all that was read belongs to it.
-            for _ in 1..<Store.readingsMax {
-                let position = try Store.cursor(of: FeedReader.rollups, FeedReader.lane, in: sql)
-                if position == totals.position { break }
-                totals = try Store.totals(question, in: sql)
+    package func totals(_ asked: ReportTotals.Asked) async throws(GatewayError) -> ReportTotals {
+        try await readAtOnce { sql in
+            let question = asked.question
+            let cursor = try Store.cursor(of: FeedReader.rollups, FeedReader.lane, in: sql)
+            let late = try Store.feed(
+                FeedReader.lane,
+                of: question.organization,
+                after: cursor,
+                limit: asked.lateMax + 1,
+                in: sql
+            )
+            var groups: [[[String]: RollupSum]] = []
+            for group in asked.groups {
+                let sums = try Store.sums(by: group, of: question, rowsMax: asked.rowsMax, in: sql)
+                guard let sums else { throw asked.isTooMuch }
+                groups.append(sums)
             }
-            return totals
+            return try ReportTotals(
+                asked,
+                summed: groups,
+                upTo: cursor,
+                late: late,
+                open: asked.hasOpen ? Store.open(question, in: sql) : []
+            )
         }
     }
 
-    private static func totals(_ question: ReportQuestion, in sql: any SQLSession) throws -> ReportTotals {
-        let position = try cursor(of: FeedReader.rollups, FeedReader.lane, in: sql)
-        let newest = try sql.first(
-            "SELECT MAX(position) FROM feed WHERE lane = $1",
-            [.integer(Int64(FeedReader.lane))]
-        ) { $0.integer(0) ?? 0 }
-        let (narrowed, values) = narrowing(question)
+    /// The sums of one way to tell them apart; nil where there are more rows than those.
+    private static func sums(
+        by group: [ReportGroup],
+        of question: ReportQuestion,
+        rowsMax: Int,
+        in sql: any SQLSession
+    ) throws -> [[String]: RollupSum]? {
+        var (narrowed, values) = narrowing(question)
+        values.append(.integer(Int64(rowsMax) + 1))
+        let columns = group.map(\.column)
+        let selected = (columns + [sums]).joined(separator: ", ")
+        let grouped = columns.isEmpty ? "" : "GROUP BY " + columns.joined(separator: ", ")
         let rows = try sql.query(
             """
-            SELECT organization_id, environment, day, account, source, direction, tool, made_by, outcome, 0, \(sums)
-            FROM rollups WHERE organization_id = $1 AND environment = $2 AND day BETWEEN $3 AND $4 \(narrowed)
-            GROUP BY organization_id, environment, day, account, source, direction, tool, made_by, outcome
+            SELECT \(selected) FROM rollups
+            WHERE organization_id = $1 AND environment = $2 AND day BETWEEN $3 AND $4 \(narrowed) \(grouped)
+            LIMIT $\(values.count)
             """,
-            values,
-            rollup
-        )
-        let hours = try sql.query(
-            """
-            SELECT hour, direction, outcome, \(sums) FROM rollups
-            WHERE organization_id = $1 AND environment = $2 AND day BETWEEN $3 AND $4 \(narrowed)
-            GROUP BY hour, direction, outcome
-            """,
-            values,
-            hour
-        )
-        let something = { (sum: RollupSum) in sum != RollupSum() }
-        return ReportTotals(
-            rows: Dictionary(rows) { first, _ in first }.filter { something($0.value) },
-            hours: Dictionary(hours) { first, _ in first }.filter { something($0.value) },
-            position: position,
-            newest: max(position, newest ?? 0)
-        )
+            values
+        ) { row in
+            let key = try group.enumerated().map { try $0.element.value(in: row, $0.offset) }
+            return (key, rollupSum(row, from: group.count))
+        }
+        guard rows.count <= rowsMax else { return nil }
+        return rows.reduce(into: [:]) { $0[$1.0, default: RollupSum()].add($1.1) }
     }
 
     private static let sums = ["transactions", "amount", "fee_cents", "fees_stated"]
         .map { "CAST(SUM(\($0)) AS BIGINT)" }.joined(separator: ", ")
-
-    private static func hour(_ row: any SQLRow) throws -> (ReportHour, RollupSum) {
-        guard let direction = row.text(1).flatMap(OperationDirection.init(rawValue:)),
-            let outcome = row.text(2).flatMap(RecordState.init(rawValue:))
-        else { throw SQLError(message: "a rollup's row is damaged") }
-        let hour = ReportHour(hour: row.integer(0) ?? 0, direction: direction, outcome: outcome)
-        return (hour, rollupSum(row, from: 3))
-    }
 
     /// What narrows the rows of some days, and the values of all places in the statement.
     private static func narrowing(_ question: ReportQuestion) -> (clauses: String, values: [SQLValue]) {
@@ -89,26 +85,27 @@ extension Store {
     }
 
     package func open(_ question: ReportQuestion) async throws(GatewayError) -> [OpenSum] {
+        try await read { sql in try Store.open(question, in: sql) }
+    }
+
+    private static func open(_ question: ReportQuestion, in sql: any SQLSession) throws -> [OpenSum] {
+        let (text, values) = openSums(question)
+        return try sql.query(text, values, openSum)
+    }
+
+    /// The question for what is open, by the organization's own index.
+    static func openSums(_ question: ReportQuestion) -> (text: String, values: [SQLValue]) {
         var values: [SQLValue] = [.text(question.organization.description), .text(question.environment.rawValue)]
         let account = "COALESCE(account_name, '\(AccountName.main)')"
-        let narrowed = Store.narrow(question, account: account, &values)
-        let all = values
-        return try await read { sql in
-            // An index each, so a question each.
-            try RecordCoding.open.flatMap { condition in
-                try sql.query(
-                    """
-                    SELECT state, direction, tool, \(account), COUNT(*), CAST(SUM(COALESCE(amount, 0)) AS BIGINT),
-                        MIN(created_ms)
-                    FROM records WHERE organization_id = $1 AND environment = $2 \(narrowed)
-                        AND class = 'transaction' AND \(condition)
-                    GROUP BY state, direction, tool, \(account)
-                    """,
-                    all,
-                    Store.openSum
-                )
-            }
-        }
+        let narrowed = narrow(question, account: account, &values)
+        let text = """
+            SELECT state, direction, tool, \(account), COUNT(*), CAST(SUM(COALESCE(amount, 0)) AS BIGINT),
+                MIN(created_ms)
+            FROM records WHERE organization_id = $1 AND environment = $2 \(narrowed)
+                AND class = 'transaction' AND \(RecordCoding.isOpen)
+            GROUP BY state, direction, tool, \(account)
+            """
+        return (text, values)
     }
 
     private static func openSum(_ row: any SQLRow) throws -> OpenSum {
@@ -130,7 +127,7 @@ extension Store {
         _ question: ReportQuestion,
         after record: RecordID?,
         limit: Int
-    ) async throws(GatewayError) -> (sums: [RollupPlace: RollupSum], last: RecordID?) {
+    ) async throws(GatewayError) -> CountedRecords {
         let (organization, environment) = (question.organization, question.environment)
         return try await read { sql in
             let rows = try sql.query(
@@ -145,26 +142,29 @@ extension Store {
                     .text(record?.description ?? ""), .integer(Int64(max(1, limit))),
                 ]
             ) { row in (row.text(0), try Store.counted(row, organization, environment)) }
-            var sums: [RollupPlace: RollupSum] = [:]
-            for case (_, let counted?) in rows where question.includes(counted.place) {
-                sums[counted.place, default: RollupSum()].add(counted.sum)
+            var all = CountedRecords()
+            for case (_, let counted?) in rows where question.includes(counted.change.place) {
+                all.add(counted.change.sum, at: counted.change.place, isTold: counted.isTold)
             }
-            return (sums, rows.count < limit ? nil : rows.last?.0.flatMap { RecordID($0) })
+            all.records = rows.count
+            all.last = rows.count < limit ? nil : rows.last?.0.flatMap { RecordID($0) }
+            return all
         }
     }
 
-    /// Where a record is counted that has ended and moves money.
+    /// Where a record is counted that has ended and moves money, and whether the feed has told of it.
     private static func counted(
         _ row: any SQLRow,
         _ organization: OrganizationID,
         _ environment: Gateway.Environment
-    ) throws -> Rollups.Change? {
+    ) throws -> (change: Rollups.Change, isTold: Bool)? {
         guard row.text(1) == RecordClass.transaction.rawValue,
             let state = row.text(2).flatMap(RecordState.init(rawValue:)), state.isEnded,
             let direction = row.text(6).flatMap(OperationDirection.init(rawValue:))
         else { return nil }
         let detail = try JSON(parsing: row.text(4) ?? "")
-        guard let moment = detail["counted_ms"]?.integerValue ?? row.integer(3) else { return nil }
+        let told = detail["counted_ms"]?.integerValue
+        guard let moment = told ?? row.integer(3) else { return nil }
         let place = RollupPlace(
             organization: organization,
             environment: environment,
@@ -178,27 +178,29 @@ extension Store {
             hour: RollupPlace.hour(of: Timestamp(milliseconds: moment))
         )
         let sum = RollupSum(amount: row.integer(9) ?? 0, feeCents: detail["fee_cents"]?.integerValue)
-        return Rollups.Change(place: place, sum: sum)
+        return (Rollups.Change(place: place, sum: sum), told != nil)
+    }
+}
+
+extension ReportGroup {
+    /// The column that it stands in.
+    fileprivate var column: String {
+        switch self {
+        case .state, .status: "outcome"
+        default: rawValue
+        }
     }
 
-    package func changes(
-        of organization: OrganizationID,
-        after position: Int64,
-        behind id: Identifier,
-        limit: Int
-    ) async throws(GatewayError) -> [FeedEntry] {
-        try await read { sql in
-            try sql.query(
-                """
-                SELECT \(Store.feedColumns) FROM feed WHERE organization_id = $1 AND event_id > $2 AND position > $3
-                ORDER BY event_id LIMIT $4
-                """,
-                [
-                    .text(organization.description), .text(id.description), .integer(position),
-                    .integer(Int64(max(1, limit))),
-                ],
-                Store.feedEntry
-            )
+    fileprivate func value(in row: any SQLRow, _ column: Int) throws -> String {
+        switch self {
+        case .day: return NairobiDay.text(row.integer(column) ?? 0)
+        case .hour: return ReportGroup.text(ofHour: row.integer(column) ?? 0)
+        case .status:
+            guard let outcome = row.text(column).flatMap(RecordState.init(rawValue:)) else {
+                throw SQLError(message: "a rollup's row is damaged")
+            }
+            return outcome.status
+        default: return row.text(column) ?? ""
         }
     }
 }
