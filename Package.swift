@@ -249,7 +249,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "StoreBench",
-            dependencies: ["Gateway", "Store", json],
+            dependencies: ["Gateway", "Store", json, logging],
             path: "Tests/Benchmarks/StoreBench",
             swiftSettings: strict
         ),

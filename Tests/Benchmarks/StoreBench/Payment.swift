@@ -6,6 +6,8 @@ import OrderedJSON
 struct Payment: Sendable {
     private let record: Record
     private let end: RecordState
+    /// Whether the feed tells of its end.
+    var isTold = true
 
     init(of caller: Int, at moment: Timestamp, _ organization: OrganizationID) {
         self.init(
@@ -149,6 +151,7 @@ struct Payment: Sendable {
         next.state = end
         next.receipt = end == .succeeded ? "R\(record.id)" : nil
         next.endedAt = record.createdAt
+        next.countedAt = record.createdAt
         next.nextActionAt = nil
         return RecordChange(
             record: next,
@@ -164,7 +167,25 @@ struct Payment: Sendable {
                     succeeded: true
                 )
             ],
-            settledCallback: CallbackID(record.id.raw)
+            settledCallback: CallbackID(record.id.raw),
+            told: isTold ? [told(next)] : []
+        )
+    }
+
+    private func told(_ next: Record) -> FeedEvent {
+        FeedEvent(
+            organization: next.organization,
+            id: Payment.identifier(record.createdAt),
+            kind: end == .succeeded ? .succeeded : end == .cancelled ? .cancelled : .failed,
+            subject: next.id.description,
+            version: next.version,
+            at: record.createdAt,
+            payload: [
+                "environment": .string(next.environment.rawValue), "tool": .string(next.tool),
+                "operation": .string(next.operation), "direction": .string(next.direction.rawValue),
+                "account": .string(next.accountName.description), "source": .string(FeedEvent.ownCalls),
+                "made_by": .string(next.madeBy), "state": .string(end.rawValue), "amount": 100,
+            ]
         )
     }
 }
