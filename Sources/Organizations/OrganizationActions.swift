@@ -305,7 +305,7 @@ struct OrganizationActions: Sendable {
         let factor = use.text("second_factor").flatMap(SecondFactorPolicy.init(rawValue:))
         let base = try CallbackActions.base(in: use)
         let sight = Sight(use)
-        let changed = try await house.directory.change(id) { organization in
+        let changed = try await house.directory.change(id, at: house.parts.entropy.now()) { organization in
             guard sight.meets(organization.version) else { return }
             if let base { organization.callbackBaseURL = base }
             if let tools { organization.disabledTools = tools }

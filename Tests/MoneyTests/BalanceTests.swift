@@ -176,6 +176,20 @@ struct `The feed of an organization` {
         }
     }
 
+    @Test func `tells those who manage the organization of its keys and its plan`() async throws {
+        try await House.with { (house) async throws in
+            let (gone, clerk) = (try await house.addKey(), try await house.addKey(role: .user))
+            let now = house.clock.now
+            _ = try await house.store.change(gone.id, organization: house.organization) { $0.revokedAt = now }
+            try await house.store.save(Plan(name: "more", tools: ["**"], organizationLimits: [:], principalLimits: [:]))
+            _ = try await house.store.change(house.organization, at: now) { $0.plan = "more" }
+
+            let told = await house.ask("events.list").data.arrayValue ?? []
+            #expect(told.map { $0["type"] } == ["key.revoked", "plan.changed"])
+            #expect(await house.ask("events.list", as: clerk.text).data == [])
+        }
+    }
+
     @Test(arguments: [["after": "-1"], ["after": "x"], ["types": "transaction.nonsense"]] as [JSON])
     func `refuses a cursor or type that means nothing`(_ arguments: JSON) async throws {
         try await House.with { (house) async throws in

@@ -70,6 +70,31 @@ struct `The feed` {
         }
     }
 
+    @Test func `tells once that a key is revoked, and that an organization is on another plan`() async throws {
+        try await withEachStore { (store) async throws in
+            let key = APIKey(
+                id: APIKeyID(newID()),
+                organization: ours,
+                name: "till",
+                prefix: "p",
+                hash: [1],
+                environment: .test,
+                role: .user,
+                scopes: nil
+            )
+            try await store.save(Organization(id: ours, slug: "shop", name: "Shop", plan: "small"))
+            try await store.save(key)
+            for _ in 1...2 { _ = try await store.change(key.id, organization: ours) { $0.revokedAt = moment } }
+            for _ in 1...2 { _ = try await store.change(ours, at: moment) { $0.plan = "large" } }
+            _ = try await store.change(ours) { $0.name = "Shop 2" }
+
+            let told = try await store.feed(lane: FeedReader.lane, after: 0, limit: 10).map(\.event)
+            #expect(told.map(\.kind) == [.keyRevoked, .planChanged])
+            #expect(told.map(\.subject) == [key.id.description, ours.description])
+            #expect(told.last?.payload == ["plan": "large", "was": "small"] && told.allSatisfy { $0.at == moment })
+        }
+    }
+
     @Test func `goes on where the last process ended`() async throws {
         try await withDatabase { url in
             for _ in 1...3 {

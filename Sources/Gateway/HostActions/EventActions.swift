@@ -107,7 +107,7 @@ package struct EventActions: Sendable {
         "properties": [
             "id": ["type": "string", "description": "The same id is always the same event."],
             "type": ["enum": .array(FeedEvent.Kind.allCases.map { .string($0.rawValue) })],
-            "subject": ["type": "string", "description": "What it is about: a transaction's id."],
+            "subject": ["type": "string", "description": "What it is about: such as a transaction's id."],
             "version": ["type": "integer", "description": "That one's version."],
             "at_ms": ["type": "integer"], "data": ["type": "object"],
         ],
@@ -124,7 +124,8 @@ extension FeedEvent {
 
     fileprivate func isSeen(by principal: Principal) -> Bool {
         let text = { (name: String) in payload[name]?.stringValue }
-        return text("environment") == principal.environment.rawValue
+        // What is of the whole organization has no environment.
+        return text("environment").map { $0 == principal.environment.rawValue } ?? true
             && principal.maker.map { $0 == text("made_by") } ?? true
             && principal.accounts?.contains { $0.description == text("account") } ?? true
     }

@@ -39,12 +39,17 @@ package struct FeedEvent: Sendable, Equatable {
         /// Every item of a batch has ended.
         case batchCompleted = "batch.completed"
 
+        /// A key is refused from now on.
+        case keyRevoked = "key.revoked"
+        /// The organization is on another plan.
+        case planChanged = "plan.changed"
+
         /// Whether it tells that a transaction has ended.
         package var isEnd: Bool {
             switch self {
             case .succeeded, .failed, .cancelled, .expired, .withdrawn, .lateSuccess, .reversed: true
             case .corrected, .disputed, .needsPerson, .approvalRequested, .approvalDue, .approvalDecided: false
-            case .batchReleased, .batchPaused, .batchCompleted: false
+            case .batchReleased, .batchPaused, .batchCompleted, .keyRevoked, .planChanged: false
             }
         }
 

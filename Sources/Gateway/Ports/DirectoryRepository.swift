@@ -14,12 +14,14 @@ package protocol DirectoryRepository: Sendable {
     /// Writes a new organization with its first user, both or neither.
     /// - Throws: `conflict` when another has its id or slug.
     func save(_ organization: Organization, with user: User) async throws(GatewayError)
-    /// Changes an organization as it stands now, and nothing of it that `change` leaves alone.
+    /// Changes an organization as it stands now, and nothing of it that `change` leaves alone; where a moment is given, the
+    /// feed tells what that makes true (`FeedEvent.about`).
     ///
     /// - Returns: What it is then; nil when there is none.
     /// - Throws: `conflict` when another has its slug, or others change it all the time.
     func change(
         _ id: OrganizationID,
+        at moment: Timestamp?,
         _ change: @escaping @Sendable (inout Organization) -> Void
     ) async throws(GatewayError) -> Organization?
 
@@ -84,7 +86,8 @@ package protocol DirectoryRepository: Sendable {
     /// Writes a new key.
     /// - Throws: `conflict` when another has its id.
     func save(_ key: APIKey) async throws(GatewayError)
-    /// Changes a key as it stands now, and nothing of it that `change` leaves alone; one that is revoked stays so.
+    /// Changes a key as it stands now, and nothing of it that `change` leaves alone; one that is revoked stays so, and
+    /// the feed tells that it is.
     ///
     /// - Returns: What it is then; nil when there is none.
     /// - Throws: `conflict` when others change it all the time.
@@ -155,6 +158,12 @@ package protocol DirectoryRepository: Sendable {
 }
 
 extension DirectoryRepository {
+    /// Changes an organization in what the feed does not tell of.
+    package func change(
+        _ id: OrganizationID,
+        _ change: @escaping @Sendable (inout Organization) -> Void
+    ) async throws(GatewayError) -> Organization? { try await self.change(id, at: nil, change) }
+
     /// What plugins are told of the default account.
     package func profile(
         organization: OrganizationID,

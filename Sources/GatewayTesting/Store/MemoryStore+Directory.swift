@@ -47,11 +47,17 @@ extension MemoryStore: DirectoryRepository {
 
     package func change(
         _ id: OrganizationID,
+        at moment: Timestamp?,
         _ change: @escaping @Sendable (inout Organization) -> Void
     ) async throws(GatewayError) -> Organization? {
-        try await changed(id) { directory in
-            directory.organizations[id].map { change(&directory.organizations[id, default: $0]) }
-            return directory.organizations[id]
+        try await write { tables in
+            tables.directory.countChange(of: id)
+            guard let old = tables.directory.organizations[id] else { return nil }
+            var new = old
+            change(&new)
+            tables.directory.organizations[id] = new
+            if let moment { tables.tell(FeedEvent.about(new, from: old, at: moment)) }
+            return new
         }
     }
 
@@ -227,12 +233,14 @@ extension MemoryStore: DirectoryRepository {
         organization: OrganizationID,
         _ change: @escaping @Sendable (inout APIKey) -> Void
     ) async throws(GatewayError) -> APIKey? {
-        try await changed(organization) { directory in
-            guard let old = directory.keys[id], old.organization == organization else { return nil }
+        try await write { tables in
+            tables.directory.countChange(of: organization)
+            guard let old = tables.directory.keys[id], old.organization == organization else { return nil }
             var new = old
             change(&new)
             new.revokedAt = old.revokedAt ?? new.revokedAt
-            directory.keys[id] = new
+            tables.directory.keys[id] = new
+            tables.tell(FeedEvent.about(new, from: old))
             return new
         }
     }

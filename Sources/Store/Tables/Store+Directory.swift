@@ -59,9 +59,10 @@ extension Store: DirectoryRepository {
 
     package func change(
         _ id: OrganizationID,
+        at moment: Timestamp?,
         _ change: @escaping @Sendable (inout Organization) -> Void
     ) async throws(GatewayError) -> Organization? {
-        try await exchange(of: id, conflict: "Another organization has this slug.") { sql in
+        try await telling(of: id, conflict: "Another organization has this slug.") { sql in
             let found = try sql.first(
                 "SELECT organization_id, slug, plan, detail, version FROM organizations WHERE organization_id = $1",
                 [.text(id.description)]
@@ -69,7 +70,7 @@ extension Store: DirectoryRepository {
             guard let (old, detail) = found else { return .some(nil) }
             var new = old
             change(&new)
-            if new == old { return .some(old) }
+            if new == old { return .some((old, [])) }
             new.version = old.version + 1
             try Store.check(names: ["slug": new.slug, "name": new.name])
             let changed = try sql.execute(
@@ -82,7 +83,8 @@ extension Store: DirectoryRepository {
                     .integer(Int64(old.version)),
                 ]
             )
-            return changed == 1 ? .some(new) : nil
+            guard changed == 1 else { return nil }
+            return .some((new, moment.map { FeedEvent.about(new, from: old, at: $0) } ?? []))
         }
     }
 
@@ -153,7 +155,7 @@ extension Store: DirectoryRepository {
         organization: OrganizationID,
         _ change: @escaping @Sendable (inout APIKey) -> Void
     ) async throws(GatewayError) -> APIKey? {
-        try await exchange(of: organization, conflict: "The key is being changed.") { sql in
+        try await telling(of: organization, conflict: "The key is being changed.") { sql in
             let found = try sql.first(
                 "SELECT \(DirectoryCoding.keyColumns) FROM api_keys WHERE organization_id = $1 AND key_id = $2",
                 [.text(organization.description), .text(id.description)],
@@ -162,7 +164,7 @@ extension Store: DirectoryRepository {
             guard let old = found else { return .some(nil) }
             var new = old
             change(&new)
-            if new == old { return .some(old) }
+            if new == old { return .some((old, [])) }
             new.version = old.version + 1
             try Store.check(names: ["name": new.name])
             // What was revoked is never good again, whoever writes it.
@@ -177,7 +179,7 @@ extension Store: DirectoryRepository {
                     .text(organization.description), .text(id.description), .integer(Int64(old.version)),
                 ]
             )
-            return changed == 1 ? .some(new) : nil
+            return changed == 1 ? .some((new, FeedEvent.about(new, from: old))) : nil
         }
     }
 
@@ -245,11 +247,13 @@ extension Store: DirectoryRepository {
         of organization: OrganizationID? = nil,
         conflict: String,
         within limit: Duration? = nil,
+        telling told: @escaping @Sendable (Result) -> [FeedEvent] = { _ in [] },
         _ job: @escaping @Sendable (any SQLSession) throws -> Result
     ) async throws(GatewayError) -> Result {
         do {
             return try await database.write(within: limit ?? database.settings.waitMax) { session in
                 let result = try job(session.sql)
+                session.tell(told(result))
                 try Store.countChange(of: organization, in: session.sql)
                 return result
             }
@@ -271,6 +275,24 @@ extension Store: DirectoryRepository {
     ) async throws(GatewayError) -> Row? {
         for _ in 0..<exchangesMax {
             if let done = try await change(of: organization, conflict: conflict, job) { return done }
+        }
+        throw GatewayError(.conflict, "Others are changing the same at this moment. Try again.")
+    }
+
+    /// The same of a row whose change the feed tells of, in the same commit.
+    private func telling<Row: Sendable>(
+        of organization: OrganizationID,
+        conflict: String,
+        _ job: @escaping @Sendable (any SQLSession) throws -> (row: Row, told: [FeedEvent])??
+    ) async throws(GatewayError) -> Row? {
+        for _ in 0..<exchangesMax {
+            let done = try await change(
+                of: organization,
+                conflict: conflict,
+                telling: { ($0 ?? nil)?.told ?? [] },
+                job
+            )
+            if let done { return done?.row }
         }
         throw GatewayError(.conflict, "Others are changing the same at this moment. Try again.")
     }

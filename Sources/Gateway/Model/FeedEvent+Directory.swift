@@ -1,0 +1,61 @@
+import Cryptography
+import OrderedJSON
+
+extension FeedEvent {
+    /// What a key's change tells: that it is revoked.
+    package static func about(_ key: APIKey, from before: APIKey) -> [FeedEvent] {
+        guard before.revokedAt == nil, let revokedAt = key.revokedAt else { return [] }
+        let payload: JSONObject = [
+            "environment": .string(key.environment.rawValue), "role": .string(key.role.rawValue),
+            "name": .string(String(key.name.prefix(namesMax))),
+        ]
+        return [
+            about(.keyRevoked, of: key.organization, key.id.description, version: key.version, at: revokedAt, payload)
+        ]
+    }
+
+    /// What an organization's change at a moment tells: that it is on another plan.
+    package static func about(
+        _ organization: Organization,
+        from before: Organization,
+        at moment: Timestamp
+    ) -> [FeedEvent] {
+        guard organization.plan != before.plan else { return [] }
+        let payload: JSONObject = ["plan": .string(organization.plan), "was": .string(before.plan)]
+        return [
+            about(
+                .planChanged,
+                of: organization.id,
+                organization.id.description,
+                version: organization.version,
+                at: moment,
+                payload
+            )
+        ]
+    }
+
+    /// How many characters of a name an event holds.
+    private static let namesMax = 64
+
+    /// Its id comes of what it tells, so that a change which is made again tells the same.
+    private static func about(
+        _ kind: Kind,
+        of organization: OrganizationID,
+        _ subject: String,
+        version: Int,
+        at moment: Timestamp,
+        _ payload: JSONObject
+    ) -> FeedEvent {
+        let digest = SHA256.digest("\(organization) \(kind.rawValue) \(subject) \(version)").bytes
+        let words = [digest[0..<8], digest[8..<16]].map { $0.reduce(0) { $0 << 8 | UInt64($1) } }
+        return FeedEvent(
+            organization: organization,
+            id: Identifier(at: moment, random: (words[0], words[1])),
+            kind: kind,
+            subject: subject,
+            version: version,
+            at: moment,
+            payload: .object(payload)
+        )
+    }
+}
