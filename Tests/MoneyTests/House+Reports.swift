@@ -6,7 +6,7 @@ import Testing
 extension House {
     private static let grants: Catalogue.Needs = {
         var grants = Catalogue.Needs()
-        grants.services = ["transactions", "x-reports"]
+        grants.services = ["transactions", "x-reports", "exports"]
         return grants
     }()
 

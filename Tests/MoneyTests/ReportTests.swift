@@ -277,6 +277,24 @@ struct `A report that is kept` {
         }
     }
 
+    @Test func `as a file is not shown either to who may see less by now`() async throws {
+        try await House.with { (house) async throws in
+            let maker = try await house.addKey()
+            let opened = try await house.service("export.open", ["name": "a.csv", "mime_type": "text/csv"], as: maker)
+            let export: JSON = ["export": opened["export"] ?? ""]
+            _ = try await house.service("export.append", ["export": opened["export"] ?? "", "text": "a"], as: maker)
+            _ = try await house.service("export.close", export, as: maker)
+            let file: JSON = ["id": opened["export"] ?? ""]
+            let clerk = try await house.addKey(role: .user)
+            let shown = { (key: APIKeyText) in await house.ask("exports.read", file, as: key.text).code }
+            #expect(await [shown(maker), shown(house.key), shown(clerk)] == [nil, nil, .notFound])
+            _ = try await house.store.change(maker.id, organization: house.organization) { $0.role = .user }
+            house.gateway.authenticate.forget()
+
+            #expect(await [shown(maker), shown(house.key)] == [.notFound, nil])
+        }
+    }
+
     @Test func `that has expired takes no place of those that are kept`() async throws {
         var bounds = Assembly.Settings()
         bounds.services.reportsMax = 1

@@ -34,11 +34,8 @@ package struct ExportActions: Sendable {
                     environment: principal.environment,
                     now: entropy.now()
                 )
-                // The role `user` sees what it had made itself, and so does who is held to accounts: of which an export
-                // is, nobody knows.
-                guard let (export, bytes) = found,
-                    (principal.role > .user && principal.accounts == nil) || export.madeBy == principal.subjectText
-                else { throw missing }
+                // Of what an export is, nobody knows but that whoever had it made saw it then.
+                guard let (export, bytes) = found, export.purview.isSeen(by: principal) else { throw missing }
                 return .file(name: export.name, mediaType: export.mediaType, bytes: bytes)
             }
         ]

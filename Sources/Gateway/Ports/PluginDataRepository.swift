@@ -167,6 +167,8 @@ package struct PluginExport: Sendable, Equatable {
     package let expiresAt: Timestamp
     /// Who called the tool that made it: `user:<id>` or `key:<id>`.
     package let madeBy: String
+    /// What they saw of the organization then, which is all that it can be about.
+    package let purview: Purview
 
     /// States an export.
     package init(
@@ -175,7 +177,8 @@ package struct PluginExport: Sendable, Equatable {
         name: String,
         mediaType: String,
         expiresAt: Timestamp,
-        madeBy: String
+        madeBy: String,
+        purview: Purview = .everything
     ) {
         self.id = id
         self.owner = owner
@@ -183,5 +186,6 @@ package struct PluginExport: Sendable, Equatable {
         self.mediaType = mediaType
         self.expiresAt = expiresAt
         self.madeBy = madeBy
+        self.purview = purview
     }
 }

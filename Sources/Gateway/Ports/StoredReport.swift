@@ -44,8 +44,6 @@ package struct StoredReport: Sendable, Equatable {
 
     /// Whether somebody may see it now: whoever made it, it tells of nothing that they may not see.
     package func isSeen(by principal: Principal) -> Bool {
-        let isOwn = principal.maker == nil || question.madeBy == principal.maker
-        guard let seen = principal.accounts else { return isOwn }
-        return isOwn && question.accounts?.isSubset(of: seen) ?? false
+        Purview(maker: question.madeBy, accounts: question.accounts).isSeen(by: principal)
     }
 }

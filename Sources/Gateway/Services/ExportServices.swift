@@ -15,7 +15,8 @@ extension PluginServices {
             name: try request.text("name"),
             mediaType: try request.text("mime_type", upTo: 128),
             expiresAt: now + settings.exportLife,
-            madeBy: request.principal.subjectText
+            madeBy: request.principal.subjectText,
+            purview: request.principal.purview
         )
         guard (export.name + export.mediaType).utf8.allSatisfy({ (0x20...0x7E).contains($0) && $0 != 0x22 }) else {
             throw request.wrong("name", "visible ASCII without quotes")

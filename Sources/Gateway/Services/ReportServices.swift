@@ -123,18 +123,19 @@ extension PluginServices {
         upTo position: Int64
     ) async throws(GatewayError) -> (document: JSON, upTo: Int64) {
         let earlier = try await reports.reports(kind: kind, like: question, limit: settings.reportsRememberedMax)
-        guard let last = earlier.first else { return (.null, position) }
+        // Not by when they were made: a clock may have been set back.
+        guard let last = earlier.map(\.correctedTo).max() else { return (.null, position) }
         let asked = Corrections.Question(
             scope: question,
             days: earlier.map(\.question.days),
-            after: last.correctedTo,
+            after: last,
             upTo: position
         )
         let found = try await corrections.find(asked)
         let document = found.document { day in
             earlier.lazy.filter { $0.question.days.contains(day) }.prefix(settings.reportsNamedMax).map(\.id)
         }
-        return (document, max(found.upTo, last.correctedTo))
+        return (document, max(found.upTo, last))
     }
 }
 

@@ -1,7 +1,7 @@
 extension Migrations {
     /// The feed in the order in which an organization's events became true, so that its reader goes by its place; reports
-    /// that are remembered once they have expired, and up to where each looked for corrections; and what is open of an
-    /// organization, however much others have.
+    /// that are remembered once they have expired, and up to where each looked for corrections; of what exports are; and
+    /// what is open of an organization, however much others have.
     static let told = [
         """
         CREATE TABLE feed_remade (
@@ -18,6 +18,9 @@ extension Migrations {
         "CREATE UNIQUE INDEX feed_by_position ON feed (lane, position)",
         "ALTER TABLE reports ADD COLUMN corrected BIGINT NOT NULL DEFAULT 0",
         "UPDATE reports SET corrected = position",
+        "ALTER TABLE exports ADD COLUMN maker TEXT", "ALTER TABLE exports ADD COLUMN accounts TEXT",
+        // Of whom they are nobody can say any more; they are gone in a day.
+        "UPDATE exports SET maker = made_by",
         "DROP INDEX reports_expiring",
         "CREATE INDEX reports_expiring ON reports (expires_ms) WHERE document <> ''",
         "CREATE INDEX reports_remembered ON reports (expires_ms)",

@@ -153,12 +153,14 @@ extension Store: PluginDataRepository {
             try session.sql.execute(
                 """
                 INSERT INTO exports (organization_id, export_id, environment, plugin, name, media_type, bytes, parts,
-                    closed, expires_at, made_by) VALUES ($1, $2, $3, $4, $5, $6, 0, 0, 0, $7, $8)
+                    closed, expires_at, made_by, maker, accounts)
+                VALUES ($1, $2, $3, $4, $5, $6, 0, 0, 0, $7, $8, $9, $10)
                 """,
                 [
                     .text(owner.organization.description), .text(export.id.description),
                     .text(owner.environment.rawValue), .text(owner.plugin), .text(export.name),
                     .text(export.mediaType), .integer(export.expiresAt.milliseconds), .text(export.madeBy),
+                    .optional(export.purview.maker), .optional(Store.text(of: export.purview.accounts)),
                 ]
             )
         }
@@ -233,7 +235,7 @@ extension Store: PluginDataRepository {
         try await read { sql in
             let found = try sql.first(
                 """
-                SELECT plugin, name, media_type, expires_at, made_by FROM exports
+                SELECT plugin, name, media_type, expires_at, made_by, maker, accounts FROM exports
                 WHERE organization_id = $1 AND export_id = $2 AND environment = $3 AND closed = 1 AND expires_at > $4
                 """,
                 [
@@ -247,7 +249,8 @@ extension Store: PluginDataRepository {
                     name: row.text(1) ?? "",
                     mediaType: row.text(2) ?? "",
                     expiresAt: Timestamp(milliseconds: row.integer(3) ?? 0),
-                    madeBy: row.text(4) ?? ""
+                    madeBy: row.text(4) ?? "",
+                    purview: Purview(maker: row.text(5), accounts: Store.accounts(in: row.text(6)))
                 )
             }
             guard let found else { return nil }

@@ -89,8 +89,14 @@ extension Store: ReportRepository {
         }
     }
 
-    private static func text(of accounts: Set<AccountName>?) -> String? {
+    /// Accounts as one text, in one order; nil for all of them.
+    static func text(of accounts: Set<AccountName>?) -> String? {
         accounts.map { $0.map(\.description).sorted().joined(separator: ",") }
+    }
+
+    /// The accounts of such a text.
+    static func accounts(in text: String?) -> Set<AccountName>? {
+        text.map { Set($0.split(separator: ",").compactMap { AccountName(String($0)) }) }
     }
 
     package func reports(
@@ -168,7 +174,7 @@ extension Store: ReportRepository {
             environment: environment,
             days: first...last,
             madeBy: row.text(9),
-            accounts: row.text(10).map { Set($0.split(separator: ",").compactMap { AccountName(String($0)) }) }
+            accounts: accounts(in: row.text(10))
         )
         return StoredReport(
             id: id,
