@@ -180,6 +180,12 @@ final class KeptAnswers: OnceRepository {
 
     func take(_ claim: OnceClaim) async throws(GatewayError) -> OnceTaking { try await store.take(claim) }
 
+    func claim(
+        _ id: Identifier,
+        organization: OrganizationID,
+        at now: Timestamp
+    ) async throws(GatewayError) -> OnceFound? { try await store.claim(id, organization: organization, at: now) }
+
     func keep(_ outcome: String, of claim: Identifier, organization: OrganizationID) async throws(GatewayError) {
         kept.withLock { $0.append(outcome) }
         if !isDeaf { try await store.keep(outcome, of: claim, organization: organization) }

@@ -47,15 +47,19 @@ package struct ActionReply: Sendable {
     package let isReplayed: Bool
     /// What the limiter said, once it was asked.
     package let rate: RateDecision?
+    /// Where it was asked, once it was known who asks.
+    package let place: CallPlace?
 
     /// Makes a reply.
     package init(
         result: Result<Action.Answer, GatewayError>,
         isReplayed: Bool = false,
-        rate: RateDecision? = nil
+        rate: RateDecision? = nil,
+        place: CallPlace? = nil
     ) {
         self.result = result
         self.isReplayed = isReplayed
         self.rate = rate
+        self.place = place
     }
 }

@@ -149,6 +149,8 @@ extension Assembly {
         package let factors: Secret<[UInt8]>
         /// Hides places in the feed.
         package let places: Secret<[UInt8]>
+        /// Seals sessions of MCP.
+        package let conversations: Secret<[UInt8]>
 
         /// Derives them from a master key.
         package init(master: Secret<[UInt8]>) {
@@ -158,6 +160,7 @@ extension Assembly {
             refreshTokens = Self.derived("refresh-tokens", from: master)
             factors = Self.derived("second-factors", from: master)
             places = Self.derived("feed-places", from: master)
+            conversations = Self.derived("mcp-sessions", from: master)
         }
 
         /// A key for one purpose, from which the master key and other purposes' keys cannot be told.

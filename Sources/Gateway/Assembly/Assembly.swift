@@ -76,6 +76,8 @@ package struct Assembly: Sendable {
     package let sheets = SheetThread()
     /// When keys were last used.
     package let uses: KeyUses
+    /// Seals sessions of MCP.
+    package let conversationKey: Secret<[UInt8]>
     /// Calls, counted.
     package let metrics = CallMetrics()
     /// What M-Pesa said, counted.
@@ -84,6 +86,7 @@ package struct Assembly: Sendable {
     /// Puts it together; nothing runs yet.
     package init(_ ports: Ports, keys: Keys, settings: Settings) {
         self.ports = ports
+        conversationKey = keys.conversations
         let entropy = ports.entropy
         let store = ports.store
         configuration = ports.configuration

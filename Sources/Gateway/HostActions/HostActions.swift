@@ -30,7 +30,7 @@ package enum HostActions {
             + TransactionFile(records: records, entropy: entropy).all
             + EventActions(feed: reports, places: places).all + BalanceActions(reports: reports, entropy: entropy).all
             + ContextActions(registry: registry).all + BatchActions(batches: batches).all
-            + approvals.all
+            + approvals.all + AnswerActions(drafts: approvals.drafts).all
             + ExplainActions(
                 records: records,
                 search: RecordSearch(records: records, registry: registry, directory: directory),

@@ -134,13 +134,13 @@ struct Operations: Sendable {
         let sent = try await sender.deliver(record, turn)
         var newest = sent.record
         if work.wait > .zero && !newest.state.isEnded { newest = await waitForEnd(of: newest, for: work) }
-        return try await show(newest, life: life + (sent.event.map { [$0] } ?? []), for: work)
+        return try await show(newest, life: life + (sent.event.map { [$0] } ?? []), by: work.entry)
     }
 
     /// The record as it stands then; as it was, where the store cannot say, or the caller may not ask any more.
     private func waitForEnd(of record: Record, for work: Dispatch.Work) async -> Record {
         let records = records
-        await waiters.wait(for: record.id, atMost: work.wait, unless: work.isOver) {
+        await waiters.wait(for: record.id, atMost: work.wait, unless: work.isOver, telling: work.tellsOfWaiting) {
             // A store that does not answer now is no reason to stop waiting.
             let found = try? await records.record(record.id, of: record)
             return found?.state.isEnded ?? false
@@ -163,7 +163,7 @@ struct Operations: Sendable {
         if work.wait > .zero && !found.state.isEnded && found.state != .draft {
             found = await waitForEnd(of: found, for: work)
         }
-        var done = try await show(found, for: work)
+        var done = try await show(found, by: work.entry)
         done.isReplayed = true
         return done
     }
@@ -197,7 +197,7 @@ struct Operations: Sendable {
             record.state.isShownByHost
             ? Dispatch.Done(held: record)
             : Dispatch.Done(
-                output: try await output(of: record, for: work),
+                output: try await output(of: record, by: work.entry),
                 record: record.id,
                 state: record.state,
                 note: record.note
@@ -227,11 +227,11 @@ struct Operations: Sendable {
         return record
     }
 
-    /// `life` are the record's steps as far as they are known here.
+    /// What a record's tool answers of it by now; `life` are the record's steps as far as they are known here.
     func show(
         _ record: Record,
         life: [RecordEvent] = [],
-        for work: Dispatch.Work
+        by entry: ToolRegistry.Entry
     ) async throws(GatewayError) -> Dispatch.Done {
         if let refusal = record.withdrawn { throw refusal }
         if record.state.isShownByHost { return Dispatch.Done(held: record) }
@@ -263,28 +263,32 @@ struct Operations: Sendable {
                 record: record.id
             )
         }
-        let output = try await output(of: record, life: life, for: work)
+        let output = try await output(of: record, life: life, by: entry)
         return Dispatch.Done(output: output, record: record.id, state: record.state, note: record.note)
     }
 
     private func output(
         of record: Record,
         life: [RecordEvent] = [],
-        for work: Dispatch.Work
+        by entry: ToolRegistry.Entry
     ) async throws(GatewayError) -> [UInt8] {
         var events = life
         // Every version has its step: when some are missing here, others have changed the record meanwhile.
         if events.count != record.version {
             events = try await records.events(of: record.id, organization: record.organization, limit: eventsMax)
         }
-        return await plugins.render(work.entry.plugin, tool: work.entry.tool, record: record, events: events)
+        return await plugins.render(entry.plugin, tool: entry.tool, record: record, events: events)
     }
 }
 
 extension Record {
     /// What every answer about it says.
     var note: Dispatch.Note {
-        Dispatch.Note(begunAt: createdAt, dispute: isDisputed ? disputes.map(\.text).joined(separator: " ") : nil)
+        Dispatch.Note(
+            begunAt: createdAt,
+            updatedAt: updatedAt,
+            dispute: isDisputed ? disputes.map(\.text).joined(separator: " ") : nil
+        )
     }
 }
 

@@ -26,22 +26,28 @@ final class OutcomeWaiters: Sendable {
 
     private let waiting = Mutex(Waiting())
     private let waitersMax: Int
+    private let toldEvery: Duration
     private let sleep: Sleep
 
     /// At most `waitersMax` callers wait at once; whoever comes later does not wait.
-    init(waitersMax: Int = 10_000, sleep: Sleep = .real) {
+    ///
+    /// Whoever wants to hear of it is told every `toldEvery` for how long it has waited.
+    init(waitersMax: Int = 10_000, toldEvery: Duration = .seconds(5), sleep: Sleep = .real) {
         self.waitersMax = waitersMax
+        self.toldEvery = toldEvery
         self.sleep = sleep
     }
 
     /// Waits until the record ends, at most for `duration`.
     ///
     /// `hasEnded` is asked once the wait has been registered, so that an end between the caller's last look and now is
-    /// not missed. `isOver` is asked while it lasts: whether whoever waits may do so no longer.
+    /// not missed. `isOver` is asked while it lasts: whether whoever waits may do so no longer. `tell` hears while it
+    /// lasts for how long it has lasted.
     func wait(
         for record: RecordID,
         atMost duration: Duration,
         unless isOver: @escaping @Sendable () async -> Bool = { false },
+        telling tell: (@Sendable (Duration) -> Void)? = nil,
         hasEnded: @escaping @Sendable () async -> Bool
     ) async {
         guard let ticket = register(record) else { return }
@@ -59,11 +65,22 @@ final class OutcomeWaiters: Sendable {
                     } while await !isOver()
                 }
             }
+            if let tell { group.addTask { await self.count(tell) } }
             await group.next()
             waiting.withLock { $0.wake(record, ticket) }?.resume()
             group.cancelAll()
         }
         forget(record, ticket)
+    }
+
+    /// Tells how long it has been, until it is cancelled: the wait ends by itself.
+    private func count(_ tell: @Sendable (Duration) -> Void) async {
+        var waited = Duration.zero
+        while true {
+            tell(waited)
+            do { try await sleep(for: toldEvery) } catch { return }
+            waited += toldEvery
+        }
     }
 
     /// Wakes everyone who waits for the record.

@@ -43,6 +43,20 @@ package struct Dispatch: Sendable {
         /// What kind of caller calls: what rules that ask for a person go by.
         var caller: CallerKind { principal.kind(at: call.door) }
 
+        /// Tells the caller for how long it has waited for the outcome; nil where it does not want to know.
+        ///
+        /// Never that it is over: that says the answer.
+        var tellsOfWaiting: (@Sendable (Duration) -> Void)? {
+            guard let tell = call.progress else { return nil }
+            let most = wait
+            return { waited in
+                guard waited < most else { return }
+                let fraction = waited.wholeMilliseconds * 1_000_000 / max(1, most.wholeMilliseconds)
+                let words = "No outcome yet; waited \(waited.components.seconds) of \(most.components.seconds) s."
+                tell(LoadedPlugin.Progress(fraction: Int(fraction), message: words))
+            }
+        }
+
         /// How long the caller waits for the outcome: what it asked for, within the tool's limit.
         var wait: Duration {
             min(max(.zero, call.wait ?? entry.tool.waitDefault), entry.tool.waitMax)
@@ -53,6 +67,8 @@ package struct Dispatch: Sendable {
     package struct Note: Sendable, Equatable {
         /// When the record was begun.
         package let begunAt: Timestamp
+        /// When it last changed.
+        package let updatedAt: Timestamp
         /// What contradicts it, in sentences; nil when nothing does.
         package let dispute: String?
     }

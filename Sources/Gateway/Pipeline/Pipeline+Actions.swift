@@ -44,9 +44,9 @@ extension Pipeline {
                 ending.target = action.target(of: done.answer)
                 return done.answer
             }
-            return ActionReply(result: .success(answer), isReplayed: isReplayed, rate: rate)
+            return ActionReply(result: .success(answer), isReplayed: isReplayed, rate: rate, place: ending.place)
         } catch {
-            return ActionReply(result: .failure(error), rate: rate)
+            return ActionReply(result: .failure(error), rate: rate, place: ending.place)
         }
     }
 

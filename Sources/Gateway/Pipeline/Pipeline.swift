@@ -70,7 +70,8 @@ package final class Pipeline: Sendable {
         var ending = RecordCall.Ending(call)
         var rate: RateDecision?
         do throws(GatewayError) {
-            let reply = try await run(call, ending: &ending, rate: &rate)
+            var reply = try await run(call, ending: &ending, rate: &rate)
+            reply.place = ending.place
             // A money call's lines were committed with its transaction; a reply must not be lost for the last one.
             do throws(GatewayError) { try record.end(ending, error: nil) } catch {
                 if ending.tool?.annotations.movesMoney != true { throw error }
@@ -85,7 +86,9 @@ package final class Pipeline: Sendable {
             await turn(of: error, ending)
             // A tool that the caller may not know of is left out of the answer as one that there is not.
             let tool = error.code == .notFound && ending.isHidden ? nil : ending.tool
-            return ToolReply(.failure(error), record: error.record ?? ending.record, tool: tool, rate: rate)
+            var reply = ToolReply(.failure(error), record: error.record ?? ending.record, tool: tool, rate: rate)
+            reply.place = ending.place
+            return reply
         }
     }
 

@@ -62,6 +62,9 @@ struct RecordCall: Sendable {
             self.action = action
         }
 
+        /// Where it acts, once it is known who calls.
+        var place: CallPlace? { principal.map { CallPlace($0.environment, account: account) } }
+
         /// What kind of caller it is of.
         fileprivate var caller: CallerKind? { principal?.kind(at: door) }
 

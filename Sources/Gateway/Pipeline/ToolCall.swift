@@ -67,6 +67,11 @@ package final class ToolCall: Sendable {
         with(arguments, idempotencyKey, account, wait, answer, progress)
     }
 
+    /// The same call, with what a person answered to its tool's question.
+    package func answering(_ answer: QuestionReply) -> ToolCall {
+        with(arguments, idempotencyKey, account, wait, answer, progress)
+    }
+
     /// The same call, of which is known what the tool's own arguments are and what came beside them.
     func holding(
         _ arguments: JSON,
@@ -116,6 +121,20 @@ package enum ToolEnding: Sendable, Equatable {
     case handle(Handle)
 }
 
+/// Where a call acts, as every answer says.
+package struct CallPlace: Sendable, Equatable {
+    /// Which M-Pesa.
+    package let environment: Environment
+    /// The organization's account there, where the call is for one.
+    package let account: AccountName?
+
+    /// States a place.
+    package init(_ environment: Environment, account: AccountName? = nil) {
+        self.environment = environment
+        self.account = account
+    }
+}
+
 /// What the pipeline answers; doors give it their own form.
 package struct ToolReply: Sendable {
     /// The tool's output as JSON, or why there is none.
@@ -136,6 +155,8 @@ package struct ToolReply: Sendable {
     package var note: Dispatch.Note?
     /// The tool, once it was found and allowed to be seen.
     package let tool: ToolDescriptor?
+    /// Where it acted, once it was known who calls.
+    package var place: CallPlace?
     /// What the limiter said, once it was asked.
     package let rate: RateDecision?
 

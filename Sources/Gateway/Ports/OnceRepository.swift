@@ -6,6 +6,9 @@ package protocol OnceRepository: Sendable {
     func take(_ claim: OnceClaim) async throws(GatewayError) -> OnceTaking
     /// Keeps what came of a claim that was taken, as JSON text.
     func keep(_ outcome: String, of claim: Identifier, organization: OrganizationID) async throws(GatewayError)
+    /// What a claim was taken for and what came of it; nil where none was taken, or it has expired.
+    func claim(_ id: Identifier, organization: OrganizationID, at now: Timestamp) async throws(GatewayError)
+        -> OnceFound?
     /// Lets a claim be taken again, because nothing was done under it.
     func giveBack(_ claim: Identifier, organization: OrganizationID) async throws(GatewayError)
 }
@@ -36,6 +39,20 @@ package struct OnceClaim: Sendable, Equatable {
         self.digest = digest
         self.takenAt = takenAt
         self.expiresAt = expiresAt
+    }
+}
+
+/// A claim as it stands.
+package struct OnceFound: Sendable, Equatable {
+    /// What is done under it.
+    package let digest: [UInt8]
+    /// What came of it; nil while nobody knows.
+    package let outcome: String?
+
+    /// States it.
+    package init(digest: [UInt8], outcome: String?) {
+        self.digest = digest
+        self.outcome = outcome
     }
 }
 

@@ -44,6 +44,17 @@ extension MemoryStore: OnceRepository {
         }
     }
 
+    package func claim(
+        _ id: Identifier,
+        organization: OrganizationID,
+        at now: Timestamp
+    ) async throws(GatewayError) -> OnceFound? {
+        try await read { tables in
+            guard let row = tables.once[Self.name(id, organization)], row.expiresAt > now else { return nil }
+            return OnceFound(digest: row.digest, outcome: row.outcome)
+        }
+    }
+
     package func keep(
         _ outcome: String,
         of claim: Identifier,

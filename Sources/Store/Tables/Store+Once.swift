@@ -25,6 +25,22 @@ extension Store: OnceRepository {
         }
     }
 
+    package func claim(
+        _ id: Identifier,
+        organization: OrganizationID,
+        at now: Timestamp
+    ) async throws(GatewayError) -> OnceFound? {
+        try await read { sql in
+            try sql.first(
+                """
+                SELECT digest, outcome FROM answers
+                WHERE organization_id = $1 AND question_id = $2 AND expires_ms > $3
+                """,
+                [.text(organization.description), .text(id.description), .integer(now.milliseconds)]
+            ) { OnceFound(digest: $0.bytes(0) ?? [], outcome: $0.text(1)) }
+        }
+    }
+
     package func keep(
         _ outcome: String,
         of claim: Identifier,
