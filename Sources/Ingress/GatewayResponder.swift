@@ -86,6 +86,11 @@ package final class GatewayResponder: HTTPHandler {
                 registry: parts.gateway.ports.registry,
                 actions: actions,
                 news: parts.gateway.news,
+                conversations: Conversations(
+                    key: parts.gateway.conversationKey,
+                    once: parts.gateway.ports.store.once,
+                    entropy: entropy
+                ),
                 version: parts.version,
                 settings: parts.mcp,
                 newCall: { CallID(entropy.identifier()) },

@@ -33,19 +33,36 @@ package struct Caller: Sendable {
 /// One request on its way to its answer: the message, the revision that it is of, who sent it.
 package struct Exchange: Sendable {
     let message: Message
-    let revision: Revision
+    var revision: Revision
     let caller: Caller
     /// Names the request; the log and the audit show it.
     package let call: CallID
+    /// The session that it is of, in an older revision.
+    var conversation: Conversation?
+
+    init(message: Message, revision: Revision, caller: Caller, call: CallID) {
+        self.message = message
+        self.revision = revision
+        self.caller = caller
+        self.call = call
+    }
+
+    /// Whether the client takes a task for an answer.
+    var takesTasks: Bool { !revision.hasHandshake && message.takesTasks }
 
     /// Whether the client can ask a person: what it cannot be asked is refused before anything runs.
     ///
-    /// Clients with a handshake say so then, and nothing is remembered of it: a server asks them by a request of its
-    /// own, for which there is no way here.
-    var canElicit: Bool { !revision.hasHandshake && message.canElicit }
+    /// Clients with a handshake say so then, and have a session for it; a server asks them by a request of its own,
+    /// for which the call must have a stream.
+    func canElicit(_ hasStream: Bool) -> Bool {
+        revision.hasHandshake ? conversation != nil && hasStream : message.canElicit
+    }
 
     /// By what a client of an older revision says that a closed connection gives its request up.
     package static let endsWithConnectionHeader = "Gateway-Ends-With-Connection"
+
+    /// By what a client of an older revision names its session.
+    package static let sessionHeader = "Mcp-Session-Id"
 
     /// Whether the client giving its connection up gives the request up.
     ///

@@ -18,6 +18,8 @@ package struct Listening: Sendable {
         var lists: Set<List> = []
         /// Resources, and of each what the feed tells of it under.
         var subjects: [String: String] = [:]
+        /// Tasks, and of each the same.
+        var tasks: [String: String] = [:]
 
         /// As the acknowledgement repeats it.
         var document: JSON {
@@ -25,6 +27,8 @@ package struct Listening: Sendable {
             for list in List.allCases where lists.contains(list) { document[list.member] = true }
             let uris = subjects.keys.sorted().map { JSON.string($0) }
             if !uris.isEmpty { document["resourceSubscriptions"] = .array(uris) }
+            let ids = tasks.keys.sorted().map { JSON.string($0) }
+            if !ids.isEmpty { document["taskIds"] = .array(ids) }
             return .object(document)
         }
     }
@@ -73,6 +77,10 @@ package struct Listening: Sendable {
             let subjects = Set(news.filter { now.isShown($0) }.map(\.subject))
             for (uri, subject) in filter.subjects where subjects.contains(subject) {
                 messages.append(notification("resources/updated", ["uri": .string(uri)]))
+            }
+            for (id, subject) in filter.tasks where subjects.contains(subject) {
+                guard let task = await server.told(id, exchange) else { continue }
+                messages.append(notification("tasks", task))
             }
             silent = messages.isEmpty ? silent + 1 : 0
             if silent >= server.settings.silentMax {
@@ -131,9 +139,17 @@ extension MCPServer {
             try await admitted(exchange)
             throw .invalidParams("notifications.resourceSubscriptions: expected at most \(settings.urisMax)")
         }
+        let ids = (asked["taskIds"]?.arrayValue ?? []).compactMap(\.stringValue)
+        guard ids.count <= settings.tasksMax else {
+            try await admitted(exchange)
+            throw .invalidParams("notifications.taskIds: expected at most \(settings.tasksMax)")
+        }
         let (events, sight) = try await begin(exchange)
         // What cannot be read is not told of: it is left out of what is acknowledged.
         for uri in uris { filter.subjects[uri] = try await subject(of: uri, exchange) }
+        for id in ids where exchange.takesTasks && named(id) != nil {
+            filter.tasks[id] = try await subject(of: ActionResource.scheme + id, exchange)
+        }
         return Listening(server: self, exchange: exchange, filter: filter, events: events, sight: sight)
     }
 
@@ -150,14 +166,21 @@ extension MCPServer {
 
     /// What the feed tells of a resource under; nil where the caller cannot read it.
     private func subject(of uri: String, _ exchange: Exchange) async throws(MCPError) -> String? {
-        guard let own = actions.resource(uri), let resource = own.action.resource else { return nil }
+        guard let own = actions.resource(uri), let place = own.action.resource?.subject else { return nil }
         do throws(MCPError) {
             let answer = try await ask(own.action.name, [own.argument: .string(own.value)], exchange)
-            return try document(answer).value(at: resource.subject)?.stringValue
+            return try document(answer).value(at: place)?.stringValue
         } catch {
             if error.code == -32602 || error.status == 403 { return nil }
             throw error
         }
+    }
+
+    /// A task as whoever listens is told it; nil where it cannot be looked at now, and is asked for later.
+    func told(_ id: String, _ exchange: Exchange) async -> JSONObject? {
+        do throws(MCPError) {
+            return try await task(id, exchange).document(pollEvery: settings.taskPollEvery)
+        } catch { return nil }
     }
 
     /// What a caller sees now, or saw before where nobody can say; nil where the credential no longer counts.

@@ -33,6 +33,18 @@ struct MCPError: Error, Sendable {
     static func needsElicitation(_ reason: String) -> MCPError {
         MCPError(code: -32021, message: reason, data: ["requiredCapabilities": ["elicitation": [:]]])
     }
+    static let needsTasks = MCPError(
+        code: -32021,
+        message: "This client does not declare the extension \(TaskView.extensionName).",
+        data: ["requiredCapabilities": ["extensions": [TaskView.extensionName: [:]]]]
+    )
+    /// Somebody else's is answered in the same words.
+    static let noTask = invalidParams("taskId: there is no task of this id")
+    static let noSession = MCPError(
+        code: -32600,
+        message: "There is no such session: it has ended, or is another's. Begin with initialize.",
+        status: 404
+    )
     static func parse(_ reason: String) -> MCPError { MCPError(code: -32700, message: "Parse error: " + reason) }
     static func invalidRequest(_ reason: String) -> MCPError {
         MCPError(code: -32600, message: "Invalid request: " + reason)

@@ -10,11 +10,13 @@ extension MCPServer {
             call.idempotencyKey = try exchange.caller.idempotencyKey.get()
             call.arguments = .success(arguments)
         } catch { call.arguments = .failure(error) }
-        switch await pipeline.serve(action, call).result {
+        let reply = await pipeline.serve(action, call)
+        let marks = Marks(place: reply.place, isReplayed: reply.isReplayed)
+        switch reply.result {
         case .success(.data(let data, _, let beside)):
-            return results.output(ActionOutput.bytes(data, beside), to: exchange)
+            return results.output(ActionOutput.bytes(data, beside), marks, to: exchange)
         case .success(.file), .success(.stream):
-            return results.failure(GatewayError(.notSupported, "A file is read by REST."), to: exchange)
+            return results.failure(GatewayError(.notSupported, "A file is read by REST."), marks, to: exchange)
         case .failure(let error):
             // Who may not ask is told as for a tool that there is not; what was wrong with the call, to the model.
             if error.code == .permissionDenied && error.scopes.isEmpty {
@@ -23,7 +25,7 @@ extension MCPServer {
             if error.code == .unauthenticated || error.code == .organizationSuspended || !error.scopes.isEmpty {
                 throw .refusal(error)
             }
-            return results.failure(error, to: exchange)
+            return results.failure(error, marks, to: exchange)
         }
     }
 }

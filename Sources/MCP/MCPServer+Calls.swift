@@ -5,20 +5,20 @@ import OrderedJSON
 extension MCPServer {
     func callTool(_ exchange: Exchange, _ tell: (@Sendable ([UInt8]) -> Void)?) async throws(MCPError) -> Answer {
         let call: ToolCall
-        do throws(MCPError) { call = try toolCall(exchange) } catch {
+        do throws(MCPError) { call = try toolCall(exchange, hasStream: tell != nil) } catch {
             // Nobody has been asked yet who they are.
             do throws(GatewayError) { try await pipeline.admit(exchange.action) } catch { throw .refusal(error) }
             throw error
         }
         guard let tell, let token = exchange.message.progressToken else {
-            return try answer(await pipeline.serve(call), to: exchange)
+            return try answer(await serve(call, exchange, tell), to: exchange)
         }
         let revision = exchange.revision
         let reporting = call.reporting { tell(Results.notification($0, token: token, in: revision)) }
-        return try answer(await pipeline.serve(reporting), to: exchange)
+        return try answer(await serve(reporting, exchange, tell), to: exchange)
     }
 
-    private func toolCall(_ exchange: Exchange) throws(MCPError) -> ToolCall {
+    private func toolCall(_ exchange: Exchange, hasStream: Bool) throws(MCPError) -> ToolCall {
         let (message, caller) = (exchange.message, exchange.caller)
         let arguments = message.params["arguments"] ?? .object(JSONObject())
         guard arguments.objectValue != nil else { throw .invalidParams("arguments must be an object") }
@@ -31,23 +31,29 @@ extension MCPServer {
             tool: message.params["name"]?.stringValue ?? "",
             arguments: arguments,
             idempotencyKey: key,
+            // Who takes a task is not kept waiting, unless it asks to be.
+            wait: exchange.takesTasks ? .zero : nil,
             environment: caller.environment,
             address: caller.address,
             answer: exchange.revision.hasHandshake ? nil : try message.questionReply(),
-            canBeAsked: exchange.canElicit
+            canBeAsked: exchange.canElicit(hasStream)
         )
     }
 
     private func answer(_ reply: ToolReply, to exchange: Exchange) throws(MCPError) -> Answer {
         let error: GatewayError
         switch reply.result {
-        case .success(let output): return try results.success(reply, output, to: exchange)
+        case .success(let output):
+            if exchange.takesTasks, let task = TaskView(reply) {
+                return results.task(task, "task", settings, exchange)
+            }
+            return try results.success(reply, output, to: exchange)
         case .failure(let failure): error = failure
         }
         // What the stages before a tool refuse is no result of the tool's.
         if reply.tool == nil || error.code == .unauthenticated || !error.scopes.isEmpty { throw .refusal(error) }
         if error.isAboutCall { throw .invalidParams(error.message) }
         if error.needsPerson { return try results.needsPerson(error.message, exchange) }
-        return results.failure(error, to: exchange)
+        return results.failure(error, Marks(reply), to: exchange)
     }
 }

@@ -28,11 +28,22 @@ extension MCPServer {
         _ name: String,
         _ arguments: JSONObject,
         _ exchange: Exchange
-    ) async throws(MCPError) -> Action.Answer {
+    ) async throws(MCPError) -> Action.Answer { try answer(await reply(name, arguments, exchange)) }
+
+    /// The same, with all that is answered.
+    func reply(
+        _ name: String,
+        _ arguments: JSONObject,
+        _ exchange: Exchange
+    ) async throws(MCPError) -> ActionReply {
         guard let action = actions.action(name) else { throw .methodNotFound(exchange.message.method) }
         var call = exchange.action
         call.arguments = .success(.object(arguments))
-        switch await pipeline.serve(action, call).result {
+        return await pipeline.serve(action, call)
+    }
+
+    func answer(_ reply: ActionReply) throws(MCPError) -> Action.Answer {
+        switch reply.result {
         case .success(let answer): return answer
         case .failure(let error): throw .refusal(error)
         }

@@ -25,6 +25,14 @@ package final class MCPServer: Sendable {
         ///
         /// Default 50.
         package var urisMax = 50
+        /// How soon a client is told to ask again about a task that goes on.
+        ///
+        /// Default 5 s.
+        package var taskPollEvery: Duration = .seconds(5)
+        /// So many tasks one subscription may name.
+        ///
+        /// Default 50.
+        package var tasksMax = 50
         /// After so many periods without a message a subscription shows a sign of life.
         ///
         /// Default 15, of a second each.
@@ -46,6 +54,7 @@ package final class MCPServer: Sendable {
     let registry: ToolRegistry
     let actions: ActionRegistry
     let news: FeedNews
+    let conversations: Conversations
     let results: Results
     let settings: Settings
     let logger: Logger
@@ -58,6 +67,7 @@ package final class MCPServer: Sendable {
         registry: ToolRegistry,
         actions: ActionRegistry,
         news: FeedNews,
+        conversations: Conversations,
         version: String,
         settings: Settings = Settings(),
         newCall: @escaping @Sendable () -> CallID,
@@ -67,6 +77,7 @@ package final class MCPServer: Sendable {
         self.registry = registry
         self.actions = actions
         self.news = news
+        self.conversations = conversations
         self.settings = settings
         self.newCall = newCall
         self.logger = logger
@@ -88,13 +99,17 @@ package final class MCPServer: Sendable {
     private func read(_ json: JSON, _ caller: Caller, _ call: CallID) async -> Step {
         var revision: Revision?
         do throws(Message.Refusal) {
-            guard case .request(let message) = try Message.read(json) else {
-                return .answered(await take(caller, call))
+            let message: Message
+            switch try Message.read(json) {
+            case .request(let request): message = request
+            case .notification: return .answered(await take(caller, call))
+            case .reply(let reply): return .answered(await hear(reply, caller, call))
             }
             do throws(MCPError) {
                 let found = try Ladder.revision(of: message, caller.headers)
                 revision = found
-                let exchange = Exchange(message: message, revision: found, caller: caller, call: call)
+                let alone = Exchange(message: message, revision: found, caller: caller, call: call)
+                let exchange = try await joined(alone)
                 try await checkParameters(of: exchange)
                 return .request(exchange)
             } catch {
@@ -114,7 +129,7 @@ package final class MCPServer: Sendable {
     package func answer(refusing error: GatewayError) -> Answer { results.error(.refusal(error), id: nil) }
 
     /// A stranger learns of nothing else that is wrong.
-    private func refuse(
+    func refuse(
         _ error: MCPError,
         id: JSON?,
         _ caller: Caller,
@@ -212,8 +227,12 @@ package final class MCPServer: Sendable {
 
     /// Whether a request may be told about before it is answered.
     package func tellsProgress(of exchange: Exchange) -> Bool {
-        exchange.message.method == "tools/call" && exchange.message.progressToken != nil
-            && registry.snapshot.tool(exchange.message.params["name"]?.stringValue ?? "")?.kind == .function
+        guard exchange.message.method == "tools/call" else { return false }
+        let tool = registry.snapshot.tool(exchange.message.params["name"]?.stringValue ?? "")
+        guard let tool else { return false }
+        if exchange.conversation != nil, tool.asks { return true }
+        // A function tool says how far it is; of what is begun with M-Pesa is told how long it is waited for.
+        return exchange.message.progressToken != nil && (tool.kind == .function || tool.kind.begins)
     }
 
     /// Answers a request; `tell` hears messages about it before that.
@@ -238,6 +257,8 @@ package final class MCPServer: Sendable {
             ("resources/templates/list", _):
             return try await serveContext(exchange)
         case ("completion/complete", _): return try await complete(exchange)
+        case ("tasks/get", false), ("tasks/update", false), ("tasks/cancel", false):
+            return try await serveTask(exchange)
         case ("subscriptions/listen", false):
             // A door that can keep a stream open has opened one.
             try await admitted(exchange)
@@ -245,8 +266,9 @@ package final class MCPServer: Sendable {
         case ("server/discover", false):
             return try await perform(.discover, exchange) { _, _ throws(MCPError) in discovered(exchange) }
         case ("initialize", true):
-            return try await perform(.discover, exchange) { _, _ throws(MCPError) in
-                results.initialized(exchange, instructions: MCPServer.instructions)
+            return try await perform(.discover, exchange) { principal, _ throws(MCPError) in
+                let session = try session(exchange, for: principal)
+                return results.initialized(exchange, instructions: MCPServer.instructions, session: session)
             }
         case ("ping", true):
             try await admitted(exchange)
@@ -270,7 +292,7 @@ package final class MCPServer: Sendable {
                 throw .refusal(error)
             }
             let isFirst = exchange.message.params["cursor"] == nil
-            let look = ToolList.Look(exchange.revision, amongAccounts: isPlural)
+            let look = ToolList.Look(exchange.revision, amongAccounts: isPlural, in: principal.environment)
             let text = try listing.page(of: view, may, in: look, isFirst: isFirst) {
                 () throws(MCPError) in
                 let offered = may.actions.filter { $0.tool != nil }

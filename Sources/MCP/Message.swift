@@ -6,7 +6,10 @@ package struct Message: Sendable {
     static let capabilitiesKey = "io.modelcontextprotocol/clientCapabilities"
 
     /// The methods whose name stands in a header too, and the member that holds it.
-    static let namedBy = ["tools/call": "name", "prompts/get": "name", "resources/read": "uri"]
+    static let namedBy = [
+        "tools/call": "name", "prompts/get": "name", "resources/read": "uri",
+        "tasks/get": "taskId", "tasks/update": "taskId", "tasks/cancel": "taskId",
+    ]
     /// What the one question of a call goes by.
     static let questionKey = "question"
 
@@ -25,6 +28,13 @@ package struct Message: Sendable {
         return elicitation.objectValue?.isEmpty ?? false || elicitation["form"] != nil
     }
 
+    /// Whether the client takes a task for an answer.
+    ///
+    /// True of this request alone, too.
+    var takesTasks: Bool {
+        params["_meta"]?[Message.capabilitiesKey]?["extensions"]?[TaskView.extensionName]?.objectValue != nil
+    }
+
     /// By what the client knows this request's progress; nil when it does not want to hear of it.
     var progressToken: JSON? {
         params["_meta"]?["progressToken"].flatMap { $0.stringValue != nil || $0.integerValue != nil ? $0 : nil }
@@ -36,6 +46,14 @@ package struct Message: Sendable {
         case request(Message)
         /// A notification, which has no answer.
         case notification
+        /// An answer to what the client was asked.
+        case reply(Reply)
+    }
+
+    /// What a client answers; nil where it could not.
+    struct Reply: Sendable {
+        let id: JSON
+        let result: JSON?
     }
 
     /// An error and the id of the request that it answers.
@@ -54,6 +72,11 @@ package struct Message: Sendable {
     static func read(_ json: JSON) throws(Refusal) -> Incoming {
         guard json.objectValue != nil else { throw Refusal(nil, .invalidRequest("a message must be an object")) }
         let id = json["id"].flatMap { $0.stringValue != nil || $0.integerValue != nil ? $0 : nil }
+        if let id, json["jsonrpc"]?.stringValue == "2.0", json["method"] == nil,
+            json["result"] != nil || json["error"] != nil
+        {
+            return .reply(Reply(id: id, result: json["result"]))
+        }
         guard json["jsonrpc"]?.stringValue == "2.0", let method = json["method"]?.stringValue else {
             throw Refusal(id, .invalidRequest("jsonrpc must be 2.0, and method must be text"))
         }

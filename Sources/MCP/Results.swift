@@ -9,22 +9,27 @@ package struct Answer: Sendable {
     package let body: [UInt8]
     /// A refusal of the house's, whose remedy a transport has words of its own for.
     package var cause: GatewayError?
+    /// The session that has begun, which its client names from now on.
+    package var session: String?
 
-    /// A notification was taken.
+    /// A notification, or a client's answer, was taken.
     static let taken = Answer(status: 202, body: [])
+    /// A session has ended.
+    static let ended = Answer(status: 204, body: [])
 }
 
 /// Answers in the form of their revision.
 struct Results: Sendable {
     private let version: String
-    /// What every result of 2026-07-28 carries, written once.
-    private let meta: [UInt8]
+    /// Who answers, which every result of 2026-07-28 says; written once.
+    private let info: [UInt8]
 
     init(version: String) {
         self.version = version
-        let info = Results.serverInfo(version, hasTitle: true)
-        meta = JSON.object(["io.modelcontextprotocol/serverInfo": info]).bytes
+        info = Results.serverInfo(version, hasTitle: true).bytes
     }
+
+    private static let infoKey = "io.modelcontextprotocol/serverInfo"
 
     static func serverInfo(_ version: String, hasTitle: Bool) -> JSON {
         var info: JSONObject = ["name": "mpesa-gateway", "version": .string(version)]
@@ -35,29 +40,35 @@ struct Results: Sendable {
     // MARK: A tool's ends
 
     func success(_ reply: ToolReply, _ output: [UInt8], to exchange: Exchange) throws(MCPError) -> Answer {
+        let marks = Marks(reply)
         switch reply.ending {
-        case .output: return result(exchange) { write(output, reply, blocks: nil, exchange.revision, &$0) }
+        case .output:
+            return result(exchange, marks: marks) { write(output, reply, blocks: nil, exchange.revision, &$0) }
         case .content(let blocks):
-            return result(exchange) { write(output, reply, blocks: blocks, exchange.revision, &$0) }
-        case .handle(let handle): return begun(handle, exchange)
+            return result(exchange, marks: marks) { write(output, reply, blocks: blocks, exchange.revision, &$0) }
+        case .handle(let handle): return begun(handle, marks, exchange)
         case .question(let question, let state): return try ask(question, state: state, exchange)
         }
     }
 
     /// What an action answered.
-    func output(_ output: [UInt8], to exchange: Exchange) -> Answer {
-        result(exchange) { writer in
-            writer.key("content")
-            writer.beginArray()
-            Results.writeText(String(decoding: output, as: UTF8.self), to: &writer)
-            writer.endArray()
-            if exchange.revision.hasStructure {
-                writer.key("structuredContent")
-                writer.raw(output)
-            }
-            writer.key("isError")
-            writer.bool(false)
+    func output(_ output: [UInt8], _ marks: Marks, to exchange: Exchange) -> Answer {
+        result(exchange, marks: marks) { Results.write(output, [], exchange.revision, &$0) }
+    }
+
+    /// An output, as structure and in words, and what is said besides.
+    static func write(_ output: [UInt8], _ words: [String], _ revision: Revision, _ writer: inout JSONWriter) {
+        writer.key("content")
+        writer.beginArray()
+        writeText(String(decoding: output, as: UTF8.self), to: &writer)
+        for text in words { writeText(text, to: &writer) }
+        writer.endArray()
+        if revision.hasStructure {
+            writer.key("structuredContent")
+            writer.raw(output)
         }
+        writer.key("isError")
+        writer.bool(false)
     }
 
     private func write(
@@ -76,6 +87,7 @@ struct Results: Sendable {
         Results.writeText(String(decoding: output, as: UTF8.self), to: &writer)
         // What a model must not miss stands in words too, whatever the plugin shows.
         if reply.isReplayed || reply.note?.dispute != nil { Results.writeText(reply.sentence, to: &writer) }
+        if let words = Marks(reply).words { Results.writeText(words, to: &writer) }
         writer.endArray()
         if revision.hasStructure {
             writer.key("structuredContent")
@@ -86,11 +98,11 @@ struct Results: Sendable {
     }
 
     /// Work that was begun: no output of the tool's schema yet, but what to ask next.
-    private func begun(_ handle: Handle, _ exchange: Exchange) -> Answer {
+    private func begun(_ handle: Handle, _ marks: Marks, _ exchange: Exchange) -> Answer {
         var text = "\(handle.message)\nhandle: \(handle.handle)"
         if let tool = handle.tool { text += "\nAsk \(tool) with this handle for the outcome." }
         if let wait = handle.pollAfterMilliseconds { text += "\nIt makes sense to ask after \(wait) ms." }
-        return result(exchange) { writer in
+        return result(exchange, marks: marks) { writer in
             writer.key("content")
             writer.beginArray()
             Results.writeText(text, to: &writer)
@@ -107,7 +119,8 @@ struct Results: Sendable {
 
     /// Asks a person through the client; a client that cannot is told so, and never asked.
     private func ask(_ question: Question, state: String, _ exchange: Exchange) throws(MCPError) -> Answer {
-        guard exchange.canElicit else {
+        // An older client is asked while its call goes on, and never in its answer.
+        guard exchange.canElicit(false) else {
             return try needsPerson("This tool asks a person: \(question.message)", exchange)
         }
         return result(exchange, type: "input_required") { writer in
@@ -130,37 +143,41 @@ struct Results: Sendable {
     /// Older revisions have no number for that, and what a model can read helps more than an error of the protocol.
     func needsPerson(_ reason: String, _ exchange: Exchange) throws(MCPError) -> Answer {
         guard exchange.revision.hasHandshake else { throw .needsElicitation(reason) }
-        let needs = "Use a client of revision \(Revision.newest.rawValue) that declares elicitation, or REST."
-        return said("\(reason)\n\(needs)", nil, isError: true, exchange)
+        let needs =
+            "Use a client that declares elicitation when it connects (\(Revision.june2025.rawValue) or later), or REST."
+        return said("\(reason)\n\(needs)", nil, .none, exchange)
     }
 
     /// What went wrong in a tool is a result that says so.
-    func failure(_ error: GatewayError, to exchange: Exchange) -> Answer {
+    func failure(_ error: GatewayError, _ marks: Marks = .none, to exchange: Exchange) -> Answer {
         said(
-            Results.text(of: error, exchange.call),
+            Results.text(of: error, exchange.call) + (marks.words.map { "\n" + $0 } ?? ""),
             Results.document(of: error, exchange.call),
-            isError: true,
+            marks,
             exchange
         )
     }
 
-    private func said(_ text: String, _ document: JSON?, isError: Bool, _ exchange: Exchange) -> Answer {
-        result(exchange) { writer in
-            writer.key("content")
-            writer.beginArray()
-            Results.writeText(text, to: &writer)
-            writer.endArray()
-            if let document, exchange.revision.hasStructure {
-                writer.key("structuredContent")
-                writer.value(document)
-            }
-            writer.key("isError")
-            writer.bool(isError)
+    private func said(_ text: String, _ document: JSON?, _ marks: Marks = .none, _ exchange: Exchange) -> Answer {
+        result(exchange, marks: marks) { Results.writeError(text, document, exchange.revision, &$0) }
+    }
+
+    /// What went wrong, in words and, where there is any, as structure.
+    static func writeError(_ text: String, _ document: JSON?, _ revision: Revision, _ writer: inout JSONWriter) {
+        writer.key("content")
+        writer.beginArray()
+        writeText(text, to: &writer)
+        writer.endArray()
+        if let document, revision.hasStructure {
+            writer.key("structuredContent")
+            writer.value(document)
         }
+        writer.key("isError")
+        writer.bool(true)
     }
 
     /// What went wrong, for a program: a tool's output schema is of what it answers, and no client holds errors to it.
-    private static func document(of error: GatewayError, _ call: CallID) -> JSON {
+    static func document(of error: GatewayError, _ call: CallID) -> JSON {
         var document: JSONObject = ["code": .string(error.code.rawValue), "message": .string(error.message)]
         if let wait = error.retryAfter {
             document["retry_after_s"] = .integer(max(1, (wait.wholeMilliseconds + 999) / 1000))
@@ -175,7 +192,7 @@ struct Results: Sendable {
         return ["error": .object(document)]
     }
 
-    private static func text(of error: GatewayError, _ call: CallID) -> String {
+    static func text(of error: GatewayError, _ call: CallID) -> String {
         var text = "\(error.code.rawValue): \(error.message)"
         // The first is often what the message says already.
         for (index, field) in error.errors.enumerated() where index > 0 || !error.message.hasSuffix(field.message) {
@@ -209,7 +226,12 @@ struct Results: Sendable {
         writer.string("private")
     }
 
-    func result(_ exchange: Exchange, type: String = "complete", _ body: (inout JSONWriter) -> Void) -> Answer {
+    func result(
+        _ exchange: Exchange,
+        type: String = "complete",
+        marks: Marks = .none,
+        _ body: (inout JSONWriter) -> Void
+    ) -> Answer {
         var writer = JSONWriter(capacity: 2048)
         writer.beginObject()
         writer.key("jsonrpc")
@@ -218,14 +240,21 @@ struct Results: Sendable {
         writer.value(exchange.message.id)
         writer.key("result")
         writer.beginObject()
-        if exchange.revision.hasHandshake {
-            body(&writer)
-        } else {
+        let isNewest = !exchange.revision.hasHandshake
+        if isNewest {
             writer.key("resultType")
             writer.string(type)
-            body(&writer)
+        }
+        body(&writer)
+        if isNewest || !marks.isEmpty {
             writer.key("_meta")
-            writer.raw(meta)
+            writer.beginObject()
+            if isNewest {
+                writer.key(Results.infoKey)
+                writer.raw(info)
+            }
+            marks.write(to: &writer)
+            writer.endObject()
         }
         writer.endObject()
         writer.endObject()
@@ -234,15 +263,18 @@ struct Results: Sendable {
 
     /// The end of a subscription that the server ends.
     func ended(_ exchange: Exchange) -> [UInt8] {
-        var members = (try? JSON(parsing: meta))?.objectValue ?? JSONObject()
-        members[Listening.key] = exchange.message.id
-        let result: JSON = ["resultType": "complete", "_meta": .object(members)]
+        let meta: JSON = [
+            Results.infoKey: Results.serverInfo(version, hasTitle: true), Listening.key: exchange.message.id,
+        ]
+        let result: JSON = ["resultType": "complete", "_meta": meta]
         return JSON.object(["jsonrpc": "2.0", "id": exchange.message.id, "result": result]).bytes
     }
 
     /// What a handshake is answered with.
-    func initialized(_ exchange: Exchange, instructions: String) -> Answer {
-        result(exchange) { writer in
+    func initialized(_ exchange: Exchange, instructions: String, session: String?) -> Answer {
+        var marks = Marks.none
+        marks.session = session
+        var answer = result(exchange, marks: marks) { writer in
             writer.key("protocolVersion")
             writer.string(exchange.revision.rawValue)
             writer.key("capabilities")
@@ -252,6 +284,8 @@ struct Results: Sendable {
             writer.key("instructions")
             writer.string(instructions)
         }
+        answer.session = session
+        return answer
     }
 
     static func capabilities(in revision: Revision) -> JSON {
@@ -262,6 +296,7 @@ struct Results: Sendable {
         ]
         // In the first revision it could be asked for without being told of.
         if revision.hasAnnotations { capabilities["completions"] = [:] }
+        if !revision.hasHandshake { capabilities["extensions"] = [TaskView.extensionName: [:]] }
         return .object(capabilities)
     }
 

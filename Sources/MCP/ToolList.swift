@@ -26,17 +26,23 @@ package final class ToolList: Sendable {
         fileprivate let form: Form
         /// Whether they have several accounts to choose from.
         let isPlural: Bool
+        /// Which M-Pesa their calls act on; nil where the list does not say it.
+        let environment: Environment?
 
-        fileprivate init(form: Form, isPlural: Bool) {
+        fileprivate init(form: Form, isPlural: Bool, environment: Environment? = nil) {
             self.form = form
             self.isPlural = isPlural
+            self.environment = environment
         }
 
-        init(_ revision: Revision, amongAccounts isPlural: Bool) {
-            self.init(form: Form(revision), isPlural: isPlural)
+        init(_ revision: Revision, amongAccounts isPlural: Bool, in environment: Environment) {
+            self.init(form: Form(revision), isPlural: isPlural, environment: environment)
         }
 
-        fileprivate var number: Int { form.rawValue * 2 + (isPlural ? 1 : 0) }
+        fileprivate var number: Int {
+            let place = environment.map { $0 == .live ? 2 : 1 } ?? 0
+            return (form.rawValue * 2 + (isPlural ? 1 : 0)) * 3 + place
+        }
     }
 
     private struct Key: Hashable, Sendable {
@@ -94,7 +100,7 @@ package final class ToolList: Sendable {
         for item in items {
             switch item {
             case .tool(let entry): writer.raw(text(of: entry, look))
-            case .action(let action): writer.raw(text(of: action, look.form))
+            case .action(let action): writer.raw(text(of: action, look))
             }
         }
         writer.endArray()
@@ -113,19 +119,21 @@ package final class ToolList: Sendable {
         let document = ToolList.document(
             entry,
             at: look.form == .rest ? .rest : .mcp,
-            amongAccounts: look.isPlural
+            amongAccounts: look.isPlural,
+            in: look.environment
         )
         let made = JSON.object(ToolList.shaped(document, look.form)).bytes
         texts.set(made, for: key, at: epoch)
         return made
     }
 
-    private func text(of action: Action, _ form: Form) -> [UInt8] {
-        // The host's own never change while it runs; no plugin has an empty id.
-        let key = Key(plugin: "", generation: action.name.hashValue, tool: 0, look: Look(form: form, isPlural: false))
+    private func text(of action: Action, _ look: Look) -> [UInt8] {
+        // The host's own never change while it runs, nor with accounts; no plugin has an empty id.
+        let same = Look(form: look.form, isPlural: false, environment: look.environment)
+        let key = Key(plugin: "", generation: action.name.hashValue, tool: 0, look: same)
         let epoch = Uptime(nanoseconds: 0)
         if let known = texts.value(for: key, at: epoch) { return known }
-        let made = JSON.object(ToolList.shaped(ToolList.document(action), form)).bytes
+        let made = JSON.object(ToolList.shaped(ToolList.document(action, in: look.environment), look.form)).bytes
         texts.set(made, for: key, at: epoch)
         return made
     }
@@ -151,12 +159,14 @@ package final class ToolList: Sendable {
     package static func document(
         _ entry: ToolRegistry.Entry,
         at door: Door = .mcp,
-        amongAccounts isPlural: Bool
+        amongAccounts isPlural: Bool,
+        in environment: Environment? = nil
     ) -> JSON {
         let tool = entry.tool
         let schema = entry.schemas.schema(at: door, amongAccounts: isPlural)
         var definition: JSONObject = [
-            "name": .string(tool.name), "title": .string(tool.title), "description": .string(schema.summary),
+            "name": .string(tool.name), "title": .string(tool.title),
+            "description": .string(said(schema.summary, in: environment)),
             "inputSchema": schema.document, "outputSchema": entry.schemas.output,
             "annotations": [
                 "title": .string(tool.title), "readOnlyHint": .bool(tool.annotations.readOnly),
@@ -169,10 +179,10 @@ package final class ToolList: Sendable {
     }
 
     /// An action of the host's, whole.
-    static func document(_ action: Action) -> JSON {
+    static func document(_ action: Action, in environment: Environment? = nil) -> JSON {
         var definition: JSONObject = [
             "name": .string(action.tool ?? action.name), "title": .string(action.title),
-            "description": .string(action.summary), "inputSchema": action.input.document,
+            "description": .string(said(action.summary, in: environment)), "inputSchema": action.input.document,
             "outputSchema": ActionOutput.schema(of: action),
             "annotations": [
                 "title": .string(action.title), "readOnlyHint": .bool(action.isReadOnly), "destructiveHint": false,
@@ -180,6 +190,11 @@ package final class ToolList: Sendable {
             ],
         ]
         return sealed(&definition)
+    }
+
+    /// A tool's description, with which M-Pesa it acts on.
+    private static func said(_ summary: String, in environment: Environment?) -> String {
+        environment.map { "\(summary)\n\n\(Marks.words(of: $0))" } ?? summary
     }
 
     private static func sealed(_ definition: inout JSONObject) -> JSON {

@@ -114,5 +114,6 @@ async def pay(dev, library, transport, version, program):
     print(f"paid, in {negotiated}")
 
 
-with open(sys.argv[1]) as file:
-    asyncio.run(pay(json.load(file), *sys.argv[2:]))
+if __name__ == "__main__":
+    with open(sys.argv[1]) as file:
+        asyncio.run(pay(json.load(file), *sys.argv[2:]))

@@ -6,6 +6,7 @@ import subprocess
 import urllib.request
 
 from harness import PATIENCE, PROGRAM, ROOT, Gateway, phone
+from plugins import compile_desk, install_desk
 
 # Of each client: where it is installed, the library, and what it negotiates by HTTP and by stdio.
 CLIENTS = [
@@ -36,6 +37,19 @@ def test_a_client_of_every_revision_pays_once(gateway):
         if process.returncode != 0:
             failed.append(f"{place} by {transport}:\n{told}")
     assert not failed, "\n".join(failed)
+
+
+def test_a_client_of_an_older_revision_is_asked_while_its_call_goes_on(simulator):
+    with Gateway(simulator=simulator) as gateway:
+        done = install_desk(gateway, compile_desk(), {"isolation": "in-process"}, "--grant-needs")
+        assert done.returncode == 0, done.stderr
+        for place, version in [("mcp-1.30.0", "2025-11-25"), ("mcp-1.12.4", "2025-06-18")]:
+            for transport in ("http", "stdio"):
+                python = os.path.join(ROOT, ".build-fixtures", place, "bin", "python")
+                command = [python, os.path.join(ROOT, "Tests", "EndToEnd", "mcp_asked_client.py")]
+                command += [os.path.join(gateway.folder, "dev.json"), transport, version, PROGRAM]
+                told = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+                assert told.returncode == 0, f"{place} by {transport}:\n{told.stdout}{told.stderr}"
 
 
 def bridge(gateway, lines, *arguments, key=None, **environment):

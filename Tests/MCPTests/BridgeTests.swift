@@ -67,6 +67,29 @@ struct `A bridge` {
         #expect(wire.written == [result(1), result(1)])
     }
 
+    @Test func `names the session that began, and passes on what a person answers in it`() async throws {
+        let (wire, bridge) = Wire.make { post, hear in
+            let json = (try? JSON(parsing: post.body)) ?? .null
+            guard json["method"] != nil else { return .answered(202) }
+            let session: JSON = ["protocolVersion": "2025-06-18", "_meta": [Marks.sessionKey: "s1"]]
+            hear(result(json["id"] ?? .null, session).bytes)
+            return .answered(200)
+        }
+        let reply = result("q", ["action": "decline"])
+
+        bridge.take(Office.request("initialize", ["protocolVersion": "2025-06-18"], id: "i"))
+        bridge.take(reply)
+        await bridge.ask(Office.request("tools/list", id: 2))
+        await bridge.ask(Office.request("tools/list", ["_meta": Self.meta], id: 3))
+
+        let sessions = wire.posts.map { post in
+            let json = (try? JSON(parsing: post.body)) ?? .null
+            return "\(json["id"]?.text ?? "") \(post[Exchange.sessionHeader] ?? "-")"
+        }
+        #expect(sessions.sorted() == ["\"i\" -", "\"q\" s1", "2 s1", "3 -"])
+        #expect(wire.written.count == 3, "to an answer nothing is answered")
+    }
+
     @Test func `goes on in the revision that the handshake ended with`() async throws {
         let (wire, bridge) = Wire.make { post, hear in
             let json = (try? JSON(parsing: post.body)) ?? .null

@@ -39,7 +39,10 @@ final class DeskPlugin: Sendable {
         state.withLock { $0.runs += 1 }
         let done = LoadedPlugin.Completion(status: 0, payload: JSON.object(["number": 7]).bytes)
         switch tool {
-        case 0: return DeskPlugin.question
+        case 0:
+            guard let answer = invocation.answer else { return DeskPlugin.question }
+            let number: JSON = answer.content["sure"] == true ? 1 : 0
+            return .init(status: 0, payload: JSON.object(["number": number]).bytes)
         case 1: return .init(status: 0, payload: DeskPlugin.shown.bytes)
         case 2:
             invocation.progress?(.init(fraction: 500_000, message: "Half"))

@@ -184,4 +184,65 @@ struct `Whoever listens` {
             #expect(await office.ask("subscriptions/listen", params, in: .november2025).code == -32601)
         }
     }
+
+    @Test func `is told of its tasks, whole, as they change`() async throws {
+        try await with { office, _ in
+            let id = try await pay(office)
+            let capabilities: JSON = ["extensions": [TaskView.extensionName: [:]]]
+            let wishes: JSON = ["taskIds": [.string("transactions/" + id), "transactions/unknown", "reports/1", 7]]
+            let told = Told(try await office.listen(wishes, capabilities: capabilities).get())
+            let deaf = Told(try await office.listen(wishes).get())
+            var messages = told.messages.makeAsyncIterator()
+            var others = deaf.messages.makeAsyncIterator()
+
+            let heeded: JSON = ["taskIds": [.string("transactions/" + id)]]
+            #expect(await messages.next()?["params"]?["notifications"] == heeded)
+            #expect(
+                await others.next()?["params"]?["notifications"] == [:],
+                "who does not know of tasks is told of none"
+            )
+            try await office.end(id)
+
+            let task = try #require(await messages.next())
+            #expect(task["method"] == "notifications/tasks" && task["params"]?["_meta"]?[Listening.key] == 1)
+            #expect(task["params"]?["taskId"]?.stringValue == "transactions/" + id)
+            #expect(task["params"]?["status"] == "completed" && task["params"]?["result"]?["isError"] == false)
+        }
+    }
+
+    @Test(.timeLimit(.minutes(15))) func `is one of a thousand, each of whom is told`() async throws {
+        var bounds = Office.bounds
+        (bounds.news.listenersMax, bounds.news.ofOrganizationMax) = (1_000, 1_000)
+        bounds.news.period = .milliseconds(250)
+        try await Office.with(bounds: bounds) { office in
+            let news = office.gateway.news
+            try await news.begin()
+            let running = Task { await news.run() }
+            defer { running.cancel() }
+            let id = try await pay(office)
+            var all: [Told] = []
+            for number in 0..<1_000 {
+                let wishes: JSON = ["resourceSubscriptions": [uri(id)]]
+                all.append(Told(try await office.listen(wishes, id: .integer(Int64(number))).get()))
+            }
+            #expect(news.count == 1_000)
+            guard case .failure = await office.listen([:]) else {
+                Issue.record("one more was let in")
+                return
+            }
+            try await office.end(id)
+
+            var methods: Set<String> = []
+            for told in all {
+                var messages = told.messages.makeAsyncIterator()
+                _ = await messages.next()
+                methods.insert(await messages.next()?["method"]?.stringValue ?? "")
+            }
+
+            #expect(methods == ["notifications/resources/updated"])
+            running.cancel()
+            for told in all { await told.task.value }
+            #expect(news.count == 0)
+        }
+    }
 }

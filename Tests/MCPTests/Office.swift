@@ -19,10 +19,10 @@ final class Office: Sendable {
     let store: Store
     let organization: OrganizationID
     let key: APIKeyText
-    private let clock = ManualEntropy()
+    let clock = ManualEntropy()
 
     /// Whoever listens hears of what changes in a test's time.
-    private static var bounds: Assembly.Settings {
+    static var bounds: Assembly.Settings {
         var bounds = Assembly.Settings()
         bounds.news.period = .milliseconds(5)
         (bounds.news.listenersMax, bounds.news.ofOrganizationMax) = (3, 2)
@@ -30,7 +30,13 @@ final class Office: Sendable {
         return bounds
     }
 
-    private init(store: Store, folder: String, settings: MCPServer.Settings) async throws {
+    private init(
+        store: Store,
+        folder: String,
+        settings: MCPServer.Settings,
+        conversations: Conversations.Settings,
+        bounds: Assembly.Settings
+    ) async throws {
         self.store = store
         upstream = FakeUpstream.accepting()
         let entropy = clock.entropy
@@ -48,16 +54,19 @@ final class Office: Sendable {
                 logger: .quiet
             ),
             keys: Assembly.Keys(master: Secret([UInt8](repeating: 7, count: 32))),
-            settings: Office.bounds
+            settings: bounds
         )
         server = MCPServer(
             pipeline: gateway.pipeline,
             registry: registry,
-            actions: ActionRegistry(
-                TransactionActions(records: store, registry: registry, directory: gateway.directory).all
-                    + ContextActions(registry: registry).all
-            ),
+            actions: ActionRegistry(gateway.actions),
             news: gateway.news,
+            conversations: Conversations(
+                key: gateway.conversationKey,
+                once: store,
+                entropy: entropy,
+                settings: conversations
+            ),
             version: "1",
             settings: settings,
             newCall: { CallID(entropy.identifier()) },
@@ -76,6 +85,8 @@ final class Office: Sendable {
     /// Opens an office, runs a test in it, and takes it away.
     static func with(
         _ settings: MCPServer.Settings = MCPServer.Settings(),
+        conversations: Conversations.Settings = Conversations.Settings(),
+        bounds: Assembly.Settings = Office.bounds,
         _ body: (Office) async throws -> Void
     ) async throws {
         let folder = FileManager.default.temporaryDirectory.path + "/mcp-" + UUID().uuidString
@@ -83,7 +94,15 @@ final class Office: Sendable {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let store = try await Store.open(.sqlite(path: folder + "/gateway.db"), settings: StoreSettings())
         defer { store.shutdown() }
-        try await body(try await Office(store: store, folder: folder, settings: settings))
+        try await body(
+            try await Office(
+                store: store,
+                folder: folder,
+                settings: settings,
+                conversations: conversations,
+                bounds: bounds
+            )
+        )
     }
 
     /// What the organization may do: everything, or so many reads.
@@ -165,7 +184,7 @@ final class Office: Sendable {
         return exchange
     }
 
-    private func caller(_ credential: Credential, _ headers: [(String, String)]) -> Caller {
+    func caller(_ credential: Credential, _ headers: [(String, String)]) -> Caller {
         Caller(
             credential: credential,
             environment: nil,
@@ -203,9 +222,12 @@ final class Office: Sendable {
     func listen(
         _ notifications: JSON,
         id: JSON = 1,
+        capabilities: JSON = [:],
         credential: Credential? = nil
     ) async -> Result<Listening, Refused> {
-        let meta: JSON = [Message.versionKey: .string(Revision.newest.rawValue), Message.capabilitiesKey: [:]]
+        let meta: JSON = [
+            Message.versionKey: .string(Revision.newest.rawValue), Message.capabilitiesKey: capabilities,
+        ]
         let params: JSONObject = ["notifications": notifications, "_meta": meta]
         let headers = [("MCP-Protocol-Version", Revision.newest.rawValue), ("Mcp-Method", "subscriptions/listen")]
         let body = Office.request("subscriptions/listen", params, id: id).bytes
@@ -288,11 +310,13 @@ struct Said {
     let status: Int
     let json: JSON
     let cause: GatewayError?
+    let session: String?
 
     init(_ answer: Answer) {
         status = answer.status
         json = (try? JSON(parsing: answer.body)) ?? .null
         cause = answer.cause
+        session = answer.session
     }
 
     var result: JSON { json["result"] ?? .null }

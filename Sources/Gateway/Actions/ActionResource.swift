@@ -11,15 +11,15 @@ package struct ActionResource: Sendable {
     package let argument: String
     /// The action that lists them, and the member of each that is the argument.
     package let listed: (by: String, member: String)
-    /// Where the action's answer names what the feed tells of.
-    package let subject: JSONPointer
+    /// Where the action's answer names what the feed tells of; nil of what never changes.
+    package let subject: JSONPointer?
 
     /// Describes one: `mpesa://<kind>/{<argument>}`.
-    package init(_ kind: String, argument: String, listedBy action: String, member: String, subject: [String]) {
+    package init(_ kind: String, argument: String, listedBy action: String, member: String, subject: [String]? = nil) {
         self.kind = kind
         self.argument = argument
         listed = (action, member)
-        self.subject = JSONPointer(tokens: subject)
+        self.subject = subject.map { JSONPointer(tokens: $0) }
     }
 
     /// The URI of any of them, as a template (RFC 6570).

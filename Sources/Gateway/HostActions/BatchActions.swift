@@ -94,7 +94,14 @@ package struct BatchActions: Sendable {
             route: Route("GET", "/batches/{id}"),
             arguments: ["id": BatchActions.id],
             output: .data(BatchDocument.schema),
-            tool: "batches_show"
+            tool: "batches_show",
+            resource: ActionResource(
+                "batches",
+                argument: "id",
+                listedBy: "batches.list",
+                member: "batch_id",
+                subject: ["batch_id"]
+            )
         ) { [batches, self] use throws(GatewayError) in
             try await shown(try await batches.find(use.text("id") ?? "", for: use.principal))
         }

@@ -93,7 +93,9 @@ package struct ReportActions: Sendable {
             route: Route("GET", "/reports/{id}"),
             arguments: ["id": ReportActions.id],
             output: .data(["type": "object"]),
-            tool: "reports_show"
+            tool: "reports_show",
+            // What never changes is told of by nobody.
+            resource: ActionResource("reports", argument: "id", listedBy: "reports.list", member: "report_id")
         ) { [self] use throws(GatewayError) in .data(try await report(use).document) }
     }
 

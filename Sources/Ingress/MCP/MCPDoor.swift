@@ -23,6 +23,7 @@ final class MCPDoor: Sendable {
             return response(refusing: GatewayError(.permissionDenied, "This origin is not allowed."), nil, call)
         }
         guard request.method == .POST else {
+            if request.method == .DELETE, let ended = await end(reader, call) { return ended }
             // There is no session to end, and no stream that a server would write of its own accord.
             return Response(.methodNotAllowed, headers: [(.allow, "POST"), (.requestID, call.description)])
         }
@@ -31,6 +32,13 @@ final class MCPDoor: Sendable {
         } catch {
             return response(refusing: error, reader, call)
         }
+    }
+
+    /// Ends the session that a request names; nil where it names none.
+    private func end(_ reader: RequestReader, _ call: CallID) async -> Response? {
+        do throws(GatewayError) {
+            return await server.endSession(of: try caller(reader), call: call).map { response($0, reader, call) }
+        } catch { return response(refusing: error, reader, call) }
     }
 
     private func caller(_ reader: RequestReader) throws(GatewayError) -> Caller {
@@ -117,6 +125,7 @@ final class MCPDoor: Sendable {
         let status = answer.status == 200 ? HTTPResponseStatus.ok : HTTPResponseStatus(statusCode: answer.status)
         guard !answer.body.isEmpty else { return Response(status, headers: [(.requestID, call.description)]) }
         var response = Response.json(answer.body, status: status, call: call)
+        if let session = answer.session { response.add(.mcpSession, session) }
         guard let cause = answer.cause else { return response }
         if let wait = cause.retryAfter { response.add(.retryAfter, String(ErrorResponse.seconds(wait))) }
         if let challenge = ErrorResponse.challenge(cause, shown: reader?.credential) {

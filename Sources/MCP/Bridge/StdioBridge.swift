@@ -56,11 +56,13 @@ package final class StdioBridge: Sendable {
     private struct State {
         /// What the handshake ended with.
         var version: String?
+        /// The session that began with it, where one did.
+        var session: String?
         /// The handshake, while it is under way and after: what comes behind it is of the revision that it ends with.
         var handshake: Task<Void, Never>?
         /// By the message's id; those that have none are numbered.
         var running: [JSON: Task<Void, Never>] = [:]
-        var batches: Int64 = 0
+        var numbered: Int64 = 0
         /// Which arguments of a tool stand in headers, once that had to be learned.
         var parameters: [String: [HeaderParameter]] = [:]
     }
@@ -103,20 +105,32 @@ package final class StdioBridge: Sendable {
                 await self.serve(message, bytes)
             }
         // Of all notifications only this one has a meaning here; the gateway has none that it would act on.
+        case .reply: takeReply(bytes)
         case .notification:
             if json["method"]?.stringValue == "notifications/cancelled" { cancel(json["params"]?["requestId"]) }
         }
     }
 
     private func takeBatch(_ bytes: [UInt8]) {
-        let number = state.withLock { state in
-            state.batches += 1
-            return state.batches
-        }
-        begin(id: ["batch": .integer(number)]) {
+        begin(id: ["batch": .integer(nextNumber())]) {
             await self.handshake?.value
             let (outcome, reply) = await self.post(bytes, self.fields([], version: self.version))
             self.finish(nil, outcome, reply)
+        }
+    }
+
+    /// Passes on what a person answered; nothing is answered to that.
+    private func takeReply(_ bytes: [UInt8]) {
+        begin(id: ["reply": .integer(nextNumber())], isReply: true) {
+            await self.handshake?.value
+            _ = await self.post(bytes, self.fields([], version: self.version))
+        }
+    }
+
+    private func nextNumber() -> Int64 {
+        state.withLock { state in
+            state.numbered += 1
+            return state.numbered
         }
     }
 
@@ -132,10 +146,17 @@ package final class StdioBridge: Sendable {
         clock.cancel()
     }
 
-    private func begin(id: JSON, isHandshake: Bool = false, _ work: @escaping @Sendable () async -> Void) {
+    private func begin(
+        id: JSON,
+        isHandshake: Bool = false,
+        isReply: Bool = false,
+        _ work: @escaping @Sendable () async -> Void
+    ) {
         let refusal: MCPError? = state.withLock { state in
             guard state.running[id] == nil else { return .invalidRequest("a request of this id is under way") }
-            guard state.running.count < settings.requestsMax else {
+            // What others wait for finds room of its own.
+            let roomMax = isReply ? 2 * settings.requestsMax : settings.requestsMax
+            guard state.running.count < roomMax else {
                 let most = settings.requestsMax
                 return MCPError(code: -32603, message: "\(most) requests are under way. Wait for one of them to end.")
             }
@@ -147,7 +168,7 @@ package final class StdioBridge: Sendable {
             if isHandshake { state.handshake = task }
             return nil
         }
-        if let refusal { refuse(refusal, id: id.objectValue == nil ? id : nil) }
+        if let refusal, !isReply { refuse(refusal, id: id.objectValue == nil ? id : nil) }
     }
 
     private func cancel(_ id: JSON?) {
@@ -167,7 +188,8 @@ package final class StdioBridge: Sendable {
             (outcome, reply) = await post(bytes, fields(of: message))
         }
         if message.method == "initialize", let version = reply?["result"]?["protocolVersion"]?.stringValue {
-            state.withLock { $0.version = version }
+            let session = reply?["result"]?["_meta"]?[Marks.sessionKey]?.stringValue
+            state.withLock { ($0.version, $0.session) = (version, session) }
         }
         finish(message.id, outcome, reply)
     }
@@ -217,7 +239,8 @@ extension StdioBridge {
     private func fields(of message: Message) -> [(name: String, value: String)] {
         let stated = message.statedVersion?.stringValue
         guard let stated, Revision(rawValue: stated)?.hasHandshake != true else {
-            return fields([], version: message.method == "initialize" ? stated : stated ?? version)
+            guard message.method != "initialize" else { return fields([], version: stated, isFirst: true) }
+            return fields([], version: stated ?? version)
         }
         var more = [(name: "Mcp-Method", value: HeaderValue.encoded(message.method))]
         if let member = Message.namedBy[message.method], let name = message.params[member]?.stringValue {
@@ -228,7 +251,8 @@ extension StdioBridge {
 
     private func fields(
         _ more: [(name: String, value: String)],
-        version: String?
+        version: String?,
+        isFirst: Bool = false
     ) -> [(name: String, value: String)] {
         var fields = [
             (name: "Content-Type", value: "application/json"),
@@ -237,6 +261,10 @@ extension StdioBridge {
             (name: Exchange.endsWithConnectionHeader, value: "1"),
         ]
         if let version { fields.append((name: "MCP-Protocol-Version", value: HeaderValue.encoded(version))) }
+        let isOlder = version.flatMap(Revision.init(rawValue:))?.hasHandshake ?? true
+        if isOlder, !isFirst, let session = state.withLock({ $0.session }) {
+            fields.append((name: Exchange.sessionHeader, value: session))
+        }
         return fields + more
     }
 

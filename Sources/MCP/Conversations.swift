@@ -1,0 +1,218 @@
+import Cryptography
+import Gateway
+import OrderedJSON
+import Synchronization
+
+/// A session of an older revision, in which its client can be asked.
+///
+/// It is a sealed text that the client carries: nothing is kept of it, and any host reads it. Kept is that one was ended
+/// before its time.
+struct Conversation: Sendable, Equatable {
+    let id: Identifier
+    let revision: Revision
+    /// Whose it is: it is nobody else's.
+    let organization: OrganizationID
+    let subject: String
+    let environment: Environment
+    let until: Timestamp
+}
+
+/// Sessions, and questions that are asked in them: the question goes out on the stream of the call that asks, the answer
+/// comes in by a request of its own, perhaps at another host, and is found in the store by whoever waits.
+package final class Conversations: Sendable {
+    /// What bounds them.
+    package struct Settings: Sendable {
+        /// How long a session lasts; then its client begins anew.
+        ///
+        /// Default 12 h.
+        package var life: Duration = .seconds(43_200)
+        /// How long a person has for an answer.
+        ///
+        /// Default 10 min, which is how long a tool's question lasts.
+        package var answerWithin: Duration = .seconds(600)
+        /// How often it is looked whether an answer has come in at another host.
+        ///
+        /// Default 2 s; one that comes in here is seen at once.
+        package var lookEvery: Duration = .seconds(2)
+        /// So many calls wait for an answer at a time.
+        ///
+        /// Default 1,000.
+        package var waitingMax = 1_000
+        /// So many questions one call may ask, one after another.
+        ///
+        /// Default 8.
+        package var questionsMax = 8
+        /// The longest answer.
+        ///
+        /// Default 64 KiB.
+        package var answerBytesMax = 64 << 10
+
+        /// The defaults.
+        package init() {}
+    }
+
+    private let key: Secret<[UInt8]>
+    private let once: any OnceRepository
+    let entropy: Entropy
+    let settings: Settings
+    private let waiting = Mutex<[Identifier: AsyncStream<Void>.Continuation]>([:])
+
+    /// Makes them over the store in which answers are found.
+    package init(
+        key: Secret<[UInt8]>,
+        once: any OnceRepository,
+        entropy: Entropy,
+        settings: Settings = Settings()
+    ) {
+        self.key = key
+        self.once = once
+        self.entropy = entropy
+        self.settings = settings
+    }
+
+    private static let place = Array("mcp-session".utf8)
+
+    // MARK: Sessions
+
+    /// Begins one: the text that its client carries.
+    func begin(_ principal: Principal, in revision: Revision) throws(GatewayError) -> String {
+        let inner: JSON = [
+            "id": .string(entropy.identifier().description), "version": .string(revision.rawValue),
+            "organization": .string(principal.organization.description),
+            "subject": .string(principal.subjectText), "environment": .string(principal.environment.rawValue),
+            "until_ms": .integer((entropy.now() + settings.life).milliseconds),
+        ]
+        do {
+            let sealed = try AESGCM.seal(inner.bytes, key: key.reveal(), associatedData: Conversations.place)
+            return Base64.encode(sealed)
+        } catch { throw GatewayError.fault("a session cannot be sealed: \(error)") }
+    }
+
+    /// The session of a text; nil for what is none of ours, and once its time is over.
+    func read(_ text: String) -> Conversation? {
+        guard text.utf8.count <= 2048, let sealed = Base64.decode(text),
+            let bytes = try? AESGCM.open(sealed, key: key.reveal(), associatedData: Conversations.place),
+            let inner = try? JSON(parsing: bytes),
+            let id = inner["id"]?.stringValue.flatMap({ Identifier($0) }),
+            let revision = inner["version"]?.stringValue.flatMap(Revision.init(rawValue:)),
+            let organization = inner["organization"]?.stringValue.flatMap({ OrganizationID($0) }),
+            let subject = inner["subject"]?.stringValue,
+            let environment = inner["environment"]?.stringValue.flatMap(Environment.init(rawValue:)),
+            let until = inner["until_ms"]?.integerValue, entropy.now() < Timestamp(milliseconds: until)
+        else { return nil }
+        return Conversation(
+            id: id,
+            revision: revision,
+            organization: organization,
+            subject: subject,
+            environment: environment,
+            until: Timestamp(milliseconds: until)
+        )
+    }
+
+    /// Whether it was ended before its time.
+    func hasEnded(_ conversation: Conversation) async throws(GatewayError) -> Bool {
+        let now = entropy.now()
+        return try await once.claim(conversation.id, organization: conversation.organization, at: now) != nil
+    }
+
+    /// Ends it, for every host.
+    func end(_ conversation: Conversation) async throws(GatewayError) {
+        let claim = OnceClaim(
+            id: conversation.id,
+            organization: conversation.organization,
+            digest: Conversations.place,
+            takenAt: entropy.now(),
+            expiresAt: conversation.until
+        )
+        _ = try await once.take(claim)
+    }
+
+    // MARK: Questions
+
+    /// Asks the person at the client, and waits.
+    ///
+    /// - Returns: The answer; nil where none has come in time, or its call is given up.
+    /// - Throws: `rateLimited` where too many wait.
+    func ask(
+        _ question: Question,
+        in conversation: Conversation,
+        _ tell: @Sendable ([UInt8]) -> Void
+    ) async throws(GatewayError) -> JSON? {
+        let (id, now) = (entropy.identifier(), entropy.now())
+        let (arrivals, arrived) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let isLetIn = waiting.withLock { waiting in
+            guard waiting.count < settings.waitingMax else { return false }
+            waiting[id] = arrived
+            return true
+        }
+        guard isLetIn else {
+            throw GatewayError(.rateLimited, "Too many wait for people's answers.", retryAfter: .seconds(30))
+        }
+        defer { _ = waiting.withLock { $0.removeValue(forKey: id) } }
+        let claim = OnceClaim(
+            id: id,
+            organization: conversation.organization,
+            digest: Conversations.digest(of: conversation),
+            takenAt: now,
+            expiresAt: now + settings.answerWithin
+        )
+        _ = try await once.take(claim)
+        tell(Conversations.message(question, id, conversation.revision))
+        return try await answer(to: claim, arrivals)
+    }
+
+    /// What names the session that a question is asked in: no other answers it.
+    private static func digest(of conversation: Conversation) -> [UInt8] {
+        SHA256.digest(Array("question in \(conversation.id)".utf8)).bytes
+    }
+
+    private static func message(_ question: Question, _ id: Identifier, _ revision: Revision) -> [UInt8] {
+        var params: JSONObject = ["message": .string(question.message), "requestedSchema": question.schema]
+        if revision >= .november2025 { params["mode"] = "form" }
+        let message: JSON = [
+            "jsonrpc": "2.0", "id": .string(id.description), "method": "elicitation/create",
+            "params": .object(params),
+        ]
+        return message.bytes
+    }
+
+    private func answer(to claim: OnceClaim, _ arrivals: AsyncStream<Void>) async throws(GatewayError) -> JSON? {
+        while !Task.isCancelled, entropy.now() < claim.expiresAt {
+            let found = try await once.claim(claim.id, organization: claim.organization, at: entropy.now())
+            if let outcome = found?.outcome { return try? JSON(parsing: outcome) }
+            await pause(until: arrivals)
+        }
+        return nil
+    }
+
+    /// Waits until something has come in here, or it is time to look again.
+    private func pause(until arrivals: AsyncStream<Void>) async {
+        let (sleep, every) = (entropy.sleep, settings.lookEvery)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { for await _ in arrivals { return } }
+            group.addTask {
+                // Only cancellation ends it early, and whoever waits sees that.
+                try? await sleep(for: every)
+            }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    /// Takes a client's answer to a question of its session: the first one counts.
+    ///
+    /// - Returns: Whether such a question waits.
+    func hear(_ reply: Message.Reply, in conversation: Conversation) async throws(GatewayError) -> Bool {
+        guard let id = reply.id.stringValue.flatMap({ Identifier($0) }) else { return false }
+        let found = try await once.claim(id, organization: conversation.organization, at: entropy.now())
+        guard let found, found.digest == Conversations.digest(of: conversation) else { return false }
+        let text = (reply.result ?? ["action": "cancel"]).text
+        guard text.utf8.count <= settings.answerBytesMax else {
+            throw GatewayError(.tooLarge, "An answer is longer than \(settings.answerBytesMax) bytes.")
+        }
+        if found.outcome == nil { try await once.keep(text, of: id, organization: conversation.organization) }
+        _ = waiting.withLock { $0[id] }?.yield()
+        return true
+    }
+}

@@ -1,0 +1,113 @@
+import Gateway
+import OrderedJSON
+
+/// Requests of a session: of its revision, and of nobody but whose it is.
+extension MCPServer {
+    /// A request as one of the session that it names, where it names one.
+    func joined(_ exchange: Exchange) async throws(MCPError) -> Exchange {
+        guard exchange.revision.hasHandshake, exchange.message.method != "initialize",
+            !exchange.caller.headers.values(of: Exchange.sessionHeader).isEmpty
+        else { return exchange }
+        var joined = exchange
+        let conversation = try await conversation(of: exchange.caller)
+        joined.conversation = conversation
+        let isUnstated = exchange.caller.headers.values(of: Ladder.versionHeader).isEmpty
+        if isUnstated, exchange.message.statedVersion == nil { joined.revision = conversation.revision }
+        return joined
+    }
+
+    /// The session that a caller names.
+    ///
+    /// - Throws: What tells a client to begin anew, where there is none of theirs.
+    private func conversation(of caller: Caller) async throws(MCPError) -> Conversation {
+        let sent = caller.headers.values(of: Exchange.sessionHeader)
+        guard sent.count == 1, let conversation = conversations.read(sent[0]) else { throw .noSession }
+        do throws(GatewayError) {
+            let (principal, _) = try await pipeline.standing(
+                of: caller.credential,
+                environment: caller.environment,
+                address: caller.address
+            )
+            let isTheirs =
+                principal.organization == conversation.organization && principal.subjectText == conversation.subject
+                && principal.environment == conversation.environment
+            guard isTheirs, try await !conversations.hasEnded(conversation) else { throw MCPServer.isOver }
+            return conversation
+        } catch {
+            throw error.code == .notFound ? .noSession : .refusal(error)
+        }
+    }
+
+    private static let isOver = GatewayError(.notFound, "There is no such session.")
+
+    /// Begins a session where the client says that it asks people, and its revision lets it be asked.
+    func session(_ exchange: Exchange, for principal: Principal) throws(MCPError) -> String? {
+        let asks = exchange.message.params["capabilities"]?["elicitation"]
+        guard exchange.revision >= .june2025, let asks = asks?.objectValue, asks.isEmpty || asks["form"] != nil else {
+            return nil
+        }
+        do throws(GatewayError) { return try conversations.begin(principal, in: exchange.revision) } catch {
+            throw .refusal(error)
+        }
+    }
+
+    /// Ends the session that a caller names; nil where it names none.
+    package func endSession(of caller: Caller, call: CallID) async -> Answer? {
+        guard !caller.headers.values(of: Exchange.sessionHeader).isEmpty else { return nil }
+        do throws(MCPError) {
+            let conversation = try await conversation(of: caller)
+            do throws(GatewayError) { try await conversations.end(conversation) } catch { throw .refusal(error) }
+            return .ended
+        } catch {
+            return await refuse(error, id: nil, caller, call)
+        }
+    }
+
+    /// Takes a client's answer to a question that was asked in its session.
+    func hear(_ reply: Message.Reply, _ caller: Caller, _ call: CallID) async -> Answer {
+        do throws(MCPError) {
+            guard !caller.headers.values(of: Exchange.sessionHeader).isEmpty else {
+                throw .invalidRequest("answers are taken in a session alone")
+            }
+            let conversation = try await conversation(of: caller)
+            let isHeard: Bool
+            do throws(GatewayError) { isHeard = try await conversations.hear(reply, in: conversation) } catch {
+                throw .refusal(error)
+            }
+            guard isHeard else { throw .invalidRequest("nothing of this id is asked in this session") }
+            return .taken
+        } catch {
+            return await refuse(error, id: nil, caller, call)
+        }
+    }
+
+    /// Serves a call, and asks the client's person whatever its tool wants to know on the way.
+    func serve(
+        _ call: ToolCall,
+        _ exchange: Exchange,
+        _ tell: (@Sendable ([UInt8]) -> Void)?
+    ) async throws(MCPError) -> ToolReply {
+        var (call, asked) = (call, 0)
+        while true {
+            let reply = await pipeline.serve(call)
+            guard reply.isSuccess, case .question(let question, let state) = reply.ending,
+                let conversation = exchange.conversation, let tell
+            else { return reply }
+            asked += 1
+            guard asked <= conversations.settings.questionsMax else {
+                throw .refusal(GatewayError(.conflict, "The tool asks too much: \(asked) questions in one call."))
+            }
+            let answer: JSON?
+            do throws(GatewayError) { answer = try await conversations.ask(question, in: conversation, tell) } catch {
+                throw .refusal(error)
+            }
+            guard let answer else {
+                throw .refusal(GatewayError(.deadlineExceeded, "Nobody has answered the tool's question in time."))
+            }
+            guard let reply = QuestionReply(answer, to: state) else {
+                throw .invalidParams("the answer's action must be accept, decline or cancel, and its content an object")
+            }
+            call = call.answering(reply)
+        }
+    }
+}

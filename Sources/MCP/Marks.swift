@@ -1,0 +1,68 @@
+import Gateway
+import OrderedJSON
+
+/// What every answer of a tool says beside its output: which M-Pesa it was, by which account, and whether anything was
+/// done now.
+struct Marks: Sendable {
+    /// Where it acted; nil of whom nobody knows who they are.
+    var place: CallPlace?
+    /// Whether an earlier call is shown.
+    var isReplayed = false
+    /// The session that has begun: for a bridge, which sees no header.
+    var session: String?
+    /// Whether the tool moves money: then a model reads it in words too.
+    var isSpoken = false
+
+    static let environmentKey = "mpesa-gateway/environment"
+    static let accountKey = "mpesa-gateway/account"
+    static let replayedKey = "mpesa-gateway/replayed"
+    static let sessionKey = "mpesa-gateway/session"
+
+    /// Nothing to say.
+    static let none = Marks()
+
+    init(place: CallPlace? = nil, isReplayed: Bool = false, isSpoken: Bool = false) {
+        self.place = place
+        self.isReplayed = isReplayed
+        self.isSpoken = isSpoken
+    }
+
+    /// Of what a tool replied.
+    init(_ reply: ToolReply) {
+        self.init(
+            place: reply.place,
+            isReplayed: reply.isReplayed,
+            isSpoken: reply.tool?.annotations.movesMoney ?? false
+        )
+    }
+
+    var isEmpty: Bool { place == nil && !isReplayed && session == nil }
+
+    /// For a model; nil where nothing moves.
+    var words: String? {
+        guard isSpoken, let place else { return nil }
+        return Marks.words(of: place.environment) + (place.account.map { " Account: \($0)." } ?? "")
+    }
+
+    /// Of a tool, before it is called.
+    static func words(of environment: Environment) -> String {
+        switch environment {
+        case .test: "Environment: test, no real money."
+        case .live: "Environment: live, real money."
+        }
+    }
+
+    /// Members of a result's `_meta`.
+    func write(to writer: inout JSONWriter) {
+        if let place {
+            writer.key(Marks.environmentKey)
+            writer.string(place.environment.rawValue)
+            writer.optional(Marks.accountKey, place.account?.description)
+        }
+        writer.optional(Marks.sessionKey, session)
+        if isReplayed {
+            writer.key(Marks.replayedKey)
+            writer.bool(true)
+        }
+    }
+}

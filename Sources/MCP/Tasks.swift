@@ -1,0 +1,213 @@
+import Gateway
+import OrderedJSON
+
+/// A payment, a question to M-Pesa or a batch, seen as a task of the extension `io.modelcontextprotocol/tasks`.
+///
+/// Nothing is kept of a task: it is the record, or the batch, that its id names. So it outlives the process and its host,
+/// and is seen by whoever may see that.
+struct TaskView: Sendable {
+    static let extensionName = "io.modelcontextprotocol/tasks"
+
+    /// How a client is told that it stands; what goes wrong in a tool is a result too, so that no task fails.
+    enum Status: String {
+        case working, completed, cancelled
+    }
+
+    /// What a task is of: its id, behind the host's scheme, is the URI to read it at.
+    enum Kind: String {
+        case transactions, batches
+    }
+
+    let id: String
+    let status: Status
+    let message: String
+    let createdAt: Timestamp
+    let updatedAt: Timestamp
+    /// What the call would have been answered, where that is known: the members of a result.
+    let result: JSON?
+
+    /// What a call has begun and does not wait for; nil of what has ended, and of what begins nothing.
+    init?(_ reply: ToolReply) {
+        guard case .success(let output) = reply.result, let tool = reply.tool, tool.kind.begins else { return nil }
+        if tool.items != nil {
+            guard let batch = try? JSON(parsing: output), batch["batch_id"] != nil else { return nil }
+            self.init(batch: batch, .newest, Marks(reply))
+            guard status == .working else { return nil }
+            return
+        }
+        guard let record = reply.record, let state = reply.state, !state.isEnded, let note = reply.note else {
+            return nil
+        }
+        self.init(open: record, reply.sentence, note)
+    }
+
+    private init(open record: RecordID, _ message: String, _ note: Dispatch.Note) {
+        id = "\(Kind.transactions)/\(record)"
+        (status, result) = (.working, nil)
+        self.message = message
+        (createdAt, updatedAt) = (note.begunAt, note.updatedAt)
+    }
+
+    /// Of what `transactions.answer` says.
+    init(transaction: JSON, _ revision: Revision, _ place: CallPlace?, _ call: CallID) {
+        id = "\(Kind.transactions)/\(transaction["transaction_id"]?.stringValue ?? "")"
+        message = transaction["message"]?.stringValue ?? ""
+        createdAt = Timestamp(milliseconds: transaction["created_ms"]?.integerValue ?? 0)
+        updatedAt = Timestamp(milliseconds: transaction["updated_ms"]?.integerValue ?? 0)
+        guard transaction["is_ended"] == true else {
+            (status, result) = (.working, nil)
+            return
+        }
+        guard transaction["withdrawal"]?.stringValue != Hold.Withdrawal.cancelled.rawValue else {
+            (status, result) = (.cancelled, nil)
+            return
+        }
+        status = .completed
+        let account = transaction["account"]?.stringValue.flatMap { AccountName($0) }
+        let marks = Marks(place: place.map { CallPlace($0.environment, account: account) }, isSpoken: true)
+        let words = [message] + (marks.words.map { [$0] } ?? [])
+        result = TaskView.result(marks) { writer in
+            guard let output = transaction["output"] else {
+                let error = TaskView.error(transaction)
+                let text = Results.text(of: error, call) + (marks.words.map { "\n" + $0 } ?? "")
+                return Results.writeError(text, Results.document(of: error, call), revision, &writer)
+            }
+            Results.write(output.bytes, words, revision, &writer)
+        }
+    }
+
+    /// Of what `batches.show` says.
+    init(batch: JSON, _ revision: Revision, _ marks: Marks) {
+        id = "\(Kind.batches)/\(batch["batch_id"]?.stringValue ?? "")"
+        message = batch["next"]?.stringValue ?? ""
+        let (begun, ended) = (batch["created_ms"]?.integerValue ?? 0, batch["ended_ms"]?.integerValue)
+        createdAt = Timestamp(milliseconds: begun)
+        updatedAt = Timestamp(milliseconds: ended ?? begun)
+        guard ended != nil else {
+            (status, result) = (.working, nil)
+            return
+        }
+        let isCancelled = batch["status"] == "CANCELLED"
+        status = isCancelled ? .cancelled : .completed
+        let words = marks.words.map { [$0] } ?? []
+        result = isCancelled ? nil : TaskView.result(marks) { Results.write(batch.bytes, words, revision, &$0) }
+    }
+
+    private static func result(_ marks: Marks, _ body: (inout JSONWriter) -> Void) -> JSON? {
+        var writer = JSONWriter(capacity: 1024)
+        writer.beginObject()
+        writer.key("resultType")
+        writer.string("complete")
+        body(&writer)
+        writer.key("_meta")
+        writer.beginObject()
+        marks.write(to: &writer)
+        writer.endObject()
+        writer.endObject()
+        return try? JSON(parsing: writer.bytes)
+    }
+
+    /// What a repeat of the call would be refused with.
+    private static func error(_ transaction: JSON) -> GatewayError {
+        let stated = transaction["error"]
+        let code = stated?["code"]?.stringValue.flatMap(GatewayError.Code.init(rawValue:)) ?? .internalFault
+        var error = GatewayError(
+            code,
+            stated?["message"]?.stringValue ?? "Nobody knows what it would be answered.",
+            retryAfter: stated?["retry_after_s"]?.integerValue.map { .seconds($0) },
+            record: transaction["transaction_id"]?.stringValue.flatMap { RecordID($0) }
+        )
+        error.chargeAgain = stated?["charge_again"]?.stringValue
+        return error
+    }
+
+    // MARK: Form
+
+    /// Its members, as a result or a notification holds them.
+    ///
+    /// - Parameter pollEvery: How soon asking again makes sense.
+    func document(pollEvery: Duration) -> JSONObject {
+        var document: JSONObject = [
+            "taskId": .string(id), "status": .string(status.rawValue), "statusMessage": .string(message),
+            "createdAt": .string(createdAt.description), "lastUpdatedAt": .string(updatedAt.description),
+            // It is kept as long as what it is.
+            "ttlMs": .null,
+        ]
+        if status == .working { document["pollIntervalMs"] = .integer(pollEvery.wholeMilliseconds) }
+        document["result"] = result
+        return document
+    }
+}
+
+extension MCPServer {
+    /// Answers what a client asks of a task.
+    func serveTask(_ exchange: Exchange) async throws(MCPError) -> Answer {
+        guard exchange.message.takesTasks else {
+            try await admitted(exchange)
+            throw .needsTasks
+        }
+        let id = exchange.message.params["taskId"]?.stringValue ?? ""
+        let view = try await task(id, exchange)
+        switch exchange.message.method {
+        case "tasks/get": return results.task(view, "complete", settings, exchange)
+        case "tasks/cancel": try await cancel(id, exchange)
+        // No task asks anything: what must be asked is asked before there is one.
+        default: break
+        }
+        return results.result(exchange) { _ in }
+    }
+
+    /// The task of an id, as it stands.
+    func task(_ id: String, _ exchange: Exchange) async throws(MCPError) -> TaskView {
+        guard let (kind, name) = named(id) else {
+            try await admitted(exchange)
+            throw .noTask
+        }
+        let action = kind == .transactions ? "transactions.answer" : "batches.show"
+        let reply = try await reply(action, ["id": .string(name)], exchange)
+        do throws(MCPError) {
+            let document = try document(try answer(reply))
+            switch kind {
+            case .transactions:
+                return TaskView(transaction: document, exchange.revision, reply.place, exchange.call)
+            case .batches:
+                return TaskView(batch: document, exchange.revision, Marks(place: reply.place, isSpoken: true))
+            }
+        } catch {
+            throw error.cause == nil && error.code == -32602 ? .noTask : error
+        }
+    }
+
+    /// What a task's id names.
+    func named(_ id: String) -> (kind: TaskView.Kind, name: String)? {
+        guard let found = actions.resource(ActionResource.scheme + id),
+            let kind = found.action.resource.flatMap({ TaskView.Kind(rawValue: $0.kind) })
+        else { return nil }
+        return (kind, found.value)
+    }
+
+    /// Takes back what has not left, where the caller may; what has left goes on, and the task says so.
+    private func cancel(_ id: String, _ exchange: Exchange) async throws(MCPError) {
+        guard let (kind, name) = named(id) else { return }
+        let action = kind == .transactions ? "transactions.withdraw" : "batches.cancel"
+        switch try await reply(action, ["id": .string(name)], exchange).result {
+        case .success: return
+        case .failure(let error) where error.code == .conflict: return
+        // A batch is a person's to cancel: asking for it is no mistake, and changes nothing.
+        case .failure(let error) where error.code == .permissionDenied && error.scopes.isEmpty: return
+        case .failure(let error): throw .refusal(error)
+        }
+    }
+}
+
+extension Results {
+    /// A task, as the result of a call that began it or of asking about it.
+    func task(_ view: TaskView, _ type: String, _ settings: MCPServer.Settings, _ exchange: Exchange) -> Answer {
+        result(exchange, type: type) { writer in
+            for (name, value) in view.document(pollEvery: settings.taskPollEvery) {
+                writer.key(name)
+                writer.value(value)
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+import Gateway
+import GatewayTesting
+import OrderedJSON
+import Testing
+
+@testable import MCP
+
+private let takesTasks: JSONObject = [Message.capabilitiesKey: ["extensions": [TaskView.extensionName: [:]]]]
+
+extension Office {
+    /// Asks as a client that takes tasks.
+    fileprivate func task(_ method: String, _ id: JSON, credential: Credential? = nil) async -> Said {
+        await ask(method, ["taskId": id], meta: takesTasks, credential: credential)
+    }
+
+    /// Calls a tool that moves money, as such a client.
+    fileprivate func begin(_ tool: String, _ more: JSONObject = [:], credential: Credential? = nil) async -> Said {
+        var arguments: JSONObject = ["phone": "254711000001", "amount": 100, "idempotency_key": "k"]
+        for (name, value) in more { arguments[name] = value.isNull ? nil : value }
+        let params: JSONObject = ["name": .string(tool), "arguments": .object(arguments)]
+        return await ask("tools/call", params, meta: takesTasks, credential: credential)
+    }
+}
+
+struct `A task` {
+    @Test func `is the transaction that a call began, from its beginning to the tool's own answer`() async throws {
+        try await Office.with { office in
+            let begun = await office.begin("fake_collect")
+            let id = try #require(begun.result["taskId"]?.stringValue, "\(begun.json)")
+            #expect(begun.result["resultType"] == "task" && begun.result["status"] == "working")
+            #expect(begun.result["ttlMs"] == .null && begun.result["pollIntervalMs"] == 5000)
+            #expect(begun.result["content"] == nil && begun.result["_meta"] != nil)
+
+            let open = await office.task("tasks/get", .string(id))
+            #expect(open.result["resultType"] == "complete" && open.result["status"] == "working")
+            #expect(open.result["createdAt"] == begun.result["createdAt"] && open.result["result"] == nil)
+            try await office.end(String(id.dropFirst("transactions/".count)))
+
+            let ended = await office.task("tasks/get", .string(id))
+            let result = try #require(ended.result["result"])
+            #expect(ended.result["status"] == "completed" && ended.result["pollIntervalMs"] == nil)
+            #expect(result["structuredContent"]?["record"]?["state"] == "failed" && result["isError"] == false)
+            #expect(result["resultType"] == "complete" && result["_meta"]?[Marks.environmentKey] == "test")
+        }
+    }
+
+    @Test func `is what a repeat of the call leads to, and nobody gets one who did not ask for it`() async throws {
+        try await Office.with { office in
+            let first = await office.begin("fake_collect")
+            let again = await office.begin("fake_collect")
+            let arguments: JSON = ["phone": "254711000001", "amount": 100, "idempotency_key": "k"]
+            let plain = await office.ask("tools/call", ["name": "fake_collect", "arguments": arguments])
+            let question = await office.begin(
+                "transactions_list",
+                ["phone": .null, "amount": .null, "idempotency_key": .null]
+            )
+
+            #expect(first.result["taskId"] != nil && again.result["taskId"] == first.result["taskId"])
+            #expect(plain.result["taskId"] == nil && plain.result["structuredContent"] != nil)
+            #expect(
+                question.result["isError"] == false && question.result["taskId"] == nil,
+                "what ends at once is answered at once"
+            )
+            #expect(office.upstream.count("collect") == 1)
+        }
+    }
+
+    @Test func `of a payment that waits for a person says so, and is taken back by whoever asked`() async throws {
+        try await Office.with { office in
+            let begun = await office.begin("fake_pay")
+            let id = try #require(begun.result["taskId"], "\(begun.json)")
+            #expect(begun.result["statusMessage"]?.stringValue?.contains("a person must release it") == true)
+            let other = try await office.addKey(scopes: nil)
+
+            let others = await office.task("tasks/cancel", id, credential: other)
+            #expect(others.status == 200 && others.result["resultType"] == "complete")
+            #expect(await office.task("tasks/get", id).result["status"] == "working", "another's is left alone")
+            #expect(await office.task("tasks/cancel", id).status == 200)
+
+            let cancelled = await office.task("tasks/get", id)
+            #expect(cancelled.result["status"] == "cancelled" && cancelled.result["result"] == nil)
+            #expect(await office.task("tasks/cancel", id).status == 200, "it is what it was")
+            #expect(office.upstream.count("pay") == 0)
+        }
+    }
+
+    @Test func `that has left is not taken back, and goes on`() async throws {
+        try await Office.with { office in
+            let id = try #require(await office.begin("fake_collect").result["taskId"])
+
+            #expect(await office.task("tasks/cancel", id).status == 200)
+
+            #expect(await office.task("tasks/get", id).result["status"] == "working")
+            #expect(await office.task("tasks/update", id).result["resultType"] == "complete")
+        }
+    }
+
+    @Test func `is a batch too, which a person cancels and no key`() async throws {
+        try await Office.with { office in
+            let payments: JSON = [["phone": "254711000001", "amount": 10], ["phone": "254711000002", "amount": 20]]
+            let begun = await office.begin(
+                "fake_pay_many",
+                ["payments": payments, "phone": .null, "amount": .null]
+            )
+            let id = try #require(begun.result["taskId"]?.stringValue, "\(begun.json)")
+            #expect(id.hasPrefix("batches/") && begun.result["resultType"] == "task")
+
+            #expect(await office.task("tasks/cancel", .string(id)).status == 200)
+
+            let open = await office.task("tasks/get", .string(id))
+            #expect(open.result["status"] == "working" && open.result["statusMessage"] != "")
+            let read = await office.ask("resources/read", ["uri": .string("mpesa://" + id)])
+            #expect(read.result["contents"]?[0]?["text"]?.stringValue?.contains("batch_id") == true, "\(read.json)")
+        }
+    }
+
+    @Test(arguments: ["tasks/get", "tasks/update", "tasks/cancel"])
+    func `is nobody else's, and asked about by those alone who know of tasks`(method: String) async throws {
+        try await Office.with { office in
+            let id = try #require(await office.begin("fake_collect").result["taskId"])
+            let other = try await office.addKey(scopes: nil, of: office.addOrganization("other"))
+            let words = await office.task(method, "transactions/unknown").json["error"]
+
+            #expect(await office.task(method, id, credential: other).json["error"] == words)
+            for wrong in ["", "unknown", "transactions/", "reports/1", "batches/x"] {
+                let said = await office.task(method, .string(wrong))
+                #expect(said.status == 400 && said.json["error"] == words, "\(wrong)")
+            }
+            let plain = await office.ask(method, ["taskId": id])
+            #expect(plain.status == 400 && plain.code == -32021)
+            #expect(plain.json["error"]?["data"]?["requiredCapabilities"]?["extensions"] != nil)
+            let misled = await office.ask(method, ["taskId": id], meta: takesTasks, headers: ["Mcp-Name": "other"])
+            #expect(misled.code == -32020)
+            #expect(await office.task(method, id, credential: .token(Secret("nobody"))).status == 401)
+            #expect(await office.ask(method, ["taskId": id], in: .november2025).code == -32601)
+        }
+    }
+
+    @Test(arguments: ["tasks/list", "tasks/result"])
+    func `is neither listed nor waited for`(method: String) async throws {
+        try await Office.with { office in
+            #expect(await office.ask(method, meta: takesTasks).code == -32601)
+            let discovered = await office.ask("server/discover").result["capabilities"]
+            #expect(discovered?["extensions"]?[TaskView.extensionName] == [:])
+        }
+    }
+}
