@@ -165,13 +165,22 @@ package struct Administration: Sendable {
     }
 
     /// The rules of what an administrator does within their organization: a person alone changes it.
-    static func rules(_ name: String, _ audit: String, writes: Bool = true) -> ActionRules {
+    ///
+    /// - Parameter takesAway: Whether it only takes from somebody what they may, or shows what there is to take: neither a
+    ///   quota that is spent nor a subscription that is over keeps anybody from that.
+    static func rules(
+        _ name: String,
+        _ audit: String,
+        writes: Bool = true,
+        takesAway: Bool = false
+    ) -> ActionRules {
         ActionRules(
             name,
             auditAction: audit,
             role: .orgAdmin,
             scopes: [writes ? "administration:write" : "administration:read"],
-            isPersonal: writes
+            isPersonal: writes,
+            isOpenWhenSuspended: takesAway
         )
     }
 

@@ -59,7 +59,7 @@ struct KeyActions: Sendable {
 
     private var list: Action {
         Action(
-            Administration.rules("keys.list", "KEYS_LISTED", writes: false),
+            Administration.rules("keys.list", "KEYS_LISTED", writes: false, takesAway: true),
             title: "List keys",
             summary:
                 "The organization's API keys: those in force, then those that ended, newest first; never a key itself.",
@@ -192,7 +192,7 @@ struct KeyActions: Sendable {
 
     private var revoke: Action {
         Action(
-            Administration.rules("keys.revoke", "KEY_REVOKED"),
+            Administration.rules("keys.revoke", "KEY_REVOKED", takesAway: true),
             title: "Revoke a key",
             summary: "It is refused from now on, for good.",
             route: Route("DELETE", "/admin/keys/{id}"),

@@ -96,7 +96,7 @@ struct PeopleActions: Sendable {
 
     private var sessions: Action {
         Action(
-            Administration.rules("users.sessions", "SESSIONS_LISTED", writes: false),
+            Administration.rules("users.sessions", "SESSIONS_LISTED", writes: false, takesAway: true),
             title: "List a user's sessions",
             summary: "Each log-in that has not ended.",
             route: Route("GET", "/admin/users/{id}/sessions"),
@@ -107,7 +107,7 @@ struct PeopleActions: Sendable {
 
     private var endSession: Action {
         Action(
-            Administration.rules("users.end_session", "SESSION_ENDED"),
+            Administration.rules("users.end_session", "SESSION_ENDED", takesAway: true),
             title: "End a user's session",
             summary: "Its token is void from now on.",
             route: Route("DELETE", "/admin/users/{id}/sessions/{session_id}"),
@@ -171,7 +171,7 @@ struct PeopleActions: Sendable {
 
     private var removeFactor: Action {
         Action(
-            Administration.rules("users.remove_second_factor", "SECOND_FACTOR_REMOVED"),
+            Administration.rules("users.remove_second_factor", "SECOND_FACTOR_REMOVED", takesAway: true),
             title: "Take a user's second factor away",
             summary: "For somebody who has lost it: they log in by their password, and set up another one.",
             route: Route("DELETE", "/admin/users/{id}/second-factor"),

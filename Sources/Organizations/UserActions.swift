@@ -23,7 +23,7 @@ struct UserActions: Sendable {
 
     private var list: Action {
         Action(
-            Administration.rules("users.list", "USERS_LISTED", writes: false),
+            Administration.rules("users.list", "USERS_LISTED", writes: false, takesAway: true),
             title: "List people",
             summary: "The organization's users by name, active or not; after is the last name of the page before.",
             route: Route("GET", "/admin/users"),
@@ -134,7 +134,7 @@ struct UserActions: Sendable {
 
     private var deactivate: Action {
         Action(
-            Administration.rules("users.deactivate", "USER_DELETED"),
+            Administration.rules("users.deactivate", "USER_DELETED", takesAway: true),
             title: "Deactivate a user",
             summary: "They may not log in any more, and their sessions end. What they did stays in the audit.",
             route: Route("DELETE", "/admin/users/{id}"),

@@ -104,8 +104,8 @@ package struct ApprovalActions: Sendable {
 
     // MARK: Deciding
 
-    private static func deciding(_ name: String, _ audit: String) -> ActionRules {
-        ActionRules(name, auditAction: audit, isPersonal: true)
+    private static func deciding(_ name: String, _ audit: String, takesAway: Bool = false) -> ActionRules {
+        ActionRules(name, auditAction: audit, isPersonal: true, isOpenWhenSuspended: takesAway)
     }
 
     private var approve: Action {
@@ -142,7 +142,7 @@ package struct ApprovalActions: Sendable {
 
     private var decline: Action {
         Action(
-            Self.deciding("approvals.decline", "APPROVAL_DECLINED"),
+            Self.deciding("approvals.decline", "APPROVAL_DECLINED", takesAway: true),
             title: "Decline a payment",
             summary: "Withdraws a held payment, for good. Whoever asked for it may take it back so too.",
             route: Route("POST", "/approvals/{id}/decline"),

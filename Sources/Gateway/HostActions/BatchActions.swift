@@ -219,7 +219,7 @@ package struct BatchActions: Sendable {
 
     private var pause: Action {
         Action(
-            BatchActions.deciding("batches.pause", "BATCH_PAUSED"),
+            BatchActions.deciding("batches.pause", "BATCH_PAUSED", isOpenWhenSuspended: true),
             title: "Pause a batch",
             summary: "Nothing more of a batch leaves until a person resumes it. What has left is waited for.",
             route: Route("POST", "/batches/{id}/pause"),

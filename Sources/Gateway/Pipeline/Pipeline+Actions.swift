@@ -11,6 +11,7 @@ extension Pipeline {
     /// Never throws: a refusal is a reply too.
     package func serve(_ action: Action, _ call: ActionCall) async -> ActionReply {
         var ending = RecordCall.Ending(call, action.rules)
+        ending.changes = !action.isReadOnly
         var rate: RateDecision?
         var isReplayed = false
         do throws(GatewayError) {
@@ -21,7 +22,6 @@ extension Pipeline {
                 let arguments = try Pipeline.arguments(of: call, action, principal)
                 ending.arguments = arguments
                 ending.sensitive = action.sensitive
-                ending.changes = !action.isReadOnly
                 let use = Action.Use(
                     principal: principal,
                     membership: membership,
@@ -120,14 +120,17 @@ extension Pipeline {
                 withoutFactor: rules.isAboutOneself
             )
             try Authorize.check(rules, principal: principal, membership)
+            let isApart = rules.isApart(for: principal)
             rate = try limit.check(
                 bucket: rules.bucket,
                 cost: rules.cost,
                 principal: principal,
                 membership: membership,
-                isApart: rules.isApart(for: principal)
+                isApart: isApart
             )
-            if !rules.isOpenWhenSuspended {
+            // What changes something is counted where it begins (`begin`). What others have read keeps nobody who
+            // administers in person from finding what must be ended.
+            if !rules.isOpenWhenSuspended, !ending.changes, !isApart {
                 rate = try await count(rules.bucket, rules.cost, membership, rate)
             }
             answer = try await work(principal, membership, &ending)
