@@ -4,8 +4,8 @@ import OrderedJSON
 /// The lines of an organization's audit from a place on, page by page, asked before each whether it may go on.
 ///
 /// Where it ends is taken before the first page: reading the audit writes lines of it, and a busy gateway writes more than a
-/// slow reader takes. Ids are made before a line gets its number in its chain, so it is those numbers that say what was
-/// there by then: all up to them, and no other, so that no line is missed that is committed meanwhile among older ones.
+/// slow reader takes. Ids are made before a line gets its number in its chain, so each chain is read by its numbers: no
+/// line is missed that is committed meanwhile among older ones.
 struct AuditPages: Sendable {
     /// How many lines a question reads.
     static let pageMax = 500
@@ -14,51 +14,46 @@ struct AuditPages: Sendable {
     struct End: Sendable {
         let at: Timestamp
         let heads: [AuditHead]
-        fileprivate let last: Identifier?
-        fileprivate let sequences: [String: Int64]
-
-        fileprivate func holds(_ line: AuditLine) -> Bool { line.sequence <= sequences[line.writer] ?? 0 }
     }
 
     let reading: any AuditReading
     let use: Action.Use
-    var after: Identifier?
+    /// How far each chain is in hand already, by its writer.
+    var places: [String: Int64] = [:]
     /// How many lines at most; nil for all.
     var most: Int?
 
     /// Where it ends, from now on.
     func end(at now: Timestamp) async throws(GatewayError) -> End {
         try await use.mayGoOn()
-        let organization = use.principal.organization
-        // In this order: every line that a head knows was there when the newest one is asked for.
-        let heads = try await reading.heads(organization: organization)
-        let newest = try await reading.page(AuditFilter(limit: 1), organization: organization).lines.first
-        let sequences = Dictionary(heads.map { ($0.writer, $0.sequence) }) { max($0, $1) }
-        return End(at: now, heads: heads, last: newest?.id, sequences: sequences)
+        return End(at: now, heads: try await reading.heads(organization: use.principal.organization))
     }
 
-    /// Hands each line out up to the end, oldest first.
+    /// Hands each line out up to the end, chain by chain, each in its order.
     func forEach(
         until end: End,
         _ take: (String) async throws(GatewayError) -> Void
     ) async throws(GatewayError) {
-        guard end.last != nil else { return }
-        var after = after
         var left = most ?? .max
-        while left > 0 {
-            try await use.mayGoOn()
-            let page = try await reading.lines(
-                after: after,
-                until: end.last,
-                organization: use.principal.organization,
-                limit: Self.pageMax
-            )
-            for line in page where end.holds(line) && left > 0 {
-                try await take(line.text)
-                left -= 1
+        for head in end.heads {
+            var last = places[head.writer] ?? 0
+            while left > 0, last < head.sequence {
+                try await use.mayGoOn()
+                let wanted = min(left, Self.pageMax)
+                let page = try await reading.lines(
+                    of: use.principal.organization,
+                    after: last,
+                    through: head,
+                    limit: wanted
+                )
+                for line in page { try await take(line) }
+                left -= page.count
+                // What the chain should hold and does not is for whoever checks the file to miss.
+                guard page.count == wanted, let text = page.last,
+                    let sequence = (try? JSON(parsing: text))?["sequence"]?.integerValue
+                else { break }
+                last = sequence
             }
-            guard page.count == Self.pageMax else { return }
-            after = page.last?.id
         }
     }
 
@@ -67,14 +62,16 @@ struct AuditPages: Sendable {
         var said: JSONObject = [
             "organization_id": .string(use.principal.organization.description), "at": .string(end.at.description),
         ]
-        said["after"] = after.map { .string($0.description) }
+        if !places.isEmpty { said["after"] = AuditPages.list(places.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }) }
         said["limit"] = most.map { .integer(Int64($0)) }
         said["ends"] = AuditPages.ends(end)
         return [AuditExport.member: .object(said)]
     }
 
     /// Where each chain ends.
-    static func ends(_ end: End) -> JSON {
-        .array(end.heads.map { ["writer": .string($0.writer), "sequence": .integer($0.sequence)] })
+    static func ends(_ end: End) -> JSON { list(end.heads.map { ($0.writer, $0.sequence) }) }
+
+    private static func list(_ places: [(writer: String, sequence: Int64)]) -> JSON {
+        .array(places.map { ["writer": .string($0.writer), "sequence": .integer($0.sequence)] })
     }
 }

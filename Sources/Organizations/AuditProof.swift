@@ -30,25 +30,21 @@ struct AuditProof: Sendable {
             AuditProof.rules("audit.export", "AUDIT_EXPORTED"),
             title: "Save the audit",
             summary: """
-                The lines as a file, oldest first, for mpesa-gateway audit verify: all that there are when it is begun, or \
-                those after a line, written while they are read. Its first line says where it begins and ends.
+                The lines as a file, chain by chain, for mpesa-gateway audit verify: all that there are as it begins, or \
+                those after a line, written while they are read. after is a line's id, or says how far each chain is in \
+                hand: WRITER/SEQUENCE, several with commas. Its first line says where it begins and ends.
                 """,
             route: Route("GET", "/admin/audit-logs/export"),
             arguments: [
-                "after": Arguments.id,
+                "after": AuditProof.after,
                 "limit": ["type": "integer", "minimum": 1],
             ],
             output: .file
-        ) { [house] use throws(GatewayError) in
-            var after: Identifier?
-            if let text = use.text("after") {
-                guard let id = Identifier(text) else { throw Administration.wrong("after", "the id of a line") }
-                after = id
-            }
+        ) { [self] use throws(GatewayError) in
             let pages = AuditPages(
                 reading: house.parts.reading,
                 use: use,
-                after: after,
+                places: try await places(after: use.text("after"), use.principal.organization),
                 most: use.arguments["limit"]?.integerValue.map(Int.init)
             )
             return .stream(
@@ -74,6 +70,34 @@ struct AuditProof: Sendable {
                 }
             )
         }
+    }
+
+    private static let after: JSON = [
+        "type": "string", "maxLength": 4096, "pattern": "^[A-Za-z0-9-]+(/[0-9]{1,18}(,[A-Za-z0-9-]+/[0-9]{1,18})*)?$",
+        "description": "A line's id, or WRITER/SEQUENCE of each chain, as audit.heads and audit verify name them.",
+    ]
+
+    /// How far each chain is in hand, as somebody says it.
+    private func places(
+        after text: String?,
+        _ organization: OrganizationID
+    ) async throws(GatewayError) -> [String: Int64] {
+        guard let text else { return [:] }
+        if let id = Identifier(text) {
+            guard let places = try await house.parts.reading.places(of: id, organization: organization) else {
+                throw Administration.wrong("after", "the id of a line of the audit")
+            }
+            return places
+        }
+        var places: [String: Int64] = [:]
+        for pair in text.split(separator: ",") {
+            let parts = pair.split(separator: "/")
+            guard parts.count == 2, let sequence = Int64(parts[1]) else {
+                throw Administration.wrong("after", "a line's id, or WRITER/SEQUENCE of each chain")
+            }
+            places[String(parts[0])] = sequence
+        }
+        return places
     }
 
     private var heads: Action {

@@ -2,7 +2,7 @@ import Cryptography
 import Gateway
 import OrderedJSON
 
-/// The audit as a file: a line of JSON a line of the audit, oldest first; checked by anybody who has the file, heads that
+/// The audit as a file: a line of JSON a line of the audit, each chain in its order; checked by anybody who has the file, heads that
 /// were signed and the public key, and nothing else.
 ///
 /// Each line has its chain's writer, its number there, the hash of the one before and its own over both and all of its
@@ -146,22 +146,25 @@ package enum AuditFile {
         var first: Int64
         var sequences: [Int64: (hash: String, previous: String)] = [:]
         var last: Int64
+        /// Of the line that was read last.
+        var newest: Int64 = 0
     }
 
     /// Checks a file of the audit against heads that were signed.
     ///
+    /// A chain must begin with its first line, or behind one that a head names, unless the file `continues` another.
     /// - Throws: `invalidArgument` for heads that nobody who is trusted signed.
     package static func verify(
         _ file: [UInt8],
         heads documents: [JSON],
-        keys: [VerifyingKey]
+        keys: [VerifyingKey],
+        continues: Bool = false
     ) throws(GatewayError) -> Verdict {
         var signed: [Signed] = []
         for document in documents { signed.append(try self.signed(document, by: keys)) }
         var verdict = Verdict()
         var chains: [String: Chain] = [:]
         var stated: [Stated] = []
-        var lastID = ""
         for text in String(decoding: file, as: UTF8.self).split(separator: "\n") {
             if let beginning = Stated(text) {
                 stated.append(beginning)
@@ -172,11 +175,6 @@ package enum AuditFile {
                 verdict.tell("line \(verdict.lines) of the file is no line of an audit")
                 continue
             }
-            let id = if case .text(let id)? = line.fields.first { id } else { "" }
-            if id <= lastID {
-                verdict.tell("line \(verdict.lines) of the file stands in another order than it was written")
-            }
-            lastID = id
             let hash = AuditChain.hash(
                 line.fields,
                 organization: line.organization,
@@ -186,21 +184,32 @@ package enum AuditFile {
             if Hexadecimal.encode(hash) != line.hash { verdict.tell("\(name(line)) was changed") }
             let place = line.organization + " " + line.writer
             var chain = chains[place] ?? Chain(first: line.sequence, last: line.sequence)
-            if chain.sequences[line.sequence] != nil { verdict.tell("\(name(line)) is there twice") }
+            if chain.sequences[line.sequence] != nil {
+                verdict.tell("\(name(line)) is there twice")
+            } else if line.sequence < chain.newest {
+                verdict.tell("line \(verdict.lines) of the file stands in another order than it was written")
+            }
+            chain.newest = line.sequence
             chain.first = min(chain.first, line.sequence)
             chain.last = max(chain.last, line.sequence)
             chain.sequences[line.sequence] = (line.hash, line.previous)
             chains[place] = chain
         }
         for one in stated { one.check(chains, &verdict) }
-        for (place, chain) in chains.sorted(by: { $0.key < $1.key }) { check(chain, place, signed, &verdict) }
+        for (place, chain) in chains.sorted(by: { $0.key < $1.key }) {
+            let isBegun = check(chain, place, signed, &verdict)
+            guard !isBegun else { continue }
+            let told = "\(place.split(separator: " ").last ?? "") begins with line \(chain.first): nothing proves what was before"
+            if continues { verdict.remarks.append(told) } else { verdict.tell(told + " (does it continue another file?)") }
+        }
         for one in signed { check(one, chains, &verdict) }
         return verdict
     }
 
     private static func name(_ line: Line) -> String { "\(line.writer)/\(line.sequence)" }
 
-    private static func check(_ chain: Chain, _ place: String, _ signed: [Signed], _ verdict: inout Verdict) {
+    /// Answers whether the chain is known to begin where it does.
+    private static func check(_ chain: Chain, _ place: String, _ signed: [Signed], _ verdict: inout Verdict) -> Bool {
         let writer = place.split(separator: " ").last.map(String.init) ?? place
         var before: (sequence: Int64, hash: String)?
         for (sequence, line) in chain.sequences.sorted(by: { $0.key < $1.key }) {
@@ -217,13 +226,11 @@ package enum AuditFile {
         let follows = signed.flatMap(\.heads)
             .contains { $0.writer == writer && $0.sequence == chain.first - 1 && $0.hash == start }
         if chain.first == 1 && !isFirst { verdict.tell("\(writer)/1 follows a line that is not there") }
-        if !isFirst && !follows {
-            verdict.remarks.append("\(writer) begins with line \(chain.first): nothing proves what was before")
-        }
         let newest = signed.flatMap(\.heads).filter { $0.writer == writer }.map(\.sequence).max() ?? 0
         if newest < chain.last {
             verdict.remarks.append("\(writer): no signed head vouches for lines \(newest + 1) to \(chain.last)")
         }
+        return isFirst || follows || chain.first == 1
     }
 
     private static func check(_ signed: Signed, _ chains: [String: Chain], _ verdict: inout Verdict) {

@@ -96,9 +96,9 @@ struct `An audit's file` {
         let heads: JSON
         let keys: [VerifyingKey]
 
-        func verdict(_ lines: [String]? = nil) throws -> AuditFile.Verdict {
+        func verdict(_ lines: [String]? = nil, continues: Bool = false) throws -> AuditFile.Verdict {
             let text = (lines ?? self.lines).joined(separator: "\n") + "\n"
-            return try AuditFile.verify(Array(text.utf8), heads: [heads], keys: keys)
+            return try AuditFile.verify(Array(text.utf8), heads: [heads], keys: keys, continues: continues)
         }
     }
 
@@ -154,8 +154,77 @@ struct `An audit's file` {
             #expect(try faults { $0.removeLast(4) }.contains { $0.contains("cut off") })
             #expect(try faults { $0.removeAll() }.contains { $0.contains("cut off") })
             #expect(try faults { $0[1] = "{}" }.contains { $0.contains("no line") })
-            // The first lines are another file's, or nobody's: that is told.
-            #expect(try export.verdict(Array(whole.dropFirst(2))).remarks.contains { $0.contains("begins with line") })
+            // The first lines are gone, unless somebody says that another file has them.
+            #expect(try faults { $0.removeFirst(2) }.contains { $0.contains("begins with line 3") })
+            let rest = try export.verdict(Array(whole.dropFirst(2)), continues: true)
+            #expect(rest.faults.isEmpty && rest.remarks.contains { $0.contains("begins with line 3") })
+        }
+    }
+
+    private func lines(_ bureau: Bureau, _ arguments: JSON, as person: Person) async throws -> [String] {
+        let bytes = try await bureau.ask("audit.export", arguments, as: person.token).saved()
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+    }
+
+    private func line(_ id: Identifier, of organization: Organization) -> AuditRecord {
+        AuditRecord(
+            id: id,
+            organization: organization.id,
+            at: id.time,
+            call: CallID(id),
+            subject: "host",
+            action: "X",
+            door: "host",
+            outcome: .success
+        )
+    }
+
+    @Test func `loses nothing to a line that was put together before others and written after them`() async throws {
+        try await Bureau.onEachStore { (bureau, _) async throws in
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            let early = bureau.clock.entropy.identifier()
+            let keys = try #require(VerifyingKey.all(pem: Array(bureau.auditKey.utf8)))
+            for _ in 0..<3 {
+                let later = self.line(bureau.clock.entropy.identifier(), of: bureau.shop)
+                try await bureau.store.append([later], usage: [])
+            }
+            let first = try await lines(bureau, [:], as: admin)
+
+            try await bureau.store.append([self.line(early, of: bureau.shop)], usage: [])
+            let heads = await bureau.ask("audit.heads", as: admin.token).data
+            let last = try JSON(parsing: try #require(first.last))
+            let place = "\(last["writer"]?.stringValue ?? "")/\(last["sequence"]?.integerValue ?? 0)"
+
+            for after in [last["audit_id"]?.stringValue ?? "", place] {
+                let second = try await lines(bureau, ["after": .string(after)], as: admin)
+                #expect(second.contains { $0.contains(early.description) })
+                let file = Array((first + second).joined(separator: "\n").utf8)
+                #expect(try AuditFile.verify(file, heads: [heads], keys: keys).faults.isEmpty)
+            }
+            let wrong = await bureau.ask("audit.export", ["after": "pg-1"], as: admin.token)
+            #expect(wrong.code == .invalidArgument)
+        }
+    }
+
+    @Test func `ends where the chains ended as it began`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            for _ in 0..<600 {
+                try await bureau.store.append(
+                    [self.line(bureau.clock.entropy.identifier(), of: bureau.shop)],
+                    usage: []
+                )
+            }
+            let saved = Mutex<[UInt8]>([])
+            try await bureau.ask("audit.export", as: admin.token).stream()
+                .write { piece throws(GatewayError) in
+                    saved.withLock { $0 += piece }
+                    let id = bureau.clock.entropy.identifier()
+                    try await bureau.store.append([self.line(id, of: bureau.shop)], usage: [])
+                }
+
+            let written = String(decoding: saved.withLock { $0 }, as: UTF8.self).split(separator: "\n")
+            #expect(written.count == 600)
         }
     }
 

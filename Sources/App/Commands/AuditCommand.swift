@@ -13,13 +13,16 @@ struct AuditVerify: ParsableCommand {
         discussion: """
             FILE is what audit.export saved; several that follow each other are one. Heads are what audit.heads answered \
             at some time, kept outside of the gateway, and the key is its public_key, known from elsewhere. Without heads \
-            the end of the file is not proved.
+            the end of the file is not proved. Heads that were signed after a file was saved say that it was cut off: sign \
+            first, then save.
             """
     )
 
     @Argument(help: "The audit's files, in order.") var files: [String]
     @Option(help: "A file of signed heads; may be repeated.") var heads: [String] = []
     @Option(help: "The public key's file, PEM.") var key: String?
+    @Flag(help: "The files continue others: that a chain does not begin with its first line is no fault.")
+    var continues = false
 
     func run() throws {
         do {
@@ -41,7 +44,7 @@ struct AuditVerify: ParsableCommand {
                 }
                 return json
             }
-            let verdict = try AuditFile.verify(bytes, heads: documents, keys: keys)
+            let verdict = try AuditFile.verify(bytes, heads: documents, keys: keys, continues: continues)
             for fault in verdict.faults { print("FAULT  \(fault)") }
             for remark in verdict.remarks { print("note   \(remark)") }
             guard verdict.faults.isEmpty else {

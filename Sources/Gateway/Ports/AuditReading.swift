@@ -8,15 +8,18 @@ package protocol AuditReading: Sendable {
         organization: OrganizationID,
         linesMax: Int
     ) async throws(GatewayError) -> [AuditCount]
-    /// An organization's lines as a file has them, oldest first, each a JSON document that proves itself.
-    ///
-    /// - Parameter last: The newest one that is wanted; nil for all that there are.
+    /// Lines of one writer's chain as a file has them, in its order, each a JSON document that proves itself: those
+    /// behind a number, up to a head.
     func lines(
-        after id: Identifier?,
-        until last: Identifier?,
-        organization: OrganizationID,
+        of organization: OrganizationID,
+        after sequence: Int64,
+        through head: AuditHead,
         limit: Int
-    ) async throws(GatewayError) -> [AuditLine]
+    ) async throws(GatewayError) -> [String]
+    /// How far each writer's chain had come by a line: of its own chain exactly, of others as their lines' ids tell.
+    ///
+    /// Nil when there is no such line.
+    func places(of line: Identifier, organization: OrganizationID) async throws(GatewayError) -> [String: Int64]?
     /// Where each writer's chain of an organization ends now.
     func heads(organization: OrganizationID) async throws(GatewayError) -> [AuditHead]
 }
@@ -84,26 +87,6 @@ package struct AuditCount: Sendable, Equatable {
 package enum AuditExport {
     /// The member.
     package static let member = "audit_export"
-}
-
-/// A line as a file has it.
-package struct AuditLine: Sendable, Equatable {
-    /// Names it.
-    package let id: Identifier
-    /// Whose chain it is in.
-    package let writer: String
-    /// Its number there.
-    package let sequence: Int64
-    /// The JSON document.
-    package let text: String
-
-    /// States it.
-    package init(id: Identifier, writer: String, sequence: Int64, text: String) {
-        self.id = id
-        self.writer = writer
-        self.sequence = sequence
-        self.text = text
-    }
 }
 
 /// Where a chain ends.

@@ -92,36 +92,85 @@ extension Store: AuditReading {
     }
 
     package func lines(
-        after id: Identifier?,
-        until last: Identifier?,
-        organization: OrganizationID,
+        of organization: OrganizationID,
+        after sequence: Int64,
+        through head: AuditHead,
         limit: Int
-    ) async throws(GatewayError) -> [AuditLine] {
+    ) async throws(GatewayError) -> [String] {
         try await read { sql in
+            // By its number, not by its id: an id is made when a line is put together, its number when it is written.
             try sql.query(
                 """
                 SELECT writer_id, sequence, previous_hash, hash, \(AuditChain.columns) FROM audit
-                WHERE organization_id = $1 AND audit_id > $2 AND audit_id <= $3 ORDER BY audit_id LIMIT $4
+                WHERE organization_id = $1 AND writer_id = $2 AND sequence > $3 AND sequence <= $4
+                ORDER BY sequence LIMIT $5
                 """,
                 [
-                    .text(organization.description), .text(id?.description ?? ""), .text(last?.description ?? "~"),
+                    .text(organization.description), .text(head.writer), .integer(sequence), .integer(head.sequence),
                     .integer(Int64(max(1, limit))),
                 ]
             ) { row in
-                guard let id = row.text(4).flatMap({ Identifier($0) }) else {
-                    throw SQLError(message: "an audit row is damaged")
-                }
-                let line = AuditFile.Line(
-                    organization: organization.description,
-                    writer: row.text(0) ?? "",
-                    sequence: row.integer(1) ?? 0,
-                    previous: Hexadecimal.encode(row.bytes(2) ?? []),
-                    hash: Hexadecimal.encode(row.bytes(3) ?? []),
-                    fields: (4..<17).map { $0 == 5 ? .optional(row.integer($0)) : .optional(row.text($0)) }
+                AuditFile.line(
+                    AuditFile.Line(
+                        organization: organization.description,
+                        writer: row.text(0) ?? "",
+                        sequence: row.integer(1) ?? 0,
+                        previous: Hexadecimal.encode(row.bytes(2) ?? []),
+                        hash: Hexadecimal.encode(row.bytes(3) ?? []),
+                        fields: (4..<17).map { $0 == 5 ? .optional(row.integer($0)) : .optional(row.text($0)) }
+                    )
                 )
-                return AuditLine(id: id, writer: line.writer, sequence: line.sequence, text: AuditFile.line(line))
             }
         }
+    }
+
+    package func places(
+        of line: Identifier,
+        organization: OrganizationID
+    ) async throws(GatewayError) -> [String: Int64]? {
+        let place: [SQLValue] = [.text(organization.description), .text(line.description)]
+        return try await read { sql in
+            let own = try sql.first(
+                "SELECT writer_id, sequence FROM audit WHERE organization_id = $1 AND audit_id = $2",
+                place
+            ) { (writer: $0.text(0) ?? "", sequence: $0.integer(1) ?? 0) }
+            guard let own else { return nil }
+            var places = [own.writer: own.sequence]
+            let heads = try sql.query(
+                "SELECT writer_id, sequence FROM audit_heads WHERE organization_id = $1",
+                [.text(organization.description)]
+            ) { (writer: $0.text(0) ?? "", sequence: $0.integer(1) ?? 0) }
+            for head in heads where head.writer != own.writer {
+                places[head.writer] = try Store.sequence(of: head, by: line, organization, in: sql)
+            }
+            return places
+        }
+    }
+
+    /// How far a chain had come by a line of another one.
+    private static func sequence(
+        of head: (writer: String, sequence: Int64),
+        by line: Identifier,
+        _ organization: OrganizationID,
+        in sql: any SQLSession
+    ) throws -> Int64 {
+        let chain: [SQLValue] = [.text(organization.description), .text(head.writer)]
+        let isLater = { (sequence: Int64) -> Bool in
+            try sql.first(
+                "SELECT audit_id FROM audit WHERE organization_id = $1 AND writer_id = $2 AND sequence = $3",
+                chain + [.integer(sequence)]
+            ) { ($0.text(0) ?? "") > line.description } ?? false
+        }
+        // Of two chains that one process wrote after another, one is later as a whole.
+        if try isLater(1) { return 0 }
+        if try !isLater(head.sequence) { return head.sequence }
+        return try sql.first(
+            """
+            SELECT sequence FROM audit WHERE organization_id = $1 AND writer_id = $2 AND audit_id <= $3
+            ORDER BY audit_id DESC LIMIT 1
+            """,
+            chain + [.text(line.description)]
+        ) { $0.integer(0) ?? 0 } ?? 0
     }
 
     package func heads(organization: OrganizationID) async throws(GatewayError) -> [AuditHead] {
