@@ -193,7 +193,7 @@ struct OrganizationActions: Sendable {
                     (
                         "subscription_until_ms",
                         [
-                            "type": ["integer", "null"], "minimum": 0,
+                            "type": ["integer", "null"], "minimum": 0, "maximum": .integer(Timestamp.latest),
                             "description": "When trial or subscription ends, in milliseconds since 1970; null: never.",
                         ]
                     ),

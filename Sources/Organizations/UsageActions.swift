@@ -28,7 +28,10 @@ struct UsageActions: Sendable {
         return "^(\(one))(,(\(one))){0,\(UsageQuestion.Part.allCases.count - 1)}$"
     }()
 
-    static let moment: JSON = ["type": "integer", "minimum": 0, "description": "Milliseconds since 1970."]
+    static let moment: JSON = [
+        "type": "integer", "minimum": 0, "maximum": .integer(Timestamp.latest),
+        "description": "Milliseconds since 1970.",
+    ]
 
     // MARK: Usage
 

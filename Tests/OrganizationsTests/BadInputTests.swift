@@ -110,6 +110,62 @@ struct `Bad input to an action` {
         }
     }
 
+    /// The values of a schema that hold the largest or the least number there is where a number may be, however deep.
+    private func extremes(of schema: JSON) -> [JSON] {
+        let types =
+            schema["type"]?.arrayValue?.compactMap(\.stringValue) ?? [schema["type"]?.stringValue].compactMap { $0 }
+        var found: [JSON] = types.contains("integer") ? [.integer(.max), .integer(.min)] : []
+        if types.contains("integer") { found += ["minimum", "maximum"].compactMap { schema[$0] } }
+        if types.contains("array") { found += extremes(of: schema["items"] ?? [:]).map { [$0] } }
+        for (name, inner) in schema["properties"]?.objectValue ?? JSONObject() {
+            found += extremes(of: inner).map { .object([name: $0]) }
+        }
+        if let inner = schema["additionalProperties"], inner.objectValue != nil {
+            found += extremes(of: inner).map { .object(["read": $0]) }
+        }
+        return found
+    }
+
+    @Test func `that is the largest or the least number there is ends no process, whatever takes one`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            try await bureau.openShop()
+            let boss = try await bureau.person("boss", .superAdmin, of: bureau.host)
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            let key = try await bureau.makeKey(by: admin)
+            var tried = 0
+            for action in bureau.actions.sorted {
+                let properties = action.input.document["properties"]?.objectValue ?? JSONObject()
+                let required = (action.input.document["required"]?.arrayValue ?? []).compactMap(\.stringValue)
+                for (name, schema) in properties {
+                    for value in extremes(of: schema) {
+                        tried += 1
+                        bureau.clock.advance(.milliseconds(50 * action.rules.cost))
+                        var arguments = JSONObject(required.map { ($0, Self.known[$0] ?? key.id) })
+                        arguments[name] = value
+                        let person = action.rules.reach == .host ? boss : admin
+                        let reply = await bureau.ask(action.name, .object(arguments), as: person.token)
+                        let isMoment = name.hasSuffix("_ms") && (value == .integer(.max) || value == .integer(.min))
+                        #expect(!isMoment || reply.code == .invalidArgument, "\(action.name) \(name)")
+                        // What was taken is believed by whoever calls next.
+                        _ = await bureau.collect(5, as: key.text)
+                    }
+                }
+            }
+            #expect(tried > 100)
+            let until: JSON = ["org_id": "shop", "subscription_until_ms": .integer(Timestamp.latest)]
+            #expect(await bureau.ask("organizations.update", until, as: boss.token).code == nil)
+        }
+    }
+
+    /// What required arguments are called with that are no ids.
+    private static let known: [String: JSON] = [
+        "org_id": "shop", "name": "trade", "tools": ["fake_*", "fake_collect"], "environment": "test",
+        "account": "main", "rules": [], "tool": "fake_collect", "username": "someone", "email": "some@one.example",
+        "slug": "some-one", "plan": "trade", "admin_username": "someone", "admin_email": "some@one.example",
+        "what": "all", "month": "2026-01", "evidence": "as the statement says", "outcome": "failed",
+        "business_short_code": "174379", "items": [["phone": "254711000001", "amount": 5]],
+    ]
+
     @Test func `that names a version which is not the newest is refused, whatever is edited`() async throws {
         try await Bureau.with { (bureau) async throws in
             let boss = try await bureau.person("boss", .superAdmin, of: bureau.host)

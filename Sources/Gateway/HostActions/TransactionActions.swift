@@ -177,10 +177,8 @@ package struct TransactionActions: Sendable {
     private static let statuses = ["PENDING", "SUCCESS", "FAILED", "CANCELLED", "REVERSED"].map { JSON.string($0) }
 
     private static func moment(_ description: String) -> JSON {
-        // The end of the year 9999.
-        let most: JSON = 253_402_300_799_999
-        return [
-            "type": "integer", "minimum": 0, "maximum": most,
+        [
+            "type": "integer", "minimum": 0, "maximum": .integer(Timestamp.latest),
             "description": .string("\(description) Milliseconds since 1970."),
         ]
     }

@@ -11,14 +11,18 @@ package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertibl
     /// Makes a moment from milliseconds since 1970.
     package init(milliseconds: Int64) { self.milliseconds = milliseconds }
 
-    /// The moment `duration` later, or earlier for a negative one.
+    /// The moment `duration` later, or earlier for a negative one; the last or the first there is, where that is beyond.
     package static func + (moment: Timestamp, duration: Duration) -> Timestamp {
-        Timestamp(milliseconds: moment.milliseconds + duration.wholeMilliseconds)
+        let (sum, isBeyond) = moment.milliseconds.addingReportingOverflow(duration.wholeMilliseconds)
+        guard isBeyond else { return Timestamp(milliseconds: sum) }
+        return Timestamp(milliseconds: duration < .zero ? .min : .max)
     }
 
-    /// The time that passed from the right moment to the left one.
+    /// The time that passed from the right moment to the left one, as far as milliseconds count it.
     package static func - (later: Timestamp, earlier: Timestamp) -> Duration {
-        .milliseconds(later.milliseconds - earlier.milliseconds)
+        let (difference, isBeyond) = later.milliseconds.subtractingReportingOverflow(earlier.milliseconds)
+        guard isBeyond else { return .milliseconds(difference) }
+        return .milliseconds(later < earlier ? Int64.min : .max)
     }
 
     /// Orders by time.
@@ -26,8 +30,9 @@ package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertibl
 
     /// RFC 3339 with milliseconds, in UTC: `2026-11-23T18:46:43.120Z`.
     package var description: String {
-        let days = (milliseconds >= 0 ? milliseconds : milliseconds - 86_399_999) / 86_400_000
-        let inDay = milliseconds - days * 86_400_000
+        let rest = milliseconds % 86_400_000
+        let days = milliseconds / 86_400_000 - (rest < 0 ? 1 : 0)
+        let inDay = rest < 0 ? rest + 86_400_000 : rest
         let date = Timestamp.civil(fromDays: days)
         let time = (inDay / 3_600_000, inDay / 60_000 % 60, inDay / 1000 % 60, inDay % 1000)
         return padded(date.year, 4) + "-" + padded(date.month, 2) + "-" + padded(date.day, 2)
@@ -57,9 +62,12 @@ package struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertibl
 }
 
 extension Duration {
-    /// Whole milliseconds, rounded towards zero.
+    /// Whole milliseconds, rounded towards zero; as many as there are where it is longer.
     package var wholeMilliseconds: Int64 {
-        components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
+        let (milliseconds, isBeyond) = components.seconds.multipliedReportingOverflow(by: 1000)
+        let (sum, isMore) = milliseconds.addingReportingOverflow(components.attoseconds / 1_000_000_000_000_000)
+        guard isBeyond || isMore else { return sum }
+        return self < .zero ? .min : .max
     }
 }
 
