@@ -55,7 +55,11 @@ package struct Reception: FrontDesk {
         _ caller: LogIns.Caller
     ) async throws(GatewayError) {
         // Charged whatever comes of it: whoever asks for many accounts must wait.
-        _ = try house.parts.throttle.begin(name: "forgot|\(slug ?? "")|\(username)", address: caller.address)
+        _ = try house.parts.throttle.begin(
+            name: "forgot|\(slug ?? "")|\(username)",
+            address: caller.address,
+            for: .errand
+        )
         forgotten.add(ForgottenPasswords.Wish(username: username, slug: slug, caller: caller))
     }
 
@@ -67,7 +71,7 @@ package struct Reception: FrontDesk {
         password: Secret<String>,
         _ caller: LogIns.Caller
     ) async throws(GatewayError) {
-        let attempt = try house.parts.throttle.begin(name: "reset", address: caller.address)
+        let attempt = try house.parts.throttle.begin(name: "reset", address: caller.address, for: .errand)
         guard let link = try await Links(house: house).find(token),
             let user = try await house.directory.user(link.user, organization: link.organization), user.isActive,
             let organization = try await house.directory.organization(link.organization)
@@ -126,7 +130,7 @@ package struct Reception: FrontDesk {
             throw GatewayError(.permissionDenied, "This gateway's operators make organizations: ask them for one.")
         }
         // Charged whatever comes of it, so that nobody fills the gateway with organizations.
-        let attempt = try house.parts.throttle.begin(name: "register", address: caller.address)
+        let attempt = try house.parts.throttle.begin(name: "register", address: caller.address, for: .errand)
         try PasswordRules.check(
             registration.password,
             names: [registration.username, registration.email, registration.slug, registration.name],

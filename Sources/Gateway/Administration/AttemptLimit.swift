@@ -23,6 +23,10 @@ package final class AttemptLimit: Sendable {
         ///
         /// Default 20 an hour: of the million that there are, three are right at a time.
         package var ofCode = RateLimit(units: 20, per: .seconds(3600))
+        /// Wrong codes of one user's second factor from one network where they once logged in.
+        ///
+        /// Default 100 a day: many more than anybody mistypes, and far too few to guess one.
+        package var ofCodeAtPlace = RateLimit(units: 100, per: .seconds(86_400))
         /// Wrong passwords of one user, shown by sessions of theirs from wherever they never logged in.
         ///
         /// Default 20 an hour: whoever found a session has no more guesses for having more addresses.
@@ -33,7 +37,8 @@ package final class AttemptLimit: Sendable {
         package var ofSession = RateLimit(units: 30, per: .seconds(3600))
         /// How many addresses and names are told apart at a time; past that new ones share one limit.
         ///
-        /// Default 20,000.
+        /// Default 20,000 of each kind: strangers who log in, those who are known, users, sessions, and what else
+        /// strangers ask for. However many strangers there are, they take no place from anybody else.
         package var entriesMax = 20_000
         /// For how long somebody who logged in is known at an address.
         ///
@@ -63,15 +68,54 @@ package final class AttemptLimit: Sendable {
         package var isKnown: Bool { turn.isKnown }
     }
 
+    /// What a stranger may try.
+    package enum Kind: Sendable {
+        /// To log in.
+        case logIn
+        /// To ask for a new password, to set one by a link, or to register.
+        case errand
+    }
+
+    /// Who has places together.
+    fileprivate enum Group: Sendable {
+        case strangers, known, people, sessions, errands
+    }
+
     fileprivate struct Charge: Sendable {
+        let group: Group
         let limit: RateLimit
         let key: Digest32
     }
 
+    /// When the last unit of each of a group would be back, in microseconds.
+    private struct Table {
+        var arrivals: [Digest32: Int64] = [:]
+        /// Before then no room is made again, however full it is: that looks at every place.
+        var cleansAgain = Int64.min
+
+        static let others = SHA256.digest("others")
+        static let pause: Int64 = 1_000_000
+
+        /// Where a key's charges stand: its own place, or, while there is no room for one, one that all others share.
+        func place(_ key: Digest32, _ entriesMax: Int) -> Digest32 {
+            arrivals[key] != nil || arrivals.count < entriesMax ? key : Table.others
+        }
+
+        mutating func change(_ key: Digest32, _ entriesMax: Int, _ change: (Int64?) -> Int64?) {
+            let place = place(key, entriesMax)
+            arrivals[place] = change(arrivals[place])
+        }
+
+        mutating func makeRoom(_ entriesMax: Int, _ now: Int64) {
+            guard arrivals.count + 2 > entriesMax, now >= cleansAgain else { return }
+            cleansAgain = now + Table.pause
+            arrivals = arrivals.filter { $0.value > now }
+        }
+    }
+
     private let entropy: Entropy
     private let settings: Settings
-    /// When the last unit of each would be back, in microseconds.
-    private let arrivals = Mutex<[Digest32: Int64]>([:])
+    private let tables = Mutex<[Group: Table]>([:])
     private let known: KnownPlaces
 
     /// Makes it of its parts.
@@ -88,12 +132,17 @@ package final class AttemptLimit: Sendable {
     /// Lets an attempt begin.
     ///
     /// - Throws: `rateLimited` with the time to wait.
-    package func begin(name: String, address: String?) throws(GatewayError) -> Attempt {
+    package func begin(
+        name: String,
+        address: String?,
+        for kind: Kind = .logIn
+    ) throws(GatewayError) -> Attempt {
         let group = AttemptLimit.group(of: address ?? "")
         let pair = KnownPlaces.key(of: name, in: group)
-        let isKnown = known.isKnown(pair, at: entropy.uptime())
-        let own = Charge(limit: settings.ofName, key: pair)
-        let ofAddress = Charge(limit: settings.ofAddress, key: SHA256.digest(group))
+        let isKnown = kind == .logIn && known.isKnown(pair, at: entropy.uptime())
+        let strangers = kind == .logIn ? Group.strangers : .errands
+        let own = Charge(group: isKnown ? .known : strangers, limit: settings.ofName, key: pair)
+        let ofAddress = Charge(group: strangers, limit: settings.ofAddress, key: SHA256.digest(group))
         let attempt = Attempt(
             turn: isKnown
                 ? PasswordTurn(name: pair.hexadecimal, isKnown: true)
@@ -109,13 +158,16 @@ package final class AttemptLimit: Sendable {
     /// Lets a code of a user's second factor be looked at.
     ///
     /// Whoever shows one knows the password, or has a session, so that a limit by user keeps nobody out whom a stranger
-    /// could name. Recovery codes are too long to be guessed, and need no such limit.
+    /// could name. Recovery codes are too long to be guessed, and need no such limit. At a log-in from where they once
+    /// logged in they have a limit of that network alone: guesses from elsewhere keep nobody out of their own place.
     /// - Throws: `rateLimited` with the time to wait.
-    package func begin(codeOf user: UserID) throws(GatewayError) -> Attempt {
-        let key = SHA256.digest("code|\(user)")
+    package func begin(codeOf user: UserID, at logIn: Attempt? = nil) throws(GatewayError) -> Attempt {
+        let isKnown = logIn?.isKnown ?? false
+        let key = SHA256.digest("code|\(user)" + (isKnown ? "|" + (logIn?.network ?? "") : ""))
+        let limit = isKnown ? settings.ofCodeAtPlace : settings.ofCode
         let attempt = Attempt(
             turn: PasswordTurn(name: key.hexadecimal, isKnown: true),
-            charges: [Charge(limit: settings.ofCode, key: key)]
+            charges: [Charge(group: .people, limit: limit, key: key)]
         )
         try charge(attempt, "Too many wrong codes. Use a recovery code, or try again later.")
         return attempt
@@ -129,8 +181,8 @@ package final class AttemptLimit: Sendable {
     package func begin(passwordOf user: UserID, address: String?) throws(GatewayError) -> Attempt {
         let group = AttemptLimit.group(of: address ?? "")
         let isKnown = known.isKnown(KnownPlaces.key(of: user, in: group), at: entropy.uptime())
-        let own = Charge(limit: settings.ofName, key: SHA256.digest("password|\(user)|\(group)"))
-        let ofPerson = Charge(limit: settings.ofPerson, key: SHA256.digest("password|\(user)"))
+        let own = Charge(group: .people, limit: settings.ofName, key: SHA256.digest("password|\(user)|\(group)"))
+        let ofPerson = Charge(group: .people, limit: settings.ofPerson, key: SHA256.digest("password|\(user)"))
         let attempt = Attempt(
             turn: PasswordTurn(name: "user|\(user)", isKnown: true),
             charges: isKnown ? [own] : [own, ofPerson]
@@ -146,23 +198,28 @@ package final class AttemptLimit: Sendable {
         let key = SHA256.digest("refresh|\(session)")
         let attempt = Attempt(
             turn: PasswordTurn(name: key.hexadecimal, isKnown: true),
-            charges: [Charge(limit: settings.ofSession, key: key)]
+            charges: [Charge(group: .sessions, limit: settings.ofSession, key: key)]
         )
         try charge(attempt, "This session has been given new tokens too often. Use the newest while it lasts.")
     }
 
     private func charge(_ attempt: Attempt, _ refusal: String) throws(GatewayError) {
         let now = entropy.uptime().nanoseconds / 1000
-        let wait = arrivals.withLock { arrivals -> Int64 in
-            makeRoom(in: &arrivals, now)
+        let most = settings.entriesMax
+        let wait = tables.withLock { tables -> Int64 in
+            for charge in attempt.charges { tables[charge.group, default: Table()].makeRoom(most, now) }
             let wait =
                 attempt.charges
-                .map { EvenPace($0.limit).adding(to: arrivals[place($0.key, in: arrivals)], at: now).excess }
+                .map { charge -> Int64 in
+                    let table = tables[charge.group, default: Table()]
+                    let last = table.arrivals[table.place(charge.key, most)]
+                    return EvenPace(charge.limit).adding(to: last, at: now).excess
+                }
                 .max() ?? 0
             guard wait <= 0 else { return wait }
             for charge in attempt.charges {
-                let place = self.place(charge.key, in: arrivals)
-                arrivals[place] = EvenPace(charge.limit).adding(to: arrivals[place], at: now).arrival
+                tables[charge.group, default: Table()]
+                    .change(charge.key, most) { EvenPace(charge.limit).adding(to: $0, at: now).arrival }
             }
             return 0
         }
@@ -201,24 +258,14 @@ package final class AttemptLimit: Sendable {
 
     /// Gives an attempt's charge back: nobody looked at its password.
     package func giveBack(_ attempt: Attempt) {
-        arrivals.withLock { arrivals in
+        tables.withLock { tables in
             for charge in attempt.charges {
-                let place = self.place(charge.key, in: arrivals)
-                arrivals[place] = arrivals[place].map { $0 - EvenPace(charge.limit).interval }
+                tables[charge.group, default: Table()]
+                    .change(charge.key, settings.entriesMax) { last in
+                        last.map { $0 - EvenPace(charge.limit).interval }
+                    }
             }
         }
-    }
-
-    /// Where a key's charges stand: its own place, or, while there is no room for one, one that all others share.
-    private func place(_ key: Digest32, in arrivals: [Digest32: Int64]) -> Digest32 {
-        arrivals[key] != nil || arrivals.count < settings.entriesMax ? key : AttemptLimit.others
-    }
-
-    private static let others = SHA256.digest("others")
-
-    private func makeRoom(in arrivals: inout [Digest32: Int64], _ now: Int64) {
-        guard arrivals.count + 2 > settings.entriesMax else { return }
-        arrivals = arrivals.filter { $0.value > now }
     }
 
     /// Addresses that one host can have as many of as it likes are one: of IPv6 the first 64 bits.

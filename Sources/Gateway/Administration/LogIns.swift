@@ -161,10 +161,8 @@ package struct LogIns: Sendable {
         _ attempt: AttemptLimit.Attempt
     ) async throws(GatewayError) {
         guard user.hasSecondFactor else { return }
-        // Whoever once logged in from there is held to the limit of that pair alone: guesses from elsewhere keep
-        // nobody out of their own place.
         let isGuess = code.map { SecondFactors.isGuessable($0) } ?? false
-        let guess = isGuess && !attempt.isKnown ? try parts.throttle.begin(codeOf: user.id) : nil
+        let guess = isGuess ? try parts.throttle.begin(codeOf: user.id, at: attempt) : nil
         guard let code, let factors = parts.factors,
             try await factors.take(code, of: user.id, organization: user.organization)
         else {
