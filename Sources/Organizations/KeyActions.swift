@@ -98,7 +98,7 @@ struct KeyActions: Sendable {
             let role = use.role() ?? .user
             try KeyActions.check(role, use)
             let rules = try KeyActions.rules(use, KeyRules())
-            try await house.checkRoomForKey(use.membership)
+            let room = try await house.roomForKey(use.membership)
             let environment = use.text("environment").flatMap(Environment.init(rawValue:)) ?? .test
             try await checkAccounts(rules, use, environment)
             var new = NewKey(name: use.text("name") ?? "", environment: environment, role: role)
@@ -107,7 +107,7 @@ struct KeyActions: Sendable {
             new.rules = rules
             new.expiresAt = use.arguments["expires_in_days"]?.integerValue
                 .map { house.parts.entropy.now() + .seconds(86_400 * $0) }
-            let (key, text) = try await house.make(new, of: use.principal.organization)
+            let (key, text) = try await house.make(new, of: use.principal.organization, within: room)
             return secret(text, of: key)
         }
     }
@@ -293,22 +293,23 @@ extension APIKeyText {
 }
 
 extension Administration {
-    /// Refuses another key where the plan has no room for it, or a list could not show it.
-    func checkRoomForKey(_ membership: DirectoryCache.Membership) async throws(GatewayError) {
+    /// Refuses another key where the plan has no room for it, or a list could not show it; answers what room there is,
+    /// for the commit that makes one.
+    func roomForKey(_ membership: DirectoryCache.Membership) async throws(GatewayError) -> APIKey.Room {
         let keys = try await directory.apiKeys(organization: membership.organization.id, limit: KeyActions.readMax)
         let now = parts.entropy.now()
         let most = min(membership.ceilings.keysMax ?? KeyActions.inForceMax, KeyActions.inForceMax)
         guard keys.count < KeyActions.readMax, keys.count(where: { $0.isInForce(at: now) }) < most
-        else {
-            throw GatewayError(
-                .limitExceeded,
-                "The organization has at most \(most) keys in force. Revoke one that is not used."
-            )
-        }
+        else { throw APIKey.tooMany(most) }
+        return APIKey.Room(most: most, now: now)
     }
 
     /// Makes a key and its text, which is shown once and kept nowhere.
-    func make(_ new: NewKey, of organization: OrganizationID) async throws(GatewayError) -> (APIKey, Secret<String>) {
+    func make(
+        _ new: NewKey,
+        of organization: OrganizationID,
+        within room: APIKey.Room
+    ) async throws(GatewayError) -> (APIKey, Secret<String>) {
         let text = APIKeyText(
             environment: new.environment,
             organization: organization,
@@ -328,7 +329,7 @@ extension Administration {
             rules: new.rules,
             expiresAt: new.expiresAt
         )
-        try await directory.save(key)
+        try await directory.save(key, within: room)
         return (key, text.text)
     }
 }

@@ -49,7 +49,7 @@ struct PeopleActions: Sendable {
                 role: role,
                 settling: house.settling(use)
             )
-            try await house.directory.save(user)
+            try await house.directory.save(user, activeMax: use.membership.ceilings.usersMax)
             return .data(
                 try await Links(house: house).make(.invitation, for: user, use),
                 message: "The user was invited."

@@ -69,7 +69,8 @@ struct UserActions: Sendable {
                 email: use.text("email") ?? "",
                 password: use.text("password").map { Secret($0) },
                 role: role,
-                settling: house.settling(use)
+                settling: house.settling(use),
+                activeMax: use.membership.ceilings.usersMax
             )
             let made = try await house.make(person, of: use.principal.organization)
             return .data(.object(made), message: "The user was created.")
@@ -114,7 +115,6 @@ struct UserActions: Sendable {
                 try PasswordRules.check(Secret(password), names: [use.membership.organization.slug])
                 hash = try await house.hash(Secret(password), of: use.principal.organization)
             }
-            if use.flag("is_active") ?? false { try await house.checkRoomForUser(use.membership) }
             let (email, isActive, newHash) = (use.text("email"), use.flag("is_active"), hash)
             let settling = house.settling(use)
             let user = try await change(use) { user in
@@ -165,7 +165,8 @@ struct UserActions: Sendable {
         let stays = wished.isActive && wished.role >= Administration.leastAdministrator(host: isHost)
         if !stays, try await !house.hasAdministrator(organization, host: isHost, but: id) { throw UserActions.lastOne }
         let sight = Sight(use)
-        let changed = try await house.directory.change(id, organization: organization) { user in
+        let most = use.membership.ceilings.usersMax
+        let changed = try await house.directory.change(id, organization: organization, activeMax: most) { user in
             if sight.meets(user.version) { change(&user) }
         }
         guard let after = changed else { throw missing }
@@ -239,6 +240,8 @@ package struct NewPerson: Sendable {
     let role: Role
     /// By whom they are made; nil for the first of an organization.
     let settling: User.Settling?
+    /// How many people of the organization may be active then; nil for any number.
+    let activeMax: Int?
 
     /// States whom.
     package init(
@@ -246,9 +249,11 @@ package struct NewPerson: Sendable {
         email: String,
         password: Secret<String>?,
         role: Role,
-        settling: User.Settling? = nil
+        settling: User.Settling? = nil,
+        activeMax: Int? = nil
     ) {
         self.settling = settling
+        self.activeMax = activeMax
         self.username = username
         self.email = email
         self.password = password
@@ -277,7 +282,7 @@ package struct NewPerson: Sendable {
             role: role,
             settling: settling
         )
-        let mustName = try await directory.save(user)
+        let mustName = try await directory.save(user, activeMax: activeMax)
         var document: JSONObject = [
             "user": DirectoryDocuments.document(user), "must_name_organization": .bool(mustName),
         ]
@@ -312,15 +317,10 @@ extension Administration {
         try await parts.passwords.hash(password, turn: Administration.turn(of: organization))
     }
 
-    /// Refuses another active person where the plan has no room for them.
+    /// Refuses another active person where the plan has no room for them, before a hash is made; the commit counts again.
     func checkRoomForUser(_ membership: DirectoryCache.Membership) async throws(GatewayError) {
         guard let most = membership.ceilings.usersMax else { return }
-        guard try await activeUsers(of: membership.organization.id) < most else {
-            throw GatewayError(
-                .limitExceeded,
-                "The organization's plan has room for \(most) people. Deactivate one who has left."
-            )
-        }
+        guard try await activeUsers(of: membership.organization.id) < most else { throw User.tooMany(most) }
     }
 
     static func leastAdministrator(host: Bool) -> Role { host ? .superAdmin : .orgAdmin }

@@ -79,6 +79,81 @@ struct `A row of people` {
         }
     }
 
+    @Test func `is one of so many, however many are written at once`() async throws {
+        try await withEachStore { store in
+            let made = await withTaskGroup(of: GatewayError.Code?.self) { group in
+                for number in 1...8 {
+                    let one = user("u\(number)", at: Int64(number))
+                    group.addTask {
+                        do throws(GatewayError) { try await store.save(one, activeMax: 3) } catch { return error.code }
+                        return nil
+                    }
+                }
+                return await group.reduce(into: [GatewayError.Code?]()) { $0.append($1) }
+            }
+            #expect(made.count { $0 == nil } == 3 && made.count { $0 == .limitExceeded } == 5)
+            let all = try await store.users(organization: ours, after: nil, limit: 10)
+            #expect(all.count == 3)
+
+            // Who is active already takes no more room, and who becomes so does.
+            let first = try #require(all.first).id
+            let set = { (isActive: Bool) async throws in
+                _ = try await store.change(first, organization: ours, activeMax: 3) { $0.isActive = isActive }
+            }
+            try await set(true)
+            try await set(false)
+            try await store.save(user("late", at: 20), activeMax: 3)
+            await #expect(throws: User.tooMany(3)) { try await set(true) }
+            #expect(try await store.user(first, organization: ours)?.isActive == false)
+        }
+    }
+
+    @Test func `that is a key is one of so many in force, however many are made at once`() async throws {
+        try await withEachStore { store in
+            let now = Timestamp(milliseconds: 1_000_000)
+            var over = key()
+            over.expiresAt = now
+            try await store.save(over)
+            let made = await withTaskGroup(of: GatewayError.Code?.self) { group in
+                for _ in 1...8 {
+                    let one = key()
+                    group.addTask {
+                        do throws(GatewayError) {
+                            try await store.save(one, within: APIKey.Room(most: 2, now: now))
+                        } catch { return error.code }
+                        return nil
+                    }
+                }
+                return await group.reduce(into: [GatewayError.Code?]()) { $0.append($1) }
+            }
+
+            #expect(made.count { $0 == nil } == 2 && made.count { $0 == .limitExceeded } == 6)
+            #expect(try await store.apiKeys(organization: ours, limit: 20).count == 3)
+        }
+    }
+
+    @Test func `has no link any more once its address is another`() async throws {
+        try await withStore { (store) async throws in
+            let asha = user("asha")
+            try await store.save(asha)
+            let link = OneTimeLink(
+                id: newID(),
+                organization: ours,
+                user: asha.id,
+                purpose: .forgotten,
+                hash: [1],
+                expiresAt: moment + .seconds(3600)
+            )
+            try await store.save(link)
+            _ = try await store.change(asha.id, organization: ours) { $0.settling = nil }
+            #expect(try await store.link(link.id, organization: ours) == link)
+
+            _ = try await store.change(asha.id, organization: ours) { $0.email = "new@x" }
+
+            #expect(try await store.link(link.id, organization: ours) == nil)
+        }
+    }
+
     @Test func `that is an organization keeps what two change at once`() async throws {
         try await withStore { (store) async throws in
             try await store.save(Organization(id: ours, slug: "ours", name: "Ours", plan: "p"))

@@ -49,6 +49,28 @@ package struct APIKey: Sendable, Equatable {
         }
     }
 
+    /// How many keys of an organization may be in force, and when that is asked.
+    package struct Room: Sendable {
+        /// With the one that is made.
+        package let most: Int
+        /// Those that have expired by then do not count.
+        package let now: Timestamp
+
+        /// States it.
+        package init(most: Int, now: Timestamp) {
+            self.most = most
+            self.now = now
+        }
+    }
+
+    /// The refusal of a key past that.
+    package static func tooMany(_ most: Int) -> GatewayError {
+        GatewayError(
+            .limitExceeded,
+            "The organization has at most \(most) keys in force. Revoke one that is not used."
+        )
+    }
+
     /// Whether it is good: neither revoked nor expired.
     package func isInForce(at now: Timestamp) -> Bool {
         revokedAt == nil && (expiresAt.map { now < $0 } ?? true)

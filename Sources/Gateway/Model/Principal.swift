@@ -188,3 +188,13 @@ package struct User: Sendable, Equatable {
         self.settling = settling
     }
 }
+
+extension User {
+    /// The refusal of an active person past what the plan has room for.
+    package static func tooMany(_ most: Int) -> GatewayError {
+        GatewayError(
+            .limitExceeded,
+            "The organization's plan has room for \(most) people. Deactivate one who has left."
+        )
+    }
+}

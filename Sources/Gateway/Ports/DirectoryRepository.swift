@@ -38,21 +38,25 @@ package protocol DirectoryRepository: Sendable {
     func activeUsers(named username: String, after id: UserID?, limit: Int) async throws(GatewayError) -> [User]
     /// The organization's users, by name.
     func users(organization: OrganizationID, after username: String?, limit: Int) async throws(GatewayError) -> [User]
-    /// Writes a new user.
+    /// Writes a new user, where at most so many of the organization are active then; nil for any number.
     ///
     /// - Returns: Whether they must name their organization when they log in, because somebody active has had the name
     ///   before them: whoever makes a user tells them so.
-    /// - Throws: `conflict` when another of the organization has the id, name or address.
+    /// - Throws: `conflict` when another of the organization has the id, name or address; `limitExceeded` where too
+    ///   many would be active.
     @discardableResult
-    func save(_ user: User) async throws(GatewayError) -> Bool
+    func save(_ user: User, activeMax: Int?) async throws(GatewayError) -> Bool
     /// Changes a user as they stand now, and nothing of them that `change` leaves alone.
     ///
     /// Their sessions and links end where role, password or standing change.
+    /// - Parameter activeMax: How many of the organization may be active where this one becomes so; nil for any number.
     /// - Returns: What they are then; nil when there are none.
-    /// - Throws: `conflict` when another of the organization has the name or address, or others change it all the time.
+    /// - Throws: `conflict` when another of the organization has the name or address, or others change it all the time;
+    ///   `limitExceeded` where too many would be active.
     func change(
         _ id: UserID,
         organization: OrganizationID,
+        activeMax: Int?,
         _ change: @escaping @Sendable (inout User) -> Void
     ) async throws(GatewayError) -> User?
 
@@ -83,9 +87,9 @@ package protocol DirectoryRepository: Sendable {
     func apiKey(_ id: APIKeyID, organization: OrganizationID) async throws(GatewayError) -> APIKey?
     /// The organization's keys, newest first.
     func apiKeys(organization: OrganizationID, limit: Int) async throws(GatewayError) -> [APIKey]
-    /// Writes a new key.
-    /// - Throws: `conflict` when another has its id.
-    func save(_ key: APIKey) async throws(GatewayError)
+    /// Writes a new key, where there is room for it; nil for any number.
+    /// - Throws: `conflict` when another has its id; `limitExceeded` where too many would be in force.
+    func save(_ key: APIKey, within room: APIKey.Room?) async throws(GatewayError)
     /// Changes a key as it stands now, and nothing of it that `change` leaves alone; one that is revoked stays so, and
     /// the feed tells that it is.
     ///
@@ -163,6 +167,22 @@ extension DirectoryRepository {
         _ id: OrganizationID,
         _ change: @escaping @Sendable (inout Organization) -> Void
     ) async throws(GatewayError) -> Organization? { try await self.change(id, at: nil, change) }
+
+    /// Writes a new user, however many there are.
+    @discardableResult
+    package func save(_ user: User) async throws(GatewayError) -> Bool { try await save(user, activeMax: nil) }
+
+    /// Changes a user as they stand now, however many are active.
+    package func change(
+        _ id: UserID,
+        organization: OrganizationID,
+        _ change: @escaping @Sendable (inout User) -> Void
+    ) async throws(GatewayError) -> User? {
+        try await self.change(id, organization: organization, activeMax: nil, change)
+    }
+
+    /// Writes a new key, however many there are.
+    package func save(_ key: APIKey) async throws(GatewayError) { try await save(key, within: nil) }
 
     /// What plugins are told of the default account.
     package func profile(

@@ -221,9 +221,15 @@ extension MemoryStore: DirectoryRepository {
         }
     }
 
-    package func save(_ key: APIKey) async throws(GatewayError) {
+    package func save(_ key: APIKey, within room: APIKey.Room?) async throws(GatewayError) {
         try await changed(key.organization) { directory in
             guard directory.keys[key.id] == nil else { throw GatewayError(.conflict, "Another key has this id.") }
+            if let room {
+                let inForce = directory.keys.values.count {
+                    $0.organization == key.organization && $0.isInForce(at: room.now)
+                }
+                guard inForce < room.most else { throw APIKey.tooMany(room.most) }
+            }
             directory.keys[key.id] = key
         }
     }

@@ -38,7 +38,7 @@ extension MemoryStore {
     }
 
     @discardableResult
-    package func save(_ user: User) async throws(GatewayError) -> Bool {
+    package func save(_ user: User, activeMax: Int?) async throws(GatewayError) -> Bool {
         try await write { tables in
             let others = tables.directory.users.values
             let isTaken = others.contains {
@@ -46,6 +46,7 @@ extension MemoryStore {
                     && ($0.id == user.id || $0.username == user.username || $0.email == user.email)
             }
             guard !isTaken else { throw GatewayError(.conflict, "Another user has this name or address.") }
+            if user.isActive { try tables.directory.check(user.organization, activeMax: activeMax) }
             let isShared = others.contains { $0.username == user.username && $0.isActive }
             tables.directory.countChange(of: user.organization)
             tables.directory.users[user.id] = user
@@ -56,12 +57,14 @@ extension MemoryStore {
     package func change(
         _ id: UserID,
         organization: OrganizationID,
+        activeMax: Int?,
         _ change: @escaping @Sendable (inout User) -> Void
     ) async throws(GatewayError) -> User? {
         try await write { tables in
             guard let old = tables.directory.user(id, organization) else { return nil }
             var new = old
             change(&new)
+            if new.isActive && !old.isActive { try tables.directory.check(organization, activeMax: activeMax) }
             if new.role != old.role || new.passwordHash != old.passwordHash || new.isActive != old.isActive {
                 new.sessionEpoch = old.sessionEpoch + 1
             }
@@ -147,5 +150,14 @@ extension MemoryStore {
 extension MemoryDirectory {
     func user(_ id: UserID, _ organization: OrganizationID) -> User? {
         users[id].flatMap { $0.organization == organization ? $0 : nil }
+    }
+}
+
+extension MemoryDirectory {
+    /// Refuses one more who is active.
+    fileprivate func check(_ organization: OrganizationID, activeMax: Int?) throws(GatewayError) {
+        guard let activeMax else { return }
+        let active = users.values.count { $0.organization == organization && $0.isActive }
+        guard active < activeMax else { throw User.tooMany(activeMax) }
     }
 }

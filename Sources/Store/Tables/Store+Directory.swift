@@ -136,7 +136,7 @@ extension Store: DirectoryRepository {
         }
     }
 
-    package func save(_ key: APIKey) async throws(GatewayError) {
+    package func save(_ key: APIKey, within room: APIKey.Room?) async throws(GatewayError) {
         try Store.check(names: ["name": key.name])
         let values = DirectoryCoding.values(of: key)
         try await change(of: key.organization, conflict: "Another key has this id.") { sql in
@@ -147,6 +147,16 @@ extension Store: DirectoryRepository {
                 """,
                 values
             )
+            guard let room else { return }
+            try Store.holdChanges(in: sql)
+            let inForce = try sql.first(
+                """
+                SELECT COUNT(*) FROM api_keys
+                WHERE organization_id = $1 AND revoked_ms IS NULL AND (expires_ms IS NULL OR expires_ms > $2)
+                """,
+                [.text(key.organization.description), .integer(room.now.milliseconds)]
+            ) { $0.integer(0) ?? 0 }
+            guard (inForce ?? 0) <= room.most else { throw APIKey.tooMany(room.most) }
         }
     }
 
@@ -218,6 +228,20 @@ extension Store: DirectoryRepository {
                 )
             }
         }
+    }
+
+    /// Lets one change of the directory after another count what there is: it holds the row that each of them counts up
+    /// in the end.
+    ///
+    /// After the change's own rows were written, as every change holds them first.
+    static func holdChanges(in sql: any SQLSession) throws {
+        try sql.execute(
+            """
+            INSERT INTO configuration (name, value) VALUES ('version', 1)
+            ON CONFLICT (name) DO UPDATE SET value = configuration.value
+            """,
+            []
+        )
     }
 
     /// Counts the configuration version up, and says whose change made it; in the transaction of the change.

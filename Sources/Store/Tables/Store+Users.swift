@@ -70,14 +70,28 @@ extension Store {
     }
 
     @discardableResult
-    package func save(_ user: User) async throws(GatewayError) -> Bool {
+    package func save(_ user: User, activeMax: Int?) async throws(GatewayError) -> Bool {
         try Store.check(names: ["username": user.username, "email": user.email])
         try await change(of: user.organization, conflict: "Another user of the organization has this name or address.")
         { sql in
             try Store.insert(user, in: sql)
+            if user.isActive { try Store.check(user.organization, activeMax: activeMax, in: sql) }
         }
         let oldest = try await activeUsers(named: user.username, after: nil, limit: 1).first
         return oldest.map { $0.id != user.id } ?? false
+    }
+
+    /// Refuses, and so undoes, what has made more people active than may be.
+    ///
+    /// Asked after the row was written, so that of two that are written at once the second counts the first.
+    private static func check(_ organization: OrganizationID, activeMax: Int?, in sql: any SQLSession) throws {
+        guard let activeMax else { return }
+        try holdChanges(in: sql)
+        let active = try sql.first(
+            "SELECT COUNT(*) FROM users WHERE organization_id = $1 AND is_active = 1",
+            [.text(organization.description)]
+        ) { $0.integer(0) ?? 0 }
+        guard (active ?? 0) <= activeMax else { throw User.tooMany(activeMax) }
     }
 
     static func insert(_ user: User, in sql: any SQLSession) throws {
@@ -102,6 +116,7 @@ extension Store {
     package func change(
         _ id: UserID,
         organization: OrganizationID,
+        activeMax: Int?,
         _ change: @escaping @Sendable (inout User) -> Void
     ) async throws(GatewayError) -> User? {
         let taken = "Another user of the organization has this name or address."
@@ -130,9 +145,11 @@ extension Store {
                 Array(set) + was
             )
             guard changed == 1 else { return nil }
+            if new.isActive && !old.isActive { try Store.check(organization, activeMax: activeMax, in: sql) }
             if new.username != old.username { try Store.writeLogin(of: new, in: sql) }
-            // A link was made for who they were then: whoever holds it does not become who they are now.
-            if endsSessions {
+            // A link was made for who they were then, and mailed to where they were: whoever holds it does not become who
+            // they are now.
+            if endsSessions || new.email != old.email {
                 try sql.execute(
                     "DELETE FROM one_time_links WHERE organization_id = $1 AND user_id = $2",
                     [.text(organization.description), .text(id.description)]
