@@ -88,8 +88,16 @@ struct OwnershipActions: Sendable {
             try await house.note("ORGANIZATION_ERASED", on: organization.id, use)
             try await data.erase(organization.id)
             _ = try await house.directory.change(organization.id) { organization in
-                organization.name = "Erased"
-                organization.subscription = .cancelled
+                // Anew but for what tells it from others: settings hold addresses and people's phone numbers.
+                organization = Organization(
+                    id: organization.id,
+                    slug: organization.slug,
+                    name: "Erased",
+                    isActive: false,
+                    subscription: .cancelled,
+                    plan: organization.plan,
+                    version: organization.version
+                )
             }
             house.forget()
             return .data(.null, message: "The organization was erased.")

@@ -4,6 +4,8 @@ import OrderedJSON
 import Synchronization
 import Testing
 
+@testable import Store
+
 struct `What an organization owns` {
     /// A part as it is saved: its rows.
     private func save(_ bureau: Bureau, _ part: String, as person: Person) async throws -> [JSON] {
@@ -210,6 +212,37 @@ struct `What an organization owns` {
             #expect(try await bureau.store.firstBrokenAuditLine(organization: bureau.shop.id) == nil)
             // The host's own people and rows are untouched.
             #expect(await bureau.ask("organizations.list", as: boss.token).code == nil)
+        }
+    }
+
+    @Test func `is erased with its settings, which hold addresses and people's phone numbers`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let boss = try await bureau.person("boss", .superAdmin, of: bureau.host)
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            let till: JSON = ["name": "k", "environment": "test"]
+            #expect(await bureau.ask("keys.create", till, as: admin.token, key: "once").code == nil)
+            let id = bureau.shop.id
+            _ = try await bureau.store.change(id) { shop in
+                shop.approvals = ApprovalPolicy(limits: [MoneyLimit(receivers: ["254711000001"])])
+                shop.callbackBaseURL = BaseURL("https://shop.example")
+                shop.disabledTools = ["fake_pay"]
+                shop.limitOverrides = ["read": RateLimit(units: 7, per: .seconds(60))]
+                shop.isActive = false
+            }
+            bureau.gateway.directory.forget()
+
+            let erase: JSON = ["org_id": .string(id.description), "slug": "shop"]
+            #expect(await bureau.ask("organizations.erase", erase, as: boss.token).code == nil)
+
+            let left = try #require(try await bureau.store.organization(id))
+            #expect(left.name == "Erased" && left.slug == "shop" && !left.isActive)
+            #expect(left.approvals == ApprovalPolicy() && left.callbackBaseURL == nil)
+            #expect(left.disabledTools.isEmpty && left.limitOverrides.isEmpty)
+            let rows = try await bureau.store.read { sql in
+                try sql.query("SELECT detail FROM organizations", []) { $0.text(0) ?? "" }
+                    + sql.query("SELECT organization_id FROM answers", []) { $0.text(0) ?? "" }
+            }
+            #expect(!rows.contains { $0.contains("254711000001") || $0.contains(id.description) })
         }
     }
 }

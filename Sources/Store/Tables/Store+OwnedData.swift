@@ -189,7 +189,7 @@ extension Store: OwnedDataRepository {
         ("credentials", "field"), ("data_keys", "master_key_id"), ("accounts", "account"),
         ("plugin_items", "item_key"), ("plugin_timers", "timer_id"), ("export_parts", "export_id"),
         ("exports", "export_id"), ("callbacks", "callback_id"), ("logins", "user_id"),
-        ("reports", "report_id"), ("balances", "record_id"),
+        ("reports", "report_id"), ("balances", "record_id"), ("answers", "question_id"),
     ]
 
     package func erase(_ organization: OrganizationID) async throws(GatewayError) {
