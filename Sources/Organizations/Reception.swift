@@ -82,15 +82,9 @@ package struct Reception: FrontDesk {
             field: "new_password"
         )
         let hash = try await house.hash(password, of: link.organization)
-        guard try await house.parts.people.take(link) else { throw Reception.refusal }
-        try await house.parts.audit.append(
-            [line("PASSWORD_RESET", .success, of: user.organization, "user:\(user.id)", caller)],
-            usage: []
-        )
-        // Every session of the user ends with the old password.
-        _ = try await house.directory.change(user.id, organization: user.organization) { now in
-            if now.isActive { now.passwordHash = hash }
-        }
+        let line = line("PASSWORD_RESET", .success, of: user.organization, "user:\(user.id)", caller)
+        // All in one: a link that is used up has set its password, whenever the process ends.
+        guard try await house.parts.people.take(link, setting: hash, line) else { throw Reception.refusal }
         house.forget()
         house.parts.throttle.giveBack(attempt)
     }

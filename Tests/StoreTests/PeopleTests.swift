@@ -154,6 +154,48 @@ struct `A row of people` {
         }
     }
 
+    @Test func `has the password that was set by a link, the link's end and its line in one commit, or none`()
+        async throws
+    {
+        try await withStore { (store) async throws in
+            let asha = user("asha")
+            try await store.save(asha)
+            let link = OneTimeLink(
+                id: newID(),
+                organization: ours,
+                user: asha.id,
+                purpose: .reset,
+                hash: [1],
+                expiresAt: moment + .seconds(3600)
+            )
+            let line = { (action: String) in
+                AuditRecord(
+                    id: newID(),
+                    organization: ours,
+                    at: moment,
+                    call: CallID(newID()),
+                    subject: "user:\(asha.id)",
+                    action: action,
+                    door: "rest",
+                    outcome: .success
+                )
+            }
+            try await store.save(link)
+            #expect(try await store.take(link, setting: "first", line("A")))
+            #expect(try await !store.take(link, setting: "second", line("B")))
+
+            let now = try #require(try await store.user(asha.id, organization: ours))
+            #expect(now.passwordHash == "first" && now.sessionEpoch == 1 && now.version == 2)
+            let lines = try await store.records(organization: ours, before: nil, limit: 10)
+            #expect(lines.map(\.action) == ["A"])
+            #expect(try await store.firstBrokenAuditLine(organization: ours) == nil)
+            _ = try await store.change(asha.id, organization: ours) { $0.isActive = false }
+            try await store.save(link)
+            #expect(try await !store.take(link, setting: "third", line("C")))
+            #expect(try await store.user(asha.id, organization: ours)?.passwordHash == "first")
+        }
+    }
+
     @Test func `that is an organization keeps what two change at once`() async throws {
         try await withStore { (store) async throws in
             try await store.save(Organization(id: ours, slug: "ours", name: "Ours", plan: "p"))

@@ -7,8 +7,11 @@ package protocol PeopleRepository: Sendable {
     func save(_ link: OneTimeLink) async throws(GatewayError)
     /// The link of this id.
     func link(_ id: Identifier, organization: OrganizationID) async throws(GatewayError) -> OneTimeLink?
-    /// Takes a link away; whether it was there, so that of two who use it one does.
-    func take(_ link: OneTimeLink) async throws(GatewayError) -> Bool
+    /// Takes a link away, sets its user's password and writes the line of that, all or nothing; whether the link was
+    /// there and its user active, so that of two who use it one does.
+    ///
+    /// Every session and other link of the user ends.
+    func take(_ link: OneTimeLink, setting passwordHash: String, _ line: AuditRecord) async throws(GatewayError) -> Bool
 
     /// A user's second factor.
     func factor(of user: UserID, organization: OrganizationID) async throws(GatewayError) -> SecondFactor?

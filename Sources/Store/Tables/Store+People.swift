@@ -97,12 +97,30 @@ extension Store: PeopleRepository {
         }
     }
 
-    package func take(_ link: OneTimeLink) async throws(GatewayError) -> Bool {
-        try await write { session in
-            try session.sql.execute(
-                "DELETE FROM one_time_links WHERE organization_id = $1 AND link_id = $2",
-                [.text(link.organization.description), .text(link.id.description)]
-            ) == 1
+    package func take(
+        _ link: OneTimeLink,
+        setting passwordHash: String,
+        _ line: AuditRecord
+    ) async throws(GatewayError) -> Bool {
+        let owner = Store.owner(link.user, link.organization)
+        return try await write { session in
+            let taken = try session.sql.execute(
+                "DELETE FROM one_time_links WHERE organization_id = $1 AND user_id = $2 AND link_id = $3",
+                owner + [.text(link.id.description)]
+            )
+            guard taken == 1 else { return false }
+            let changed = try session.sql.execute(
+                """
+                UPDATE users SET password_hash = $1, session_epoch = session_epoch + 1, version = version + 1
+                WHERE organization_id = $2 AND user_id = $3 AND is_active = 1
+                """,
+                [.text(passwordHash)] + owner
+            )
+            guard changed == 1 else { return false }
+            try session.sql.execute("DELETE FROM one_time_links WHERE organization_id = $1 AND user_id = $2", owner)
+            session.add([line])
+            try Store.countChange(of: link.organization, in: session.sql)
+            return true
         }
     }
 
