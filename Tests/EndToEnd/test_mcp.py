@@ -43,13 +43,17 @@ def test_a_client_of_an_older_revision_is_asked_while_its_call_goes_on(simulator
     with Gateway(simulator=simulator) as gateway:
         done = install_desk(gateway, compile_desk(), {"isolation": "in-process"}, "--grant-needs")
         assert done.returncode == 0, done.stderr
+        running = []
         for place, version in [("mcp-1.30.0", "2025-11-25"), ("mcp-1.12.4", "2025-06-18")]:
             for transport in ("http", "stdio"):
                 python = os.path.join(ROOT, ".build-fixtures", place, "bin", "python")
                 command = [python, os.path.join(ROOT, "Tests", "EndToEnd", "mcp_asked_client.py")]
                 command += [os.path.join(gateway.folder, "dev.json"), transport, version, PROGRAM]
-                told = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
-                assert told.returncode == 0, f"{place} by {transport}:\n{told.stdout}{told.stderr}"
+                process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                running.append((place, transport, process))
+        for place, transport, process in running:
+            told, _ = process.communicate(timeout=PATIENCE)
+            assert process.returncode == 0, f"{place} by {transport}:\n{told}"
 
 
 def bridge(gateway, lines, *arguments, key=None, **environment):
