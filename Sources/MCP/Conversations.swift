@@ -38,6 +38,10 @@ package final class Conversations: Sendable {
         ///
         /// Default 1,000.
         package var waitingMax = 1_000
+        /// So many of one organization.
+        ///
+        /// Default 64: an organization leaves places to the others.
+        package var waitingOfOrganizationMax = 64
         /// So many questions one call may ask, one after another.
         ///
         /// Default 8.
@@ -55,7 +59,13 @@ package final class Conversations: Sendable {
     private let once: any OnceRepository
     let entropy: Entropy
     let settings: Settings
-    private let waiting = Mutex<[Identifier: AsyncStream<Void>.Continuation]>([:])
+    private let waiting = Mutex<[Identifier: Waiting]>([:])
+
+    /// Who waits, and how they are told that an answer is there.
+    private struct Waiting {
+        let organization: OrganizationID
+        let arrived: AsyncStream<Void>.Continuation
+    }
 
     /// Makes them over the store in which answers are found.
     package init(
@@ -142,8 +152,9 @@ package final class Conversations: Sendable {
         let (id, now) = (entropy.identifier(), entropy.now())
         let (arrivals, arrived) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let isLetIn = waiting.withLock { waiting in
-            guard waiting.count < settings.waitingMax else { return false }
-            waiting[id] = arrived
+            let own = waiting.values.count { $0.organization == conversation.organization }
+            guard waiting.count < settings.waitingMax, own < settings.waitingOfOrganizationMax else { return false }
+            waiting[id] = Waiting(organization: conversation.organization, arrived: arrived)
             return true
         }
         guard isLetIn else {
@@ -212,7 +223,7 @@ package final class Conversations: Sendable {
             throw GatewayError(.tooLarge, "An answer is longer than \(settings.answerBytesMax) bytes.")
         }
         if found.outcome == nil { try await once.keep(text, of: id, organization: conversation.organization) }
-        _ = waiting.withLock { $0[id] }?.yield()
+        _ = waiting.withLock { $0[id] }?.arrived.yield()
         return true
     }
 }

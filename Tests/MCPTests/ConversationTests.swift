@@ -224,11 +224,10 @@ struct `A question in a session` {
         }
     }
 
-    @Test(.timeLimit(.minutes(15))) func `is put to so many at a time, and never where the call has no stream`()
-        async throws
-    {
+    @Test(.timeLimit(.minutes(15)), arguments: [true, false])
+    func `is put to so many at a time, and never where the call has no stream`(inAll: Bool) async throws {
         var bounds = Conversations.Settings()
-        bounds.waitingMax = 0
+        if inAll { bounds.waitingMax = 0 } else { bounds.waitingOfOrganizationMax = 0 }
         try await Office.with(conversations: bounds) { office in
             let talker = try await Talker(office, .june2025)
 
