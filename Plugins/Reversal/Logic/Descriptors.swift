@@ -9,7 +9,8 @@ let reversalDescriptor: JSONObject = [
     "description": """
     Gives a customer's payment back, the whole of it or a part. The answer says that the request was accepted, not that \
     the money went back: read `status` and `next`, and ask mpesa_check_reversal for the outcome. Only money that came in \
-    can be reversed, never a payout. Never call it again for the same payment while its status is PENDING.
+    can be reversed, never a payout. Where `state` is draft nothing was sent, and a person must approve it first. While \
+    its status is PENDING never ask for the same reversal again but with the same idempotency_key.
     """,
     "examples": [
         [

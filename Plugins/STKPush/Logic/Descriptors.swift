@@ -9,7 +9,7 @@ let pushDescriptor: JSONObject = [
     "description": """
     Sends an M-Pesa payment request to a customer's phone; the customer confirms with their PIN. The answer says \
     that the request was accepted, not that it was paid: read `status` and `next`, and ask mpesa_check_status for \
-    the outcome. Never call it again for the same payment while its status is PENDING.
+    the outcome. While its status is PENDING never ask for the same payment again but with the same idempotency_key.
     """,
     "examples": [
         [
