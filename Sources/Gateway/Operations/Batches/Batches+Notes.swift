@@ -53,7 +53,8 @@ extension Batches {
         let told = try await reports.balances(
             of: organization,
             in: environment,
-            accounts: [account ?? standard ?? .main]
+            accounts: [account ?? standard ?? .main],
+            before: Timestamp(milliseconds: Timestamp.latest)
         )
         guard let float = told.first(where: { $0.balance.name == Balance.utility }),
             float.balance.availableCents / 100 < total
