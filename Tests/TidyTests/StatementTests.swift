@@ -33,7 +33,7 @@ struct `A statement` {
         ("WHERE \\($0) GROUP BY plugin", "counts what is open, for every organization"),
         ("FROM feed WHERE lane = $1", "the feed's, whose readers read for every organization"),
         ("FROM balances WHERE at_ms < $1", "forgets what is old, for every organization"),
-        ("FROM reports WHERE expires_ms <= $1", "forgets what has expired, for every organization"),
+        ("FROM reports WHERE \\(condition) LIMIT $2", "forgets what has expired, for every organization's reports"),
         ("DELETE FROM rollups", "sums that are counted anew, for every organization"),
         ("WHERE \\(range) AND \\(hasEnded)", "a walk over all claims; its range begins with the organization"),
         ("WHERE \\(clauses.joined(separator: \" AND \"))", "the first of its clauses names the organization"),

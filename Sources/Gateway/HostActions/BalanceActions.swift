@@ -15,18 +15,15 @@ package struct BalanceActions: Sendable {
     /// The actions.
     package var all: [Action] { [list] }
 
-    /// Who may know what accounts hold.
-    static let rules = ActionRules(
-        "balances.list",
-        auditAction: "BALANCES_READ",
-        role: .manager,
-        scopes: ["mpesa:balance"],
-        isOpenWhenSuspended: true
-    )
-
     private var list: Action {
         Action(
-            BalanceActions.rules,
+            ActionRules(
+                "balances.list",
+                auditAction: "BALANCES_READ",
+                role: .manager,
+                scopes: ["mpesa:balance"],
+                isOpenWhenSuspended: true
+            ),
             title: "List balances",
             summary: """
                 What M-Pesa last said that the accounts hold, in cents, with its age; nothing is asked of M-Pesa: \

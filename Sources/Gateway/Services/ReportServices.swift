@@ -140,10 +140,9 @@ extension PluginServices {
 }
 
 extension Principal {
-    /// Who asks for the sums of a report may know what accounts hold where they may ask for that by itself.
-    fileprivate var maySeeBalances: Bool {
-        role >= BalanceActions.rules.role && (scopes?.isSuperset(of: BalanceActions.rules.scopes) ?? true)
-    }
+    /// Who asks for the sums of a report may know what accounts hold where they may ask for that by itself, by
+    /// `balances.list`.
+    fileprivate var maySeeBalances: Bool { role >= .manager && scopes?.contains("mpesa:balance") ?? true }
 }
 
 extension [ReportGroup] {
