@@ -92,13 +92,22 @@ package struct PasswordHash: Sendable {
 
     /// Whether a password is the one that was stored.
     package static func verify(_ password: String, against stored: String) -> Bool {
+        guard let parts = parts(of: stored),
+            let hash = try? derive(password, salt: parts.salt, logCost: parts.logCost)
+        else { return false }
+        return constantTimeEquals(hash, parts.hash)
+    }
+
+    /// Whether a text is a hash that some password may have: of somebody who was invited there is none yet.
+    package static func isHash(_ stored: String) -> Bool { parts(of: stored) != nil }
+
+    private static func parts(of stored: String) -> (logCost: Int, salt: [UInt8], hash: [UInt8])? {
         let parts = stored.split(separator: "$")
         guard parts.count == 4, parts[0] == "scrypt", parts[1].hasSuffix(",r=8,p=1"),
             let cost = Int(parts[1].dropFirst(3).prefix { $0 != "," }), (4...20).contains(cost),
-            let salt = Hexadecimal.decode(String(parts[2])), let expected = Hexadecimal.decode(String(parts[3])),
-            let hash = try? derive(password, salt: salt, logCost: cost)
-        else { return false }
-        return constantTimeEquals(hash, expected)
+            let salt = Hexadecimal.decode(String(parts[2])), let expected = Hexadecimal.decode(String(parts[3]))
+        else { return nil }
+        return (cost, salt, expected)
     }
 
     private static func derive(_ password: String, salt: [UInt8], logCost: Int) throws(CryptographyError) -> [UInt8] {

@@ -51,11 +51,13 @@ package final class ScryptPasswords: Passwords, @unchecked Sendable {
         against stored: String?,
         turn: PasswordTurn
     ) async throws(GatewayError) -> Bool {
-        // Nobody's hash is of the cost of those that are made, so that a name that is not there takes as long.
-        let hash = stored ?? hasher.nobodys
+        // Nobody's hash is of the cost of those that are made, so that a name that is not there takes as long, and so
+        // does somebody who was invited and has no password yet.
+        let known = stored.flatMap { PasswordHash.isHash($0) ? $0 : nil }
+        let hash = known ?? hasher.nobodys
         let verified = await run(turn: turn) { PasswordHash.verify(password.reveal(), against: hash) }
         guard let verified else { throw busy }
-        return verified && stored != nil
+        return verified && known != nil
     }
 
     private var busy: GatewayError {

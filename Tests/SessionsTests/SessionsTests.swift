@@ -58,6 +58,8 @@ struct `Passwords` {
         let passwords = ScryptPasswords(hasher: hasher)
         let made = try await passwords.hash(Secret("right"))
 
+        // Who was invited has no hash yet: against nobody's is derived in its place.
+        #expect(PasswordHash.isHash(made) && PasswordHash.isHash(hasher.nobodys) && !PasswordHash.isHash("!"))
         #expect(hasher.nobodys.split(separator: "$")[1] == made.split(separator: "$")[1])
         #expect(hasher.nobodys.split(separator: "$").map(\.count) == made.split(separator: "$").map(\.count))
         #expect(try await passwords.verify(Secret("right"), against: made, turn: stranger))
