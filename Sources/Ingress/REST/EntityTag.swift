@@ -19,10 +19,18 @@ enum EntityTag {
     /// The arguments, with the version that the caller's `If-Match` says it has seen.
     ///
     /// What is no version stays text, so that the schema's own error names it; `*` asks for nothing.
-    static func adding(_ field: String?, to arguments: JSON, of action: Action) -> JSON {
-        guard let field, field != "*", action.input.document["properties"]?["version"] != nil,
-            var members = arguments.objectValue, members["version"] == nil
-        else { return arguments }
+    /// - Throws: `staleVersion` where a change takes no version: a condition that is not looked at is not met.
+    static func adding(
+        _ field: String?,
+        to arguments: JSON,
+        of action: Action
+    ) throws(GatewayError) -> JSON {
+        guard let field, field != "*" else { return arguments }
+        guard action.input.document["properties"]?["version"] != nil else {
+            if action.isReadOnly { return arguments }
+            throw GatewayError(.staleVersion, "\(action.name) takes no version: leave If-Match out.")
+        }
+        guard var members = arguments.objectValue, members["version"] == nil else { return arguments }
         let text = field.filter { $0 != "\"" }
         members["version"] = Int64(text).map { .integer($0) } ?? .string(field)
         return .object(members)

@@ -42,7 +42,7 @@ struct RESTDoor: Sendable {
             }
             let arguments = Result { () throws(GatewayError) in
                 _ = try key.get()
-                return EntityTag.adding(
+                return try EntityTag.adding(
                     reader.request.header(.ifMatch),
                     to: try self.arguments(reader, action.route, action.input.document, path: path),
                     of: action
