@@ -92,11 +92,8 @@ final class ForgottenPasswords: Sendable {
             return (user, organization)
         }
         // The oldest holder of a name logs in without saying which organization.
-        let found = try await house.directory.activeUsers(named: wish.username, after: nil, limit: 1).first
-        guard let user = found, let organization = try await house.directory.organization(user.organization),
-            organization.isActive
-        else { return nil }
-        return (user, organization)
+        guard let found = try await house.directory.oldestHolder(of: wish.username) else { return nil }
+        return (found.user, found.organization)
     }
 
     private func mayWrite(to user: User, for caller: LogIns.Caller) -> Bool {

@@ -221,18 +221,7 @@ package struct LogIns: Sendable {
     /// The oldest active holder of a name whose organization is open: whoever takes the name later changes nothing for
     /// them.
     private func oldestHolder(of username: String) async throws(GatewayError) -> User? {
-        var last: UserID?
-        var seen = 0
-        while seen < settings.holdersMax {
-            let holders = try await directory.activeUsers(named: username, after: last, limit: 20)
-            for holder in holders {
-                if try await directory.organization(holder.organization)?.isActive ?? false { return holder }
-            }
-            guard holders.count == 20 else { return nil }
-            last = holders.last?.id
-            seen += holders.count
-        }
-        return nil
+        try await directory.oldestHolder(of: username, among: settings.holdersMax)?.user
     }
 
     private func begin(
