@@ -199,8 +199,13 @@ package enum AuditFile {
         for (place, chain) in chains.sorted(by: { $0.key < $1.key }) {
             let isBegun = check(chain, place, signed, &verdict)
             guard !isBegun else { continue }
-            let told = "\(place.split(separator: " ").last ?? "") begins with line \(chain.first): nothing proves what was before"
-            if continues { verdict.remarks.append(told) } else { verdict.tell(told + " (does it continue another file?)") }
+            let told =
+                "\(place.split(separator: " ").last ?? "") begins with line \(chain.first): nothing proves what was before"
+            if continues {
+                verdict.remarks.append(told)
+            } else {
+                verdict.tell(told + " (does it continue another file?)")
+            }
         }
         for one in signed { check(one, chains, &verdict) }
         return verdict

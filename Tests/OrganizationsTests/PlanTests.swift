@@ -191,6 +191,24 @@ struct `A month's quota` {
     }
 }
 
+struct `A change that is refused in its work` {
+    @Test func `gives back what it took of the month's administration`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            try await bureau.openShop(Bureau.tradePlan(Ceilings(quotas: ["administration": 1])))
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            let nobody: JSON = ["id": "nobody", "role": "manager"]
+            let month = Month(of: bureau.clock.now)
+
+            for _ in 0..<3 { #expect(await bureau.ask("users.update", nobody, as: admin.token).code == .notFound) }
+
+            #expect(try await bureau.store.used(of: bureau.shop.id, in: month) == ["administration": 0])
+            _ = try await bureau.makeKey(by: admin)
+            #expect(try await bureau.store.used(of: bureau.shop.id, in: month) == ["administration": 1])
+            #expect(await bureau.ask("users.update", nobody, as: admin.token).code == .rateLimited)
+        }
+    }
+}
+
 struct `A change of a plan` {
     @Test func `says beforehand who would lose what, and changes nothing`() async throws {
         try await Bureau.with { (bureau) async throws in

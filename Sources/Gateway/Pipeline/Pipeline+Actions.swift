@@ -83,6 +83,15 @@ extension Pipeline {
         try await record.begin(&ending) { line, usage throws(GatewayError) in
             try await quotas.append(line, usage: usage, taking: claim)
         }
+        ending.claim = claim
+    }
+
+    /// Writes what became of a change that was refused, and gives back what it took of a quota.
+    private func end(begun ending: RecordCall.Ending, error: GatewayError) async throws(GatewayError) {
+        guard let quotas, let claim = ending.claim else { return try await record.end(begun: ending, error: error) }
+        try await record.end(begun: ending, error: error) { line, usage throws(GatewayError) in
+            try await quotas.append(line, usage: usage, givingBack: claim)
+        }
     }
 
     /// The same for what has rules and no arguments.
@@ -135,7 +144,7 @@ extension Pipeline {
             }
             answer = try await work(principal, membership, &ending)
         } catch {
-            try await record.end(begun: ending, error: error)
+            try await end(begun: ending, error: error)
             await turn(of: error, ending)
             throw error
         }

@@ -41,6 +41,8 @@ struct RecordCall: Sendable {
         var isRepeat = false
         /// Whether it is counted in its record's commits: that of its first outcome.
         var isCountedByRecord = false
+        /// What of a quota was taken as it began.
+        var claim: QuotaClaim?
         /// How it was counted as it began, as a success.
         fileprivate(set) var counted: UsageRecord?
 
@@ -150,12 +152,18 @@ struct RecordCall: Sendable {
     }
 
     /// Writes that what was begun and counted has failed, durably: it is a failure's count from then on.
-    func end(begun ending: Ending, error: GatewayError) async throws(GatewayError) {
+    func end(
+        begun ending: Ending,
+        error: GatewayError,
+        by commit: ((AuditRecord, [UsageRecord]) async throws(GatewayError) -> Void)? = nil
+    ) async throws(GatewayError) {
         guard let counted = ending.counted, let failed = usage(of: ending, succeeded: false) else {
             return try end(ending, error: error)
         }
         tell(ending, error: error)
-        try await audit.append([line(ending, error: error)], usage: [counted.takenBack, failed])
+        let line = line(ending, error: error)
+        if let commit { return try await commit(line, [counted.takenBack, failed]) }
+        try await audit.append([line], usage: [counted.takenBack, failed])
     }
 
     /// Writes what became of a call that was refused: of what moves money durably, before anybody is told, so that what

@@ -16,6 +16,12 @@ package protocol QuotaRepository: Sendable {
         usage: [UsageRecord],
         taking claim: QuotaClaim
     ) async throws(GatewayError) -> Int?
+    /// Appends an audit line, and counts uses, in one commit with what is given back of a claim: nothing came of it.
+    func append(
+        _ line: AuditRecord,
+        usage: [UsageRecord],
+        givingBack claim: QuotaClaim
+    ) async throws(GatewayError)
 }
 
 /// What is counted: an organization's month of one kind of use.

@@ -131,6 +131,11 @@ package final class Quotas: Sendable {
         }
     }
 
+    /// Appends the end of what nothing came of, with what it had taken.
+    func append(_ line: AuditRecord, usage: [UsageRecord], givingBack claim: QuotaClaim) async throws(GatewayError) {
+        try await repository.append(line, usage: usage, givingBack: claim)
+    }
+
     /// Where an organization's month stands, by what is counted, for each quota that it has.
     package func states(of membership: DirectoryCache.Membership) async throws(GatewayError) -> [QuotaState] {
         let month = Month(of: entropy.now())

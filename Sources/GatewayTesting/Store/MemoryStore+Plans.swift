@@ -68,6 +68,18 @@ extension MemoryStore: QuotaRepository {
     package func append(
         _ line: AuditRecord,
         usage: [UsageRecord],
+        givingBack claim: QuotaClaim
+    ) async throws(GatewayError) {
+        try await write { tables in
+            tables.quotas[claim.place]?.used -= claim.units
+            tables.audit.append(line)
+            tables.usage += usage
+        }
+    }
+
+    package func append(
+        _ line: AuditRecord,
+        usage: [UsageRecord],
         taking claim: QuotaClaim
     ) async throws(GatewayError) -> Int? {
         try await write { tables in

@@ -101,6 +101,18 @@ extension Store: QuotaRepository {
     package func append(
         _ line: AuditRecord,
         usage: [UsageRecord],
+        givingBack claim: QuotaClaim
+    ) async throws(GatewayError) {
+        try await write { session in
+            for _ in 0..<claim.units { try QuotaCounts.giveBack(to: claim.place, in: session) }
+            session.add([line])
+            for one in usage { session.add(one) }
+        }
+    }
+
+    package func append(
+        _ line: AuditRecord,
+        usage: [UsageRecord],
         taking claim: QuotaClaim
     ) async throws(GatewayError) -> Int? {
         do {
