@@ -153,6 +153,101 @@ struct `Rules that ask for less` {
     }
 }
 
+struct `A comparison of rules` {
+    /// As it is meant: one call of each kind, looked at one by one.
+    private func areAtLeast(_ new: [ApprovalRule], _ old: [ApprovalRule]) -> Bool {
+        CallerKind.allCases.allSatisfy { caller in
+            [OperationDirection.incoming, .outgoing, .reverse]
+                .allSatisfy { direction in
+                    ["a", "b", "c", "*"]
+                        .allSatisfy { tool in
+                            ([1, 50, 100, 150] as [Int64])
+                                .allSatisfy { amount in
+                                    [false, true]
+                                        .allSatisfy { isNew in
+                                            let call = ApprovalRule.Case(
+                                                caller: caller,
+                                                direction: direction,
+                                                tool: tool,
+                                                amount: amount,
+                                                isNewReceiver: isNew
+                                            )
+                                            return ApprovalDecision(about: call, by: new)
+                                                .isAtLeast(ApprovalDecision(about: call, by: old))
+                                        }
+                                }
+                        }
+                }
+        }
+    }
+
+    private func rules(_ numbers: inout some RandomNumberGenerator) -> [ApprovalRule] {
+        func some<Word>(_ words: [Word]) -> Set<Word> {
+            Set(words.filter { _ in Int.random(in: 0..<3, using: &numbers) == 0 })
+        }
+        return (0..<Int.random(in: 0...3, using: &numbers))
+            .map { _ in
+                ApprovalRule(
+                    callers: some(CallerKind.allCases),
+                    directions: some([.incoming, .outgoing, .reverse]),
+                    tools: some(["a", "b", "c"]),
+                    amountMin: [nil, 50, 100, 150].randomElement(using: &numbers) ?? nil,
+                    isForNewReceivers: Bool.random(using: &numbers),
+                    outcome: ApprovalRule.Outcome.allCases.randomElement(using: &numbers) ?? .allow,
+                    role: [.manager, .orgAdmin].randomElement(using: &numbers) ?? .manager,
+                    count: Int.random(in: 1...2, using: &numbers)
+                )
+            }
+    }
+
+    @Test func `says what looking at every kind of call says`() {
+        var numbers = SystemRandomNumberGenerator()
+        var found: Set<Bool> = []
+        for _ in 0..<500 {
+            let (new, old) = (rules(&numbers), rules(&numbers))
+            let isAtLeast = new.areAtLeast(old)
+            #expect(isAtLeast == areAtLeast(new, old), "\(new) after \(old)")
+            found.insert(isAtLeast)
+        }
+        #expect(found == [false, true])
+    }
+
+    @Test func `is soon done of as many rules and tools as there may be`() {
+        let rules = (0..<ApprovalRule.rulesMax)
+            .map { rule in
+                ApprovalRule(
+                    tools: Set((0..<ApprovalRule.toolsMax).map { "tool_\(rule)_\($0)" }),
+                    amountMin: Int64(rule + 1),
+                    isForNewReceivers: rule % 2 == 0,
+                    outcome: .approve
+                )
+            }
+        let others = rules.map { rule in
+            var other = rule
+            other.tools = Set(rule.tools.map { "other_" + $0 })
+            return other
+        }
+
+        for _ in 0..<20 { #expect(rules.areAtLeast(rules)) }
+        #expect(!rules.areAtLeast(rules + others) && (rules + others).areAtLeast(rules))
+    }
+
+    @Test func `keeps nobody from writing meanwhile, and is made anew where the organization has changed`() async throws
+    {
+        try await House.with { (house) async throws in
+            let desk = try await ApprovalDesk(in: house)
+            let rules: JSON = ["rules": [["direction": ["out"], "then": "approve"]]]
+            let (seen, other) = (await desk.ask("approvals.rules", as: desk.manager.token), house.organization)
+            async let changed = house.store.change(other) { $0.name = "Shop 2" }
+            #expect(await desk.ask("approvals.set_rules", rules, as: desk.administrator.token).code == nil)
+            _ = try await changed
+            let stale: JSON = ["rules": [], "version": seen.data["version"] ?? 0]
+            #expect(await desk.ask("approvals.set_rules", stale, as: desk.administrator.token).code == .staleVersion)
+            #expect(try await house.store.organization(other)?.approvals.rules.count == 1)
+        }
+    }
+}
+
 struct `Rules that ask for more` {
     @Test func `withdraw what waits by a rule that is gone, or asked for less`() async throws {
         try await House.with { (house) async throws in

@@ -59,8 +59,9 @@ extension ApprovalActions {
         ) { use throws(GatewayError) in
             let rules = (use.arguments["rules"]?.arrayValue ?? []).map { ApprovalRule($0) }
             let limits = use.arguments["limits"]?.arrayValue.map { $0.map { MoneyLimit($0) } }
-            let changed = try await change(use) {
-                $0.set(rules, limits, by: use.principal.subjectText, at: entropy.now())
+            let changed = try await change(use) { policy in
+                _ = policy.set(rules, limits, by: use.principal.subjectText, at: entropy.now())
+                return true
             }
             if let pending = changed.approvals.pending {
                 await letters?.tellOfRules(changed, pending)
@@ -146,26 +147,38 @@ extension ApprovalActions {
 
     // MARK: Changing
 
+    /// How often a change is made anew because the organization has changed meanwhile.
+    private static let attemptsMax = 8
+
     /// Changes the organization's policy where it is the version that was seen.
+    ///
+    /// What it is to be is found out before the store's writer is asked, which serves others meanwhile: it writes where the
+    /// organization is the same still.
     func change(
         _ use: Action.Use,
-        _ change: @escaping @Sendable (inout ApprovalPolicy) -> Bool
+        _ change: @Sendable (inout ApprovalPolicy) -> Bool
     ) async throws(GatewayError) -> Organization {
-        let seen = use.arguments["version"]?.integerValue
-        let isMet = { @Sendable (organization: Organization) in seen.map { $0 == organization.version } ?? true }
-        let before = try await directory.organization(use.principal.organization)
-        if let before, !isMet(before) {
-            throw GatewayError(.staleVersion, "The organization was changed since; its version is \(before.version).")
+        let seen = use.arguments["version"]?.integerValue.map(Int.init)
+        for _ in 0..<Self.attemptsMax {
+            guard let before = try await directory.organization(use.principal.organization) else {
+                throw GatewayError(.notFound, "There is no such organization.")
+            }
+            if let seen, before.version != seen { throw Self.changedSince(before.version) }
+            var policy = before.approvals
+            guard change(&policy) else { return before }
+            let new = policy
+            let changed = try await directory.change(before.id) { organization in
+                if organization.version == before.version { organization.approvals = new }
+            }
+            cache.forget()
+            if let changed, changed.version <= before.version + 1, changed.approvals == new { return changed }
+            if seen != nil { throw Self.changedSince(changed?.version ?? before.version) }
         }
-        let changed = try await directory.change(use.principal.organization) { organization in
-            if isMet(organization) { _ = change(&organization.approvals) }
-        }
-        cache.forget()
-        guard let changed else { throw GatewayError(.notFound, "There is no such organization.") }
-        if let seen, changed.version > seen + 1 {
-            throw GatewayError(.staleVersion, "The organization was changed since; its version is \(changed.version).")
-        }
-        return changed
+        throw GatewayError(.conflict, "Others are changing the organization at this moment. Try again.")
+    }
+
+    private static func changedSince(_ version: Int) -> GatewayError {
+        GatewayError(.staleVersion, "The organization was changed since; its version is \(version).")
     }
 
     /// Withdraws what waits by a rule that is gone, or asks for more by now.

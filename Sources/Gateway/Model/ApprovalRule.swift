@@ -140,6 +140,9 @@ package struct ApprovalDecision: Sendable, Equatable {
         }
     }
 
+    /// What becomes of a call that a rule has matched, or none.
+    init(_ number: Int, _ rule: ApprovalRule?) { (self.number, self.rule) = (number, rule) }
+
     /// Whether it asks for at least as much as another.
     func isAtLeast(_ other: ApprovalDecision) -> Bool {
         switch (outcome, other.outcome) {
@@ -148,38 +151,6 @@ package struct ApprovalDecision: Sendable, Equatable {
             (rule?.role ?? .user) >= (other.rule?.role ?? .user) && (rule?.count ?? 1) >= (other.rule?.count ?? 1)
         default: false
         }
-    }
-}
-
-extension [ApprovalRule] {
-    /// Whether these rules ask for at least as much as others, of every call that there may be.
-    ///
-    /// Calls fall into few kinds: by caller, direction, each tool that is named and any other, each amount from which a rule
-    /// holds, and whether the receiver is new. One of each kind is looked at.
-    package func areAtLeast(_ others: [ApprovalRule]) -> Bool {
-        let all = self + others
-        let tools = Set(all.flatMap(\.tools)).union(["*"])
-        let amounts = Set(all.compactMap(\.amountMin)).union([1])
-        for caller in CallerKind.allCases {
-            for direction in [OperationDirection.incoming, .outgoing, .reverse] {
-                for tool in tools {
-                    for amount in amounts {
-                        for isNew in [false, true] {
-                            let call = ApprovalRule.Case(
-                                caller: caller,
-                                direction: direction,
-                                tool: tool,
-                                amount: amount,
-                                isNewReceiver: isNew
-                            )
-                            let decision = ApprovalDecision(about: call, by: self)
-                            guard decision.isAtLeast(ApprovalDecision(about: call, by: others)) else { return false }
-                        }
-                    }
-                }
-            }
-        }
-        return true
     }
 }
 
