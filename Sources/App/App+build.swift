@@ -45,15 +45,15 @@ struct App: Sendable {
         let masterKey = keys.root
         let health = Health()
         // From here on this host alone serves the database: only then may it settle what another has left.
-        let store = try await Store.open(
+        let opened = try await Store.open(
             DatabaseURL(settings.effectiveDatabaseURL),
             parties: PartyDigests(key: Assembly.Keys.derived("parties", from: masterKey)),
             health: health,
             logger: logger
         )
+        let (store, failpoints) = opened.reaching(settings.failpoint)
         try await clock.resume(from: store)
         let registry = ToolRegistry()
-        let failpoints = Failpoints(ending: settings.failpoint)
         let configuration = ConfigurationWatch(directory: store, entropy: entropy, settings: settings.configuration)
         let (credentials, keyChanges) = try await openSecrets(keys, in: store, configuration, entropy, failpoints)
         let client = CurlClient(settings: try curlSettings(settings))

@@ -1,5 +1,6 @@
 import Foundation
 import Gateway
+import Store
 import Synchronization
 
 /// The failpoint that whoever started the process chose: `before_send`, or `before_send@3` for the third time.
@@ -45,5 +46,21 @@ extension Failpoints {
                 return left == 0
             }
         }
+    }
+}
+
+extension Store {
+    /// The same store, and what ends the process where it was chosen: before each read and on both sides of each write by
+    /// the store's own way, elsewhere by whoever comes there.
+    func reaching(_ chosen: ChosenFailpoint?) -> (Store, Failpoints) {
+        let failpoints = Failpoints(ending: chosen)
+        guard let chosen, [.beforeRead, .beforeWrite, .afterWrite].contains(chosen.point) else {
+            return (self, failpoints)
+        }
+        let way = StoreWay(
+            before: { isWrite in failpoints.reach(isWrite ? .beforeWrite : .beforeRead) },
+            after: { failpoints.reach(.afterWrite) }
+        )
+        return (along(way), failpoints)
     }
 }

@@ -27,6 +27,7 @@ package struct Administration: Sendable {
         let probes: CallbackProbes
         let prober: (any CallbackProbing)?
         let letters: Letters?
+        let approvalLetters: ApprovalLetters?
 
         /// Those of an assembled Gateway, and where secrets are sealed.
         package init(
@@ -62,6 +63,7 @@ package struct Administration: Sendable {
             probes = gateway.probes
             self.prober = prober
             self.letters = letters
+            approvalLetters = gateway.approvalLetters
         }
     }
 

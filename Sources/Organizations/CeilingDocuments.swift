@@ -19,6 +19,12 @@ enum CeilingDocuments {
                 "properties": ["in": amount, "out": amount, "reverse": amount],
                 "description": "The largest amount of one call by direction, in shillings.",
             ],
+            "day_amounts": [
+                "type": "object", "additionalProperties": false,
+                "properties": ["in": dayAmount, "out": dayAmount, "reverse": dayAmount],
+                "description":
+                    "The largest sum of a day in Nairobi by direction, in shillings, whatever limits it sets itself.",
+            ],
             "users_max": [
                 "type": "integer", "minimum": 1, "maximum": 100_000, "description": "People who are active.",
             ],
@@ -28,6 +34,8 @@ enum CeilingDocuments {
     ]
 
     private static let amount: JSON = ["type": "integer", "minimum": 1, "maximum": 1_000_000_000]
+
+    private static let dayAmount: JSON = ["type": "integer", "minimum": 0, "maximum": 1_000_000_000_000]
 
     /// Reads what the schema has let pass.
     static func read(_ value: JSON) -> Ceilings {
@@ -41,6 +49,10 @@ enum CeilingDocuments {
         for (text, amount) in value["amounts"]?.objectValue ?? JSONObject() {
             guard let direction = OperationDirection(rawValue: text) else { continue }
             ceilings.amounts[direction] = amount.integerValue.flatMap { Shillings($0) }
+        }
+        for (text, amount) in value["day_amounts"]?.objectValue ?? JSONObject() {
+            guard let direction = OperationDirection(rawValue: text) else { continue }
+            ceilings.dayAmounts[direction] = amount.integerValue
         }
         return ceilings
     }
@@ -57,6 +69,10 @@ enum CeilingDocuments {
             document["amounts"] = .object(
                 JSONObject(amounts.map { ($0.key.rawValue, .integer($0.value.amount)) })
             )
+        }
+        if !ceilings.dayAmounts.isEmpty {
+            let amounts = ceilings.dayAmounts.sorted { $0.key.rawValue < $1.key.rawValue }
+            document["day_amounts"] = .object(JSONObject(amounts.map { ($0.key.rawValue, .integer($0.value)) }))
         }
         document["users_max"] = ceilings.usersMax.map { .integer(Int64($0)) }
         document["keys_max"] = ceilings.keysMax.map { .integer(Int64($0)) }

@@ -7,7 +7,7 @@ import OrderedJSON
 struct KeyActions: Sendable {
     let house: Administration
 
-    var all: [Action] { [list, create, update, rotate, revoke] }
+    var all: [Action] { [list, create, update, agree, rotate, revoke] }
 
     /// How many keys of an organization may be in force where its plan does not say: as many as one list shows.
     static let inForceMax = 100
@@ -37,6 +37,7 @@ struct KeyActions: Sendable {
                 "type": "string", "description": "Until when the secret before the newest is good.",
             ],
             "is_in_force": ["type": "boolean"], "version": ["type": "integer"],
+            "pending": pendingSchema,
         ],
     ]
 
@@ -98,7 +99,7 @@ struct KeyActions: Sendable {
             let role = use.role() ?? .user
             try KeyActions.check(role, use)
             let rules = try KeyActions.rules(use, KeyRules())
-            let room = try await house.roomForKey(use.membership)
+            let (others, room) = try await house.keysBesideNew(use.membership)
             let environment = use.text("environment").flatMap(Environment.init(rawValue:)) ?? .test
             try await checkAccounts(rules, use, environment)
             var new = NewKey(name: use.text("name") ?? "", environment: environment, role: role)
@@ -107,7 +108,11 @@ struct KeyActions: Sendable {
             new.rules = rules
             new.expiresAt = use.arguments["expires_in_days"]?.integerValue
                 .map { house.parts.entropy.now() + .seconds(86_400 * $0) }
-            let (key, text) = try await house.make(new, of: use.principal.organization, within: room)
+            let (key, text) = try await house.make(new, of: use.principal.organization, within: room) { key, now in
+                let policy = use.membership.organization.approvals.rules(at: now)
+                key.settle(beside: others, by: use.principal.subjectText, at: now, policy: policy)
+            }
+            await tell(of: key, use)
             return secret(text, of: key)
         }
     }
@@ -123,7 +128,10 @@ struct KeyActions: Sendable {
         Action(
             Administration.rules("keys.update", "KEY_UPDATED"),
             title: "Update a key",
-            summary: "Changes what is given of a key and leaves the rest; null takes a rule away.",
+            summary: """
+                Changes what is given of a key and leaves the rest; null takes a rule away. What lets it do less holds at \
+                once; what lets it do more is pending: it holds once another administrator agrees, or after 24 hours.
+                """,
             route: Route("PUT", "/admin/keys/{id}"),
             arguments: JSONObject(
                 [
@@ -137,14 +145,24 @@ struct KeyActions: Sendable {
             if let role { try KeyActions.check(role, use) }
             // What is no address, and no account, is refused before anything is changed.
             try await checkAccounts(try KeyActions.rules(use, KeyRules()), use, find(use).environment)
+            let now = house.parts.entropy.now()
+            let policy = use.membership.organization.approvals.rules(at: now)
             let key = try await change(use) { key in
                 if let name { key.name = name }
-                if let role { key.role = role }
-                if let scopes { key.scopes = scopes }
-                // They were read above, whatever they change.
-                if let rules = try? KeyActions.rules(use, key.rules) { key.rules = rules }
+                key.reach(by: use.principal.subjectText, at: now, policy: policy) { reach in
+                    if let role { reach.role = role }
+                    if let scopes { reach.scopes = scopes }
+                    // They were read above, whatever they change.
+                    if let rules = try? KeyActions.rules(use, reach.rules) { reach.rules = rules }
+                }
             }
-            return .data(KeyActions.document(key, house.parts.entropy.now()), message: "The key was updated.")
+            await tell(of: key, use)
+            let isWaiting = key.pending(at: now) != nil
+            return .data(
+                KeyActions.document(key, now),
+                message: isWaiting
+                    ? "What lets the key do more waits for another administrator." : "The key was updated."
+            )
         }
     }
 
@@ -173,6 +191,7 @@ struct KeyActions: Sendable {
             guard before.isInForce(at: now) else {
                 throw GatewayError(.conflict, "The key is revoked or has expired. Make another one.")
             }
+            let reader = try KeyActions.reader(of: before, use)
             let text = APIKeyText(
                 environment: before.environment,
                 organization: before.organization,
@@ -184,6 +203,8 @@ struct KeyActions: Sendable {
                 let until = now + .seconds(60 * overlap)
                 key.previous = overlap > 0 ? APIKey.PreviousSecret(hash: key.hash, until: until) : nil
                 key.hash = text.hash
+                // Whoever sees the secret approves nothing that it asks for.
+                if let reader, !key.knownTo.contains(reader) { key.knownTo.append(reader) }
             }
             guard key.hash == text.hash else { throw GatewayError(.conflict, "The key was revoked meanwhile.") }
             return secret(text.text, of: key)
@@ -205,7 +226,7 @@ struct KeyActions: Sendable {
         }
     }
 
-    private func find(_ use: Action.Use) async throws(GatewayError) -> APIKey {
+    func find(_ use: Action.Use) async throws(GatewayError) -> APIKey {
         guard let id = APIKeyID(use.text("id") ?? ""),
             let key = try await house.directory.apiKey(id, organization: use.principal.organization)
         else { throw KeyActions.missing }
@@ -215,7 +236,7 @@ struct KeyActions: Sendable {
     static let missing = GatewayError(.notFound, "There is no key with this id.")
 
     /// Changes a key that the caller may change, as it was when they saw it.
-    private func change(
+    func change(
         _ use: Action.Use,
         _ change: @escaping @Sendable (inout APIKey) -> Void
     ) async throws(GatewayError) -> APIKey {
@@ -246,6 +267,7 @@ struct KeyActions: Sendable {
     }
 
     static func document(_ key: APIKey, _ now: Timestamp) -> JSON {
+        let key = key.standing(at: now)
         let texts = { (list: [String]) in JSON.array(list.map { .string($0) }) }
         var document: JSONObject = [
             "id": .string(key.id.description), "name": .string(key.name), "prefix": .string(key.prefix),
@@ -253,10 +275,8 @@ struct KeyActions: Sendable {
         ]
         document["scopes"] = key.scopes.map { texts($0.sorted()) }
         document["owner"] = key.owner.map { .string($0.description) }
-        document["tools"] = key.rules.tools.map { texts($0.sorted()) }
-        document["amount_max"] = key.rules.amountMax.map { .integer($0.amount) }
-        document["is_agent"] = key.rules.isAgent.map { .bool($0) }
-        document["accounts"] = key.rules.accounts.map { texts($0.sorted().map(\.description)) }
+        KeyActions.show(key.rules, in: &document)
+        document["pending"] = key.pending.map { KeyActions.document($0) }
         if !key.rules.sources.isEmpty { document["sources"] = texts(key.rules.sources.map(\.description)) }
         document["expires_at"] = key.expiresAt.map { .string($0.description) }
         document["revoked_at"] = key.revokedAt.map { .string($0.description) }
@@ -293,22 +313,26 @@ extension APIKeyText {
 }
 
 extension Administration {
-    /// Refuses another key where the plan has no room for it, or a list could not show it; answers what room there is,
-    /// for the commit that makes one.
-    func roomForKey(_ membership: DirectoryCache.Membership) async throws(GatewayError) -> APIKey.Room {
+    /// Refuses another key where the plan has no room for it, or a list could not show it.
+    ///
+    /// - Returns: All of the organization's keys, and what room there is, for the commit that makes one.
+    func keysBesideNew(
+        _ membership: DirectoryCache.Membership
+    ) async throws(GatewayError) -> (others: [APIKey], room: APIKey.Room) {
         let keys = try await directory.apiKeys(organization: membership.organization.id, limit: KeyActions.readMax)
         let now = parts.entropy.now()
         let most = min(membership.ceilings.keysMax ?? KeyActions.inForceMax, KeyActions.inForceMax)
         guard keys.count < KeyActions.readMax, keys.count(where: { $0.isInForce(at: now) }) < most
         else { throw APIKey.tooMany(most) }
-        return APIKey.Room(most: most, now: now)
+        return (keys, APIKey.Room(most: most, now: now))
     }
 
     /// Makes a key and its text, which is shown once and kept nowhere.
     func make(
         _ new: NewKey,
         of organization: OrganizationID,
-        within room: APIKey.Room
+        within room: APIKey.Room,
+        settle: (inout APIKey, Timestamp) -> Void
     ) async throws(GatewayError) -> (APIKey, Secret<String>) {
         let text = APIKeyText(
             environment: new.environment,
@@ -316,7 +340,7 @@ extension Administration {
             id: APIKeyID(parts.entropy.identifier()),
             secret: SecureRandom.bytes(20)
         )
-        let key = APIKey(
+        var key = APIKey(
             id: text.id,
             organization: organization,
             owner: new.owner,
@@ -329,6 +353,7 @@ extension Administration {
             rules: new.rules,
             expiresAt: new.expiresAt
         )
+        settle(&key, parts.entropy.now())
         try await directory.save(key, within: room)
         return (key, text.text)
     }

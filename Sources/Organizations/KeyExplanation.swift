@@ -59,7 +59,7 @@ struct KeyExplanation: Sendable {
             guard let id = APIKeyID(use.text("id") ?? ""),
                 let key = try await house.directory.apiKey(id, organization: use.principal.organization)
             else { throw KeyActions.missing }
-            let rules = try await rules(key, use)
+            let rules = try await rules(key.standing(at: house.parts.entropy.now()), use)
             return .data([
                 "is_allowed": .bool(rules.allSatisfy(\.passes)), "rules": .array(rules.map(\.document)),
             ])
@@ -104,9 +104,14 @@ struct KeyExplanation: Sendable {
             Rule(
                 "tools",
                 key.rules.allows(tool: name),
-                tools.map { "The key may call \($0.sorted().joined(separator: ", "))." } ?? "The key names no tools."
+                tools.map { "The key may call \($0.isEmpty ? "nothing" : $0.sorted().joined(separator: ", "))." }
+                    ?? "The key names no tools."
             )
         )
+        if let pending = key.pending {
+            let why = "It is to do more from \(pending.from) on, or once another administrator agrees (keys.agree)."
+            rules.append(Rule("pending", true, why))
+        }
         // Of a tool that the plan does not have nothing more is told.
         guard isInPlan else { return rules }
         guard let entry else {

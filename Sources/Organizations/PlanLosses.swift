@@ -92,6 +92,10 @@ struct PlanLosses: Sendable {
             guard was.amounts[direction].map({ amount < $0 }) ?? true else { continue }
             lost.append("calls of direction \(direction.rawValue) above \(amount) shillings")
         }
+        for (direction, amount) in will.dayAmounts.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            guard was.dayAmounts[direction].map({ amount < $0 }) ?? true else { continue }
+            lost.append("more than \(amount) shillings a day of direction \(direction.rawValue)")
+        }
         if let most = will.usersMax, was.usersMax.map({ most < $0 }) ?? true {
             let active = try await house.activeUsers(of: organization.id)
             if active > most {

@@ -27,6 +27,7 @@ struct `A tool with items` {
             "plugin": ["id": "p", "version": "1.0.0", "title": "P"],
             "operations": [
                 ["name": "pay", "direction": "out", "upstream": "daraja", "path": "/p"],
+                ["name": "back", "direction": "reverse", "upstream": "daraja", "path": "/r"],
                 ["name": "ask", "direction": "none", "upstream": "daraja", "path": "/a"],
             ],
             "tools": [.object(tool)],
@@ -43,6 +44,15 @@ struct `A tool with items` {
         #expect(items.errors(in: ["phone": "1", "amount": "x"]).map(\.pointer) == ["/amount"])
         #expect(items.errors(in: ["phone": "1\u{0}"]).map(\.pointer) == ["/phone"])
         #expect(tool.answerSchema == BatchDocument.schema)
+    }
+
+    @Test func `does not give back: nobody has said what many reversals are together`() {
+        #expect(throws: CatalogueError.self) {
+            try reading { tool in
+                tool["operation"] = "back"
+                tool["x-items"] = ["pointer": "/payments"]
+            }
+        }
     }
 
     @Test func `takes what the host adds, and has its items checked one by one`() throws {

@@ -4,7 +4,7 @@ import OrderedJSON
 import Testing
 
 struct `A batch that is made` {
-    @Test func `is refused whole, with every wrong row named`() async throws {
+    @Test func `is refused whole, with every wrong row named (seed's bug 6)`() async throws {
         try await House.forBatches { (house) async throws in
             let payments: JSON = [
                 ["phone": "254711000001", "amount": 100], ["phone": "254711000002", "amount": 0],
@@ -111,7 +111,7 @@ struct `A batch that is made` {
 }
 
 struct `A batch that waits for a person` {
-    @Test func `sends nothing before it is released, and then each payment once`() async throws {
+    @Test func `sends nothing before it is released, and then each payment once (seed's bug 9)`() async throws {
         try await House.forBatches { (house) async throws in
             _ = await house.batch("b", of: House.payments(3))
             await house.sendBatches()
@@ -161,8 +161,7 @@ struct `A batch that waits for a person` {
             _ = try await batches.pause("b", by: boss, because: "A look.")
             await #expect(throws: GatewayError.self) { try await batches.resume("b", by: manager) }
             try await ask(2)
-            await #expect(throws: GatewayError.self) { try await batches.resume("b", by: boss) }
-            #expect(try await house.batch("b").state == .paused && house.upstream.sent.isEmpty)
+            #expect(try await batches.resume("b", by: boss).state == .paused && house.upstream.sent.isEmpty)
         }
     }
 

@@ -9,11 +9,13 @@ extension House {
     static func forBatches(
         codes: JSONObject = ["pause_codes": ["1"], "break_codes": ["2001"]],
         inFlightMax: Int = 20,
+        change: (inout BatchRunner.Settings) -> Void = { _ in },
         _ body: (House) async throws -> Void
     ) async throws {
         var bounds = Assembly.Settings()
         bounds.batchRunner.pace = nil
         bounds.batchRunner.inFlightMax = inFlightMax
+        change(&bounds.batchRunner)
         try await House.with(plugin: FakePlugin.make(pay: codes), bounds: bounds, body)
     }
 
@@ -38,6 +40,18 @@ extension House {
         arguments["batch_id"] = .string(id)
         arguments["payments"] = payments
         return await call("fake_pay_many", .object(arguments), door: door)
+    }
+
+    /// A batch of so many payments that was let go.
+    func run(_ id: String, _ count: Int, amount: Int64 = 100, _ more: JSONObject = [:]) async throws {
+        _ = await batch(id, of: House.payments(count, amount: amount), more)
+        _ = try await gateway.batches.release(id, by: try await releaser("releaser of " + id))
+    }
+
+    /// What the organization says of its own money, from now on.
+    func set(_ change: @escaping @Sendable (inout ApprovalPolicy) -> Void) async throws {
+        _ = try await store.change(organization) { change(&$0.approvals) }
+        gateway.configuration.forget()
     }
 
     /// A batch as it stands.

@@ -77,6 +77,40 @@ struct `A limit of an organization` {
         }
     }
 
+    @Test func `of a person counts what their keys do`() async throws {
+        try await House.with { (house) async throws in
+            let (maker, token) = try await house.addPerson("otieno", role: .manager, hasSecondFactor: true)
+            let key = try await house.addKey(ownedBy: maker.id)
+            let limit = MoneyLimit(directions: Self.out, subject: "user:\(maker.id)", dayMax: 250)
+            let desk = try await desk(in: house, [limit])
+
+            #expect(await desk.pay("254711000001", as: key.text).code == nil)
+            #expect(await desk.pay("254711000002", as: token).code == nil)
+            #expect(await desk.pay("254711000003", as: key.text).code == .limitExceeded)
+            #expect(await desk.pay("254711000004").code == nil)
+        }
+    }
+
+    @Test func `is not above what its plan allows for a day`() async throws {
+        try await House.with { (house) async throws in
+            let desk = try await desk(in: house, [MoneyLimit(directions: Self.out, dayMax: 900)])
+            try await house.store.save(
+                Plan(
+                    name: "all",
+                    tools: ["**"],
+                    organizationLimits: [:],
+                    principalLimits: [:],
+                    ceilings: Ceilings(dayAmounts: [.outgoing: 250])
+                )
+            )
+            desk.forget()
+            #expect(await desk.pay("254711000001", amount: 251).code == .limitExceeded)
+            #expect(await desk.pay("254711000001", amount: 200).code == nil)
+            #expect(await desk.pay("254711000002", amount: 51).code == .limitExceeded)
+            #expect(await desk.pay("254711000003", amount: 900, tool: "fake_collect").code == nil)
+        }
+    }
+
     @Test func `is given back what M-Pesa says has not moved, or never left, and counts it again when it has`()
         async throws
     {

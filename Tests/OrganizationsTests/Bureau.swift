@@ -124,14 +124,20 @@ final class Bureau: Sendable {
     }
 
     /// Somebody who is logged in.
-    func person(_ name: String, _ role: Role, of organization: Organization) async throws -> Person {
+    func person(
+        _ name: String,
+        _ role: Role,
+        of organization: Organization,
+        hasSecondFactor: Bool = false
+    ) async throws -> Person {
         let user = User(
             id: UserID(clock.entropy.identifier()),
             organization: organization.id,
             username: name,
             email: name + "@x.example",
             passwordHash: "hash of " + name,
-            role: role
+            role: role,
+            hasSecondFactor: hasSecondFactor
         )
         try await store.save(user)
         return try await logIn(user)

@@ -84,9 +84,9 @@ struct `Every action` {
     @Test func `takes a foreign id for one that there is not, and asks the store the same of both`() async throws {
         try await Bureau.onEachStore { (bureau, statements) async throws in
             try await bureau.openShop()
-            let seller = try await bureau.key(.manager, [], of: bureau.shop)
             let member = try await bureau.person("member", .orgAdmin, of: bureau.shop)
             let open = try await bureau.makeKey(by: member)
+            let seller = try await bureau.key(.manager, [], of: bureau.shop)
             let sale = await bureau.collect(100, as: open.text)
             let foreign = [
                 member.user.id.description, APIKeyText(seller.reveal())?.id.description ?? "",

@@ -107,6 +107,10 @@ extension Simulation {
                 let entry = mpesa.entry(item.id)
                 return sum + (entry?.amount ?? 0) * Int64(entry?.debits ?? 0)
             }
+            for (row, tries) in Dictionary(grouping: own, by: { $0.batch?.row ?? 0 }) {
+                let times = tries.reduce(0) { $0 + (mpesa.entry($1.id)?.debits ?? 0) }
+                if times > 1 { world.accuse("row \(row) of batch \(batch.id) was paid \(times) times") }
+            }
             if paid > batch.total { world.accuse("\(paid) were paid of batch \(batch.id), which was \(batch.total)") }
         }
         let known = Set(world.disk.batches.map { "\($0.organization) \($0.id)" })
@@ -134,6 +138,19 @@ struct WrongBatches: BatchRepository {
         limit: Int
     ) async throws(GatewayError) -> [Batch] {
         try await store.batches(of: organization, environment: environment, before: before, limit: limit)
+    }
+
+    func postpone(_ batches: [Batch], until moment: Timestamp) async throws(GatewayError) {
+        try await store.postpone(batches, until: moment)
+    }
+
+    func openBatches(
+        of organization: OrganizationID,
+        in states: Set<BatchState>,
+        after: BatchID?,
+        limit: Int
+    ) async throws(GatewayError) -> [Batch] {
+        try await store.openBatches(of: organization, in: states, after: after, limit: limit)
     }
 
     func batch(

@@ -22,10 +22,15 @@ private func makeItem(_ sequence: Int, of batch: BatchID, state: RecordState = .
     return record
 }
 
-private func makeBatch(_ id: BatchID, content: [UInt8] = [7], at time: Timestamp = moment) -> Batch {
+private func makeBatch(
+    _ id: BatchID,
+    content: [UInt8] = [7],
+    at time: Timestamp = moment,
+    of owner: OrganizationID = ours
+) -> Batch {
     Batch(
         id: id,
-        organization: ours,
+        organization: owner,
         environment: .test,
         tool: "t",
         accountName: .main,
@@ -42,6 +47,7 @@ private func makeBatch(_ id: BatchID, content: [UInt8] = [7], at time: Timestamp
         repeats: nil,
         releaser: .another,
         heldBecause: "A rule.",
+        asked: Hold.Asked(role: .orgAdmin, count: 2),
         state: .draft,
         until: time + .seconds(3_600)
     )
@@ -68,6 +74,7 @@ struct `A stored batch` {
             batch.withdrawal = .cancelled
             batch.decidedBy = "user:2"
             batch.releasedBy = "user:3"
+            batch.approvers = ["user:3", "user:4"]
             batch.reason = "No."
             batch.endedAt = moment
             #expect(try await store.apply(BatchChange(batch: batch, items: [makeItem(3, of: id)])))
@@ -123,6 +130,33 @@ struct `A stored batch` {
             #expect(listed.map(\.id) == [other, id])
             let older = try await store.batches(of: ours, environment: .test, before: other, limit: 10)
             #expect(older.map(\.id) == [id])
+        }
+    }
+
+    @Test func `comes in turn: one of each organization first, and last what was put off`() async throws {
+        try await withEachStore { (store) async throws in
+            func running(_ name: String, _ content: UInt8, of owner: OrganizationID) throws -> Batch {
+                var batch = makeBatch(try #require(BatchID(name)), content: [content], of: owner)
+                batch.state = .running
+                return batch
+            }
+            let own = try [running("a", 1, of: ours), running("b", 2, of: ours), running("c", 3, of: ours)]
+            let other = try running("d", 4, of: theirs)
+            for batch in own + [other] { _ = try await store.commit(new(batch, [])) }
+
+            let firstTwo = try await store.openBatches(at: moment, limit: 2)
+            #expect(Set(firstTwo.map(\.organization)) == [ours, theirs])
+            try await store.postpone(firstTwo, until: moment + .seconds(1))
+            #expect(try await store.openBatches(at: moment, limit: 9).map(\.id.description) == ["b", "c"])
+            let later = try await store.openBatches(at: moment + .seconds(1), limit: 9)
+            #expect(later.count == 4 && later.last?.id.description == "a")
+
+            var changed = own[0]
+            changed.version = 2
+            #expect(try await store.apply(BatchChange(batch: changed)))
+            #expect(try await store.openBatches(at: moment, limit: 9).map(\.id.description) == ["a", "b", "c"])
+            let named = try await store.openBatches(of: ours, in: [.running], after: own[0].id, limit: 9)
+            #expect(named.map(\.id.description) == ["b", "c"])
         }
     }
 

@@ -183,9 +183,14 @@ struct `Limits of a day` {
         try await withEachStore { (store) async throws in
             #expect(try await store.commit(NewRecord(record: makeRecord(), limits: [claim(200)])) == .committed)
             let refused = makeRecord()
-            #expect(try await store.commit(NewRecord(record: refused, limits: [claim(51)])) == .limitReached)
+            #expect(
+                try await store.commit(NewRecord(record: refused, limits: [claim(51)])) == .limitReached(claim(1).place)
+            )
             #expect(try await store.record(refused.id, organization: ours, environment: .test) == nil)
-            #expect(try await store.commit(NewRecord(record: makeRecord(), limits: [claim(251)])) == .limitReached)
+            #expect(
+                try await store.commit(NewRecord(record: makeRecord(), limits: [claim(251)]))
+                    == .limitReached(claim(1).place)
+            )
             #expect(try await store.moved(at: claim(0).place) == (1, 200))
 
             let draft = makeDraft()
@@ -196,7 +201,10 @@ struct `Limits of a day` {
             let change = RecordChange(record: released, events: [], claims: claims)
             #expect(try await store.apply([change]) == .applied)
             #expect(try await store.record(draft.id, organization: ours, environment: .test) == released)
-            #expect(try await store.commit(NewRecord(record: makeRecord(), limits: [claim(1)])) == .limitReached)
+            #expect(
+                try await store.commit(NewRecord(record: makeRecord(), limits: [claim(1)]))
+                    == .limitReached(claim(1).place)
+            )
 
             var withdrawn = advanced(released, to: .withdrawn).record
             withdrawn.limited?.isGivenBack = true

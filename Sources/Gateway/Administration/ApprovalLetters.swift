@@ -32,6 +32,7 @@ package struct ApprovalLetters: Sendable {
     let mailer: any Mailer
     let feed: any FeedRepository
     let records: any RecordRepository
+    let batches: any BatchRepository
     let directory: any DirectoryRepository
     let entropy: Entropy
     let logger: Logger
@@ -66,6 +67,7 @@ package struct ApprovalLetters: Sendable {
     }
 
     private func tell(of event: FeedEvent) async throws(GatewayError) {
+        if event.kind == .batchRequested || event.kind == .batchPaused { return try await tellOfBatch(event) }
         guard event.kind == .approvalRequested || event.kind == .approvalDue || event.kind == .approvalDecided,
             let id = RecordID(event.subject),
             let environment = event.payload["environment"]?.stringValue.flatMap(Environment.init(rawValue:)),
@@ -112,20 +114,18 @@ package struct ApprovalLetters: Sendable {
 
     /// The person behind a call; nil where nobody is known.
     private func owner(of record: Record) async throws(GatewayError) -> UserID? {
-        switch Principal.Subject(record.madeBy) {
-        case .user(let id): return id
-        case .apiKey(let id): return try await directory.apiKey(id, organization: record.organization)?.owner
-        case nil: return nil
-        }
+        try await directory.ids(behind: record.madeBy, of: record.organization).first
     }
 
     /// Who may approve it.
     private func people(of record: Record, _ role: Role) async throws(GatewayError) -> [User] {
-        let owner = try await owner(of: record)
-        return try await users(of: record.organization) { $0.role >= role && $0.hasSecondFactor && $0.id != owner }
+        let own = try await directory.ids(behind: record.madeBy, of: record.organization)
+        return try await users(of: record.organization) { user in
+            user.role >= role && user.hasSecondFactor && !own.contains(user.id)
+        }
     }
 
-    private func users(
+    func users(
         of organization: OrganizationID,
         where isWanted: (User) -> Bool
     ) async throws(GatewayError) -> [User] {
@@ -156,7 +156,24 @@ package struct ApprovalLetters: Sendable {
         } catch { logger.warning("nobody could be told of pending rules", metadata: ["reason": "\(error.message)"]) }
     }
 
-    private func send(to user: User, _ subject: String, _ text: String) async {
+    /// Tells everybody who may approve that a key is to do more than before.
+    package func tellOfKey(_ key: APIKey, _ pending: APIKey.Pending, of organization: Organization) async {
+        let text = """
+            The key "\(key.name)" of \(organization.name) is to do more than before, as \(pending.by) has set. It does so from \
+            \(pending.from) on, or once another administrator agrees.
+
+            Look at it: GET \(base)/admin/keys. An administrator agrees by POST \(base)/admin/keys/\(key.id)/agree, or \
+            updates or revokes the key.
+
+            """
+        do throws(GatewayError) {
+            for user in try await users(of: organization.id, where: { $0.role >= .manager }) {
+                await send(to: user, "A key is to do more than before", text)
+            }
+        } catch { logger.warning("nobody could be told of a key", metadata: ["reason": "\(error.message)"]) }
+    }
+
+    func send(to user: User, _ subject: String, _ text: String) async {
         let state = await mailer.send(Letter(to: user.email, subject: subject, text: Secret(text)))
         if case .failed(let reason) = state {
             logger.warning("a letter about an approval was not sent", metadata: ["reason": "\(reason)"])

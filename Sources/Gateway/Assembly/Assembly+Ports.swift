@@ -221,6 +221,7 @@ extension ApprovalLetters {
             mailer: mailer,
             feed: ports.store.feed,
             records: ports.store.records,
+            batches: ports.store.batches,
             directory: ports.store.directory,
             entropy: ports.entropy,
             logger: ports.logger,

@@ -230,6 +230,7 @@ package struct Assembly: Sendable {
                 directory: ports.store.directory,
                 cache: directory,
                 drafts: drafts,
+                batches: batches,
                 entropy: ports.entropy,
                 letters: approvalLetters
             ),

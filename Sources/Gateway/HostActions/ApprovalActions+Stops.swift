@@ -21,7 +21,8 @@ extension ApprovalActions {
             title: "Stop payments",
             summary: """
                 Nothing of it is sent from now on; what has left goes on, and its callbacks are taken. What waits for people \
-                goes on waiting and is withdrawn with its time; withdraw takes it back at once.
+                goes on waiting and is withdrawn with its time; withdraw takes it back at once, and of batches all that has \
+                not left.
                 """,
             route: Route("POST", "/payment-stops"),
             arguments: ["what": Self.what, "withdraw": ["type": "boolean", "description": "Whether what waits is."]],
@@ -68,8 +69,15 @@ extension ApprovalActions {
         return stop
     }
 
-    /// Takes back all drafts that a stop is about.
+    /// Takes back all that a stop is about and that has not left: drafts, and batches with what waits of them.
     private func withdraw(_ stop: PaymentStop, _ use: Action.Use) async throws(GatewayError) {
+        let reason = "Payments were stopped (\(stop.text))."
+        try await batches.cancel(
+            by: stop,
+            of: use.principal.organization,
+            by: use.principal.subjectText,
+            because: reason
+        )
         var before: RecordID?
         while true {
             let found = try await records.drafts(
@@ -87,7 +95,7 @@ extension ApprovalActions {
                         environment: record.environment,
                         as: .cancelled,
                         by: use.principal.subjectText,
-                        because: "Payments were stopped (\(stop.text))."
+                        because: reason
                     )
                     // Others may have decided about it meanwhile, which is as good.
                 } catch  where error.code == .conflict {}

@@ -9,6 +9,7 @@ package struct ApprovalActions: Sendable {
     let directory: any DirectoryRepository
     let cache: DirectoryCache
     let drafts: Drafts
+    let batches: Batches
     let entropy: Entropy
     let letters: ApprovalLetters?
 
@@ -31,9 +32,9 @@ package struct ApprovalActions: Sendable {
             Self.reading("approvals.list", "APPROVALS_LISTED"),
             title: "List what waits for people",
             summary: """
-                The organization's payments that nobody has let leave yet, newest first: of both environments for whoever \
-                logged in, of its own for a key. Role user sees those that it asked for itself. Where there may be more, \
-                next_before is sent as before for the next page.
+                What nobody has let leave yet: first the batches, each as one, then single payments, newest first. Of both \
+                environments for whoever logged in, of its own for a key. Role user sees those that it asked for itself. \
+                Where there may be more payments, next_before is sent as before for the next page.
                 """,
             route: Route("GET", "/approvals"),
             arguments: [
@@ -62,9 +63,23 @@ package struct ApprovalActions: Sendable {
             if found.count == limit, let last = found.last {
                 beside.append((name: "next_before", value: JSON.string(last.id.description).bytes))
             }
-            let seen = found.filter { use.principal.sees($0) }
-            return .data(JSON.array(seen.map { Self.document($0) }).bytes, beside: beside)
+            let seen = found.filter { use.principal.sees($0) }.map { Self.document($0) }
+            let whole = before == nil ? try await waitingBatches(for: use.principal) : []
+            return .data(JSON.array(whole + seen).bytes, beside: beside)
         }
+    }
+
+    /// The batches that wait for a person; `batches.list` has all there are.
+    private func waitingBatches(for principal: Principal) async throws(GatewayError) -> [JSON] {
+        let environments = Self.environments(of: principal)
+        var documents: [JSON] = []
+        for batch in try await batches.waiting(of: principal.organization, limit: Self.pageMax) {
+            guard environments.contains(batch.environment),
+                principal.sees(madeBy: batch.madeBy, account: batch.accountName)
+            else { continue }
+            documents.append(Self.document(batch, try await batches.sums(of: batch)))
+        }
+        return documents
     }
 
     /// A key has its own; a person looks at both.
@@ -223,7 +238,7 @@ package struct ApprovalActions: Sendable {
         }
         // Of a key that is gone nobody knows whose it was: nobody approves for it.
         let key = try await directory.apiKey(id, organization: record.organization)
-        return key.map { $0.owner == user } ?? true
+        return key.map { $0.isOf(user) } ?? true
     }
 
     private static let ownCall = GatewayError(
@@ -266,9 +281,10 @@ extension ApprovalActions {
     private static let id: JSON = ["type": "string", "maxLength": 64, "description": "The transaction's."]
 
     static let schema: JSON = [
-        "type": "object", "required": ["transaction", "reason", "until_ms", "made_by", "approved_by"],
+        "type": "object", "required": ["reason", "until_ms", "made_by", "approved_by"],
         "properties": [
-            "transaction": TransactionDocument.schema, "reason": ["type": "string", "description": "By what rule."],
+            "transaction": TransactionDocument.schema, "batch": BatchDocument.schema,
+            "reason": ["type": "string", "description": "By what rule."],
             "until_ms": ["type": "integer", "description": "When it is withdrawn by itself."],
             "role": ["type": "string", "description": "The least role of who approves it."],
             "count": ["type": "integer", "description": "How many people must."],
@@ -280,6 +296,23 @@ extension ApprovalActions {
             "earlier_payments": ["type": "integer", "description": "To the same receiver; at most 100 are counted."],
         ],
     ]
+
+    /// A batch is one entry: its items leave with it.
+    static func document(_ batch: Batch, _ sums: [RecordState: RollupSum]) -> JSON {
+        var writer = JSONWriter(capacity: 1024)
+        BatchDocument.write(batch, sums, to: &writer)
+        var document: JSONObject = [
+            "batch": (try? JSON(parsing: writer.bytes)) ?? .null,
+            "reason": .string(
+                (batch.state == .paused ? batch.reason : batch.heldBecause) ?? "A person must release it."
+            ),
+            "until_ms": .integer(batch.until.milliseconds), "made_by": .string(batch.madeBy),
+            "approved_by": .array(batch.approvers.map { .string($0) }),
+        ]
+        document["role"] = .string((batch.asked?.role ?? .manager).rawValue)
+        document["count"] = .integer(Int64(batch.asked?.count ?? 1))
+        return .object(document)
+    }
 
     static func document(_ record: Record, earlier: Int? = nil) -> JSON {
         var writer = JSONWriter(capacity: 1024)

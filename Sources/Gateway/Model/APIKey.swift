@@ -26,6 +26,10 @@ package struct APIKey: Sendable, Equatable {
     package var scopes: Set<String>?
     /// What narrows it further.
     package var rules: KeyRules
+    /// What it is to do later, where that is more than it does now.
+    package var pending: Pending?
+    /// Who has seen a secret of it besides its owner: each is as if the key were theirs.
+    package var knownTo: [UserID]
     /// Not good any more after this.
     package var expiresAt: Timestamp?
     /// When it was revoked.
@@ -89,6 +93,8 @@ package struct APIKey: Sendable, Equatable {
         role: Role,
         scopes: Set<String>?,
         rules: KeyRules = KeyRules(),
+        pending: Pending? = nil,
+        knownTo: [UserID] = [],
         expiresAt: Timestamp? = nil,
         revokedAt: Timestamp? = nil,
         lastUsedAt: Timestamp? = nil,
@@ -105,6 +111,8 @@ package struct APIKey: Sendable, Equatable {
         self.role = role
         self.scopes = scopes
         self.rules = rules
+        self.pending = pending
+        self.knownTo = knownTo
         self.expiresAt = expiresAt
         self.revokedAt = revokedAt
         self.lastUsedAt = lastUsedAt

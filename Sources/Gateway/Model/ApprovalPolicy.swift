@@ -57,13 +57,30 @@ package struct ApprovalPolicy: Sendable, Equatable {
         pending.flatMap { $0.from <= now ? $0.limits : nil } ?? limits
     }
 
-    /// What a call counts against when it leaves.
+    /// What a call counts against when it leaves: the organization's own limits, and those of its plan.
     ///
+    /// - Parameter principal: Who makes it: a key's calls count as its owner's too.
     /// - Throws: `limitExceeded` for what may not be made now, whatever else was.
-    func claims(of record: Record, at now: Timestamp) throws(GatewayError) -> [LimitClaim] {
+    func claims(
+        of record: Record,
+        by principal: Principal,
+        within ceilings: Ceilings,
+        at now: Timestamp
+    ) throws(GatewayError) -> [LimitClaim] {
         guard record.recordClass == .transaction else { return [] }
-        let limits = limits(at: now)
-        return limits.isEmpty ? [] : try limits.claims(of: record, at: now)
+        let limits = limits(at: now) + ceilings.limits
+        return limits.isEmpty ? [] : try limits.claims(of: record, by: principal.owner, at: now)
+    }
+
+    /// Why a payment may not be made at any time, by the limits in force: for its own amount or receiver.
+    func refusal(
+        of record: Record,
+        by principal: Principal,
+        within ceilings: Ceilings,
+        at now: Timestamp
+    ) -> GatewayError? {
+        guard record.recordClass == .transaction else { return nil }
+        return (limits(at: now) + ceilings.limits).refusal(of: record, by: principal.owner)
     }
 
     /// Puts rules and limits in the place of those in force: at once where they let nothing pass that those would not, else

@@ -94,6 +94,8 @@ package struct Batch: Sendable, Equatable {
     package let releaser: BatchReleaser
     /// Why it waits, for people; nil where it does not.
     package let heldBecause: String?
+    /// Whom a rule asked when it was made; the rules are asked anew when it leaves.
+    package let asked: Hold.Asked?
 
     /// Where it stands.
     package var state: BatchState
@@ -105,6 +107,8 @@ package struct Batch: Sendable, Equatable {
     package var decidedBy: String?
     /// Who let it leave.
     package var releasedBy: String?
+    /// Who has agreed to its leaving, or let it leave together, as `user:<id>`.
+    package var approvers: [String] = []
     /// Why it was paused or stopped, for people.
     package var reason: String?
     /// What becomes of the items that have not left, once it is stopped.
@@ -132,6 +136,7 @@ package struct Batch: Sendable, Equatable {
         repeats: BatchID?,
         releaser: BatchReleaser,
         heldBecause: String?,
+        asked: Hold.Asked? = nil,
         state: BatchState,
         until: Timestamp
     ) {
@@ -153,9 +158,16 @@ package struct Batch: Sendable, Equatable {
         self.repeats = repeats
         self.releaser = releaser
         self.heldBecause = heldBecause
+        self.asked = asked
         self.state = state
         self.until = until
     }
+
+    /// Whether it waits for a person.
+    package var isWaiting: Bool { state == .draft || state == .paused }
+
+    /// When something is to be done about it at the soonest, as far as its row says.
+    package var nextAt: Timestamp { isWaiting ? until : Timestamp(milliseconds: 0) }
 
     /// The account of its items.
     package var account: AccountID {

@@ -14,6 +14,8 @@ package struct Ceilings: Sendable, Equatable {
     package var quotas: [String: Int]
     /// The largest amount of one call, by direction.
     package var amounts: [OperationDirection: Shillings]
+    /// The largest sum of a day in Nairobi, by direction: whatever limits the organization sets itself, no more moves.
+    package var dayAmounts: [OperationDirection: Int64]
     /// How many people may be active.
     package var usersMax: Int?
     /// How many keys may be in force.
@@ -23,11 +25,13 @@ package struct Ceilings: Sendable, Equatable {
     package init(
         quotas: [String: Int] = [:],
         amounts: [OperationDirection: Shillings] = [:],
+        dayAmounts: [OperationDirection: Int64] = [:],
         usersMax: Int? = nil,
         keysMax: Int? = nil
     ) {
         self.quotas = quotas
         self.amounts = amounts
+        self.dayAmounts = dayAmounts
         self.usersMax = usersMax
         self.keysMax = keysMax
     }
@@ -37,9 +41,16 @@ package struct Ceilings: Sendable, Equatable {
         Ceilings(
             quotas: quotas.merging(own.quotas) { _, own in own },
             amounts: amounts.merging(own.amounts) { _, own in own },
+            dayAmounts: dayAmounts.merging(own.dayAmounts) { _, own in own },
             usersMax: own.usersMax ?? usersMax,
             keysMax: own.keysMax ?? keysMax
         )
+    }
+
+    /// What they limit of a day, as limits that an organization would set itself.
+    var limits: [MoneyLimit] {
+        dayAmounts.sorted { $0.key.rawValue < $1.key.rawValue }
+            .map { MoneyLimit(directions: [$0.key], dayMax: $0.value) }
     }
 
     /// Refuses an amount that is above what the organization, or the key that asks, may move in one call.

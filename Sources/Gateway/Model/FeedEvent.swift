@@ -32,6 +32,8 @@ package struct FeedEvent: Sendable, Equatable {
         case approvalDue = "approval.due"
         /// They have let it leave, or it never will.
         case approvalDecided = "approval.decided"
+        /// A batch was made, and waits for a person.
+        case batchRequested = "batch.requested"
         /// Somebody let a batch leave.
         case batchReleased = "batch.released"
         /// Nothing more of a batch leaves until a person lets it go on.
@@ -49,7 +51,7 @@ package struct FeedEvent: Sendable, Equatable {
             switch self {
             case .succeeded, .failed, .cancelled, .expired, .withdrawn, .lateSuccess, .reversed: true
             case .corrected, .disputed, .needsPerson, .approvalRequested, .approvalDue, .approvalDecided: false
-            case .batchReleased, .batchPaused, .batchCompleted, .keyRevoked, .planChanged: false
+            case .batchRequested, .batchReleased, .batchPaused, .batchCompleted, .keyRevoked, .planChanged: false
             }
         }
 

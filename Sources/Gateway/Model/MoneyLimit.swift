@@ -50,12 +50,14 @@ package struct MoneyLimit: Sendable, Equatable {
         self.hours = hours
     }
 
-    func isAbout(_ record: Record) -> Bool {
-        (directions.isEmpty || directions.contains(record.direction)) && subject.map { $0 == record.madeBy } ?? true
+    /// - Parameter owner: Of the key that asks: a key's calls are its owner's too.
+    func isAbout(_ record: Record, of owner: UserID?) -> Bool {
+        guard directions.isEmpty || directions.contains(record.direction) else { return false }
+        return subject.map { $0 == record.madeBy || $0 == owner.map { "user:\($0)" } } ?? true
     }
 
-    /// Why a call may not be made now, whatever else was; nil when it may.
-    fileprivate func refusal(of record: Record, at now: Timestamp) -> GatewayError? {
+    /// Why a call may not be made, at whatever time; nil when it may.
+    fileprivate func refusal(of record: Record) -> GatewayError? {
         let amount = record.intent.amount?.amount ?? 0
         if let callMax, amount > callMax {
             return Self.refused("one call may be \(callMax) shillings at most")
@@ -63,11 +65,20 @@ package struct MoneyLimit: Sendable, Equatable {
         if let receivers, !(record.intent.party.map { receivers.contains($0) } ?? false) {
             return Self.refused("this receiver is not among those that are allowed")
         }
-        if let hours, !hours.contains(Self.hour(of: now)) {
-            return Self.refused("only from \(hours.lowerBound) to \(hours.upperBound) o'clock in Nairobi")
+        if let dayMax, amount > dayMax {
+            return Self.refused("a whole day may be \(dayMax) shillings at most")
         }
         return nil
     }
+
+    /// Why a call may not be made at this hour; nil when it may.
+    fileprivate func refusal(at now: Timestamp) -> GatewayError? {
+        guard let hours, !hours.contains(Self.hour(of: now)) else { return nil }
+        return Self.refused("only from \(hours.lowerBound) to \(hours.upperBound) o'clock in Nairobi")
+    }
+
+    /// The refusal of what would be past a day's sum or count.
+    static let dayIsOver = refused("what it allows for a day is used up")
 
     static func refused(_ why: String) -> GatewayError {
         GatewayError(.limitExceeded, "A limit of your organization is in the way: \(why). Nothing was sent.")
@@ -107,6 +118,11 @@ package struct MoneyLimit: Sendable, Equatable {
 }
 
 extension [MoneyLimit] {
+    /// Why a call may not be made at any time: for its own amount or receiver.
+    func refusal(of record: Record, by owner: UserID?) -> GatewayError? {
+        lazy.filter { $0.isAbout(record, of: owner) }.compactMap { $0.refusal(of: record) }.first
+    }
+
     /// Whether these let nothing pass that others would not.
     package func areAtLeast(_ others: [MoneyLimit]) -> Bool {
         others.allSatisfy { other in contains { $0.isAtLeast(other) } }
@@ -115,10 +131,10 @@ extension [MoneyLimit] {
     /// What a call counts against when it leaves.
     ///
     /// - Throws: `limitExceeded` for what may not be made now, whatever else was.
-    func claims(of record: Record, at now: Timestamp) throws(GatewayError) -> [LimitClaim] {
+    func claims(of record: Record, by owner: UserID?, at now: Timestamp) throws(GatewayError) -> [LimitClaim] {
         var claims: [LimitClaim] = []
-        for limit in self where limit.isAbout(record) {
-            if let refusal = limit.refusal(of: record, at: now) { throw refusal }
+        for limit in self where limit.isAbout(record, of: owner) {
+            if let refusal = limit.refusal(of: record) ?? limit.refusal(at: now) { throw refusal }
             guard limit.dayMax != nil || limit.dayCount != nil else { continue }
             let scope = limit.scope(of: record)
             let claim = LimitClaim(
@@ -154,8 +170,8 @@ package struct LimitPlace: Sendable, Hashable {
     /// Days since 1970, in Nairobi.
     package let day: Int64
 
-    /// Whether each receiver is counted apart there.
-    var isPerReceiver: Bool { scope.count(where: { $0 == "|" }) > 1 }
+    /// Whether one receiver's calls alone are counted here.
+    var isOfReceiver: Bool { scope.utf8.count { $0 == UInt8(ascii: "|") } == 2 }
 
     /// Names a place.
     package init(organization: OrganizationID, environment: Environment, scope: String, day: Int64) {

@@ -26,6 +26,8 @@ package struct Principal: Sendable, Hashable {
     package let hasSecondFactor: Bool
     /// What narrows a key further; nil for people, and for keys that nothing narrows.
     package let rules: KeyRules?
+    /// Whose key it is; nil for people, and for keys that the host made.
+    package let owner: UserID?
     /// By which of a person's sessions they call; nil for keys, and for what is done later in somebody's name.
     package let session: Identifier?
 
@@ -38,6 +40,7 @@ package struct Principal: Sendable, Hashable {
         scopes: Set<String>?,
         environment: Environment,
         rules: KeyRules? = nil,
+        owner: UserID? = nil,
         hasSecondFactor: Bool = true,
         session: Identifier? = nil
     ) {
@@ -48,6 +51,7 @@ package struct Principal: Sendable, Hashable {
         self.scopes = scopes
         self.environment = environment
         self.rules = rules
+        self.owner = owner
         self.hasSecondFactor = hasSecondFactor
         self.session = session
         subjectText =

@@ -1,4 +1,8 @@
-/// A place on the money path, or in a change of the master key, where a test may end the process, to see what a crash there leaves behind.
+/// A place on the money path, or in a change of the master key, where a test may end the process, to see what a crash
+/// there leaves behind.
+///
+/// Together they are all of its awaits: the store's are before each read and on both sides of each write, M-Pesa's on
+/// both sides of each request; those with names of their own say which.
 package enum Failpoint: String, Sendable, CaseIterable {
     /// The plan is made; nothing is written.
     case beforeCommit = "before_commit"
@@ -22,6 +26,30 @@ package enum Failpoint: String, Sendable, CaseIterable {
     case afterQuery = "after_query"
     /// What that answer proved is durable.
     case afterQueryCommit = "after_query_commit"
+    /// The payment that waits for a person is durable; the caller has no answer.
+    case afterHoldCommit = "after_hold_commit"
+    /// Somebody's word that lets a draft leave is about to be written.
+    case beforeRelease = "before_release"
+    /// It is durable; nothing of it has been sent.
+    case afterRelease = "after_release"
+    /// What was let go is about to be written as `sending`.
+    case beforeHeldSending = "before_held_sending"
+    /// A batch is planned; nothing of it is written.
+    case beforeBatchCommit = "before_batch_commit"
+    /// It is durable with all of its items; the caller has no answer.
+    case afterBatchCommit = "after_batch_commit"
+    /// A release, pause, resumption or end of a batch is about to be written.
+    case beforeBatchDecision = "before_batch_decision"
+    /// It is durable; nothing follows from it yet.
+    case afterBatchDecision = "after_batch_decision"
+    /// A batch is about to be written as ended, or stopped by itself.
+    case beforeBatchEnd = "before_batch_end"
+    /// Anything is about to be read of the store.
+    case beforeRead = "before_read"
+    /// Anything is about to be written.
+    case beforeWrite = "before_write"
+    /// It is durable; whoever wrote it does not know.
+    case afterWrite = "after_write"
     /// The next master key is a file; nothing says yet that it is used.
     case masterKeyNext = "master_key_next"
     /// The root is sealed by it; no data key is wrapped by it yet.

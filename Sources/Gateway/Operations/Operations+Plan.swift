@@ -97,7 +97,7 @@ extension Operations {
         case .quotaSpent:
             guard let quota = work.quota else { throw GatewayError.fault("a quota is spent that nobody claimed") }
             throw QuotaClaim.spent(quota.place, limit: quota.limit, now: entropy.now())
-        case .limitReached: throw MoneyLimit.refused("what it allows for a day is used up")
+        case .limitReached: throw MoneyLimit.dayIsOver
         case .duplicate(_, let record):
             throw GatewayError(.conflict, "The same movement of money exists already.", record: record)
         }

@@ -82,7 +82,12 @@ struct Operations: Sendable {
         let planned = try await plan(work, kind: kind)
         let (plan, original) = (planned.plan, planned.original)
         var record = planned.record
-        let limits = try work.membership.organization.approvals.claims(of: record, at: entropy.now())
+        let limits = try work.membership.organization.approvals.claims(
+            of: record,
+            by: work.principal,
+            within: work.membership.ceilings,
+            at: entropy.now()
+        )
         if let order = try await approval.order(for: record, work) {
             return try await hold(planned, until: order, for: work)
         }

@@ -129,7 +129,8 @@ struct Sender: Sendable {
 
     /// Sends what was let go, in the form that its request has now, and settles the outcome.
     ///
-    /// If the process dies before `sending` is committed, the row is as it was. An item leaves while its batch runs.
+    /// If the process dies before `sending` is committed, the row is as it was. An item leaves while its batch runs, and
+    /// while the tries before it are what they were.
     /// - Returns: The record as it stands afterwards, or why what it claims is another's: `stale` where the transaction that
     ///   it gives back has been changed since it was looked at.
     /// - Throws: As `send`.
@@ -140,6 +141,7 @@ struct Sender: Sendable {
         within duration: Duration,
         claiming claims: LateClaims?,
         of original: Reversals.Original?,
+        after tries: [Record] = [],
         whileRunning batch: BatchID? = nil
     ) async throws(GatewayError) -> Settlement.Settled {
         defer { place.leave() }
@@ -157,6 +159,7 @@ struct Sender: Sendable {
         guard original == nil || change != nil else {
             return Settlement.Settled(record: record, event: nil, refusal: original.map { .stale($0.record.id) })
         }
+        failpoints.reach(.beforeHeldSending)
         let claimed: Settlement.Settled
         do throws(GatewayError) {
             // A batch that runs no longer looks like a record that has changed, and is not asked twice.
@@ -164,7 +167,8 @@ struct Sender: Sendable {
             claimed = try await settlement.settle(
                 record,
                 claiming: claims,
-                beside: change,
+                beside: (change.map { [$0] } ?? [])
+                    + tries.compactMap { settlement.trying(again: $0, as: record, at: now) },
                 whileRunning: batch
             ) { current in
                 defer { isFirst = false }

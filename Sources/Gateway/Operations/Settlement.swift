@@ -102,15 +102,15 @@ struct Settlement: Sendable {
     /// It is asked again for each version, because what bytes prove can depend on what is known; nil means that nothing
     /// happened after all. `unread` are bytes that nobody could read: kept in the same commit, for later.
     ///
-    /// `claims` are taken in the same commit, or it is refused. So is `beside`, the change of another record: where that
-    /// one has been changed meanwhile, nothing is written, and what this was decided on must be looked at again. `batch`
-    /// must run.
+    /// `claims` are taken in the same commit, or it is refused. So is `beside`, changes of other records: where one of them
+    /// has been changed meanwhile, nothing is written, and what this was decided on must be looked at again. `batch` must
+    /// run.
     ///
     /// - Throws: `unavailable` when the store is; `conflict` when others kept changing the record.
     func settle(
         _ record: Record,
         claiming claims: LateClaims? = nil,
-        beside: RecordChange? = nil,
+        beside: [RecordChange] = [],
         whileRunning batch: BatchID? = nil,
         callback: CallbackID? = nil,
         unread: ReceivedCallback? = nil,
@@ -135,7 +135,7 @@ struct Settlement: Sendable {
                     whileRunning: isFirst ? batch : nil
                 )
             }
-            switch try await records.apply(changes + (beside.map { [$0] } ?? [])) {
+            switch try await records.apply(changes + beside) {
             case .applied:
                 for move in moves { perform(move.step, from: move.before) }
                 return Settled(
@@ -148,7 +148,7 @@ struct Settlement: Sendable {
                 if others.mistaken == nil { others.receipt = other }
             case .idTaken(_, let name, let other): others.id = (step.record.externalIDs[name] ?? name, other)
             case .refused(_, let outcome): return Settled(record: current, event: nil, refusal: outcome)
-            case .conflict(let id) where id == beside?.record.id:
+            case .conflict(let id) where beside.contains(where: { $0.record.id == id }):
                 return Settled(record: current, event: nil, refusal: .stale(id))
             case .conflict(let id) where id == others.mistaken?.id:
                 others.mistaken = try await mistaken(id, about: current)

@@ -134,14 +134,16 @@ package final class Authenticate: Sendable {
     }
 
     private func principal(of key: APIKey) -> Principal {
-        Principal(
+        let reach = key.reach(at: entropy.now())
+        return Principal(
             organization: key.organization,
             subject: .apiKey(key.id),
             name: key.name,
-            role: key.role,
-            scopes: key.scopes,
+            role: reach.role,
+            scopes: reach.scopes,
             environment: key.environment,
-            rules: key.rules == KeyRules() ? nil : key.rules
+            rules: reach.rules == KeyRules() ? nil : reach.rules,
+            owner: key.owner
         )
     }
 
@@ -169,7 +171,9 @@ package final class Authenticate: Sendable {
             throw Authenticate.refusal.naming(stored.organization, "key:\(stored.id)")
         }
         uses?.note(stored.id, of: stored.organization, at: now)
-        let ends = [stored.expiresAt, isNewest ? nil : stored.previous?.until].compactMap { $0 }
+        // What it may do more from some moment on is read again then.
+        let more = stored.pending.flatMap { now < $0.from ? $0.from : nil }
+        let ends = [stored.expiresAt, isNewest ? nil : stored.previous?.until, more].compactMap { $0 }
         return Known(principal(of: stored), until: ends.min(), notedAt: entropy.uptime())
     }
 
@@ -223,6 +227,7 @@ extension Principal {
             scopes: scopes,
             environment: environment,
             rules: rules,
+            owner: owner,
             hasSecondFactor: hasSecondFactor,
             session: session
         )

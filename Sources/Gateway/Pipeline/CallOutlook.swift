@@ -172,7 +172,7 @@ package struct CallOutlook: Sendable {
             return Finding("limits", error, else: "")
         }
         var left = "No limit of the organization's is in the way."
-        for claim in claims where call.receiver != nil || !claim.place.isPerReceiver {
+        for claim in claims where call.receiver != nil || !claim.place.isOfReceiver {
             let moved = try await records.moved(at: claim.place)
             guard claim.holds(after: moved) else {
                 return Finding("limits", MoneyLimit.refused("what it allows for a day is used up"), else: "")

@@ -27,7 +27,23 @@ package protocol BatchRepository: Sendable {
 
     /// Any organization's batches that something is to be done about: those that run or were stopped and have not ended,
     /// and those that wait and whose time is over.
+    ///
+    /// They come in turn: first one of each organization, then another of each; of one organization those first that were
+    /// not looked at longest, as far as they were put off.
     func openBatches(at now: Timestamp, limit: Int) async throws(GatewayError) -> [Batch]
+
+    /// Puts batches off that were looked at, where they are the same still: others come first.
+    ///
+    /// Whatever changes one makes it due at once.
+    func postpone(_ batches: [Batch], until moment: Timestamp) async throws(GatewayError)
+
+    /// An organization's batches in these states that have not ended, by their ids.
+    func openBatches(
+        of organization: OrganizationID,
+        in states: Set<BatchState>,
+        after: BatchID?,
+        limit: Int
+    ) async throws(GatewayError) -> [Batch]
 
     /// Writes a batch's next version, with items that are tried again.
     ///

@@ -61,7 +61,8 @@ package protocol RecordRepository: Sendable {
         environment: Environment
     ) async throws(GatewayError) -> RecordPage
 
-    /// The organization's drafts in these environments, newest first: those of `maker`, where one is named.
+    /// The organization's drafts in these environments, newest first: those of `maker`, where one is named; no items of
+    /// batches, which leave with those.
     func drafts(
         of organization: OrganizationID,
         in environments: [Environment],
@@ -255,8 +256,8 @@ package enum CommitOutcome: Sendable, Equatable {
     case closed
     /// The month's quota is used up. Nothing was written.
     case quotaSpent
-    /// A limit of the organization's own is reached for the day. Nothing was written.
-    case limitReached
+    /// A limit of the organization's own is reached for the day: where it is counted. Nothing was written.
+    case limitReached(LimitPlace)
     /// The record that is changed with it has another version by now. Nothing was written.
     case stale(RecordID)
 }

@@ -47,7 +47,8 @@ package enum BatchArguments {
 
 
         batch_id makes it one batch, however often it is sent; so does an idempotency key where there is no batch_id. \
-        Without either, the same payments under the same name are the same batch.
+        Without either, the same payments under the same name within seven days are the same batch, and the answer says so \
+        (is_earlier).
         """
 }
 

@@ -58,6 +58,15 @@ package enum BatchDocument {
                 "description": "Who may release it: a person, or another person than its maker.",
             ],
             "held_because": ["type": "string", "description": "Why it waits for a person."],
+            "approvals_needed": [
+                "type": "integer", "description": "How many people a rule asked for when it was made.",
+            ],
+            "approved_by": ["type": "array", "items": text, "description": "Who has agreed to its leaving so far."],
+            "is_earlier": [
+                "type": "boolean",
+                "description":
+                    "Whether this call made nothing: the batch was there already, for the same id, key or payments.",
+            ],
             "made_by": text, "released_by": text, "decided_by": text,
             "reason": ["type": "string", "description": "Why it was paused or stopped."],
             "confirmed_rows": ["type": "integer", "description": "Rows that repeat a payment, as somebody confirmed."],
@@ -81,7 +90,14 @@ package enum BatchDocument {
     ]
 
     /// Writes a batch, as the sums of its items have it.
-    package static func write(_ batch: Batch, _ sums: [RecordState: RollupSum], to writer: inout JSONWriter) {
+    ///
+    /// - Parameter isEarlier: Whether it is shown to somebody who asked for a new one.
+    package static func write(
+        _ batch: Batch,
+        _ sums: [RecordState: RollupSum],
+        isEarlier: Bool = false,
+        to writer: inout JSONWriter
+    ) {
         var counts: [Part: Int64] = [:]
         for (state, sum) in sums { counts[Part(state), default: 0] += sum.transactions }
         let paid = sums[.succeeded]?.amount ?? 0
@@ -103,6 +119,11 @@ package enum BatchDocument {
         writer.endObject()
         if batch.state == .draft { writer.optional("releaser", batch.releaser.rawValue) }
         writer.optional("held_because", batch.state == .draft ? batch.heldBecause : nil)
+        writeApprovals(batch, to: &writer)
+        if isEarlier {
+            writer.key("is_earlier")
+            writer.bool(true)
+        }
         writer.optional("made_by", batch.madeBy)
         writer.optional("released_by", batch.releasedBy)
         writer.optional("decided_by", batch.decidedBy)
@@ -113,8 +134,24 @@ package enum BatchDocument {
         writer.optional("not_before_ms", batch.notBefore?.milliseconds)
         writer.optional("ended_ms", batch.endedAt?.milliseconds)
         if batch.endedAt == nil { writer.optional("until_ms", batch.until.milliseconds) }
-        writer.optional("next", next(batch))
+        writer.optional("next", (isEarlier ? earlier(batch) : "") + next(batch))
         writer.endObject()
+    }
+
+    private static func writeApprovals(_ batch: Batch, to writer: inout JSONWriter) {
+        guard batch.isWaiting else { return }
+        writer.optional("approvals_needed", batch.asked.map { Int64($0.count) })
+        guard !batch.approvers.isEmpty else { return }
+        writer.key("approved_by")
+        writer.value(.array(batch.approvers.map { .string($0) }))
+    }
+
+    /// Said to whoever may have meant another one.
+    private static func earlier(_ batch: Batch) -> String {
+        """
+        This is the batch that was made at \(batch.createdAt); nothing new was made. If the same payments are meant once more, \
+        a person sends them with a batch_id of their own and "repeats": "\(batch.id)". 
+        """
     }
 
     /// What checking found of payments that are not kept.

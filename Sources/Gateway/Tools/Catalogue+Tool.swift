@@ -22,7 +22,7 @@ extension Catalogue {
         let nature = ToolNature(kind, operations: operations)
         let stated = try annotations(reader.object("annotations"))
         let sensitive = try reader.list("sensitive", pointer)
-        let items = try items(of: reader, kind, nature, input.document, sensitive: sensitive)
+        let items = try items(of: reader, kind, nature, input.document, operations, sensitive: sensitive)
         return ToolDescriptor(
             name: name,
             index: index,

@@ -49,11 +49,16 @@ extension Catalogue {
         _ kind: ToolDescriptor.Kind,
         _ nature: ToolNature,
         _ input: JSON,
+        _ operations: [OperationKind],
         sensitive: [JSONPointer]
     ) throws(CatalogueError) -> ItemsBinding? {
         guard let binding = try reader.optionalObject("x-items") else { return nil }
         guard nature == .movesMoney else {
             throw reader.fail("x-items", "only where the tool starts an operation that moves money")
+        }
+        // A reversal is about one transaction, which is looked at for each; nobody has said what many of them are together.
+        if case .operation(let index) = kind, operations[index].direction == .reverse {
+            throw reader.fail("x-items", "only of operations of direction in or out")
         }
         let pointer = try binding.place("pointer")
         guard pointer.tokens.count == 1, let name = pointer.tokens.first,

@@ -88,6 +88,11 @@ extension RecordMachine {
         draft.move(to: .draft, source: "host", meaning: "Those who are asked were told once more.")
     }
 
+    /// Another try is about to be sent for its row: what became of it must be what it was when that was decided.
+    func noteRetry(_ draft: inout Draft, as other: RecordID) {
+        draft.move(to: draft.record.state, source: "host", meaning: "Tried again as \(other).")
+    }
+
     private static func source(_ who: String) -> String { who.hasPrefix("user:") ? "person" : "host" }
 }
 

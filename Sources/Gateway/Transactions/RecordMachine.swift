@@ -136,6 +136,8 @@ package struct RecordMachine: Sendable {
         case resolved(Resolution)
         /// M-Pesa has named for another record the receipt that a person had stated to be this one's.
         case receiptIsAnothers(String, RecordID)
+        /// Its row of a batch is being paid by another try, which is that one.
+        case triedAgain(as: RecordID)
         /// A question about the record is being asked.
         case asked
         /// Its plugin has nothing to ask by.
@@ -220,6 +222,7 @@ package struct RecordMachine: Sendable {
         case .possibleDouble(let other): name(other, in: &draft)
         case .resolved(let resolution): resolve(&draft, as: resolution)
         case .receiptIsAnothers(let receipt, let other): loseReceipt(receipt, to: other, in: &draft)
+        case .triedAgain(let other): noteRetry(&draft, as: other)
         case .asked: countQuestion(&draft)
         case .nothingToAsk: noteNothingToAsk(&draft)
         case .timePassed: passTime(&draft)

@@ -49,12 +49,45 @@ extension MemoryStore: BatchRepository {
 
     package func openBatches(at now: Timestamp, limit: Int) async throws(GatewayError) -> [Batch] {
         try await read { tables in
-            let open = tables.batches.values.filter { batch in
-                guard batch.endedAt == nil else { return false }
-                return (batch.state != .draft && batch.state != .paused) || batch.until <= now
+            let next = { (batch: Batch) in
+                tables.postponed[MemoryTables.BatchName(batch.organization, batch.id)] ?? batch.nextAt
             }
-            let order = { (batch: Batch) in (batch.until.milliseconds, batch.id.description) }
-            return Array(open.sorted { order($0) < order($1) }.prefix(max(1, limit)))
+            let open = tables.batches.values.filter { $0.endedAt == nil && next($0) <= now }
+            let order = { (batch: Batch) in (next(batch).milliseconds, batch.id.description) }
+            let turns = Dictionary(grouping: open, by: \.organization).values
+                .flatMap { $0.sorted { order($0) < order($1) }.enumerated() }
+            let all = turns.sorted { one, other in
+                (one.offset, order(one.element).0, "\(one.element.organization)", order(one.element).1)
+                    < (other.offset, order(other.element).0, "\(other.element.organization)", order(other.element).1)
+            }
+            return all.prefix(max(1, limit)).map(\.element)
+        }
+    }
+
+    package func postpone(_ batches: [Batch], until moment: Timestamp) async throws(GatewayError) {
+        try await write("put batches off") { tables in
+            for batch in batches {
+                let name = MemoryTables.BatchName(batch.organization, batch.id)
+                guard let found = tables.batches[name], found.version == batch.version, found.endedAt == nil else {
+                    continue
+                }
+                tables.postponed[name] = moment
+            }
+        }
+    }
+
+    package func openBatches(
+        of organization: OrganizationID,
+        in states: Set<BatchState>,
+        after: BatchID?,
+        limit: Int
+    ) async throws(GatewayError) -> [Batch] {
+        try await read { tables in
+            let found = tables.batches.values.filter { batch in
+                batch.organization == organization && batch.endedAt == nil && states.contains(batch.state)
+                    && (after.map { batch.id.description > $0.description } ?? true)
+            }
+            return Array(found.sorted { $0.id.description < $1.id.description }.prefix(max(1, limit)))
         }
     }
 
@@ -63,6 +96,7 @@ extension MemoryStore: BatchRepository {
             let name = MemoryTables.BatchName(change.batch.organization, change.batch.id)
             guard tables.batches[name]?.version == change.batch.version - 1 else { return false }
             tables.batches[name] = change.batch
+            tables.postponed[name] = nil
             tables.begin(change.items, told: change.told)
             return true
         }
@@ -168,7 +202,9 @@ extension MemoryTables {
         batch.reason = halt.reason
         batch.until = halt.until
         batch.withdrawal = halt.state == .broken ? .obsolete : nil
+        batch.approvers = []
         batches[name] = batch
+        postponed[name] = nil
         feed.append(FeedEntry(event: halt.told, position: Int64(feed.count + 1)))
     }
 }

@@ -101,7 +101,8 @@ extension MemoryStore: RecordRepository {
         try await read { tables in
             let found = tables.sorted { record in
                 record.organization == organization && environments.contains(record.environment)
-                    && record.state == .draft && maker.map { $0 == record.madeBy } ?? true
+                    && record.state == .draft && record.batch == nil
+                    && maker.map { $0 == record.madeBy } ?? true
                     && before.map { record.id.raw < $0.raw } ?? true
             }
             return Array(found.reversed().prefix(max(1, limit)))
@@ -212,6 +213,7 @@ extension MemoryStore: DueRepository {
             }
             for (name, batch) in tables.batches where batch.endedAt == nil {
                 tables.batches[name]?.until = moved(batch.until) ?? batch.until
+                tables.postponed[name] = moved(tables.postponed[name])
             }
             tables.moment = moment
         }

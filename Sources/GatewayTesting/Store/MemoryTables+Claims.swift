@@ -29,7 +29,7 @@ extension MemoryTables {
         let all = LateClaims(guards: new.guards, unique: new.unique, at: record.createdAt)
         if let outcome = take(all, for: record) { throw undo(outcome) }
         if let quota = new.quota, take(quota) == nil { throw undo(.quotaSpent) }
-        if !count(new.limits) { throw undo(.limitReached) }
+        if let full = count(new.limits) { throw undo(.limitReached(full)) }
     }
 
     /// Claims what a record that was held takes only now; what it has already counts from now on.
@@ -37,19 +37,19 @@ extension MemoryTables {
     /// - Throws: `Undo` with the outcome, when another record stands in the way.
     mutating func claim(_ claims: LateClaims, for record: Record) throws {
         var outcome = take(claims, for: record)
-        if outcome == nil, !count(claims.limits) { outcome = .limitReached }
+        if outcome == nil { outcome = count(claims.limits).map { .limitReached($0) } }
         guard let outcome else { return }
         throw MemoryStore.Undo(outcome: ApplyOutcome.refused(record.id, outcome))
     }
 
-    /// Counts calls against limits; false where one would be past its own.
-    private mutating func count(_ claims: [LimitClaim]) -> Bool {
-        for claim in claims {
+    /// Counts calls against limits; answers where one would be past its own.
+    private mutating func count(_ claims: [LimitClaim]) -> LimitPlace? {
+        for claim in claims.sorted(by: { $0.place.scope < $1.place.scope }) {
             let old = moneyCounts[claim.place] ?? (0, 0)
-            guard old.calls < claim.countMax, old.amount <= claim.amountMax - claim.amount else { return false }
+            guard old.calls < claim.countMax, old.amount <= claim.amountMax - claim.amount else { return claim.place }
             moneyCounts[claim.place] = (old.calls + 1, old.amount + claim.amount)
         }
-        return true
+        return nil
     }
 
     /// What stands in the way; nil when all is claimed.

@@ -51,6 +51,8 @@ struct MemoryTables: Sendable {
     var unique: [Name: UniqueRow] = [:]
     var receipts: [Name: RecordID] = [:]
     var batches: [BatchName: Batch] = [:]
+    /// When those are looked at that were put off.
+    var postponed: [BatchName: Timestamp] = [:]
     var callbacks: [CallbackID: CallbackRow] = [:]
     var once: [Name: OnceRow] = [:]
     var audit: [AuditRecord] = []

@@ -19,3 +19,14 @@ extension Migrations {
         """,
     ]
 }
+
+extension Migrations {
+    /// When a batch is looked at next, so that all come in turn; and who has agreed to its leaving.
+    static let batchTurns = [
+        "ALTER TABLE batches ADD COLUMN next_ms BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE batches ADD COLUMN approvers TEXT",
+        "UPDATE batches SET next_ms = until_ms WHERE state IN ('draft', 'paused')",
+        "DROP INDEX batches_open",
+        "CREATE INDEX batches_open ON batches (organization_id, next_ms) WHERE ended_ms IS NULL",
+    ]
+}

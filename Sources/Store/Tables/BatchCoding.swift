@@ -6,7 +6,7 @@ import OrderedJSON
 enum BatchCoding {
     static let columns = """
         organization_id, batch_id, environment, state, version, content, created_ms, until_ms, ended_ms, detail,
-        decided_by, released_by, reason, withdrawal
+        decided_by, released_by, reason, withdrawal, approvers, next_ms
         """
 
     /// The values of `columns`.
@@ -17,7 +17,13 @@ enum BatchCoding {
             .integer(batch.createdAt.milliseconds), .integer(batch.until.milliseconds),
             .optional(batch.endedAt?.milliseconds), .text(detail(batch)), .optional(batch.decidedBy),
             .optional(batch.releasedBy), .optional(batch.reason), .optional(batch.withdrawal?.rawValue),
+            .optional(approvers(batch)), .integer(batch.nextAt.milliseconds),
         ]
+    }
+
+    /// Who has agreed; nil for nobody.
+    static func approvers(_ batch: Batch) -> String? {
+        batch.approvers.isEmpty ? nil : batch.approvers.joined(separator: " ")
     }
 
     private static func detail(_ batch: Batch) -> String {
@@ -31,6 +37,10 @@ enum BatchCoding {
         detail["not_before_ms"] = batch.notBefore.map { .integer($0.milliseconds) }
         detail["repeats"] = batch.repeats.map { .string($0.description) }
         detail["held_because"] = batch.heldBecause.map { .string($0) }
+        if let asked = batch.asked {
+            detail["asked_role"] = .string(asked.role.rawValue)
+            detail["asked_count"] = .integer(Int64(asked.count))
+        }
         return JSON.object(detail).text
     }
 
@@ -45,6 +55,8 @@ enum BatchCoding {
         else { throw SQLError(message: "a batch's row is damaged") }
         let text = { (name: String) in detail[name]?.stringValue ?? "" }
         let whole = { (name: String) in detail[name]?.integerValue ?? 0 }
+        let asked = Role(rawValue: text("asked_role"))
+            .map { Hold.Asked(role: $0, count: Int(whole("asked_count"))) }
         var batch = Batch(
             id: id,
             organization: organization,
@@ -64,6 +76,7 @@ enum BatchCoding {
             repeats: detail["repeats"]?.stringValue.flatMap { BatchID($0) },
             releaser: releaser,
             heldBecause: detail["held_because"]?.stringValue,
+            asked: asked,
             state: state,
             until: Timestamp(milliseconds: row.integer(7) ?? 0)
         )
@@ -73,6 +86,7 @@ enum BatchCoding {
         batch.releasedBy = row.text(11)
         batch.reason = row.text(12)
         batch.withdrawal = row.text(13).flatMap(Hold.Withdrawal.init(rawValue:))
+        batch.approvers = (row.text(14) ?? "").split(separator: " ").map(String.init)
         return batch
     }
 }

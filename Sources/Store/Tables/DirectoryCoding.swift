@@ -120,6 +120,10 @@ enum DirectoryCoding {
                 )
             ),
         ]
+        if !ceilings.dayAmounts.isEmpty {
+            let amounts = ceilings.dayAmounts.sorted { $0.key.rawValue < $1.key.rawValue }
+            object["day_amounts"] = .object(JSONObject(amounts.map { ($0.key.rawValue, .integer($0.value)) }))
+        }
         object["users_max"] = ceilings.usersMax.map { .integer(Int64($0)) }
         object["keys_max"] = ceilings.keysMax.map { .integer(Int64($0)) }
         return .object(object)
@@ -136,6 +140,10 @@ enum DirectoryCoding {
         for (direction, amount) in value?["amounts"]?.objectValue ?? JSONObject() {
             guard let direction = OperationDirection(rawValue: direction) else { continue }
             ceilings.amounts[direction] = amount.integerValue.flatMap { Shillings($0) }
+        }
+        for (direction, amount) in value?["day_amounts"]?.objectValue ?? JSONObject() {
+            guard let direction = OperationDirection(rawValue: direction) else { continue }
+            ceilings.dayAmounts[direction] = amount.integerValue
         }
         return ceilings
     }

@@ -16,7 +16,7 @@ extension DirectoryCoding {
             .bytes(key.hash), .text(key.environment.rawValue), .text(key.role.rawValue),
             .optional(key.scopes.map { $0.sorted().joined(separator: " ") }),
             .optional(key.expiresAt?.milliseconds), .optional(key.revokedAt?.milliseconds),
-            .optional(key.owner?.description), .text(rules(key.rules).text),
+            .optional(key.owner?.description), .text(rules(of: key).text),
             key.previous.map { .bytes($0.hash) } ?? .null, .optional(key.previous?.until.milliseconds),
             .integer(Int64(key.version)), .optional(key.lastUsedAt?.milliseconds),
         ]
@@ -28,7 +28,7 @@ extension DirectoryCoding {
             .text(key.name), .bytes(key.hash), .text(key.role.rawValue),
             .optional(key.scopes.map { $0.sorted().joined(separator: " ") }),
             .optional(key.expiresAt?.milliseconds), .optional(key.revokedAt?.milliseconds),
-            .text(rules(key.rules).text), key.previous.map { .bytes($0.hash) } ?? .null,
+            .text(rules(of: key).text), key.previous.map { .bytes($0.hash) } ?? .null,
             .optional(key.previous?.until.milliseconds), .integer(Int64(key.version)),
         ]
     }
@@ -43,6 +43,7 @@ extension DirectoryCoding {
         if let hash = row.bytes(12), let until = row.integer(13) {
             previous = APIKey.PreviousSecret(hash: hash, until: Timestamp(milliseconds: until))
         }
+        let rules = try JSON(parsing: row.text(11) ?? "")
         return APIKey(
             id: id,
             organization: organization,
@@ -54,7 +55,9 @@ extension DirectoryCoding {
             environment: environment,
             role: role,
             scopes: row.text(7).map { Set($0.split(separator: " ").map(String.init)) },
-            rules: try rules(JSON(parsing: row.text(11) ?? "")),
+            rules: try self.rules(rules),
+            pending: try pending(rules["pending"]),
+            knownTo: (rules["known_to"]?.arrayValue ?? []).compactMap { $0.stringValue.flatMap { UserID($0) } },
             expiresAt: row.integer(8).map { Timestamp(milliseconds: $0) },
             revokedAt: row.integer(9).map { Timestamp(milliseconds: $0) },
             lastUsedAt: row.integer(15).map { Timestamp(milliseconds: $0) },
@@ -62,13 +65,42 @@ extension DirectoryCoding {
         )
     }
 
-    private static func rules(_ rules: KeyRules) -> JSON {
+    /// What narrows a key, what it is to do later, and who has seen it.
+    private static func rules(of key: APIKey) -> JSON {
+        var object = rules(key.rules)
+        if let pending = key.pending {
+            var waiting: JSONObject = [
+                "rules": .object(rules(pending.reach.rules)), "role": .string(pending.reach.role.rawValue),
+                "by": .string(pending.by), "from_ms": .integer(pending.from.milliseconds),
+            ]
+            waiting["scopes"] = pending.reach.scopes.map { .array($0.sorted().map { .string($0) }) }
+            object["pending"] = .object(waiting)
+        }
+        if !key.knownTo.isEmpty { object["known_to"] = .array(key.knownTo.map { .string($0.description) }) }
+        return .object(object)
+    }
+
+    /// What is not understood never holds.
+    private static func pending(_ value: JSON?) throws -> APIKey.Pending? {
+        guard let value else { return nil }
+        guard let rules = value["rules"], let by = value["by"]?.stringValue, let from = value["from_ms"]?.integerValue,
+            let role = value["role"]?.stringValue.flatMap(Role.init(rawValue:))
+        else { throw damaged("a key's rules") }
+        let scopes = value["scopes"]?.arrayValue.map { Set($0.compactMap(\.stringValue)) }
+        return APIKey.Pending(
+            reach: KeyReach(role: role, scopes: scopes, rules: try self.rules(rules)),
+            by: by,
+            from: Timestamp(milliseconds: from)
+        )
+    }
+
+    private static func rules(_ rules: KeyRules) -> JSONObject {
         var object: JSONObject = ["sources": .array(rules.sources.map { .string($0.description) })]
         object["caller"] = rules.isAgent.map { .string(($0 ? CallerKind.agent : .machine).rawValue) }
         object["accounts"] = rules.accounts.map { .array($0.sorted().map { .string($0.description) }) }
         object["tools"] = rules.tools.map { .array($0.sorted().map { .string($0) }) }
         object["amount_max"] = rules.amountMax.map { .integer($0.amount) }
-        return .object(object)
+        return object
     }
 
     /// How a key is marked; keys of before the door told say `is_agent`, and false of those that nobody marked.

@@ -13,7 +13,7 @@ enum MoneyCounts {
     static func take(_ claims: [LimitClaim], in session: WriteSession) throws {
         // In the order of their scopes, so that two commits never wait for each other in a circle.
         for claim in claims.sorted(by: { $0.place.scope < $1.place.scope }) {
-            guard try take(claim, in: session) else { throw Undo(outcome: CommitOutcome.limitReached) }
+            guard try take(claim, in: session) else { throw Undo(outcome: CommitOutcome.limitReached(claim.place)) }
         }
     }
 

@@ -18,7 +18,7 @@ extension Store: BatchRepository {
                 try session.sql.execute(
                     """
                     INSERT INTO batches (\(BatchCoding.columns))
-                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
                     """,
                     BatchCoding.values(batch)
                 )
@@ -119,11 +119,56 @@ extension Store: BatchRepository {
         try await read { sql in
             try sql.query(
                 """
-                SELECT \(BatchCoding.columns) FROM batches
-                WHERE ended_ms IS NULL AND (state NOT IN ('draft', 'paused') OR until_ms <= $1)
-                ORDER BY until_ms LIMIT $2
+                SELECT \(BatchCoding.columns) FROM (
+                    SELECT \(BatchCoding.columns),
+                        ROW_NUMBER() OVER (PARTITION BY organization_id ORDER BY next_ms, batch_id) AS turn
+                    FROM batches WHERE ended_ms IS NULL AND next_ms <= $1) AS due
+                ORDER BY turn, next_ms, organization_id, batch_id LIMIT $2
                 """,
                 [.integer(now.milliseconds), .integer(Int64(max(1, limit)))],
+                BatchCoding.batch
+            )
+        }
+    }
+
+    package func postpone(_ batches: [Batch], until moment: Timestamp) async throws(GatewayError) {
+        guard !batches.isEmpty else { return }
+        try await write { session in
+            // Always in the same order, so that two never wait for each other.
+            for batch in batches.sorted(by: { $0.order < $1.order }) {
+                try session.sql.execute(
+                    """
+                    UPDATE batches SET next_ms = $1
+                    WHERE organization_id = $2 AND batch_id = $3 AND version = $4 AND ended_ms IS NULL
+                    """,
+                    [
+                        .integer(moment.milliseconds), .text(batch.organization.description),
+                        .text(batch.id.description), .integer(Int64(batch.version)),
+                    ]
+                )
+            }
+        }
+    }
+
+    package func openBatches(
+        of organization: OrganizationID,
+        in states: Set<BatchState>,
+        after: BatchID?,
+        limit: Int
+    ) async throws(GatewayError) -> [Batch] {
+        let words = states.map { "'\($0.rawValue)'" }.sorted().joined(separator: ", ")
+        return try await read { sql in
+            try sql.query(
+                """
+                SELECT \(BatchCoding.columns) FROM batches
+                WHERE organization_id = $1 AND ended_ms IS NULL AND batch_id > $2
+                    AND state IN (\(words.isEmpty ? "''" : words))
+                ORDER BY batch_id LIMIT $3
+                """,
+                [
+                    .text(organization.description), .text(after?.description ?? ""),
+                    .integer(Int64(max(1, limit))),
+                ],
                 BatchCoding.batch
             )
         }
@@ -135,13 +180,14 @@ extension Store: BatchRepository {
             let changed = try session.sql.execute(
                 """
                 UPDATE batches SET state = $1, version = $2, until_ms = $3, ended_ms = $4, decided_by = $5,
-                    released_by = $6, reason = $7, withdrawal = $8
-                WHERE organization_id = $9 AND batch_id = $10 AND version = $11
+                    released_by = $6, reason = $7, withdrawal = $8, approvers = $9, next_ms = $10
+                WHERE organization_id = $11 AND batch_id = $12 AND version = $13
                 """,
                 [
                     .text(batch.state.rawValue), .integer(Int64(batch.version)), .integer(batch.until.milliseconds),
                     .optional(batch.endedAt?.milliseconds), .optional(batch.decidedBy), .optional(batch.releasedBy),
                     .optional(batch.reason), .optional(batch.withdrawal?.rawValue),
+                    .optional(BatchCoding.approvers(batch)), .integer(batch.nextAt.milliseconds),
                     .text(batch.organization.description), .text(batch.id.description),
                     .integer(Int64(batch.version - 1)),
                 ]
@@ -160,17 +206,23 @@ extension Store: BatchRepository {
         let changed = try session.sql.execute(
             """
             UPDATE batches SET state = $1, version = version + 1, decided_by = 'host', reason = $2, withdrawal = $3,
-                until_ms = $4
-            WHERE organization_id = $5 AND batch_id = $6 AND state IN ('running', $7)
+                until_ms = $4, next_ms = $5, approvers = NULL
+            WHERE organization_id = $6 AND batch_id = $7 AND state IN ('running', $8)
             """,
             [
                 .text(halt.state.rawValue), .text(halt.reason),
                 .optional(halt.state == .broken ? Hold.Withdrawal.obsolete.rawValue : nil),
-                .integer(halt.until.milliseconds), .text(organization.description), .text(halt.batch.description),
+                .integer(halt.until.milliseconds), .integer(halt.state == .paused ? halt.until.milliseconds : 0),
+                .text(organization.description), .text(halt.batch.description),
                 // What waits for money is broken all the same.
                 .text(halt.state == .broken ? BatchState.paused.rawValue : BatchState.running.rawValue),
             ]
         )
         if changed == 1 { session.tell([halt.told]) }
     }
+}
+
+extension Batch {
+    /// Two batches are in the same order everywhere.
+    fileprivate var order: String { "\(organization) \(id)" }
 }

@@ -184,7 +184,7 @@ extension Store: RecordRepository {
                 """
                 SELECT \(RecordCoding.columns) FROM records\(index)
                 WHERE \(RecordCoding.isHeld) AND state = 'draft' AND organization_id = $1 AND environment IN (\(places))
-                    AND record_id < $2 AND ($3 = '' OR made_by = $4)
+                    AND record_id < $2 AND ($3 = '' OR made_by = $4) AND batch_id IS NULL
                 ORDER BY record_id DESC LIMIT $5
                 """,
                 [

@@ -41,10 +41,12 @@ extension Store {
                 """,
                 [by, after, recent, ahead]
             )
-            try session.sql.execute(
-                "UPDATE batches SET until_ms = until_ms - $1 WHERE ended_ms IS NULL AND until_ms > $2",
-                [by, after]
-            )
+            for column in ["until_ms", "next_ms"] {
+                try session.sql.execute(
+                    "UPDATE batches SET \(column) = \(column) - $1 WHERE ended_ms IS NULL AND \(column) > $2",
+                    [by, after]
+                )
+            }
             try session.sql.execute("UPDATE plugin_timers SET due_at = due_at - $1 WHERE due_at > $2", [by, after])
             // What waits for another version of its plugin is read again too. Two indexes, so two statements.
             for condition in ["ended IS NULL", "ended = 'quarantined'"] {

@@ -34,6 +34,10 @@ final class BatchLines: Sendable {
         var lost = 0
         /// When it was looked last what became of what is undecided.
         var lookedAt: Uptime?
+        /// What waits by itself, and until when nobody looks at it again.
+        var apart: [RecordID: Uptime] = [:]
+        /// When it had its turn last, counted over all.
+        var turn = 0
     }
 
     private typealias IsBeingSent = Bool
@@ -43,6 +47,8 @@ final class BatchLines: Sendable {
         var putOff: [Key: Uptime] = [:]
         /// When an account may send its next.
         var next: [AccountID: Uptime] = [:]
+        /// How many items were taken in hand.
+        var turns = 0
     }
 
     private let state = Mutex(State())
@@ -57,16 +63,31 @@ final class BatchLines: Sendable {
         }
     }
 
-    /// Forgets the batches that are no longer open, but for what is being sent.
-    func keep(_ open: Set<Key>) {
+    /// Forgets the batches that are no longer open, but for what is being sent or undecided: that takes its account's
+    /// places until it is decided, whether its batch runs or not.
+    ///
+    /// - Returns: Those that are kept for that alone.
+    func keep(_ open: Set<Key>) -> [Key] {
         state.withLock { state in
-            for (key, line) in state.lines where !open.contains(key) {
-                if !line.items.values.contains(true) { state.lines[key] = nil }
-            }
+            for (key, line) in state.lines where !open.contains(key) && line.items.isEmpty { state.lines[key] = nil }
             for key in state.putOff.keys where !open.contains(key) { state.putOff[key] = nil }
             let accounts = Set(state.lines.values.map(\.account))
             for account in state.next.keys where !accounts.contains(account) { state.next[account] = nil }
+            return state.lines.keys.filter { !open.contains($0) }
         }
+    }
+
+    /// Batches in the order in which they take their account's places: who had them longest ago comes first.
+    func inTurn(_ batches: [Batch]) -> [Batch] {
+        let turns = state.withLock { state in batches.map { state.lines[Key($0)]?.turn ?? 0 } }
+        return zip(turns, batches).enumerated()
+            .sorted { ($0.element.0, $0.offset) < ($1.element.0, $1.offset) }
+            .map(\.element.1)
+    }
+
+    /// An item waits by itself, and keeps no other from leaving.
+    func setApart(_ id: RecordID, _ key: Key, until moment: Uptime) {
+        state.withLock { $0.lines[key]?.apart[id] = moment }
     }
 
     func mayGoOn(_ key: Key, at now: Uptime) -> Bool { state.withLock { $0.putOff[key].map { now >= $0 } ?? true } }
@@ -127,11 +148,20 @@ final class BatchLines: Sendable {
         }
     }
 
-    /// Takes an item in hand; false when it is already.
-    func take(_ id: RecordID, _ key: Key) -> Bool {
+    func waitsApart(_ id: RecordID, _ key: Key, at now: Uptime) -> Bool {
+        state.withLock { $0.lines[key]?.apart[id].map { now < $0 } ?? false }
+    }
+
+    /// Takes an item in hand; false when it is already, or waits by itself.
+    func take(_ id: RecordID, _ key: Key, at now: Uptime) -> Bool {
         state.withLock { state in
-            guard state.lines[key] != nil, state.lines[key]?.items[id] == nil else { return false }
+            guard let line = state.lines[key], line.items[id] == nil, line.apart[id].map({ $0 <= now }) ?? true else {
+                return false
+            }
+            state.lines[key]?.apart[id] = nil
             state.lines[key]?.items[id] = true
+            state.turns += 1
+            state.lines[key]?.turn = state.turns
             return true
         }
     }

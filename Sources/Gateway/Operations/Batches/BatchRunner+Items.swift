@@ -9,15 +9,19 @@ extension BatchRunner {
         do throws(GatewayError) {
             // It is known first whether a sending that never left was written.
             guard !settlement.mayBeBegun(item) else { return }
-            guard try await mayBeTried(item, of: batch) else { return }
+            guard let tries = try await tries(before: item, of: batch) else { return }
             let place = try await sender.dispatcher.enter(AccountID(of: item))
             defer { place.leave() }
-            guard let sent = try await send(item, of: batch, from: place) else { return }
-            try await follow(sent, of: batch)
+            switch try await send(item, of: batch, after: tries, from: place) {
+            case .sent(let sent): try await follow(sent, of: batch)
+            case .stayed: break
+            case .waitsApart: lines.setApart(item.id, key, until: entropy.uptime() + settings.waitsApart)
+            case .waits: lines.putOff(key, until: entropy.uptime() + settings.waitsApart / 15)
+            case .pauses(let reason): await pauseSafely(batch, because: reason)
+            }
         } catch {
             // Another's guard keeps one item waiting, everything else all of them.
             if error.code == .conflict { return }
-            if error.code == .limitExceeded { return await pauseSafely(batch, because: error.message) }
             lines.putOff(key, until: entropy.uptime() + settings.putOff)
             logger.warning(
                 "an item could not leave now",
@@ -26,25 +30,49 @@ extension BatchRunner {
         }
     }
 
-    /// What is tried again because it failed is not, once that was paid after all; nor where whoever let the batch leave
-    /// may do nothing any more.
-    private func mayBeTried(_ item: Record, of batch: Batch) async throws(GatewayError) -> Bool {
-        if let releaser = batch.releasedBy, releaser != batch.madeBy {
-            let found = try await authenticate.inForce(releaser, of: batch.organization, in: batch.environment)
+    /// What became of an item that was to be sent.
+    private enum Outcome {
+        /// It was sent, and stands so.
+        case sent(Record)
+        /// It was not, and nothing else follows: it has been changed meanwhile, or withdrawn.
+        case stayed
+        /// It may not leave today, for its receiver's sake: others may.
+        case waitsApart
+        /// None of the batch may leave at this hour.
+        case waits
+        /// None of it may leave today, for this reason.
+        case pauses(String)
+    }
+
+    /// The tries of an item's row before it, each failed for certain; nil where it must not be sent.
+    ///
+    /// Then one of them was paid after all, or may have been, or somebody who let the batch leave may do nothing any
+    /// more.
+    private func tries(before item: Record, of batch: Batch) async throws(GatewayError) -> [Record]? {
+        let releasers = Set(batch.approvers + [batch.releasedBy].compactMap { $0 }).subtracting([batch.madeBy])
+        for who in releasers.sorted() {
+            let found = try await authenticate.inForce(who, of: batch.organization, in: batch.environment)
             guard found != nil else {
                 try await pause(batch, because: "Whoever released it may do nothing any more.")
-                return false
+                return nil
             }
         }
-        guard let failed = item.batch?.retryOf else { return true }
-        let found = try await records.record(failed, of: item)
-        guard let found, found.state == .failed || found.state == .rejected, !found.isDisputed else {
-            _ = try await settlement.settle(item) { _ in
-                .withdrawn(.obsolete, by: "host", because: "What it tries again was paid after all, or may have been.")
+        var (tries, next) = ([Record](), item.batch?.retryOf)
+        while let failed = next {
+            guard let found = try await records.record(failed, of: item), found.hasFailedForCertain else {
+                _ = try await settlement.settle(item) { _ in
+                    .withdrawn(
+                        .obsolete,
+                        by: "host",
+                        because: "What it tries again was paid after all, or may have been."
+                    )
+                }
+                return nil
             }
-            return false
+            tries.append(found)
+            next = found.batch?.retryOf
         }
-        return true
+        return tries
     }
 
     /// What may not leave today waits for a person, who may raise the limit or wait for tomorrow.
@@ -54,51 +82,77 @@ extension BatchRunner {
         }
     }
 
-    /// The record as it stands after it was sent; nil where it was not.
     private func send(
         _ item: Record,
         of batch: Batch,
+        after tries: [Record],
         from place: Dispatcher.Place
-    ) async throws(GatewayError) -> Record? {
+    ) async throws(GatewayError) -> Outcome {
         do throws(HeldCalls.Obstacle) {
             return try await calls.ready(item) { ready throws(GatewayError) in
-                let prepared = try await sender.makeReady(ready.planned.record, kind: ready.kind)
-                // What a person confirmed as another payment meets no guard against repeats, nor what is tried again.
-                let isMeant = item.batch?.confirmedBy != nil || item.batch?.retryOf != nil
-                let now = entropy.now()
-                // It counts against the limits of the day on which it leaves.
-                let policy = ready.work.membership.organization.approvals
-                let limits = item.limited == nil ? try policy.claims(of: item, at: now) : []
-                let claims = LateClaims(
-                    guards: isMeant ? [] : ready.planned.guards,
-                    unique: ready.planned.unique,
-                    limits: limits,
-                    at: now
-                )
-                let settled = try await sender.send(
-                    released: item,
-                    prepared,
-                    from: place,
-                    within: ready.kind.sendWithin,
-                    claiming: claims,
-                    of: nil,
-                    whileRunning: batch.id
-                )
-                if let refusal = settled.refusal {
-                    _ = try calls.operations.earlierRecord(refusal, ready.planned.plan, ready.work)
-                }
-                return settled.hasChanged ? settled.record : nil
+                try await send(item, ready, after: tries, from: place)
             }
         } catch {
             switch error {
+            // What the key or the plan allows for one call: it is past that whenever it is tried.
+            case .notNow(let error) where error.code == .limitExceeded:
+                return try await withdraw(item, because: error.message)
             case .notNow(let error): throw error
-            case .never(let reason):
-                _ = try await settlement.settle(item) { current in
-                    current.version == item.version ? .withdrawn(.obsolete, by: "host", because: reason) : nil
-                }
-                return nil
+            case .never(let reason): return try await withdraw(item, because: reason)
             }
         }
+    }
+
+    private func withdraw(_ item: Record, because reason: String) async throws(GatewayError) -> Outcome {
+        _ = try await settlement.settle(item) { current in
+            current.version == item.version ? .withdrawn(.obsolete, by: "host", because: reason) : nil
+        }
+        return .stayed
+    }
+
+    private func send(
+        _ item: Record,
+        _ ready: HeldCalls.Ready,
+        after tries: [Record],
+        from place: Dispatcher.Place
+    ) async throws(GatewayError) -> Outcome {
+        let (now, policy) = (entropy.now(), ready.work.membership.organization.approvals)
+        let (who, ceilings) = (ready.work.principal, ready.work.membership.ceilings)
+        var limits: [LimitClaim] = []
+        if item.limited == nil {
+            if let refusal = policy.refusal(of: item, by: who, within: ceilings, at: now) {
+                return try await withdraw(item, because: refusal.message)
+            }
+            // It counts against the limits of the day on which it leaves, in their hours.
+            do throws(GatewayError) {
+                limits = try policy.claims(of: item, by: who, within: ceilings, at: now)
+            } catch { return .waits }
+        }
+        let prepared = try await sender.makeReady(ready.planned.record, kind: ready.kind)
+        // What a person confirmed as another payment meets no guard against repeats, nor what is tried again.
+        let isMeant = item.batch?.confirmedBy != nil || item.batch?.retryOf != nil
+        let settled = try await sender.send(
+            released: item,
+            prepared,
+            from: place,
+            within: ready.kind.sendWithin,
+            claiming: LateClaims(
+                guards: isMeant ? [] : ready.planned.guards,
+                unique: ready.planned.unique,
+                limits: limits,
+                at: now
+            ),
+            of: nil,
+            after: tries,
+            whileRunning: item.batch?.batch
+        )
+        switch settled.refusal {
+        case .limitReached(let place)?: return place.isOfReceiver ? .waitsApart : .pauses(MoneyLimit.dayIsOver.message)
+        // A try before it has been changed meanwhile: it is looked at again.
+        case .stale?, nil: break
+        case let refusal?: _ = try calls.operations.earlierRecord(refusal, ready.planned.plan, ready.work)
+        }
+        return settled.hasChanged ? .sent(settled.record) : .stayed
     }
 
     /// Lost answers in a row pause a batch; what M-Pesa did not take is waited with.
@@ -116,5 +170,14 @@ extension BatchRunner {
         guard lost >= settings.lostMax else { return }
         lines.found(key)
         try await pause(batch, because: "\(lost) answers of M-Pesa in a row were lost. Look at them before it goes on.")
+    }
+}
+
+extension Record {
+    /// Whether M-Pesa itself said that it did not move, and nothing speaks against it.
+    ///
+    /// Only then is its row paid by another try: what a person has said of it is no proof.
+    var hasFailedForCertain: Bool {
+        (state == .failed || state == .rejected) && !isDisputed && resolution == nil
     }
 }

@@ -45,6 +45,15 @@ package final class BatchRunner: Sendable {
         ///
         /// Default 100 ms. M-Pesa publishes no figure, and answers what is too fast by throttling.
         package var pace: Duration? = .milliseconds(100)
+        /// How long an item waits by itself that may not leave today, before it is looked at again.
+        ///
+        /// Default 15 min.
+        package var waitsApart: Duration = .seconds(900)
+        /// How many batches of an organization are looked through for what is undecided of an account, when its first
+        /// one is taken up.
+        ///
+        /// Default 1,000.
+        package var siblingsMax = 1_000
 
         /// The defaults.
         package init() {}
@@ -136,9 +145,10 @@ package final class BatchRunner: Sendable {
             logger.warning("batches could not be read", metadata: ["reason": "\(error.message)"])
             return false
         }
-        lines.keep(Set(open.map { BatchLines.Key($0) }))
+        let kept = lines.keep(Set(open.map { BatchLines.Key($0) }))
         var isBusy = false
-        for batch in open {
+        for key in kept { await look(atWaitingOf: key) }
+        for batch in lines.inTurn(open) {
             do throws(GatewayError) {
                 if try await advance(batch, begin) { isBusy = true }
             } catch {
@@ -149,12 +159,22 @@ package final class BatchRunner: Sendable {
                 )
             }
         }
+        await giveWay(open)
         return isBusy
+    }
+
+    /// Where there may be more than were read, those that were looked at come after the others.
+    private func giveWay(_ open: [Batch]) async {
+        guard open.count >= settings.batchesMax else { return }
+        do { try await batches.postpone(open, until: entropy.now() + settings.every) } catch {
+            logger.warning("batches could not be put off", metadata: ["reason": "\(error.message)"])
+        }
     }
 
     private func advance(_ batch: Batch, _ begin: Begin) async throws(GatewayError) -> Bool {
         switch batch.state {
         case .draft, .paused:
+            guard entropy.now() >= batch.until else { return false }
             try await stop(batch, as: .expired, because: "Nobody let it go on in time.")
             return true
         case .running:
@@ -179,6 +199,7 @@ package final class BatchRunner: Sendable {
         batch.withdrawal = why
         batch.decidedBy = "host"
         batch.reason = reason
+        calls.operations.failpoints.reach(.beforeBatchEnd)
         _ = try await batches.apply(BatchChange(batch: batch))
     }
 
@@ -189,6 +210,7 @@ package final class BatchRunner: Sendable {
         else { return }
         newest.version += 1
         newest.state = .paused
+        newest.approvers = []
         newest.decidedBy = "host"
         newest.reason = reason
         let now = entropy.now()
@@ -232,6 +254,7 @@ package final class BatchRunner: Sendable {
         let now = entropy.now()
         batch.endedAt = now
         let told = FeedEvent.about(batch, .batchCompleted, at: now, id: entropy.identifier())
+        calls.operations.failpoints.reach(.beforeBatchEnd)
         if try await batches.apply(BatchChange(batch: batch, told: [told])) {
             logger.info("a batch has ended", metadata: ["batch": "\(batch.id)", "state": "\(batch.state.rawValue)"])
         }
@@ -242,13 +265,14 @@ package final class BatchRunner: Sendable {
     private func send(_ batch: Batch, _ begin: Begin) async throws(GatewayError) -> Bool {
         let key = BatchLines.Key(batch)
         if let moment = batch.notBefore, entropy.wall() < moment { return false }
-        if entropy.now() >= batch.until {
+        // What has left is followed to its end, however long that takes.
+        if entropy.now() >= batch.until, try await !isOver(batch) {
             try await stop(batch, as: .unsent, because: "It could not be sent in time.")
             return true
         }
         let now = entropy.uptime()
         if lines.isNew(key) { try await takeUp(batch) }
-        try await look(at: lines.waiting(key, unlessSince: now + (.zero - settings.every), at: now), of: batch)
+        await look(atWaitingOf: key)
         let (free, isPaced) = lines.free(batch.account, atMost: settings.inFlightMax, pace: settings.pace, at: now)
         // Whatever is decided of what was sent wakes it; only the pace is waited for.
         guard free > 0 else { return isPaced }
@@ -259,8 +283,13 @@ package final class BatchRunner: Sendable {
         let found = try await batches.items(question)
         if found.count < free { lines.reachedEnd(key) }
         if found.isEmpty { return try await comeToEnd(of: batch, hasBegunInTheMiddle: question.after > 0) }
-        let next = found.filter { lines.take($0.id, key) }
+        let next = found.filter { lines.take($0.id, key, at: now) }
         if !next.isEmpty { lines.noteBegun(key) }
+        // Where all that is left waits by itself, there is time until it is looked through again.
+        let isApart = found.allSatisfy { lines.waitsApart($0.id, key, at: now) }
+        if isApart, found.count < free, !lines.takeBegun(key) {
+            lines.putOff(key, until: now + settings.waitsApart / 15)
+        }
         for item in next {
             lines.count(batch.account, pace: settings.pace, at: now)
             begin {
@@ -290,19 +319,42 @@ package final class BatchRunner: Sendable {
         return try await batches.items(question).isEmpty
     }
 
-    /// What is undecided of a batch that an earlier process has begun counts from the start.
+    /// What is undecided of a batch that an earlier process has begun counts from the start, and so does that of every
+    /// other batch of its account, paused ones too.
     private func takeUp(_ batch: Batch) async throws(GatewayError) {
+        try await begin(batch)
+        let others = try await batches.openBatches(
+            of: batch.organization,
+            in: [.running, .paused, .cancelled, .broken],
+            after: nil,
+            limit: settings.siblingsMax
+        )
+        for other in others where other.account == batch.account && lines.isNew(BatchLines.Key(other)) {
+            try await begin(other)
+        }
+    }
+
+    private func begin(_ batch: Batch) async throws(GatewayError) {
         var question = BatchItems(of: batch.id, organization: batch.organization, limit: settings.batchesMax * 100)
         question.states = BatchLines.undecided
         lines.begin(BatchLines.Key(batch), account: batch.account, with: try await batches.items(question).map(\.id))
     }
 
-    /// Looks what became of the items that wait for their outcome.
-    private func look(at waiting: [RecordID], of batch: Batch) async throws(GatewayError) {
-        for id in waiting {
-            let found = try await records.record(id, of: batch)
-            if let found, BatchLines.undecided.contains(found.state) { continue }
-            lines.drop(id, BatchLines.Key(batch))
+    /// Looks now and then what became of the items of a batch that wait for their outcome; who ends them rings too.
+    private func look(atWaitingOf key: BatchLines.Key) async {
+        let now = entropy.uptime()
+        for id in lines.waiting(key, unlessSince: now + (.zero - settings.every), at: now) {
+            do throws(GatewayError) {
+                var found: Record?
+                for environment in Environment.allCases where found == nil {
+                    found = try await records.record(id, organization: key.organization, environment: environment)
+                }
+                if let found, BatchLines.undecided.contains(found.state) { continue }
+                lines.drop(id, key)
+            } catch {
+                logger.warning("an item could not be looked at", metadata: ["reason": "\(error.message)"])
+                return
+            }
         }
     }
 }

@@ -48,6 +48,11 @@ extension Batches {
         try await batches.sums(of: batch.id, organization: batch.organization)
     }
 
+    /// Those of an organization that wait for a person, in whatever environment.
+    func waiting(of organization: OrganizationID, limit: Int) async throws(GatewayError) -> [Batch] {
+        try await batches.openBatches(of: organization, in: [.draft, .paused], after: nil, limit: limit)
+    }
+
     /// A page of those that somebody sees, newest first, and where the next one goes on.
     package func page(
         before: BatchID?,

@@ -1,7 +1,9 @@
 // What people decide about a batch: each is one row.
 extension Batches {
     /// How often a decision is made again because the batch has changed meanwhile.
-    private static let attemptsMax = 4
+    private static let attemptsMax = 8
+    /// How many batches are looked through at a time.
+    private static let pageMax = 100
 
     /// A batch as its organization sees it.
     /// - Throws: `notFound`.
@@ -12,20 +14,38 @@ extension Batches {
         return found
     }
 
-    /// Lets a batch leave.
+    /// Lets a batch leave; where a rule asks several people, with the last of them.
     ///
-    /// - Throws: `conflict` when it does not wait for that; `permissionDenied` when somebody else must.
+    /// - Throws: `conflict` when it does not wait for that, or somebody has agreed already; `permissionDenied` when
+    ///   somebody else must.
     package func release(_ id: String, by principal: Principal) async throws(GatewayError) -> Batch {
         try await change(id, for: principal) { batch throws(GatewayError) in
             guard batch.state == .draft else { throw Batches.stands(batch, "release") }
-            try await checkMayRelease(batch, by: principal)
-            try await checkMayUse(batch.tool, principal)
             var batch = batch
-            batch.state = .running
-            batch.releasedBy = principal.subjectText
-            batch.until = sendUntil(batch)
+            guard try await agree(to: &batch, by: principal) else { return ([], nil, batch) }
             return ([], .batchReleased, batch)
         }
+    }
+
+    /// Adds somebody's word for a batch's leaving, which lets it run where it is the last that is asked for.
+    ///
+    /// Whoever agreed before and may not any more is not counted. Each counts once.
+    private func agree(to batch: inout Batch, by principal: Principal) async throws(GatewayError) -> Bool {
+        guard !batch.approvers.contains(principal.subjectText) else {
+            throw GatewayError(.conflict, "You have agreed to this already; others must too.")
+        }
+        let asked = try await checkMayRelease(batch, by: principal)
+        try await checkMayUse(batch.tool, principal)
+        var others: [String] = []
+        for other in batch.approvers where try await mayAgree(other, asked, batch) { others.append(other) }
+        batch.approvers = others + [principal.subjectText]
+        guard batch.approvers.count >= asked?.count ?? 1 else { return false }
+        batch.state = .running
+        batch.reason = nil
+        // Whoever lets it go on stands for what leaves from now on.
+        batch.releasedBy = principal.subjectText
+        batch.until = sendUntil(batch)
+        return true
     }
 
     /// Lets nothing more of a batch leave, until it is resumed.
@@ -36,6 +56,7 @@ extension Batches {
             guard batch.state == .running else { throw Batches.stands(batch, "pause") }
             var batch = batch
             batch.state = .paused
+            batch.approvers = []
             batch.reason = reason
             batch.until = entropy.now() + settings.waitsFor
             return ([], .batchPaused, batch)
@@ -46,16 +67,9 @@ extension Batches {
     package func resume(_ id: String, by principal: Principal) async throws(GatewayError) -> Batch {
         try await change(id, for: principal) { batch throws(GatewayError) in
             guard batch.state == .paused else { throw Batches.stands(batch, "resume") }
-            try await checkMayRelease(batch, by: principal)
-            try await checkMayUse(batch.tool, principal)
-            let again = try await retries(of: batch)
             var batch = batch
-            batch.state = .running
-            batch.reason = nil
-            // Whoever lets it go on stands for what leaves from now on.
-            batch.releasedBy = principal.subjectText
-            batch.until = sendUntil(batch)
-            return (again, nil, batch)
+            guard try await agree(to: &batch, by: principal) else { return ([], nil, batch) }
+            return (try await retries(of: batch), nil, batch)
         }
     }
 
@@ -64,14 +78,57 @@ extension Batches {
         -> Batch
     {
         try await change(id, for: principal) { batch throws(GatewayError) in
-            let stoppable: [BatchState] = [.draft, .running, .paused]
-            guard stoppable.contains(batch.state) else { throw Batches.stands(batch, "cancel") }
-            var batch = batch
-            batch.state = .cancelled
-            batch.withdrawal = .cancelled
-            batch.reason = reason
-            return ([], nil, batch)
+            guard Batches.stoppable.contains(batch.state) else { throw Batches.stands(batch, "cancel") }
+            return ([], nil, Batches.cancelled(batch, because: reason))
         }
+    }
+
+    /// What has not ended, and may leave yet.
+    private static let stoppable: Set<BatchState> = [.draft, .running, .paused]
+
+    private static func cancelled(_ batch: Batch, because reason: String) -> Batch {
+        var batch = batch
+        batch.state = .cancelled
+        batch.withdrawal = .cancelled
+        batch.reason = reason
+        return batch
+    }
+
+    /// Takes back what has not left of every batch of an organization that a stop is about.
+    func cancel(
+        by stop: PaymentStop,
+        of organization: OrganizationID,
+        by who: String,
+        because reason: String
+    ) async throws(GatewayError) {
+        var after: BatchID?
+        while true {
+            let found = try await batches.openBatches(
+                of: organization,
+                in: Batches.stoppable,
+                after: after,
+                limit: Batches.pageMax
+            )
+            for batch in found where stop.stops(tool: batch.tool, madeBy: batch.madeBy, batch.caller) {
+                try await cancel(batch, by: who, because: reason)
+            }
+            guard found.count == Batches.pageMax else { return }
+            after = found.last?.id
+        }
+    }
+
+    private func cancel(_ batch: Batch, by who: String, because reason: String) async throws(GatewayError) {
+        var newest: Batch? = batch
+        for _ in 0..<Batches.attemptsMax {
+            // What has ended or is stopped meanwhile is as good.
+            guard let found = newest, Batches.stoppable.contains(found.state) else { return }
+            var changed = Batches.cancelled(found, because: reason)
+            changed.version += 1
+            changed.decidedBy = who
+            if try await batches.apply(BatchChange(batch: changed)) { return runner.call() }
+            newest = try await batches.batch(batch.id, organization: batch.organization)
+        }
+        throw GatewayError(.conflict, "Others keep changing the batch \(batch.id). Try again in a moment.")
     }
 
     private typealias Decision = (items: [Record], told: FeedEvent.Kind?, batch: Batch)
@@ -87,7 +144,9 @@ extension Batches {
             batch.decidedBy = principal.subjectText
             let (now, changed) = (entropy.now(), batch)
             let told = kind.map { FeedEvent.about(changed, $0, at: now, id: entropy.identifier()) }
+            operations.failpoints.reach(.beforeBatchDecision)
             if try await batches.apply(BatchChange(batch: batch, items: items, told: told.map { [$0] } ?? [])) {
+                operations.failpoints.reach(.afterBatchDecision)
                 runner.call()
                 return batch
             }
@@ -99,16 +158,17 @@ extension Batches {
     private static func stands(_ batch: Batch, _ verb: String) -> GatewayError {
         GatewayError(
             .conflict,
-            "This batch cannot \(verb == "cancel" ? "be cancelled" : "\(verb)") now: it is \(batch.state.rawValue)."
+            "This batch cannot be \(verb == "cancel" ? "cancelled" : verb + "d") now: it is \(batch.state.rawValue)."
         )
     }
 
-    /// Neither who made it, nor who made the key that did; of a key that is gone nobody knows who made it.
+    /// Neither who made it, nor who made the key that did, or has seen it; of a key that is gone nobody knows who made
+    /// it.
     func checkIsAnother(_ principal: Principal, than batch: Batch) async throws(GatewayError) {
         var isAnother = principal.subjectText != batch.madeBy
-        if case .apiKey(let id)? = Principal.Subject(batch.madeBy) {
+        if case .apiKey(let id)? = Principal.Subject(batch.madeBy), case .user(let user) = principal.subject {
             let key = try await directory.apiKey(id, organization: batch.organization)
-            isAnother = key.map { $0.owner.map { "user:\($0)" } != principal.subjectText } ?? false
+            isAnother = key.map { !$0.isOf(user) } ?? false
         }
         guard isAnother else {
             throw GatewayError(.permissionDenied, "Another person than whoever made this batch must release it.")
@@ -125,75 +185,5 @@ extension Batches {
             )
         else { throw GatewayError(.unavailable, "\(tool) is not loaded now.", retryAfter: .seconds(5)) }
         try Authorize.check(entry.tool, principal: principal, membership: membership)
-    }
-
-    // MARK: Trying again
-
-    /// The items that failed for a reason that has passed, each made once more; no more than what was released.
-    private func retries(of batch: Batch) async throws(GatewayError) -> [Record] {
-        var question = BatchItems(of: batch.id, organization: batch.organization, limit: 2 * settings.itemsMax)
-        question.states = [.failed, .rejected]
-        let failed = try await batches.items(question)
-        guard let first = failed.first else { return [] }
-        let (plugin, index) = try operations.plugins.kind(of: first)
-        let codes = plugin.operations[index].pauseCodes
-        question.states = nil
-        question.after = batch.items
-        let earlier = try await batches.items(question)
-        let tried = Set(earlier.compactMap { $0.batch?.retryOf })
-        let again = failed.filter { record in
-            record.code.map { codes.contains($0) } ?? false && !tried.contains(record.id) && !record.isDisputed
-        }
-        var left = batch.total
-        let sums = try await batches.sums(of: batch.id, organization: batch.organization)
-        for (state, sum) in sums where !RecentPayment.unpaid.contains(state) || state == .reversed {
-            left -= sum.amount
-        }
-        var made: [Record] = []
-        for record in again {
-            let amount = record.intent.amount?.amount ?? 0
-            guard amount <= left else { break }
-            left -= amount
-            made.append(retry(of: record, sequence: batch.items + earlier.count + made.count + 1))
-        }
-        return made
-    }
-
-    private func retry(of failed: Record, sequence: Int) -> Record {
-        let now = entropy.now()
-        var record = Record(
-            id: RecordID(entropy.identifier()),
-            organization: failed.organization,
-            environment: failed.environment,
-            recordClass: failed.recordClass,
-            plugin: failed.plugin,
-            operation: failed.operation,
-            tool: failed.tool,
-            direction: failed.direction,
-            madeBy: failed.madeBy,
-            intent: failed.intent,
-            about: nil,
-            createdAt: now,
-            query: failed.query,
-            sendBefore: now,
-            account: failed.account,
-            accountName: failed.accountName,
-            request: failed.request,
-            state: .draft
-        )
-        record.isByAgent = failed.isByAgent
-        record.hold = failed.hold.map { Hold(arguments: $0.arguments, reason: $0.reason, until: $0.until) }
-        record.hold?.beside = failed.hold?.beside
-        record.nextActionAt = record.hold?.until
-        record.batch = failed.batch.map { place in
-            BatchPlace(
-                batch: place.batch,
-                sequence: sequence,
-                row: place.row,
-                confirmedBy: place.confirmedBy,
-                retryOf: failed.id
-            )
-        }
-        return record
     }
 }

@@ -1,53 +1,57 @@
 // What the organization says of a batch: asked when it is made, and anew whenever somebody lets it leave.
 extension Batches {
-    /// A batch is let go by one person, so a rule that asks for several refuses it.
-    ///
-    /// - Throws: `permissionDenied`.
-    static func checkCount(_ asked: Int, _ reason: String) throws(GatewayError) {
-        guard asked > 1 else { return }
-        throw GatewayError(
-            .permissionDenied,
-            "A batch is let go by one person, and a rule asks for \(asked): \(reason) Pay in single calls."
-        )
-    }
-
     /// Whether a person may let a batch leave, by the rules as they are now and its whole sum.
     ///
     /// Whether a receiver is new is not looked at row by row: a rule about new ones is about every batch.
+    /// - Returns: Whom a rule asks; nil where any one person may.
     /// - Throws: `permissionDenied`.
-    func checkMayRelease(_ batch: Batch, by principal: Principal) async throws(GatewayError) {
+    func checkMayRelease(_ batch: Batch, by principal: Principal) async throws(GatewayError) -> Hold.Asked? {
         let now = entropy.now()
         guard let organization = try await directory.organization(batch.organization) else {
             throw GatewayError(.notFound, "There is no such organization.")
         }
         let policy = organization.approvals
         if let refusal = policy.refusal(tool: batch.tool, madeBy: batch.madeBy, batch.caller) { throw refusal }
+        let entry = registry.snapshot.entry(
+            batch.tool,
+            organization: batch.organization,
+            call: CallID(entropy.identifier())
+        )
         let call = ApprovalRule.Case(
             caller: batch.caller,
-            direction: .outgoing,
+            direction: entry?.direction ?? .outgoing,
             tool: batch.tool,
             amount: batch.total,
             isNewReceiver: true
         )
         let decision = ApprovalDecision(about: call, by: policy.rules(at: now))
         var needsAnother = batch.releaser == .another
+        var asked: Hold.Asked?
         switch decision.outcome {
         case .allow: break
         case .refuse: throw GatewayError(.permissionDenied, "This is refused by \(decision.name). Nothing was sent.")
         case .approve:
             needsAnother = true
-            try Batches.checkCount(decision.rule?.count ?? 1, decision.name + ".")
-            guard let role = decision.rule?.role, principal.role >= role else {
+            guard let rule = decision.rule, principal.role >= rule.role else {
                 throw GatewayError(
                     .permissionDenied,
                     "\(decision.name) asks for the role \(decision.rule?.role.rawValue ?? "org_admin") or higher."
                 )
             }
+            asked = Hold.Asked(role: rule.role, count: rule.count)
         }
-        guard needsAnother else { return }
+        guard needsAnother else { return asked }
         try await checkIsAnother(principal, than: batch)
         try await directory.checkMayAgree(principal, at: now)
         try await directory.checkAreApart(batch.madeBy, principal.subjectText, of: batch.organization, at: now)
+        return asked
+    }
+
+    /// Whether somebody who has agreed to a batch's leaving may do so still: active, of the role that is asked for,
+    /// with a second factor.
+    func mayAgree(_ who: String, _ asked: Hold.Asked?, _ batch: Batch) async throws(GatewayError) -> Bool {
+        let found = try await authenticate.inForce(who, of: batch.organization, in: batch.environment)
+        return found.map { $0.role >= asked?.role ?? .manager && $0.hasSecondFactor } ?? false
     }
 }
 

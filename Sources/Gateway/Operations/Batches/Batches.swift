@@ -77,9 +77,9 @@ package struct Batches: Sendable {
         /// As callers are shown it.
         package var output: [UInt8] {
             switch self {
-            case .batch(let batch, let sums, _):
+            case .batch(let batch, let sums, let isReplayed):
                 var writer = JSONWriter(capacity: 1024)
-                BatchDocument.write(batch, sums, to: &writer)
+                BatchDocument.write(batch, sums, isEarlier: isReplayed, to: &writer)
                 return writer.bytes
             case .checked(let items, let total, let errors):
                 return BatchDocument.checked(items: items, total: total, errors: errors).bytes
@@ -154,12 +154,36 @@ package struct Batches: Sendable {
         ]
         let digest = SHA256.digest(said.canonicalBytes)
         if let id = order.id { return Identity(id: id, digest: digest.bytes) }
-        let text =
-            work.call.idempotencyKey.map {
-                "K-" + SHA256.digest("\(work.principal.environment.rawValue) \($0)").hexadecimal.prefix(24)
-            } ?? "B-" + digest.hexadecimal.prefix(24)
-        guard let id = BatchID(String(text)) else { throw GatewayError.fault("a batch id that is none: \(text)") }
-        return Identity(id: id, digest: digest.bytes)
+        guard let key = work.call.idempotencyKey else {
+            return Identity(id: try await ownID(of: digest, order, work.principal), digest: digest.bytes)
+        }
+        let text = "K-" + SHA256.digest("\(work.principal.environment.rawValue) \(key)").hexadecimal.prefix(24)
+        return Identity(id: try Batches.id(text), digest: digest.bytes)
+    }
+
+    /// The id of what nobody named: by what it says, and which batch it repeats on purpose.
+    ///
+    /// It stands for that as long as the same payments under another id are asked about; what is sent later, such as
+    /// the next month's payroll, is another batch.
+    private func ownID(
+        of digest: Digest32,
+        _ order: BatchOrder,
+        _ principal: Principal
+    ) async throws(GatewayError) -> BatchID {
+        let now = entropy.now()
+        let span = now.milliseconds / max(1, settings.sameFor.wholeMilliseconds)
+        let ids = try [span, span - 1]
+            .map { span throws(GatewayError) in
+                let said = "\(digest.hexadecimal) \(order.repeats?.description ?? "") \(span)"
+                return try Batches.id("B-" + SHA256.digest(said).hexadecimal.prefix(24))
+            }
+        let before = try await batches.batch(ids[1], organization: principal.organization)
+        return before.map { $0.createdAt > now + (.zero - settings.sameFor) } ?? false ? ids[1] : ids[0]
+    }
+
+    private static func id(_ text: String) throws(GatewayError) -> BatchID {
+        guard let id = BatchID(text) else { throw GatewayError.fault("a batch id that is none: \(text)") }
+        return id
     }
 
     private func earlier(_ identity: Identity, _ principal: Principal) async throws(GatewayError) -> Made? {
@@ -285,7 +309,6 @@ package struct Batches: Sendable {
     ) async throws(GatewayError) -> Made {
         guard let first = rows.records.first else { throw GatewayError.fault("a batch without rows") }
         let hold = try await operations.approval.order(for: BatchRows.summary(of: rows, first, order), work)
-        if let hold { try Batches.checkCount(hold.asked?.count ?? 1, hold.reason) }
         let isAgents = work.caller == .agent
         let leaves = order.releases && hold == nil && !isAgents
         let now = entropy.now()
@@ -308,16 +331,26 @@ package struct Batches: Sendable {
             repeats: order.repeats,
             releaser: hold == nil ? .person : .another,
             heldBecause: hold?.reason ?? (isAgents ? "An agent asked for it." : nil),
+            asked: hold?.asked,
             state: leaves ? .running : .draft,
             until: hold?.until ?? now + settings.waitsFor
         )
-        var told: [FeedEvent] = []
         if leaves {
             batch.releasedBy = first.madeBy
             batch.decidedBy = first.madeBy
             batch.until = sendUntil(batch)
-            told = [.about(batch, .batchReleased, at: now, id: entropy.identifier())]
         }
+        return try await commit(batch, identity, rows, work)
+    }
+
+    private func commit(
+        _ batch: Batch,
+        _ identity: Identity,
+        _ rows: BatchRows.Planned,
+        _ work: Dispatch.Work
+    ) async throws(GatewayError) -> Made {
+        let (now, leaves) = (batch.createdAt, batch.state == .running)
+        let kind = leaves ? FeedEvent.Kind.batchReleased : .batchRequested
         try await work.mayGoOn()
         let new = NewBatch(
             batch: batch,
@@ -326,11 +359,13 @@ package struct Batches: Sendable {
                 QuotaClaim($0.place, units: rows.records.count, limit: $0.limit, call: work.call.id, entropy)
             },
             audit: work.begun.map { [$0] } ?? [],
-            told: told,
+            told: [.about(batch, kind, at: now, id: entropy.identifier())],
             sameSince: now + (.zero - settings.sameFor)
         )
+        operations.failpoints.reach(.beforeBatchCommit)
         switch try await batches.commit(new) {
         case .committed:
+            operations.failpoints.reach(.afterBatchCommit)
             if leaves { runner.call() }
             let sum = RollupSum(transactions: Int64(batch.items), amount: batch.total)
             return .batch(batch, sums: [.draft: sum], isReplayed: false)

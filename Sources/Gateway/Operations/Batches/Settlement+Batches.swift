@@ -10,8 +10,8 @@ final class BatchBell: Sendable {
 
 // What becomes of an item's batch in the item's own commit.
 extension Settlement {
-    /// Stops or pauses the batch of an item that M-Pesa refused for a reason that is not the item's own: the next would be
-    /// refused for it too, and so often that M-Pesa locks the operator.
+    /// Stops or pauses the batch of an item that M-Pesa refused for a reason that is not the item's own: the next would
+    /// be refused for it too, and so often that M-Pesa locks the operator.
     func halt(by move: Move) -> BatchHalt? {
         let (before, after) = (move.before, move.step.record)
         guard let place = after.batch, before.state != after.state, after.state == .failed || after.state == .rejected,
@@ -51,5 +51,14 @@ extension Settlement {
         // Whoever resumes it has as long as whoever released it had.
         let until = now + Batches.Settings().waitsFor
         return BatchHalt(batch: place.batch, state: state, reason: reason, until: until, told: told)
+    }
+}
+
+extension Settlement {
+    /// What is written of a failed try in the commit in which its row is tried again: that it was.
+    ///
+    /// So evidence that comes meanwhile, such as a late success, is never passed by: one of the two commits first.
+    func trying(again failed: Record, as item: Record, at now: Timestamp) -> RecordChange? {
+        move(.triedAgain(as: item.id), on: failed, at: now).map { change($0) }
     }
 }

@@ -3,7 +3,7 @@ extension DirectoryRepository {
     /// Whoever lets money leave, or rules be loosened, has a second factor, and was not given all that a moment ago.
     ///
     /// - Throws: `permissionDenied` with what is missing.
-    func checkMayAgree(_ principal: Principal, at now: Timestamp) async throws(GatewayError) {
+    package func checkMayAgree(_ principal: Principal, at now: Timestamp) async throws(GatewayError) {
         guard principal.hasSecondFactor else {
             throw GatewayError(
                 .permissionDenied,
@@ -26,19 +26,19 @@ extension DirectoryRepository {
     /// Two people who decide about the same are apart: neither was made what they are a short while ago by the other, or
     /// by somebody who was.
     ///
-    /// Else one administrator would be both of them. A key stands for its owner.
+    /// Else one administrator would be both of them. A key stands for its owner, and for whoever has seen a secret of it.
     /// - Throws: `permissionDenied` where they are not.
-    func checkAreApart(
+    package func checkAreApart(
         _ one: String,
         _ other: String,
         of organization: OrganizationID,
         at now: Timestamp
     ) async throws(GatewayError) {
-        let pair = (try await person(one, of: organization), try await person(other, of: organization))
-        for (person, counterpart) in [pair, (pair.1, pair.0)] {
-            guard let person, let counterpart, person.id != counterpart.id else { continue }
+        let (some, others) = (try await people(one, of: organization), try await people(other, of: organization))
+        let pairs = some.flatMap { person in others.flatMap { [(person, $0), ($0, person)] } }
+        for (person, counterpart) in pairs where person.id != counterpart.id {
             guard let from = person.approvesFrom, from > now, let maker = person.settling?.by else { continue }
-            let between = try await self.person(maker, of: organization)
+            let between = try await people(maker, of: organization).first
             let isSettled = between?.approvesFrom.map { $0 <= now } ?? true
             guard maker == "user:\(counterpart.id)" || !isSettled else { continue }
             throw GatewayError(
@@ -51,14 +51,23 @@ extension DirectoryRepository {
         }
     }
 
-    /// The person behind a subject; nil for what has none.
-    private func person(_ subject: String, of organization: OrganizationID) async throws(GatewayError) -> User? {
+    /// The people behind a subject.
+    private func people(_ subject: String, of organization: OrganizationID) async throws(GatewayError) -> [User] {
+        var found: [User] = []
+        for id in try await ids(behind: subject, of: organization) {
+            if let user = try await user(id, organization: organization) { found.append(user) }
+        }
+        return found
+    }
+
+    /// Who is behind a subject: a key's owner, and whoever has seen a secret of it.
+    func ids(behind subject: String, of organization: OrganizationID) async throws(GatewayError) -> [UserID] {
         switch Principal.Subject(subject) {
-        case .user(let id)?: return try await user(id, organization: organization)
+        case .user(let id)?: return [id]
         case .apiKey(let id)?:
-            guard let owner = try await apiKey(id, organization: organization)?.owner else { return nil }
-            return try await user(owner, organization: organization)
-        case nil: return nil
+            guard let key = try await apiKey(id, organization: organization) else { return [] }
+            return (key.owner.map { [$0] } ?? []) + key.knownTo
+        case nil: return []
         }
     }
 }

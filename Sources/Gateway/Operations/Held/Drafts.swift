@@ -43,9 +43,15 @@ package struct Drafts: Sendable {
             settled = try await calls.ready(record) { ready throws(GatewayError) in
                 let now = entropy.now()
                 let policy = ready.work.membership.organization.approvals
-                let limits = try policy.claims(of: record, at: now)
+                let limits = try policy.claims(
+                    of: record,
+                    by: ready.work.principal,
+                    within: ready.work.membership.ceilings,
+                    at: now
+                )
                 // Money out has held its guards since it was a draft.
                 let claims = ready.planned.claims(at: now, guarding: record.direction == .incoming, limits)
+                calls.operations.failpoints.reach(.beforeRelease)
                 let settled = try await settlement.settle(record, claiming: claims) { current in
                     guard current.version == record.version else { return nil }
                     return .released(
@@ -72,6 +78,7 @@ package struct Drafts: Sendable {
             }
         }
         guard settled.hasChanged else { throw settled.record.withdrawn ?? Self.notHeld(settled.record) }
+        calls.operations.failpoints.reach(.afterRelease)
         releases.call()
         return settled.record
     }

@@ -41,6 +41,7 @@ extension Operations {
         if case .stale = outcome { return nil }
         if let earlier = try earlierRecord(outcome, planned.plan, work) { return try await replay(earlier, for: work) }
         work.reservation?.consume()
+        failpoints.reach(.afterHoldCommit)
         return Dispatch.Done(held: draft)
     }
 }
