@@ -1,0 +1,265 @@
+"""kill -9 drawn over every await of sending money, with the simulator's ledger as judge.
+
+A gateway is started to die at a point (`name@n`), and works on collections, payouts, payouts that wait for a person, and
+batches until it does. The next one goes on in the same folder, or on the same database, and dies at the next point. What was
+not answered is asked for again with its key, as callers should. At the end one that lives is asked for everything, and the
+ledger says what is true: see `Trial.judge`. `Scripts/kills` runs it by the thousand.
+"""
+
+import collections
+import http.client
+import random
+import shutil
+import threading
+import time
+import urllib.error
+
+import harness
+from harness import Gateway, http as ask, phone
+from test_approvals import code
+
+# Each named place on the way of money, and at which time at most a life dies that is to die there. Before a read and on both
+# sides of a write are all awaits of the store, whatever they are for.
+POINTS = {
+    "before_commit": 4, "before_send": 5, "after_send": 5, "after_reply_commit": 5, "callback_received": 5,
+    "callback_kept": 5, "before_callback_commit": 5, "after_callback_commit": 5, "before_query": 2, "after_query": 2,
+    "after_query_commit": 2, "after_hold_commit": 2, "before_release": 1, "after_release": 1, "before_held_sending": 8,
+    "before_batch_commit": 2, "after_batch_commit": 2, "before_batch_decision": 2, "after_batch_decision": 2,
+    "before_batch_end": 1, "before_read": 150, "before_write": 60, "after_write": 60,
+}
+# How often each must have been hit where all are tried.
+HITS_MIN = 5
+# How long a life may last that does not come to its point; it is killed from outside then, wherever it is.
+LIFE = 15
+# What waits for a second person, in shillings.
+HELD = 5_000
+GONE = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError)
+
+
+class Trial:
+    """A chain of gateways on one store that are killed one after another, and what was asked of them."""
+
+    def __init__(self, simulator, environment=None, seed=None):
+        self.simulator, self.environment = simulator, environment or {}
+        self.random = random.Random(seed if seed is not None else harness.SEED)
+        self.hits, self.missed = collections.Counter(), collections.Counter()
+        # By key: what was asked for, and by phone: which key stands for it.
+        self.asked, self.answered, self.open, self.wrong = {}, {}, collections.deque(), []
+        self.batches, self.lock, self.secret = {}, threading.Lock(), None
+        first = Gateway(simulator=simulator, environment=self.environment)
+        self.folder, self.ports = first.folder, first.ports
+        self.prepare(first)
+        first.end()
+
+    def remove(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def prepare(self, gateway):
+        """A rule that asks for another person from a sum on, and somebody who may."""
+        self.dev = gateway.dev
+        self.token = self.log_in(gateway)
+        password = {"password": self.person()["password"]}
+        self.secret = gateway.call("POST", "/auth/second-factor", password, key=self.token)[2]["data"]["secret"]
+        proof = {**password, "code": code(self.secret)}
+        assert gateway.call("POST", "/auth/second-factor/confirm", proof, key=self.token)[0] == 200
+        rule = {"direction": ["out"], "amount_min": HELD, "then": "approve"}
+        assert gateway.call("PUT", "/approval-rules", {"rules": [rule]}, key=self.token)[0] == 200
+
+    def person(self):
+        return next(user for user in self.dev["users"] if user["role"] == "org_admin")
+
+    def log_in(self, gateway):
+        credentials = {name: self.person()[name] for name in ("username", "password", "organization")}
+        if self.secret:
+            credentials["code"] = code(self.secret)
+        return ask("POST", gateway.url + "/auth/login", credentials)[2].get("data", {}).get("token")
+
+    def decide(self, gateway, path, body):
+        """Something that a person alone may do; they log in again where their session is over."""
+        answer = gateway.call("POST", path, body, key=self.token)
+        if answer[0] == 401 and (token := self.log_in(gateway)):
+            self.token = token
+            answer = gateway.call("POST", path, body, key=self.token)
+        return answer
+
+    # What is asked for
+
+    def single(self, gateway, kind, key):
+        """One payment, new or again; its answer is kept."""
+        number = key.split("-")[1]
+        with self.lock:
+            self.asked[key] = number
+        send = gateway.push if kind == "push" else gateway.pay_out
+        status, _, answer = send(number, amount=HELD if kind == "held" else 100, idempotency=key)
+        if status != 200:
+            return
+        found = answer["data"]["transaction_id"]
+        with self.lock:
+            if self.answered.setdefault(key, found) != found:
+                self.wrong.append(f"{key} is another payment by now: {answer}")
+        if kind == "held" and answer["data"]["state"] == "draft":
+            self.decide(gateway, f"/approvals/{found}/approve", {})
+
+    def batch(self, gateway, name):
+        """A batch that leaves at once, or that a person releases, pauses and resumes."""
+        with self.lock:
+            numbers = self.batches.setdefault(name, [phone() for _ in range(4)])
+        body = {
+            "batch_id": name, "batch_name": name, "release": name.endswith("r"),
+            "payments": [{"phone_number": number, "amount": 100} for number in numbers],
+        }
+        status, _, answer = gateway.call("POST", "/tools/bulk-payment", body)
+        if status == 200 and answer["data"]["state"] == "draft":
+            for word in ["release", "pause", "resume"]:
+                self.decide(gateway, f"/batches/{name}/{word}", {})
+
+    def next(self, kind):
+        """What was not answered, or is asked for once more; else something new."""
+        with self.lock:
+            if self.open and self.random.random() < 0.5:
+                return self.open.popleft()
+            if kind == "batch":
+                return kind, f"batch-{len(self.batches)}-{self.random.choice('rd')}"
+        return kind, f"{kind}-{phone()}"
+
+    def work(self, gateway, what):
+        """Asks for one thing after another, until nobody is there any more."""
+        while gateway.is_running():
+            kind, key = self.next(what)
+            try:
+                (self.batch if kind == "batch" else self.single)(gateway, *([key] if kind == "batch" else [kind, key]))
+                again = self.random.random() < 0.1
+            except GONE:
+                again = True
+            if again:
+                with self.lock:
+                    self.open.append((kind, key))
+            time.sleep(0.05)
+
+    # Dying
+
+    def life(self, point):
+        """One gateway, until it dies: at its point, or from outside."""
+        number = self.random.randint(1, POINTS[point])
+        environment = {**self.environment, "GATEWAY_ALLOW_FAILPOINTS": "1", "GATEWAY_FAILPOINT": f"{point}@{number}"}
+        began = time.monotonic()
+        try:
+            gateway = Gateway(folder=self.folder, ports=self.ports, simulator=self.simulator, environment=environment)
+        except AssertionError as error:
+            # It died as it started, which is an await like every other.
+            assert "the gateway ended" in str(error), error
+            self.hits[point] += 1
+            return
+        threads = [
+            threading.Thread(target=self.work, args=(gateway, kind), daemon=True)
+            for kind in ("push", "payout", "held", "batch")
+        ]
+        for thread in threads:
+            thread.start()
+        while gateway.is_running() and time.monotonic() - began < LIFE:
+            time.sleep(0.02)
+        (self.hits if not gateway.is_running() else self.missed)[point] += 1
+        gateway.kill()
+        for thread in threads:
+            thread.join(harness.PATIENCE)
+
+    def run(self, count, points=None, told=lambda line: None):
+        """So many lives, each point as often as every other; those that were missed are tried once more at the end."""
+        points = list(points or POINTS)
+        for number in range(count):
+            self.life(points[number % len(points)])
+            if (number + 1) % 50 == 0:
+                told(f"{number + 1} of {count}")
+        enough = min(HITS_MIN, count // len(points))
+        for point in points:
+            for _ in range(3 * HITS_MIN):
+                if self.hits[point] >= enough:
+                    break
+                self.life(point)
+
+    # Judging
+
+    def judge(self):
+        """Nobody is charged or paid twice; what is said to have moved has, and what is said not to have has not; what was
+        answered is there still, and its key stands for it; every batch has ended, or waits for what M-Pesa has not said."""
+        gateway = Gateway(
+            folder=self.folder, ports=self.ports, simulator=self.simulator, environment=self.environment
+        )
+        harness.wait_until("what has not left", lambda: not self.leaving(gateway))
+        unfinished = self.unfinished(gateway)
+        # What M-Pesa decides meanwhile is in the ledger, and may be in none of these yet.
+        records = self.records(gateway)
+        ledger = self.ledger()
+        gateway.end()
+        wrong = self.wrong + unfinished
+        wrong += [f"{number} moved {times} times" for number, times in ledger.items() if times > 1]
+        for number, record in records.items():
+            moved = ledger.get(number, 0)
+            if record["state"] == "succeeded" and moved != 1:
+                wrong.append(f"{number} is said to have moved, and has not: {record}")
+            if record["state"] in ("failed", "rejected", "withdrawn", "cancelled", "expired") and moved:
+                wrong.append(f"{number} is said not to have moved, and has: {record}")
+        wrong += [f"{number} moved, and no transaction says so" for number in ledger if number not in records]
+        for key, found in self.answered.items():
+            record = records.get(self.asked[key])
+            if not record or record["id"] != found:
+                wrong.append(f"{key} was answered with {found}, which is {record}")
+        assert not wrong, "\n".join(wrong[:20])
+        assert len(records) >= len(self.answered) and ledger, (len(records), len(self.answered))
+        return sum(ledger.values())
+
+    def leaving(self, gateway):
+        """What is neither sent nor undecided nor ended."""
+        names = {record["state"] for record in self.records(gateway).values()}
+        return names & {"created", "sending", "released"}
+
+    def records(self, gateway):
+        """All transactions, by their phone; each phone was asked for once."""
+        found, before = {}, ""
+        while True:
+            status, _, page = gateway.call("GET", f"/transactions?limit=100{before}")
+            assert status == 200, page
+            for record in page["data"]:
+                earlier = found.setdefault(record["party"], record)
+                assert earlier["id"] == record["id"], f"two transactions for {record['party']}: {earlier}, {record}"
+            if not page.get("next_before"):
+                return found
+            before = "&before=" + page["next_before"]
+
+    def ledger(self):
+        """How often money moved with each phone that was asked for."""
+        times = collections.Counter()
+        for charge in ask("GET", self.simulator.url + "/simulator/ledger")[2]["charges"]:
+            times[charge["phone"]] += 1
+        for payout in ask("GET", self.simulator.url + "/simulator/payouts")[2]["payouts"]:
+            times[payout["phone"]] += payout.get("result_code") == "0"
+        own = set(self.asked.values()) | {number for numbers in self.batches.values() for number in numbers}
+        return {number: count for number, count in times.items() if number in own and count}
+
+    def unfinished(self, gateway):
+        """Batches that are there, and neither end nor wait for anything."""
+        wrong = []
+        for name in self.batches:
+            status, _, answer = gateway.call("GET", "/batches/" + name)
+            if status == 404:
+                continue
+            batch = answer["data"]
+            waits = batch["state"] in ("draft", "paused") or batch["counts"]["undecided"] + batch["counts"]["needs_person"]
+            if "ended_ms" not in batch and not waits:
+                harness.wait_until(
+                    f"the end of {name}",
+                    lambda: "ended_ms" in (b := gateway.call("GET", "/batches/" + name)[2]["data"])
+                    or b["counts"]["undecided"],
+                )
+            if sum(batch["counts"].values()) != batch["total_payments"]:
+                wrong.append(f"{name} has other payments than it was made with: {batch}")
+        return wrong
+
+
+def table(trial):
+    """Each point, how often a life died there, and how often one did not come to it."""
+    lines = [f"{'point':24} {'kills':>6} {'missed':>7}"]
+    for point in POINTS:
+        if trial.hits[point] or trial.missed[point]:
+            lines.append(f"{point:24} {trial.hits[point]:6} {trial.missed[point]:7}")
+    return "\n".join(lines)
