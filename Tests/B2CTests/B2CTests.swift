@@ -172,7 +172,7 @@ struct `Asking about a payout` {
     let record = Record(["id": "question", "about": "originator", "external_ids": [:]])
     let profile = input([:]).profile
 
-    @Test func `asks by our own id, even when no answer ever came`() {
+    @Test func `asks by our own id, even when no answer ever came (seed's bug 11)`() {
         let unanswered = Record(["id": "record", "external_ids": [:]])
         let renamed = Record(["id": "record", "external_ids": ["originator_conversation_id": "5118-111210482-1"]])
 

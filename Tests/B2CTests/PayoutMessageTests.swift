@@ -70,7 +70,7 @@ struct `What M-Pesa sends of a payout` {
     }
 
     @Test(arguments: ["another", "5118-111210482-1"])
-    func `says nothing of this payout when its result names another`(id: String) {
+    func `says nothing of this payout when its result names another (seed's bug 1)`(id: String) {
         let evidence = result(originator: id)
 
         #expect(evidence?.verdict == .unknown && evidence?.externalIDs == [:] && evidence?.receipt == nil)

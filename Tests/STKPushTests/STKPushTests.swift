@@ -42,7 +42,7 @@ struct `Planning a push` {
         #expect(plan.body["Password"] == nil && plan.body["CallBackURL"] == nil)
     }
 
-    @Test func `sends a till's payment to the till, from its store`() throws {
+    @Test func `sends a till's payment to the till, from its store (seed's bug 8)`() throws {
         let plan = try planPush(input(type: "till", till: "510100"))
 
         #expect(plan.body["TransactionType"] == "CustomerBuyGoodsOnline")
@@ -99,7 +99,8 @@ struct `Interpreting M-Pesa` {
     ]
 
     @Test(arguments: replies)
-    func `believes of a reply only what it proves`(status: Int, body: String, verdict: Evidence.Verdict) {
+    func `believes of a reply only what it proves (seed's bug 13)`(status: Int, body: String, verdict: Evidence.Verdict)
+    {
         #expect(reply(status, body)?.verdict == verdict)
     }
 
@@ -172,7 +173,7 @@ struct `Interpreting M-Pesa` {
     ]
 
     @Test(arguments: queries)
-    func `believes of an answer to a question only what it proves`(
+    func `believes of an answer to a question only what it proves (seed's bug 3)`(
         status: Int,
         body: String,
         verdict: Evidence.Verdict
