@@ -131,7 +131,9 @@ extension Simulation {
             if mpesa.entry(record.id)?.isPaid ?? false, !isCounted {
                 world.accuse("\(record.id) was paid, and is not counted")
             }
-            let isLate = events.contains { $0.from != $0.to && $0.from.isEnded }
+            // So is what has ended as not paid, and is said to have been: it is disputed, and its sum is kept.
+            let isDoubtful = record.state.isEnded && record.state != .succeeded
+            let isLate = isDoubtful || events.contains { $0.from != $0.to && $0.from.isEnded }
             guard isCounted, !isLate, let mark = record.limited, let amount = record.intent.amount?.amount else {
                 continue
             }
