@@ -76,7 +76,8 @@ struct `A file that is written` {
         let thread = SheetThread()
         let full = SheetThread(waitingMax: 0)
 
-        #expect(try await thread.run { Thread.current.name } == "sheets")
+        let first = try await thread.run { UInt(pthread_self()) }
+        #expect(try await thread.run { UInt(pthread_self()) } == first)
         await #expect(throws: SheetError(.tooLarge, "long")) {
             try await thread.run { () throws(SheetError) -> Int in throw SheetError(.tooLarge, "long") }
         }
