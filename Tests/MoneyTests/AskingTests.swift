@@ -80,11 +80,11 @@ struct `Asking about what is open` {
         }
     }
 
-    @Test func `for a balance that is answered by a failure is a failure, in M-Pesa's words`() async throws {
+    @Test func `for a balance that M-Pesa refuses is a failure, in M-Pesa's words`() async throws {
         try await House.with { (house) async throws in
             house.upstream.answer(
                 with: [
-                    "verdict": "failed", "code": "21", "meaning": "The operator may not ask.",
+                    "verdict": "rejected", "code": "21", "meaning": "The operator may not ask.",
                     "whose_move": "organization",
                 ]
             )
@@ -96,7 +96,7 @@ struct `Asking about what is open` {
                 return
             }
             #expect(error.code == .upstreamRejected && error.message == "The operator may not ask. (21)")
-            #expect(try await house.record(reply).state == .failed)
+            #expect(try await house.record(reply).state == .rejected)
         }
     }
 

@@ -259,15 +259,6 @@ struct Operations: Sendable {
                 record: record.id
             )
         }
-        if record.recordClass == .exchange, record.state.isEnded, record.state != .succeeded {
-            // Whoever asks wants the answer: that there is none is no answer.
-            let cause = record.code.map { " (\($0))" } ?? ""
-            throw GatewayError(
-                .upstreamRejected,
-                (record.meaning ?? "M-Pesa did not answer the question.") + cause,
-                record: record.id
-            )
-        }
         let output = try await output(of: record, life: life, by: entry)
         return Dispatch.Done(output: output, record: record.id, state: record.state, note: record.note)
     }
