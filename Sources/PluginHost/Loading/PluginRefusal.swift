@@ -80,7 +80,7 @@ package enum PluginRefusal: Error, Sendable, Equatable, CustomStringConvertible 
         case .badSignature(let reason): "rule S1: its signature is not one that this host trusts: \(reason)"
         case .isolationNotServed(let mode): "isolation \(mode) cannot be had here"
         case .notAPlugin(let reason): reason
-        case .otherPlugin(let id): "rule E2: the manifest says that this is \(id), which is not what it is declared as"
+        case .otherPlugin(let id): "rule E2: the manifest says this is \(id), which is not what it is declared as"
         case .levelNotServed(let least, let most):
             "rule E2: it speaks levels \(least) to \(most), this host speaks \(GATEWAY_LEVEL)"
         case .otherLevel(let level): "rule E4: its entry chose level \(level), this host speaks \(GATEWAY_LEVEL)"
