@@ -121,20 +121,6 @@ package enum ToolEnding: Sendable, Equatable {
     case handle(Handle)
 }
 
-/// Where a call acts, as every answer says.
-package struct CallPlace: Sendable, Equatable {
-    /// Which M-Pesa.
-    package let environment: Environment
-    /// The organization's account there, where the call is for one.
-    package let account: AccountName?
-
-    /// States a place.
-    package init(_ environment: Environment, account: AccountName? = nil) {
-        self.environment = environment
-        self.account = account
-    }
-}
-
 /// What the pipeline answers; doors give it their own form.
 package struct ToolReply: Sendable {
     /// The tool's output as JSON, or why there is none.
