@@ -224,7 +224,7 @@ struct `An audit's file` {
                 }
 
             let written = String(decoding: saved.withLock { $0 }, as: UTF8.self).split(separator: "\n")
-            #expect(written.count == 600)
+            #expect(written.count == 601, "the first says where it ends")
         }
     }
 
@@ -276,7 +276,7 @@ struct `An audit's file` {
             #expect((1200..<1210).contains(verdict.lines))
             // One that broke off is known by its own first line, without a head.
             let broken = try AuditFile.verify(Array(file.prefix(file.count / 2)), heads: [], keys: [])
-            #expect(broken.faults.first?.contains("broke off") == true)
+            #expect(broken.faults.contains { $0.contains("broke off") })
         }
     }
 }

@@ -83,7 +83,8 @@ struct `An organization that registers` {
             #expect(made.awaitsApproval && made.subscription == .trial && made.subscriptionUntil != nil)
             let user = try #require(try await bureau.store.user(named: "wanjiru", organization: made.id))
             let person = try await bureau.logIn(user)
-            let waiting = await bureau.ask("users.list", as: person.token)
+            let key: JSON = ["name": "till", "environment": "test", "role": "user"]
+            let waiting = await bureau.ask("keys.create", key, as: person.token)
             #expect(waiting.code == .organizationSuspended)
             let boss = try await bureau.person("boss", .superAdmin, of: bureau.host)
             let approve: JSON = ["org_id": .string(made.id.description), "is_approved": true]

@@ -134,12 +134,12 @@ struct `What people prove themselves by` {
         }
     }
 
-    @Test func `is a link that ends with the password, role or standing that it was made beside`() async throws {
+    @Test func `is a link that ends with the password, role, standing or address that it was made beside`() async throws {
         try await withStore { (store) async throws in
             try await store.save(asha)
             let changes: [@Sendable (inout User) -> Void] = [
                 { $0.passwordHash = "other" }, { $0.role = .manager }, { $0.isActive = false },
-                { $0.isActive = true },
+                { $0.isActive = true }, { $0.email = "other@x" },
             ]
             for (number, change) in changes.enumerated() {
                 let link = OneTimeLink(
@@ -151,7 +151,7 @@ struct `What people prove themselves by` {
                     expiresAt: moment
                 )
                 try await store.save(link)
-                _ = try await store.change(asha.id, organization: ours) { $0.email = "\(number)@x" }
+                _ = try await store.change(asha.id, organization: ours) { $0.username = "asha\(number)" }
                 #expect(try await store.link(link.id, organization: ours) == link)
 
                 _ = try await store.change(asha.id, organization: ours, change)
