@@ -134,7 +134,8 @@ struct `What people prove themselves by` {
         }
     }
 
-    @Test func `is a link that ends with the password, role, standing or address that it was made beside`() async throws {
+    @Test func `is a link that ends with the password, role, standing or address that it was made beside`() async throws
+    {
         try await withStore { (store) async throws in
             try await store.save(asha)
             let changes: [@Sendable (inout User) -> Void] = [

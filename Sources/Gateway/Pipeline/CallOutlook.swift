@@ -168,7 +168,9 @@ package struct CallOutlook: Sendable {
         if namesReceivers { for index in policy.limits.indices { policy.limits[index].receivers = nil } }
         let record = call.record(entropy.identifier(), at: now)
         let claims: [LimitClaim]
-        do throws(GatewayError) { claims = try policy.claims(of: record, at: now) } catch {
+        do throws(GatewayError) {
+            claims = try policy.claims(of: record, by: call.principal, within: call.membership.ceilings, at: now)
+        } catch {
             return Finding("limits", error, else: "")
         }
         var left = "No limit of the organization's is in the way."
