@@ -73,6 +73,45 @@ def adds_up(house, simulator, load):
         assert simulator.charges(one.number)["count"] == (1 if one.status == 200 else 0), one
 
 
+def test_a_file_of_the_audit_that_was_tampered_with_is_found_out_by_file_heads_and_key_alone(house):
+    gateway, folder = house.gateway, tempfile.mkdtemp(prefix="audit-")
+    demo = house.log_in(**house.demo("org_admin"))
+    save = lambda name, bytes: open(os.path.join(folder, name), "wb").write(bytes)
+    lines = {}
+    for slug, token in (("duka", house.admin), ("demo", demo)):
+        for _ in range(6):
+            house.key(token)
+        heads = house.ask("GET", "/admin/audit-logs/heads", token=token)
+        _, _, file = http("GET", gateway.url + "/admin/audit-logs/export", headers={"Authorization": "Bearer " + token})
+        lines[slug] = file.splitlines(keepends=True)
+        save(f"{slug}.heads", json.dumps(heads).encode())
+        save("key.pem", heads["data"]["public_key"].encode())
+
+    def verify(lines, heads="duka.heads"):
+        save("audit.jsonl", b"".join(lines))
+        ran = subprocess.run(
+            [harness.PROGRAM, "audit", "verify", "audit.jsonl", "--heads", heads, "--key", "key.pem"],
+            cwd=folder, capture_output=True, text=True, timeout=PATIENCE, env={"PATH": os.environ["PATH"]},
+        )
+        assert ran.returncode == (1 if "FAULT" in ran.stdout else 0), (ran.stdout, ran.stderr)
+        return ran.stdout
+
+    own, other = lines["duka"], lines["demo"]
+    assert len(own) > 10 and "as they were written" in verify(own)
+    renamed = other[5].replace(house.gateway.dev["organization_id"].encode(), house.id.encode())
+    for words, tampered in (
+        ("was changed", own[:4] + [own[4].replace(b'"SUCCESS"', b'"FAILED"').replace(b'"begun"', b'"FAILED"')] + own[5:]),
+        ("was removed", own[:4] + own[5:]),
+        ("another order", own[:4] + [own[5], own[4]] + own[6:]),
+        ("cut off", own[: len(own) // 2]),
+        ("cut off", own[:1]),
+        ("was removed", own[:5] + [other[5]] + own[6:]),
+        ("was changed", own[:5] + [renamed] + own[6:]),
+        ("cut off", other),
+    ):
+        assert words in verify(tampered), (words, verify(tampered))
+
+
 def test_a_plan_is_changed_under_load(house, simulator):
     with Load(house, house.key()[1]) as load:
         house.plan(["mpesa_check_status"])
@@ -132,42 +171,3 @@ def test_the_master_key_is_changed_while_payments_run(house, simulator):
     assert json.loads(command("show").stdout)["left"] == 0
     assert {one.status for one in load.seen} == {200}, Counter(one.status for one in load.seen)
     adds_up(house, simulator, load)
-
-
-def test_a_file_of_the_audit_that_was_tampered_with_is_found_out_by_file_heads_and_key_alone(house):
-    gateway, folder = house.gateway, tempfile.mkdtemp(prefix="audit-")
-    demo = house.log_in(**house.demo("org_admin"))
-    save = lambda name, bytes: open(os.path.join(folder, name), "wb").write(bytes)
-    lines = {}
-    for slug, token in (("duka", house.admin), ("demo", demo)):
-        for _ in range(6):
-            house.key(token)
-        heads = house.ask("GET", "/admin/audit-logs/heads", token=token)
-        _, _, file = http("GET", gateway.url + "/admin/audit-logs/export", headers={"Authorization": "Bearer " + token})
-        lines[slug] = file.splitlines(keepends=True)
-        save(f"{slug}.heads", json.dumps(heads).encode())
-        save("key.pem", heads["data"]["public_key"].encode())
-
-    def verify(lines, heads="duka.heads"):
-        save("audit.jsonl", b"".join(lines))
-        ran = subprocess.run(
-            [harness.PROGRAM, "audit", "verify", "audit.jsonl", "--heads", heads, "--key", "key.pem"],
-            cwd=folder, capture_output=True, text=True, timeout=PATIENCE, env={"PATH": os.environ["PATH"]},
-        )
-        assert ran.returncode == (1 if "FAULT" in ran.stdout else 0), (ran.stdout, ran.stderr)
-        return ran.stdout
-
-    own, other = lines["duka"], lines["demo"]
-    assert len(own) > 10 and "as they were written" in verify(own)
-    renamed = other[5].replace(house.gateway.dev["organization_id"].encode(), house.id.encode())
-    for words, tampered in (
-        ("was changed", own[:4] + [own[4].replace(b'"SUCCESS"', b'"FAILED"').replace(b'"begun"', b'"FAILED"')] + own[5:]),
-        ("was removed", own[:4] + own[5:]),
-        ("another order", own[:4] + [own[5], own[4]] + own[6:]),
-        ("cut off", own[: len(own) // 2]),
-        ("cut off", own[:1]),
-        ("was removed", own[:5] + [other[5]] + own[6:]),
-        ("was changed", own[:5] + [renamed] + own[6:]),
-        ("cut off", other),
-    ):
-        assert words in verify(tampered), (words, verify(tampered))
