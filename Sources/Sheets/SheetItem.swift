@@ -81,6 +81,15 @@ package struct SheetItem: Sendable {
 
     private struct Fault: Error {
         let message: String
+
+        static func hasLostDigits(_ text: String) -> Fault {
+            Fault(
+                message: """
+                    \(shown(text)) has lost digits: a spreadsheet shortened it. Format the column as a number without \
+                    decimals, or as text, and write it anew.
+                    """
+            )
+        }
     }
 
     private static func read(_ cell: SheetCell, _ taking: Taking) -> Result<JSON?, Fault> {
@@ -97,21 +106,14 @@ package struct SheetItem: Sendable {
         }
         let text = trimmed(unwrapped(cell.text))
         guard !text.isEmpty else { return .success(nil) }
-        if isShortened(text) {
-            let shown = shown(text)
-            return .failure(
-                Fault(
-                    message: """
-                        \(shown) has lost digits: a spreadsheet shortened it. Format the column as a number without decimals, \
-                        or as text, and write it anew.
-                        """
-                )
-            )
-        }
+        let number = SheetNumber(text)
+        if let number, number.isShortened { return .failure(Fault.hasLostDigits(text)) }
         switch taking {
-        case .whole: return whole(text)
-        case .phone: return .success(.string(plainNumber(text, always: true)))
-        case .text: return .success(.string(plainNumber(text, always: cell.kind == .number)))
+        case .whole: return whole(text, number)
+        case .phone:
+            guard isOneLine(text) else { return .failure(Fault(message: "the cell holds more than one line.")) }
+            return .success(.string(plainNumber(text, number)))
+        case .text: return .success(.string(cell.kind == .number ? plainNumber(text, number) : text))
         case .oneOf(let words):
             let key = SheetColumns.key(text)
             return .success(.string(words.first { SheetColumns.key($0) == key } ?? text))
@@ -119,38 +121,30 @@ package struct SheetItem: Sendable {
     }
 
     /// A number as it is meant: `254712345678.0` and `2.54712345678E+11` are `254712345678`.
-    private static func plainNumber(_ text: String, always: Bool) -> String {
-        guard always, text.utf8.contains(where: { $0 == 0x2E || $0 | 0x20 == 0x65 }), let money = Money(text) else {
+    private static func plainNumber(_ text: String, _ number: SheetNumber?) -> String {
+        guard text.utf8.contains(where: { $0 == 0x2E || $0 | 0x20 == 0x65 }), let number, !number.hasCurrency else {
             return text
         }
-        return money.wholeShillings.map(String.init) ?? money.text
+        return number.money.wholeShillings.map(String.init) ?? number.money.text
     }
 
-    private static func whole(_ text: String) -> Result<JSON?, Fault> {
-        var number = text[...]
-        for word in ["KES", "KSHS", "KSH"] where number.uppercased().hasPrefix(word) {
-            number = number.dropFirst(word.count)
-            if number.first == "." { number = number.dropFirst() }
-            break
+    private static func whole(_ text: String, _ number: SheetNumber?) -> Result<JSON?, Fault> {
+        guard let number else {
+            return .failure(Fault(message: "\(shown(text)) is no number. Write one alone, without spaces."))
         }
-        guard let money = Money(String(number)) else {
-            return .failure(Fault(message: "\(shown(text)) is no number."))
-        }
-        guard let whole = money.wholeShillings else {
+        guard let whole = number.money.wholeShillings else {
             return .failure(Fault(message: "\(shown(text)) is no whole number of shillings."))
         }
         return .success(.integer(whole))
     }
 
-    /// Whether a number stands there as a spreadsheet shows long ones, `2.54713E+11`: the digits that are not written are
-    /// not zeros, but lost.
-    static func isShortened(_ text: String) -> Bool {
-        guard text.utf8.count <= Money.bytesMax, let mark = text.utf8.firstIndex(where: { $0 | 0x20 == 0x65 }),
-            text.utf8.first.map({ (0x30...0x39).contains($0) || $0 == 0x2D }) ?? false,
-            let whole = Money(text)?.wholeShillings
-        else { return false }
-        let written = text[..<mark].utf8.filter { (0x30...0x39).contains($0) }.drop { $0 == 0x30 }
-        return written.count < String(whole.magnitude).utf8.count
+    private static func isOneLine(_ text: String) -> Bool {
+        text.unicodeScalars.allSatisfy { scalar in
+            switch scalar.properties.generalCategory {
+            case .control, .lineSeparator, .paragraphSeparator: false
+            default: true
+            }
+        }
     }
 
     /// A text as its author meant it: without the apostrophe that made it safe, and without `="…"`, by which people keep a

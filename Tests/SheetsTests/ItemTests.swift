@@ -77,9 +77,32 @@ struct `Rows as payments` {
         #expect(refusal(String(repeating: "a,b\n", count: 30) + "phone,amount\n1,2").contains("no row names"))
     }
 
-    @Test(arguments: ["2.54713E+11", "2.54713e11", "2.547E+11"])
+    @Test(arguments: [
+        "2.54713E+11", "2.54713e11", "2.547E+11", "+2.54713E+11", "\u{200E}2.54713E+11", "\u{202A}+2.54713E+11\u{202C}",
+        "\u{FEFF}2.54713E+11", "2.54713\u{AD}E+11", "'+2.54713E+11", "=\"2.54713E+11\"",
+    ])
     func `are refused where a spreadsheet shortened the phone`(phone: String) throws {
-        #expect(try fault("\(phone),100,x").contains("\(phone) has lost digits"))
+        let quoted = "\"" + phone.replacing("\"", with: "\"\"") + "\""
+
+        #expect(try fault("\(quoted),100,x").contains("2.54") && fault("\(quoted),100,x").contains("has lost digits"))
+    }
+
+    @Test(arguments: ["KES 1.23E+05", "+1.23E+05", "Ksh.\u{200B}1.23E+05", "\u{202A}KES\u{A0}1.23E+05"])
+    func `are refused where a spreadsheet shortened the amount`(amount: String) throws {
+        #expect(try fault("0712345678,\(amount),x").contains("has lost digits"))
+    }
+
+    @Test(arguments: [
+        "500\n50", "500\r\n50", "500\t50", "100 200", "1 500", "1\u{A0}50", "1\u{A0}500,000", "1.5\u{A0}000", "- 5",
+        "500\u{2028}500", "KES 500 KES 500",
+    ])
+    func `are refused where two amounts may stand in a cell`(amount: String) throws {
+        #expect(try fault("0712345678,\"\(amount)\",x").contains("is no number"))
+    }
+
+    @Test func `are refused where two lines stand in the cell of a phone`() throws {
+        #expect(try fault("\"0712\n345678\",100,x").contains("more than one line"))
+        #expect(try fault("\"\n0712345678\n\",100,x").isEmpty)
     }
 
     @Test(arguments: [
@@ -96,7 +119,8 @@ struct `Rows as payments` {
 
     @Test(arguments: [
         ("1500", 1500), ("1500.00", 1500), ("\"1,500.00\"", 1500), ("KES 1500", 1500), ("Ksh.1500", 1500), ("-5", -5),
-        ("1.5000E+3", 1500),
+        ("1.5000E+3", 1500), ("1\u{A0}500", 1500), ("KES 1\u{202F}500\u{202F}000.00", 1_500_000),
+        ("\u{202A}+1500\u{202C}", 1500),
     ])
     func `hold amounts exactly`(cell: String, amount: Int64) throws {
         #expect(try items("phone,amount\n0712345678,\(cell)")[0].value["amount"] == .integer(amount))

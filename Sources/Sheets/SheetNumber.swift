@@ -1,0 +1,68 @@
+import Daraja
+
+/// A number as a cell holds it.
+///
+/// `Money` reads what M-Pesa writes, and forgives spaces and what nobody sees. In a file both may hide that digits are
+/// lost, or that two amounts stand in one cell: so they are looked at before it reads.
+struct SheetNumber {
+    /// Its value.
+    let money: Money
+    /// Whether it stands there as a spreadsheet shows long ones, `2.54713E+11`: the digits that are not written are not
+    /// zeros, but lost.
+    let isShortened: Bool
+    /// Whether a currency stands before it.
+    let hasCurrency: Bool
+
+    private static let currencies = ["KES", "KSHS", "KSH"]
+    /// By which programs part groups of three digits: no-break and narrow no-break space. One that is typed may as well
+    /// stand between two amounts.
+    private static let groupSpaces: [Unicode.Scalar] = ["\u{A0}", "\u{202F}"]
+
+    /// Reads a text; nil for what is no number, or more than one.
+    init?(_ text: String) {
+        guard text.utf8.count <= 4 * Money.bytesMax else { return nil }
+        let visible = SheetNumber.visible(text)
+        let number = SheetNumber.withoutCurrency(visible)
+        guard let plain = SheetNumber.withCommas(number), let money = Money(plain) else { return nil }
+        self.money = money
+        hasCurrency = number.utf8.count < visible.utf8.count
+        isShortened = SheetNumber.isShortened(plain, money)
+    }
+
+    /// A text without what is never seen, such as marks of direction, and without the spaces around it.
+    private static func visible(_ text: String) -> String {
+        let seen = text.unicodeScalars.filter { !$0.properties.isDefaultIgnorableCodePoint }
+        return SheetItem.trimmed(String(String.UnicodeScalarView(seen)))
+    }
+
+    private static func withoutCurrency(_ text: String) -> String {
+        let upper = text.uppercased()
+        guard let word = currencies.first(where: { upper.hasPrefix($0) }) else { return text }
+        let rest = text.dropFirst(word.count)
+        return SheetItem.trimmed(String(rest.first == "." ? rest.dropFirst() : rest))
+    }
+
+    /// A number whose groups are parted by commas alone; nil where other spaces, or both, stand in it.
+    private static func withCommas(_ text: String) -> String? {
+        guard text.unicodeScalars.contains(where: \.properties.isWhitespace) else { return text }
+        guard !text.utf8.contains(UInt8(ascii: ",")) else { return nil }
+        var plain = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            guard scalar.properties.isWhitespace else {
+                plain.append(scalar)
+                continue
+            }
+            guard groupSpaces.contains(scalar) else { return nil }
+            plain.append(",")
+        }
+        return String(plain)
+    }
+
+    private static func isShortened(_ text: String, _ money: Money) -> Bool {
+        guard let mark = text.utf8.firstIndex(where: { $0 | 0x20 == 0x65 }), let whole = money.wholeShillings else {
+            return false
+        }
+        let written = text[..<mark].utf8.filter { (0x30...0x39).contains($0) }.drop { $0 == 0x30 }
+        return written.count < String(whole.magnitude).utf8.count
+    }
+}
