@@ -82,6 +82,11 @@ package struct SheetItem: Sendable {
     private struct Fault: Error {
         let message: String
 
+        static func isTwoNumbers(_ text: String, _ number: SheetNumber, _ other: String) -> Fault {
+            let whole = number.money.text.prefix { $0 != "." }
+            return Fault(message: "\(shown(text)) may be \(whole) or \(other). Write \(whole).00 or \(other) instead.")
+        }
+
         static func hasLostDigits(_ text: String) -> Fault {
             Fault(
                 message: """
@@ -106,10 +111,15 @@ package struct SheetItem: Sendable {
         }
         let text = trimmed(unwrapped(cell.text))
         guard !text.isEmpty else { return .success(nil) }
-        let number = SheetNumber(text)
+        // Tools read a phone with spaces anywhere.
+        let number = SheetNumber(taking == .phone ? text.filter { !$0.isWhitespace } : text)
         if let number, number.isShortened { return .failure(Fault.hasLostDigits(text)) }
         switch taking {
-        case .whole: return whole(text, number)
+        case .whole:
+            if cell.kind == .text, let number, let other = number.asThousands {
+                return .failure(Fault.isTwoNumbers(text, number, other))
+            }
+            return whole(text, number)
         case .phone:
             guard isOneLine(text) else { return .failure(Fault(message: "the cell holds more than one line.")) }
             return .success(.string(plainNumber(text, number)))

@@ -10,6 +10,9 @@ struct SheetNumber {
     /// Whether it stands there as a spreadsheet shows long ones, `2.54713E+11`: the digits that are not written are not
     /// zeros, but lost.
     let isShortened: Bool
+    /// What it may mean instead, where its point may part thousands: `15.000` is fifteen to one person, and fifteen thousand
+    /// to another.
+    let asThousands: String?
     /// Whether a currency stands before it.
     let hasCurrency: Bool
 
@@ -27,6 +30,7 @@ struct SheetNumber {
         self.money = money
         hasCurrency = number.utf8.count < visible.utf8.count
         isShortened = SheetNumber.isShortened(plain, money)
+        asThousands = SheetNumber.asThousands(plain)
     }
 
     /// A text without what is never seen, such as marks of direction, and without the spaces around it.
@@ -56,6 +60,13 @@ struct SheetNumber {
             plain.append(",")
         }
         return String(plain)
+    }
+
+    private static func asThousands(_ text: String) -> String? {
+        guard let point = text.utf8.lastIndex(of: UInt8(ascii: ".")) else { return nil }
+        let rest = text[point...].utf8.dropFirst()
+        guard rest.count == 3, rest.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        return text.filter { $0 != "." && $0 != "," }
     }
 
     private static func isShortened(_ text: String, _ money: Money) -> Bool {

@@ -79,7 +79,8 @@ struct `Rows as payments` {
 
     @Test(arguments: [
         "2.54713E+11", "2.54713e11", "2.547E+11", "+2.54713E+11", "\u{200E}2.54713E+11", "\u{202A}+2.54713E+11\u{202C}",
-        "\u{FEFF}2.54713E+11", "2.54713\u{AD}E+11", "'+2.54713E+11", "=\"2.54713E+11\"",
+        "\u{FEFF}2.54713E+11", "2.54713\u{AD}E+11", "2.54713 E+11", "2.54 713E\u{A0}+11", "'+2.54713E+11",
+        "=\"2.54713E+11\"",
     ])
     func `are refused where a spreadsheet shortened the phone`(phone: String) throws {
         let quoted = "\"" + phone.replacing("\"", with: "\"\"") + "\""
@@ -90,6 +91,15 @@ struct `Rows as payments` {
     @Test(arguments: ["KES 1.23E+05", "+1.23E+05", "Ksh.\u{200B}1.23E+05", "\u{202A}KES\u{A0}1.23E+05"])
     func `are refused where a spreadsheet shortened the amount`(amount: String) throws {
         #expect(try fault("0712345678,\(amount),x").contains("has lost digits"))
+    }
+
+    @Test(arguments: ["15.000", "KES 15.000", "1,015.000", "1.500", "0.000", "-15.000"])
+    func `are refused where a point may part thousands`(amount: String) throws {
+        #expect(try fault("0712345678,\"\(amount)\",x").contains(" instead."))
+    }
+
+    @Test func `say which two numbers an amount may be`() throws {
+        #expect(try fault("0712345678,15.000,x") == "amount: 15.000 may be 15 or 15000. Write 15.00 or 15000 instead.")
     }
 
     @Test(arguments: [
@@ -162,6 +172,8 @@ struct `Rows as payments` {
         let row = "<row>\(good)<c s=\"1\"><v>46353.5</v></c></row>"
         let file = XLSXMaker([("Pay", dated + row)], formats: ["yyyy"])
         #expect(try SheetItem.all(in: file.bytes(), as: form)[0].others.map(\.text) == ["2026-11-27"])
+        #expect(try fault("<c><v>254712345678</v></c><c><v>15.000</v></c>") == "")
+        #expect(try fault("<c><v>254712345678</v></c><c t=\"str\"><v>15.000</v></c>").contains("may be 15 or 15000"))
         let numbers = XLSXMaker([("Pay", header + "<row>\(good)</row>")])
         #expect(
             try SheetItem.all(in: numbers.bytes(), as: form).map(\.value)
