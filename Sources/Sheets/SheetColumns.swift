@@ -2,10 +2,11 @@ import OrderedJSON
 
 /// Which column of a file is which member of an item.
 struct SheetColumns: Sendable {
-    /// A member, its column from 0, and what it takes.
+    /// A member, its column from 0, what stands above it, and what it takes.
     struct Place: Sendable {
         let name: String
         let column: Int
+        let header: String
         let taking: SheetItem.Taking
     }
 
@@ -60,48 +61,98 @@ struct SheetColumns: Sendable {
 
     /// Reads a row as the header; nil where it lacks a member that every item must have.
     ///
-    /// - Throws: where two columns could be the same required member, and nothing says which.
+    /// - Throws: where two columns could be the same required member and nothing says which, and where a spreadsheet does not
+    ///   show the only one.
     init?(_ row: SheetRow, for form: SheetItem.Form, naming columns: [String: String]) throws(SheetError) {
-        let keys = row.cells.map { SheetColumns.withoutCurrency(SheetColumns.key($0.text)) }
-        var places: [Place] = []
+        let header = Header(row)
+        var taken: [String: Int] = [:]
+        // What a caller names is nobody else's.
         for member in form.members {
-            guard let column = try SheetColumns.column(of: member, in: keys, row, columns) else {
-                if member.isRequired || columns[member.name] != nil { return nil }
-                continue
+            guard let name = columns[member.name] else { continue }
+            guard let column = try header.column(named: name, for: member) else { return nil }
+            if let other = taken.first(where: { $0.value == column })?.key {
+                throw SheetError(.unreadable, "columns: \(other) and \(member.name) name the same column.")
             }
-            guard !places.contains(where: { $0.column == column }) else { continue }
-            places.append(Place(name: member.name, column: column, taking: member.taking))
+            taken[member.name] = column
         }
-        self.places = places
-        others = keys.indices.compactMap { column in
-            guard !keys[column].isEmpty, !places.contains(where: { $0.column == column }) else { return nil }
-            return (column, SheetItem.trimmed(row[column].text))
+        for member in form.members where columns[member.name] == nil {
+            if let column = try header.column(of: member, besides: Set(taken.values)) {
+                taken[member.name] = column
+            } else if member.isRequired {
+                return nil
+            }
+        }
+        places = form.members.compactMap { member in
+            taken[member.name]
+                .map { Place(name: member.name, column: $0, header: header.text($0), taking: member.taking) }
+        }
+        let read = Set(taken.values)
+        others = header.keys.indices.compactMap { column in
+            guard !header.keys[column].isEmpty, !read.contains(column), !row.hides(column) else { return nil }
+            return (column, header.text(column))
         }
     }
 
-    private static func column(
-        of member: SheetItem.Member,
-        in keys: [String],
-        _ row: SheetRow,
-        _ columns: [String: String]
-    ) throws(SheetError) -> Int? {
-        let named = columns[member.name].map { [withoutCurrency(key($0))] }
-        for wanted in named ?? [key(member.name)] {
-            let found = keys.indices.filter { keys[$0] == wanted && !wanted.isEmpty }
-            guard found.count <= 1 else { throw isTwice(member.name, found.map { row[$0].text }, row.number) }
-            if let only = found.first { return only }
-        }
-        guard named == nil, let usual = usual[member.name] else { return nil }
-        let found = usual.compactMap { word in keys.firstIndex(of: word) }
-        let all = keys.indices.filter { usual.contains(keys[$0]) }
-        guard all.count <= 1 || !member.isRequired else {
-            throw isTwice(member.name, all.map { row[$0].text }, row.number)
-        }
-        return found.first
-    }
+    /// A row that may be the header.
+    private struct Header {
+        let row: SheetRow
+        let keys: [String]
 
-    private static func isTwice(_ name: String, _ headers: [String], _ row: Int) -> SheetError {
-        let shown = headers.map { "\"\(SheetItem.shown($0))\"" }.joined(separator: " and ")
-        return SheetError(.unreadable, "\(name) could be \(shown). Say which by columns, or rename one.", row: row)
+        init(_ row: SheetRow) {
+            self.row = row
+            keys = row.cells.map { withoutCurrency(key($0.text)) }
+        }
+
+        func text(_ column: Int) -> String { SheetItem.trimmed(row[column].text) }
+
+        /// The column that a caller means: the one of exactly this header, or of one that is like it.
+        func column(named name: String, for member: SheetItem.Member) throws(SheetError) -> Int? {
+            let wanted = withoutCurrency(key(name))
+            let alike = keys.indices.filter { keys[$0] == wanted && !wanted.isEmpty }
+            let exact = alike.filter { text($0) == SheetItem.trimmed(name) }
+            let shown = (exact.count == 1 ? exact : alike).filter { !row.hides($0) }
+            guard shown.count <= 1 else { throw isTwice(member, shown) }
+            if shown.isEmpty, let hidden = alike.first { throw isHidden(member, hidden) }
+            return shown.first
+        }
+
+        /// The column that by its header can only be a member's.
+        ///
+        /// Its own name is a word of people's like the others, but where it is written as programs do: `phone_number`.
+        func column(of member: SheetItem.Member, besides taken: Set<Int>) throws(SheetError) -> Int? {
+            let own = key(member.name)
+            let words = [own] + (usual[member.name] ?? [])
+            let all = keys.indices.filter { words.contains(keys[$0]) && !taken.contains($0) }
+            let shown = all.filter { !row.hides($0) }
+            guard shown.count > 1 else {
+                if shown.isEmpty, member.isRequired, let hidden = all.first { throw isHidden(member, hidden) }
+                return shown.first
+            }
+            let named = shown.filter { keys[$0] == own }
+            let isWritten = member.name.contains("_") && named.first.map { text($0) == member.name } ?? false
+            guard named.count <= 1, isWritten || !member.isRequired else { throw isTwice(member, shown) }
+            if let only = named.first { return only }
+            return words.lazy.compactMap { word in shown.first { keys[$0] == word } }.first
+        }
+
+        private func isTwice(_ member: SheetItem.Member, _ columns: [Int]) -> SheetError {
+            let shown = columns.map { "\"\(SheetItem.shown(text($0)))\"" }.joined(separator: " and ")
+            return SheetError(
+                .unreadable,
+                "\(member.name) could be \(shown). Say which by columns, or rename one.",
+                row: row.number
+            )
+        }
+
+        private func isHidden(_ member: SheetItem.Member, _ column: Int) -> SheetError {
+            SheetError(
+                .unreadable,
+                """
+                the column "\(SheetItem.shown(text(column)))" of \(member.name) is hidden. Show it, so that nothing unseen is \
+                paid, or say another by columns.
+                """,
+                row: row.number
+            )
+        }
     }
 }

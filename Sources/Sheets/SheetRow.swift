@@ -41,13 +41,19 @@ package struct SheetRow: Sendable, Equatable {
     package let cells: [SheetCell]
     /// Whether a spreadsheet does not show it.
     package let isHidden: Bool
+    /// The columns that a spreadsheet does not show, from 0.
+    let hiddenColumns: [ClosedRange<Int>]
 
     /// Makes a row.
-    package init(number: Int, cells: [SheetCell], isHidden: Bool = false) {
+    init(number: Int, cells: [SheetCell], isHidden: Bool = false, hiddenColumns: [ClosedRange<Int>] = []) {
         self.number = number
         self.cells = cells
         self.isHidden = isHidden
+        self.hiddenColumns = hiddenColumns
     }
+
+    /// Whether a spreadsheet does not show a column.
+    func hides(_ column: Int) -> Bool { hiddenColumns.contains { $0.contains(column) } }
 
     /// The cell of a column, from 0.
     package subscript(column: Int) -> SheetCell { column < cells.count ? cells[column] : .empty }
@@ -60,14 +66,16 @@ package enum SheetFile {
     /// Hands out the rows that hold something, in order.
     ///
     /// - Parameters:
-    ///   - sheet: The sheet of an XLSX by its name; nil for the first that is shown.
+    ///   - sheet: The sheet of an XLSX by its name; nil for the only one that is shown.
     ///   - take: Gets the rows; what it throws ends the reading.
+    /// - Returns: The name of the sheet that was read; nil of CSV.
+    @discardableResult
     package static func read(
         _ bytes: [UInt8],
         sheet: String? = nil,
         limits: SheetLimits = SheetLimits(),
         _ take: @escaping (SheetRow) throws(SheetError) -> Void
-    ) throws(SheetError) {
+    ) throws(SheetError) -> String? {
         guard bytes.count <= limits.bytesMax else {
             throw SheetError(.tooLarge, "the file is longer than \(limits.bytesMax) bytes.")
         }
@@ -83,6 +91,7 @@ package enum SheetFile {
             throw SheetError(.unreadable, "sheet: CSV has no sheets; leave it out.")
         }
         try CSVReader.read(try CSVText.utf8(bytes), limits, take)
+        return nil
     }
 }
 

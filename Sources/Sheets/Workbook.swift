@@ -1,13 +1,15 @@
 /// What an XLSX says of itself: its sheets, and where they and what they share stand in it.
 struct Workbook {
-    /// The part of the sheet that is read.
+    /// The name of the sheet that is read.
+    let name: String
+    /// Its part.
     let sheet: String
     /// The part of the texts that cells share.
     let texts: String?
     /// The part of the formats.
     let styles: String?
 
-    /// Looks for a sheet by its name; nil for the first that is shown.
+    /// Looks for a sheet by its name; nil for the only one that is shown.
     init(_ archive: ZipArchive, sheet wanted: String?, _ limits: SheetLimits) throws(SheetError) {
         guard archive.has("[Content_Types].xml") else {
             throw SheetError(.unreadable, "this is a zip file and no XLSX.")
@@ -25,7 +27,7 @@ struct Workbook {
         try XMLReader.read(beside, of: archive, limits, to: relations)
         let list = SheetList()
         try XMLReader.read(place, of: archive, limits, to: list)
-        sheet = try Workbook.choose(wanted, of: list.sheets, relations)
+        (name, sheet) = try Workbook.choose(wanted, of: list.sheets, relations)
         texts = relations.first(of: "sharedStrings")
         styles = relations.first(of: "styles")
     }
@@ -46,25 +48,36 @@ struct Workbook {
         _ wanted: String?,
         of sheets: [SheetList.Sheet],
         _ relations: Relations
-    ) throws(SheetError) -> String {
+    ) throws(SheetError) -> (name: String, place: String) {
         let readable = sheets.filter { relations[$0.relation]?.kind == "worksheet" }
-        let found: SheetList.Sheet?
+        let found: [SheetList.Sheet]
         if let wanted {
             let name = wanted.lowercased()
-            found = readable.first { $0.name.lowercased() == name }
-            guard found != nil else {
-                throw SheetError(.unreadable, "sheet: there is none called \(wanted.prefix(64)).")
+            found = readable.filter { $0.name.lowercased() == name }
+            guard !found.isEmpty else {
+                throw SheetError(.unreadable, "sheet: there is none called \(SheetItem.shown(wanted)).")
             }
         } else {
-            found = readable.first { !$0.isHidden }
+            found = readable.filter { !$0.isHidden }
         }
-        guard let found, let place = relations[found.relation]?.place else {
+        guard found.count <= 1 else {
+            // One of them may be last month's.
+            let names = found.prefix(12).map { "\"\(SheetItem.shown($0.name))\"" }.joined(separator: ", ")
+            throw SheetError(
+                .unreadable,
+                "the file shows \(found.count) sheets: \(names). Say by sheet which one is meant."
+            )
+        }
+        guard let found = found.first, let place = relations[found.relation]?.place else {
             throw SheetError(.unreadable, "the file has no sheet that is shown.")
         }
         guard !found.isHidden else {
-            throw SheetError(.unreadable, "sheet: \(found.name.prefix(64)) is hidden. Show it, and save the file.")
+            throw SheetError(
+                .unreadable,
+                "sheet: \(SheetItem.shown(found.name)) is hidden. Show it, and save the file."
+            )
         }
-        return place
+        return (found.name, place)
     }
 }
 

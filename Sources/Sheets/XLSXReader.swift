@@ -7,7 +7,7 @@ enum XLSXReader {
         sheet: String?,
         _ limits: SheetLimits,
         _ take: @escaping (SheetRow) throws(SheetError) -> Void
-    ) throws(SheetError) {
+    ) throws(SheetError) -> String {
         try ZipArchive.reading(bytes, limits) { (archive) throws(SheetError) in
             let book = try Workbook(archive, sheet: sheet, limits)
             let texts = SharedTexts(limits)
@@ -17,6 +17,7 @@ enum XLSXReader {
             let rows = SheetRows(texts, styles, limits, take)
             try XMLReader.read(book.sheet, of: archive, limits, to: rows)
             guard rows.isSheet else { throw SheetError(.unreadable, "the sheet is damaged: it has no rows.") }
+            return book.name
         }
     }
 }
@@ -32,6 +33,7 @@ private final class SheetRows: XMLTaker {
     private(set) var isSheet = false
     private var number = 0
     private var isHidden = false
+    private var hiddenColumns: [ClosedRange<Int>] = []
     private var cells: [SheetCell] = []
     private var column = -1
 
@@ -59,6 +61,7 @@ private final class SheetRows: XMLTaker {
 
     func begin(_ name: String, _ attributes: XMLAttributes) throws(SheetError) {
         switch name {
+        case "col" where !isSheet: try beginColumns(attributes)
         case "sheetData": isSheet = true
         case "row" where isSheet: try beginRow(attributes)
         case "c" where isSheet: try beginCell(attributes)
@@ -79,7 +82,7 @@ private final class SheetRows: XMLTaker {
         case "c" where isSheet: try endCell()
         case "row" where isSheet:
             guard !cells.isEmpty else { return }
-            let row = SheetRow(number: number, cells: cells, isHidden: isHidden)
+            let row = SheetRow(number: number, cells: cells, isHidden: isHidden, hiddenColumns: hiddenColumns)
             try count.add(row)
             try take(row)
         default: return
@@ -92,6 +95,16 @@ private final class SheetRows: XMLTaker {
         guard value.count <= limits.cellBytesMax else {
             throw SheetError(.tooLarge, "a cell is longer than \(limits.cellBytesMax) bytes.", row: number)
         }
+    }
+
+    /// Columns of one look, which may be not to be shown.
+    private func beginColumns(_ attributes: XMLAttributes) throws(SheetError) {
+        guard attributes.isSet("hidden") || attributes["width"].flatMap({ Double($0) }) == 0 else { return }
+        guard let first = attributes["min"].flatMap({ Int($0) }), let last = attributes["max"].flatMap({ Int($0) }),
+            first >= 1, last >= first, hiddenColumns.count < limits.columnsMax
+        else { throw SheetError(.unreadable, "the sheet is damaged: its columns are not in order.") }
+        guard first <= limits.columnsMax else { return }
+        hiddenColumns.append(first - 1...last - 1)
     }
 
     private func beginRow(_ attributes: XMLAttributes) throws(SheetError) {

@@ -15,6 +15,7 @@ struct `A batch that is made of a file` {
 
             #expect(reply.data["total_payments"] == 2 && reply.data["total_amount"] == 1600, "\(reply)")
             #expect(reply.data["tool"] == "fake_pay_many" && reply.data["state"] == "draft")
+            #expect(reply.data["file"] == ["columns": ["phone": "Phone", "amount": "Amount"]])
             let items = try await house.items("b")
             #expect(items.map { $0.batch?.row } == [2, 4] && items.map { $0.batch?.sequence } == [1, 2])
             #expect(items.map { $0.hold?.beside } == [["Name": "A. Otieno"], ["Name": "B. Wanjiru"]])
@@ -83,6 +84,7 @@ struct `A batch that is made of a file` {
             #expect(try await house.file("").code == .invalidArgument)
             #expect(try await house.file([0x50, 0x4B, 3, 4]).code == .invalidArgument)
             #expect(try await house.file([UInt8](repeating: 0x61, count: (16 << 20) + 1)).code == .tooLarge)
+            #expect(try await house.file(Self.rows, ["columns": ["phones": "Phone"]]).code == .invalidArgument)
             #expect(try await house.file(Self.rows, ["items": []]).code == .invalidArgument)
             #expect(try await house.file(Self.rows, ["tool": "fake_pay"]).code == .notFound)
             #expect(

@@ -14,7 +14,7 @@ struct `Rows as payments` {
     private let form = SheetItem.Form(schema, phones: ["phone_number"])
 
     private func items(_ text: String, _ columns: [String: String] = [:]) throws(SheetError) -> [SheetItem] {
-        try SheetItem.all(in: Array(text.utf8), as: form, naming: columns)
+        try SheetItem.all(in: Array(text.utf8), as: form, naming: columns).items
     }
 
     private func refusal(_ text: String, _ columns: [String: String] = [:]) -> String {
@@ -155,7 +155,7 @@ struct `Rows as payments` {
         let header = "<row><c t=\"str\"><v>phone</v></c><c t=\"str\"><v>amount</v></c></row>"
         func fault(_ cells: String, _ hidden: String = "") throws -> String {
             let file = XLSXMaker([("Pay", header + "<row\(hidden)>\(cells)</row>")], formats: ["yyyy"])
-            let item = try #require(try SheetItem.all(in: file.bytes(), as: form).first)
+            let item = try #require(try SheetItem.all(in: file.bytes(), as: form).items.first)
             return item.faults.map(\.message).joined(separator: " ")
         }
         let good = "<c><v>254712345678</v></c><c><f>2*750</f><v>1500.0</v></c>"
@@ -171,12 +171,12 @@ struct `Rows as payments` {
             "<row><c t=\"str\"><v>phone</v></c><c t=\"str\"><v>amount</v></c><c t=\"str\"><v>Paid on</v></c></row>"
         let row = "<row>\(good)<c s=\"1\"><v>46353.5</v></c></row>"
         let file = XLSXMaker([("Pay", dated + row)], formats: ["yyyy"])
-        #expect(try SheetItem.all(in: file.bytes(), as: form)[0].others.map(\.text) == ["2026-11-27"])
+        #expect(try SheetItem.all(in: file.bytes(), as: form).items[0].others.map(\.text) == ["2026-11-27"])
         #expect(try fault("<c><v>254712345678</v></c><c><v>15.000</v></c>") == "")
         #expect(try fault("<c><v>254712345678</v></c><c t=\"str\"><v>15.000</v></c>").contains("may be 15 or 15000"))
         let numbers = XLSXMaker([("Pay", header + "<row>\(good)</row>")])
         #expect(
-            try SheetItem.all(in: numbers.bytes(), as: form).map(\.value)
+            try SheetItem.all(in: numbers.bytes(), as: form).items.map(\.value)
                 == [["phone_number": "254712345678", "amount": 1500]]
         )
     }

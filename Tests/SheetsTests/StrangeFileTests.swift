@@ -34,7 +34,7 @@ struct `A file of chance` {
     /// Reads a file that may be anything: it is read, or refused with a word.
     private func read(_ bytes: [UInt8], _ seed: UInt64) {
         do throws(SheetError) {
-            for item in try SheetItem.all(in: bytes, as: Self.form) {
+            for item in try SheetItem.all(in: bytes, as: Self.form).items {
                 #expect(item.row > 0 && item.value.objectValue != nil, "seed \(seed)")
             }
         } catch { #expect(!error.message.isEmpty && error.kind != .unavailable, "seed \(seed)") }

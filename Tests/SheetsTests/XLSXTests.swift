@@ -68,7 +68,7 @@ struct `XLSX as spreadsheets write it` {
         #expect(found.map { $0.cells.count } == [2, 27])
     }
 
-    @Test func `is read by its first sheet that is shown, or by a named one`() throws {
+    @Test func `is read by the only sheet that is shown, or by a named one`() throws {
         let file = XLSXMaker(
             [
                 ("Lists", "<row><c><v>1</v></c></row>"), ("Pay", "<row><c><v>2</v></c></row>"),
@@ -76,8 +76,14 @@ struct `XLSX as spreadsheets write it` {
             ],
             hidden: ["Lists"]
         )
+        let one = XLSXMaker(
+            [("Lists", "<row><c><v>1</v></c></row>"), ("Pay", "<row><c><v>2</v></c></row>")],
+            hidden: ["Lists"]
+        )
 
-        #expect(try texts(file.bytes()) == [["2"]])
+        #expect(try texts(one.bytes()) == [["2"]])
+        let refusal = #expect(throws: SheetError.self) { _ = try texts(file.bytes()) }
+        #expect(refusal?.message.contains("2 sheets: \"Pay\", \"Old\"") ?? false)
         #expect(try texts(file.bytes(), sheet: "old") == [["3"]])
         for (name, word) in [("Lists", "is hidden"), ("None", "none called")] {
             let error = #expect(throws: SheetError.self) { _ = try texts(file.bytes(), sheet: name) }

@@ -53,7 +53,7 @@ extension BatchActions {
             arguments: [
                 "sheet": [
                     "type": "string", "minLength": 1, "maxLength": 64,
-                    "description": "The sheet of an XLSX by its name; the first that is shown unless said.",
+                    "description": "The sheet of an XLSX by its name; needed where it shows more than one.",
                 ],
                 "columns": [
                     "type": "object", "maxProperties": 32,

@@ -76,6 +76,8 @@ package struct BatchOrder: Sendable {
     package var faults: [Int: [GatewayError.FieldError]] = [:]
     /// What stood beside a file's items in columns that are none of theirs.
     package var beside: [Int: JSON] = [:]
+    /// What was read of a file, for whoever sent it: its sheet, and which header as which member.
+    package var file: JSON?
 
     /// The row of an item, by its place from 0: of the file, or of the list from 1.
     package func row(of index: Int) -> Int { rows.isEmpty ? index + 1 : rows[index] }

@@ -80,6 +80,16 @@ package enum BatchDocument {
                     "properties": ["row": count, "pointer": text, "message": text],
                 ],
             ],
+            "file": [
+                "type": "object", "description": "What was read of the file that this call sent.",
+                "properties": [
+                    "sheet": ["type": "string", "description": "The sheet of an XLSX."],
+                    "columns": [
+                        "type": "object", "additionalProperties": text,
+                        "description": "Which header was read as which member.",
+                    ],
+                ],
+            ],
             "notes": [
                 "type": "array", "items": text,
                 "description": "What may keep it from being paid whole: a limit of the day, the last known float.",

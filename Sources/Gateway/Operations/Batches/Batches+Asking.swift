@@ -32,7 +32,8 @@ extension Batches {
             begun: nil,
             mayGoOn: {}
         )
-        return await shown(try await make(order, for: work), to: use.principal, account: call.account)
+        let made = try await make(order, for: work)
+        return await shown(made, of: order.file, to: use.principal, account: call.account)
     }
 
     private func checkOut(_ name: String, _ use: Action.Use) throws(GatewayError) -> ToolRegistry.Entry {

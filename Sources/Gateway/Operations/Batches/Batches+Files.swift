@@ -75,8 +75,10 @@ extension GatewayError {
 
 extension BatchOrder {
     /// Of the rows of a file.
-    init(file found: [SheetItem], keeping settings: Batches.Settings, arguments: JSON) {
+    init(file read: SheetItems, keeping settings: Batches.Settings, arguments: JSON) {
+        let found = read.items
         self.init(items: found.map(\.value), arguments: arguments)
+        file = BatchOrder.told(read)
         rows = found.map(\.row)
         for (index, item) in found.enumerated() {
             if !item.faults.isEmpty {
@@ -94,5 +96,15 @@ extension BatchOrder {
                 }
             )
         }
+    }
+    private static func told(_ read: SheetItems) -> JSON {
+        var told: JSONObject = [:]
+        if let sheet = read.sheet { told["sheet"] = .string(PlainText.name.shown(String(sheet.prefix(64)))) }
+        told["columns"] = .object(
+            read.columns.reduce(into: JSONObject()) {
+                $0[$1.name] = .string(PlainText.name.shown(String($1.header.prefix(64))))
+            }
+        )
+        return .object(told)
     }
 }

@@ -2,15 +2,31 @@ import OrderedJSON
 
 // What whoever makes a batch should know of it, and what nobody is refused for.
 extension Batches {
-    /// What came of an order as its caller is shown it: with what may keep a batch from being paid whole.
+    /// What came of an order as its caller is shown it: with what was read of its file, and what may keep a batch from being
+    /// paid whole.
     ///
     /// What was made is told also where the store cannot say more of it.
-    func shown(_ made: Made, to principal: Principal, account: AccountName?) async -> [UInt8] {
+    func shown(
+        _ made: Made,
+        of file: JSON? = nil,
+        to principal: Principal,
+        account: AccountName?
+    ) async -> [UInt8] {
+        let notes = await notes(of: made, principal, account)
+        guard !notes.isEmpty || file != nil, var members = (try? JSON(parsing: made.output))?.objectValue else {
+            return made.output
+        }
+        if let file { members["file"] = file }
+        if !notes.isEmpty { members["notes"] = .array(notes.map { .string($0) }) }
+        return JSON.object(members).bytes
+    }
+
+    private func notes(of made: Made, _ principal: Principal, _ account: AccountName?) async -> [String] {
         let total: Int64
         var name = account
         switch made {
         case .batch(let batch, _, _):
-            guard batch.endedAt == nil else { return made.output }
+            guard batch.endedAt == nil else { return [] }
             (total, name) = (batch.total, batch.accountName)
         case .checked(_, let sum, _): total = sum
         }
@@ -19,9 +35,7 @@ extension Batches {
             notes += try await limitNotes(of: total, principal)
             if let note = try await floatNote(of: total, name, principal) { notes.append(note) }
         } catch {}
-        guard !notes.isEmpty, var members = (try? JSON(parsing: made.output))?.objectValue else { return made.output }
-        members["notes"] = .array(notes.map { .string($0) })
-        return JSON.object(members).bytes
+        return notes
     }
 
     /// Where what is paid in a day is limited to less than the batch is.
