@@ -26,7 +26,9 @@ struct CSVReader {
             number: found.row
         )
         var count = RowCount(max: limits.rowsMax)
+        let deadline = SheetDeadline(limits)
         while let row = try reader.next() {
+            if row.number.isMultiple(of: 64) { try deadline.check() }
             guard !row.cells.isEmpty else { continue }
             try count.add(row)
             try take(row)

@@ -63,7 +63,12 @@ struct SheetColumns: Sendable {
     ///
     /// - Throws: where two columns could be the same required member and nothing says which, and where a spreadsheet does not
     ///   show the only one.
-    init?(_ row: SheetRow, for form: SheetItem.Form, naming columns: [String: String]) throws(SheetError) {
+    init?(
+        _ row: SheetRow,
+        for form: SheetItem.Form,
+        naming columns: [String: String],
+        keeping characters: Int
+    ) throws(SheetError) {
         let header = Header(row)
         var taken: [String: Int] = [:]
         // What a caller names is nobody else's.
@@ -89,7 +94,7 @@ struct SheetColumns: Sendable {
         let read = Set(taken.values)
         others = header.keys.indices.compactMap { column in
             guard !header.keys[column].isEmpty, !read.contains(column), !row.hides(column) else { return nil }
-            return (column, header.text(column))
+            return (column, SheetItem.cut(header.text(column), characters))
         }
     }
 

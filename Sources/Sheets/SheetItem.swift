@@ -47,7 +47,9 @@ package struct SheetItem: Sendable {
     }
 
     /// Reads the columns of a row; nil for one that holds nothing but spaces.
-    init?(_ row: SheetRow, _ columns: SheetColumns) {
+    ///
+    /// What only comes back with the result is cut at once, for there may be a lot of it.
+    init?(_ row: SheetRow, _ columns: SheetColumns, _ limits: SheetLimits) {
         guard row.cells.contains(where: { $0.kind == .unsaved || !SheetItem.trimmed($0.text).isEmpty }) else {
             return nil
         }
@@ -65,10 +67,24 @@ package struct SheetItem: Sendable {
         self.row = row.number
         value = .object(members)
         self.faults = faults
-        others = columns.others.compactMap { column, header in
+        var others: [(header: String, text: String)] = []
+        for (column, header) in columns.others where others.count < limits.othersMax {
             let text = SheetItem.shownValue(row[column])
-            return text.isEmpty ? nil : (header, text)
+            if !text.isEmpty { others.append((header, SheetItem.cut(text, limits.otherCharactersMax))) }
         }
+        self.others = others
+    }
+
+    /// About how long what is kept of it is.
+    var bytes: Int {
+        let read = (value.objectValue ?? JSONObject()).reduce(0) { $0 + ($1.value.stringValue?.utf8.count ?? 8) }
+        let beside = others.reduce(0) { $0 + $1.header.utf8.count + $1.text.utf8.count }
+        return read + beside + faults.reduce(0) { $0 + $1.message.utf8.count }
+    }
+
+    /// The beginning of a text, as a text of its own: a part would keep the whole one.
+    static func cut(_ text: String, _ characters: Int) -> String {
+        String(String.UnicodeScalarView(Array(text.unicodeScalars.prefix(characters))))
     }
 
     /// What a cell holds that is only given back: a date as one.

@@ -29,7 +29,7 @@ extension SheetItem {
                 "columns: \(shown(name)) is no member of a payment. Its members are \(names.joined(separator: ", "))."
             )
         }
-        let found = Gathering(form, columns)
+        let found = Gathering(form, columns, limits)
         let name = try SheetFile.read(bytes, sheet: sheet, limits: limits) { (row) throws(SheetError) in
             try found.take(row)
         }
@@ -42,22 +42,34 @@ extension SheetItem {
     private final class Gathering {
         private let form: Form
         private let naming: [String: String]
+        private let limits: SheetLimits
         private var columns: SheetColumns?
         private var titles = 0
         private var widest: [String] = []
         private var items: [SheetItem] = []
+        private var bytes = 0
 
-        init(_ form: Form, _ naming: [String: String]) {
+        init(_ form: Form, _ naming: [String: String], _ limits: SheetLimits) {
             self.form = form
             self.naming = naming
+            self.limits = limits
         }
 
         func take(_ row: SheetRow) throws(SheetError) {
             if let columns {
-                if let item = SheetItem(row, columns) { items.append(item) }
+                guard let item = SheetItem(row, columns, limits) else { return }
+                bytes += item.bytes
+                guard bytes <= limits.keptBytesMax else {
+                    throw SheetError(
+                        .tooLarge,
+                        "the rows hold more than \(limits.keptBytesMax) bytes.",
+                        row: row.number
+                    )
+                }
+                items.append(item)
                 return
             }
-            columns = try SheetColumns(row, for: form, naming: naming)
+            columns = try SheetColumns(row, for: form, naming: naming, keeping: limits.otherCharactersMax)
             guard columns == nil else { return }
             titles += 1
             let texts = row.cells.map { SheetItem.trimmed($0.text) }.filter { !$0.isEmpty }

@@ -53,8 +53,42 @@ package struct SheetLimits: Sendable {
     /// Default 65,536.
     package var formatsMax = 65_536
 
+    /// How many columns of a row are kept that are no member's.
+    ///
+    /// Default 20.
+    package var othersMax = 20
+    /// How much of what stands in them is kept, in characters; the rest is cut off.
+    ///
+    /// Default 200.
+    package var otherCharactersMax = 200
+    /// How long all that is kept of a file may be together, as items.
+    ///
+    /// Default 32 MiB, which are in memory until they are judged.
+    package var keptBytesMax = 32 << 20
+    /// How long a file may take to be read.
+    ///
+    /// Default 30 s; the largest takes a few.
+    package var timeMax: Duration = .seconds(30)
+
     /// The defaults.
     package init() {}
+}
+
+/// Until when a file may be read.
+struct SheetDeadline: Sendable {
+    private let end: ContinuousClock.Instant
+    private let timeMax: Duration
+
+    init(_ limits: SheetLimits) {
+        timeMax = limits.timeMax
+        end = .now + limits.timeMax
+    }
+
+    func check() throws(SheetError) {
+        guard ContinuousClock.now < end else {
+            throw SheetError(.tooLarge, "the file takes longer than \(timeMax) to read. Send it in parts.")
+        }
+    }
 }
 
 /// Why a file of rows is not read, for whoever sent it.

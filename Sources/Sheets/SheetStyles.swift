@@ -41,27 +41,38 @@ final class SheetStyles: XMLTaker {
         }
     }
 
+    /// So much of a code is looked at; a spreadsheet has none of more than 255 characters.
+    private static let codeMax = 1_000
+
     /// Whether a code such as `dd/mm/yyyy` shows days or times: its letters outside quotes, brackets and escapes.
     static func isDate(code: String) -> Bool {
+        let letters = Array(String(String.UnicodeScalarView(code.unicodeScalars.prefix(codeMax))).lowercased().utf8)
+        let isGeneral = String(decoding: letters, as: UTF8.self).contains("general")
         var isQuoted = false
         var isEscaped = false
-        var bracket: String?
-        for character in code.lowercased() {
+        /// Whether a bracket holds nothing but letters of time so far; nil outside of one.
+        var bracket: (isTime: Bool, length: Int)?
+        for letter in letters {
             if isEscaped {
+                // The other bytes of what is escaped are no letters.
                 isEscaped = false
             } else if isQuoted {
-                isQuoted = character != "\""
+                isQuoted = letter != UInt8(ascii: "\"")
             } else if let inside = bracket {
+                guard letter == UInt8(ascii: "]") else {
+                    bracket = (inside.isTime && "hms".utf8.contains(letter), inside.length + 1)
+                    continue
+                }
                 // Hours, minutes and seconds that have passed: [h], [mm].
-                if character == "]", !inside.isEmpty, inside.allSatisfy({ "hms".contains($0) }) { return true }
-                bracket = character == "]" ? nil : inside + String(character)
+                if inside.isTime, inside.length > 0 { return true }
+                bracket = nil
             } else {
-                switch character {
-                case "\"": isQuoted = true
-                case "\\", "_", "*": isEscaped = true
-                case "[": bracket = ""
-                case "d", "m", "y", "h", "s": return true
-                case "g" where !code.lowercased().contains("general"): return true
+                switch letter {
+                case UInt8(ascii: "\""): isQuoted = true
+                case UInt8(ascii: "\\"), UInt8(ascii: "_"), UInt8(ascii: "*"): isEscaped = true
+                case UInt8(ascii: "["): bracket = (true, 0)
+                case _ where "dmyhs".utf8.contains(letter): return true
+                case UInt8(ascii: "g") where !isGeneral: return true
                 default: continue
                 }
             }

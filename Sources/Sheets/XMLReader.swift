@@ -38,6 +38,7 @@ final class XMLReader {
     private let parser: OpaquePointer
     private let taker: any XMLTaker
     private let limits: SheetLimits
+    private let deadline: SheetDeadline
     private var depth = 0
     private var fed = 0
     private var error: SheetError?
@@ -49,18 +50,19 @@ final class XMLReader {
         _ limits: SheetLimits,
         to taker: any XMLTaker
     ) throws(SheetError) {
-        guard let reader = XMLReader(taker, limits) else {
+        guard let reader = XMLReader(taker, limits, archive.deadline) else {
             throw SheetError(.unavailable, "the file cannot be read now. Try again in a moment.")
         }
         try archive.unpack(name) { (piece) throws(SheetError) in try reader.feed(piece, isLast: false) }
         try reader.feed(UnsafeBufferPointer(start: nil, count: 0), isLast: true)
     }
 
-    private init?(_ taker: any XMLTaker, _ limits: SheetLimits) {
+    private init?(_ taker: any XMLTaker, _ limits: SheetLimits, _ deadline: SheetDeadline) {
         guard let parser = XML_ParserCreate(nil) else { return nil }
         self.parser = parser
         self.taker = taker
         self.limits = limits
+        self.deadline = deadline
         XML_SetUserData(parser, Unmanaged.passUnretained(self).toOpaque())
         XML_SetElementHandler(
             parser,
@@ -121,6 +123,7 @@ final class XMLReader {
     }
 
     private func feed(_ piece: UnsafeBufferPointer<UInt8>, isLast: Bool) throws(SheetError) {
+        try deadline.check()
         fed += piece.count
         let status = piece.withMemoryRebound(to: CChar.self) { bytes in
             XML_Parse(parser, bytes.baseAddress, Int32(bytes.count), isLast ? 1 : 0)

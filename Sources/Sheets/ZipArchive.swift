@@ -11,6 +11,8 @@ final class ZipArchive {
 
     private let archive: OpaquePointer
     private let limits: SheetLimits
+    /// Until when it may be read.
+    let deadline: SheetDeadline
     private var parts: [String: Part] = [:]
     private var unpacked = 0
     /// So many bytes are unpacked at a time.
@@ -42,6 +44,7 @@ final class ZipArchive {
     private init(_ archive: OpaquePointer, _ limits: SheetLimits) throws(SheetError) {
         self.archive = archive
         self.limits = limits
+        deadline = SheetDeadline(limits)
         let count = zip_get_num_entries(archive, 0)
         guard count >= 0 else { throw ZipArchive.broken }
         guard count <= limits.partsMax else {

@@ -94,3 +94,62 @@ struct `A file of chance` {
         }
     }
 }
+
+struct `A file that asks for too much` {
+    private static let form = SheetItem.Form(
+        ["required": ["amount"], "properties": ["amount": ["type": "integer"]]],
+        phones: []
+    )
+
+    private func refusal(_ limits: SheetLimits, _ bytes: [UInt8]) -> SheetError? {
+        #expect(throws: SheetError.self) { _ = try SheetItem.all(in: bytes, as: Self.form, limits: limits) }
+    }
+
+    @Test func `keeps the beginning of twenty columns that are not read`() throws {
+        let header = "amount," + (0..<60).map { "H\($0)" }.joined(separator: ",")
+        let row =
+            "5," + [String](repeating: String(repeating: "e\u{301}", count: 1_000), count: 60).joined(separator: ",")
+        let others = try #require(
+            try SheetItem.all(in: Array((header + "\n" + row).utf8), as: Self.form).items.first
+        )
+        .others
+
+        #expect(others.map(\.header) == (0..<20).map { "H\($0)" })
+        #expect(others.allSatisfy { $0.text.unicodeScalars.count == 200 })
+    }
+
+    @Test func `is refused once what is kept of it is too long`() {
+        var limits = SheetLimits()
+        limits.keptBytesMax = 2_000
+        let rows = String(repeating: "5,\(String(repeating: "x", count: 90))\n", count: 30)
+
+        #expect(refusal(limits, Array(("amount,Name\n" + rows).utf8))?.kind == .tooLarge)
+        #expect(throws: Never.self) {
+            _ = try SheetItem.all(in: Array(("amount,Name\n" + rows.prefix(900)).utf8), as: Self.form, limits: limits)
+        }
+    }
+
+    @Test func `is refused once its time is up`() {
+        var limits = SheetLimits()
+        limits.timeMax = .zero
+        let row = "<row><c t=\"str\"><v>amount</v></c></row><row><c><v>5</v></c></row>"
+
+        for bytes in [
+            Array(("amount\n" + String(repeating: "5\n", count: 100)).utf8), XLSXMaker([("Pay", row)]).bytes(),
+        ] {
+            let error = refusal(limits, bytes)
+            #expect(error?.kind == .tooLarge && error?.message.contains("to read") == true)
+        }
+    }
+
+    @Test func `has its formats looked at once, and not to their ends`() {
+        let long = String(repeating: "general", count: 40_000)
+
+        #expect(!SheetStyles.isDate(code: long) && !SheetStyles.isDate(code: "[" + long))
+        #expect(!SheetStyles.isDate(code: String(repeating: "0", count: 1_000) + "yyyy"))
+        #expect(
+            SheetStyles.isDate(code: "[$-409]mmm") && SheetStyles.isDate(code: "[HH]") && SheetStyles.isDate(code: "gg")
+        )
+        #expect(!SheetStyles.isDate(code: "General") && !SheetStyles.isDate(code: "0\\d\"y\"_m*h[Red][]"))
+    }
+}

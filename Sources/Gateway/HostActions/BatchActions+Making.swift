@@ -35,6 +35,8 @@ extension BatchActions {
             target: "batch_id"
         ) { [batches] use throws(GatewayError) in
             let tool = try batches.tool(for: use)
+            // A short file came whole before anybody asked.
+            if use.file != nil { try batches.checkMayMake(use) }
             let order =
                 if let file = use.file {
                     try await batches.order(of: file, tool: tool, for: use)

@@ -48,6 +48,8 @@ extension Batches {
         let sheet = use.text("sheet")
         var limits = SheetLimits()
         limits.rowsMax = settings.itemsMax + settings.otherRowsMax
+        limits.othersMax = settings.besideMax
+        limits.otherCharactersMax = settings.besideCharactersMax
         let bounds = limits
         do throws(SheetError) {
             let found = try await sheets.run { () throws(SheetError) in
