@@ -48,6 +48,10 @@ package struct SheetLimits: Sendable {
     ///
     /// Default 256 KiB.
     package var xmlPieceBytesMax = 256 << 10
+    /// How much memory the parser of XML may take: it keeps every name of a part that it has met.
+    ///
+    /// Default 16 MiB.
+    package var xmlBytesMax = 16 << 20
     /// How many formats of cells an XLSX may have.
     ///
     /// Default 65,536.

@@ -39,6 +39,7 @@ final class XMLReader {
     private let taker: any XMLTaker
     private let limits: SheetLimits
     private let deadline: SheetDeadline
+    private let memory: XMLMemory
     private var depth = 0
     private var fed = 0
     private var error: SheetError?
@@ -50,19 +51,24 @@ final class XMLReader {
         _ limits: SheetLimits,
         to taker: any XMLTaker
     ) throws(SheetError) {
-        guard let reader = XMLReader(taker, limits, archive.deadline) else {
-            throw SheetError(.unavailable, "the file cannot be read now. Try again in a moment.")
+        let memory = XMLMemory(limits)
+        try memory.counting { () throws(SheetError) in
+            guard let reader = XMLReader(taker, limits, archive.deadline, memory) else {
+                throw SheetError(.unavailable, "the file cannot be read now. Try again in a moment.")
+            }
+            try archive.unpack(name) { (piece) throws(SheetError) in try reader.feed(piece, isLast: false) }
+            try reader.feed(UnsafeBufferPointer(start: nil, count: 0), isLast: true)
         }
-        try archive.unpack(name) { (piece) throws(SheetError) in try reader.feed(piece, isLast: false) }
-        try reader.feed(UnsafeBufferPointer(start: nil, count: 0), isLast: true)
     }
 
-    private init?(_ taker: any XMLTaker, _ limits: SheetLimits, _ deadline: SheetDeadline) {
-        guard let parser = XML_ParserCreate(nil) else { return nil }
+    private init?(_ taker: any XMLTaker, _ limits: SheetLimits, _ deadline: SheetDeadline, _ memory: XMLMemory) {
+        var suite = XMLMemory.suite
+        guard let parser = XML_ParserCreate_MM(nil, &suite, nil) else { return nil }
         self.parser = parser
         self.taker = taker
         self.limits = limits
         self.deadline = deadline
+        self.memory = memory
         XML_SetUserData(parser, Unmanaged.passUnretained(self).toOpaque())
         XML_SetElementHandler(
             parser,
@@ -129,6 +135,9 @@ final class XMLReader {
             XML_Parse(parser, bytes.baseAddress, Int32(bytes.count), isLast ? 1 : 0)
         }
         if let error { throw error }
+        guard !memory.isSpent else {
+            throw SheetError(.tooLarge, "the file's XML takes more than \(limits.xmlBytesMax) bytes to read.")
+        }
         guard status == XML_STATUS_OK else {
             throw SheetError(.unreadable, "the file is damaged: it holds no whole XML.")
         }

@@ -142,6 +142,20 @@ struct `A file that asks for too much` {
         }
     }
 
+    @Test func `is refused once the parser keeps too many names`() {
+        var limits = SheetLimits()
+        limits.xmlBytesMax = 1 << 20
+        let names = (0..<40_000).map { "<n\($0)/>" }.joined()
+        let row = "<row><c t=\"str\"><v>amount</v></c></row><row><c><v>5</v></c></row>"
+        let named = XLSXMaker([("Pay", row + names)]).bytes()
+
+        #expect(refusal(limits, named)?.message.contains("XML takes more") == true)
+        #expect(refusal(limits, named)?.kind == .tooLarge)
+        // The same elements by one name are read in the same memory.
+        let same = XLSXMaker([("Pay", row + [String](repeating: "<n0/>", count: 40_000).joined())]).bytes()
+        #expect(throws: Never.self) { _ = try SheetItem.all(in: same, as: Self.form, limits: limits) }
+    }
+
     @Test func `has its formats looked at once, and not to their ends`() {
         let long = String(repeating: "general", count: 40_000)
 
