@@ -94,6 +94,15 @@ struct `A batch that is made of a file` {
         }
     }
 
+    @Test func `is not read for who may not make it`() async throws {
+        try await House.with(plugin: FakePlugin.make(tools: ["requires": ["scopes": ["fake:pay"]]])) { (house) async throws in
+            let bare = try await house.addKey(scopes: [])
+
+            let error = try await house.file("a,b\n1,2", ["tool": "fake_pay_many"], as: bare.text).error
+            #expect(error?.code == .permissionDenied && error?.scopes == ["fake:pay"], "\(String(describing: error))")
+        }
+    }
+
     @Test func `has ten thousand rows at most`() async throws {
         try await House.forBatches { (house) async throws in
             var text = "phone,amount\n"
@@ -123,6 +132,28 @@ struct `A batch that may not be paid whole` {
             )
             let made = await house.batch("b", of: House.payments(1))
             #expect(made.output["notes"]?.arrayValue?.count == 1)
+        }
+    }
+
+    @Test func `says how much there is to those alone who may ask for balances`() async throws {
+        try await House.forBatches { (house) async throws in
+            let asked = try #require(await house.call("fake_ask").record)
+            let holding: JSON = [
+                "name": "Utility Account", "currency": "KES", "current_cents": 4_200, "available_cents": 4_200,
+                "reserved_cents": 0, "uncleared_cents": 0,
+            ]
+            try await house.callback(
+                asked,
+                says: ["verdict": "succeeded", "data": ["as_of": "now"], "x-balances": [holding]]
+            )
+            let payer = try await house.addKey(scopes: [])
+            let text = "phone,amount\n254711010001,100\n"
+
+            let told = try await house.file(text, ["validate_only": true]).data["notes"]?[0]?.stringValue ?? ""
+            let less =
+                try await house.file(text, ["validate_only": true], as: payer.text).data["notes"]?[0]?.stringValue ?? ""
+            #expect(told.contains("hold 42 shillings"), "\(told)")
+            #expect(less.contains("less than this batch is") && !less.contains("42"), "\(less)")
         }
     }
 }

@@ -140,9 +140,9 @@ extension PluginServices {
 }
 
 extension Principal {
-    /// Who asks for the sums of a report may know what accounts hold where they may ask for that by itself, by
-    /// `balances.list`.
-    fileprivate var maySeeBalances: Bool { role >= .manager && scopes?.contains("mpesa:balance") ?? true }
+    /// Who asks for the sums of a report, or makes a batch, may know what accounts hold where they may ask for that by
+    /// itself, by `balances.list`.
+    var maySeeBalances: Bool { role >= .manager && scopes?.contains("mpesa:balance") ?? true }
 }
 
 extension [ReportGroup] {

@@ -30,10 +30,10 @@ extension Batches {
             reservation: nil,
             quota: quotas.claim(Ceilings.Counted.money, use.membership, call: use.call),
             begun: nil,
-            mayGoOn: {}
+            mayGoOn: use.mayGoOn
         )
         let made = try await make(order, for: work)
-        return await shown(made, of: order.file, to: use.principal, account: call.account)
+        return await shown(made, of: order.file, to: use.principal)
     }
 
     private func checkOut(_ name: String, _ use: Action.Use) throws(GatewayError) -> ToolRegistry.Entry {

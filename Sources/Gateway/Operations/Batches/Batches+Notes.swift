@@ -9,10 +9,9 @@ extension Batches {
     func shown(
         _ made: Made,
         of file: JSON? = nil,
-        to principal: Principal,
-        account: AccountName?
+        to principal: Principal
     ) async -> [UInt8] {
-        let notes = await notes(of: made, principal, account)
+        let notes = await notes(of: made, principal)
         guard !notes.isEmpty || file != nil, var members = (try? JSON(parsing: made.output))?.objectValue else {
             return made.output
         }
@@ -21,19 +20,19 @@ extension Batches {
         return JSON.object(members).bytes
     }
 
-    private func notes(of made: Made, _ principal: Principal, _ account: AccountName?) async -> [String] {
+    private func notes(of made: Made, _ principal: Principal) async -> [String] {
         let total: Int64
-        var name = account
+        let account: AccountName?
         switch made {
         case .batch(let batch, _, _):
             guard batch.endedAt == nil else { return [] }
-            (total, name) = (batch.total, batch.accountName)
-        case .checked(_, let sum, _): total = sum
+            (total, account) = (batch.total, batch.accountName)
+        case .checked(_, let sum, let name, _): (total, account) = (sum, name)
         }
         var notes: [String] = []
         do throws(GatewayError) {
             notes += try await limitNotes(of: total, principal)
-            if let note = try await floatNote(of: total, name, principal) { notes.append(note) }
+            if let account, let note = try await floatNote(of: total, account, principal) { notes.append(note) }
         } catch {}
         return notes
     }
@@ -56,26 +55,27 @@ extension Batches {
         ]
     }
 
-    /// Where the account was last told to hold less than the batch is.
+    /// Where the account was last told to hold less than the batch is: how much it holds is for who may ask for balances.
     private func floatNote(
         of total: Int64,
-        _ account: AccountName?,
+        _ account: AccountName,
         _ principal: Principal
     ) async throws(GatewayError) -> String? {
-        let (environment, organization) = (principal.environment, principal.organization)
-        let standard = try await operations.directory.accounts(of: organization, in: environment).standard?.name
         let told = try await reports.balances(
-            of: organization,
-            in: environment,
-            accounts: [account ?? standard ?? .main],
+            of: principal.organization,
+            in: principal.environment,
+            accounts: [account],
             before: Timestamp(milliseconds: Timestamp.latest)
         )
         guard let float = told.first(where: { $0.balance.name == Balance.utility }),
             float.balance.availableCents / 100 < total
         else { return nil }
+        let held =
+            principal.maySeeBalances
+            ? "\(float.balance.availableCents / 100) shillings at \(float.at), and this batch is \(total)"
+            : "less than this batch is, which is \(total) shillings"
         return """
-            The utility account was told to hold \(float.balance.availableCents / 100) shillings at \(float.at), and this batch \
-            is \(total): it pauses where there is no money, and goes on when it is resumed.
+            The utility account was told to hold \(held): it pauses where there is no money, and goes on when it is resumed.
             """
     }
 }

@@ -72,7 +72,7 @@ package struct Batches: Sendable {
         /// A batch, which an earlier call may have made.
         case batch(Batch, sums: [RecordState: RollupSum], isReplayed: Bool)
         /// Nothing was to be kept.
-        case checked(items: Int, total: Int64, errors: [BatchError])
+        case checked(items: Int, total: Int64, account: AccountName?, errors: [BatchError])
 
         /// As callers are shown it.
         package var output: [UInt8] {
@@ -81,7 +81,7 @@ package struct Batches: Sendable {
                 var writer = JSONWriter(capacity: 1024)
                 BatchDocument.write(batch, sums, isEarlier: isReplayed, to: &writer)
                 return writer.bytes
-            case .checked(let items, let total, let errors):
+            case .checked(let items, let total, _, let errors):
                 return BatchDocument.checked(items: items, total: total, errors: errors).bytes
             }
         }
@@ -112,7 +112,8 @@ package struct Batches: Sendable {
             errors = try await doubts(order, rows.records, work, items)
         }
         if order.validatesOnly {
-            return .checked(items: order.items.count, total: rows.total, errors: errors)
+            let account = rows.records.first?.accountName
+            return .checked(items: order.items.count, total: rows.total, account: account, errors: errors)
         }
         if !errors.isEmpty { throw Batches.refusal(errors, of: order.items.count) }
         return try await commit(order, identity, rows, work)
