@@ -17,8 +17,9 @@ struct SheetNumber {
     let hasCurrency: Bool
 
     private static let currencies = ["KES", "KSHS", "KSH"]
-    /// By which programs part groups of three digits: no-break and narrow no-break space. One that is typed may as well
-    /// stand between two amounts.
+    /// No-break and narrow no-break space, by which programs part groups of three digits.
+    ///
+    /// A space that is typed may as well stand between two amounts.
     private static let groupSpaces: [Unicode.Scalar] = ["\u{A0}", "\u{202F}"]
 
     /// Reads a text; nil for what is no number, or more than one.

@@ -53,13 +53,17 @@ def payroll(book):
     sheet.append(["C. Njeri", 712345603, 2100, None, day])
     sheet["C4"].number_format = '"KSh" #,##0.00'
     sheet.column_dimensions["B"].width = 20
-    book.create_sheet("Lists")["A1"] = "not this one"
+    lists = book.create_sheet("Lists")
+    lists["A1"] = "not this one"
+    lists.sheet_state = "hidden"
 
 
 def test_a_payroll_of_openpyxl_is_a_batch_with_its_rows_and_names(gateway):
     status, _, made = send(gateway, by_openpyxl(payroll), "batch_id=november&batch_name=November")
 
     assert status == 200 and made["data"]["total_amount"] == 5400 and made["data"]["total_payments"] == 3, made
+    read = made["data"]["file"]
+    assert read["sheet"] == "Sheet" and read["columns"]["amount"] == "Net Pay (KES)", read
     _, _, shown = gateway.call("GET", "/batches/november/items")
     assert [item["row"] for item in shown["data"]] == [4, 6, 7]
     assert [item["arguments"]["phone_number"] for item in shown["data"]] == ["254712345601", "0712345602", "712345603"]
@@ -105,6 +109,17 @@ def test_every_bad_row_of_an_xlsx_is_named(gateway):
         assert status == 422 and problem["detail"].startswith("5 of 6 rows"), problem
         assert [error["pointer"].split("/")[2] for error in problem["errors"]] == ["2", "3", "4", "5", "7"], problem
     assert gateway.call("GET", "/batches/bad")[0] == 404
+
+
+def test_a_workbook_with_a_sheet_a_month_is_paid_by_the_sheet_that_is_named(gateway):
+    def fill(book):
+        payroll(book)
+        book["Lists"].sheet_state = "visible"
+
+    status, _, problem = send(gateway, by_openpyxl(fill), "validate_only=true")
+    assert status == 422 and '"Sheet", "Lists"' in problem["detail"], problem
+    status, _, checked = send(gateway, by_openpyxl(fill), "validate_only=true&sheet=Sheet")
+    assert status == 200 and checked["data"]["total_amount"] == 5400, checked
 
 
 def test_a_formula_without_a_result_is_refused(gateway):

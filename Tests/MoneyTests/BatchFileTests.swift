@@ -95,7 +95,8 @@ struct `A batch that is made of a file` {
     }
 
     @Test func `is not read for who may not make it`() async throws {
-        try await House.with(plugin: FakePlugin.make(tools: ["requires": ["scopes": ["fake:pay"]]])) { (house) async throws in
+        let plugin = try FakePlugin.make(tools: ["requires": ["scopes": ["fake:pay"]]])
+        try await House.with(plugin: plugin) { (house) async throws in
             let bare = try await house.addKey(scopes: [])
 
             let error = try await house.file("a,b\n1,2", ["tool": "fake_pay_many"], as: bare.text).error
