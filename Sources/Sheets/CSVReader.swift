@@ -155,7 +155,9 @@ enum CSVSeparator {
         return (candidates[best], bytes.startIndex, 1)
     }
 
-    /// `sep=;` in a first line of its own, as Excel reads and some programs write it.
+    /// `sep=;` in a first line of its own, as some programs write it.
+    ///
+    /// Excel takes it away: the line below it is row 1.
     private static func told(in bytes: ArraySlice<UInt8>) -> (separator: UInt8, start: Int, row: Int)? {
         let word = Array("sep=".utf8)
         guard bytes.count >= word.count + 2,
@@ -165,6 +167,6 @@ enum CSVSeparator {
         var end = place + 1
         guard candidates.contains(bytes[place]), [10, 13].contains(bytes[end]) else { return nil }
         end += bytes[end] == 13 && end + 1 < bytes.endIndex && bytes[end + 1] == 10 ? 2 : 1
-        return (bytes[place], end, 2)
+        return (bytes[place], end, 1)
     }
 }

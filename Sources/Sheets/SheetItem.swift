@@ -129,7 +129,9 @@ package struct SheetItem: Sendable {
         guard !text.isEmpty else { return .success(nil) }
         // Tools read a phone with spaces anywhere.
         let number = SheetNumber(taking == .phone ? text.filter { !$0.isWhitespace } : text)
-        if let number, number.isShortened { return .failure(Fault.hasLostDigits(text)) }
+        if let number, cell.kind == .number ? number.isShortenedNumber : number.isShortened {
+            return .failure(Fault.hasLostDigits(text))
+        }
         switch taking {
         case .whole:
             if cell.kind == .text, let number, let other = number.asThousands {

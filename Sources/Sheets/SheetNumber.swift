@@ -10,6 +10,8 @@ struct SheetNumber {
     /// Whether it stands there as a spreadsheet shows long ones, `2.54713E+11`: the digits that are not written are not
     /// zeros, but lost.
     let isShortened: Bool
+    /// How many digits are written, zeros before them not counted.
+    private let written: Int
     /// What it may mean instead, where its point may part thousands: `15.000` is fifteen to one person, and fifteen thousand
     /// to another.
     let asThousands: String?
@@ -30,7 +32,11 @@ struct SheetNumber {
         guard let plain = SheetNumber.withCommas(number), let money = Money(plain) else { return nil }
         self.money = money
         hasCurrency = number.utf8.count < visible.utf8.count
-        isShortened = SheetNumber.isShortened(plain, money)
+        let mark = plain.utf8.firstIndex { $0 | 0x20 == 0x65 }
+        let before = plain[..<(mark ?? plain.endIndex)].utf8
+        written = before.filter { (0x30...0x39).contains($0) }.drop { $0 == 0x30 }.count
+        let digits = money.wholeShillings.map { String($0.magnitude).utf8.count } ?? 0
+        isShortened = mark != nil && written < digits
         asThousands = SheetNumber.asThousands(plain)
     }
 
@@ -70,11 +76,9 @@ struct SheetNumber {
         return text.filter { $0 != "." && $0 != "," }
     }
 
-    private static func isShortened(_ text: String, _ money: Money) -> Bool {
-        guard let mark = text.utf8.firstIndex(where: { $0 | 0x20 == 0x65 }), let whole = money.wholeShillings else {
-            return false
-        }
-        let written = text[..<mark].utf8.filter { (0x30...0x39).contains($0) }.drop { $0 == 0x30 }
-        return written.count < String(whole.magnitude).utf8.count
-    }
+    /// Whether digits are lost of the number of a cell that holds numbers, and no text.
+    ///
+    /// Some programs write each long one with an exponent, and leave zeros at its end away: `2.5471234567E11` is whole. No
+    /// phone has as few digits as those that were shortened before.
+    var isShortenedNumber: Bool { isShortened && written < 9 }
 }

@@ -167,6 +167,8 @@ struct `Rows as payments` {
         #expect(try fault("<c><v>1</v></c><c t=\"e\"><v>#N/A</v></c>").contains("#N/A"))
         #expect(try fault("<c t=\"b\"><v>1</v></c><c><v>1</v></c>").contains("TRUE"))
         #expect(try fault("<c><v>2.54713E+11</v></c><c><v>1</v></c>").contains("lost digits"))
+        #expect(try fault("<c><v>2.5471234567E11</v></c><c><v>1</v></c>") == "")
+        #expect(try fault("<c t=\"str\"><v>2.5471234567E11</v></c><c><v>1</v></c>").contains("lost digits"))
         let dated =
             "<row><c t=\"str\"><v>phone</v></c><c t=\"str\"><v>amount</v></c><c t=\"str\"><v>Paid on</v></c></row>"
         let row = "<row>\(good)<c s=\"1\"><v>46353.5</v></c></row>"
