@@ -147,9 +147,10 @@ struct KeyActions: Sendable {
             try await checkAccounts(try KeyActions.rules(use, KeyRules()), use, find(use).environment)
             let now = house.parts.entropy.now()
             let policy = use.membership.organization.approvals.rules(at: now)
+            let isSaid = (["role", "scopes"] + KeyActions.rules.map(\.0)).contains { use.arguments[$0] != nil }
             let key = try await change(use) { key in
                 if let name { key.name = name }
-                key.reach(by: use.principal.subjectText, at: now, policy: policy) { reach in
+                key.reach(by: use.principal.subjectText, at: now, policy: policy, isSaid: isSaid) { reach in
                     if let role { reach.role = role }
                     if let scopes { reach.scopes = scopes }
                     // They were read above, whatever they change.

@@ -57,6 +57,24 @@ struct `A batch that people wait for` {
         }
     }
 
+    @Test func `is asked what either new or known receivers are asked, whichever rule is first`() async throws {
+        let few = ApprovalRule(isForNewReceivers: true, outcome: .approve)
+        let people = ApprovalRule(amountMin: 1, outcome: .approve, role: .orgAdmin, count: 2)
+        let none = ApprovalRule(isForNewReceivers: true, outcome: .allow)
+        let refusing = ApprovalRule(amountMin: 1, outcome: .refuse)
+        for rules in [[few, people], [none, people], [few, refusing], [none, refusing]] {
+            try await House.forBatches { (house) async throws in
+                _ = await house.batch("b", of: House.payments(2))
+                try await house.set { $0.rules = rules }
+                let manager = try await house.releaser()
+                await #expect(throws: GatewayError.self) {
+                    try await house.gateway.batches.release("b", by: manager)
+                }
+                #expect(house.upstream.sent.isEmpty)
+            }
+        }
+    }
+
     @Test func `does not count somebody who may not agree any more`() async throws {
         try await House.forBatches { (house) async throws in
             try await house.set { $0.rules = [ApprovalRule(directions: [.outgoing], outcome: .approve, count: 2)] }

@@ -23,7 +23,7 @@ package struct ApprovalRule: Sendable, Equatable {
         /// Whole shillings.
         package let amount: Int64
         /// Whether nothing has been paid to the receiver before, or by the customer; asked only where a rule does.
-        package let isNewReceiver: Bool
+        package var isNewReceiver: Bool
 
         /// States a call.
         package init(
@@ -138,6 +138,25 @@ package struct ApprovalDecision: Sendable, Equatable {
         } else {
             (number, rule) = (0, ApprovalRule.agents.matches(call) ? ApprovalRule.agents : nil)
         }
+    }
+
+    /// Decides about many payments in one call: as strictly as about any of them, whether its receiver is new or not.
+    ///
+    /// Else a mild rule about new receivers would hide a strict one behind it, or the other way round.
+    package init(aboutMany call: ApprovalRule.Case, by rules: [ApprovalRule]) {
+        var (known, new) = (call, call)
+        (known.isNewReceiver, new.isNewReceiver) = (false, true)
+        let decisions = [ApprovalDecision(about: known, by: rules), ApprovalDecision(about: new, by: rules)]
+        let strictest = decisions.first { one in decisions.allSatisfy { one.isAtLeast($0) } }
+        var (number, rule) = (strictest?.number ?? decisions[1].number, strictest?.rule ?? decisions[1].rule)
+        if strictest == nil, let other = decisions[0].rule {
+            // One asks for a higher role, the other for more people: both.
+            rule?.role = max(rule?.role ?? other.role, other.role)
+            rule?.count = max(rule?.count ?? other.count, other.count)
+            rule?.within = min(rule?.within ?? other.within, other.within)
+        }
+        if rule == nil { number = 0 }
+        self.init(number, rule)
     }
 
     /// What becomes of a call that a rule has matched, or none.

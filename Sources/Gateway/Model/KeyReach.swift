@@ -107,11 +107,13 @@ extension APIKey {
     ///
     /// - Parameters:
     ///   - policy: The rules of its organization that hold.
+    ///   - isSaid: Whether they say anything of its reach: what holds, said by another, refuses what waits.
     ///   - change: What they say of its reach: of what waits by their own word, else of what holds.
     package mutating func reach(
         by who: String,
         at now: Timestamp,
         policy: [ApprovalRule],
+        isSaid: Bool = true,
         _ change: (inout KeyReach) -> Void
     ) {
         let held = reach(at: now)
@@ -119,8 +121,8 @@ extension APIKey {
         var asked = waiting.flatMap { $0.by == who ? $0.reach : nil } ?? held
         let before = asked
         change(&asked)
-        // Who changes nothing of it leaves what waits as it is.
-        if asked == before, pending == waiting { return }
+        // Who says nothing of it leaves what waits as it is.
+        if asked == before, pending == waiting, !isSaid || waiting?.by == who { return }
         guard !asked.isWithin(held, by: policy) else {
             (role, scopes, rules, pending) = (asked.role, asked.scopes, asked.rules, nil)
             return

@@ -6,7 +6,11 @@ extension RequireApproval {
             let record = asked.record
             let isNew =
                 rules.contains(where: \.isForNewReceivers) ? try await records.isNewReceiver(of: record) : false
-            let decision = ApprovalDecision(about: ApprovalRule.Case(record, isNewReceiver: isNew), by: rules)
+            let call = ApprovalRule.Case(record, isNewReceiver: isNew)
+            // A batch names nobody: it has many receivers.
+            let decision =
+                record.intent.party == nil && record.direction == .outgoing
+                ? ApprovalDecision(aboutMany: call, by: rules) : ApprovalDecision(about: call, by: rules)
             switch decision.outcome {
             case .allow: return nil
             case .refuse:

@@ -2,7 +2,7 @@
 extension Batches {
     /// Whether a person may let a batch leave, by the rules as they are now and its whole sum.
     ///
-    /// Whether a receiver is new is not looked at row by row: a rule about new ones is about every batch.
+    /// Whether a receiver is new is not looked at row by row: what is asked for new ones or for known ones is asked.
     /// - Returns: Whom a rule asks; nil where any one person may.
     /// - Throws: `permissionDenied`.
     func checkMayRelease(_ batch: Batch, by principal: Principal) async throws(GatewayError) -> Hold.Asked? {
@@ -24,7 +24,7 @@ extension Batches {
             amount: batch.total,
             isNewReceiver: true
         )
-        let decision = ApprovalDecision(about: call, by: policy.rules(at: now))
+        let decision = ApprovalDecision(aboutMany: call, by: policy.rules(at: now))
         var needsAnother = batch.releaser == .another
         var asked: Hold.Asked?
         switch decision.outcome {
