@@ -28,7 +28,7 @@ package final class XLSXWriter: @unchecked Sendable {
     private var book: UnsafeMutablePointer<lxw_workbook>?
     private var sheet: UnsafeMutablePointer<lxw_worksheet>?
     private let bold: UnsafeMutablePointer<lxw_format>?
-    private let path: String
+    private let file: FileHandle
     private let name: String
     private let header: [String]
     private let rowsMax: Int
@@ -57,16 +57,18 @@ package final class XLSXWriter: @unchecked Sendable {
         var template = Array((folder + (folder.hasSuffix("/") ? "" : "/") + "sheet-XXXXXX").utf8CString)
         let descriptor = mkstemp(&template)
         guard descriptor >= 0 else { throw failed }
-        close(descriptor)
-        let path = template.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "" }
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        // Without a name from the beginning: a process that dies in the middle leaves nothing behind.
+        _ = template.withUnsafeBufferPointer { $0.baseAddress.map { unlink($0) } }
+        let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         let book = folder.withCString { folder in
             var options = lxw_workbook_options()
             options.constant_memory = 1
             options.tmpdir = UnsafeMutablePointer(mutating: folder)
-            return workbook_new_opt(path, &options)
+            return workbook_new_opt("/proc/self/fd/\(descriptor)", &options)
         }
-        // It takes the file away, and frees the book, when it is gone itself.
-        let writer = XLSXWriter(book, at: path, name, header, rowsMax)
+        // It frees the book when it is gone itself.
+        let writer = XLSXWriter(book, in: file, name, header, rowsMax)
         guard book != nil, let bold = writer.bold else { throw failed }
         format_set_bold(bold)
         try writer.addSheet()
@@ -75,13 +77,13 @@ package final class XLSXWriter: @unchecked Sendable {
 
     private init(
         _ book: UnsafeMutablePointer<lxw_workbook>?,
-        at path: String,
+        in file: FileHandle,
         _ name: String,
         _ header: [String],
         _ rowsMax: Int
     ) {
         self.book = book
-        self.path = path
+        self.file = file
         self.name = name
         self.header = header
         self.rowsMax = rowsMax
@@ -91,7 +93,6 @@ package final class XLSXWriter: @unchecked Sendable {
     deinit {
         // What was not finished is nobody's.
         if let book { lxw_workbook_free(book) }
-        unlink(path)
     }
 
     private static let failed = SheetError(.unavailable, "the file cannot be written now. Try again in a moment.")
@@ -133,14 +134,11 @@ package final class XLSXWriter: @unchecked Sendable {
         return String(text.prefix(textMax / 4))
     }
 
-    /// Ends the file, and opens it to be read: it has no name any more, and is gone once it is closed.
+    /// Ends the file: it is read from its beginning, and is gone once it is closed.
     package func finish() throws(SheetError) -> FileHandle {
         guard let book else { throw XLSXWriter.failed }
         self.book = nil
         guard workbook_close(book) == LXW_NO_ERROR else { throw XLSXWriter.failed }
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw XLSXWriter.failed }
-        unlink(path)
-        return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        return file
     }
 }

@@ -63,6 +63,8 @@ struct `A file that is written` {
         defer { try? FileManager.default.removeItem(at: folder) }
         var writer: XLSXWriter? = try XLSXWriter.begin(name: "All", header: ["n"], folder: folder.path, rowsMax: 3)
         for number in 1...7 { try writer?.append([.number(Int64(number))]) }
+        // Whoever is killed here leaves nothing behind either.
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty)
         let bytes = [UInt8](try #require(try writer?.finish().readToEnd()))
         writer = nil
         _ = try XLSXWriter.begin(name: "None", header: ["n"], folder: folder.path)
