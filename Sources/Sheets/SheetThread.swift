@@ -6,7 +6,10 @@ import Threads
 ///
 /// One thread bounds the memory that files being read take. The queue is guarded by `condition`.
 package final class SheetThread: @unchecked Sendable {
-    private typealias Work = @Sendable () -> Void
+    private struct Work {
+        let owner: String?
+        let run: @Sendable () -> Void
+    }
 
     private let condition = NSCondition()
     private let waitingMax: Int
@@ -22,17 +25,22 @@ package final class SheetThread: @unchecked Sendable {
 
     /// Does something on the thread.
     ///
+    /// - Parameter owner: For whom: a quarter of what may wait may be one owner's.
     /// - Throws: what the work does; `unavailable` where too many wait.
     package func run<Result: Sendable>(
+        for owner: String? = nil,
         _ work: @escaping @Sendable () throws(SheetError) -> Result
     ) async throws(SheetError) -> Result {
         let outcome: Swift.Result<Result, SheetError> = await withCheckedContinuation { continuation in
             let waits = condition.withLock {
                 guard waiting.count < waitingMax else { return false }
-                waiting.append {
+                let own = owner.map { owner in waiting.count { $0.owner == owner } } ?? 0
+                guard own < max(1, waitingMax / 4) else { return false }
+                let next = Work(owner: owner) {
                     let outcome = Swift.Result { () throws(SheetError) in try work() }
                     continuation.resume(returning: outcome)
                 }
+                waiting.append(next)
                 condition.signal()
                 if !isRunning { NamedThread.start("sheets") { self.run() } }
                 isRunning = true
@@ -54,7 +62,7 @@ package final class SheetThread: @unchecked Sendable {
             while waiting.isEmpty { condition.wait() }
             let work = waiting.removeFirst()
             condition.unlock()
-            work()
+            work.run()
         }
     }
 }

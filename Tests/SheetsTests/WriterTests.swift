@@ -86,4 +86,34 @@ struct `A file that is written` {
         let error = await #expect(throws: SheetError.self) { try await full.run { 1 } }
         #expect(error?.kind == .unavailable)
     }
+    @Test func `has room for others while one waits with as much as they may`() async throws {
+        let thread = SheetThread(waitingMax: 8)
+        let (isHeld, mayGo) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        async let first: Int = thread.run {
+            isHeld.signal()
+            mayGo.wait()
+            return 1
+        }
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global()
+                .async {
+                    isHeld.wait()
+                    continuation.resume()
+                }
+        }
+        // Two may wait of eight, whoever comes first; the others are told to come again.
+        let found = await withTaskGroup(of: Bool.self) { group in
+            for _ in 0..<6 { group.addTask { (try? await thread.run(for: "a") { true }) ?? false } }
+            var refused = 0
+            for _ in 0..<4 where await group.next() == false { refused += 1 }
+            group.addTask { (try? await thread.run(for: "b") { true }) ?? false }
+            mayGo.signal()
+            var done = 0
+            for await isDone in group where isDone { done += 1 }
+            return (refused, done)
+        }
+
+        #expect(found == (4, 3))
+        #expect(try await first == 1)
+    }
 }

@@ -52,7 +52,7 @@ extension Batches {
         limits.otherCharactersMax = settings.besideCharactersMax
         let bounds = limits
         do throws(SheetError) {
-            let found = try await sheets.run { () throws(SheetError) in
+            let found = try await sheets.run(for: use.principal.organization.description) { () throws(SheetError) in
                 try SheetItem.all(in: file, sheet: sheet, as: form, naming: columns, limits: bounds)
             }
             return BatchOrder(file: found, keeping: settings, arguments: use.arguments)
