@@ -326,7 +326,8 @@ def test_prompts_and_resources_are_read_by_mcp(gateway):
     missing = mcp(gateway, "resources/read", uri="gateway://desk/none")["error"]
     assert missing["code"] == -32602 and missing["data"]["uri"] == "gateway://desk/none", missing
     templates = mcp(gateway, "resources/templates/list")["result"]["resourceTemplates"]
-    assert [t["uriTemplate"] for t in templates] == ["mpesa://transactions/{id}"], templates
+    ours = [f"mpesa://{kind}/{{id}}" for kind in ("batches", "reports", "transactions")]
+    assert [t["uriTemplate"] for t in templates] == ours, templates
     other = mcp(gateway, "resources/list", key=gateway.dev["limited"]["api_key"])["result"]["resources"]
     assert other == [], other
 
