@@ -148,15 +148,15 @@ package struct ApprovalDecision: Sendable, Equatable {
         (known.isNewReceiver, new.isNewReceiver) = (false, true)
         let decisions = [ApprovalDecision(about: known, by: rules), ApprovalDecision(about: new, by: rules)]
         let strictest = decisions.first { one in decisions.allSatisfy { one.isAtLeast($0) } }
-        var (number, rule) = (strictest?.number ?? decisions[1].number, strictest?.rule ?? decisions[1].rule)
-        if strictest == nil, let other = decisions[0].rule {
-            // One asks for a higher role, the other for more people: both.
-            rule?.role = max(rule?.role ?? other.role, other.role)
-            rule?.count = max(rule?.count ?? other.count, other.count)
-            rule?.within = min(rule?.within ?? other.within, other.within)
+        guard strictest == nil, let one = decisions[0].rule, var both = decisions[1].rule else {
+            self = strictest ?? decisions[1]
+            return
         }
-        if rule == nil { number = 0 }
-        self.init(number, rule)
+        // One asks for a higher role, the other for more people: both.
+        both.role = max(both.role, one.role)
+        both.count = max(both.count, one.count)
+        both.within = min(both.within, one.within)
+        self.init(decisions[1].number, both)
     }
 
     /// What becomes of a call that a rule has matched, or none.
