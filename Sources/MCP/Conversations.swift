@@ -170,7 +170,7 @@ package final class Conversations: Sendable {
         )
         _ = try await once.take(claim)
         tell(Conversations.message(question, id, conversation.revision))
-        return try await answer(to: claim, arrivals)
+        return try await answer(to: claim, arrivals, arrived)
     }
 
     /// What names the session that a question is asked in: no other answers it.
@@ -188,27 +188,29 @@ package final class Conversations: Sendable {
         return message.bytes
     }
 
-    private func answer(to claim: OnceClaim, _ arrivals: AsyncStream<Void>) async throws(GatewayError) -> JSON? {
-        while !Task.isCancelled, entropy.now() < claim.expiresAt {
+    /// Looks at once, when something has come in here, and every so often besides.
+    ///
+    /// All of that comes in one stream of one reader: a stream whose reader is cancelled is over for good.
+    private func answer(
+        to claim: OnceClaim,
+        _ arrivals: AsyncStream<Void>,
+        _ arrived: AsyncStream<Void>.Continuation
+    ) async throws(GatewayError) -> JSON? {
+        let (sleep, every) = (entropy.sleep, settings.lookEvery)
+        let ticker = Task {
+            while !Task.isCancelled {
+                do { try await sleep(for: every) } catch { return }
+                arrived.yield()
+            }
+        }
+        defer { ticker.cancel() }
+        arrived.yield()
+        for await _ in arrivals {
+            guard !Task.isCancelled, entropy.now() < claim.expiresAt else { return nil }
             let found = try await once.claim(claim.id, organization: claim.organization, at: entropy.now())
             if let outcome = found?.outcome { return try? JSON(parsing: outcome) }
-            await pause(until: arrivals)
         }
         return nil
-    }
-
-    /// Waits until something has come in here, or it is time to look again.
-    private func pause(until arrivals: AsyncStream<Void>) async {
-        let (sleep, every) = (entropy.sleep, settings.lookEvery)
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { for await _ in arrivals { return } }
-            group.addTask {
-                // Only cancellation ends it early, and whoever waits sees that.
-                try? await sleep(for: every)
-            }
-            await group.next()
-            group.cancelAll()
-        }
     }
 
     /// Takes a client's answer to a question of its session: the first one counts.
