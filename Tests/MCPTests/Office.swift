@@ -16,6 +16,7 @@ final class Office: Sendable {
     let desk = DeskPlugin()
     let upstream: FakeUpstream
     let tokens = CountedTokens()
+    let trouble = StoreTrouble()
     let store: Store
     let organization: OrganizationID
     let key: APIKeyText
@@ -44,7 +45,7 @@ final class Office: Sendable {
         try registry.publish(desk.loaded())
         gateway = Assembly(
             Assembly.Ports(
-                store: Assembly.Repositories(store),
+                store: Assembly.Repositories(store.along(trouble.way)),
                 journal: AnswerFolder(path: folder + "/answers"),
                 upstream: upstream,
                 registry: registry,

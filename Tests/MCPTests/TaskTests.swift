@@ -44,6 +44,40 @@ struct `A task` {
         }
     }
 
+    @Test func `that has ended is no error where its plugin is not loaded`() async throws {
+        try await Office.with { office in
+            let id = try #require(await office.begin("fake_collect").result["taskId"]?.stringValue)
+            let name = String(id.dropFirst("transactions/".count))
+            office.registry.withdraw("fake")
+            #expect(await office.task("tasks/get", .string(id)).result["status"] == "working")
+            try await office.end(name)
+
+            let ended = await office.task("tasks/get", .string(id))
+
+            let result = try #require(ended.result["result"], "\(ended.json)")
+            #expect(ended.result["status"] == "completed" && result["isError"] == false)
+            #expect(result["structuredContent"]?["transaction_id"]?.stringValue == name)
+            #expect(result["structuredContent"]?["status"] == "FAILED")
+        }
+    }
+
+    @Test(arguments: 0..<4)
+    func `that has ended is never told as an error because the store is away`(reads: Int) async throws {
+        try await Office.with { office in
+            let id = try #require(await office.begin("fake_collect").result["taskId"]?.stringValue)
+            try await office.end(String(id.dropFirst("transactions/".count)))
+
+            office.trouble.allow(reads: reads)
+            let said = await office.task("tasks/get", .string(id))
+            office.trouble.allow(reads: nil)
+
+            let isTold = said.result["status"] == "completed" && said.result["result"]?["isError"] == false
+            #expect(said.status == 503 || isTold, "\(said.json)")
+            #expect(reads > 0 || said.status == 503)
+            #expect(await office.task("tasks/get", .string(id)).result["result"]?["isError"] == false)
+        }
+    }
+
     @Test func `is what a repeat of the call leads to, and nobody gets one who did not ask for it`() async throws {
         try await Office.with { office in
             let first = await office.begin("fake_collect")

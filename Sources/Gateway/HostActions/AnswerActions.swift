@@ -40,30 +40,33 @@ package struct AnswerActions: Sendable {
             output: .data(AnswerActions.schema)
         ) { [self] use throws(GatewayError) in
             let record = try await record(use)
-            return .data(AnswerActions.document(record, await done(record)))
+            return .data(AnswerActions.document(record, try await done(record)))
         }
     }
 
-    /// What its tool answers; an error where it says so, or is not there.
-    private func done(_ record: Record) async -> Result<Dispatch.Done, GatewayError> {
+    /// What its tool answers, or why there is nothing of it to show; the host's own words where the tool is not loaded.
+    ///
+    /// - Throws: What is no answer, for it may pass: that the store cannot be read says nothing of the transaction.
+    private func done(_ record: Record) async throws(GatewayError) -> Result<Dispatch.Done, GatewayError> {
+        if let refusal = record.refusal { return .failure(refusal) }
         let call = CallID(record.id.raw)
         while true {
             let found = registry.snapshot.entry(record.tool, organization: record.organization, call: call)
-            guard let entry = found, entry.plugin.id == record.plugin else { return .failure(Self.isNotLoaded) }
+            guard let entry = found, entry.plugin.id == record.plugin else {
+                return .success(AnswerActions.outline(of: record))
+            }
             // One that has just been closed is no longer in the next snapshot.
             guard entry.plugin.calls.begin() else { continue }
             defer { entry.plugin.calls.end(hasFailed: false, tool: entry.tool.index) }
-            do throws(GatewayError) { return .success(try await operations.show(record, by: entry)) } catch {
-                return .failure(error)
-            }
+            return .success(try await operations.show(record, by: entry))
         }
     }
 
-    private static let isNotLoaded = GatewayError(
-        .unavailable,
-        "The tool that made this is not loaded now. transactions_show shows the transaction all the same.",
-        retryAfter: .seconds(60)
-    )
+    private static func outline(of record: Record) -> Dispatch.Done {
+        if record.state.isShownByHost { return Dispatch.Done(held: record) }
+        let output = PluginDocuments.outline(of: record)
+        return Dispatch.Done(output: output, record: record.id, state: record.state, note: record.note)
+    }
 
     // MARK: Withdraw
 
@@ -122,7 +125,9 @@ package struct AnswerActions: Sendable {
             "is_ended": ["type": "boolean"], "created_ms": ["type": "integer"], "updated_ms": ["type": "integer"],
             "message": ["type": "string", "description": "Where it stands, in a sentence."],
             "withdrawal": ["enum": .array(Hold.Withdrawal.allCases.map { .string($0.rawValue) })],
-            "output": ["type": "object", "description": "As its tool shows it."],
+            "output": [
+                "type": "object", "description": "As its tool shows it; id and state where that is not loaded.",
+            ],
             "error": [
                 "type": "object", "required": ["code", "message"],
                 "properties": [

@@ -238,27 +238,8 @@ struct Operations: Sendable {
         life: [RecordEvent] = [],
         by entry: ToolRegistry.Entry
     ) async throws(GatewayError) -> Dispatch.Done {
-        if let refusal = record.withdrawn { throw refusal }
+        if let refusal = record.refusal { throw refusal }
         if record.state.isShownByHost { return Dispatch.Done(held: record) }
-        if record.state == .rejected {
-            // Throttled is not refused, nor is what is not sent again: the same payment may be asked for as a new one.
-            let isUnavailable = record.sentAt == nil || record.releasedAt != nil || record.whoseMove == "safaricom"
-            let cause = record.code.map { " (\($0))" } ?? ""
-            throw GatewayError(
-                isUnavailable ? .upstreamUnavailable : .upstreamRejected,
-                (record.meaning ?? "M-Pesa refused the request.") + cause,
-                retryAfter: isUnavailable ? .seconds(60) : nil,
-                record: record.id
-            )
-        }
-        if record.recordClass == .exchange, record.state == .noAnswer {
-            throw GatewayError(
-                .upstreamUnavailable,
-                record.meaning ?? "M-Pesa did not answer.",
-                retryAfter: .seconds(60),
-                record: record.id
-            )
-        }
         let output = try await output(of: record, life: life, by: entry)
         return Dispatch.Done(output: output, record: record.id, state: record.state, note: record.note)
     }

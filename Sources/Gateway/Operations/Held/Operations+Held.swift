@@ -58,6 +58,29 @@ extension Record {
         error.chargeAgain = "no"
         return error
     }
+
+    /// Why nothing is shown of it, where the record itself says so: nothing else than its own state is looked at.
+    var refusal: GatewayError? {
+        if let withdrawn { return withdrawn }
+        if state == .rejected {
+            // Throttled is not refused, nor is what is not sent again: the same payment may be asked for as a new one.
+            let isUnavailable = sentAt == nil || releasedAt != nil || whoseMove == "safaricom"
+            let cause = code.map { " (\($0))" } ?? ""
+            return GatewayError(
+                isUnavailable ? .upstreamUnavailable : .upstreamRejected,
+                (meaning ?? "M-Pesa refused the request.") + cause,
+                retryAfter: isUnavailable ? .seconds(60) : nil,
+                record: id
+            )
+        }
+        guard recordClass == .exchange, state == .noAnswer else { return nil }
+        return GatewayError(
+            .upstreamUnavailable,
+            meaning ?? "M-Pesa did not answer.",
+            retryAfter: .seconds(60),
+            record: id
+        )
+    }
 }
 
 extension Dispatch.Done {
