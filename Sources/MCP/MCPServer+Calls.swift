@@ -4,21 +4,47 @@ import OrderedJSON
 /// Calls of tools.
 extension MCPServer {
     func callTool(_ exchange: Exchange, _ tell: (@Sendable ([UInt8]) -> Void)?) async throws(MCPError) -> Answer {
+        let takesTask = await takesTask(exchange)
         let call: ToolCall
-        do throws(MCPError) { call = try toolCall(exchange, hasStream: tell != nil) } catch {
+        do throws(MCPError) { call = try toolCall(exchange, hasStream: tell != nil, takesTask) } catch {
             // Nobody has been asked yet who they are.
             do throws(GatewayError) { try await pipeline.admit(exchange.action) } catch { throw .refusal(error) }
             throw error
         }
         guard let tell, let token = exchange.message.progressToken else {
-            return try answer(await serve(call, exchange, tell), to: exchange)
+            return try answer(await serve(call, exchange, tell), to: exchange, takesTask)
         }
         let revision = exchange.revision
         let reporting = call.reporting { tell(Results.notification($0, token: token, in: revision)) }
-        return try answer(await serve(reporting, exchange, tell), to: exchange)
+        return try answer(await serve(reporting, exchange, tell), to: exchange, takesTask)
     }
 
-    private func toolCall(_ exchange: Exchange, hasStream: Bool) throws(MCPError) -> ToolCall {
+    /// Whether a call's client takes a task for an answer, and may ask about it: a task that nobody may ask about would
+    /// keep the answer from them.
+    private func takesTask(_ exchange: Exchange) async -> Bool {
+        let tool = registry.snapshot.tool(exchange.message.params["name"]?.stringValue ?? "")
+        guard exchange.takesTasks, let tool, tool.kind.begins else { return false }
+        let kind: TaskView.Kind = tool.items == nil ? .transactions : .batches
+        guard let action = actions.action(kind.reading) else { return false }
+        let caller = exchange.caller
+        do throws(GatewayError) {
+            let (principal, membership) = try await pipeline.standing(
+                of: caller.credential,
+                environment: caller.environment,
+                address: caller.address
+            )
+            return Authorize.allows(action, principal, membership)
+        } catch {
+            // The call itself is refused for it, and leaves its trace.
+            return false
+        }
+    }
+
+    private func toolCall(
+        _ exchange: Exchange,
+        hasStream: Bool,
+        _ takesTask: Bool
+    ) throws(MCPError) -> ToolCall {
         let (message, caller) = (exchange.message, exchange.caller)
         let arguments = message.params["arguments"] ?? .object(JSONObject())
         guard arguments.objectValue != nil else { throw .invalidParams("arguments must be an object") }
@@ -32,7 +58,7 @@ extension MCPServer {
             arguments: arguments,
             idempotencyKey: key,
             // Who takes a task is not kept waiting, unless it asks to be.
-            wait: exchange.takesTasks ? .zero : nil,
+            wait: takesTask ? .zero : nil,
             environment: caller.environment,
             address: caller.address,
             answer: exchange.revision.hasHandshake ? nil : try message.questionReply(),
@@ -40,11 +66,11 @@ extension MCPServer {
         )
     }
 
-    private func answer(_ reply: ToolReply, to exchange: Exchange) throws(MCPError) -> Answer {
+    private func answer(_ reply: ToolReply, to exchange: Exchange, _ takesTask: Bool) throws(MCPError) -> Answer {
         let error: GatewayError
         switch reply.result {
         case .success(let output):
-            if exchange.takesTasks, let task = TaskView(reply) {
+            if takesTask, let task = TaskView(reply) {
                 return results.task(task, "task", settings, exchange)
             }
             return try results.success(reply, output, to: exchange)

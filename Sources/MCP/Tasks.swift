@@ -16,6 +16,14 @@ struct TaskView: Sendable {
     /// What a task is of: its id, behind the host's scheme, is the URI to read it at.
     enum Kind: String {
         case transactions, batches
+
+        /// The action by which it is asked about.
+        var reading: String {
+            switch self {
+            case .transactions: "transactions.answer"
+            case .batches: "batches.show"
+            }
+        }
     }
 
     let id: String
@@ -163,8 +171,7 @@ extension MCPServer {
             try await admitted(exchange)
             throw .noTask
         }
-        let action = kind == .transactions ? "transactions.answer" : "batches.show"
-        let reply = try await reply(action, ["id": .string(name)], exchange)
+        let reply = try await reply(kind.reading, ["id": .string(name)], exchange)
         do throws(MCPError) {
             let document = try document(try answer(reply))
             switch kind {

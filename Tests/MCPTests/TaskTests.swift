@@ -78,6 +78,27 @@ struct `A task` {
         }
     }
 
+    @Test func `is given to nobody who may not ask about it`() async throws {
+        try await Office.with { office in
+            let blind = try await office.addKey(scopes: ["events:read"])
+            let seeing = try await office.addKey(scopes: ["transactions:read"])
+            let payments: JSON = [["phone": "254711000001", "amount": 10]]
+            let many: JSONObject = [
+                "payments": payments, "phone": .null, "amount": .null, "idempotency_key": "k3",
+            ]
+
+            let answered = await office.begin("fake_collect", credential: blind)
+            #expect(answered.result["taskId"] == nil && answered.result["isError"] == false, "\(answered.json)")
+            #expect(answered.result["structuredContent"] != nil)
+            let batch = await office.begin("fake_pay_many", many, credential: blind)
+            #expect(batch.result["taskId"] == nil && batch.result["isError"] == false, "\(batch.json)")
+
+            let begun = await office.begin("fake_collect", ["idempotency_key": "k2"], credential: seeing)
+            let id = try #require(begun.result["taskId"], "\(begun.json)")
+            #expect(await office.task("tasks/get", id, credential: seeing).result["status"] == "working")
+        }
+    }
+
     @Test func `is what a repeat of the call leads to, and nobody gets one who did not ask for it`() async throws {
         try await Office.with { office in
             let first = await office.begin("fake_collect")
