@@ -90,6 +90,42 @@ struct `A bridge` {
         #expect(wire.written.count == 3, "to an answer nothing is answered")
     }
 
+    @Test(arguments: [true, false])
+    func `begins its session anew once that is over, once for all requests`(isTaken: Bool) async throws {
+        let begun = Mutex(0)
+        let (wire, bridge) = Wire.make { post, hear in
+            let json = (try? JSON(parsing: post.body)) ?? .null
+            let id = json["id"] ?? .null
+            if json["method"] == "initialize" {
+                let number = begun.withLock { count in
+                    count += 1
+                    return count
+                }
+                let session: JSON = [Marks.sessionKey: .string("s\(number)")]
+                hear(result(id, ["protocolVersion": "2025-06-18", "_meta": session]).bytes)
+                return .answered(200)
+            }
+            if isTaken, post[Exchange.sessionHeader] == "s2" {
+                hear(result(id).bytes)
+                return .answered(200)
+            }
+            let refused: JSON = ["jsonrpc": "2.0", "error": ["code": -32600, "message": "There is no such session."]]
+            hear(refused.bytes)
+            return .answered(404)
+        }
+        await bridge.ask(Office.request("initialize", ["protocolVersion": "2025-06-18"], id: "i"))
+
+        let ids: [JSON] = isTaken ? [2, 3, 4, 5] : [2]
+        for id in ids { bridge.take(Office.request("tools/list", id: id)) }
+        await bridge.end(within: .seconds(60))
+
+        #expect(begun.withLock { $0 } == 2)
+        let said = wire.written.dropFirst()
+        #expect(said.count == ids.count && ids.allSatisfy { id in said.contains { $0["id"] == id } })
+        #expect(said.allSatisfy { ($0["result"] != nil) == isTaken }, "who is refused again is told so")
+        #expect(wire.posts.last?[Exchange.sessionHeader] == "s2")
+    }
+
     @Test func `goes on in the revision that the handshake ended with`() async throws {
         let (wire, bridge) = Wire.make { post, hear in
             let json = (try? JSON(parsing: post.body)) ?? .null

@@ -58,6 +58,10 @@ package final class StdioBridge: Sendable {
         var version: String?
         /// The session that began with it, where one did.
         var session: String?
+        /// What that session began with, to begin another once it is over.
+        var opening: Post?
+        /// While another begins: one for all that wait for it.
+        var renewal: Task<Void, Never>?
         /// The handshake, while it is under way and after: what comes behind it is of the revision that it ends with.
         var handshake: Task<Void, Never>?
         /// By the message's id; those that have none are numbered.
@@ -141,6 +145,7 @@ package final class StdioBridge: Sendable {
         let clock = Task {
             do { try await Task.sleep(for: wait) } catch { return }
             for task in running { task.cancel() }
+            self.state.withLock { $0.renewal }?.cancel()
         }
         for task in running { await task.value }
         clock.cancel()
@@ -182,16 +187,46 @@ package final class StdioBridge: Sendable {
     // MARK: Requests
 
     private func serve(_ message: Message, _ bytes: [UInt8]) async {
-        var (outcome, reply) = await post(bytes, fields(of: message))
+        let sent = fields(of: message)
+        var (outcome, reply) = await post(bytes, sent)
+        // A session lasts for hours, a bridge for days. The refusal came before anything ran.
+        if outcome == .answered(404), reply?["error"]?["code"]?.integerValue == Int64(MCPError.noSession.code),
+            let session = sent.first(where: { $0.name == Exchange.sessionHeader })?.value, await renew(session)
+        {
+            (outcome, reply) = await post(bytes, fields(of: message))
+        }
         // Which arguments stand in headers only the list of tools tells; the refusal came before anything ran.
         if reply?["error"]?["code"]?.integerValue == -32020, await learn(message) {
             (outcome, reply) = await post(bytes, fields(of: message))
         }
-        if message.method == "initialize", let version = reply?["result"]?["protocolVersion"]?.stringValue {
-            let session = reply?["result"]?["_meta"]?[Marks.sessionKey]?.stringValue
-            state.withLock { ($0.version, $0.session) = (version, session) }
-        }
+        if message.method == "initialize" { note(reply, of: Post(headers: sent, body: bytes)) }
         finish(message.id, outcome, reply)
+    }
+
+    /// Notes what a handshake ended with.
+    private func note(_ reply: JSON?, of opening: Post) {
+        guard let version = reply?["result"]?["protocolVersion"]?.stringValue else { return }
+        let session = reply?["result"]?["_meta"]?[Marks.sessionKey]?.stringValue
+        state.withLock { ($0.version, $0.session, $0.opening) = (version, session, opening) }
+    }
+
+    /// Begins another session in the place of one that is over, by the same handshake.
+    ///
+    /// - Returns: Whether there is another now.
+    private func renew(_ session: String) async -> Bool {
+        let renewal: Task<Void, Never>? = state.withLock { state in
+            guard state.session == session, let opening = state.opening else { return nil }
+            if let renewal = state.renewal { return renewal }
+            let renewal = Task {
+                let (_, reply) = await self.post(opening.body, opening.headers)
+                self.note(reply, of: opening)
+                self.state.withLock { $0.renewal = nil }
+            }
+            state.renewal = renewal
+            return renewal
+        }
+        await renewal?.value
+        return state.withLock { $0.session != nil && $0.session != session }
     }
 
     /// Sends a message; what is told about it before its answer is written as it comes.
