@@ -63,7 +63,7 @@ struct EventStream<News: Sendable, Reply: Sendable>: Sendable {
         )
     }
 
-    /// The answer of events: an event for each piece, as the door writes it.
+    /// The answer of events: an event for each piece, as the door writes it; a sign of life where it is empty.
     static func response(
         _ pieces: AsyncStream<Piece>,
         _ call: CallID,
@@ -73,7 +73,7 @@ struct EventStream<News: Sendable, Reply: Sendable>: Sendable {
         response.stream = { write in
             for await piece in pieces {
                 let (name, data) = event(piece)
-                try await write(EventText.event(name, data))
+                try await write(data.isEmpty ? EventText.signOfLife : EventText.event(name, data))
             }
         }
         return response

@@ -34,6 +34,10 @@ package final class Conversations: Sendable {
         ///
         /// Default 2 s; one that comes in here is seen at once.
         package var lookEvery: Duration = .seconds(2)
+        /// How often a stream on which there is nothing to tell shows that it is open.
+        ///
+        /// Default 15 s: what stands between cuts connections that are silent for minutes.
+        package var signEvery: Duration = .seconds(15)
         /// So many calls wait for an answer at a time.
         ///
         /// Default 1,000.
@@ -170,7 +174,7 @@ package final class Conversations: Sendable {
         )
         _ = try await once.take(claim)
         tell(Conversations.message(question, id, conversation.revision))
-        return try await answer(to: claim, arrivals, arrived)
+        return try await answer(to: claim, arrivals, arrived, tell)
     }
 
     /// What names the session that a question is asked in: no other answers it.
@@ -194,9 +198,11 @@ package final class Conversations: Sendable {
     private func answer(
         to claim: OnceClaim,
         _ arrivals: AsyncStream<Void>,
-        _ arrived: AsyncStream<Void>.Continuation
+        _ arrived: AsyncStream<Void>.Continuation,
+        _ tell: @Sendable ([UInt8]) -> Void
     ) async throws(GatewayError) -> JSON? {
         let (sleep, every) = (entropy.sleep, settings.lookEvery)
+        var silent = Duration.zero
         let ticker = Task {
             while !Task.isCancelled {
                 do { try await sleep(for: every) } catch { return }
@@ -209,6 +215,10 @@ package final class Conversations: Sendable {
             guard !Task.isCancelled, entropy.now() < claim.expiresAt else { return nil }
             let found = try await once.claim(claim.id, organization: claim.organization, at: entropy.now())
             if let outcome = found?.outcome { return try? JSON(parsing: outcome) }
+            silent += every
+            guard silent > settings.signEvery else { continue }
+            silent = every
+            tell([])
         }
         return nil
     }

@@ -76,10 +76,13 @@ struct `Whoever waits for a person` {
     {
         let (once, periods, clock) = (CountedOnce(), Periods(), ManualEntropy())
         let entropy = periods.entropy(clock)
+        var bounds = Conversations.Settings()
+        bounds.lookEvery = .seconds(5)
         let conversations = Conversations(
             key: Secret([UInt8](repeating: 1, count: 32)),
             once: once,
-            entropy: entropy
+            entropy: entropy,
+            settings: bounds
         )
         let conversation = Conversation(
             id: entropy.identifier(),
@@ -90,9 +93,11 @@ struct `Whoever waits for a person` {
             until: clock.now + .seconds(3600)
         )
         let asked = Mutex<JSON>(.null)
+        let signs = Mutex(0)
         let schema: JSON = ["type": "object", "properties": [:]]
         let question = try #require(Question(["message": "Sure?", "schema": schema]))
         async let answer = conversations.ask(question, in: conversation) { bytes in
+            guard !bytes.isEmpty else { return signs.withLock { $0 += 1 } }
             asked.withLock { $0 = (try? JSON(parsing: bytes)) ?? .null }
         }
 
@@ -104,6 +109,7 @@ struct `Whoever waits for a person` {
             for _ in 0..<200 { await Task.yield() }
         }
         #expect(once.looks == 6)
+        #expect(signs.withLock { $0 } == 1, "after 15 s the stream shows that it is open")
 
         let reply = Message.Reply(id: asked.withLock { $0["id"] ?? .null }, result: ["action": "decline"])
         #expect(try await conversations.hear(reply, in: conversation))
