@@ -144,13 +144,14 @@ package final class Conversations: Sendable {
 
     // MARK: Questions
 
-    /// Asks the person at the client, and waits.
+    /// Asks the person at the client, and waits; `isOver` says at each look whether nobody is to be asked any longer.
     ///
     /// - Returns: The answer; nil where none has come in time, or its call is given up.
     /// - Throws: `rateLimited` where too many wait.
     func ask(
         _ question: Question,
         in conversation: Conversation,
+        unless isOver: @Sendable () async -> Bool = { false },
         _ tell: @Sendable ([UInt8]) -> Void
     ) async throws(GatewayError) -> JSON? {
         let (id, now) = (entropy.identifier(), entropy.now())
@@ -174,7 +175,7 @@ package final class Conversations: Sendable {
         )
         _ = try await once.take(claim)
         tell(Conversations.message(question, id, conversation.revision))
-        return try await answer(to: claim, arrivals, arrived, tell)
+        return try await answer(to: claim, arrivals, arrived, unless: isOver, tell)
     }
 
     /// What names the session that a question is asked in: no other answers it.
@@ -199,6 +200,7 @@ package final class Conversations: Sendable {
         to claim: OnceClaim,
         _ arrivals: AsyncStream<Void>,
         _ arrived: AsyncStream<Void>.Continuation,
+        unless isOver: @Sendable () async -> Bool,
         _ tell: @Sendable ([UInt8]) -> Void
     ) async throws(GatewayError) -> JSON? {
         let (sleep, every) = (entropy.sleep, settings.lookEvery)
@@ -215,6 +217,7 @@ package final class Conversations: Sendable {
             guard !Task.isCancelled, entropy.now() < claim.expiresAt else { return nil }
             let found = try await once.claim(claim.id, organization: claim.organization, at: entropy.now())
             if let outcome = found?.outcome { return try? JSON(parsing: outcome) }
+            if await isOver() { return nil }
             silent += every
             guard silent > settings.signEvery else { continue }
             silent = every

@@ -38,6 +38,14 @@ extension MCPServer {
         }
     }
 
+    /// Whether a caller's session has ended, or its credential no longer stands; not where nobody can say.
+    private func hasNoSession(_ caller: Caller) async -> Bool {
+        do throws(MCPError) {
+            _ = try await conversation(of: caller)
+            return false
+        } catch { return [401, 403, 404].contains(error.status) }
+    }
+
     private static let isOver = GatewayError(.notFound, "There is no such session.")
 
     /// Begins a session where the client says that it asks people, and its revision lets it be asked.
@@ -98,9 +106,10 @@ extension MCPServer {
                 throw .refusal(GatewayError(.conflict, "The tool asks too much: \(asked) questions in one call."))
             }
             let answer: JSON?
-            do throws(GatewayError) { answer = try await conversations.ask(question, in: conversation, tell) } catch {
-                throw .refusal(error)
-            }
+            let isOver: @Sendable () async -> Bool = { [self] in await hasNoSession(exchange.caller) }
+            do throws(GatewayError) {
+                answer = try await conversations.ask(question, in: conversation, unless: isOver, tell)
+            } catch { throw .refusal(error) }
             guard let answer else {
                 throw .refusal(GatewayError(.deadlineExceeded, "Nobody has answered the tool's question in time."))
             }

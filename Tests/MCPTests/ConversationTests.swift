@@ -199,6 +199,21 @@ struct `A question in a session` {
         }
     }
 
+    @Test(.timeLimit(.minutes(15)), arguments: [true, false])
+    func `is not waited for once its session has ended, or its key is revoked`(isEnded: Bool) async throws {
+        var bounds = Conversations.Settings()
+        bounds.lookEvery = .milliseconds(1)
+        try await Office.with(conversations: bounds) { office in
+            let talker = try await Talker(office, .june2025)
+
+            let said = await talker.ask { _ in
+                if isEnded { _ = await talker.end() } else { try? await office.revokeKey() }
+            }
+
+            #expect(said.json["error"]?["message"]?.stringValue?.contains("in time") == true, "\(said.json)")
+        }
+    }
+
     @Test(.timeLimit(.minutes(15))) func `is found by whoever waits at another host`() async throws {
         var bounds = Conversations.Settings()
         bounds.lookEvery = .milliseconds(1)
