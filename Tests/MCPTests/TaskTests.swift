@@ -93,7 +93,8 @@ struct `A task` {
             let batch = await office.begin("fake_pay_many", many, credential: blind)
             #expect(batch.result["taskId"] == nil && batch.result["isError"] == false, "\(batch.json)")
 
-            let begun = await office.begin("fake_collect", ["idempotency_key": "k2"], credential: seeing)
+            let other: JSONObject = ["idempotency_key": "k2", "phone": "254711000002"]
+            let begun = await office.begin("fake_collect", other, credential: seeing)
             let id = try #require(begun.result["taskId"], "\(begun.json)")
             #expect(await office.task("tasks/get", id, credential: seeing).result["status"] == "working")
         }
