@@ -62,7 +62,8 @@ struct AuditPages: Sendable {
         var said: JSONObject = [
             "organization_id": .string(use.principal.organization.description), "at": .string(end.at.description),
         ]
-        if !places.isEmpty { said["after"] = AuditPages.list(places.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }) }
+        let behind = places.sorted { $0.key < $1.key }.map { (writer: $0.key, sequence: $0.value) }
+        if !behind.isEmpty { said["after"] = AuditPages.list(behind) }
         said["limit"] = most.map { .integer(Int64($0)) }
         said["ends"] = AuditPages.ends(end)
         return [AuditExport.member: .object(said)]
