@@ -63,7 +63,7 @@ def test_a_payroll_of_openpyxl_is_a_batch_with_its_rows_and_names(gateway):
 
     assert status == 200 and made["data"]["total_amount"] == 5400 and made["data"]["total_payments"] == 3, made
     read = made["data"]["file"]
-    assert read["sheet"] == "Sheet" and read["columns"]["amount"] == "Net Pay (KES)", read
+    assert read["sheet"] == "November" and read["columns"]["amount"] == "Net Pay (KES)", read
     _, _, shown = gateway.call("GET", "/batches/november/items")
     assert [item["row"] for item in shown["data"]] == [4, 6, 7]
     assert [item["arguments"]["phone_number"] for item in shown["data"]] == ["254712345601", "0712345602", "712345603"]
@@ -117,8 +117,8 @@ def test_a_workbook_with_a_sheet_a_month_is_paid_by_the_sheet_that_is_named(gate
         book["Lists"].sheet_state = "visible"
 
     status, _, problem = send(gateway, by_openpyxl(fill), "validate_only=true")
-    assert status == 422 and '"Sheet", "Lists"' in problem["detail"], problem
-    status, _, checked = send(gateway, by_openpyxl(fill), "validate_only=true&sheet=Sheet")
+    assert status == 422 and '"November", "Lists"' in problem["detail"], problem
+    status, _, checked = send(gateway, by_openpyxl(fill), "validate_only=true&sheet=November")
     assert status == 200 and checked["data"]["total_amount"] == 5400, checked
 
 
