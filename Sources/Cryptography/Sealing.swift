@@ -101,6 +101,11 @@ package struct PasswordHash: Sendable {
     /// Whether a text is a hash that some password may have: of somebody who was invited there is none yet.
     package static func isHash(_ stored: String) -> Bool { parts(of: stored) != nil }
 
+    /// Whether a hash is of another cost than those that are made.
+    package func isOutdated(_ stored: String) -> Bool {
+        PasswordHash.parts(of: stored).map { $0.logCost != logCost } ?? false
+    }
+
     private static func parts(of stored: String) -> (logCost: Int, salt: [UInt8], hash: [UInt8])? {
         let parts = stored.split(separator: "$")
         guard parts.count == 4, parts[0] == "scrypt", parts[1].hasSuffix(",r=8,p=1"),

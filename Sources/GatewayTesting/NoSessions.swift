@@ -22,4 +22,6 @@ package struct NoSessions: AccessTokens, Passwords {
         against stored: String?,
         turn: PasswordTurn
     ) async throws(GatewayError) -> Bool { false }
+
+    package func isOutdated(_ stored: String) -> Bool { false }
 }

@@ -60,6 +60,8 @@ package final class ScryptPasswords: Passwords, @unchecked Sendable {
         return verified && known != nil
     }
 
+    package func isOutdated(_ stored: String) -> Bool { hasher.isOutdated(stored) }
+
     private var busy: GatewayError {
         GatewayError(.rateLimited, "Too many people are logging in. Try again in a moment.", retryAfter: .seconds(2))
     }

@@ -4,16 +4,28 @@ import OrderedJSON
 import Synchronization
 import Testing
 
-/// A password is its own hash; what happens while one is checked is the test's.
+/// A password is its own hash, after as many spaces as it costs; what happens while one is checked is the test's.
 final class PlainPasswords: Passwords {
     private let state = Mutex((checked: [String?](), meanwhile: (@Sendable () async -> Void)?.none))
+    private let cost = Atomic(0)
 
     /// The hashes that passwords were held against.
     var checked: [String?] { state.withLock { $0.checked } }
 
     func meanwhile(_ work: @escaping @Sendable () async -> Void) { state.withLock { $0.meanwhile = work } }
 
-    func hash(_ password: Secret<String>, turn: PasswordTurn) async throws(GatewayError) -> String { password.reveal() }
+    /// What those cost that are made from now on.
+    func cost(_ cost: Int) { self.cost.store(cost, ordering: .relaxed) }
+
+    func isOutdated(_ stored: String) -> Bool {
+        stored.prefix { $0 == " " }.count != cost.load(ordering: .relaxed)
+    }
+
+    func hash(_ password: Secret<String>, turn: PasswordTurn) async throws(GatewayError) -> String {
+        let work = state.withLock { $0.meanwhile }
+        await work?()
+        return String(repeating: " ", count: cost.load(ordering: .relaxed)) + password.reveal()
+    }
 
     func verify(
         _ password: Secret<String>,
@@ -25,7 +37,7 @@ final class PlainPasswords: Passwords {
             return state.meanwhile
         }
         await work?()
-        return password.reveal() == stored
+        return password.reveal() == stored.map { String($0.drop { $0 == " " }) }
     }
 }
 
@@ -175,6 +187,40 @@ struct `A log-in` {
             // What another host changes is known within a second.
             house.clock.advance(.seconds(1))
             #expect(await !people.isGood(token))
+        }
+    }
+
+    @Test func `keeps a password at today's cost, and no session ends by it`() async throws {
+        try await House.with { (house) async throws in
+            let people = try await People(house)
+            let first = try await people.logIn("right").get()
+            people.passwords.cost(3)
+
+            #expect(await people.code("wrong") == .unauthenticated)
+            #expect(try await people.user()?.passwordHash == "right")
+            let second = try await people.logIn("right").get()
+            #expect(try await people.user()?.passwordHash == "   right")
+            for token in [first, second] { #expect(await people.isGood(token)) }
+            #expect(await people.code("right") == nil)
+        }
+    }
+
+    @Test func `is good where its password cannot be kept anew, and a password that was changed stays`() async throws {
+        try await House.with { (house) async throws in
+            let people = try await People(house)
+            people.passwords.cost(3)
+            let asha = people.asha
+            let isChecked = Atomic(false)
+            people.passwords.meanwhile {
+                // The first is the check; while the new hash is made somebody else changes the password.
+                if !isChecked.exchange(true, ordering: .relaxed) { return }
+                _ = try? await house.store.change(asha.id, organization: house.organization) {
+                    $0.passwordHash = "   other"
+                }
+            }
+
+            #expect(await people.code("right") == nil)
+            #expect(try await people.user()?.passwordHash == "   other")
         }
     }
 

@@ -67,6 +67,16 @@ struct `Passwords` {
         #expect(try await !passwords.verify(Secret("right"), against: nil, turn: stranger))
     }
 
+    @Test func `of another cost than today's are outdated, and what is no hash is not`() async throws {
+        let old = try PasswordHash(logCost: 5).make(for: "right")
+        let passwords = ScryptPasswords(hasher: PasswordHash(logCost: 6))
+
+        #expect(passwords.isOutdated(old))
+        #expect(try await !passwords.isOutdated(passwords.hash(Secret("right"), turn: stranger)))
+        #expect(!passwords.isOutdated("!") && !passwords.isOutdated(""))
+        #expect(try await passwords.verify(Secret("right"), against: old, turn: stranger))
+    }
+
     @Test func `of too many at once are answered with the time to wait`() async throws {
         var settings = ScryptPasswords.Settings()
         settings.waitingOfOneMax = 1

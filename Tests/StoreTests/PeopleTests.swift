@@ -47,6 +47,20 @@ struct `A row of people` {
         }
     }
 
+    @Test func `takes another hash of its password while it has the one that was checked, and ends nothing`() async throws {
+        try await withStore { (store) async throws in
+            let asha = user("asha")
+            try await store.save(asha)
+
+            #expect(try await !store.replace("other", by: "n", of: asha.id, organization: ours))
+            #expect(try await !store.replace("h", by: "n", of: asha.id, organization: theirs))
+            #expect(try await store.replace("h", by: "n", of: asha.id, organization: ours))
+            #expect(try await !store.replace("h", by: "m", of: asha.id, organization: ours))
+            let found = try await store.user(asha.id, organization: ours)
+            #expect(found?.passwordHash == "n" && found?.sessionEpoch == asha.sessionEpoch)
+        }
+    }
+
     @Test func `is renamed for log-ins too`() async throws {
         try await withStore { (store) async throws in
             let asha = user("asha")

@@ -112,6 +112,7 @@ package struct LogIns: Sendable {
         do throws(GatewayError) {
             let known = try await attempt(username, password, slug, code, caller)
             let session = try await begin(known, withRefresh: withRefresh, caller)
+            await hashAnew(password, of: known.user, turn: known.turn)
             parts.metrics.count(door: .rest, what: "auth.login", error: nil)
             return session
         } catch {
@@ -152,7 +153,8 @@ package struct LogIns: Sendable {
         else { throw found.refusal }
         // Only whoever knows the password learns that there is a second factor; the attempt stays charged.
         try await checkFactor(of: user, code, attempt)
-        return Known(user: user, organization: organization, place: parts.throttle.succeed(attempt, as: user))
+        let place = parts.throttle.succeed(attempt, as: user)
+        return Known(user: user, organization: organization, place: place, turn: attempt.turn)
     }
 
     private func checkFactor(
@@ -180,6 +182,7 @@ package struct LogIns: Sendable {
         let user: User
         let organization: Organization
         let place: KnownPlace
+        let turn: PasswordTurn
     }
 
     /// Whom a log-in names.

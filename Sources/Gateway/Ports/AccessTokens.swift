@@ -77,6 +77,8 @@ package protocol Passwords: Sendable {
         against stored: String?,
         turn: PasswordTurn
     ) async throws(GatewayError) -> Bool
+    /// Whether what is stored for a password is of another cost than what is made now.
+    func isOutdated(_ stored: String) -> Bool
 }
 
 extension Passwords {

@@ -60,6 +60,16 @@ package protocol DirectoryRepository: Sendable {
         _ change: @escaping @Sendable (inout User) -> Void
     ) async throws(GatewayError) -> User?
 
+    /// Writes another hash of the same password, while the user has the old one; whether they had.
+    ///
+    /// No session and no link ends.
+    func replace(
+        _ passwordHash: String,
+        by newHash: String,
+        of id: UserID,
+        organization: OrganizationID
+    ) async throws(GatewayError) -> Bool
+
     /// Begins a session; the user's expired ones are forgotten, and the oldest past `sessionsMax` end.
     ///
     /// - Returns: False, and nothing is written, where the user has a second factor by now that was not asked for.

@@ -54,6 +54,22 @@ extension MemoryStore {
         }
     }
 
+    package func replace(
+        _ passwordHash: String,
+        by newHash: String,
+        of id: UserID,
+        organization: OrganizationID
+    ) async throws(GatewayError) -> Bool {
+        try await write { tables in
+            guard var user = tables.directory.user(id, organization), user.passwordHash == passwordHash else {
+                return false
+            }
+            user.passwordHash = newHash
+            tables.directory.users[id] = user
+            return true
+        }
+    }
+
     package func change(
         _ id: UserID,
         organization: OrganizationID,

@@ -113,6 +113,20 @@ extension Store {
         try sql.execute("INSERT INTO logins (username, organization_id, user_id) VALUES ($1, $2, $3)", login)
     }
 
+    package func replace(
+        _ passwordHash: String,
+        by newHash: String,
+        of id: UserID,
+        organization: OrganizationID
+    ) async throws(GatewayError) -> Bool {
+        try await write { session in
+            try session.sql.execute(
+                "UPDATE users SET password_hash = $1 WHERE organization_id = $2 AND user_id = $3 AND password_hash = $4",
+                [.text(newHash), .text(organization.description), .text(id.description), .text(passwordHash)]
+            ) == 1
+        }
+    }
+
     package func change(
         _ id: UserID,
         organization: OrganizationID,
