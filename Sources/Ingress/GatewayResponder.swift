@@ -218,13 +218,13 @@ package final class GatewayResponder: HTTPHandler {
 
     /// With a credential, the tools and actions that it may use.
     ///
-    /// Without one, all: definitions are the product's, not an organization's.
+    /// Without one, every action, which are the product's, and the tools that every plan has.
     private func openAPI(_ reader: RequestReader, _ call: CallID) async throws(GatewayError) -> [UInt8] {
-        let snapshot = parts.gateway.ports.registry.snapshot
         guard case .token = reader.credential else {
+            let common = await parts.gateway.commonTools.view()
             return
-                documents.text(ShownTexts.Key(tools: nil, actions: nil, form: snapshot.revision)) {
-                    document(snapshot.sorted, actions.sorted, amongAccounts: false)
+                documents.text(ShownTexts.Key(tools: common, actions: nil)) {
+                    document(common.tools, actions.sorted, amongAccounts: false)
                 }
                 .bytes
         }

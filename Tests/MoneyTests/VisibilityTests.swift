@@ -100,7 +100,56 @@ struct `The role user` {
     }
 }
 
+struct `Whoever shows no credential` {
+    @Test func `is told of the tools that every plan has, as soon as a plan is made or changed`() async throws {
+        try await House.with { (house) async throws in
+            let all = Set(house.registry.snapshot.sorted.map(\.tool.name))
+            let names: @Sendable () async -> Set<String> = {
+                Set(await house.gateway.commonTools.view().tools.map(\.tool.name))
+            }
+            #expect(await names() == all && all.contains("fake_pay"))
+
+            try await house.store.save(house.plan("few", ["fake_*"]))
+            house.gateway.configuration.forget()
+            let few = await names()
+            // What a wildcard never grants, not every plan has.
+            #expect(few.contains("fake_collect_status") && few.isSubset(of: all) && !few.contains("fake_pay"))
+
+            try await house.store.save(house.plan(Organization.hostSlug, []))
+            house.gateway.configuration.forget()
+            #expect(await names() == few)
+            try await house.store.save(house.plan("none", []))
+            house.gateway.configuration.forget()
+            #expect(await names().isEmpty)
+            _ = try await house.store.removePlan("none")
+            house.gateway.configuration.forget()
+            #expect(await names() == few)
+        }
+    }
+
+    @Test func `is told the same while nothing changes, and while the store is away`() async throws {
+        try await House.with { (house) async throws in
+            let first = await house.gateway.commonTools.view()
+            #expect(await house.gateway.commonTools.view() === first)
+            // Another plan that has all is no reason to make a document anew.
+            try await house.store.save(house.plan("more", ["**"]))
+            house.gateway.configuration.forget()
+            #expect(await house.gateway.commonTools.view() === first)
+
+            let next = house.another()
+            house.store.shutdown()
+            house.clock.advance(.seconds(60))
+            #expect(await house.gateway.commonTools.view() === first)
+            #expect(await next.commonTools.view().tools.isEmpty)
+        }
+    }
+}
+
 extension House {
+    fileprivate func plan(_ name: String, _ tools: [String]) -> Plan {
+        Plan(name: name, tools: tools, organizationLimits: [:], principalLimits: [:])
+    }
+
     fileprivate func status(_ record: RecordID, as key: APIKeyText) async -> ToolReply {
         await call("fake_collect_status", ["id": .string(record.description)], as: key)
     }

@@ -22,6 +22,8 @@ package struct Assembly: Sendable {
     package let configuration: ConfigurationWatch
     /// Organizations, plans and profiles, remembered until they change.
     package let directory: DirectoryCache
+    /// What whoever shows no credential is told of.
+    package let commonTools: CommonTools
     /// Where M-Pesa calls back.
     package let addresses: CallbackAddresses
     /// Callbacks that this gateway sends to itself.
@@ -91,6 +93,7 @@ package struct Assembly: Sendable {
         let store = ports.store
         configuration = ports.configuration
         directory = DirectoryCache(directory: store.directory, entropy: entropy, configuration: configuration)
+        commonTools = CommonTools(plans: store.plans, registry: ports.registry, configuration: configuration)
         addresses = CallbackAddresses(publicURL: settings.publicURL, key: keys.callbacks)
         probes = CallbackProbes(entropy: entropy)
         uses = KeyUses(repository: store.uses, sleep: entropy.sleep, logger: ports.logger)

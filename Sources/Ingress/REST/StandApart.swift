@@ -159,7 +159,7 @@ struct StandApart: Sendable {
     static let openAPI = StandApart(
         name: "openapi",
         title: "This document",
-        summary: "With a credential, the operations that it may use; without one, the product's.",
+        summary: "With a credential, the operations that it may use; without one, with the tools of every plan.",
         route: Route("GET", "/openapi.json"),
         tag: "documents",
         input: nil,
