@@ -1,9 +1,8 @@
 import Synchronization
 
-/// The tools that every plan has: what whoever shows no credential is told of. What only some organizations have is
-/// nobody else's to know.
+/// The tools that every plan has: what whoever shows no credential is told of.
 ///
-/// Found out once for each configuration and each set of loaded tools, so that a stranger's question asks the store
+/// What only some organizations have is nobody else's to know. Found out once for each configuration and each set of loaded tools, so that a stranger's question asks the store
 /// nothing; and by one at a time: who comes meanwhile is shown what was common before.
 package final class CommonTools: Sendable {
     /// How many plans are read at a time.
