@@ -182,6 +182,7 @@ struct `What is known of the configuration` {
         let watch = ConfigurationWatch(directory: store, entropy: clock.entropy, settings: settings)
         let cache = ConfiguredCache<OrganizationID, Int>(watch)
         let ids = (0..<10).map { _ in OrganizationID(clock.entropy.identifier()) }
+        try await store.save(Plan(name: "p", tools: [], organizationLimits: [:], principalLimits: [:]))
         try await watch.look()
         for id in ids { cache.set(1, for: id, of: id, since: cache.stamp) }
 

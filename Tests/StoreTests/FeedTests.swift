@@ -82,6 +82,9 @@ struct `The feed` {
                 role: .user,
                 scopes: nil
             )
+            for name in ["small", "large"] {
+                try await store.save(Plan(name: name, tools: [], organizationLimits: [:], principalLimits: [:]))
+            }
             try await store.save(Organization(id: ours, slug: "shop", name: "Shop", plan: "small"))
             try await store.save(key)
             for _ in 1...2 { _ = try await store.change(key.id, organization: ours) { $0.revokedAt = moment } }

@@ -132,10 +132,37 @@ struct `A plan's row` {
             try await store.save(Organization(id: ours, slug: "ours", name: "Ours", plan: "p"))
             let used = await #expect(throws: GatewayError.self) { try await store.removePlan("p") }
             #expect(used?.code == .conflict)
+            let unknown = await #expect(throws: GatewayError.self) {
+                _ = try await store.change(ours) { $0.plan = "q" }
+            }
+            #expect(unknown?.code == .conflict)
+            try await store.save(Plan(name: "q", tools: [], organizationLimits: [:], principalLimits: [:]))
             _ = try await store.change(ours) { $0.plan = "q" }
             #expect(try await store.removePlan("p"))
             #expect(try await !store.removePlan("p"))
-            #expect(try await store.plans(after: nil, limit: 10).isEmpty)
+            #expect(try await store.plans(after: nil, limit: 10).map(\.name) == ["q"])
+        }
+    }
+
+    @Test func `is taken away from under nobody who is put on it meanwhile`() async throws {
+        try await withEachStore { (store) async throws in
+            try await store.save(Plan(name: "old", tools: [], organizationLimits: [:], principalLimits: [:]))
+            try await store.save(Organization(id: theirs, slug: "theirs", name: "Theirs", plan: "old"))
+            for round in 0..<20 {
+                let (plan, id) = ("p\(round)", OrganizationID(newID()))
+                try await store.save(Plan(name: plan, tools: [], organizationLimits: [:], principalLimits: [:]))
+                async let removed = try? await store.removePlan(plan)
+                async let saved: Void? = try? await store.save(
+                    Organization(id: id, slug: "s\(round)", name: "S", plan: plan)
+                )
+                async let moved = try? await store.change(theirs, at: nil) { $0.plan = plan }
+                _ = await (removed, saved, moved)
+
+                let isThere = try await store.plan(plan) != nil
+                let isUsed = try await !store.organizations(on: plan, after: nil, limit: 1).isEmpty
+                #expect(isThere == isUsed)
+                _ = try await store.change(theirs, at: nil) { $0.plan = "old" }
+            }
         }
     }
 }

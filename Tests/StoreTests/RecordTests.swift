@@ -131,6 +131,7 @@ struct `Records` {
     {
         try await withEachStore { (store) async throws in
             let rule = Guard(key: "phone", openMax: 1, window: .seconds(7_200), code: "busy", message: "Wait.")
+            try await store.save(Plan(name: "all", tools: [], organizationLimits: [:], principalLimits: [:]))
             try await store.save(Organization(id: ours, slug: "ours", name: "Ours", plan: "all"))
             let guarded = makeRecord()
             _ = try await store.commit(NewRecord(record: guarded, guards: [rule]))

@@ -8,6 +8,7 @@ struct `A clock that was set back` {
 
     /// Records that ended one after the other before the clock was set back, of two organizations.
     private func fill(_ store: Store) async throws -> [Record] {
+        try await store.save(Plan(name: "all", tools: [], organizationLimits: [:], principalLimits: [:]))
         for (id, slug) in [(ours, "ours"), (theirs, "theirs")] {
             try await store.save(Organization(id: id, slug: slug, name: slug, plan: "all"))
         }

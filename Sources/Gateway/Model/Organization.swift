@@ -121,6 +121,10 @@ package struct Organization: Sendable, Equatable {
     /// The slug of the organization that runs the gateway: its super administrators administer every other; it has no
     /// tools, and is never suspended.
     package static let hostSlug = "host"
+    /// The refusal of a plan that there is not, or not any more.
+    package static func noPlan(_ name: String) -> GatewayError {
+        GatewayError(.conflict, "There is no plan \(name) any more. Choose another one.")
+    }
     /// Whether it is the one that runs the gateway.
     package var isHost: Bool { slug == Organization.hostSlug }
     /// Whether a payout that M-Pesa says it does not know may be sent once more, with the same id in it.

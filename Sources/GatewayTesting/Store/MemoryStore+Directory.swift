@@ -30,6 +30,7 @@ extension MemoryStore: DirectoryRepository {
                 $0.id == organization.id || $0.slug == organization.slug
             }
             guard !isTaken else { throw GatewayError(.conflict, "Another organization has this id or slug.") }
+            try directory.check(plan: organization.plan)
             directory.organizations[organization.id] = organization
         }
     }
@@ -40,6 +41,7 @@ extension MemoryStore: DirectoryRepository {
                 $0.id == organization.id || $0.slug == organization.slug
             }
             guard !isTaken else { throw GatewayError(.conflict, "Another organization has this id or slug.") }
+            try directory.check(plan: organization.plan)
             directory.organizations[organization.id] = organization
             directory.users[user.id] = user
         }
@@ -55,6 +57,7 @@ extension MemoryStore: DirectoryRepository {
             guard let old = tables.directory.organizations[id] else { return nil }
             var new = old
             change(&new)
+            if new.plan != old.plan { try tables.directory.check(plan: new.plan) }
             tables.directory.organizations[id] = new
             if let moment { tables.tell(FeedEvent.about(new, from: old, at: moment)) }
             return new
@@ -267,6 +270,11 @@ extension MemoryDirectory {
     mutating func countChange(of organization: OrganizationID?) {
         version += 1
         changes[organization] = version
+    }
+
+    /// Refuses a plan that there is not.
+    func check(plan name: String) throws(GatewayError) {
+        guard plans[name] != nil else { throw Organization.noPlan(name) }
     }
 
     /// By slug.

@@ -32,6 +32,7 @@ extension Store: DirectoryRepository {
         try Store.check(names: ["slug": organization.slug, "name": organization.name])
         let values = DirectoryCoding.values(of: organization)
         try await change(of: organization.id, conflict: Store.taken(organization)) { sql in
+            try Store.check(plan: organization.plan, in: sql)
             try Store.insert(organization: values, in: sql)
         }
     }
@@ -41,6 +42,7 @@ extension Store: DirectoryRepository {
         try Store.check(names: ["username": user.username, "email": user.email])
         let values = DirectoryCoding.values(of: organization)
         try await change(of: organization.id, conflict: Store.taken(organization)) { sql in
+            try Store.check(plan: organization.plan, in: sql)
             try Store.insert(organization: values, in: sql)
             try Store.insert(user, in: sql)
         }
@@ -73,6 +75,7 @@ extension Store: DirectoryRepository {
             if new == old { return .some((old, [])) }
             new.version = old.version + 1
             try Store.check(names: ["slug": new.slug, "name": new.name])
+            if new.plan != old.plan { try Store.check(plan: new.plan, in: sql) }
             let changed = try sql.execute(
                 """
                 UPDATE organizations SET slug = $1, plan = $2, detail = $3, version = $4
@@ -85,6 +88,14 @@ extension Store: DirectoryRepository {
             )
             guard changed == 1 else { return nil }
             return .some((new, moment.map { FeedEvent.about(new, from: old, at: $0) } ?? []))
+        }
+    }
+
+    /// Refuses a plan that there is not, and keeps it until the commit: nobody is put on one that is taken away meanwhile.
+    private static func check(plan name: String, in sql: any SQLSession) throws {
+        try holdChanges(in: sql)
+        guard try sql.first("SELECT 1 FROM plans WHERE name = $1", [.text(name)], { $0.integer(0) }) != nil else {
+            throw Organization.noPlan(name)
         }
     }
 

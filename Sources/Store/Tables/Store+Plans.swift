@@ -37,7 +37,9 @@ extension Store: PlanRepository {
 
     package func removePlan(_ name: String) async throws(GatewayError) -> Bool {
         let removed = try await change(conflict: "The plan is being changed.") { sql in
-            try sql.execute(
+            // Whoever is being put on it has done so, or finds it gone.
+            try Store.holdChanges(in: sql)
+            return try sql.execute(
                 """
                 DELETE FROM plans WHERE name = $1
                     AND NOT EXISTS (SELECT 1 FROM organizations WHERE organizations.plan = plans.name)
