@@ -12,7 +12,10 @@ package struct AddressBlock: Sendable, Hashable, CustomStringConvertible {
         let most = address.isVersion4 ? 32 : 128
         var bits = most
         if sides.count == 2 {
-            guard let given = Int(sides[1]), (0...most).contains(given) else { return nil }
+            // `Int` takes a sign, by which -0 would be every address.
+            guard sides[1].utf8.allSatisfy({ (0x30...0x39).contains($0) }), let given = Int(sides[1]),
+                (0...most).contains(given)
+            else { return nil }
             bits = given
         }
         self.bits = 128 - most + bits

@@ -13,6 +13,8 @@ package struct IPAddress: Hashable, Sendable, CustomStringConvertible {
 
     /// Reads an address as `inet_pton` does; nil for anything else, names and ports included.
     package init?(_ text: String) {
+        // A zero byte would end the text for C alone, and what stands behind it would not be looked at.
+        guard !text.utf8.contains(0) else { return nil }
         var four = in_addr()
         if inet_pton(AF_INET, text, &four) == 1 {
             self.init(high: 0, low: IPAddress.mapped | UInt64(UInt32(bigEndian: four.s_addr)))

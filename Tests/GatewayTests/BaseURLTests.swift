@@ -22,6 +22,7 @@ struct `The address below which callbacks come` {
         "https://example.com\\@evil.example", "https://[::1", "https://[::1]x", "https://[127.0.0.1]",
         "https://[2001:db8::/32]", "https://10.0.0.0/8]", "https://2130706433", "https://0x7f000001", "https://127.1",
         "https://example.com\r\nX: y", "http://pay.example.com", "http://127.0.0.1.example.com", "http://10.0.0.1",
+        "https://8.8.8.8\0.example", "https://[::1\0]", "http://127.0.0.1\0.example",
         "https://" + String(repeating: "a.", count: 130) + "example",
     ])
     func `is nothing else`(text: String) {
@@ -45,6 +46,7 @@ struct `A public address` {
         "100.64.0.1", "0.0.0.0", "224.0.0.1", "255.255.255.255", "192.0.2.1", "198.18.0.1", "::", "::1", "fe80::1",
         "fc00::1", "fd12::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::127.0.0.1", "64:ff9b::7f00:1",
         "2002:7f00:1::", "2001:db8::1", "2001:0:1::1", "fec0::1", "", "localhost", "8.8.8.8/8", "0x8.8.8.8",
+        "8.8.8.8\0.example", "8.8.8.8\0", "2606:4700::1111\0",
     ])
     func `is no other`(address: String) {
         #expect(!PublicAddress.contains(address))

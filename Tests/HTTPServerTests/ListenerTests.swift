@@ -151,7 +151,10 @@ struct `A listener` {
         #expect(address.isLoopback == (text == "::1"))
     }
 
-    @Test(arguments: ["", "x", "1.2.3", "1.2.3.4:5", "1.2.3.4 ", "localhost", "::1%lo", "[::1]", "01.2.3.4.5"])
+    @Test(arguments: [
+        "", "x", "1.2.3", "1.2.3.4:5", "1.2.3.4 ", "localhost", "::1%lo", "[::1]", "01.2.3.4.5", "\0", "8.8.8.8\0",
+        "8.8.8.8\0.example", "::1\0", "\u{0}1.2.3.4",
+    ])
     func `takes nothing else for an address`(text: String) { #expect(IPAddress(text) == nil) }
 
     @Test(arguments: [
@@ -174,7 +177,11 @@ struct `A listener` {
 
         for text in inside { #expect(proxies.contains(try #require(IPAddress(text))), "\(text)") }
         for text in outside { #expect(!proxies.contains(try #require(IPAddress(text))), "\(text)") }
-        for text in ["10.0.0.0/33", "10.0.0.0/-1", "10.0.0/8", "proxy", "10.0.0.0/8/8", "::/129"] {
+        let none = [
+            "10.0.0.0/33", "10.0.0.0/-1", "10.0.0/8", "proxy", "10.0.0.0/8/8", "::/129", "10.0.0.0/-0", "10.0.0.0/+8",
+            "::/-0", "10.0.0.0/", "10.0.0.0\0/8", "10.0.0.0/8\0",
+        ]
+        for text in none {
             #expect(TrustedProxies(text) == nil, "\(text)")
         }
     }
