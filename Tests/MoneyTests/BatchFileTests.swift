@@ -57,6 +57,31 @@ struct `A batch that is made of a file` {
         }
     }
 
+    @Test func `takes no key while it is only checked`() async throws {
+        try await House.forBatches { (house) async throws in
+            let only: JSONObject = ["batch_id": "b", "validate_only": true]
+            let first = try await house.file("phone,amount\n254711010001,0\n", only, key: "k")
+            let mended = try await house.file(Self.rows, only, key: "k")
+            let made = try await house.file(Self.rows, ["batch_id": "b"], key: "k")
+            let again = try await house.file(Self.rows, ["batch_id": "b"], key: "k")
+
+            #expect(first.data["errors"]?.arrayValue?.count == 1 && !mended.isReplayed)
+            #expect(mended.data["state"] == "checked" && mended.data["errors"] == [], "\(mended)")
+            #expect(made.data["state"] == "draft" && !made.isReplayed && again.isReplayed && again.data == made.data)
+            let formless = try await house.file(Self.rows, only, key: "two words").error
+            #expect(formless?.errors.map(\.pointer) == ["/idempotency_key"])
+
+            let payments: JSON = [["phone": "254711010009", "amount": 7]]
+            for amount: JSON in [0, 7] {
+                let list: JSON = [["phone": "254711010009", "amount": amount]]
+                let checked = await house.call("fake_pay_many", ["payments": list, "validate_only": true], key: "t")
+                #expect(checked.output["state"] == "checked" && !checked.isReplayed)
+            }
+            let listed = await house.call("fake_pay_many", ["payments": payments], key: "t")
+            #expect(listed.output["state"] == "draft" && !listed.isReplayed, "\(listed)")
+        }
+    }
+
     @Test func `is the one that a list of the same payments makes`() async throws {
         try await House.forBatches { (house) async throws in
             let items: JSON = [["phone": "254711010001", "amount": 100], ["phone": "0711010002", "amount": 1500]]

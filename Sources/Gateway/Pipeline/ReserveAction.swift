@@ -34,7 +34,8 @@ final class ReserveAction: Sendable {
 
     /// Does the work, or shows what it answered when it was done under the same key before.
     ///
-    /// What only reads needs no key, and one that comes is held to its form and ignored, as for tools.
+    /// What only reads needs no key, and one that comes is held to its form and ignored, as for tools; so is what is only
+    /// checked, whose key stays free for what is then made.
     /// - Throws: as the work does, which leaves the key free where nothing was done; `idempotencyKeyReused` when the key
     ///   was used for something else, or by somebody else; `idempotencyInProgress` while it is being done; `conflict`
     ///   when nobody knows whether it was.
@@ -47,7 +48,7 @@ final class ReserveAction: Sendable {
     ) async throws(GatewayError) -> (answer: Action.Answer, isReplayed: Bool) {
         guard let text = call.idempotencyKey else { return (try await work(), false) }
         try IdempotencyKey.check(text)
-        guard !action.isReadOnly else { return (try await work(), false) }
+        guard !action.isReadOnly, arguments["validate_only"] != true else { return (try await work(), false) }
         let claim = claim(text, of: action, arguments, principal)
         let found = try await once.run(claim, ReserveAction.refusals, isUndone: { !$0.isOutcomeUnknown }) {
             () async throws(GatewayError) in
