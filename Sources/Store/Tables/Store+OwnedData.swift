@@ -1,3 +1,4 @@
+import Cryptography
 import Gateway
 import OrderedJSON
 
@@ -9,12 +10,21 @@ extension Store: OwnedDataRepository {
         let shown: [String]
         /// Whether its key is an id that begins with the time.
         let isByTime: Bool
+        /// How many rows a page has at most, whoever asks: those of large bodies are in memory together.
+        let rowsMax: Int
 
-        init(_ name: String, key: [String], _ shown: [String] = [], isByTime: Bool = false) {
+        init(
+            _ name: String,
+            key: [String],
+            _ shown: [String] = [],
+            isByTime: Bool = false,
+            rowsMax: Int = .max
+        ) {
             self.name = name
             self.key = key
             self.shown = shown
             self.isByTime = isByTime
+            self.rowsMax = rowsMax
         }
 
         var columns: [String] { key + shown }
@@ -49,8 +59,10 @@ extension Store: OwnedDataRepository {
         Part(
             "callbacks",
             key: ["callback_id"],
-            ["environment", "record_id", "name", "received_ms", "ended"],
-            isByTime: true
+            ["environment", "record_id", "name", "received_ms", "ended", "status", "body"],
+            isByTime: true,
+            // Each may be as large as a callback may, 1 MiB.
+            rowsMax: 16
         ),
         Part("plugin_items", key: ["environment", "plugin", "collection", "item_key"], ["value", "updated_at"]),
         Part("plugin_timers", key: ["timer_id"], ["environment", "plugin", "name", "data", "due_at"]),
@@ -118,7 +130,8 @@ extension Store: OwnedDataRepository {
             values.append(.text(Identifier(at: moment, random: (.max, .max)).description))
             condition += " AND \(part.key[0]) <= $\(values.count)"
         }
-        values.append(.integer(Int64(max(1, limit))))
+        let limit = min(max(1, limit), part.rowsMax)
+        values.append(.integer(Int64(limit)))
         let (all, key, range) = (values, part.key.joined(separator: ", "), condition)
         return try await read { sql in
             let rows = try sql.query(
@@ -130,6 +143,10 @@ extension Store: OwnedDataRepository {
             ) { row in
                 var document = JSONObject()
                 for (index, column) in part.columns.enumerated() {
+                    if column == "body" {
+                        Store.add(row.bytes(index) ?? [], to: &document)
+                        continue
+                    }
                     document[column] =
                         Store.isNumber(column)
                         ? row.integer(index).map { .integer($0) }
@@ -138,6 +155,15 @@ extension Store: OwnedDataRepository {
                 return (JSON.object(document).text, part.key.indices.map { row.text($0) ?? "" })
             }
             return (rows.map(\.0), rows.count == limit ? rows.last?.1 : nil)
+        }
+    }
+
+    /// M-Pesa's own bytes, as they came: `body`, or `body_base64` where they are no text.
+    private static func add(_ body: [UInt8], to document: inout JSONObject) {
+        if let text = String(validating: body, as: UTF8.self) {
+            document["body"] = .string(text)
+        } else {
+            document["body_base64"] = .string(Base64.encode(body))
         }
     }
 
@@ -159,7 +185,7 @@ extension Store: OwnedDataRepository {
             || [
                 "amount", "is_active", "is_default", "updated_at", "expires_at", "succeeded", "failed", "quantity",
                 "due_at", "from_day", "to_day", "bytes", "parts", "closed", "subject_version", "transactions",
-                "fees_stated",
+                "fees_stated", "status",
             ]
             .contains(column)
     }
