@@ -14,7 +14,10 @@ struct KeyExplanation: Sendable {
     private static let schema: JSON = [
         "type": "object", "required": ["is_allowed", "rules"],
         "properties": [
-            "is_allowed": ["type": "boolean"],
+            "is_allowed": [
+                "type": "boolean",
+                "description": "Whether the gateway lets such a call through; its plugin may still refuse it.",
+            ],
             "rules": [
                 "type": "array",
                 "items": [
@@ -37,7 +40,10 @@ struct KeyExplanation: Sendable {
                 isOpenWhenSuspended: true
             ),
             title: "Why a key may call a tool",
-            summary: "Goes through every rule between a key and a tool, and says of each whether it passes and why.",
+            summary: """
+                Goes through every rule of the gateway between a key and a tool, and says of each whether it passes and why. \
+                The plugin is not asked: it may still refuse a call for what its arguments say, or while another is open.
+                """,
             route: Route("GET", "/admin/keys/{id}/explain"),
             arguments: [
                 "id": Arguments.id, "tool": ["type": "string", "minLength": 1, "maxLength": 128],
@@ -126,7 +132,7 @@ struct KeyExplanation: Sendable {
             let from = key.rules.sources.map(\.description).joined(separator: ", ")
             rules.append(Rule("address", isAllowed, from.isEmpty ? "Any address." : "The key is used from \(from)."))
         }
-        rules.append(callerRule(key))
+        rules += [callerRule(key), pluginRule(entry)]
         rules += try await outlook(key, entry, use)
         guard case .operation(let index) = entry.tool.kind else { return rules }
         let account = try await accountRule(key, entry.direction, use)
@@ -179,6 +185,14 @@ struct KeyExplanation: Sendable {
         case false?: Rule("caller", true, "It is marked as no agent's: its calls are a machine's by every door.")
         case nil: Rule("caller", true, "It is not marked: its calls are an agent's by MCP, a machine's elsewhere.")
         }
+    }
+
+    /// What a plugin makes of arguments shows with a call alone: told, so that nobody takes the rest for a promise.
+    private func pluginRule(_ entry: ToolRegistry.Entry) -> Rule {
+        let why = """
+            It was not asked: \(entry.plugin.id) may still refuse a call for what its arguments say, or while another is open.
+            """
+        return Rule("plugin", true, why)
     }
 
     private func accountRule(

@@ -43,7 +43,8 @@ extension Bureau {
         _ arguments: JSON = [:],
         as credential: Secret<String>,
         from address: String? = "192.0.2.1",
-        by door: Door = .rest
+        by door: Door = .rest,
+        once key: String? = nil
     ) async -> ToolReply {
         clock.advance(.milliseconds(1))
         return await pipeline.serve(
@@ -53,6 +54,7 @@ extension Bureau {
                 credential: .token(credential),
                 tool: tool,
                 arguments: arguments,
+                idempotencyKey: key,
                 address: address
             )
         )

@@ -202,6 +202,28 @@ struct `A refused call of a key` {
         }
     }
 
+    @Test func `by its plugin alone is not foreseen, and the explanation says so`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            try await bureau.openShop()
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            let secrets = ["consumer_key": Secret("k"), "consumer_secret": Secret("s")]
+            _ = try await bureau.safe.put(secrets, organization: bureau.shop.id, environment: .test, account: .main)
+            let key = try await bureau.makeKey(by: admin)
+            // The plugin lets one payment of a customer and an amount be open.
+            let payment: JSON = ["phone": "254711000001", "amount": 100]
+            var codes: [GatewayError.Code?] = []
+            for once in ["1", "2"] {
+                codes.append(await bureau.call("fake_collect", payment, as: key.text, once: once).code)
+            }
+
+            let told = await bureau.ask("keys.explain", ["id": key.id, "tool": "fake_collect"], as: admin.token)
+
+            #expect(codes == [nil, .conflict] && told.data["is_allowed"] == true, "\(codes) \(told)")
+            let rule = (told.data["rules"]?.arrayValue ?? []).first { $0["rule"] == "plugin" }
+            #expect(rule?["passes"] == true && rule?["why"]?.stringValue?.contains("may still refuse") == true)
+        }
+    }
+
     @Test func `is told which of M-Pesa's secrets its tool needs and has not`() async throws {
         try await Bureau.with { (bureau) async throws in
             try await bureau.openShop()
