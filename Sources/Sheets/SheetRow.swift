@@ -104,6 +104,8 @@ struct RowCount {
 
     mutating func add(_ row: SheetRow) throws(SheetError) {
         count += 1
-        guard count <= max else { throw SheetError(.tooLarge, "there are more than \(max) rows.", row: row.number) }
+        guard count <= max else {
+            throw SheetError(.tooLarge, "there are more than \(max) rows. Send them in parts.", row: row.number)
+        }
     }
 }

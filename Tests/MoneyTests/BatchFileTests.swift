@@ -129,6 +129,31 @@ struct `A batch that is made of a file` {
         }
     }
 
+    @Test(
+        arguments: [
+            ("phone,amount\n", "254711010001,100\n", "row 10101: there are more than 10100 rows. Send them in parts."),
+            ("phone,amount\n254711010001,\"", "1234567890", "row 2: a cell is longer than 4096 bytes."),
+            ("phone,amount", ",another column", "row 1: it has more than 256 columns."),
+        ]
+    )
+    func `of ten megabytes is refused with its bound, keeps nothing and leaves its key free`(
+        begin: String,
+        piece: String,
+        words: String
+    ) async throws {
+        try await House.forBatches { (house) async throws in
+            let large = begin + String(repeating: piece, count: (10 << 20) / piece.utf8.count)
+
+            let error = try await house.file(large, ["batch_id": "b", "release": true], key: "k").error
+
+            #expect(error?.code == .tooLarge && error?.message == words, "\(String(describing: error))")
+            let kept = try await house.store.batches(of: house.organization, environment: .test, before: nil, limit: 9)
+            #expect(kept.isEmpty && house.upstream.sent.isEmpty)
+            let mended = try await house.file(Self.rows, ["batch_id": "b"], key: "k")
+            #expect(mended.data["state"] == "draft" && !mended.isReplayed, "\(mended)")
+        }
+    }
+
     @Test func `has ten thousand rows at most`() async throws {
         try await House.forBatches { (house) async throws in
             var text = "phone,amount\n"

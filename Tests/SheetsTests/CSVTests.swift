@@ -86,6 +86,21 @@ struct `CSV as spreadsheets write it` {
         }
     }
 
+    @Test func `of ten megabytes is read up to the first row too many, and not beyond`() throws {
+        final class Found { var rows = 0 }
+        let found = Found()
+        // What stands behind it would be told if it were looked at: a quote that never ends.
+        let rows = String(repeating: "254711010001,100\n", count: 10_101)
+        let text = rows + "\"" + String(repeating: "x", count: 10 << 20)
+
+        let error = #expect(throws: SheetError.self) {
+            try SheetFile.read(Array(text.utf8)) { (_) throws(SheetError) in found.rows += 1 }
+        }
+
+        #expect(error == SheetError(.tooLarge, "there are more than 10100 rows. Send them in parts.", row: 10_101))
+        #expect(found.rows == 10_100)
+    }
+
     @Test func `with a hundred thousand columns is refused at once`() throws {
         let wide = Array(String(repeating: "x,", count: 100_000).utf8)
         let empty = Array(String(repeating: ",", count: 100_000).utf8)

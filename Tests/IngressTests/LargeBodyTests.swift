@@ -1,0 +1,48 @@
+import HTTPServer
+import NIOHTTP1
+import OrderedJSON
+import Testing
+
+@testable import Ingress
+
+struct `A body of ten megabytes of CSV` {
+    private let door: GatewayResponder
+
+    init() throws { door = try `The door for callbacks`().door }
+
+    private func head(_ path: String, _ type: String = "text/csv") -> HTTPRequestHead {
+        HTTPRequestHead(version: .http1_1, method: .POST, uri: path, headers: ["Content-Type": type])
+    }
+
+    private func bound(_ path: String, _ type: String = "text/csv") -> Int {
+        door.bodyBytesMax(path: Request.path(of: path), head: head(path, type))
+    }
+
+    @Test func `has room where a file of rows is taken, and nowhere else`() {
+        for path in ["/batches", "/batches?tool=mpesa_bulk_payment"] {
+            #expect(bound(path) == 16 << 20 && bound(path, "text/csv; charset=utf-8") == 16 << 20)
+            #expect(bound(path, "application/json") == 1 << 20, "\(path)")
+        }
+        for path in ["/batches/b/release", "/transactions", "/tools/fake-pay-many", "/admin/keys", "/mcp", "/nothing"] {
+            #expect(bound(path) == 1 << 20, "\(path)")
+        }
+        #expect(bound("/auth/login") == 64 << 10)
+    }
+
+    @Test func `is let in unread for nobody without a credential`() async throws {
+        let refused = try #require(await door.refusal(of: head("/batches"), address: "203.0.113.9"))
+
+        #expect(refused.status == .unauthorized)
+    }
+
+    @Test(arguments: ["/batches", "/auth/login"])
+    func `is told its bound where that is passed`(path: String) async throws {
+        let request = Request(head(path), body: .tooLarge(limit: bound(path)), address: "203.0.113.9")
+
+        let answer = await door.respond(to: request)
+
+        let problem = try JSON(parsing: answer.body)
+        #expect(answer.status == .payloadTooLarge && problem["code"] == "too_large", "\(problem)")
+        #expect(problem["detail"] == .string("The body is larger than \(bound(path)) bytes."))
+    }
+}
