@@ -195,6 +195,19 @@ struct `What the host still works on` {
         }
     }
 
+    @Test(arguments: [
+        "INSERT INTO records (organization_id, record_id, state) VALUES ('a', 'b', 'sending')",
+        "UPDATE records SET state = 'accepted' WHERE organization_id = 'a' AND record_id = 'b' AND version = 1",
+    ])
+    func `is known of a row that is written without a table made for it`(statement: String) async throws {
+        try await withSQLiteStore { (store, _) async throws in
+            let steps = try await store.read { sql in try sql.query("EXPLAIN " + statement, []) { $0.text(1) ?? "" } }
+
+            #expect(steps.contains("IdxInsert"))
+            #expect(!steps.contains("OpenEphemeral"))
+        }
+    }
+
     @Test func `is every open state, but not what waits for a person`() {
         let open = RecordState.allCases.filter { !$0.isEnded && $0 != .manual }.map { "'\($0.rawValue)'" }
         #expect(RecordCoding.claimingStates == open.joined(separator: ", "))

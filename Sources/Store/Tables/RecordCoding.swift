@@ -11,19 +11,6 @@ enum RecordCoding {
         held_until_ms, detail
         """
 
-    /// The states in which the host itself still does something about a record.
-    static let waitingStates = "'created', 'sending', 'accepted', 'unknown', 'reconciling'"
-    /// The condition of the index `records_waiting`, in its own words, so that the engine uses it.
-    static let isWaiting = "state IN (\(waitingStates))"
-    /// The condition of the index `records_held`: what is held, or was let go and has not left.
-    static let isHeld = "state IN ('draft', 'released')"
-    /// The condition of the index `records_open`: all that has not ended.
-    static let isOpen = "state IN ('draft', 'released', \(waitingStates), 'manual')"
-    /// The states that keep what a record has claimed.
-    static let claimingStates = "'draft', 'released', " + waitingStates
-    /// The conditions under which all records are that have not ended; an index each.
-    static let open = [isWaiting, "state = 'manual'", isHeld]
-
     /// Binds the values of `columns`.
     static func bind(_ record: Record, to row: inout SQLRowBuffer) {
         row.bind(record.organization)
