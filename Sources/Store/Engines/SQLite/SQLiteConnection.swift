@@ -16,8 +16,12 @@ final class SQLiteConnection: SQLSession {
     /// Takes over a database that is open; cannot fail, so that nothing is ever closed twice.
     private init(_ handle: OpaquePointer) { self.handle = handle }
 
+    /// What is settled for the process before its first file is opened; where SQLite runs already, it stays as it is.
+    private static let settled: Void = { _ = gateway_leave_memory_uncounted() }()
+
     /// Opens the file.
     static func open(path: String, isReader: Bool, settings: StoreSettings) throws -> SQLiteConnection {
+        _ = settled
         var opened: OpaquePointer?
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
         // Readers write nothing. Without the layer, which only makes writing cheaper, the files are plain ones.
