@@ -91,21 +91,32 @@ package enum SecureRandom {
 }
 
 /// Random words taken from the library's generator many at a time: one call of it costs more than most of a request.
+///
+/// In several heaps, so that threads do not wait for each other.
 package final class RandomWords: Sendable {
-    private let words = Mutex<[UInt64]>([])
-    private let refill = 512
+    private final class Heap: Sendable {
+        let words = Mutex<[UInt64]>([])
 
-    /// Starts empty.
-    package init() {}
-
-    /// One random word, given out once, to whatever thread asks.
-    package func next() -> UInt64 {
-        words.withLock { words in
+        static func take(from words: inout [UInt64]) -> UInt64 {
             if words.isEmpty {
                 let bytes = SecureRandom.bytes(refill * 8)
                 words = bytes.withUnsafeBytes { Array($0.bindMemory(to: UInt64.self)) }
             }
             return words.removeLast()
         }
+    }
+
+    private static let refill = 512
+    private let heaps = [Heap(), Heap(), Heap(), Heap()]
+
+    /// Starts empty.
+    package init() {}
+
+    /// One random word, given out once, to whatever thread asks.
+    package func next() -> UInt64 {
+        for heap in heaps {
+            if let word = heap.words.withLockIfAvailable({ Heap.take(from: &$0) }) { return word }
+        }
+        return heaps[0].words.withLock { Heap.take(from: &$0) }
     }
 }

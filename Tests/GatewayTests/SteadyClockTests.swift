@@ -1,5 +1,6 @@
 import Gateway
 import GatewayTesting
+import Glibc
 import Testing
 
 struct `A steady clock` {
@@ -50,6 +51,39 @@ struct `A steady clock` {
         #expect(clock.now == clock.entropy.wall())
     }
 
+    @Test func `shows the same again for a tenth of a millisecond, and no longer`() {
+        let clock = ManualEntropy()
+        clock.advance(.microseconds(950))
+        let before = clock.now
+
+        clock.advance(.microseconds(99))
+        #expect(clock.now == before)
+        clock.advance(.microseconds(1))
+
+        #expect(clock.now - before == .milliseconds(1))
+    }
+
+    @Test func `never goes back for whoever asks from elsewhere`() async {
+        let clock = SteadyClock(
+            wall: { Timestamp(milliseconds: nanoseconds(by: CLOCK_REALTIME) / 1_000_000) },
+            uptime: { Uptime(nanoseconds: nanoseconds(by: CLOCK_BOOTTIME)) }
+        )
+        await withTaskGroup(of: Bool.self) { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    var (before, isSteady) = (clock.now(), true)
+                    for _ in 0..<20_000 {
+                        let now = clock.now()
+                        isSteady = isSteady && now >= before
+                        before = now
+                    }
+                    return isSteady
+                }
+            }
+            for await isSteady in group { #expect(isSteady) }
+        }
+    }
+
     @Test(arguments: [40 * 3_600, 400 * 86_400])
     func `follows no leap ahead, however far`(seconds: Int) {
         let clock = ManualEntropy()
@@ -72,6 +106,12 @@ struct `A steady clock` {
         #expect(near.now == soon)
         #expect(far.now == far.entropy.wall())
     }
+}
+
+private func nanoseconds(by clock: clockid_t) -> Int64 {
+    var time = timespec()
+    clock_gettime(clock, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
 }
 
 /// Chance that repeats.

@@ -38,6 +38,12 @@ package final class SteadyClock: Sendable {
     private let settings: Settings
     /// What it showed last, and when: nanoseconds since 1970, and since the start.
     private let state: Mutex<(shown: Int64, uptime: Int64)>
+    /// The same, for whoever asks again within `shownFor` of it: a call asks dozens of times, on every thread, and they
+    /// would wait for each other.
+    private let shown: Atomic<Int64>
+    private let shownAt: Atomic<Int64>
+    /// A tenth of what is shown at the finest: 100 us.
+    private static let shownFor: Int64 = 100_000
 
     /// Makes one that shows the wall clock's time now.
     package init(
@@ -48,13 +54,22 @@ package final class SteadyClock: Sendable {
         self.wall = wall
         self.uptime = uptime
         self.settings = settings
-        state = Mutex((wall().nanoseconds, uptime().nanoseconds))
+        let (wall, uptime) = (wall().nanoseconds, uptime().nanoseconds)
+        state = Mutex((wall, uptime))
+        shown = Atomic(wall)
+        shownAt = Atomic(uptime)
     }
 
     /// The time now.
     package func now() -> Timestamp {
-        let (wall, uptime) = (wall().nanoseconds, uptime().nanoseconds)
-        let shown = state.withLock { state in
+        let uptime = uptime().nanoseconds
+        // Where no time has passed at all, somebody may have set the wall clock by days.
+        let age = uptime - shownAt.load(ordering: .acquiring)
+        if age > 0, age < SteadyClock.shownFor {
+            return Timestamp(milliseconds: shown.load(ordering: .relaxed) / 1_000_000)
+        }
+        let wall = wall().nanoseconds
+        let next = state.withLock { state in
             let passed = max(0, uptime - state.uptime)
             var next = state.shown + passed
             let gap = wall - next
@@ -66,9 +81,11 @@ package final class SteadyClock: Sendable {
                 next -= min(-gap, passed / settings.slower)
             }
             state = (next, max(uptime, state.uptime))
+            shown.store(next, ordering: .relaxed)
+            shownAt.store(state.uptime, ordering: .releasing)
             return next
         }
-        return Timestamp(milliseconds: shown / 1_000_000)
+        return Timestamp(milliseconds: next / 1_000_000)
     }
 
     /// Goes on from a moment that has been, if it is not past it already.
@@ -80,6 +97,7 @@ package final class SteadyClock: Sendable {
             let ahead = moment.nanoseconds - wall
             guard ahead <= settings.followedFrom.wholeNanoseconds else { return .nanoseconds(ahead) }
             state.shown = max(state.shown, moment.nanoseconds)
+            shown.store(state.shown, ordering: .releasing)
             return nil
         }
     }
