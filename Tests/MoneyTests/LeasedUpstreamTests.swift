@@ -5,11 +5,48 @@ import Testing
 
 /// A lease that a test takes away.
 private final class SwitchedLease: HostLease {
-    private let state = Mutex(Duration.seconds(3))
+    private let state = Mutex((left: Duration.seconds(3), looks: 0))
 
-    var timeLeft: Duration? { state.withLock { $0 } }
+    var timeLeft: Duration? {
+        state.withLock { state in
+            state.looks += 1
+            return state.left
+        }
+    }
 
-    func lose() { state.withLock { $0 = .zero } }
+    var looks: Int { state.withLock { $0.looks } }
+
+    func lose() { state.withLock { $0.left = .zero } }
+}
+
+struct `A host that holds its lease` {
+    @Test func `looks at it for every request that leaves, and seldom before`() async throws {
+        let lease = SwitchedLease()
+        let clock = ManualEntropy()
+        let leased = LeasedUpstream(upstream: FakeUpstream.accepting(), lease: lease, entropy: clock.entropy)
+        let request = try makeRequest()
+        let ready = try await leased.prepare(request)
+        clock.advance(.milliseconds(9))
+        _ = try await leased.prepare(request)
+        #expect(lease.looks == 1)
+
+        for _ in 0..<2 { _ = await leased.send(ready) }
+        #expect(lease.looks == 3)
+        lease.lose()
+        clock.advance(.milliseconds(1))
+
+        await #expect(throws: GatewayError.self) { _ = try await leased.prepare(request) }
+    }
+}
+
+private func makeRequest() throws -> UpstreamRequest {
+    UpstreamRequest(
+        organization: OrganizationID(Identifier(high: 1, low: 1)),
+        environment: .test,
+        kind: try #require(FakePlugin.make().operations.first),
+        template: RequestTemplate(body: ["Amount": "100"]),
+        callbacks: [:]
+    )
 }
 
 struct `A host that has lost its lease` {
@@ -18,13 +55,7 @@ struct `A host that has lost its lease` {
         let lease = SwitchedLease()
         let clock = ManualEntropy()
         let leased = LeasedUpstream(upstream: upstream, lease: lease, entropy: clock.entropy)
-        let request = UpstreamRequest(
-            organization: OrganizationID(Identifier(high: 1, low: 1)),
-            environment: .test,
-            kind: try #require(FakePlugin.make().operations.first),
-            template: RequestTemplate(body: ["Amount": "100"]),
-            callbacks: [:]
-        )
+        let request = try makeRequest()
         let ready = try await leased.prepare(request)
         let leaveBy = Mutex<Uptime?>(nil)
         upstream.answer { request in

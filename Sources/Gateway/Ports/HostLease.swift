@@ -4,8 +4,8 @@
 package protocol HostLease: Sendable {
     /// For how long nobody else can be serving the store; nil for as long as the process lives.
     ///
-    /// Zero or less when somebody may. Asked once before a request is prepared and once right before it leaves; costs two
-    /// looks at files at most.
+    /// Zero or less when somebody may. Asked before requests are prepared, every few milliseconds, and once right before
+    /// each leaves; costs two looks at files at most.
     var timeLeft: Duration? { get }
 }
 
