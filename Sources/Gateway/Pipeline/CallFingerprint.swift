@@ -20,6 +20,7 @@ enum CallFingerprint {
 
     /// A Kenyan number in its usual form; nil for what is none, which stays as it was written.
     static func usualForm(ofPhone text: String) -> String? {
+        if isUsual(text) { return text }
         var digits = ""
         for scalar in text.unicodeScalars {
             if let digit = scalar.properties.numericType == .decimal ? scalar.properties.numericValue : nil {
@@ -39,5 +40,11 @@ enum CallFingerprint {
             default: Substring()
             }
         return rest.isEmpty ? nil : "254" + rest
+    }
+
+    /// Whether a number is in its usual form already, as nearly all are: 2547XXXXXXXX, in plain digits.
+    private static func isUsual(_ text: String) -> Bool {
+        let digits = text.utf8
+        return digits.count == 12 && digits.starts(with: "254".utf8) && digits.allSatisfy { (0x30...0x39).contains($0) }
     }
 }
