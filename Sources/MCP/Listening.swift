@@ -95,7 +95,9 @@ package struct Listening: Sendable {
 
     private func notification(_ name: String, _ members: JSONObject) -> [UInt8] {
         var params = members
-        params["_meta"] = [Listening.key: exchange.message.id]
+        var meta = members["_meta"]?.objectValue ?? JSONObject()
+        meta[Listening.key] = exchange.message.id
+        params["_meta"] = .object(meta)
         return
             JSON.object([
                 "jsonrpc": "2.0", "method": .string("notifications/" + name), "params": .object(params),
@@ -179,7 +181,10 @@ extension MCPServer {
     /// A task as whoever listens is told it; nil where it cannot be looked at now, and is asked for later.
     func told(_ id: String, _ exchange: Exchange) async -> JSONObject? {
         do throws(MCPError) {
-            return try await task(id, exchange).document(pollEvery: settings.taskPollEvery)
+            let task = try await task(id, exchange)
+            var document = task.document(pollEvery: settings.taskPollEvery)
+            document["_meta"] = .object(task.marks.document)
+            return document
         } catch { return nil }
     }
 

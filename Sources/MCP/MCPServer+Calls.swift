@@ -70,7 +70,7 @@ extension MCPServer {
         let error: GatewayError
         switch reply.result {
         case .success(let output):
-            if takesTask, let task = TaskView(reply) {
+            if takesTask, let task = TaskView(reply, exchange, results) {
                 return results.task(task, "task", settings, exchange)
             }
             return try results.success(reply, output, to: exchange)

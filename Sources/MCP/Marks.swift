@@ -53,6 +53,18 @@ struct Marks: Sendable {
     }
 
     /// Members of a result's `_meta`.
+    var document: JSONObject {
+        var document = JSONObject()
+        if let place {
+            document[Marks.environmentKey] = .string(place.environment.rawValue)
+            document[Marks.accountKey] = place.account.map { .string($0.description) }
+        }
+        document[Marks.sessionKey] = session.map { .string($0) }
+        if isReplayed { document[Marks.replayedKey] = true }
+        return document
+    }
+
+    /// The same, where one is written.
     func write(to writer: inout JSONWriter) {
         if let place {
             writer.key(Marks.environmentKey)

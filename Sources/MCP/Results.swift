@@ -29,7 +29,7 @@ struct Results: Sendable {
         info = Results.serverInfo(version, hasTitle: true).bytes
     }
 
-    private static let infoKey = "io.modelcontextprotocol/serverInfo"
+    static let infoKey = "io.modelcontextprotocol/serverInfo"
 
     static func serverInfo(_ version: String, hasTitle: Bool) -> JSON {
         var info: JSONObject = ["name": "mpesa-gateway", "version": .string(version)]
@@ -246,19 +246,33 @@ struct Results: Sendable {
             writer.string(type)
         }
         body(&writer)
-        if isNewest || !marks.isEmpty {
-            writer.key("_meta")
-            writer.beginObject()
-            if isNewest {
-                writer.key(Results.infoKey)
-                writer.raw(info)
-            }
-            marks.write(to: &writer)
-            writer.endObject()
-        }
+        if isNewest || !marks.isEmpty { writeMeta(marks, hasInfo: isNewest, &writer) }
         writer.endObject()
         writer.endObject()
         return Answer(status: 200, body: writer.bytes)
+    }
+
+    /// A result that stands in another: that of a task, which the newest revision alone has.
+    func inner(_ marks: Marks, _ body: (inout JSONWriter) -> Void) -> JSON? {
+        var writer = JSONWriter(capacity: 1024)
+        writer.beginObject()
+        writer.key("resultType")
+        writer.string("complete")
+        body(&writer)
+        writeMeta(marks, hasInfo: true, &writer)
+        writer.endObject()
+        return try? JSON(parsing: writer.bytes)
+    }
+
+    private func writeMeta(_ marks: Marks, hasInfo: Bool, _ writer: inout JSONWriter) {
+        writer.key("_meta")
+        writer.beginObject()
+        if hasInfo {
+            writer.key(Results.infoKey)
+            writer.raw(info)
+        }
+        marks.write(to: &writer)
+        writer.endObject()
     }
 
     /// The end of a subscription that the server ends.

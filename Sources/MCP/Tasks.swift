@@ -31,37 +31,42 @@ struct TaskView: Sendable {
     let message: String
     let createdAt: Timestamp
     let updatedAt: Timestamp
+    /// Which M-Pesa it is with, and by which account.
+    let marks: Marks
     /// What the call would have been answered, where that is known: the members of a result.
     let result: JSON?
 
     /// What a call has begun and does not wait for; nil of what has ended, and of what begins nothing.
-    init?(_ reply: ToolReply) {
+    init?(_ reply: ToolReply, _ exchange: Exchange, _ results: Results) {
         guard case .success(let output) = reply.result, let tool = reply.tool, tool.kind.begins else { return nil }
         if tool.items != nil {
             guard let batch = try? JSON(parsing: output), batch["batch_id"] != nil else { return nil }
-            self.init(batch: batch, .newest, Marks(reply))
+            self.init(batch: batch, reply.place, isReplayed: reply.isReplayed, exchange, results)
             guard status == .working else { return nil }
             return
         }
         guard let record = reply.record, let state = reply.state, !state.isEnded, let note = reply.note else {
             return nil
         }
-        self.init(open: record, reply.sentence, note)
+        self.init(open: record, reply.sentence, note, TaskView.marks(reply.place, nil, reply.isReplayed))
     }
 
-    private init(open record: RecordID, _ message: String, _ note: Dispatch.Note) {
+    private init(open record: RecordID, _ message: String, _ note: Dispatch.Note, _ marks: Marks) {
         id = "\(Kind.transactions)/\(record)"
         (status, result) = (.working, nil)
+        self.marks = marks
         self.message = message
         (createdAt, updatedAt) = (note.begunAt, note.updatedAt)
     }
 
     /// Of what `transactions.answer` says.
-    init(transaction: JSON, _ revision: Revision, _ place: CallPlace?, _ call: CallID) {
+    init(transaction: JSON, _ place: CallPlace?, _ exchange: Exchange, _ results: Results) {
         id = "\(Kind.transactions)/\(transaction["transaction_id"]?.stringValue ?? "")"
         message = transaction["message"]?.stringValue ?? ""
         createdAt = Timestamp(milliseconds: transaction["created_ms"]?.integerValue ?? 0)
         updatedAt = Timestamp(milliseconds: transaction["updated_ms"]?.integerValue ?? 0)
+        let marks = TaskView.marks(place, transaction)
+        self.marks = marks
         guard transaction["is_ended"] == true else {
             (status, result) = (.working, nil)
             return
@@ -71,26 +76,33 @@ struct TaskView: Sendable {
             return
         }
         status = .completed
-        let account = transaction["account"]?.stringValue.flatMap { AccountName($0) }
-        let marks = Marks(place: place.map { CallPlace($0.environment, account: account) }, isSpoken: true)
         let words = [message] + (marks.words.map { [$0] } ?? [])
-        result = TaskView.result(marks) { writer in
+        result = results.inner(marks) { writer in
             guard let output = transaction["output"] else {
                 let error = TaskView.error(transaction)
-                let text = Results.text(of: error, call) + (marks.words.map { "\n" + $0 } ?? "")
-                return Results.writeError(text, Results.document(of: error, call), revision, &writer)
+                let text = Results.text(of: error, exchange.call) + (marks.words.map { "\n" + $0 } ?? "")
+                let document = Results.document(of: error, exchange.call)
+                return Results.writeError(text, document, exchange.revision, &writer)
             }
-            Results.write(output.bytes, words, revision, &writer)
+            Results.write(output.bytes, words, exchange.revision, &writer)
         }
     }
 
     /// Of what `batches.show` says.
-    init(batch: JSON, _ revision: Revision, _ marks: Marks) {
+    init(
+        batch: JSON,
+        _ place: CallPlace?,
+        isReplayed: Bool = false,
+        _ exchange: Exchange,
+        _ results: Results
+    ) {
         id = "\(Kind.batches)/\(batch["batch_id"]?.stringValue ?? "")"
         message = batch["next"]?.stringValue ?? ""
         let (begun, ended) = (batch["created_ms"]?.integerValue ?? 0, batch["ended_ms"]?.integerValue)
         createdAt = Timestamp(milliseconds: begun)
         updatedAt = Timestamp(milliseconds: ended ?? begun)
+        let marks = TaskView.marks(place, batch, isReplayed)
+        self.marks = marks
         guard ended != nil else {
             (status, result) = (.working, nil)
             return
@@ -98,21 +110,14 @@ struct TaskView: Sendable {
         let isCancelled = batch["status"] == "CANCELLED"
         status = isCancelled ? .cancelled : .completed
         let words = marks.words.map { [$0] } ?? []
-        result = isCancelled ? nil : TaskView.result(marks) { Results.write(batch.bytes, words, revision, &$0) }
+        result = isCancelled ? nil : results.inner(marks) { Results.write(batch.bytes, words, exchange.revision, &$0) }
     }
 
-    private static func result(_ marks: Marks, _ body: (inout JSONWriter) -> Void) -> JSON? {
-        var writer = JSONWriter(capacity: 1024)
-        writer.beginObject()
-        writer.key("resultType")
-        writer.string("complete")
-        body(&writer)
-        writer.key("_meta")
-        writer.beginObject()
-        marks.write(to: &writer)
-        writer.endObject()
-        writer.endObject()
-        return try? JSON(parsing: writer.bytes)
+    /// All that is begun is with M-Pesa, so that it is said in words too.
+    private static func marks(_ place: CallPlace?, _ document: JSON?, _ isReplayed: Bool = false) -> Marks {
+        let account = document?["account"]?.stringValue.flatMap { AccountName($0) }
+        let place = place.map { CallPlace($0.environment, account: account ?? $0.account) }
+        return Marks(place: place, isReplayed: isReplayed, isSpoken: true)
     }
 
     /// What a repeat of the call would be refused with.
@@ -135,8 +140,9 @@ struct TaskView: Sendable {
     ///
     /// - Parameter pollEvery: How soon asking again makes sense.
     func document(pollEvery: Duration) -> JSONObject {
+        let spoken = [message, marks.words ?? ""].filter { !$0.isEmpty }.joined(separator: " ")
         var document: JSONObject = [
-            "taskId": .string(id), "status": .string(status.rawValue), "statusMessage": .string(message),
+            "taskId": .string(id), "status": .string(status.rawValue), "statusMessage": .string(spoken),
             "createdAt": .string(createdAt.description), "lastUpdatedAt": .string(updatedAt.description),
             // It is kept as long as what it is.
             "ttlMs": .null,
@@ -176,9 +182,9 @@ extension MCPServer {
             let document = try document(try answer(reply))
             switch kind {
             case .transactions:
-                return TaskView(transaction: document, exchange.revision, reply.place, exchange.call)
+                return TaskView(transaction: document, reply.place, exchange, results)
             case .batches:
-                return TaskView(batch: document, exchange.revision, Marks(place: reply.place, isSpoken: true))
+                return TaskView(batch: document, reply.place, exchange, results)
             }
         } catch {
             throw error.cause == nil && error.code == -32602 ? .noTask : error
@@ -210,7 +216,7 @@ extension MCPServer {
 extension Results {
     /// A task, as the result of a call that began it or of asking about it.
     func task(_ view: TaskView, _ type: String, _ settings: MCPServer.Settings, _ exchange: Exchange) -> Answer {
-        result(exchange, type: type) { writer in
+        result(exchange, type: type, marks: view.marks) { writer in
             for (name, value) in view.document(pollEvery: settings.taskPollEvery) {
                 writer.key(name)
                 writer.value(value)

@@ -206,6 +206,8 @@ struct `Whoever listens` {
             let task = try #require(await messages.next())
             #expect(task["method"] == "notifications/tasks" && task["params"]?["_meta"]?[Listening.key] == 1)
             #expect(task["params"]?["taskId"]?.stringValue == "transactions/" + id)
+            #expect(task["params"]?["_meta"]?[Marks.environmentKey] == "test")
+            #expect(task["params"]?["_meta"]?[Marks.accountKey] == "main")
             #expect(task["params"]?["status"] == "completed" && task["params"]?["result"]?["isError"] == false)
         }
     }

@@ -44,6 +44,30 @@ struct `A task` {
         }
     }
 
+    @Test func `says which M-Pesa it is with, by which account, and whether it was there before`() async throws {
+        try await Office.with { office in
+            let (first, again) = (await office.begin("fake_collect"), await office.begin("fake_collect"))
+            let id = try #require(first.result["taskId"]?.stringValue, "\(first.json)")
+            let open = await office.task("tasks/get", .string(id))
+            try await office.end(String(id.dropFirst("transactions/".count)))
+            let ended = await office.task("tasks/get", .string(id))
+
+            for said in [first, again, open, ended] {
+                let meta = said.result["_meta"]
+                #expect(meta?[Marks.environmentKey] == "test" && meta?[Marks.accountKey] == "main", "\(said.json)")
+                #expect(meta?[Results.infoKey]?["name"] == "mpesa-gateway")
+                let message = said.result["statusMessage"]?.stringValue ?? ""
+                #expect(message.hasSuffix(" Environment: test, no real money. Account: main."), "\(message)")
+            }
+            #expect(first.result["_meta"]?[Marks.replayedKey] == nil)
+            #expect(again.result["_meta"]?[Marks.replayedKey] == true)
+            #expect(open.result["_meta"]?[Marks.replayedKey] == nil)
+            let inner = ended.result["result"]?["_meta"]
+            #expect(inner?[Results.infoKey] == ended.result["_meta"]?[Results.infoKey])
+            #expect(inner?[Marks.environmentKey] == "test" && inner?[Marks.accountKey] == "main")
+        }
+    }
+
     @Test func `that has ended is no error where its plugin is not loaded`() async throws {
         try await Office.with { office in
             let id = try #require(await office.begin("fake_collect").result["taskId"]?.stringValue)
@@ -160,6 +184,8 @@ struct `A task` {
             )
             let id = try #require(begun.result["taskId"]?.stringValue, "\(begun.json)")
             #expect(id.hasPrefix("batches/") && begun.result["resultType"] == "task")
+            #expect(begun.result["_meta"]?[Marks.environmentKey] == "test")
+            #expect(begun.result["_meta"]?[Marks.accountKey] == "main", "\(begun.json)")
 
             #expect(await office.task("tasks/cancel", .string(id)).status == 200)
 
