@@ -5,6 +5,7 @@ import Testing
 struct `The oldest holder of a name` {
     @Test func `is of an organization that is open, however many older ones are of closed ones`() async throws {
         let store = MemoryStore()
+        try await store.save(Plan(name: "p", tools: [], organizationLimits: [:], principalLimits: [:]))
         for number in 1...25 {
             let organization = Organization(
                 id: OrganizationID(Identifier(high: 1, low: UInt64(number))),
