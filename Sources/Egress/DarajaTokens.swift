@@ -211,7 +211,12 @@ final class DarajaTokens: Sendable {
 
     /// By consumer key and secret: who knows a key alone must not use what its owner's secret has fetched.
     private func key(of credential: DarajaCredential, at base: String) -> Digest32 {
-        let parts = [base, credential.consumerKey.reveal(), credential.consumerSecret.reveal()]
-        return SHA256.digest(Array(parts.map { "\($0.utf8.count):\($0)" }.joined().utf8))
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(256)
+        for part in [base, credential.consumerKey.reveal(), credential.consumerSecret.reveal()] {
+            bytes.append(contentsOf: "\(part.utf8.count):".utf8)
+            bytes.append(contentsOf: part.utf8)
+        }
+        return SHA256.digest(bytes)
     }
 }

@@ -35,7 +35,7 @@ package final class DarajaUpstream: Upstream {
             in: request.environment,
             account: request.account
         )
-        let body = try SecretTransforms.fill(
+        let filled = try SecretTransforms.fill(
             request,
             from: credential,
             certificate: settings.certificates[request.environment]
@@ -52,9 +52,10 @@ package final class DarajaUpstream: Upstream {
         }
         return PreparedRequest(
             request: request,
-            body: Secret(body),
+            body: Secret(filled.body),
             token: Secret(token),
-            credentialVersion: credential.version
+            credentialVersion: credential.version,
+            secrets: Secret(filled.secrets)
         )
     }
 
@@ -153,7 +154,7 @@ package final class DarajaUpstream: Upstream {
                 answerBytesMax: settings.answerBytesMax
             )
         )
-        let outcome = answer.struck(of: [token] + SecretTransforms.filled(into: prepared))
+        let outcome = answer.struck(of: [token] + prepared.secrets.reveal())
         noteLoss(outcome, of: request)
         // A 401 of something that stands before M-Pesa says nothing of the token.
         if case .answered(let status, _) = outcome, status != 401, !TokenFault.isIn(outcome) {

@@ -7,41 +7,28 @@ enum SecretTransforms {
     /// The names that a kind may use.
     static let known: Set<String> = ["stk_password", "security_credential"]
 
-    /// The body with every secret and callback address in its place.
+    /// The body with every secret and callback address in its place; and what of these is secret.
     ///
+    /// Of a callback's address it is the end, by which M-Pesa is known; of a push's password also what it is made of.
     /// - Throws: `notConfigured` when the organization lacks a secret; `pluginFailed` when a place is not in the body.
     static func fill(
         _ request: UpstreamRequest,
         from credential: DarajaCredential,
         certificate: RSAPublicKey?
-    ) throws(GatewayError) -> [UInt8] {
+    ) throws(GatewayError) -> (body: [UInt8], secrets: [String]) {
         var body = request.template.body
+        var secrets: [String] = []
         for callback in request.kind.callbacks {
-            try put(.string(request.callbacks[callback.name] ?? ""), at: callback.pointer, in: &body)
+            let address = request.callbacks[callback.name] ?? ""
+            try put(.string(address), at: callback.pointer, in: &body)
+            secrets.append(String(decoding: address.utf8.suffix(addressTagLength), as: UTF8.self))
         }
         for secret in request.kind.secrets {
-            let value = try value(of: secret, body: body, credential, certificate)
-            try put(.string(value), at: secret.pointer, in: &body)
+            let values = try values(of: secret, body: body, credential, certificate)
+            try put(.string(values[0]), at: secret.pointer, in: &body)
+            secrets += values
         }
-        return body.bytes
-    }
-
-    /// What is secret of what was filled into a request.
-    ///
-    /// Of a callback's address it is the end, by which M-Pesa is known; of a push's password also what it is made of.
-    static func filled(into prepared: PreparedRequest) -> [String] {
-        let request = prepared.request
-        var secrets = request.callbacks.values.map { String($0.suffix(addressTagLength)) }
-        guard !request.kind.secrets.isEmpty, let body = try? JSON(parsing: prepared.body.reveal()) else {
-            return secrets
-        }
-        for secret in request.kind.secrets {
-            guard let value = body.value(at: secret.pointer)?.stringValue else { continue }
-            secrets.append(value)
-            guard secret.transform == "stk_password", let parts = Base64.decode(value) else { continue }
-            secrets.append(String(decoding: parts, as: UTF8.self))
-        }
-        return secrets
+        return (body.bytes, secrets)
     }
 
     /// How much of a callback's address authenticates it: 16 bytes in hexadecimal (`CallbackAddresses`).
@@ -53,15 +40,18 @@ enum SecretTransforms {
         }
     }
 
-    private static func value(
+    /// What is put in the place of a secret, and what that is made of.
+    private static func values(
         of secret: SecretBinding,
         body: JSON,
         _ credential: DarajaCredential,
         _ certificate: RSAPublicKey?
-    ) throws(GatewayError) -> String {
+    ) throws(GatewayError) -> [String] {
         switch secret.transform {
-        case "stk_password": return try password(secret, body, credential)
-        case "security_credential": return try securityCredential(credential, certificate)
+        case "stk_password":
+            let plain = try password(secret, body, credential)
+            return [Base64.encode(Array(plain.utf8)), plain]
+        case "security_credential": return [try securityCredential(credential, certificate)]
         default:
             throw GatewayError(.pluginFailed, "There is no transform \(secret.transform).", detail: "rule C3")
         }
@@ -80,7 +70,7 @@ enum SecretTransforms {
         }
         let shortCode = try input("short_code", of: secret, in: body)
         let timestamp = try input("timestamp", of: secret, in: body)
-        return Base64.encode(Array((shortCode + passkey.reveal() + timestamp).utf8))
+        return shortCode + passkey.reveal() + timestamp
     }
 
     /// The operator's password, its raw bytes, encrypted for Safaricom: RSA, PKCS #1 v1.5, base64; different each time.

@@ -64,6 +64,8 @@ package struct PreparedRequest: Sendable, CustomStringConvertible {
     package let token: Secret<String>
     /// Which version of the organization's credentials it was made with.
     package let credentialVersion: Int
+    /// What of it an answer must not repeat, beside the token.
+    package let secrets: Secret<[String]>
     /// Its first byte leaves before this, or not at all; nil where any time will do.
     package var leaveBy: Uptime?
 
@@ -72,12 +74,14 @@ package struct PreparedRequest: Sendable, CustomStringConvertible {
         request: UpstreamRequest,
         body: Secret<[UInt8]>,
         token: Secret<String>,
-        credentialVersion: Int = 0
+        credentialVersion: Int = 0,
+        secrets: Secret<[String]> = Secret([])
     ) {
         self.request = request
         self.body = body
         self.token = token
         self.credentialVersion = credentialVersion
+        self.secrets = secrets
     }
 
     /// The path alone.
