@@ -261,31 +261,36 @@ struct Settlement: Sendable {
 
     /// What is told once a step is durable.
     private func perform(_ step: RecordMachine.Step, from before: Record) {
+        log(step, from: before)
+        metrics.count(step.event)
+        if step.effects.contains(.announceEnd) {
+            waiters.announce(step.record.id)
+            if step.record.batch != nil { bell.ring(step.record) }
+        }
+    }
+
+    private func log(_ step: RecordMachine.Step, from before: Record) {
+        let hasEnded = before.state != step.record.state && step.record.state.isEnded
+        let (level, words): (Logger.Level, Logger.Message) =
+            if step.effects.contains(.raiseDispute) {
+                (.warning, "evidence contradicts a transaction")
+            } else if step.effects.contains(.callPerson) {
+                (.warning, "a transaction needs a person")
+            } else if step.effects.contains(.announceLateSuccess) {
+                (.warning, "a transaction succeeded after it had ended otherwise")
+            } else { hasEnded ? (.info, "transaction ended") : (.debug, "transaction changed") }
+        let provesNothing = step.event.verdict == Evidence.Verdict.unknown.rawValue
+        // Most of what happens is said to nobody, and what is said is many texts.
+        guard logger.logLevel <= level || provesNothing else { return }
         var metadata: Logger.Metadata = [
             "record": "\(step.record.id)", "organization": "\(step.record.organization)",
             "operation": "\(step.record.operation)", "from": "\(before.state.rawValue)",
             "to": "\(step.record.state.rawValue)", "source": "\(step.event.source)",
         ]
         if let code = step.event.code { metadata["code"] = "\(code)" }
-        if step.effects.contains(.raiseDispute) {
-            logger.warning("evidence contradicts a transaction", metadata: metadata)
-        } else if step.effects.contains(.callPerson) {
-            logger.warning("a transaction needs a person", metadata: metadata)
-        } else if step.effects.contains(.announceLateSuccess) {
-            logger.warning("a transaction succeeded after it had ended otherwise", metadata: metadata)
-        } else if before.state != step.record.state, step.record.state.isEnded {
-            logger.info("transaction ended", metadata: metadata)
-        } else {
-            logger.debug("transaction changed", metadata: metadata)
-        }
-        metrics.count(step.event)
-        if step.event.verdict == Evidence.Verdict.unknown.rawValue {
-            metadata["meaning"] = "\(step.event.meaning ?? "")"
-            logger.warning("what M-Pesa said proves nothing", metadata: metadata)
-        }
-        if step.effects.contains(.announceEnd) {
-            waiters.announce(step.record.id)
-            if step.record.batch != nil { bell.ring(step.record) }
-        }
+        logger.log(level: level, words, metadata: metadata)
+        guard provesNothing else { return }
+        metadata["meaning"] = "\(step.event.meaning ?? "")"
+        logger.warning("what M-Pesa said proves nothing", metadata: metadata)
     }
 }

@@ -297,7 +297,7 @@ package final class Pipeline: Sendable {
             arguments: checked.arguments,
             reservation: reservation,
             quota: reservation == nil ? nil : quotas?.claim(Ceilings.Counted.money, membership, call: call.id),
-            begun: tool.annotations.movesMoney ? record.line(ending, outcome: .begun) : nil,
+            begun: tool.annotations.movesMoney ? record.begun(&ending) : nil,
             mayGoOn: { [authority] () async throws(GatewayError) in try await authority.check(call, tool) }
         )
         let done: Dispatch.Done

@@ -41,6 +41,8 @@ struct RecordCall: Sendable {
         var isRepeat = false
         /// Whether it is counted in its record's commits: that of its first outcome.
         var isCountedByRecord = false
+        /// What the line of its beginning said of its arguments, which the last one says too.
+        fileprivate(set) var detail: String?
         /// What of a quota was taken as it began.
         var claim: QuotaClaim?
         /// How it was counted as it began, as a success.
@@ -109,6 +111,13 @@ struct RecordCall: Sendable {
         self.detailBytesMax = detailBytesMax
     }
 
+    /// The line of a money call's beginning, which its transaction's own commit writes.
+    func begun(_ ending: inout Ending) -> AuditRecord {
+        let line = line(ending, outcome: .begun)
+        ending.detail = line.detail
+        return line
+    }
+
     /// The audit line of a call.
     func line(
         _ ending: Ending,
@@ -129,7 +138,7 @@ struct RecordCall: Sendable {
             record: ending.record,
             environment: ending.principal?.environment,
             address: ending.address,
-            detail: detail(of: ending)
+            detail: ending.detail ?? detail(of: ending)
         )
     }
 
