@@ -73,6 +73,8 @@ package final class ConfigurationWatch: Sendable {
     private let state = Mutex(State())
     /// Until when what is known is believed: nanoseconds of uptime.
     private let believedUntil = Atomic<Int64>(.min)
+    /// The moment of the newest change that was heard of, for who only asks whether there was any.
+    private let newest = Atomic<Int64>(1)
 
     /// Makes one that has asked nothing yet.
     package init(directory: any DirectoryRepository, entropy: Entropy, settings: Settings = Settings()) {
@@ -94,7 +96,8 @@ package final class ConfigurationWatch: Sendable {
 
     /// Whether what was looked up at a stamp still holds, for an organization or, without one, for everybody.
     func holds(_ stamp: Stamp, for organization: OrganizationID?) -> Bool {
-        state.withLock { state in
+        if stamp.moment >= newest.load(ordering: .acquiring) { return true }
+        return state.withLock { state in
             guard stamp.moment >= state.floor else { return false }
             guard let organization, !state.changed.isEmpty else { return true }
             return state.changed[organization].map { stamp.moment >= $0 } ?? true
@@ -149,6 +152,7 @@ package final class ConfigurationWatch: Sendable {
                 state.changed = [:]
             }
         }
+        newest.store(state.moment, ordering: .releasing)
     }
 
     /// Asks until it is cancelled, so that no call has to.
