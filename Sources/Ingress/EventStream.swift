@@ -89,6 +89,20 @@ enum EventText {
         Array("event: \(name)\ndata: ".utf8) + data + Array("\n\n".utf8)
     }
 
+    /// Parts of a feed that is followed: events have no name, so that who listens hears all of them by one.
+    static func text(of parts: [LiveEvents.Part]) -> [UInt8] {
+        parts.flatMap { part -> [UInt8] in
+            switch part {
+            case .event(let event, let cursor): Array("id: \(cursor)\ndata: ".utf8) + event.bytes + end
+            case .note(let name, let words, let cursor): Array("id: \(cursor)\n".utf8) + self.event(name, words.bytes)
+            // A cursor alone is kept by whoever listens, and tells them nothing.
+            case .life(let cursor): Array(": \nid: \(cursor)\n\n".utf8)
+            }
+        }
+    }
+
+    private static let end = Array("\n\n".utf8)
+
     /// The beginning of an answer of events.
     static func response(_ call: CallID) -> Response {
         Response(

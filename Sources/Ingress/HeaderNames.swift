@@ -7,6 +7,7 @@ extension HeaderName {
     static let environment = HeaderName("Gateway-Environment")
     static let idempotencyKey = HeaderName("Idempotency-Key")
     static let idempotentReplayed = HeaderName("Idempotent-Replayed")
+    static let lastEventID = HeaderName("Last-Event-ID")
     static let mcpSession = HeaderName(Exchange.sessionHeader)
     static let mcpVersion = HeaderName("MCP-Protocol-Version")
     static let rateLimit = HeaderName("RateLimit")

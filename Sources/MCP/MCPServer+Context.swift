@@ -123,7 +123,7 @@ extension MCPServer {
             } else {
                 contents["blob"] = .string(Base64.encode(bytes))
             }
-        case .stream:
+        case .stream, .live:
             throw .refusal(GatewayError(.notSupported, "A file that is made while it is read is read by REST."))
         }
         return .object(contents)

@@ -19,10 +19,14 @@ package struct Action: Sendable {
         package let call: CallID
         /// The caller's address as the door saw it.
         package let address: String?
-        /// Whether who asked may still ask this: what goes on after the answer has begun looks again and again.
+        /// Who asked, with what they may do now: what goes on after the answer has begun looks again and again.
         ///
-        /// Throws as the stages do. It reads no SQL while nothing has changed.
-        package let mayGoOn: @Sendable () async throws(GatewayError) -> Void
+        /// Throws as the stages do where they may not ask this any more. It reads no SQL while nothing has changed.
+        package let standing: @Sendable () async throws(GatewayError) -> Principal
+        /// Whether who asked may still ask this; throws as `standing` does.
+        package var mayGoOn: @Sendable () async throws(GatewayError) -> Void {
+            { [standing] () async throws(GatewayError) in _ = try await standing() }
+        }
 
         /// The text of an argument; nil when it was left out.
         package func text(_ name: String) -> String? { arguments[name]?.stringValue }
@@ -36,6 +40,8 @@ package struct Action: Sendable {
         case file(name: String, mediaType: String, bytes: [UInt8])
         /// A file that is made while it is saved, however long it gets.
         case stream(FileStream)
+        /// Events as they come, for as long as somebody follows them.
+        case live(LiveEvents)
 
         /// The output, as a value.
         package static func data(_ value: JSON, message: String? = nil) -> Answer {
@@ -79,6 +85,8 @@ package struct Action: Sendable {
     package let tool: String?
     /// How what it answers is read as a resource; nil where it is none.
     package let resource: ActionResource?
+    /// Goes on with what it answers as it comes; nil where that is answered once.
+    let follow: (@Sendable (Use) async throws(GatewayError) -> LiveEvents)?
     /// Does it.
     let work: @Sendable (Use) async throws(GatewayError) -> Answer
 
@@ -94,6 +102,14 @@ package struct Action: Sendable {
 
     /// Whether it changes nothing.
     package let isReadOnly: Bool
+    /// Whether what it answers may be followed as it comes.
+    package var isFollowed: Bool { follow != nil }
+
+    /// What one use is answered.
+    func answer(_ use: Use, following: Bool) async throws(GatewayError) -> Answer {
+        if following, let follow { return .live(try await follow(use)) }
+        return try await work(use)
+    }
 
     /// Describes an action; `arguments` are its schema's properties, of which `required` must be there.
     ///
@@ -115,6 +131,7 @@ package struct Action: Sendable {
         tool: String? = nil,
         resource: ActionResource? = nil,
         target: String? = nil,
+        follow: (@Sendable (Use) async throws(GatewayError) -> LiveEvents)? = nil,
         work: @escaping @Sendable (Use) async throws(GatewayError) -> Answer
     ) {
         self.rules = rules
@@ -129,6 +146,7 @@ package struct Action: Sendable {
         self.tool = tool
         self.resource = resource
         self.target = target.map(JSONPointer.init(path:))
+        self.follow = follow
         self.work = work
         let all = required + route.pathArguments.filter { !required.contains($0) }
         input = CallSchemas.Schema(Action.schema(arguments, all), summary: summary)

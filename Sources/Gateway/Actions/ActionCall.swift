@@ -18,6 +18,8 @@ package struct ActionCall: Sendable {
     package var file: [UInt8]?
     /// The caller's key, which makes a change that is asked for again the same one.
     package var idempotencyKey: String?
+    /// Whether the caller follows what is answered as it comes, where the action can be followed.
+    package var follows = false
 
     /// Gathers what a door knows.
     package init(

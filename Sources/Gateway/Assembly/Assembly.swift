@@ -224,6 +224,7 @@ package struct Assembly: Sendable {
             reader: rollups,
             corrections: services.corrections,
             places: places,
+            news: news,
             resolutions: resolutions,
             logIns: logIns,
             registry: ports.registry,

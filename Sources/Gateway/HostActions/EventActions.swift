@@ -4,14 +4,18 @@ import OrderedJSON
 package struct EventActions: Sendable {
     private let feed: any FeedRepository
     private let places: FeedPlaces
+    private let news: FeedNews
+    private let entropy: Entropy
     /// The most events that one page shows.
     private static let pageMax = 500
     /// How many of the organization's events are looked at for one page, also those that it does not show.
     private static let lookedAtMax = 2_000
 
-    init(feed: any FeedRepository, places: FeedPlaces) {
+    init(feed: any FeedRepository, places: FeedPlaces, news: FeedNews, entropy: Entropy) {
         self.feed = feed
         self.places = places
+        self.news = news
+        self.entropy = entropy
     }
 
     /// The actions.
@@ -34,7 +38,10 @@ package struct EventActions: Sendable {
                 """,
             route: Route("GET", "/events"),
             arguments: [
-                "after": ["type": "string", "maxLength": 64, "description": "The next_after of the page before."],
+                "after": [
+                    "type": "string", "maxLength": 64,
+                    "description": "The next_after of the page before; now for what comes next.",
+                ],
                 "limit": ["type": "integer", "minimum": 1, "maximum": .integer(Int64(EventActions.pageMax))],
                 "types": [
                     "type": "string", "maxLength": 500,
@@ -49,10 +56,11 @@ package struct EventActions: Sendable {
                     ("missed", ["type": "boolean", "description": "Whether there were events that are not kept."]),
                 ]
             ),
-            tool: "events_list"
+            tool: "events_list",
+            follow: { [self] use throws(GatewayError) in try await follow(use) }
         ) { [self] use throws(GatewayError) in
             let organization = use.principal.organization
-            let after = try cursor(use.text("after"), of: organization)
+            let after = try await cursor(use.text("after"), of: organization)
             let types = try EventActions.kinds(use.text("types"))
             let limit = use.arguments["limit"]?.integerValue.map(Int.init) ?? 100
             let lane = FeedReader.lane
@@ -83,10 +91,29 @@ package struct EventActions: Sendable {
         }
     }
 
-    private func cursor(_ text: String?, of organization: OrganizationID) throws(GatewayError) -> Int64 {
+    private func follow(_ use: Action.Use) async throws(GatewayError) -> LiveEvents {
+        let kinds = try EventActions.kinds(use.text("types"))
+        let place = try await cursor(use.text("after"), of: use.principal.organization)
+        // Before anything is read, so that nothing is missed in between.
+        let wakings = try news.follow(use.principal.organization, by: use.principal.subjectText)
+        let following = EventFollowing(
+            feed: feed,
+            places: places,
+            entropy: entropy,
+            settings: news.settings,
+            use: use,
+            kinds: kinds,
+            wakings: wakings,
+            place: place
+        )
+        return LiveEvents { (write) async throws(GatewayError) in try await following.run(write) }
+    }
+
+    private func cursor(_ text: String?, of organization: OrganizationID) async throws(GatewayError) -> Int64 {
         guard let text else { return 0 }
+        if text == "now" { return try await feed.feedEnd(lane: FeedReader.lane) }
         guard let after = places.position(text, for: organization) else {
-            throw .wrong("after", "expected the next_after of a page")
+            throw .wrong("after", "expected the next_after of a page, or now")
         }
         return after
     }
@@ -115,14 +142,16 @@ package struct EventActions: Sendable {
 }
 
 extension FeedEvent {
-    fileprivate var document: JSON {
+    /// As it is shown to whoever may see it.
+    var document: JSON {
         [
             "id": .string(id.description), "type": .string(kind.rawValue), "subject": .string(subject),
             "version": .integer(Int64(version)), "at_ms": .integer(at.milliseconds), "data": payload,
         ]
     }
 
-    fileprivate func isSeen(by principal: Principal) -> Bool {
+    /// Whether it may be shown to somebody.
+    func isSeen(by principal: Principal) -> Bool {
         let text = { (name: String) in payload[name]?.stringValue }
         // What is of the whole organization has no environment.
         return text("environment").map { $0 == principal.environment.rawValue } ?? true

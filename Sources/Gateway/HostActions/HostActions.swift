@@ -8,6 +8,7 @@ package enum HostActions {
         reader: RollupReader,
         corrections: Corrections,
         places: FeedPlaces,
+        news: FeedNews,
         resolutions: Resolutions,
         logIns: LogIns,
         registry: ToolRegistry,
@@ -28,7 +29,8 @@ package enum HostActions {
             )
             .all
             + TransactionFile(records: records, entropy: entropy).all
-            + EventActions(feed: reports, places: places).all + BalanceActions(reports: reports, entropy: entropy).all
+            + EventActions(feed: reports, places: places, news: news, entropy: entropy).all
+            + BalanceActions(reports: reports, entropy: entropy).all
             + ContextActions(registry: registry).all + BatchActions(batches: batches).all
             + approvals.all + AnswerActions(drafts: approvals.drafts).all
             + ExplainActions(

@@ -28,6 +28,18 @@ package final class FeedNews: Sendable {
         ///
         /// Default 500.
         package var eventsMax = 500
+        /// How many may follow by one credential: a key, or a person.
+        ///
+        /// Default 8.
+        package var ofFollowerMax = 8
+        /// Within what time somebody who follows must take a piece of what they are told; past that they are left.
+        ///
+        /// Default 16 s.
+        package var takenWithin: Duration = .seconds(16)
+        /// After how many periods without news somebody who follows is given a sign of life.
+        ///
+        /// Default 15.
+        package var silentMax = 15
 
         /// The defaults.
         package init() {}
@@ -35,12 +47,40 @@ package final class FeedNews: Sendable {
 
     private struct Listener {
         let organization: OrganizationID
-        let continuation: AsyncStream<[FeedEvent]>.Continuation
+        let way: Way
+
+        /// Whoever follows; nil for those who are told.
+        var follower: Follower? {
+            guard case .woken(_, let name, _) = way else { return nil }
+            return Follower(organization: organization, name: name)
+        }
+    }
+
+    /// How somebody hears.
+    private enum Way {
+        /// They are told each event.
+        case told(AsyncStream<[FeedEvent]>.Continuation)
+        /// They are woken, and read for themselves.
+        case woken(AsyncStream<Int64>.Continuation, by: String, upTo: Int64)
+
+        func finish() {
+            switch self {
+            case .told(let continuation): continuation.finish()
+            case .woken(let continuation, _, _): continuation.finish()
+            }
+        }
+    }
+
+    /// Somebody who follows, as they are counted.
+    private struct Follower: Hashable {
+        let organization: OrganizationID
+        let name: String
     }
 
     private struct State {
         var listeners: [Int: Listener] = [:]
         var ofOrganization: [OrganizationID: Int] = [:]
+        var ofFollower: [Follower: Int] = [:]
         var last = 0
         /// By lane, up to where has been told; empty before it begins.
         var places: [Int: Int64] = [:]
@@ -50,7 +90,7 @@ package final class FeedNews: Sendable {
     private let feed: any FeedRepository
     private let entropy: Entropy
     private let logger: Logger
-    private let settings: Settings
+    let settings: Settings
     private let state = Mutex(State())
 
     init(feed: any FeedRepository, entropy: Entropy, logger: Logger, settings: Settings) {
@@ -69,27 +109,49 @@ package final class FeedNews: Sendable {
             of: [FeedEvent].self,
             bufferingPolicy: .bufferingOldest(settings.behindMax)
         )
+        let number = try enter(Listener(organization: organization, way: .told(continuation)))
+        continuation.onTermination = { [weak self] _ in self?.leave(number) }
+        return events
+    }
+
+    /// Wakes somebody who reads an organization's feed for themselves: each period, with the place of its newest event
+    /// that was seen since they came.
+    ///
+    /// It ends with the gateway. Wakings that are not taken become one, so that nothing piles up.
+    /// - Throws: `rateLimited` where all places are taken, the organization's or the follower's own; `unavailable`
+    ///   before it has begun.
+    package func follow(
+        _ organization: OrganizationID,
+        by follower: String
+    ) throws(GatewayError) -> AsyncStream<Int64> {
+        let (wakings, continuation) = AsyncStream.makeStream(of: Int64.self, bufferingPolicy: .bufferingNewest(1))
+        let way = Way.woken(continuation, by: follower, upTo: 0)
+        let number = try enter(Listener(organization: organization, way: way))
+        continuation.onTermination = { [weak self] _ in self?.leave(number) }
+        return wakings
+    }
+
+    private func enter(_ listener: Listener) throws(GatewayError) -> Int {
         guard state.withLock({ !$0.places.isEmpty }) else {
             throw GatewayError(.unavailable, "The gateway has only begun.", retryAfter: .seconds(1))
         }
         let number = state.withLock { state -> Int? in
             guard state.listeners.count < settings.listenersMax,
-                state.ofOrganization[organization, default: 0] < settings.ofOrganizationMax
+                state.ofOrganization[listener.organization, default: 0] < settings.ofOrganizationMax,
+                listener.follower.map({ state.ofFollower[$0, default: 0] < settings.ofFollowerMax }) ?? true
             else { return nil }
             state.last += 1
-            if state.hasEnded {
-                continuation.finish()
-            } else {
-                state.listeners[state.last] = Listener(organization: organization, continuation: continuation)
-                state.ofOrganization[organization, default: 0] += 1
-            }
+            guard !state.hasEnded else { return state.last }
+            state.listeners[state.last] = listener
+            state.ofOrganization[listener.organization, default: 0] += 1
+            if let follower = listener.follower { state.ofFollower[follower, default: 0] += 1 }
             return state.last
         }
         guard let number else {
             throw GatewayError(.rateLimited, "Too many are listening.", retryAfter: .seconds(30))
         }
-        continuation.onTermination = { [weak self] _ in self?.leave(number) }
-        return events
+        if state.withLock({ $0.hasEnded }) { listener.way.finish() }
+        return number
     }
 
     /// How many listen.
@@ -100,6 +162,9 @@ package final class FeedNews: Sendable {
             guard let listener = state.listeners.removeValue(forKey: number) else { return }
             let left = state.ofOrganization[listener.organization, default: 0] - 1
             state.ofOrganization[listener.organization] = left > 0 ? left : nil
+            guard let follower = listener.follower else { return }
+            let others = state.ofFollower[follower, default: 0] - 1
+            state.ofFollower[follower] = others > 0 ? others : nil
         }
     }
 
@@ -126,9 +191,9 @@ package final class FeedNews: Sendable {
         }
         let listeners = state.withLock { state in
             state.hasEnded = true
-            return state.listeners.values.map(\.continuation)
+            return state.listeners.values.map(\.way)
         }
-        for continuation in listeners { continuation.finish() }
+        for way in listeners { way.finish() }
     }
 
     /// Tells of a lane's events after a place; returns the next one.
@@ -149,12 +214,26 @@ package final class FeedNews: Sendable {
     }
 
     private func tell(_ entries: [FeedEntry], isLast: Bool) {
-        let events = Dictionary(grouping: entries.map(\.event), by: \.organization)
+        let events = Dictionary(grouping: entries, by: \.event.organization)
+        let listeners = state.withLock { state in
+            for (number, listener) in state.listeners {
+                guard case .woken(let continuation, let follower, _) = listener.way,
+                    let newest = events[listener.organization]?.last?.position
+                else { continue }
+                let way = Way.woken(continuation, by: follower, upTo: newest)
+                state.listeners[number] = Listener(organization: listener.organization, way: way)
+            }
+            return Array(state.listeners.values)
+        }
         // Outside the lock: whoever is too slow is left, which takes it.
-        for listener in state.withLock({ Array($0.listeners.values) }) {
+        for listener in listeners {
             let own = events[listener.organization] ?? []
             guard isLast || !own.isEmpty else { continue }
-            if case .dropped = listener.continuation.yield(own) { listener.continuation.finish() }
+            switch listener.way {
+            case .told(let continuation):
+                if case .dropped = continuation.yield(own.map(\.event)) { continuation.finish() }
+            case .woken(let continuation, _, let newest): continuation.yield(newest)
+            }
         }
     }
 }

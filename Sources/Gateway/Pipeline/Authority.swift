@@ -9,6 +9,7 @@
 ///     a payment waits to be sent again      -> before each sending; it ends, or goes on being asked about (`Sweeper`)
 ///     a caller waits for an outcome         -> every half second; the wait ends (`Operations`)
 ///     a file is made while it is saved      -> before each piece; what was saved is not whole
+///     somebody follows the feed             -> every period, and before each piece; they are told that it ends
 ///     a function tool runs, or a timer does -> every half second; the host answers in its place (`PluginHost`), and what it
 ///                                              asks of the host afterwards is refused
 struct Authority: Sendable {
@@ -35,8 +36,9 @@ struct Authority: Sendable {
 
     /// Asks about a use of one of the host's own actions.
     ///
+    /// - Returns: Who asked, with what they may do now.
     /// - Throws: as the first three stages do now.
-    func check(_ call: ActionCall, _ rules: ActionRules) async throws(GatewayError) {
+    func check(_ call: ActionCall, _ rules: ActionRules) async throws(GatewayError) -> Principal {
         let principal = try await authenticate.principal(
             for: call.credential,
             environment: call.environment,
@@ -48,6 +50,7 @@ struct Authority: Sendable {
             withoutFactor: rules.isAboutOneself
         )
         try Authorize.check(rules, principal: principal, membership)
+        return principal
     }
 
     /// Asks about a payment that waits to be sent again, of which its record alone is left.

@@ -29,7 +29,7 @@ extension Pipeline {
                     file: call.file,
                     call: call.id,
                     address: call.address,
-                    mayGoOn: { [authority] () async throws(GatewayError) in
+                    standing: { [authority] () async throws(GatewayError) in
                         try await authority.check(call, action.rules)
                     }
                 )
@@ -37,7 +37,7 @@ extension Pipeline {
                     () async throws(GatewayError) in
                     // A change without a line in the chain must not be possible, whenever the process ends.
                     if !action.isReadOnly { try await begin(&ending, action, membership) }
-                    return try await action.work(use)
+                    return try await action.answer(use, following: call.follows)
                 }
                 isReplayed = done.isReplayed
                 ending.isReplayed = done.isReplayed

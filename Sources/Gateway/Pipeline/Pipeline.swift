@@ -192,7 +192,7 @@ package final class Pipeline: Sendable {
             arguments: try ValidateArguments.checked(call.arguments, of: action, withFile: true, principal: principal),
             call: call.id,
             address: call.address,
-            mayGoOn: {}
+            standing: { () async throws(GatewayError) in principal }
         )
         try action.file?.admits(use)
     }

@@ -77,10 +77,14 @@ enum OpenAPIDocument {
     }
 
     private static func operation(_ action: Action) -> JSON {
-        let content: JSON
+        var content: JSON
         switch action.output {
         case .data(let schema, let beside): content = json(envelope(schema, beside: beside))
         case .file: content = ["*/*": ["schema": ["type": "string", "format": "binary"]]]
+        }
+        if action.isFollowed, var types = content.objectValue {
+            types["text/event-stream"] = ["schema": ["type": "string", "description": "The same as it comes."]]
+            content = .object(types)
         }
         var parameters = parameters(of: action.route, action.input.document) + fileParameters(of: action)
         if !action.isReadOnly { parameters.append(key("One per change", isRequired: false)) }

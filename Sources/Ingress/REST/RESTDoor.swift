@@ -48,11 +48,23 @@ struct RESTDoor: Sendable {
                     of: action
                 )
             }
-            var asked = try reader.action(call, arguments: arguments)
+            let follows = action.isFollowed && ProgressStream.isAccepted(by: reader.request)
+            var asked = try reader.action(call, arguments: follows ? goingOn(arguments, reader.request) : arguments)
             asked.idempotencyKey = (try? key.get()) ?? nil
+            asked.follows = follows
             use = asked
         } catch { return ErrorResponse.make(error, call: call) }
         return RESTReply.make(await pipeline.serve(action, use), of: action, call: call)
+    }
+
+    /// The arguments of somebody who follows: who comes back says with `Last-Event-ID` how far they were told.
+    private func goingOn(_ arguments: Result<JSON, GatewayError>, _ request: Request) -> Result<JSON, GatewayError> {
+        guard let cursor = request.header(.lastEventID), !cursor.isEmpty else { return arguments }
+        return arguments.map { arguments in
+            var members = arguments.objectValue ?? JSONObject()
+            members["after"] = .string(cursor)
+            return .object(members)
+        }
     }
 
     /// What the arguments look like of a request whose body is a file that the action takes; nil for every other.

@@ -50,6 +50,15 @@ enum RESTReply {
                     do { try await write(piece) } catch { throw GatewayError(.unavailable, "Nobody reads the file.") }
                 }
             }
+        case .success(.live(let events)):
+            response = EventText.response(call)
+            response.stream = { write in
+                try await events.run { (parts) async throws(GatewayError) in
+                    do { try await write(EventText.text(of: parts)) } catch {
+                        throw GatewayError(.unavailable, "Nobody reads the events.")
+                    }
+                }
+            }
         }
         addRate(reply.rate, to: &response)
         return response
