@@ -91,6 +91,23 @@ struct `A limit of an organization` {
         }
     }
 
+    @Test func `of a person counts what keys do whose secret they have seen`() async throws {
+        try await House.with { (house) async throws in
+            let (maker, _) = try await house.addPerson("otieno", role: .manager, hasSecondFactor: true)
+            let (reader, token) = try await house.addPerson("akinyi", role: .manager, hasSecondFactor: true)
+            let key = try await house.addKey(ownedBy: maker.id)
+            let limit = MoneyLimit(directions: Self.out, subject: "user:\(reader.id)", dayMax: 250)
+            let desk = try await desk(in: house, [limit])
+            #expect(await desk.pay("254711000001", amount: 900, as: key.text).code == nil)
+
+            _ = try await house.store.change(key.id, organization: house.organization) { $0.knownTo = [reader.id] }
+            desk.forget()
+            #expect(await desk.pay("254711000002", amount: 200, as: key.text).code == nil)
+            #expect(await desk.pay("254711000003", as: token).code == .limitExceeded)
+            #expect(await desk.pay("254711000004", as: key.text).code == .limitExceeded)
+        }
+    }
+
     @Test func `is not above what its plan allows for a day`() async throws {
         try await House.with { (house) async throws in
             let desk = try await desk(in: house, [MoneyLimit(directions: Self.out, dayMax: 900)])

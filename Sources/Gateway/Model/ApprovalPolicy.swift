@@ -59,7 +59,7 @@ package struct ApprovalPolicy: Sendable, Equatable {
 
     /// What a call counts against when it leaves: the organization's own limits, and those of its plan.
     ///
-    /// - Parameter principal: Who makes it: a key's calls count as its owner's too.
+    /// - Parameter principal: Who makes it: a key's calls count as those of everybody too whose it is.
     /// - Throws: `limitExceeded` for what may not be made now, whatever else was.
     func claims(
         of record: Record,
@@ -69,7 +69,22 @@ package struct ApprovalPolicy: Sendable, Equatable {
     ) throws(GatewayError) -> [LimitClaim] {
         guard record.recordClass == .transaction else { return [] }
         let limits = limits(at: now) + ceilings.limits
-        return limits.isEmpty ? [] : try limits.claims(of: record, by: principal.owner, at: now)
+        return limits.isEmpty ? [] : try limits.claims(of: record, by: principal.holders, at: now)
+    }
+
+    /// What a call counts against that was let go before, and leaves only now.
+    ///
+    /// It counts on the day on which it leaves, and no more on another on which it was counted: M-Pesa has said that nothing
+    /// moved then, or it never left.
+    /// - Returns: Nothing where it was counted today.
+    func claims(
+        ofWaiting record: Record,
+        by principal: Principal,
+        within ceilings: Ceilings,
+        at now: Timestamp
+    ) throws(GatewayError) -> [LimitClaim] {
+        guard record.limited?.day != RollupPlace.day(of: now) else { return [] }
+        return try claims(of: record, by: principal, within: ceilings, at: now)
     }
 
     /// Why a payment may not be made at any time, by the limits in force: for its own amount or receiver.
@@ -80,7 +95,7 @@ package struct ApprovalPolicy: Sendable, Equatable {
         at now: Timestamp
     ) -> GatewayError? {
         guard record.recordClass == .transaction else { return nil }
-        return (limits(at: now) + ceilings.limits).refusal(of: record, by: principal.owner)
+        return (limits(at: now) + ceilings.limits).refusal(of: record, by: principal.holders)
     }
 
     /// Puts rules and limits in the place of those in force: at once where they let nothing pass that those would not, else

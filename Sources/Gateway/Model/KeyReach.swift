@@ -166,5 +166,8 @@ extension APIKey {
     }
 
     /// Whether it is somebody's own: they made it, or have seen a secret of it.
-    func isOf(_ user: UserID) -> Bool { owner == user || knownTo.contains(user) }
+    func isOf(_ user: UserID) -> Bool { holders.contains(user) }
+
+    /// Whose own it is.
+    package var holders: [UserID] { (owner.map { [$0] } ?? []) + knownTo }
 }

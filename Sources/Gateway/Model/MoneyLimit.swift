@@ -50,10 +50,10 @@ package struct MoneyLimit: Sendable, Equatable {
         self.hours = hours
     }
 
-    /// - Parameter owner: Of the key that asks: a key's calls are its owner's too.
-    func isAbout(_ record: Record, of owner: UserID?) -> Bool {
+    /// - Parameter holders: Of the key that asks: a key's calls are theirs too.
+    func isAbout(_ record: Record, of holders: [UserID]) -> Bool {
         guard directions.isEmpty || directions.contains(record.direction) else { return false }
-        return subject.map { $0 == record.madeBy || $0 == owner.map { "user:\($0)" } } ?? true
+        return subject.map { named in named == record.madeBy || holders.contains { named == "user:\($0)" } } ?? true
     }
 
     /// Why a call may not be made, at whatever time; nil when it may.
@@ -119,8 +119,8 @@ package struct MoneyLimit: Sendable, Equatable {
 
 extension [MoneyLimit] {
     /// Why a call may not be made at any time: for its own amount or receiver.
-    func refusal(of record: Record, by owner: UserID?) -> GatewayError? {
-        lazy.filter { $0.isAbout(record, of: owner) }.compactMap { $0.refusal(of: record) }.first
+    func refusal(of record: Record, by holders: [UserID]) -> GatewayError? {
+        lazy.filter { $0.isAbout(record, of: holders) }.compactMap { $0.refusal(of: record) }.first
     }
 
     /// Whether these let nothing pass that others would not.
@@ -131,9 +131,9 @@ extension [MoneyLimit] {
     /// What a call counts against when it leaves.
     ///
     /// - Throws: `limitExceeded` for what may not be made now, whatever else was.
-    func claims(of record: Record, by owner: UserID?, at now: Timestamp) throws(GatewayError) -> [LimitClaim] {
+    func claims(of record: Record, by holders: [UserID], at now: Timestamp) throws(GatewayError) -> [LimitClaim] {
         var claims: [LimitClaim] = []
-        for limit in self where limit.isAbout(record, of: owner) {
+        for limit in self where limit.isAbout(record, of: holders) {
             if let refusal = limit.refusal(of: record) ?? limit.refusal(at: now) { throw refusal }
             guard limit.dayMax != nil || limit.dayCount != nil else { continue }
             let scope = limit.scope(of: record)

@@ -26,8 +26,9 @@ package struct Principal: Sendable, Hashable {
     package let hasSecondFactor: Bool
     /// What narrows a key further; nil for people, and for keys that nothing narrows.
     package let rules: KeyRules?
-    /// Whose key it is; nil for people, and for keys that the host made.
-    package let owner: UserID?
+    /// Whose key it is: whoever made it, and whoever has seen a secret of it since; none for people, and for keys that the
+    /// host made.
+    package let holders: [UserID]
     /// By which of a person's sessions they call; nil for keys, and for what is done later in somebody's name.
     package let session: Identifier?
 
@@ -40,7 +41,7 @@ package struct Principal: Sendable, Hashable {
         scopes: Set<String>?,
         environment: Environment,
         rules: KeyRules? = nil,
-        owner: UserID? = nil,
+        holders: [UserID] = [],
         hasSecondFactor: Bool = true,
         session: Identifier? = nil
     ) {
@@ -51,7 +52,7 @@ package struct Principal: Sendable, Hashable {
         self.scopes = scopes
         self.environment = environment
         self.rules = rules
-        self.owner = owner
+        self.holders = holders
         self.hasSecondFactor = hasSecondFactor
         self.session = session
         subjectText =

@@ -143,7 +143,7 @@ package final class Authenticate: Sendable {
             scopes: reach.scopes,
             environment: key.environment,
             rules: reach.rules == KeyRules() ? nil : reach.rules,
-            owner: key.owner
+            holders: key.holders
         )
     }
 
@@ -227,7 +227,7 @@ extension Principal {
             scopes: scopes,
             environment: environment,
             rules: rules,
-            owner: owner,
+            holders: holders,
             hasSecondFactor: hasSecondFactor,
             session: session
         )

@@ -66,7 +66,7 @@ extension DirectoryRepository {
         case .user(let id)?: return [id]
         case .apiKey(let id)?:
             guard let key = try await apiKey(id, organization: organization) else { return [] }
-            return (key.owner.map { [$0] } ?? []) + key.knownTo
+            return key.holders
         case nil: return []
         }
     }
