@@ -26,6 +26,9 @@ package struct AddressBlock: Sendable, Hashable, CustomStringConvertible {
     /// Whether an address is of the block.
     package func contains(_ address: IPAddress) -> Bool { address.prefix(bits) == first }
 
+    /// Whether another block lies within this one, or is the same.
+    package func contains(_ other: AddressBlock) -> Bool { bits <= other.bits && contains(other.first) }
+
     /// Whether an address is of the block; what is no address is of none.
     package func contains(_ address: String) -> Bool { IPAddress(address).map { contains($0) } ?? false }
 }

@@ -10,6 +10,7 @@ extension KeyActions {
             "role": Arguments.role, "scopes": ["type": "array", "items": ["type": "string"]],
             "tools": ["type": "array", "items": ["type": "string"]], "amount_max": ["type": "integer"],
             "is_agent": ["type": "boolean"], "accounts": ["type": "array", "items": ["type": "string"]],
+            "sources": ["type": "array", "items": ["type": "string"]],
             "by": ["type": "string", "description": "Who said so."],
             "from_ms": ["type": "integer", "description": "When it holds, whoever agrees or not."],
         ],
@@ -29,6 +30,9 @@ extension KeyActions {
         document["tools"] = rules.tools.map { .array($0.sorted().map { .string($0) }) }
         document["amount_max"] = rules.amountMax.map { .integer($0.amount) }
         document["is_agent"] = rules.isAgent.map { .bool($0) }
+        if !rules.sources.isEmpty {
+            document["sources"] = .array(rules.sources.map { .string($0.description) })
+        }
         document["accounts"] = rules.accounts.map { .array($0.sorted().map { .string($0.description) }) }
     }
 

@@ -109,7 +109,7 @@ struct KeyActions: Sendable {
             new.expiresAt = use.arguments["expires_in_days"]?.integerValue
                 .map { house.parts.entropy.now() + .seconds(86_400 * $0) }
             let (key, text) = try await house.make(new, of: use.principal.organization, within: room) { key, now in
-                let policy = use.membership.organization.approvals.rules(at: now)
+                let policy = use.membership.organization.approvals
                 key.settle(beside: others, by: use.principal.subjectText, at: now, policy: policy)
             }
             await tell(of: key, use)
@@ -278,7 +278,6 @@ struct KeyActions: Sendable {
         document["owner"] = key.owner.map { .string($0.description) }
         KeyActions.show(key.rules, in: &document)
         document["pending"] = key.pending.map { KeyActions.document($0) }
-        if !key.rules.sources.isEmpty { document["sources"] = texts(key.rules.sources.map(\.description)) }
         document["expires_at"] = key.expiresAt.map { .string($0.description) }
         document["revoked_at"] = key.revokedAt.map { .string($0.description) }
         document["last_used_at"] = key.lastUsedAt.map { .string($0.description) }

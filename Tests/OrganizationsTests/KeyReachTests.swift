@@ -21,6 +21,9 @@ struct `What lets a key do more` {
             (["tools": ["fake_collect"]], ["tools": ["fake_collect", "fake_pay"]]),
             (["tools": ["fake_collect"]], ["tools": JSON.null]), (["role": "user"], ["role": "manager"]),
             (["scopes": ["payments:write"]], ["scopes": ["payments:write", "transactions:read"]]),
+            (["sources": ["192.0.2.0/25"]], ["sources": ["192.0.2.0/24"]]),
+            (["sources": ["192.0.2.7"]], ["sources": ["192.0.2.8"]]),
+            (["sources": ["192.0.2.7"]], ["sources": JSON.null]),
         ] as [(JSONObject, JSONObject)]
     )
     func `is not one administrator's alone, whichever of its rules it is about`(
@@ -35,7 +38,7 @@ struct `What lets a key do more` {
             let updated = await bureau.ask("keys.update", .object(change), as: admin.token)
 
             #expect(updated.data["pending"]?["by"] == .string("user:\(admin.user.id)"))
-            for name in ["is_agent", "amount_max", "tools", "role", "scopes"] {
+            for name in ["is_agent", "amount_max", "tools", "role", "scopes", "sources"] {
                 #expect(updated.data[name] == before?[name], "\(name)")
             }
             bureau.clock.advance(.seconds(86_400))
@@ -117,6 +120,61 @@ struct `What lets a key do more` {
             #expect(await bureau.collect(3, as: loose.text).code == nil)
             let next = try await bureau.makeKey(by: admin)
             #expect(await bureau.collect(4, as: next.text).code == nil)
+        }
+    }
+
+    @Test func `is not its addresses where they are fewer, or some of those that were`() async throws {
+        try await bureau { bureau, admin, _ in
+            let key = try await bureau.makeKey(["sources": ["192.0.2.0/24"]], by: admin)
+            func set(_ sources: JSON) async -> JSON {
+                await bureau.ask("keys.update", ["id": key.id, "sources": sources], as: admin.token).data
+            }
+            let fewer = await set(["192.0.2.0/28"])
+            #expect(fewer["pending"] == nil && fewer["sources"] == ["192.0.2.0/28"])
+            let other = await set(["192.0.2.1", "198.51.100.0/24"])
+            #expect(other["sources"] == ["192.0.2.1"])
+            #expect(other["pending"]?["sources"] == ["192.0.2.1", "198.51.100.0/24"])
+        }
+    }
+
+    @Test func `waits in a new key too, where a limit or a stop names the others`() async throws {
+        try await bureau { bureau, admin, other in
+            let named = try await bureau.makeKey(by: admin)
+            func says(_ change: @escaping @Sendable (inout ApprovalPolicy) -> Void) async throws {
+                _ = try await bureau.store.change(bureau.shop.id) { change(&$0.approvals) }
+                bureau.gateway.configuration.forget()
+            }
+            let key = named.id.stringValue ?? ""
+            try await says { $0.stops = PaymentStop("key:\(key)").map { [$0] } ?? [] }
+            let beside = await bureau.ask("keys.create", ["name": "a", "environment": "test"], as: admin.token)
+            #expect(beside.data["key"]?["pending"] != nil && beside.data["key"]?["tools"] == [])
+
+            try await says { policy in
+                policy.stops = []
+                policy.limits = [MoneyLimit(subject: "key:\(key)", dayMax: 10)]
+            }
+            let second = await bureau.ask("keys.create", ["name": "b", "environment": "test"], as: admin.token)
+            #expect(second.data["key"]?["pending"] != nil)
+
+            try await says { $0.limits = [MoneyLimit(subject: "user:\(admin.user.id)", dayMax: 10)] }
+            let theirs = await bureau.ask("keys.create", ["name": "c", "environment": "test"], as: other.token)
+            #expect(theirs.data["key"]?["pending"] != nil)
+            let own = await bureau.ask("keys.create", ["name": "d", "environment": "test"], as: admin.token)
+            #expect(own.data["key"]?["id"] != nil && own.data["key"]?["pending"] == nil)
+        }
+    }
+
+    @Test func `waits in a new key too, however long there was none`() async throws {
+        try await bureau { bureau, admin, _ in
+            let first = try await bureau.makeKey(["is_agent": true], by: admin)
+            _ = await bureau.ask("keys.revoke", ["id": first.id], as: admin.token)
+            bureau.clock.advance(.seconds(3 * 86_400))
+            let again = try await bureau.logIn(admin.user)
+            let loose = await bureau.ask("keys.create", ["name": "a", "environment": "test"], as: again.token)
+            #expect(loose.data["key"]?["pending"] != nil)
+            let same: JSON = ["name": "b", "environment": "test", "is_agent": true]
+            let held = await bureau.ask("keys.create", same, as: again.token)
+            #expect(held.data["key"]?["id"] != nil && held.data["key"]?["pending"] == nil)
         }
     }
 

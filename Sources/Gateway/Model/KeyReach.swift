@@ -1,3 +1,5 @@
+import Addresses
+
 /// How far a key reaches: everything by which it is decided what may be done with it.
 ///
 /// What lets a key do more than before must not be one administrator's work alone, as little as looser rules
@@ -20,10 +22,9 @@ package struct KeyReach: Sendable, Equatable {
     /// Whether a key that reaches so far may do nothing that one of another reach may not, in an organization with
     /// these rules.
     ///
-    /// Addresses are no part of it: they keep a stolen key from others, and nobody from money.
     func isWithin(_ other: KeyReach, by policy: [ApprovalRule]) -> Bool {
         guard role <= other.role, Self.isSubset(scopes, other.scopes), Self.isSubset(rules.tools, other.rules.tools),
-            Self.isSubset(rules.accounts, other.rules.accounts)
+            Self.isSubset(rules.accounts, other.rules.accounts), Self.isWithin(rules.sources, other.rules.sources)
         else { return false }
         if let most = other.rules.amountMax { guard rules.amountMax.map({ $0 <= most }) ?? false else { return false } }
         // Stops and rules about agents must not be left by a mark, nor those about machines.
@@ -39,6 +40,7 @@ package struct KeyReach: Sendable, Equatable {
         rules.tools = Self.common(self.rules.tools, rules.tools)
         rules.accounts = Self.common(self.rules.accounts, rules.accounts)
         rules.amountMax = [self.rules.amountMax, rules.amountMax].compactMap { $0 }.min()
+        rules.sources = Self.common(self.rules.sources, rules.sources)
         if Self.strictness(self.rules.isAgent) > Self.strictness(rules.isAgent) { rules.isAgent = self.rules.isAgent }
         return KeyReach(role: min(role, other.role), scopes: Self.common(scopes, other.scopes), rules: rules)
     }
@@ -52,11 +54,48 @@ package struct KeyReach: Sendable, Equatable {
         return one.intersection(other)
     }
 
+    /// Whether no address is of some blocks and of none of the others; no block stands for every address.
+    private static func isWithin(_ some: [AddressBlock], _ all: [AddressBlock]) -> Bool {
+        guard !all.isEmpty else { return true }
+        return !some.isEmpty && some.allSatisfy { block in all.contains { $0.contains(block) } }
+    }
+
+    /// The blocks of both; where they have none together, those that hold stay alone.
+    private static func common(_ held: [AddressBlock], _ asked: [AddressBlock]) -> [AddressBlock] {
+        guard !held.isEmpty, !asked.isEmpty else { return held.isEmpty ? asked : held }
+        let inner = asked.filter { isWithin([$0], held) }
+        let both = inner + held.filter { isWithin([$0], asked) && !inner.contains($0) }
+        return both.isEmpty ? held : both
+    }
+
     private static func strictness(_ isAgent: Bool?) -> Int { isAgent.map { $0 ? 2 : 0 } ?? 1 }
 
     private static func caller(_ rules: KeyRules, _ door: Door) -> CallerKind {
         rules.isAgent.map { $0 ? .agent : .machine } ?? (door == .mcp ? .agent : .machine)
     }
+}
+
+extension KeyReach {
+    /// The same, from any address.
+    fileprivate var anywhere: KeyReach {
+        var reach = self
+        reach.rules.sources = []
+        return reach
+    }
+}
+
+extension ApprovalPolicy {
+    /// Whether each limit and each stop that is about another key is about this one as well.
+    fileprivate func holds(_ key: APIKey, asMuchAs other: APIKey, at now: Timestamp) -> Bool {
+        guard !stops.contains(.key(other.id)) else { return false }
+        let (names, others) = (Set(key.subjects), Set(other.subjects))
+        return limits(at: now).compactMap(\.subject).allSatisfy { !others.contains($0) || names.contains($0) }
+    }
+}
+
+extension APIKey {
+    /// By which names limits are about it.
+    fileprivate var subjects: [String] { ["key:\(id)"] + holders.map { "user:\($0)" } }
 }
 
 extension Door {
@@ -143,27 +182,36 @@ extension APIKey {
 
     /// How far a new key reaches at first, beside those that stand: as far as one of them, or not at all for a while.
     ///
-    /// Else whoever may not loosen a key would make another one. The first key of an organization stands alone.
+    /// Else whoever may not loosen a key would make another one. A key that a limit or a stop names, or whose holders one
+    /// names, counts only where it names the new one's too. Where none stands any more, those that ended last do; the first
+    /// key of an organization stands alone. Addresses are no part of it: they keep a stolen key from others, and a new one is
+    /// nobody's yet but its maker's.
     package mutating func settle(
         beside others: [APIKey],
         by who: String,
         at now: Timestamp,
-        policy: [ApprovalRule]
+        policy: ApprovalPolicy
     ) {
-        let standing = others.filter { $0.environment == environment && $0.stood(at: now) }
+        let standing = Self.standing(among: others.filter { $0.environment == environment }, at: now)
         let asked = KeyReach(role: role, scopes: scopes, rules: rules)
-        guard !standing.isEmpty, !standing.contains(where: { asked.isWithin($0.reach(at: now), by: policy) }) else {
-            return
+        let (anywhere, inForce) = (asked.anywhere, policy.rules(at: now))
+        let isNoMore = standing.contains { other in
+            let reach = other.reach(at: min(other.end ?? now, now)).anywhere
+            return anywhere.isWithin(reach, by: inForce) && policy.holds(self, asMuchAs: other, at: now)
         }
+        guard !standing.isEmpty, !isNoMore else { return }
         rules.tools = []
         pending = Pending(reach: asked, by: who, from: now + ApprovalPolicy.settling)
     }
 
-    /// Whether it was good a day ago or later.
-    private func stood(at now: Timestamp) -> Bool {
-        let end = [revokedAt, expiresAt].compactMap { $0 }.min()
-        return end.map { now < $0 + ApprovalPolicy.settling } ?? true
+    /// Those that were good within a day, or within one of the end of the last that was.
+    private static func standing(among keys: [APIKey], at now: Timestamp) -> [APIKey] {
+        let last = keys.map { min($0.end ?? now, now) }.max() ?? now
+        return keys.filter { last < ($0.end ?? now) + ApprovalPolicy.settling }
     }
+
+    /// When it was good for the last time; nil for one that nothing ends.
+    private var end: Timestamp? { [revokedAt, expiresAt].compactMap { $0 }.min() }
 
     /// Whether it is somebody's own: they made it, or have seen a secret of it.
     func isOf(_ user: UserID) -> Bool { holders.contains(user) }
