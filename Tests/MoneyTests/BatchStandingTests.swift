@@ -97,10 +97,45 @@ struct `An item that may not leave` {
 
             #expect(try await house.items("b").map(\.state) == [.draft, .accepted, .accepted])
             #expect(try await house.batch("b").state == .running)
+            let alone = try #require(try await house.items("b").first)
+            let told = await house.ask("transactions.explain", ["id": .string(alone.id.description)]).data
+            #expect(told["why"]?.stringValue?.contains("its batch b") == true, "\(told.text)")
+            #expect(told["obstacles"]?[0]?.stringValue?.contains("limit of its receiver") == true, "\(told.text)")
             try await house.payAll("b")
             await house.sendBatches(after: .seconds(24 * 3_600 - 60))
             await house.sendBatches()
             #expect(try await house.items("b").map(\.state) == [.accepted, .succeeded, .succeeded])
+        }
+    }
+
+    @Test func `today, because M-Pesa was too busy, counts on the day on which it leaves`() async throws {
+        try await House.forBatches { (house) async throws in
+            try await house.set { $0.limits = [MoneyLimit(directions: [.outgoing], dayMax: 100)] }
+            let day = RollupPlace.day(of: house.clock.now)
+            let end = Timestamp(milliseconds: (day + 1) * 86_400_000 - 3 * 3_600_000)
+            house.clock.advance(end - house.clock.now + .seconds(-10))
+            house.upstream.answer(with: ["verdict": "not_processed", "meaning": "Busy."], status: 500)
+            try await house.run("b", 1)
+            await house.sendBatches(after: .seconds(1))
+            #expect(try await house.items("b").map(\.state) == [.released])
+            #expect(try await house.items("b").first?.limited?.day == RollupPlace.day(of: house.clock.now))
+            house.upstream.accept()
+            await house.sendBatches(after: .seconds(60))
+
+            let item = try #require(try await house.items("b").first)
+            #expect(item.state == .accepted && item.limited?.day == day + 1)
+            #expect(await house.pay(phone: "254711000009", amount: 1, key: "today").refused?.code == .limitExceeded)
+            let places = [day, day + 1]
+                .map { day in
+                    LimitPlace(
+                        organization: house.organization,
+                        environment: house.key.environment,
+                        scope: item.limited?.scopes.first ?? "",
+                        day: day
+                    )
+                }
+            #expect(try await house.store.moved(at: places[0]).amount == 0)
+            #expect(try await house.store.moved(at: places[1]).amount == 100)
         }
     }
 

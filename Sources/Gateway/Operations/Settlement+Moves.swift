@@ -175,20 +175,27 @@ extension Settlement {
         return QuotaPlace(organization: move.before.organization, counted: Ceilings.Counted.money, month: month)
     }
 
-    /// What is counted against limits no longer, because nothing has moved; or again, because something has after all.
+    /// What is counted against limits no longer, because nothing has moved, or it leaves on another day; or again, because
+    /// something has moved after all.
     private func charges(by move: Move) -> [LimitCharge] {
         let (before, after) = (move.before, move.step.record)
-        guard let mark = after.limited, let old = before.limited, mark.isGivenBack != old.isGivenBack else { return [] }
-        let sign: Int64 = mark.isGivenBack ? -1 : 1
-        return mark.scopes.map { scope in
+        guard let mark = after.limited, let old = before.limited else { return [] }
+        // On the day on which it leaves it is claimed in the same commit.
+        if mark.day != old.day { return old.isGivenBack ? [] : charges(for: after, at: old, times: -1) }
+        guard mark.isGivenBack != old.isGivenBack else { return [] }
+        return charges(for: after, at: mark, times: mark.isGivenBack ? -1 : 1)
+    }
+
+    private func charges(for record: Record, at mark: LimitMark, times sign: Int64) -> [LimitCharge] {
+        mark.scopes.map { scope in
             LimitCharge(
                 place: LimitPlace(
-                    organization: after.organization,
-                    environment: after.environment,
+                    organization: record.organization,
+                    environment: record.environment,
                     scope: scope,
                     day: mark.day
                 ),
-                amount: sign * (after.intent.amount?.amount ?? 0),
+                amount: sign * (record.intent.amount?.amount ?? 0),
                 calls: sign
             )
         }

@@ -119,13 +119,13 @@ extension BatchRunner {
         let (now, policy) = (entropy.now(), ready.work.membership.organization.approvals)
         let (who, ceilings) = (ready.work.principal, ready.work.membership.ceilings)
         var limits: [LimitClaim] = []
-        if item.limited == nil {
+        if item.limited?.day != RollupPlace.day(of: now) {
             if let refusal = policy.refusal(of: item, by: who, within: ceilings, at: now) {
                 return try await withdraw(item, because: refusal.message)
             }
             // It counts against the limits of the day on which it leaves, in their hours.
             do throws(GatewayError) {
-                limits = try policy.claims(of: item, by: who, within: ceilings, at: now)
+                limits = try policy.claims(ofWaiting: item, by: who, within: ceilings, at: now)
             } catch { return .waits }
         }
         let prepared = try await sender.makeReady(ready.planned.record, kind: ready.kind)

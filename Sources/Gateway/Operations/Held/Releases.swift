@@ -167,13 +167,20 @@ package final class Releases: Sendable {
     ) async throws(GatewayError) -> Settlement.Settled {
         do throws(HeldCalls.Obstacle) {
             return try await calls.ready(record) { ready throws(GatewayError) in
+                let (now, membership) = (entropy.now(), ready.work.membership)
+                let limits = try membership.organization.approvals.claims(
+                    ofWaiting: record,
+                    by: ready.work.principal,
+                    within: membership.ceilings,
+                    at: now
+                )
                 let prepared = try await sender.makeReady(ready.planned.record, kind: ready.kind)
                 let settled = try await sender.send(
                     released: record,
                     prepared,
                     from: place,
                     within: ready.kind.sendWithin,
-                    claiming: ready.planned.claims(at: entropy.now()),
+                    claiming: ready.planned.claims(at: now, guarding: true, limits),
                     of: ready.planned.original
                 )
                 if let refusal = settled.refusal {
