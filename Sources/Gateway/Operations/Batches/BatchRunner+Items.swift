@@ -46,8 +46,8 @@ extension BatchRunner {
 
     /// The tries of an item's row before it, each failed for certain; nil where it must not be sent.
     ///
-    /// Then one of them was paid after all, or may have been, or somebody who let the batch leave may do nothing any
-    /// more.
+    /// Then one of them was paid after all, or may have been, or somebody who let the batch leave may not do so any more, or
+    /// the rules ask for others by now.
     private func tries(before item: Record, of batch: Batch) async throws(GatewayError) -> [Record]? {
         let releasers = Set(batch.approvers + [batch.releasedBy].compactMap { $0 }).subtracting([batch.madeBy])
         for who in releasers.sorted() {
@@ -56,6 +56,10 @@ extension BatchRunner {
                 try await pause(batch, because: "Whoever released it may do nothing any more.")
                 return nil
             }
+        }
+        if let doubt = try await doubt(about: batch) {
+            try await pause(batch, because: doubt)
+            return nil
         }
         var (tries, next) = ([Record](), item.batch?.retryOf)
         while let failed = next {

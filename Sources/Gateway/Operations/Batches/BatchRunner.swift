@@ -264,7 +264,11 @@ package final class BatchRunner: Sendable {
 
     private func send(_ batch: Batch, _ begin: Begin) async throws(GatewayError) -> Bool {
         let key = BatchLines.Key(batch)
-        if let moment = batch.notBefore, entropy.wall() < moment { return false }
+        if let moment = batch.notBefore, entropy.wall() < moment {
+            // Its people are told while there is time, and are looked at themselves once it leaves.
+            if let doubt = try await lack(of: batch) { try await pause(batch, because: doubt) }
+            return false
+        }
         // What has left is followed to its end, however long that takes.
         if entropy.now() >= batch.until, try await !isOver(batch) {
             try await stop(batch, as: .unsent, because: "It could not be sent in time.")

@@ -17,14 +17,7 @@ extension Batches {
             organization: batch.organization,
             call: CallID(entropy.identifier())
         )
-        let call = ApprovalRule.Case(
-            caller: batch.caller,
-            direction: entry?.direction ?? .outgoing,
-            tool: batch.tool,
-            amount: batch.total,
-            isNewReceiver: true
-        )
-        let decision = ApprovalDecision(aboutMany: call, by: policy.rules(at: now))
+        let decision = batch.decision(by: policy.rules(at: now), direction: entry?.direction)
         var needsAnother = batch.releaser == .another
         var asked: Hold.Asked?
         switch decision.outcome {
@@ -56,6 +49,18 @@ extension Batches {
 }
 
 extension Batch {
+    /// What rules ask of its whole sum, for new receivers and for known ones.
+    func decision(by rules: [ApprovalRule], direction: OperationDirection?) -> ApprovalDecision {
+        let call = ApprovalRule.Case(
+            caller: caller,
+            direction: direction ?? .outgoing,
+            tool: tool,
+            amount: total,
+            isNewReceiver: true
+        )
+        return ApprovalDecision(aboutMany: call, by: rules)
+    }
+
     /// What kind of caller asked for it.
     var caller: CallerKind? {
         if isByAgent { return .agent }
