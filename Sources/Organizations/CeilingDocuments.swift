@@ -29,6 +29,9 @@ enum CeilingDocuments {
                 "type": "integer", "minimum": 1, "maximum": 100_000, "description": "People who are active.",
             ],
             "keys_max": ["type": "integer", "minimum": 1, "maximum": 100, "description": "Keys that are in force."],
+            "batches_max": [
+                "type": "integer", "minimum": 1, "maximum": 1000, "description": "Batches that have not ended.",
+            ],
         ],
         "description": "What may be had and used up at most; what is left out has no limit.",
     ]
@@ -41,7 +44,8 @@ enum CeilingDocuments {
     static func read(_ value: JSON) -> Ceilings {
         var ceilings = Ceilings(
             usersMax: value["users_max"]?.integerValue.map(Int.init),
-            keysMax: value["keys_max"]?.integerValue.map(Int.init)
+            keysMax: value["keys_max"]?.integerValue.map(Int.init),
+            batchesMax: value["batches_max"]?.integerValue.map(Int.init)
         )
         for (counted, limit) in value["quotas"]?.objectValue ?? JSONObject() {
             ceilings.quotas[counted] = limit.integerValue.map(Int.init)
@@ -76,6 +80,7 @@ enum CeilingDocuments {
         }
         document["users_max"] = ceilings.usersMax.map { .integer(Int64($0)) }
         document["keys_max"] = ceilings.keysMax.map { .integer(Int64($0)) }
+        document["batches_max"] = ceilings.batchesMax.map { .integer(Int64($0)) }
         return .object(document)
     }
 }

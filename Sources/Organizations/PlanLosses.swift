@@ -108,6 +108,9 @@ struct PlanLosses: Sendable {
                 lost.append("room for \(inForce - most) of \(inForce) keys; they stay, no other is made")
             }
         }
+        if let most = will.batchesMax, was.batchesMax.map({ most < $0 }) ?? true {
+            lost.append("more than \(most) open batches; what is open stays")
+        }
         return lost
     }
 

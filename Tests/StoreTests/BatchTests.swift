@@ -53,11 +53,27 @@ private func makeBatch(
     )
 }
 
-private func new(_ batch: Batch, _ items: [Record], since: Timestamp = moment) -> NewBatch {
-    NewBatch(batch: batch, items: items, sameSince: since)
+private func new(_ batch: Batch, _ items: [Record], since: Timestamp = moment, openMax: Int = .max) -> NewBatch {
+    NewBatch(batch: batch, items: items, sameSince: since, openMax: openMax)
 }
 
 struct `A stored batch` {
+    @Test func `is refused where its organization has as many open as it may`() async throws {
+        try await withEachStore { (store) async throws in
+            let (first, second) = (try #require(BatchID("one")), try #require(BatchID("two")))
+            var open = makeBatch(first)
+            #expect(try await store.commit(new(open, [makeItem(1, of: first)], openMax: 1)) == .committed)
+            var next = makeBatch(second, content: [9])
+            #expect(try await store.commit(new(next, [makeItem(2, of: second)], openMax: 1)) == .tooManyOpen)
+            #expect(try await store.batch(second, organization: ours) == nil)
+
+            (open.version, open.state, open.endedAt) = (2, .completed, moment)
+            #expect(try await store.apply(BatchChange(batch: open)))
+            #expect(try await store.commit(new(next, [makeItem(2, of: second)], openMax: 1)) == .committed)
+            next.version = 2
+        }
+    }
+
     @Test func `is found as it was written, with its items, and as it was changed`() async throws {
         try await withEachStore { (store) async throws in
             let id = try #require(batchID)

@@ -20,6 +20,8 @@ package struct Ceilings: Sendable, Equatable {
     package var usersMax: Int?
     /// How many keys may be in force.
     package var keysMax: Int?
+    /// How many batches may be open.
+    package var batchesMax: Int?
 
     /// States ceilings; none by default.
     package init(
@@ -27,13 +29,15 @@ package struct Ceilings: Sendable, Equatable {
         amounts: [OperationDirection: Shillings] = [:],
         dayAmounts: [OperationDirection: Int64] = [:],
         usersMax: Int? = nil,
-        keysMax: Int? = nil
+        keysMax: Int? = nil,
+        batchesMax: Int? = nil
     ) {
         self.quotas = quotas
         self.amounts = amounts
         self.dayAmounts = dayAmounts
         self.usersMax = usersMax
         self.keysMax = keysMax
+        self.batchesMax = batchesMax
     }
 
     /// These, with those of an organization in their place where it has its own.
@@ -43,7 +47,8 @@ package struct Ceilings: Sendable, Equatable {
             amounts: amounts.merging(own.amounts) { _, own in own },
             dayAmounts: dayAmounts.merging(own.dayAmounts) { _, own in own },
             usersMax: own.usersMax ?? usersMax,
-            keysMax: own.keysMax ?? keysMax
+            keysMax: own.keysMax ?? keysMax,
+            batchesMax: own.batchesMax ?? batchesMax
         )
     }
 

@@ -76,6 +76,8 @@ package struct NewBatch: Sendable {
     package let told: [FeedEvent]
     /// Another batch with the same items that was made since is in the way, unless this one repeats it.
     package let sameSince: Timestamp
+    /// How many of the organization's may be open with this one.
+    package let openMax: Int
 
     /// Gathers them.
     package init(
@@ -84,7 +86,8 @@ package struct NewBatch: Sendable {
         quota: QuotaClaim? = nil,
         audit: [AuditRecord] = [],
         told: [FeedEvent] = [],
-        sameSince: Timestamp
+        sameSince: Timestamp,
+        openMax: Int = .max
     ) {
         self.batch = batch
         self.items = items
@@ -92,6 +95,7 @@ package struct NewBatch: Sendable {
         self.audit = audit
         self.told = told
         self.sameSince = sameSince
+        self.openMax = openMax
     }
 }
 
@@ -107,6 +111,8 @@ package enum BatchOutcome: Sendable, Equatable {
     case closed
     /// The month's quota does not have so many left. Nothing was written.
     case quotaSpent
+    /// As many as may be are open. Nothing was written.
+    case tooManyOpen
 }
 
 /// A batch's next version, and what is committed with it.

@@ -9,6 +9,8 @@ extension MemoryStore: BatchRepository {
             if batch.repeats == nil, let same = tables.batch(like: batch, since: new.sameSince) {
                 return .sameItems(same)
             }
+            let open = tables.batches.values.count { $0.organization == batch.organization && $0.endedAt == nil }
+            if open >= new.openMax { return .tooManyOpen }
             if let quota = new.quota, tables.take(quota) == nil { return .quotaSpent }
             tables.batches[name] = batch
             tables.begin(new.items, told: new.told)

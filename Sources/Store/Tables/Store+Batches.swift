@@ -12,6 +12,7 @@ extension Store: BatchRepository {
                 if batch.repeats == nil, let same = try Self.same(as: new, in: session.sql) {
                     throw Undo(outcome: BatchOutcome.sameItems(same))
                 }
+                if try Self.isFull(new, in: session.sql) { throw Undo(outcome: BatchOutcome.tooManyOpen) }
                 if let quota = new.quota, try QuotaCounts.take(quota, in: session) == nil {
                     throw Undo(outcome: BatchOutcome.quotaSpent)
                 }
@@ -32,6 +33,17 @@ extension Store: BatchRepository {
         } catch let undo as Undo<BatchOutcome> {
             return undo.outcome
         } catch { throw Store.unavailable(error) }
+    }
+
+    /// Whether as many of its organization are open as may be.
+    ///
+    /// Several that are committed at once on PostgreSQL do not see each other, and may be over it by so many.
+    private static func isFull(_ new: NewBatch, in sql: any SQLSession) throws -> Bool {
+        let open = try sql.first(
+            "SELECT COUNT(*) FROM batches WHERE organization_id = $1 AND ended_ms IS NULL",
+            [.text(new.batch.organization.description)]
+        ) { $0.integer(0) ?? 0 }
+        return Int(open ?? 0) >= new.openMax
     }
 
     private func digest(of record: Record) -> Int64? {

@@ -14,6 +14,10 @@ package struct Batches: Sendable {
         ///
         /// Default 10,000.
         package var itemsMax = 10_000
+        /// How many of an organization's may be open, where its plan does not say.
+        ///
+        /// Default 200.
+        package var openMax = 200
         /// How many rows of a file may hold something and be no item: titles, the header.
         ///
         /// Default 100.
@@ -66,26 +70,6 @@ package struct Batches: Sendable {
     let quotas: Quotas
     let entropy: Entropy
     let settings: Settings
-
-    /// What came of an order.
-    package enum Made: Sendable {
-        /// A batch, which an earlier call may have made.
-        case batch(Batch, sums: [RecordState: RollupSum], isReplayed: Bool)
-        /// Nothing was to be kept.
-        case checked(items: Int, total: Int64, account: AccountName?, errors: [BatchError])
-
-        /// As callers are shown it.
-        package var output: [UInt8] {
-            switch self {
-            case .batch(let batch, let sums, let isReplayed):
-                var writer = JSONWriter(capacity: 1024)
-                BatchDocument.write(batch, sums, isEarlier: isReplayed, to: &writer)
-                return writer.bytes
-            case .checked(let items, let total, _, let errors):
-                return BatchDocument.checked(items: items, total: total, errors: errors).bytes
-            }
-        }
-    }
 
     /// What makes two orders the same batch.
     private struct Identity {
@@ -361,7 +345,8 @@ package struct Batches: Sendable {
             },
             audit: work.begun.map { [$0] } ?? [],
             told: [.about(batch, kind, at: now, id: entropy.identifier())],
-            sameSince: now + (.zero - settings.sameFor)
+            sameSince: now + (.zero - settings.sameFor),
+            openMax: openMax(work.membership)
         )
         operations.failpoints.reach(.beforeBatchCommit)
         switch try await batches.commit(new) {
@@ -374,15 +359,10 @@ package struct Batches: Sendable {
         case .sameItems(let same): throw Batches.sameItems(same)
         case .closed: throw GatewayError(.organizationSuspended, "This organization has been closed.")
         case .quotaSpent:
+        case .tooManyOpen: throw Batches.tooManyOpen(openMax(work.membership))
             guard let quota = work.quota else { throw GatewayError.fault("a quota is spent that nobody claimed") }
             throw QuotaClaim.spent(quota.place, limit: quota.limit, now: now)
         }
-    }
-
-    /// Until when what is released now may leave.
-    func sendUntil(_ batch: Batch) -> Timestamp {
-        let wait = batch.notBefore.map { max(.zero, $0 - entropy.wall()) } ?? .zero
-        return entropy.now() + wait + settings.sendsWithin
     }
 }
 

@@ -1,0 +1,43 @@
+import OrderedJSON
+
+// What came of an order, and what a batch that is made is held to.
+extension Batches {
+    /// What came of an order.
+    package enum Made: Sendable {
+        /// A batch, which an earlier call may have made.
+        case batch(Batch, sums: [RecordState: RollupSum], isReplayed: Bool)
+        /// Nothing was to be kept.
+        case checked(items: Int, total: Int64, account: AccountName?, errors: [BatchError])
+
+        /// As callers are shown it.
+        package var output: [UInt8] {
+            switch self {
+            case .batch(let batch, let sums, let isReplayed):
+                var writer = JSONWriter(capacity: 1024)
+                BatchDocument.write(batch, sums, isEarlier: isReplayed, to: &writer)
+                return writer.bytes
+            case .checked(let items, let total, _, let errors):
+                return BatchDocument.checked(items: items, total: total, errors: errors).bytes
+            }
+        }
+    }
+
+    /// Until when what is released now may leave.
+    func sendUntil(_ batch: Batch) -> Timestamp {
+        let wait = batch.notBefore.map { max(.zero, $0 - entropy.wall()) } ?? .zero
+        return entropy.now() + wait + settings.sendsWithin
+    }
+
+    /// How many of an organization's may be open.
+    func openMax(_ membership: DirectoryCache.Membership) -> Int {
+        membership.ceilings.batchesMax ?? settings.openMax
+    }
+
+    /// The refusal of a batch past that.
+    static func tooManyOpen(_ most: Int) -> GatewayError {
+        GatewayError(
+            .limitExceeded,
+            "Your organization has \(most) open batches, and may have no more. Let some end, or cancel what is not wanted."
+        )
+    }
+}
