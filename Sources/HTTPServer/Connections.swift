@@ -57,7 +57,7 @@ final class Connections: Sendable {
 
     init(limits: HTTPLimits, proxies: TrustedProxies, logger: Logger?) {
         owed = OwedBytes(most: limits.owedBytesMax)
-        bodies = HeldBodies(most: limits.heldBodyBytesMax)
+        bodies = HeldBodies(most: limits.heldBodyBytesMax, ofOne: limits.heldBodyBytesPerOwnerMax)
         self.limits = limits
         self.proxies = proxies
         self.logger = logger

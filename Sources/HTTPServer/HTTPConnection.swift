@@ -226,12 +226,14 @@ final class HTTPConnection: ChannelDuplexHandler {
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         let ask: @Sendable @concurrent () async -> Void = {
             [handler, loop = context.eventLoop, address = caller(head)] in
-            let refusal = await handler.refusal(of: head, address: address)
+            let admission = await handler.admission(of: head, address: address)
             loop.execute {
                 let (connection, context) = bound.value
                 connection.isBusy = false
-                if let refusal { return connection.refuse(refusal, context) }
-                connection.place = connection.bodies.place(of: length)
+                switch admission {
+                case .refused(let refusal): return connection.refuse(refusal, context)
+                case .admitted(let owner): connection.place = connection.bodies.place(of: length, for: owner)
+                }
                 guard connection.place != nil else {
                     return connection.refuse(handler.response(refusing: HeldBodies.full, path: ""), context)
                 }

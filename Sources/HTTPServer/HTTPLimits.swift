@@ -13,6 +13,8 @@ package struct HTTPLimits: Sendable {
     /// So many bytes of bodies that are longer than that may be held in all, as they come and until they are answered; a
     /// request with another is refused (503).
     package var heldBodyBytesMax = 128 << 20
+    /// So many of those may be one caller's, as the handler names them: others find room beside it.
+    package var heldBodyBytesPerOwnerMax = 48 << 20
     /// A connection on which nothing has come for so long, and for which nothing is being done, is closed; so is one
     /// whose peer has taken nothing of its answer for so long.
     package var idle: Duration = .seconds(75)
@@ -46,17 +48,25 @@ package struct HTTPLimits: Sendable {
     package init() {}
 }
 
+/// Whether a body is let in that is larger than a stranger's may be.
+package enum BodyAdmission: Sendable {
+    /// It is not, and this is answered.
+    case refused(Response)
+    /// It is, and counts as somebody's; nil is one owner too.
+    case admitted(owner: String?)
+}
+
 /// What a listener does with its requests.
 ///
 /// A class: every request hands its handler on, and a struct of many parts would be copied part by part.
 package protocol HTTPHandler: AnyObject, Sendable {
     /// How large a body this request may carry; asked before any of it is read.
     func bodyBytesMax(path: Substring, head: HTTPRequestHead) -> Int
-    /// Why this request is refused before its body is read; nil lets the body in.
+    /// Whether this request's body is let in, and whose it is, before any of it is read.
     ///
     /// Asked only where the body is larger than a stranger's may be (`HTTPLimits.strangerBodyBytesMax`). May begin on
     /// the connection's event loop, and must not block.
-    func refusal(of head: HTTPRequestHead, address: String?) async -> Response?
+    func admission(of head: HTTPRequestHead, address: String?) async -> BodyAdmission
     /// The form of a refusal that the connection itself makes of a request for a path.
     func response(refusing refusal: HTTPRefusal, path: Substring) -> Response
     /// Whether nobody wants the answer any more once the peer has gone: then the task that answers is cancelled.
@@ -89,7 +99,7 @@ extension HTTPHandler {
     }
 
     /// Every body that may come at all is let in.
-    package func refusal(of head: HTTPRequestHead, address: String?) async -> Response? { nil }
+    package func admission(of head: HTTPRequestHead, address: String?) async -> BodyAdmission { .admitted(owner: nil) }
 
     /// What was begun is done.
     package func endsWithPeer(_ request: Request) -> Bool { false }

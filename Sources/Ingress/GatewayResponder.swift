@@ -125,7 +125,7 @@ package final class GatewayResponder: HTTPHandler {
         return rest.fileAction(Request(head, body: .whole([]), address: nil))
     }
 
-    package func refusal(of head: HTTPRequestHead, address: String?) async -> Response? {
+    package func admission(of head: HTTPRequestHead, address: String?) async -> BodyAdmission {
         let call = CallID(parts.gateway.ports.entropy.identifier())
         let reader = RequestReader(request: Request(head, body: .whole([]), address: address))
         let isMCP = isMCP(reader.request.path)
@@ -133,16 +133,18 @@ package final class GatewayResponder: HTTPHandler {
         do throws(GatewayError) {
             if let callback {
                 guard callbacks.areTaken(callback, from: address) else { throw CallbackRoutes.nothingHere }
-                return nil
+                return .admitted(owner: nil)
             }
             if let action = fileAction(head) {
-                try await parts.gateway.pipeline.admit(try rest.use(action, by: reader, call), toSend: action)
-                return nil
+                let use = try rest.use(action, by: reader, call)
+                return .admitted(owner: try await parts.gateway.pipeline.admit(use, toSend: action).description)
             }
-            try await parts.gateway.pipeline.admit(try reader.action(call, by: isMCP ? .mcp : .rest))
-            return nil
+            let asked = try reader.action(call, by: isMCP ? .mcp : .rest)
+            return .admitted(owner: try await parts.gateway.pipeline.admit(asked).description)
         } catch {
-            return isMCP ? mcp.response(refusing: error, reader, call) : ErrorResponse.make(error, call: call)
+            return .refused(
+                isMCP ? mcp.response(refusing: error, reader, call) : ErrorResponse.make(error, call: call)
+            )
         }
     }
 

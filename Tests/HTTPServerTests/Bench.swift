@@ -11,6 +11,7 @@ import Testing
 final class ScriptedHandler: HTTPHandler {
     private let bodyBytesMax: Int
     private let refusal: Response?
+    private let ownerHeader: String?
     private let endsWithPeer: Bool
     private let reply: @Sendable (Request) async -> Response
     private let count = Mutex(0)
@@ -18,11 +19,13 @@ final class ScriptedHandler: HTTPHandler {
     init(
         bodyBytesMax: Int = 1 << 20,
         refusal: Response? = nil,
+        ownerHeader: String? = nil,
         endsWithPeer: Bool = false,
         reply: @escaping @Sendable (Request) async -> Response = { Response(.ok, body: Array($0.path.utf8)) }
     ) {
         self.bodyBytesMax = bodyBytesMax
         self.refusal = refusal
+        self.ownerHeader = ownerHeader
         self.endsWithPeer = endsWithPeer
         self.reply = reply
     }
@@ -32,7 +35,9 @@ final class ScriptedHandler: HTTPHandler {
 
     func bodyBytesMax(path: Substring, head: HTTPRequestHead) -> Int { bodyBytesMax }
 
-    func refusal(of head: HTTPRequestHead, address: String?) async -> Response? { refusal }
+    func admission(of head: HTTPRequestHead, address: String?) async -> BodyAdmission {
+        refusal.map { .refused($0) } ?? .admitted(owner: ownerHeader.flatMap { head.headers.first(name: $0) })
+    }
 
     func endsWithPeer(_ request: Request) -> Bool { endsWithPeer }
 

@@ -124,7 +124,7 @@ struct `The door for callbacks` {
         #expect(sources.refused == 22)
         // One line of strangers, one of whoever knew an address of ours.
         #expect(lines.all.count == 2)
-        #expect(await door.refusal(of: head(path), address: "198.51.100.1")?.status.code == 404)
+        #expect(await door.admission(of: head(path), address: "198.51.100.1").refusal?.status.code == 404)
         #expect(await post(path, at: door) == 200)
         #expect(disk.unsettledCallbacks == 1)
     }
@@ -177,10 +177,10 @@ struct `The door for callbacks` {
         let wrong = path.dropLast(2) + (path.hasSuffix("00") ? "11" : "00")
 
         #expect(door.bodyBytesMax(path: path[...], head: head(path)) == 1 << 20)
-        #expect(await door.refusal(of: head(path), address: nil) == nil)
+        #expect(await door.admission(of: head(path), address: nil).refusal == nil)
         for stranger in [String(wrong), "/cb/x/y", "/mpesa/callback/x"] {
             #expect(door.bodyBytesMax(path: stranger[...], head: head(stranger)) == 64 << 10, "\(stranger)")
-            #expect(await door.refusal(of: head(stranger), address: nil)?.status.code == 404, "\(stranger)")
+            #expect(await door.admission(of: head(stranger), address: nil).refusal?.status.code == 404, "\(stranger)")
         }
     }
 }
@@ -220,4 +220,9 @@ final class Switch: Sendable {
         get { state.withLock { $0 } }
         set { state.withLock { $0 = newValue } }
     }
+}
+
+extension BodyAdmission {
+    /// What is answered instead of reading the body; nil where it is let in.
+    fileprivate var refusal: Response? { if case .refused(let response) = self { response } else { nil } }
 }

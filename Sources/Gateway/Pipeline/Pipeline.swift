@@ -161,7 +161,11 @@ package final class Pipeline: Sendable {
     /// action a file, where the body is one.
     ///
     /// - Throws: as the first two stages do, or the first three; a refusal leaves its trace.
-    package func admit(_ call: ActionCall, toSend action: Action? = nil) async throws(GatewayError) {
+    @discardableResult
+    package func admit(
+        _ call: ActionCall,
+        toSend action: Action? = nil
+    ) async throws(GatewayError) -> OrganizationID {
         var ending = RecordCall.Ending(call, action?.rules)
         do throws(GatewayError) {
             let principal = try await authenticate.principal(
@@ -172,6 +176,7 @@ package final class Pipeline: Sendable {
             ending.principal = principal
             let membership = try await admit.membership(of: principal)
             if let action { try Pipeline.check(call, action, principal, membership) }
+            return principal.organization
         } catch {
             try record.end(ending, error: error)
             await turn(of: error, ending)
