@@ -100,6 +100,18 @@ struct `Asking about what is open` {
         }
     }
 
+    @Test(arguments: ["failed", "cancelled", "expired"])
+    func `for a balance that M-Pesa says has failed is a failure too`(_ verdict: String) async throws {
+        try await House.with { (house) async throws in
+            house.upstream.answer(with: ["verdict": .string(verdict), "code": "1", "meaning": "It did not work."])
+
+            let reply = await house.call("fake_ask")
+
+            #expect(reply.refused?.code == .upstreamRejected)
+            #expect(try await house.record(reply).state == .rejected)
+        }
+    }
+
     @Test func `for a balance that never is answered ends, and takes what comes later`() async throws {
         try await House.with { (house) async throws in
             house.upstream.answer { _ in .unknown("cut") }

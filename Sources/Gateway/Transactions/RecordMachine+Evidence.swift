@@ -305,7 +305,9 @@ extension RecordMachine {
         case .unknown: next = waits ? .unknown : .noAnswer
         case .pending, .duplicate, .notFound: next = waits ? .accepted : .succeeded
         case .rejected, .notProcessed: next = .rejected
-        default: next = .succeeded
+        // What has failed is the question itself, where it is about nothing else.
+        case .failed, .cancelled, .expired: next = draft.record.about == nil ? .rejected : .succeeded
+        case .succeeded: next = .succeeded
         }
         draft.record.data = evidence.data ?? draft.record.data
         draft.balances = next == .succeeded ? evidence.balances : []
