@@ -200,6 +200,20 @@ struct `A report that is kept` {
         }
     }
 
+    @Test func `is a table for spreadsheets too, of every sum, as CSV and as XLSX`() async throws {
+        try await House.with { (house) async throws in
+            try await house.paid(phone: "254711000001", amount: 55, receipt: "R1AAAAAAAA")
+            let name = try await house.keepReport()["report_id"] ?? .null
+            func file(_ format: JSON) async throws -> [UInt8] {
+                try await house.saved("reports.file", ["id": name, "format": format])
+            }
+            let text = String(decoding: try await file("csv"), as: UTF8.self)
+            #expect(text.hasPrefix("part,name,value") && text.contains("states,1,"), "\(text)")
+            #expect(try await file("xlsx").starts(with: Array("PK".utf8)))
+            #expect(await house.ask("reports.file", ["id": "none"]).code == .notFound)
+        }
+    }
+
     @Test func `is proven by the records, and what does not add up is named`() async throws {
         try await House.with { (house) async throws in
             try await house.paid(phone: "254711000001", amount: 55, receipt: "R1AAAAAAAA")

@@ -25,6 +25,7 @@ package enum HostActions {
                 reader: reader,
                 corrections: corrections,
                 places: places,
+                sheets: batches.sheets,
                 entropy: entropy
             )
             .all

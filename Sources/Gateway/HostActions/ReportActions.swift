@@ -1,4 +1,5 @@
 import OrderedJSON
+import Sheets
 
 /// `reports.…`: the reports that are kept, what became true since each, and the proof that its sums are the records'.
 package struct ReportActions: Sendable {
@@ -7,6 +8,7 @@ package struct ReportActions: Sendable {
     private let verification: Verification
     private let places: FeedPlaces
     private let entropy: Entropy
+    private let sheets: SheetThread
     /// The most that one page shows.
     private static let pageMax = 100
 
@@ -15,17 +17,19 @@ package struct ReportActions: Sendable {
         reader: RollupReader,
         corrections: Corrections,
         places: FeedPlaces,
+        sheets: SheetThread,
         entropy: Entropy
     ) {
         self.reports = reports
         self.corrections = corrections
         verification = Verification(reports: reports, sums: reports, reader: reader)
         self.places = places
+        self.sheets = sheets
         self.entropy = entropy
     }
 
     /// The actions.
-    package var all: [Action] { [list, show, diff, verify] }
+    package var all: [Action] { [list, show, file, diff, verify] }
 
     private static func rules(_ name: String, role: Role = .user, cost: Int = 1) -> ActionRules {
         ActionRules(
@@ -97,6 +101,32 @@ package struct ReportActions: Sendable {
             // What never changes is told of by nobody.
             resource: ActionResource("reports", argument: "id", listedBy: "reports.list", member: "report_id")
         ) { [self] use throws(GatewayError) in .data(try await report(use).document) }
+    }
+
+    private var file: Action {
+        Action(
+            ReportActions.rules("reports.file"),
+            title: "Save a report for spreadsheets",
+            summary: """
+                A report that is kept as CSV or XLSX, a row for each of its sums: part says where in the report it stands. Safe \
+                to open in a spreadsheet: a text that would be a formula there begins with an apostrophe.
+                """,
+            route: Route("GET", "/reports/{id}/file"),
+            arguments: ["id": ReportActions.id, "format": RowFile.Format.schema],
+            output: .file
+        ) { [self] use throws(GatewayError) in
+            let report = try await report(use)
+            guard let document = try? JSON(parsing: report.document) else {
+                throw GatewayError.fault("a report that is kept is no JSON")
+            }
+            let format = use.text("format").flatMap(RowFile.Format.init(rawValue:)) ?? .csv
+            let sheet = ReportSheet(document)
+            let name = "report-\(report.kind.lowercased())-\(report.id)"
+            let file = RowFile(name: name, sheet: "Report", header: sheet.header, format: format)
+            return .stream(
+                file.stream(on: sheets) { (take) async throws(GatewayError) in try await take(sheet.cells) }
+            )
+        }
     }
 
     private func report(_ use: Action.Use) async throws(GatewayError) -> StoredReport {
