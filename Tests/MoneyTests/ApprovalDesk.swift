@@ -53,6 +53,19 @@ struct ApprovalDesk {
         )
     }
 
+    /// Asks for a batch.
+    func make(_ id: String, of payments: JSON, as credential: Secret<String>) async -> ToolReply {
+        await gateway.pipeline.serve(
+            ToolCall(
+                id: CallID(house.clock.entropy.identifier()),
+                door: .rest,
+                credential: .token(credential),
+                tool: "fake_pay_many",
+                arguments: ["batch_id": .string(id), "payments": payments]
+            )
+        )
+    }
+
     func ask(_ name: String, _ arguments: JSON = [:], as credential: Secret<String>) async -> ActionReply {
         await house.ask(name, arguments, as: credential, of: gateway)
     }

@@ -75,6 +75,96 @@ struct `A batch that people wait for` {
         }
     }
 
+    @Test func `is paused when rules ask for more, before its moment and in its middle`() async throws {
+        try await House.forBatches(inFlightMax: 1) { (house) async throws in
+            let far = house.clock.entropy.wall().milliseconds + 3_600_000
+            try await house.run("later", 1, ["not_before_ms": .integer(far)])
+            try await house.run("now", 2, amount: 7)
+            await house.sendBatches()
+            #expect(house.upstream.count("pay") == 1)
+            try await house.set { $0.rules = [ApprovalRule(directions: [.outgoing], outcome: .approve, count: 2)] }
+            try await house.payAll("now")
+            await house.sendBatches()
+            for id in ["later", "now"] {
+                let batch = try await house.batch(id)
+                #expect(batch.state == .paused && batch.reason?.contains("2 people") == true, "\(id)")
+            }
+            #expect(house.upstream.count("pay") == 1)
+
+            for name in ["first", "second"] {
+                _ = try await house.gateway.batches.resume("now", by: try await house.releaser(name))
+            }
+            await house.sendBatches()
+            #expect(house.upstream.count("pay") == 2)
+        }
+    }
+
+    @Test(arguments: ["role", "factor"])
+    func `does not leave by the word of somebody who has less by then than a rule asks`(_ what: String) async throws {
+        try await House.forBatches { (house) async throws in
+            try await house.set { $0.rules = [ApprovalRule(directions: [.outgoing], outcome: .approve)] }
+            let far = house.clock.entropy.wall().milliseconds + 3_600_000
+            _ = await house.batch("b", of: House.payments(1), ["not_before_ms": .integer(far)])
+            let who = try await house.releaser()
+            #expect(try await house.gateway.batches.release("b", by: who).state == .running)
+            guard case .user(let id) = who.subject else { return }
+            if what == "role" {
+                _ = try await house.store.change(id, organization: house.organization) { $0.role = .user }
+            } else {
+                try await house.store.removeFactor(of: id, organization: house.organization)
+            }
+            await house.sendBatches(after: .seconds(3_600))
+            #expect(try await house.batch("b").state == .paused && house.upstream.sent.isEmpty)
+        }
+    }
+
+    @Test func `is told of once more before its end, and its maker of what others decide`() async throws {
+        try await House.forBatches { (house) async throws in
+            let (maker, _) = try await house.addPerson("otieno", role: .user)
+            let desk = try await ApprovalDesk(in: house)
+            let key = try await house.addKey(ownedBy: maker.id)
+            let made = await desk.make("b", of: House.payments(2), as: key.text)
+            #expect(made.refused == nil)
+            house.clock.advance(.seconds(7 * 86_400 * 3 / 4 - 60))
+            func subjects(after duration: Duration) async throws -> [String] {
+                await house.sendBatches(after: duration)
+                try await desk.gateway.approvalLetters?.catchUp()
+                return desk.mail.take().map { $0.subject }
+            }
+            #expect(try await Set(subjects(after: .seconds(1))) == ["A batch waits for you"])
+            #expect(try await Set(subjects(after: .seconds(60))) == ["A batch still waits for you"])
+            #expect(try await subjects(after: .seconds(60)).isEmpty)
+
+            _ = try await house.gateway.batches.release("b", by: try await house.releaser())
+            #expect(try await subjects(after: .zero) == ["A batch was released"])
+            _ = try await house.gateway.batches.pause("b", by: try await house.releaser("a"), because: "A look.")
+            _ = try await house.gateway.batches.cancel("b", by: try await house.releaser("c"), because: "Not wanted.")
+            try await house.payAll("b")
+            #expect(try await subjects(after: .seconds(6)).last == "A batch was stopped")
+        }
+    }
+
+    @Test func `is refused while as many are open as may be, and not once one has ended`() async throws {
+        try await House.forBatches { (house) async throws in
+            try await house.store.save(
+                Plan(
+                    name: "all",
+                    tools: ["**"],
+                    organizationLimits: [:],
+                    principalLimits: [:],
+                    ceilings: Ceilings(batchesMax: 1)
+                )
+            )
+            house.gateway.configuration.forget()
+            #expect(await house.batch("a", of: House.payments(1)).refused == nil)
+            #expect(await house.batch("b", of: House.payments(1, amount: 2)).refused?.code == .limitExceeded)
+            #expect(await house.batch("a", of: House.payments(1)).output["is_earlier"] == true)
+            _ = try await house.gateway.batches.cancel("a", by: try await house.releaser(), because: "Not wanted.")
+            for _ in 0..<2 { await house.sendBatches() }
+            #expect(await house.batch("b", of: House.payments(1, amount: 2)).refused == nil)
+        }
+    }
+
     @Test func `does not count somebody who may not agree any more`() async throws {
         try await House.forBatches { (house) async throws in
             try await house.set { $0.rules = [ApprovalRule(directions: [.outgoing], outcome: .approve, count: 2)] }

@@ -1,26 +1,57 @@
-// A batch that waits for a person is one letter to each who may let it leave, whatever it holds.
+// A batch that waits for a person is one letter to each who may let it leave, whatever it holds, and one more before its end.
 extension ApprovalLetters {
     func tellOfBatch(_ event: FeedEvent) async throws(GatewayError) {
-        guard let id = BatchID(event.subject),
-            let batch = try await batches.batch(id, organization: event.organization), batch.isWaiting
-        else { return }
-        let isPaused = event.kind == .batchPaused
+        guard let batch = try await batch(of: event), batch.isWaiting else { return }
+        let isPaused = batch.state == .paused
+        let isLast = event.kind == .batchDue
         // What has gone on, or was paused anew, has a letter of its own.
-        guard isPaused == (batch.state == .paused) else { return }
+        guard isLast || (event.kind == .batchPaused) == isPaused else { return }
+        let (first, subject) =
+            isLast
+            ? ("A batch waits still, and its time is nearly over.", "A batch still waits for you")
+            : isPaused
+                ? ("A batch is paused, and nothing more of it is sent.", "A batch is paused")
+                : ("A batch waits for you.", "A batch waits for you")
         let text = """
-            \(isPaused ? "A batch is paused, and nothing more of it is sent." : "A batch waits for you.")
+            \(first)
 
-            \(batch.tool), \(batch.items) payments, \(batch.total) KES in all, \(batch.environment.rawValue), batch \(batch.id).
+            \(Self.words(for: batch))
             Why: \((isPaused ? batch.reason : batch.heldBecause) ?? "A person must release it.")
             Until: \(batch.until)
 
-            Look at it and decide: GET \(base)/batches/\(id), then POST \(base)/batches/\(id)/\(isPaused ? "resume" : "release") or \
-            /cancel.
+            Look at it and decide: GET \(base)/batches/\(batch.id), then POST \(base)/batches/\(batch.id)/\
+            \(isPaused ? "resume" : "release") or /cancel.
 
             """
-        for user in try await people(of: batch) {
-            await send(to: user, isPaused ? "A batch is paused" : "A batch waits for you", text)
-        }
+        for user in try await people(of: batch) { await send(to: user, subject, text) }
+    }
+
+    /// Whoever made a batch is told that others let it leave, or stopped it.
+    func tellMakerOfBatch(_ event: FeedEvent) async throws(GatewayError) {
+        guard let batch = try await batch(of: event) else { return }
+        let isReleased = event.kind == .batchReleased
+        let isStopped = batch.state == .cancelled || batch.state == .broken
+        guard isReleased || isStopped, let who = isReleased ? batch.releasedBy : batch.decidedBy,
+            let owner = try await directory.ids(behind: batch.madeBy, of: batch.organization).first,
+            who != batch.madeBy, who != "user:\(owner)",
+            let user = try await directory.user(owner, organization: batch.organization), user.isActive
+        else { return }
+        let text = """
+            \(isReleased ? "It was released by \(who)." : "It was stopped by \(who): \(batch.reason ?? "") What had not left was not sent.")
+
+            \(Self.words(for: batch))
+
+            """
+        await send(to: user, isReleased ? "A batch was released" : "A batch was stopped", text)
+    }
+
+    private func batch(of event: FeedEvent) async throws(GatewayError) -> Batch? {
+        guard let id = BatchID(event.subject) else { return nil }
+        return try await batches.batch(id, organization: event.organization)
+    }
+
+    private static func words(for batch: Batch) -> String {
+        "\(batch.tool), \(batch.items) payments, \(batch.total) KES in all, \(batch.environment.rawValue), batch \(batch.id)."
     }
 
     /// Who may let it leave.

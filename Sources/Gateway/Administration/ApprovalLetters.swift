@@ -67,7 +67,11 @@ package struct ApprovalLetters: Sendable {
     }
 
     private func tell(of event: FeedEvent) async throws(GatewayError) {
-        if event.kind == .batchRequested || event.kind == .batchPaused { return try await tellOfBatch(event) }
+        switch event.kind {
+        case .batchRequested, .batchPaused, .batchDue: return try await tellOfBatch(event)
+        case .batchReleased, .batchCompleted: return try await tellMakerOfBatch(event)
+        default: break
+        }
         guard event.kind == .approvalRequested || event.kind == .approvalDue || event.kind == .approvalDecided,
             let id = RecordID(event.subject),
             let environment = event.payload["environment"]?.stringValue.flatMap(Environment.init(rawValue:)),

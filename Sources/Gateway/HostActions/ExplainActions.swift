@@ -5,6 +5,7 @@ struct ExplainActions: Sendable {
     let records: any RecordRepository
     let search: RecordSearch
     let directory: any DirectoryRepository
+    let batches: any BatchRepository
     let cache: DirectoryCache
     let registry: ToolRegistry
     let entropy: Entropy
@@ -108,7 +109,10 @@ struct ExplainActions: Sendable {
         var found = Explanation.Circumstances()
         found.hasPlugin = registry.snapshot.generation(of: record.plugin, for: record.operation) != nil
         guard !record.state.isEnded else { return found }
-        let organization = try await cache.membership(of: record.organization).organization
+        let membership = try await cache.membership(of: record.organization)
+        let organization = membership.organization
+        found.batch = try await batch(of: record)
+        found.limit = try await limit(of: record, membership)
         found.refusal = organization.refusal(at: entropy.now())?.message
         found.stop =
             organization.approvals.refusal(tool: record.tool, madeBy: record.madeBy, record.caller)?.message
@@ -119,6 +123,26 @@ struct ExplainActions: Sendable {
                 account: record.accountName
             ) != nil
         return found
+    }
+
+    private func batch(of record: Record) async throws(GatewayError) -> Batch? {
+        guard record.state.isHeld, let place = record.batch else { return nil }
+        return try await batches.batch(place.batch, organization: record.organization)
+    }
+
+    /// The limit of the day that something held would be past if it left now; nil for none.
+    private func limit(
+        of record: Record,
+        _ membership: DirectoryCache.Membership
+    ) async throws(GatewayError) -> LimitPlace? {
+        let now = entropy.now()
+        let limits = membership.organization.approvals.limits(at: now) + membership.ceilings.limits
+        guard record.state.isHeld, !limits.isEmpty, record.limited?.day != RollupPlace.day(of: now) else { return nil }
+        let holders = try await directory.ids(behind: record.madeBy, of: record.organization)
+        // What is wrong with it at any time, or at this hour, is said where it is to leave.
+        guard let claims = try? limits.claims(of: record, by: holders, at: now) else { return nil }
+        for claim in claims where try await !claim.holds(after: records.moved(at: claim.place)) { return claim.place }
+        return nil
     }
 
     // MARK: Documents

@@ -38,6 +38,7 @@ package enum HostActions {
                 records: records,
                 search: RecordSearch(records: records, registry: registry, directory: directory),
                 directory: approvals.directory,
+                batches: batches.batches,
                 cache: directory,
                 registry: registry,
                 entropy: entropy

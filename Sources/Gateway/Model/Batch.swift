@@ -103,6 +103,8 @@ package struct Batch: Sendable, Equatable {
     package var version = 1
     /// When what has not left is withdrawn by itself.
     package var until: Timestamp
+    /// When those who may let it go on are told once more; nil once they were, and where they are not.
+    package var remindAt: Timestamp?
     /// Who released, paused or stopped it last: `user:<id>`, `key:<id>` or `host`.
     package var decidedBy: String?
     /// Who let it leave.
@@ -167,7 +169,12 @@ package struct Batch: Sendable, Equatable {
     package var isWaiting: Bool { state == .draft || state == .paused }
 
     /// When something is to be done about it at the soonest, as far as its row says.
-    package var nextAt: Timestamp { isWaiting ? until : Timestamp(milliseconds: 0) }
+    package var nextAt: Timestamp { isWaiting ? min(remindAt ?? until, until) : Timestamp(milliseconds: 0) }
+
+    /// Lets it wait for people until a moment; they are told once more when three quarters of the time are over.
+    package mutating func wait(from now: Timestamp, until moment: Timestamp) {
+        (until, remindAt) = (moment, now + (moment - now) * 3 / 4)
+    }
 
     /// The account of its items.
     package var account: AccountID {

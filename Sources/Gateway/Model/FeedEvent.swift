@@ -34,6 +34,8 @@ package struct FeedEvent: Sendable, Equatable {
         case approvalDecided = "approval.decided"
         /// A batch was made, and waits for a person.
         case batchRequested = "batch.requested"
+        /// It waits still: the time is nearly over.
+        case batchDue = "batch.due"
         /// Somebody let a batch leave.
         case batchReleased = "batch.released"
         /// Nothing more of a batch leaves until a person lets it go on.
@@ -51,7 +53,8 @@ package struct FeedEvent: Sendable, Equatable {
             switch self {
             case .succeeded, .failed, .cancelled, .expired, .withdrawn, .lateSuccess, .reversed: true
             case .corrected, .disputed, .needsPerson, .approvalRequested, .approvalDue, .approvalDecided: false
-            case .batchRequested, .batchReleased, .batchPaused, .batchCompleted, .keyRevoked, .planChanged: false
+            case .batchRequested, .batchDue, .batchReleased, .batchPaused, .batchCompleted: false
+            case .keyRevoked, .planChanged: false
             }
         }
 

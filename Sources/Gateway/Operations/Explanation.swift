@@ -30,6 +30,10 @@ package struct Explanation: Sendable, Equatable {
         package var refusal: String?
         /// Why it is stopped; nil where it is not.
         package var stop: String?
+        /// Which limit of the day it would be past now; nil for none.
+        var limit: LimitPlace?
+        /// The batch that it is of.
+        var batch: Batch?
         /// The rules of time.
         package var rules = RecordMachine.Rules()
 
@@ -67,7 +71,7 @@ extension Explanation {
         var parts =
             record.state.isEnded
             ? Self.ended(record)
-            : record.state.isHeld ? Self.held(record) : Self.open(record, circumstances.rules)
+            : record.state.isHeld ? Self.held(record, circumstances.batch) : Self.open(record, circumstances.rules)
         let obstacles = Self.obstacles(to: record, circumstances)
         if let first = obstacles.first, record.state == .released || record.state == .created {
             // Nothing of it leaves before that is taken away.
@@ -92,8 +96,9 @@ extension Explanation {
 
     // MARK: What has not left
 
-    private static func held(_ record: Record) -> Parts {
+    private static func held(_ record: Record, _ batch: Batch?) -> Parts {
         let until = record.hold?.until
+        if let batch { return item(record, of: batch) }
         guard record.state == .draft else {
             return Parts(
                 why: "It was let go by \(record.hold?.decidedBy ?? "somebody"), and has not left yet.",
@@ -116,6 +121,29 @@ extension Explanation {
                 "People of that role, who did not ask for it, approve or decline it (approvals.approve, .decline).",
                 "Whoever asked for it takes it back (approvals.decline).",
             ]
+        )
+    }
+
+    private static func item(_ record: Record, of batch: Batch) -> Parts {
+        guard batch.isWaiting else {
+            return Parts(
+                why: batch.state == .running
+                    ? "It leaves with its batch \(batch.id), which was released by \(batch.releasedBy ?? "somebody")."
+                    : "Its batch \(batch.id) was stopped: \(batch.reason ?? "").",
+                waitsFor: batch.state == .running ? "Its turn to be sent." : "Its withdrawal.",
+                until: batch.until,
+                owner: .gateway,
+                can: ["Whoever may release its batch pauses or cancels it (batches.pause, .cancel)."]
+            )
+        }
+        let why = (batch.state == .paused ? batch.reason : batch.heldBecause) ?? "a person must release it."
+        return Parts(
+            why:
+                "Nothing of it was sent: its batch \(batch.id) \(batch.state == .paused ? "is paused" : "waits"): \(why)",
+            waitsFor: "Somebody lets its batch go on.",
+            until: batch.until,
+            owner: .approvers,
+            can: ["Whoever may release its batch does so, or cancels it (batches.release, .resume, .cancel)."]
         )
     }
 
@@ -229,6 +257,15 @@ extension Explanation {
         }
         if hasToLeave, let refusal = circumstances.refusal {
             found.append((.administrator, "The organization may send nothing now: \(refusal)"))
+        }
+        if record.state.isHeld, let place = circumstances.limit {
+            let whose = place.isOfReceiver ? "of its receiver" : "of a day"
+            found.append(
+                (
+                    .administrator,
+                    "A limit \(whose) is used up: it waits until another day, or an administrator sets other limits."
+                )
+            )
         }
         if hasToLeave, let stop = circumstances.stop {
             found.append((.administrator, "\(stop) An administrator lets it go on (payments.resume)."))

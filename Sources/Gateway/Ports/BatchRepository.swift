@@ -221,6 +221,9 @@ package struct BatchHalt: Sendable, Equatable {
     /// What has become true, where it ran until then.
     package let told: FeedEvent
 
+    /// When those who may let it go on are told once more.
+    package var remindAt: Timestamp { told.at + (until - told.at) * 3 / 4 }
+
     /// States it.
     package init(batch: BatchID, state: BatchState, reason: String, until: Timestamp, told: FeedEvent) {
         self.batch = batch

@@ -202,7 +202,7 @@ extension MemoryTables {
         batch.version += 1
         batch.decidedBy = "host"
         batch.reason = halt.reason
-        batch.until = halt.until
+        (batch.until, batch.remindAt) = (halt.until, halt.state == .paused ? halt.remindAt : nil)
         batch.withdrawal = halt.state == .broken ? .obsolete : nil
         batch.approvers = []
         batches[name] = batch

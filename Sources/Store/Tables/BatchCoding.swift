@@ -86,6 +86,9 @@ enum BatchCoding {
         batch.releasedBy = row.text(11)
         batch.reason = row.text(12)
         batch.withdrawal = row.text(13).flatMap(Hold.Withdrawal.init(rawValue:))
+        // What is next of one that waits is its reminder, as long as that is not its end.
+        let next = row.integer(15).map { Timestamp(milliseconds: $0) }
+        if batch.isWaiting, let next, next < batch.until { batch.remindAt = next }
         batch.approvers = (row.text(14) ?? "").split(separator: " ").map(String.init)
         return batch
     }

@@ -224,7 +224,7 @@ extension Store: BatchRepository {
             [
                 .text(halt.state.rawValue), .text(halt.reason),
                 .optional(halt.state == .broken ? Hold.Withdrawal.obsolete.rawValue : nil),
-                .integer(halt.until.milliseconds), .integer(halt.state == .paused ? halt.until.milliseconds : 0),
+                .integer(halt.until.milliseconds), .integer(halt.state == .paused ? halt.remindAt.milliseconds : 0),
                 .text(organization.description), .text(halt.batch.description),
                 // What waits for money is broken all the same.
                 .text(halt.state == .broken ? BatchState.paused.rawValue : BatchState.running.rawValue),

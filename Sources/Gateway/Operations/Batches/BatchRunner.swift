@@ -174,7 +174,10 @@ package final class BatchRunner: Sendable {
     private func advance(_ batch: Batch, _ begin: Begin) async throws(GatewayError) -> Bool {
         switch batch.state {
         case .draft, .paused:
-            guard entropy.now() >= batch.until else { return false }
+            guard entropy.now() >= batch.until else {
+                try await remind(batch)
+                return false
+            }
             try await stop(batch, as: .expired, because: "Nobody let it go on in time.")
             return true
         case .running:
@@ -214,7 +217,7 @@ package final class BatchRunner: Sendable {
         newest.decidedBy = "host"
         newest.reason = reason
         let now = entropy.now()
-        newest.until = now + Batches.Settings().waitsFor
+        newest.wait(from: now, until: now + Batches.Settings().waitsFor)
         let told = FeedEvent.about(newest, .batchPaused, at: now, id: entropy.identifier())
         if try await batches.apply(BatchChange(batch: newest, told: [told])) {
             logger.warning("a batch is paused", metadata: ["batch": "\(batch.id)", "reason": "\(reason)"])

@@ -44,7 +44,7 @@ extension Batches {
         batch.reason = nil
         // Whoever lets it go on stands for what leaves from now on.
         batch.releasedBy = principal.subjectText
-        batch.until = sendUntil(batch)
+        (batch.until, batch.remindAt) = (sendUntil(batch), nil)
         return true
     }
 
@@ -58,7 +58,8 @@ extension Batches {
             batch.state = .paused
             batch.approvers = []
             batch.reason = reason
-            batch.until = entropy.now() + settings.waitsFor
+            let now = entropy.now()
+            batch.wait(from: now, until: now + settings.waitsFor)
             return ([], .batchPaused, batch)
         }
     }
@@ -89,6 +90,7 @@ extension Batches {
     private static func cancelled(_ batch: Batch, because reason: String) -> Batch {
         var batch = batch
         batch.state = .cancelled
+        batch.remindAt = nil
         batch.withdrawal = .cancelled
         batch.reason = reason
         return batch

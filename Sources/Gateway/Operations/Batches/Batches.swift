@@ -324,6 +324,8 @@ package struct Batches: Sendable {
             batch.releasedBy = first.madeBy
             batch.decidedBy = first.madeBy
             batch.until = sendUntil(batch)
+        } else {
+            batch.wait(from: now, until: batch.until)
         }
         return try await commit(batch, identity, rows, work)
     }
@@ -357,9 +359,9 @@ package struct Batches: Sendable {
             return .batch(batch, sums: [.draft: sum], isReplayed: false)
         case .taken(let found): return try await replay(found, identity, work.principal)
         case .sameItems(let same): throw Batches.sameItems(same)
+        case .tooManyOpen: throw Batches.tooManyOpen(openMax(work.membership))
         case .closed: throw GatewayError(.organizationSuspended, "This organization has been closed.")
         case .quotaSpent:
-        case .tooManyOpen: throw Batches.tooManyOpen(openMax(work.membership))
             guard let quota = work.quota else { throw GatewayError.fault("a quota is spent that nobody claimed") }
             throw QuotaClaim.spent(quota.place, limit: quota.limit, now: now)
         }
