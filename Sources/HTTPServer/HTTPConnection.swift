@@ -230,10 +230,8 @@ final class HTTPConnection: ChannelDuplexHandler {
             loop.execute {
                 let (connection, context) = bound.value
                 connection.isBusy = false
-                switch admission {
-                case .refused(let refusal): return connection.refuse(refusal, context)
-                case .admitted(let owner): connection.place = connection.bodies.place(of: length, for: owner)
-                }
+                if case .refused(let refusal) = admission { return connection.refuse(refusal, context) }
+                connection.place = connection.bodies.place(of: length, for: admission.owner)
                 guard connection.place != nil else {
                     return connection.refuse(handler.response(refusing: HeldBodies.full, path: ""), context)
                 }

@@ -54,6 +54,9 @@ package enum BodyAdmission: Sendable {
     case refused(Response)
     /// It is, and counts as somebody's; nil is one owner too.
     case admitted(owner: String?)
+
+    /// Whose it is.
+    var owner: String? { if case .admitted(let owner) = self { owner } else { nil } }
 }
 
 /// What a listener does with its requests.
