@@ -111,9 +111,7 @@ struct `What outlives the look at its credential` {
             #expect(house.upstream.count("collect") == 1)
             let record = try await house.record(id)
             #expect(record.state == .rejected && record.meaning?.hasPrefix("Not sent again") == true)
-            // A suspended organization's waits, until its time is over.
-            let isRefused = loss != .organizationIsSuspended
-            #expect(!isRefused || record.whoseMove == "organization", "M-Pesa has nothing to do with it")
+            #expect(record.whoseMove == "organization", "M-Pesa has nothing to do with it")
         }
     }
 

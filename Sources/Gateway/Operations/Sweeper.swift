@@ -218,6 +218,7 @@ package struct Sweeper: Sendable {
         case .created where record.attempts > 0 && entropy.now() <= record.sendBefore:
             // It is known first whether the sending that never left was written.
             return settlement.mayBeBegun(record) ? record : try await sendAgain(record)
+        case .created where record.attempts > 0: return try await giveUp(record)
         default: return try await settlement.settle(record) { _ in .timePassed }.record
         }
     }
@@ -235,6 +236,21 @@ package struct Sweeper: Sendable {
         let (plugin, index) = try plugins.kind(of: record)
         let prepared = try await sender.makeReady(record, kind: plugin.operations[index])
         return try await sender.send(record, prepared)
+    }
+
+    /// Ends what was not sent again in time: it is the organization's move where that is what kept it.
+    private func giveUp(_ record: Record) async throws(GatewayError) -> Record {
+        var reason: String?
+        do throws(GatewayError) { reason = try await objection(record) } catch {
+            let isRefused = error.code == .organizationSuspended || error.code == .permissionDenied
+            if isRefused { reason = "Not sent again in time: \(error.message)" }
+        }
+        return
+            try await settlement.settle(record) { [reason] current in
+                guard current.version == record.version else { return nil }
+                return reason.map { .notSentAgain(because: $0) } ?? .timePassed
+            }
+            .record
     }
 
     /// Puts a record off about which nothing could be done now, the longer the longer nothing happened to it.
