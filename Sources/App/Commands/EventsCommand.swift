@@ -19,35 +19,42 @@ struct EventsTail: AsyncParsableCommand {
         commandName: "tail",
         abstract: "Print events as they become true, a JSON line each.",
         discussion: """
-            Goes on where --after says, which is the cursor that it prints on standard error when it ends. The gateway is \
-            found by GATEWAY_URL, and the credential by GATEWAY_API_KEY.
+            Goes on where --after says, which is the cursor that it prints on standard error when it ends by --once or was \
+            cut off; after a cut it goes on by itself. The gateway is found by GATEWAY_URL, and the credential by GATEWAY_API_KEY.
             """
     )
 
-    @Option(help: "The cursor to go on from; without it, from the first event that is kept.") var after: String?
+    @Option(help: "The cursor to go on from; without it, from the first event that is kept; now for what comes next.")
+    var after: String?
     @Option(help: "Of these types alone, between commas.") var types: String?
     @Option(help: "test or live, for a person's token; a key has its own.") var environment: String?
     @Flag(help: "End once there is nothing more.") var once = false
-    @Option(help: "How often it looks for more, in milliseconds.") var every = 1_000
 
     func run() async throws {
         try await GatewayClient.running { client throws(GatewayError) in
-            let headers = environment.map { [("Gateway-Environment", $0)] } ?? []
-            var cursor = after
-            while true {
-                let page = try await client.send(request(after: cursor), headers)
-                if page["missed"] == true { tell("events after this cursor are no longer kept: some were missed") }
-                let events = page["data"]?.arrayValue ?? []
-                for event in events { print(event.text) }
+            if once { return try await printAll(client) }
+            let wish = FeedFollower.Wish(after: after, types: types, environment: environment)
+            var follower = FeedFollower(client: client, wish: wish)
+            try await follower.run { (event, _) async throws(GatewayError) in
+                print(event.text)
                 fflush(nil)
-                cursor = page["next_after"]?.stringValue ?? cursor
-                guard page["has_more"] != true else { continue }
-                if once { return tell("the cursor is \(cursor ?? "")") }
-                do { try await Task.sleep(for: .milliseconds(max(50, every))) } catch {
-                    throw GatewayError(.unavailable, "It was stopped.")
-                }
             }
         }
+    }
+
+    /// Page by page, until there is nothing more.
+    private func printAll(_ client: GatewayClient) async throws(GatewayError) {
+        let headers = environment.map { [("Gateway-Environment", $0)] } ?? []
+        var (cursor, isMore) = (after, true)
+        while isMore {
+            let page = try await client.send(request(after: cursor), headers)
+            if page["missed"] == true { tell("events after this cursor are no longer kept: some were missed") }
+            for event in page["data"]?.arrayValue ?? [] { print(event.text) }
+            fflush(nil)
+            cursor = page["next_after"]?.stringValue ?? cursor
+            isMore = page["has_more"] == true
+        }
+        tell("the cursor is \(cursor ?? "")")
     }
 
     private func request(after cursor: String?) -> Operation.Request {

@@ -8,7 +8,7 @@ struct GatewayClient {
     /// Where it is.
     let url: String
     private let credential: String?
-    private let curl = CurlClient(settings: CurlClient.Settings())
+    let curl = CurlClient(settings: CurlClient.Settings())
 
     /// Runs a command's work; an error is told in one line.
     static func running(_ work: (GatewayClient) async throws(GatewayError) -> Void) async throws {
@@ -66,7 +66,8 @@ struct GatewayClient {
         throw GatewayClient.problem((try? JSON(parsing: bytes)) ?? [:], status, url)
     }
 
-    private func request(_ request: Operation.Request, _ more: [(String, String)]) -> HTTPRequest {
+    /// The request as it leaves, with the credential.
+    func request(_ request: Operation.Request, _ more: [(String, String)]) -> HTTPRequest {
         var headers = [("Content-Type", request.file?.type ?? "application/json")] + more
         if let credential { headers.append(("Authorization", "Bearer " + credential)) }
         return HTTPRequest(
@@ -100,7 +101,8 @@ struct GatewayClient {
         }
     }
 
-    private static func problem(_ document: JSON, _ status: Int, _ url: String) -> GatewayError {
+    /// What a problem document says.
+    static func problem(_ document: JSON, _ status: Int, _ url: String) -> GatewayError {
         let code = document["code"]?.stringValue.flatMap(GatewayError.Code.init(rawValue:))
         var text = document["detail"]?.stringValue ?? "status \(status)"
         for error in document["errors"]?.arrayValue ?? [] {

@@ -17,7 +17,7 @@ struct MPesaGateway: AsyncParsableCommand {
             WordCommand<Words.Accounts>.self, WordCommand<Words.Credentials>.self, WordCommand<Words.Callbacks>.self,
             WordCommand<Words.Usage>.self, WordCommand<Words.Batches>.self, WordCommand<Words.Reports>.self,
             WordCommand<Words.Balances>.self,
-            EventsCommand.self, AuditCommand.self, CompletionCommand.self,
+            EventsCommand.self, ListenCommand.self, TriggerCommand.self, AuditCommand.self, CompletionCommand.self,
         ]
     )
 }
