@@ -167,7 +167,7 @@ package final class ToolList: Sendable {
         var definition: JSONObject = [
             "name": .string(tool.name), "title": .string(tool.title),
             "description": .string(said(schema.summary, in: environment)),
-            "inputSchema": schema.document, "outputSchema": entry.schemas.output,
+            "inputSchema": schema.document,
             "annotations": [
                 "title": .string(tool.title), "readOnlyHint": .bool(tool.annotations.readOnly),
                 "destructiveHint": .bool(tool.annotations.destructive),
@@ -175,6 +175,7 @@ package final class ToolList: Sendable {
                 "openWorldHint": .bool(tool.annotations.openWorld),
             ],
         ]
+        put(entry.schemas.output, in: &definition, isWhole: door == .rest)
         return sealed(&definition)
     }
 
@@ -183,13 +184,21 @@ package final class ToolList: Sendable {
         var definition: JSONObject = [
             "name": .string(action.tool ?? action.name), "title": .string(action.title),
             "description": .string(said(action.summary, in: environment)), "inputSchema": action.input.document,
-            "outputSchema": ActionOutput.schema(of: action),
             "annotations": [
                 "title": .string(action.title), "readOnlyHint": .bool(action.isReadOnly), "destructiveHint": false,
                 "idempotentHint": .bool(action.isReadOnly), "openWorldHint": false,
             ],
         ]
+        put(ActionOutput.schema(of: action), in: &definition, isWhole: false)
         return sealed(&definition)
+    }
+
+    /// A model reads it with all the others: there it is as long as there is room for.
+    private static func put(_ output: JSON, in definition: inout JSONObject, isWhole: Bool) {
+        // What its name takes, and what goes around it.
+        let taken = JSON.object(definition).bytes.count + 18
+        definition["outputSchema"] =
+            isWhole ? output : ShortSchema.of(output, bytesMax: ShortSchema.toolBytesMax - taken)
     }
 
     /// A tool's description, with which M-Pesa it acts on.

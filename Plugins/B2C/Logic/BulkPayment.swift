@@ -11,9 +11,9 @@ let bulkPaymentDescriptor: JSONObject = [
     "title": "Pay many customers (B2C)",
     "description": """
     Makes a batch of payouts from the organization's utility account: salaries, refunds, commissions. Nothing is sent \
-    before a person has released it, unless release says otherwise and no rule asks for one. Every row is checked first; \
-    where some are wrong all of them are named, and nothing is kept. Ask batches_show for its progress by batch_id; never \
-    send it again under another id.
+    before a person has released it, unless release says otherwise and no rule asks for one. Where rows are wrong all of \
+    them are named, and nothing is kept. Ask batches_show for its progress by batch_id; never send it again under another \
+    id.
     """,
     "examples": [
         [
@@ -33,34 +33,32 @@ let bulkPaymentDescriptor: JSONObject = [
     "input_schema": MoneyTool.arguments(
         [
             "payments": [
-                "type": "array", "minItems": 1, "maxItems": 5000, "description": "The payouts, a row each.",
+                "type": "array", "minItems": 1, "maxItems": 5000,
                 "items": [
                     "type": "object",
                     "properties": [
                         "phone_number": [
                             "type": "string", "minLength": 9, "maxLength": 32,
-                            "description": "The customer's Safaricom number, such as 254712345678 or 0712345678.",
+                            "description": "Such as 254712345678 or 0712345678.",
                         ],
                         "amount": ["type": "integer", "minimum": 1, "description": "Whole Kenyan shillings."],
                         "account_reference": [
                             "type": "string", "minLength": 1, "maxLength": 100,
-                            "description": "Your own reference of this payout, such as a staff number.",
+                            "description": "Your own, such as a staff number.",
                         ],
                         "remarks": [
                             "type": "string", "minLength": 2, "maxLength": 100,
-                            "description": "What the payout is for; Payment when left out.",
+                            "description": "Payment when left out.",
                         ],
                         "command_id": [
                             "enum": ["BusinessPayment", "SalaryPayment", "PromotionPayment"],
-                            "description": "The kind of payout; BusinessPayment when left out.",
+                            "description": "BusinessPayment when left out.",
                         ],
                     ],
                     "required": ["phone_number", "amount"], "additionalProperties": false,
                 ],
             ],
-            "batch_name": [
-                "type": "string", "minLength": 1, "maxLength": 100, "description": "A name for people.",
-            ],
+            "batch_name": ["type": "string", "minLength": 1, "maxLength": 100],
         ],
         required: ["payments", "batch_name"]
     ),

@@ -12,33 +12,28 @@ package enum BatchArguments {
         "batch_id": [
             "type": "string", "pattern": .string(BatchID.pattern),
             "description": """
-            Your own id of this batch, such as payroll-2026-11. The same id with the same payments is the same batch, \
-            however often it is sent; with others it is refused. Made by the gateway when left out.
+            Your own id of this batch, such as payroll-2026-11; with other payments it is refused.
             """,
         ],
         "batch_name": ["type": "string", "minLength": 1, "maxLength": 100, "description": "A name for people."],
         "not_before_ms": [
             "type": "integer", "minimum": 0,
-            "description": "Nothing leaves before this moment, in milliseconds since 1970; at most 60 days ahead.",
+            "description": "When it may leave, in milliseconds since 1970; at most 60 days ahead.",
         ],
         "confirmed_rows": [
             "type": "array", "items": ["type": "integer", "minimum": 1], "maxItems": 10_000,
-            "description": """
-            Rows, from 1, that repeat an earlier payment or another row on purpose. Only after a person has looked.
-            """,
+            "description": "Rows, from 1, that repeat a payment on purpose. Only after a person has looked.",
         ],
         "repeats": [
             "type": "string", "pattern": .string(BatchID.pattern),
-            "description": "The batch whose payments are made once more on purpose. Only after a person has looked.",
+            "description": "The batch that is paid again on purpose. Only after a person has looked.",
         ],
         "validate_only": [
-            "type": "boolean", "description": "Checks every row and answers what is wrong; keeps and sends nothing.",
+            "type": "boolean", "description": "Only checks every row; keeps and sends nothing.",
         ],
         "release": [
             "type": "boolean",
-            "description": """
-            Sends it at once, where no rule asks for a person first. An agent's batch always waits for a person.
-            """,
+            "description": "Sends it at once, where no rule asks for a person. An agent's always waits.",
         ],
     ]
 
@@ -46,9 +41,8 @@ package enum BatchArguments {
     static let words = """
 
 
-        batch_id makes it one batch, however often it is sent; so does an idempotency key where there is no batch_id. \
-        Without either, the same payments under the same name within seven days are the same batch, and the answer says so \
-        (is_earlier).
+        batch_id makes it one batch, however often it is sent; so does an idempotency key. Without either, the same \
+        payments under the same name within seven days are the same batch (is_earlier).
         """
 }
 

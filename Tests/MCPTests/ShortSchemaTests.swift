@@ -1,0 +1,77 @@
+import JSONSchema
+import OrderedJSON
+import Testing
+
+@testable import MCP
+
+struct `A schema in short` {
+    private static let own: JSON = [
+        "type": "object", "required": ["status", "next", "steps"], "additionalProperties": false,
+        "properties": [
+            "status": ["enum": ["PENDING", "SUCCESS"], "description": "Where it stands."],
+            "next": ["type": "string", "minLength": 1, "description": "What to do now."],
+            "more": ["type": "integer", "minimum": 0, "description": "Perhaps."],
+            "steps": [
+                "type": "array",
+                "items": [
+                    "type": "object", "required": ["at"], "additionalProperties": false,
+                    "properties": ["at": ["type": "object", "properties": ["ms": ["type": "integer"]]]],
+                ],
+            ],
+        ],
+    ]
+    private static let held: JSON = [
+        "type": "object", "required": ["approval"], "properties": ["approval": ["type": "object"]],
+        "additionalProperties": false, "description": "Nothing was sent.",
+    ]
+
+    @Test(arguments: [own, ["type": "object", "anyOf": [own, held]]])
+    func `is weaker and never stricter, in whatever room there is`(schema: JSON) throws {
+        var answers: [JSON] = [
+            ["status": "SUCCESS", "next": "x", "steps": [["at": ["ms": 7]]]],
+            ["status": "PENDING", "next": "x", "more": 1, "steps": []],
+        ]
+        if schema["anyOf"] != nil { answers.append(["approval": [:]]) }
+        let whole = schema.bytes.count
+        var sizes: Set<Int> = []
+        for room in 0...whole {
+            let short = ShortSchema.of(schema, bytesMax: room)
+            let compiled = try JSONSchema(compiling: short)
+            sizes.insert(short.bytes.count)
+            #expect(short.bytes.count <= max(room, 17), "\(short)")
+            for answer in answers { #expect(compiled.violations(in: answer).isEmpty, "\(short.text)") }
+        }
+        #expect(sizes.count >= 5 && ShortSchema.of(schema, bytesMax: whole) == schema)
+    }
+
+    @Test func `says first what an answer must have`() {
+        let short = ShortSchema.of(Self.own, bytesMax: 260)
+
+        #expect(short["properties"]?["next"]?["description"] == "What to do now.")
+        #expect(short["properties"]?["status"]?["enum"] != nil, "\(short.text)")
+    }
+
+    @Test func `names what a payment that waits for a person is answered`() {
+        let short = ShortSchema.of(["type": "object", "anyOf": [Self.own, Self.held]], bytesMax: 320)
+
+        #expect(short["anyOf"]?[1]?["description"] == "Nothing was sent." && short["anyOf"]?[1]?["properties"] == nil)
+    }
+}
+
+struct `Every tool of the host's` {
+    @Test func `is read in at most 600 tokens of four bytes, and REST shows all of it`() async throws {
+        try await Office.with { office in
+            let tools = await office.ask("tools/list").result["tools"]?.arrayValue ?? []
+
+            #expect(tools.count > 10)
+            for tool in tools {
+                let bytes = tool.removing([JSONPointer(tokens: ["_meta"])]).bytes.count
+                #expect(bytes <= ShortSchema.toolBytesMax, "\(tool["name"] ?? .null): \(bytes)")
+                #expect(tool["outputSchema"]?["type"] == "object")
+            }
+            let entry = try #require(office.registry.snapshot.sorted.first)
+            let whole = ToolList.document(entry, at: .rest, amongAccounts: false)
+            #expect(whole["outputSchema"] == entry.schemas.output)
+        }
+    }
+}
