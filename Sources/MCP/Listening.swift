@@ -40,6 +40,8 @@ package struct Listening: Sendable {
         let actions: Int
         /// Who it is, where they may look at resources of the host's own.
         let reader: Principal?
+        /// Whether phones are shown to them.
+        let showsPhones: Bool
 
         func differs(from other: Sight, in list: List) -> Bool {
             switch list {
@@ -80,7 +82,8 @@ package struct Listening: Sendable {
             }
             for (id, subject) in filter.tasks where subjects.contains(subject) {
                 guard let task = await server.told(id, exchange) else { continue }
-                messages.append(notification("tasks", task))
+                let told = notification("tasks", task)
+                messages.append(now.showsPhones ? told : PhoneSight(message: exchange.message).masked(told) ?? told)
             }
             silent = messages.isEmpty ? silent + 1 : 0
             if silent >= server.settings.silentMax {
@@ -213,7 +216,8 @@ extension MCPServer {
             tools: tools.map { "\($0.tool.name) \($0.plugin.digest)" },
             plugins: Set(tools.map { "\($0.plugin.id) \($0.plugin.digest)" }).sorted(),
             actions: may.id,
-            reader: may.actions.contains { $0.resource != nil } ? principal : nil
+            reader: may.actions.contains { $0.resource != nil } ? principal : nil,
+            showsPhones: principal.showsPhones
         )
     }
 }

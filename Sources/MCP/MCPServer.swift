@@ -237,6 +237,22 @@ package final class MCPServer: Sendable {
 
     /// Answers a request; `tell` hears messages about it before that.
     package func answer(_ exchange: Exchange, telling tell: (@Sendable ([UInt8]) -> Void)? = nil) async -> Answer {
+        guard MCPServer.tells(exchange.message) else { return await plainAnswer(exchange, tell) }
+        let sight = PhoneSight(message: exchange.message)
+        guard let tell else {
+            var answer = await plainAnswer(exchange, nil)
+            // Who it is matters only where there is something to hide.
+            guard let masked = sight.masked(answer.body), await !showsPhones(to: exchange.caller) else { return answer }
+            answer.body = masked
+            return answer
+        }
+        guard await !showsPhones(to: exchange.caller) else { return await plainAnswer(exchange, tell) }
+        var answer = await plainAnswer(exchange) { tell(sight.masked($0) ?? $0) }
+        answer.body = sight.masked(answer.body) ?? answer.body
+        return answer
+    }
+
+    private func plainAnswer(_ exchange: Exchange, _ tell: (@Sendable ([UInt8]) -> Void)?) async -> Answer {
         do throws(MCPError) { return try await dispatch(exchange, tell) } catch {
             return results.error(error, id: exchange.message.id, in: exchange.revision)
         }

@@ -6,7 +6,7 @@ package struct Answer: Sendable {
     /// HTTP's status; other transports have none.
     package let status: Int
     /// A JSON-RPC message, or a batch of them; empty where nothing is answered.
-    package let body: [UInt8]
+    package var body: [UInt8]
     /// A refusal of the house's, whose remedy a transport has words of its own for.
     package var cause: GatewayError?
     /// The session that has begun, which its client names from now on.

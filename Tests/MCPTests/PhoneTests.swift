@@ -1,0 +1,120 @@
+import Gateway
+import OrderedJSON
+import Testing
+
+@testable import MCP
+
+struct `Phones in a message` {
+    private func masked(_ text: String) -> String {
+        let message = JSON.object(["text": .string(text)]).bytes
+        let hidden = PhoneMask.masking(PhoneMask.phones(in: message), in: message)
+        return (try? JSON(parsing: hidden))?["text"]?.stringValue ?? "no JSON"
+    }
+
+    @Test(arguments: [
+        ("254712345678", "2547•••••678"), ("+254112345678.", "+2541•••••678."), ("0712345678", "0712•••678"),
+        ("0712 345 678", "0712 ••• 678"), ("254-712-345-678", "254-7••-•••-678"), ("00254712345678", "0025•••••••678"),
+        ("from 254712345678 - Amina", "from 2547•••••678 - Amina"), ("a\n0712345678\nb", "a\n0712•••678\nb"),
+        ("{\"a\":\"x\\n0712345678\"}", "{\"a\":\"x\\n0712•••678\"}"), ("Jané0712345678", "Jané0712•••678"),
+        ("2026-11-27 0712345678 0722000111", "2026-11-27 0712•••678 0722•••111"),
+    ])
+    func `are made unreadable`(text: String, shown: String) { #expect(masked(text) == shown) }
+
+    @Test(arguments: [
+        "", "174379", "1795792286000", "ws_CO_27112026151200712345678", "A0712345678", "0712345678b",
+        "2026-11-27 07:12:45", "07.12.2019 11:45", "1254712345678", "254812345678", "0812345678", "12 345 678",
+        "071 234 567", "0 7 1 2 3 4 5 6 7 8",
+    ])
+    func `are not found in other digits`(text: String) { #expect(masked(text) == text) }
+
+    @Test func `stay in what a form asks for, and in numbers`() throws {
+        let message: JSON = [
+            "message": "Pay 0712345678?", "more": ["requestedSchema"], "requested": "requestedSchema",
+            "requestedSchema": ["properties": ["to": ["enum": ["0712345678", "\"}"]]]], "after": "0722000111",
+            "number": 254_712_345_678,
+        ]
+
+        let hidden = PhoneMask.masking(PhoneMask.phones(in: message.bytes), in: message.bytes)
+
+        let read = try JSON(parsing: hidden)
+        #expect(read["message"] == "Pay 0712•••678?" && read["after"] == "0722•••111")
+        #expect(read["requestedSchema"] == message["requestedSchema"] && read["number"] == message["number"])
+    }
+
+    @Test func `are found in every form that JSON has for digits, and end with the message`() throws {
+        let sight = PhoneSight(message: Message(id: 1, method: "tools/call", params: [:]))
+
+        let escaped = Array(#"{"a":"\u0032547123\u00345678"}"#.utf8)
+        #expect(try JSON(parsing: #require(sight.masked(escaped)))["a"] == "2547•••••678")
+        for broken in ["", "\"", "\"0712345678", "\"\\", "\"\\u0", "\"requestedSchema\":", "\"requestedSchema\":\"\\"] {
+            _ = sight.masked(Array(broken.utf8))
+        }
+    }
+
+    @Test func `of the call itself are no secret, in whatever form`() throws {
+        let params: JSON = ["arguments": ["phone": 254_712_345_678, "other": "0722 000 111"]]
+        let sight = PhoneSight(message: Message(id: "0733000111", method: "tools/call", params: params))
+        let sent: JSON = ["id": "0733000111", "a": "0712345678", "b": "254722000111", "c": "254712345679"]
+
+        let read = try JSON(parsing: #require(sight.masked(sent.bytes)))
+
+        #expect(read["id"] == sent["id"] && read["a"] == sent["a"] && read["b"] == sent["b"])
+        #expect(read["c"] == "2547•••••679")
+    }
+}
+
+struct `A model` {
+    private static let phone = "254711000001"
+
+    private func pay(_ office: Office) async throws -> String {
+        let arguments: JSON = ["phone": .string(Self.phone), "amount": 100, "idempotency_key": "k"]
+        let paid = await office.ask("tools/call", ["name": "fake_collect", "arguments": arguments])
+        return try #require(paid.result["structuredContent"]?["record"]?["id"]?.stringValue, "\(paid.json)")
+    }
+
+    private func read(_ office: Office, _ id: String, _ credential: Credential?) async -> [Said] {
+        let list: JSONObject = ["name": "transactions_list", "arguments": [:]]
+        let meta: JSONObject = [Message.capabilitiesKey: ["extensions": [TaskView.extensionName: [:]]]]
+        return [
+            await office.ask("tools/call", list, credential: credential),
+            await office.ask("tools/call", list, in: .june2025, credential: credential) { _ in },
+            await office.ask("resources/read", ["uri": .string("mpesa://transactions/" + id)], credential: credential),
+            await office.ask(
+                "tasks/get",
+                ["taskId": .string("transactions/" + id)],
+                meta: meta,
+                credential: credential
+            ),
+        ]
+    }
+
+    @Test func `reads no phone of others, unless the key has the scope by name`() async throws {
+        try await Office.with { office in
+            let id = try await pay(office)
+            let narrow = try await office.addKey(scopes: ["transactions:read", "context:read"])
+            let seeing = try await office.addKey(scopes: ["transactions:read", "context:read", PhoneMask.scope])
+
+            for credential in [nil, narrow] {
+                for said in await read(office, id, credential) {
+                    #expect(said.status == 200 && !said.json.text.contains(Self.phone), "\(said.json)")
+                }
+            }
+            let listed = await read(office, id, nil)[0].result["structuredContent"]?["data"]?[0]
+            #expect(listed?["party"] == "2547•••••001", "\(listed ?? .null)")
+            for said in await read(office, id, seeing).prefix(3) {
+                #expect(said.json.text.contains(Self.phone), "\(said.json)")
+            }
+        }
+    }
+
+    @Test func `reads the phone that it named`() async throws {
+        try await Office.with { office in
+            _ = try await pay(office)
+            let list: JSONObject = ["name": "transactions_list", "arguments": ["phone_number": .string(Self.phone)]]
+
+            let found = await office.ask("tools/call", list).result["structuredContent"]?["data"]?[0]
+
+            #expect(found?["party"]?.stringValue == Self.phone, "\(found ?? .null)")
+        }
+    }
+}
