@@ -1,7 +1,8 @@
 import Gateway
 import OrderedJSON
 
-/// What a client of 2026-07-28 listens to: lists that change, and resources of the host's own.
+/// What a client of 2026-07-28 listens to: lists that change, and resources of the host's own; and what a session of an
+/// older revision is told beside its calls: lists that change.
 ///
 /// It is told of while its credential lets it see them, which is asked anew each period.
 package struct Listening: Sendable {
@@ -68,7 +69,10 @@ package struct Listening: Sendable {
     /// - Parameter tell: Sends a message, or nothing but a sign of life where it is empty; it ends once that has left.
     /// - Throws: as `tell` does.
     package func run(_ tell: @Sendable ([UInt8]) async throws -> Void) async throws {
-        try await tell(notification("subscriptions/acknowledged", ["notifications": filter.document]))
+        // A session asked for nothing: all that it is told at once is that its stream is open.
+        try await tell(
+            isOfSession ? [] : notification("subscriptions/acknowledged", ["notifications": filter.document])
+        )
         var (sight, silent) = (sight, 0)
         for await news in events {
             guard let now = await server.sight(of: exchange, before: sight) else { break }
@@ -90,13 +94,20 @@ package struct Listening: Sendable {
                 silent = 0
                 messages.append([])
             }
+            // Whether a session has ended stands in the store, which is not asked for nothing.
+            if isOfSession, !messages.isEmpty, await server.hasNoSession(exchange.caller) { break }
             for message in messages { try await tell(message) }
         }
-        guard !Task.isCancelled else { return }
+        guard !Task.isCancelled, !isOfSession else { return }
         try await tell(server.results.ended(exchange))
     }
 
+    private var isOfSession: Bool { exchange.revision.hasHandshake }
+
     private func notification(_ name: String, _ members: JSONObject) -> [UInt8] {
+        if isOfSession {
+            return JSON.object(["jsonrpc": "2.0", "method": .string("notifications/" + name)]).bytes
+        }
         var params = members
         var meta = members["_meta"]?.objectValue ?? JSONObject()
         meta[Listening.key] = exchange.message.id
@@ -130,6 +141,28 @@ extension MCPServer {
         do throws(MCPError) { return .opened(try await subscription(exchange)) } catch {
             return .refused(results.error(error, id: exchange.message.id, in: exchange.revision))
         }
+    }
+
+    /// Begins to tell a session what it is told beside its calls; nil where the caller names no session.
+    ///
+    /// The newest revision has no such stream, whatever else is said.
+    package func openStream(of caller: Caller, call: CallID) async -> Opening? {
+        let stated = caller.headers.values(of: Ladder.versionHeader).first
+        guard !caller.headers.values(of: Exchange.sessionHeader).isEmpty, stated != Revision.newest.rawValue else {
+            return nil
+        }
+        do throws(MCPError) {
+            let conversation = try await conversation(of: caller)
+            let message = Message(id: .null, method: "", params: .object(JSONObject()))
+            var exchange = Exchange(message: message, revision: conversation.revision, caller: caller, call: call)
+            exchange.conversation = conversation
+            var filter = Listening.Filter()
+            filter.lists = Set(Listening.List.allCases)
+            let (events, sight) = try await begin(exchange)
+            return .opened(
+                Listening(server: self, exchange: exchange, filter: filter, events: events, sight: sight)
+            )
+        } catch { return .refused(await refuse(error, id: nil, caller, call)) }
     }
 
     private func subscription(_ exchange: Exchange) async throws(MCPError) -> Listening {

@@ -19,7 +19,7 @@ extension MCPServer {
     /// The session that a caller names.
     ///
     /// - Throws: What tells a client to begin anew, where there is none of theirs.
-    private func conversation(of caller: Caller) async throws(MCPError) -> Conversation {
+    func conversation(of caller: Caller) async throws(MCPError) -> Conversation {
         let sent = caller.headers.values(of: Exchange.sessionHeader)
         guard sent.count == 1, let conversation = conversations.read(sent[0]) else { throw .noSession }
         do throws(GatewayError) {
@@ -39,7 +39,7 @@ extension MCPServer {
     }
 
     /// Whether a caller's session has ended, or its credential no longer stands; not where nobody can say.
-    private func hasNoSession(_ caller: Caller) async -> Bool {
+    func hasNoSession(_ caller: Caller) async -> Bool {
         do throws(MCPError) {
             _ = try await conversation(of: caller)
             return false

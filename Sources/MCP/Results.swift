@@ -292,7 +292,7 @@ struct Results: Sendable {
             writer.key("protocolVersion")
             writer.string(exchange.revision.rawValue)
             writer.key("capabilities")
-            writer.value(Results.capabilities(in: exchange.revision))
+            writer.value(Results.capabilities(in: exchange.revision, hasStream: session != nil))
             writer.key("serverInfo")
             writer.value(Results.serverInfo(version, hasTitle: exchange.revision.hasStructure))
             writer.key("instructions")
@@ -302,11 +302,12 @@ struct Results: Sendable {
         return answer
     }
 
-    static func capabilities(in revision: Revision) -> JSON {
-        let listens = JSON.bool(!revision.hasHandshake)
+    /// - Parameter hasStream: Whether a client of an older revision is told of anything outside its calls.
+    static func capabilities(in revision: Revision, hasStream: Bool = false) -> JSON {
+        let listens = JSON.bool(!revision.hasHandshake || hasStream)
         var capabilities: JSONObject = [
             "tools": ["listChanged": listens], "prompts": ["listChanged": listens],
-            "resources": ["listChanged": listens, "subscribe": listens],
+            "resources": ["listChanged": listens, "subscribe": .bool(!revision.hasHandshake)],
         ]
         // In the first revision it could be asked for without being told of.
         if revision.hasAnnotations { capabilities["completions"] = [:] }

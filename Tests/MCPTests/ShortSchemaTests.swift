@@ -59,7 +59,7 @@ struct `A schema in short` {
 }
 
 struct `Every tool of the host's` {
-    @Test func `is read in at most 600 tokens of four bytes, and REST shows all of it`() async throws {
+    @Test func `is read in about 600 tokens, and REST shows all of it`() async throws {
         try await Office.with { office in
             let tools = await office.ask("tools/list").result["tools"]?.arrayValue ?? []
 

@@ -3,7 +3,7 @@ import HTTPServer
 import MCP
 import NIOHTTP1
 
-/// MCP over HTTP: one endpoint, POST alone, in every revision that is served.
+/// MCP over HTTP: one endpoint, to POST to in every revision that is served; sessions have a stream to GET, and DELETE.
 ///
 /// What a message means is the room `MCP`'s; here is what belongs to HTTP: origins, media types, streams of events,
 /// and the fields of a header that say what a refusal wants.
@@ -24,7 +24,8 @@ final class MCPDoor: Sendable {
         }
         guard request.method == .POST else {
             if request.method == .DELETE, let ended = await end(reader, call) { return ended }
-            // There is no session to end, and no stream that a server would write of its own accord.
+            if request.method == .GET, let opened = await open(reader, call) { return opened }
+            // There is no session to end, and none whose client would be told anything.
             return Response(.methodNotAllowed, headers: [(.allow, "POST"), (.requestID, call.description)])
         }
         do throws(GatewayError) {
@@ -38,6 +39,14 @@ final class MCPDoor: Sendable {
     private func end(_ reader: RequestReader, _ call: CallID) async -> Response? {
         do throws(GatewayError) {
             return await server.endSession(of: try caller(reader), call: call).map { response($0, reader, call) }
+        } catch { return response(refusing: error, reader, call) }
+    }
+
+    /// The stream of the session that a request names; nil where it names none.
+    private func open(_ reader: RequestReader, _ call: CallID) async -> Response? {
+        guard ProgressStream.isAccepted(by: reader.request) else { return nil }
+        do throws(GatewayError) {
+            return await server.openStream(of: try caller(reader), call: call).map { response($0, reader, call) }
         } catch { return response(refusing: error, reader, call) }
     }
 
@@ -70,7 +79,7 @@ final class MCPDoor: Sendable {
         switch await server.read(body, from: caller, call: call) {
         case .answered(let answer): return response(answer, reader, call)
         case .request(let exchange) where server.isListening(exchange) && ProgressStream.isAccepted(by: request):
-            return await listen(exchange, reader, call)
+            return response(await server.open(exchange), reader, call)
         case .request(let exchange):
             guard server.tellsProgress(of: exchange), ProgressStream.isAccepted(by: request) else {
                 return response(await server.answer(exchange), reader, call)
@@ -80,8 +89,8 @@ final class MCPDoor: Sendable {
     }
 
     /// Answers by a stream that lasts; a client that reads too slowly loses it, and asks anew.
-    private func listen(_ exchange: Exchange, _ reader: RequestReader, _ call: CallID) async -> Response {
-        switch await server.open(exchange) {
+    private func response(_ opening: MCPServer.Opening, _ reader: RequestReader, _ call: CallID) -> Response {
+        switch opening {
         case .refused(let answer): return response(answer, reader, call)
         case .opened(let listening):
             var response = EventText.response(call)
