@@ -219,8 +219,9 @@ struct UserActions: Sendable {
             let user = try await house.proven(use, by: "current_password")
             let hash = try await house.hash(Secret(use.text("new_password") ?? ""), of: user.organization)
             let changed = try await house.directory.change(user.id, organization: use.principal.organization) { now in
-                // What an administrator set meanwhile stays.
-                if now.isActive, now.passwordHash == user.passwordHash { now.passwordHash = hash }
+                // What an administrator set meanwhile stays; that ends an epoch, and a hash of the same password does not.
+                let isSame = now.passwordHash == user.passwordHash || now.sessionEpoch == user.sessionEpoch
+                if now.isActive, isSame { now.passwordHash = hash }
             }
             house.forget()
             guard changed?.passwordHash == hash else {

@@ -67,7 +67,7 @@ final class People: Sendable {
     let passwords = PlainPasswords()
     var authenticate: Authenticate { gateway.authenticate }
     var logIns: LogIns { gateway.logIns }
-    private let gateway: Assembly
+    let gateway: Assembly
     let asha: User
 
     init(_ house: House, throttle: AttemptLimit.Settings = .init()) async throws {
@@ -187,40 +187,6 @@ struct `A log-in` {
             // What another host changes is known within a second.
             house.clock.advance(.seconds(1))
             #expect(await !people.isGood(token))
-        }
-    }
-
-    @Test func `keeps a password at today's cost, and no session ends by it`() async throws {
-        try await House.with { (house) async throws in
-            let people = try await People(house)
-            let first = try await people.logIn("right").get()
-            people.passwords.cost(3)
-
-            #expect(await people.code("wrong") == .unauthenticated)
-            #expect(try await people.user()?.passwordHash == "right")
-            let second = try await people.logIn("right").get()
-            #expect(try await people.user()?.passwordHash == "   right")
-            for token in [first, second] { #expect(await people.isGood(token)) }
-            #expect(await people.code("right") == nil)
-        }
-    }
-
-    @Test func `is good where its password cannot be kept anew, and a password that was changed stays`() async throws {
-        try await House.with { (house) async throws in
-            let people = try await People(house)
-            people.passwords.cost(3)
-            let asha = people.asha
-            let isChecked = Atomic(false)
-            people.passwords.meanwhile {
-                // The first is the check; while the new hash is made somebody else changes the password.
-                if !isChecked.exchange(true, ordering: .relaxed) { return }
-                _ = try? await house.store.change(asha.id, organization: house.organization) {
-                    $0.passwordHash = "   other"
-                }
-            }
-
-            #expect(await people.code("right") == nil)
-            #expect(try await people.user()?.passwordHash == "   other")
         }
     }
 

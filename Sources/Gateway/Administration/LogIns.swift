@@ -39,6 +39,7 @@ package struct LogIns: Sendable {
         package let entropy: Entropy
         package let factors: SecondFactors?
         let refreshTokens: RefreshTokens
+        let renewals: PasswordRenewals
 
         /// Gathers them.
         init(
@@ -52,7 +53,8 @@ package struct LogIns: Sendable {
             throttle: AttemptLimit,
             entropy: Entropy,
             factors: SecondFactors? = nil,
-            refreshTokens: RefreshTokens
+            refreshTokens: RefreshTokens,
+            renewals: PasswordRenewals
         ) {
             self.directory = directory
             self.audit = audit
@@ -65,6 +67,7 @@ package struct LogIns: Sendable {
             self.entropy = entropy
             self.factors = factors
             self.refreshTokens = refreshTokens
+            self.renewals = renewals
         }
     }
 
@@ -112,7 +115,7 @@ package struct LogIns: Sendable {
         do throws(GatewayError) {
             let known = try await attempt(username, password, slug, code, caller)
             let session = try await begin(known, withRefresh: withRefresh, caller)
-            await hashAnew(password, of: known.user, turn: known.turn)
+            parts.renewals.note(password, of: known.user)
             parts.metrics.count(door: .rest, what: "auth.login", error: nil)
             return session
         } catch {
@@ -145,16 +148,16 @@ package struct LogIns: Sendable {
         }
         // Nothing is written of a failure: by the time that takes, a name that there is would be told from others.
         guard isRight, let known = found.user else { throw found.refusal }
-        // As they are now, not as they were before the hash was made: whatever ended meanwhile stays ended.
+        // As they are now, not as they were before the hash was made: whatever ended meanwhile stays ended. Another hash
+        // within one epoch is of the same password (`PasswordRenewals`).
         guard
             let user = try await directory.user(known.id, organization: known.organization),
-            user.isActive, user.passwordHash == known.passwordHash,
+            user.isActive, user.passwordHash == known.passwordHash || user.sessionEpoch == known.sessionEpoch,
             let organization = try await directory.organization(user.organization), organization.isActive
         else { throw found.refusal }
         // Only whoever knows the password learns that there is a second factor; the attempt stays charged.
         try await checkFactor(of: user, code, attempt)
-        let place = parts.throttle.succeed(attempt, as: user)
-        return Known(user: user, organization: organization, place: place, turn: attempt.turn)
+        return Known(user: user, organization: organization, place: parts.throttle.succeed(attempt, as: user))
     }
 
     private func checkFactor(
@@ -182,7 +185,6 @@ package struct LogIns: Sendable {
         let user: User
         let organization: Organization
         let place: KnownPlace
-        let turn: PasswordTurn
     }
 
     /// Whom a log-in names.

@@ -66,6 +66,8 @@ package struct Assembly: Sendable {
     package let factors: SecondFactors?
     /// What keeps guessers of passwords waiting.
     package let throttle: AttemptLimit
+    /// Passwords that are hashed anew.
+    package let renewals: PasswordRenewals
     /// Failures of strangers, counted into the audit.
     package let failures: SampleFailures
     /// What plugins ask of the host.
@@ -145,6 +147,7 @@ package struct Assembly: Sendable {
         throttle = AttemptLimit(entropy: entropy, settings: settings.throttle)
         failures = SampleFailures(audit: store.audit, entropy: entropy)
         factors = ports.people.map { SecondFactors(people: $0, key: keys.factors, entropy: entropy) }
+        renewals = PasswordRenewals(passwords: ports.passwords, directory: store.directory)
         logIns = LogIns(
             LogIns.Parts(
                 directory: store.directory,
@@ -157,7 +160,8 @@ package struct Assembly: Sendable {
                 throttle: throttle,
                 entropy: entropy,
                 factors: factors,
-                refreshTokens: RefreshTokens(key: keys.refreshTokens)
+                refreshTokens: RefreshTokens(key: keys.refreshTokens),
+                renewals: renewals
             )
         )
         places = FeedPlaces(key: keys.places)
@@ -251,7 +255,7 @@ package struct Assembly: Sendable {
             { await inbox.run() }, { await sweeper.run() }, { await releases.run() }, { await claimSweeper.run() },
             { await batchRunner.run() }, { await rollups.run() }, { await forgetting.run() }, { await timers.run() },
             { await keeper.run() },
-            { await orphans.run() },
+            { await orphans.run() }, { await renewals.run() },
             { await failures.run() }, { await uses.run() },
             { await quotas.run() }, { await configuration.run() },
         ] + (approvalLetters.map { letters in [{ await letters.run() }] } ?? [])
