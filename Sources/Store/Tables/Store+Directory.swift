@@ -32,8 +32,8 @@ extension Store: DirectoryRepository {
         try Store.check(names: ["slug": organization.slug, "name": organization.name])
         let values = DirectoryCoding.values(of: organization)
         try await change(of: organization.id, conflict: Store.taken(organization)) { sql in
-            try Store.check(plan: organization.plan, in: sql)
             try Store.insert(organization: values, in: sql)
+            try Store.check(plan: organization.plan, in: sql)
         }
     }
 
@@ -42,9 +42,9 @@ extension Store: DirectoryRepository {
         try Store.check(names: ["username": user.username, "email": user.email])
         let values = DirectoryCoding.values(of: organization)
         try await change(of: organization.id, conflict: Store.taken(organization)) { sql in
-            try Store.check(plan: organization.plan, in: sql)
             try Store.insert(organization: values, in: sql)
             try Store.insert(user, in: sql)
+            try Store.check(plan: organization.plan, in: sql)
         }
     }
 
@@ -75,7 +75,6 @@ extension Store: DirectoryRepository {
             if new == old { return .some((old, [])) }
             new.version = old.version + 1
             try Store.check(names: ["slug": new.slug, "name": new.name])
-            if new.plan != old.plan { try Store.check(plan: new.plan, in: sql) }
             let changed = try sql.execute(
                 """
                 UPDATE organizations SET slug = $1, plan = $2, detail = $3, version = $4
@@ -87,11 +86,16 @@ extension Store: DirectoryRepository {
                 ]
             )
             guard changed == 1 else { return nil }
+            if new.plan != old.plan { try Store.check(plan: new.plan, in: sql) }
             return .some((new, moment.map { FeedEvent.about(new, from: old, at: $0) } ?? []))
         }
     }
 
-    /// Refuses a plan that there is not, and keeps it until the commit: nobody is put on one that is taken away meanwhile.
+    /// Refuses, and so undoes, what has put an organization on a plan that there is not, and keeps that one until the commit:
+    /// nobody is put on one that is taken away meanwhile.
+    ///
+    /// After the organization's row was written, as `holdChanges` asks: who held changes first and waited for a row would
+    /// wait for whoever has the row and waits for changes.
     private static func check(plan name: String, in sql: any SQLSession) throws {
         try holdChanges(in: sql)
         guard try sql.first("SELECT 1 FROM plans WHERE name = $1", [.text(name)], { $0.integer(0) }) != nil else {

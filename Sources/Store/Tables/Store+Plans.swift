@@ -36,20 +36,18 @@ extension Store: PlanRepository {
     }
 
     package func removePlan(_ name: String) async throws(GatewayError) -> Bool {
-        let removed = try await change(conflict: "The plan is being changed.") { sql in
+        try await change(conflict: "The plan is being changed.") { sql in
+            guard try sql.execute("DELETE FROM plans WHERE name = $1", [.text(name)]) == 1 else { return false }
             // Whoever is being put on it has done so, or finds it gone.
             try Store.holdChanges(in: sql)
-            return try sql.execute(
-                """
-                DELETE FROM plans WHERE name = $1
-                    AND NOT EXISTS (SELECT 1 FROM organizations WHERE organizations.plan = plans.name)
-                """,
-                [.text(name)]
-            )
+            let user = try sql.first("SELECT 1 FROM organizations WHERE plan = $1 LIMIT 1", [.text(name)]) {
+                $0.integer(0)
+            }
+            guard user == nil else {
+                throw GatewayError(.conflict, "Organizations are on this plan. Put them on another one first.")
+            }
+            return true
         }
-        if removed == 1 { return true }
-        guard try await plan(name) != nil else { return false }
-        throw GatewayError(.conflict, "Organizations are on this plan. Put them on another one first.")
     }
 
     package func organizations(
