@@ -124,6 +124,12 @@ struct `Whoever shows no credential` {
             _ = try await house.store.removePlan("none")
             house.gateway.configuration.forget()
             #expect(await names() == few)
+
+            // Where only whoever runs the gateway has a plan, nobody has a tool.
+            _ = try await house.store.change(house.organization) { $0.plan = Organization.hostSlug }
+            for name in ["few", "all"] { #expect(try await house.store.removePlan(name)) }
+            house.gateway.configuration.forget()
+            #expect(await names().isEmpty)
         }
     }
 

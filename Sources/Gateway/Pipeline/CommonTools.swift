@@ -2,8 +2,9 @@ import Synchronization
 
 /// The tools that every plan has: what whoever shows no credential is told of.
 ///
-/// What only some organizations have is nobody else's to know. Found out once for each configuration and each set of loaded tools, so that a stranger's question asks the store
-/// nothing; and by one at a time: who comes meanwhile is shown what was common before.
+/// What only some organizations have is nobody else's to know. Found out once for each configuration and each set of
+/// loaded tools, so that a stranger's question asks the store nothing; and by one at a time: who comes meanwhile is shown
+/// what was common before.
 package final class CommonTools: Sendable {
     /// How many plans are read at a time.
     private static let page = 500
@@ -71,14 +72,12 @@ package final class CommonTools: Sendable {
     private func common(_ all: [ToolRegistry.Entry]) async throws(GatewayError) -> [ToolRegistry.Entry] {
         var tools = all
         var name: String?
-        var isFirst = true
+        var isAnybodys = false
         while !tools.isEmpty {
             let page = try await plans.plans(after: name, limit: CommonTools.page)
-            // Where there is no plan yet, nobody has any tool.
-            if isFirst && page.isEmpty { return [] }
-            isFirst = false
             // Whoever runs the gateway is no customer: its own organization's plan has no tool.
             for plan in page where plan.name != Organization.hostSlug {
+                isAnybodys = true
                 tools.removeAll {
                     let tool = $0.tool
                     return !plan.has(tool: tool.name, movingMoney: tool.annotations.movesMoney)
@@ -87,6 +86,7 @@ package final class CommonTools: Sendable {
             guard page.count == CommonTools.page else { break }
             name = page.last?.name
         }
-        return tools
+        // Where there is no plan of customers yet, nobody has any tool.
+        return isAnybodys ? tools : []
     }
 }
