@@ -32,6 +32,9 @@ enum CeilingDocuments {
             "batches_max": [
                 "type": "integer", "minimum": 1, "maximum": 1000, "description": "Batches that have not ended.",
             ],
+            "calls_max": [
+                "type": "integer", "minimum": 1, "maximum": 100_000, "description": "Calls of tools that run at once.",
+            ],
         ],
         "description": "What may be had and used up at most; what is left out has no limit.",
     ]
@@ -45,7 +48,8 @@ enum CeilingDocuments {
         var ceilings = Ceilings(
             usersMax: value["users_max"]?.integerValue.map(Int.init),
             keysMax: value["keys_max"]?.integerValue.map(Int.init),
-            batchesMax: value["batches_max"]?.integerValue.map(Int.init)
+            batchesMax: value["batches_max"]?.integerValue.map(Int.init),
+            callsMax: value["calls_max"]?.integerValue.map(Int.init)
         )
         for (counted, limit) in value["quotas"]?.objectValue ?? JSONObject() {
             ceilings.quotas[counted] = limit.integerValue.map(Int.init)
@@ -81,6 +85,7 @@ enum CeilingDocuments {
         document["users_max"] = ceilings.usersMax.map { .integer(Int64($0)) }
         document["keys_max"] = ceilings.keysMax.map { .integer(Int64($0)) }
         document["batches_max"] = ceilings.batchesMax.map { .integer(Int64($0)) }
+        document["calls_max"] = ceilings.callsMax.map { .integer(Int64($0)) }
         return .object(document)
     }
 }

@@ -96,6 +96,9 @@ struct PlanLosses: Sendable {
             guard was.dayAmounts[direction].map({ amount < $0 }) ?? true else { continue }
             lost.append("more than \(amount) shillings a day of direction \(direction.rawValue)")
         }
+        if let most = will.callsMax, was.callsMax.map({ most < $0 }) ?? true {
+            lost.append("calls at once above \(most)")
+        }
         if let most = will.usersMax, was.usersMax.map({ most < $0 }) ?? true {
             let active = try await house.activeUsers(of: organization.id)
             if active > most {

@@ -163,13 +163,33 @@ struct `Limiting concurrency` {
         let tool = try ToolDescriptor.sample(concurrencyMax: 1)
         let ours = OrganizationID(Identifier(high: 1, low: 1))
         let theirs = OrganizationID(Identifier(high: 1, low: 2))
-        let place = try #require(try limit.enter(tool, organization: ours))
+        let place = try #require(try limit.enter(tool, organization: ours, Ceilings()))
 
-        #expect(throws: GatewayError.self) { try limit.enter(tool, organization: ours) }
-        #expect(throws: Never.self) { try limit.enter(tool, organization: theirs) }
+        #expect(throws: GatewayError.self) { try limit.enter(tool, organization: ours, Ceilings()) }
+        #expect(throws: Never.self) { try limit.enter(tool, organization: theirs, Ceilings()) }
         limit.leave(place)
-        #expect(throws: Never.self) { try limit.enter(tool, organization: ours) }
-        #expect(try limit.enter(ToolDescriptor.sample(), organization: ours) == nil)
+        #expect(throws: Never.self) { try limit.enter(tool, organization: ours, Ceilings()) }
+        #expect(try limit.enter(ToolDescriptor.sample(), organization: ours, Ceilings()) == nil)
+    }
+
+    @Test func `counts the calls of all tools for the plan, and of an organization alone`() throws {
+        let limit = LimitConcurrency()
+        let (one, any) = (try ToolDescriptor.sample(concurrencyMax: 1), try ToolDescriptor.sample())
+        let ours = OrganizationID(Identifier(high: 1, low: 1))
+        let plan = Ceilings(callsMax: 2)
+        let places = try (0..<2).map { _ in try #require(try limit.enter(any, organization: ours, plan)) }
+
+        let refused = #expect(throws: GatewayError.self) { try limit.enter(one, organization: ours, plan) }
+        #expect(refused?.code == .rateLimited && refused?.message.contains("2 calls") == true)
+        #expect(limit.refusal(of: any, organization: ours, plan) == refused)
+        #expect(limit.refusal(of: any, organization: OrganizationID(Identifier(high: 1, low: 2)), plan) == nil)
+        limit.leave(places[0])
+        let place = try #require(try limit.enter(one, organization: ours, plan))
+        limit.leave(place)
+        limit.leave(places[1])
+        for _ in 0..<2 { _ = try limit.enter(any, organization: ours, plan) }
+        // A plan that has no limit any more lets everybody in.
+        #expect(try limit.enter(any, organization: ours, Ceilings()) == nil)
     }
 }
 

@@ -90,7 +90,14 @@ struct `A refused call of a key` {
         Refusal(rule: "concurrency", tools: ["rate": ["concurrency_max": 1]]) { bureau, _, _ in
             let call = CallID(bureau.clock.entropy.identifier())
             let entry = bureau.registry.snapshot.entry("fake_collect", organization: bureau.shop.id, call: call)
-            _ = try bureau.pipeline.concurrency.enter(try #require(entry).tool, organization: bureau.shop.id)
+            let tool = try #require(entry).tool
+            _ = try bureau.pipeline.concurrency.enter(tool, organization: bureau.shop.id, Ceilings())
+        },
+        Refusal(rule: "concurrency", plan: Bureau.tradePlan(Ceilings(callsMax: 1))) { bureau, _, _ in
+            let call = CallID(bureau.clock.entropy.identifier())
+            let entry = bureau.registry.snapshot.entry("fake_pay", organization: bureau.shop.id, call: call)
+            let tool = try #require(entry).tool
+            _ = try bureau.pipeline.concurrency.enter(tool, organization: bureau.shop.id, Ceilings(callsMax: 1))
         },
         Refusal(rule: "stop", setUp: changing { $0.approvals.stops = [.all] }),
         Refusal(rule: "stop", setUp: changing { $0.approvals.stops = [.tool("fake_collect")] }),

@@ -1,8 +1,9 @@
-import Gateway
 import GatewayTesting
 import OrderedJSON
 import Organizations
 import Testing
+
+@testable import Gateway
 
 struct `A plan's features` {
     @Test func `are read by its organizations, and a plan that is set without them has all there are`() async throws {
@@ -314,6 +315,36 @@ struct `What a plan has room for` {
             )
             #expect(wider.data["ceilings"]?["users_max"] == 3)
             #expect(await bureau.ask("users.create", user("two"), as: admin.token).code == nil)
+        }
+    }
+
+    @Test func `lets so many calls run at once, and shows and previews how many`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            try await bureau.openShop(Bureau.tradePlan(Ceilings(callsMax: 2)))
+            let boss = try await bureau.person("boss", .superAdmin, of: bureau.host)
+            let manager = try await bureau.person("manager", .manager, of: bureau.shop)
+            let call = CallID(bureau.clock.entropy.identifier())
+            let entry = bureau.registry.snapshot.entry("fake_pay", organization: bureau.shop.id, call: call)
+            let tool = try #require(entry).tool
+            let enter = {
+                try bureau.pipeline.concurrency.enter(tool, organization: bureau.shop.id, Ceilings(callsMax: 2))
+            }
+            let place = try #require(try enter())
+            #expect(await bureau.collect(100, as: manager.token).code == nil)
+            _ = try enter()
+
+            #expect(await bureau.collect(101, as: manager.token).code == .rateLimited)
+            bureau.pipeline.concurrency.leave(place)
+            // A call gives its place back, whatever became of it.
+            for amount in 101...105 { #expect(await bureau.collect(Int64(amount), as: manager.token).code == nil) }
+
+            let plan = await bureau.ask("plans.show", ["name": "trade"], as: boss.token).data
+            #expect(plan["ceilings"]?["calls_max"] == 2)
+            let less: JSON = [
+                "name": "trade", "tools": plan["tools"] ?? [], "ceilings": ["calls_max": 1], "preview": true,
+            ]
+            let losses = await bureau.ask("plans.set", less, as: boss.token).data.text
+            #expect(losses.contains("calls at once above 1"), "\(losses)")
         }
     }
 

@@ -120,7 +120,8 @@ struct `A plan's row` {
                 principalLimits: [:],
                 ceilings: Ceilings(
                     quotas: ["money": 5],
-                    amounts: [OperationDirection.outgoing: Shillings(7)].compactMapValues { $0 }
+                    amounts: [OperationDirection.outgoing: Shillings(7)].compactMapValues { $0 },
+                    callsMax: 3
                 ),
                 price: Plan.Price(monthCents: 100, callCents: ["money": 3])
             )

@@ -22,6 +22,8 @@ package struct Ceilings: Sendable, Equatable {
     package var keysMax: Int?
     /// How many batches may be open.
     package var batchesMax: Int?
+    /// How many calls of tools may run at once.
+    package var callsMax: Int?
 
     /// States ceilings; none by default.
     package init(
@@ -30,7 +32,8 @@ package struct Ceilings: Sendable, Equatable {
         dayAmounts: [OperationDirection: Int64] = [:],
         usersMax: Int? = nil,
         keysMax: Int? = nil,
-        batchesMax: Int? = nil
+        batchesMax: Int? = nil,
+        callsMax: Int? = nil
     ) {
         self.quotas = quotas
         self.amounts = amounts
@@ -38,6 +41,7 @@ package struct Ceilings: Sendable, Equatable {
         self.usersMax = usersMax
         self.keysMax = keysMax
         self.batchesMax = batchesMax
+        self.callsMax = callsMax
     }
 
     /// These, with those of an organization in their place where it has its own.
@@ -48,7 +52,8 @@ package struct Ceilings: Sendable, Equatable {
             dayAmounts: dayAmounts.merging(own.dayAmounts) { _, own in own },
             usersMax: own.usersMax ?? usersMax,
             keysMax: own.keysMax ?? keysMax,
-            batchesMax: own.batchesMax ?? batchesMax
+            batchesMax: own.batchesMax ?? batchesMax,
+            callsMax: own.callsMax ?? callsMax
         )
     }
 

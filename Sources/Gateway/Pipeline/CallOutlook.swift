@@ -98,13 +98,14 @@ package struct CallOutlook: Sendable {
     }
 
     private func places(_ call: Call) -> Finding {
-        let isFull = concurrency.isFull(call.tool, organization: call.principal.organization)
-        let most = call.tool.concurrencyMax.map { "At most \($0) of them run at once for the organization." }
-        return Finding(
-            "concurrency",
-            isFull ? GatewayError(.rateLimited, "As many as may run at once are running.") : nil,
-            else: most ?? "Any number may run at once."
-        )
+        let ceilings = call.membership.ceilings
+        let refusal = concurrency.refusal(of: call.tool, organization: call.principal.organization, ceilings)
+        let bounds = [
+            call.tool.concurrencyMax.map { "At most \($0) of them run at once for the organization." },
+            ceilings.callsMax.map { "At most \($0) calls of the organization run at once." },
+        ]
+        let why = bounds.compactMap { $0 }.joined(separator: " ")
+        return Finding("concurrency", refusal, else: why.isEmpty ? "Any number may run at once." : why)
     }
 
     private func quota(_ call: Call) async throws(GatewayError) -> Finding {

@@ -268,7 +268,7 @@ package final class Pipeline: Sendable {
         ending.isHidden = false
         rate = try limit.check(tool, principal: principal, membership: membership)
         if !tool.annotations.movesMoney { rate = try await count(tool.bucket, tool.cost, membership, rate) }
-        let place = try concurrency.enter(tool, organization: principal.organization)
+        let place = try concurrency.enter(tool, organization: principal.organization, membership.ceilings)
         defer { if let place { concurrency.leave(place) } }
         let book = entry.schemas.takesAccount ? try await accounts(of: principal) : nil
         let checked = try ValidateArguments.checked(

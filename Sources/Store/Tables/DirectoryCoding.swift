@@ -127,6 +127,7 @@ enum DirectoryCoding {
         object["users_max"] = ceilings.usersMax.map { .integer(Int64($0)) }
         object["keys_max"] = ceilings.keysMax.map { .integer(Int64($0)) }
         object["batches_max"] = ceilings.batchesMax.map { .integer(Int64($0)) }
+        object["calls_max"] = ceilings.callsMax.map { .integer(Int64($0)) }
         return .object(object)
     }
 
@@ -134,7 +135,8 @@ enum DirectoryCoding {
         var ceilings = Ceilings(
             usersMax: value?["users_max"]?.integerValue.map(Int.init),
             keysMax: value?["keys_max"]?.integerValue.map(Int.init),
-            batchesMax: value?["batches_max"]?.integerValue.map(Int.init)
+            batchesMax: value?["batches_max"]?.integerValue.map(Int.init),
+            callsMax: value?["calls_max"]?.integerValue.map(Int.init)
         )
         for (counted, limit) in value?["quotas"]?.objectValue ?? JSONObject() {
             ceilings.quotas[counted] = limit.integerValue.map(Int.init)
