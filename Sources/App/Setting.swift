@@ -214,6 +214,12 @@ extension Settings {
             "JSON lines on standard error (up to 4 MiB wait for a slow reader, then lines are left out and counted), from"
         ) { $1.logLevel = $0 },
         .number(
+            "TOKEN_MINUTES",
+            5...1_440,
+            "\(usual.bounds.logIns.tokenLife.components.seconds / 60)",
+            "how long a token of a log-in is good that comes without a refresh token"
+        ) { $1.bounds.logIns.tokenLife = .seconds($0 * 60) },
+        .number(
             "FEED_DAYS",
             31...3_650,
             "90",

@@ -70,11 +70,16 @@ final class People: Sendable {
     let gateway: Assembly
     let asha: User
 
-    init(_ house: House, throttle: AttemptLimit.Settings = .init()) async throws {
+    init(
+        _ house: House,
+        throttle: AttemptLimit.Settings = .init(),
+        sessions: LogIns.Settings = .init()
+    ) async throws {
         self.house = house
         let entropy = house.clock.entropy
         var bounds = Assembly.Settings()
         bounds.throttle = throttle
+        bounds.logIns = sessions
         let passwords = passwords
         gateway = house.another(bounds) { ports in
             ports.tokens = PlainTokens()
@@ -187,6 +192,26 @@ struct `A log-in` {
             // What another host changes is known within a second.
             house.clock.advance(.seconds(1))
             #expect(await !people.isGood(token))
+        }
+    }
+
+    @Test func `is good for a day, or for as long as the operators say`() async throws {
+        try await House.with { (house) async throws in
+            var sessions = LogIns.Settings()
+            sessions.tokenLife = .seconds(600)
+            let people = try await People(house, sessions: sessions)
+            let short = try await people.logIn("right").get()
+            house.clock.advance(.seconds(599))
+            #expect(await people.isGood(short))
+            house.clock.advance(.seconds(1))
+            #expect(await !people.isGood(short))
+
+            let usual = try await People(restarting: people)
+            let day = try await usual.logIn("right").get()
+            house.clock.advance(.seconds(86_399))
+            #expect(await usual.isGood(day))
+            house.clock.advance(.seconds(1))
+            #expect(await !usual.isGood(day))
         }
     }
 

@@ -207,6 +207,8 @@ extension Assembly {
         package var refusals = PaceRefusals.Settings()
         /// Failed log-ins.
         package var throttle = AttemptLimit.Settings()
+        /// Sessions.
+        package var logIns = LogIns.Settings()
 
         /// The defaults.
         package init(publicURL: String = "") { self.publicURL = publicURL }

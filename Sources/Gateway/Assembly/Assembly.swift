@@ -162,7 +162,8 @@ package struct Assembly: Sendable {
                 factors: factors,
                 refreshTokens: RefreshTokens(key: keys.refreshTokens),
                 renewals: renewals
-            )
+            ),
+            settings: settings.logIns
         )
         places = FeedPlaces(key: keys.places)
         services = ports.services(directory, places, settings.services)
