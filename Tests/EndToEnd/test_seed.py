@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import re
 import subprocess
 import tarfile
@@ -167,3 +168,19 @@ def test_words_of_the_command_line_are_made_from_the_registry(gateway):
     assert offered.stdout.strip() == "rotate", (offered.stdout, offered.stderr)
     for shell in ("zsh", "fish"):
         assert "explain" in command("completion", shell)
+
+
+def test_whoever_sits_at_a_terminal_is_told_which_gateway_is_asked(gateway):
+    token = person(gateway, "org_admin")["token"]
+    environment = {**os.environ, "GATEWAY_URL": gateway.url, "GATEWAY_API_KEY": token}
+    for words, is_told in ((("key", "list"), True), (("call", "organization.show"), True), (("completion", "bash"), False)):
+        ours, theirs = pty.openpty()
+        ran = subprocess.run(
+            [PROGRAM, *words], cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs, timeout=PATIENCE, env=environment
+        )
+        os.write(theirs, b"END")
+        told = os.read(ours, 10_000).decode()
+        os.close(ours), os.close(theirs)
+        assert ran.returncode == 0 and (f"The gateway at {gateway.url}:" in told) is is_told, (words, told)
+        # What is piped on holds what was asked for, and nothing else.
+        assert gateway.url.encode() not in ran.stdout, ran.stdout

@@ -11,7 +11,12 @@ struct GatewayClient {
     let curl = CurlClient(settings: CurlClient.Settings())
 
     /// Runs a command's work; an error is told in one line.
-    static func running(_ work: (GatewayClient) async throws(GatewayError) -> Void) async throws {
+    ///
+    /// Whoever looks on is told first which gateway is asked, unless it is asked for a script.
+    static func running(
+        isForScript: Bool = false,
+        _ work: (GatewayClient) async throws(GatewayError) -> Void
+    ) async throws {
         let environment = ProcessInfo.processInfo.environment
         let url = environment["GATEWAY_URL"] ?? "http://127.0.0.1:8080"
         let client = GatewayClient(
@@ -22,6 +27,9 @@ struct GatewayClient {
         do throws(GatewayError) {
             // A credential leaves this machine by https alone.
             _ = try GatewayAddress.endpoint(url)
+            if !isForScript, isatty(STDERR_FILENO) == 1 {
+                FileHandle.standardError.write(Data("The gateway at \(client.url):\n".utf8))
+            }
             try await work(client)
         } catch { throw explain(error) }
     }

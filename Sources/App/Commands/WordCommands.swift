@@ -163,7 +163,7 @@ struct CompletionCommand: AsyncParsableCommand {
     @Argument(help: "bash, zsh or fish.") var shell: String
 
     func run() async throws {
-        try await GatewayClient.running { client throws(GatewayError) in
+        try await GatewayClient.running(isForScript: true) { client throws(GatewayError) in
             let operations = Operation.all(in: try await client.openAPI())
             guard let script = CompletionScript(operations).text(for: shell) else {
                 throw GatewayError(.invalidArgument, "shell: expected bash, zsh or fish.")
