@@ -52,6 +52,37 @@ struct `A subscription` {
     }
 }
 
+struct `A subscription's word` {
+    @Test(arguments: Subscription.allCases)
+    func `lets whoever pays or tries begin something, and lets everybody see what became of their money`(
+        word: Subscription
+    ) async throws {
+        try await Bureau.with { (bureau) async throws in
+            try await bureau.openShop()
+            let boss = try await bureau.person("boss", .superAdmin, of: bureau.host)
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            let key = try await bureau.makeKey(by: admin)
+            #expect(await bureau.collect(5, as: key.text).code == nil)
+            let set = { (word: Subscription) async in
+                let id = JSON.string(bureau.shop.id.description)
+                let change: JSON = ["org_id": id, "subscription_status": .string(word.rawValue)]
+                return await bureau.ask("organizations.update", change, as: boss.token)
+            }
+
+            #expect(await set(word).data["subscription_status"] == .string(word.rawValue))
+
+            let isOpen = word == .trial || word == .active
+            let next = await bureau.collect(6, as: key.text)
+            #expect(next.code == (isOpen ? nil : .organizationSuspended))
+            #expect(isOpen || next.error?.message.contains(word.rawValue) == true)
+            #expect(await bureau.ask("transactions.list", as: key.text).data.arrayValue?.count == (isOpen ? 2 : 1))
+            // Reactivated, it goes on at once.
+            #expect(await set(.active).code == nil)
+            #expect(await bureau.collect(7, as: key.text).code == nil)
+        }
+    }
+}
+
 struct `An organization that registers` {
     private static let stall = Registration(
         name: "Stall",
