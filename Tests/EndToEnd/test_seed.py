@@ -183,4 +183,4 @@ def test_whoever_sits_at_a_terminal_is_told_which_gateway_is_asked(gateway):
         os.close(ours), os.close(theirs)
         assert ran.returncode == 0 and (f"The gateway at {gateway.url}:" in told) is is_told, (words, told)
         # What is piped on holds what was asked for, and nothing else.
-        assert gateway.url.encode() not in ran.stdout, ran.stdout
+        assert b"The gateway at" not in ran.stdout, ran.stdout
