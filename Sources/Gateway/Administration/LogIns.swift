@@ -53,8 +53,7 @@ package struct LogIns: Sendable {
             throttle: AttemptLimit,
             entropy: Entropy,
             factors: SecondFactors? = nil,
-            refreshTokens: RefreshTokens,
-            renewals: PasswordRenewals
+            refreshTokens: RefreshTokens
         ) {
             self.directory = directory
             self.audit = audit
@@ -67,7 +66,7 @@ package struct LogIns: Sendable {
             self.entropy = entropy
             self.factors = factors
             self.refreshTokens = refreshTokens
-            self.renewals = renewals
+            renewals = PasswordRenewals(passwords: passwords, directory: directory)
         }
     }
 

@@ -66,8 +66,6 @@ package struct Assembly: Sendable {
     package let factors: SecondFactors?
     /// What keeps guessers of passwords waiting.
     package let throttle: AttemptLimit
-    /// Passwords that are hashed anew.
-    package let renewals: PasswordRenewals
     /// Failures of strangers, counted into the audit.
     package let failures: SampleFailures
     /// What plugins ask of the host.
@@ -91,8 +89,7 @@ package struct Assembly: Sendable {
     package init(_ ports: Ports, keys: Keys, settings: Settings) {
         self.ports = ports
         conversationKey = keys.conversations
-        let entropy = ports.entropy
-        let store = ports.store
+        let (entropy, store) = (ports.entropy, ports.store)
         configuration = ports.configuration
         directory = DirectoryCache(directory: store.directory, entropy: entropy, configuration: configuration)
         commonTools = CommonTools(plans: store.plans, registry: ports.registry, configuration: configuration)
@@ -147,7 +144,6 @@ package struct Assembly: Sendable {
         throttle = AttemptLimit(entropy: entropy, settings: settings.throttle)
         failures = SampleFailures(audit: store.audit, entropy: entropy)
         factors = ports.people.map { SecondFactors(people: $0, key: keys.factors, entropy: entropy) }
-        renewals = PasswordRenewals(passwords: ports.passwords, directory: store.directory)
         logIns = LogIns(
             LogIns.Parts(
                 directory: store.directory,
@@ -160,8 +156,7 @@ package struct Assembly: Sendable {
                 throttle: throttle,
                 entropy: entropy,
                 factors: factors,
-                refreshTokens: RefreshTokens(key: keys.refreshTokens),
-                renewals: renewals
+                refreshTokens: RefreshTokens(key: keys.refreshTokens)
             ),
             settings: settings.logIns
         )
@@ -208,6 +203,9 @@ package struct Assembly: Sendable {
             logger: ports.logger
         )
     }
+
+    /// Passwords that are hashed anew.
+    package var renewals: PasswordRenewals { logIns.parts.renewals }
 
     /// What a call would meet at the stages that change by the hour.
     package var outlook: CallOutlook {
