@@ -64,7 +64,7 @@ struct `A plan's features` {
                 for: principal,
                 try await bureau.gateway.directory.membership(of: bureau.shop.id)
             )
-            #expect(rich.actions.count { $0.rules.feature != nil } == 8)
+            #expect(rich.actions.count { $0.rules.feature != nil } == 9)
         }
     }
 
