@@ -192,20 +192,23 @@ extension APIKey {
         at now: Timestamp,
         policy: ApprovalPolicy
     ) {
-        let standing = Self.standing(among: others.filter { $0.environment == environment }, at: now)
+        let known = others.filter { $0.environment == environment }
+        let standing = Self.standing(among: known, at: now)
         let asked = KeyReach(role: role, scopes: scopes, rules: rules)
         let (anywhere, inForce) = (asked.anywhere, policy.rules(at: now))
         let isNoMore = standing.contains { other in
             let reach = other.reach(at: min(other.end ?? now, now)).anywhere
             return anywhere.isWithin(reach, by: inForce) && policy.holds(self, asMuchAs: other, at: now)
         }
-        guard !standing.isEmpty, !isNoMore else { return }
+        guard !known.isEmpty, !isNoMore else { return }
         rules.tools = []
         pending = Pending(reach: asked, by: who, from: now + ApprovalPolicy.settling)
     }
 
     /// Those that were good within a day, or within one of the end of the last that was.
     private static func standing(among keys: [APIKey], at now: Timestamp) -> [APIKey] {
+        // One that waits itself may call no tool yet, and is no measure.
+        let keys = keys.filter { $0.reach(at: min($0.end ?? now, now)).rules.tools?.isEmpty != true }
         let last = keys.map { min($0.end ?? now, now) }.max() ?? now
         return keys.filter { last < ($0.end ?? now) + ApprovalPolicy.settling }
     }
