@@ -1,7 +1,7 @@
 /// The one error of the house: what the caller may know, and apart from it what only the log may.
 ///
 /// Doors translate it once: to a problem document in REST, to a JSON-RPC error or a failed tool result in MCP.
-package struct GatewayError: Error, Sendable, Equatable {
+package struct GatewayError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The closed list of causes a client can act on.
     package enum Code: String, Sendable, CaseIterable {
         /// The request is no JSON, or not of the form the door expects.
@@ -80,30 +80,87 @@ package struct GatewayError: Error, Sendable, Equatable {
         }
     }
 
+    /// What it has.
+    private struct Values: Sendable, Equatable {
+        let code: Code
+        let message: String
+        let errors: [FieldError]
+        let detail: String?
+        let retryAfter: Duration?
+        let record: RecordID?
+        var scopes: [String] = []
+        var isAboutCall: Bool = false
+        var needsPerson: Bool = false
+        var chargeAgain: String?
+        var isOutcomeUnknown: Bool = false
+        var attempted: Attempted?
+    }
+
+    /// Where that stands: changed by whoever alone holds it.
+    private final class Place: @unchecked Sendable {
+        var values: Values
+
+        init(_ values: Values) { self.values = values }
+    }
+
+    /// By reference: whatever may throw an error has room for one wherever it waits.
+    private var place: Place
+
+    private mutating func own() -> Place {
+        if !isKnownUniquelyReferenced(&place) { place = Place(place.values) }
+        return place
+    }
+
+    /// Whether both say the same.
+    package static func == (left: GatewayError, right: GatewayError) -> Bool {
+        left.place === right.place || left.place.values == right.place.values
+    }
+
+    /// All of it, for logs and tests.
+    package var description: String { "\(place.values)" }
+
     /// The cause, from a closed list.
-    package let code: Code
+    package var code: Code { place.values.code }
     /// A sentence for the caller.
-    package let message: String
+    package var message: String { place.values.message }
     /// The wrong fields, when there are any.
-    package let errors: [FieldError]
+    package var errors: [FieldError] { place.values.errors }
     /// For the log only; never leaves the house, and carries no secret either.
-    package let detail: String?
+    package var detail: String? { place.values.detail }
     /// How long the caller should wait before trying again.
-    package let retryAfter: Duration?
+    package var retryAfter: Duration? { place.values.retryAfter }
     /// The record that stands in the way or already answers, when there is one.
-    package let record: RecordID?
+    package var record: RecordID? { place.values.record }
     /// The scopes that the credential lacks, where that is the only thing in the way.
-    package var scopes: [String] = []
+    package var scopes: [String] {
+        get { place.values.scopes }
+        set { own().values.scopes = newValue }
+    }
     /// Whether what is wrong is what a door adds to a tool's arguments, not the arguments: MCP answers it as -32602.
-    package var isAboutCall = false
+    package var isAboutCall: Bool {
+        get { place.values.isAboutCall }
+        set { own().values.isAboutCall = newValue }
+    }
     /// Whether the caller would have to put a question to a person, and cannot.
-    package var needsPerson = false
+    package var needsPerson: Bool {
+        get { place.values.needsPerson }
+        set { own().values.needsPerson = newValue }
+    }
     /// Whether charging again is safe, where that is known: `no`.
-    package var chargeAgain: String?
+    package var chargeAgain: String? {
+        get { place.values.chargeAgain }
+        set { own().values.chargeAgain = newValue }
+    }
     /// Whether what was asked for may have been done all the same, or may still be.
-    package var isOutcomeUnknown = false
+    package var isOutcomeUnknown: Bool {
+        get { place.values.isOutcomeUnknown }
+        set { own().values.isOutcomeUnknown = newValue }
+    }
     /// Whom a credential that was refused names; for the audit alone.
-    package var attempted: Attempted?
+    package var attempted: Attempted? {
+        get { place.values.attempted }
+        set { own().values.attempted = newValue }
+    }
 
     /// Somebody whom a refused credential names: they exist, and it was not proved that they called.
     package struct Attempted: Sendable, Hashable {
@@ -128,12 +185,16 @@ package struct GatewayError: Error, Sendable, Equatable {
         retryAfter: Duration? = nil,
         record: RecordID? = nil
     ) {
-        self.code = code
-        self.message = message
-        self.errors = errors
-        self.detail = detail
-        self.retryAfter = retryAfter
-        self.record = record
+        place = Place(
+            Values(
+                code: code,
+                message: message,
+                errors: errors,
+                detail: detail,
+                retryAfter: retryAfter,
+                record: record
+            )
+        )
     }
 
     /// The same, of what a door adds to a tool's arguments.

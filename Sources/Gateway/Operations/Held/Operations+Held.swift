@@ -17,7 +17,8 @@ extension Operations {
         draft.hold?.place = planned.place
         draft.hold?.asked = order.asked
         // Those who are asked are told once more when three quarters of the time are over.
-        if order.asked != nil { draft.hold?.remindAt = draft.createdAt + (until - draft.createdAt) * 3 / 4 }
+        let remindAt = order.asked.map { _ in planned.record.createdAt + (until - planned.record.createdAt) * 3 / 4 }
+        draft.hold?.remindAt = remindAt
         draft.nextActionAt = draft.hold?.remindAt ?? until
         let claimsNow = draft.direction != .incoming
         let change = planned.original.flatMap { settlement.beginning(draft, of: $0) }
