@@ -182,7 +182,8 @@ final class InProcessLibrary: PluginLibrary, @unchecked Sendable {
     /// Gives a call a sink, and collects what it writes there.
     private func collecting(_ call: (gateway_sink_t) -> Int32) -> (status: Int32, bytes: [UInt8]) {
         var collector = Collector(bytesMax: resultBytesMax)
-        collector.bytes.reserveCapacity(1024)
+        // With its head it stays below 1,032 bytes, up to which glibc gives a thread back what the thread has freed.
+        collector.bytes.reserveCapacity(960)
         let status = withUnsafeMutablePointer(to: &collector) { pointer in
             call(gateway_sink_t(context: pointer, write: InProcessLibrary.write))
         }
