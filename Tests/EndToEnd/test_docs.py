@@ -38,6 +38,7 @@ NOT_RUN = {
     ("docs/approvals.md", "curl -s localhost"): "people who log in; test_approvals does it",
     ("docs/approvals.md", "curl -s -X POST localhost:8080/payment-stops"): "test_approvals stops payments",
     ("docs/adr/0034-batches.md", "draft --release"): "a picture",
+    ("docs/events.md", "{"): "an event; test_event_documents.py compares it with one that is made",
     ("docs/operating.md", "location / {"): "lines for nginx; test_proxy runs it with them",
     ("docs/operating.md", "[Unit]"): "a unit of systemd, which no test starts",
     ("docs/writing-a-plugin.md", "struct Person:"): "Swift; Examples/hello-swift and till-request are built this way",
