@@ -5,8 +5,8 @@ import OrderedJSON
 /// What is left out makes it weaker and never stricter: an answer of the whole schema is one of the short one too. First
 /// go the insides of members, then words, then members that need not be there. The whole one is what REST shows.
 enum ShortSchema {
-    /// So long a tool is at most, with its schemas: about 600 tokens, of which one is a little more than four bytes.
-    static let toolBytesMax = 2_500
+    /// So long a tool is at most, with its schemas: about 600 tokens, of four bytes and a little each.
+    static let toolBytesMax = 2_400
 
     /// How much is shown.
     private struct Step {
