@@ -77,9 +77,7 @@ struct App: Sendable {
             entropy: entropy,
             logger: logger
         )
-        ports.configuration = configuration
-        ports.health = health
-        ports.people = store
+        (ports.configuration, ports.health, ports.people) = (configuration, health, store)
         (ports.failpoints, ports.mailer) = (failpoints, try settings.mail.mailer(client, entropy, logger))
         let gateway = Assembly(ports, keys: Assembly.Keys(master: masterKey), settings: settings.gateway)
         let plugins = try makePluginHost(settings, folder, gateway, store)
@@ -98,6 +96,7 @@ struct App: Sendable {
                 mode: settings.mode,
                 version: version,
                 publicURL: settings.effectivePublicURL,
+                mcp: settings.door.mcp,
                 gateway: gateway,
                 actions: ActionRegistry(gateway.actions + administration.actions),
                 desk: desk,

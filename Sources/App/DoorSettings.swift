@@ -2,6 +2,7 @@ import Addresses
 import Gateway
 import HTTPServer
 import Ingress
+import MCP
 
 /// What the listeners allow those who connect, with its defaults.
 struct DoorSettings: Sendable {
@@ -19,6 +20,21 @@ struct DoorSettings: Sendable {
     var requestDeadline = HTTPLimits().requestDeadline
     /// `GATEWAY_HEADER_DEADLINE_S`: from a request's first byte until its header is whole.
     var headerDeadline = HTTPLimits().headerDeadline
+
+    /// `GATEWAY_MCP_SSE`.
+    var mcpStreams = Switch.off
+
+    /// Whether something is served that need not be.
+    enum Switch: String, CaseIterable {
+        case off, on
+    }
+
+    /// What bounds MCP, and what of it is served.
+    var mcp: MCPServer.Settings {
+        var mcp = MCPServer.Settings()
+        mcp.servesPairs = mcpStreams == .on
+        return mcp
+    }
 
     /// What bounds the main listener.
     func limits(_ files: OpenFiles) -> HTTPLimits {

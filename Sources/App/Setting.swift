@@ -149,6 +149,11 @@ extension Settings {
             "from a request's first byte until its header is here"
         ) { $1.door.headerDeadline = .seconds($0) },
         .word("MODE", usual.mode, "which doors are open") { $1.mode = $0 },
+        .word(
+            "MCP_SSE",
+            usual.door.mcpStreams,
+            "whether `/mcp/sse` serves MCP clients that know 2024-11-05's pair of endpoints alone, on one host"
+        ) { $1.door.mcpStreams = $0 },
         Setting(
             name: "PUBLIC_URL",
             usual: "made of host and port",

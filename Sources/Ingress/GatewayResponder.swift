@@ -162,7 +162,12 @@ package final class GatewayResponder: HTTPHandler {
         return request.header(.mcpVersion) == Revision.newest.rawValue || request.header(.endsWithConnection) != nil
     }
 
-    private func isMCP(_ path: Substring) -> Bool { parts.mode != .rest && path == "/mcp" }
+    private func isMCP(_ path: Substring) -> Bool { parts.mode != .rest && path == "/mcp" || isOfPair(path) }
+
+    private func isOfPair(_ path: Substring) -> Bool {
+        parts.mcp.servesPairs && parts.mode != .rest
+            && (path == MCPDoor.streamPath || path == MCPDoor.messagesPath)
+    }
 
     package func respond(to request: Request) async -> Response {
         let call = CallID(parts.gateway.ports.entropy.identifier())
@@ -170,6 +175,10 @@ package final class GatewayResponder: HTTPHandler {
         let reader = RequestReader(request: request)
         if parts.mode != .rest, segments.first == "mcp", segments.count == 1 {
             return await mcp.serve(reader, call: call)
+        }
+        if isOfPair(request.path) {
+            return request.path == MCPDoor.streamPath
+                ? await mcp.serveStream(reader, call: call) : await mcp.serveMessage(reader, call: call)
         }
         do throws(GatewayError) {
             if let (bytes, status) = try await serveApart(reader, segments, call) {

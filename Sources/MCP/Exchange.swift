@@ -39,6 +39,8 @@ package struct Exchange: Sendable {
     package let call: CallID
     /// The session that it is of, in an older revision.
     var conversation: Conversation?
+    /// Whether it came beside a stream, on which its client is told of more than answers.
+    var hasStream = false
 
     init(message: Message, revision: Revision, caller: Caller, call: CallID) {
         self.message = message

@@ -95,7 +95,7 @@ package struct Listening: Sendable {
                 messages.append([])
             }
             // Whether a session has ended stands in the store, which is not asked for nothing.
-            if isOfSession, !messages.isEmpty, await server.hasNoSession(exchange.caller) { break }
+            if exchange.conversation != nil, !messages.isEmpty, await server.hasNoSession(exchange.caller) { break }
             for message in messages { try await tell(message) }
         }
         guard !Task.isCancelled, !isOfSession else { return }
@@ -156,13 +156,16 @@ extension MCPServer {
             let message = Message(id: .null, method: "", params: .object(JSONObject()))
             var exchange = Exchange(message: message, revision: conversation.revision, caller: caller, call: call)
             exchange.conversation = conversation
-            var filter = Listening.Filter()
-            filter.lists = Set(Listening.List.allCases)
-            let (events, sight) = try await begin(exchange)
-            return .opened(
-                Listening(server: self, exchange: exchange, filter: filter, events: events, sight: sight)
-            )
+            return .opened(try await told(exchange))
         } catch { return .refused(await refuse(error, id: nil, caller, call)) }
+    }
+
+    /// What a client of an older revision is told that has a stream.
+    func told(_ exchange: Exchange) async throws(MCPError) -> Listening {
+        var filter = Listening.Filter()
+        filter.lists = Set(Listening.List.allCases)
+        let (events, sight) = try await begin(exchange)
+        return Listening(server: self, exchange: exchange, filter: filter, events: events, sight: sight)
     }
 
     private func subscription(_ exchange: Exchange) async throws(MCPError) -> Listening {

@@ -50,6 +50,8 @@ extension MCPServer {
 
     /// Begins a session where the client says that it asks people, and its revision lets it be asked.
     func session(_ exchange: Exchange, for principal: Principal) throws(MCPError) -> String? {
+        // Beside a stream of its own a client is told in no other.
+        guard !exchange.hasStream else { return nil }
         let asks = exchange.message.params["capabilities"]?["elicitation"]
         guard exchange.revision >= .june2025, let asks = asks?.objectValue, asks.isEmpty || asks["form"] != nil else {
             return nil

@@ -1,6 +1,7 @@
 import Gateway
 import Logging
 import OrderedJSON
+import Synchronization
 
 /// The Model Context Protocol: a message in, a message out.
 ///
@@ -37,6 +38,18 @@ package final class MCPServer: Sendable {
         ///
         /// Default 15, of a second each.
         package var silentMax = 15
+        /// Whether a stream and an address for its messages are served, as 2024-11-05 had them.
+        ///
+        /// Default off: such a client's messages must all come to one host.
+        package var servesPairs = false
+        /// So many requests of one such stream may be under way.
+        ///
+        /// Default 32.
+        package var pairCallsMax = 32
+        /// So many messages may wait for the client of one; past that it loses the stream.
+        ///
+        /// Default 256.
+        package var pairMessagesMax = 256
 
         /// The defaults.
         package init() {}
@@ -59,6 +72,7 @@ package final class MCPServer: Sendable {
     let settings: Settings
     let logger: Logger
     package let listing = ToolList()
+    let pairs = Mutex<[Identifier: StreamPair]>([:])
     private let newCall: @Sendable () -> CallID
 
     /// Makes a server of a version; `newCall` names the messages of a batch.

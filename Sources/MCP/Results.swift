@@ -292,7 +292,7 @@ struct Results: Sendable {
             writer.key("protocolVersion")
             writer.string(exchange.revision.rawValue)
             writer.key("capabilities")
-            writer.value(Results.capabilities(in: exchange.revision, hasStream: session != nil))
+            writer.value(Results.capabilities(in: exchange.revision, hasStream: session != nil || exchange.hasStream))
             writer.key("serverInfo")
             writer.value(Results.serverInfo(version, hasTitle: exchange.revision.hasStructure))
             writer.key("instructions")

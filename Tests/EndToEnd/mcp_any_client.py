@@ -1,7 +1,7 @@
 """Makes one payment with whichever MCP client is installed: Python's `mcp` of any version, or FastMCP.
 
-Usage: mcp_any_client.py DEV_JSON mcp|fastmcp http|stdio VERSION PROGRAM. Ends with status 1 unless the handshake ends with
-VERSION and the simulator's ledger shows the payment once.
+Usage: mcp_any_client.py DEV_JSON mcp|fastmcp http|sse|stdio VERSION PROGRAM. Ends with status 1 unless the handshake ends
+with VERSION and the simulator's ledger shows the payment once.
 """
 
 import asyncio
@@ -43,6 +43,10 @@ async def session(dev, transport, program):
 
     if transport == "stdio":
         link = stdio_client(StdioServerParameters(command=program, args=["mcp"], env=environment(dev)))
+    elif transport == "sse":
+        from mcp.client.sse import sse_client
+
+        link = sse_client(dev["mcp_url"] + "/sse", headers={"Authorization": "Bearer " + dev["api_key"]})
     else:
         from mcp.client.streamable_http import streamablehttp_client
 

@@ -5,7 +5,7 @@ import os
 import subprocess
 import urllib.request
 
-from harness import PATIENCE, PROGRAM, ROOT, Gateway, phone
+from harness import PATIENCE, PROGRAM, ROOT, Gateway, http, phone
 from plugins import compile_desk, install_desk
 
 # Of each client: where it is installed, the library, and what it negotiates by HTTP and by stdio.
@@ -37,6 +37,37 @@ def test_a_client_of_every_revision_pays_once(gateway):
         if process.returncode != 0:
             failed.append(f"{place} by {transport}:\n{told}")
     assert not failed, "\n".join(failed)
+
+
+def test_a_client_that_knows_a_pair_of_endpoints_alone_pays_once_where_they_are_served(simulator):
+    with Gateway(simulator=simulator, environment={"GATEWAY_MCP_SSE": "on"}) as gateway:
+        for place, version in [("mcp-1.0.0", "2024-11-05"), ("mcp-1.12.4", "2025-06-18")]:
+            python = os.path.join(ROOT, ".build-fixtures", place, "bin", "python")
+            command = [python, os.path.join(ROOT, "Tests", "EndToEnd", "mcp_any_client.py")]
+            command += [os.path.join(gateway.folder, "dev.json"), "mcp", "sse", version, PROGRAM]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+            assert done.returncode == 0, f"{place}:\n{done.stdout}{done.stderr}"
+
+
+def test_no_pair_of_endpoints_is_served_unless_it_is_asked_for(gateway):
+    headers = {"Authorization": "Bearer " + gateway.dev["api_key"], "Accept": "text/event-stream"}
+    assert http("GET", gateway.url + "/mcp/sse", headers=headers)[0] == 404
+
+
+def test_every_tool_is_read_in_about_600_tokens(gateway):
+    meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
+    headers = {
+        "Authorization": "Bearer " + gateway.dev["api_key"], "Accept": "application/json, text/event-stream",
+        "Content-Type": "application/json", "MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/list",
+    }
+    message = json.loads(request("tools/list", _meta=meta))
+    tools = http("POST", gateway.url + "/mcp", message, headers=headers)[2]["result"]["tools"]
+    assert len(tools) >= 27, len(tools)
+    for tool in tools:
+        read = {name: value for name, value in tool.items() if name != "_meta"}
+        length = len(json.dumps(read, separators=(",", ":"), ensure_ascii=False).encode())
+        most = 2900 if tool["name"] == "mpesa_bulk_payment" else 2500
+        assert length <= most, f"{tool['name']}: {length}"
 
 
 def test_a_client_of_an_older_revision_is_asked_while_its_call_goes_on(simulator):

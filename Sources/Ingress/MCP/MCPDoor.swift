@@ -35,6 +35,52 @@ final class MCPDoor: Sendable {
         }
     }
 
+    /// Serves what 2024-11-05 had: a stream, which begins with the address for its messages.
+    func serveStream(_ reader: RequestReader, call: CallID) async -> Response {
+        if let origin = reader.request.header(.origin), !isAllowed(origin) {
+            return response(refusing: GatewayError(.permissionDenied, "This origin is not allowed."), nil, call)
+        }
+        guard reader.request.method == .GET else {
+            return Response(.methodNotAllowed, headers: [(.allow, "GET"), (.requestID, call.description)])
+        }
+        do throws(GatewayError) {
+            switch await server.openPair(of: try caller(reader), call: call) {
+            case .refused(let answer): return response(answer, reader, call)
+            case .opened(let pair):
+                var response = EventText.response(call)
+                response.stream = { write in
+                    let address = MCPDoor.messagesPath + "?session=" + pair.name
+                    try await write(EventText.event("endpoint", Array(address.utf8)))
+                    try await pair.run { message in
+                        try await write(message.isEmpty ? EventText.signOfLife : EventText.event("message", message))
+                    }
+                }
+                return response
+            }
+        } catch { return response(refusing: error, reader, call) }
+    }
+
+    /// Takes a message whose answer goes out on a stream.
+    func serveMessage(_ reader: RequestReader, call: CallID) async -> Response {
+        if let origin = reader.request.header(.origin), !isAllowed(origin) {
+            return response(refusing: GatewayError(.permissionDenied, "This origin is not allowed."), nil, call)
+        }
+        guard reader.request.method == .POST else {
+            return Response(.methodNotAllowed, headers: [(.allow, "POST"), (.requestID, call.description)])
+        }
+        do throws(GatewayError) {
+            if let type = reader.request.header(.contentType), !MCPDoor.isJSON(type) {
+                throw GatewayError(.malformedRequest, "Content-Type must be application/json.")
+            }
+            let name = reader.request.queryParameters.first { $0.name == "session" }?.value ?? ""
+            let answer = await server.hand(try reader.body(), to: name, from: try caller(reader), call: call)
+            return response(answer, reader, call)
+        } catch { return response(refusing: error, reader, call) }
+    }
+
+    static let streamPath = "/mcp/sse"
+    static let messagesPath = "/mcp/messages"
+
     /// Ends the session that a request names; nil where it names none.
     private func end(_ reader: RequestReader, _ call: CallID) async -> Response? {
         do throws(GatewayError) {
