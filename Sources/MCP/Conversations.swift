@@ -149,7 +149,7 @@ package final class Conversations: Sendable {
     /// - Returns: The answer; nil where none has come in time, or its call is given up.
     /// - Throws: `rateLimited` where too many wait.
     func ask(
-        _ question: Question,
+        _ question: Question.Part,
         in conversation: Conversation,
         unless isOver: @Sendable () async -> Bool = { false },
         _ tell: @Sendable ([UInt8]) -> Void
@@ -183,7 +183,7 @@ package final class Conversations: Sendable {
         SHA256.digest(Array("question in \(conversation.id)".utf8)).bytes
     }
 
-    private static func message(_ question: Question, _ id: Identifier, _ revision: Revision) -> [UInt8] {
+    private static func message(_ question: Question.Part, _ id: Identifier, _ revision: Revision) -> [UInt8] {
         var params: JSONObject = ["message": .string(question.message), "requestedSchema": question.schema]
         if revision >= .november2025 { params["mode"] = "form" }
         let message: JSON = [

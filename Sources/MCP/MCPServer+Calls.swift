@@ -78,7 +78,9 @@ extension MCPServer {
         }
         // What the stages before a tool refuse is no result of the tool's.
         if reply.tool == nil || error.code == .unauthenticated || !error.scopes.isEmpty { throw .refusal(error) }
-        if error.isAboutCall { throw .invalidParams(error.message) }
+        if error.isAboutCall {
+            throw .invalidParams(([error.message] + error.errors.prefix(8).map(\.line)).joined(separator: "\n"))
+        }
         if error.needsPerson { return try results.needsPerson(error.message, exchange) }
         return results.failure(error, Marks(reply), to: exchange)
     }

@@ -103,22 +103,39 @@ extension MCPServer {
             guard reply.isSuccess, case .question(let question, let state) = reply.ending,
                 let conversation = exchange.conversation, let tell
             else { return reply }
-            asked += 1
+            asked += question.parts.count
             guard asked <= conversations.settings.questionsMax else {
                 throw .refusal(GatewayError(.conflict, "The tool asks too much: \(asked) questions in one call."))
             }
-            let answer: JSON?
-            let isOver: @Sendable () async -> Bool = { [self] in await hasNoSession(exchange.caller) }
-            do throws(GatewayError) {
-                answer = try await conversations.ask(question, in: conversation, unless: isOver, tell)
-            } catch { throw .refusal(error) }
-            guard let answer else {
-                throw .refusal(GatewayError(.deadlineExceeded, "Nobody has answered the tool's question in time."))
+            // One after another: an older client is asked one thing at a time, and nothing more after a refusal.
+            var replies: [(name: String?, reply: QuestionReply)] = []
+            for part in question.parts {
+                let reply = try await self.reply(to: part, state, in: conversation, exchange, tell)
+                replies.append((part.name, reply))
+                guard reply.action == "accept" else { break }
             }
-            guard let reply = QuestionReply(answer, to: state) else {
-                throw .invalidParams("the answer's action must be accept, decline or cancel, and its content an object")
-            }
-            call = call.answering(reply)
+            call = call.answering(QuestionReply(replies, to: state))
         }
+    }
+
+    private func reply(
+        to part: Question.Part,
+        _ state: String,
+        in conversation: Conversation,
+        _ exchange: Exchange,
+        _ tell: @Sendable ([UInt8]) -> Void
+    ) async throws(MCPError) -> QuestionReply {
+        let answer: JSON?
+        let isOver: @Sendable () async -> Bool = { [self] in await hasNoSession(exchange.caller) }
+        do throws(GatewayError) {
+            answer = try await conversations.ask(part, in: conversation, unless: isOver, tell)
+        } catch { throw .refusal(error) }
+        guard let answer else {
+            throw .refusal(GatewayError(.deadlineExceeded, "Nobody has answered the tool's question in time."))
+        }
+        guard let reply = QuestionReply(answer, to: state) else {
+            throw .invalidParams("the answer's action must be accept, decline or cancel, and its content an object")
+        }
+        return reply
     }
 }

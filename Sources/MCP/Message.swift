@@ -10,8 +10,6 @@ package struct Message: Sendable {
         "tools/call": "name", "prompts/get": "name", "resources/read": "uri",
         "tasks/get": "taskId", "tasks/update": "taskId", "tasks/cancel": "taskId",
     ]
-    /// What the one question of a call goes by.
-    static let questionKey = "question"
 
     let id: JSON
     let method: String

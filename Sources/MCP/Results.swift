@@ -125,14 +125,17 @@ struct Results: Sendable {
         }
         return result(exchange, type: "input_required") { writer in
             writer.key("inputRequests")
-            writer.value([
-                Message.questionKey: [
+            writer.beginObject()
+            for part in question.parts {
+                writer.key(part.name ?? Question.aloneName)
+                writer.value([
                     "method": "elicitation/create",
                     "params": [
-                        "mode": "form", "message": .string(question.message), "requestedSchema": question.schema,
+                        "mode": "form", "message": .string(part.message), "requestedSchema": part.schema,
                     ],
-                ]
-            ])
+                ])
+            }
+            writer.endObject()
             writer.key("requestState")
             writer.string(state)
         }

@@ -36,8 +36,8 @@ private struct Talker {
     }
 
     /// Calls the tool that asks, and answers its question as said.
-    func ask(_ answer: @escaping @Sendable (JSON) async -> Void) async -> Said {
-        await send(Office.request("tools/call", ["name": "desk_ask", "arguments": [:]], id: "call")) { bytes in
+    func ask(_ tool: String = "desk_ask", _ answer: @escaping @Sendable (JSON) async -> Void) async -> Said {
+        await send(Office.request("tools/call", ["name": .string(tool), "arguments": [:]], id: "call")) { bytes in
             guard let message = try? JSON(parsing: bytes) else { return }
             Task { await answer(message) }
         }
@@ -147,6 +147,26 @@ struct `A question in a session` {
             #expect(question["params"]?["requestedSchema"]?["type"] == "object")
             #expect((question["params"]?["mode"] != nil) == (revision == .november2025))
             #expect(asked.withLock { $0.count } == 1 && taken.withLock { $0.allSatisfy { $0 == 202 } })
+        }
+    }
+
+    @Test(.timeLimit(.minutes(15))) func `is one of several, one after another until one is declined`() async throws {
+        try await Office.with { office in
+            let talker = try await Talker(office, .november2025)
+            let asked = Mutex<[String]>([])
+
+            for isDeclined in [false, true] {
+                let said = await talker.ask("desk_poll") { question in
+                    let message = question["params"]?["message"]?.stringValue ?? ""
+                    asked.withLock { $0.append(message) }
+                    let content: JSON = message == "Sure?" ? ["sure": true] : ["shillings": 7]
+                    let yes: JSON = ["action": "accept", "content": content]
+                    _ = await talker.send(reply(question["id"], isDeclined ? ["action": "decline"] : yes))
+                }
+                #expect(said.result["structuredContent"] == ["number": isDeclined ? 0 : 7], "\(said.json)")
+            }
+
+            #expect(asked.withLock { $0 } == ["How much?", "Sure?", "How much?"])
         }
     }
 

@@ -16,7 +16,7 @@ final class DeskPlugin: Sendable {
     func loaded() throws -> LoadedPlugin {
         let document: JSON = [
             "plugin": ["id": "desk", "version": "1.0.0", "title": "Desk"],
-            "tools": .array(["ask", "show", "tell", "wait"].map(DeskPlugin.tool)),
+            "tools": .array(["ask", "show", "tell", "wait", "poll"].map(DeskPlugin.tool)),
             "prompts": .array(["desk_day", "desk_month"].map(DeskPlugin.prompt)),
             "resources": .array(["manual", "seal"].map(DeskPlugin.resource)),
         ]
@@ -47,6 +47,10 @@ final class DeskPlugin: Sendable {
         case 2:
             invocation.progress?(.init(fraction: 500_000, message: "Half"))
             return done
+        case 4:
+            guard let answer = invocation.answer else { return DeskPlugin.questions }
+            let number = answer.content["amount"]?["shillings"] ?? 0
+            return .init(status: 0, payload: JSON.object(["number": answer.action == "accept" ? number : 0]).bytes)
         default:
             waits.continuation.yield()
             await withTaskCancellationHandler {
@@ -64,6 +68,27 @@ final class DeskPlugin: Sendable {
         payload:
             JSON.object([
                 "message": "Sure?", "schema": ["type": "object", "properties": ["sure": ["type": "boolean"]]],
+            ])
+            .bytes
+    )
+
+    private static let questions = LoadedPlugin.Completion(
+        status: AnswerStatus.inputRequired.rawValue,
+        payload:
+            JSON.object([
+                "questions": [
+                    "amount": [
+                        "message": "How much?",
+                        "schema": [
+                            "type": "object", "properties": ["shillings": ["type": "integer"]],
+                            "required": ["shillings"],
+                        ],
+                    ],
+                    "sure": [
+                        "message": "Sure?",
+                        "schema": ["type": "object", "properties": ["sure": ["type": "boolean"]]],
+                    ],
+                ]
             ])
             .bytes
     )
@@ -88,7 +113,7 @@ final class DeskPlugin: Sendable {
                 "money_moving": false,
             ],
         ]
-        if name == "ask" { tool["asks"] = true }
+        if name == "ask" || name == "poll" { tool["asks"] = true }
         return .object(tool)
     }
 

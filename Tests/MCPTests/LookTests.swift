@@ -95,7 +95,7 @@ struct `Whoever waits for a person` {
         let asked = Mutex<JSON>(.null)
         let signs = Mutex(0)
         let schema: JSON = ["type": "object", "properties": [:]]
-        let question = try #require(Question(["message": "Sure?", "schema": schema]))
+        let question = try #require(Question(["message": "Sure?", "schema": schema])?.parts.first)
         async let answer = conversations.ask(question, in: conversation) { bytes in
             guard !bytes.isEmpty else { return signs.withLock { $0 += 1 } }
             asked.withLock { $0 = (try? JSON(parsing: bytes)) ?? .null }

@@ -2,22 +2,71 @@ import OrderedJSON
 
 /// What a function tool wants to know from a person before it goes on.
 package struct Question: Sendable, Equatable {
-    /// For the person.
-    package let message: String
-    /// A flat object schema: what the answer holds.
-    package let schema: JSON
+    /// One of what is asked together.
+    package struct Part: Sendable, Equatable {
+        /// What it goes by; nil where nothing else is asked.
+        package let name: String?
+        /// For the person.
+        package let message: String
+        /// A flat object schema: what the answer holds.
+        package let schema: JSON
+
+        fileprivate init?(_ name: String?, _ asked: JSON) {
+            guard let message = asked["message"]?.stringValue, !message.isEmpty,
+                let schema = asked["schema"], schema["type"]?.stringValue == "object",
+                schema["properties"]?.objectValue != nil
+            else { return nil }
+            (self.name, self.message, self.schema) = (name, message, schema)
+        }
+    }
+
+    /// So many may be asked together.
+    package static let partsMax = 8
+    /// What a question goes by that is asked alone.
+    package static let aloneName = "question"
+
+    /// What is asked, in the tool's order.
+    package let parts: [Part]
     /// The tool's own, given back with the answer.
     package let state: JSON
 
+    /// For the person: all of it.
+    package var message: String { parts.map(\.message).joined(separator: "\n") }
+
+    /// What the answer to all of it holds: by its name what is answered to each, or of one alone its own.
+    package var schema: JSON {
+        guard let first = parts.first, first.name != nil else { return parts.first?.schema ?? true }
+        return [
+            "type": "object", "required": .array(parts.compactMap { $0.name.map { .string($0) } }),
+            "properties": .object(JSONObject(parts.compactMap { part in part.name.map { ($0, part.schema) } })),
+        ]
+    }
+
     /// Reads a completion's payload; nil when it is not of the form of docs/abi.md, section 8.
     package init?(_ payload: JSON?) {
-        guard let payload, let message = payload["message"]?.stringValue, !message.isEmpty,
-            let schema = payload["schema"], schema["type"]?.stringValue == "object",
-            schema["properties"]?.objectValue != nil
-        else { return nil }
-        self.message = message
-        self.schema = schema
+        guard let payload else { return nil }
+        if let several = payload["questions"] {
+            guard let members = several.objectValue, (1...Question.partsMax).contains(members.count) else { return nil }
+            var parts: [Part] = []
+            for (name, asked) in members {
+                guard Question.isName(name), name != Question.aloneName, let part = Part(name, asked) else {
+                    return nil
+                }
+                parts.append(part)
+            }
+            self.parts = parts
+        } else {
+            guard let part = Part(nil, payload) else { return nil }
+            parts = [part]
+        }
         state = payload["state"] ?? .null
+    }
+
+    private static func isName(_ text: String) -> Bool {
+        (1...64).contains(text.utf8.count)
+            && text.utf8.allSatisfy { byte in
+                (48...57).contains(byte) || (97...122).contains(byte) || byte == UInt8(ascii: "_")
+            }
     }
 
     /// What a caller is shown: the question without the tool's state.
