@@ -58,6 +58,15 @@ static inline int gateway_address_text(const struct curl_sockaddr *address, char
     if (address->family == AF_INET6) bytes = &((const struct sockaddr_in6 *)(const void *)&address->addr)->sin6_addr;
     return bytes != NULL && inet_ntop(address->family, bytes, text, INET6_ADDRSTRLEN) != NULL;
 }
+/* The port of an address; 0 where it is no IP address. */
+static inline int gateway_address_port(const struct curl_sockaddr *address) {
+    if (address->family == AF_INET) return ntohs(((const struct sockaddr_in *)(const void *)&address->addr)->sin_port);
+    if (address->family == AF_INET6) return ntohs(((const struct sockaddr_in6 *)(const void *)&address->addr)->sin6_port);
+    return 0;
+}
+static inline CURLcode gateway_set_names(CURL *easy, struct curl_slist *names) {
+    return curl_easy_setopt(easy, CURLOPT_RESOLVE, names);
+}
 static inline curl_socket_t gateway_open_socket(const struct curl_sockaddr *address) {
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }

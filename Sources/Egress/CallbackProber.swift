@@ -57,7 +57,7 @@ package struct CallbackProber: CallbackProbing {
             connectTimeout: settings.connectTimeout,
             answerBytesMax: settings.answerBytesMax
         )
-        request.admits = { [reachable = settings.reachable] address in
+        request.admits = { [reachable = settings.reachable] address, _ in
             PublicAddress.contains(address) || reachable.contains { $0.contains(address) }
         }
         request.trust = settings.trust

@@ -21,6 +21,10 @@ package final class CurlClient: Sendable {
         package var tick: Duration = .milliseconds(100)
         /// What the upstream's log shows.
         package var userAgent = "mpesa-gateway"
+        /// What its thread is called.
+        ///
+        /// Default egress.
+        package var threadName = "egress"
         /// Certificates to trust instead of the system's, as a PEM file.
         package var certificateFile: String?
 
@@ -50,7 +54,7 @@ package final class CurlClient: Sendable {
         self.multi = multi
         self.settings = settings
         poll = CurlPoll(multi)
-        NamedThread.start("egress") { self.run() }
+        NamedThread.start(settings.threadName) { self.run() }
     }
 
     /// Sends a request.
@@ -155,7 +159,7 @@ package final class CurlClient: Sendable {
         guard now >= lookedAt + UInt64(settings.tick.wholeNanoseconds) else { return }
         lookedAt = now
         for (easy, transfer) in running where transfer.hasWaitedEnough(at: now) {
-            drop(easy, .unknown("no whole answer came in time"), &running)
+            drop(easy, .unknown(CurlTransfer.tooSlow), &running)
         }
     }
 

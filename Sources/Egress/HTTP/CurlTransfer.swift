@@ -26,7 +26,10 @@ final class CurlTransfer: @unchecked Sendable {
     /// Why a request that came too late was not sent.
     static let tooLate = "the time in which it may be sent has passed"
     private var wasLate = false
+    /// Why the answer of one that left is given up.
+    static let tooSlow = "no whole answer came in time"
     private var headers: UnsafeMutablePointer<curl_slist>?
+    private var names: UnsafeMutablePointer<curl_slist>?
     /// Its handle, while it has one.
     private var easy: UnsafeMutableRawPointer?
     /// The sockets that were opened for it: one for each address that was tried.
@@ -115,7 +118,9 @@ final class CurlTransfer: @unchecked Sendable {
 
     /// Sets up what a request of the web needs.
     private func prepareForWeb(_ easy: UnsafeMutableRawPointer) {
-        _ = gateway_set_text(easy, CURLOPT_PROTOCOLS_STR, CurlTransfer.isLoopback(request.url) ? "http,https" : "https")
+        let isPlain = request.allowsPlain || CurlTransfer.isLoopback(request.url)
+        _ = gateway_set_text(easy, CURLOPT_PROTOCOLS_STR, isPlain ? "http,https" : "https")
+        resolve(easy)
         // An `Expect: 100-continue` would only add a round trip.
         headers = curl_slist_append(nil, "Expect:")
         for (name, value) in request.headers { headers = curl_slist_append(headers, name + ": " + value) }
@@ -125,6 +130,16 @@ final class CurlTransfer: @unchecked Sendable {
             _ = request.body.withUnsafeBytes { gateway_set_body(easy, $0.baseAddress, curl_off_t($0.count)) }
         }
         _ = gateway_set_header_reader(easy, CurlTransfer.readHeader, Unmanaged.passUnretained(self).toOpaque())
+    }
+
+    /// Says what the name leads to, where the machine's own resolver is not asked.
+    private func resolve(_ easy: UnsafeMutableRawPointer) {
+        guard let resolve = request.resolve, let place = URLPlace(request.url) else { return }
+        let addresses = resolve(place.host).joined(separator: ",")
+        // Without an address the name leads nowhere.
+        let line = addresses.isEmpty ? "-\(place.host):\(place.port)" : "\(place.host):\(place.port):\(addresses)"
+        names = curl_slist_append(nil, line)
+        _ = gateway_set_names(easy, names)
     }
 
     /// Says who may vouch for the other side.
@@ -145,6 +160,8 @@ final class CurlTransfer: @unchecked Sendable {
     func release() {
         curl_slist_free_all(headers)
         headers = nil
+        curl_slist_free_all(names)
+        names = nil
         easy = nil
     }
 
@@ -208,7 +225,7 @@ final class CurlTransfer: @unchecked Sendable {
         var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
         guard gateway_address_text(address, &text) == 1 else { return CURL_SOCKET_BAD }
         let name = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        guard transfer.request.admits?(name) ?? true else {
+        guard transfer.request.admits?(name, Int(gateway_address_port(address))) ?? true else {
             transfer.notes.refused += 1
             return CURL_SOCKET_BAD
         }
@@ -286,5 +303,19 @@ final class CurlTransfer: @unchecked Sendable {
             .contains { prefix in
                 url.hasPrefix(prefix) && [":", "/", nil].contains(url.dropFirst(prefix.count).first)
             }
+    }
+}
+
+/// The host and port that an address of the web names.
+private struct URLPlace {
+    let host: String
+    let port: Int
+
+    init?(_ url: String) {
+        guard let start = url.firstRange(of: "://")?.upperBound else { return nil }
+        let authority = url[start...].prefix { !"/?#".contains($0) }
+        let colon = authority.last == "]" ? nil : authority.lastIndex(of: ":")
+        host = String(authority[..<(colon ?? authority.endIndex)])
+        port = colon.flatMap { Int(authority[authority.index(after: $0)...]) } ?? (url.hasPrefix("https") ? 443 : 80)
     }
 }

@@ -28,13 +28,17 @@ package struct HTTPRequest: Sendable {
     /// Called on the client's own thread: only a client that carries nothing else may be kept waiting. Where it throws, the
     /// rest is not read.
     package var onPiece: (@Sendable (_ piece: [UInt8], _ status: Int) throws -> Bool)?
-    /// Whether an address may be connected to that the name has led to; nil for every one.
+    /// Whether an address and port may be connected to that the name has led to; nil for every one.
     ///
-    /// Asked with the very address that is connected to, so that no name can lead elsewhere after it was looked at.
+    /// Asked with the very ones that are connected to, so that no name can lead elsewhere after it was looked at.
     /// Called on the client's own thread.
-    package var admits: (@Sendable (String) -> Bool)?
+    package var admits: (@Sendable (_ address: String, _ port: Int) -> Bool)?
     /// Who may vouch for the other side.
     package var trust = Trust.client
+    /// Whether it may go without TLS to others than this machine.
+    var allowsPlain = false
+    /// What the name leads to, asked once for each request; nil for the machine's own resolver.
+    var resolve: (@Sendable (_ name: String) -> [String])?
     /// For a letter: who it is from and to.
     ///
     /// Its body is the whole message.
