@@ -1,0 +1,79 @@
+import Gateway
+import OrderedJSON
+import Testing
+
+@testable import App
+
+struct `What is brought to a program of one's own` {
+    @Test func `is signed as Standard Webhooks shows it`() throws {
+        // The example of its specification.
+        let secret = try ListenSecret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+
+        let signature = secret.signature(
+            of: Array(#"{"test": 2432232314}"#.utf8),
+            id: "msg_p5jXN8AQM9LWM0D4loKWxJek",
+            at: 1_614_265_330
+        )
+
+        #expect(signature == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=")
+        #expect(try ListenSecret(ListenSecret().text).text.hasPrefix("whsec_"))
+    }
+
+    @Test(arguments: ["", "whsec_", "whsec_AAAA", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_%%%%"])
+    func `is signed with no secret of another form`(text: String) {
+        #expect(throws: GatewayError.self) { try ListenSecret(text) }
+    }
+
+    @Test(arguments: [
+        "https://example.com/hooks", "http://10.0.0.1/", "ftp://127.0.0.1/", "http://127.0.0.1@example.com/",
+        "http://user@127.0.0.1/", "127.0.0.1:3000", "http://localhost.example.com/", "",
+    ])
+    func `leaves this machine for nobody`(place: String) throws {
+        #expect(throws: GatewayError.self) { try ListenCommand.receiver(place) }
+        #expect(try ListenCommand.receiver("http://127.0.0.1:3000/hooks?a=b") == "http://127.0.0.1:3000/hooks?a=b")
+    }
+
+    @Test func `is never made to happen with a live key`() throws {
+        let organization = String(repeating: "0", count: 26)
+        let key = { (environment: String) in
+            "mpk_\(environment)_\(organization)_\(organization)_" + String(repeating: "0", count: 32)
+        }
+        #expect(throws: GatewayError.self) { try TriggerCommand.check(credential: key("live")) }
+        try TriggerCommand.check(credential: key("test"))
+        #expect(throws: GatewayError.self) { try TriggerCommand.phone(of: "transaction.reversed") }
+    }
+}
+
+struct `A feed that is followed` {
+    private static let stream = """
+        :\u{20}
+        id: A
+
+        id: B
+        data: {"id":"1"}
+
+        id: C
+        event: dropped
+        data: {"reason":"slow"}
+
+
+        """
+
+    @Test func `is read however it is cut, and its cursor is kept`() throws {
+        let bytes = Array(Self.stream.utf8)
+        for size in [1, 2, 7, bytes.count] {
+            var (reader, told): (FeedLines, [FeedLines.Told]) = (FeedLines(), [])
+            for start in stride(from: 0, to: bytes.count, by: size) {
+                told += try reader.take(Array(bytes[start..<min(start + size, bytes.count)]))
+            }
+            #expect(told.map(\.name) == [nil, "dropped"] && reader.cursor == "C")
+            #expect(told.first?.data == ["id": "1"] && told.first?.bytes == Array(#"{"id":"1"}"#.utf8))
+        }
+    }
+
+    @Test(arguments: [#"{"success":true,"data":[]}"# + "\n", "<html>\n", "data: nonsense\n"])
+    func `is nothing else that answers`(text: String) {
+        var reader = FeedLines()
+        #expect(throws: GatewayError.self) { try reader.take(Array(text.utf8)) }
+    }
+}
