@@ -83,7 +83,7 @@ struct App: Sendable {
         let plugins = try makePluginHost(settings, folder, gateway, store)
         try await plugins.start(pluginsFile: settings.pluginsFile, folder: pluginFolder(settings))
         let outside = Outside(
-            safe: DarajaCredentialSafe(credentials: credentials, upstream: daraja),
+            safe: DarajaCredentialSafe(credentials: credentials, upstream: daraja, entropy: entropy),
             prober: CallbackProber(client: client, entropy: entropy, settings: proberSettings(settings)),
             letters: settings.mail.letters(ports.mailer, base: settings.effectivePublicURL)
         )

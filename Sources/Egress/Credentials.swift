@@ -108,14 +108,17 @@ package final class Credentials: Sendable {
     ///
     /// Space around them is removed: pasted passkeys often carry some.
     ///
-    /// - Parameter seen: The version that they were made of; 0 for whatever there is.
+    /// - Parameters:
+    ///   - seen: The version that they were made of; 0 for whatever there is.
+    ///   - moment: When, for the feed; nil where it is not told.
     /// - Throws: `staleVersion` when others have written meanwhile.
     package func save(
         _ fields: [String: Secret<String>],
         organization: OrganizationID,
         environment: Environment,
         account: AccountName = .main,
-        from seen: Int = 0
+        from seen: Int = 0,
+        at moment: Timestamp? = nil
     ) async throws(GatewayError) {
         var version = 1
         let dataKey: [UInt8]
@@ -141,7 +144,7 @@ package final class Credentials: Sendable {
                 place: place(organization, sealed, name, version)
             )
         }
-        try await directory.save(sealed, organization: organization)
+        try await directory.save(sealed, organization: organization, at: moment)
         configuration.forget()
     }
 

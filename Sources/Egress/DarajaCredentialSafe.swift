@@ -4,11 +4,13 @@ import Gateway
 package struct DarajaCredentialSafe: CredentialSafe {
     private let credentials: Credentials
     private let upstream: DarajaUpstream
+    private let entropy: Entropy
 
     /// Makes it of the secrets and the way to M-Pesa.
-    package init(credentials: Credentials, upstream: DarajaUpstream) {
+    package init(credentials: Credentials, upstream: DarajaUpstream, entropy: Entropy) {
         self.credentials = credentials
         self.upstream = upstream
+        self.entropy = entropy
     }
 
     /// How often a change is made anew before it gives way.
@@ -31,7 +33,8 @@ package struct DarajaCredentialSafe: CredentialSafe {
                     organization: organization,
                     environment: environment,
                     account: account,
-                    from: seen
+                    from: seen,
+                    at: entropy.now()
                 )
                 return all.keys.sorted()
             } catch  where error.code == .staleVersion || error.code == .conflict { continue }

@@ -118,7 +118,8 @@ struct PlanActions: Sendable {
             }
             let saved = try await house.parts.plans.set(
                 plan,
-                from: use.arguments["version"]?.integerValue.map(Int.init)
+                from: use.arguments["version"]?.integerValue.map(Int.init),
+                at: house.parts.entropy.now()
             )
             house.forget()
             return .data(PlanActions.document(saved), message: "The plan was set.")

@@ -69,6 +69,7 @@ private final class Daraja: Sendable {
 private struct Way {
     let daraja: Daraja
     let clock = ManualEntropy()
+    let store: Store
     let credentials: Credentials
     let upstream: DarajaUpstream
     let organization: OrganizationID
@@ -87,7 +88,7 @@ private struct Way {
     }
 
     private init(store: Store, daraja: Daraja, port: Int) async throws {
-        self.daraja = daraja
+        (self.store, self.daraja) = (store, daraja)
         base = "http://127.0.0.1:\(port)"
         credentials = Credentials(
             directory: store,
@@ -180,6 +181,30 @@ private struct Way {
         )
         guard case .answered(let status, _) = await upstream.send(prepared) else { return nil }
         return status
+    }
+}
+
+struct `Secrets that are set` {
+    @Test func `are told in their organization's feed, and not that a new key seals them`() async throws {
+        try await Way.with { (way) async throws in
+            let safe = DarajaCredentialSafe(
+                credentials: way.credentials,
+                upstream: way.upstream,
+                entropy: way.clock.entropy
+            )
+
+            _ = try await safe.put(
+                ["consumer_secret": Secret("another")],
+                organization: way.organization,
+                environment: .test,
+                account: .main
+            )
+            _ = try await safe.rotateKey(of: way.organization)
+
+            let told = try await way.store.feed(lane: FeedReader.lane, after: 0, limit: 10).map(\.event)
+            #expect(told.map(\.kind) == [.credentialChanged] && told.first?.organization == way.organization)
+            #expect(told.first?.at == way.clock.now && told.first?.payload["account"] == "main")
+        }
     }
 }
 

@@ -258,6 +258,8 @@ struct `A change of a plan` {
             #expect(await bureau.ask("plans.set", stale, as: boss.token).code == .staleVersion)
             let fresh: JSON = ["name": "trade", "tools": ["fake_*"], "version": 2]
             #expect(await bureau.ask("plans.set", fresh, as: boss.token).data["version"] == 3)
+            let told = try await bureau.store.feed(lane: FeedReader.lane, after: 0, limit: 10).map(\.event)
+            #expect(told.map(\.kind) == [.planChanged] && told.first?.organization == bureau.shop.id)
         }
     }
 

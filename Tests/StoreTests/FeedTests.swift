@@ -98,6 +98,45 @@ struct `The feed` {
         }
     }
 
+    @Test func `tells everybody on a plan that it was set anew, and nobody else`() async throws {
+        try await withEachStore { (store) async throws in
+            var plans: [Plan] = []
+            for name in ["small", "large"] {
+                let plan = Plan(name: name, tools: [], organizationLimits: [:], principalLimits: [:])
+                plans.append(try await store.set(plan, from: nil, at: moment))
+            }
+            try await store.save(Organization(id: ours, slug: "shop", name: "Shop", plan: "small"))
+            try await store.save(Organization(id: theirs, slug: "farm", name: "Farm", plan: "large"))
+            plans[0].tools = ["a"]
+            #expect(try await store.set(plans[0], from: 1, at: moment).version == 2)
+            await #expect(throws: GatewayError.self) { try await store.set(plans[0], from: 1, at: moment) }
+            #expect(try await store.set(plans[0], from: nil, at: moment).version == 3)
+            #expect(try await store.set(plans[0], from: 3).version == 4)
+
+            let told = try await store.feed(lane: FeedReader.lane, after: 0, limit: 10).map(\.event)
+            #expect(told.map(\.kind) == [.planChanged, .planChanged] && told.allSatisfy { $0.organization == ours })
+            #expect(told.map(\.subject) == ["small", "small"] && told.map(\.version) == [2, 3])
+            #expect(Set(told.map(\.id)).count == 2)
+        }
+    }
+
+    @Test func `tells that secrets were changed, and nothing of what they are`() async throws {
+        try await withEachStore { (store) async throws in
+            var sealed = SealedCredential(environment: .test, fields: ["a": [1]], keyVersion: 1, version: -1)
+            try await store.save(sealed, organization: ours, at: moment)
+            await #expect(throws: GatewayError.self) { try await store.save(sealed, organization: ours, at: moment) }
+            sealed.version = 1
+            try await store.save(sealed, organization: ours, at: moment)
+            sealed.version = 2
+            try await store.save(sealed, organization: ours)
+
+            let told = try await store.feed(lane: FeedReader.lane, after: 0, limit: 10).map(\.event)
+            #expect(told.map(\.kind) == [.credentialChanged, .credentialChanged])
+            #expect(told.map(\.version) == [1, 2] && told.allSatisfy { $0.subject == "test/main" })
+            #expect(told.last?.payload == ["environment": "test", "account": "main"])
+        }
+    }
+
     @Test func `goes on where the last process ended`() async throws {
         try await withDatabase { url in
             for _ in 1...3 {

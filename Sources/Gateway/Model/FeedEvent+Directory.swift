@@ -34,6 +34,36 @@ extension FeedEvent {
         ]
     }
 
+    /// That an organization's plan was set anew at a moment: what its subject is, and its version.
+    package static func changed(_ plan: Plan, of organization: OrganizationID, at moment: Timestamp) -> FeedEvent {
+        about(
+            .planChanged,
+            of: organization,
+            plan.name,
+            version: plan.version,
+            at: moment,
+            ["plan": .string(plan.name)]
+        )
+    }
+
+    /// That the secrets of an account were changed at a moment, and are of this version now; nothing of what they are.
+    package static func changed(
+        secretsOf account: AccountName,
+        in environment: Environment,
+        to version: Int,
+        of organization: OrganizationID,
+        at moment: Timestamp
+    ) -> FeedEvent {
+        about(
+            .credentialChanged,
+            of: organization,
+            "\(environment.rawValue)/\(account)",
+            version: version,
+            at: moment,
+            ["environment": .string(environment.rawValue), "account": .string(account.description)]
+        )
+    }
+
     /// How many characters of a name an event holds.
     private static let namesMax = 64
 

@@ -45,7 +45,9 @@ package struct FeedEvent: Sendable, Equatable {
 
         /// A key is refused from now on.
         case keyRevoked = "key.revoked"
-        /// The organization is on another plan.
+        /// The secrets of an account were changed, or taken away.
+        case credentialChanged = "credential.changed"
+        /// The organization is on another plan, or its plan was set anew.
         case planChanged = "plan.changed"
 
         /// Whether it tells that a transaction has ended.
@@ -54,7 +56,7 @@ package struct FeedEvent: Sendable, Equatable {
             case .succeeded, .failed, .cancelled, .expired, .withdrawn, .lateSuccess, .reversed: true
             case .corrected, .disputed, .needsPerson, .approvalRequested, .approvalDue, .approvalDecided: false
             case .batchRequested, .batchDue, .batchReleased, .batchPaused, .batchCompleted: false
-            case .keyRevoked, .planChanged: false
+            case .keyRevoked, .credentialChanged, .planChanged: false
             }
         }
 
@@ -80,7 +82,7 @@ package struct FeedEvent: Sendable, Equatable {
     package let id: Identifier
     /// What is told.
     package let kind: Kind
-    /// What it is about: a transaction's id, or a batch's.
+    /// What it is about: such as a transaction's id, or a batch's.
     package let subject: String
     /// That one's version, which the event is about.
     package let version: Int

@@ -142,11 +142,15 @@ package protocol DirectoryRepository: Sendable {
         environment: Environment,
         account: AccountName
     ) async throws(GatewayError) -> SealedCredential?
-    /// Writes the sealed secrets; the version counts up.
+    /// Writes the sealed secrets; the version counts up. Where a moment is given, the feed tells of it.
     ///
     /// Its own version says which ones it was made of: below 0 for none, 0 for whatever there is.
     /// - Throws: `staleVersion` when there are others by now.
-    func save(_ credential: SealedCredential, organization: OrganizationID) async throws(GatewayError)
+    func save(
+        _ credential: SealedCredential,
+        organization: OrganizationID,
+        at moment: Timestamp?
+    ) async throws(GatewayError)
 
     /// The organization's data key of this version, wrapped by the master key; nil version for the newest.
     func wrappedKey(organization: OrganizationID, version: Int?) async throws(GatewayError) -> WrappedKey?
@@ -177,6 +181,11 @@ extension DirectoryRepository {
         _ id: OrganizationID,
         _ change: @escaping @Sendable (inout Organization) -> Void
     ) async throws(GatewayError) -> Organization? { try await self.change(id, at: nil, change) }
+
+    /// Writes sealed secrets of which the feed does not tell.
+    package func save(_ credential: SealedCredential, organization: OrganizationID) async throws(GatewayError) {
+        try await save(credential, organization: organization, at: nil)
+    }
 
     /// Writes a new user, however many there are.
     @discardableResult

@@ -143,16 +143,31 @@ extension MemoryStore: DirectoryRepository {
         try await read { $0.directory.credentials[MemoryDirectory.Place(organization, environment, account)] }
     }
 
-    package func save(_ credential: SealedCredential, organization: OrganizationID) async throws(GatewayError) {
-        try await changed(organization) { directory in
+    package func save(
+        _ credential: SealedCredential,
+        organization: OrganizationID,
+        at moment: Timestamp?
+    ) async throws(GatewayError) {
+        try await write { tables in
+            tables.directory.countChange(of: organization)
             let place = MemoryDirectory.Place(organization, credential.environment, credential.account)
-            let last = directory.credentials[place]?.version ?? 0
+            let last = tables.directory.credentials[place]?.version ?? 0
             guard credential.version == 0 || max(0, credential.version) == last else {
                 throw GatewayError(.staleVersion, "The credentials were changed meanwhile.")
             }
             var next = credential
             next.version = last + 1
-            directory.credentials[place] = next
+            tables.directory.credentials[place] = next
+            if let moment {
+                let told = FeedEvent.changed(
+                    secretsOf: next.account,
+                    in: next.environment,
+                    to: next.version,
+                    of: organization,
+                    at: moment
+                )
+                tables.tell([told])
+            }
         }
     }
 

@@ -8,7 +8,7 @@ extension MemoryStore: PlanRepository {
         }
     }
 
-    package func set(_ plan: Plan, from version: Int?) async throws(GatewayError) -> Plan {
+    package func set(_ plan: Plan, from version: Int?, at moment: Timestamp?) async throws(GatewayError) -> Plan {
         try await write { tables in
             let known = tables.directory.plans[plan.name]?.version
             guard version == nil || version == known else {
@@ -18,6 +18,10 @@ extension MemoryStore: PlanRepository {
             next.version = (known ?? 0) + 1
             tables.directory.countChange(of: nil)
             tables.directory.plans[plan.name] = next
+            let onIt = tables.directory.organizations.values.filter { $0.plan == next.name }.map(\.id)
+            if let moment {
+                tables.tell(onIt.prefix(Plan.toldMax).map { FeedEvent.changed(next, of: $0, at: moment) })
+            }
             return next
         }
     }

@@ -34,12 +34,29 @@ extension Store {
         }
     }
 
-    package func save(_ credential: SealedCredential, organization: OrganizationID) async throws(GatewayError) {
+    package func save(
+        _ credential: SealedCredential,
+        organization: OrganizationID,
+        at moment: Timestamp?
+    ) async throws(GatewayError) {
         let scope: [SQLValue] = [
             .text(organization.description), .text(credential.environment.rawValue),
             .text(credential.account.description),
         ]
-        try await change(of: organization, conflict: "The credential is being changed.") { sql in
+        let told: @Sendable (Int) -> [FeedEvent] = { version in
+            guard let moment else { return [] }
+            let (account, environment) = (credential.account, credential.environment)
+            return [
+                FeedEvent.changed(
+                    secretsOf: account,
+                    in: environment,
+                    to: version,
+                    of: organization,
+                    at: moment
+                )
+            ]
+        }
+        try await change(of: organization, conflict: "The credential is being changed.", telling: told) { sql in
             let last =
                 try sql.first(
                     """
@@ -68,6 +85,7 @@ extension Store {
                     ]
                 )
             }
+            return Int(last) + 1
         }
     }
 

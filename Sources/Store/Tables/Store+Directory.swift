@@ -112,16 +112,18 @@ extension Store: DirectoryRepository {
     }
 
     package func save(_ plan: Plan) async throws(GatewayError) {
-        let values: [SQLValue] = [.text(plan.name), .text(DirectoryCoding.detail(of: plan))]
-        try await change(conflict: "Another plan has this name.") { sql in
-            try sql.execute(
-                """
-                INSERT INTO plans (name, detail) VALUES ($1, $2)
-                ON CONFLICT (name) DO UPDATE SET detail = excluded.detail, version = plans.version + 1
-                """,
-                values
-            )
-        }
+        try await change(conflict: "Another plan has this name.") { sql in try Store.insert(plan, in: sql) }
+    }
+
+    /// Writes a plan over whatever there is of this name.
+    static func insert(_ plan: Plan, in sql: any SQLSession) throws {
+        try sql.execute(
+            """
+            INSERT INTO plans (name, detail) VALUES ($1, $2)
+            ON CONFLICT (name) DO UPDATE SET detail = excluded.detail, version = plans.version + 1
+            """,
+            [.text(plan.name), .text(DirectoryCoding.detail(of: plan))]
+        )
     }
 
     // MARK: Keys

@@ -13,26 +13,53 @@ extension Store: PlanRepository {
         }
     }
 
-    package func set(_ plan: Plan, from version: Int?) async throws(GatewayError) -> Plan {
-        guard let version else {
-            try await save(plan)
-            return try await self.plan(plan.name) ?? plan
+    package func set(_ plan: Plan, from version: Int?, at moment: Timestamp?) async throws(GatewayError) -> Plan {
+        let saved: SetPlan? = try await change(
+            conflict: "The plan is being changed.",
+            telling: { ($0 as SetPlan?)?.told ?? [] }
+        ) { sql -> SetPlan? in
+            guard try Store.write(plan, from: version, in: sql) else { return nil }
+            // Whoever is being put on it meanwhile has been, or is told that they are.
+            try Store.holdChanges(in: sql)
+            var plan = plan
+            let found = try sql.first(
+                "SELECT version FROM plans WHERE name = $1",
+                [.text(plan.name)]
+            ) { Int($0.integer(0) ?? 0) }
+            plan.version = found ?? 1
+            return SetPlan(plan: plan, told: try moment.map { try Store.told(plan, at: $0, in: sql) } ?? [])
         }
-        let values: [SQLValue] = [
-            .text(DirectoryCoding.detail(of: plan)), .text(plan.name), .integer(Int64(version)),
-        ]
-        let changed = try await change(conflict: "The plan is being changed.") { sql in
-            try sql.execute(
+        guard let saved else {
+            throw GatewayError(.staleVersion, "The plan is no longer version \(version ?? 0). Read it again.")
+        }
+        return saved.plan
+    }
+
+    /// A plan that was written, and what that tells.
+    private struct SetPlan: Sendable {
+        let plan: Plan
+        let told: [FeedEvent]
+    }
+
+    /// Whether the plan was written: over the version named, or over whatever there is.
+    private static func write(_ plan: Plan, from version: Int?, in sql: any SQLSession) throws -> Bool {
+        let detail = DirectoryCoding.detail(of: plan)
+        if let version {
+            return try sql.execute(
                 "UPDATE plans SET detail = $1, version = version + 1 WHERE name = $2 AND version = $3",
-                values
-            )
+                [.text(detail), .text(plan.name), .integer(Int64(version))]
+            ) == 1
         }
-        guard changed == 1 else {
-            throw GatewayError(.staleVersion, "The plan is no longer version \(version). Read it again.")
-        }
-        var plan = plan
-        plan.version = version + 1
-        return plan
+        try insert(plan, in: sql)
+        return true
+    }
+
+    private static func told(_ plan: Plan, at moment: Timestamp, in sql: any SQLSession) throws -> [FeedEvent] {
+        try sql.query(
+            "SELECT organization_id FROM organizations WHERE plan = $1 ORDER BY organization_id LIMIT $2",
+            [.text(plan.name), .integer(Int64(Plan.toldMax))]
+        ) { $0.text(0).flatMap { OrganizationID($0) } }
+        .compactMap { $0.map { FeedEvent.changed(plan, of: $0, at: moment) } }
     }
 
     package func removePlan(_ name: String) async throws(GatewayError) -> Bool {
