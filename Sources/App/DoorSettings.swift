@@ -55,6 +55,8 @@ struct DoorSettings: Sendable {
         limits.connectionsPerAddressMax = files.management
         limits.requestDeadline = max(requestDeadline, .seconds(600))
         limits.headerDeadline = headerDeadline
+        // All who come here are one: the operator, whose libraries are larger than what a caller may have under way.
+        limits.heldBodyBytesPerOwnerMax = limits.heldBodyBytesMax
         return limits
     }
 }

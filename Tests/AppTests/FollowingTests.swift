@@ -71,6 +71,16 @@ struct `A feed that is followed` {
         }
     }
 
+    @Test func `goes on before an event of which only the id has come`() throws {
+        var reader = FeedLines()
+        _ = try reader.take(Array("id: A\ndata: {}\n\n:\nid: B\n\nid: C\n".utf8))
+        // B was a sign of life, whole; what C is behind has not been heard.
+        #expect(reader.cursor == "B")
+
+        _ = try reader.take(Array("data: {}\n".utf8))
+        #expect(reader.cursor == "C")
+    }
+
     @Test(arguments: [#"{"success":true,"data":[]}"# + "\n", "<html>\n", "data: nonsense\n"])
     func `is nothing else that answers`(text: String) {
         var reader = FeedLines()

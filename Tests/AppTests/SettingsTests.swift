@@ -54,6 +54,13 @@ struct `The list of settings` {
         #expect(settings.publicURL == nil && settings.door.callbackSources == nil && settings.mail.sender == nil)
     }
 
+    @Test func `leaves the operator room for a library of 64 MiB`() {
+        let limits = Settings().door.managementLimits(.init(limit: 4096, .init()))
+
+        // All who come to the management listener are one.
+        #expect(limits.heldBodyBytesPerOwnerMax == limits.heldBodyBytesMax && limits.heldBodyBytesMax >= 64 << 20)
+    }
+
     @Test func `refuses mail that nobody could be sent`() throws {
         var settings = Settings()
         #expect(

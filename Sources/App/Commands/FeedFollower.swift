@@ -3,6 +3,7 @@ import Egress
 import Gateway
 import MCP
 import OrderedJSON
+import Synchronization
 
 /// Follows the feed of a running gateway, and goes on after a cut where it was.
 ///
@@ -70,7 +71,10 @@ struct FeedFollower {
 
     /// One stream, to its end.
     private mutating func follow(_ hear: Hear) async throws(GatewayError) -> Cut {
-        let room = DispatchSemaphore(value: FeedFollower.piecesMax)
+        // Begins at nothing and is filled, because one that is let go of below its beginning ends the program.
+        let room = DispatchSemaphore(value: 0)
+        for _ in 0..<FeedFollower.piecesMax { room.signal() }
+        let isLeft = Atomic(false)
         let (pieces, continuation) = AsyncStream.makeStream(of: [UInt8].self)
         var request = client.request(wish.request, wish.headers)
         request.timeout = FeedFollower.silence
@@ -79,6 +83,7 @@ struct FeedFollower {
             guard status == 200 else { return false }
             // On the client's own thread, which carries nothing else.
             room.wait()
+            guard !isLeft.load(ordering: .acquiring) else { return false }
             continuation.yield(piece)
             return true
         }
@@ -88,10 +93,17 @@ struct FeedFollower {
             return await client.curl.sendUntilCancelled(sent)
         }()
         var reader = FeedLines()
-        for await piece in pieces {
+        do throws(GatewayError) {
+            for await piece in pieces {
+                room.signal()
+                for told in try reader.take(piece) { try await take(told, hear) }
+                if let cursor = reader.cursor { wish.after = cursor }
+            }
+        } catch {
+            // Whoever waits for room is told that nobody reads any more.
+            isLeft.store(true, ordering: .releasing)
             room.signal()
-            for told in try reader.take(piece) { try await take(told, hear) }
-            if let cursor = reader.cursor { wish.after = cursor }
+            throw error
         }
         switch await outcome {
         case .answered(200, _): return .ended("the stream has ended")
@@ -132,6 +144,8 @@ struct FeedLines {
     private var name: String?
     /// Behind the newest that was told.
     private(set) var cursor: String?
+    /// The id of what has begun to come; it counts with the data, or, of a sign of life, once something else begins.
+    private var begun: String?
 
     /// What is told in a piece of the stream.
     ///
@@ -144,14 +158,17 @@ struct FeedLines {
             }
             let value = line[line.index(after: colon)...].drop { $0 == UInt8(ascii: " ") }
             switch String(decoding: line[..<colon], as: UTF8.self) {
-            case "id": cursor = String(decoding: value, as: UTF8.self)
+            case "id":
+                cursor = begun ?? cursor
+                begun = String(decoding: value, as: UTF8.self)
             case "event": name = String(decoding: value, as: UTF8.self)
             case "data":
                 guard let data = try? JSON(parsing: Array(value)) else {
                     throw GatewayError(.unavailable, "An event came that is no JSON.")
                 }
                 told.append(Told(name: name, data: data, bytes: Array(value)))
-                name = nil
+                cursor = begun ?? cursor
+                (name, begun) = (nil, nil)
             case "", "retry": continue
             default: throw FeedLines.noFeed
             }

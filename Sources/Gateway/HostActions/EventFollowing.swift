@@ -17,6 +17,8 @@ struct EventFollowing: Sendable {
     let wakings: AsyncStream<Int64>
     /// Behind what has been told.
     private(set) var place: Int64
+    /// Whether something kept it from reading to the end, so that the next waking reads on whatever it is woken by.
+    private(set) var isBehind = false
 
     /// So many events are read, and told, at a time: a piece is no larger than an answer that is not counted.
     static let atOnce = 40
@@ -49,7 +51,7 @@ struct EventFollowing: Sendable {
         var silent = 0
         for await newest in wakings {
             let before = place
-            if newest > place {
+            if isBehind || newest > place {
                 if let end = try await readOn(write) { return end }
             } else if let end = await objection() {
                 return end
@@ -65,6 +67,7 @@ struct EventFollowing: Sendable {
     /// Tells all that there is now; nil when they may be told more later.
     private mutating func readOn(_ write: LiveEvents.Write) async throws(GatewayError) -> End? {
         var isMore = true
+        isBehind = true
         while isMore, !Task.isCancelled {
             let (page, reader): ((entries: [FeedEntry], upTo: Int64), Principal)
             do throws(GatewayError) {
@@ -83,6 +86,7 @@ struct EventFollowing: Sendable {
             if !parts.isEmpty, !(try await isTaken(parts, write)) { return .slow }
             isMore = page.entries.count == EventFollowing.atOnce
         }
+        isBehind = false
         return nil
     }
 
