@@ -9,16 +9,26 @@ struct PlanActions: Sendable {
 
     private static let limits: JSON = [
         "type": "object", "maxProperties": 16, "propertyNames": ["pattern": "^[a-z][a-z_]{0,31}$"],
-        "description": "By bucket, such as read and money.",
-        "additionalProperties": [
-            "type": "object", "required": ["units", "per_seconds"], "additionalProperties": false,
-            "properties": [
-                "units": ["type": "integer", "minimum": 1, "maximum": 1_000_000_000],
-                "per_seconds": ["type": "integer", "minimum": 1, "maximum": 2_678_400],
-                "burst": ["type": "integer", "minimum": 1, "maximum": 1_000_000_000],
-            ],
-        ],
+        "description": "By bucket, such as read and money.", "additionalProperties": limit(besides: true),
     ]
+
+    private static func limit(besides hasBesides: Bool) -> JSON {
+        var properties: JSONObject = [
+            "units": ["type": "integer", "minimum": 1, "maximum": 1_000_000_000],
+            "per_seconds": ["type": "integer", "minimum": 1, "maximum": 2_678_400],
+            "burst": ["type": "integer", "minimum": 1, "maximum": 1_000_000_000],
+        ]
+        if hasBesides {
+            properties["besides"] = [
+                "type": "array", "maxItems": .integer(Int64(RateLimit.besidesMax)), "items": limit(besides: false),
+                "description": "Limits of other periods that hold too, such as by the hour and by the day.",
+            ]
+        }
+        return [
+            "type": "object", "required": ["units", "per_seconds"], "additionalProperties": false,
+            "properties": .object(properties),
+        ]
+    }
 
     private static let tools: JSON = [
         "type": "array", "maxItems": 1000, "uniqueItems": true,
@@ -167,16 +177,22 @@ struct PlanActions: Sendable {
     private static func limits(_ value: JSON?) -> [String: RateLimit] {
         var limits: [String: RateLimit] = [:]
         for (bucket, limit) in value?.objectValue ?? JSONObject() {
-            guard let units = limit["units"]?.integerValue, let seconds = limit["per_seconds"]?.integerValue else {
-                continue
-            }
-            limits[bucket] = RateLimit(
-                units: Int(units),
-                per: .seconds(seconds),
-                burst: limit["burst"]?.integerValue.map(Int.init)
-            )
+            let besides = (limit["besides"]?.arrayValue ?? []).compactMap { Self.limit($0) }
+            if let limit = Self.limit(limit, besides: besides) { limits[bucket] = limit }
         }
         return limits
+    }
+
+    private static func limit(_ value: JSON, besides: [RateLimit] = []) -> RateLimit? {
+        guard let units = value["units"]?.integerValue, let seconds = value["per_seconds"]?.integerValue else {
+            return nil
+        }
+        return RateLimit(
+            units: Int(units),
+            per: .seconds(seconds),
+            burst: value["burst"]?.integerValue.map(Int.init),
+            besides: besides
+        )
     }
 
     private static func document(_ plan: Plan) -> JSON {
@@ -199,11 +215,17 @@ struct PlanActions: Sendable {
     private static func document(_ limits: [String: RateLimit]) -> JSON {
         var document = JSONObject()
         for (bucket, limit) in limits.sorted(by: { $0.key < $1.key }) {
-            document[bucket] = [
-                "units": .integer(Int64(limit.units)), "per_seconds": .integer(max(1, limit.periodMilliseconds / 1000)),
-                "burst": .integer(Int64(limit.burst)),
-            ]
+            var shown = Self.document(limit)
+            if !limit.besides.isEmpty { shown["besides"] = .array(limit.besides.map { .object(Self.document($0)) }) }
+            document[bucket] = .object(shown)
         }
         return .object(document)
+    }
+
+    private static func document(_ limit: RateLimit) -> JSONObject {
+        [
+            "units": .integer(Int64(limit.units)), "per_seconds": .integer(max(1, limit.periodMilliseconds / 1000)),
+            "burst": .integer(Int64(limit.burst)),
+        ]
     }
 }

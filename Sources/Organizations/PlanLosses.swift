@@ -123,17 +123,24 @@ struct PlanLosses: Sendable {
         _ own: [String: RateLimit],
         _ whose: String
     ) -> [String] {
-        new.sorted { $0.key < $1.key }
-            .compactMap { bucket, limit in
-                guard own[bucket] == nil else { return nil }
-                guard let was = old[bucket] else {
-                    return "\(whose): any number of \(bucket) calls, for \(text(limit))"
+        new.filter { own[$0.key] == nil }.sorted { $0.key < $1.key }
+            .flatMap { bucket, limit in
+                var lost = [loss(old[bucket], limit, bucket, whose)]
+                for beside in limit.besides {
+                    // One of a period for which there was none takes away any number in that time.
+                    let was = old[bucket]?.all.first { $0.periodMilliseconds == beside.periodMilliseconds }
+                    lost.append(loss(was, beside, bucket, whose))
                 }
-                let isLess =
-                    Int64(limit.units) * was.periodMilliseconds < Int64(was.units) * limit.periodMilliseconds
-                    || limit.burst < was.burst
-                return isLess ? "\(whose): \(text(was)) \(bucket) calls, for \(text(limit))" : nil
+                return lost.compactMap { $0 }
             }
+    }
+
+    private func loss(_ was: RateLimit?, _ limit: RateLimit, _ bucket: String, _ whose: String) -> String? {
+        guard let was else { return "\(whose): any number of \(bucket) calls, for \(text(limit))" }
+        let isLess =
+            Int64(limit.units) * was.periodMilliseconds < Int64(was.units) * limit.periodMilliseconds
+            || limit.burst < was.burst
+        return isLess ? "\(whose): \(text(was)) \(bucket) calls, for \(text(limit))" : nil
     }
 
     private func text(_ limit: RateLimit) -> String { "\(limit.units) in \(limit.period) (burst \(limit.burst))" }

@@ -58,7 +58,11 @@ extension Principal {
 }
 
 extension DirectoryCache.Membership {
-    static func sample(tools: [String] = ["mpesa_stk_push"], units: Int = 3) -> DirectoryCache.Membership {
+    static func sample(
+        tools: [String] = ["mpesa_stk_push"],
+        units: Int = 3,
+        besides: [RateLimit] = []
+    ) -> DirectoryCache.Membership {
         .init(
             organization: Organization(
                 id: OrganizationID(Identifier(high: 1, low: 1)),
@@ -69,7 +73,7 @@ extension DirectoryCache.Membership {
             plan: Plan(
                 name: "p",
                 tools: tools,
-                organizationLimits: ["money": RateLimit(units: units, per: .seconds(60))],
+                organizationLimits: ["money": RateLimit(units: units, per: .seconds(60), besides: besides)],
                 principalLimits: [:]
             )
         )
@@ -93,6 +97,36 @@ struct `Limiting the rate` {
         #expect(error?.retryAfter == .seconds(20))
         clock.advance(.seconds(20))
         #expect(throws: Never.self) { try limit.check(tool, principal: .sample(), membership: .sample()) }
+    }
+
+    @Test func `holds by the minute, by the hour and by the day at once, and what one refuses costs no other`() throws {
+        let clock = ManualEntropy()
+        let limit = LimitRate(entropy: clock.entropy)
+        let tool = try ToolDescriptor.sample()
+        let membership = DirectoryCache.Membership.sample(besides: [
+            RateLimit(units: 5, per: .seconds(3_600)), RateLimit(units: 7, per: .seconds(86_400)),
+        ])
+        /// How many of these are let pass, and the last refusal.
+        func pass(_ count: Int) -> (passed: Int, refusal: GatewayError?) {
+            var (passed, refusal): (Int, GatewayError?) = (0, nil)
+            for _ in 0..<count {
+                do throws(GatewayError) {
+                    _ = try limit.check(tool, principal: .sample(), membership: membership)
+                    passed += 1
+                } catch { refusal = error }
+            }
+            return (passed, refusal)
+        }
+
+        #expect(pass(9).passed == 3)
+        clock.advance(.seconds(60))
+        let hour = pass(9)
+        #expect(hour.passed == 2 && hour.refusal?.message.contains("5 money calls per 3600.0 seconds") == true)
+        clock.advance(.seconds(3_600))
+        let day = pass(9)
+        #expect(day.passed == 2 && day.refusal?.message.contains("7 money calls per 86400.0 seconds") == true)
+        clock.advance(.seconds(86_400))
+        #expect(pass(9).passed == 3)
     }
 
     @Test func `leaves a bucket without a limit alone`() throws {

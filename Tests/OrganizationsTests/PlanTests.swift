@@ -219,7 +219,11 @@ struct `A change of a plan` {
             for _ in 0..<3 { _ = try await bureau.makeKey(by: admin) }
             let plan: JSON = [
                 "name": "trade", "tools": ["fake_*", "fake_collect"],
-                "organization_limits": ["money": ["units": 1, "per_seconds": 60]],
+                "organization_limits": [
+                    "money": [
+                        "units": 1, "per_seconds": 60, "besides": [["units": 9, "per_seconds": 86_400, "burst": 9]],
+                    ]
+                ],
                 "ceilings": ["quotas": ["money": 100], "amounts": ["in": 70], "keys_max": 1], "preview": true,
             ]
 
@@ -228,7 +232,8 @@ struct `A change of a plan` {
             let losses = try #require(preview.data["losses"]?.arrayValue)
             #expect(preview.data["organizations"] == 1 && losses.first?["slug"] == "shop")
             let lost = (losses.first?["loses"]?.arrayValue ?? []).compactMap(\.stringValue)
-            #expect(lost.count == 5 && lost.contains("the tool fake_pay"), "\(lost)")
+            #expect(lost.count == 6 && lost.contains("the tool fake_pay"), "\(lost)")
+            #expect(lost.contains { $0.hasPrefix("the organization: any number of money calls, for 9 in ") }, "\(lost)")
             #expect(try await bureau.store.plan("trade") == Bureau.tradePlan())
             let move = await bureau.ask(
                 "organizations.update",
@@ -237,6 +242,24 @@ struct `A change of a plan` {
             )
             #expect(move.data["losses"]?[0]?["loses"]?.arrayValue?.isEmpty == false)
             #expect(try await bureau.store.organization(bureau.shop.id)?.plan == "trade")
+        }
+    }
+
+    @Test func `keeps limits of several periods, of which none has others beside it`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let boss = try await bureau.person("boss", .superAdmin, of: bureau.host)
+            let day: JSON = ["units": 9, "per_seconds": 86_400, "burst": 9]
+            func set(_ besides: JSON) async -> JSON {
+                let read: JSON = ["units": 2, "per_seconds": 1, "burst": 2, "besides": besides]
+                let plan: JSON = ["name": "paced", "tools": [], "organization_limits": ["read": read]]
+                return await bureau.ask("plans.set", plan, as: boss.token).data["organization_limits"] ?? .null
+            }
+
+            #expect(await set([["units": 1, "per_seconds": 9, "besides": []]]) == .null)
+            #expect(await set([day, day, day]) == .null)
+            #expect(await set([day])["read"]?["besides"] == [day])
+            let shown = await bureau.ask("plans.show", ["name": "paced"], as: boss.token)
+            #expect(shown.data["organization_limits"]?["read"]?["besides"] == [day])
         }
     }
 

@@ -14,12 +14,17 @@ package struct RateLimit: Sendable, Hashable {
     ///
     /// At least 1.
     package let burst: Int
+    /// Limits of other periods that hold beside it, such as by the hour and by the day; they have none themselves.
+    package let besides: [RateLimit]
 
+    /// How many may hold beside one.
+    package static let besidesMax = 2
     /// The longest period: a year.
     private static let periodMax = Duration.seconds(366 * 86_400)
 
     /// Makes a limit; values below the least are raised to it, and those that a limiter could not count are lowered.
-    package init(units: Int, per period: Duration, burst: Int? = nil) {
+    package init(units: Int, per period: Duration, burst: Int? = nil, besides: [RateLimit] = []) {
+        self.besides = Array(besides.prefix(RateLimit.besidesMax))
         self.units = max(1, units)
         self.period = min(max(.milliseconds(1), period), RateLimit.periodMax)
         periodMilliseconds = self.period.wholeMilliseconds
@@ -28,6 +33,9 @@ package struct RateLimit: Sendable, Hashable {
         let most = Int64(1000 * 366 * 86_400) * 1_000_000 / interval
         self.burst = Int(min(Int64(max(1, burst ?? units)), max(1, most)))
     }
+
+    /// It and those beside it.
+    package var all: [RateLimit] { [self] + besides }
 }
 
 /// Which tools, which limits.

@@ -9,6 +9,8 @@ package final class LimitRate: Sendable {
         let owner: Identifier
         let bucket: String
         var isApart = false
+        /// Which of the limits of one bucket: 0, or one beside it.
+        var period = 0
     }
 
     private let entropy: Entropy
@@ -101,6 +103,8 @@ package final class LimitRate: Sendable {
         var decision: RateDecision?
         private var first: (key: Key, arrival: Int64)?
         private var second: (key: Key, arrival: Int64)?
+        /// Where a bucket has limits of several periods.
+        private var more: [(key: Key, arrival: Int64)] = []
 
         init(now: Int64, cost: Int64, bucket: String) {
             self.now = now
@@ -115,8 +119,15 @@ package final class LimitRate: Sendable {
             scope: String,
             _ arrivals: [Key: Int64]
         ) {
-            guard let limit, decision?.isAllowed ?? true else { return }
-            let key = Key(owner: owner, bucket: bucket, isApart: isApart)
+            guard let limit else { return }
+            add(limit, Key(owner: owner, bucket: bucket, isApart: isApart), scope, arrivals)
+            for (index, beside) in limit.besides.enumerated() {
+                add(beside, Key(owner: owner, bucket: bucket, isApart: isApart, period: index + 1), scope, arrivals)
+            }
+        }
+
+        private mutating func add(_ limit: RateLimit, _ key: Key, _ scope: String, _ arrivals: [Key: Int64]) {
+            guard decision?.isAllowed ?? true else { return }
             let pace = EvenPace(limit)
             var known = arrivals[key] ?? now
             // More than this limit lets anybody spend was spent under another one, before the plan was changed.
@@ -124,7 +135,13 @@ package final class LimitRate: Sendable {
             let (arrival, excess) = pace.adding(cost, to: known, at: now)
             let remaining = excess > 0 ? 0 : Int(-excess / pace.interval)
             if excess <= 0 {
-                if first == nil { first = (key, arrival) } else { second = (key, arrival) }
+                if first == nil {
+                    first = (key, arrival)
+                } else if second == nil {
+                    second = (key, arrival)
+                } else {
+                    more.append((key, arrival))
+                }
                 if let decision, decision.remaining <= remaining { return }
             }
             decision = RateDecision(
@@ -139,9 +156,10 @@ package final class LimitRate: Sendable {
 
         func settle(in arrivals: inout [Key: Int64], keysMax: Int) {
             guard decision?.isAllowed ?? false else { return }
-            if arrivals.count + 2 > keysMax { arrivals = arrivals.filter { $0.value > now } }
+            if arrivals.count + 2 + more.count > keysMax { arrivals = arrivals.filter { $0.value > now } }
             if let first { arrivals[first.key] = first.arrival }
             if let second { arrivals[second.key] = second.arrival }
+            for (key, arrival) in more { arrivals[key] = arrival }
         }
     }
 }

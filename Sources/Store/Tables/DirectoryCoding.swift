@@ -155,24 +155,35 @@ enum DirectoryCoding {
     private static func limits(_ limits: [String: RateLimit]) -> JSON {
         var object = JSONObject()
         for (bucket, limit) in limits.sorted(by: { $0.key < $1.key }) {
-            object[bucket] = [
-                "units": .integer(Int64(limit.units)), "period_ms": .integer(limit.period.wholeMilliseconds),
-                "burst": .integer(Int64(limit.burst)),
-            ]
+            var written = Self.limit(limit)
+            if !limit.besides.isEmpty { written["besides"] = .array(limit.besides.map { .object(Self.limit($0)) }) }
+            object[bucket] = .object(written)
         }
         return .object(object)
+    }
+
+    private static func limit(_ limit: RateLimit) -> JSONObject {
+        [
+            "units": .integer(Int64(limit.units)), "period_ms": .integer(limit.period.wholeMilliseconds),
+            "burst": .integer(Int64(limit.burst)),
+        ]
     }
 
     private static func limits(_ value: JSON?) -> [String: RateLimit] {
         var limits: [String: RateLimit] = [:]
         for (bucket, limit) in value?.objectValue ?? JSONObject() {
-            limits[bucket] = RateLimit(
-                units: Int(limit["units"]?.integerValue ?? 1),
-                per: .milliseconds(limit["period_ms"]?.integerValue ?? 1000),
-                burst: limit["burst"]?.integerValue.map { Int($0) }
-            )
+            limits[bucket] = Self.limit(limit, besides: (limit["besides"]?.arrayValue ?? []).map { Self.limit($0) })
         }
         return limits
+    }
+
+    private static func limit(_ value: JSON, besides: [RateLimit] = []) -> RateLimit {
+        RateLimit(
+            units: Int(value["units"]?.integerValue ?? 1),
+            per: .milliseconds(value["period_ms"]?.integerValue ?? 1000),
+            burst: value["burst"]?.integerValue.map { Int($0) },
+            besides: besides
+        )
     }
 
     // MARK: Users and keys
