@@ -26,6 +26,8 @@ struct App: Sendable {
     let management: ManagementResponder
     let gateway: Assembly
     let desk: Reception
+    /// Hands the audit's heads outside; nil where nobody has said where.
+    let heads: AuditHeadKeeper?
     var entropy: Entropy { gateway.ports.entropy }
     var logger: Logger { gateway.ports.logger }
 
@@ -132,21 +134,22 @@ struct App: Sendable {
             main: main,
             management: management,
             gateway: gateway,
-            desk: desk
+            desk: desk,
+            heads: try headKeeper(settings, ports, store, folder)
         )
     }
 
     /// Serves until it is told to stop; what is under way is finished first.
     func run(onReady: @escaping @Sendable () async -> Void) async throws {
         let (server, manager) = listeners(onReady: onReady)
-        let (plugins, desk, news) = (plugins, desk, gateway.news)
+        let (plugins, desk, news, heads) = (plugins, desk, gateway.news, heads)
         // They stop in reverse: whoever listens is told that it ends, and then the doors close.
         let group = ServiceGroup(
             services: gateway.runners.map { Background(work: $0) }
                 + [
                     Background { await plugins.watch() }, Background { await desk.run() }, manager, server,
                     Background { await news.run() },
-                ],
+                ] + (heads.map { heads in [Background { await heads.run() }] } ?? []),
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: quietLogger
         )
@@ -229,11 +232,27 @@ struct App: Sendable {
                 people: store,
                 reading: store,
                 owned: store,
-                signer: AuditSigner(try folder.auditKey()) { AuditFile.statement($0, organization: $1, at: $2) },
+                signer: try signer(folder),
                 prober: outside.prober,
                 letters: outside.letters
             )
         )
+    }
+
+    private static func headKeeper(
+        _ settings: Settings,
+        _ ports: Assembly.Ports,
+        _ store: Store,
+        _ folder: DataFolder
+    ) throws(GatewayError) -> AuditHeadKeeper? {
+        guard let file = settings.auditHeadsFile.map({ HeadsFile(path: $0) }) else { return nil }
+        return AuditHeadKeeper(ports, reading: store, signer: try signer(folder), settings: settings.auditHeads) {
+            (lines) async throws(GatewayError) in try await file.append(lines)
+        }
+    }
+
+    private static func signer(_ folder: DataFolder) throws(GatewayError) -> AuditSigner {
+        AuditSigner(try folder.auditKey()) { AuditFile.statement($0, organization: $1, at: $2) }
     }
 
     private static func makePluginHost(

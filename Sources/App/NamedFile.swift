@@ -1,5 +1,6 @@
 import Foundation
 import Gateway
+import Glibc
 
 /// A file that somebody named: where it cannot be read or written, the system's reason is told, and not what it should hold.
 enum NamedFile {
@@ -59,6 +60,30 @@ enum NamedFile {
         guard folder >= 0 else { return }
         fsync(folder)
         close(folder)
+    }
+
+    /// Adds to the end of a file that only its owner may read, and returns once it is on the disk.
+    ///
+    /// A line that an earlier writing left unfinished is ended first.
+    ///
+    /// - Throws: `unavailable`.
+    static func append(_ bytes: [UInt8], to file: String) throws(GatewayError) {
+        let descriptor = open(file, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw failure("The file", file, "written", String(cString: strerror(errno)), nil, .unavailable)
+        }
+        defer { close(descriptor) }
+        var (facts, last) = (stat(), UInt8(ascii: "\n"))
+        errno = 0
+        guard fstat(descriptor, &facts) == 0,
+            facts.st_size == 0 || pread(descriptor, &last, 1, facts.st_size - 1) == 1
+        else { throw failure("The file", file, "written", String(cString: strerror(errno)), nil, .unavailable) }
+        let whole = last == UInt8(ascii: "\n") ? bytes : [UInt8(ascii: "\n")] + bytes
+        guard Glibc.write(descriptor, whole, whole.count) == whole.count, fsync(descriptor) == 0 else {
+            // A write that was cut short says nothing of itself: the disk has no more room.
+            let number = errno == 0 ? ENOSPC : errno
+            throw failure("The file", file, "written", String(cString: strerror(number)), nil, .unavailable)
+        }
     }
 
     private static func failure(

@@ -198,6 +198,12 @@ extension Settings {
             "none",
             "at least 32 characters; **secret**; without it plugins and organizations cannot be changed over HTTP"
         ) { $1.operatorTokenFile = $0 },
+        .text(
+            "AUDIT_HEADS_FILE",
+            "none",
+            "where signed heads of every organization's audit are added, a line each; best on another machine's disk"
+        ) { $1.auditHeadsFile = $0 },
+        .number("AUDIT_HEADS_MINUTES", 1...1440, "60", "how often") { $1.auditHeads.period = .seconds($0 * 60) },
         .text("PLUGINS", usual.pluginsFile, "what loads") { $1.pluginsFile = $0 },
         .text("PLUGIN_FOLDER", "beside the program", "where `source` of the plugins file is looked for") {
             $1.pluginFolder = $0

@@ -56,6 +56,10 @@ struct Settings: Sendable {
     var logLevel = Logger.Level.info
     /// `GATEWAY_DATA_FOLDER`: database, private copies of plugins, lock.
     var dataFolder = "data"
+    /// `GATEWAY_AUDIT_HEADS_FILE`: where signed heads of the audit are handed; nil for nowhere.
+    var auditHeadsFile: String?
+    /// `GATEWAY_AUDIT_HEADS_MINUTES`.
+    var auditHeads = AuditHeadKeeper.Settings()
     /// `GATEWAY_REQUESTS_MAX`, `GATEWAY_REQUESTS_PER_ACCOUNT_MAX`, `GATEWAY_REQUEST_WAIT_MS`, `GATEWAY_QUESTIONS_MAX`,
     /// `GATEWAY_QUESTIONS_PER_ACCOUNT_MAX`: what may be on its way to M-Pesa.
     var bounds = Assembly.Settings()

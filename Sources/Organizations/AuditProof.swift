@@ -125,19 +125,7 @@ struct AuditProof: Sendable {
                 throw GatewayError(.notConfigured, "This gateway has no key to sign the audit's heads with.")
             }
             let heads = try await house.parts.reading.heads(organization: use.principal.organization)
-            let organization = use.principal.organization.description
-            let at = house.parts.entropy.now().description
-            guard let signature = signer.sign(heads, organization, at) else {
-                throw GatewayError.fault("the audit's heads could not be signed")
-            }
-            let documents = heads.map { head -> JSON in
-                ["writer": .string(head.writer), "sequence": .integer(head.sequence), "hash": .string(head.hash)]
-            }
-            return .data([
-                "organization_id": .string(organization), "at": .string(at), "heads": .array(documents),
-                "key": .string(signer.key), "signature": .string(Hexadecimal.encode(signature)),
-                "public_key": .string(signer.publicKey),
-            ])
+            return .data(try signer.document(of: heads, use.principal.organization, at: house.parts.entropy.now()))
         }
     }
 }
@@ -156,5 +144,24 @@ package struct AuditSigner: Sendable {
         key = signing.id
         publicKey = String(decoding: signing.publicPEM, as: UTF8.self)
         sign = { signing.sign(statement($0, $1, $2)) }
+    }
+
+    /// Heads of an organization at a time, signed: what `audit verify` believes by the key.
+    func document(
+        of heads: [AuditHead],
+        _ organization: OrganizationID,
+        at moment: Timestamp
+    ) throws(GatewayError) -> JSON {
+        guard let signature = sign(heads, organization.description, moment.description) else {
+            throw GatewayError.fault("the audit's heads could not be signed")
+        }
+        let documents = heads.map { head -> JSON in
+            ["writer": .string(head.writer), "sequence": .integer(head.sequence), "hash": .string(head.hash)]
+        }
+        return [
+            "organization_id": .string(organization.description), "at": .string(moment.description),
+            "heads": .array(documents), "key": .string(key), "signature": .string(Hexadecimal.encode(signature)),
+            "public_key": .string(publicKey),
+        ]
     }
 }

@@ -65,3 +65,40 @@ struct `A file that an operator names` {
         #expect(error?.message == "The file \(file)/b cannot be written: Not a directory.")
     }
 }
+
+struct `A file of heads` {
+    private let file = FileManager.default.temporaryDirectory.path + "/heads-" + UUID().uuidString + ".jsonl"
+    private let own = #"{"organization_id":"A1"}"#
+    private let other = #"{"organization_id":"B2"}"#
+
+    private func read(_ text: String, of audit: String) throws(GatewayError) -> [String] {
+        try HeadsFile.documents(in: Array(text.utf8), of: Array(audit.utf8), file).map(\.text)
+    }
+
+    @Test func `is added to, its owner's alone, and ends first what was left unfinished`() async throws {
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        let heads = HeadsFile(path: file)
+        try await heads.append(Array("one\n".utf8))
+        let mode = try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int
+        #expect(mode == 0o600)
+        try NamedFile.append(Array("tw".utf8), to: file)
+        try await heads.append(Array("three\n".utf8))
+
+        #expect(try String(contentsOfFile: file, encoding: .utf8) == "one\ntw\nthree\n")
+        let error = await #expect(throws: GatewayError.self) {
+            try await HeadsFile(path: "/no/such/folder/heads").append([1])
+        }
+        #expect(error?.message == "The file /no/such/folder/heads cannot be written: No such file or directory.")
+    }
+
+    @Test func `vouches for the organization whose audit is looked at, and says where a line is none`() throws {
+        let audit = #"{"organization_id":"A1","writer":"w"}"#
+        #expect(try read(own + "\n" + other + "\n" + own + "\n", of: audit) == [own, own])
+        // What audit.heads answered is one document, whomever it is about: verifying says so.
+        #expect(try read(other, of: audit) == [other])
+
+        for wrong in [own + "\n{\n" + own, other + "\n" + other + "\n", "", "\n"] {
+            #expect(throws: GatewayError.self) { try read(wrong, of: audit) }
+        }
+    }
+}

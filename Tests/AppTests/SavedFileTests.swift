@@ -1,5 +1,6 @@
 import Foundation
 import Gateway
+import Synchronization
 import Testing
 
 @testable import App
@@ -24,6 +25,18 @@ struct `A file that an answer is saved as` {
 
             #expect(try String(contentsOfFile: path, encoding: .utf8) == "whole")
             #expect(!FileManager.default.fileExists(atPath: path + ".part"))
+        }
+    }
+
+    @Test func `tells whoever looks on how much has come`() throws {
+        try withFolder { folder in
+            let told = Mutex<[String]>([])
+            let file = try SavedFile(folder + "/audit.jsonl") { words in told.withLock { $0.append(words) } }
+
+            for _ in 0..<5 { try file.take([UInt8](repeating: 65, count: 512 << 10)) }
+            try file.finish()
+
+            #expect(told.withLock { $0 } == ["\r1 MB", "\r2 MB"])
         }
     }
 

@@ -2,6 +2,7 @@ import Cryptography
 import Gateway
 import GatewayTesting
 import OrderedJSON
+import Organizations
 import Store
 import Synchronization
 import Testing
@@ -177,6 +178,38 @@ struct `An audit's file` {
             door: "host",
             outcome: .success
         )
+    }
+
+    @Test func `is vouched for by heads that were handed outside, a line for each organization`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            for organization in [bureau.host, bureau.shop, bureau.shop, bureau.shop] {
+                let line = line(bureau.clock.entropy.identifier(), of: organization)
+                try await bureau.store.append([line], usage: [])
+            }
+            let taken = Mutex<[UInt8]>([])
+            var settings = AuditHeadKeeper.Settings()
+            settings.page = 1
+            let keeper = AuditHeadKeeper(
+                bureau.gateway.ports,
+                reading: bureau.store,
+                signer: bureau.signer,
+                settings: settings
+            ) { (lines) async throws(GatewayError) in taken.withLock { $0 += lines } }
+
+            try await keeper.hand()
+
+            let lines = taken.withLock { $0 }.split(separator: UInt8(ascii: "\n"))
+            let documents = try lines.map { try JSON(parsing: Array($0)) }
+            let (host, shop) = (JSON.string(bureau.host.id.description), JSON.string(bureau.shop.id.description))
+            #expect(documents.count == 2 && Set(documents.map { $0["organization_id"] }) == [host, shop])
+            let own = try #require(documents.first { $0["organization_id"] == shop })
+            let export = try await export(bureau)
+            for (count, isWhole) in [(export.lines.count, true), (3, true), (2, false)] {
+                let file = Array(export.lines.prefix(count).joined(separator: "\n").utf8)
+                let verdict = try AuditFile.verify(file, heads: [own], keys: export.keys)
+                #expect(verdict.faults.isEmpty == isWhole, "\(verdict.faults)")
+            }
+        }
     }
 
     @Test func `loses nothing to a line that was put together before others and written after them`() async throws {

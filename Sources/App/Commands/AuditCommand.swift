@@ -38,12 +38,8 @@ struct AuditVerify: ParsableCommand {
             guard heads.isEmpty || !keys.isEmpty else {
                 throw GatewayError(.invalidArgument, "Heads are believed by a key: name one by --key.")
             }
-            let documents = try heads.map { file throws(GatewayError) in
-                guard let json = try? JSON(parsing: try NamedFile.read(file)) else {
-                    throw GatewayError(.invalidArgument, "\(file): expected what audit.heads answers.")
-                }
-                return json
-            }
+            var documents: [JSON] = []
+            for file in heads { documents += try HeadsFile.documents(in: try NamedFile.read(file), of: bytes, file) }
             let verdict = try AuditFile.verify(bytes, heads: documents, keys: keys, continues: continues)
             for fault in verdict.faults { print("FAULT  \(fault)") }
             for remark in verdict.remarks { print("note   \(remark)") }

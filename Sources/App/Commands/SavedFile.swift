@@ -11,10 +11,17 @@ final class SavedFile: Sendable {
     private let path: String?
     private let handle: FileHandle
     private let written = Mutex(0)
+    private let show: @Sendable (String) -> Void
 
     /// Opens it; nil for standard output, which must not be a terminal: what comes is for none.
-    init(_ path: String?) throws(GatewayError) {
+    ///
+    /// - Parameter show: Shows whoever looks on how much has come.
+    init(
+        _ path: String?,
+        show: @escaping @Sendable (String) -> Void = SavedFile.atTerminal
+    ) throws(GatewayError) {
         self.path = path
+        self.show = show
         guard let path else {
             guard isatty(STDOUT_FILENO) == 0 else {
                 throw GatewayError(.invalidArgument, "It answers a file: say --output FILE, or send it on by > or |.")
@@ -77,8 +84,13 @@ final class SavedFile: Sendable {
             written += piece.count
             return written >> 20 > before ? written >> 20 : nil
         }
-        guard let megabytes, path != nil, isatty(STDERR_FILENO) == 1 else { return }
-        FileHandle.standardError.write(Data("\r\(megabytes) MB".utf8))
+        guard let megabytes, path != nil else { return }
+        show("\r\(megabytes) MB")
+    }
+
+    private static let atTerminal: @Sendable (String) -> Void = { words in
+        guard isatty(STDERR_FILENO) == 1 else { return }
+        FileHandle.standardError.write(Data(words.utf8))
     }
 
     /// Puts the whole file in its place.
