@@ -52,6 +52,16 @@ def test_every_type_that_openapi_lists_is_told_of_and_no_other(gateway, document
     assert first_column(document, "Types") == types(get(gateway, "/openapi.json"))
 
 
+def test_every_type_is_among_the_webhooks_with_an_example(gateway, document):
+    told = get(gateway, "/openapi.json")
+    assert set(told["webhooks"]) == first_column(document, "Types")
+    for name, webhook in told["webhooks"].items():
+        content = webhook["post"]["requestBody"]["content"]["application/json"]
+        assert content["example"]["type"] == name == content["schema"]["properties"]["type"]["const"], webhook
+    listed = told["paths"]["/events"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    assert listed["properties"]["data"]["items"] == {"$ref": "#/components/schemas/Event"}, listed
+
+
 def test_an_event_holds_what_is_told_of_and_the_example_is_one(gateway, document):
     done = subprocess.run(
         [PROGRAM, "trigger", "transaction.succeeded"], capture_output=True, text=True, timeout=PATIENCE,

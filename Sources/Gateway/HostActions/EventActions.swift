@@ -49,7 +49,7 @@ package struct EventActions: Sendable {
                 ],
             ],
             output: .data(
-                ["type": "array", "items": EventActions.event],
+                ["type": "array", "items": FeedEvent.schema],
                 beside: [
                     ("next_after", ["type": "string", "description": "The cursor behind this page."]),
                     ("has_more", ["type": "boolean", "description": "Whether there is more behind it now."]),
@@ -128,17 +128,6 @@ package struct EventActions: Sendable {
         }
         return Set(kinds)
     }
-
-    private static let event: JSON = [
-        "type": "object", "required": ["id", "type", "subject", "version", "at_ms", "data"],
-        "properties": [
-            "id": ["type": "string", "description": "The same id is always the same event."],
-            "type": ["enum": .array(FeedEvent.Kind.allCases.map { .string($0.rawValue) })],
-            "subject": ["type": "string", "description": "What it is about: such as a transaction's id."],
-            "version": ["type": "integer", "description": "That one's version."],
-            "at_ms": ["type": "integer"], "data": ["type": "object"],
-        ],
-    ]
 }
 
 extension FeedEvent {

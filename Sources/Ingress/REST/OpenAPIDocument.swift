@@ -25,7 +25,9 @@ enum OpenAPIDocument {
         for entry in known.tools { add(operation(entry, known), at: entry.tool.route) }
         for action in known.actions { add(operation(action), at: action.route) }
         for route in StandApart.all { add(operation(route), at: route.route) }
-        return [
+        // Whoever may not list events is told of none.
+        let hasEvents = known.actions.contains { $0.name == "events.list" }
+        var document: JSONObject = [
             "openapi": "3.1.0",
             "info": [
                 "title": "mpesa-gateway", "version": .string(version),
@@ -34,18 +36,26 @@ enum OpenAPIDocument {
             "servers": [["url": .string(publicURL)]],
             "security": [["bearer": []], ["apiKey": []]],
             "paths": .object(paths),
-            "components": [
-                "securitySchemes": [
-                    "bearer": ["type": "http", "scheme": "bearer"],
-                    "apiKey": ["type": "apiKey", "in": "header", "name": "X-API-Key"],
-                ],
-                "schemas": ["Problem": problem],
-                "responses": [
-                    "Problem": [
-                        "description": "Why the call was refused or failed.",
-                        "content": ["application/problem+json": ["schema": ["$ref": "#/components/schemas/Problem"]]],
-                    ]
-                ],
+        ]
+        if hasEvents { document["webhooks"] = EventWebhooks.section }
+        document["components"] = components(withEvents: hasEvents)
+        return .object(document)
+    }
+
+    private static func components(withEvents hasEvents: Bool) -> JSON {
+        var schemas: JSONObject = ["Problem": problem]
+        if hasEvents { for (name, schema) in EventWebhooks.schemas { schemas[name] = schema } }
+        return [
+            "securitySchemes": [
+                "bearer": ["type": "http", "scheme": "bearer"],
+                "apiKey": ["type": "apiKey", "in": "header", "name": "X-API-Key"],
+            ],
+            "schemas": .object(schemas),
+            "responses": [
+                "Problem": [
+                    "description": "Why the call was refused or failed.",
+                    "content": ["application/problem+json": ["schema": ["$ref": "#/components/schemas/Problem"]]],
+                ]
             ],
         ]
     }
@@ -79,7 +89,8 @@ enum OpenAPIDocument {
     private static func operation(_ action: Action) -> JSON {
         var content: JSON
         switch action.output {
-        case .data(let schema, let beside): content = json(envelope(schema, beside: beside))
+        case .data(let schema, let beside):
+            content = json(envelope(EventWebhooks.byReference(schema), beside: beside))
         case .file: content = ["*/*": ["schema": ["type": "string", "format": "binary"]]]
         }
         if action.isFollowed, var types = content.objectValue {

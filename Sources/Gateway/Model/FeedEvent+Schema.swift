@@ -1,0 +1,62 @@
+import OrderedJSON
+
+extension FeedEvent.Form {
+    /// The schema of such an event, as `events.list` shows it.
+    package var schema: JSON {
+        let data = FeedEvent.object(fields.filter(\.isRequired).map(\.name), fields.map { ($0.name, $0.schema) })
+        return FeedEvent.shape(of: kinds, about: subject, data: data)
+    }
+}
+
+extension FeedEvent.Kind {
+    /// One that might be shown: made of what the catalogue says.
+    package var example: JSON {
+        var data = JSONObject()
+        for field in form.fields where field.isRequired || exampleShows.contains(field.name) {
+            switch field.name {
+            case "state": data[field.name] = .string(exampleState)
+            case "was" where form == .transaction:
+                data[field.name] = .string((self == .lateSuccess ? RecordState.expired : .succeeded).rawValue)
+            default: data[field.name] = field.example
+            }
+        }
+        return [
+            "id": "01a21db3-7306-7736-9198-ab930fea3a30", "type": .string(rawValue),
+            "subject": .string(form.example.subject), "version": .integer(Int64(form.example.version)),
+            "at_ms": 1_795_794_629_382, "data": .object(data),
+        ]
+    }
+}
+
+extension FeedEvent {
+    /// The schema of any event: what all have, and one of the forms.
+    package static let schema = anyOf(Form.allCases.map(\.schema))
+
+    /// The same of forms that stand elsewhere, such as by reference.
+    package static func anyOf(_ forms: [JSON]) -> JSON {
+        let base = self.shape(of: Kind.allCases, about: "such as a transaction's id", data: ["type": "object"])
+        var members = base.objectValue ?? JSONObject()
+        members["anyOf"] = .array(forms)
+        return .object(members)
+    }
+
+    fileprivate static func shape(of kinds: [Kind], about subject: String, data: JSON) -> JSON {
+        object(
+            ["id", "type", "subject", "version", "at_ms", "data"],
+            [
+                ("id", ["type": "string", "description": "The same id is always the same event."]),
+                ("type", ["enum": .array(kinds.map { .string($0.rawValue) })]),
+                ("subject", ["type": "string", "description": .string("What it is about: \(subject).")]),
+                ("version", ["type": "integer", "description": "That one's version."]),
+                ("at_ms", ["type": "integer"]), ("data", data),
+            ]
+        )
+    }
+
+    fileprivate static func object(_ required: [String], _ properties: [(String, JSON)]) -> JSON {
+        [
+            "type": "object", "required": .array(required.map { .string($0) }),
+            "properties": .object(JSONObject(properties)),
+        ]
+    }
+}
