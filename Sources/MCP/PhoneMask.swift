@@ -147,7 +147,10 @@ struct PhoneMask {
 
 /// What of phones a caller is shown.
 struct PhoneSight: Sendable {
-    /// The caller's own message: a phone that stands in it is no secret.
+    /// So many of a call's own phones are shown again.
+    static let ownMax = 16
+
+    /// The caller's own message: a phone that its arguments name is no secret.
     let message: Message
 
     /// What a call says is shown as it is but for phones; nil where there is none to hide.
@@ -156,8 +159,11 @@ struct PhoneSight: Sendable {
         let phones = PhoneMask.phones(in: written)
         guard !phones.isEmpty else { return nil }
         // In a text, so that numbers count as well.
-        let own = JSON.string(JSON.array([message.id, message.params]).text).bytes
-        let known = Set(PhoneMask.phones(in: own).map { PhoneMask.tail(of: own[$0]) })
+        // What the call is about, and the id that it is answered by; not whatever else came with it: a list of guesses
+        // would be told which are right.
+        let about = [message.id] + [message.params["arguments"], message.params["uri"]].compactMap { $0 }
+        let own = JSON.string(JSON.array(about).text).bytes
+        let known = Set(PhoneMask.phones(in: own).prefix(PhoneSight.ownMax).map { PhoneMask.tail(of: own[$0]) })
         let hidden = phones.filter { !known.contains(PhoneMask.tail(of: written[$0])) }
         return hidden.isEmpty ? nil : PhoneMask.masking(hidden, in: written)
     }

@@ -14,7 +14,7 @@ package final class StreamPair: Sendable {
     private let organization: OrganizationID
     private let subject: String
     private let environment: Environment
-    private let server: MCPServer
+    let server: MCPServer
     private let listening: Listening
     private let arrivals: AsyncStream<Exchange>
     private let arrived: AsyncStream<Exchange>.Continuation
@@ -117,9 +117,7 @@ extension MCPServer {
         do throws(MCPError) {
             let listening = try await told(exchange)
             let principal = try await principal(of: caller)
-            let pair = StreamPair(conversations.entropy.identifier(), of: principal, self, listening)
-            pairs.withLock { $0[pair.id] = pair }
-            return .opened(pair)
+            return .opened(StreamPair(conversations.entropy.identifier(), of: principal, self, listening))
         } catch { return .refused(await refuse(error, id: nil, caller, call)) }
     }
 
@@ -130,7 +128,13 @@ extension MCPServer {
         } catch { throw .refusal(error) }
     }
 
-    func forget(_ pair: StreamPair) { pairs.withLock { $0[pair.id] = nil } }
+    /// Lets messages find a stream: from before its client is told the address, until it is over.
+    ///
+    /// Only a stream that is being written is known, so that one whose client has gone before it began is kept by nobody.
+    package func know(_ pair: StreamPair) { pairs.withLock { $0[pair.id] = pair } }
+
+    /// Lets messages find it no more.
+    package func forget(_ pair: StreamPair) { pairs.withLock { $0[pair.id] = nil } }
 
     /// Takes a message whose answer is told on a stream of its caller's.
     package func hand(_ body: [UInt8], to name: String, from caller: Caller, call: CallID) async -> Answer {

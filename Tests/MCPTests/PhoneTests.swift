@@ -107,6 +107,19 @@ struct `A model` {
         }
     }
 
+    @Test func `is told nothing by guesses that came beside its arguments`() async throws {
+        try await Office.with { office in
+            _ = try await pay(office)
+            let guess: JSONObject = [
+                "name": "transactions_list", "arguments": [:], "_meta": ["guess": .string(Self.phone)],
+            ]
+
+            let found = await office.ask("tools/call", guess).result["structuredContent"]?["data"]?[0]
+
+            #expect(found?["party"] == "2547•••••001", "\(found ?? .null)")
+        }
+    }
+
     @Test func `reads the phone that it named`() async throws {
         try await Office.with { office in
             _ = try await pay(office)

@@ -13,6 +13,7 @@ private struct Heard: Sendable {
     init(_ pair: StreamPair) {
         let (messages, continuation) = AsyncStream.makeStream(of: JSON.self)
         self.messages = messages
+        pair.server.know(pair)
         task = Task {
             try? await pair.run { continuation.yield((try? JSON(parsing: $0)) ?? .null) }
             continuation.finish()
@@ -49,6 +50,15 @@ struct `A stream with an address beside it` {
     private func opened(_ opening: MCPServer.PairOpening) throws -> StreamPair {
         guard case .opened(let pair) = opening else { throw GatewayError(.notFound, "no stream was opened") }
         return pair
+    }
+
+    @Test func `whose client went before it began is kept by nobody`() async throws {
+        try await with { office in
+            let pair = try opened(await office.pair())
+
+            #expect(await office.hand(Office.request("tools/list"), to: pair.name).status == 404)
+            #expect(office.server.pairs.withLock { $0.isEmpty })
+        }
     }
 
     @Test(arguments: [Revision.november2024, .november2025])

@@ -48,7 +48,9 @@ final class MCPDoor: Sendable {
             case .refused(let answer): return response(answer, reader, call)
             case .opened(let pair):
                 var response = EventText.response(call)
-                response.stream = { write in
+                response.stream = { [server] write in
+                    server.know(pair)
+                    defer { server.forget(pair) }
                     let address = MCPDoor.messagesPath + "?session=" + pair.name
                     try await write(EventText.event("endpoint", Array(address.utf8)))
                     try await pair.run { message in
