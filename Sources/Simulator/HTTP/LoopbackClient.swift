@@ -20,7 +20,11 @@ enum LoopbackClient {
                 }
                 .connect(host: target.host, port: target.port).get()
             let status = channel.eventLoop.makePromise(of: Int?.self)
-            try await channel.pipeline.addHandler(StatusHandler(status)).get()
+            do { try await channel.pipeline.addHandler(StatusHandler(status)).get() } catch {
+                // Whoever is called back has gone since, and nothing else ends the wait.
+                status.succeed(nil)
+                throw error
+            }
             let headers = HTTPHeaders([
                 ("host", "\(target.host):\(target.port)"), ("content-type", "application/json"),
                 ("content-length", String(body.count)), ("connection", "close"),
@@ -73,4 +77,6 @@ private final class StatusHandler: ChannelInboundHandler, Sendable {
         // A promise that is fulfilled already takes no notice.
         status.succeed(nil)
     }
+
+    func handlerRemoved(context: ChannelHandlerContext) { status.succeed(nil) }
 }
