@@ -22,6 +22,10 @@ extension FeedEvent {
         case plan = "PlanEvent"
         /// Of an account's secrets.
         case credential = "CredentialEvent"
+        /// Of an endpoint.
+        case webhook = "WebhookEvent"
+        /// Of an endpoint, and of nothing that has become true.
+        case trial = "WebhookTestEvent"
     }
 
     /// A field of `data`.
@@ -63,6 +67,9 @@ extension FeedEvent.Kind {
         case .keyRevoked: "it is refused from now on"
         case .planChanged: "it is on another plan, or its plan was set anew"
         case .credentialChanged: "its secrets were changed, or taken away"
+        case .webhookFailing: "nothing has arrived there for a day"
+        case .webhookDisabled: "nothing more is sent there: `why` says whether it is `gone` or was `failing` for days"
+        case .webhookTest: "somebody wants to see whether this arrives; `GET /events` does not have it"
         }
     }
 
@@ -78,6 +85,8 @@ extension FeedEvent.Kind {
         case .keyRevoked: .key
         case .planChanged: .plan
         case .credentialChanged: .credential
+        case .webhookFailing, .webhookDisabled: .webhook
+        case .webhookTest: .trial
         }
     }
 
@@ -98,6 +107,7 @@ extension FeedEvent.Kind {
         case .batchPaused: BatchState.paused.rawValue
         case .batchCompleted: BatchState.completed.rawValue
         case .keyRevoked, .planChanged, .credentialChanged: ""
+        case .webhookFailing, .webhookDisabled, .webhookTest: ""
         }
     }
 
@@ -109,6 +119,8 @@ extension FeedEvent.Kind {
         case .corrected: ["amount", "counted_ms", "fee_cents", "was", "was_ms"]
         case .batchPaused: ["item"]
         case .planChanged: ["was"]
+        case .webhookFailing: ["failing_since_ms"]
+        case .webhookDisabled: ["why", "failing_since_ms"]
         default: ["amount", "until_ms", "decided_by"]
         }
     }
@@ -126,6 +138,7 @@ extension FeedEvent.Form {
         case .key: "key"
         case .plan: "organization or plan"
         case .credential: "account"
+        case .webhook, .trial: "webhook endpoint"
         }
     }
 
@@ -138,6 +151,8 @@ extension FeedEvent.Form {
         case .key: ("01a21db3-5a1e-774a-bca3-e6333760a28d", 2)
         case .plan: ("01a21db3-4f02-7d1c-9be0-2f7a61c0d3e4", 3)
         case .credential: ("test/main", 2)
+        case .webhook: ("01a21db3-a07d-7e53-9c41-3b2f8d6e7c15", 3)
+        case .trial: ("01a21db3-a07d-7e53-9c41-3b2f8d6e7c15", 1)
         }
     }
 
@@ -152,6 +167,12 @@ extension FeedEvent.Form {
         case .key: [.environment, .text("role", "manager"), .text("name", "till 2")]
         case .plan: [.text("plan", "large"), .text("was", "small", false)]
         case .credential: [.environment, .text("account", "main")]
+        case .webhook:
+            [
+                .environment, .text("address", "https://example.com/…"), .text("why", "failing", false),
+                .moment("failing_since_ms", 1_795_362_629_382),
+            ]
+        case .trial: [.environment]
         }
     }
 }

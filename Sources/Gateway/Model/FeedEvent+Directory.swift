@@ -89,3 +89,45 @@ extension FeedEvent {
         )
     }
 }
+
+extension FeedEvent {
+    /// That an endpoint is off from a moment on, or that nothing has arrived at it for long (`off` is nil).
+    ///
+    /// - Parameters:
+    ///   - address: Where it is, without path and query.
+    ///   - failingSince: Since when nothing has arrived; nil where something has.
+    package static func about(
+        _ endpoint: WebhookEndpoint,
+        off: WebhookEndpoint.Off?,
+        address: String,
+        failingSince: Timestamp?,
+        at moment: Timestamp
+    ) -> FeedEvent {
+        var payload: JSONObject = [
+            "environment": .string(endpoint.environment.rawValue), "address": .string(String(address.prefix(256))),
+        ]
+        payload["why"] = off.map { .string($0.rawValue) }
+        payload["failing_since_ms"] = failingSince.map { .integer($0.milliseconds) }
+        return about(
+            off == nil ? .webhookFailing : .webhookDisabled,
+            of: endpoint.organization,
+            endpoint.id.description,
+            version: endpoint.version + (off == nil ? 0 : 1),
+            at: moment,
+            payload
+        )
+    }
+
+    /// An event of an endpoint's own that tells of nothing: to see whether it arrives.
+    package static func trial(of endpoint: WebhookEndpoint, id: Identifier) -> FeedEvent {
+        FeedEvent(
+            organization: endpoint.organization,
+            id: id,
+            kind: .webhookTest,
+            subject: endpoint.id.description,
+            version: 1,
+            at: id.time,
+            payload: ["environment": .string(endpoint.environment.rawValue)]
+        )
+    }
+}

@@ -50,6 +50,13 @@ package struct FeedEvent: Sendable, Equatable {
         /// The organization is on another plan, or its plan was set anew.
         case planChanged = "plan.changed"
 
+        /// For a day nothing has arrived at an endpoint.
+        case webhookFailing = "webhook.failing"
+        /// Nothing more is sent to an endpoint.
+        case webhookDisabled = "webhook.disabled"
+        /// Somebody wants to see whether anything arrives; in no feed.
+        case webhookTest = "webhook.test"
+
         /// Whether it tells that a transaction has ended.
         package var isEnd: Bool {
             switch self {
@@ -57,6 +64,7 @@ package struct FeedEvent: Sendable, Equatable {
             case .corrected, .disputed, .needsPerson, .approvalRequested, .approvalDue, .approvalDecided: false
             case .batchRequested, .batchDue, .batchReleased, .batchPaused, .batchCompleted: false
             case .keyRevoked, .credentialChanged, .planChanged: false
+            case .webhookFailing, .webhookDisabled, .webhookTest: false
             }
         }
 
