@@ -23,6 +23,7 @@ struct `A statement` {
         ("WHERE \\(condition) AND next_action_ms > $2", "a clock that was set back, for every organization"),
         ("WHERE \\(condition) AND \\(column) > $2", "a clock that was set back, for every organization"),
         ("UPDATE plugin_timers SET due_at = due_at", "a clock that was set back, for every organization"),
+        ("UPDATE webhook_deliveries SET due_ms = due_ms", "a clock that was set back, for every organization"),
         ("UPDATE callbacks SET received_ms", "a clock that was set back, for every organization"),
         ("WHERE \\(RecordCoding.isWaiting) AND updated_ms > $1", "where the clock was, for every organization"),
         ("FROM known_places WHERE seen_ms > $1", "who is known where, when a host starts, for every organization"),
@@ -37,6 +38,10 @@ struct `A statement` {
         ("WHERE \\(range) AND \\(hasEnded)", "a walk over all claims; its range begins with the organization"),
         ("WHERE \\(clauses.joined(separator: \" AND \"))", "the first of its clauses names the organization"),
         ("WHERE master_key_id <> $1", "data keys that an older master key wraps, of every organization"),
+        ("(e.organization_id, e.endpoint_id) > ($1, $2)", "who is sent events, of every organization"),
+        ("FROM webhook_replays WHERE ended_ms IS NULL ORDER", "what is asked for once more, of every organization"),
+        ("WHERE at_ms < $1 AND due_ms IS NULL", "forgets what is old, for every organization"),
+        ("WHERE ended_ms IS NOT NULL AND ended_ms < $1", "forgets what is old, for every organization"),
         ("FROM configuration_changes", "whose configuration was changed, for caches of every organization"),
         ("WHERE slug", "finds the organization, or lists all for operators"),
         ("FROM organizations", "its clause is a text of its own"),
@@ -49,6 +54,8 @@ struct `A statement` {
         "organization_id", "\\(Store.itemPlace)", "\\(itemPlace)", "INSERT INTO records (\\(RecordCoding.columns)",
         "INSERT INTO reports (\\(Store.reportColumns)",
         "INSERT INTO batches (\\(BatchCoding.columns)",
+        "INSERT INTO webhook_deliveries (\\(WebhookCoding.deliveryColumns)",
+        "INSERT INTO webhook_replays (\\(WebhookCoding.replayColumns)",
         "INSERT INTO users (\\(DirectoryCoding.userColumns)", "INSERT INTO api_keys (\\(DirectoryCoding.keyColumns)",
     ]
 

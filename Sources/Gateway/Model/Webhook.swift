@@ -71,7 +71,8 @@ package struct WebhookEndpoint: Sendable, Equatable {
     /// Whether it asked for such events.
     package func wants(_ event: FeedEvent) -> Bool {
         let environment = event.payload["environment"]?.stringValue
-        return (kinds.isEmpty || kinds.contains(event.kind)) && environment.map { $0 == self.environment.rawValue } ?? true
+        return (kinds.isEmpty || kinds.contains(event.kind))
+            && environment.map { $0 == self.environment.rawValue } ?? true
     }
 }
 

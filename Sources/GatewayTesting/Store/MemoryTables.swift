@@ -62,6 +62,9 @@ struct MemoryTables: Sendable {
     var rollups: [RollupPlace: RollupSum] = [:]
     var reports: [Identifier: StoredReport] = [:]
     var balances: [ToldBalance] = []
+    var webhooks: [WebhookName: WebhookRow] = [:]
+    var deliveries: [WebhookName: [Identifier: WebhookDelivery]] = [:]
+    var replays: [Identifier: WebhookReplay] = [:]
     var moment: Timestamp?
     var quotas: [QuotaPlace: (used: Int, noted: Int)] = [:]
     var moneyCounts: [LimitPlace: (calls: Int64, amount: Int64)] = [:]

@@ -94,7 +94,7 @@ extension Store: FeedRepository {
         try await read { sql in try Self.end(of: lane, in: sql) }
     }
 
-    private static func end(of lane: Int, in sql: any SQLSession) throws -> Int64 {
+    static func end(of lane: Int, in sql: any SQLSession) throws -> Int64 {
         let end = try sql.first("SELECT MAX(position) FROM feed WHERE lane = $1", [.integer(Int64(lane))]) {
             $0.integer(0)
         }

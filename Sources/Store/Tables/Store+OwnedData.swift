@@ -81,6 +81,14 @@ extension Store: OwnedDataRepository {
             key: ["report_id"],
             ["environment", "kind", "from_day", "to_day", "made_by", "made_ms", "expires_ms", "document"]
         ),
+        Part("webhook_endpoints", key: ["endpoint_id"], ["environment", "url", "detail", "off", "off_ms"]),
+        Part(
+            "webhook_deliveries",
+            key: ["endpoint_id", "event_id"],
+            ["kind", "position", "state", "due_ms", "at_ms", "attempts"],
+            // Each may hold the beginnings of fifty answers.
+            rowsMax: 100
+        ),
         Part("feed", key: ["event_id"], ["kind", "subject", "subject_version", "at_ms", "payload"], isByTime: true),
         Part(
             "rollups",
@@ -185,7 +193,7 @@ extension Store: OwnedDataRepository {
             || [
                 "amount", "is_active", "is_default", "updated_at", "expires_at", "succeeded", "failed", "quantity",
                 "due_at", "from_day", "to_day", "bytes", "parts", "closed", "subject_version", "transactions",
-                "fees_stated", "status",
+                "fees_stated", "status", "position",
             ]
             .contains(column)
     }
@@ -216,6 +224,8 @@ extension Store: OwnedDataRepository {
         ("plugin_items", "item_key"), ("plugin_timers", "timer_id"), ("export_parts", "export_id"),
         ("exports", "export_id"), ("callbacks", "callback_id"), ("logins", "user_id"),
         ("reports", "report_id"), ("balances", "record_id"), ("answers", "question_id"),
+        ("webhook_endpoints", "endpoint_id"), ("webhook_progress", "endpoint_id"),
+        ("webhook_deliveries", "event_id"), ("webhook_replays", "replay_id"),
     ]
 
     package func erase(_ organization: OrganizationID) async throws(GatewayError) {
