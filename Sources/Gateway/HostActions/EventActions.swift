@@ -131,14 +131,6 @@ package struct EventActions: Sendable {
 }
 
 extension FeedEvent {
-    /// As it is shown to whoever may see it.
-    var document: JSON {
-        [
-            "id": .string(id.description), "type": .string(kind.rawValue), "subject": .string(subject),
-            "version": .integer(Int64(version)), "at_ms": .integer(at.milliseconds), "data": payload,
-        ]
-    }
-
     /// Whether it may be shown to somebody.
     func isSeen(by principal: Principal) -> Bool {
         let text = { (name: String) in payload[name]?.stringValue }

@@ -20,10 +20,26 @@ extension FeedEvent.Kind {
             default: data[field.name] = field.example
             }
         }
-        return [
-            "id": "01a21db3-7306-7736-9198-ab930fea3a30", "type": .string(rawValue),
-            "subject": .string(form.example.subject), "version": .integer(Int64(form.example.version)),
-            "at_ms": 1_795_794_629_382, "data": .object(data),
+        let event = FeedEvent(
+            organization: OrganizationID(Identifier(high: 1, low: 1)),
+            id: Identifier("01a21db3-7306-7736-9198-ab930fea3a30") ?? Identifier(high: 0, low: 0),
+            kind: self,
+            subject: form.example.subject,
+            version: form.example.version,
+            at: Timestamp(milliseconds: 1_795_794_629_382),
+            payload: .object(data)
+        )
+        return event.document
+    }
+}
+
+extension FeedEvent {
+    /// As it is shown, and sent, to whoever may see it: the same event is always the same document.
+    package var document: JSON {
+        [
+            "type": .string(kind.rawValue), "timestamp": .string(at.description), "id": .string(id.description),
+            "subject": .string(subject), "sequence": .integer(Int64(version)), "at_ms": .integer(at.milliseconds),
+            "data": payload,
         ]
     }
 }
@@ -42,12 +58,16 @@ extension FeedEvent {
 
     fileprivate static func shape(of kinds: [Kind], about subject: String, data: JSON) -> JSON {
         object(
-            ["id", "type", "subject", "version", "at_ms", "data"],
+            ["type", "timestamp", "id", "subject", "sequence", "at_ms", "data"],
             [
-                ("id", ["type": "string", "description": "The same id is always the same event."]),
                 ("type", ["enum": .array(kinds.map { .string($0.rawValue) })]),
+                ("timestamp", ["type": "string", "format": "date-time"]),
+                ("id", ["type": "string", "description": "The same id is always the same event."]),
                 ("subject", ["type": "string", "description": .string("What it is about: \(subject).")]),
-                ("version", ["type": "integer", "description": "That one's version."]),
+                (
+                    "sequence",
+                    ["type": "integer", "description": "That one's version: of two events the higher is the later."]
+                ),
                 ("at_ms", ["type": "integer"]), ("data", data),
             ]
         )
