@@ -82,6 +82,12 @@ static inline long gateway_status(CURL *easy) {
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     return status;
 }
+/* For how many seconds an answer asks to be left alone, whether it says seconds or a date; 0 where it does not. */
+static inline curl_off_t gateway_retry_after(CURL *easy) {
+    curl_off_t seconds = 0;
+    curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds);
+    return seconds;
+}
 /* How many bytes of the request's body libcurl has written. */
 static inline curl_off_t gateway_body_written(CURL *easy) {
     curl_off_t bytes = 0;

@@ -47,10 +47,21 @@ package final class SigningKey: @unchecked Sendable {
         key = read
     }
 
+    /// Makes the key of a seed of 32 bytes; nil for any other number of them.
+    package convenience init?(seed: [UInt8]) {
+        guard seed.count == 32 else { return nil }
+        // PKCS #8 (RFC 8410): all but the seed is always the same.
+        let text = Base64.encode([0x30, 0x2E, 2, 1, 0, 0x30, 5, 6, 3, 0x2B, 0x65, 0x70, 4, 0x22, 4, 0x20] + seed)
+        self.init(pem: Array("-----BEGIN PRIVATE KEY-----\n\(text)\n-----END PRIVATE KEY-----\n".utf8))
+    }
+
     deinit { EVP_PKEY_free(key) }
 
     /// The public half's name, as `VerifyingKey.id`.
     package var id: String { Ed25519.id(of: key) }
+
+    /// The 32 bytes of the public half.
+    package var publicBytes: [UInt8] { Ed25519.raw(key) }
 
     /// The private key in PEM.
     ///
@@ -86,10 +97,13 @@ private enum Ed25519 {
     }
 
     static func id(of key: OpaquePointer) -> String {
-        let raw = [UInt8](unsafeUninitializedCapacity: 32) { buffer, count in
+        String(SHA256.digest(raw(key)).hexadecimal.prefix(16))
+    }
+
+    static func raw(_ key: OpaquePointer) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: 32) { buffer, count in
             count = gateway_ed25519_raw(key, buffer.baseAddress) == 1 ? 32 : 0
         }
-        return String(SHA256.digest(raw).hexadecimal.prefix(16))
     }
 
     static func pem(_ write: (UnsafeMutablePointer<CChar>?, Int) -> Int) -> [UInt8] {

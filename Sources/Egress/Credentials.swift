@@ -120,15 +120,7 @@ package final class Credentials: Sendable {
         from seen: Int = 0,
         at moment: Timestamp? = nil
     ) async throws(GatewayError) {
-        var version = 1
-        let dataKey: [UInt8]
-        if let wrapped = try await directory.wrappedKey(organization: organization, version: nil) {
-            version = wrapped.version
-            dataKey = try unwrap(wrapped, of: organization)
-        } else {
-            dataKey = SecureRandom.bytes(32)
-            try await add(dataKey, version: version, of: organization)
-        }
+        let (dataKey, version) = try await newestDataKey(of: organization)
         var sealed = SealedCredential(
             environment: environment,
             account: account,
@@ -148,7 +140,17 @@ package final class Credentials: Sendable {
         configuration.forget()
     }
 
-    private func dataKey(of organization: OrganizationID, version: Int) async throws(GatewayError) -> [UInt8] {
+    /// The organization's newest data key and its version; a new one where there is none.
+    func newestDataKey(of organization: OrganizationID) async throws(GatewayError) -> ([UInt8], version: Int) {
+        if let wrapped = try await directory.wrappedKey(organization: organization, version: nil) {
+            return (try unwrap(wrapped, of: organization), wrapped.version)
+        }
+        let made = SecureRandom.bytes(32)
+        try await add(made, version: 1, of: organization)
+        return (made, 1)
+    }
+
+    func dataKey(of organization: OrganizationID, version: Int) async throws(GatewayError) -> [UInt8] {
         guard let wrapped = try await directory.wrappedKey(organization: organization, version: version) else {
             throw GatewayError.fault("data key \(version) of \(organization) is missing")
         }
@@ -183,7 +185,7 @@ package final class Credentials: Sendable {
         }
     }
 
-    private func open(_ bytes: [UInt8], key: [UInt8], place: String) throws(GatewayError) -> [UInt8] {
+    func open(_ bytes: [UInt8], key: [UInt8], place: String) throws(GatewayError) -> [UInt8] {
         do { return try AESGCM.open(bytes, key: key, associatedData: Array(place.utf8)) } catch {
             throw GatewayError.fault("\(error.reason) of \(place)")
         }

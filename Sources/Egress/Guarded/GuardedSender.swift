@@ -49,8 +49,9 @@ package final class GuardedSender: Sendable {
 
     /// What came of a request.
     package enum Outcome: Sendable, Equatable {
-        /// A status, and the first bytes of what came with it, as they came.
-        case answered(status: Int, beginning: [UInt8])
+        /// A status, the first bytes of what came with it, as they came, and for how long the receiver asks to be left
+        /// alone; nil where it does not.
+        case answered(status: Int, beginning: [UInt8], retryAfter: Duration? = nil)
         /// No answer, and why; only `late` and `broken` may have been read by the receiver.
         case failed(Fault)
     }
@@ -147,7 +148,10 @@ package final class GuardedSender: Sendable {
     /// What an outcome and what was heard of it mean.
     private func read(_ outcome: HTTPOutcome, _ heard: Heard.State) -> Outcome {
         switch outcome {
-        case .answered(let status, _): return .answered(status: status, beginning: heard.kept)
+        case .answered(let status, _):
+            let seconds = heard.notes?.retryAfter ?? 0
+            let retryAfter: Duration? = seconds > 0 ? .seconds(seconds) : nil
+            return .answered(status: status, beginning: heard.kept, retryAfter: retryAfter)
         case .unknown where heard.count > settings.answerBytesMax:
             return .answered(status: heard.status, beginning: heard.kept)
         case .unknown(let reason): return .failed(reason == CurlTransfer.tooSlow ? .late : .broken)

@@ -141,8 +141,10 @@ package final class CurlClient: Sendable {
         var code = CURLE_OK
         while let easy = gateway_next_done(multi, &code) {
             let status = gateway_status(easy)
+            let retryAfter = gateway_retry_after(easy)
             curl_multi_remove_handle(multi, easy)
             guard let transfer = running.removeValue(forKey: easy) else { continue }
+            transfer.note(retryAfter: Int64(retryAfter))
             transfer.release()
             curl_easy_reset(easy)
             spare.append(easy)

@@ -180,6 +180,9 @@ final class CurlTransfer: @unchecked Sendable {
         return .unknown(reason)
     }
 
+    /// Notes for how many seconds the answer asks to be left alone.
+    func note(retryAfter seconds: Int64) { notes.retryAfter = seconds }
+
     /// Hands the outcome over, and before it how it went.
     func end(_ outcome: HTTPOutcome, _ code: CURLcode?) {
         if let hear = request.onEnd {

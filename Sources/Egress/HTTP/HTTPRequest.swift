@@ -98,6 +98,8 @@ package struct TransferNotes: Sendable, Equatable {
     package var admitted = 0
     /// How many were refused.
     package var refused = 0
+    /// For how many seconds the answer asks to be left alone; 0 where it does not.
+    package var retryAfter: Int64 = 0
 }
 
 /// What is known after a request. The distinction that money needs: did anything leave?
