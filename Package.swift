@@ -141,6 +141,7 @@ let package = Package(
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .room("Egress", ["CCurl", "Compression"]),
         .room("Organizations"),
+        .room("Webhooks"),
         .room("Sessions", [.product(name: "JWTKit", package: "jwt-kit")]),
         .room("MCP"),
         .target(
@@ -154,7 +155,7 @@ let package = Package(
             name: "App",
             dependencies: [
                 "Gateway", "Addresses", json, "JSONSchema", "Cryptography", "Store", "Egress", "PluginHost", "Sessions",
-                "MCP",
+                "MCP", "Webhooks",
                 "HTTPServer", "Ingress", "Organizations", "Simulator", "PluginTemplates", "PluginCheck", "Threads",
                 lifecycle,
                 logging,
@@ -194,6 +195,7 @@ let package = Package(
         .tests("Sessions"),
         .tests("MCP", ["GatewayTesting", "Store", logging]),
         .tests("Organizations", ["GatewayTesting", "Store", logging]),
+        .tests("Webhooks", ["GatewayTesting", logging]),
         .tests("Store", ["GatewayTesting", "CSQLite", "CPostgres", logging]),
         .tests("PluginHost", ["PluginLoader", logging]),
         .tests("Egress", ["GatewayTesting", "Store", logging]),

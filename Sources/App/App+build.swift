@@ -11,6 +11,7 @@ import PluginHost
 import ServiceLifecycle
 import Sessions
 import Store
+import Webhooks
 
 /// The rooms, introduced to each other.
 ///
@@ -28,6 +29,8 @@ struct App: Sendable {
     let desk: Reception
     /// Hands the audit's heads outside; nil where nobody has said where.
     let heads: AuditHeadKeeper?
+    /// Sends events to their receivers.
+    let webhooks: WebhookRunner
     var entropy: Entropy { gateway.ports.entropy }
     var logger: Logger { gateway.ports.logger }
 
@@ -90,6 +93,7 @@ struct App: Sendable {
             letters: settings.mail.letters(ports.mailer, base: settings.effectivePublicURL)
         )
         let administration = try makeAdministration(gateway, store, folder, outside)
+        let webhooks = makeWebhooks(settings, gateway, store, credentials)
         try await gateway.settleAfterRestart()
         let desk = Reception(administration, failures: gateway.failures, settings: settings.registration)
         let sources = CallbackSources(settings.door.callbackSources, entropy: entropy, logger: logger)
@@ -109,14 +113,7 @@ struct App: Sendable {
             health: health,
             isReady: { await store.canWrite() },
             metrics: {
-                PrometheusText.make(
-                    calls: gateway.metrics.all,
-                    evidence: gateway.evidence.all,
-                    refusedCallbacks: sources.refused,
-                    store: store.counts,
-                    plugins: plugins,
-                    started: started
-                )
+                metricsText(gateway, sources, webhooks, store, plugins, started)
             },
             plugins: PluginChanges(plugins: plugins),
             masterKey: keyChanges,
@@ -135,19 +132,21 @@ struct App: Sendable {
             management: management,
             gateway: gateway,
             desk: desk,
-            heads: try headKeeper(settings, ports, store, folder)
+            heads: try headKeeper(settings, ports, store, folder),
+            webhooks: webhooks
         )
     }
 
     /// Serves until it is told to stop; what is under way is finished first.
     func run(onReady: @escaping @Sendable () async -> Void) async throws {
         let (server, manager) = listeners(onReady: onReady)
-        let (plugins, desk, news, heads) = (plugins, desk, gateway.news, heads)
+        let (plugins, desk, news, heads, webhooks) = (plugins, desk, gateway.news, heads, webhooks)
         // They stop in reverse: whoever listens is told that it ends, and then the doors close.
         let group = ServiceGroup(
             services: gateway.runners.map { Background(work: $0) }
                 + [
-                    Background { await plugins.watch() }, Background { await desk.run() }, manager, server,
+                    Background { await plugins.watch() }, Background { await desk.run() },
+                    Background { await webhooks.run() }, manager, server,
                     Background { await news.run() },
                 ] + (heads.map { heads in [Background { await heads.run() }] } ?? []),
             gracefulShutdownSignals: [.sigterm, .sigint],
@@ -187,6 +186,26 @@ struct App: Sendable {
         )
         try await changes.resume()
         return (credentials, changes)
+    }
+
+    /// What there is to count, as Prometheus reads it.
+    private static func metricsText(
+        _ gateway: Assembly,
+        _ sources: CallbackSources,
+        _ webhooks: WebhookRunner,
+        _ store: Store,
+        _ plugins: PluginHost,
+        _ started: Timestamp
+    ) -> String {
+        PrometheusText.make(
+            calls: gateway.metrics.all,
+            evidence: gateway.evidence.all,
+            refusedCallbacks: sources.refused,
+            webhooks: webhooks.metrics.all,
+            store: store.counts,
+            plugins: plugins,
+            started: started
+        )
     }
 
     /// How M-Pesa is spoken to.

@@ -14,6 +14,8 @@ struct DoorSettings: Sendable {
     var callbackSources: [AddressBlock]?
     /// `GATEWAY_CALLBACK_CHECK_PRIVATE`: to what that is not public a check of callbacks connects all the same.
     var callbackCheckPrivate: [AddressBlock] = []
+    /// `GATEWAY_WEBHOOK_PRIVATE`: to what that is not public webhooks are sent all the same.
+    var webhookPrivate: [ReachablePlace] = []
     /// `GATEWAY_MANAGEMENT_NAMES`: more names that the management listener answers to.
     var managementNames: [String] = []
     /// `GATEWAY_REQUEST_DEADLINE_S`: from a request's first byte to its last.

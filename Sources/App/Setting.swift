@@ -175,6 +175,18 @@ extension Settings {
             "none; in `dev` this machine",
             "addresses and blocks that are not public to which `callbacks check` connects all the same"
         ) { $1.door.callbackCheckPrivate = $0 },
+        Setting(
+            name: "WEBHOOK_PRIVATE",
+            usual: "none; in `dev` this machine",
+            meaning:
+                "addresses and blocks that are not public, perhaps with a port, to which webhooks are sent all the same",
+            expected: "places such as 10.1.0.0/16, 10.1.2.3:8443 or [fd00::/8]:443, between commas"
+        ) { text, settings in
+            let places = text.split(separator: ",").map { ReachablePlace(String($0.filter { $0 != " " })) }
+            guard !places.isEmpty, places.allSatisfy({ $0 != nil }) else { return false }
+            settings.door.webhookPrivate = places.compactMap { $0 }
+            return true
+        },
     ]
 
     private static let data: [Setting] = [

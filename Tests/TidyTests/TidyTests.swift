@@ -39,6 +39,7 @@ struct `The house` {
         "Gateway": ["OrderedJSON", "JSONSchema", "Cryptography", "Compression", "Sheets", "Addresses"],
         "GatewayTesting": ["Gateway", "OrderedJSON", "Cryptography", "JSONSchema"],
         "Organizations": ["Gateway", "OrderedJSON", "Cryptography", "Sheets", "Addresses"],
+        "Webhooks": ["Gateway", "OrderedJSON", "Cryptography"],
         "PluginHost": ["Gateway", "OrderedJSON", "Cryptography", "Threads", "PluginAPI", "PluginLoader"],
         "PluginCheck": [
             "Gateway", "OrderedJSON", "JSONSchema", "Cryptography", "Threads", "PluginAPI", "PluginLoader",
@@ -53,6 +54,7 @@ struct `The house` {
         "App": [
             "Gateway", "Addresses", "OrderedJSON", "Cryptography", "Store", "Egress", "PluginHost", "PluginCheck",
             "PluginTemplates", "Sessions", "MCP", "HTTPServer", "Ingress", "Organizations", "Simulator", "Threads",
+            "Webhooks",
         ],
     ]
 

@@ -38,6 +38,9 @@ struct Dev: AsyncParsableCommand {
             if settings.door.callbackCheckPrivate.isEmpty {
                 settings.door.callbackCheckPrivate = ["127.0.0.0/8", "::1"].compactMap { AddressBlock($0) }
             }
+            if settings.door.webhookPrivate.isEmpty {
+                settings.door.webhookPrivate = ["127.0.0.0/8", "::1"].compactMap { ReachablePlace($0) }
+            }
             settings.mode = .init(rawValue: mode) ?? .hybrid
             let folder = try DataFolder(path: dataFolder)
             if settings.operatorTokenFile == nil { settings.operatorTokenFile = try folder.operatorTokenFile() }

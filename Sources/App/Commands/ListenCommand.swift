@@ -4,6 +4,7 @@ import Egress
 import Foundation
 import Gateway
 import OrderedJSON
+import Webhooks
 
 /// `listen`: brings events to a program on this machine, as webhooks bring them to one on the internet.
 struct ListenCommand: AsyncParsableCommand {
@@ -26,8 +27,8 @@ struct ListenCommand: AsyncParsableCommand {
     func run() async throws {
         try await GatewayClient.running { client throws(GatewayError) in
             let place = try ListenCommand.receiver(forwardTo)
-            let secret = try self.secret.map { text throws(GatewayError) in try ListenSecret(text) } ?? ListenSecret()
-            print("The secret is \(secret.text)")
+            let secret = try ListenCommand.secret(self.secret)
+            print("The secret is \(secret.given)")
             fflush(nil)
             // A client of its own: the other one may be kept waiting.
             let curl = CurlClient()
@@ -56,6 +57,15 @@ struct ListenCommand: AsyncParsableCommand {
         return text
     }
 
+    /// What was given, or a new one.
+    static func secret(_ text: String?) throws(GatewayError) -> WebhookKey {
+        let key = text.map { WebhookKey($0) } ?? WebhookKey(.symmetric, bytes: SecureRandom.bytes(32))
+        guard let key else {
+            throw GatewayError(.invalidArgument, "--secret: expected whsec_ and 24 to 64 bytes in base64.")
+        }
+        return key
+    }
+
     private static let example = "http://127.0.0.1:3000/hooks"
 
     /// What came of it: the status, or why there was none.
@@ -63,7 +73,7 @@ struct ListenCommand: AsyncParsableCommand {
         _ event: JSON,
         _ bytes: [UInt8],
         to place: String,
-        _ secret: ListenSecret,
+        _ secret: WebhookKey,
         _ curl: CurlClient
     ) async -> String {
         let (id, seconds) = (event["id"]?.stringValue ?? "", Timestamp.now.milliseconds / 1_000)
@@ -72,7 +82,7 @@ struct ListenCommand: AsyncParsableCommand {
             url: place,
             headers: [
                 ("Content-Type", "application/json"), ("webhook-id", id), ("webhook-timestamp", String(seconds)),
-                ("webhook-signature", secret.signature(of: bytes, id: id, at: seconds)),
+                ("webhook-signature", (try? secret.signature(of: bytes, id: id, at: seconds)) ?? ""),
             ],
             body: bytes,
             timeout: .seconds(15),
@@ -82,31 +92,5 @@ struct ListenCommand: AsyncParsableCommand {
         case .answered(let status, _): return String(status)
         case .notSent(let reason), .unknown(let reason): return "no answer (\(reason))"
         }
-    }
-}
-
-/// A secret of Standard Webhooks 1.0, by which a receiver knows who has sent.
-struct ListenSecret {
-    private static let prefix = "whsec_"
-    private let bytes: [UInt8]
-
-    /// A new one.
-    init() { bytes = SecureRandom.bytes(32) }
-
-    /// Reads one.
-    init(_ text: String) throws(GatewayError) {
-        guard text.hasPrefix(ListenSecret.prefix), let bytes = Base64.decode(text.dropFirst(ListenSecret.prefix.count)),
-            (24...64).contains(bytes.count)
-        else { throw GatewayError(.invalidArgument, "--secret: expected whsec_ and 24 to 64 bytes in base64.") }
-        self.bytes = bytes
-    }
-
-    /// As a receiver is given it.
-    var text: String { ListenSecret.prefix + Base64.encode(bytes) }
-
-    /// What the header says of a body.
-    func signature(of body: [UInt8], id: String, at seconds: Int64) -> String {
-        let signed = Array("\(id).\(seconds).".utf8) + body
-        return "v1," + Base64.encode(HMACSHA256.authenticate(key: bytes, signed).bytes)
     }
 }

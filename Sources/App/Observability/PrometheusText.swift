@@ -2,6 +2,7 @@ import Foundation
 import Gateway
 import PluginHost
 import Store
+import Webhooks
 
 /// Metrics in Prometheus' text form.
 enum PrometheusText {
@@ -9,6 +10,7 @@ enum PrometheusText {
         calls: [CallMetrics.Labels: Int],
         evidence: [EvidenceMetrics.Labels: Int],
         refusedCallbacks: Int,
+        webhooks: [WebhookMetrics.Outcome: Int],
         store: StoreCounts,
         plugins: PluginHost,
         started: Timestamp
@@ -31,6 +33,11 @@ enum PrometheusText {
         text += "# HELP gateway_callbacks_refused_total Callbacks from addresses that are not on the operator's list.\n"
         text += "# TYPE gateway_callbacks_refused_total counter\n"
         text += "gateway_callbacks_refused_total \(refusedCallbacks)\n"
+        text += "# HELP gateway_webhook_attempts_total Events sent to receivers, by what came of it.\n"
+        text += "# TYPE gateway_webhook_attempts_total counter\n"
+        for outcome in WebhookMetrics.Outcome.allCases {
+            text += "gateway_webhook_attempts_total{outcome=\"\(outcome.rawValue)\"} \(webhooks[outcome, default: 0])\n"
+        }
         for (name, help, count) in [
             ("failed_writes", "Transactions that the database could not make durable in time.", store.failedWrites),
             ("audit_lines_set_aside", "Audit lines that could not be written.", store.auditLinesSetAside),

@@ -1,0 +1,33 @@
+import Gateway
+
+/// Endpoints that wait for a turn: organizations come one after another, however many endpoints each has.
+struct WebhookQueue {
+    private var order: [OrganizationID] = []
+    private var places: [OrganizationID: [WebhookPlace]] = [:]
+    private var waiting: [WebhookPlace: Bool] = [:]
+
+    /// Whether nobody waits.
+    var isEmpty: Bool { waiting.isEmpty }
+
+    /// Has an endpoint wait, once.
+    mutating func add(_ place: WebhookPlace, isSlow: Bool) {
+        guard waiting.updateValue(isSlow, forKey: place) == nil else { return }
+        if places[place.organization] == nil { order.append(place.organization) }
+        places[place.organization, default: []].append(place)
+    }
+
+    /// Whoever is next; one that is slow only where that is said.
+    mutating func next(withSlow takesSlow: Bool) -> WebhookPlace? {
+        for (turn, organization) in order.enumerated() {
+            let own = places[organization, default: []]
+            guard let index = own.firstIndex(where: { takesSlow || waiting[$0] == false }) else { continue }
+            let place = own[index]
+            waiting[place] = nil
+            places[organization]?.remove(at: index)
+            order.remove(at: turn)
+            if own.count > 1 { order.append(organization) } else { places[organization] = nil }
+            return place
+        }
+        return nil
+    }
+}

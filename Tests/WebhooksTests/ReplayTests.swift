@@ -1,0 +1,128 @@
+import Gateway
+import GatewayTesting
+import Testing
+
+@testable import Webhooks
+
+struct `An event that is sent once more` {
+    @Test func `is the same id and bytes, whether it had arrived or not`() async throws {
+        let house = WebhookHouse()
+        let endpoint = try await house.addEndpoint()
+        let ids = try await house.tell(2)
+        try await house.runner.runOnce()
+        house.time.advance(.seconds(60))
+        try await house.wish(.event(try #require(Identifier(ids[0]))), of: endpoint)
+        try await house.runner.runOnce()
+
+        let requests = house.receivers.requests.filter { $0.id == ids[0] }
+        #expect(house.receivers.requests.count == 3 && requests.count == 2 && requests[0].body == requests[1].body)
+        #expect(requests[0].seconds != requests[1].seconds)
+        let delivery = try await house.deliveries(endpoint).first { $0.event.description == ids[0] }
+        #expect(delivery?.state == .delivered && delivery?.attempts.map(\.isReplay) == [false, true])
+        #expect(try await house.store.openReplays(limit: 9).isEmpty)
+    }
+
+    @Test func `may be of before the endpoint was made`() async throws {
+        let house = WebhookHouse()
+        let ids = try await house.tell(3)
+        let endpoint = try await house.addEndpoint()
+        try await house.wish(.event(try #require(Identifier(ids[1]))), of: endpoint)
+        try await house.runner.runOnce()
+        #expect(house.receivers.requests.map(\.id) == [ids[1]])
+    }
+
+    @Test func `is found by type and time`() async throws {
+        let house = WebhookHouse()
+        var ids: [String] = []
+        for _ in 0..<5 {
+            house.time.advance(.seconds(7_200))
+            ids += try await house.tell()
+        }
+        let endpoint = try await house.addEndpoint()
+        let now = house.time.now
+        let span = { (kinds: [FeedEvent.Kind]) in
+            WebhookReplay.Wish.span(
+                from: now + .seconds(-3 * 7_200),
+                to: now + .seconds(-7_200),
+                kinds: kinds,
+                onlyMissing: false
+            )
+        }
+        try await house.wish(span([.succeeded]), of: endpoint)
+        try await house.runner.runOnce()
+        #expect(house.receivers.requests.isEmpty)
+        try await house.wish(span([.keyRevoked]), of: endpoint)
+        try await house.runner.runOnce()
+        #expect(house.receivers.requests.map(\.id).sorted() == ids[1...3].sorted())
+    }
+
+    @Test func `is found however many there are, some in each commit`() async throws {
+        var settings = WebhookSettings()
+        settings.replayMax = 7
+        let house = WebhookHouse(settings: settings)
+        let ids = try await house.tell(50)
+        let endpoint = try await house.addEndpoint()
+        let now = house.time.now
+        try await house.wish(
+            .span(from: now + .seconds(-60), to: now, kinds: [], onlyMissing: false),
+            of: endpoint
+        )
+        for _ in 0..<10 { try await house.runner.runOnce() }
+        #expect(house.receivers.requests.map(\.id).sorted() == ids.sorted())
+        let replay = try await house.store.replays(to: endpoint.id, organization: ours, limit: 1).first
+        #expect(replay?.found == 50 && replay?.endedAt != nil)
+    }
+
+    @Test func `is what did not arrive, where that is asked for`() async throws {
+        let house = WebhookHouse()
+        let endpoint = try await house.addEndpoint()
+        let ids = try await house.tell(4)
+        house.receivers.answer { request, _ in
+            request.id == ids[2] ? FakeReceivers.refused(500) : FakeReceivers.taken
+        }
+        try await house.runner.runOnce()
+        try await house.pass(12, each: .seconds(90_000))
+        #expect(try await house.deliveries(endpoint).first { $0.event.description == ids[2] }?.state == .givenUp)
+
+        house.receivers.answer { _, _ in FakeReceivers.taken }
+        let (asked, now) = (house.receivers.requests.count, house.time.now)
+        try await house.wish(
+            .span(from: now + .seconds(-2_000_000), to: now, kinds: [], onlyMissing: true),
+            of: endpoint
+        )
+        try await house.runner.runOnce()
+        #expect(house.receivers.requests.dropFirst(asked).map(\.id) == [ids[2]])
+    }
+
+    @Test(arguments: [200, 410, 500])
+    func `says nothing of the endpoint's health`(status: Int) async throws {
+        let house = WebhookHouse()
+        let endpoint = try await house.addEndpoint()
+        let ids = try await house.tell(1)
+        house.receivers.answer { _, number in
+            number == 1 ? FakeReceivers.refused(500) : FakeReceivers.refused(status)
+        }
+        try await house.runner.runOnce()
+        let before = try await house.standing(endpoint)
+        try await house.wish(.event(try #require(Identifier(ids[0]))), of: endpoint)
+        try await house.runner.runOnce()
+        let after = try await house.standing(endpoint)
+        #expect(house.receivers.requests.count == 2)
+        #expect(after.progress == before.progress && after.endpoint == before.endpoint)
+    }
+
+    @Test func `is a test, which is in nobody's feed and is tried once`() async throws {
+        let house = WebhookHouse()
+        let endpoint = try await house.addEndpoint { $0.kinds = [.succeeded] }
+        house.receivers.answer { _, _ in FakeReceivers.refused(500) }
+        try await house.wish(.test, of: endpoint)
+        try await house.runner.runOnce()
+        try await house.pass(3, each: .seconds(90_000))
+
+        #expect(house.receivers.requests.count == 1)
+        #expect(String(decoding: house.receivers.requests[0].body, as: UTF8.self).contains("webhook.test"))
+        #expect(try await house.store.feedEnd(lane: FeedReader.lane) == 0)
+        #expect(try await house.deliveries(endpoint).map(\.state) == [.givenUp])
+        #expect(try await house.standing(endpoint).progress.failures == 0)
+    }
+}
