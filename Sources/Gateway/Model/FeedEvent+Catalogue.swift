@@ -114,7 +114,7 @@ extension FeedEvent.Kind {
     /// What its example shows of what may be left out, where its form has it.
     var exampleShows: Set<String> {
         switch self {
-        case .succeeded: ["amount", "counted_ms"]
+        case .succeeded: ["amount", "counted_ms", "receipt"]
         case .lateSuccess, .reversed: ["amount", "was", "was_ms"]
         case .corrected: ["amount", "counted_ms", "fee_cents", "was", "was_ms"]
         case .batchPaused: ["item"]
@@ -184,7 +184,8 @@ extension FeedEvent.Field {
         environment, text("tool", "mpesa_stk_push"), text("operation", "stk_push"),
         choice("direction", OperationDirection.allCases.filter { $0 != .none }.map(\.rawValue), "in"),
         text("account", "main"), text("source", FeedEvent.ownCalls), text("made_by", maker), text("state", ""),
-        number("amount", 1, false), moment("counted_ms", 1_795_794_628_000), number("fee_cents", 0, false),
+        number("amount", 1, false), moment("counted_ms", 1_795_794_628_000), text("receipt", "TKR61H5XPQ", false),
+        number("fee_cents", 0, false),
         text("was", "", false), moment("was_ms", 1_795_794_600_000), number("was_fee_cents", 0, false),
     ]
 

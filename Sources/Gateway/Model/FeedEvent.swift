@@ -164,6 +164,7 @@ extension FeedEvent {
         if let countedAt = record.countedAt, countedAt != moment {
             payload["counted_ms"] = .integer(countedAt.milliseconds)
         }
+        payload["receipt"] = record.receipt.map { .string($0) }
         payload["fee_cents"] = record.feeCents.map { .integer($0) }
         // What the feed never told of was counted nowhere, and is taken out nowhere.
         if before.state.isEnded, let countedAt = before.countedAt {
