@@ -33,6 +33,7 @@ package actor WebhookRunner {
     private var seen: Int64 = 0
     private var configuration: Int64?
     private var lookedAt: Uptime?
+    private var forgotAt: Uptime?
 
     /// What has been counted.
     package nonisolated let metrics = WebhookMetrics()
@@ -96,6 +97,11 @@ package actor WebhookRunner {
         if lookedAt.map({ now - $0 >= settings.lookEvery }) ?? true {
             try await learn()
             lookedAt = now
+        }
+        if forgotAt.map({ now - $0 >= settings.forgetEvery }) ?? true {
+            let moment = entropy.now() + (.zero - settings.keptFor)
+            _ = try await parts.webhooks.forgetDeliveries(before: moment, limit: settings.forgetMax)
+            forgotAt = now
         }
         try await listen()
         let moment = entropy.now()

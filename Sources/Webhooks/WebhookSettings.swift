@@ -65,6 +65,18 @@ package struct WebhookSettings: Sendable {
     ///
     /// Default 5 days.
     package var offAfter: Duration = .seconds(5 * 86_400)
+    /// For how long what came of an event is kept.
+    ///
+    /// Default 30 days.
+    package var keptFor: Duration = .seconds(30 * 86_400)
+    /// How often what is older is forgotten.
+    ///
+    /// Default 10 s.
+    package var forgetEvery: Duration = .seconds(10)
+    /// How many of it at a time.
+    ///
+    /// Default 5,000: what 500 a second leave in that time.
+    package var forgetMax = 5_000
     /// How many events of a wish are looked at in one commit.
     ///
     /// Default 500.

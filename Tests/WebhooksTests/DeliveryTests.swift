@@ -161,6 +161,16 @@ struct `An event that is sent` {
         #expect(deliveries.map(\.state).filter { $0 == .givenUp }.count == 1)
         #expect(deliveries.first { $0.state == .givenUp }?.attempts.count == 1)
     }
+    @Test func `is kept for thirty days after it arrived`() async throws {
+        let house = WebhookHouse()
+        let endpoint = try await house.addEndpoint()
+        try await house.tell()
+        try await house.runner.runOnce()
+        try await house.pass(1, each: .seconds(30 * 86_400))
+        #expect(try await house.deliveries(endpoint).count == 1)
+        try await house.pass(1, each: .seconds(10))
+        #expect(try await house.deliveries(endpoint).isEmpty)
+    }
 }
 
 struct `An event's bytes` {

@@ -1,8 +1,8 @@
 import Logging
 import OrderedJSON
 
-/// Tells people by mail that they are asked, that the time is nearly over, what was decided, and that rules are to be
-/// loosened.
+/// Tells people by mail that they are asked, that the time is nearly over, what was decided, that rules are to be
+/// loosened, and that nothing arrives at a receiver of theirs.
 ///
 /// It reads the feed: a process that ends before a letter left leaves it to the next, which may tell somebody twice. A
 /// letter names the payment by its id, its tool and its amount, and nobody's number.
@@ -70,6 +70,7 @@ package struct ApprovalLetters: Sendable {
         switch event.kind {
         case .batchRequested, .batchPaused, .batchDue: return try await tellOfBatch(event)
         case .batchReleased, .batchCompleted: return try await tellMakerOfBatch(event)
+        case .webhookFailing, .webhookDisabled: return try await tellOfWebhook(event)
         default: break
         }
         guard event.kind == .approvalRequested || event.kind == .approvalDue || event.kind == .approvalDecided,
@@ -180,7 +181,7 @@ package struct ApprovalLetters: Sendable {
     func send(to user: User, _ subject: String, _ text: String) async {
         let state = await mailer.send(Letter(to: user.email, subject: subject, text: Secret(text)))
         if case .failed(let reason) = state {
-            logger.warning("a letter about an approval was not sent", metadata: ["reason": "\(reason)"])
+            logger.warning("a letter was not sent", metadata: ["reason": "\(reason)"])
         }
     }
 }
