@@ -151,7 +151,7 @@ struct `A month's quota` {
         }
     }
 
-    @Test func `of reads is counted in memory, goes on after a restart, and is told`() async throws {
+    @Test func `of reads is taken in blocks, goes on after a restart, and is told`() async throws {
         try await Bureau.with { (bureau) async throws in
             try await bureau.openShop(Bureau.tradePlan(Ceilings(quotas: ["read": 5])))
             let manager = try await bureau.person("manager", .manager, of: bureau.shop)
@@ -162,7 +162,7 @@ struct `A month's quota` {
                 if let quota = call.rate { left.append(quota.remaining) }
             }
             #expect(left == [4, 3, 2])
-            await bureau.quotas.flush()
+            await bureau.quotas.giveBack(all: true)
             let other = Quotas(repository: bureau.store, entropy: bureau.clock.entropy, logger: .quiet)
             let membership = DirectoryCache.Membership(
                 organization: bureau.shop,

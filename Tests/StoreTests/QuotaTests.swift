@@ -48,7 +48,23 @@ struct `A quota's count` {
             #expect(second == nil)
             let actions = try await store.records(organization: ours, before: nil, limit: 100).map(\.action)
             #expect(actions.contains("first") && !actions.contains("second"))
-            #expect(try await store.add(claim(limit: 1, counted: "administration")) == 2)
+        }
+    }
+
+    @Test func `is taken before it is used, as far as there is so much, and given back`() async throws {
+        try await withEachStore { (store) async throws in
+            let place = claim(limit: 10, counted: "read").place
+            let take = { (units: Int) async throws in
+                try await store.take(QuotaClaim(place, units: units, limit: 10, entropy))
+            }
+            #expect(try await take(7) == 7)
+            #expect(try await take(4) == nil)
+            #expect(try await take(3) == 10)
+            try await store.giveBack(6, to: place)
+            #expect(try await store.used(place) == 4)
+            #expect(try await take(7) == nil)
+            #expect(try await take(6) == 10)
+            #expect(try await store.used(of: theirs, in: place.month).isEmpty)
         }
     }
 }

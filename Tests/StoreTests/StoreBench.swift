@@ -20,7 +20,7 @@ func withStore(_ body: (Store) async throws -> Void) async throws {
 /// What claims, records and callbacks are tried on: the meaning that every store has.
 typealias EachStore = RecordRepository & DueRepository & CallbackRepository & ClaimRepository & DirectoryRepository
     & PlanRepository & AuditRepository & FeedRepository & RollupRepository & ReportRepository & BatchRepository
-    & OnceRepository & WebhookRepository
+    & OnceRepository & WebhookRepository & QuotaRepository
 
 /// Runs a test in memory and on both engines, each time with an empty store of its own.
 func withEachStore(_ body: (any EachStore) async throws -> Void) async throws {

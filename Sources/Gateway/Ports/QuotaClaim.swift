@@ -4,10 +4,12 @@ package protocol QuotaRepository: Sendable {
     func used(_ place: QuotaPlace) async throws(GatewayError) -> Int
     /// Everything that an organization has used in a month, by what is counted.
     func used(of organization: OrganizationID, in month: Month) async throws(GatewayError) -> [String: Int]
-    /// Adds what was used already, whatever the limit; with the notes of what it reaches.
+    /// Takes units before they are used, with the notes of what that reaches.
     ///
-    /// - Returns: What is used then.
-    func add(_ claim: QuotaClaim) async throws(GatewayError) -> Int
+    /// - Returns: What is taken then; nil when there are not so many left, and nothing was taken.
+    func take(_ claim: QuotaClaim) async throws(GatewayError) -> Int?
+    /// Gives units back that were taken and not used.
+    func giveBack(_ units: Int, to place: QuotaPlace) async throws(GatewayError)
     /// Appends an audit line, and counts a use, in one commit with a claim.
     ///
     /// - Returns: What is used then; nil when the quota is spent, and nothing was written.

@@ -67,7 +67,13 @@ extension MemoryStore: QuotaRepository {
         }
     }
 
-    package func add(_ claim: QuotaClaim) async throws(GatewayError) -> Int { try await write { $0.add(claim) } }
+    package func take(_ claim: QuotaClaim) async throws(GatewayError) -> Int? {
+        try await write("take of a quota") { $0.take(claim) }
+    }
+
+    package func giveBack(_ units: Int, to place: QuotaPlace) async throws(GatewayError) {
+        try await write("give back to a quota") { $0.quotas[place]?.used -= units }
+    }
 
     package func append(
         _ line: AuditRecord,
@@ -99,10 +105,6 @@ extension MemoryTables {
     /// What is used once a claim's units are; nil when there are not so many left, and nothing was taken.
     mutating func take(_ claim: QuotaClaim) -> Int? {
         guard (quotas[claim.place]?.used ?? 0) + claim.units <= claim.limit else { return nil }
-        return add(claim)
-    }
-
-    fileprivate mutating func add(_ claim: QuotaClaim) -> Int {
         var count = quotas[claim.place] ?? (used: 0, noted: 0)
         count.used += claim.units
         let notes = claim.reached(by: count.used, noted: count.noted)

@@ -20,28 +20,15 @@ enum QuotaCounts {
         )
     }
 
-    /// Adds a claim's units, whatever the limit.
-    static func add(_ claim: QuotaClaim, in session: WriteSession) throws -> Int {
-        try count(
-            claim,
-            """
-            INSERT INTO quota_counts (organization_id, month, counted, used, noted) VALUES ($1, $2, $3, $4, 0)
-            ON CONFLICT (organization_id, month, counted) DO UPDATE SET used = quota_counts.used + excluded.used
-            RETURNING used, noted
-            """,
-            [],
-            in: session
-        ) ?? claim.units
-    }
-
-    /// Takes one use back; what has been told of the quota stays told.
-    static func giveBack(to place: QuotaPlace, in session: WriteSession) throws {
+    /// Takes uses back; what has been told of the quota stays told.
+    static func giveBack(_ units: Int = 1, to place: QuotaPlace, in session: WriteSession) throws {
+        let count = SQLValue.integer(Int64(units))
         try session.sql.execute(
             """
-            UPDATE quota_counts SET used = used - 1
-            WHERE organization_id = $1 AND month = $2 AND counted = $3 AND used > 0
+            UPDATE quota_counts SET used = used - $1
+            WHERE organization_id = $2 AND month = $3 AND counted = $4 AND used >= $5
             """,
-            values(of: place)
+            [count] + values(of: place) + [count]
         )
     }
 
@@ -94,8 +81,12 @@ extension Store: QuotaRepository {
         }
     }
 
-    package func add(_ claim: QuotaClaim) async throws(GatewayError) -> Int {
-        try await write { session in try QuotaCounts.add(claim, in: session) }
+    package func take(_ claim: QuotaClaim) async throws(GatewayError) -> Int? {
+        try await write { session in try QuotaCounts.take(claim, in: session) }
+    }
+
+    package func giveBack(_ units: Int, to place: QuotaPlace) async throws(GatewayError) {
+        try await write { session in try QuotaCounts.giveBack(units, to: place, in: session) }
     }
 
     package func append(
@@ -104,7 +95,7 @@ extension Store: QuotaRepository {
         givingBack claim: QuotaClaim
     ) async throws(GatewayError) {
         try await write { session in
-            for _ in 0..<claim.units { try QuotaCounts.giveBack(to: claim.place, in: session) }
+            try QuotaCounts.giveBack(claim.units, to: claim.place, in: session)
             session.add([line])
             for one in usage { session.add(one) }
         }
