@@ -1,7 +1,7 @@
 """kill -9 drawn over every await of sending money, with the simulator's ledger as judge.
 
-A gateway is started to die at a point (`name@n`), and works on collections, payouts, payouts that wait for a person, and
-batches until it does. The next one goes on in the same folder, or on the same database, and dies at the next point. What was
+A gateway is started to die at a point (`name@n`), and works on collections, payouts, payouts that wait for a person and
+batches, and gives collections back, until it does. The next one goes on in the same folder, or on the same database, and dies at the next point. What was
 not answered is asked for again with its key, as callers should. At the end one that lives is asked for everything, and the
 ledger says what is true: see `Trial.judge`. `Scripts/kills` runs it by the thousand.
 """
@@ -33,6 +33,9 @@ HITS_MIN = 5
 LIFE = 15
 # What waits for a second person, in shillings.
 HELD = 5_000
+# What a collection is, and the parts of it that are given back.
+PAID, PARTS = 100, (40, 60, 100)
+REVERSAL = "mpesa_reverse_transaction"
 GONE = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError)
 
 
@@ -45,6 +48,8 @@ class Trial:
         self.hits, self.missed = collections.Counter(), collections.Counter()
         # By key: what was asked for, and by phone: which key stands for it.
         self.asked, self.answered, self.open, self.wrong = {}, {}, collections.deque(), []
+        # By key: what is to be given back of which transaction.
+        self.reversals = {}
         self.batches, self.lock, self.secret = {}, threading.Lock(), None
         first = Gateway(simulator=simulator, environment=self.environment)
         self.folder, self.ports = first.folder, first.ports
@@ -90,7 +95,7 @@ class Trial:
         with self.lock:
             self.asked[key] = number
         send = gateway.push if kind == "push" else gateway.pay_out
-        status, _, answer = send(number, amount=HELD if kind == "held" else 100, idempotency=key)
+        status, _, answer = send(number, amount=HELD if kind == "held" else PAID, idempotency=key)
         if status != 200:
             return
         found = answer["data"]["transaction_id"]
@@ -113,6 +118,18 @@ class Trial:
             for word in ["release", "pause", "resume"]:
                 self.decide(gateway, f"/batches/{name}/{word}", {})
 
+    def reversal(self, gateway, key):
+        """A part of a collection is given back, or all of it; more than is left, or beside another one, is refused."""
+        transaction, amount = self.reversals[key]
+        body = {"transaction_id": transaction, "amount": amount, "reason": "Test"}
+        status, _, answer = gateway.call("POST", "/tools/reverse-transaction", body, Idempotency_Key=key)
+        if status != 200:
+            return
+        found = answer["data"]["transaction_id"]
+        with self.lock:
+            if self.answered.setdefault(key, found) != found:
+                self.wrong.append(f"{key} is another reversal by now: {answer}")
+
     def next(self, kind):
         """What was not answered, or is asked for once more; else something new."""
         with self.lock:
@@ -122,16 +139,31 @@ class Trial:
                 return kind, f"batch-{len(self.batches)}-{self.random.choice('rd')}"
         return kind, f"{kind}-{phone()}"
 
+    def paid(self, gateway):
+        """A reversal of something that has been paid, and what it is to be known by; nothing where there is none yet."""
+        status, _, page = gateway.call("GET", "/transactions?limit=50&status=SUCCESS&direction=in")
+        if status != 200 or not page["data"]:
+            return None, None
+        with self.lock:
+            key = f"reversal-{len(self.reversals)}"
+            self.reversals[key] = self.random.choice(page["data"])["id"], self.random.choice(PARTS)
+        return "reversal", key
+
     def work(self, gateway, what):
         """Asks for one thing after another, until nobody is there any more."""
         while gateway.is_running():
-            kind, key = self.next(what)
+            kind, key = self.next(what) if what != "reversal" else (None, None)
             try:
-                (self.batch if kind == "batch" else self.single)(gateway, *([key] if kind == "batch" else [kind, key]))
+                if what == "reversal":
+                    kind, key = self.paid(gateway)
+                if kind in ("batch", "reversal"):
+                    getattr(self, kind)(gateway, key)
+                elif kind:
+                    self.single(gateway, kind, key)
                 again = self.random.random() < 0.1
             except GONE:
                 again = True
-            if again:
+            if again and kind:
                 with self.lock:
                     self.open.append((kind, key))
             time.sleep(0.05)
@@ -152,7 +184,7 @@ class Trial:
             return
         threads = [
             threading.Thread(target=self.work, args=(gateway, kind), daemon=True)
-            for kind in ("push", "payout", "held", "batch")
+            for kind in ("push", "payout", "held", "batch", "reversal")
         ]
         for thread in threads:
             thread.start()
@@ -188,10 +220,10 @@ class Trial:
         harness.wait_until("what has not left", lambda: not self.leaving(gateway))
         unfinished = self.unfinished(gateway)
         # What M-Pesa decides meanwhile is in the ledger, and may be in none of these yet.
-        records = self.records(gateway)
-        ledger = self.ledger()
+        records, reversals = self.records(gateway), self.found_reversals
+        ledger, returned = self.ledger()
         gateway.end()
-        wrong = self.wrong + unfinished
+        wrong = self.wrong + unfinished + self.judge_reversals(records, reversals, returned)
         wrong += [f"{number} moved {times} times" for number, times in ledger.items() if times > 1]
         for number, record in records.items():
             moved = ledger.get(number, 0)
@@ -201,25 +233,57 @@ class Trial:
                 wrong.append(f"{number} is said not to have moved, and has: {record}")
         wrong += [f"{number} moved, and no transaction says so" for number in ledger if number not in records]
         for key, found in self.answered.items():
+            if key in self.reversals:
+                wrong += [f"{key} was answered with {found}, which is not there"] * (found not in reversals)
+                continue
             record = records.get(self.asked[key])
             if not record or record["id"] != found:
                 wrong.append(f"{key} was answered with {found}, which is {record}")
         assert not wrong, "\n".join(wrong[:20])
-        assert len(records) >= len(self.answered) and ledger, (len(records), len(self.answered))
+        assert len(records) + len(reversals) >= len(self.answered) and ledger, (len(records), len(self.answered))
+        self.given_back = sum(returned.values())
         return sum(ledger.values())
+
+    def judge_reversals(self, records, reversals, returned):
+        """No more goes back than was asked for and paid; what is said to have gone back has, and nothing else."""
+        wrong, done, may_be = [], collections.Counter(), collections.Counter()
+        numbers = {record["id"]: number for number, record in records.items()}
+        for key, (transaction, amount) in self.reversals.items():
+            record = reversals.get(self.answered.get(key))
+            if record and record["amount"] != amount:
+                wrong.append(f"{key} was to give back {amount}, and is {record}")
+        for record in reversals.values():
+            number = numbers.get(record.get("original"))
+            if number is None:
+                wrong.append(f"a reversal of nothing: {record}")
+                continue
+            done[number] += record["amount"] * (record["state"] == "succeeded")
+            ended = record["state"] in ("failed", "rejected", "withdrawn", "cancelled", "expired")
+            may_be[number] += record["amount"] * (not ended)
+        for number, record in records.items():
+            back = returned.get(number, 0)
+            if not done[number] <= back <= min(PAID, may_be[number]):
+                wrong.append(f"{back} went back of {record}, {done[number]} by what is said, {may_be[number]} at most")
+            if record["state"] == "reversed" and back != PAID:
+                wrong.append(f"{number} is said to have gone back whole, and {back} has: {record}")
+        return wrong
 
     def leaving(self, gateway):
         """What is neither sent nor undecided nor ended."""
-        names = {record["state"] for record in self.records(gateway).values()}
+        records = [*self.records(gateway).values(), *self.found_reversals.values()]
+        names = {record["state"] for record in records}
         return names & {"created", "sending", "released"}
 
     def records(self, gateway):
-        """All transactions, by their phone; each phone was asked for once."""
-        found, before = {}, ""
+        """All payments, by their phone; each phone was asked for once. Reversals are kept beside, by their id."""
+        found, before, self.found_reversals = {}, "", {}
         while True:
             status, _, page = gateway.call("GET", f"/transactions?limit=100{before}")
             assert status == 200, page
             for record in page["data"]:
+                if record["tool"] == REVERSAL:
+                    self.found_reversals[record["id"]] = record
+                    continue
                 earlier = found.setdefault(record["party"], record)
                 assert earlier["id"] == record["id"], f"two transactions for {record['party']}: {earlier}, {record}"
             if not page.get("next_before"):
@@ -227,14 +291,15 @@ class Trial:
             before = "&before=" + page["next_before"]
 
     def ledger(self):
-        """How often money moved with each phone that was asked for."""
-        times = collections.Counter()
+        """How often money moved with each phone that was asked for, and how much went back."""
+        times, returned = collections.Counter(), collections.Counter()
         for charge in ask("GET", self.simulator.url + "/simulator/ledger")[2]["charges"]:
             times[charge["phone"]] += 1
+            returned[charge["phone"]] += charge.get("returned", 0)
         for payout in ask("GET", self.simulator.url + "/simulator/payouts")[2]["payouts"]:
             times[payout["phone"]] += payout.get("result_code") == "0"
         own = set(self.asked.values()) | {number for numbers in self.batches.values() for number in numbers}
-        return {number: count for number, count in times.items() if number in own and count}
+        return {number: count for number, count in times.items() if number in own and count}, returned
 
     def unfinished(self, gateway):
         """Batches that are there, and neither end nor wait for anything."""

@@ -20,7 +20,7 @@ def test_every_point_is_hit_and_nothing_is_lost_or_doubled(simulator, postgres, 
         trial.run(COUNT // 2, told=print)
         print(store, kills.table(trial), sep="\n")
         moved = trial.judge()
-        print(f"{sum(trial.hits.values())} kills, {moved} movements of money, each once")
+        print(f"{sum(trial.hits.values())} kills, {moved} movements of money, each once, and {trial.given_back} KES back")
         if COUNT // 2 >= len(kills.POINTS) * kills.HITS_MIN:
             assert min(trial.hits[point] for point in kills.POINTS) >= kills.HITS_MIN, trial.hits
     finally:
