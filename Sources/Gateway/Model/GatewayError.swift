@@ -131,7 +131,7 @@ package struct GatewayError: Error, Sendable, Equatable, CustomStringConvertible
     package var retryAfter: Duration? { place.values.retryAfter }
     /// The record that stands in the way or already answers, when there is one.
     package var record: RecordID? { place.values.record }
-    /// The scopes that the credential lacks, where that is the only thing in the way.
+    /// All scopes that are needed, where the credential lacks any and that is the only thing in the way.
     package var scopes: [String] {
         get { place.values.scopes }
         set { own().values.scopes = newValue }

@@ -12,7 +12,7 @@ package enum Authorize {
     /// Refuses a caller who may not use the tool.
     ///
     /// - Throws: `notFound`, in the words for a tool that is not there, where plan or role do not have it: what somebody
-    ///   may not use is not told apart from what there is not. `permissionDenied` with every missing scope, where
+    ///   may not use is not told apart from what there is not. `permissionDenied` with every scope that it needs, where
     ///   nothing else is in the way.
     package static func check(
         _ tool: ToolDescriptor,
@@ -91,7 +91,8 @@ package enum Authorize {
             .permissionDenied,
             "\(name) needs the scope \(missing.joined(separator: " and ")), which this credential lacks."
         )
-        error.scopes = missing
+        // All that it needs, those that there are already among them: a client asks for what it is told, and no more.
+        error.scopes = scopes
         throw error
     }
 
