@@ -119,8 +119,50 @@ package final class GuardedSender: Sendable {
         to address: GuardedAddress
     ) async -> Outcome {
         let heard = Heard()
+        let request = request("POST", headers, body, to: address, settings.keptBytesMax, heard)
+        return read(await client.send(request), heard.state.withLock { $0 })
+    }
+
+    /// What was fetched.
+    package enum Fetched: Sendable, Equatable {
+        /// A status, and the whole of what came with it.
+        case whole(status: Int, body: [UInt8])
+        /// There was more than is read; nothing of it is kept.
+        case tooLong
+        /// No answer, and why.
+        case failed(Fault)
+    }
+
+    /// Asks for what is at an address, once, and reads the whole answer where it has at most so many bytes.
+    ///
+    /// The same rules as of everything that is sent: of what may be connected to, and of what is followed.
+    package func get(
+        _ headers: [(String, String)],
+        from address: GuardedAddress,
+        bytesMax: Int
+    ) async -> Fetched {
+        let heard = Heard()
+        var request = request("GET", headers, [], to: address, bytesMax, heard)
+        request.answerBytesMax = bytesMax
+        let outcome = await client.send(request)
+        let state = heard.state.withLock { $0 }
+        if state.count > bytesMax { return .tooLong }
+        switch read(outcome, state) {
+        case .answered(let status, let body, _): return .whole(status: status, body: body)
+        case .failed(let fault): return .failed(fault)
+        }
+    }
+
+    private func request(
+        _ method: String,
+        _ headers: [(String, String)],
+        _ body: [UInt8],
+        to address: GuardedAddress,
+        _ keptBytesMax: Int,
+        _ heard: Heard
+    ) -> HTTPRequest {
         var request = HTTPRequest(
-            method: "POST",
+            method: method,
             url: address.url,
             headers: headers,
             body: body,
@@ -133,16 +175,15 @@ package final class GuardedSender: Sendable {
         request.admits = { [settings] in GuardedSender.admits($0, port: $1, settings) }
         request.resolve = settings.resolve
         request.onEnd = { notes in heard.state.withLock { $0.notes = notes } }
-        request.onPiece = { [settings] piece, status in
+        request.onPiece = { piece, status in
             heard.state.withLock { state in
                 state.status = status
                 state.count += piece.count
-                state.kept += piece.prefix(settings.keptBytesMax - state.kept.count)
+                state.kept += piece.prefix(keptBytesMax - state.kept.count)
             }
             return true
         }
-        let outcome = await client.send(request)
-        return read(outcome, heard.state.withLock { $0 })
+        return request
     }
 
     /// What an outcome and what was heard of it mean.
