@@ -40,9 +40,8 @@ struct App: Sendable {
     ///
     /// Nothing listens yet.
     static func build(_ settings: Settings, folder: DataFolder, makesMasterKey: Bool) async throws -> App {
-        let level = settings.logLevel
+        let (level, random) = (settings.logLevel, RandomWords())
         let logger = Logger(label: "mpesa-gateway") { JSONLogHandler(logLevel: level, label: $0) }
-        let random = RandomWords()
         let clock = SteadyClock(wall: { .now }, uptime: { .now })
         let entropy = Entropy(steady: clock, uptime: { .now }, wall: { .now }, random: { random.next() })
         let started = Timestamp.now
@@ -82,7 +81,8 @@ struct App: Sendable {
             entropy: entropy,
             logger: logger
         )
-        (ports.configuration, ports.health, ports.people) = (configuration, health, store)
+        (ports.configuration, ports.health) = (configuration, health)
+        (ports.people, ports.issued) = (store, issuedTokens(settings))
         (ports.failpoints, ports.mailer) = (failpoints, try settings.mail.mailer(client, entropy, logger))
         let gateway = Assembly(ports, keys: Assembly.Keys(master: masterKey), settings: settings.gateway)
         let plugins = try makePluginHost(settings, folder, gateway, store)
@@ -221,6 +221,19 @@ struct App: Sendable {
         var prober = CallbackProber.Settings()
         prober.reachable = settings.door.callbackCheckPrivate
         return prober
+    }
+
+    /// What tokens of organizations' own issuers are taken by.
+    private static func issuedTokens(_ settings: Settings) -> IssuedTokenPorts {
+        var guarded = GuardedSender.Settings()
+        guarded.reachable = settings.door.issuerPrivate
+        guarded.ownPorts = [settings.port, settings.managementPort]
+        guarded.userAgent = "mpesa-gateway/" + version
+        return IssuedTokenPorts(
+            resource: ProtectedResource(base: settings.effectivePublicURL, owner: settings.door.plainOwner),
+            documents: IssuerFetcher(settings: guarded),
+            keys: IssuerVerification()
+        )
     }
 
     private static func egressSettings(_ settings: Settings) throws(GatewayError) -> EgressSettings {

@@ -16,6 +16,10 @@ struct DoorSettings: Sendable {
     var callbackCheckPrivate: [AddressBlock] = []
     /// `GATEWAY_WEBHOOK_PRIVATE`: to what that is not public webhooks are sent all the same.
     var webhookPrivate: [ReachablePlace] = []
+    /// `GATEWAY_ISSUER_PRIVATE`: what is not public, and issuers of tokens may be at all the same.
+    var issuerPrivate: [ReachablePlace] = []
+    /// `GATEWAY_MCP_ORGANIZATION`: whose issuers' tokens are for the plain addresses; nil for nobody's.
+    var plainOwner: OrganizationID?
     /// `GATEWAY_MANAGEMENT_NAMES`: more names that the management listener answers to.
     var managementNames: [String] = []
     /// `GATEWAY_REQUEST_DEADLINE_S`: from a request's first byte to its last.

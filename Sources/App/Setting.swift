@@ -67,6 +67,23 @@ struct Setting: Sendable {
         }
     }
 
+    /// A setting that is addresses and blocks, each perhaps with a port.
+    static func places(
+        _ name: String,
+        _ usual: String,
+        _ meaning: String,
+        _ take: @escaping @Sendable ([ReachablePlace], inout Settings) -> Void
+    ) -> Setting {
+        let expected = "places such as 10.1.0.0/16, 10.1.2.3:8443 or [fd00::/8]:443, between commas"
+        return Setting(name: name, usual: usual, meaning: meaning, expected: expected) { text, settings in
+            let parts = text.split(separator: ",").map { $0.filter { $0 != " " } }
+            let places = parts.compactMap { ReachablePlace($0) }
+            guard !places.isEmpty, places.count == parts.count else { return false }
+            take(places, &settings)
+            return true
+        }
+    }
+
     /// A setting that is one of some words.
     static func word<Word: RawRepresentable & CaseIterable & Sendable>(
         _ name: String,
@@ -175,17 +192,25 @@ extension Settings {
             "none; in `dev` this machine",
             "addresses and blocks that are not public to which `callbacks check` connects all the same"
         ) { $1.door.callbackCheckPrivate = $0 },
+        .places(
+            "WEBHOOK_PRIVATE",
+            "none; in `dev` this machine",
+            "addresses and blocks that are not public, perhaps with a port, to which webhooks are sent all the same"
+        ) { $1.door.webhookPrivate = $0 },
+        .places(
+            "ISSUER_PRIVATE",
+            "none; in `dev` this machine",
+            "addresses and blocks that are not public, perhaps with a port, where issuers of tokens may be all the same"
+        ) { $1.door.issuerPrivate = $0 },
         Setting(
-            name: "WEBHOOK_PRIVATE",
-            usual: "none; in `dev` this machine",
+            name: "MCP_ORGANIZATION",
+            usual: "nobody's",
             meaning:
-                "addresses and blocks that are not public, perhaps with a port, to which webhooks are sent all the same",
-            expected: "places such as 10.1.0.0/16, 10.1.2.3:8443 or [fd00::/8]:443, between commas"
+                "the id of the organization whose issuers' tokens are for `/mcp` without an id behind it (docs/oauth.md)",
+            expected: "an organization's id"
         ) { text, settings in
-            let places = text.split(separator: ",").map { ReachablePlace(String($0.filter { $0 != " " })) }
-            guard !places.isEmpty, places.allSatisfy({ $0 != nil }) else { return false }
-            settings.door.webhookPrivate = places.compactMap { $0 }
-            return true
+            settings.door.plainOwner = OrganizationID(text)
+            return settings.door.plainOwner != nil
         },
     ]
 

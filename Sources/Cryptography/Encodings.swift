@@ -110,6 +110,26 @@ package enum Base64 {
         return bytes
     }
 
+    /// The bytes of a text for addresses and tokens (RFC 4648, section 5), without padding and in the one form that they
+    /// have; nil for anything else.
+    package static func decodeURL(_ text: some StringProtocol) -> [UInt8]? {
+        let dash = UInt8(ascii: "-"), line = UInt8(ascii: "_")
+        var usual: [UInt8] = []
+        usual.reserveCapacity(text.utf8.count + 2)
+        for byte in text.utf8 {
+            guard byte == dash || byte == line || value(of: byte) ?? 62 < 62 else { return nil }
+            usual.append(byte == dash ? UInt8(ascii: "+") : byte == line ? UInt8(ascii: "/") : byte)
+        }
+        let left = usual.count % 4
+        guard left != 1 else { return nil }
+        // Bits that no byte holds could be anything, and the same bytes would have several texts.
+        if left > 0, let last = usual.last.flatMap(value) {
+            guard last & (left == 2 ? 15 : 3) == 0 else { return nil }
+            usual += [UInt8](repeating: UInt8(ascii: "="), count: 4 - left)
+        }
+        return decode(String(decoding: usual, as: UTF8.self))
+    }
+
     private static func value(of digit: UInt8) -> Int? {
         switch digit {
         case UInt8(ascii: "A")...UInt8(ascii: "Z"): Int(digit) - 65

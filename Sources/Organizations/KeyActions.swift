@@ -254,7 +254,7 @@ struct KeyActions: Sendable {
     }
 
     /// A key may do no more than whoever makes or changes it.
-    private static func check(_ role: Role, _ use: Action.Use) throws(GatewayError) {
+    static func check(_ role: Role, _ use: Action.Use) throws(GatewayError) {
         guard role <= use.principal.role, role != .superAdmin else {
             throw GatewayError(
                 .permissionDenied,

@@ -174,9 +174,12 @@ struct `Bad input to an action` {
             let key = try await bureau.makeKey(by: admin)
             let account: JSON = ["account": "main", "environment": "test", "business_short_code": "174379"]
             #expect(await bureau.ask("accounts.create", account, as: admin.token).code == nil)
+            let issuer: JSON = ["issuer": "https://login.example", "environment": "test"]
+            let made = await bureau.ask("issuers.create", issuer, as: admin.token)
             let edits: [String: JSONObject] = [
                 "approvals.set_rules": ["rules": []],
                 "accounts.update": ["account": "main", "environment": "test", "business_short_code": "600111"],
+                "issuers.update": ["id": made.data["id"] ?? "", "is_active": false],
                 "keys.rotate": ["id": key.id], "keys.update": ["id": key.id, "name": "other"],
                 "organization.update": ["name": "Other"],
                 "organizations.update": ["org_id": "shop", "name": "Other"],

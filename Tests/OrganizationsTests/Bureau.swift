@@ -18,6 +18,7 @@ final class Bureau: Sendable {
     let passwords = PlainHashes()
     let upstream = FakeUpstream(answering: [:])
     let registry = ToolRegistry()
+    let issuer = FakeIssuer()
     let signer: AuditSigner
     let auditKey: String
     let gateway: Assembly
@@ -53,6 +54,11 @@ final class Bureau: Sendable {
             logger: .quiet
         )
         ports.people = store
+        ports.issued = IssuedTokenPorts(
+            resource: ProtectedResource(base: "https://gw.example"),
+            documents: issuer,
+            keys: issuer
+        )
         gateway = Assembly(
             ports,
             keys: Assembly.Keys(master: Secret([UInt8](repeating: 7, count: 32))),

@@ -47,7 +47,7 @@ struct `The house` {
         ],
         "Store": ["Gateway", "OrderedJSON", "Cryptography", "Threads", "Addresses"],
         "Egress": ["Gateway", "OrderedJSON", "Cryptography", "Compression", "Threads", "Addresses"],
-        "Sessions": ["Gateway", "Cryptography", "Threads"],
+        "Sessions": ["Gateway", "Cryptography", "OrderedJSON", "Threads"],
         "Ingress": ["Gateway", "MCP", "HTTPServer", "OrderedJSON", "Cryptography", "Addresses"],
         "MCP": ["Gateway", "OrderedJSON", "Cryptography"],
         "Host": ["App"],

@@ -41,6 +41,9 @@ struct Dev: AsyncParsableCommand {
             if settings.door.webhookPrivate.isEmpty {
                 settings.door.webhookPrivate = ["127.0.0.0/8", "::1"].compactMap { ReachablePlace($0) }
             }
+            if settings.door.issuerPrivate.isEmpty {
+                settings.door.issuerPrivate = ["127.0.0.0/8", "::1"].compactMap { ReachablePlace($0) }
+            }
             settings.mode = .init(rawValue: mode) ?? .hybrid
             let folder = try DataFolder(path: dataFolder)
             if settings.operatorTokenFile == nil { settings.operatorTokenFile = try folder.operatorTokenFile() }

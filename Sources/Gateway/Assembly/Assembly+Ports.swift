@@ -103,6 +103,8 @@ extension Assembly {
         package var configuration: ConfigurationWatch
         /// What people prove themselves by besides passwords; nil where nobody has a second factor.
         package var people: (any PeopleRepository)?
+        /// What tokens of others are taken by; nil where none is.
+        package var issued: IssuedTokenPorts?
         /// Where what is wrong is told.
         package var health = Health()
         /// What must wait for a person; nil where each organization's rules say so.
@@ -212,6 +214,20 @@ extension Assembly {
 
         /// The defaults.
         package init(publicURL: String = "") { self.publicURL = publicURL }
+    }
+}
+
+extension Authenticate {
+    /// Makes the stage of what the house is made of.
+    convenience init(_ ports: Assembly.Ports, uses: KeyUses) {
+        self.init(
+            directory: ports.store.directory,
+            tokens: ports.tokens,
+            entropy: ports.entropy,
+            configuration: ports.configuration,
+            uses: uses,
+            issued: ports.issued
+        )
     }
 }
 

@@ -96,13 +96,7 @@ package struct Assembly: Sendable {
         addresses = CallbackAddresses(publicURL: settings.publicURL, key: keys.callbacks)
         probes = CallbackProbes(entropy: entropy)
         uses = KeyUses(repository: store.uses, sleep: entropy.sleep, logger: ports.logger)
-        authenticate = Authenticate(
-            directory: store.directory,
-            tokens: ports.tokens,
-            entropy: entropy,
-            configuration: configuration,
-            uses: uses
-        )
+        authenticate = Authenticate(ports, uses: uses)
         let admit = AdmitOrganization(directory: directory)
         let authority = Authority(authenticate: authenticate, admit: admit, registry: ports.registry)
         let money = Money(ports, directory, addresses, evidence, authority, settings)

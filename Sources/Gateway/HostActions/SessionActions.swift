@@ -22,6 +22,8 @@ package struct SessionActions: Sendable {
                     "subject": ["type": "string"], "name": ["type": "string"], "role": ["type": "string"],
                     "environment": ["type": "string"], "organization": DirectoryDocuments.organizationSchema,
                     "scopes": ["type": "array", "items": ["type": "string"]], "user": DirectoryDocuments.userSchema,
+                    "issuer": ["type": "string", "description": "Who issued the token, where the gateway did not."],
+                    "issued_to": ["type": "string", "description": "Its subject."],
                 ],
             ])
         ) { [logIns] use throws(GatewayError) in
@@ -34,6 +36,8 @@ package struct SessionActions: Sendable {
             ]
             document["scopes"] = principal.scopes.map { .array($0.sorted().map { .string($0) }) }
             document["user"] = user.map { DirectoryDocuments.document($0, of: organization) }
+            document["issuer"] = principal.issued.map { .string($0.issuer) }
+            document["issued_to"] = principal.issued.map { .string($0.subject) }
             return .data(.object(document), message: "The credential is good.")
         }
     }

@@ -31,6 +31,8 @@ package struct Principal: Sendable, Hashable {
     package let holders: [UserID]
     /// By which of a person's sessions they call; nil for keys, and for what is done later in somebody's name.
     package let session: Identifier?
+    /// By whose word it is that they call; nil for credentials of the gateway's own.
+    package let issued: IssuedBearer?
 
     /// Makes a principal.
     package init(
@@ -43,7 +45,8 @@ package struct Principal: Sendable, Hashable {
         rules: KeyRules? = nil,
         holders: [UserID] = [],
         hasSecondFactor: Bool = true,
-        session: Identifier? = nil
+        session: Identifier? = nil,
+        issued: IssuedBearer? = nil
     ) {
         self.organization = organization
         self.subject = subject
@@ -55,6 +58,7 @@ package struct Principal: Sendable, Hashable {
         self.holders = holders
         self.hasSecondFactor = hasSecondFactor
         self.session = session
+        self.issued = issued
         subjectText =
             switch subject {
             case .user(let id): "user:\(id)"

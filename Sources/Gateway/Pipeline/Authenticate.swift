@@ -11,7 +11,7 @@ import Synchronization
 /// within a second (`ConfigurationWatch`).
 package final class Authenticate: Sendable {
     /// A credential that was found good.
-    private final class Known: Sendable {
+    final class Known: Sendable {
         let principal: Principal
         /// When it ends by itself: the key's or the token's end, or that of a secret that was changed.
         let until: Timestamp?
@@ -25,10 +25,11 @@ package final class Authenticate: Sendable {
         }
     }
 
-    private let directory: any DirectoryRepository
+    let directory: any DirectoryRepository
     private let tokens: any AccessTokens
-    private let entropy: Entropy
-    private let uses: KeyUses?
+    let entropy: Entropy
+    let uses: KeyUses?
+    private let issued: Issued?
     private let configuration: ConfigurationWatch
     private let known: ConfiguredCache<Digest32, Known>
     /// A key that is used all the time is noted so often.
@@ -40,13 +41,17 @@ package final class Authenticate: Sendable {
         tokens: any AccessTokens,
         entropy: Entropy,
         configuration: ConfigurationWatch,
-        uses: KeyUses? = nil
+        uses: KeyUses? = nil,
+        issued: IssuedTokenPorts? = nil
     ) {
         self.directory = directory
         self.tokens = tokens
         self.entropy = entropy
         self.uses = uses
         self.configuration = configuration
+        self.issued = issued.map {
+            Issued($0, directory: directory, entropy: entropy, configuration: configuration)
+        }
         known = ConfiguredCache(configuration, perOrganization: 2)
     }
 
@@ -67,7 +72,7 @@ package final class Authenticate: Sendable {
             )
         }
         let text = secret.reveal()
-        guard text.utf8.count <= 4096 else { throw Authenticate.refusal }
+        guard text.utf8.count <= (issued == nil ? 4096 : IssuedToken.bytesMax) else { throw Authenticate.refusal }
         let digest = SHA256.digest(text)
         let now = entropy.now()
         if let found = try await known.value(for: digest), found.until.map({ now < $0 }) ?? true {
@@ -82,6 +87,9 @@ package final class Authenticate: Sendable {
         known.set(found, for: digest, of: found.principal.organization, since: stamp)
         return try found.principal.acting(in: environment, from: address)
     }
+
+    /// Who issues tokens for this gateway; nil where it takes none but its own.
+    package var resources: ResourceIssuers? { issued.map { ResourceIssuers($0) } }
 
     /// Some key or user was changed here: which, the next call asks the store.
     package func forget() { configuration.forget() }
@@ -133,7 +141,7 @@ package final class Authenticate: Sendable {
         )
     }
 
-    private func principal(of key: APIKey) -> Principal {
+    func principal(of key: APIKey) -> Principal {
         let reach = key.reach(at: entropy.now())
         return Principal(
             organization: key.organization,
@@ -178,6 +186,9 @@ package final class Authenticate: Sendable {
     }
 
     private func bearer(of token: String, now: Timestamp) async throws(GatewayError) -> Known {
+        // Read before anything is verified: whoever issued it is the one whose keys are asked.
+        if let issued, let other = IssuedToken(token) { return try await bearer(of: other, by: issued, now: now) }
+        guard token.utf8.count <= 4096 else { throw Authenticate.refusal }
         let claims: AccessClaims
         do { claims = try await tokens.verify(token, at: now) } catch { throw Authenticate.refusal }
         guard let user = try await directory.user(claims.user, organization: claims.organization) else {
@@ -194,7 +205,7 @@ package final class Authenticate: Sendable {
         )
     }
 
-    private static let refusal = GatewayError(
+    static let refusal = GatewayError(
         .unauthenticated,
         "The credential is unknown, expired or revoked. Log in again, or use a key that is in force."
     )

@@ -287,6 +287,8 @@ struct RecordCall: Sendable {
         [
             ("$target", ending.target.map { .string($0) }), ("$replayed", ending.isReplayed ? true : nil),
             (AuditRecord.callerMember, ending.caller == .agent ? .string(CallerKind.agent.rawValue) : nil),
+            ("$issuer", ending.principal?.issued.map { .string($0.issuer) }),
+            ("$issued_to", ending.principal?.issued.map { .string($0.subject) }),
         ]
     }
 

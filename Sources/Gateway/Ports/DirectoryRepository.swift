@@ -1,7 +1,7 @@
 /// Organizations, plans, users, keys and profiles.
 ///
 /// Read through caches on the way of a call, never directly.
-package protocol DirectoryRepository: Sendable {
+package protocol DirectoryRepository: IssuerRepository {
     /// The organization of this id.
     func organization(_ id: OrganizationID) async throws(GatewayError) -> Organization?
     /// The organization with this slug.
@@ -169,7 +169,8 @@ package protocol DirectoryRepository: Sendable {
     /// in one commit.
     func rewrap(_ changes: [Rewrapping]) async throws(GatewayError)
 
-    /// A number that is larger after every change of organizations, plans, users, sessions, keys, profiles or secrets.
+    /// A number that is larger after every change of organizations, plans, users, sessions, keys, issuers, profiles or
+    /// secrets.
     func configurationVersion() async throws(GatewayError) -> Int64
     /// Whose configuration was changed after a version, in the order of the versions: each organization's last change.
     func configurationChanges(after version: Int64, limit: Int) async throws(GatewayError) -> [ConfigurationChange]

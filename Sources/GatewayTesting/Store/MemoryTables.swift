@@ -103,6 +103,7 @@ struct MemoryDirectory: Sendable {
     /// A person's, the newest last.
     var places: [UserID: [KnownPlace]] = [:]
     var keys: [APIKeyID: APIKey] = [:]
+    var issuers: [Identifier: TokenIssuer] = [:]
     var accounts: [Place: [MPesaAccount]] = [:]
     var credentials: [Place: SealedCredential] = [:]
     var wrapped: [OrganizationID: [WrappedKey]] = [:]

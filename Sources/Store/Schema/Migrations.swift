@@ -11,7 +11,7 @@ enum Migrations {
     static let all: [[String]] = [
         first, plugins, pluginData, clustered, probation, wholeRecords, endsAndReceipts, people, lists,
         administration, usage, factors, changes, accounts, places, refreshes, callers, held, feed, reports, sought,
-        settling, moneyCounts, uncounted, batches, told, batchTurns, compared, webhooks,
+        settling, moneyCounts, uncounted, batches, told, batchTurns, compared, webhooks, issuers,
     ]
 
     /// Brings the schema up to date, or, for tests, up to an older number.

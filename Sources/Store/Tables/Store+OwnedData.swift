@@ -39,6 +39,7 @@ extension Store: OwnedDataRepository {
             key: ["key_id"],
             ["name", "prefix", "environment", "role", "scopes", "rules", "expires_ms", "revoked_ms"]
         ),
+        Part("token_issuers", key: ["issuer_id"], ["url", "environment", "detail", "is_active"]),
         Part("accounts", key: ["environment", "account"], ["detail", "is_default", "retired_ms"]),
         Part(
             "records",
@@ -220,7 +221,8 @@ extension Store: OwnedDataRepository {
     static let erased: [(table: String, key: String)] = [
         ("sessions", "user_id"), ("known_places", "user_id"), ("one_time_links", "link_id"),
         ("second_factors", "user_id"), ("api_keys", "key_id"),
-        ("credentials", "field"), ("data_keys", "master_key_id"), ("accounts", "account"),
+        ("token_issuers", "issuer_id"), ("credentials", "field"), ("data_keys", "master_key_id"),
+        ("accounts", "account"),
         ("plugin_items", "item_key"), ("plugin_timers", "timer_id"), ("export_parts", "export_id"),
         ("exports", "export_id"), ("callbacks", "callback_id"), ("logins", "user_id"),
         ("reports", "report_id"), ("balances", "record_id"), ("answers", "question_id"),

@@ -1,0 +1,127 @@
+import Gateway
+import OrderedJSON
+
+/// Whose tokens organizations take.
+extension Store {
+    private static let issuerColumns = "issuer_id, url, environment, detail, is_active, version"
+
+    package func issuers(of organization: OrganizationID) async throws(GatewayError) -> [TokenIssuer] {
+        try await read { sql in
+            try sql.query(
+                """
+                SELECT organization_id, \(Store.issuerColumns) FROM token_issuers
+                WHERE organization_id = $1 ORDER BY issuer_id
+                """,
+                [.text(organization.description)],
+                Store.issuer
+            )
+        }
+    }
+
+    package func save(_ issuer: TokenIssuer) async throws(GatewayError) {
+        let owner: [SQLValue] = [.text(issuer.organization.description)]
+        try await change(of: issuer.organization, conflict: "The organization has an issuer of this address.") { sql in
+            try sql.execute(
+                """
+                INSERT INTO token_issuers (organization_id, \(Store.issuerColumns)) VALUES ($1, $2, $3, $4, $5, $6, 1)
+                """,
+                owner + [
+                    .text(issuer.id.description), .text(issuer.url), .text(issuer.environment.rawValue),
+                    .text(Store.detail(of: issuer).text), .flag(issuer.isActive),
+                ]
+            )
+            try Store.holdChanges(in: sql)
+            let count = try sql.first(
+                "SELECT COUNT(*) FROM token_issuers WHERE organization_id = $1",
+                owner
+            ) { $0.integer(0) ?? 0 }
+            guard (count ?? 0) <= TokenIssuer.countMax else { throw TokenIssuer.tooMany }
+        }
+    }
+
+    package func changeIssuer(
+        _ id: Identifier,
+        of organization: OrganizationID,
+        _ change: @escaping @Sendable (inout TokenIssuer) -> Void
+    ) async throws(GatewayError) -> TokenIssuer? {
+        let place: [SQLValue] = [.text(organization.description), .text(id.description)]
+        return try await exchange(of: organization, conflict: "The issuer is being changed.") { sql in
+            let found = try sql.first(
+                """
+                SELECT organization_id, \(Store.issuerColumns) FROM token_issuers
+                WHERE organization_id = $1 AND issuer_id = $2
+                """,
+                place,
+                Store.issuer
+            )
+            guard let old = found else { return .some(nil) }
+            var new = old
+            change(&new)
+            if new == old { return .some(old) }
+            new.version = old.version + 1
+            let changed = try sql.execute(
+                """
+                UPDATE token_issuers SET detail = $1, is_active = $2, version = $3
+                WHERE organization_id = $4 AND issuer_id = $5 AND version = $6
+                """,
+                [.text(Store.detail(of: new).text), .flag(new.isActive), .integer(Int64(new.version))] + place + [
+                    .integer(Int64(old.version))
+                ]
+            )
+            return changed == 1 ? .some(new) : nil
+        }
+    }
+
+    package func removeIssuer(
+        _ id: Identifier,
+        of organization: OrganizationID
+    ) async throws(GatewayError) -> Bool {
+        try await change(of: organization, conflict: "The issuer is being changed.") { sql in
+            try sql.execute(
+                "DELETE FROM token_issuers WHERE organization_id = $1 AND issuer_id = $2",
+                [.text(organization.description), .text(id.description)]
+            ) == 1
+        }
+    }
+
+    private static func detail(of issuer: TokenIssuer) -> JSON {
+        var detail: JSONObject = ["algorithms": .array(issuer.algorithms.map { .string($0.rawValue) })]
+        detail["keys_url"] = issuer.keysURL.map { .string($0) }
+        detail["key"] = issuer.key.map { .string($0.description) }
+        var subjects = JSONObject()
+        for (subject, key) in issuer.subjects.sorted(by: { $0.key < $1.key }) {
+            subjects[subject] = .string(key.description)
+        }
+        detail["subjects"] = .object(subjects)
+        return .object(detail)
+    }
+
+    /// What is not understood lets nobody in.
+    private static func issuer(_ row: any SQLRow) throws -> TokenIssuer {
+        let detail = try JSON(parsing: row.text(4) ?? "")
+        guard let organization = row.text(0).flatMap({ OrganizationID($0) }),
+            let id = row.text(1).flatMap({ Identifier($0) }),
+            let environment = row.text(3).flatMap(Environment.init(rawValue:)),
+            let algorithms = detail["algorithms"]?.arrayValue, let subjects = detail["subjects"]?.objectValue
+        else { throw SQLError(message: "an issuer is damaged") }
+        var keys: [String: APIKeyID] = [:]
+        for (subject, key) in subjects {
+            guard let key = key.stringValue.flatMap({ APIKeyID($0) }) else {
+                throw SQLError(message: "an issuer's subjects are damaged")
+            }
+            keys[subject] = key
+        }
+        return TokenIssuer(
+            id: id,
+            organization: organization,
+            url: row.text(2) ?? "",
+            environment: environment,
+            keysURL: detail["keys_url"]?.stringValue,
+            algorithms: algorithms.compactMap { $0.stringValue.flatMap(SigningAlgorithm.init(rawValue:)) },
+            key: detail["key"]?.stringValue.flatMap { APIKeyID($0) },
+            subjects: keys,
+            isActive: row.integer(5) == 1,
+            version: Int(row.integer(6) ?? 1)
+        )
+    }
+}

@@ -1,0 +1,71 @@
+import Gateway
+import Testing
+
+@testable import Store
+
+struct `Issuers of an organization` {
+    private func issuer(_ number: UInt64, of organization: OrganizationID = ours, _ name: String = "a") -> TokenIssuer {
+        TokenIssuer(
+            id: Identifier(high: number, low: 1),
+            organization: organization,
+            url: "https://\(name).example",
+            environment: .live,
+            keysURL: "https://\(name).example/keys",
+            algorithms: [.edDSA, .ps256],
+            key: APIKeyID(Identifier(high: 1, low: 2)),
+            subjects: ["b": APIKeyID(Identifier(high: 3, low: 4)), "a|1": APIKeyID(Identifier(high: 5, low: 6))]
+        )
+    }
+
+    @Test func `are what was written, and nobody else's`() async throws {
+        try await withEachStore { (store) async throws in
+            try await store.save(issuer(2, "b"))
+            try await store.save(issuer(1))
+            try await store.save(issuer(3, of: theirs))
+            #expect(try await store.issuers(of: ours) == [issuer(1), issuer(2, "b")])
+            let id = Identifier(high: 1, low: 1)
+
+            let changed = try await store.changeIssuer(id, of: ours) { issuer in
+                (issuer.isActive, issuer.key, issuer.keysURL, issuer.subjects) = (false, nil, nil, [:])
+            }
+
+            var expected = issuer(1)
+            (expected.isActive, expected.key, expected.keysURL, expected.subjects) = (false, nil, nil, [:])
+            expected.version = 2
+            #expect(try await store.issuers(of: ours).first == expected && changed == expected)
+            #expect(try await store.changeIssuer(id, of: theirs) { $0.isActive = true } == nil)
+            #expect(try await !store.removeIssuer(id, of: theirs))
+            #expect(try await store.removeIssuer(id, of: ours))
+            #expect(try await !store.removeIssuer(id, of: ours))
+            #expect(try await store.issuers(of: ours) == [issuer(2, "b")])
+            #expect(try await store.issuers(of: theirs).count == 1)
+        }
+    }
+
+    @Test func `have an address each, and are not more than may be`() async throws {
+        try await withEachStore { (store) async throws in
+            for number in 1...UInt64(TokenIssuer.countMax) {
+                if number == TokenIssuer.countMax {
+                    let twice = await #expect(throws: GatewayError.self) { try await store.save(issuer(99, "x1")) }
+                    #expect(twice?.code == .conflict)
+                }
+                try await store.save(issuer(number, "x\(number)"))
+            }
+            let full = await #expect(throws: GatewayError.self) { try await store.save(issuer(77, "y")) }
+            #expect(full?.code == .limitExceeded)
+            try await store.save(issuer(88, of: theirs, "x1"))
+        }
+    }
+
+    @Test func `count the configuration's version up, for their organization alone`() async throws {
+        try await withEachStore { (store) async throws in
+            let before = try await store.configurationVersion()
+            try await store.save(issuer(1))
+            _ = try await store.changeIssuer(Identifier(high: 1, low: 1), of: ours) { $0.isActive = false }
+            _ = try await store.removeIssuer(Identifier(high: 1, low: 1), of: ours)
+            let changes = try await store.configurationChanges(after: before, limit: 10)
+            let version = try await store.configurationVersion()
+            #expect(changes.map(\.organization) == [ours] && changes.first?.version == version && version >= before + 3)
+        }
+    }
+}
