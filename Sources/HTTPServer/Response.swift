@@ -39,6 +39,9 @@ package struct Response: Sendable {
         write(&fields)
     }
 
+    /// Adds to the value of a field that is there, and does nothing where there is none.
+    package mutating func extend(_ name: HeaderName, with more: String) { fields.extend(name, with: more) }
+
     /// The bytes of it, header and body in one buffer, so that they leave by one system call.
     func serialized(into buffer: inout ByteBuffer, date: [UInt8], closes: Bool, withoutBody: Bool) {
         buffer.reserveCapacity(minimumWritableBytes: 192 + fields.bytes.count + body.count)
@@ -89,6 +92,15 @@ package struct HeaderFields: Sendable {
     mutating func append(_ name: HeaderName, _ value: StaticString) {
         begin(name)
         write(value)
+    }
+
+    /// Adds to the first field of a name; what would break the header is left out.
+    mutating func extend(_ name: HeaderName, with more: String) {
+        guard let found = bytes.firstRange(of: Array("\r\n\(name.text): ".utf8)),
+            !more.utf8.contains(where: { $0 < 0x20 })
+        else { return }
+        let end = bytes[found.upperBound...].firstIndex(of: 0x0D) ?? bytes.endIndex
+        bytes.insert(contentsOf: more.utf8, at: end)
     }
 
     /// Writes a part of a value in place; what is written is visible ASCII.

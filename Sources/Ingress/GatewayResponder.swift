@@ -70,6 +70,7 @@ package final class GatewayResponder: HTTPHandler {
     private let mcp: MCPDoor
     private let auth: AuthRoutes
     private let callbacks: CallbackRoutes
+    private let resources: ResourceDoor?
     /// OpenAPI documents, by what a caller sees.
     private let documents = ShownTexts()
 
@@ -98,6 +99,7 @@ package final class GatewayResponder: HTTPHandler {
             ),
             publicURL: parts.publicURL
         )
+        resources = ResourceDoor(parts.gateway)
         auth = AuthRoutes(logIns: parts.gateway.logIns, desk: parts.desk)
         callbacks = CallbackRoutes(
             inbox: parts.gateway.inbox,
@@ -142,9 +144,10 @@ package final class GatewayResponder: HTTPHandler {
             let asked = try reader.action(call, by: isMCP ? .mcp : .rest)
             return .admitted(owner: try await parts.gateway.pipeline.admit(asked).description)
         } catch {
-            return .refused(
+            var response =
                 isMCP ? mcp.response(refusing: error, reader, call) : ErrorResponse.make(error, call: call)
-            )
+            await resources?.challenge(&response, isMCP: isMCP, path: reader.request.path)
+            return .refused(response)
         }
     }
 
@@ -162,7 +165,14 @@ package final class GatewayResponder: HTTPHandler {
         return request.header(.mcpVersion) == Revision.newest.rawValue || request.header(.endsWithConnection) != nil
     }
 
-    private func isMCP(_ path: Substring) -> Bool { parts.mode != .rest && path == "/mcp" || isOfPair(path) }
+    private func isMCP(_ path: Substring) -> Bool { isEndpoint(path) || isOfPair(path) }
+
+    /// The endpoint, which is called so by everybody, and by its organization's id as well (docs/oauth.md).
+    private func isEndpoint(_ path: Substring) -> Bool {
+        guard parts.mode != .rest, path.utf8.starts(with: ProtectedResource.path.utf8) else { return false }
+        let rest = path.dropFirst(ProtectedResource.path.utf8.count)
+        return rest.isEmpty || rest.first == "/" && OrganizationID(String(rest.dropFirst())) != nil
+    }
 
     private func isOfPair(_ path: Substring) -> Bool {
         parts.mcp.servesPairs && parts.mode != .rest
@@ -170,12 +180,19 @@ package final class GatewayResponder: HTTPHandler {
     }
 
     package func respond(to request: Request) async -> Response {
+        var response = await answer(request)
+        guard let resources, ResourceDoor.isRefusal(response) else { return response }
+        await resources.challenge(&response, isMCP: isMCP(request.path), path: request.path)
+        return response
+    }
+
+    private func answer(_ request: Request) async -> Response {
         let call = CallID(parts.gateway.ports.entropy.identifier())
         let segments = CallbackPath.segments(of: request.path) ?? request.segments
         let reader = RequestReader(request: request)
-        if parts.mode != .rest, segments.first == "mcp", segments.count == 1 {
-            return await mcp.serve(reader, call: call)
-        }
+        let isPlainEndpoint = parts.mode != .rest && segments.first == "mcp" && segments.count == 1
+        if isPlainEndpoint || isEndpoint(request.path) { return await mcp.serve(reader, call: call) }
+        if let told = await resources?.serve(request, call) { return told }
         if isOfPair(request.path) {
             return request.path == MCPDoor.streamPath
                 ? await mcp.serveStream(reader, call: call) : await mcp.serveMessage(reader, call: call)

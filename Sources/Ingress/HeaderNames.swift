@@ -3,6 +3,8 @@ import MCP
 
 /// The names of the header fields that are the gateway's own.
 extension HeaderName {
+    static let allowHeaders = HeaderName("Access-Control-Allow-Headers")
+    static let allowOrigin = HeaderName("Access-Control-Allow-Origin")
     static let endsWithConnection = HeaderName(Exchange.endsWithConnectionHeader)
     static let environment = HeaderName("Gateway-Environment")
     static let idempotencyKey = HeaderName("Idempotency-Key")
