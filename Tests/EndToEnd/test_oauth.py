@@ -1,0 +1,117 @@
+"""Tokens that an organization's own issuer signs, through the real program, as a client that discovers everything meets it."""
+
+import json
+import os
+import subprocess
+import urllib.parse
+
+import pytest
+
+from harness import PATIENCE, ROOT, Process, answers, free_port, http, wait_until
+
+PYTHON = os.path.join(ROOT, ".build-fixtures", "mcp-client", "bin", "python")
+
+
+class Issuer(Process):
+    def __init__(self):
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        super().__init__([os.path.join(ROOT, "Tests", "EndToEnd", "issuer.py"), str(port)], program=PYTHON)
+        wait_until("the issuer", lambda: answers(self.url + "/keys"))
+
+    def token(self, **form):
+        body = urllib.parse.urlencode(form)
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        return http("POST", self.url + "/token", body.encode(), headers)[2]["access_token"]
+
+
+@pytest.fixture(scope="module")
+def issuer(isolation):
+    with Issuer() as issuer:
+        yield issuer
+
+
+@pytest.fixture(scope="module")
+def registered(gateway, issuer):
+    """The demo's administrator registers the issuer; answers how they ask, what they made, and the key it acts as."""
+    user = next(user for user in gateway.dev["users"] if user["role"] == "org_admin")
+    credentials = {name: user[name] for name in ("username", "password", "organization")}
+    token = http("POST", gateway.url + "/auth/login", credentials)[2]["data"]["token"]
+
+    def ask(method, path, body=None):
+        return gateway.call(method, path, body, key=token)
+
+    made = ask("POST", "/admin/keys", {"name": "assistant", "environment": "test", "role": "manager"})
+    assert made[0] == 201, made
+    key = made[2]["data"]["key"]["id"]
+    made = ask("POST", "/admin/issuers", {
+        "issuer": issuer.url, "environment": "test", "algorithms": ["RS256", "PS256", "ES256", "EdDSA"],
+        "subjects": [{"subject": "assistant", "key": key}],
+    })
+    assert made[0] == 201, made
+    return ask, made[2]["data"], key
+
+
+def verify(gateway, token):
+    return http("GET", gateway.url + "/auth/verify", headers={"Authorization": "Bearer " + token})
+
+
+def test_a_client_finds_the_issuer_gets_a_token_and_pays_once(gateway, issuer, registered):
+    resource = registered[1]["resource"]
+    document = gateway.url + "/.well-known/oauth-protected-resource" + resource.removeprefix(gateway.url)
+    told = http("GET", document)
+    assert told[0] == 200 and told[2]["resource"] == resource, told
+    assert told[2]["authorization_servers"] == [issuer.url], told
+
+    command = [PYTHON, os.path.join(ROOT, "Tests", "EndToEnd", "oauth_client.py")]
+    command += [os.path.join(gateway.folder, "dev.json"), resource, issuer.url]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_tokens_of_every_algorithm_count_and_nothing_that_is_otherwise_signed_does(gateway, issuer, registered):
+    _, made, key = registered
+    for name in ("RS256", "PS256", "ES256", "EdDSA"):
+        token = issuer.token(alg=name, resource=made["resource"], scope="payments:write")
+        seen = verify(gateway, token)
+        assert seen[0] == 200 and seen[2]["data"]["subject"] == "key:" + key, (name, seen)
+        head, body, signature = token.split(".")
+        turned = signature[:10] + ("A" if signature[10] != "A" else "B") + signature[11:]
+        for other in (f"{head}.{body}.{turned}", f"{head}.{body}.", f"{head}.{body}"):
+            assert verify(gateway, other)[0] == 401, (name, other)
+    for claims in ({"aud": "https://other.example"}, {"exp": 1_700_000_000}, {"sub": "other"}, {"iss": issuer.url + "/"}):
+        token = issuer.token(resource=made["resource"], claims=json.dumps(claims))
+        assert verify(gateway, token)[0] == 401, claims
+
+
+def test_a_token_without_the_scope_is_told_what_it_needs_and_where(gateway, issuer, registered):
+    token = issuer.token(resource=registered[1]["resource"], scope="nothing:here")
+    meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
+    headers = {
+        "Authorization": "Bearer " + token, "Accept": "application/json, text/event-stream",
+        "Content-Type": "application/json", "MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call",
+        "Mcp-Name": "mpesa_stk_push",
+    }
+    call = {
+        "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": {"name": "mpesa_stk_push", "arguments": {}, "_meta": meta},
+    }
+    path = registered[1]["resource"].removeprefix(gateway.url)
+
+    status, fields, answer = http("POST", gateway.url + path, call, headers)
+
+    challenge = {name.lower(): value for name, value in fields.items()}["www-authenticate"]
+    assert status == 403 and 'error="insufficient_scope"' in challenge, (status, challenge)
+    assert f'resource_metadata="{gateway.url}/.well-known/oauth-protected-resource{path}"' in challenge, challenge
+    assert f'scope="{" ".join(answer["error"]["data"]["scopes"])}"' in challenge, (challenge, answer)
+
+
+def test_an_issuer_that_is_switched_off_is_felt_at_once_and_no_token_stands_in_the_log(gateway, issuer, registered):
+    ask, made, _ = registered
+    token = issuer.token(resource=made["resource"], scope="payments:write")
+    assert verify(gateway, token)[0] == 200
+    for is_active, status in ((False, 401), (True, 200)):
+        assert ask("PUT", "/admin/issuers/" + made["id"], {"is_active": is_active})[0] == 200
+        assert verify(gateway, token)[0] == status
+    assert token not in gateway.output() and token.split(".")[1] not in gateway.output()
