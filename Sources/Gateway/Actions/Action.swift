@@ -75,6 +75,8 @@ package struct Action: Sendable {
     package let output: Output
     /// What audit and logs mask of the arguments.
     package let sensitive: [JSONPointer]
+    /// Which of those are addresses, whose path and query alone are masked.
+    package let addresses: [JSONPointer]
     /// Whether its texts may have several lines; otherwise each is a name, or one line where it is masked.
     package let takesLines: Bool
     /// What the output shows once: a repeat under the same key shows the output without it.
@@ -113,8 +115,8 @@ package struct Action: Sendable {
 
     /// Describes an action; `arguments` are its schema's properties, of which `required` must be there.
     ///
-    /// It changes something unless its method is GET, or `changes` says otherwise; places in the output are written
-    /// `key/id`.
+    /// It changes something unless its method is GET, or `changes` says otherwise; places in the output, and of
+    /// addresses, are written `key/id`.
     package init(
         _ rules: ActionRules,
         title: String,
@@ -125,6 +127,7 @@ package struct Action: Sendable {
         file: FileInput? = nil,
         output: Output,
         sensitive: [JSONPointer] = [],
+        addresses: [String] = [],
         takesLines: Bool = false,
         shownOnce: [String] = [],
         changes: Bool? = nil,
@@ -139,7 +142,8 @@ package struct Action: Sendable {
         self.summary = summary
         self.route = route
         self.output = output
-        self.sensitive = sensitive
+        self.addresses = addresses.map(JSONPointer.init(path:))
+        self.sensitive = sensitive + self.addresses
         self.takesLines = takesLines
         self.shownOnce = shownOnce.map(JSONPointer.init(path:))
         isReadOnly = !(changes ?? (route.method != "GET"))

@@ -48,6 +48,14 @@ package struct BaseURL: Sendable, Hashable, CustomStringConvertible {
         description = scheme + place.host + (place.port.map { ":\($0)" } ?? "") + path
     }
 
+    /// An address without path and query, in which there may be secrets; nil for what is none, or names a user.
+    package static func masked(_ url: String) -> String? {
+        guard let scheme = scheme(of: url) else { return nil }
+        let end = url.dropFirst(scheme.count).firstIndex { "/?#".contains($0) } ?? url.endIndex
+        guard let base = BaseURL(String(url[..<end]), plain: .anywhere) else { return nil }
+        return base.description + (url[end...].isEmpty || url[end...] == "/" ? "" : "/…")
+    }
+
     private static func scheme(of text: String) -> String? {
         ["https://", "http://"].first { text.lowercased().hasPrefix($0) }
     }

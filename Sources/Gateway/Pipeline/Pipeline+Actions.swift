@@ -22,6 +22,7 @@ extension Pipeline {
                 let arguments = try Pipeline.arguments(of: call, action, principal)
                 ending.arguments = arguments
                 ending.sensitive = action.sensitive
+                ending.addresses = action.addresses
                 let use = Action.Use(
                     principal: principal,
                     membership: membership,

@@ -29,6 +29,8 @@ struct RecordCall: Sendable {
         let action: ActionRules?
         /// What is masked of the arguments; nil while nobody knows what must be.
         var sensitive: [JSONPointer]?
+        /// Of which of it scheme, host and port are shown.
+        var addresses: [JSONPointer] = []
         /// Whether it is an action that changes something.
         var changes = false
         /// The id of what an action made, changed or ended.
@@ -265,6 +267,10 @@ struct RecordCall: Sendable {
             arguments = .object(members)
         }
         var shown = sensitive.isEmpty ? arguments : arguments.masking(sensitive, with: "•••")
+        for place in ending.addresses {
+            guard let known = arguments.value(at: place)?.stringValue.flatMap(BaseURL.masked) else { continue }
+            shown = shown.masking([place], with: known)
+        }
         let notes = notes(of: ending)
         // What callers send by these names is left out: the host alone says it.
         if notes.contains(where: { $0.value != nil || shown[$0.name] != nil }) {
