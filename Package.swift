@@ -194,7 +194,7 @@ let package = Package(
         ),
         .tests("Sessions"),
         .tests("MCP", ["GatewayTesting", "Store", logging]),
-        .tests("Organizations", ["GatewayTesting", "Store", logging]),
+        .tests("Organizations", ["GatewayTesting", "Store", "Webhooks", logging]),
         .tests("Webhooks", ["GatewayTesting", logging]),
         .tests("Store", ["GatewayTesting", "CSQLite", "CPostgres", logging]),
         .tests("PluginHost", ["PluginLoader", logging]),

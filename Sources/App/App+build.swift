@@ -104,7 +104,9 @@ struct App: Sendable {
                 publicURL: settings.effectivePublicURL,
                 mcp: settings.door.mcp,
                 gateway: gateway,
-                actions: ActionRegistry(gateway.actions + administration.actions),
+                actions: ActionRegistry(
+                    gateway.actions + administration.actions + webhookActions(gateway, store, credentials)
+                ),
                 desk: desk,
                 sources: sources
             )

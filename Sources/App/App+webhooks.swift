@@ -31,6 +31,17 @@ extension App {
     }
 }
 
+extension App {
+    /// How organizations say where their events are sent.
+    static func webhookActions(_ gateway: Assembly, _ store: Store, _ credentials: Credentials) -> [Action] {
+        WebhookActions(webhooks: store, safe: credentials, entropy: gateway.ports.entropy) {
+            (text, environment) throws(GatewayError) in
+            try GuardedAddress(text, in: environment).url
+        }
+        .all
+    }
+}
+
 /// Webhooks by the guarded way out.
 private struct WebhookWay: WebhookSender {
     let sender: GuardedSender

@@ -82,6 +82,15 @@ package struct WebhookSettings: Sendable {
     /// Default 500.
     package var replayMax = 500
 
+    /// How many endpoints an organization may have in an environment.
+    ///
+    /// Default 20.
+    package var endpointsMax = 20
+    /// How many wishes of an organization are worked off at a time; more are refused.
+    ///
+    /// Default 5.
+    package var openReplaysMax = 5
+
     /// The defaults.
     package init() {}
 }

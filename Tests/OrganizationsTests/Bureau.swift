@@ -6,6 +6,7 @@ import OrderedJSON
 import Organizations
 import Synchronization
 import Testing
+import Webhooks
 
 @testable import Store
 
@@ -79,7 +80,14 @@ final class Bureau: Sendable {
             )
         )
         desk = Reception(administration, failures: gateway.failures)
-        actions = ActionRegistry(gateway.actions + administration.actions)
+        let webhooks = WebhookActions(webhooks: store, safe: safe, entropy: entropy) {
+            (text, environment) throws(GatewayError) in
+            guard text.hasPrefix("https://") || environment == .test && text.hasPrefix("http://") else {
+                throw GatewayError(.invalidArgument, "Expected an address.")
+            }
+            return text
+        }
+        actions = ActionRegistry(gateway.actions + administration.actions + webhooks.all)
         host = try await HostOrganization.find(in: store, entropy)
         try await store.save(HostOrganization.standardPlan)
         shop = Organization(
@@ -376,6 +384,28 @@ final class PlainSafe: CredentialSafe {
         environment: Environment
     ) async throws(GatewayError) {
         guard consumerKey.reveal() == "good" else { throw GatewayError(.upstreamRejected, "M-Pesa gave no token.") }
+    }
+}
+
+/// What is sealed names its place, and opens nowhere else.
+extension PlainSafe: WebhookSafe {
+    func seal(
+        _ secret: Secret<[UInt8]>,
+        form: WebhookSecret.Form,
+        of endpoint: Identifier,
+        organization: OrganizationID
+    ) async throws(GatewayError) -> (sealed: [UInt8], keyVersion: Int) {
+        (Array("\(organization)/\(endpoint)/\(form.rawValue)/".utf8) + secret.reveal().map { ~$0 }, 1)
+    }
+
+    func open(
+        _ secret: WebhookSecret,
+        of endpoint: Identifier,
+        organization: OrganizationID
+    ) async throws(GatewayError) -> Secret<[UInt8]> {
+        let place = Array("\(organization)/\(endpoint)/\(secret.form.rawValue)/".utf8)
+        guard secret.sealed.starts(with: place) else { throw GatewayError.fault("a secret of something else") }
+        return Secret(secret.sealed.dropFirst(place.count).map { ~$0 })
     }
 }
 
