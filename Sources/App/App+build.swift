@@ -177,7 +177,12 @@ struct App: Sendable {
         _ failpoints: Failpoints
     ) async throws(GatewayError) -> (Credentials, MasterKeyChanges) {
         let masters = MasterKeys(keys.newest, older: keys.older)
-        let credentials = Credentials(directory: store, masters: masters, configuration: configuration)
+        let credentials = Credentials(
+            directory: store,
+            webhooks: store,
+            masters: masters,
+            configuration: configuration
+        )
         let changes = MasterKeyChanges(
             files: keys.files,
             credentials: credentials,

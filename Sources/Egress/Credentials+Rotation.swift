@@ -42,7 +42,7 @@ extension Credentials {
     ///
     /// Those that are changed meanwhile are sealed by the new one already; killed in the middle, what is left opens by the
     /// key before, and doing it again seals it.
-    /// - Returns: How many accounts' secrets were sealed.
+    /// - Returns: How many accounts' and webhook endpoints' secrets were sealed.
     package func rotateDataKey(of organization: OrganizationID) async throws(GatewayError) -> Int {
         let last = try await directory.wrappedKey(organization: organization, version: nil)?.version ?? 0
         try await add(SecureRandom.bytes(32), version: last + 1, of: organization)
@@ -54,6 +54,8 @@ extension Credentials {
             // Secrets may have been set before there was a short code.
             names.insert(.main)
             for name in names.sorted() where try await seal(organization, environment, name) { count += 1 }
+            for served in try await webhooks.webhooks(of: organization, environment: environment)
+            where try await seal(served.endpoint) { count += 1 }
         }
         return count
     }
@@ -79,6 +81,41 @@ extension Credentials {
             } catch  where error.code == .staleVersion || error.code == .conflict { continue }
         }
         throw GatewayError(.conflict, "Others are changing the credentials at this moment. Try again.")
+    }
+
+    /// Seals what an endpoint's events are signed with by the newest data key; false for one that is gone.
+    private func seal(_ endpoint: WebhookEndpoint) async throws(GatewayError) -> Bool {
+        for _ in 0..<Credentials.triesMax {
+            let found = try await webhooks.webhook(
+                endpoint.id,
+                organization: endpoint.organization,
+                environment: endpoint.environment
+            )
+            guard var next = found?.endpoint else { return false }
+            var secrets: [WebhookSecret] = []
+            for secret in next.secrets {
+                let bytes = try await open(secret, of: next.id, organization: next.organization)
+                let (sealed, version) = try await seal(
+                    bytes,
+                    form: secret.form,
+                    of: next.id,
+                    organization: next.organization
+                )
+                secrets.append(
+                    WebhookSecret(
+                        form: secret.form,
+                        sealed: sealed,
+                        keyVersion: version,
+                        publicKey: secret.publicKey,
+                        endsAt: secret.endsAt
+                    )
+                )
+            }
+            next.secrets = secrets
+            next.version += 1
+            if try await webhooks.change(next, begins: false) { return true }
+        }
+        throw GatewayError(.conflict, "Others are changing a webhook endpoint at this moment. Try again.")
     }
 
     private static let triesMax = 10

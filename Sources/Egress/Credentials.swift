@@ -13,6 +13,7 @@ package final class Credentials: Sendable {
     }
 
     let directory: any DirectoryRepository
+    let webhooks: any WebhookRepository
     let masters: MasterKeys
     private let configuration: ConfigurationWatch
     private let opened: ConfiguredCache<Key, DarajaCredential>
@@ -22,10 +23,12 @@ package final class Credentials: Sendable {
     /// What was opened is remembered for as long as the watch says.
     package init(
         directory: any DirectoryRepository,
+        webhooks: any WebhookRepository,
         masters: MasterKeys,
         configuration: ConfigurationWatch
     ) {
         self.directory = directory
+        self.webhooks = webhooks
         self.masters = masters
         self.configuration = configuration
         opened = ConfiguredCache(configuration, perOrganization: 2)

@@ -32,6 +32,7 @@ private struct Safe {
     func credentials(_ newest: Secret<[UInt8]>, older: [Secret<[UInt8]>] = []) -> Credentials {
         Credentials(
             directory: store,
+            webhooks: store,
             masters: MasterKeys(newest, older: older),
             configuration: ConfigurationWatch(directory: store, entropy: clock.entropy)
         )
@@ -143,6 +144,46 @@ struct `A data key` {
             #expect(other.consumerSecret.reveal() == "of the till")
             let theirs = try await safe.store.wrappedKey(organization: safe.organizations[1], version: nil)
             #expect(theirs?.version == 1)
+        }
+    }
+    @Test func `is changed with what events are signed with, which still opens`() async throws {
+        try await Safe.with(2) { (safe) async throws in
+            let credentials = safe.credentials(safe.a)
+            let (ours, id) = (safe.organizations[0], safe.clock.entropy.identifier())
+            var secrets: [WebhookSecret] = []
+            for (form, byte) in zip(WebhookSecret.Form.allCases, [UInt8(1), 2]) {
+                let bytes = Secret([UInt8](repeating: byte, count: 32))
+                let (sealed, version) = try await credentials.seal(bytes, form: form, of: id, organization: ours)
+                secrets.append(WebhookSecret(form: form, sealed: sealed, keyVersion: version, publicKey: "p"))
+            }
+            secrets[1].endsAt = safe.clock.now
+            let endpoint = WebhookEndpoint(
+                id: id,
+                organization: ours,
+                environment: .live,
+                madeBy: "user:1",
+                madeAt: safe.clock.now,
+                url: "https://example.com",
+                secrets: secrets
+            )
+            try await safe.store.add(endpoint, endpointsMax: 1)
+
+            #expect(try await credentials.rotateDataKey(of: ours) == 1)
+
+            let found = try await safe.store.webhook(id, organization: ours, environment: .live)?.endpoint
+            let sealed = try #require(found?.secrets)
+            #expect(sealed.map(\.keyVersion) == [2, 2] && found?.version == 2)
+            #expect(sealed.map(\.form) == secrets.map(\.form) && sealed.map(\.endsAt) == secrets.map(\.endsAt))
+            #expect(sealed.allSatisfy { $0.publicKey == "p" })
+            let another = safe.credentials(safe.a)
+            let first = try await another.open(sealed[0], of: id, organization: ours)
+            #expect(first.reveal() == [UInt8](repeating: 1, count: 32))
+            await #expect(throws: GatewayError.self) {
+                try await another.open(sealed[0], of: id, organization: safe.organizations[1])
+            }
+            await #expect(throws: GatewayError.self) {
+                try await another.open(sealed[0], of: safe.clock.entropy.identifier(), organization: ours)
+            }
         }
     }
 }

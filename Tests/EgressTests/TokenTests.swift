@@ -92,6 +92,7 @@ private struct Way {
         base = "http://127.0.0.1:\(port)"
         credentials = Credentials(
             directory: store,
+            webhooks: store,
             masters: MasterKeys(Secret([UInt8](repeating: 5, count: 32))),
             configuration: ConfigurationWatch(directory: store, entropy: clock.entropy)
         )
