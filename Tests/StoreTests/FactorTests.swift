@@ -211,6 +211,29 @@ struct `Sealed credentials` {
     }
 }
 
+struct `The version of an account's secrets` {
+    @Test func `is never used twice, also once all of them were taken away`() async throws {
+        try await withEachStore { (store) async throws in
+            let look = { try await store.sealedCredential(organization: ours, environment: .test, account: .main) }
+            let put = { (fields: [String: [UInt8]], seen: Int) in
+                let credential = SealedCredential(environment: .test, fields: fields, keyVersion: 1, version: seen)
+                try await store.save(credential, organization: ours, at: moment)
+            }
+            try await put(["a": [1]], -1)
+            try await put([:], 1)
+            #expect(try await look() == nil)
+            let stale = await #expect(throws: GatewayError.self) { try await put(["a": [2]], 1) }
+            #expect(stale?.code == .staleVersion)
+            // Whoever saw that there are none may be the first anew.
+            try await put(["a": [3]], -1)
+
+            #expect(try await look()?.version == 3 && look()?.fields == ["a": [3]])
+            let told = try await store.feed(lane: FeedReader.lane, after: 0, limit: 10).map(\.event)
+            #expect(told.map(\.version) == [1, 2, 3] && Set(told.map(\.id)).count == 3)
+        }
+    }
+}
+
 struct `Usage and invoices` {
     @Test func `are kept by the hour and by who called, and an invoice's lines are only added to`() async throws {
         try await withStore { (store) async throws in

@@ -140,7 +140,10 @@ extension MemoryStore: DirectoryRepository {
         environment: Environment,
         account: AccountName
     ) async throws(GatewayError) -> SealedCredential? {
-        try await read { $0.directory.credentials[MemoryDirectory.Place(organization, environment, account)] }
+        try await read { tables in
+            let known = tables.directory.credentials[MemoryDirectory.Place(organization, environment, account)]
+            return known.flatMap { $0.fields.isEmpty ? nil : $0 }
+        }
     }
 
     package func save(
@@ -151,8 +154,10 @@ extension MemoryStore: DirectoryRepository {
         try await write { tables in
             tables.directory.countChange(of: organization)
             let place = MemoryDirectory.Place(organization, credential.environment, credential.account)
-            let last = tables.directory.credentials[place]?.version ?? 0
-            guard credential.version == 0 || max(0, credential.version) == last else {
+            let known = tables.directory.credentials[place]
+            let last = known?.version ?? 0
+            let seen = known?.fields.isEmpty == false ? last : 0
+            guard credential.version == 0 || max(0, credential.version) == seen else {
                 throw GatewayError(.staleVersion, "The credentials were changed meanwhile.")
             }
             var next = credential

@@ -2,6 +2,9 @@ import Gateway
 import OrderedJSON
 
 extension Store {
+    /// The name of no field: its row keeps the version of what was taken away whole, so that none is used twice.
+    private static let noField = ""
+
     package func sealedCredential(
         organization: OrganizationID,
         environment: Environment,
@@ -12,9 +15,12 @@ extension Store {
             _ = try sql.query(
                 """
                 SELECT field, sealed, key_version, version FROM credentials
-                WHERE organization_id = $1 AND environment = $2 AND account = $3
+                WHERE organization_id = $1 AND environment = $2 AND account = $3 AND field <> $4
                 """,
-                [.text(organization.description), .text(environment.rawValue), .text(account.description)]
+                [
+                    .text(organization.description), .text(environment.rawValue), .text(account.description),
+                    .text(Store.noField),
+                ]
             ) { row in
                 var known =
                     credential
@@ -57,23 +63,25 @@ extension Store {
             ]
         }
         try await change(of: organization, conflict: "The credential is being changed.", telling: told) { sql in
-            let last =
-                try sql.first(
-                    """
-                    SELECT version FROM credentials
-                    WHERE organization_id = $1 AND environment = $2 AND account = $3 LIMIT 1
-                    """,
-                    scope
-                ) { $0.integer(0) ?? 0 } ?? 0
+            let known = try sql.first(
+                """
+                SELECT version, field FROM credentials
+                WHERE organization_id = $1 AND environment = $2 AND account = $3 LIMIT 1
+                """,
+                scope
+            ) { (version: $0.integer(0) ?? 0, isThere: $0.text(1) != Store.noField) }
+            let last = known?.version ?? 0
+            let seen = known?.isThere == true ? last : 0
             // What others have written meanwhile is not written over.
-            guard credential.version == 0 || max(0, credential.version) == Int(last) else {
+            guard credential.version == 0 || max(0, credential.version) == Int(seen) else {
                 throw GatewayError(.staleVersion, "The credentials were changed meanwhile.")
             }
             try sql.execute(
                 "DELETE FROM credentials WHERE organization_id = $1 AND environment = $2 AND account = $3",
                 scope
             )
-            for (field, sealed) in credential.fields.sorted(by: { $0.key < $1.key }) {
+            let fields = credential.fields.isEmpty ? [Store.noField: []] : credential.fields
+            for (field, sealed) in fields.sorted(by: { $0.key < $1.key }) {
                 try sql.execute(
                     """
                     INSERT INTO credentials (organization_id, environment, account, field, sealed, key_version, version)
