@@ -144,7 +144,11 @@ struct `The types of events` {
             }
             try await told(in: house, [.batchPaused])
             let events = await house.ask("events.list", ["limit": 500]).data.arrayValue ?? []
-            #expect(events.contains { $0["data"]?["item"] != nil })
+            let paused = events.filter { $0["data"]?["item"] != nil }
+            let batch = try await house.batch("b")
+            #expect(paused.count == 1 && paused.first?["sequence"] == .integer(Int64(batch.version)))
+            #expect(paused.first?["data"]?["items"] == 2 && paused.first?["data"]?["amount"] == .integer(batch.total))
+            #expect(paused.first?["data"]?["made_by"]?.stringValue != nil)
         }
     }
 }

@@ -213,25 +213,28 @@ struct `An item of a stored batch` {
             var batch = makeBatch(id)
             batch.state = .running
             _ = try await store.commit(new(batch, [item]))
-            let told = FeedEvent(
-                organization: ours,
-                id: newID(),
-                kind: .batchPaused,
-                subject: "\(id)",
-                version: 0,
-                at: moment,
-                payload: [:]
-            )
             let until = moment + .seconds(60)
-            let halt = BatchHalt(batch: id, state: .paused, reason: "No money.", until: until, told: told)
+            let halt = BatchHalt(
+                batch: id,
+                state: .paused,
+                reason: "No money.",
+                until: until,
+                item: item.id,
+                at: moment,
+                event: newID()
+            )
             let failed = advanced(item, to: .failed).record
             _ = try await store.apply([RecordChange(record: failed, events: [], halt: halt)])
 
             let found = try #require(try await store.batch(id, organization: ours))
             #expect(found.state == .paused && found.reason == "No money." && found.version == 2 && found.until == until)
-            #expect(
-                try await store.feed(lane: FeedReader.lane, after: 0, limit: 10).map(\.event.kind) == [.batchPaused]
-            )
+            let feed = try await store.feed(lane: FeedReader.lane, after: 0, limit: 10).map(\.event)
+            #expect(feed.map(\.kind) == [.batchPaused] && feed[0].version == 2 && feed[0].id == halt.event)
+            let payload: JSON = [
+                "environment": "test", "tool": "t", "account": "main", "made_by": "user:1", "state": "paused",
+                "items": 2, "amount": 200, "item": .string(item.id.description),
+            ]
+            #expect(feed[0].payload == payload)
             let again = RecordChange(record: advanced(failed, to: .failed).record, events: [], halt: halt)
             _ = try await store.apply([again])
             #expect(try await store.batch(id, organization: ours)?.version == 2)

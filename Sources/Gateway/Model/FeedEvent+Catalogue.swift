@@ -147,7 +147,7 @@ extension FeedEvent.Form {
         switch self {
         case .transaction, .question, .decision: ("01a21db3-7154-79f2-af54-4423337782ee", 4)
         case .batch: ("01a21db3-8c0e-7b42-8a3d-9d6f1f5a2c77", 2)
-        case .pause: ("01a21db3-8c0e-7b42-8a3d-9d6f1f5a2c77", 0)
+        case .pause: ("01a21db3-8c0e-7b42-8a3d-9d6f1f5a2c77", 3)
         case .key: ("01a21db3-5a1e-774a-bca3-e6333760a28d", 2)
         case .plan: ("01a21db3-4f02-7d1c-9be0-2f7a61c0d3e4", 3)
         case .credential: ("test/main", 2)

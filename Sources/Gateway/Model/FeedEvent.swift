@@ -187,14 +187,21 @@ extension FeedEvent {
         )
     }
 
-    /// What a batch's change tells.
-    static func about(_ batch: Batch, _ kind: Kind, at now: Timestamp, id: Identifier) -> FeedEvent {
-        let payload: JSONObject = [
+    /// What a batch's change tells; `item` is the transaction by whose answer it changed.
+    static func about(
+        _ batch: Batch,
+        _ kind: Kind,
+        at now: Timestamp,
+        id: Identifier,
+        item: RecordID? = nil
+    ) -> FeedEvent {
+        var payload: JSONObject = [
             "environment": .string(batch.environment.rawValue), "tool": .string(batch.tool),
             "account": .string(batch.accountName.description), "made_by": .string(batch.madeBy),
             "state": .string(batch.state.rawValue), "items": .integer(Int64(batch.items)),
             "amount": .integer(batch.total),
         ]
+        payload["item"] = item.map { .string($0.description) }
         return FeedEvent(
             organization: batch.organization,
             id: id,

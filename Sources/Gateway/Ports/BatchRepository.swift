@@ -218,18 +218,37 @@ package struct BatchHalt: Sendable, Equatable {
     package let reason: String
     /// When what has not left is withdrawn by itself.
     package let until: Timestamp
-    /// What has become true, where it ran until then.
-    package let told: FeedEvent
+    /// The item by whose answer.
+    package let item: RecordID
+    /// When it was.
+    package let at: Timestamp
+    /// Names what is told of it, where the batch ran until then.
+    package let event: Identifier
 
     /// When those who may let it go on are told once more.
-    package var remindAt: Timestamp { told.at + (until - told.at) * 3 / 4 }
+    package var remindAt: Timestamp { at + (until - at) * 3 / 4 }
+
+    /// What has become true of the batch, as it stands once it is stopped.
+    package func told(of batch: Batch) -> FeedEvent {
+        FeedEvent.about(batch, .batchPaused, at: at, id: event, item: item)
+    }
 
     /// States it.
-    package init(batch: BatchID, state: BatchState, reason: String, until: Timestamp, told: FeedEvent) {
+    package init(
+        batch: BatchID,
+        state: BatchState,
+        reason: String,
+        until: Timestamp,
+        item: RecordID,
+        at: Timestamp,
+        event: Identifier
+    ) {
         self.batch = batch
         self.state = state
         self.reason = reason
         self.until = until
-        self.told = told
+        self.item = item
+        self.at = at
+        self.event = event
     }
 }

@@ -207,6 +207,6 @@ extension MemoryTables {
         batch.approvers = []
         batches[name] = batch
         postponed[name] = nil
-        feed.append(FeedEntry(event: halt.told, position: Int64(feed.count + 1)))
+        feed.append(FeedEntry(event: halt.told(of: batch), position: Int64(feed.count + 1)))
     }
 }

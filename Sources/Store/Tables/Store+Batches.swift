@@ -230,7 +230,8 @@ extension Store: BatchRepository {
                 .text(halt.state == .broken ? BatchState.paused.rawValue : BatchState.running.rawValue),
             ]
         )
-        if changed == 1 { session.tell([halt.told]) }
+        guard changed == 1, let batch = try batch(halt.batch, organization, in: session.sql) else { return }
+        session.tell([halt.told(of: batch)])
     }
 }
 

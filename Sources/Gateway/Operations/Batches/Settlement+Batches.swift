@@ -35,22 +35,17 @@ extension Settlement {
         of record: Record,
         at now: Timestamp
     ) -> BatchHalt {
-        let told = FeedEvent(
-            organization: record.organization,
-            id: entropy.identifier(),
-            kind: .batchPaused,
-            subject: place.batch.description,
-            version: 0,
-            at: now,
-            payload: [
-                "environment": .string(record.environment.rawValue), "tool": .string(record.tool),
-                "account": .string(record.accountName.description), "state": .string(state.rawValue),
-                "item": .string(record.id.description),
-            ]
-        )
         // Whoever resumes it has as long as whoever released it had.
         let until = now + Batches.Settings().waitsFor
-        return BatchHalt(batch: place.batch, state: state, reason: reason, until: until, told: told)
+        return BatchHalt(
+            batch: place.batch,
+            state: state,
+            reason: reason,
+            until: until,
+            item: record.id,
+            at: now,
+            event: entropy.identifier()
+        )
     }
 }
 
