@@ -252,21 +252,23 @@ package final class GatewayResponder: HTTPHandler {
             let common = await parts.gateway.commonTools.view()
             return
                 documents.text(ShownTexts.Key(tools: common, actions: nil)) {
-                    document(common.tools, actions.sorted, amongAccounts: false)
+                    document(common.tools, actions.sorted, FeedEvent.Kind.allCases, amongAccounts: false)
                 }
                 .bytes
         }
         let pipeline = parts.gateway.pipeline
-        let (tools, may, isPlural) = try await pipeline.perform(.listTools, try reader.action(call)) {
+        let (tools, may, isPlural, principal) = try await pipeline.perform(.listTools, try reader.action(call)) {
             [actions] principal, membership throws(GatewayError) in
             (
                 pipeline.view(for: principal, membership), pipeline.view(of: actions, for: principal, membership),
-                try await pipeline.accounts(of: principal).isPlural
+                try await pipeline.accounts(of: principal).isPlural, principal
             )
         }
+        // Whoever sees its own alone, or some accounts', is shown no type of which it never gets an event.
+        let form = (isPlural ? 1 : 0) + (principal.maker != nil ? 2 : 0) + (principal.accounts != nil ? 4 : 0)
         return
-            documents.text(ShownTexts.Key(tools: tools, actions: may, form: isPlural ? 1 : 0)) {
-                document(tools.tools, may.actions, amongAccounts: isPlural)
+            documents.text(ShownTexts.Key(tools: tools, actions: may, form: form)) {
+                document(tools.tools, may.actions, FeedEvent.Kind.seen(by: principal), amongAccounts: isPlural)
             }
             .bytes
     }
@@ -274,9 +276,15 @@ package final class GatewayResponder: HTTPHandler {
     private func document(
         _ tools: [ToolRegistry.Entry],
         _ actions: [Action],
+        _ kinds: [FeedEvent.Kind],
         amongAccounts isPlural: Bool
     ) -> ShownTexts.Text {
-        let known = OpenAPIDocument.Known(tools: tools, actions: actions, hasSeveralAccounts: isPlural)
+        let known = OpenAPIDocument.Known(
+            tools: tools,
+            actions: actions,
+            kinds: kinds,
+            hasSeveralAccounts: isPlural
+        )
         return ShownTexts.Text(
             OpenAPIDocument.make(known, version: parts.version, publicURL: parts.publicURL).bytes
         )

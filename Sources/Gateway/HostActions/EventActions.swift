@@ -130,6 +130,17 @@ package struct EventActions: Sendable {
     }
 }
 
+extension FeedEvent.Kind {
+    /// Those of which somebody may ever be shown an event, by what their `data` holds.
+    package static func seen(by principal: Principal) -> [Self] {
+        allCases.filter { kind in
+            let names = kind.form.fields.map(\.name)
+            return (principal.maker == nil || names.contains("made_by"))
+                && (principal.accounts == nil || names.contains("account"))
+        }
+    }
+}
+
 extension FeedEvent {
     /// Whether it may be shown to somebody.
     func isSeen(by principal: Principal) -> Bool {

@@ -7,15 +7,15 @@ enum EventWebhooks {
     static let reference: JSON = ["$ref": "#/components/schemas/Event"]
 
     /// The components' schemas.
-    static var schemas: [(String, JSON)] {
-        let forms = FeedEvent.Form.allCases
+    static func schemas(of kinds: [FeedEvent.Kind]) -> [(String, JSON)] {
+        let forms = FeedEvent.Form.allCases.filter { form in kinds.contains { $0.form == form } }
         return [("Event", FeedEvent.anyOf(forms.map(form)))] + forms.map { ($0.rawValue, $0.schema) }
     }
 
     /// The section `webhooks`: what a receiver gets by each type.
-    static var section: JSON {
+    static func section(of kinds: [FeedEvent.Kind]) -> JSON {
         var types = JSONObject()
-        for kind in FeedEvent.Kind.allCases { types[kind.rawValue] = ["post": operation(kind)] }
+        for kind in kinds { types[kind.rawValue] = ["post": operation(kind)] }
         return .object(types)
     }
 

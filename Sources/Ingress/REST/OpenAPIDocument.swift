@@ -7,6 +7,8 @@ enum OpenAPIDocument {
     struct Known {
         let tools: [ToolRegistry.Entry]
         let actions: [Action]
+        /// The types of events that it may be shown.
+        let kinds: [FeedEvent.Kind]
         /// Whether a call may say for which account it is.
         let hasSeveralAccounts: Bool
     }
@@ -26,7 +28,7 @@ enum OpenAPIDocument {
         for action in known.actions { add(operation(action), at: action.route) }
         for route in StandApart.all { add(operation(route), at: route.route) }
         // Whoever may not list events is told of none.
-        let hasEvents = known.actions.contains { $0.name == "events.list" }
+        let kinds = known.actions.contains { $0.name == "events.list" } ? known.kinds : []
         var document: JSONObject = [
             "openapi": "3.1.0",
             "info": [
@@ -37,14 +39,14 @@ enum OpenAPIDocument {
             "security": [["bearer": []], ["apiKey": []]],
             "paths": .object(paths),
         ]
-        if hasEvents { document["webhooks"] = EventWebhooks.section }
-        document["components"] = components(withEvents: hasEvents)
+        if !kinds.isEmpty { document["webhooks"] = EventWebhooks.section(of: kinds) }
+        document["components"] = components(with: kinds)
         return .object(document)
     }
 
-    private static func components(withEvents hasEvents: Bool) -> JSON {
+    private static func components(with kinds: [FeedEvent.Kind]) -> JSON {
         var schemas: JSONObject = ["Problem": problem]
-        if hasEvents { for (name, schema) in EventWebhooks.schemas { schemas[name] = schema } }
+        if !kinds.isEmpty { for (name, schema) in EventWebhooks.schemas(of: kinds) { schemas[name] = schema } }
         return [
             "securitySchemes": [
                 "bearer": ["type": "http", "scheme": "bearer"],
