@@ -43,6 +43,24 @@ struct `A change that is asked for again` {
         }
     }
 
+    @Test func `is not one that was only previewed, whose key is free for the change`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let boss = try await bureau.person("boss", .superAdmin, of: bureau.host)
+            let change: JSON = ["org_id": .string(bureau.shop.id.description), "name": "Large shop"]
+            var tried = try #require(change.objectValue)
+            tried["preview"] = true
+
+            for _ in 0..<2 {
+                let preview = await bureau.ask("organizations.update", .object(tried), as: boss.token, key: "k")
+                #expect(preview.code == nil && !preview.isReplayed)
+            }
+            let made = await bureau.ask("organizations.update", change, as: boss.token, key: "k")
+
+            #expect(made.code == nil && !made.isReplayed)
+            #expect(try await bureau.store.organization(bureau.shop.id)?.name == "Large shop")
+        }
+    }
+
     @Test func `with another body, or by somebody else, is refused`() async throws {
         try await Bureau.with { (bureau) async throws in
             let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)

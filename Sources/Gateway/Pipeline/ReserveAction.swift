@@ -48,7 +48,8 @@ final class ReserveAction: Sendable {
     ) async throws(GatewayError) -> (answer: Action.Answer, isReplayed: Bool) {
         guard let text = call.idempotencyKey else { return (try await work(), false) }
         try IdempotencyKey.check(text)
-        guard !action.isReadOnly, arguments["validate_only"] != true else { return (try await work(), false) }
+        let isTried = arguments["validate_only"] == true || arguments["preview"] == true
+        guard !action.isReadOnly, !isTried else { return (try await work(), false) }
         let claim = claim(text, of: action, arguments, principal)
         let found = try await once.run(claim, ReserveAction.refusals, isUndone: { !$0.isOutcomeUnknown }) {
             () async throws(GatewayError) in
