@@ -198,6 +198,27 @@ struct WrongRecords: RecordRepository, DueRepository {
         )
     }
 
+    func recordAndEvents(
+        named id: String,
+        namespace: String,
+        organization: OrganizationID,
+        environment: Environment,
+        limit: Int
+    ) async throws(GatewayError) -> (record: Record, events: [RecordEvent])? {
+        if fault == .showsOthersRecords,
+            let others = disk.records.first(where: { $0.record.externalIDs[namespace] == id })
+        {
+            return (others.record, others.events)
+        }
+        return try await store.recordAndEvents(
+            named: id,
+            namespace: namespace,
+            organization: organization,
+            environment: environment,
+            limit: limit
+        )
+    }
+
     func events(of id: RecordID, organization: OrganizationID, limit: Int) async throws(GatewayError) -> [RecordEvent] {
         try await store.events(of: id, organization: organization, limit: limit)
     }

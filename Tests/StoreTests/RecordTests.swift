@@ -80,6 +80,38 @@ struct `Records` {
         }
     }
 
+    @Test func `are found by either id with their steps, and for nobody else`() async throws {
+        try await withEachStore { (store) async throws in
+            let record = makeRecord()
+            _ = try await store.commit(NewRecord(record: record, events: [record.firstEvent]))
+            let change = advanced(record, to: .accepted)
+            _ = try await store.apply([change])
+            let (checkout, namespace) = ("ws_\(record.id)", "checkout_request_id")
+            func find(_ name: String, _ whose: OrganizationID = ours, in place: Environment = .test, limit: Int = 10)
+                async throws -> (record: Record, events: [RecordEvent])?
+            {
+                try await store.recordAndEvents(
+                    named: name,
+                    namespace: namespace,
+                    organization: whose,
+                    environment: place,
+                    limit: limit
+                )
+            }
+
+            let events = try await store.events(of: record.id, organization: ours, limit: 10)
+            for name in [checkout, record.id.description] {
+                let found = try #require(try await find(name))
+                #expect(found.record == change.record && found.events == events && events.count > 1)
+                #expect(try await find(name, limit: 1)?.events == events.suffix(1))
+                #expect(try await find(name, theirs) == nil)
+                #expect(try await find(name, in: .live) == nil)
+            }
+            #expect(try await find("ws_other") == nil)
+            #expect(try await find(makeRecord().id.description) == nil)
+        }
+    }
+
     @Test func `are changed under their version or not at all`() async throws {
         try await withEachStore { (store) async throws in
             let first = makeRecord()

@@ -195,14 +195,15 @@ struct Operations: Sendable {
             viewer: principal.maker ?? (principal.accounts == nil ? nil : principal.subjectText)
         )
         if let known = shown.value(for: key, at: entropy.uptime()) { return known }
-        var record = try await find(id, namespace: lookUp.namespace, for: work)
+        let found = try await find(id, namespace: lookUp.namespace, for: work)
+        var record = found.record
         let isStale = entropy.now() - record.updatedAt >= lookUp.refreshAfter
         if !record.state.isEnded && isStale { record = await asker.askSafely(record) }
         let done =
             record.state.isShownByHost
             ? Dispatch.Done(held: record)
             : Dispatch.Done(
-                output: try await output(of: record, by: work.entry),
+                output: try await output(of: record, life: found.events, by: work.entry),
                 record: record.id,
                 state: record.state,
                 note: record.note
@@ -215,21 +216,19 @@ struct Operations: Sendable {
         _ id: String,
         namespace: String,
         for work: Dispatch.Work
-    ) async throws(GatewayError) -> Record {
+    ) async throws(GatewayError) -> (record: Record, events: [RecordEvent]) {
         let principal = work.principal
-        var found = try await records.record(
-            externalID: id,
+        let found = try await records.recordAndEvents(
+            named: id,
             namespace: namespace,
             organization: principal.organization,
-            environment: principal.environment
+            environment: principal.environment,
+            limit: eventsMax
         )
-        if found == nil, let own = RecordID(id) {
-            found = try await records.record(own, of: principal)
-        }
-        guard let record = found, record.plugin == work.entry.plugin.id, principal.sees(record) else {
+        guard let found, found.record.plugin == work.entry.plugin.id, principal.sees(found.record) else {
             throw GatewayError(.notFound, "There is no transaction with this id. Check the id and the environment.")
         }
-        return record
+        return found
     }
 
     /// What a record's tool answers of it by now; `life` are the record's steps as far as they are known here.
@@ -251,7 +250,7 @@ struct Operations: Sendable {
     ) async throws(GatewayError) -> [UInt8] {
         var events = life
         // Every version has its step: when some are missing here, others have changed the record meanwhile.
-        if events.count != record.version {
+        if events.count != min(record.version, eventsMax) {
             events = try await records.events(of: record.id, organization: record.organization, limit: eventsMax)
         }
         return await plugins.render(entry.plugin, tool: entry.tool, record: record, events: events)

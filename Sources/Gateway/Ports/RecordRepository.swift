@@ -39,6 +39,16 @@ package protocol RecordRepository: Sendable {
         environment: Environment
     ) async throws(GatewayError) -> Record?
 
+    /// The organization's record that M-Pesa knows by this id, or else whose own id it is, and its steps as `events` has
+    /// them: read at once, which is what showing one asks.
+    func recordAndEvents(
+        named id: String,
+        namespace: String,
+        organization: OrganizationID,
+        environment: Environment,
+        limit: Int
+    ) async throws(GatewayError) -> (record: Record, events: [RecordEvent])?
+
     /// The record's steps, first to last, at most `limit` of the newest.
     func events(
         of id: RecordID,

@@ -67,6 +67,22 @@ extension MemoryStore: RecordRepository {
         }
     }
 
+    package func recordAndEvents(
+        named id: String,
+        namespace: String,
+        organization: OrganizationID,
+        environment: Environment,
+        limit: Int
+    ) async throws(GatewayError) -> (record: Record, events: [RecordEvent])? {
+        try await read { tables in
+            let known = tables.externalIDs[MemoryTables.Name(organization, environment, namespace + " " + id)]
+            guard let own = known ?? RecordID(id), let record = tables.record(own, organization, environment) else {
+                return nil
+            }
+            return (record, Array((tables.records[own]?.events ?? []).suffix(limit)))
+        }
+    }
+
     package func events(
         of id: RecordID,
         organization: OrganizationID,

@@ -120,6 +120,34 @@ extension Store: RecordRepository {
         }
     }
 
+    package func recordAndEvents(
+        named id: String,
+        namespace: String,
+        organization: OrganizationID,
+        environment: Environment,
+        limit: Int
+    ) async throws(GatewayError) -> (record: Record, events: [RecordEvent])? {
+        try await read { sql in
+            try sql.first(
+                """
+                SELECT \(RecordCoding.columns), events FROM records
+                WHERE organization_id = $1 AND record_id = COALESCE((
+                    SELECT record_id FROM external_ids
+                    WHERE organization_id = $2 AND environment = $3 AND namespace = $4 AND value = $5), $6)
+                    AND environment = $7
+                """,
+                [
+                    .text(organization.description), .text(organization.description),
+                    .text(environment.rawValue), .text(namespace), .text(id),
+                    .optional(RecordID(id)?.description), .text(environment.rawValue),
+                ]
+            ) { row in
+                let events = row.text(RecordCoding.columnsCount) ?? ""
+                return (try RecordCoding.record(row), try RecordCoding.events(events, newest: limit))
+            }
+        }
+    }
+
     package func events(
         of id: RecordID,
         organization: OrganizationID,
