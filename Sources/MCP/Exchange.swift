@@ -41,6 +41,8 @@ package struct Exchange: Sendable {
     var conversation: Conversation?
     /// Whether it came beside a stream, on which its client is told of more than answers.
     var hasStream = false
+    /// Who sent it, once that was looked for; of what goes on for long, nobody is named.
+    var recognized: Recognized?
 
     init(message: Message, revision: Revision, caller: Caller, call: CallID) {
         self.message = message
@@ -74,12 +76,14 @@ package struct Exchange: Sendable {
     }
 
     var action: ActionCall {
-        ActionCall(
+        var action = ActionCall(
             id: call,
             door: .mcp,
             credential: caller.credential,
             environment: caller.environment,
             address: caller.address
         )
+        action.recognized = recognized
+        return action
     }
 }

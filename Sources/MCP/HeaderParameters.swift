@@ -54,3 +54,26 @@ enum HeaderParameters {
     /// The whole numbers that every client holds exactly.
     private static let exact: ClosedRange<Int64> = -9_007_199_254_740_991...9_007_199_254_740_991
 }
+
+extension MCPServer {
+    /// Whether a call's headers may have to repeat its arguments.
+    func repeatsArguments(_ exchange: Exchange) -> Bool {
+        guard !exchange.revision.hasHandshake, exchange.message.method == "tools/call",
+            let name = exchange.message.params["name"]?.stringValue
+        else { return false }
+        return registry.snapshot.namesWithHeaderParameters.contains(name)
+    }
+
+    /// A caller is held to the tool that `tools/list` shows it; of one that it may not use it learns nothing here.
+    func checkParameters(of exchange: Exchange) async throws(MCPError) {
+        guard repeatsArguments(exchange), let known = exchange.recognized else { return }
+        let tools: [ToolRegistry.Entry]
+        do throws(GatewayError) { tools = try await pipeline.visibleTools(to: known) } catch {
+            // The call itself meets the same refusal, and says it.
+            return
+        }
+        let (name, arguments) = (exchange.message.params["name"]?.stringValue, exchange.message.params["arguments"])
+        guard let tool = tools.first(where: { $0.tool.name == name })?.tool else { return }
+        try HeaderParameters.check(tool.headerParameters, of: arguments, against: exchange.caller.headers)
+    }
+}

@@ -25,14 +25,9 @@ extension MCPServer {
         let tool = registry.snapshot.tool(exchange.message.params["name"]?.stringValue ?? "")
         guard exchange.takesTasks, let tool, tool.kind.begins else { return false }
         let kind: TaskView.Kind = tool.items == nil ? .transactions : .batches
-        guard let action = actions.action(kind.reading) else { return false }
-        let caller = exchange.caller
+        guard let action = actions.action(kind.reading), let known = exchange.recognized else { return false }
         do throws(GatewayError) {
-            let (principal, membership) = try await pipeline.standing(
-                of: caller.credential,
-                environment: caller.environment,
-                address: caller.address
-            )
+            let (principal, membership) = try await pipeline.standing(of: known)
             return Authorize.allows(action, principal, membership)
         } catch {
             // The call itself is refused for it, and leaves its trace.
@@ -62,7 +57,8 @@ extension MCPServer {
             environment: caller.environment,
             address: caller.address,
             answer: exchange.revision.hasHandshake ? nil : try message.questionReply(),
-            canBeAsked: exchange.canElicit(hasStream)
+            canBeAsked: exchange.canElicit(hasStream),
+            recognized: exchange.recognized
         )
     }
 

@@ -5,29 +5,31 @@ import OrderedJSON
 extension MCPServer {
     /// A request as one of the session that it names, where it names one.
     func joined(_ exchange: Exchange) async throws(MCPError) -> Exchange {
-        guard exchange.revision.hasHandshake, exchange.message.method != "initialize",
-            !exchange.caller.headers.values(of: Exchange.sessionHeader).isEmpty
-        else { return exchange }
+        guard namesSession(exchange) else { return exchange }
         var joined = exchange
-        let conversation = try await conversation(of: exchange.caller)
+        let conversation = try await conversation(of: exchange.caller, exchange.recognized)
         joined.conversation = conversation
         let isUnstated = exchange.caller.headers.values(of: Ladder.versionHeader).isEmpty
         if isUnstated, exchange.message.statedVersion == nil { joined.revision = conversation.revision }
         return joined
     }
 
-    /// The session that a caller names.
+    /// Whether a request is one of a session.
+    func namesSession(_ exchange: Exchange) -> Bool {
+        exchange.revision.hasHandshake && exchange.message.method != "initialize"
+            && !exchange.caller.headers.values(of: Exchange.sessionHeader).isEmpty
+    }
+
+    /// The session that a caller names, who is looked at now unless they were for the same message.
     ///
     /// - Throws: What tells a client to begin anew, where there is none of theirs.
-    func conversation(of caller: Caller) async throws(MCPError) -> Conversation {
+    func conversation(of caller: Caller, _ known: Recognized? = nil) async throws(MCPError) -> Conversation {
         let sent = caller.headers.values(of: Exchange.sessionHeader)
         guard sent.count == 1, let conversation = conversations.read(sent[0]) else { throw .noSession }
+        let sender: Recognized
+        if let known { sender = known } else { sender = await recognize(caller) }
         do throws(GatewayError) {
-            let (principal, _) = try await pipeline.standing(
-                of: caller.credential,
-                environment: caller.environment,
-                address: caller.address
-            )
+            let principal = try await pipeline.standing(of: sender).principal
             let isTheirs =
                 principal.organization == conversation.organization && principal.subjectText == conversation.subject
                 && principal.environment == conversation.environment

@@ -112,6 +112,7 @@ package final class MCPServer: Sendable {
 
     private func read(_ json: JSON, _ caller: Caller, _ call: CallID) async -> Step {
         var revision: Revision?
+        var known: Recognized?
         do throws(Message.Refusal) {
             let message: Message
             switch try Message.read(json) {
@@ -122,7 +123,11 @@ package final class MCPServer: Sendable {
             do throws(MCPError) {
                 let found = try Ladder.revision(of: message, caller.headers)
                 revision = found
-                let alone = Exchange(message: message, revision: found, caller: caller, call: call)
+                var alone = Exchange(message: message, revision: found, caller: caller, call: call)
+                if namesSession(alone) || repeatsArguments(alone) {
+                    known = await recognize(caller)
+                    alone.recognized = known
+                }
                 let exchange = try await joined(alone)
                 try await checkParameters(of: exchange)
                 return .request(exchange)
@@ -130,7 +135,7 @@ package final class MCPServer: Sendable {
                 throw Message.Refusal(message.id, error)
             }
         } catch {
-            return .answered(await refuse(error.error, id: error.id, caller, call, in: revision))
+            return .answered(await refuse(error.error, id: error.id, caller, call, in: revision, known))
         }
     }
 
@@ -148,9 +153,10 @@ package final class MCPServer: Sendable {
         id: JSON?,
         _ caller: Caller,
         _ call: CallID,
-        in revision: Revision? = nil
+        in revision: Revision? = nil,
+        _ known: Recognized? = nil
     ) async -> Answer {
-        do throws(GatewayError) { try await admit(caller, call) } catch {
+        do throws(GatewayError) { try await admit(caller, call, known) } catch {
             return results.error(.refusal(error), id: id)
         }
         return results.error(error, id: id, in: revision)
@@ -166,38 +172,25 @@ package final class MCPServer: Sendable {
         return .taken
     }
 
-    private func admit(_ caller: Caller, _ call: CallID) async throws(GatewayError) {
-        let action = ActionCall(
+    private func admit(
+        _ caller: Caller,
+        _ call: CallID,
+        _ known: Recognized? = nil
+    ) async throws(GatewayError) {
+        var action = ActionCall(
             id: call,
             door: .mcp,
             credential: caller.credential,
             environment: caller.environment,
             address: caller.address
         )
+        action.recognized = known
         try await pipeline.admit(action)
     }
 
-    /// A caller is held to the tool that `tools/list` shows it; of one that it may not use it learns nothing here.
-    private func checkParameters(of exchange: Exchange) async throws(MCPError) {
-        guard !exchange.revision.hasHandshake, exchange.message.method == "tools/call",
-            let name = exchange.message.params["name"]?.stringValue,
-            registry.snapshot.namesWithHeaderParameters.contains(name)
-        else { return }
-        let caller = exchange.caller
-        let tools: [ToolRegistry.Entry]
-        do throws(GatewayError) {
-            tools = try await pipeline.visibleTools(
-                for: caller.credential,
-                environment: caller.environment,
-                address: caller.address
-            )
-        } catch {
-            // The call itself meets the same refusal, and says it.
-            return
-        }
-        guard let tool = tools.first(where: { $0.tool.name == name })?.tool else { return }
-        let arguments = exchange.message.params["arguments"]
-        try HeaderParameters.check(tool.headerParameters, of: arguments, against: caller.headers)
+    /// Who sends a message: looked for once, and handed on to all that the message asks for.
+    func recognize(_ caller: Caller) async -> Recognized {
+        await pipeline.recognize(caller.credential, environment: caller.environment, address: caller.address)
     }
 
     // MARK: Batches
@@ -252,15 +245,19 @@ package final class MCPServer: Sendable {
     /// Answers a request; `tell` hears messages about it before that.
     package func answer(_ exchange: Exchange, telling tell: (@Sendable ([UInt8]) -> Void)? = nil) async -> Answer {
         guard MCPServer.tells(exchange.message) else { return await plainAnswer(exchange, tell) }
+        var exchange = exchange
+        let known: Recognized
+        if let found = exchange.recognized { known = found } else { known = await recognize(exchange.caller) }
+        exchange.recognized = known
         let sight = PhoneSight(message: exchange.message)
         guard let tell else {
             var answer = await plainAnswer(exchange, nil)
             // Who it is matters only where there is something to hide.
-            guard let masked = sight.masked(answer.body), await !showsPhones(to: exchange.caller) else { return answer }
+            guard let masked = sight.masked(answer.body), await !showsPhones(to: known) else { return answer }
             answer.body = masked
             return answer
         }
-        guard await !showsPhones(to: exchange.caller) else { return await plainAnswer(exchange, tell) }
+        guard await !showsPhones(to: known) else { return await plainAnswer(exchange, tell) }
         var answer = await plainAnswer(exchange) { tell(sight.masked($0) ?? $0) }
         answer.body = sight.masked(answer.body) ?? answer.body
         return answer

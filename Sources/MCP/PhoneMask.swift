@@ -187,16 +187,11 @@ extension MCPServer {
             .contains(message.method)
     }
 
-    /// Whether a credential has the scope that shows phones; not where nobody can say.
-    func showsPhones(to caller: Caller) async -> Bool {
-        do throws(GatewayError) {
-            let (principal, _) = try await pipeline.standing(
-                of: caller.credential,
-                environment: caller.environment,
-                address: caller.address
-            )
-            return principal.showsPhones
-        } catch { return false }
+    /// Whether a message's credential has the scope that shows phones; not where nobody can say.
+    func showsPhones(to known: Recognized) async -> Bool {
+        do throws(GatewayError) { return try await pipeline.standing(of: known).principal.showsPhones } catch {
+            return false
+        }
     }
 }
 

@@ -3,7 +3,7 @@ import OrderedJSON
 import Synchronization
 
 /// A plugin of function tools: one that shows content, one that asks, one that tells how far it is, one that waits
-/// until it is given up; prompts and resources besides.
+/// until it is given up, one with a header for an argument; prompts and resources besides.
 final class DeskPlugin: Sendable {
     private let state = Mutex((runs: 0, givenUp: 0))
     let waits = AsyncStream.makeStream(of: Void.self)
@@ -16,7 +16,7 @@ final class DeskPlugin: Sendable {
     func loaded() throws -> LoadedPlugin {
         let document: JSON = [
             "plugin": ["id": "desk", "version": "1.0.0", "title": "Desk"],
-            "tools": .array(["ask", "show", "tell", "wait", "poll"].map(DeskPlugin.tool)),
+            "tools": .array(["ask", "show", "tell", "wait", "poll", "branch"].map(DeskPlugin.tool)),
             "prompts": .array(["desk_day", "desk_month"].map(DeskPlugin.prompt)),
             "resources": .array(["manual", "seal"].map(DeskPlugin.resource)),
         ]
@@ -44,6 +44,7 @@ final class DeskPlugin: Sendable {
             let number: JSON = answer.content["sure"] == true ? 1 : 0
             return .init(status: 0, payload: JSON.object(["number": number]).bytes)
         case 1: return .init(status: 0, payload: DeskPlugin.shown.bytes)
+        case 5: return done
         case 2:
             invocation.progress?(.init(fraction: 500_000, message: "Half"))
             return done
@@ -114,6 +115,10 @@ final class DeskPlugin: Sendable {
             ],
         ]
         if name == "ask" || name == "poll" { tool["asks"] = true }
+        if name == "branch" {
+            let properties: JSON = ["branch": ["type": "string", "x-mcp-header": "Branch"]]
+            tool["input_schema"] = ["type": "object", "properties": properties, "additionalProperties": false]
+        }
         return .object(tool)
     }
 

@@ -20,6 +20,8 @@ package struct ActionCall: Sendable {
     package var idempotencyKey: String?
     /// Whether the caller follows what is answered as it comes, where the action can be followed.
     package var follows = false
+    /// Who asks, where the door had to know it before.
+    package var recognized: Recognized?
 
     /// Gathers what a door knows.
     package init(

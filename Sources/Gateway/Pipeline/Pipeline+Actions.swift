@@ -118,11 +118,7 @@ extension Pipeline {
     ) async throws(GatewayError) -> Answer {
         let answer: Answer
         do throws(GatewayError) {
-            let principal = try await authenticate.principal(
-                for: call.credential,
-                environment: call.environment,
-                address: call.address
-            )
+            let principal = try await principal(of: call)
             ending.principal = principal
             let membership = try await admit.membership(
                 of: principal,

@@ -131,17 +131,23 @@ package final class Pipeline: Sendable {
             .limited(to: principal.accounts)
     }
 
-    /// The tools that a credential may use now, to decide how something else is answered.
+    /// The tools that somebody may use now, to decide how something else is answered.
     ///
     /// It leaves no trace: whoever asks calls a tool or performs an action besides.
     /// - Throws: as the first two stages do.
-    package func visibleTools(
-        for credential: Credential,
-        environment: Environment?,
-        address: String? = nil
-    ) async throws(GatewayError) -> [ToolRegistry.Entry] {
-        let (principal, membership) = try await standing(of: credential, environment: environment, address: address)
+    package func visibleTools(to known: Recognized) async throws(GatewayError) -> [ToolRegistry.Entry] {
+        let (principal, membership) = try await standing(of: known)
         return tools(for: principal, membership)
+    }
+
+    /// Who was recognized, and what they may do now.
+    ///
+    /// - Throws: as the first two stages do.
+    package func standing(
+        of known: Recognized
+    ) async throws(GatewayError) -> (principal: Principal, membership: DirectoryCache.Membership) {
+        let principal = try known.principal
+        return (principal, try await admit.membership(of: principal))
     }
 
     /// Who shows a credential, and what they may do now, for what was begun under it and goes on.
@@ -168,11 +174,7 @@ package final class Pipeline: Sendable {
     ) async throws(GatewayError) -> OrganizationID {
         var ending = RecordCall.Ending(call, action?.rules)
         do throws(GatewayError) {
-            let principal = try await authenticate.principal(
-                for: call.credential,
-                environment: call.environment,
-                address: call.address
-            )
+            let principal = try await principal(of: call)
             ending.principal = principal
             let membership = try await admit.membership(of: principal)
             if let action { try Pipeline.check(call, action, principal, membership) }
@@ -212,11 +214,7 @@ package final class Pipeline: Sendable {
         ending: inout RecordCall.Ending,
         rate: inout RateDecision?
     ) async throws(GatewayError) -> ToolReply {
-        let principal = try await authenticate.principal(
-            for: call.credential,
-            environment: call.environment,
-            address: call.address
-        )
+        let principal = try await principal(of: call)
         ending.principal = principal
         let membership = try await admit.membership(of: principal)
         let entry = try checkOut(call, organization: principal.organization)

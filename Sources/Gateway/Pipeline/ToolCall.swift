@@ -30,6 +30,8 @@ package final class ToolCall: Sendable {
     package let canBeAsked: Bool
     /// Is told how far the call is; nil when the door cannot pass it on.
     package let progress: (@Sendable (LoadedPlugin.Progress) -> Void)?
+    /// Who calls, where the door had to know it before.
+    package let recognized: Recognized?
 
     /// Gathers what a door knows.
     package init(
@@ -45,7 +47,8 @@ package final class ToolCall: Sendable {
         address: String? = nil,
         answer: QuestionReply? = nil,
         canBeAsked: Bool = true,
-        progress: (@Sendable (LoadedPlugin.Progress) -> Void)? = nil
+        progress: (@Sendable (LoadedPlugin.Progress) -> Void)? = nil,
+        recognized: Recognized? = nil
     ) {
         self.id = id
         self.door = door
@@ -60,16 +63,17 @@ package final class ToolCall: Sendable {
         self.answer = answer
         self.canBeAsked = canBeAsked
         self.progress = progress
+        self.recognized = recognized
     }
 
     /// The same call, of which somebody wants to know how far it is.
     package func reporting(to progress: @escaping @Sendable (LoadedPlugin.Progress) -> Void) -> ToolCall {
-        with(arguments, idempotencyKey, account, wait, answer, progress)
+        with(arguments, idempotencyKey, account, wait, answer, progress, recognized)
     }
 
-    /// The same call, with what a person answered to its tool's question.
+    /// The same call, with what a person answered to its tool's question: whoever calls is looked at anew.
     package func answering(_ answer: QuestionReply) -> ToolCall {
-        with(arguments, idempotencyKey, account, wait, answer, progress)
+        with(arguments, idempotencyKey, account, wait, answer, progress, nil)
     }
 
     /// The same call, of which is known what the tool's own arguments are and what came beside them.
@@ -80,7 +84,7 @@ package final class ToolCall: Sendable {
         wait: Duration?,
         answer: QuestionReply?
     ) -> ToolCall {
-        with(arguments, idempotencyKey, account, wait, answer, progress)
+        with(arguments, idempotencyKey, account, wait, answer, progress, recognized)
     }
 
     private func with(
@@ -89,7 +93,8 @@ package final class ToolCall: Sendable {
         _ account: AccountName?,
         _ wait: Duration?,
         _ answer: QuestionReply?,
-        _ progress: (@Sendable (LoadedPlugin.Progress) -> Void)?
+        _ progress: (@Sendable (LoadedPlugin.Progress) -> Void)?,
+        _ recognized: Recognized?
     ) -> ToolCall {
         ToolCall(
             id: id,
@@ -104,7 +109,8 @@ package final class ToolCall: Sendable {
             address: address,
             answer: answer,
             canBeAsked: canBeAsked,
-            progress: progress
+            progress: progress,
+            recognized: recognized
         )
     }
 }

@@ -101,18 +101,20 @@ struct RESTDoor: Sendable {
         switch registry.snapshot.route(method: reader.request.method.rawValue, segments: segments) {
         case .none: return await refuse(reader, call)
         case .otherMethods:
-            let methods = await visibleTools(reader)
+            let known = await recognized(reader)
+            let methods = await visibleTools(known)
                 .filter { $0.tool.route.arguments(in: segments) != nil }
                 .map(\.tool.route.method)
-            guard !methods.isEmpty else { return await refuse(reader, call) }
+            guard !methods.isEmpty else { return await refuse(reader, call, known) }
             let message = "This path answers to \(methods.joined(separator: ", "))."
             return ErrorResponse.make(GatewayError(.methodNotAllowed, message), call: call, allow: methods)
         case .tool(let entry, let arguments):
             let toolCall: ToolCall
             do throws(GatewayError) { toolCall = try self.call(of: entry.tool, arguments, reader, call) } catch {
                 // What is wrong with a call is told of tools that the caller may know of.
-                let isVisible = await visibleTools(reader).contains { $0.tool.name == entry.tool.name }
-                return isVisible ? ErrorResponse.make(error, call: call) : await refuse(reader, call)
+                let known = await recognized(reader)
+                let isVisible = await visibleTools(known).contains { $0.tool.name == entry.tool.name }
+                return isVisible ? ErrorResponse.make(error, call: call) : await refuse(reader, call, known)
             }
             return await serve(toolCall, entry.tool, reader.request)
         }
@@ -137,26 +139,33 @@ struct RESTDoor: Sendable {
         )
     }
 
+    /// Who sends a request, to decide how it is refused; nil where it names an environment that there is not.
+    private func recognized(_ reader: RequestReader) async -> Recognized? {
+        guard case .success(let environment) = Result(catching: { () throws(GatewayError) in try reader.environment() })
+        else { return nil }
+        return await pipeline.recognize(
+            reader.credential,
+            environment: environment,
+            address: reader.request.address
+        )
+    }
+
     /// None where the credential is refused: then the call itself says so.
-    private func visibleTools(_ reader: RequestReader) async -> [ToolRegistry.Entry] {
-        do throws(GatewayError) {
-            return try await pipeline.visibleTools(
-                for: reader.credential,
-                environment: try reader.environment(),
-                address: reader.request.address
-            )
-        } catch { return [] }
+    private func visibleTools(_ known: Recognized?) async -> [ToolRegistry.Entry] {
+        guard let known else { return [] }
+        do throws(GatewayError) { return try await pipeline.visibleTools(to: known) } catch { return [] }
     }
 
     /// A call of no tool, which the pipeline refuses as it refuses every other: 401, or 404.
-    private func refuse(_ reader: RequestReader, _ call: CallID) async -> Response {
+    private func refuse(_ reader: RequestReader, _ call: CallID, _ known: Recognized? = nil) async -> Response {
         let toolCall = ToolCall(
             id: call,
             door: .rest,
             credential: reader.credential,
             tool: "",
             arguments: .object(JSONObject()),
-            address: reader.request.address
+            address: reader.request.address,
+            recognized: known
         )
         return RESTDoor.make(await pipeline.serve(toolCall), call)
     }
