@@ -19,6 +19,7 @@ struct `The address below which callbacks come` {
         "https://example.com:0", "https://example.com:65536", "https://example.com:", "https://example.com:8443x",
         "https://exa mple.com", "https://example.com/a b", "https://example.com/../x", "https://example.com//x",
         "https://example.com/%2e%2e", "https://-a.example", "https://a..b", "https://bücher.example",
+        "https://\u{212A}asuku.example",
         "https://example.com\\@evil.example", "https://[::1", "https://[::1]x", "https://[127.0.0.1]",
         "https://[2001:db8::/32]", "https://10.0.0.0/8]", "https://2130706433", "https://0x7f000001", "https://127.1",
         "https://example.com\r\nX: y", "http://pay.example.com", "http://127.0.0.1.example.com", "http://10.0.0.1",

@@ -33,7 +33,11 @@ package struct BaseURL: Sendable, Hashable, CustomStringConvertible {
 
     /// Reads one; nil for whatever is none.
     package init?(_ text: String, plain: Plain = .onLoopback) {
-        guard text.utf8.count <= BaseURL.charactersMax, let scheme = BaseURL.scheme(of: text) else { return nil }
+        // Before anything is made small: what is no ASCII may become it then, as the sign for kelvin becomes a k.
+        let isASCII = text.utf8.allSatisfy { $0 < 0x80 }
+        guard text.utf8.count <= BaseURL.charactersMax, isASCII, let scheme = BaseURL.scheme(of: text) else {
+            return nil
+        }
         let rest = text.utf8.dropFirst(scheme.utf8.count)
         let authority = rest.prefix { $0 != UInt8(ascii: "/") }
         guard let place = Place(String(Substring(authority))),
