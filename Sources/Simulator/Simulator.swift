@@ -16,6 +16,8 @@ package final class Simulator: Sendable {
     let keys: RSAKeyPair
     /// Connections that callbacks share; nil where each has its own.
     let lines: LoopbackLines?
+    /// Finds what answers paths that the simulator does not know; nil where nothing does.
+    let stubs = Mutex<Stub.Finder?>(nil)
     private let channel = Mutex<(any Channel)?>(nil)
 
     /// Makes a simulator; what its journal holds is taken up again.
@@ -68,11 +70,11 @@ package final class Simulator: Sendable {
         case ("POST", TransactionStatusQuery.path):
             return await authorized(request) { self.tellStatus($0, account: $1) }
         case ("POST", AccountBalance.path): return await authorized(request) { self.tellBalance($0, account: $1) }
-        default: return unknown
+        default: return await stubbed(request)
         }
     }
 
-    private var unknown: SimulatorAnswer { error(404, "404.001.01", "Resource not found") }
+    var unknown: SimulatorAnswer { error(404, "404.001.01", "Resource not found") }
 
     func error(_ status: Int, _ code: String, _ message: String) -> SimulatorAnswer {
         .json(

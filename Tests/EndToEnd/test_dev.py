@@ -1,6 +1,10 @@
 """What `dev` is told about where it sends."""
 
-from harness import Gateway, phone
+import json
+
+from guests import compile_guest
+from harness import Gateway, phone, wait_until
+from plugins import install, plugin
 
 
 def test_dev_sends_to_the_upstream_that_it_is_given_and_starts_no_simulator(simulator):
@@ -10,4 +14,33 @@ def test_dev_sends_to_the_upstream_that_it_is_given_and_starts_no_simulator(simu
     assert gateway.push(number)[0] in (200, 202)
     gateway.wait_for(number, "succeeded")
     assert simulator.pushes(number) == 1
+    gateway.remove()
+
+
+RECORDED = [
+    {
+        "title": "Taken", "source": {"type": "reply", "status": 200}, "body": {"ResponseCode": "0"},
+        "evidence": {"verdict": "accepted"},
+    },
+    {
+        "title": "Paid", "source": {"type": "callback", "name": "result"},
+        "body": {"ResultCode": 0, "Receipt": "NLJ7RT61SV"}, "evidence": {"verdict": "succeeded", "receipt": "NLJ7RT61SV"},
+    },
+]
+
+
+def test_a_capability_that_the_simulator_does_not_know_is_tried_with_what_its_plugin_has_recorded():
+    gateway = Gateway()
+    ask = {"phone": "254712345678", "amount": 10}
+    text = ",".join(json.dumps(example, separators=(",", ":")).replace('"', '\\"') for example in RECORDED)
+    for recorded, states in [('""', ("unknown", "rejected", "failed")), (f'"{text}"', ("succeeded",))]:
+        install(gateway, compile_guest("RECORDED", recorded), "--promote")
+        status, _, answer = gateway.call("POST", "/tools/guest_pay", ask)
+        assert status in (200, 502, 503), answer
+        found = gateway.call("GET", "/transactions?limit=1")[2]["data"][0]
+        wait_until(
+            f"{found['id']} to be one of {states}",
+            lambda: gateway.call("GET", "/transactions/" + found["id"])[2]["data"]["state"] in states,
+        )
+        plugin(gateway, "remove", "guest")
     gateway.remove()

@@ -47,8 +47,9 @@ struct Dev: AsyncParsableCommand {
             settings.mode = .init(rawValue: mode) ?? .hybrid
             let folder = try DataFolder(path: dataFolder)
             if settings.operatorTokenFile == nil { settings.operatorTokenFile = try folder.operatorTokenFile() }
-            try await chooseUpstream(&settings, folder)
+            let simulator = try await chooseUpstream(&settings, folder)
             let app = try await App.build(settings, folder: folder, makesMasterKey: true)
+            simulator?.answerUnknown(by: Dev.stubs(of: app.registry))
             let document = try await writeDocument(app, folder)
             let mode = settings.mode
             try folder.announce(app.settings)
@@ -58,26 +59,49 @@ struct Dev: AsyncParsableCommand {
         }
     }
 
-    /// What was named, or a simulator; of a simulator alone the certificate can be had.
-    private func chooseUpstream(_ settings: inout Settings, _ folder: DataFolder) async throws {
+    /// What plugins that are loaded have recorded of M-Pesa, for capabilities that the simulator does not know.
+    private static func stubs(of registry: ToolRegistry) -> Stub.Finder {
+        { method, path in
+            let plugins = registry.snapshot.arrangements.sorted { $0.key < $1.key }
+                .flatMap { [$0.value.live, $0.value.canary?.plugin, $0.value.standby].compactMap { $0 } }
+            for kind in plugins.flatMap(\.operations) where kind.path == path && kind.method == method {
+                guard let course = kind.recordedCourse else { continue }
+                return Stub(status: course.status, reply: course.reply, callbacks: course.callbacks)
+            }
+            return nil
+        }
+    }
+
+    /// What was named, or a simulator, which is answered where this process runs it; of a simulator alone the certificate
+    /// can be had.
+    private func chooseUpstream(_ settings: inout Settings, _ folder: DataFolder) async throws -> Simulator? {
         if simulatorURL == nil, let named = upstream ?? settings.darajaURL {
             settings.darajaURL = named
             print("Requests to M-Pesa go to \(named). No simulator was started.")
-            return
+            return nil
         }
-        let simulator = if let simulatorURL { simulatorURL } else { try await startSimulator(folder) }
-        settings.darajaURL = simulator
-        guard settings.certificateFiles[.test] == nil else { return }
-        settings.certificateFiles[.test] = try await certificateFile(of: simulator, in: folder, settings)
+        var own: Simulator?
+        let url: String
+        if let simulatorURL {
+            url = simulatorURL
+        } else {
+            let simulator = try makeSimulator(folder)
+            url = "http://127.0.0.1:\(try await simulator.start())"
+            own = simulator
+        }
+        settings.darajaURL = url
+        guard settings.certificateFiles[.test] == nil else { return own }
+        settings.certificateFiles[.test] = try await certificateFile(of: url, in: folder, settings)
+        return own
     }
 
-    private func startSimulator(_ folder: DataFolder) async throws -> String {
+    private func makeSimulator(_ folder: DataFolder) throws -> Simulator {
         var settings = SimulatorSettings()
         settings.promptDelay = .milliseconds(promptDelay)
         settings.accounts = DemoData.accounts
         settings.journal = folder.path + "/simulator.jsonl"
         settings.replies = try SimulatorCommand.read(replies)
-        return "http://127.0.0.1:\(try await Simulator(settings: settings).start())"
+        return try Simulator(settings: settings)
     }
 
     /// The simulator's certificate in a file; nil when none can be had, which `dev` says and goes on without.

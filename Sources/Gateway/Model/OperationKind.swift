@@ -112,6 +112,8 @@ package struct OperationKind: Sendable, Hashable {
     package let pauseCodes: [String]
     /// Codes that break a batch.
     package let breakCodes: [String]
+    /// What M-Pesa was seen to send of it.
+    package let recorded: [RecordedMessage]
 
     /// Makes a kind.
     package init(
@@ -130,7 +132,8 @@ package struct OperationKind: Sendable, Hashable {
         original: OriginalBinding? = nil,
         hint: HintBinding? = nil,
         pauseCodes: [String] = [],
-        breakCodes: [String] = []
+        breakCodes: [String] = [],
+        recorded: [RecordedMessage] = []
     ) {
         self.name = name
         self.direction = direction
@@ -148,5 +151,6 @@ package struct OperationKind: Sendable, Hashable {
         self.hint = hint
         self.pauseCodes = pauseCodes
         self.breakCodes = breakCodes
+        self.recorded = recorded
     }
 }

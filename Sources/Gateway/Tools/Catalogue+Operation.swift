@@ -26,7 +26,8 @@ extension Catalogue {
             original: try original(reader.optionalObject("x-original")),
             hint: try hint(reader.optionalObject("x-hint")),
             pauseCodes: try reader.texts("pause_codes"),
-            breakCodes: try reader.texts("break_codes")
+            breakCodes: try reader.texts("break_codes"),
+            recorded: (reader.value["x-examples"]?.arrayValue ?? []).compactMap { RecordedMessage($0) }
         )
     }
 
