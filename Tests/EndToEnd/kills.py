@@ -151,7 +151,7 @@ class Trial:
 
     def work(self, gateway, what):
         """Asks for one thing after another, until nobody is there any more."""
-        while gateway.is_running():
+        while gateway.is_running() and self.simulator.is_running():
             kind, key = self.next(what) if what != "reversal" else (None, None)
             try:
                 if what == "reversal":
@@ -172,6 +172,7 @@ class Trial:
 
     def life(self, point):
         """One gateway, until it dies: at its point, or from outside."""
+        self.ask_simulator()
         number = self.random.randint(1, POINTS[point])
         environment = {**self.environment, "GATEWAY_ALLOW_FAILPOINTS": "1", "GATEWAY_FAILPOINT": f"{point}@{number}"}
         began = time.monotonic()
@@ -188,7 +189,7 @@ class Trial:
         ]
         for thread in threads:
             thread.start()
-        while gateway.is_running() and time.monotonic() - began < LIFE:
+        while gateway.is_running() and self.simulator.is_running() and time.monotonic() - began < LIFE:
             time.sleep(0.02)
         (self.hits if not gateway.is_running() else self.missed)[point] += 1
         gateway.kill()
@@ -209,11 +210,16 @@ class Trial:
                     break
                 self.life(point)
 
+    def ask_simulator(self):
+        """Without the simulator nothing is sent, and nothing more would be proven, however long it goes on."""
+        assert self.simulator.is_running(), "the simulator ended: " + self.simulator.output()[-4_000:]
+
     # Judging
 
     def judge(self):
         """Nobody is charged or paid twice; what is said to have moved has, and what is said not to have has not; what was
         answered is there still, and its key stands for it; every batch has ended, or waits for what M-Pesa has not said."""
+        self.ask_simulator()
         gateway = Gateway(
             folder=self.folder, ports=self.ports, simulator=self.simulator, environment=self.environment
         )

@@ -3,6 +3,7 @@
 import pytest
 
 import kills
+from harness import Simulator
 from test_postgres import database
 
 pytestmark = pytest.mark.isolations("declared")
@@ -22,5 +23,18 @@ def test_a_gateway_that_is_killed_anywhere_loses_and_doubles_nothing(simulator, 
         print(kills.table(trial))
         assert trial.judge() > 0
         print(f"{trial.given_back} KES went back by {len(trial.found_reversals)} reversals")
+    finally:
+        trial.remove()
+
+
+def test_a_trial_says_at_once_that_its_simulator_has_died():
+    simulator = Simulator()
+    trial = kills.Trial(simulator)
+    simulator.kill()
+    try:
+        for step in (lambda: trial.run(1000, SOON), trial.judge):
+            with pytest.raises(AssertionError, match="the simulator ended"):
+                step()
+        assert not trial.hits and not trial.missed
     finally:
         trial.remove()
