@@ -176,6 +176,8 @@ struct `Bad input to an action` {
             #expect(await bureau.ask("accounts.create", account, as: admin.token).code == nil)
             let issuer: JSON = ["issuer": "https://login.example", "environment": "test"]
             let made = await bureau.ask("issuers.create", issuer, as: admin.token)
+            let hooks = await bureau.ask("webhooks.create", ["url": "https://hooks.example/"], as: admin.token)
+            let hook = hooks.data["webhook"]?["id"] ?? ""
             let edits: [String: JSONObject] = [
                 "approvals.set_rules": ["rules": []],
                 "accounts.update": ["account": "main", "environment": "test", "business_short_code": "600111"],
@@ -185,6 +187,8 @@ struct `Bad input to an action` {
                 "organizations.update": ["org_id": "shop", "name": "Other"],
                 "plans.set": ["name": "standard", "tools": []],
                 "users.update": ["id": second.id, "email": "other@x.example"],
+                "webhooks.disable": ["id": hook], "webhooks.enable": ["id": hook], "webhooks.rotate": ["id": hook],
+                "webhooks.update": ["id": hook, "description": "other"],
             ]
             let versioned = bureau.actions.sorted.filter { $0.input.document["properties"]?["version"] != nil }
             #expect(Set(versioned.map(\.name)) == Set(edits.keys))

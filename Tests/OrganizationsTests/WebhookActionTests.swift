@@ -32,6 +32,28 @@ struct Integrator {
     }
 }
 
+/// What is sealed names its place, and opens nowhere else.
+extension PlainSafe: WebhookSafe {
+    func seal(
+        _ secret: Secret<[UInt8]>,
+        form: WebhookSecret.Form,
+        of endpoint: Identifier,
+        organization: OrganizationID
+    ) async throws(GatewayError) -> (sealed: [UInt8], keyVersion: Int) {
+        (Array("\(organization)/\(endpoint)/\(form.rawValue)/".utf8) + secret.reveal().map { ~$0 }, 1)
+    }
+
+    func open(
+        _ secret: WebhookSecret,
+        of endpoint: Identifier,
+        organization: OrganizationID
+    ) async throws(GatewayError) -> Secret<[UInt8]> {
+        let place = Array("\(organization)/\(endpoint)/\(secret.form.rawValue)/".utf8)
+        guard secret.sealed.starts(with: place) else { throw GatewayError.fault("a secret of something else") }
+        return Secret(secret.sealed.dropFirst(place.count).map { ~$0 })
+    }
+}
+
 struct `A webhook endpoint` {
     @Test func `is made and shown as it was said, and its secret this once`() async throws {
         try await Bureau.with { (bureau) async throws in
