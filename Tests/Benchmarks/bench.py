@@ -3,7 +3,7 @@
 Every figure is a median of ROUNDS; what is compared takes turns within one run, because machines are shared: compare
 ratios. The simulator is a process of its own and keeps its connections; nginx's proxying process is counted alone. Every
 push is to a phone of its own: a repeated one would be answered from its record. BENCH_ONLY names groups: calls, many,
-pushes, organizations, batches.
+pushes, organizations, batches, webhooks.
 """
 
 import json
@@ -19,13 +19,14 @@ from measuring import Nginx, in_turn, lua, measure, rss_of, wrk
 import batches
 import many
 import organizations
+import webhooks
 from harness import Gateway, Simulator
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 ORGANIZATIONS = int(os.environ.get("BENCH_ORGANIZATIONS", "10000"))
 # More payments than are kept as they were shown.
 PAYMENTS = int(os.environ.get("BENCH_PAYMENTS", "12000"))
-ONLY = os.environ.get("BENCH_ONLY", "calls,many,pushes,organizations,batches").split(",")
+ONLY = os.environ.get("BENCH_ONLY", "calls,many,pushes,organizations,batches,webhooks").split(",")
 FLOOR = os.environ.get("BENCH_FLOOR")
 POSTGRES = os.environ.get("GATEWAY_TEST_POSTGRES")
 META = {
@@ -221,9 +222,11 @@ def main():
             one.remove()
 
 
-if set(ONLY) - {"organizations", "batches"}:
+if set(ONLY) - {"organizations", "batches", "webhooks"}:
     main()
 if "organizations" in ONLY:
     organizations.main(ORGANIZATIONS, ROUNDS)
 if "batches" in ONLY:
     batches.main(postgres("batches") if POSTGRES else None)
+if "webhooks" in ONLY:
+    webhooks.main()
