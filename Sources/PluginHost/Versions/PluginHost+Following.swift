@@ -299,7 +299,7 @@ extension PluginHost {
                 metadata: ["plugin": "\(slot.id)", "reason": "\(error.message)"]
             )
             // It is nobody's entry now: an operator may remove it when that can be done.
-            change(slot.id) { ($0.configuration, $0.note, $0.trouble) = (nil, error.message, error.message) }
+            change(slot.id) { ($0.configuration, $0.trouble) = (nil, error.message) }
         }
     }
 }
