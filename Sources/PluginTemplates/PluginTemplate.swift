@@ -13,18 +13,27 @@ package struct PluginTemplate: Sendable {
         case swift
     }
 
+    /// What its tool is.
+    package enum Tool: Sendable {
+        /// A function, which moves no money.
+        case function
+        /// An operation that asks M-Pesa, with recorded messages; in Swift alone.
+        case operation
+    }
+
     /// Paths and contents.
     package let files: [(path: String, bytes: [UInt8])]
 
     /// The folder of a new plugin.
     ///
     /// - Parameters:
+    ///   - tool: What its tool is; `operation` goes with `swift`.
     ///   - name: `[a-z][a-z0-9-]*`, at most 40 characters.
     ///   - gateway: Where the gateway's package is, for Swift.
-    package init(_ language: Language, name: String, gateway: String) {
+    package init(_ language: Language, _ tool: Tool = .function, name: String, gateway: String) {
         let sources: [(String, [UInt8])] =
-            switch language {
-            case .c:
+            switch (language, tool) {
+            case (.c, _):
                 [
                     ("plugin.c", PackageResources.c_plugin_txt), ("json.h", PackageResources.c_json_txt),
                     ("Makefile", PackageResources.c_makefile_txt),
@@ -34,12 +43,22 @@ package struct PluginTemplate: Sendable {
                     ("include/gateway/operation.h", PackageResources.header_operation_txt),
                     ("include/gateway/plugin.h", PackageResources.header_plugin_txt),
                 ]
-            case .rust:
+            case (.rust, _):
                 [
                     ("plugin.rs", PackageResources.rust_plugin_txt), ("gateway.rs", PackageResources.rust_gateway_txt),
                     ("Makefile", PackageResources.rust_makefile_txt),
                 ]
-            case .swift:
+            case (.swift, .operation):
+                [
+                    ("Package.swift", PackageResources.operation_package_txt),
+                    ("Makefile", PackageResources.operation_makefile_txt),
+                    ("exports.map", PackageResources.operation_exports_txt),
+                    ("Sources/TillRequest/Plugin.swift", PackageResources.operation_plugin_txt),
+                    ("Sources/Entry/Entry.swift", PackageResources.operation_entry_txt),
+                    ("Sources/Manifest/manifest.c", PackageResources.operation_manifest_txt),
+                    ("Tests/TillRequestTests/TillRequestTests.swift", PackageResources.operation_tests_txt),
+                ]
+            case (.swift, .function):
                 [
                     ("Package.swift", PackageResources.swift_package_txt),
                     ("Makefile", PackageResources.swift_makefile_txt),
@@ -63,11 +82,13 @@ package struct PluginTemplate: Sendable {
         // No module of the gateway's, nor of Swift's, ends so.
         let type = words.map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined() + "Plugin"
         // In one pass: a name may hold the word that it replaces.
-        let renamed = text.replacing(/--crate-name hello|hello_|hello|Hello/) { match in
+        let placeholders = /--crate-name hello|hello_|hello|Hello|till_request|till-request|TillRequest/
+        let renamed = text.replacing(placeholders) { match in
             switch match.output {
             case "--crate-name hello": "--crate-name " + words.joined(separator: "_")
             case "hello_": words.joined(separator: "_") + "_"
-            case "Hello": type
+            case "Hello", "TillRequest": type
+            case "till_request": words.joined(separator: "_")
             default: name
             }
         }

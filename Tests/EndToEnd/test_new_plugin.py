@@ -6,13 +6,13 @@ import subprocess
 import pytest
 
 import harness
-from plugins import greets, make, plugin
+from plugins import check, failed, greets, make, plugin
 
 pytestmark = pytest.mark.long
 
 
-def new(folder, language, name):
-    command = [harness.PROGRAM, "plugin", "new", "--language", language, name]
+def new(folder, language, name, *more):
+    command = [harness.PROGRAM, "plugin", "new", "--language", language, *more, name]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 
@@ -47,3 +47,20 @@ def test_plugin_new_takes_no_folder_that_is_there_and_no_name_that_is_none(folde
     assert again.returncode == 1 and "exists already" in again.stderr, again
     wrong = new(folder, "c", "../x")
     assert wrong.returncode == 1 and "NAME: expected" in wrong.stderr, wrong
+
+
+def test_a_new_plugin_of_an_operation_has_recorded_messages_that_it_is_held_to(gateway, folder):
+    assert new(folder, "swift", "pay-a-bill", "--operation").returncode == 0
+    built = make(os.path.join(folder, "pay-a-bill"))
+    assert built.returncode == 0, built
+    library = os.path.join(folder, "pay-a-bill", "pay-a-bill.so")
+    report = check(library, "--only", "operation")
+    recorded = next(probe for probe in report["probes"] if probe["probe"] == "operation.recorded")
+    assert not failed(report) and "nothing" not in recorded, report
+    plugin(gateway, "install", library, "--grant-needs")
+    number = harness.phone()
+    status, _, answer = gateway.call("POST", "/tools/pay_a_bill", {"phone_number": number, "amount": 10})
+    assert status == 200, answer
+    gateway.wait_for(number, "succeeded")
+    refused = new(folder, "c", "pay-by-c", "--operation")
+    assert refused.returncode == 1 and "--language swift" in refused.stderr, refused

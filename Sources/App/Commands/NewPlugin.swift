@@ -13,6 +13,7 @@ struct NewPlugin: ParsableCommand {
     )
 
     @Option(help: "swift, c or rust.") var language: PluginTemplate.Language
+    @Flag(help: "An operation tool that asks M-Pesa, with recorded messages; in Swift.") var operation = false
     @Argument(help: "The plugin's id: small letters, digits and dashes. It is the folder's name too.") var name: String
     @Option(help: "Where the gateway's package is, for Swift; found by itself in a checkout.") var gateway: String?
 
@@ -31,10 +32,16 @@ struct NewPlugin: ParsableCommand {
                 "NAME: expected small letters, digits and single dashes, such as my-tool."
             )
         }
+        guard !operation || language == .swift else {
+            throw GatewayError(
+                .invalidArgument,
+                "--operation: its template is in Swift. Say --language swift, or read Examples/till-request."
+            )
+        }
         guard !FileManager.default.fileExists(atPath: name) else {
             throw GatewayError(.conflict, "\(name) exists already. Choose another name, or remove it.")
         }
-        let template = PluginTemplate(language, name: name, gateway: try package())
+        let template = PluginTemplate(language, operation ? .operation : .function, name: name, gateway: try package())
         for (path, bytes) in template.files { try write(bytes, to: name + "/" + path) }
         print(
             """

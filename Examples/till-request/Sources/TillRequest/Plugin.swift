@@ -67,7 +67,18 @@ private let kind: JSONObject = [
 ]
 
 /// What M-Pesa was seen to send, and what it proves: `plugin check` holds `interpret` to it, and takes parts of it away.
+///
+/// `dev` answers by it where its simulator does not know the path.
 private let recorded: JSON = [
+    [
+        "title": "Taken", "source": ["type": "reply", "status": 200],
+        "body": [
+            "MerchantRequestID": "29115-34620561-1", "CheckoutRequestID": "ws_CO_191220191020363925",
+            "ResponseCode": "0", "ResponseDescription": "Success. Request accepted for processing",
+            "CustomerMessage": "Success. Request accepted for processing",
+        ],
+        "evidence": ["verdict": "accepted"],
+    ],
     [
         "title": "Paid", "source": ["type": "callback", "name": "result"],
         "body": [
