@@ -60,7 +60,15 @@ struct GatewayAddress {
     static func endpoint(_ text: String) throws(GatewayError) -> String {
         guard let url = URL(string: text), let scheme = url.scheme?.lowercased(), let host = url.host(), !host.isEmpty,
             url.user() == nil, url.query() == nil, url.fragment() == nil
-        else { throw GatewayError(.invalidArgument, "The address \(text) is no URL of a gateway.") }
+        else {
+            throw GatewayError(
+                .invalidArgument,
+                """
+                The address \(text) is no URL of a gateway: expected one such as https://pay.example.com, without user, query \
+                or fragment.
+                """
+            )
+        }
         let isHere = ["localhost", "127.0.0.1", "::1", "[::1]"].contains(host.lowercased())
         guard scheme == "https" || scheme == "http" && isHere else {
             throw GatewayError(.invalidArgument, "The address \(text) must be https: http is for this machine alone.")

@@ -60,7 +60,10 @@ final class MasterKeyChanges: MasterKeyAdministration {
 
     private func change() async throws(GatewayError) -> Int {
         guard !isRunning.exchange(true, ordering: .acquiring) else {
-            throw GatewayError(.conflict, "The master key is being changed at this moment.")
+            throw GatewayError(
+                .conflict,
+                "The master key is being changed at this moment. Wait until that has ended; it goes on by itself."
+            )
         }
         defer { isRunning.store(false, ordering: .releasing) }
         masters.begin(try MasterKeyChanges.kept { try files.begin() })

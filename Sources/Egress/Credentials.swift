@@ -62,7 +62,7 @@ package final class Credentials: Sendable {
         guard let consumerKey = fields["consumer_key"], let consumerSecret = fields["consumer_secret"] else {
             throw GatewayError(
                 .notConfigured,
-                "The organization's M-Pesa credentials lack consumer_key or consumer_secret."
+                "The organization's M-Pesa credentials lack consumer_key or consumer_secret. An administrator must add them."
             )
         }
         let credential = DarajaCredential(

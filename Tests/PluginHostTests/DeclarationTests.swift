@@ -51,9 +51,9 @@ struct `What plugins.json declares` {
     }
 
     static let mistakes: [(JSONObject, String)] = [
-        (["sha256": .string(String(repeating: "0", count: 64))], "which is not the configured one"),
+        (["sha256": .string(String(repeating: "0", count: 64))], "which is not the configured one: find out"),
         (["id": "other"], "rule E2: the manifest says this is fixture"),
-        (["source": "/nowhere/at/all.so"], "the file /nowhere/at/all.so cannot be read"),
+        (["source": "/nowhere/at/all.so"], "the file /nowhere/at/all.so cannot be read: No such file"),
         (["grants": .null], "rule C3: it needs /collect of the upstream daraja, the secret stk_password"),
         (["grants": ["upstreams": ["daraja": ["/colect"]], "secrets": ["stk_password"]]], "/collect of the upstream"),
         (["grants": ["upstreams": ["mpesa": ["/collect"]], "secrets": ["stk_password"]]], "/collect of the upstream"),

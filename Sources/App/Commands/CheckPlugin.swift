@@ -67,7 +67,8 @@ struct CheckPlugin: ParsableCommand {
         )
         if let junit {
             do { try Data(findings.junit(library: subject).utf8).write(to: URL(filePath: junit)) } catch {
-                throw explain(GatewayError(.unavailable, "--junit: the file \(junit) cannot be written."))
+                let reason = error.localizedDescription
+                throw explain(GatewayError(.unavailable, "--junit: the file \(junit) cannot be written: \(reason)"))
             }
         }
         if !findings.isClean { throw ExitCode.failure }

@@ -50,7 +50,10 @@ struct GatewayClient {
         let document = try? JSON(parsing: bytes)
         let isGood = (200..<300).contains(status)
         guard let document, document["success"] != nil || document["openapi"] != nil || !isGood else {
-            throw GatewayError(.unavailable, "What answers at \(url) is not a gateway (status \(status)).")
+            throw GatewayError(
+                .unavailable,
+                "What answers at \(url) is not a gateway (status \(status)). Set GATEWAY_URL to the address of one."
+            )
         }
         guard isGood else { throw GatewayClient.problem(document, status, url) }
         return document

@@ -48,7 +48,13 @@ struct ManagementClient {
             throw GatewayError(.unavailable, "No gateway answers at \(url): \(reason). Set GATEWAY_MANAGEMENT_URL.")
         case .answered(let status, let bytes):
             guard let document = try? JSON(parsing: bytes) else {
-                throw GatewayError(.unavailable, "What answers at \(url) is not a gateway's management listener.")
+                throw GatewayError(
+                    .unavailable,
+                    """
+                    What answers at \(url) is not a gateway's management listener (status \(status)). Set \
+                    GATEWAY_MANAGEMENT_URL to that, usually port 8081 of the gateway's own machine.
+                    """
+                )
             }
             guard (200..<300).contains(status) else {
                 let code = document["code"]?.stringValue.flatMap(GatewayError.Code.init(rawValue:))

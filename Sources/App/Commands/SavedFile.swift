@@ -97,7 +97,10 @@ final class SavedFile: Sendable {
     func finish() throws(GatewayError) {
         guard let path else { return }
         guard fsync(handle.fileDescriptor) == 0, rename(path + ".part", path) == 0 else {
-            throw GatewayError(.unavailable, "The file \(path) could not be written.")
+            throw GatewayError(
+                .unavailable,
+                "The file \(path) could not be written: \(String(cString: strerror(errno))). All of it is in \(path).part."
+            )
         }
         tell("\(path): \(written.withLock { $0 }) bytes")
     }

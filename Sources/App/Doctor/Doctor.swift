@@ -191,13 +191,12 @@ struct Doctor {
     }
 
     func plugins() -> [Finding] {
-        guard let bytes = FileManager.default.contents(atPath: settings.pluginsFile) else {
-            return [
-                .bad("plugins", "\(settings.pluginsFile) cannot be read.", do: "mpesa-gateway init --plugins FILE")
-            ]
+        let bytes: [UInt8]
+        do throws(GatewayError) { bytes = try NamedFile.read(settings.pluginsFile) } catch {
+            return [.bad("plugins", error.message, do: "Name it by GATEWAY_PLUGINS; mpesa-gateway init makes one.")]
         }
         let list: [PluginConfiguration]
-        do { list = try PluginConfiguration.list(parsing: Array(bytes)) } catch {
+        do { list = try PluginConfiguration.list(parsing: bytes) } catch {
             return [.bad("plugins", error.description, do: "Correct it: docs/operating.md, Plugins.")]
         }
         let found = list.filter(\.isEnabled).map(plugin)
@@ -208,10 +207,11 @@ struct Doctor {
     private func plugin(_ plugin: PluginConfiguration) -> Finding {
         let subject = "plugin \(plugin.id)"
         let path = plugin.source.hasPrefix("/") ? plugin.source : App.pluginFolder(settings) + "/" + plugin.source
-        guard let bytes = FileManager.default.contents(atPath: path) else {
-            return .bad(subject, "\(path) cannot be read.", do: "Put the library there, or set GATEWAY_PLUGIN_FOLDER.")
+        let bytes: [UInt8]
+        do throws(GatewayError) { bytes = try NamedFile.read(path, as: "The library") } catch {
+            return .bad(subject, error.message, do: "Put the library there, or set GATEWAY_PLUGIN_FOLDER.")
         }
-        let digest = SHA256.digest(Array(bytes)).hexadecimal
+        let digest = SHA256.digest(bytes).hexadecimal
         guard let expected = plugin.sha256 else {
             return .bad(
                 subject,

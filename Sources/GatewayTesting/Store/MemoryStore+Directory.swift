@@ -158,7 +158,7 @@ extension MemoryStore: DirectoryRepository {
             let last = known?.version ?? 0
             let seen = known?.fields.isEmpty == false ? last : 0
             guard credential.version == 0 || max(0, credential.version) == seen else {
-                throw GatewayError(.staleVersion, "The credentials were changed meanwhile.")
+                throw GatewayError(.staleVersion, "The credentials were changed meanwhile. Read them again.")
             }
             var next = credential
             next.version = last + 1

@@ -20,7 +20,7 @@ final class MCPDoor: Sendable {
     func serve(_ reader: RequestReader, call: CallID) async -> Response {
         let request = reader.request
         if let origin = request.header(.origin), !isAllowed(origin) {
-            return response(refusing: GatewayError(.permissionDenied, "This origin is not allowed."), nil, call)
+            return response(refusing: MCPDoor.otherOrigin, nil, call)
         }
         guard request.method == .POST else {
             if request.method == .DELETE, let ended = await end(reader, call) { return ended }
@@ -38,7 +38,7 @@ final class MCPDoor: Sendable {
     /// Serves what 2024-11-05 had: a stream, which begins with the address for its messages.
     func serveStream(_ reader: RequestReader, call: CallID) async -> Response {
         if let origin = reader.request.header(.origin), !isAllowed(origin) {
-            return response(refusing: GatewayError(.permissionDenied, "This origin is not allowed."), nil, call)
+            return response(refusing: MCPDoor.otherOrigin, nil, call)
         }
         guard reader.request.method == .GET else {
             return Response(.methodNotAllowed, headers: [(.allow, "GET"), (.requestID, call.description)])
@@ -65,7 +65,7 @@ final class MCPDoor: Sendable {
     /// Takes a message whose answer goes out on a stream.
     func serveMessage(_ reader: RequestReader, call: CallID) async -> Response {
         if let origin = reader.request.header(.origin), !isAllowed(origin) {
-            return response(refusing: GatewayError(.permissionDenied, "This origin is not allowed."), nil, call)
+            return response(refusing: MCPDoor.otherOrigin, nil, call)
         }
         guard reader.request.method == .POST else {
             return Response(.methodNotAllowed, headers: [(.allow, "POST"), (.requestID, call.description)])
@@ -79,6 +79,14 @@ final class MCPDoor: Sendable {
             return response(answer, reader, call)
         } catch { return response(refusing: error, reader, call) }
     }
+
+    private static let otherOrigin = GatewayError(
+        .permissionDenied,
+        """
+        This origin is not allowed: only pages of the gateway's public address and of its own machine may call. A client that \
+        is no page sends no Origin.
+        """
+    )
 
     static let streamPath = "/mcp/sse"
     static let messagesPath = "/mcp/messages"

@@ -39,7 +39,10 @@ package struct PluginFile {
     ///
     /// Without a signature in the configuration, one in a file beside the library, `.sig`, counts. No code of it runs.
     init(path: String, configuration: PluginConfiguration, policy: TrustPolicy) throws(PluginRefusal) {
-        guard let data = FileManager.default.contents(atPath: path) else { throw PluginRefusal.unreadable(path) }
+        guard let data = FileManager.default.contents(atPath: path) else {
+            let reason = access(path, R_OK) == 0 ? "it is no file" : String(cString: strerror(errno))
+            throw PluginRefusal.unreadable(path, reason)
+        }
         guard data.count <= PluginFile.bytesMax else { throw PluginRefusal.tooLarge(path) }
         var configuration = configuration
         if configuration.signature == nil, let text = FileManager.default.contents(atPath: path + ".sig") {

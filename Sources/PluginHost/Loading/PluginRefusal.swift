@@ -6,8 +6,8 @@ import PluginLoader
 ///
 /// Each case is one cause, with the rule of docs/abi.md that it breaks where there is one.
 package enum PluginRefusal: Error, Sendable, Equatable, CustomStringConvertible {
-    /// The file cannot be read.
-    case unreadable(String)
+    /// The file cannot be read, and why.
+    case unreadable(String, String)
     /// The file has more bytes than a library may have.
     case tooLarge(String)
     /// The host's own copy of it cannot be written, and why.
@@ -67,18 +67,23 @@ package enum PluginRefusal: Error, Sendable, Equatable, CustomStringConvertible 
 
     private var sentence: String {
         switch self {
-        case .unreadable(let path): "the file \(path) cannot be read"
+        case .unreadable(let path, let reason): "the file \(path) cannot be read: \(reason)"
         case .tooLarge(let path):
             "the file \(path) is larger than \(PluginFile.bytesMax >> 20) MiB, which no library may be"
         case .uncopied(let path, let reason): "the host's own copy \(path) cannot be written: \(reason)"
-        case .hashDiffers(let found): "the file's SHA-256 is \(found), which is not the configured one"
+        case .hashDiffers(let found):
+            """
+            the file's SHA-256 is \(found), which is not the configured one: find out who changed the file, or correct sha256 \
+            in its entry (plugin install takes --sha256 HASH)
+            """
         case .unsigned:
             """
             nothing vouches for it: plugins.json has no sha256 for it (plugin install takes --sha256 HASH), and no key has \
             signed it; only dev runs it all the same
             """
         case .badSignature(let reason): "rule S1: its signature is not one that this host trusts: \(reason)"
-        case .isolationNotServed(let mode): "isolation \(mode) cannot be had here"
+        case .isolationNotServed(let mode):
+            "isolation \(mode) cannot be had here: isolation in its entry chooses another (docs/abi.md, section 6)"
         case .notAPlugin(let reason): reason
         case .otherPlugin(let id): "rule E2: the manifest says this is \(id), which is not what it is declared as"
         case .levelNotServed(let least, let most):
@@ -93,7 +98,7 @@ package enum PluginRefusal: Error, Sendable, Equatable, CustomStringConvertible 
             """
         case .notOpened(let reason): "the system could not open it: \(reason)"
         case .refused(let reason): "the plugin refused: \(reason)"
-        case .missingTable(let name): "rule E5: \(name) is missing"
+        case .missingTable(let name): "rule E5: it offers no table \(name), which its tools and its catalogue want"
         case .catalogue(let reason): reason
         case .manifestDiffers(let what, let catalogue, let manifest):
             "rule E2: the catalogue's \(what) is \(catalogue), the manifest's \(manifest)"

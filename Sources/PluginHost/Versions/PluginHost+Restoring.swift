@@ -52,7 +52,7 @@ extension PluginHost {
         let (opener, policy) = (opener, settings.trust)
         do throws(PluginRefusal) {
             guard SHA256.digest(bytes).hexadecimal == version.digest else {
-                throw PluginRefusal.unreadable("\(version.digest) in the store")
+                throw PluginRefusal.unreadable("\(version.digest) in the store", "it has other bytes by now")
             }
             let configuration = try PluginHost.configuration(of: version, declaredBy: declared)
             return try await LoadingThread.run { () throws(PluginRefusal) in

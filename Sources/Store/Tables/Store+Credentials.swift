@@ -74,7 +74,7 @@ extension Store {
             let seen = known?.isThere == true ? last : 0
             // What others have written meanwhile is not written over.
             guard credential.version == 0 || max(0, credential.version) == Int(seen) else {
-                throw GatewayError(.staleVersion, "The credentials were changed meanwhile.")
+                throw GatewayError(.staleVersion, "The credentials were changed meanwhile. Read them again.")
             }
             try sql.execute(
                 "DELETE FROM credentials WHERE organization_id = $1 AND environment = $2 AND account = $3",
