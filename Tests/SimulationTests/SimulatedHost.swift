@@ -65,7 +65,7 @@ final class SimulatedHost: Sendable {
         )
         let clock = clock
         ports.approval = RequireApproval { asked throws(GatewayError) in
-            guard world.chance(0.3) else { return nil }
+            guard world.script == nil, world.chance(0.3) else { return nil }
             world.note("a person is asked about \(asked.record.id)")
             // Some are asked about by a rule, others are held by something else.
             let asked = world.chance(0.6) ? Hold.Asked(role: .manager, count: world.pick(1...3)) : nil
@@ -75,6 +75,7 @@ final class SimulatedHost: Sendable {
         ports.failpoints = Failpoints { point in
             // A host dies at a named point as it does anywhere else.
             if world.trouble(0.004) { world.die(at: point.rawValue, life) }
+            world.reach(point.rawValue, life)
         }
         let keys = Assembly.Keys(master: Secret([UInt8](repeating: 7, count: 32)))
         gateway = Assembly(ports, keys: keys, settings: Self.settings)
@@ -136,6 +137,7 @@ final class SimulatedHost: Sendable {
     private static func leave(for job: String, _ world: World, _ life: Life) async throws(GatewayError) {
         if world.trouble(0.3) { await world.wait(0...40) }
         if world.trouble(0.002) { world.die(at: "before " + job, life) }
+        world.reach("before " + job, life)
         guard !life.isOver else { throw Self.away }
         if world.trouble(world.isStoreAway ? 0.9 : 0.02) {
             world.note("store: \(job) fails")
@@ -146,6 +148,7 @@ final class SimulatedHost: Sendable {
     private static func comeBack(from job: String, _ world: World, _ life: Life) throws(GatewayError) {
         world.note("store: \(job)")
         if world.trouble(0.002) { world.die(at: "after " + job, life) }
+        world.reach("after " + job, life)
         guard !life.isOver else { throw Self.away }
         if world.trouble(0.02) {
             world.note("store: the answer to \(job) is lost")
@@ -226,6 +229,7 @@ private struct HostLine: Upstream {
                 await world.wait(10...300)
                 if world.trouble(0.05) { return .unknown("the request was lost") }
                 let answer = mpesa.answer(kind, body)
+                if kind == "refund", world.script?.way == .answerLost { return .unknown("the answer was lost") }
                 await world.wait(world.trouble(0.1) ? 5_000...40_000 : 10...1_500)
                 return world.trouble(0.08) ? .unknown("the answer was lost") : answer
             }

@@ -120,9 +120,10 @@ final class SimulatedMPesa: Sendable {
     // MARK: Decisions
 
     private func decide(_ id: RecordID) async {
-        await world.wait(2_000...130_000)
+        await world.wait(world.script == nil ? 2_000...130_000 : 2_000...2_000)
         let outcomes: [Decision] = [.paid, .paid, .paid, .failed, .cancelled, .expired]
-        let decision = isReversedElsewhere(id) ? .reversedBefore : outcomes[world.pick(0...5)]
+        let decided = isReversedElsewhere(id) ? .reversedBefore : outcomes[world.pick(0...5)]
+        let decision = world.script == nil ? decided : .paid
         let entry = ledger.withLock { ledger -> Entry? in
             guard ledger[id]?.decision == .open || decision == .paid else { return nil }
             ledger[id]?.decision = decision
@@ -131,9 +132,10 @@ final class SimulatedMPesa: Sendable {
         }
         guard let entry else { return }
         world.note("mpesa: \(id) is \(decision.rawValue), \(entry.debits) times paid")
-        for _ in 0..<world.pick(0...3) {
+        let isSilent = entry.kind == "refund" && world.script?.way == .neverTold
+        for _ in 0..<(world.script == nil ? world.pick(0...3) : isSilent ? 0 : 2) {
             world.begin {
-                await self.world.wait(50...200_000)
+                await self.world.wait(self.world.script == nil ? 50...200_000 : 50...3_000)
                 await self.deliver(self.perhapsAltered(self.statement(of: entry), entry), to: entry.url)
             }
         }

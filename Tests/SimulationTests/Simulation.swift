@@ -22,7 +22,7 @@ final class Simulation: Sendable {
     let registry = ToolRegistry()
     let keys: [APIKeyText]
 
-    private init(_ world: World, _ plugin: LoadedPlugin) throws {
+    init(_ world: World, _ plugin: LoadedPlugin) throws {
         self.world = world
         mpesa = SimulatedMPesa(world)
         try registry.publish(plugin)
@@ -87,7 +87,7 @@ final class Simulation: Sendable {
     /// What each organization may pay out on a day.
     static let limit = MoneyLimit(directions: [.outgoing], dayMax: 215)
 
-    private func settle() async -> Bool {
+    func settle() async -> Bool {
         let store = world.plainStore
         do {
             try await store.save(Plan(name: "all", tools: ["**"], organizationLimits: [:], principalLimits: [:]))
@@ -143,7 +143,7 @@ final class Simulation: Sendable {
     // MARK: The host
 
     /// Starts a host, as `App` does: the clock, what the last one left, and what runs by itself.
-    private func start() async {
+    func start() async {
         let host = SimulatedHost(world, mpesa, registry)
         world.note("host \(host.number) starts")
         while !host.life.isOver {
@@ -269,7 +269,7 @@ final class Simulation: Sendable {
     // MARK: The end
 
     /// All evidence comes, and the host does what there is to do, from appointment to appointment.
-    private func end() async {
+    func end() async {
         await world.wait(150_000...150_000)
         while world.host == nil { await world.wait(1_000...1_000) }
         guard let host = world.host else { return }

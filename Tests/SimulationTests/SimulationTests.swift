@@ -25,7 +25,7 @@ struct `A simulation of all of Gateway` {
     }
 
     private static func look(_ seeds: ClosedRange<UInt64>, _ variable: String, onSQLite: Bool) async throws {
-        let failed = try await Self.aside {
+        let failed = try await SimulationThread.aside {
             var failed: [String] = []
             var (payments, deaths, jobs) = (0, 0, UInt64(0))
             let began = ContinuousClock.now
@@ -54,7 +54,7 @@ struct `A simulation of all of Gateway` {
     }
 
     @Test func `has the same history from the same seed`() async throws {
-        let digests = try await Self.aside {
+        let digests = try await SimulationThread.aside {
             let plugin = try WrongPlugin.make(nil)
             return try (1...20)
                 .map { seed in
@@ -67,7 +67,7 @@ struct `A simulation of all of Gateway` {
     }
 
     @Test func `has the same history from the same seed on SQLite too`() async throws {
-        let digests = try await Self.aside {
+        let digests = try await SimulationThread.aside {
             let plugin = try WrongPlugin.make(nil)
             return try (1...12)
                 .map { seed in
@@ -94,7 +94,7 @@ struct `A simulation of all of Gateway` {
         among seeds: ClosedRange<UInt64>,
         onSQLite: Bool = false
     ) async throws -> UInt64? {
-        let found = try await aside {
+        let found = try await SimulationThread.aside {
             let plugin = try WrongPlugin.make(fault)
             return try seeds.first { seed in
                 try Simulation.run(seed: seed, plugin: plugin, fault: fault, onSQLite: onSQLite).violations
@@ -103,16 +103,5 @@ struct `A simulation of all of Gateway` {
         }
         print("\(fault)\(onSQLite ? " on SQLite" : ""): found by seed \(found.map { "\($0)" } ?? "none")")
         return found
-    }
-
-    /// Runs work on a thread of its own, so that it takes none of those on which other tests run.
-    private static func aside<Result: Sendable>(
-        _ work: @escaping @Sendable () throws -> Result
-    ) async throws -> Result {
-        try await withCheckedThrowingContinuation { continuation in
-            let thread = Thread { continuation.resume(with: Swift.Result { try work() }) }
-            thread.stackSize = 16 << 20
-            thread.start()
-        }
     }
 }

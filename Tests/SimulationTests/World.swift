@@ -27,6 +27,9 @@ final class World: Sendable {
         /// Batches likewise, each with its organization.
         var releasedBatches: Set<String> = []
         var storms = 0
+        /// Where hosts have waited while somebody counted.
+        var awaits: [String] = []
+        var isCounting = false
         var isSilent = false
         var onDeath: (@Sendable () async -> Void)?
     }
@@ -34,6 +37,8 @@ final class World: Sendable {
     let seed: UInt64
     /// A part that is wrong on purpose; nil where all are right.
     let fault: PlantedFault?
+    /// What happens instead of what chance would have; nil where chance alone decides.
+    let script: Script?
     let executor: SeededExecutor
     let time = SimulatedTime()
     /// What outlives the hosts: in memory, or a file of the real store's.
@@ -49,14 +54,19 @@ final class World: Sendable {
         seed: UInt64,
         fault: PlantedFault? = nil,
         keepsLines: Bool = false,
-        disk: any SimulatedDisk = MemoryDisk()
+        disk: any SimulatedDisk = MemoryDisk(),
+        script: Script? = nil
     ) {
+        self.script = script
         self.disk = disk
         self.seed = seed
         self.fault = fault
         self.keepsLines = keepsLines
         executor = SeededExecutor(seed: seed &* 2 &+ 1)
-        state = Mutex(State(random: SeededRandom(seed: seed)))
+        var first = State(random: SeededRandom(seed: seed))
+        // Nothing goes wrong by chance beside what a script says.
+        first.isCalm = script != nil
+        state = Mutex(first)
     }
 
     // MARK: Chance
@@ -173,6 +183,26 @@ final class World: Sendable {
             await self.wait(0...20_000)
             await onDeath()
         }
+    }
+
+    /// Counts the awaits of hosts from now on, or no more.
+    func count(_ isCounting: Bool) { state.withLock { $0.isCounting = isCounting } }
+    var awaits: [String] { state.withLock { $0.awaits } }
+
+    /// A host waits here: where a script says so, for ever.
+    func reach(_ place: String, _ life: SimulatedHost.Life) {
+        guard let script, !life.isOver, !Self.isOfNobody(place) else { return }
+        let number = state.withLock { state -> Int? in
+            guard state.isCounting else { return nil }
+            state.awaits.append(place)
+            return state.awaits.count
+        }
+        if number == script.diesAt { die(at: place, life) }
+    }
+
+    /// Whether it is only looked for something to do, which is done every few seconds.
+    private static func isOfNobody(_ place: String) -> Bool {
+        ["cursor(", "feed(", "openBatches(", "dueHeld("].contains { place.hasPrefix("before " + $0) }
     }
 
     func enter(_ host: SimulatedHost?) { state.withLock { $0.host = host } }
