@@ -48,9 +48,12 @@ struct App: Sendable {
         let keys = try folder.masterKeys(folder.masterKeyFiles(settings.masterKeyFile), makes: makesMasterKey)
         let masterKey = keys.root
         let health = Health()
+        var storing = StoreSettings()
+        storing.place = folder.place
         // From here on this host alone serves the database: only then may it settle what another has left.
         let opened = try await Store.open(
             DatabaseURL(settings.effectiveDatabaseURL),
+            settings: storing,
             parties: PartyDigests(key: Assembly.Keys.derived("parties", from: masterKey)),
             health: health,
             logger: logger

@@ -6,6 +6,11 @@ import Store
 /// The folder that belongs to one running host: locked while it runs, readable by nobody else.
 struct DataFolder: Sendable {
     let path: String
+    /// Names the file that this process has locked, as no other does while it lives.
+    ///
+    /// This start of the machine, and the file as its kernel knows it: a copy of the folder is another place. Nil where the
+    /// machine does not say.
+    let place: String?
 
     /// Makes the folder where it is missing, locks it, and takes away what others may do with it and the files in it.
     ///
@@ -33,6 +38,9 @@ struct DataFolder: Sendable {
                 "Another gateway serves the data folder \(path). Stop it, or use another folder."
             )
         }
+        var locked = stat()
+        let boot = try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)
+        place = fstat(lock, &locked) == 0 ? boot.map { "\($0) \(locked.st_dev) \(locked.st_ino)" } : nil
         try FileMode.tighten(path, to: 0o700)
         for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] {
             let file = path + "/" + name

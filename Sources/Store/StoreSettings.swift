@@ -56,6 +56,10 @@ package struct StoreSettings: Sendable {
     ///
     /// Default 10 s.
     package var leaseLength: Duration = .seconds(10)
+    /// Names what no two living processes have, such as a file of this machine that this process has locked.
+    ///
+    /// Where the lease's row names the same, its holder has ended, and is not waited for. Default none.
+    package var place: String?
     /// How often the lease is renewed.
     ///
     /// Default 1 s.

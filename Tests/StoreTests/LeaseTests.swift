@@ -91,6 +91,35 @@ struct `One host for one database` {
         }
     }
 
+    @Test func `is not waited for by who has what the killed one had to itself, and by anybody else is`() async throws {
+        try await withPostgres { server, name in
+            let url = DatabaseURL.postgres(Secret(server + " dbname=" + name))
+            func settings(_ place: String?) -> StoreSettings {
+                var settings = brief()
+                (settings.leaseLength, settings.leaseMargin) = (.seconds(2), .milliseconds(500))
+                settings.place = place
+                return settings
+            }
+            let first = try await Store.open(url, settings: settings("a locked file"))
+            try await first.append([makeLine("first")], usage: [])
+
+            for other in [nil, "a locked file of another machine"] {
+                let error = await #expect(throws: GatewayError.self) {
+                    try await Store.open(url, settings: settings(other))
+                }
+                #expect(error?.code == .conflict)
+            }
+            // As if the process of the first were gone.
+            let second = try await Store.open(url, settings: settings("a locked file"))
+
+            #expect(second.lease.isHeld)
+            await #expect(throws: GatewayError.self) { try await first.append([makeLine("late")], usage: []) }
+            try await second.append([makeLine("second")], usage: [])
+            second.shutdown()
+            first.shutdown()
+        }
+    }
+
     @Test func `has no holder when it stands still, whatever the server's clock says`() async throws {
         try await withPostgres { server, name in
             let url = DatabaseURL.postgres(Secret(server + " dbname=" + name))

@@ -15,7 +15,8 @@ import Threads
 ///
 /// Every renewal raises the row's beat. A database whose beat is lower than the holder has seen is an older copy, to
 /// which the server failed over: what was sent since is not in it, so nothing more is sent. A row whose beat stands
-/// still for a lease's length, by the newcomer's steady clock, has no holder, whatever the server's clock says.
+/// still for a lease's length, by the newcomer's steady clock, has no holder, whatever the server's clock says. Nor has
+/// one whose holder had to itself what the newcomer has (`StoreSettings.place`): it was killed on this machine.
 final class PostgresLease: StoreLease, @unchecked Sendable {
     private struct State {
         var number: Int64?
@@ -31,7 +32,7 @@ final class PostgresLease: StoreLease, @unchecked Sendable {
     private let address: String
     private let settings: StoreSettings
     private let database: Database
-    private let holder = Hexadecimal.encode(SecureRandom.bytes(16))
+    private let holder: String
     private let state = Mutex(State())
     private let bell = MonotonicCondition()
     private let health: Health
@@ -40,6 +41,8 @@ final class PostgresLease: StoreLease, @unchecked Sendable {
     init(address: String, settings: StoreSettings, database: Database, health: Health, logger: Logger) {
         self.address = address
         self.settings = settings
+        let place = settings.place.map { String(SHA256.digest($0).hexadecimal.prefix(32)) + "." } ?? ""
+        holder = place + Hexadecimal.encode(SecureRandom.bytes(16))
         self.database = database
         self.health = health
         self.logger = logger
@@ -88,8 +91,16 @@ final class PostgresLease: StoreLease, @unchecked Sendable {
         let beat: Int64
         /// Milliseconds by the server's clock.
         let left: Int64
+        /// Who has it, or had it.
+        let holder: String
 
         func isSame(as other: Row) -> Bool { number == other.number && beat == other.beat }
+    }
+
+    /// Whether another holder was a process that had to itself what this one has now: it sends nothing any more.
+    private func isOfThisPlace(_ other: String) -> Bool {
+        guard let end = holder.firstIndex(of: "."), other != holder else { return false }
+        return other.hasPrefix(holder[...end])
     }
 
     /// Takes the lease, or answers who has it.
@@ -97,7 +108,9 @@ final class PostgresLease: StoreLease, @unchecked Sendable {
     /// - Parameter abandoned: A holder that has not renewed for a lease's length.
     private func tryOnce(takingFrom abandoned: Row?) async throws -> Row? {
         let (holder, length) = (holder, settings.leaseLength.wholeMilliseconds)
-        let mayTake: @Sendable (Row) -> Bool = { row in row.left <= 0 || abandoned?.isSame(as: row) == true }
+        let mayTake: @Sendable (Row) -> Bool = { [isOfThisPlace] row in
+            row.left <= 0 || abandoned?.isSame(as: row) == true || isOfThisPlace(row.holder)
+        }
         let (taken, other) = try await database.write(within: settings.openMax) { session -> (Row?, Row?) in
             let sql = session.sql
             try sql.execute(
@@ -114,7 +127,7 @@ final class PostgresLease: StoreLease, @unchecked Sendable {
                 "UPDATE host_lease SET holder = $1, number = $2, ends_ms = \(Self.now) + $3 WHERE name = 'host'",
                 [.text(holder), .integer(found.number + 1), .integer(length)]
             )
-            return (Row(number: found.number + 1, beat: found.beat, left: 0), nil)
+            return (Row(number: found.number + 1, beat: found.beat, left: 0, holder: holder), nil)
         }
         guard let taken else { return other }
         state.withLock { ($0.number, $0.beat) = (taken.number, taken.beat) }
@@ -123,9 +136,16 @@ final class PostgresLease: StoreLease, @unchecked Sendable {
 
     private static func row(in sql: any SQLSession, _ lock: String = "") throws -> Row {
         let found = try sql.first(
-            "SELECT number, beat, ends_ms - \(now) FROM host_lease WHERE name = 'host'" + lock,
+            "SELECT number, beat, ends_ms - \(now), holder FROM host_lease WHERE name = 'host'" + lock,
             []
-        ) { Row(number: $0.integer(0) ?? 0, beat: $0.integer(1) ?? 0, left: $0.integer(2) ?? 0) }
+        ) { row in
+            Row(
+                number: row.integer(0) ?? 0,
+                beat: row.integer(1) ?? 0,
+                left: row.integer(2) ?? 0,
+                holder: row.text(3) ?? ""
+            )
+        }
         guard let found else { throw SQLError(message: "the lease's row is gone", isTransient: true) }
         return found
     }
