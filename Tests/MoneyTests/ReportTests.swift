@@ -111,6 +111,29 @@ struct `Sums of transactions` {
         }
     }
 
+    @Test func `take it after all of it has gone back, too`() async throws {
+        try await House.with { (house) async throws in
+            let midnight = RollupPlace.start(of: RollupPlace.day(of: house.clock.now) + 1)
+            house.clock.advance(midnight - house.clock.now + .seconds(60))
+            let id = try await house.paid(phone: "254711000001", amount: 30, receipt: "R1AAAAAAAA")
+            house.clock.advance(.seconds(3_600))
+            let refund = await house.call("fake_refund", ["original": .string(id.description)], key: "whole")
+            let back: JSON = ["verdict": "succeeded", "receipt": "U1AAAAAAAA", "amount": 30, "code": "0"]
+            try await house.callback(try #require(refund.record), says: back)
+            #expect(try await house.record(id).state == .reversed)
+
+            let stated = midnight + .seconds(-30)
+            for _ in 1...2 { try await house.callback(id, says: House.success(30, "R1AAAAAAAA", at: stated)) }
+            #expect(try await house.record(id).countedAt == stated)
+            let yesterday = NairobiDay.text(RollupPlace.day(of: stated))
+            let found = try await house.sums((yesterday, yesterday), by: ["state"])
+            #expect(found.map { $0["amount"] } == [30], "\(found)")
+            // M-Pesa's first word stands.
+            try await house.callback(id, says: House.success(30, "R1AAAAAAAA", at: midnight))
+            #expect(try await house.record(id).countedAt == stated)
+        }
+    }
+
     /// The seed let any caller name any organization; here nobody names one, and who sees only their own sums that.
     @Test func `are of what their caller may see (seed's bug 16)`() async throws {
         try await House.with { (house) async throws in

@@ -48,6 +48,7 @@ package struct Record: Sendable, Equatable, CustomStringConvertible {
         var endedAt: Timestamp?
         var countedAt: Timestamp?
         var feeCents: Int64?
+        var isCountedByUs: Bool = false
         var nextActionAt: Timestamp?
         var disputes: [Dispute] = []
         var limited: LimitMark?
@@ -240,6 +241,11 @@ package struct Record: Sendable, Equatable, CustomStringConvertible {
     package var countedAt: Timestamp? {
         get { place.values.countedAt }
         set { own().values.countedAt = newValue }
+    }
+    /// Whether all of it has gone back, and it is counted where our own clock had its success.
+    package var isCountedByUs: Bool {
+        get { place.values.isCountedByUs }
+        set { own().values.isCountedByUs = newValue }
     }
     /// What M-Pesa took for it, in cents, where M-Pesa stated that as it ended.
     package var feeCents: Int64? {

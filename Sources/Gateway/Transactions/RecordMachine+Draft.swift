@@ -41,7 +41,11 @@ extension RecordMachine {
             if record.state.isEnded {
                 if !before.state.isEnded { effects.insert(.announceEnd) }
                 record.endedAt = before.state == record.state ? before.endedAt ?? now : now
-                if record.state != before.state { record.countedAt = countedAt(record.state) }
+                if record.state != before.state {
+                    record.countedAt = countedAt(record.state)
+                    let isOurs = before.countedAt ?? before.endedAt == before.endedAt
+                    record.isCountedByUs = record.state == .reversed && before.endedAt != nil && isOurs
+                }
             }
             if record.state.isEnded || record.state == .accepted { record.resend = nil }
             // What never left uses up nothing.

@@ -25,10 +25,11 @@ extension RecordMachine {
         guard evidence.verdict == .succeeded, let endedAt = known.endedAt else { return false }
         if known.feeCents == nil { draft.record.feeCents = evidence.feeCents }
         // Once all of it has gone back, the end is that of the reversal.
-        if known.state == .succeeded, known.countedAt ?? endedAt == endedAt,
-            let stated = statedTime(evidence, of: known, by: endedAt), stated != endedAt
-        {
+        let countedAt = known.countedAt ?? endedAt
+        let isOurs = known.state == .reversed ? known.isCountedByUs : known.state == .succeeded && countedAt == endedAt
+        if isOurs, let stated = statedTime(evidence, of: known, by: countedAt), stated != countedAt {
             draft.record.countedAt = stated
+            draft.record.isCountedByUs = false
         }
         guard draft.record.feeCents != known.feeCents || draft.record.countedAt != known.countedAt else { return false }
         draft.record.countedAt = draft.record.countedAt ?? endedAt

@@ -177,7 +177,10 @@ enum RecordCoding {
         if record.queries > 0 { writer.optional("queries", Int64(record.queries)) }
         if record.answers > 0 { writer.optional("answers", Int64(record.answers)) }
         if let month = record.countedIn { writer.optional("counted_in", Int64(month.number)) }
-        for (name, isSet) in [("arrived", record.hasArrived), ("unaskable", record.isUnaskable)] where isSet {
+        let flags = [
+            ("arrived", record.hasArrived), ("unaskable", record.isUnaskable), ("counted_by_us", record.isCountedByUs),
+        ]
+        for (name, isSet) in flags where isSet {
             writer.key(name)
             writer.bool(true)
         }
@@ -340,6 +343,7 @@ enum RecordCoding {
         }
         record.countedAt = detail["counted_ms"]?.integerValue.map { Timestamp(milliseconds: $0) }
         record.feeCents = detail["fee_cents"]?.integerValue
+        record.isCountedByUs = detail["counted_by_us"] == true
         record.disputes = disputes(detail)
         record.reversals = reversals(detail)
         record.resolution = Resolution(detail["resolution"])
