@@ -1,3 +1,4 @@
+import Cryptography
 import OrderedJSON
 
 /// How callbacks write what they state, in the ways that M-Pesa has for it.
@@ -8,6 +9,7 @@ enum CallbackValues {
         case .alteredAmount: .number(Double(amount + 1))
         case .fractionalAmount: .number(Double(amount) + 0.5)
         case .textValues: .string("\(amount).00")
+        case .otherForms: .string(withExponent(amount))
         default: .number(Double(amount))
         }
     }
@@ -17,13 +19,20 @@ enum CallbackValues {
         switch outcome {
         case .maskedPhone: .string(masked(phone))
         case .textValues: .string("0" + phone.dropFirst(3))
+        case .hashedPhone: .string(SHA256.digest(phone).hexadecimal)
         default: .integer(Int64(phone) ?? 0)
         }
     }
 
     /// The customer's name behind the phone.
     static func publicName(_ phone: String, _ outcome: Outcome) -> JSON {
-        .string((outcome == .maskedPhone ? masked(phone) : phone) + " - Amina Wanjiru")
+        let shown =
+            switch outcome {
+            case .maskedPhone: masked(phone)
+            case .hashedPhone: SHA256.digest(phone).hexadecimal
+            default: phone
+            }
+        return .string(shown + " - Amina Wanjiru")
     }
 
     /// The same message as bytes that are no strict JSON.
@@ -36,6 +45,26 @@ enum CallbackValues {
             if byte == name.last, odd.suffix(name.count).elementsEqual(name) { odd += [0x09, 0xE9] }
         }
         return odd + [0]
+    }
+
+    /// Without the zeros at its end, as programs write that count in tens: `1E+2`.
+    static func withExponent(_ amount: Int64) -> String {
+        var (digits, zeros) = (amount, 0)
+        while digits != 0, digits % 10 == 0 { (digits, zeros) = (digits / 10, zeros + 1) }
+        guard zeros > 0 else { return String(amount) }
+        let text = String(digits)
+        let point = text.count > 1 ? "." + text.dropFirst() : ""
+        return "\(text.prefix(1))\(point)E+\(zeros + text.count - 1)"
+    }
+
+    /// The parameters that a callback states, in the shape that its outcome has for them; nil where it states none.
+    static func stated(_ all: [JSON], receipt: String, key: String, _ outcome: Outcome) -> JSON? {
+        switch outcome {
+        case .bareSuccess: nil
+        case .loneReceipt: all.first { $0["Value"] == .string(receipt) }
+        case .otherForms: .array(all.reversed() + [[key: "Remark"], [key: "Channel", "Value": "API"]])
+        default: .array(all)
+        }
     }
 
     private static func masked(_ phone: String) -> String { phone.prefix(4) + "*****" + phone.suffix(3) }

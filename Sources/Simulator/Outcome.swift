@@ -89,6 +89,15 @@ package enum Outcome: String, Sendable, CaseIterable {
     case forbidden
     /// 41: a reversal ends with R000001, because somebody has reversed all that was left in M-Pesa's portal.
     case alreadyReversed = "already_reversed"
+    /// 42: paid; the callback writes all of it in the other ways that M-Pesa has: codes and times as texts or numbers,
+    /// amounts with an exponent, a list where one thing stood, names that no table has, in another order.
+    case otherForms = "other_forms"
+    /// 43: paid; the callback has a digest in the phone's place.
+    case hashedPhone = "hashed_phone"
+    /// 44: paid; the callback states its receipt alone, and not as a list.
+    case loneReceipt = "lone_receipt"
+    /// 45: paid; the callback states nothing of the payment but that it succeeded.
+    case bareSuccess = "bare_success"
 
     /// The result code that the customer's side ends with.
     var resultCode: Int {

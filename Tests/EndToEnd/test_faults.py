@@ -192,7 +192,7 @@ def test_a_block_page_shows_its_status_and_how_it_begins(gateway, simulator):
 
 
 def test_what_is_written_otherwise_is_the_same_payment(gateway, simulator):
-    for outcome in ("masked_phone", "text_values", "odd_bytes"):
+    for outcome in ("masked_phone", "text_values", "odd_bytes", "other_forms", "hashed_phone", "lone_receipt"):
         found = ends(gateway, simulator, outcome, "succeeded", 1, "0")
         assert found["receipt"] and "disputed" not in found, found
 

@@ -121,7 +121,7 @@ def test_a_reply_that_names_an_id_of_darajas_own_leaves_ours(gateway, simulator)
 
 
 def test_a_payout_written_otherwise_is_the_same(gateway, simulator):
-    for outcome in ("masked_phone", "text_values", "odd_bytes"):
+    for outcome in ("masked_phone", "text_values", "odd_bytes", "other_forms", "hashed_phone", "lone_receipt"):
         found = ends(gateway, simulator, outcome, "succeeded", 1, "0")
         assert found["receipt"] and "disputed" not in found, found
 

@@ -109,7 +109,7 @@ def test_what_was_reversed_already_is_done_as_a_whole_and_disputed_in_part(gatew
 
 
 def test_a_reversal_whose_reply_is_lost_waits_for_its_result_and_asks_by_no_receipt(gateway, simulator):
-    for outcome in ("reply_lost", "early_callback", "other_originator", "text_values", "odd_bytes"):
+    for outcome in ("reply_lost", "early_callback", "other_originator", "text_values", "odd_bytes", "hashed_phone"):
         payment = paid(gateway)
         simulator.outcome(outcome, phone=payment["party"])
         answer = reverse(gateway, payment["receipt"], outcome + payment["id"])

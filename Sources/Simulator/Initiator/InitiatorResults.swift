@@ -25,27 +25,45 @@ enum InitiatorResults {
             "ReferenceData": ["ReferenceItem": ["Key": "QueueTimeoutURL", "Value": .string(payout.timeoutURL)]],
         ]
         guard payout.isDone else { return ["Result": .object(result)] }
-        let isOdd = payout.outcome == .fractionalAmount || payout.outcome == .textValues
-        let amount = payout.outcome == .alteredAmount ? payout.amount + 1 : payout.amount
-        result["ResultParameters"] = [
-            "ResultParameter": [
-                [
-                    "Key": "TransactionAmount",
-                    "Value": isOdd ? CallbackValues.amount(amount, payout.outcome) : .integer(amount),
-                ],
-                ["Key": "TransactionReceipt", "Value": .string(payout.receipt ?? "")],
-                [
-                    "Key": "ReceiverPartyPublicName",
-                    "Value": CallbackValues.publicName(payout.phone, payout.outcome),
-                ],
-                ["Key": "TransactionCompletedDateTime", "Value": .string(dotted(payout.createdMilliseconds))],
-                ["Key": "B2CUtilityAccountAvailableFunds", "Value": .number(Double(accounts.utility))],
-                ["Key": "B2CWorkingAccountAvailableFunds", "Value": .number(Double(accounts.working))],
-                ["Key": "B2CRecipientIsRegisteredCustomer", "Value": "Y"],
-                ["Key": "B2CChargesPaidAccountAvailableFunds", "Value": -4510.00],
-            ]
-        ]
+        if payout.outcome == .otherForms {
+            (result["ResultType"], result["ResultCode"]) = ("0", .string(code))
+            result["ConversationID"] = .string(String(payout.conversationID.dropFirst("AG_".count)))
+            result["ReferenceData"] = ["ReferenceItem": [["Key": "QueueTimeoutURL"], ["Key": "Occasion"]]]
+        }
+        let stated = CallbackValues.stated(
+            parameters(of: payout, accounts),
+            receipt: payout.receipt ?? "",
+            key: "Key",
+            payout.outcome
+        )
+        result["ResultParameters"] = stated.map { ["ResultParameter": $0] }
         return ["Result": .object(result)]
+    }
+
+    private static func parameters(of payout: Movement, _ accounts: Accounts) -> [JSON] {
+        let isOdd = [.fractionalAmount, .textValues, .otherForms].contains(payout.outcome)
+        let time = EastAfricaTime.timestamp(milliseconds: payout.createdMilliseconds)
+        let amount = payout.outcome == .alteredAmount ? payout.amount + 1 : payout.amount
+        return [
+            [
+                "Key": "TransactionAmount",
+                "Value": isOdd ? CallbackValues.amount(amount, payout.outcome) : .integer(amount),
+            ],
+            ["Key": "TransactionReceipt", "Value": .string(payout.receipt ?? "")],
+            [
+                "Key": "ReceiverPartyPublicName",
+                "Value": CallbackValues.publicName(payout.phone, payout.outcome),
+            ],
+            [
+                "Key": "TransactionCompletedDateTime",
+                "Value": payout.outcome == .otherForms
+                    ? .integer(Int64(time) ?? 0) : .string(dotted(payout.createdMilliseconds)),
+            ],
+            ["Key": "B2CUtilityAccountAvailableFunds", "Value": .number(Double(accounts.utility))],
+            ["Key": "B2CWorkingAccountAvailableFunds", "Value": .number(Double(accounts.working))],
+            ["Key": "B2CRecipientIsRegisteredCustomer", "Value": "Y"],
+            ["Key": "B2CChargesPaidAccountAvailableFunds", "Value": -4510.00],
+        ]
     }
 
     /// Where a movement stands, as the parameters of a status query's answer.

@@ -75,18 +75,36 @@ enum STKCallbacks {
             ),
             "ResultCode": .integer(Int64(code)), "ResultDesc": .string(description(of: code)),
         ]
+        if prompt.outcome == .otherForms { callback["ResultCode"] = .string(String(code)) }
         if code == 0 {
-            callback["CallbackMetadata"] = [
-                "Item": [
-                    ["Name": "Amount", "Value": CallbackValues.amount(prompt.amount, prompt.outcome)],
-                    ["Name": "MpesaReceiptNumber", "Value": .string(prompt.receipt ?? "")],
-                    ["Name": "Balance"],
-                    ["Name": "TransactionDate", "Value": .integer(date(of: prompt))],
-                    ["Name": "PhoneNumber", "Value": CallbackValues.phone(prompt.phone, prompt.outcome)],
-                ]
-            ]
+            let stated = CallbackValues.stated(
+                items(of: prompt),
+                receipt: prompt.receipt ?? "",
+                key: "Name",
+                prompt.outcome
+            )
+            callback["CallbackMetadata"] = stated.map { ["Item": $0] }
         }
         return ["Body": ["stkCallback": .object(callback)]]
+    }
+
+    private static func items(of prompt: Prompt) -> [JSON] {
+        let isOther = prompt.outcome == .otherForms
+        let amount = "\(prompt.amount).00"
+        let balance: JSON =
+            isOther
+            ? ["Name": "Balance", "Value": .string("{Amount={CurrencyCode=KES, BasicAmount=\(amount)}}")]
+            : ["Name": "Balance"]
+        return [
+            ["Name": "Amount", "Value": CallbackValues.amount(prompt.amount, prompt.outcome)],
+            ["Name": "MpesaReceiptNumber", "Value": .string(prompt.receipt ?? "")],
+            balance,
+            [
+                "Name": "TransactionDate",
+                "Value": isOther ? .string(String(date(of: prompt))) : .integer(date(of: prompt)),
+            ],
+            ["Name": "PhoneNumber", "Value": CallbackValues.phone(prompt.phone, prompt.outcome)],
+        ]
     }
 
     static func description(of code: Int) -> String {
