@@ -37,9 +37,13 @@ def log_in(gateway, role, with_factor=True):
     return token
 
 
-def test_a_payment_waits_for_somebody_else_and_is_sent_once(house, simulator):
+@pytest.fixture(scope="module")
+def administrator(house):
+    return log_in(house, "org_admin")
+
+
+def test_a_payment_waits_for_somebody_else_and_is_sent_once(house, simulator, administrator):
     manager = log_in(house, "manager", with_factor=False)
-    administrator = log_in(house, "org_admin")
     rules = {"rules": [{"direction": ["out"], "then": "approve"}]}
     assert house.call("PUT", "/approval-rules", rules, key=administrator)[0] == 200
 
@@ -78,3 +82,28 @@ def test_what_is_declined_is_never_sent(house, simulator):
     again = house.pay_out(number, idempotency="no-" + number)
     assert again[0] == 409 and again[2]["code"] == "approval_declined" and again[2]["charge_again"] == "no", again
     assert simulator.payouts(number)["count"] == 0
+
+
+def test_a_mandate_and_people_by_name_are_set_shown_and_taken_back(house, administrator):
+    manager = log_in(house, "manager", with_factor=False)
+    key = house.call("GET", "/admin/keys", key=administrator)[2]["data"][0]["id"]
+    later = int(time.time() * 1000) + 86_400_000
+    terms = {"purpose": "refunds", "tools": ["mpesa_b2c_payment"], "call_max": 200, "day_max": 500, "until_ms": later}
+    status, _, answer = house.call("PUT", "/mandates/" + key, terms, key=administrator)
+    assert status == 200 and answer["data"]["state"] == "pending" and answer["data"]["pending"]["call_max"] == 200, answer
+    assert house.call("PUT", "/mandates/" + key, terms)[0] == 403
+    assert house.call("POST", f"/mandates/{key}/agree", {}, key=administrator)[0] == 403
+    assert [m["key"] for m in house.call("GET", "/mandates", key=manager)[2]["data"]] == [key]
+    assert house.call("DELETE", "/mandates/" + key, key=manager)[0] == 200
+    assert house.call("GET", "/mandates", key=manager)[2]["data"] == []
+
+    people = house.call("GET", "/admin/users", key=administrator)[2]["data"]
+    named = [person["id"] for person in people if person["role"] == "org_admin"]
+    rule = {"direction": ["out"], "then": "approve", "approvers": named}
+    answer = house.call("PUT", "/approval-rules", {"rules": [rule]}, key=administrator)
+    assert answer[0] == 200 and answer[2]["data"]["rules"][0]["approvers"] == named, answer
+    held = house.pay_out(phone())[2]["data"]
+    assert house.call("GET", "/approvals/" + held["transaction_id"], key=manager)[2]["data"]["approvers"] == named
+    assert house.call("PUT", "/approvers/away", {"until_ms": later}, key=manager)[0] == 403
+    assert house.call("PUT", "/approvers/away", {"until_ms": later}, key=administrator)[0] == 200
+    assert house.call("GET", "/approval-rules", key=manager)[2]["data"]["away"][0]["user"] == named[0]

@@ -16,6 +16,12 @@ struct `Every action` {
             arguments["outcome"] = "failed"
             arguments["evidence"] = "no such line in the statement"
         }
+        if required.contains("call_max") {
+            let terms: JSONObject = [
+                "purpose": "none", "tools": ["no_such_tool"], "call_max": 1, "day_max": 1, "until_ms": 1,
+            ]
+            for (name, value) in terms { arguments[name] = value }
+        }
         return .object(arguments)
     }
 

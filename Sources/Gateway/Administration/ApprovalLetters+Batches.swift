@@ -23,7 +23,7 @@ extension ApprovalLetters {
             \(isPaused ? "resume" : "release") or /cancel.
 
             """
-        for user in try await people(of: batch) { await send(to: user, subject, text) }
+        for user in try await people(of: batch, isLast: isLast) { await send(to: user, subject, text) }
     }
 
     /// Whoever made a batch is told that others let it leave, or stopped it.
@@ -55,12 +55,20 @@ extension ApprovalLetters {
     }
 
     /// Who may let it leave.
-    private func people(of batch: Batch) async throws(GatewayError) -> [User] {
+    private func people(of batch: Batch, isLast: Bool) async throws(GatewayError) -> [User] {
         let own = try await directory.ids(behind: batch.madeBy, of: batch.organization)
         let role = batch.asked?.role ?? .manager
         let needsAnother = batch.releaser == .another
+        let call = Approvers.Call(
+            organization: batch.organization,
+            madeBy: batch.madeBy,
+            since: batch.createdAt,
+            away: []
+        )
+        let called = try await called(batch.asked?.people, call, isLast: isLast)
         return try await users(of: batch.organization) { user in
-            user.role >= role && !(needsAnother && (own.contains(user.id) || !user.hasSecondFactor))
+            user.role >= role && called?.contains(user.id) ?? true
+                && !(needsAnother && (own.contains(user.id) || !user.hasSecondFactor))
         }
     }
 }

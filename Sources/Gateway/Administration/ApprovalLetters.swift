@@ -82,8 +82,12 @@ package struct ApprovalLetters: Sendable {
         if event.kind == .approvalDecided { return try await tellMaker(of: record, hold) }
         guard record.state == .draft else { return }
         let isLast = event.kind == .approvalDue
+        let stillWaits =
+            asked.people?.standInAfter == nil
+            ? "It waits still, and its time is nearly over."
+            : "It waits still: whoever stands in may decide about it now."
         let text = """
-            \(isLast ? "It waits still, and its time is nearly over." : "A payment waits for you.")
+            \(isLast ? stillWaits : "A payment waits for you.")
 
             \(Self.words(for: record))
             Why: \(hold.reason)
@@ -92,7 +96,7 @@ package struct ApprovalLetters: Sendable {
             Look at it and decide: GET \(base)/approvals/\(id), then POST \(base)/approvals/\(id)/approve or /decline.
 
             """
-        for user in try await people(of: record, asked.role) {
+        for user in try await people(of: record, asked, isLast: isLast) {
             await send(to: user, isLast ? "A payment still waits for you" : "A payment waits for you", text)
         }
     }
@@ -123,11 +127,26 @@ package struct ApprovalLetters: Sendable {
     }
 
     /// Who may approve it.
-    private func people(of record: Record, _ role: Role) async throws(GatewayError) -> [User] {
+    private func people(of record: Record, _ asked: Hold.Asked, isLast: Bool) async throws(GatewayError) -> [User] {
         let own = try await directory.ids(behind: record.madeBy, of: record.organization)
+        let called = try await called(asked.people, Approvers.Call(record, away: []), isLast: isLast)
         return try await users(of: record.organization) { user in
-            user.role >= role && user.hasSecondFactor && !own.contains(user.id)
+            user.role >= asked.role && user.hasSecondFactor && !own.contains(user.id)
+                && called?.contains(user.id) ?? true
         }
+    }
+
+    /// Those of whom a rule names that are to be told; nil for everybody.
+    ///
+    /// Who is away is not; who stands in is, for them and from the moment on at which others have not answered.
+    func called(_ people: Approvers?, _ call: Approvers.Call, isLast: Bool) async throws(GatewayError) -> Set<UserID>? {
+        guard let people else { return nil }
+        let policy = try await directory.organization(call.organization)?.approvals ?? ApprovalPolicy()
+        var call = call
+        call.away = policy.away(at: entropy.now())
+        let unable = try await directory.unable(people, call)
+        let told = people.named.subtracting(unable)
+        return isLast || !people.named.isDisjoint(with: unable) ? told.union(people.substitutes) : told
     }
 
     func users(
@@ -176,6 +195,25 @@ package struct ApprovalLetters: Sendable {
                 await send(to: user, "A key is to do more than before", text)
             }
         } catch { logger.warning("nobody could be told of a key", metadata: ["reason": "\(error.message)"]) }
+    }
+
+    /// Tells everybody who may approve that a key is to move more alone.
+    func tellOfMandate(_ key: APIKey, _ pending: Mandate.Pending, of organization: Organization) async {
+        let terms = pending.terms
+        let text = """
+            The key "\(key.name)" of \(organization.name) is to pay out and give back without a person, as \(pending.by) has \
+            set: up to \(terms.callMax) KES a call and \(terms.dayMax) KES a day, until \(terms.until). It does so from \
+            \(pending.from) on, or once another administrator agrees.
+
+            Look at it: GET \(base)/mandates. An administrator agrees by POST \(base)/mandates/\(key.id)/agree; a manager \
+            takes it back by DELETE \(base)/mandates/\(key.id).
+
+            """
+        do throws(GatewayError) {
+            for user in try await users(of: organization.id, where: { $0.role >= .manager }) {
+                await send(to: user, "A key is to move money alone", text)
+            }
+        } catch { logger.warning("nobody could be told of a mandate", metadata: ["reason": "\(error.message)"]) }
     }
 
     func send(to user: User, _ subject: String, _ text: String) async {

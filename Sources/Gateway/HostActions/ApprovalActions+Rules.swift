@@ -59,6 +59,7 @@ extension ApprovalActions {
         ) { use throws(GatewayError) in
             let rules = (use.arguments["rules"]?.arrayValue ?? []).map { ApprovalRule($0) }
             let limits = use.arguments["limits"]?.arrayValue.map { $0.map { MoneyLimit($0) } }
+            try await checkPeople(of: rules, use)
             let changed = try await change(use) { policy in
                 _ = policy.set(rules, limits, by: use.principal.subjectText, at: entropy.now())
                 return true
@@ -245,8 +246,21 @@ extension ApprovalActions {
                 "type": "integer", "minimum": 60, "maximum": 604_800,
                 "description": "For how many seconds it waits; a day unless said.",
             ],
+            "approvers": people("The only users who may, by their ids; everybody of the role if left out."),
+            "substitutes": people("Users who stand in for those who are away or have not answered."),
+            "answer_within_s": [
+                "type": "integer", "minimum": 60, "maximum": 453_600,
+                "description": "After how many seconds substitutes may in any case; half of within_s unless said.",
+            ],
         ],
     ]
+
+    private static func people(_ description: String) -> JSON {
+        [
+            "type": "array", "items": ["type": "string", "maxLength": 64],
+            "maxItems": .integer(Int64(Approvers.countMax)), "description": .string(description),
+        ]
+    }
 
     private static func whole(_ description: String, from least: Int64, to most: Int64) -> JSON {
         [
@@ -293,6 +307,13 @@ extension ApprovalActions {
                 ],
             ],
             "stops": ["type": "array", "items": ["type": "string"], "description": "What is stopped."],
+            "away": [
+                "type": "array", "description": "Who is away.",
+                "items": [
+                    "type": "object", "required": ["user", "until_ms"],
+                    "properties": ["user": ["type": "string"], "until_ms": ["type": "integer"]],
+                ],
+            ],
             "version": ["type": "integer"],
         ],
     ]
@@ -305,6 +326,12 @@ extension ApprovalActions {
             "stops": .array(policy.stops.map(\.text).sorted().map { .string($0) }),
             "version": .integer(Int64(organization.version)),
         ]
+        let away = policy.away.filter { now < $0.value }.sorted { $0.key.raw < $1.key.raw }
+        if !away.isEmpty {
+            document["away"] = .array(
+                away.map { ["user": .string("\($0)"), "until_ms": .integer($1.milliseconds)] }
+            )
+        }
         if let pending = policy.pending, pending.from > now {
             document["pending"] = [
                 "rules": .array(pending.rules.map(\.json)), "limits": .array(pending.limits.map(\.json)),

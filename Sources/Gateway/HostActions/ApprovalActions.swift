@@ -19,7 +19,9 @@ package struct ApprovalActions: Sendable {
     private static let earlierMax = 100
 
     /// The actions.
-    package var all: [Action] { [list, show, approve, decline] + rulesActions + stopActions }
+    package var all: [Action] {
+        [list, show, approve, decline] + rulesActions + stopActions + mandateActions + awayActions
+    }
 
     // MARK: Seeing
 
@@ -212,6 +214,10 @@ package struct ApprovalActions: Sendable {
     private func check(_ use: Action.Use, _ asked: Hold.Asked, _ record: Record) async throws(GatewayError) {
         try Self.check(use.principal, asked.role, record)
         try await checkMayAgree(use)
+        guard let people = asked.people else { return }
+        let policy = try await directory.organization(record.organization)?.approvals ?? ApprovalPolicy()
+        let call = Approvers.Call(record, away: policy.away(at: entropy.now()))
+        try await directory.check(people, call, use.principal, at: entropy.now())
     }
 
     /// Whoever lets money leave, or rules be loosened, has a second factor, and was not given all that a moment ago.
@@ -261,7 +267,7 @@ package struct ApprovalActions: Sendable {
         let call = ApprovalRule.Case(record, isNewReceiver: asked.isNewReceiver)
         let now = ApprovalDecision(about: call, by: rules)
         guard now.outcome == .approve, let rule = now.rule else { return true }
-        return rule.role > asked.role || rule.count > asked.count
+        return rule.role > asked.role || rule.count > asked.count || !asked.people.isAtLeast(rule.people)
     }
 
     @discardableResult
@@ -290,6 +296,11 @@ extension ApprovalActions {
             "count": ["type": "integer", "description": "How many people must."],
             "approved_by": ["type": "array", "items": ["type": "string"], "description": "Who has."],
             "made_by": ["type": "string", "description": "Who asked."],
+            "approvers": [
+                "type": "array", "items": ["type": "string"], "description": "Who alone is asked; users' ids.",
+            ],
+            "substitutes": ["type": "array", "items": ["type": "string"], "description": "Who stands in for them."],
+            "substitutes_from_ms": ["type": "integer", "description": "When those may decide in any case."],
             "is_new_receiver": ["type": "boolean", "description": "Where a rule looks at that."],
             "decided_by": ["type": "string"],
             "withdrawal": ["enum": .array(Hold.Withdrawal.allCases.map { .string($0.rawValue) })],
@@ -311,6 +322,7 @@ extension ApprovalActions {
         ]
         document["role"] = .string((batch.asked?.role ?? .manager).rawValue)
         document["count"] = .integer(Int64(batch.asked?.count ?? 1))
+        batch.asked?.people?.show(in: &document, since: batch.createdAt)
         return .object(document)
     }
 
@@ -328,6 +340,7 @@ extension ApprovalActions {
             document["role"] = .string(asked.role.rawValue)
             document["count"] = .integer(Int64(asked.count))
             if asked.isNewReceiver { document["is_new_receiver"] = true }
+            asked.people?.show(in: &document, since: record.createdAt)
         }
         document["decided_by"] = hold?.decidedBy.map { .string($0) }
         document["withdrawal"] = hold?.withdrawal.map { .string($0.rawValue) }

@@ -115,7 +115,9 @@ struct ExplainActions: Sendable {
         found.limit = try await limit(of: record, membership)
         found.refusal = organization.refusal(at: entropy.now())?.message
         found.stop =
-            organization.approvals.refusal(tool: record.tool, madeBy: record.madeBy, record.caller)?.message
+            organization.approvals
+            .refusal(tool: record.tool, madeBy: record.madeBy, record.caller, at: entropy.now())?
+            .message
         found.hasCredential =
             try await directory.sealedCredential(
                 organization: record.organization,

@@ -30,6 +30,10 @@ package struct ApprovalPolicy: Sendable, Equatable {
     package var pending: Pending?
     /// What is stopped.
     package var stops: Set<PaymentStop>
+    /// What programs that decide for themselves may move alone.
+    package var mandates: [Mandate]
+    /// Who has said that they decide about nothing for a while, and until when.
+    package var away: [UserID: Timestamp] = [:]
 
     /// How long rules wait that ask for less, and people before they may let money leave, unless somebody else agrees.
     package static let settling: Duration = .seconds(86_400)
@@ -39,12 +43,14 @@ package struct ApprovalPolicy: Sendable, Equatable {
         rules: [ApprovalRule] = [],
         limits: [MoneyLimit] = [],
         pending: Pending? = nil,
-        stops: Set<PaymentStop> = []
+        stops: Set<PaymentStop> = [],
+        mandates: [Mandate] = []
     ) {
         self.rules = rules
         self.limits = limits
         self.pending = pending
         self.stops = stops
+        self.mandates = mandates
     }
 
     /// The rules in force.
@@ -68,7 +74,7 @@ package struct ApprovalPolicy: Sendable, Equatable {
         at now: Timestamp
     ) throws(GatewayError) -> [LimitClaim] {
         guard record.recordClass == .transaction else { return [] }
-        let limits = limits(at: now) + ceilings.limits
+        let limits = bounds(at: now) + ceilings.limits
         return limits.isEmpty ? [] : try limits.claims(of: record, by: principal.holders, at: now)
     }
 
@@ -95,7 +101,7 @@ package struct ApprovalPolicy: Sendable, Equatable {
         at now: Timestamp
     ) -> GatewayError? {
         guard record.recordClass == .transaction else { return nil }
-        return (limits(at: now) + ceilings.limits).refusal(of: record, by: principal.holders)
+        return (bounds(at: now) + ceilings.limits).refusal(of: record, by: principal.holders)
     }
 
     /// Puts rules and limits in the place of those in force: at once where they let nothing pass that those would not, else
@@ -165,6 +171,14 @@ package enum PaymentStop: Sendable, Hashable {
     /// How many there may be.
     package static let countMax = 200
 
+    /// What a call is refused that it is about.
+    var refusal: GatewayError {
+        GatewayError(
+            .permissionDenied,
+            "Your organization has stopped this (\(text)). Nothing was sent; what is under way goes on."
+        )
+    }
+
     /// Whether it is about a call.
     func stops(tool name: String, madeBy subject: String, _ caller: CallerKind?) -> Bool {
         switch self {
@@ -177,16 +191,10 @@ package enum PaymentStop: Sendable, Hashable {
 }
 
 extension ApprovalPolicy {
-    /// The refusal of a call that is stopped; nil for any other.
-    package func refusal(tool name: String, madeBy subject: String, _ caller: CallerKind?) -> GatewayError? {
-        guard !stops.isEmpty,
-            let stop = stops.sorted(by: { $0.text < $1.text })
-                .first(where: { $0.stops(tool: name, madeBy: subject, caller) })
-        else { return nil }
-        return GatewayError(
-            .permissionDenied,
-            "Your organization has stopped this (\(stop.text)). Nothing was sent; what is under way goes on."
-        )
+    /// What a call is stopped by; nil for any other.
+    package func stop(tool name: String, madeBy subject: String, _ caller: CallerKind?) -> PaymentStop? {
+        guard !stops.isEmpty else { return nil }
+        return stops.sorted { $0.text < $1.text }.first { $0.stops(tool: name, madeBy: subject, caller) }
     }
 
     /// Reads what is kept.
@@ -205,8 +213,18 @@ extension ApprovalPolicy {
                         from: Timestamp(milliseconds: pending["from_ms"]?.integerValue ?? .max)
                     )
                 },
-            stops: Set((json?["stops"]?.arrayValue ?? []).compactMap { $0.stringValue.flatMap { PaymentStop($0) } })
+            stops: Set((json?["stops"]?.arrayValue ?? []).compactMap { $0.stringValue.flatMap { PaymentStop($0) } }),
+            mandates: (json?["mandates"]?.arrayValue ?? []).compactMap { Mandate($0) }
         )
+        for (name, until) in json?["away"]?.objectValue ?? [:] {
+            guard let user = UserID(name), let until = until.integerValue else { continue }
+            away[user] = Timestamp(milliseconds: until)
+        }
+    }
+
+    private var awayMilliseconds: JSONObject {
+        away.map { ("\($0)", $1.milliseconds) }.sorted { $0.0 < $1.0 }
+            .reduce(into: JSONObject()) { $0[$1.0] = .integer($1.1) }
     }
 
     /// As it is kept; nil where there is nothing.
@@ -221,6 +239,8 @@ extension ApprovalPolicy {
             ]
         }
         object["stops"] = .array(stops.map(\.text).sorted().map { .string($0) })
+        if !mandates.isEmpty { object["mandates"] = .array(mandates.map(\.json)) }
+        if !away.isEmpty { object["away"] = .object(awayMilliseconds) }
         return .object(object)
     }
 }

@@ -70,6 +70,8 @@ package struct ApprovalRule: Sendable, Equatable {
     package var count: Int
     /// For how long it waits for them.
     package var within: Duration
+    /// Who they are; nil for everybody of that role.
+    package var people: Approvers?
 
     /// How long it waits: from a minute to a week.
     package static let waits = Duration.seconds(60)...Duration.seconds(7 * 86_400)
@@ -90,7 +92,8 @@ package struct ApprovalRule: Sendable, Equatable {
         outcome: Outcome,
         role: Role = .manager,
         count: Int = 1,
-        within: Duration = .seconds(86_400)
+        within: Duration = .seconds(86_400),
+        people: Approvers? = nil
     ) {
         self.callers = callers
         self.directions = directions
@@ -101,6 +104,7 @@ package struct ApprovalRule: Sendable, Equatable {
         self.role = role
         self.count = min(max(1, count), Self.countMax)
         self.within = min(max(Self.waits.lowerBound, within), Self.waits.upperBound)
+        self.people = people
     }
 
     /// What holds where no rule matches: a program that decides for itself pays out and gives back nothing alone.
@@ -156,6 +160,7 @@ package struct ApprovalDecision: Sendable, Equatable {
         both.role = max(both.role, one.role)
         both.count = max(both.count, one.count)
         both.within = min(both.within, one.within)
+        both.people = Approvers.common(one.people, both.people)
         self.init(decisions[1].number, both)
     }
 
@@ -168,6 +173,7 @@ package struct ApprovalDecision: Sendable, Equatable {
         case (.refuse, _), (_, .allow): true
         case (.approve, .approve):
             (rule?.role ?? .user) >= (other.rule?.role ?? .user) && (rule?.count ?? 1) >= (other.rule?.count ?? 1)
+                && (rule?.people).isAtLeast(other.rule?.people)
         default: false
         }
     }
@@ -192,6 +198,7 @@ extension ApprovalRule {
             count: Int(json["count"]?.integerValue ?? 1),
             within: json["within_s"]?.integerValue.map { .seconds($0) } ?? .seconds(86_400)
         )
+        people = Approvers(json, within: within)
     }
 
     /// As it is shown and kept.
@@ -206,6 +213,7 @@ extension ApprovalRule {
             object["role"] = .string(role.rawValue)
             object["count"] = .integer(Int64(count))
             object["within_s"] = .integer(within.components.seconds)
+            for (name, value) in people?.json ?? [:] { object[name] = value }
         }
         return .object(object)
     }

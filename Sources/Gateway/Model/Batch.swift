@@ -171,9 +171,11 @@ package struct Batch: Sendable, Equatable {
     /// When something is to be done about it at the soonest, as far as its row says.
     package var nextAt: Timestamp { isWaiting ? min(remindAt ?? until, until) : Timestamp(milliseconds: 0) }
 
-    /// Lets it wait for people until a moment; they are told once more when three quarters of the time are over.
+    /// Lets it wait for people until a moment; they are told once more when three quarters of the time are over, or
+    /// sooner, when others may stand in for them.
     package mutating func wait(from now: Timestamp, until moment: Timestamp) {
-        (until, remindAt) = (moment, now + (moment - now) * 3 / 4)
+        let most = (moment - now) * 3 / 4
+        (until, remindAt) = (moment, now + min(most, asked?.people?.standInAfter ?? most))
     }
 
     /// The account of its items.

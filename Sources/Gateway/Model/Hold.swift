@@ -37,12 +37,15 @@ package struct Hold: Sendable, Equatable {
         package let count: Int
         /// Whether the receiver had not been paid before.
         package let isNewReceiver: Bool
+        /// Whom by name; nil for everybody of that role.
+        package let people: Approvers?
 
         /// States it.
-        package init(role: Role, count: Int, isNewReceiver: Bool = false) {
+        package init(role: Role, count: Int, isNewReceiver: Bool = false, people: Approvers? = nil) {
             self.role = role
             self.count = count
             self.isNewReceiver = isNewReceiver
+            self.people = people
         }
     }
 

@@ -89,7 +89,7 @@ extension ApprovalPolicy {
     fileprivate func holds(_ key: APIKey, asMuchAs other: APIKey, at now: Timestamp) -> Bool {
         guard !stops.contains(.key(other.id)) else { return false }
         let (names, others) = (Set(key.subjects), Set(other.subjects))
-        return limits(at: now).compactMap(\.subject).allSatisfy { !others.contains($0) || names.contains($0) }
+        return bounds(at: now).compactMap(\.subject).allSatisfy { !others.contains($0) || names.contains($0) }
     }
 }
 

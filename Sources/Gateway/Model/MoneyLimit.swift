@@ -89,9 +89,21 @@ package struct MoneyLimit: Sendable, Equatable {
         return Int((milliseconds / 3_600_000) % 24)
     }
 
+    /// Where its calls of a day are counted, unless each receiver is apart.
+    func place(of organization: OrganizationID, in environment: Environment, at now: Timestamp) -> LimitPlace {
+        LimitPlace(
+            organization: organization,
+            environment: environment,
+            scope: parts.joined(separator: "|"),
+            day: RollupPlace.day(of: now)
+        )
+    }
+
+    private var parts: [String] { [directions.map(\.rawValue).sorted().joined(separator: "+"), subject ?? "*"] }
+
     /// Under which name its calls are counted.
     fileprivate func scope(of record: Record) -> String {
-        var parts = [directions.map(\.rawValue).sorted().joined(separator: "+"), subject ?? "*"]
+        var parts = parts
         if isPerReceiver {
             // Third, where there is a third. A receiver is a person's number, which this table need not hold.
             let receiver = "\(record.organization) \(record.intent.party ?? "")"

@@ -2,6 +2,8 @@
 struct AdmitOrganization: Sendable {
     private let directory: DirectoryCache
 
+    var now: Timestamp { directory.now }
+
     /// Makes the stage.
     init(directory: DirectoryCache) { self.directory = directory }
 

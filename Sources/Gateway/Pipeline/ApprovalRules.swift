@@ -2,14 +2,16 @@ extension RequireApproval {
     /// The stage that goes by each organization's own rules.
     static func byRules(_ records: any RecordRepository, _ entropy: Entropy) -> RequireApproval {
         RequireApproval { asked throws(GatewayError) in
-            let rules = asked.membership.organization.approvals.rules(at: entropy.now())
+            let (policy, now) = (asked.membership.organization.approvals, entropy.now())
+            let rules = policy.rules(at: now)
             let record = asked.record
             let isNew =
                 rules.contains(where: \.isForNewReceivers) ? try await records.isNewReceiver(of: record) : false
             let call = ApprovalRule.Case(record, isNewReceiver: isNew)
             // A batch names nobody: it has many receivers.
+            let isBatch = record.intent.party == nil && record.direction == .outgoing
             let decision =
-                record.intent.party == nil && record.direction == .outgoing
+                isBatch
                 ? ApprovalDecision(aboutMany: call, by: rules) : ApprovalDecision(about: call, by: rules)
             switch decision.outcome {
             case .allow: return nil
@@ -20,11 +22,13 @@ extension RequireApproval {
                 )
             case .approve:
                 guard let rule = decision.rule else { return nil }
+                // What no rule asks about, a mandate may permit; batches it does not.
+                if decision.number == 0, !isBatch, policy.permits(record, at: now) { return nil }
                 let people = rule.count == 1 ? "One person" : "\(rule.count) people"
                 return HoldOrder(
                     reason: "\(people) of the role \(rule.role.rawValue) or higher must approve it: \(decision.name).",
                     until: record.createdAt + rule.within,
-                    asked: Hold.Asked(role: rule.role, count: rule.count, isNewReceiver: isNew)
+                    asked: Hold.Asked(role: rule.role, count: rule.count, isNewReceiver: isNew, people: rule.people)
                 )
             }
         }

@@ -31,7 +31,8 @@ struct Authority: Sendable {
         guard tool.annotations.movesMoney else { return }
         let policy = membership.organization.approvals
         let kind = principal.kind(at: call.door)
-        if let refusal = policy.refusal(tool: tool.name, madeBy: principal.subjectText, kind) { throw refusal }
+        let refusal = policy.refusal(tool: tool.name, madeBy: principal.subjectText, kind, at: admit.now)
+        if let refusal { throw refusal }
     }
 
     /// Asks about a use of one of the host's own actions.
@@ -69,7 +70,8 @@ struct Authority: Sendable {
         }
         // A stop may be lifted again.
         let policy = membership.organization.approvals
-        if let refusal = policy.refusal(tool: record.tool, madeBy: record.madeBy, record.caller) { throw refusal }
+        let refusal = policy.refusal(tool: record.tool, madeBy: record.madeBy, record.caller, at: admit.now)
+        if let refusal { throw refusal }
         return nil
     }
 

@@ -41,7 +41,14 @@ package struct RequireApproval: Sendable {
     func order(for record: Record, _ work: Dispatch.Work) async throws(GatewayError) -> HoldOrder? {
         guard record.recordClass == .transaction else { return nil }
         let policy = work.membership.organization.approvals
-        if let refusal = policy.refusal(tool: record.tool, madeBy: record.madeBy, work.caller) { throw refusal }
+        // It was planned just now.
+        let refusal = policy.refusal(
+            tool: record.tool,
+            madeBy: record.madeBy,
+            work.caller,
+            at: record.createdAt
+        )
+        if let refusal { throw refusal }
         guard let judge else { return nil }
         return try await judge(Asked(principal: work.principal, membership: work.membership, record: record))
     }

@@ -40,6 +40,7 @@ enum BatchCoding {
         if let asked = batch.asked {
             detail["asked_role"] = .string(asked.role.rawValue)
             detail["asked_count"] = .integer(Int64(asked.count))
+            detail["asked_people"] = asked.people.map { .object($0.json) }
         }
         return JSON.object(detail).text
     }
@@ -56,7 +57,10 @@ enum BatchCoding {
         let text = { (name: String) in detail[name]?.stringValue ?? "" }
         let whole = { (name: String) in detail[name]?.integerValue ?? 0 }
         let asked = Role(rawValue: text("asked_role"))
-            .map { Hold.Asked(role: $0, count: Int(whole("asked_count"))) }
+            .map { role in
+                let people = detail["asked_people"].map { Approvers($0, within: .zero) ?? .nobody }
+                return Hold.Asked(role: role, count: Int(whole("asked_count")), people: people)
+            }
         var batch = Batch(
             id: id,
             organization: organization,

@@ -91,6 +91,10 @@ enum RecordCoding {
                     writer.key("new_receiver")
                     writer.bool(true)
                 }
+                if let people = asked.people {
+                    writer.key("people")
+                    writer.value(.object(people.json))
+                }
                 writer.endObject()
             }
             if let place = hold.place {
@@ -146,7 +150,8 @@ enum RecordCoding {
                 // What cannot be read must not let money out.
                 role: asked["role"]?.stringValue.flatMap(Role.init(rawValue:)) ?? .superAdmin,
                 count: Int(asked["count"]?.integerValue ?? 1),
-                isNewReceiver: asked["new_receiver"] == true
+                isNewReceiver: asked["new_receiver"] == true,
+                people: asked["people"].map { Approvers($0, within: .zero) ?? .nobody }
             )
         }
         if let place = plan["place"]?.arrayValue?.compactMap(\.stringValue), place.count > 1 {

@@ -14,7 +14,8 @@ extension BatchRunner {
         let decision = batch.decision(by: rules, direction: entry?.direction)
         let asked = decision.outcome == .approve ? decision.rule : nil
         return (
-            asked.map { Hold.Asked(role: $0.role, count: $0.count) }, decision.name, decision.outcome == .refuse
+            asked.map { Hold.Asked(role: $0.role, count: $0.count, people: $0.people) }, decision.name,
+            decision.outcome == .refuse
         )
     }
 
@@ -22,7 +23,9 @@ extension BatchRunner {
     func lack(of batch: Batch) async throws(GatewayError) -> String? {
         let (asked, name, isRefused) = try await asked(of: batch)
         if isRefused { return "By now this is refused by \(name)." }
-        guard let asked, batch.approvers.count < asked.count else { return nil }
+        guard let asked else { return nil }
+        let agreed = batch.approvers.filter { asked.people?.includes($0) ?? true }
+        guard agreed.count < asked.count else { return nil }
         return BatchRunner.lack(asked, name)
     }
 
@@ -38,7 +41,8 @@ extension BatchRunner {
         var count = 0
         for who in Set(batch.approvers).subtracting(own).sorted() {
             let found = try await authenticate.inForce(who, of: batch.organization, in: batch.environment)
-            if let found, found.role >= asked.role, found.hasSecondFactor { count += 1 }
+            guard let found, asked.people?.includes(who) ?? true else { continue }
+            if found.role >= asked.role, found.hasSecondFactor { count += 1 }
         }
         return count < asked.count ? BatchRunner.lack(asked, name) : nil
     }

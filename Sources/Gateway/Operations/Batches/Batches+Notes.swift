@@ -40,7 +40,7 @@ extension Batches {
     /// Where what is paid in a day is limited to less than the batch is.
     private func limitNotes(of total: Int64, _ principal: Principal) async throws(GatewayError) -> [String] {
         guard let organization = try await directory.organization(principal.organization) else { return [] }
-        let least = organization.approvals.limits(at: entropy.now())
+        let least = organization.approvals.bounds(at: entropy.now())
             .filter { limit in
                 (limit.directions.isEmpty || limit.directions.contains(.outgoing)) && !limit.isPerReceiver
                     && limit.subject.map { $0 == principal.subjectText } ?? true

@@ -11,7 +11,8 @@ extension Batches {
             throw GatewayError(.notFound, "There is no such organization.")
         }
         let policy = organization.approvals
-        if let refusal = policy.refusal(tool: batch.tool, madeBy: batch.madeBy, batch.caller) { throw refusal }
+        let refusal = policy.refusal(tool: batch.tool, madeBy: batch.madeBy, batch.caller, at: now)
+        if let refusal { throw refusal }
         let entry = registry.snapshot.entry(
             batch.tool,
             organization: batch.organization,
@@ -31,7 +32,10 @@ extension Batches {
                     "\(decision.name) asks for the role \(decision.rule?.role.rawValue ?? "org_admin") or higher."
                 )
             }
-            asked = Hold.Asked(role: rule.role, count: rule.count)
+            asked = Hold.Asked(role: rule.role, count: rule.count, people: rule.people)
+            if let people = rule.people {
+                try await check(people, may: principal, release: batch, policy.away(at: now))
+            }
         }
         guard needsAnother else { return asked }
         try await checkIsAnother(principal, than: batch)
@@ -40,10 +44,30 @@ extension Batches {
         return asked
     }
 
+    /// Whether somebody is asked about a batch, or stands in for who is.
+    private func check(
+        _ people: Approvers,
+        may principal: Principal,
+        release batch: Batch,
+        _ away: Set<UserID>
+    ) async throws(GatewayError) {
+        // What is paused waits anew.
+        let since = batch.state == .paused ? batch.until + settings.waitsFor * -1 : batch.createdAt
+        let call = Approvers.Call(
+            organization: batch.organization,
+            madeBy: batch.madeBy,
+            agreed: batch.approvers,
+            since: since,
+            away: away
+        )
+        try await directory.check(people, call, principal, at: entropy.now())
+    }
+
     /// Whether somebody who has agreed to a batch's leaving may do so still: active, of the role that is asked for,
     /// with a second factor.
     func mayAgree(_ who: String, _ asked: Hold.Asked?, _ batch: Batch) async throws(GatewayError) -> Bool {
         let found = try await authenticate.inForce(who, of: batch.organization, in: batch.environment)
+        guard asked?.people?.includes(who) ?? true else { return false }
         return found.map { $0.role >= asked?.role ?? .manager && $0.hasSecondFactor } ?? false
     }
 }

@@ -51,6 +51,48 @@ extension DirectoryRepository {
         }
     }
 
+    /// Whether somebody is asked about a call by name, or stands in for somebody who is.
+    ///
+    /// - Throws: `permissionDenied` where they do not, with when they will.
+    func check(
+        _ people: Approvers,
+        _ call: Approvers.Call,
+        _ principal: Principal,
+        at now: Timestamp
+    ) async throws(GatewayError) {
+        guard case .user(let user) = principal.subject, people.includes(user) else {
+            throw GatewayError(.permissionDenied, "The rule names who is asked, and you are not among them.")
+        }
+        let agreed = call.agreed.compactMap { subject -> UserID? in
+            if case .user(let id)? = Principal.Subject(subject) { id } else { nil }
+        }
+        let mayDecide = people.admits(
+            user,
+            besides: Set(agreed),
+            unable: try await unable(people, call),
+            asked: call.since,
+            at: now
+        )
+        guard !mayDecide else { return }
+        throw GatewayError(
+            .permissionDenied,
+            """
+            You stand in for whoever is asked: from \(call.since + people.answerWithin) on, or while one of them is away for \
+            whom nobody else stands in.
+            """
+        )
+    }
+
+    /// Those who are asked by name and are away, may decide about nothing, or asked for this themselves.
+    func unable(_ people: Approvers, _ call: Approvers.Call) async throws(GatewayError) -> Set<UserID> {
+        var unable = call.away.union(try await ids(behind: call.madeBy, of: call.organization))
+        for id in people.named.subtracting(unable) {
+            let user = try await user(id, organization: call.organization)
+            if !(user.map { $0.isActive && $0.hasSecondFactor } ?? false) { unable.insert(id) }
+        }
+        return unable
+    }
+
     /// The people behind a subject.
     private func people(_ subject: String, of organization: OrganizationID) async throws(GatewayError) -> [User] {
         var found: [User] = []

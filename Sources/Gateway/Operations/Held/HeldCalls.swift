@@ -79,9 +79,9 @@ struct HeldCalls: Sendable {
 
     /// What is stopped waits; what somebody has approved who may not any more does not leave.
     private func check(_ policy: ApprovalPolicy, _ record: Record) async throws(Obstacle) {
-        if let refusal = policy.refusal(tool: record.tool, madeBy: record.madeBy, record.caller) {
-            throw .notNow(refusal)
-        }
+        let now = operations.directory.now
+        let refusal = policy.refusal(tool: record.tool, madeBy: record.madeBy, record.caller, at: now)
+        if let refusal { throw .notNow(refusal) }
         for who in record.hold?.approvers ?? [] where record.state == .released {
             let isGood = try await passing { () async throws(GatewayError) in try await mayApprove(who, record) }
             guard isGood else { throw .never("Somebody who approved it may not do so any more.") }

@@ -16,8 +16,9 @@ extension Operations {
         draft.hold = Hold(arguments: work.arguments, reason: order.reason, until: until)
         draft.hold?.place = planned.place
         draft.hold?.asked = order.asked
-        // Those who are asked are told once more when three quarters of the time are over.
-        let remindAt = order.asked.map { _ in planned.record.createdAt + (until - planned.record.createdAt) * 3 / 4 }
+        // Those who are asked are told once more when three quarters of the time are over, or others may stand in for them.
+        let most = (until - draft.createdAt) * 3 / 4
+        let remindAt = order.asked.map { draft.createdAt + min(most, $0.people?.standInAfter ?? most) }
         draft.hold?.remindAt = remindAt
         draft.nextActionAt = draft.hold?.remindAt ?? until
         let claimsNow = draft.direction != .incoming
