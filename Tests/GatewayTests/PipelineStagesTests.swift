@@ -180,6 +180,13 @@ struct `Pacing refusals` {
         }
     }
 
+    @Test func `makes strangers wait for what is away, and nobody who is known`() {
+        let (pace, away) = (make(ManualEntropy()), GatewayError(.unavailable, "away"))
+        for _ in 0..<9 { #expect(pace.wait(away, organization: ours, address: "192.0.2.1") == .zero) }
+        let waits = (0..<9).map { _ in pace.wait(away, organization: nil, address: "192.0.2.1") }
+        #expect(waits.last == .milliseconds(250))
+    }
+
     @Test func `counts more names than it keeps as one`() {
         let clock = ManualEntropy()
         let pace = make(clock, namesMax: 2)

@@ -56,7 +56,9 @@ package final class PaceRefusals: Sendable {
 
     /// How long a refusal has to wait; it is counted.
     func wait(_ error: GatewayError, organization: OrganizationID?, address: String?) -> Duration {
-        guard PaceRefusals.isRefusal(error.code) else { return .zero }
+        // Of whom nobody knows who they are, nothing was done that is worth more than a refusal.
+        let isNobodys = organization == nil && error.code == .unavailable
+        guard PaceRefusals.isRefusal(error.code) || isNobodys else { return .zero }
         let peer = address.flatMap { IPAddress($0)?.network }
         let name = organization.map { Name.organization($0) } ?? peer.map { .address($0) } ?? .others
         let now = entropy.uptime().nanoseconds / 1000
