@@ -269,6 +269,13 @@ struct WrongRecords: RecordRepository, DueRepository {
         except accounts: Set<AccountID>
     ) async throws(GatewayError) -> [Record] { try await store.due(at: now, limit: limit, except: accounts) }
 
+    func organizationsHolding(
+        after organization: OrganizationID?,
+        limit: Int
+    ) async throws(GatewayError) -> [OrganizationID] {
+        try await store.organizationsHolding(after: organization, limit: limit)
+    }
+
     func dueHeld(
         at now: Timestamp,
         limit: Int,

@@ -50,6 +50,8 @@ struct `A held record` {
             #expect(try await store.dueHeld(at: late, limit: 10, except: [AccountID(of: draft)]).isEmpty)
             #expect(try await store.due(at: late, limit: 10, except: []).contains { $0.id == draft.id } == false)
             #expect(try await store.openRecordsByPlugin().values.reduce(0, +) == 2)
+            #expect(try await store.organizationsHolding(after: nil, limit: 10) == [ours])
+            #expect(try await store.organizationsHolding(after: ours, limit: 10).isEmpty)
         }
     }
 

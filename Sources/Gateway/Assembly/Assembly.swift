@@ -72,6 +72,8 @@ package struct Assembly: Sendable {
     package let services: PluginServices
     /// Places in the feed as they leave the host.
     private let places: FeedPlaces
+    /// What is held and will never leave.
+    package let lapsed: LapsedDrafts
     /// What months' quotas leave.
     package let quotas: Quotas
     /// Where files of rows are read and written.
@@ -134,6 +136,14 @@ package struct Assembly: Sendable {
             releases: releases,
             entropy: entropy,
             settings: settings.drafts
+        )
+        lapsed = LapsedDrafts(
+            due: store.records,
+            items: store.batches,
+            drafts: drafts,
+            batches: batches,
+            configuration: configuration,
+            logger: ports.logger
         )
         throttle = AttemptLimit(entropy: entropy, settings: settings.throttle)
         failures = SampleFailures(audit: store.audit, entropy: entropy)
@@ -250,7 +260,7 @@ package struct Assembly: Sendable {
             { await keeper.run() },
             { await orphans.run() }, { await renewals.run() },
             { await failures.run() }, { await uses.run() },
-            { await quotas.run() }, { await configuration.run() },
+            { await quotas.run() }, { await configuration.run() }, { await lapsed.run() },
         ] + (approvalLetters.map { letters in [{ await letters.run() }] } ?? [])
     }
 

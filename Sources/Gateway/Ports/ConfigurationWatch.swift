@@ -104,6 +104,15 @@ package final class ConfigurationWatch: Sendable {
         }
     }
 
+    /// Whose configuration is heard to have changed since a stamp; nil for everybody's.
+    func changed(since stamp: Stamp) -> Set<OrganizationID>? {
+        if stamp.moment >= newest.load(ordering: .acquiring) { return [] }
+        return state.withLock { state in
+            guard stamp.moment >= state.floor else { return nil }
+            return Set(state.changed.filter { $0.value > stamp.moment }.keys)
+        }
+    }
+
     /// Something was changed here: before anything is believed again the store is asked what.
     package func forget() {
         state.withLock { state in

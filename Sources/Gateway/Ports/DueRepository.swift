@@ -19,6 +19,10 @@ package protocol DueRepository: Sendable {
         except accounts: Set<AccountID>
     ) async throws(GatewayError) -> [Record]
 
+    /// Organizations of which something is held, items of batches too: those after one, in an order of their own.
+    func organizationsHolding(after organization: OrganizationID?, limit: Int) async throws(GatewayError)
+        -> [OrganizationID]
+
     /// Keeps the moment, from which the next process goes on.
     func keep(moment: Timestamp) async throws(GatewayError)
 

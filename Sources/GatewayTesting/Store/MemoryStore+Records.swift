@@ -171,6 +171,17 @@ extension MemoryStore: DueRepository {
         try await due(at: now, limit: limit, except: accounts) { $0.state.isHeld && $0.batch == nil }
     }
 
+    package func organizationsHolding(
+        after organization: OrganizationID?,
+        limit: Int
+    ) async throws(GatewayError) -> [OrganizationID] {
+        try await read { tables in
+            let holding = Set(tables.sorted { $0.state.isHeld }.map(\.organization.description))
+            let found = holding.filter { $0 > organization?.description ?? "" }.sorted()
+            return found.prefix(max(1, limit)).compactMap { OrganizationID($0) }
+        }
+    }
+
     private func due(
         at now: Timestamp,
         limit: Int,

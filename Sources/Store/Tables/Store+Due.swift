@@ -21,6 +21,23 @@ extension Store: DueRepository {
         try await due([RecordCoding.isHeld + " AND batch_id IS NULL"], at: now, limit: limit, except: accounts)
     }
 
+    package func organizationsHolding(
+        after organization: OrganizationID?,
+        limit: Int
+    ) async throws(GatewayError) -> [OrganizationID] {
+        let index = database.words.index("records_held")
+        return try await read { sql in
+            try sql.query(
+                """
+                SELECT DISTINCT organization_id FROM records\(index)
+                WHERE \(RecordCoding.isHeld) AND organization_id > $1 ORDER BY organization_id LIMIT $2
+                """,
+                [.text(organization?.description ?? ""), .integer(Int64(max(1, limit)))]
+            ) { OrganizationID($0.text(0) ?? "") }
+        }
+        .compactMap { $0 }
+    }
+
     private func due(
         _ conditions: [String],
         at now: Timestamp,

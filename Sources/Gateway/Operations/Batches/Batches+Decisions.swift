@@ -85,7 +85,7 @@ extension Batches {
     }
 
     /// What has not ended, and may leave yet.
-    private static let stoppable: Set<BatchState> = [.draft, .running, .paused]
+    static let stoppable: Set<BatchState> = [.draft, .running, .paused]
 
     private static func cancelled(_ batch: Batch, because reason: String) -> Batch {
         var batch = batch
@@ -119,12 +119,19 @@ extension Batches {
         }
     }
 
-    private func cancel(_ batch: Batch, by who: String, because reason: String) async throws(GatewayError) {
+    /// Stops a batch that is open, if it is still.
+    func cancel(
+        _ batch: Batch,
+        as why: Hold.Withdrawal = .cancelled,
+        by who: String,
+        because reason: String
+    ) async throws(GatewayError) {
         var newest: Batch? = batch
         for _ in 0..<Batches.attemptsMax {
             // What has ended or is stopped meanwhile is as good.
             guard let found = newest, Batches.stoppable.contains(found.state) else { return }
             var changed = Batches.cancelled(found, because: reason)
+            changed.withdrawal = why
             changed.version += 1
             changed.decidedBy = who
             if try await batches.apply(BatchChange(batch: changed)) { return runner.call() }

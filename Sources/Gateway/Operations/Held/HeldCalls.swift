@@ -28,21 +28,10 @@ struct HeldCalls: Sendable {
         _ record: Record,
         _ use: (Ready) async throws(GatewayError) -> Answer
     ) async throws(Obstacle) -> Answer {
-        let membership = try await passing { () async throws(GatewayError) in
-            try await operations.directory.membership(of: record.organization)
-        }
-        guard membership.organization.isActive else { throw .never("The organization has been closed.") }
-        if let refusal = membership.organization.refusal(at: operations.directory.now) { throw .notNow(refusal) }
-        let maker = try await passing { () async throws(GatewayError) in
-            try await authenticate.inForce(record.madeBy, of: record.organization, in: record.environment)
-        }
-        guard let maker else { throw .never("Whoever asked for it may do nothing any more.") }
-        try await check(membership.organization.approvals, record)
+        let (membership, maker) = try await standing(record)
         let entry = try entry(for: record)
         defer { entry.plugin.calls.end(hasFailed: false) }
-        do throws(GatewayError) { try Authorize.check(entry.tool, principal: maker, membership: membership) } catch {
-            throw .never("Whoever asked for it may not use \(record.tool) any more.")
-        }
+        try Self.check(maker, of: record, entry, membership)
         guard case .operation(let index) = entry.tool.kind, let hold = record.hold else {
             throw .never("\(record.tool) is another tool by now.")
         }
@@ -74,6 +63,59 @@ struct HeldCalls: Sendable {
         if let difference = planned.record.difference(from: record, at: planned.place) { throw .never(difference) }
         return try await passing { () async throws(GatewayError) in
             try await use(Ready(work: work, kind: kind, planned: planned))
+        }
+    }
+
+    /// Why a held record will never leave, by what the host knows of its maker and its tool; nil where it may.
+    ///
+    /// Its plugin is not asked. What is suspended, stopped or not loaded may leave later.
+    /// - Throws: as the store does.
+    func whyLapsed(_ record: Record) async throws(GatewayError) -> String? {
+        let known: (membership: DirectoryCache.Membership, maker: Principal)
+        do throws(Obstacle) { known = try await standing(record) } catch {
+            switch error {
+            case .never(let reason): return reason
+            case .notNow(let error):
+                if error.code == .unavailable { throw error }
+                return nil
+            }
+        }
+        do throws(Obstacle) {
+            let entry = try entry(for: record)
+            defer { entry.plugin.calls.end(hasFailed: false) }
+            try Self.check(known.maker, of: record, entry, known.membership)
+            return nil
+        } catch {
+            if case .never(let reason) = error { return reason }
+            return nil
+        }
+    }
+
+    /// Whose it is and who asked for it, where nothing speaks against them.
+    private func standing(
+        _ record: Record
+    ) async throws(Obstacle) -> (membership: DirectoryCache.Membership, maker: Principal) {
+        let membership = try await passing { () async throws(GatewayError) in
+            try await operations.directory.membership(of: record.organization)
+        }
+        guard membership.organization.isActive else { throw .never("The organization has been closed.") }
+        if let refusal = membership.organization.refusal(at: operations.directory.now) { throw .notNow(refusal) }
+        let maker = try await passing { () async throws(GatewayError) in
+            try await authenticate.inForce(record.madeBy, of: record.organization, in: record.environment)
+        }
+        guard let maker else { throw .never("Whoever asked for it may do nothing any more.") }
+        try await check(membership.organization.approvals, record)
+        return (membership, maker)
+    }
+
+    private static func check(
+        _ maker: Principal,
+        of record: Record,
+        _ entry: ToolRegistry.Entry,
+        _ membership: DirectoryCache.Membership
+    ) throws(Obstacle) {
+        do throws(GatewayError) { try Authorize.check(entry.tool, principal: maker, membership: membership) } catch {
+            throw .never("Whoever asked for it may not use \(record.tool) any more.")
         }
     }
 
