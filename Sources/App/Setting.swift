@@ -108,7 +108,7 @@ extension Settings {
     private static let usual = Settings()
 
     /// Every setting, in the order in which people read of them.
-    static let list: [Setting] = listeners + data + registrations + MailSettings.list + upstream + tests
+    static let list: [Setting] = listeners + data + following + registrations + MailSettings.list + upstream + tests
 
     private static let listeners: [Setting] = [
         .text("HTTP_HOST", usual.host, "the address of the main listener") { $1.host = $0 },

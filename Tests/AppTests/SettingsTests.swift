@@ -38,6 +38,20 @@ struct `The list of settings` {
         #expect(wrong.first == "GATEWAY_HTTP_PORT: expected a whole number, 0 to 65535.")
     }
 
+    @Test func `bounds those who follow events`() {
+        var settings = Settings()
+        let wrong = settings.reading([
+            "GATEWAY_FOLLOWERS_MAX": "7", "GATEWAY_FOLLOWERS_OF_ORGANIZATION_MAX": "6",
+            "GATEWAY_FOLLOWERS_OF_CREDENTIAL_MAX": "5", "GATEWAY_FOLLOWER_TAKES_WITHIN_S": "4",
+            "GATEWAY_FOLLOWER_SIGN_OF_LIFE_S": "0",
+        ])
+
+        let bounds = settings.gateway.news
+        #expect(bounds.listenersMax == 7 && bounds.ofOrganizationMax == 6 && bounds.ofFollowerMax == 5)
+        #expect(bounds.takenWithin == .seconds(4) && bounds.silentMax == 15)
+        #expect(wrong == ["GATEWAY_FOLLOWER_SIGN_OF_LIFE_S: expected a whole number, 1 to 300."])
+    }
+
     @Test(arguments: [
         ("PUBLIC_URL", "https://pay.example.com?x=1"), ("PUBLIC_URL", "https://u@pay.example.com"),
         ("PUBLIC_URL", "pay.example.com"), ("CALLBACK_SOURCES", "196.201.214.0/33"), ("CALLBACK_SOURCES", ","),
