@@ -31,7 +31,30 @@ struct `What is brought to a program of one's own` {
         }
         #expect(throws: GatewayError.self) { try TriggerCommand.check(credential: key("live")) }
         try TriggerCommand.check(credential: key("test"))
-        #expect(throws: GatewayError.self) { try TriggerCommand.phone(of: "transaction.reversed") }
+    }
+
+    @Test func `is made to happen in one way by type, or refused with a list of all`() throws {
+        #expect(try EventWay(to: "transaction.reversed") == .reversal)
+        #expect(try EventWay(to: "approval.decided") == .held(isTakenBack: true))
+        for type in ["transaction.corrected", "transaction.nonsense", ""] {
+            let error = #expect(throws: GatewayError.self) { try EventWay(to: type) }
+            #expect(error?.message.contains("batch.paused, batch.released, batch.requested, transaction.") == true)
+        }
+    }
+}
+
+struct `An event that is sent once more` {
+    private func endpoint(_ id: String, isOn: Bool) -> JSON { ["id": .string(id), "is_on": .bool(isOn)] }
+
+    @Test func `goes to the only endpoint that is on`() throws {
+        #expect(try EventsResend.only(of: [endpoint("1", isOn: false), endpoint("2", isOn: true)]) == "2")
+    }
+
+    @Test func `goes to none of several that nobody chose`() {
+        let several = [endpoint("1", isOn: true), endpoint("2", isOn: true)]
+        let error = #expect(throws: GatewayError.self) { try EventsResend.only(of: several) }
+        #expect(error?.message == "--to: expected one of 1, 2.")
+        #expect(throws: GatewayError.self) { try EventsResend.only(of: [endpoint("1", isOn: false)]) }
     }
 }
 

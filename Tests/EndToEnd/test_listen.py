@@ -98,6 +98,21 @@ def test_what_is_followed_goes_on_after_the_gateway_was_away(simulator):
             assert len(lines) == len(set(lines)) and seen <= told(following), following.output()
 
 
+def events(gateway):
+    """What the feed has, and how each event's subject stood."""
+    return [(event["type"], event["subject"]) for event in gateway.call("GET", "/events?limit=500")[2]["data"]]
+
+
+@pytest.mark.parametrize("kind", [
+    "transaction.reversed", "transaction.withdrawn", "approval.requested", "approval.decided", "batch.requested",
+    "batch.released", "batch.completed", "batch.paused",
+])
+def test_more_than_payments_can_be_made_to_happen(gateway, kind):
+    done = trigger(gateway, kind)
+    assert done.returncode == 0, done
+    wait_until(kind, lambda: (kind, done.stdout.strip()) in events(gateway))
+
+
 def told(following):
     return {json.loads(line)["subject"] for line in following.output().splitlines() if line.startswith("{")}
 

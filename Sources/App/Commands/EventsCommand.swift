@@ -8,7 +8,7 @@ struct EventsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: Words.Events.word,
         abstract: Words.Events.abstract,
-        subcommands: [EventsTail.self, WordCommand<Words.Events>.self],
+        subcommands: [EventsTail.self, EventsResend.self, WordCommand<Words.Events>.self],
         defaultSubcommand: WordCommand<Words.Events>.self
     )
 }
@@ -62,5 +62,48 @@ struct EventsTail: AsyncParsableCommand {
         if let cursor { query.append("after=" + ManagementClient.escaped(cursor)) }
         if let types { query.append("types=" + ManagementClient.escaped(types)) }
         return Operation.Request(method: "GET", path: "/events?" + query.joined(separator: "&"))
+    }
+}
+
+/// `events resend`: has one event sent to a receiver once more.
+struct EventsResend: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "resend",
+        abstract: "Send one event to a webhook endpoint once more.",
+        discussion: """
+            The same id and the same bytes under a new signature, whether it arrived before or not. webhook replay and \
+            webhook recover send many. The gateway is found by GATEWAY_URL, and the credential by GATEWAY_API_KEY.
+            """
+    )
+
+    @Argument(help: "The event's id.") var event: String
+    @Option(help: "The endpoint's id; the only one that is on unless said.") var to: String?
+    @Option(help: "test or live, for a person's token; a key has its own.") var environment: String?
+    @Flag(help: "Print JSON.") var json = false
+
+    func run() async throws {
+        try await GatewayClient.running { client throws(GatewayError) in
+            let headers = environment.map { [("Gateway-Environment", $0)] } ?? []
+            var endpoint = to
+            if endpoint == nil {
+                let all = try await client.send(Operation.Request(method: "GET", path: "/webhooks"), headers)
+                endpoint = try EventsResend.only(of: all["data"]?.arrayValue ?? [])
+            }
+            let path = "/webhooks/\(ManagementClient.escaped(endpoint ?? ""))/replay"
+            let request = Operation.Request(method: "POST", path: path, body: ["event": .string(event)])
+            AnswerText.print(try await client.send(request, headers), asJSON: json)
+        }
+    }
+
+    /// The only endpoint that is on.
+    ///
+    /// - Throws: `invalidArgument` where there is none or another one.
+    static func only(of endpoints: [JSON]) throws(GatewayError) -> String {
+        let ids = endpoints.filter { $0["is_on"] == true }.compactMap { $0["id"]?.stringValue }
+        guard let id = ids.first, ids.count == 1 else {
+            let known = ids.isEmpty ? "an endpoint that is on" : "one of \(ids.joined(separator: ", "))"
+            throw GatewayError(.invalidArgument, "--to: expected \(known).")
+        }
+        return id
     }
 }

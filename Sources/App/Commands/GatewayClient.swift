@@ -91,7 +91,8 @@ struct GatewayClient {
         )
     }
 
-    private func carry(_ request: HTTPRequest) async throws(GatewayError) -> (status: Int, body: [UInt8]) {
+    /// Sends a request, and answers whatever came.
+    func carry(_ request: HTTPRequest) async throws(GatewayError) -> (status: Int, body: [UInt8]) {
         switch await curl.send(request) {
         case .answered(let status, let bytes): return (status, bytes)
         case .notSent(let reason):

@@ -16,7 +16,7 @@ struct MPesaGateway: AsyncParsableCommand {
             WordCommand<Words.Users>.self, WordCommand<Words.Keys>.self, WordCommand<Words.Plans>.self,
             WordCommand<Words.Accounts>.self, WordCommand<Words.Credentials>.self, WordCommand<Words.Callbacks>.self,
             WordCommand<Words.Usage>.self, WordCommand<Words.Batches>.self, WordCommand<Words.Reports>.self,
-            WordCommand<Words.Balances>.self,
+            WordCommand<Words.Balances>.self, WordCommand<Words.Webhooks>.self,
             EventsCommand.self, ListenCommand.self, TriggerCommand.self, AuditCommand.self, CompletionCommand.self,
         ]
     )

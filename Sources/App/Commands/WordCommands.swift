@@ -122,6 +122,11 @@ enum Words {
         static let groups = ["events"]
         static let abstract = "What has become true of the organization's transactions, in order."
     }
+    enum Webhooks: CommandWord {
+        static let word = "webhook"
+        static let groups = ["webhooks", "deliveries"]
+        static let abstract = "Where the organization's events are sent, what arrived, and what is sent again."
+    }
     enum Audit: CommandWord {
         static let word = "audit"
         static let groups = ["audit"]
@@ -131,7 +136,8 @@ enum Words {
     /// All of them, for completion.
     static let all: [any CommandWord.Type] = [
         Organizations.self, Users.self, Keys.self, Plans.self, Accounts.self, Credentials.self, Callbacks.self,
-        Usage.self, Batches.self, Reports.self, Balances.self, Events.self, Audit.self,
+        Usage.self, Batches.self, Reports.self, Balances.self, Events.self, Webhooks.self,
+        Audit.self,
     ]
 
     /// What an action is called behind a word of these groups; nil where it is none of theirs.
@@ -197,7 +203,7 @@ struct CompletionScript {
             let verbs = operations.compactMap { operation in
                 Words.verb(of: operation.name, in: word.groups).map { ($0, operation) }
             }
-            let more = [Words.Audit.word: ["verify"], Words.Events.word: ["tail"]][word.word] ?? []
+            let more = [Words.Audit.word: ["verify"], Words.Events.word: ["tail", "resend"]][word.word] ?? []
             offers.append(([word.word], (verbs.map(\.0) + more).sorted()))
             for (verb, operation) in verbs.sorted(by: { $0.0 < $1.0 }) where !operation.argumentNames.isEmpty {
                 offers.append(([word.word, verb], operation.argumentNames.map { $0 + "=" }))
