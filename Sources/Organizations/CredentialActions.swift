@@ -104,7 +104,8 @@ struct CredentialActions: Sendable {
                 isPersonal: true
             ),
             title: "Seal the credentials by a new key",
-            summary: "Gives the organization a new data key and seals every account's and webhook's secrets by it; all goes on.",
+            summary:
+                "Gives the organization a new data key and seals every account's and webhook's secrets by it; all goes on.",
             route: Route("POST", "/admin/organizations/{org_id}/credentials/rotate-key"),
             arguments: ["org_id": Arguments.id],
             output: .data(["type": "object", "required": ["sealed"], "properties": ["sealed": ["type": "integer"]]])

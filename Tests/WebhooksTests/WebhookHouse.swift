@@ -154,7 +154,7 @@ struct WebhookHouse {
         return endpoint
     }
 
-    /// Has so many things become true: keys are revoked. Their events' ids.
+    /// Has so many things become true, which are keys that are revoked; the ids of their events.
     @discardableResult
     func tell(
         _ count: Int = 1,

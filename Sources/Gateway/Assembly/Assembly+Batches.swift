@@ -36,4 +36,16 @@ extension Assembly.Ports {
         )
         return (batches, runner)
     }
+
+    /// What withdraws drafts that will never leave.
+    func lapsedDrafts(_ drafts: Drafts, _ batches: Batches) -> LapsedDrafts {
+        LapsedDrafts(
+            due: store.records,
+            items: store.batches,
+            drafts: drafts,
+            batches: batches,
+            configuration: configuration,
+            logger: logger
+        )
+    }
 }

@@ -137,14 +137,7 @@ package struct Assembly: Sendable {
             entropy: entropy,
             settings: settings.drafts
         )
-        lapsed = LapsedDrafts(
-            due: store.records,
-            items: store.batches,
-            drafts: drafts,
-            batches: batches,
-            configuration: configuration,
-            logger: ports.logger
-        )
+        lapsed = ports.lapsedDrafts(drafts, batches)
         throttle = AttemptLimit(entropy: entropy, settings: settings.throttle)
         failures = SampleFailures(audit: store.audit, entropy: entropy)
         factors = ports.people.map { SecondFactors(people: $0, key: keys.factors, entropy: entropy) }

@@ -17,10 +17,9 @@ package final class Quotas: Sendable {
         ///
         /// Default 16.
         package var blockMin = 16
-        /// How many it has at most: what a kill costs an organization. A block that lasts less than a second is followed by
-        /// a larger one.
+        /// How many it has at most: what a kill costs an organization.
         ///
-        /// Default 1,024.
+        /// Default 1,024; a block that lasts less than a second is followed by a larger one.
         package var blockMax = 1_024
         /// How often it is looked for blocks that nobody uses.
         ///

@@ -46,6 +46,22 @@ enum RecordCoding {
         row.bind(text: detail(record))
     }
 
+    private static func write(_ asked: Hold.Asked, to writer: inout JSONWriter) {
+        writer.key("asked")
+        writer.beginObject()
+        writer.optional("role", asked.role.rawValue)
+        writer.optional("count", Int64(asked.count))
+        if asked.isNewReceiver {
+            writer.key("new_receiver")
+            writer.bool(true)
+        }
+        if let people = asked.people {
+            writer.key("people")
+            writer.value(.object(people.json))
+        }
+        writer.endObject()
+    }
+
     private static func plan(_ record: Record) -> [UInt8] {
         var writer = JSONWriter()
         writer.beginObject()
@@ -82,21 +98,7 @@ enum RecordCoding {
                 writer.value(beside)
             }
             writer.optional("held_because", hold.reason)
-            if let asked = hold.asked {
-                writer.key("asked")
-                writer.beginObject()
-                writer.optional("role", asked.role.rawValue)
-                writer.optional("count", Int64(asked.count))
-                if asked.isNewReceiver {
-                    writer.key("new_receiver")
-                    writer.bool(true)
-                }
-                if let people = asked.people {
-                    writer.key("people")
-                    writer.value(.object(people.json))
-                }
-                writer.endObject()
-            }
+            if let asked = hold.asked { write(asked, to: &writer) }
             if let place = hold.place {
                 writer.key("place")
                 writer.beginArray()
