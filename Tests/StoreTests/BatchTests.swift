@@ -47,7 +47,11 @@ private func makeBatch(
         repeats: nil,
         releaser: .another,
         heldBecause: "A rule.",
-        asked: Hold.Asked(role: .orgAdmin, count: 2),
+        asked: Hold.Asked(
+            role: .orgAdmin,
+            count: 2,
+            people: Approvers(named: [UserID(Identifier(high: 8, low: 1))], answerWithin: .zero)
+        ),
         state: .draft,
         until: time + .seconds(3_600)
     )

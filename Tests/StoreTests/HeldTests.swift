@@ -10,6 +10,12 @@ private func makeDraft(at time: Timestamp = moment) -> Record {
     record.state = .draft
     record.hold = Hold(arguments: ["amount": 100, "phone": "254"], reason: "rule 1", until: time + .seconds(3_600))
     record.hold?.place = AccountPlace(shortCode: "174379", kind: "till", till: "5001")
+    let people = Approvers(
+        named: [UserID(Identifier(high: 8, low: 1)), UserID(Identifier(high: 8, low: 2))],
+        substitutes: [UserID(Identifier(high: 8, low: 3))],
+        answerWithin: .seconds(90)
+    )
+    record.hold?.asked = Hold.Asked(role: .manager, count: 2, isNewReceiver: true, people: people)
     record.nextActionAt = time + .seconds(3_600)
     return record
 }

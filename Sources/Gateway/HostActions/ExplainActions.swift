@@ -138,7 +138,7 @@ struct ExplainActions: Sendable {
         _ membership: DirectoryCache.Membership
     ) async throws(GatewayError) -> LimitPlace? {
         let now = entropy.now()
-        let limits = membership.organization.approvals.limits(at: now) + membership.ceilings.limits
+        let limits = membership.organization.approvals.bounds(at: now) + membership.ceilings.limits
         guard record.state.isHeld, !limits.isEmpty, record.limited?.day != RollupPlace.day(of: now) else { return nil }
         let holders = try await directory.ids(behind: record.madeBy, of: record.organization)
         // What is wrong with it at any time, or at this hour, is said where it is to leave.
