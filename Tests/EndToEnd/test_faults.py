@@ -192,9 +192,16 @@ def test_a_block_page_shows_its_status_and_how_it_begins(gateway, simulator):
 
 
 def test_what_is_written_otherwise_is_the_same_payment(gateway, simulator):
-    for outcome in ("masked_phone", "text_values", "odd_bytes", "other_forms", "hashed_phone", "lone_receipt"):
+    for outcome in ("masked_phone", "text_values", "odd_bytes", "other_forms", "hashed_phone"):
         found = ends(gateway, simulator, outcome, "succeeded", 1, "0")
         assert found["receipt"] and "disputed" not in found, found
+
+
+def test_a_success_that_states_no_amount_ends_nothing_until_it_is_asked_about(gateway, simulator):
+    for outcome in ("lone_receipt", "bare_success"):
+        found = ends(gateway, simulator, outcome, "succeeded", 1)
+        shown = gateway.call("GET", "/transactions/" + found["id"])[2]["data"]["events"]
+        assert [e["source"] for e in shown if e["to"] == "succeeded"][0].startswith("query"), shown
 
 
 def test_half_a_shilling_more_contradicts_and_is_shown(gateway, simulator):

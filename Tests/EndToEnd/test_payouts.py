@@ -121,9 +121,15 @@ def test_a_reply_that_names_an_id_of_darajas_own_leaves_ours(gateway, simulator)
 
 
 def test_a_payout_written_otherwise_is_the_same(gateway, simulator):
-    for outcome in ("masked_phone", "text_values", "odd_bytes", "other_forms", "hashed_phone", "lone_receipt"):
+    for outcome in ("masked_phone", "text_values", "odd_bytes", "other_forms", "hashed_phone"):
         found = ends(gateway, simulator, outcome, "succeeded", 1, "0")
         assert found["receipt"] and "disputed" not in found, found
+
+
+def test_a_payout_of_which_no_amount_is_stated_is_asked_about(gateway, simulator):
+    for outcome in ("lone_receipt", "bare_success"):
+        found = ends(gateway, simulator, outcome, "succeeded", 1)
+        assert found["receipt"] and [d["kind"] for d in found["disputes"]] == ["no_receipt"], found
 
 
 def test_a_damaged_account_costs_no_other(gateway, simulator):
