@@ -15,8 +15,10 @@ import threading
 import time
 import uuid
 
+# First, because it says where `harness` is: this file is a program of its own as well, the receiver.
+from measuring import free_port, wait_until
 from batches import Memory
-from harness import Gateway, free_port, http, wait_until
+from harness import Gateway, http
 
 EVENTS = int(os.environ.get("BENCH_EVENTS", "20000"))
 BEHIND = int(os.environ.get("BENCH_BEHIND", "100000"))
