@@ -1,5 +1,5 @@
 """Events to receivers: how many a second arrive at one that answers at once, in what memory, and how long a living one waits
-beside a dead one that a hundred thousand events are behind.
+beside a dead one that a hundred thousand events are behind, and beside another organization's that all begin to hang.
 
 What is behind is written into the feed's table while no gateway serves it: making it by calls would take an hour.
 """
@@ -19,11 +19,14 @@ import uuid
 from measuring import free_port, wait_until
 from batches import Memory
 from harness import Gateway, http
+from houses import House
 
 EVENTS = int(os.environ.get("BENCH_EVENTS", "20000"))
 BEHIND = int(os.environ.get("BENCH_BEHIND", "100000"))
 # For how many seconds events are made at how many a second while the dead one is behind.
 SECONDS, PACE = 20, 40
+# How many receivers of one organization begin to hang together: all that it may have but one.
+HANGING = 19
 # What must be reached.
 RATE, P99 = 500, 2
 
@@ -138,10 +141,37 @@ def beside():
     dead.close()
 
 
+def crowd():
+    dead = socket.create_server(("127.0.0.1", 0), backlog=512)
+    gateway, receiver = Gateway(), Receiver()
+    theirs = administrator(gateway)
+    ours = {"Authorization": "Bearer " + House(gateway).admin, "Content-Type": "application/json"}
+    for _ in range(HANGING):
+        endpoint(gateway, theirs, dead.getsockname()[1])
+    endpoint(gateway, ours, receiver.port)
+    revoked, began = [], time.monotonic()
+    for number in range(SECONDS):
+        for headers in (theirs, ours):
+            time.sleep(max(0, began + number - time.monotonic()))
+            key = http("POST", gateway.url + "/admin/keys", {"name": "till", "environment": "test", "role": "user"}, headers)[2]
+            # Theirs are on their way before ours happens: together, organizations would take turns.
+            time.sleep(0.5)
+            assert http("DELETE", f"{gateway.url}/admin/keys/{key['data']['key']['id']}", headers=headers)[0] < 300
+        revoked.append(time.time())
+    wait_until("all of them", lambda: len(receiver.seen) >= SECONDS)
+    longest = max(came - at for came, at in zip(sorted(receiver.seen.values()), revoked))
+    what = f"{SECONDS} events beside another organization's {HANGING} that hang"
+    print(f"| {what} | longest {longest * 1000:,.0f} ms (at most {P99 * 1000:,}) | |")
+    receiver.end()
+    gateway.remove()
+    dead.close()
+
+
 def main():
     print("\n| what | found | memory |\n|---|---|---|")
     rate()
     beside()
+    crowd()
 
 
 if __name__ == "__main__":
