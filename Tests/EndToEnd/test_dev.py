@@ -4,7 +4,7 @@ import json
 
 from guests import compile_guest
 from harness import Gateway, phone, wait_until
-from plugins import install, plugin
+from plugins import install
 
 
 def test_dev_sends_to_the_upstream_that_it_is_given_and_starts_no_simulator(simulator):
@@ -31,16 +31,14 @@ RECORDED = [
 
 def test_a_capability_that_the_simulator_does_not_know_is_tried_with_what_its_plugin_has_recorded():
     gateway = Gateway()
-    ask = {"phone": "254712345678", "amount": 10}
     text = ",".join(json.dumps(example, separators=(",", ":")).replace('"', '\\"') for example in RECORDED)
-    for recorded, states in [('""', ("unknown", "rejected", "failed")), (f'"{text}"', ("succeeded",))]:
+    # Without a recording the simulator's answer is Daraja's to a path that there is not, which proves nothing.
+    for amount, recorded, state in [(10, '""', "unknown"), (20, f'"{text}"', "succeeded")]:
         install(gateway, compile_guest("RECORDED", recorded), "--promote")
-        status, _, answer = gateway.call("POST", "/tools/guest_pay", ask)
-        assert status in (200, 502, 503), answer
-        found = gateway.call("GET", "/transactions?limit=1")[2]["data"][0]
+        status, _, answer = gateway.call("POST", "/tools/guest_pay", {"phone": "254712345678", "amount": amount})
+        assert status == 200 and "replayed" not in answer, answer
         wait_until(
-            f"{found['id']} to be one of {states}",
-            lambda: gateway.call("GET", "/transactions/" + found["id"])[2]["data"]["state"] in states,
+            f"the payment to be {state}",
+            lambda: gateway.call("GET", "/transactions?limit=1")[2]["data"][0]["state"] == state,
         )
-        plugin(gateway, "remove", "guest")
     gateway.remove()
