@@ -16,7 +16,7 @@ extension App {
         guarded.reachable = settings.door.webhookPrivate
         guarded.ownPorts = [settings.port, settings.managementPort]
         guarded.userAgent = "mpesa-gateway/" + version
-        guarded.sendingMax = bounds.turnsMax * bounds.atOnceMax
+        guarded.sendingMax = bounds.sendingMax
         return WebhookRunner(
             webhooks: store,
             feed: store,

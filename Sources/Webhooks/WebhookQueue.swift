@@ -16,11 +16,12 @@ struct WebhookQueue {
         places[place.organization, default: []].append(place)
     }
 
-    /// Whoever is next; one that is slow only where that is said.
-    mutating func next(withSlow takesSlow: Bool) -> WebhookPlace? {
+    /// Whoever is next of those that are quick, or slow, as far as there are places for them.
+    mutating func next(quick takesQuick: Bool, slow takesSlow: Bool) -> WebhookPlace? {
+        guard takesQuick || takesSlow else { return nil }
         for (turn, organization) in order.enumerated() {
             let own = places[organization, default: []]
-            guard let index = own.firstIndex(where: { takesSlow || waiting[$0] == false }) else { continue }
+            guard let index = own.firstIndex(where: { waiting[$0] == true ? takesSlow : takesQuick }) else { continue }
             let place = own[index]
             waiting[place] = nil
             places[organization]?.remove(at: index)

@@ -16,7 +16,8 @@ package actor WebhookRunner {
         var next: Timestamp?
         /// Whether there is something new for its organization.
         var hasNews = true
-        var isRunning = false
+        /// Since when it has its turn; nil while it has none.
+        var began: Uptime?
         var isSlow = false
         var replay: WebhookReplay?
     }
@@ -28,8 +29,9 @@ package actor WebhookRunner {
     private var ofOrganization: [OrganizationID: Set<WebhookPlace>] = [:]
     /// Whose turn is next: organizations, and of each its endpoints.
     private var waiting = WebhookQueue()
-    private var running = 0
-    private var slow = 0
+    /// Those that have their turn, and may be quick; and those that are known to be slow.
+    private var running: Set<WebhookPlace> = []
+    private var slow: Set<WebhookPlace> = []
     private var seen: Int64 = 0
     private var configuration: Int64?
     private var lookedAt: Uptime?
@@ -105,7 +107,14 @@ package actor WebhookRunner {
         }
         try await listen()
         let moment = entropy.now()
-        for (place, known) in endpoints where !known.isRunning {
+        for place in running where endpoints[place]?.began.map({ now - $0 >= settings.slowAfter }) ?? false {
+            // Whoever hangs holds no place of those that answer.
+            guard slow.count < settings.slowTurnsMax else { break }
+            running.remove(place)
+            slow.insert(place)
+            endpoints[place]?.isSlow = true
+        }
+        for (place, known) in endpoints where known.began == nil {
             if known.hasNews || known.replay != nil || known.next.map({ $0 <= moment }) ?? false {
                 waiting.add(place, isSlow: known.isSlow)
             }
@@ -148,7 +157,7 @@ package actor WebhookRunner {
             endpoints[place]?.hasNews = true
             return
         }
-        endpoints[place] = Known(next: served.dueAt)
+        endpoints[place] = Known(next: served.dueAt, isSlow: served.progress.failures > 0)
         ofOrganization[place.organization, default: []].insert(place)
     }
 
@@ -174,7 +183,7 @@ package actor WebhookRunner {
     // MARK: Turns
 
     private func begin(in group: inout DiscardingTaskGroup) {
-        while running < settings.turnsMax, let turn = nextTurn() { group.addTask { await self.work(turn) } }
+        while let turn = nextTurn() { group.addTask { await self.work(turn) } }
     }
 
     /// Takes turns for as long as anybody waits for one.
@@ -189,14 +198,18 @@ package actor WebhookRunner {
 
     /// Whoever has the next turn; nil where nobody may, or all is to end.
     private func nextTurn() -> (place: WebhookPlace, known: Known)? {
-        while !Task.isCancelled, let place = waiting.next(withSlow: slow < settings.slowTurnsMax) {
-            guard var known = endpoints[place], !known.isRunning else { continue }
-            known.isRunning = true
+        while !Task.isCancelled,
+            let place = waiting.next(
+                quick: running.count < settings.turnsMax,
+                slow: slow.count < settings.slowTurnsMax
+            )
+        {
+            guard var known = endpoints[place], known.began == nil else { continue }
+            known.began = entropy.uptime()
             known.hasNews = false
             known.next = nil
             endpoints[place] = known
-            running += 1
-            if known.isSlow { slow += 1 }
+            if known.isSlow { slow.insert(place) } else { running.insert(place) }
             return (place, known)
         }
         return nil
@@ -211,14 +224,15 @@ package actor WebhookRunner {
             parts.logger.warning("a webhook waits", metadata: ["reason": "\(error.message)"])
             standing = WebhookTurn.Standing(next: entropy.now() + .seconds(1), isSlow: true)
         }
-        running -= 1
-        if known.isSlow { slow -= 1 }
+        running.remove(place)
+        slow.remove(place)
         guard standing.isThere else { return forget(place) }
-        endpoints[place]?.isRunning = false
+        let isSlow = standing.isSlow ?? known.isSlow
+        endpoints[place]?.began = nil
         endpoints[place]?.next = standing.next
-        endpoints[place]?.isSlow = standing.isSlow
+        endpoints[place]?.isSlow = isSlow
         endpoints[place]?.replay = nil
         // Others come first.
-        if standing.next.map({ $0 <= entropy.now() }) ?? false { waiting.add(place, isSlow: standing.isSlow) }
+        if standing.next.map({ $0 <= entropy.now() }) ?? false { waiting.add(place, isSlow: isSlow) }
     }
 }

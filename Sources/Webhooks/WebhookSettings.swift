@@ -15,16 +15,18 @@ package struct WebhookSettings: Sendable {
     package var retryAfterMax: Duration = .seconds(86_400)
     /// How many requests to one endpoint are under way at a time.
     ///
-    /// Default 8; one where the last attempt failed.
+    /// Default 8; one until it has taken an event, and where the last attempt failed.
     package var atOnceMax = 8
-    /// How many endpoints are sent to at a time.
+    /// How many endpoints are sent to at a time that answered quickly when they were last asked.
     ///
     /// Default 16.
     package var turnsMax = 16
-    /// How many of those may be endpoints that failed or took long: the rest is for those that answer.
+    /// How many more of those that failed or took long; one that begins to is counted among them from then on.
     ///
-    /// Default 8.
-    package var slowTurnsMax = 8
+    /// Default 64: so many receivers may hang, each on a connection, before another one waits for them.
+    package var slowTurnsMax = 64
+    /// How many requests may be under way together, to all endpoints.
+    package var sendingMax: Int { turnsMax * atOnceMax + 2 * slowTurnsMax }
     /// Past what time an answer took long.
     ///
     /// Default 1 s.

@@ -27,8 +27,8 @@ struct WebhookTurn: Sendable {
         var isThere = true
         /// When it wants a turn without anything new; nil where it does not.
         var next: Timestamp?
-        /// Whether it failed or took long.
-        var isSlow = false
+        /// Whether it failed or took long; nil where nothing was sent.
+        var isSlow: Bool?
     }
 
     /// Something to be sent.
@@ -175,7 +175,8 @@ struct WebhookTurn: Sendable {
     /// Sends in order, some at once, until something says that it is enough; of what was begun, all answers.
     private func send(_ items: [Item], _ served: ServedWebhook, _ keys: [WebhookKey]) async -> [Answer] {
         let began = parts.entropy.uptime()
-        let width = served.progress.failures == 0 ? settings.atOnceMax : 1
+        // One alone first: a receiver that hangs holds one connection.
+        var width = 1
         var (answers, next, failures, isEnough) = ([Answer](), 0, served.progress.failures, false)
         return await withTaskGroup(of: Answer.self) { group in
             var underWay = 0
@@ -199,6 +200,7 @@ struct WebhookTurn: Sendable {
                     continue
                 }
                 answers.append(answer)
+                width = answer.found.isTaken && served.progress.failures == 0 ? settings.atOnceMax : 1
                 if !items[answer.index].delivery.isReplay {
                     failures = answer.found.isTaken ? 0 : failures + 1
                     isEnough = isEnough || answer.found.isGone || failures >= settings.failuresMax

@@ -181,4 +181,21 @@ struct `A stored wish that events are sent once more` {
             #expect(full?.code == .limitExceeded)
         }
     }
+
+    @Test func `ends where the endpoint is off, by a person or by what it answered`() async throws {
+        try await withEachStore { (store) async throws in
+            let endpoint = makeEndpoint()
+            var other = makeEndpoint()
+            for each in [endpoint, other] {
+                try await store.add(each, endpointsMax: 2)
+                try await store.begin(makeReplay(of: each), openMax: 2)
+            }
+            try await store.note([makeNote(endpoint) { $0.off = (.gone, at: moment) }])
+            #expect(try await store.openReplays(limit: 9).map(\.endpoint) == [other.id])
+            (other.off, other.offSince, other.version) = (.person, moment, 2)
+            #expect(try await store.change(other, begins: false))
+            #expect(try await store.openReplays(limit: 9).isEmpty)
+            #expect(try await store.replays(to: other.id, organization: ours, limit: 9).map(\.endedAt) == [moment])
+        }
+    }
 }

@@ -22,6 +22,28 @@ struct `A receiver that does not answer` {
         #expect(try await house.deliveries(dead).count <= 12)
     }
 
+    @Test func `keeps nobody waiting, however many of them hang, and whoever's they are`() async throws {
+        let house = WebhookHouse()
+        for number in 0..<40 { try await house.addEndpoint("https://hanging.example/\(number)") }
+        try await house.addEndpoint("https://living.example/")
+        try await house.addEndpoint("https://other.example/", of: theirs)
+        let gate = Gate()
+        house.receivers.hang { $0.url.hasPrefix("https://hanging") ? gate : nil }
+        try await house.tell()
+        try await house.tell(of: theirs)
+
+        let sending = Task { await house.runner.run() }
+        let living = ["https://living.example/", "https://other.example/"]
+        while !living.allSatisfy({ !house.receivers.ids(at: $0).isEmpty }) {
+            house.time.advance(.seconds(2))
+            await Task.yield()
+        }
+        #expect(house.receivers.hanging > 0 && house.receivers.hanging <= 40)
+        gate.open()
+        sending.cancel()
+        await sending.value
+    }
+
     @Test func `is asked now and then, and sent everything once it answers`() async throws {
         let house = WebhookHouse()
         let endpoint = try await house.addEndpoint()
@@ -115,7 +137,7 @@ struct `The turns of endpoints` {
         queue.add(place(2, 4), isSlow: false)
 
         var turns: [WebhookPlace] = []
-        while let next = queue.next(withSlow: true) { turns.append(next) }
+        while let next = queue.next(quick: true, slow: true) { turns.append(next) }
 
         #expect(turns == [place(1, 1), place(2, 4), place(1, 2), place(1, 3)])
         #expect(queue.isEmpty)
@@ -126,9 +148,9 @@ struct `The turns of endpoints` {
         queue.add(place(1, 1), isSlow: true)
         queue.add(place(2, 2), isSlow: false)
 
-        #expect(queue.next(withSlow: false) == place(2, 2))
-        #expect(queue.next(withSlow: false) == nil)
+        #expect(queue.next(quick: true, slow: false) == place(2, 2))
+        #expect(queue.next(quick: true, slow: false) == nil)
         #expect(!queue.isEmpty)
-        #expect(queue.next(withSlow: true) == place(1, 1))
+        #expect(queue.next(quick: false, slow: true) == place(1, 1))
     }
 }

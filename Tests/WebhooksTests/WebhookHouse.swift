@@ -25,6 +25,8 @@ final class FakeReceivers: WebhookSender {
     private struct State {
         var requests: [Request] = []
         var answers: @Sendable (Request, _ number: Int) -> WebhookOutcome = { _, _ in FakeReceivers.taken }
+        var hang: @Sendable (Request) -> Gate? = { _ in nil }
+        var hanging = 0
         var underWay = 0
         var most = 0
     }
@@ -45,6 +47,12 @@ final class FakeReceivers: WebhookSender {
 
     /// How many requests were under way together at most.
     var most: Int { state.withLock { $0.most } }
+
+    /// How many wait for a gate.
+    var hanging: Int { state.withLock { $0.hanging } }
+
+    /// Says which requests wait for a gate.
+    func hang(_ hang: @escaping @Sendable (Request) -> Gate?) { state.withLock { $0.hang = hang } }
 
     func answer(_ answers: @escaping @Sendable (Request, _ number: Int) -> WebhookOutcome) {
         state.withLock { $0.answers = answers }
@@ -70,9 +78,36 @@ final class FakeReceivers: WebhookSender {
             state.most = max(state.most, state.underWay)
             return state.answers(request, state.requests.count)
         }
+        if let gate = state.withLock({ $0.hang(request) }) {
+            state.withLock { $0.hanging += 1 }
+            await gate.wait()
+        }
         await Task.yield()
         state.withLock { $0.underWay -= 1 }
         return outcome
+    }
+}
+
+/// Something that is waited for until it is opened.
+final class Gate: Sendable {
+    private let state = Mutex<(isOpen: Bool, waiting: [CheckedContinuation<Void, Never>])>((false, []))
+
+    func wait() async {
+        await withCheckedContinuation { continuation in
+            let isOpen = state.withLock { state in
+                if !state.isOpen { state.waiting.append(continuation) }
+                return state.isOpen
+            }
+            if isOpen { continuation.resume() }
+        }
+    }
+
+    func open() {
+        let waiting = state.withLock { state in
+            defer { state = (true, []) }
+            return state.waiting
+        }
+        for continuation in waiting { continuation.resume() }
     }
 }
 

@@ -63,6 +63,7 @@ extension MemoryStore: WebhookRepository {
             let name = MemoryTables.WebhookName(endpoint.organization, endpoint.id)
             guard tables.webhooks[name]?.endpoint.version == endpoint.version - 1 else { return false }
             tables.webhooks[name]?.endpoint = endpoint
+            if endpoint.off != nil { tables.endWishes(name, at: endpoint.offSince ?? endpoint.madeAt) }
             if begins {
                 tables.webhooks[name]?.progress = WebhookProgress(place: tables.feed.last?.position ?? 0)
             }
@@ -209,6 +210,13 @@ extension MemoryTables {
         )
     }
 
+    fileprivate mutating func endWishes(_ name: WebhookName, at moment: Timestamp) {
+        for (id, replay) in replays
+        where replay.organization == name.organization && replay.endpoint == name.endpoint && replay.endedAt == nil {
+            replays[id]?.endedAt = moment
+        }
+    }
+
     fileprivate mutating func write(_ note: WebhookNote) {
         let name = WebhookName(note.organization, note.endpoint)
         guard let row = webhooks[name] else { return }
@@ -220,6 +228,7 @@ extension MemoryTables {
             webhooks[name]?.endpoint.off = off
             webhooks[name]?.endpoint.offSince = moment
             webhooks[name]?.endpoint.version += 1
+            endWishes(name, at: moment)
             directory.countChange(of: note.organization)
         }
         tell(note.told)

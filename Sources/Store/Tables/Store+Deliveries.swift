@@ -132,6 +132,7 @@ extension Store {
                 [.text(off.rawValue), .integer(moment.milliseconds)] + key
             )
             guard changed == 1 else { return }
+            try endWishes(key, at: moment, in: sql)
             try countChange(of: note.organization, in: sql)
         }
         session.tell(note.told)

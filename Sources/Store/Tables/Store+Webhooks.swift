@@ -105,6 +105,7 @@ extension Store: WebhookRepository {
                 WebhookCoding.values(endpoint).dropFirst(3) + key + [.integer(Int64(endpoint.version - 1))]
             )
             guard changed == 1 else { return false }
+            if endpoint.off != nil { try Store.endWishes(key, at: endpoint.offSince ?? endpoint.madeAt, in: sql) }
             if begins {
                 try sql.execute(
                     """
@@ -130,6 +131,17 @@ extension Store: WebhookRepository {
     }
 
     // MARK: Wishes
+
+    /// Ends what is wished for an endpoint that is off: nothing is sent there, and others' wishes wait for no such.
+    static func endWishes(_ key: [SQLValue], at moment: Timestamp, in sql: any SQLSession) throws {
+        try sql.execute(
+            """
+            UPDATE webhook_replays SET ended_ms = $1
+            WHERE organization_id = $2 AND endpoint_id = $3 AND ended_ms IS NULL
+            """,
+            [.integer(moment.milliseconds)] + key
+        )
+    }
 
     package func begin(_ replay: WebhookReplay, openMax: Int) async throws(GatewayError) {
         let organization = SQLValue.text(replay.organization.description)
