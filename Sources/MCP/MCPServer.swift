@@ -50,6 +50,10 @@ package final class MCPServer: Sendable {
         ///
         /// Default 256.
         package var pairMessagesMax = 256
+        /// So many bytes of them may wait, but for one message that is longer and waits alone.
+        ///
+        /// Default 8 MiB.
+        package var pairBytesMax = 8 << 20
 
         /// The defaults.
         package init() {}

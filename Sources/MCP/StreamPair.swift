@@ -18,9 +18,15 @@ package final class StreamPair: Sendable {
     private let listening: Listening
     private let arrivals: AsyncStream<Exchange>
     private let arrived: AsyncStream<Exchange>.Continuation
-    private let sent: AsyncStream<[UInt8]>
-    private let sending: AsyncStream<[UInt8]>.Continuation
-    private let state = Mutex((revision: Revision.november2024, underWay: 0))
+    private let sent: AsyncStream<Piece>
+    private let sending: AsyncStream<Piece>.Continuation
+    private let state = Mutex((revision: Revision.november2024, underWay: 0, waitingBytes: 0))
+
+    /// What is told, and whether it ends a request that is under way.
+    private struct Piece: Sendable {
+        let message: [UInt8]
+        let isAnswer: Bool
+    }
 
     init(_ id: Identifier, of principal: Principal, _ server: MCPServer, _ listening: Listening) {
         self.id = id
@@ -29,7 +35,7 @@ package final class StreamPair: Sendable {
         (self.server, self.listening) = (server, listening)
         (arrivals, arrived) = AsyncStream.makeStream(of: Exchange.self)
         (sent, sending) = AsyncStream.makeStream(
-            of: [UInt8].self,
+            of: Piece.self,
             bufferingPolicy: .bufferingOldest(server.settings.pairMessagesMax)
         )
     }
@@ -57,20 +63,33 @@ package final class StreamPair: Sendable {
                 await withDiscardingTaskGroup { calls in
                     for await exchange in arrivals {
                         calls.addTask { [self] in
-                            send(await server.answer(exchange) { [self] in send($0) }.body)
-                            state.withLock { $0.underWay -= 1 }
+                            let answer = await server.answer(exchange) { [self] in send($0) }
+                            send(answer.body, isAnswer: true)
                         }
                     }
                 }
             }
-            for await message in sent { try await tell(message) }
+            for await piece in sent {
+                try await tell(piece.message)
+                // What waits for a slow reader is under way still.
+                state.withLock { state in
+                    state.waitingBytes -= piece.message.count
+                    if piece.isAnswer { state.underWay -= 1 }
+                }
+            }
             group.cancelAll()
         }
     }
 
     /// Who reads too slowly for what is answered loses the stream, and never a part of what is told on it.
-    func send(_ message: [UInt8]) {
-        if case .dropped = sending.yield(message) { sending.finish() }
+    func send(_ message: [UInt8], isAnswer: Bool = false) {
+        let hasRoom = state.withLock { state in
+            let isAlone = state.waitingBytes == 0
+            state.waitingBytes += message.count
+            return isAlone || state.waitingBytes <= server.settings.pairBytesMax
+        }
+        guard hasRoom else { return sending.finish() }
+        if case .dropped = sending.yield(Piece(message: message, isAnswer: isAnswer)) { sending.finish() }
     }
 
     /// Takes a request in order, to be answered on the stream.

@@ -21,6 +21,29 @@ private struct Heard: Sendable {
     }
 }
 
+/// A client that reads nothing until it is let.
+private struct Stuck: Sendable {
+    private let reached = AsyncStream.makeStream(of: Void.self)
+    private let go = AsyncStream.makeStream(of: Void.self)
+    let task: Task<Void, Never>
+
+    init(_ pair: StreamPair) {
+        pair.server.know(pair)
+        let (begun, goes) = (self.reached.continuation, self.go.stream)
+        task = Task {
+            try? await pair.run { message in
+                guard !message.isEmpty else { return }
+                begun.yield()
+                for await _ in goes { return }
+            }
+        }
+    }
+
+    /// Waits until it has begun on a message.
+    func begins() async { for await _ in reached.stream { return } }
+    func read() { go.continuation.finish() }
+}
+
 extension Office {
     fileprivate func pair(by other: Credential? = nil) async -> MCPServer.PairOpening {
         await server.openPair(of: caller(other ?? .token(key.text), []), call: CallID(clock.entropy.identifier()))
@@ -35,9 +58,10 @@ extension Office {
 }
 
 struct `A stream with an address beside it` {
-    private func with(_ body: (Office) async throws -> Void) async throws {
+    private func with(bytes: Int = 8 << 20, _ body: (Office) async throws -> Void) async throws {
         var settings = MCPServer.Settings()
         settings.pairCallsMax = 2
+        settings.pairBytesMax = bytes
         try await Office.with(settings) { office in
             let news = office.gateway.news
             try await news.begin()
@@ -131,6 +155,38 @@ struct `A stream with an address beside it` {
 
             #expect(office.desk.givenUp == 2 && office.gateway.news.count == 0)
             #expect(await office.hand(wait, to: pair.name).status == 404)
+        }
+    }
+
+    @Test func `counts what its client has not read as under way`() async throws {
+        try await with { office in
+            let pair = try opened(await office.pair())
+            let stuck = Stuck(pair)
+            let ping = Office.request("ping")
+
+            #expect(await office.hand(ping, to: pair.name).status == 202)
+            await stuck.begins()
+            #expect(await office.hand(ping, to: pair.name).status == 202)
+            #expect(await office.hand(ping, to: pair.name).status == 429)
+            stuck.read()
+            stuck.task.cancel()
+            await stuck.task.value
+        }
+    }
+
+    @Test(.timeLimit(.minutes(15))) func `is lost to whom reads too slowly for the bytes that wait`() async throws {
+        try await with(bytes: 3_000) { office in
+            let pair = try opened(await office.pair())
+            let stuck = Stuck(pair)
+            let big = [UInt8](repeating: UInt8(ascii: "1"), count: 2_000)
+
+            pair.send(big)
+            await stuck.begins()
+            pair.send(big)
+            stuck.read()
+            await stuck.task.value
+
+            #expect(await office.hand(Office.request("ping"), to: pair.name).status == 404)
         }
     }
 
