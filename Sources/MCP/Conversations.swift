@@ -26,7 +26,8 @@ package final class Conversations: Sendable {
         ///
         /// Default 12 h.
         package var life: Duration = .seconds(43_200)
-        /// How long a person has for an answer.
+        /// How long a person has for an answer; of several that are asked in one round, for each on the average: the round has
+        /// one end.
         ///
         /// Default 10 min, which is how long a tool's question lasts.
         package var answerWithin: Duration = .seconds(600)
@@ -144,13 +145,18 @@ package final class Conversations: Sendable {
 
     // MARK: Questions
 
-    /// Asks the person at the client, and waits; `isOver` says at each look whether nobody is to be asked any longer.
+    /// When a round of so many questions is over that begins now.
+    func end(ofRound questions: Int) -> Timestamp { entropy.now() + settings.answerWithin * questions }
+
+    /// Asks the person at the client, and waits until then; `isOver` says at each look whether nobody is to be asked any
+    /// longer.
     ///
     /// - Returns: The answer; nil where none has come in time, or its call is given up.
     /// - Throws: `rateLimited` where too many wait.
     func ask(
         _ question: Question.Part,
         in conversation: Conversation,
+        until end: Timestamp? = nil,
         unless isOver: @Sendable () async -> Bool = { false },
         _ tell: @Sendable ([UInt8]) -> Void
     ) async throws(GatewayError) -> JSON? {
@@ -171,7 +177,7 @@ package final class Conversations: Sendable {
             organization: conversation.organization,
             digest: Conversations.digest(of: conversation),
             takenAt: now,
-            expiresAt: now + settings.answerWithin
+            expiresAt: end ?? self.end(ofRound: 1)
         )
         _ = try await once.take(claim)
         tell(Conversations.message(question, id, conversation.revision))

@@ -109,10 +109,12 @@ extension MCPServer {
             guard asked <= conversations.settings.questionsMax else {
                 throw .refusal(GatewayError(.conflict, "The tool asks too much: \(asked) questions in one call."))
             }
-            // One after another: an older client is asked one thing at a time, and nothing more after a refusal.
+            // One after another: an older client is asked one thing at a time, and nothing more after a refusal. Whoever
+            // takes long over one has what is left for the others.
+            let end = conversations.end(ofRound: question.parts.count)
             var replies: [(name: String?, reply: QuestionReply)] = []
             for part in question.parts {
-                let reply = try await self.reply(to: part, state, in: conversation, exchange, tell)
+                let reply = try await self.reply(to: part, state, in: conversation, until: end, exchange, tell)
                 replies.append((part.name, reply))
                 guard reply.action == "accept" else { break }
             }
@@ -124,13 +126,14 @@ extension MCPServer {
         to part: Question.Part,
         _ state: String,
         in conversation: Conversation,
+        until end: Timestamp,
         _ exchange: Exchange,
         _ tell: @Sendable ([UInt8]) -> Void
     ) async throws(MCPError) -> QuestionReply {
         let answer: JSON?
         let isOver: @Sendable () async -> Bool = { [self] in await hasNoSession(exchange.caller) }
         do throws(GatewayError) {
-            answer = try await conversations.ask(part, in: conversation, unless: isOver, tell)
+            answer = try await conversations.ask(part, in: conversation, until: end, unless: isOver, tell)
         } catch { throw .refusal(error) }
         guard let answer else {
             throw .refusal(GatewayError(.deadlineExceeded, "Nobody has answered the tool's question in time."))

@@ -219,6 +219,25 @@ struct `A question in a session` {
         }
     }
 
+    @Test(.timeLimit(.minutes(15)), arguments: [1_190, 1_201])
+    func `may take long, where another is asked with it: the round has one end`(seconds: Int) async throws {
+        var bounds = Conversations.Settings()
+        bounds.lookEvery = .milliseconds(1)
+        try await Office.with(conversations: bounds) { office in
+            let talker = try await Talker(office, .june2025)
+
+            let said = await talker.ask("desk_poll") { question in
+                let isFirst = question["params"]?["message"] == "How much?"
+                if isFirst { office.clock.advance(.seconds(seconds)) }
+                let content: JSON = isFirst ? ["shillings": 7] : ["sure": true]
+                _ = await talker.send(reply(question["id"], ["action": "accept", "content": content]))
+            }
+
+            let inTime = said.result["structuredContent"] == ["number": 7]
+            #expect(inTime == (seconds < 1_200), "\(said.json)")
+        }
+    }
+
     @Test(.timeLimit(.minutes(15)), arguments: [true, false])
     func `is not waited for once its session has ended, or its key is revoked`(isEnded: Bool) async throws {
         var bounds = Conversations.Settings()

@@ -195,7 +195,7 @@ struct `A person's answer` {
             var refusals = [foreign.error]
             refusals.append(await house.answer(changed, "accept", ["sure": "yes"]).error)
             refusals.append(await house.answer(state, "accept", ["sure": "yes"], what: "other").error)
-            house.clock.advance(.seconds(601))
+            house.clock.advance(.seconds(631))
             refusals.append(await house.answer(state, "accept", ["sure": "yes"]).error)
 
             #expect(refusals.allSatisfy { $0?.code == .invalidArgument && $0?.isAboutCall == true })

@@ -77,7 +77,10 @@ package struct QuestionSeal: Sendable {
 
     private let key: Secret<[UInt8]>
     private let entropy: Entropy
+    /// How long a person has for each question of a round.
     private let life: Duration
+    /// How much longer it is good for than a person is asked: an answer of the last moment is still one in time.
+    private let grace = Duration.seconds(30)
 
     /// The clock that its questions end by.
     var now: Timestamp { entropy.now() }
@@ -102,7 +105,8 @@ package struct QuestionSeal: Sendable {
         }
         let inner: JSON = [
             "id": .string(entropy.identifier().description),
-            "until_ms": .integer((entropy.now() + life).milliseconds), "schema": question.schema,
+            "until_ms": .integer((entropy.now() + life * question.parts.count + grace).milliseconds),
+            "schema": question.schema,
             "state": question.state,
         ]
         do {
@@ -121,12 +125,12 @@ package struct QuestionSeal: Sendable {
             let bytes = try? AESGCM.open(sealed, key: key.reveal(), associatedData: place(of: work)),
             let inner = try? JSON(parsing: bytes), let opened = Opened(inner),
             // One that ends later than any can was sealed by a clock that has been set back since.
-            now < opened.until, opened.until - now <= life
+            now < opened.until, opened.until - now <= life * Question.partsMax + grace
         else {
             throw GatewayError(
                 .invalidArgument,
                 "request_state: expected the text that came with the question, for the same tool, arguments and caller, "
-                    + "within \(life.wholeMilliseconds / 1000) seconds. Call the tool again without it."
+                    + "within \(life.wholeMilliseconds / 1000) seconds for each question. Call the tool again without it."
             )
             .aboutCall
         }
