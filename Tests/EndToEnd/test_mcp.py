@@ -66,8 +66,7 @@ def test_every_tool_is_read_in_about_600_tokens(gateway):
     for tool in tools:
         read = {name: value for name, value in tool.items() if name != "_meta"}
         length = len(json.dumps(read, separators=(",", ":"), ensure_ascii=False).encode())
-        most = 2900 if tool["name"] == "mpesa_bulk_payment" else 2400
-        assert length <= most, f"{tool['name']}: {length}"
+        assert length <= 2400, f"{tool['name']}: {length}"
 
 
 def test_a_client_of_an_older_revision_is_asked_while_its_call_goes_on(simulator):

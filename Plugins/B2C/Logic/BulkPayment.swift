@@ -10,10 +10,9 @@ let bulkPaymentDescriptor: JSONObject = [
     "operation": "payout",
     "title": "Pay many customers (B2C)",
     "description": """
-    Makes a batch of payouts from the organization's utility account: salaries, refunds, commissions. Nothing is sent \
-    before a person has released it, unless release says otherwise and no rule asks for one. Where rows are wrong all of \
-    them are named, and nothing is kept. Ask batches_show for its progress by batch_id; never send it again under another \
-    id.
+    Makes a batch of payouts: salaries, refunds, commissions. A person must release it, unless release is true and no \
+    rule asks for one. Where rows are wrong all are named, and nothing is kept. Ask batches_show for its progress; never \
+    send it again under another batch_id.
     """,
     "examples": [
         [
@@ -30,8 +29,10 @@ let bulkPaymentDescriptor: JSONObject = [
             ],
         ]
     ],
-    "input_schema": MoneyTool.arguments(
-        [
+    // Without its dialect, which is the usual one: a model reads this with all the other tools.
+    "input_schema": [
+        "type": "object", "additionalProperties": false, "required": ["payments", "batch_name"],
+        "properties": [
             "payments": [
                 "type": "array", "minItems": 1, "maxItems": 5000,
                 "items": [
@@ -39,20 +40,14 @@ let bulkPaymentDescriptor: JSONObject = [
                     "properties": [
                         "phone_number": [
                             "type": "string", "minLength": 9, "maxLength": 32,
-                            "description": "Such as 254712345678 or 0712345678.",
+                            "description": "Such as 0712345678.",
                         ],
                         "amount": ["type": "integer", "minimum": 1, "description": "Whole Kenyan shillings."],
-                        "account_reference": [
-                            "type": "string", "minLength": 1, "maxLength": 100,
-                            "description": "Your own, such as a staff number.",
-                        ],
-                        "remarks": [
-                            "type": "string", "minLength": 2, "maxLength": 100,
-                            "description": "Payment when left out.",
-                        ],
+                        "account_reference": ["type": "string", "minLength": 1, "maxLength": 100],
+                        "remarks": ["type": "string", "minLength": 2, "maxLength": 100],
                         "command_id": [
                             "enum": ["BusinessPayment", "SalaryPayment", "PromotionPayment"],
-                            "description": "BusinessPayment when left out.",
+                            "description": "The first when left out.",
                         ],
                     ],
                     "required": ["phone_number", "amount"], "additionalProperties": false,
@@ -60,8 +55,7 @@ let bulkPaymentDescriptor: JSONObject = [
             ],
             "batch_name": ["type": "string", "minLength": 1, "maxLength": 100],
         ],
-        required: ["payments", "batch_name"]
-    ),
+    ],
     "output_schema": payoutSchema,
     "annotations": MoneyTool.movesMoney(),
     "requires": ["role": "manager", "scopes": ["mpesa:b2c"]],

@@ -12,28 +12,28 @@ package enum BatchArguments {
         "batch_id": [
             "type": "string", "pattern": .string(BatchID.pattern),
             "description": """
-            Your own id of this batch, such as payroll-2026-11; with other payments it is refused.
+            Your own, such as payroll-2026-11; reuse it when you retry.
             """,
         ],
         "batch_name": ["type": "string", "minLength": 1, "maxLength": 100, "description": "A name for people."],
         "not_before_ms": [
             "type": "integer", "minimum": 0,
-            "description": "When it may leave, in milliseconds since 1970; at most 60 days ahead.",
+            "description": "When it may leave, in Unix ms; at most 60 days ahead.",
         ],
         "confirmed_rows": [
             "type": "array", "items": ["type": "integer", "minimum": 1], "maxItems": 10_000,
-            "description": "Rows, from 1, that repeat a payment on purpose. Only after a person has looked.",
+            "description": "Rows, from 1, that repeat a payment on purpose, as a person has seen.",
         ],
         "repeats": [
             "type": "string", "pattern": .string(BatchID.pattern),
-            "description": "The batch that is paid again on purpose. Only after a person has looked.",
+            "description": "The batch paid again on purpose, as a person has seen.",
         ],
         "validate_only": [
-            "type": "boolean", "description": "Only checks every row; keeps and sends nothing.",
+            "type": "boolean", "description": "Checks; keeps and sends nothing.",
         ],
         "release": [
             "type": "boolean",
-            "description": "Sends it at once, where no rule asks for a person. An agent's always waits.",
+            "description": "At once, where no rule asks for a person; never an agent's.",
         ],
     ]
 
@@ -41,8 +41,8 @@ package enum BatchArguments {
     static let words = """
 
 
-        batch_id makes it one batch, however often it is sent; so does an idempotency key. Without either, the same \
-        payments under the same name within seven days are the same batch (is_earlier).
+        The same batch_id, or idempotency key, is one batch however often it is sent. Without either, the same payments \
+        and name within seven days are (is_earlier).
         """
 }
 

@@ -100,7 +100,8 @@ package final class CallSchemas: Sendable {
         var required: [String] = []
         var (restSummary, mcpSummary) = (tool.summary, tool.summary)
         if movesMoney {
-            document.put(CallSchemas.keySchema, as: CallSchemas.key, under: "properties")
+            let key = tool.items == nil ? CallSchemas.keySchema : CallSchemas.batchKeySchema
+            document.put(key, as: CallSchemas.key, under: "properties")
             if pays && tool.items == nil || tool.requiresIdempotencyKey { required.append(CallSchemas.key) }
             if tool.items == nil {
                 mcpSummary += "\n\n" + CallSchemas.words(CallSchemas.key, isRequired: !required.isEmpty, pays: pays)
@@ -157,6 +158,11 @@ package final class CallSchemas: Sendable {
     private static let keySchema: JSON = [
         "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$",
         "description": "One key per logical payment; reuse it when you retry, and nothing is moved twice.",
+    ]
+
+    private static let batchKeySchema: JSON = [
+        "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$",
+        "description": "As batch_id; reuse it when you retry.",
     ]
 
     private static func words(_ name: String, isRequired: Bool, pays: Bool) -> String {
