@@ -20,22 +20,25 @@ def prepare(folder, *more):
     return re.search(r"^ +password +(\S+)", done.stdout, re.M).group(1)
 
 
+def settings_of(folder, simulator, ports, **more):
+    """What init wrote, on ports of one's own."""
+    with open(os.path.join(folder, "gateway.env")) as file:
+        lines = [line.strip() for line in file if "=" in line and not line.startswith("#")]
+    settings = {name: value.strip("'") for name, value in (line.split("=", 1) for line in lines)}
+    return {
+        **settings, "GATEWAY_DARAJA_URL": simulator.url, "GATEWAY_HTTP_PORT": str(ports[0]),
+        "GATEWAY_MANAGEMENT_PORT": str(ports[1]), **more,
+    }
+
+
 class Served(Process):
     """`mpesa-gateway serve` with what init wrote, on ports of its own."""
 
     def __init__(self, folder, simulator, **more):
         ports = free_port(), free_port()
         self.url, self.management = (f"http://127.0.0.1:{port}" for port in ports)
-        with open(os.path.join(folder, "gateway.env")) as file:
-            lines = [line.strip() for line in file if "=" in line and not line.startswith("#")]
-        settings = {name: value.strip("'") for name, value in (line.split("=", 1) for line in lines)}
-        settings.update(
-            {
-                "GATEWAY_DARAJA_URL": simulator.url, "GATEWAY_HTTP_PORT": str(ports[0]),
-                "GATEWAY_MANAGEMENT_PORT": str(ports[1]), **more,
-            }
-        )
-        super().__init__(["serve"], settings)
+        self.settings = settings_of(folder, simulator, ports, **more)
+        super().__init__(["serve"], self.settings)
         wait_until("the gateway", lambda: answers(self.url + "/openapi.json") or not self.is_running())
         assert self.is_running(), self.output()
 
@@ -273,3 +276,50 @@ def test_init_changes_nothing_that_is_there():
     assert explained == re.findall(r"`(GATEWAY_\w+)` \|", table) and len(explained) > 30, explained
     assert prepare(folder, "--admin-username", "second", "--admin-email", "second@x.example")
     shutil.rmtree(folder)
+
+
+def test_a_folder_that_nobody_serves_is_served_by_the_bridge_to_it():
+    folder = tempfile.mkdtemp(prefix="embedded-") + "/data"
+    password = prepare(folder, "--admin-username", "root")
+    simulator = Simulator()
+    gateway = Served(folder, simulator)
+    boss = gateway.log_in("host", "root", password)
+    body = {"name": "Duka", "slug": "duka", "plan": "standard", "admin_username": "wanjiru", "admin_email": "w@duka.example"}
+    made = gateway.ask("POST", "/admin/organizations", body, token=boss)[2]
+    admin = gateway.log_in("duka", "wanjiru", made["data"]["admin"]["password"])
+    body = {"name": "assistant", "environment": "test", "role": "user"}
+    key = gateway.ask("POST", "/admin/keys", body, token=admin)[2]["data"]["api_key"]
+    assert gateway.end() == 0
+
+    command = [PROGRAM, "mcp", "--data-dir", folder]
+    known = {"PATH": os.environ["PATH"], **gateway.settings, "GATEWAY_API_KEY": key}
+    listing = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}) + "\n"
+    first = subprocess.Popen(
+        command, env=known, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        first.stdin.write(listing)
+        first.stdin.flush()
+        assert "result" in json.loads(first.stdout.readline())
+        # While it serves it is the one that another bridge speaks to.
+        second = subprocess.run(
+            command, input=listing, env=known, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE
+        )
+        assert second.returncode == 0 and "result" in json.loads(second.stdout), second.stderr
+        assert "served here" not in second.stderr, second.stderr
+        told = first.communicate(timeout=PATIENCE)
+    finally:
+        first.kill()
+    assert first.returncode == 0 and told[0] == "" and "served here" in told[1], told
+
+    # A wrong key ends it, and an address that does not answer is no reason to serve.
+    bad = subprocess.run(
+        command, input="", env={**known, "GATEWAY_API_KEY": "nonsense"}, cwd=ROOT, capture_output=True, text=True,
+        timeout=PATIENCE,
+    )
+    assert bad.returncode == 1 and "credential" in bad.stderr and bad.stdout == "", bad.stderr
+    away = subprocess.run(
+        [*command[:2], "--url", gateway.url], input=listing, env=known, cwd=ROOT, capture_output=True, text=True,
+        timeout=PATIENCE,
+    )
+    assert away.returncode == 1 and "No gateway answers" in away.stderr and away.stdout == "", away.stderr

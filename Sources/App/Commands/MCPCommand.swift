@@ -12,7 +12,8 @@ struct MCPCommand: AsyncParsableCommand {
         abstract: "Serve MCP on standard input and output, for a gateway that runs.",
         discussion: """
             The key stands in GATEWAY_API_KEY. The gateway is found by --url (GATEWAY_URL), or else by the data folder \
-            that it serves (--data-dir, GATEWAY_DATA_FOLDER). None is started.
+            that it serves (--data-dir, GATEWAY_DATA_FOLDER). Where no address is given and nobody serves that folder, it is \
+            served here, with the settings of `serve`, until the input ends.
             """
     )
 
@@ -29,19 +30,27 @@ struct MCPCommand: AsyncParsableCommand {
     func run() async throws {
         do {
             let environment = ProcessInfo.processInfo.environment
-            let address = try GatewayAddress.find(
-                url: url ?? (dataFolder == nil ? environment["GATEWAY_URL"] : nil),
-                folder: dataFolder ?? environment["GATEWAY_DATA_FOLDER"] ?? Settings().dataFolder,
-                environment: environment
-            )
-            try await serve(address)
+            let given = url ?? (dataFolder == nil ? environment["GATEWAY_URL"] : nil)
+            let folder = dataFolder ?? environment["GATEWAY_DATA_FOLDER"] ?? Settings().dataFolder
+            // From here on nothing but messages stands on standard output, whatever is started.
+            let output = try MessageOutput()
+            let serve: @Sendable () async throws -> Void = {
+                try await MCPCommand.serve(
+                    try GatewayAddress.find(url: given, folder: folder, environment: environment),
+                    output
+                )
+            }
+            guard given == nil, let embedded = try await EmbeddedGateway.begin(in: folder, environment) else {
+                return try await serve()
+            }
+            tell("no gateway serves \(folder): it is served here, until the input ends")
+            try await embedded.serve(during: serve)
         } catch {
             throw explain(error)
         }
     }
 
-    private func serve(_ address: GatewayAddress) async throws(GatewayError) {
-        let output = try MessageOutput()
+    private static func serve(_ address: GatewayAddress, _ output: MessageOutput) async throws(GatewayError) {
         let curl = CurlClient(settings: CurlClient.Settings())
         defer { curl.shutdown() }
         let settings = StdioBridge.Settings()
@@ -89,7 +98,7 @@ struct MCPCommand: AsyncParsableCommand {
 /// Standard output, for messages and nothing else.
 ///
 /// Whatever else is printed in this process goes to standard error.
-private struct MessageOutput {
+private struct MessageOutput: Sendable {
     private let writer: LineWriter
 
     init() throws(GatewayError) {
