@@ -114,14 +114,25 @@ extension MCPServer {
             let end = conversations.end(ofRound: question.parts.count)
             var replies: [(name: String?, reply: QuestionReply)] = []
             for part in question.parts {
-                let reply = try await self.reply(to: part, state, in: conversation, until: end, exchange, tell)
-                replies.append((part.name, reply))
-                guard reply.action == "accept" else { break }
+                let heard = try await self.reply(to: part, state, in: conversation, until: end, exchange, tell)
+                guard let heard else {
+                    guard reply.record != nil else {
+                        let words = "Nobody has answered the tool's question in time."
+                        throw .refusal(GatewayError(.deadlineExceeded, words))
+                    }
+                    // What waits to be confirmed waits still.
+                    var held = reply
+                    held.ending = .output
+                    return held
+                }
+                replies.append((part.name, heard))
+                guard heard.action == "accept" else { break }
             }
             call = call.answering(QuestionReply(replies, to: state))
         }
     }
 
+    /// What a person says; nil where nobody has in time.
     private func reply(
         to part: Question.Part,
         _ state: String,
@@ -129,15 +140,13 @@ extension MCPServer {
         until end: Timestamp,
         _ exchange: Exchange,
         _ tell: @Sendable ([UInt8]) -> Void
-    ) async throws(MCPError) -> QuestionReply {
+    ) async throws(MCPError) -> QuestionReply? {
         let answer: JSON?
         let isOver: @Sendable () async -> Bool = { [self] in await hasNoSession(exchange.caller) }
         do throws(GatewayError) {
             answer = try await conversations.ask(part, in: conversation, until: end, unless: isOver, tell)
         } catch { throw .refusal(error) }
-        guard let answer else {
-            throw .refusal(GatewayError(.deadlineExceeded, "Nobody has answered the tool's question in time."))
-        }
+        guard let answer else { return nil }
         guard let reply = QuestionReply(answer, to: state) else {
             throw .invalidParams("the answer's action must be accept, decline or cancel, and its content an object")
         }

@@ -241,7 +241,8 @@ package final class MCPServer: Sendable {
         guard exchange.message.method == "tools/call" else { return false }
         let tool = registry.snapshot.tool(exchange.message.params["name"]?.stringValue ?? "")
         guard let tool else { return false }
-        if exchange.conversation != nil, tool.asks { return true }
+        // A payment may be one that whoever asks for it must confirm.
+        if exchange.conversation != nil, tool.asks || tool.annotations.movesMoney { return true }
         // A function tool says how far it is; of what is begun with M-Pesa is told how long it is waited for.
         return exchange.message.progressToken != nil && (tool.kind == .function || tool.kind.begins)
     }

@@ -39,6 +39,8 @@ struct TaskView: Sendable {
     /// What a call has begun and does not wait for; nil of what has ended, and of what begins nothing.
     init?(_ reply: ToolReply, _ exchange: Exchange, _ results: Results) {
         guard case .success(let output) = reply.result, let tool = reply.tool, tool.kind.begins else { return nil }
+        // What must be asked is asked before.
+        if case .question = reply.ending { return nil }
         if tool.items != nil {
             guard let batch = try? JSON(parsing: output), batch["batch_id"] != nil else { return nil }
             self.init(batch: batch, reply.place, isReplayed: reply.isReplayed, exchange, results)

@@ -31,6 +31,13 @@ struct `A held record` {
             released.hold?.until = moment + .seconds(900)
             released.hold?.decidedBy = "user:1"
             released.hold?.unsent = 2
+            released.hold?.confirmation = Hold.Confirmation(
+                by: "user:1",
+                at: moment,
+                way: .session,
+                shown: "Pay out: 10 shillings\nTo: 254711000001",
+                digest: "00ff"
+            )
             released.hold?.countedAt = moment + .seconds(5)
             released.attempts = 2
             released.sendBefore = moment + .seconds(77)

@@ -80,7 +80,8 @@ package struct ApprovalLetters: Sendable {
             let hold = record.hold, let asked = hold.asked
         else { return }
         if event.kind == .approvalDecided { return try await tellMaker(of: record, hold) }
-        guard record.state == .draft else { return }
+        // Whoever asked confirms it themselves.
+        guard record.state == .draft, !asked.isConfirmation else { return }
         let isLast = event.kind == .approvalDue
         let stillWaits =
             asked.people?.standInAfter == nil
@@ -107,13 +108,14 @@ package struct ApprovalLetters: Sendable {
             let user = try await directory.user(owner, organization: record.organization), user.isActive
         else { return }
         let isGone = record.state == .withdrawn
+        let word = hold.confirmation.map { "confirmed by \($0.by)" } ?? "approved"
         let text = """
-            \(isGone ? "It was withdrawn, and nothing was sent: \(record.meaning ?? "")" : "It was approved.")
+            \(isGone ? "It was withdrawn, and nothing was sent: \(record.meaning ?? "")" : "It was \(word).")
 
             \(Self.words(for: record))
 
             """
-        await send(to: user, isGone ? "A payment was withdrawn" : "A payment was approved", text)
+        await send(to: user, isGone ? "A payment was withdrawn" : "A payment was \(word)", text)
     }
 
     private static func words(for record: Record) -> String {

@@ -170,8 +170,8 @@ package struct Assembly: Sendable {
             reserve: ReserveIdempotent(records: store.records, entropy: entropy),
             once: ReserveAction(repository: store.once, key: keys.actions, entropy: entropy),
             dispatch: Dispatch(
-                operations: money.operations,
                 batches: batches,
+                drafts: drafts,
                 seal: QuestionSeal(key: keys.questions, entropy: entropy),
                 questions: store.once
             ),

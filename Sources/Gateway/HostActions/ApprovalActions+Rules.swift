@@ -194,9 +194,9 @@ extension ApprovalActions {
                 before: before,
                 limit: 100
             )
-            for record in found where Self.isVoid(record, rules) {
+            for record in found where record.isVoid(by: rules) {
                 // Others may have decided about it meanwhile, which is as good.
-                do throws(GatewayError) { try await void(record) } catch  where error.code == .conflict {}
+                do throws(GatewayError) { _ = try await drafts.void(record) } catch  where error.code == .conflict {}
             }
             looked += found.count
             guard found.count == 100 else { return }
@@ -232,7 +232,10 @@ extension ApprovalActions {
             ],
             "then": [
                 "enum": words(ApprovalRule.Outcome.allCases.map(\.rawValue)),
-                "description": "allow sends it, refuse does not, approve holds it until others have let it leave.",
+                "description": """
+                allow sends it, refuse does not, confirm holds it until whoever asked has said once more that it is \
+                wanted, approve until others have let it leave.
+                """,
             ],
             "role": [
                 "enum": ["user", "manager", "org_admin"],
@@ -241,6 +244,13 @@ extension ApprovalActions {
             "count": [
                 "type": "integer", "minimum": 1, "maximum": .integer(Int64(ApprovalRule.countMax)),
                 "description": "How many people must; one unless said.",
+            ],
+            "agent_max": [
+                "type": "integer", "minimum": 0, "maximum": .integer(ApprovalRule.agentMaxMost),
+                "description": """
+                Of confirm: up to how many shillings a form in an agent's own client is enough; 0 unless said. What is \
+                more must be approved.
+                """,
             ],
             "within_s": [
                 "type": "integer", "minimum": 60, "maximum": 604_800,

@@ -1,6 +1,6 @@
 import OrderedJSON
 
-/// What waits for people, and what they say: `approvals.list`, `.show`, `.approve`, `.decline`.
+/// What waits for people, and what they say: `approvals.list`, `.show`, `.approve`, `.confirm`, `.decline`.
 ///
 /// Only a person's own session decides, and never the one who asked, nor who owns the key that did. To approve is to
 /// release: the host sends, and whoever called need not call again.
@@ -20,7 +20,7 @@ package struct ApprovalActions: Sendable {
 
     /// The actions.
     package var all: [Action] {
-        [list, show, approve, decline] + rulesActions + stopActions + mandateActions + awayActions
+        [list, show, approve, confirm, decline] + rulesActions + stopActions + mandateActions + awayActions
     }
 
     // MARK: Seeing
@@ -157,6 +157,38 @@ package struct ApprovalActions: Sendable {
         }
     }
 
+    private var confirm: Action {
+        Action(
+            Self.deciding("approvals.confirm", "APPROVAL_CONFIRMED"),
+            title: "Confirm a payment",
+            summary: """
+                Lets a held payment be sent whose rule asks whoever asked for it to confirm it: by themselves, or by the owner \
+                of the key that did. It is no approval. Others who may approve it can approve or decline it instead.
+                """,
+            route: Route("POST", "/approvals/{id}/confirm"),
+            arguments: ["id": Self.id],
+            output: .data(Self.schema),
+            target: "transaction/id"
+        ) { use throws(GatewayError) in
+            let record = try await held(use)
+            guard try await mayConfirm(record, use.principal) else {
+                throw GatewayError(
+                    .permissionDenied,
+                    "Whoever asked for this confirms it, or the owner of the key that did.",
+                    record: record.id
+                )
+            }
+            if record.state == .draft { try await voidIfChanged(record, use.principal.organization) }
+            let confirmed = try await drafts.confirm(
+                record,
+                by: use.principal.subjectText,
+                .session,
+                shown: record.wordsToConfirm
+            )
+            return .data(Self.document(confirmed))
+        }
+    }
+
     private var decline: Action {
         Action(
             Self.deciding("approvals.decline", "APPROVAL_DECLINED", takesAway: true),
@@ -247,6 +279,15 @@ package struct ApprovalActions: Sendable {
         return key.map { $0.isOf(user) } ?? true
     }
 
+    /// Whether somebody is who asked for a payment, or owns the key that did; nobody where that is gone.
+    private func mayConfirm(_ record: Record, _ principal: Principal) async throws(GatewayError) -> Bool {
+        if record.madeBy == principal.subjectText { return true }
+        guard case .apiKey(let id)? = Principal.Subject(record.madeBy), case .user(let user) = principal.subject else {
+            return false
+        }
+        return try await directory.apiKey(id, organization: record.organization)?.isOf(user) ?? false
+    }
+
     private static let ownCall = GatewayError(
         .permissionDenied,
         "You asked for this, or own the key that did: somebody else must approve it."
@@ -257,29 +298,7 @@ package struct ApprovalActions: Sendable {
     /// Withdraws a draft whose rule is gone, or asks for more by now.
     private func voidIfChanged(_ record: Record, _ organization: OrganizationID) async throws(GatewayError) {
         let policy = try await directory.organization(organization)?.approvals ?? ApprovalPolicy()
-        guard Self.isVoid(record, policy.rules(at: entropy.now())) else { return }
-        throw try await void(record).withdrawn
-            ?? GatewayError(.conflict, "This is not held any more.", record: record.id)
-    }
-
-    static func isVoid(_ record: Record, _ rules: [ApprovalRule]) -> Bool {
-        guard let asked = record.hold?.asked else { return false }
-        let call = ApprovalRule.Case(record, isNewReceiver: asked.isNewReceiver)
-        let now = ApprovalDecision(about: call, by: rules)
-        guard now.outcome == .approve, let rule = now.rule else { return true }
-        return rule.role > asked.role || rule.count > asked.count || !asked.people.isAtLeast(rule.people)
-    }
-
-    @discardableResult
-    func void(_ record: Record) async throws(GatewayError) -> Record {
-        try await drafts.withdraw(
-            record.id,
-            organization: record.organization,
-            environment: record.environment,
-            as: .obsolete,
-            by: "host",
-            because: "The rule by which it waited is another by now."
-        )
+        if record.isVoid(by: policy.rules(at: entropy.now())) { throw try await drafts.void(record) }
     }
 }
 
@@ -302,6 +321,23 @@ extension ApprovalActions {
             "substitutes": ["type": "array", "items": ["type": "string"], "description": "Who stands in for them."],
             "substitutes_from_ms": ["type": "integer", "description": "When those may decide in any case."],
             "is_new_receiver": ["type": "boolean", "description": "Where a rule looks at that."],
+            "is_confirmation": ["type": "boolean", "description": "Where whoever asked may confirm it."],
+            "confirmation": [
+                "type": "object", "required": ["by", "at_ms", "way", "shown", "sha256"],
+                "properties": [
+                    "by": ["type": "string", "description": "Who: whoever called, or the owner of the key that did."],
+                    "at_ms": ["type": "integer"],
+                    "way": [
+                        "enum": .array(Hold.Confirmation.Way.allCases.map { .string($0.rawValue) }),
+                        "description": "form, answered by the client, or session, a person's own.",
+                    ],
+                    "shown": ["type": "string", "description": "What they were shown."],
+                    "sha256": [
+                        "type": "string",
+                        "description": "Of arguments, shown, tool and transaction_id, as canonical JSON (RFC 8785).",
+                    ],
+                ],
+            ],
             "decided_by": ["type": "string"],
             "withdrawal": ["enum": .array(Hold.Withdrawal.allCases.map { .string($0.rawValue) })],
             "earlier_payments": ["type": "integer", "description": "To the same receiver; at most 100 are counted."],
@@ -341,7 +377,9 @@ extension ApprovalActions {
             document["count"] = .integer(Int64(asked.count))
             if asked.isNewReceiver { document["is_new_receiver"] = true }
             asked.people?.show(in: &document, since: record.createdAt)
+            if asked.isConfirmation { document["is_confirmation"] = true }
         }
+        document["confirmation"] = hold?.confirmation?.json
         document["decided_by"] = hold?.decidedBy.map { .string($0) }
         document["withdrawal"] = hold?.withdrawal.map { .string($0.rawValue) }
         document["earlier_payments"] = earlier.map { .integer(Int64($0)) }

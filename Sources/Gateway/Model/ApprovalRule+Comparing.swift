@@ -1,8 +1,9 @@
 /// Whether rules ask for at least as much as others, of every call that there may be.
 ///
 /// Calls fall into few kinds: by caller, direction, each tool that is named and any other, each amount from which a
-/// rule holds, and whether the receiver is new. What a rule says of each of these is a bit in a number, so that a kind
-/// of call is a few operations: the largest rules that there may be are compared within milliseconds.
+/// rule holds or an agent's confirmation no longer does, and whether the receiver is new. What a rule says of each of
+/// these is a bit in a number, so that a kind of call is a few operations: the largest rules that there may be are
+/// compared within milliseconds.
 extension [ApprovalRule] {
     /// Whether these ask for at least as much as others.
     package func areAtLeast(_ others: [ApprovalRule]) -> Bool {
@@ -30,7 +31,7 @@ private struct RuleComparison {
     private let callers: [CallerKind: Pair]
     private let directions: [Pair]
     private let tools: [Pair]
-    private let amounts: [Pair]
+    private let amounts: [(shillings: Int64, pair: Pair)]
     private let receivers: [Pair]
 
     init(_ own: [ApprovalRule], _ other: [ApprovalRule]) {
@@ -52,8 +53,9 @@ private struct RuleComparison {
         // Tools that the same rules are about are one.
         let names = Set(all.flatMap(\.tools)).union(["*"])
         tools = Array(Set(names.map { name in pair { $0.tools.isEmpty || $0.tools.contains(name) } }))
-        amounts = Set(all.compactMap(\.amountMin)).union([1])
-            .map { amount in pair { $0.amountMin.map { amount >= $0 } ?? true } }
+        let confirmed = all.filter { $0.outcome == .confirm }.map { $0.agentMax + 1 }
+        amounts = Set(all.compactMap(\.amountMin) + confirmed).union([1])
+            .map { amount in (amount, pair { $0.amountMin.map { amount >= $0 } ?? true }) }
         receivers = [false, true].map { isNew in pair { !$0.isForNewReceivers || isNew } }
     }
 
@@ -66,7 +68,10 @@ private struct RuleComparison {
                     let some = about.intersection(direction).intersection(tool)
                     for amount in amounts {
                         for receiver in receivers {
-                            guard isAtLeast(some.intersection(amount).intersection(receiver)) else { return false }
+                            let both = some.intersection(amount.pair).intersection(receiver)
+                            let ours = decision(both.own, own, caller, amount.shillings)
+                            let theirs = decision(both.other, other, counterpart, amount.shillings)
+                            guard ours.isAtLeast(theirs) else { return false }
                         }
                     }
                 }
@@ -75,13 +80,17 @@ private struct RuleComparison {
         return true
     }
 
-    private func isAtLeast(_ pair: Pair) -> Bool {
-        decision(pair.own, own).isAtLeast(decision(pair.other, other))
-    }
-
     /// The first rule that matches decides.
-    private func decision(_ bits: UInt32, _ rules: [ApprovalRule]) -> ApprovalDecision {
+    private func decision(
+        _ bits: UInt32,
+        _ rules: [ApprovalRule],
+        _ caller: CallerKind,
+        _ amount: Int64
+    ) -> ApprovalDecision {
         let first = bits.trailingZeroBitCount
-        return ApprovalDecision(first + 1, first < rules.count ? rules[first] : nil)
+        return ApprovalDecision(
+            first + 1,
+            first < rules.count ? rules[first].settled(for: caller, amount) : nil
+        )
     }
 }

@@ -8,6 +8,11 @@ package struct ApprovalRule: Sendable, Equatable {
         case allow
         /// It is not done.
         case refuse
+        /// It is held until whoever asked has said once more that it is wanted: in the conversation, or by a session of
+        /// their own.
+        ///
+        /// No approval: it never counts as one.
+        case confirm
         /// It is held until others have let it leave.
         case approve
     }
@@ -72,6 +77,9 @@ package struct ApprovalRule: Sendable, Equatable {
     package var within: Duration
     /// Who they are; nil for everybody of that role.
     package var people: Approvers?
+    /// Up to how many shillings a program that decides for itself may have its own client confirm; what is more must be
+    /// approved.
+    package var agentMax: Int64
 
     /// How long it waits: from a minute to a week.
     package static let waits = Duration.seconds(60)...Duration.seconds(7 * 86_400)
@@ -79,6 +87,8 @@ package struct ApprovalRule: Sendable, Equatable {
     package static let countMax = 5
     /// How many rules an organization has at most.
     package static let rulesMax = 20
+    /// What a program's own client may confirm at most, in shillings, whatever an organization says.
+    package static let agentMaxMost: Int64 = 1_000_000_000
     /// How many tools a rule names at most.
     package static let toolsMax = 20
 
@@ -93,7 +103,8 @@ package struct ApprovalRule: Sendable, Equatable {
         role: Role = .manager,
         count: Int = 1,
         within: Duration = .seconds(86_400),
-        people: Approvers? = nil
+        people: Approvers? = nil,
+        agentMax: Int64 = 0
     ) {
         self.callers = callers
         self.directions = directions
@@ -105,10 +116,23 @@ package struct ApprovalRule: Sendable, Equatable {
         self.count = min(max(1, count), Self.countMax)
         self.within = min(max(Self.waits.lowerBound, within), Self.waits.upperBound)
         self.people = people
+        self.agentMax = min(max(0, agentMax), Self.agentMaxMost)
     }
 
     /// What holds where no rule matches: a program that decides for itself pays out and gives back nothing alone.
     package static let agents = ApprovalRule(callers: [.agent], directions: [.outgoing, .reverse], outcome: .approve)
+
+    /// As it is of a call of so much by such a caller.
+    ///
+    /// A form is answered by the client: of a program that decides for itself it proves little, and past what the organization
+    /// says others must agree.
+    func settled(for caller: CallerKind?, _ amount: Int64) -> ApprovalRule {
+        // Of what nobody knows how much it is, nobody knows that it is little.
+        guard outcome == .confirm, caller == .agent, amount < 1 || amount > agentMax else { return self }
+        var settled = self
+        settled.outcome = .approve
+        return settled
+    }
 
     /// Whether it is about a call.
     func matches(_ call: Case) -> Bool {
@@ -138,7 +162,7 @@ package struct ApprovalDecision: Sendable, Equatable {
     /// Decides about a call.
     package init(about call: ApprovalRule.Case, by rules: [ApprovalRule]) {
         if let index = rules.firstIndex(where: { $0.matches(call) }) {
-            (number, rule) = (index + 1, rules[index])
+            (number, rule) = (index + 1, rules[index].settled(for: call.caller, call.amount))
         } else {
             (number, rule) = (0, ApprovalRule.agents.matches(call) ? ApprovalRule.agents : nil)
         }
@@ -170,7 +194,7 @@ package struct ApprovalDecision: Sendable, Equatable {
     /// Whether it asks for at least as much as another.
     func isAtLeast(_ other: ApprovalDecision) -> Bool {
         switch (outcome, other.outcome) {
-        case (.refuse, _), (_, .allow): true
+        case (.refuse, _), (_, .allow), (.approve, .confirm), (.confirm, .confirm): true
         case (.approve, .approve):
             (rule?.role ?? .user) >= (other.rule?.role ?? .user) && (rule?.count ?? 1) >= (other.rule?.count ?? 1)
                 && (rule?.people).isAtLeast(other.rule?.people)
@@ -196,7 +220,8 @@ extension ApprovalRule {
             outcome: json["then"]?.stringValue.flatMap(Outcome.init(rawValue:)) ?? .refuse,
             role: json["role"]?.stringValue.flatMap(Role.init(rawValue:)) ?? .manager,
             count: Int(json["count"]?.integerValue ?? 1),
-            within: json["within_s"]?.integerValue.map { .seconds($0) } ?? .seconds(86_400)
+            within: json["within_s"]?.integerValue.map { .seconds($0) } ?? .seconds(86_400),
+            agentMax: json["agent_max"]?.integerValue ?? 0
         )
         people = Approvers(json, within: within)
     }
@@ -209,7 +234,8 @@ extension ApprovalRule {
             "tools": words(Array(tools)), "new_receiver": .bool(isForNewReceivers), "then": .string(outcome.rawValue),
         ]
         object["amount_min"] = amountMin.map { .integer($0) }
-        if outcome == .approve {
+        if outcome == .confirm { object["agent_max"] = .integer(agentMax) }
+        if outcome == .approve || outcome == .confirm {
             object["role"] = .string(role.rawValue)
             object["count"] = .integer(Int64(count))
             object["within_s"] = .integer(within.components.seconds)

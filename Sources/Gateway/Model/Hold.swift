@@ -39,13 +39,53 @@ package struct Hold: Sendable, Equatable {
         package let isNewReceiver: Bool
         /// Whom by name; nil for everybody of that role.
         package let people: Approvers?
+        /// Whether whoever asked may let it leave, by saying once more that it is wanted.
+        package let isConfirmation: Bool
 
         /// States it.
-        package init(role: Role, count: Int, isNewReceiver: Bool = false, people: Approvers? = nil) {
+        package init(
+            role: Role,
+            count: Int,
+            isNewReceiver: Bool = false,
+            people: Approvers? = nil,
+            isConfirmation: Bool = false
+        ) {
             self.role = role
             self.count = count
             self.isNewReceiver = isNewReceiver
             self.people = people
+            self.isConfirmation = isConfirmation
+        }
+    }
+
+    /// That whoever asked has said once more that it is wanted, and what they were shown.
+    package struct Confirmation: Sendable, Equatable {
+        /// Where it was said.
+        package enum Way: String, Sendable, CaseIterable {
+            /// In a form of the client's, in the conversation.
+            case form
+            /// By a person's own session.
+            case session
+        }
+
+        /// Who: whoever called, or the owner of the key that did.
+        package let by: String
+        /// When.
+        package let at: Timestamp
+        /// Where.
+        package let way: Way
+        /// What was shown, word for word.
+        package let shown: String
+        /// SHA-256 of arguments, words, tool and transaction, in hexadecimal.
+        package let digest: String
+
+        /// States it.
+        package init(by: String, at: Timestamp, way: Way, shown: String, digest: String) {
+            self.by = by
+            self.at = at
+            self.way = way
+            self.shown = shown
+            self.digest = digest
         }
     }
 
@@ -63,6 +103,8 @@ package struct Hold: Sendable, Equatable {
     package var decidedBy: String?
     /// Who has agreed to its leaving so far, of those who are asked, as `user:<id>`.
     package var approvers: [String] = []
+    /// How whoever asked has confirmed it, where that let it leave.
+    package var confirmation: Confirmation?
     /// When those who are asked are told once more; nil once they were.
     package var remindAt: Timestamp?
     /// Why it will never be sent.
@@ -82,6 +124,25 @@ package struct Hold: Sendable, Equatable {
         self.arguments = arguments
         self.reason = reason
         self.until = until
+    }
+}
+
+extension Hold.Confirmation {
+    /// Reads what is kept; nil for anything else.
+    package init?(_ json: JSON?) {
+        guard let json, let by = json["by"]?.stringValue, let at = json["at_ms"]?.integerValue,
+            let way = json["way"]?.stringValue.flatMap(Way.init(rawValue:)), let shown = json["shown"]?.stringValue,
+            let digest = json["sha256"]?.stringValue
+        else { return nil }
+        self.init(by: by, at: Timestamp(milliseconds: at), way: way, shown: shown, digest: digest)
+    }
+
+    /// As it is shown and kept.
+    package var json: JSON {
+        [
+            "by": .string(by), "at_ms": .integer(at.milliseconds), "way": .string(way.rawValue),
+            "shown": .string(shown), "sha256": .string(digest),
+        ]
     }
 }
 

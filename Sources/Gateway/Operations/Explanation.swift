@@ -109,6 +109,7 @@ extension Explanation {
             )
         }
         let asked = record.hold?.asked
+        if asked?.isConfirmation == true { return unconfirmed(record) }
         let (count, agreed) = (asked?.count ?? 1, record.hold?.approvers.count ?? 0)
         return Parts(
             why: "Nothing of it was sent: \(record.hold?.reason ?? "it is held.")",
@@ -120,6 +121,21 @@ extension Explanation {
             can: [
                 "People of that role, who did not ask for it, approve or decline it (approvals.approve, .decline).",
                 "Whoever asked for it takes it back (approvals.decline).",
+            ]
+        )
+    }
+
+    private static func unconfirmed(_ record: Record) -> Parts {
+        Parts(
+            why: "Nothing of it was sent: \(record.hold?.reason ?? "it is held.")",
+            waitsFor: "Whoever asked for it confirms it.",
+            until: record.hold?.until,
+            owner: .approvers,
+            can: [
+                "Whoever asked for it confirms it where their client asks them, or by their own session, as does the owner of "
+                    + "the key that asked (approvals.confirm); or takes it back (approvals.decline).",
+                "People of the role \(record.hold?.asked?.role.rawValue ?? "") or higher, who did not ask for it, approve or "
+                    + "decline it (approvals.approve, .decline).",
             ]
         )
     }

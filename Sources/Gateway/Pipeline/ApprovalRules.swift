@@ -20,6 +20,19 @@ extension RequireApproval {
                     .permissionDenied,
                     "This is refused by \(decision.name). Nothing was sent."
                 )
+            case .confirm:
+                guard let rule = decision.rule else { return nil }
+                return HoldOrder(
+                    reason: "Whoever asked for it must confirm it: \(decision.name).",
+                    until: record.createdAt + rule.within,
+                    asked: Hold.Asked(
+                        role: rule.role,
+                        count: rule.count,
+                        isNewReceiver: isNew,
+                        people: rule.people,
+                        isConfirmation: true
+                    )
+                )
             case .approve:
                 guard let rule = decision.rule else { return nil }
                 // What no rule asks about, a mandate may permit; batches it does not.

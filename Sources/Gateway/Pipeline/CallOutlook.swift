@@ -165,6 +165,7 @@ package struct CallOutlook: Sendable {
         switch decision.outcome {
         case .allow: "It leaves at once."
         case .refuse: "It is refused by \(decision.name)."
+        case .confirm: "It waits until whoever asks for it confirms it: \(decision.name)."
         case .approve:
             "It waits until \(decision.rule?.count ?? 1) of the role \(decision.rule?.role.rawValue ?? "manager") or "
                 + "higher approve it: \(decision.name)."

@@ -87,12 +87,15 @@ package struct Dispatch: Sendable {
         var note: Note?
         /// What the output is, where it is not simply that.
         var ending = ToolEnding.output
+        /// What waits for nothing but that whoever asked confirms it.
+        var confirmable: Record?
     }
 
     private let operations: Operations
     private let batches: Batches
     private let seal: QuestionSeal
     private let questions: Questions
+    private let confirmations: Confirmations
     private let functionTimeout: Duration
 
     /// Makes the stage.
@@ -100,23 +103,32 @@ package struct Dispatch: Sendable {
     /// A function tool is answered for after `functionTimeout`; of what it did with a person's answer at most
     /// `outcomeBytesMax` are kept, to be shown again.
     init(
-        operations: Operations,
         batches: Batches,
+        drafts: Drafts,
         seal: QuestionSeal,
         questions: any OnceRepository,
         functionTimeout: Duration = .seconds(30),
         outcomeBytesMax: Int = 256 << 10
     ) {
-        self.operations = operations
+        operations = drafts.calls.operations
         self.batches = batches
         self.seal = seal
+        confirmations = Confirmations(drafts: drafts, seal: seal)
         self.questions = Questions(repository: questions, outcomeBytesMax: outcomeBytesMax)
         self.functionTimeout = functionTimeout
     }
 
     /// Shows the record that an earlier call with the same key made.
     func replay(_ record: RecordID, for work: Work) async throws(GatewayError) -> Done {
-        try await operations.replay(record, for: work)
+        try confirmations.asking(try await operations.replay(record, for: work), work)
+    }
+
+    /// What comes of it that whoever called was asked to confirm it, and has answered; nil where it asks for no such thing.
+    func confirmed(_ work: Work) async throws(GatewayError) -> Done? {
+        guard let reply = work.call.answer, work.call.door == .mcp, work.entry.tool.items == nil,
+            case .operation = work.entry.tool.kind
+        else { return nil }
+        return try await confirmations.answered(reply, work)
     }
 
     /// An error as the caller may read it.
@@ -135,7 +147,7 @@ package struct Dispatch: Sendable {
         switch work.entry.tool.kind {
         case .operation where work.entry.tool.items != nil: return try await make(work)
         case .operation(let index):
-            return try await operations.start(work, kind: index)
+            return try confirmations.asking(try await operations.start(work, kind: index), work)
         case .lookUp(_, let lookUp):
             return try await operations.lookUp(work, by: lookUp)
         case .function:

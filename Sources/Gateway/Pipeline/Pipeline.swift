@@ -309,7 +309,8 @@ package final class Pipeline: Sendable {
             throw await dispatch.told(error, to: principal)
         }
         ending.record = done.record
-        ending.isRepeat = done.isReplayed && reservation != nil
+        // What a person has confirmed was counted when it was asked for.
+        ending.isRepeat = (done.isReplayed || call.answer != nil) && reservation != nil
         return Pipeline.reply(done, tool, rate)
     }
 
@@ -333,6 +334,7 @@ package final class Pipeline: Sendable {
             try RequireApproval.check(work.entry.tool)
             return try await dispatch.run(work)
         }
+        if let done = try await dispatch.confirmed(work) { return done }
         if reserve.remembers(reservation), let earlier = try await reserve.earlierRecord(reservation) {
             return try await dispatch.replay(earlier, for: work)
         }

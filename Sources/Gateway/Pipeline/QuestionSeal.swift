@@ -82,6 +82,9 @@ package struct QuestionSeal: Sendable {
     /// How much longer it is good for than a person is asked: an answer of the last moment is still one in time.
     private let grace = Duration.seconds(30)
 
+    /// What questions are for that tools ask.
+    static let tools = "question"
+
     /// The clock that its questions end by.
     var now: Timestamp { entropy.now() }
 
@@ -95,7 +98,11 @@ package struct QuestionSeal: Sendable {
     /// The text that goes out with a question.
     ///
     /// - Throws: `pluginFailed` when the question's schema is none.
-    func seal(_ question: Question, for work: Dispatch.Work) throws(GatewayError) -> String {
+    func seal(
+        _ question: Question,
+        for work: Dispatch.Work,
+        as purpose: String = QuestionSeal.tools
+    ) throws(GatewayError) -> String {
         do { _ = try JSONSchema(compiling: question.schema) } catch {
             throw GatewayError(
                 .pluginFailed,
@@ -106,11 +113,11 @@ package struct QuestionSeal: Sendable {
         let inner: JSON = [
             "id": .string(entropy.identifier().description),
             "until_ms": .integer((entropy.now() + life * question.parts.count + grace).milliseconds),
-            "schema": question.schema,
-            "state": question.state,
+            "schema": question.schema, "state": question.state,
         ]
         do {
-            return Base64.encode(try AESGCM.seal(inner.bytes, key: key.reveal(), associatedData: place(of: work)))
+            let place = place(of: work, purpose)
+            return Base64.encode(try AESGCM.seal(inner.bytes, key: key.reveal(), associatedData: place))
         } catch {
             throw GatewayError.fault("a question cannot be sealed: \(error)")
         }
@@ -119,10 +126,14 @@ package struct QuestionSeal: Sendable {
     /// The question that a reply answers.
     ///
     /// - Throws: `invalidArgument` when the seal is another's, broken or too old.
-    func open(_ reply: QuestionReply, for work: Dispatch.Work) throws(GatewayError) -> Opened {
+    func open(
+        _ reply: QuestionReply,
+        for work: Dispatch.Work,
+        as purpose: String = QuestionSeal.tools
+    ) throws(GatewayError) -> Opened {
         let now = entropy.now()
         guard let sealed = Base64.decode(reply.state),
-            let bytes = try? AESGCM.open(sealed, key: key.reveal(), associatedData: place(of: work)),
+            let bytes = try? AESGCM.open(sealed, key: key.reveal(), associatedData: place(of: work, purpose)),
             let inner = try? JSON(parsing: bytes), let opened = Opened(inner),
             // One that ends later than any can was sealed by a clock that has been set back since.
             now < opened.until, opened.until - now <= life * Question.partsMax + grace
@@ -137,11 +148,11 @@ package struct QuestionSeal: Sendable {
         return opened
     }
 
-    private func place(of work: Dispatch.Work) -> [UInt8] {
+    private func place(of work: Dispatch.Work, _ purpose: String) -> [UInt8] {
         let digest = SHA256.digest(work.arguments.canonicalBytes).hexadecimal
         let principal = work.principal
         return Array(
-            "question|\(principal.organization)|\(principal.environment.rawValue)|\(principal.subjectText)|\(work.entry.tool.name)|\(digest)"
+            "\(purpose)|\(principal.organization)|\(principal.environment.rawValue)|\(principal.subjectText)|\(work.entry.tool.name)|\(digest)"
                 .utf8
         )
     }

@@ -1,6 +1,6 @@
 import OrderedJSON
 
-/// What a function tool wants to know from a person before it goes on.
+/// What a function tool, or the host, wants to know from a person before it goes on.
 package struct Question: Sendable, Equatable {
     /// One of what is asked together.
     package struct Part: Sendable, Equatable {
@@ -17,6 +17,10 @@ package struct Question: Sendable, Equatable {
                 schema["properties"]?.objectValue != nil
             else { return nil }
             (self.name, self.message, self.schema) = (name, message, schema)
+        }
+
+        fileprivate init(alone message: String, _ schema: JSON) {
+            (name, self.message, self.schema) = (nil, message, schema)
         }
     }
 
@@ -60,6 +64,12 @@ package struct Question: Sendable, Equatable {
             parts = [part]
         }
         state = payload["state"] ?? .null
+    }
+
+    /// What the host itself asks.
+    init(_ message: String, schema: JSON, state: JSON) {
+        parts = [Part(alone: message, schema)]
+        self.state = state
     }
 
     private static func isName(_ text: String) -> Bool {

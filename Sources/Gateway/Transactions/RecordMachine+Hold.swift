@@ -8,22 +8,31 @@ extension RecordMachine {
     }
 
     /// Lets a draft leave, in the form that its request has now; not one whose time is over.
+    ///
+    /// What is confirmed was to be confirmed, and nobody has approved it by that.
     func release(
         _ draft: inout Draft,
         by who: String,
         until: Timestamp,
         as request: RequestTemplate,
-        besides others: [String]
+        besides others: [String],
+        _ confirmation: Hold.Confirmation? = nil
     ) {
         guard draft.record.state == .draft, draft.record.batch == nil, let hold = draft.record.hold,
             draft.now < hold.until
         else { return }
-        if hold.asked != nil { draft.record.hold?.approvers = others + [who] }
+        if let confirmation {
+            guard hold.asked?.isConfirmation == true else { return }
+            draft.record.hold?.confirmation = confirmation
+        } else if hold.asked != nil {
+            draft.record.hold?.approvers = others + [who]
+        }
         draft.record.hold?.until = until
         draft.record.hold?.decidedBy = who
         draft.record.request = request
         draft.record.nextActionAt = draft.now
-        draft.move(to: .released, source: Self.source(who), meaning: "Released by \(who).")
+        let word = confirmation == nil ? "Released" : "Confirmed"
+        draft.move(to: .released, source: Self.source(who), meaning: "\(word) by \(who).")
     }
 
     /// Begins a sending of what was let go.

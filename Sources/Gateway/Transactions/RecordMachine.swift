@@ -104,13 +104,15 @@ package struct RecordMachine: Sendable {
         case sending
         /// Somebody agrees to what is held leaving, beside these, and it is not enough yet.
         case approved(by: String, besides: [String])
-        /// Somebody lets what is held leave, until then, with this request; these had agreed before, and there it is counted.
+        /// Somebody lets what is held leave, until then, with this request; these had agreed before, and there it is counted;
+        /// or whoever asked for it has confirmed it.
         case released(
             by: String,
             until: Timestamp,
             as: RequestTemplate,
             besides: [String] = [],
-            limited: LimitMark? = nil
+            limited: LimitMark? = nil,
+            confirmed: Hold.Confirmation? = nil
         )
         /// The request of what was let go is about to leave, made anew.
         case sendingReleased(ReleasedSending)
@@ -205,9 +207,9 @@ package struct RecordMachine: Sendable {
         switch happening {
         case .sending: beginSending(&draft)
         case .approved(let who, let others): approve(&draft, by: who, besides: others)
-        case .released(let who, let until, let request, let others, let mark):
+        case .released(let who, let until, let request, let others, let mark, let confirmation):
             draft.record.limited = mark ?? draft.record.limited
-            release(&draft, by: who, until: until, as: request, besides: others)
+            release(&draft, by: who, until: until, as: request, besides: others, confirmation)
         case .sendingReleased(let sending): beginSending(&draft, of: sending)
         case .withdrawn(let why, let who, let reason): withdraw(&draft, as: why, by: who, because: reason)
         case .notSent(let reason): endUnsent(&draft, reason: reason)

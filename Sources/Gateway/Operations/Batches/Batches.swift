@@ -294,6 +294,7 @@ package struct Batches: Sendable {
     ) async throws(GatewayError) -> Made {
         guard let first = rows.records.first else { throw GatewayError.fault("a batch without rows") }
         let hold = try await operations.approval.order(for: BatchRows.summary(of: rows, first, order), work)
+        let asked = hold?.asked.flatMap { $0.isConfirmation ? nil : $0 }
         let isAgents = work.caller == .agent
         let leaves = order.releases && hold == nil && !isAgents
         let now = entropy.now()
@@ -314,9 +315,9 @@ package struct Batches: Sendable {
             notBefore: order.notBefore,
             confirmedRows: rows.records.count { $0.batch?.confirmedBy != nil },
             repeats: order.repeats,
-            releaser: hold == nil ? .person : .another,
+            releaser: hold == nil || hold?.asked?.isConfirmation == true ? .person : .another,
             heldBecause: hold?.reason ?? (isAgents ? "An agent asked for it." : nil),
-            asked: hold?.asked,
+            asked: asked,
             state: leaves ? .running : .draft,
             until: hold?.until ?? now + settings.waitsFor
         )

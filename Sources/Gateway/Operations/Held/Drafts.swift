@@ -36,8 +36,14 @@ package struct Drafts: Sendable {
         return try await release(record, by: who, besides: [])
     }
 
-    /// The same of a version of it that was looked at, to whose leaving others have agreed before.
-    func release(_ record: Record, by who: String, besides others: [String]) async throws(GatewayError) -> Record {
+    /// The same of a version of it that was looked at, to whose leaving others have agreed before, or which whoever asked has
+    /// confirmed.
+    func release(
+        _ record: Record,
+        by who: String,
+        besides others: [String],
+        _ confirmation: Hold.Confirmation? = nil
+    ) async throws(GatewayError) -> Record {
         let settled: Settlement.Settled
         do throws(HeldCalls.Obstacle) {
             settled = try await calls.ready(record) { ready throws(GatewayError) in
@@ -59,7 +65,8 @@ package struct Drafts: Sendable {
                         until: now + settings.sendWithin,
                         as: ready.planned.plan.request,
                         besides: others,
-                        limited: LimitMark(limits)
+                        limited: LimitMark(limits),
+                        confirmed: confirmation
                     )
                 }
                 if let refusal = settled.refusal {

@@ -16,9 +16,12 @@ extension Operations {
         draft.hold = Hold(arguments: work.arguments, reason: order.reason, until: until)
         draft.hold?.place = planned.place
         draft.hold?.asked = order.asked
-        // Those who are asked are told once more when three quarters of the time are over, or others may stand in for them.
+        // Those who are asked are told once more when three quarters of the time are over, or others may stand in for them; not
+        // whoever asks themselves.
         let most = (until - draft.createdAt) * 3 / 4
-        let remindAt = order.asked.map { draft.createdAt + min(most, $0.people?.standInAfter ?? most) }
+        let remindAt = order.asked.flatMap { asked in
+            asked.isConfirmation ? nil : draft.createdAt + min(most, asked.people?.standInAfter ?? most)
+        }
         draft.hold?.remindAt = remindAt
         draft.nextActionAt = draft.hold?.remindAt ?? until
         let claimsNow = draft.direction != .incoming
@@ -95,6 +98,7 @@ extension Dispatch.Done {
             state: record.state,
             note: record.note
         )
+        if record.state == .draft, record.hold?.asked?.isConfirmation == true { confirmable = record }
     }
 }
 
