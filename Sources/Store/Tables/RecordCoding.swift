@@ -10,7 +10,6 @@ enum RecordCoding {
         reference, created_ms, plan, state, version, receipt, sent_ms, updated_ms, ended_ms, next_action_ms, released_ms,
         held_until_ms, detail
         """
-    /// How many `columns` are: the place of what is read behind them.
     static let columnsCount = 24
 
     /// Binds the values of `columns`.
