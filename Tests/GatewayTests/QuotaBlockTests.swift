@@ -135,4 +135,34 @@ struct `A quota of reads` {
         #expect(await through(10, quotas, of: 200) == 10)
         #expect(await through(1_000, quotas, of: 200) == 178)
     }
+
+    @Test func `loses no unit where some are given back while others call`() async throws {
+        for _ in 0..<50 {
+            let (store, time) = (MemoryStore(), ManualEntropy())
+            let quotas = makeQuotas(store, time)
+            let all = await withTaskGroup(of: Int.self) { group in
+                for _ in 0..<8 { group.addTask { await through(8, quotas, of: 100) } }
+                for _ in 0..<8 {
+                    group.addTask {
+                        await quotas.giveBack(all: true)
+                        return 0
+                    }
+                }
+                return await group.reduce(0, +)
+            }
+            #expect(all == 64)
+            #expect(await through(100, quotas, of: 100) == 36)
+        }
+    }
+
+    @Test func `is refused to a call that is too large, and not to those beside it`() async throws {
+        for _ in 0..<50 {
+            let quotas = makeQuotas(MemoryStore(), ManualEntropy())
+            #expect(await through(95, quotas, of: 100) == 95)
+            async let large = quotas.charge("read", cost: 10, membership(100))
+            async let small = through(5, quotas, of: 100)
+            let isLarge = (try? await large) != nil
+            #expect(await small == 5 && !isLarge)
+        }
+    }
 }

@@ -102,9 +102,11 @@ package final class Quotas: Sendable {
             case .used(let used):
                 return QuotaState(counted: counted, limit: limit, used: used, month: place.month)
             case .spent: throw QuotaClaim.spent(place, limit: limit, now: entropy.now())
-            case .waits(let taking):
+            case .waits(let taking, let isOwn):
                 switch await taking.value {
+                // What was too much for another call may be enough for this one.
                 case .taken: continue
+                case .spent where !isOwn: continue
                 case .spent: throw QuotaClaim.spent(place, limit: limit, now: entropy.now())
                 case .failed(let error): throw error
                 }
@@ -115,7 +117,7 @@ package final class Quotas: Sendable {
     private enum Use {
         case used(Int)
         case spent
-        case waits(Task<Outcome, Never>)
+        case waits(Task<Outcome, Never>, isOwn: Bool)
     }
 
     private func use(_ cost: Int, of place: QuotaPlace, limit: Int) -> Use {
@@ -125,9 +127,9 @@ package final class Quotas: Sendable {
                 makeRoom(in: &counts)
                 let taking = Task { await begin(place, cost, limit) }
                 counts[place] = Count(taken: 0, size: settings.blockMin, usedAt: now, taking: taking)
-                return .waits(taking)
+                return .waits(taking, isOwn: true)
             }
-            if let taking = counts[place]?.taking { return .waits(taking) }
+            if let taking = counts[place]?.taking { return .waits(taking, isOwn: false) }
             guard let count = counts[place], count.used + cost <= limit else { return .spent }
             if count.left >= cost {
                 counts[place]?.left -= cost
@@ -136,7 +138,7 @@ package final class Quotas: Sendable {
             }
             let taking = Task { await take(place, count.taken, need: cost - count.left, count.size, limit) }
             counts[place]?.taking = taking
-            return .waits(taking)
+            return .waits(taking, isOwn: true)
         }
     }
 
@@ -199,22 +201,34 @@ package final class Quotas: Sendable {
     package func giveBack(all: Bool = false) async {
         let now = entropy.uptime()
         let unused = counts.withLock { counts in
-            var unused: [(QuotaPlace, Int)] = []
+            var unused: [Task<Outcome, Never>] = []
             for (place, count) in counts
             where count.left > 0 && count.taking == nil && (all || now - count.usedAt >= settings.idleAfter) {
-                unused.append((place, count.left))
+                // Whoever calls meanwhile waits: what is taken is known again only afterwards.
+                let giving = Task { await giveBack(count.left, to: place) }
                 counts[place]?.left = 0
                 counts[place]?.taken -= count.left
+                counts[place]?.taking = giving
+                unused.append(giving)
             }
             return unused
         }
-        for (place, units) in unused {
-            do throws(GatewayError) { try await repository.giveBack(units, to: place) } catch {
-                // They count as used, as after a kill: that they were given back is not known.
-                counts.withLock { $0[place]?.taken += units }
-                logger.warning("units of a quota were not given back", metadata: ["reason": "\(error.message)"])
+        for giving in unused { _ = await giving.value }
+    }
+
+    private func giveBack(_ units: Int, to place: QuotaPlace) async -> Outcome {
+        do throws(GatewayError) {
+            try await repository.giveBack(units, to: place)
+            counts.withLock { $0[place]?.taking = nil }
+        } catch {
+            // They count as used, as after a kill: that they were given back is not known.
+            counts.withLock { counts in
+                counts[place]?.taken += units
+                counts[place]?.taking = nil
             }
+            logger.warning("units of a quota were not given back", metadata: ["reason": "\(error.message)"])
         }
+        return .taken
     }
 
     /// Gives back what nobody uses until it is cancelled, and then all.
@@ -261,7 +275,12 @@ package final class Quotas: Sendable {
         return membership.ceilings.quotas.sorted { $0.key < $1.key }
             .map { counted, limit in
                 let left = counts.withLock { $0[place(counted, membership)]?.left ?? 0 }
-                return QuotaState(counted: counted, limit: limit, used: (used[counted] ?? 0) - left, month: month)
+                return QuotaState(
+                    counted: counted,
+                    limit: limit,
+                    used: max(0, (used[counted] ?? 0) - left),
+                    month: month
+                )
             }
     }
 
