@@ -81,8 +81,11 @@ struct HeldCalls: Sendable {
             }
         }
         do throws(Obstacle) {
+            let live = registry.snapshot.live(record.plugin)
             let entry = try entry(for: record)
             defer { entry.plugin.calls.end(hasFailed: false) }
+            // What a version on trial asks for may be taken back with it.
+            guard live == nil || entry.plugin === live else { return nil }
             try Self.check(known.maker, of: record, entry, known.membership)
             return nil
         } catch {

@@ -68,7 +68,7 @@ package final class LapsedDrafts: Sendable {
         let before = seen.withLock { $0 }
         do throws(GatewayError) {
             if let before, before.revision == now.revision, let changed = configuration.changed(since: before.stamp) {
-                for organization in changed { try await look(at: organization) }
+                try await lookAtEach(changed)
             } else {
                 try await lookAtAll()
             }
@@ -82,10 +82,19 @@ package final class LapsedDrafts: Sendable {
         var after: OrganizationID?
         while true {
             let holding = try await due.organizationsHolding(after: after, limit: settings.pageMax)
-            for organization in holding { try await look(at: organization) }
+            try await lookAtEach(holding)
             guard holding.count == settings.pageMax else { return }
             after = holding.last
         }
+    }
+
+    /// Looks at each, and tells of the last that could not be looked at: one's trouble is no other's.
+    private func lookAtEach(_ organizations: some Sequence<OrganizationID>) async throws(GatewayError) {
+        var fault: GatewayError?
+        for organization in organizations {
+            do throws(GatewayError) { try await look(at: organization) } catch { fault = error }
+        }
+        if let fault { throw fault }
     }
 
     private func look(at organization: OrganizationID) async throws(GatewayError) {
