@@ -16,11 +16,15 @@ struct WebhookQueue {
         places[place.organization, default: []].append(place)
     }
 
-    /// Whoever is next of those that are quick, or slow, as far as there are places for them.
-    mutating func next(quick takesQuick: Bool, slow takesSlow: Bool) -> WebhookPlace? {
-        guard takesQuick || takesSlow else { return nil }
+    /// Whoever is next of those that are quick, or slow, as far as there are places for them: altogether and their
+    /// organization's.
+    mutating func next(
+        quick: (OrganizationID) -> Bool,
+        slow: (OrganizationID) -> Bool
+    ) -> WebhookPlace? {
         for (turn, organization) in order.enumerated() {
             let own = places[organization, default: []]
+            let (takesQuick, takesSlow) = (quick(organization), slow(organization))
             guard let index = own.firstIndex(where: { waiting[$0] == true ? takesSlow : takesQuick }) else { continue }
             let place = own[index]
             waiting[place] = nil

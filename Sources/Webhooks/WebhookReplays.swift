@@ -24,6 +24,8 @@ struct WebhookReplays: Sendable {
         case .event(let id): try await find(id, &next, into: &note)
         case .span(let from, let to, let kinds, let onlyMissing):
             if replay.place == 0 { next.place = try await place(before: from + (.zero - Self.slack)) }
+            // Of what arrived longer ago nobody knows any more that it did.
+            let from = onlyMissing ? max(from, entropy.now() + (.zero - settings.keptFor)) : from
             let isWanted = { (event: FeedEvent) in
                 event.at >= from && event.at <= to && (kinds.isEmpty || kinds.contains(event.kind))
             }
@@ -76,8 +78,10 @@ struct WebhookReplays: Sendable {
             after: replay.place,
             limit: settings.replayMax
         )
+        // What is behind its place is on its way.
         let wanted = page.entries.filter { entry in
-            isWanted(entry.event) && served.map { $0.wants(entry.event) } ?? false
+            isWanted(entry.event)
+                && served.map { $0.endpoint.wants(entry.event) && entry.position <= $0.progress.place } ?? false
         }
         let known = Dictionary(
             try await webhooks.deliveries(
@@ -101,14 +105,14 @@ struct WebhookReplays: Sendable {
         }
     }
 
-    private func endpoint(of replay: WebhookReplay) async throws(GatewayError) -> WebhookEndpoint? {
+    private func endpoint(of replay: WebhookReplay) async throws(GatewayError) -> ServedWebhook? {
         for environment in Environment.allCases {
             let found = try await webhooks.webhook(
                 replay.endpoint,
                 organization: replay.organization,
                 environment: environment
             )
-            if let found { return found.endpoint }
+            if let found { return found }
         }
         return nil
     }

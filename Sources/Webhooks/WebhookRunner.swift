@@ -19,6 +19,8 @@ package actor WebhookRunner {
         /// Since when it has its turn; nil while it has none.
         var began: Uptime?
         var isSlow = false
+        /// How many of its turns in a row could not be taken, or noted.
+        var errors = 0
         var replay: WebhookReplay?
     }
 
@@ -109,7 +111,7 @@ package actor WebhookRunner {
         let moment = entropy.now()
         for place in running where endpoints[place]?.began.map({ now - $0 >= settings.slowAfter }) ?? false {
             // Whoever hangs holds no place of those that answer.
-            guard slow.count < settings.slowTurnsMax else { break }
+            guard hasRoom(for: place.organization, in: slow, of: settings.slowTurnsMax) else { continue }
             running.remove(place)
             slow.insert(place)
             endpoints[place]?.isSlow = true
@@ -134,6 +136,8 @@ package actor WebhookRunner {
             configuration = changes.last?.version ?? version
         } else {
             let version = try await directory.configurationVersion()
+            // Each of them begins with a look at its own feed: what was there before is nothing new.
+            seen = max(seen, try await parts.feed.feedEnd(lane: FeedReader.lane))
             var last: (organization: OrganizationID, endpoint: Identifier)?
             while true {
                 let page = try await parts.webhooks.servedWebhooks(after: last, limit: 500)
@@ -143,7 +147,7 @@ package actor WebhookRunner {
             }
             configuration = version
         }
-        for replay in try await parts.webhooks.openReplays(limit: 100) {
+        for replay in try await parts.webhooks.openReplays(limit: settings.replaysRead) {
             for place in ofOrganization[replay.organization] ?? [] where place.endpoint == replay.endpoint {
                 if endpoints[place]?.replay == nil { endpoints[place]?.replay = replay }
             }
@@ -169,7 +173,10 @@ package actor WebhookRunner {
 
     /// Hears whose feed has something new.
     private func listen() async throws(GatewayError) {
-        guard !endpoints.isEmpty else { return }
+        guard !endpoints.isEmpty else {
+            seen = max(seen, try await parts.feed.feedEnd(lane: FeedReader.lane))
+            return
+        }
         while true {
             let page = try await parts.feed.feed(lane: FeedReader.lane, after: seen, limit: 500)
             for organization in Set(page.map(\.event.organization)) {
@@ -200,8 +207,8 @@ package actor WebhookRunner {
     private func nextTurn() -> (place: WebhookPlace, known: Known)? {
         while !Task.isCancelled,
             let place = waiting.next(
-                quick: running.count < settings.turnsMax,
-                slow: slow.count < settings.slowTurnsMax
+                quick: { hasRoom(for: $0, in: running, of: settings.turnsMax) },
+                slow: { hasRoom(for: $0, in: slow, of: settings.slowTurnsMax) }
             )
         {
             guard var known = endpoints[place], known.began == nil else { continue }
@@ -215,22 +222,32 @@ package actor WebhookRunner {
         return nil
     }
 
+    /// Whether one more of an organization's may have its turn: half of the places are for others.
+    private func hasRoom(for organization: OrganizationID, in turns: Set<WebhookPlace>, of most: Int) -> Bool {
+        turns.count < most && turns.count { $0.organization == organization } < max(1, most / 2)
+    }
+
     private func take(_ place: WebhookPlace, _ known: Known) async {
-        var standing: WebhookTurn.Standing
+        var (standing, errors) = (WebhookTurn.Standing(), 0)
         do throws(GatewayError) {
             if let wish = known.replay { try await replays.advance(wish) }
             standing = try await WebhookTurn(parts: parts, place: place).take()
         } catch {
-            parts.logger.warning("a webhook waits", metadata: ["reason": "\(error.message)"])
-            standing = WebhookTurn.Standing(next: entropy.now() + .seconds(1), isSlow: true)
+            parts.logger.warning(
+                "a webhook waits",
+                metadata: ["endpoint": "\(place.endpoint)", "reason": "\(error.message)"]
+            )
+            errors = known.errors + 1
+            standing = WebhookTurn.Standing(next: entropy.now() + .seconds(1 << min(errors - 1, 6)), isSlow: true)
         }
         running.remove(place)
         slow.remove(place)
-        guard standing.isThere else { return forget(place) }
+        guard standing.isThere || endpoints[place]?.hasNews ?? false else { return forget(place) }
         let isSlow = standing.isSlow ?? known.isSlow
         endpoints[place]?.began = nil
         endpoints[place]?.next = standing.next
         endpoints[place]?.isSlow = isSlow
+        endpoints[place]?.errors = errors
         endpoints[place]?.replay = nil
         // Others come first.
         if standing.next.map({ $0 <= entropy.now() }) ?? false { waiting.add(place, isSlow: isSlow) }

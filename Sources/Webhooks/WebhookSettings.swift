@@ -23,10 +23,10 @@ package struct WebhookSettings: Sendable {
     package var turnsMax = 16
     /// How many more of those that failed or took long; one that begins to is counted among them from then on.
     ///
-    /// Default 64: so many receivers may hang, each on a connection, before another one waits for them.
-    package var slowTurnsMax = 64
+    /// Default 32. One organization has half of either at most, so that others' are sent whatever its receivers do.
+    package var slowTurnsMax = 32
     /// How many requests may be under way together, to all endpoints.
-    package var sendingMax: Int { turnsMax * atOnceMax + 2 * slowTurnsMax }
+    package var sendingMax: Int { (turnsMax + slowTurnsMax) * atOnceMax }
     /// Past what time an answer took long.
     ///
     /// Default 1 s.
@@ -79,6 +79,10 @@ package struct WebhookSettings: Sendable {
     ///
     /// Default 5,000: what 500 a second leave in that time.
     package var forgetMax = 5_000
+    /// How many wishes that are not worked off are read at a time.
+    ///
+    /// Default 1,000.
+    package var replaysRead = 1_000
     /// How many events of a wish are looked at in one commit.
     ///
     /// Default 500.

@@ -79,6 +79,7 @@ struct WebhookTurn: Sendable {
         let keys = work.items.isEmpty ? [] : try await keys(of: served.endpoint, at: now)
         var note = WebhookNote(organization: place.organization, endpoint: place.endpoint)
         note.deliveries = work.lost
+        note.version = served.endpoint.version
         let answers = await send(work.items, served, keys)
         let isSlow = judge(answers, of: work, served, into: &note)
         try await parts.webhooks.note([note])
@@ -86,7 +87,7 @@ struct WebhookTurn: Sendable {
         let end = parts.entropy.now()
         if let until = note.progress?.to.pausedUntil, until > end { return Standing(next: until, isSlow: true) }
         // Where nothing left, and nobody says why, others have their turn first.
-        if answers.isEmpty, !work.items.isEmpty { return Standing(next: end + .seconds(1), isSlow: true) }
+        if answers.isEmpty, !work.items.isEmpty { return Standing(next: end + .seconds(1)) }
         if work.isMore || answers.count < work.items.count { return Standing(next: end, isSlow: isSlow) }
         return Standing(next: try await dueAt(served), isSlow: isSlow)
     }
@@ -174,7 +175,7 @@ struct WebhookTurn: Sendable {
 
     /// Sends in order, some at once, until something says that it is enough; of what was begun, all answers.
     private func send(_ items: [Item], _ served: ServedWebhook, _ keys: [WebhookKey]) async -> [Answer] {
-        let began = parts.entropy.uptime()
+        var began: Uptime?
         // One alone first: a receiver that hangs holds one connection.
         var width = 1
         var (answers, next, failures, isEnough) = ([Answer](), 0, served.progress.failures, false)
@@ -205,7 +206,10 @@ struct WebhookTurn: Sendable {
                     failures = answer.found.isTaken ? 0 : failures + 1
                     isEnough = isEnough || answer.found.isGone || failures >= settings.failuresMax
                 }
-                let isOver = parts.entropy.uptime() - began >= settings.turnMax
+                // From the first answer on: whoever is slow is asked some at once all the same.
+                let now = parts.entropy.uptime()
+                let isOver = now - (began ?? now) >= settings.turnMax
+                began = began ?? now
                 isEnough = isEnough || isOver || Task.isCancelled
             }
         }
@@ -220,6 +224,10 @@ struct WebhookTurn: Sendable {
         let at = parts.entropy.now()
         let (id, seconds) = (item.event.id.description, parts.entropy.wall().milliseconds / 1_000)
         let signatures = keys.compactMap { try? $0.signature(of: body, id: id, at: seconds) }
+        // What is not signed is not sent.
+        guard !signatures.isEmpty, signatures.count == keys.count else {
+            return WebhookJudge.Found(at: at, endedAt: at, outcome: .busy)
+        }
         let outcome = await parts.sender.post(
             body,
             [

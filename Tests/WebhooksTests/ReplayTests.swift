@@ -94,6 +94,19 @@ struct `An event that is sent once more` {
         #expect(house.receivers.requests.dropFirst(asked).map(\.id) == [ids[2]])
     }
 
+    @Test func `is nothing that may have arrived longer ago than that is known of`() async throws {
+        let house = WebhookHouse()
+        let endpoint = try await house.addEndpoint()
+        try await house.tell(2)
+        try await house.runner.runOnce()
+        try await house.pass(2, each: .seconds(31 * 86_400))
+        #expect(try await house.deliveries(endpoint).isEmpty)
+        let now = house.time.now
+        try await house.wish(.span(from: endpoint.madeAt, to: now, kinds: [], onlyMissing: true), of: endpoint)
+        try await house.runner.runOnce()
+        #expect(house.receivers.requests.count == 2)
+    }
+
     @Test(arguments: [200, 410, 500])
     func `says nothing of the endpoint's health`(status: Int) async throws {
         let house = WebhookHouse()

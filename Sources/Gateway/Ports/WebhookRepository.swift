@@ -81,7 +81,7 @@ package protocol WebhookRepository: Sendable {
     /// Writes what came of sending, of many endpoints in one commit; nothing of what concerns an endpoint that is gone.
     func note(_ notes: [WebhookNote]) async throws(GatewayError)
 
-    /// Forgets deliveries that do not wait and have not changed since, and wishes that were worked off before; at most so
+    /// Forgets deliveries that have not changed since, and wishes that were worked off before; at most so
     /// many of each. How many it forgot.
     func forgetDeliveries(before moment: Timestamp, limit: Int) async throws(GatewayError) -> Int
 }
@@ -96,9 +96,11 @@ package struct WebhookNote: Sendable {
     package var deliveries: [WebhookDelivery] = []
     /// How the endpoint does; written only while its place is still the first one.
     package var progress: (from: Int64, to: WebhookProgress)?
-    /// That it is off from now on, where it is on.
+    /// That it is off from now on, where it is on, and of `version` where that is given.
     package var off: (WebhookEndpoint.Off, at: Timestamp)?
-    /// A wish that has got on, where it is there.
+    /// The version of the endpoint that was sent to: what another one answered says nothing of it.
+    package var version: Int?
+    /// A wish that has got on; where it has ended meanwhile nothing of the note is written.
     package var replay: WebhookReplay?
     /// What has become true; told where the endpoint is there, and where `off` is given only if that changed it.
     package var told: [FeedEvent] = []

@@ -173,7 +173,7 @@ extension MemoryStore: WebhookRepository {
     package func forgetDeliveries(before moment: Timestamp, limit: Int) async throws(GatewayError) -> Int {
         try await write("forget deliveries") { tables in
             let old = tables.deliveries.values.flatMap(\.values)
-                .filter { $0.dueAt == nil && $0.at < moment }.sorted { $0.at < $1.at }.prefix(max(1, limit))
+                .filter { $0.at < moment }.sorted { $0.at < $1.at }.prefix(max(1, limit))
             for delivery in old {
                 tables.deliveries[.init(delivery.organization, delivery.endpoint)]?[delivery.event] = nil
             }
@@ -220,11 +220,14 @@ extension MemoryTables {
     fileprivate mutating func write(_ note: WebhookNote) {
         let name = WebhookName(note.organization, note.endpoint)
         guard let row = webhooks[name] else { return }
+        if let replay = note.replay {
+            guard let open = replays[replay.id], open.endedAt == nil else { return }
+            replays[replay.id] = replay
+        }
         for delivery in note.deliveries { deliveries[name, default: [:]][delivery.event] = delivery }
         if let (from, progress) = note.progress, row.progress.place == from { webhooks[name]?.progress = progress }
-        if let replay = note.replay, replays[replay.id] != nil { replays[replay.id] = replay }
         if let (off, moment) = note.off {
-            guard row.endpoint.off == nil else { return }
+            guard row.endpoint.off == nil, note.version.map({ $0 == row.endpoint.version }) ?? true else { return }
             webhooks[name]?.endpoint.off = off
             webhooks[name]?.endpoint.offSince = moment
             webhooks[name]?.endpoint.version += 1

@@ -85,6 +85,19 @@ extension Store {
 
     private static func write(_ note: WebhookNote, _ key: [SQLValue], in session: WriteSession) throws {
         let sql = session.sql
+        if let replay = note.replay {
+            let isOpen = try sql.execute(
+                """
+                UPDATE webhook_replays SET place = $1, found = $2, ended_ms = $3
+                WHERE organization_id = $4 AND replay_id = $5 AND ended_ms IS NULL
+                """,
+                [
+                    .integer(replay.place), .integer(Int64(replay.found)), .optional(replay.endedAt?.milliseconds),
+                    key[0], .text(replay.id.description),
+                ]
+            )
+            guard isOpen == 1 else { return }
+        }
         for delivery in note.deliveries {
             try sql.execute(
                 """
@@ -111,25 +124,14 @@ extension Store {
                 ] + key + [.integer(from)]
             )
         }
-        if let replay = note.replay {
-            try sql.execute(
-                """
-                UPDATE webhook_replays SET place = $1, found = $2, ended_ms = $3
-                WHERE organization_id = $4 AND replay_id = $5
-                """,
-                [
-                    .integer(replay.place), .integer(Int64(replay.found)), .optional(replay.endedAt?.milliseconds),
-                    key[0], .text(replay.id.description),
-                ]
-            )
-        }
         if let (off, moment) = note.off {
             let changed = try sql.execute(
                 """
                 UPDATE webhook_endpoints SET off = $1, off_ms = $2, version = version + 1
-                WHERE organization_id = $3 AND endpoint_id = $4 AND off IS NULL
+                WHERE organization_id = $3 AND endpoint_id = $4 AND off IS NULL AND (version = $5 OR $6 = 0)
                 """,
                 [.text(off.rawValue), .integer(moment.milliseconds)] + key
+                    + [.integer(Int64(note.version ?? 0)), .integer(Int64(note.version ?? 0))]
             )
             guard changed == 1 else { return }
             try endWishes(key, at: moment, in: sql)
@@ -144,7 +146,7 @@ extension Store {
             let old = try session.sql.query(
                 """
                 SELECT organization_id, endpoint_id, event_id FROM webhook_deliveries
-                WHERE at_ms < $1 AND due_ms IS NULL ORDER BY at_ms LIMIT $2
+                WHERE at_ms < $1 ORDER BY at_ms LIMIT $2
                 """,
                 bounds
             ) { row in [SQLValue.text(row.text(0) ?? ""), .text(row.text(1) ?? ""), .text(row.text(2) ?? "")] }

@@ -51,6 +51,10 @@ extension Store {
                 "UPDATE webhook_deliveries SET due_ms = due_ms - $1 WHERE due_ms IS NOT NULL AND due_ms > $2",
                 [by, after]
             )
+            try session.sql.execute(
+                "UPDATE webhook_progress SET paused_until_ms = paused_until_ms - $1 WHERE paused_until_ms > $2",
+                [by, after]
+            )
             try session.sql.execute("UPDATE plugin_timers SET due_at = due_at - $1 WHERE due_at > $2", [by, after])
             // What waits for another version of its plugin is read again too. Two indexes, so two statements.
             for condition in ["ended IS NULL", "ended = 'quarantined'"] {

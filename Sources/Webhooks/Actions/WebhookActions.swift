@@ -160,7 +160,16 @@ package struct WebhookActions: Sendable {
                 if let url = try url(in: use) { endpoint.url = url }
                 try say(use, of: &endpoint)
             }
-            return .data(WebhookForms.document(changed, at: entropy.now()), message: "The endpoint was updated.")
+            guard use.text("url") != nil else {
+                return .data(WebhookForms.document(changed, at: entropy.now()), message: "The endpoint was updated.")
+            }
+            // Another place has a health of its own.
+            var note = WebhookNote(organization: changed.endpoint.organization, endpoint: changed.endpoint.id)
+            let place = changed.progress.place
+            note.progress = (from: place, to: WebhookProgress(place: place))
+            try await webhooks.note([note])
+            let now = try await find(use)
+            return .data(WebhookForms.document(now, at: entropy.now()), message: "The endpoint was updated.")
         }
     }
 
