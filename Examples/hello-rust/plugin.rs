@@ -73,6 +73,8 @@ extern "C" fn find(_: *mut c_void, id: Bytes) -> *const c_void {
 /// Called by the host, once.
 #[no_mangle]
 pub unsafe extern "C" fn gateway_plugin_v1(negotiation: *mut Negotiation) -> i32 {
+    // Linkers drop what nothing refers to, and older ones a manifest too.
+    std::hint::black_box(&MANIFEST);
     let Some(negotiation) = negotiation.as_mut() else { return gateway::INVALID_ARGUMENT };
     match Host::meet(negotiation) {
         Ok(host) => {
