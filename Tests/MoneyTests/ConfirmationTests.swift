@@ -143,14 +143,14 @@ struct `A confirmation` {
         }
     }
 
-    @Test(arguments: ["decline", "cancel", "accept"])
+    @Test(arguments: ["decline", "accept"])
     func `that is denied ends the payment, for good`(action: String) async throws {
         try await Agent.with { agent in
             let asked = await agent.ask()
 
             let denied = await agent.answer(asked, action, action == "accept" ? ["confirm": false] : [:])
 
-            let code: GatewayError.Code = action == "cancel" ? .withdrawn : .approvalDeclined
+            let code = GatewayError.Code.approvalDeclined
             #expect(denied.state == .withdrawn && denied.said["status"] == "CANCELLED")
             #expect(await agent.answer(asked).code == code)
             #expect(await agent.ask().code == code)
@@ -259,5 +259,27 @@ struct `A confirmation` {
         #expect(!confirm.areAtLeast(approve) && !allow.areAtLeast(confirm) && !raised.areAtLeast(confirm))
         #expect(confirm.areAtLeast([]) && !raised.areAtLeast([]), "agents pay nothing out alone")
         #expect(ApprovalRule(raised[0].json) == raised[0])
+    }
+
+    @Test func `waits as before where the form is closed and nobody has chosen`() async throws {
+        try await Agent.with { agent in
+            let asked = await agent.ask()
+            let closed = await agent.answer(asked, "cancel", [:])
+            #expect(closed.said["state"] == "draft", "\(closed)")
+            #expect(await agent.sent == 0)
+            #expect(await agent.answer(asked).error == nil)
+            #expect(await agent.sent == 1)
+        }
+    }
+
+    @Test func `is no agent's to give for what was asked by REST, whatever its amount`() async throws {
+        let rule = ApprovalRule(directions: [.outgoing], outcome: .confirm, within: .seconds(3_600))
+        try await Agent.with([rule]) { agent in
+            let held = await agent.desk.pay(amount: 100_000, door: .rest, key: "k")
+            #expect(held.said["state"] == "draft", "\(held)")
+            let again = await agent.ask(amount: 100_000)
+            #expect(again.question == nil && again.said["state"] == "draft", "\(again)")
+            #expect(await agent.sent == 0)
+        }
     }
 }

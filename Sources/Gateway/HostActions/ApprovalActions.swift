@@ -228,7 +228,10 @@ package struct ApprovalActions: Sendable {
                 organization: use.principal.organization,
                 environment: environment
             )
-            if let record = found, record.hold != nil, use.principal.sees(record) { return record }
+            guard let record = found, record.hold != nil else { continue }
+            if use.principal.sees(record) { return record }
+            // What a key of theirs asked for is theirs to confirm, or to take back.
+            if try await asksFor(record, use.principal) { return record }
         }
         throw missing
     }

@@ -194,8 +194,9 @@ package struct ApprovalDecision: Sendable, Equatable {
     /// Whether it asks for at least as much as another.
     func isAtLeast(_ other: ApprovalDecision) -> Bool {
         switch (outcome, other.outcome) {
-        case (.refuse, _), (_, .allow), (.approve, .confirm), (.confirm, .confirm): true
-        case (.approve, .approve):
+        case (.refuse, _), (_, .allow), (.approve, .confirm): true
+        // Of a confirmation this is what is asked for where a form is worth too little.
+        case (.approve, .approve), (.confirm, .confirm):
             (rule?.role ?? .user) >= (other.rule?.role ?? .user) && (rule?.count ?? 1) >= (other.rule?.count ?? 1)
                 && (rule?.people).isAtLeast(other.rule?.people)
         default: false

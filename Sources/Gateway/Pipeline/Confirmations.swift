@@ -15,7 +15,7 @@ struct Confirmations: Sendable {
     /// An answer with its question, where it waits for whoever called and they can be asked; any other as it is.
     func asking(_ done: Dispatch.Done, _ work: Dispatch.Work) throws(GatewayError) -> Dispatch.Done {
         guard let record = done.confirmable, work.call.door == .mcp, work.call.canBeAsked,
-            record.madeBy == work.principal.subjectText
+            isTheirs(record, work)
         else { return done }
         let shown = record.wordsToConfirm
         let question = Question(
@@ -29,6 +29,12 @@ struct Confirmations: Sendable {
             state: try seal.seal(question, for: work, as: Confirmations.purpose(of: work))
         )
         return asking
+    }
+
+    /// Whether a record was asked for by who calls now, in the same capacity: what a key asked for by REST, or before it was
+    /// an agent's, is no agent's to confirm.
+    private func isTheirs(_ record: Record, _ work: Dispatch.Work) -> Bool {
+        record.madeBy == work.principal.subjectText && record.caller == work.caller
     }
 
     /// A question is for the same account and key too: nobody confirms one payment by the form of another.
@@ -59,19 +65,29 @@ struct Confirmations: Sendable {
         else { throw GatewayError.fault("the record of a confirmation is gone") }
         let isWanted = answer.action == "accept" && answer.content["confirm"] == true
         guard record.state == .draft else { return try await again(record, isWanted, work) }
+        guard isTheirs(record, work) else {
+            throw GatewayError(
+                .conflict,
+                "It was asked for in another way than this: a person's own session confirms it, or takes it back.",
+                record: id
+            )
+        }
+        // Nobody has chosen: it waits as before.
+        if answer.action == "cancel" { return try await operations.replay(id, for: work) }
         guard isWanted else {
             let withdrawn = try await drafts.withdraw(
                 id,
                 organization: record.organization,
                 environment: record.environment,
-                as: answer.action == "cancel" ? .cancelled : .declined,
+                as: .declined,
                 by: work.principal.subjectText,
-                because: answer.action == "cancel" ? "Taken back in the conversation." : "Declined in the conversation."
+                because: "Declined in the conversation."
             )
             return Dispatch.Done(held: withdrawn)
         }
         let rules = work.membership.organization.approvals.rules(at: drafts.entropy.now())
         if record.isVoid(by: rules) { throw try await drafts.void(record) }
+        try await work.mayGoOn()
         _ = try await drafts.confirm(record, by: work.principal.subjectText, .form, shown: shown)
         var done = try await operations.replay(id, for: work)
         done.isReplayed = false

@@ -2,7 +2,7 @@
 extension BatchRunner {
     /// Whom rules ask of a batch now, and what they refuse.
     private func asked(of batch: Batch) async throws(GatewayError) -> (
-        asked: Hold.Asked?, name: String, isRefused: Bool
+        asked: Hold.Asked?, name: String, refusal: String?
     ) {
         let membership = try await calls.operations.directory.membership(of: batch.organization)
         let entry = calls.registry.snapshot.entry(
@@ -13,16 +13,23 @@ extension BatchRunner {
         let rules = membership.organization.approvals.rules(at: entropy.now())
         let decision = batch.decision(by: rules, direction: entry?.direction)
         let asked = decision.outcome == .approve ? decision.rule : nil
+        let people = ([batch.releasedBy].compactMap { $0 } + batch.approvers).filter { $0.hasPrefix("user:") }
+        let refusal: String? =
+            switch decision.outcome {
+            case .refuse: "By now this is refused by \(decision.name)."
+            // A person's own session is as good as a confirmation, and a key's word is none.
+            case .confirm where people.isEmpty: "By now a person must let it leave: \(decision.name)."
+            case .allow, .confirm, .approve: nil
+            }
         return (
-            asked.map { Hold.Asked(role: $0.role, count: $0.count, people: $0.people) }, decision.name,
-            decision.outcome == .refuse
+            asked.map { Hold.Asked(role: $0.role, count: $0.count, people: $0.people) }, decision.name, refusal
         )
     }
 
     /// Why the rules as they are now ask for more than a batch has, whoever has agreed to it; nil where they do not.
     func lack(of batch: Batch) async throws(GatewayError) -> String? {
-        let (asked, name, isRefused) = try await asked(of: batch)
-        if isRefused { return "By now this is refused by \(name)." }
+        let (asked, name, refusal) = try await asked(of: batch)
+        if let refusal { return refusal }
         guard let asked else { return nil }
         let agreed = batch.approvers.filter { asked.people?.includes($0) ?? true }
         guard agreed.count < asked.count else { return nil }
@@ -33,8 +40,8 @@ extension BatchRunner {
     ///
     /// Each who agreed is still of the role that is asked for, with a second factor, and not behind whoever made it.
     func doubt(about batch: Batch) async throws(GatewayError) -> String? {
-        let (asked, name, isRefused) = try await asked(of: batch)
-        if isRefused { return "By now this is refused by \(name)." }
+        let (asked, name, refusal) = try await asked(of: batch)
+        if let refusal { return refusal }
         guard let asked else { return nil }
         let maker = try await authenticate.inForce(batch.madeBy, of: batch.organization, in: batch.environment)
         let own = Set((maker?.holders ?? []).map { "user:\($0)" } + [batch.madeBy])

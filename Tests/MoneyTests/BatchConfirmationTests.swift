@@ -1,0 +1,24 @@
+import GatewayTesting
+import OrderedJSON
+import Testing
+
+@testable import Gateway
+
+struct `A batch that a key let go` {
+    @Test func `is paused when a rule asks for a person by now, and goes on by one's own session`() async throws {
+        try await House.forBatches { (house) async throws in
+            let made = await house.batch("a", of: House.payments(2), ["release": true])
+            #expect(try await house.batch("a").state == .running, "\(made)")
+            try await house.set { policy in
+                policy.rules = [ApprovalRule(directions: [.outgoing], outcome: .confirm, within: .seconds(3_600))]
+            }
+
+            await house.sendBatches()
+
+            #expect(try await house.batch("a").state == .paused && house.upstream.sent.isEmpty)
+            _ = try await house.gateway.batches.resume("a", by: try await house.releaser("releaser of a"))
+            await house.sendBatches()
+            #expect(try await house.batch("a").state != .paused && !house.upstream.sent.isEmpty)
+        }
+    }
+}
