@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -53,9 +54,18 @@ def free_port():
     return holder.getsockname()[1]
 
 
+# Every phone that was given out: of some thousands by chance two would be the same.
+PHONES, DRAWING = set(), threading.Lock()
+
+
 def phone():
     """A phone that has no magic outcome and that no other test uses."""
-    return "25471" + str(RANDOM.randrange(10_000_000, 99_999_999))[:7]
+    with DRAWING:
+        while True:
+            number = "25471" + str(RANDOM.randrange(10_000_000, 99_999_999))[:7]
+            if number not in PHONES:
+                PHONES.add(number)
+                return number
 
 
 def http(method, url, body=None, headers=None, timeout=PATIENCE):
