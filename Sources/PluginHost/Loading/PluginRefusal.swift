@@ -98,7 +98,7 @@ package enum PluginRefusal: Error, Sendable, Equatable, CustomStringConvertible 
             """
         case .notOpened(let reason): "the system could not open it: \(reason)"
         case .refused(let reason): "the plugin refused: \(reason)"
-        case .missingTable(let name): "rule E5: it offers no table \(name), which its tools and its catalogue want"
+        case .missingTable(let name): "rule E5: \(name) is missing; offer it, with all of its functions"
         case .catalogue(let reason): reason
         case .manifestDiffers(let what, let catalogue, let manifest):
             "rule E2: the catalogue's \(what) is \(catalogue), the manifest's \(manifest)"
