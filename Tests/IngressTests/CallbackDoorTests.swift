@@ -35,20 +35,7 @@ struct `The door for callbacks` {
             )
         )
         let ports = Assembly.Ports(
-            store: Assembly.Repositories(
-                records: store,
-                callbacks: store,
-                claims: store,
-                directory: store,
-                plans: store,
-                quotas: store,
-                uses: store,
-                audit: store,
-                once: store,
-                data: NoPluginData(),
-                feed: store,
-                batches: store
-            ),
+            store: Assembly.Repositories(withoutPluginData: store),
             journal: journal,
             upstream: FakeUpstream.accepting(),
             registry: registry,

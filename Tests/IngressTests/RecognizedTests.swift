@@ -38,20 +38,7 @@ struct `Whoever sends a request` {
         try registry.publish(FakePlugin.make())
         let store = MemoryStore(disk: MemoryDisk())
         let ports = Assembly.Ports(
-            store: Assembly.Repositories(
-                records: store,
-                callbacks: store,
-                claims: store,
-                directory: store,
-                plans: store,
-                quotas: store,
-                uses: store,
-                audit: store,
-                once: store,
-                data: NoPluginData(),
-                feed: store,
-                batches: store
-            ),
+            store: Assembly.Repositories(withoutPluginData: store),
             journal: MemoryJournal(),
             upstream: FakeUpstream.accepting(),
             registry: registry,

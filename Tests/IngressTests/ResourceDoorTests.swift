@@ -48,20 +48,7 @@ struct `Who issues tokens for the gateway` {
     ) -> GatewayResponder {
         let (clock, issuer) = (ManualEntropy(), FakeIssuer())
         var ports = Assembly.Ports(
-            store: Assembly.Repositories(
-                records: store,
-                callbacks: store,
-                claims: store,
-                directory: store,
-                plans: store,
-                quotas: store,
-                uses: store,
-                audit: store,
-                once: store,
-                data: NoPluginData(),
-                feed: store,
-                batches: store
-            ),
+            store: Assembly.Repositories(withoutPluginData: store),
             journal: MemoryJournal(),
             upstream: FakeUpstream.accepting(),
             registry: registry,

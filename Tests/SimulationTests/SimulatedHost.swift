@@ -42,17 +42,8 @@ final class SimulatedHost: Sendable {
         let records = WrongRecords(store, world.disk, world.fault.flatMap(WrongRecords.Fault.init))
         var ports = Assembly.Ports(
             store: Assembly.Repositories(
+                withoutPluginData: store,
                 records: records,
-                callbacks: store,
-                claims: store,
-                directory: store,
-                plans: store,
-                quotas: store,
-                uses: store,
-                audit: store,
-                once: store,
-                data: NoPluginData(),
-                feed: store,
                 batches: WrongBatches(store: store, isWrong: world.fault == .releasesBatchesUnasked)
             ),
             journal: HostJournal(world: world, life: life),
