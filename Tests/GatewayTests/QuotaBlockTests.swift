@@ -137,32 +137,58 @@ struct `A quota of reads` {
     }
 
     @Test func `loses no unit where some are given back while others call`() async throws {
-        for _ in 0..<50 {
-            let (store, time) = (MemoryStore(), ManualEntropy())
-            let quotas = makeQuotas(store, time)
-            let all = await withTaskGroup(of: Int.self) { group in
-                for _ in 0..<8 { group.addTask { await through(8, quotas, of: 100) } }
-                for _ in 0..<8 {
-                    group.addTask {
-                        await quotas.giveBack(all: true)
-                        return 0
-                    }
-                }
-                return await group.reduce(0, +)
-            }
-            #expect(all == 64)
-            #expect(await through(100, quotas, of: 100) == 36)
-        }
+        let (disk, time, held) = (MemoryDisk(), ManualEntropy(), HeldJob("give back to a quota"))
+        let quotas = makeQuotas(MemoryStore(disk: disk, way: held.way), time)
+        // The last block ends before the month does: whoever takes one more finds the month all taken.
+        #expect(await through(84, quotas, of: 100) == 84)
+
+        let giving = Task { await quotas.giveBack(all: true) }
+        await held.begun()
+        let calling = Task { await through(1, quotas, of: 100) }
+        for _ in 0..<1_000 { await Task.yield() }
+        held.letGo()
+        await giving.value
+
+        #expect(await calling.value == 1)
+        #expect(await through(200, quotas, of: 100) == 15)
     }
 
-    @Test func `is refused to a call that is too large, and not to those beside it`() async throws {
-        for _ in 0..<50 {
-            let quotas = makeQuotas(MemoryStore(), ManualEntropy())
-            #expect(await through(95, quotas, of: 100) == 95)
-            async let large = quotas.charge("read", cost: 10, membership(100))
-            async let small = through(5, quotas, of: 100)
-            let isLarge = (try? await large) != nil
-            #expect(await small == 5 && !isLarge)
-        }
+    @Test func `is refused to a call that is too large, and not to one that waited beside it`() async throws {
+        let (disk, time, held) = (MemoryDisk(), ManualEntropy(), HeldJob("take of a quota"))
+        let before = makeQuotas(MemoryStore(disk: disk), time)
+        #expect(await through(95, before, of: 100) == 95)
+        await before.giveBack(all: true)
+        // The next process does not know yet how much is left.
+        let quotas = makeQuotas(MemoryStore(disk: disk, way: held.way), time)
+
+        let large = Task { (try? await quotas.charge("read", cost: 10, membership(100))) != nil }
+        await held.begun()
+        let small = Task { await through(1, quotas, of: 100) }
+        for _ in 0..<1_000 { await Task.yield() }
+        held.letGo()
+
+        #expect(await large.value == false)
+        #expect(await small.value == 1)
     }
+}
+
+/// A store whose first job of a name waits until it is let go.
+private final class HeldJob: Sendable {
+    private let name: String
+    private let isOpen = Mutex(false)
+    private let hasBegun = Mutex(false)
+
+    init(_ name: String) { self.name = name }
+
+    var way: MemoryStore.Way {
+        MemoryStore.Way(before: { [self] job in
+            guard job.name == name else { return }
+            hasBegun.withLock { $0 = true }
+            while !isOpen.withLock({ $0 }) { await Task.yield() }
+        })
+    }
+
+    func begun() async { while !hasBegun.withLock({ $0 }) { await Task.yield() } }
+
+    func letGo() { isOpen.withLock { $0 = true } }
 }
