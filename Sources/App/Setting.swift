@@ -58,13 +58,7 @@ struct Setting: Sendable {
         _ take: @escaping @Sendable ([AddressBlock], inout Settings) -> Void
     ) -> Setting {
         let expected = "addresses or blocks between commas, such as 127.0.0.1,10.0.0.0/8"
-        return Setting(name: name, usual: usual, meaning: meaning, expected: expected) { text, settings in
-            let parts = text.split(separator: ",").map { $0.filter { $0 != " " } }
-            let blocks = parts.compactMap { AddressBlock($0) }
-            guard !blocks.isEmpty, blocks.count == parts.count else { return false }
-            take(blocks, &settings)
-            return true
-        }
+        return list(name, usual, meaning, expected, { AddressBlock($0) }, take)
     }
 
     /// A setting that is addresses and blocks, each perhaps with a port.
@@ -75,11 +69,23 @@ struct Setting: Sendable {
         _ take: @escaping @Sendable ([ReachablePlace], inout Settings) -> Void
     ) -> Setting {
         let expected = "places such as 10.1.0.0/16, 10.1.2.3:8443 or [fd00::/8]:443, between commas"
-        return Setting(name: name, usual: usual, meaning: meaning, expected: expected) { text, settings in
+        return list(name, usual, meaning, expected, { ReachablePlace($0) }, take)
+    }
+
+    /// A setting that is some of something, between commas.
+    private static func list<Element>(
+        _ name: String,
+        _ usual: String,
+        _ meaning: String,
+        _ expected: String,
+        _ read: @escaping @Sendable (String) -> Element?,
+        _ take: @escaping @Sendable ([Element], inout Settings) -> Void
+    ) -> Setting {
+        Setting(name: name, usual: usual, meaning: meaning, expected: expected) { text, settings in
             let parts = text.split(separator: ",").map { $0.filter { $0 != " " } }
-            let places = parts.compactMap { ReachablePlace($0) }
-            guard !places.isEmpty, places.count == parts.count else { return false }
-            take(places, &settings)
+            let read = parts.compactMap(read)
+            guard !read.isEmpty, read.count == parts.count else { return false }
+            take(read, &settings)
             return true
         }
     }

@@ -123,21 +123,24 @@ package final class Quotas: Sendable {
     private func use(_ cost: Int, of place: QuotaPlace, limit: Int) -> Use {
         let now = entropy.uptime()
         return counts.withLock { counts in
-            guard counts[place] != nil else {
+            guard var count = counts[place] else {
                 makeRoom(in: &counts)
                 let taking = Task { await begin(place, cost, limit) }
                 counts[place] = Count(taken: 0, size: settings.blockMin, usedAt: now, taking: taking)
                 return .waits(taking, isOwn: true)
             }
-            if let taking = counts[place]?.taking { return .waits(taking, isOwn: false) }
-            guard let count = counts[place], count.used + cost <= limit else { return .spent }
-            if count.left >= cost {
-                counts[place]?.left -= cost
-                counts[place]?.usedAt = now
-                return .used(count.used + cost)
+            if let taking = count.taking { return .waits(taking, isOwn: false) }
+            guard count.used + cost <= limit else { return .spent }
+            guard count.left < cost else {
+                (count.left, count.usedAt) = (count.left - cost, now)
+                counts[place] = count
+                return .used(count.used)
             }
-            let taking = Task { await take(place, count.taken, need: cost - count.left, count.size, limit) }
-            counts[place]?.taking = taking
+            let taking = Task { [count] in
+                await take(place, count.taken, need: cost - count.left, count.size, limit)
+            }
+            count.taking = taking
+            counts[place] = count
             return .waits(taking, isOwn: true)
         }
     }
