@@ -85,6 +85,18 @@ enum HouseRules {
         }
     }
 
+    /// Functions that a lock holds by themselves or in a tuple.
+    ///
+    /// It lends them out as values of any type, and each time they are wrapped once more, so that calling them costs more
+    /// for ever. `Bell` says what to do.
+    static func lentFunctions(in files: [HouseFile]) -> [String] {
+        files.flatMap { file in
+            file.lines.enumerated()
+                .filter { $0.element.contains(/\bMutex<[^\[]*->/) && !$0.element.contains(/^\s*\/\//) }
+                .map { "\(file.path):\($0.offset + 1) lends a function out" }
+        }
+    }
+
     /// Decisions that their list lacks, or shows under another title, and rows of no decision.
     static func unlistedDecisions(in files: [HouseFile]) -> [String] {
         let rows = files.filter { $0.name == "README.md" }.flatMap(\.lines).filter { $0.hasPrefix("| [") }

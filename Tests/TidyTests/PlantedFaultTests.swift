@@ -56,6 +56,15 @@ struct `A rule of the house` {
         #expect(SwiftText(sample).functions.map(\.lines) == [3])
     }
 
+    @Test func `finds a function that a lock lends out`() {
+        let files = [
+            swift("Sources/A.swift", "let a = Mutex<(@Sendable () -> Void)?>(nil)", "let b = Mutex<Caller?>(nil)"),
+            swift("Sources/B.swift", "let c = Mutex<(a: () -> Void, b: Int)>(d)", "let e = Mutex<[() -> Void]>([])"),
+        ]
+        let expected = ["Sources/A.swift:1 lends a function out", "Sources/B.swift:1 lends a function out"]
+        #expect(HouseRules.lentFunctions(in: files) == expected)
+    }
+
     @Test(arguments: ["try!", "as!", "fatalError("])
     func `finds a shortcut`(shortcut: String) {
         let files = [swift("Plugins/A.swift", "let a = try b() as C", "let b = \(shortcut) c")]

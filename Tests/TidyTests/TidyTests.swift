@@ -159,6 +159,10 @@ struct `The house` {
         #expect(HouseRules.shortcuts(in: Self.files(in: ["Sources", "Plugins"], ending: [".swift"])) == [])
     }
 
+    @Test func `lends no function out of a lock`() {
+        #expect(HouseRules.lentFunctions(in: Self.files(in: ["Sources", "Plugins"], ending: [".swift"])) == [])
+    }
+
     // MARK: Documents
 
     @Test func `lists every decision`() throws {

@@ -84,7 +84,7 @@ struct AnswerKeeper: Sendable {
     /// Ends what never left, at once or as soon as the store lets it, until it is cancelled; tries once more then.
     func run() async {
         let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
-        settlement.withdrawals.call { signal.yield() }
+        settlement.withdrawals.bell.call { signal.yield() }
         await withDiscardingTaskGroup { group in
             group.addTask {
                 while !Task.isCancelled {

@@ -9,7 +9,7 @@ struct Settlement: Sendable {
     private let directory: DirectoryCache
     let registry: ToolRegistry
     /// Rung when an item of a batch has ended.
-    let bell = BatchBell()
+    let bell = Bell<Record>()
     private let waiters: OutcomeWaiters
     let entropy: Entropy
     private let limits: RecordMachine.Rules

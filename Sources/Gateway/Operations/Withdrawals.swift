@@ -28,14 +28,12 @@ final class Withdrawals: Sendable {
     /// How long a commit may be on its way.
     static let commitMax: Duration = .seconds(120)
     private let waiting = Mutex<[RecordID: Waiting]>([:])
-    private let whoeverEndsThem = Mutex<(@Sendable () -> Void)?>(nil)
-
-    /// Calls whoever ends them, whenever one comes.
-    func call(_ someone: @escaping @Sendable () -> Void) { whoeverEndsThem.withLock { $0 = someone } }
+    /// Rings for whoever ends them, whenever one comes.
+    let bell = Bell<Void>()
 
     /// Keeps a record; false when there is no room.
     func add(_ record: Record, because reason: String, keptAs statement: CallbackID?, at now: Timestamp) -> Bool {
-        defer { whoeverEndsThem.withLock { $0 }?() }
+        defer { bell.ring() }
         return waiting.withLock { waiting in
             guard waiting.count < waitingMax else { return false }
             let until = now + Self.commitMax

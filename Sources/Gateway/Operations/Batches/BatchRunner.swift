@@ -1,5 +1,4 @@
 import Logging
-import Synchronization
 
 /// Sends what was released, item by item, withdraws what was stopped, and says when a batch has ended.
 ///
@@ -69,7 +68,7 @@ package final class BatchRunner: Sendable {
     let logger: Logger
     let settings: Settings
     let lines = BatchLines()
-    private let wake = Mutex<(@Sendable () -> Void)?>(nil)
+    private let bell = Bell<Void>()
 
     init(
         batches: any BatchRepository,
@@ -99,7 +98,7 @@ package final class BatchRunner: Sendable {
     }
 
     /// Something was decided about a batch.
-    func call() { wake.withLock { $0 }?() }
+    func call() { bell.ring() }
 
     /// Begins work that goes on beside the turns.
     typealias Begin = (@escaping @Sendable () async -> Void) -> Void
@@ -107,7 +106,7 @@ package final class BatchRunner: Sendable {
     /// Sends until cancelled; what is under way is finished.
     package func run() async {
         let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
-        wake.withLock { $0 = { signal.yield() } }
+        bell.call { signal.yield() }
         await withDiscardingTaskGroup { group in
             group.addTask {
                 while !Task.isCancelled {

@@ -1,13 +1,3 @@
-import Synchronization
-
-/// Tells whoever sends batches that an item has ended.
-final class BatchBell: Sendable {
-    private let someone = Mutex<(@Sendable (Record) -> Void)?>(nil)
-
-    func call(_ whom: @escaping @Sendable (Record) -> Void) { someone.withLock { $0 = whom } }
-    func ring(_ record: Record) { someone.withLock { $0 }?(record) }
-}
-
 // What becomes of an item's batch in the item's own commit.
 extension Settlement {
     /// Stops or pauses the batch of an item that M-Pesa refused for a reason that is not the item's own: the next would

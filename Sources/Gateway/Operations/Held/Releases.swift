@@ -41,7 +41,8 @@ package final class Releases: Sendable {
     private let entropy: Entropy
     private let logger: Logger
     private let settings: Settings
-    private let wake = Mutex<(call: (@Sendable () -> Void)?, isCalled: Bool)>((nil, false))
+    private let bell = Bell<Void>()
+    private let isCalled = Atomic(false)
 
     init(
         due: any DueRepository,
@@ -63,24 +64,17 @@ package final class Releases: Sendable {
 
     /// Something was let go.
     func call() {
-        wake.withLock { wake in
-            wake.isCalled = true
-            return wake.call
-        }?()
+        isCalled.store(true, ordering: .sequentiallyConsistent)
+        bell.ring()
     }
 
-    private func takeCall() -> Bool {
-        wake.withLock { wake in
-            defer { wake.isCalled = false }
-            return wake.isCalled
-        }
-    }
+    private func takeCall() -> Bool { isCalled.exchange(false, ordering: .sequentiallyConsistent) }
 
     /// Sends until cancelled; what is under way is finished.
     package func run() async {
         let hand = SweptRecords()
         let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
-        wake.withLock { $0.call = { signal.yield() } }
+        bell.call { signal.yield() }
         await withDiscardingTaskGroup { group in
             group.addTask {
                 while !Task.isCancelled {
