@@ -1,9 +1,23 @@
 import Gateway
 import GatewayTesting
 import OrderedJSON
+import Synchronization
 import Testing
 
 struct `A batch that runs` {
+    /// How many are on their way at once.
+    private struct Requests {
+        var all = 0
+        var now = 0
+        var most = 0
+
+        mutating func begin() -> Int {
+            (all, now) = (all + 1, now + 1)
+            most = max(most, now)
+            return all
+        }
+    }
+
     /// A batch that was let go.
     private func running(_ house: House, _ count: Int, _ more: JSONObject = [:]) async throws {
         _ = await house.batch("b", of: House.payments(count), more)
@@ -21,6 +35,25 @@ struct `A batch that runs` {
                 await house.sendBatches()
                 #expect(house.upstream.count("pay") == paid)
             }
+        }
+    }
+
+    @Test func `takes at most half of its account's places, and so none that waits is refused`() async throws {
+        var bounds = Assembly.Settings()
+        bounds.batchRunner.pace = nil
+        (bounds.requests.accountPlacesMax, bounds.requests.accountWaitingMax) = (4, 1)
+        let requests = Mutex(Requests())
+        try await House.with(plugin: FakePlugin.make(pay: [:]), bounds: bounds) { (house) async throws in
+            house.upstream.answer { _ in
+                let number = requests.withLock { $0.begin() }
+                for _ in 0..<100 { await Task.yield() }
+                requests.withLock { $0.now -= 1 }
+                let document: JSON = ["verdict": "accepted", "external_ids": ["fake_id": .string("F\(number)")]]
+                return .answered(status: 200, body: document.bytes)
+            }
+            try await running(house, 10)
+            await house.sendBatches()
+            #expect(house.upstream.count("pay") == 10 && requests.withLock { $0.most } <= 2)
         }
     }
 

@@ -127,10 +127,22 @@ final class BatchLines: Sendable {
     }
 
     /// How many more of an account may leave now, and whether there are places and only the pace forbids it.
-    func free(_ account: AccountID, atMost most: Int, pace: Duration?, at now: Uptime) -> (count: Int, isPaced: Bool) {
+    ///
+    /// - Parameters:
+    ///   - most: How many may be undecided at once.
+    ///   - sending: How many of them may be on their way.
+    func free(
+        _ account: AccountID,
+        atMost most: Int,
+        sending: Int,
+        pace: Duration?,
+        at now: Uptime
+    ) -> (count: Int, isPaced: Bool) {
         state.withLock { state in
-            let undecided = state.lines.values.reduce(0) { $0 + ($1.account == account ? $1.items.count : 0) }
-            let places = max(0, most - undecided)
+            let items = state.lines.values.lazy.filter { $0.account == account }.map(\.items)
+            let undecided = items.reduce(0) { $0 + $1.count }
+            let onTheirWay = items.reduce(0) { $0 + $1.values.reduce(0) { $0 + ($1 ? 1 : 0) } }
+            let places = max(0, min(most - undecided, sending - onTheirWay))
             guard let pace else { return (places, false) }
             guard let next = state.next[account] else { return (min(places, 1), false) }
             guard now >= next else { return (0, places > 0) }

@@ -279,7 +279,14 @@ package final class BatchRunner: Sendable {
         let now = entropy.uptime()
         if lines.isNew(key) { try await takeUp(batch) }
         await look(atWaitingOf: key)
-        let (free, isPaced) = lines.free(batch.account, atMost: settings.inFlightMax, pace: settings.pace, at: now)
+        // Half of an account's places stay for single payments: what waits in its line keeps those waiting behind it.
+        let (free, isPaced) = lines.free(
+            batch.account,
+            atMost: settings.inFlightMax,
+            sending: max(1, sender.dispatcher.settings.accountPlacesMax / 2),
+            pace: settings.pace,
+            at: now
+        )
         // Whatever is decided of what was sent wakes it; only the pace is waited for.
         guard free > 0 else { return isPaced }
         var question = BatchItems(of: batch.id, organization: batch.organization, limit: free)
