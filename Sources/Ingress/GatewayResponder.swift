@@ -252,23 +252,27 @@ package final class GatewayResponder: HTTPHandler {
             let common = await parts.gateway.commonTools.view()
             return
                 documents.text(ShownTexts.Key(tools: common, actions: nil)) {
-                    document(common.tools, actions.sorted, FeedEvent.Kind.allCases, amongAccounts: false)
+                    document(common.tools, actions.sorted, FeedEvent.Kind.common, amongAccounts: false)
                 }
                 .bytes
         }
         let pipeline = parts.gateway.pipeline
-        let (tools, may, isPlural, principal) = try await pipeline.perform(.listTools, try reader.action(call)) {
+        let action = try reader.action(call)
+        let (tools, may, isPlural, principal, organization) = try await pipeline.perform(.listTools, action) {
             [actions] principal, membership throws(GatewayError) in
             (
                 pipeline.view(for: principal, membership), pipeline.view(of: actions, for: principal, membership),
-                try await pipeline.accounts(of: principal).isPlural, principal
+                try await pipeline.accounts(of: principal).isPlural, principal, membership.organization
             )
         }
         // Whoever sees its own alone, or some accounts', is shown no type of which it never gets an event.
-        let form = (isPlural ? 1 : 0) + (principal.maker != nil ? 2 : 0) + (principal.accounts != nil ? 4 : 0)
+        let seen = FeedEvent.Kind.seen(by: principal, of: organization)
+        let form =
+            (isPlural ? 1 : 0) + (principal.maker != nil ? 2 : 0) + (principal.accounts != nil ? 4 : 0)
+            + (organization.isHost ? 8 : 0)
         return
             documents.text(ShownTexts.Key(tools: tools, actions: may, form: form)) {
-                document(tools.tools, may.actions, FeedEvent.Kind.seen(by: principal), amongAccounts: isPlural)
+                document(tools.tools, may.actions, seen, amongAccounts: isPlural)
             }
             .bytes
     }

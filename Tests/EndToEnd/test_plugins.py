@@ -12,6 +12,7 @@ import threading
 
 import harness
 from harness import Gateway, http, phone, plugins_file, wait_until
+from houses import House
 from plugins import compile_fixture, install, plugin, report
 
 
@@ -317,4 +318,36 @@ def test_tools_by_mcp_follow_the_plugins_at_once(simulator):
     assert tools() == sorted(["fixture_collect", "fixture_echo", *before])
     plugin(gateway, "remove", "fixture")
     assert tools() == before
+    gateway.remove()
+
+
+def test_whoever_runs_the_gateway_follows_what_becomes_of_plugins(simulator):
+    gateway = Gateway(simulator=simulator)
+    house = House(gateway)
+    install(gateway, compile_fixture("1.0.0"))
+    install(gateway, compile_fixture("1.1.0"), "--promote")
+    plugin(gateway, "rollback", "fixture")
+    plugin(gateway, "remove", "fixture")
+
+    def told(token, query=""):
+        events = house.ask("GET", "/events?limit=500" + query, token=token)["data"]
+        return [event for event in events if event["type"].startswith("plugin.")]
+
+    events = [event for event in told(house.boss) if event["subject"] == "fixture"]
+    assert [(event["type"], event["data"].get("version"), event["data"].get("was")) for event in events] == [
+        ("plugin.promoted", "1.0.0", None), ("plugin.promoted", "1.1.0", "1.0.0"),
+        ("plugin.rolled_back", "1.0.0", "1.1.0"), ("plugin.withdrawn", None, "1.0.0"),
+    ], events
+    assert all(event["data"]["by"] == "operator" for event in events), events
+    sequences = [event["sequence"] for event in events]
+    assert sequences == sorted(set(sequences)), sequences
+    assert len(told(house.boss, "&types=plugin.rolled_back")) == 1
+    assert told(house.admin) == [] and told(gateway.dev["api_key"]) == []
+
+    def document(token):
+        return http("GET", gateway.url + "/openapi.json", headers={"Authorization": "Bearer " + token})[2]
+
+    assert "plugin.promoted" in document(house.boss)["webhooks"]
+    theirs = json.dumps(document(house.admin))
+    assert not any(word in theirs for word in ("plugin.promoted", "plugin.rolled_back", "PluginEvent"))
     gateway.remove()

@@ -70,12 +70,14 @@ struct `The types of events` {
     }
 
     @Test func `are those of docs, which says of each what it holds`() throws {
-        let types = FeedEvent.Kind.allCases.map { "| `\($0.rawValue)` | \($0.form.subject) | \($0.words) |" }
-        #expect(try rows(below: "Types").sorted() == types.sorted())
+        let row = { (kind: FeedEvent.Kind) in "| `\(kind.rawValue)` | \(kind.form.subject) | \(kind.words) |" }
+        #expect(try rows(below: "Types").sorted() == FeedEvent.Kind.common.map(row).sorted())
+        let operators = FeedEvent.Kind.allCases.filter(\.isOperators)
+        #expect(try rows(below: "What whoever runs the gateway is told") == operators.map(row))
         #expect(try rows(below: "Schemas") == FeedEvent.Form.allCases.map(row(of:)))
         let told = try rows(below: "What `data` holds")
             .flatMap { row in
-                row.components(separatedBy: "|")[1].matches(of: /`([a-z_]+)`/).map { String($0.output.1) }
+                row.components(separatedBy: "|")[1].matches(of: /`([a-z0-9_]+)`/).map { String($0.output.1) }
             }
         #expect(Set(told) == Set(FeedEvent.Form.allCases.flatMap(\.fields).map(\.name)))
         let example = try document()[0].components(separatedBy: "```")[1].dropFirst("json".count)
@@ -106,6 +108,10 @@ struct `The types of events` {
             )
             let plan = Plan(name: "all", tools: ["**"], organizationLimits: [:], principalLimits: [:])
             try hold([secrets.document, FeedEvent.changed(plan, of: house.organization, at: now).document])
+            var news = PluginNews(.rolledBack, of: "p", by: "host", at: now)
+            (news.version, news.generation, news.digest) = ("1.0.0", 1, "5f")
+            (news.was, news.why) = ("1.1.0", "4 crashes")
+            try hold([FeedEvent.about(news, of: house.organization).document])
         }
     }
 

@@ -131,18 +131,27 @@ actor PluginsInMemory: PluginRepository {
     private var plugins: [String: InstalledPlugin] = [:]
     private var binaries: [String: [UInt8]] = [:]
     private var open: [String: Int] = [:]
+    /// What whoever runs the gateway was told, in order.
+    private(set) var told: [PluginNews] = []
 
     /// Pretends that records of a kind are open.
     func setOpenRecords(_ open: [String: Int]) { self.open = open }
 
     func installedPlugins() throws(GatewayError) -> [InstalledPlugin] { plugins.values.sorted { $0.id < $1.id } }
 
-    func save(_ plugin: InstalledPlugin, binaries: [String: [UInt8]]) throws(GatewayError) {
+    func save(
+        _ plugin: InstalledPlugin,
+        binaries: [String: [UInt8]],
+        telling news: PluginNews?
+    ) throws(GatewayError) {
         plugins[plugin.id] = plugin
+        told += [news].compactMap(\.self)
         self.binaries.merge(binaries) { $1 }
     }
 
-    func removeInstalledPlugin(_ id: String) throws(GatewayError) { plugins[id] = nil }
+    func removeInstalledPlugin(_ id: String, telling news: PluginNews) throws(GatewayError) {
+        if plugins.removeValue(forKey: id) != nil { told.append(news) }
+    }
 
     func pluginBinaries() throws(GatewayError) -> Set<String> { Set(binaries.keys) }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Gateway
 import OrderedJSON
 import Testing
 
@@ -68,7 +69,10 @@ struct `Private copies of libraries` {
         let text = try String(contentsOfFile: file, encoding: .utf8)
         try text.replacing("{\"plugins\":[{", with: "{\"plugins\":[{\"enabled\":false,")
             .write(toFile: file, atomically: true, encoding: .utf8)
-        try await bench.repository.removeInstalledPlugin("fixture")
+        try await bench.repository.removeInstalledPlugin(
+            "fixture",
+            telling: PluginNews(.withdrawn, of: "fixture", by: "host", at: Timestamp(milliseconds: 1))
+        )
         let declared = try PluginConfiguration.list(parsing: Array(try Data(contentsOf: URL(filePath: file))))
         await bench.host.forgetCopies(besides: declared, in: bench.folder)
 

@@ -5,6 +5,11 @@ import Testing
 
 @testable import PluginHost
 
+extension PluginNews {
+    /// Who did what, which version serves, and which was before.
+    fileprivate var line: String { "\(by) \(change) \(version ?? "-") \(was ?? "-")" }
+}
+
 struct `What happens to plugins` {
     @Test func `is in the host's own audit, with who did it`() async throws {
         let bench = try Bench(.worker)
@@ -19,6 +24,13 @@ struct `What happens to plugins` {
         try await bench.crash(2)
         try await bench.host.remove("fixture")
 
+        #expect(
+            await bench.repository.told.map(\.line) == [
+                "operator promoted 1.0.0 -", "operator promoted 1.1.0 1.0.0", "operator rolledBack 1.0.0 1.1.0",
+                "operator promoted 1.2.0 1.0.0", "host rolledBack 1.0.0 1.2.0", "operator withdrawn - 1.0.0",
+            ]
+        )
+        #expect(await bench.repository.told[4].why?.contains("4 crashes") == true)
         #expect(
             await bench.audit.told("version") == [
                 "operator PLUGIN_PROMOTED 1.0.0", "operator PLUGIN_INSTALLED 1.1.0", "operator PLUGIN_CANARY 1.1.0",

@@ -61,7 +61,7 @@ package struct EventActions: Sendable {
         ) { [self] use throws(GatewayError) in
             let organization = use.principal.organization
             let after = try await cursor(use.text("after"), of: organization)
-            let types = try EventActions.kinds(use.text("types"))
+            let types = try EventActions.kinds(use)
             let limit = use.arguments["limit"]?.integerValue.map(Int.init) ?? 100
             let lane = FeedReader.lane
             let floor = try await feed.feedFloor(lane: lane)
@@ -92,7 +92,7 @@ package struct EventActions: Sendable {
     }
 
     private func follow(_ use: Action.Use) async throws(GatewayError) -> LiveEvents {
-        let kinds = try EventActions.kinds(use.text("types"))
+        let kinds = try EventActions.kinds(use)
         let place = try await cursor(use.text("after"), of: use.principal.organization)
         // Before anything is read, so that nothing is missed in between.
         let wakings = try news.follow(use.principal.organization, by: use.principal.subjectText)
@@ -118,26 +118,30 @@ package struct EventActions: Sendable {
         return after
     }
 
-    private static func kinds(_ text: String?) throws(GatewayError) -> Set<FeedEvent.Kind>? {
-        guard let text else { return nil }
+    private static func kinds(_ use: Action.Use) throws(GatewayError) -> Set<FeedEvent.Kind>? {
+        guard let text = use.text("types") else { return nil }
+        let known = FeedEvent.Kind.told(to: use.membership.organization)
         let names = text.split(separator: ",").map { $0.filter { $0 != " " } }
-        let kinds = names.compactMap(FeedEvent.Kind.init(rawValue:))
+        let kinds = names.compactMap(FeedEvent.Kind.init(rawValue:)).filter(known.contains)
         guard kinds.count == names.count, !kinds.isEmpty else {
-            let all = FeedEvent.Kind.allCases.map(\.rawValue).joined(separator: ", ")
-            throw .wrong("types", "expected some of \(all)")
+            throw .wrong("types", "expected some of \(known.map(\.rawValue).joined(separator: ", "))")
         }
         return Set(kinds)
     }
 }
 
 extension FeedEvent.Kind {
-    /// Those of which somebody may ever be shown an event, by what their `data` holds.
-    package static func seen(by principal: Principal) -> [Self] {
-        allCases.filter { kind in
-            let names = kind.form.fields.map(\.name)
-            return (principal.maker == nil || names.contains("made_by"))
-                && (principal.accounts == nil || names.contains("account"))
-        }
+    /// Those that an organization is told of.
+    package static func told(to organization: Organization) -> [Self] { organization.isHost ? allCases : common }
+
+    /// Those of which somebody of an organization may ever be shown an event, by what their `data` holds.
+    package static func seen(by principal: Principal, of organization: Organization) -> [Self] {
+        told(to: organization)
+            .filter { kind in
+                let names = kind.form.fields.map(\.name)
+                return (principal.maker == nil || names.contains("made_by"))
+                    && (principal.accounts == nil || names.contains("account"))
+            }
     }
 }
 

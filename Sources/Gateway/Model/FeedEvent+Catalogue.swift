@@ -22,6 +22,8 @@ extension FeedEvent {
         case plan = "PlanEvent"
         /// Of an account's secrets.
         case credential = "CredentialEvent"
+        /// Of a plugin; for whoever runs the gateway.
+        case plugin = "PluginEvent"
         /// Of an endpoint.
         case webhook = "WebhookEvent"
         /// Of an endpoint, and of nothing that has become true.
@@ -67,6 +69,9 @@ extension FeedEvent.Kind {
         case .keyRevoked: "it is refused from now on"
         case .planChanged: "it is on another plan, or its plan was set anew"
         case .credentialChanged: "its secrets were changed, or taken away"
+        case .pluginPromoted: "a version serves from now on"
+        case .pluginRolledBack: "a version was taken back, by a person or because it failed: `why` says so"
+        case .pluginWithdrawn: "it was removed or switched off, and serves no longer"
         case .webhookFailing: "nothing has arrived there for a day"
         case .webhookDisabled: "nothing more is sent there: `why` says whether it is `gone` or was `failing` for days"
         case .webhookTest: "somebody wants to see whether this arrives; `GET /events` does not have it"
@@ -85,6 +90,7 @@ extension FeedEvent.Kind {
         case .keyRevoked: .key
         case .planChanged: .plan
         case .credentialChanged: .credential
+        case .pluginPromoted, .pluginRolledBack, .pluginWithdrawn: .plugin
         case .webhookFailing, .webhookDisabled: .webhook
         case .webhookTest: .trial
         }
@@ -107,6 +113,7 @@ extension FeedEvent.Kind {
         case .batchPaused: BatchState.paused.rawValue
         case .batchCompleted: BatchState.completed.rawValue
         case .keyRevoked, .planChanged, .credentialChanged: ""
+        case .pluginPromoted, .pluginRolledBack, .pluginWithdrawn: ""
         case .webhookFailing, .webhookDisabled, .webhookTest: ""
         }
     }
@@ -119,6 +126,9 @@ extension FeedEvent.Kind {
         case .corrected: ["amount", "counted_ms", "fee_cents", "was", "was_ms"]
         case .batchPaused: ["item"]
         case .planChanged: ["was"]
+        case .pluginPromoted: ["version", "generation", "sha256", "was"]
+        case .pluginRolledBack: ["version", "generation", "sha256", "was", "why"]
+        case .pluginWithdrawn: ["was"]
         case .webhookFailing: ["failing_since_ms"]
         case .webhookDisabled: ["why", "failing_since_ms"]
         default: ["amount", "until_ms", "decided_by"]
@@ -138,6 +148,7 @@ extension FeedEvent.Form {
         case .key: "key"
         case .plan: "organization or plan"
         case .credential: "account"
+        case .plugin: "plugin"
         case .webhook, .trial: "webhook endpoint"
         }
     }
@@ -151,6 +162,7 @@ extension FeedEvent.Form {
         case .key: ("01a21db3-5a1e-774a-bca3-e6333760a28d", 2)
         case .plan: ("01a21db3-4f02-7d1c-9be0-2f7a61c0d3e4", 3)
         case .credential: ("test/main", 2)
+        case .plugin: ("stk-push", 1_795_794_629_382)
         case .webhook: ("01a21db3-a07d-7e53-9c41-3b2f8d6e7c15", 3)
         case .trial: ("01a21db3-a07d-7e53-9c41-3b2f8d6e7c15", 1)
         }
@@ -167,6 +179,12 @@ extension FeedEvent.Form {
         case .key: [.environment, .text("role", "manager"), .text("name", "till 2")]
         case .plan: [.text("plan", "large"), .text("was", "small", false)]
         case .credential: [.environment, .text("account", "main")]
+        case .plugin:
+            [
+                .text("by", "operator"), .text("version", "1.4.0", false), .number("generation", 7, false),
+                .text("sha256", String(repeating: "5f", count: 32), false), .text("was", "1.3.2", false),
+                .text("why", "4 crashes since it serves", false),
+            ]
         case .webhook:
             [
                 .environment, .text("address", "https://example.com/…"), .text("why", "failing", false),

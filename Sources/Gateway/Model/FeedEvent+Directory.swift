@@ -64,6 +64,28 @@ extension FeedEvent {
         )
     }
 
+    /// What became of a plugin, told to the organization that runs the gateway.
+    ///
+    /// Its subject's version is the moment: a plugin that was removed and comes again would begin to count anew.
+    package static func about(_ news: PluginNews, of host: OrganizationID) -> FeedEvent {
+        var payload: JSONObject = ["by": .string(news.by)]
+        payload["version"] = news.version.map { .string(String($0.prefix(namesMax))) }
+        payload["generation"] = news.generation.map { .integer(Int64($0)) }
+        payload["sha256"] = news.digest.map { .string($0) }
+        payload["was"] = news.was.map { .string(String($0.prefix(namesMax))) }
+        payload["why"] = news.why.map { .string(String($0.prefix(reasonMax))) }
+        let kind: Kind =
+            switch news.change {
+            case .promoted: .pluginPromoted
+            case .rolledBack: .pluginRolledBack
+            case .withdrawn: .pluginWithdrawn
+            }
+        let version = Int(news.at.milliseconds)
+        return about(kind, of: host, news.plugin, version: version, at: news.at, payload)
+    }
+
+    /// How many characters of a reason an event holds.
+    private static let reasonMax = 160
     /// How many characters of a name an event holds.
     private static let namesMax = 64
 

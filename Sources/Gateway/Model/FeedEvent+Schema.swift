@@ -4,7 +4,7 @@ extension FeedEvent.Form {
     /// The schema of such an event, as `events.list` shows it.
     package var schema: JSON {
         let data = FeedEvent.object(fields.filter(\.isRequired).map(\.name), fields.map { ($0.name, $0.schema) })
-        return FeedEvent.shape(of: kinds, about: subject, data: data)
+        return FeedEvent.shape(type: FeedEvent.choice(of: kinds), about: subject, data: data)
     }
 }
 
@@ -46,21 +46,30 @@ extension FeedEvent {
 
 extension FeedEvent {
     /// The schema of any event: what all have, and one of the forms.
-    package static let schema = anyOf(Form.allCases.map(\.schema))
+    ///
+    /// Of its type it says no more than each form does: whoever reads it may be told of some types and not of others.
+    package static let schema = anyOf(Form.allCases.map(\.schema), type: ["type": "string"])
 
-    /// The same of forms that stand elsewhere, such as by reference.
-    package static func anyOf(_ forms: [JSON]) -> JSON {
-        let base = self.shape(of: Kind.allCases, about: "such as a transaction's id", data: ["type": "object"])
+    /// The same of some types, with forms that stand elsewhere, such as by reference.
+    package static func anyOf(_ forms: [JSON], of kinds: [Kind]) -> JSON { anyOf(forms, type: choice(of: kinds)) }
+
+    /// The schema of a type that is chosen among all that the feed has; a test is sent to whom it is for alone.
+    package static let choice = choice(of: Kind.allCases.filter { $0 != .webhookTest })
+    /// The same of some of them.
+    package static func choice(of kinds: [Kind]) -> JSON { ["enum": .array(kinds.map { .string($0.rawValue) })] }
+
+    private static func anyOf(_ forms: [JSON], type: JSON) -> JSON {
+        let base = self.shape(type: type, about: "such as a transaction's id", data: ["type": "object"])
         var members = base.objectValue ?? JSONObject()
         members["anyOf"] = .array(forms)
         return .object(members)
     }
 
-    fileprivate static func shape(of kinds: [Kind], about subject: String, data: JSON) -> JSON {
+    fileprivate static func shape(type: JSON, about subject: String, data: JSON) -> JSON {
         object(
             ["type", "timestamp", "id", "subject", "sequence", "at_ms", "data"],
             [
-                ("type", ["enum": .array(kinds.map { .string($0.rawValue) })]),
+                ("type", type),
                 ("timestamp", ["type": "string", "format": "date-time"]),
                 ("id", ["type": "string", "description": "The same id is always the same event."]),
                 ("subject", ["type": "string", "description": .string("What it is about: \(subject).")]),

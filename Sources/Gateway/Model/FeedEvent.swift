@@ -50,6 +50,13 @@ package struct FeedEvent: Sendable, Equatable {
         /// The organization is on another plan, or its plan was set anew.
         case planChanged = "plan.changed"
 
+        /// A version of a plugin serves from now on.
+        case pluginPromoted = "plugin.promoted"
+        /// A version of a plugin was taken back.
+        case pluginRolledBack = "plugin.rolled_back"
+        /// A plugin serves no longer.
+        case pluginWithdrawn = "plugin.withdrawn"
+
         /// For a day nothing has arrived at an endpoint.
         case webhookFailing = "webhook.failing"
         /// Nothing more is sent to an endpoint.
@@ -64,9 +71,15 @@ package struct FeedEvent: Sendable, Equatable {
             case .corrected, .disputed, .needsPerson, .approvalRequested, .approvalDue, .approvalDecided: false
             case .batchRequested, .batchDue, .batchReleased, .batchPaused, .batchCompleted: false
             case .keyRevoked, .credentialChanged, .planChanged: false
+            case .pluginPromoted, .pluginRolledBack, .pluginWithdrawn: false
             case .webhookFailing, .webhookDisabled, .webhookTest: false
             }
         }
+
+        /// Whether whoever runs the gateway is told of it, and no other organization.
+        package var isOperators: Bool { form == .plugin }
+        /// Those that every organization is told of.
+        package static let common = allCases.filter { !$0.isOperators }
 
         /// Whether it changes what is summed up.
         var isCounted: Bool { isEnd || self == .corrected }

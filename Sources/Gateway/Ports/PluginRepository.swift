@@ -6,12 +6,17 @@ import OrderedJSON
 package protocol PluginRepository: Sendable {
     /// Every plugin that something was installed of.
     func installedPlugins() async throws(GatewayError) -> [InstalledPlugin]
-    /// Writes a plugin's versions in the place of those that are known, with libraries by digest, in one commit.
+    /// Writes a plugin's versions in the place of those that are known, with libraries by digest, in one commit, in which
+    /// the feed tells the organization that runs the gateway what that makes true.
     ///
     /// Binaries that no version names any more are forgotten.
-    func save(_ plugin: InstalledPlugin, binaries: [String: [UInt8]]) async throws(GatewayError)
-    /// Forgets a plugin and its binaries.
-    func removeInstalledPlugin(_ id: String) async throws(GatewayError)
+    func save(
+        _ plugin: InstalledPlugin,
+        binaries: [String: [UInt8]],
+        telling news: PluginNews?
+    ) async throws(GatewayError)
+    /// Forgets a plugin and its binaries, and tells that likewise where there was one.
+    func removeInstalledPlugin(_ id: String, telling news: PluginNews) async throws(GatewayError)
     /// The digests of the libraries that are kept.
     func pluginBinaries() async throws(GatewayError) -> Set<String>
     /// A library's bytes by their SHA-256.

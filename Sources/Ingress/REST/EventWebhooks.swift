@@ -9,7 +9,7 @@ enum EventWebhooks {
     /// The components' schemas.
     static func schemas(of kinds: [FeedEvent.Kind]) -> [(String, JSON)] {
         let forms = FeedEvent.Form.allCases.filter { form in kinds.contains { $0.form == form } }
-        return [("Event", FeedEvent.anyOf(forms.map(form)))] + forms.map { ($0.rawValue, $0.schema) }
+        return [("Event", FeedEvent.anyOf(forms.map(form), of: kinds))] + forms.map { ($0.rawValue, $0.schema) }
     }
 
     /// The section `webhooks`: what a receiver gets by each type.
@@ -24,6 +24,18 @@ enum EventWebhooks {
         guard schema["items"] == FeedEvent.schema, var list = schema.objectValue else { return schema }
         list["items"] = reference
         return .object(list)
+    }
+
+    /// Arguments that choose among the feed's types, with those that their reader is told of.
+    static func chosen(among kinds: [FeedEvent.Kind], _ schema: JSON) -> JSON {
+        guard var document = schema.objectValue, var members = schema["properties"]?.objectValue else { return schema }
+        for (name, member) in members where member["items"] == FeedEvent.choice {
+            var list = member.objectValue ?? JSONObject()
+            list["items"] = FeedEvent.choice(of: kinds.filter { $0 != .webhookTest })
+            members[name] = .object(list)
+        }
+        document["properties"] = .object(members)
+        return .object(document)
     }
 
     private static func form(_ form: FeedEvent.Form) -> JSON {

@@ -25,7 +25,7 @@ enum OpenAPIDocument {
             paths[route.template] = .object(operations)
         }
         for entry in known.tools { add(operation(entry, known), at: entry.tool.route) }
-        for action in known.actions { add(operation(action), at: action.route) }
+        for action in known.actions { add(operation(action, known), at: action.route) }
         for route in StandApart.all { add(operation(route), at: route.route) }
         // Whoever may not list events is told of none.
         let kinds = known.actions.contains { $0.name == "events.list" } ? known.kinds : []
@@ -88,7 +88,8 @@ enum OpenAPIDocument {
         ]
     }
 
-    private static func operation(_ action: Action) -> JSON {
+    private static func operation(_ action: Action, _ known: Known) -> JSON {
+        let input = EventWebhooks.chosen(among: known.kinds, action.input.document)
         var content: JSON
         switch action.output {
         case .data(let schema, let beside):
@@ -99,7 +100,7 @@ enum OpenAPIDocument {
             types["text/event-stream"] = ["schema": ["type": "string", "description": "The same as it comes."]]
             content = .object(types)
         }
-        var parameters = parameters(of: action.route, action.input.document) + fileParameters(of: action)
+        var parameters = parameters(of: action.route, input) + fileParameters(of: action)
         if !action.isReadOnly { parameters.append(key("One per change", isRequired: false)) }
         var operation: JSONObject = [
             "operationId": .string(action.name), "summary": .string(action.title),
@@ -109,7 +110,7 @@ enum OpenAPIDocument {
         ]
         operation["x-role"] = .string(action.rules.role.rawValue)
         if !action.rules.scopes.isEmpty { operation["x-scopes"] = .array(action.rules.scopes.map { .string($0) }) }
-        if !action.route.takesQuery, let body = bodySchema(of: action) {
+        if !action.route.takesQuery, let body = bodySchema(input, action.route) {
             operation["requestBody"] = action.file.map { self.body(body, orFile: $0) } ?? self.body(body)
         }
         return .object(operation)
@@ -139,9 +140,9 @@ enum OpenAPIDocument {
     }
 
     /// An action's arguments without those of the path; nil when there are no others.
-    private static func bodySchema(of action: Action) -> JSON? {
-        let inPath = action.route.pathArguments
-        var schema = action.input.document.objectValue ?? JSONObject()
+    private static func bodySchema(_ input: JSON, _ route: Route) -> JSON? {
+        let inPath = route.pathArguments
+        var schema = input.objectValue ?? JSONObject()
         var properties = schema["properties"]?.objectValue ?? JSONObject()
         for name in inPath { properties[name] = nil }
         guard !properties.isEmpty else { return nil }

@@ -29,7 +29,8 @@ extension PluginHost {
                     next.note = "version \(generation.plugin.version) was installed\(how)"
                 }
                 next.refusal = nil
-                try await commit(next, instead: slot)
+                let isLive = next.live === generation
+                try await commit(next, instead: slot, telling: isLive ? promoted(generation, slot, by: .operator) : nil)
                 journal.note(next.live === generation ? .promoted : .installed, generation, by: .operator, next.note)
             } catch {
                 generation.library.retire()
@@ -70,7 +71,8 @@ extension PluginHost {
                 next.promote(candidate.generation, at: entropy.now())
                 next.note = "version \(candidate.generation.plugin.version) was promoted" + kept(next, slot)
             }
-            try await commit(next, instead: slot)
+            let news = action == .promoted ? promoted(candidate.generation, slot, by: .operator) : nil
+            try await commit(next, instead: slot, telling: news)
             journal.note(action, candidate.generation, by: .operator, next.note)
             return try found(plugin)
         }
@@ -81,7 +83,7 @@ extension PluginHost {
         try await changing { () async throws(GatewayError) -> PluginStatus in
             let slot = try slot(plugin)
             let generation = slot.candidate?.generation ?? slot.live
-            try await rollBackNow(slot, generation, because: reason)
+            try await rollBackNow(slot, generation, by: .operator, because: reason)
             if let generation {
                 journal.note(.rolledBack, generation, by: .operator, slots.withLock { $0[plugin]?.note })
             }
@@ -99,7 +101,7 @@ extension PluginHost {
                     "\(plugin) stands in plugins.json. Take its entry out, or set enabled to false there."
                 )
             }
-            try await withdraw(slot)
+            try await withdraw(slot, by: .operator)
             journal.note(.removed, plugin, by: .operator)
         }
     }
@@ -109,6 +111,14 @@ extension PluginHost {
         guard let standby = next.standby, let replaced = former.live, standby !== replaced else { return "" }
         return "; version \(replaced.plugin.version) had not passed its probation, so a rollback returns to version "
             + standby.plugin.version
+    }
+
+    /// That a generation serves from now on, in the place of what a slot has.
+    func promoted(_ generation: PluginGeneration, _ slot: PluginSlot, by actor: PluginJournal.Actor) -> PluginNews {
+        var news = PluginNews(.promoted, of: slot.id, by: actor.rawValue, at: entropy.now())
+        news.serves(generation)
+        news.was = slot.live?.plugin.version
+        return news
     }
 
     // MARK: Steps, inside the turnstile
@@ -133,26 +143,32 @@ extension PluginHost {
     func rollBackNow(
         _ slot: PluginSlot,
         _ generation: PluginGeneration?,
+        by actor: PluginJournal.Actor,
         because reason: String?
     ) async throws(GatewayError) {
         var next = slot
+        var news = PluginNews(.rolledBack, of: slot.id, by: actor.rawValue, at: entropy.now())
+        news.why = reason
         let since = reason.map { ": \($0)" } ?? ""
         if let candidate = slot.candidate, candidate.generation === generation {
             next.candidate = nil
             next.note = "version \(candidate.generation.plugin.version) was taken back\(since)"
+            news.was = candidate.generation.plugin.version
         } else if let standby = slot.standby {
             next.rollBack()
             next.refusal = nil
             let from = slot.live.map { " from version \($0.plugin.version)" } ?? ""
             next.note = "rolled back\(from) to version \(standby.plugin.version)\(since)"
+            news.was = slot.live?.plugin.version
         } else {
             throw GatewayError(.conflict, "There is no earlier version of \(slot.id) to roll back to: install it.")
         }
-        try await commit(next, instead: slot)
+        if let live = next.live { news.serves(live) }
+        try await commit(next, instead: slot, telling: news)
     }
 
     /// Withdraws all of a plugin.
-    func withdraw(_ slot: PluginSlot) async throws(GatewayError) {
+    func withdraw(_ slot: PluginSlot, by actor: PluginJournal.Actor) async throws(GatewayError) {
         let open = try await repository.openRecords(of: slot.id)
         guard open.isEmpty else {
             let count = open.values.reduce(0, +)
@@ -162,7 +178,9 @@ extension PluginHost {
             )
         }
         registry.withdraw(slot.id)
-        try await repository.removeInstalledPlugin(slot.id)
+        var news = PluginNews(.withdrawn, of: slot.id, by: actor.rawValue, at: entropy.now())
+        news.was = slot.live?.plugin.version
+        try await repository.removeInstalledPlugin(slot.id, telling: news)
         slots.withLock { _ = $0.removeValue(forKey: slot.id) }
         health.clear("plugin \(slot.id)")
         drain(slot.generations)
@@ -170,10 +188,16 @@ extension PluginHost {
     }
 
     /// Publishes and remembers a change; what is replaced by it finishes its calls and goes.
-    func commit(_ next: PluginSlot, instead slot: PluginSlot) async throws(GatewayError) {
+    ///
+    /// - Parameter news: What it makes true for whoever runs the gateway; nil where nothing else serves by it.
+    func commit(
+        _ next: PluginSlot,
+        instead slot: PluginSlot,
+        telling news: PluginNews?
+    ) async throws(GatewayError) {
         do { try arrange(next) } catch { throw refused(next.id, error) }
         do throws(GatewayError) {
-            try await repository.save(next.installed, binaries: try await newBinaries(of: next))
+            try await repository.save(next.installed, binaries: try await newBinaries(of: next), telling: news)
         } catch {
             try? arrange(slot)
             throw error
@@ -298,5 +322,14 @@ extension PluginHost {
 
     func refused(_ plugin: String, _ refusal: PluginRefusal) -> GatewayError {
         GatewayError(.invalidArgument, "\(plugin) was refused: \(refusal.description).")
+    }
+}
+
+extension PluginNews {
+    /// Says which version serves now.
+    mutating func serves(_ generation: PluginGeneration) {
+        version = generation.plugin.version
+        self.generation = generation.plugin.generation
+        digest = generation.plugin.digest
     }
 }

@@ -35,7 +35,7 @@ extension PluginHost {
             // A first start that fails leaves nothing that the next could take for good.
             let known = Set(installed.map(\.id))
             for id in slots.withLock({ $0.keys.filter { !known.contains($0) } }) {
-                try await repository.removeInstalledPlugin(id)
+                try await forget(id)
             }
             throw problem
         }
@@ -61,7 +61,7 @@ extension PluginHost {
             let slot = slots.withLock { $0[configuration.id] }
             let isAsInstalled = slot?.live?.isInstalledByHand ?? known?.isInstalledByHand ?? false
             if known?.declared == declaration, configuration.isEnabled, slot?.live != nil || isAsInstalled { continue }
-            if known != nil, !configuration.isEnabled { try? await repository.removeInstalledPlugin(configuration.id) }
+            if known != nil, !configuration.isEnabled { try? await forget(configuration.id) }
             guard let fault = await follow(configuration, declaration, folder, isStart: true) else { continue }
             problem = fault
             forgo(configuration)
@@ -82,7 +82,18 @@ extension PluginHost {
             }
             return
         }
-        try? await repository.removeInstalledPlugin(plugin.id)
+        try? await forget(plugin.id)
+    }
+
+    /// Forgets what was kept of a plugin that does not serve.
+    private func forget(_ plugin: String) async throws(GatewayError) {
+        let news = PluginNews(
+            .withdrawn,
+            of: plugin,
+            by: PluginJournal.Actor.host.rawValue,
+            at: entropy.now()
+        )
+        try await repository.removeInstalledPlugin(plugin, telling: news)
     }
 
     /// The last good version serves only under what plugins.json says today: a hash that it names is the only one.
@@ -215,7 +226,7 @@ extension PluginHost {
         _ declaration: String,
         _ slot: PluginSlot
     ) async throws(GatewayError) {
-        if slot.live != nil { try await withdraw(slot) }
+        if slot.live != nil { try await withdraw(slot, by: .host) }
         var next = PluginSlot(id: configuration.id)
         next.configuration = configuration
         next.declared = declaration
@@ -245,7 +256,7 @@ extension PluginHost {
             next.note =
                 slot.live == nil
                 ? nil : "version \(generation.plugin.version) was declared by plugins.json" + kept(next, slot)
-            try await commit(next, instead: slot)
+            try await commit(next, instead: slot, telling: promoted(generation, slot, by: .host))
         } catch {
             generation.library.retire()
             throw error
@@ -291,7 +302,7 @@ extension PluginHost {
 
     private func withdrawOrSay(_ slot: PluginSlot) async {
         do throws(GatewayError) {
-            try await changing { () async throws(GatewayError) in try await withdraw(slot) }
+            try await changing { () async throws(GatewayError) in try await withdraw(slot, by: .host) }
             journal.note(.removed, slot.id, by: .host)
         } catch {
             logger.error(

@@ -34,7 +34,7 @@ extension PluginHost {
             PluginSlot.Probation(since: since).isUnderWay(entropy.now(), standby.configuration.rollback)
         else { return }
         do throws(GatewayError) {
-            try await rollBackNow(slot, slot.live, because: reason)
+            try await rollBackNow(slot, slot.live, by: .host, because: reason)
             journal.note(.takenBack, standby, by: .host, slots.withLock { $0[slot.id]?.note })
         } catch {
             logger.error("a plugin cannot be rolled back", metadata: ["plugin": "\(slot.id)", "reason": "\(error)"])

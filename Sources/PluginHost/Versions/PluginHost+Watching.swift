@@ -90,7 +90,7 @@ extension PluginHost {
                 guard let now = slots.withLock({ $0[slot.id] }), fault(in: now)?.generation === generation else {
                     return
                 }
-                try await rollBackNow(now, generation, because: reason)
+                try await rollBackNow(now, generation, by: .host, because: reason)
                 journal.note(.takenBack, generation, by: .host, slots.withLock { $0[slot.id]?.note })
             }
         }

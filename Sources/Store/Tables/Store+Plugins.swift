@@ -47,10 +47,15 @@ extension Store: PluginRepository {
 
     package func save(
         _ plugin: InstalledPlugin,
-        binaries: [String: [UInt8]]
+        binaries: [String: [UInt8]],
+        telling news: PluginNews? = nil
     ) async throws(GatewayError) {
         // A library may have many megabytes.
-        try await change(conflict: "The plugin is being changed.", within: database.settings.openMax) { sql in
+        try await change(
+            conflict: "The plugin is being changed.",
+            within: database.settings.openMax,
+            telling: { $0 as [FeedEvent] }
+        ) { sql in
             for (digest, bytes) in binaries.sorted(by: { $0.key < $1.key }) {
                 try sql.execute(
                     "INSERT INTO plugin_binaries (digest, bytes) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING",
@@ -71,7 +76,19 @@ extension Store: PluginRepository {
             try sql.execute("DELETE FROM plugin_versions WHERE plugin_id = $1", [.text(plugin.id)])
             for version in plugin.versions { try Store.add(version, of: plugin.id, sql) }
             try Store.forgetBinaries(sql)
+            return try Store.told(news, sql)
         }
+    }
+
+    /// What the organization that runs the gateway is told; nothing before there is one.
+    private static func told(_ news: PluginNews?, _ sql: any SQLSession) throws -> [FeedEvent] {
+        guard let news else { return [] }
+        return
+            try sql.query(
+                "SELECT organization_id FROM organizations WHERE slug = $1",
+                [.text(Organization.hostSlug)]
+            ) { $0.text(0).flatMap { OrganizationID($0) } }
+            .compactMap { $0.map { FeedEvent.about(news, of: $0) } }
     }
 
     private static func add(_ version: InstalledVersion, of plugin: String, _ sql: any SQLSession) throws {
@@ -95,11 +112,12 @@ extension Store: PluginRepository {
         try sql.execute("DELETE FROM plugin_binaries WHERE digest NOT IN (SELECT digest FROM plugin_versions)", [])
     }
 
-    package func removeInstalledPlugin(_ id: String) async throws(GatewayError) {
-        try await change(conflict: "The plugin is being changed.") { sql in
+    package func removeInstalledPlugin(_ id: String, telling news: PluginNews) async throws(GatewayError) {
+        try await change(conflict: "The plugin is being changed.", telling: { $0 as [FeedEvent] }) { sql in
             try sql.execute("DELETE FROM plugin_versions WHERE plugin_id = $1", [.text(id)])
-            try sql.execute("DELETE FROM plugins WHERE plugin_id = $1", [.text(id)])
+            let removed = try sql.execute("DELETE FROM plugins WHERE plugin_id = $1", [.text(id)])
             try Store.forgetBinaries(sql)
+            return removed == 1 ? try Store.told(news, sql) : []
         }
     }
 

@@ -96,7 +96,7 @@ extension WebhookActions {
     ) throws(GatewayError) -> WebhookReplay.Wish {
         let until = use.arguments["until_ms"]?.integerValue.map { Timestamp(milliseconds: $0) } ?? entropy.now()
         guard from <= until else { throw .wrong("until_ms", "expected a moment that is not before the first.") }
-        let kinds = use.arguments["types"].map(WebhookForms.kinds) ?? []
+        let kinds = try WebhookForms.kinds(in: use) ?? []
         return .span(from: from, to: until, kinds: kinds, onlyMissing: onlyMissing)
     }
 

@@ -247,7 +247,7 @@ package struct WebhookActions: Sendable {
 
     private func say(_ use: Action.Use, of endpoint: inout WebhookEndpoint) throws(GatewayError) {
         if let text = use.text("description") { endpoint.description = text }
-        if let types = use.arguments["types"] { endpoint.kinds = WebhookForms.kinds(types) }
+        if let kinds = try WebhookForms.kinds(in: use) { endpoint.kinds = kinds }
         if let shows = use.arguments["shows_phones"]?.boolValue { endpoint.showsPhones = shows }
         // Whoever sends them elsewhere must be one who may see them, too.
         let isAbout = use.arguments["shows_phones"] != nil || use.text("url") != nil

@@ -15,11 +15,9 @@ enum WebhookForms {
         "enum": ["hmac", "ed25519"],
         "description": "By a secret that both have (v1), or by a key of which receivers have the public half (v1a).",
     ]
-    /// Of the feed: a test is sent to whom it is for alone.
-    private static let kinds = FeedEvent.Kind.allCases.filter { $0 != .webhookTest }
     static let types: JSON = [
         "type": "array", "maxItems": 64, "uniqueItems": true,
-        "items": ["enum": .array(kinds.map { .string($0.rawValue) })],
+        "items": FeedEvent.choice,
         "description": "Of these types alone; none, or left out: of every type, also of those that are added later.",
     ]
     static let states = WebhookDelivery.State.allCases.map { JSON.string($0.rawValue) }
@@ -31,8 +29,15 @@ enum WebhookForms {
         ]
     }
 
-    static func kinds(_ given: JSON) -> [FeedEvent.Kind] {
-        (given.arrayValue ?? []).compactMap { $0.stringValue.flatMap(FeedEvent.Kind.init(rawValue:)) }
+    /// The types that are asked for; nil where nothing is said of them.
+    ///
+    /// - Throws: `invalidArgument` for one that this organization is told nothing of.
+    static func kinds(in use: Action.Use) throws(GatewayError) -> [FeedEvent.Kind]? {
+        guard let given = use.arguments["types"]?.arrayValue else { return nil }
+        let kinds = given.compactMap { $0.stringValue.flatMap(FeedEvent.Kind.init(rawValue:)) }
+        let told = FeedEvent.Kind.told(to: use.membership.organization)
+        guard let other = kinds.first(where: { !told.contains($0) }) else { return kinds }
+        throw .wrong("types", "\(other.rawValue) is told to whoever runs the gateway alone")
     }
 
     static func limit(in use: Action.Use) -> Int { use.arguments["limit"]?.integerValue.map(Int.init) ?? 100 }
