@@ -71,6 +71,7 @@ package final class GatewayResponder: HTTPHandler {
     private let auth: AuthRoutes
     private let callbacks: CallbackRoutes
     private let resources: ResourceDoor?
+    private let pages: ConfirmationDoor
     /// OpenAPI documents, by what a caller sees.
     private let documents = ShownTexts()
 
@@ -100,6 +101,7 @@ package final class GatewayResponder: HTTPHandler {
             publicURL: parts.publicURL
         )
         resources = ResourceDoor(parts.gateway)
+        pages = ConfirmationDoor(parts.gateway, actions: actions, publicURL: parts.publicURL)
         auth = AuthRoutes(logIns: parts.gateway.logIns, desk: parts.desk)
         callbacks = CallbackRoutes(
             inbox: parts.gateway.inbox,
@@ -117,6 +119,7 @@ package final class GatewayResponder: HTTPHandler {
         if let segments = CallbackPath.segments(of: path) {
             return callbacks.areOurs(segments) ? parts.callbackBytesMax : parts.strangerBytesMax
         }
+        if ConfirmationDoor.isPage(path) { return ConfirmationDoor.bytesMax }
         if path.utf8.starts(with: "/auth/".utf8) { return parts.strangerBytesMax }
         return fileAction(head)?.file.map { max($0.bytesMax, parts.bodyBytesMax) } ?? parts.bodyBytesMax
     }
@@ -152,8 +155,10 @@ package final class GatewayResponder: HTTPHandler {
     }
 
     package func response(refusing refusal: HTTPRefusal, path: Substring) -> Response {
+        let call = CallID(parts.gateway.ports.entropy.identifier())
+        if ConfirmationDoor.isPage(path) { return pages.response(refusing: refusal.error, refusal.status, call) }
         guard isMCP(path) else { return ErrorResponse.make(refusal) }
-        var response = mcp.response(refusing: refusal.error, nil, CallID(parts.gateway.ports.entropy.identifier()))
+        var response = mcp.response(refusing: refusal.error, nil, call)
         response.status = refusal.status
         return response
     }
@@ -180,6 +185,9 @@ package final class GatewayResponder: HTTPHandler {
     }
 
     package func respond(to request: Request) async -> Response {
+        if ConfirmationDoor.isPage(request.path) {
+            return await pages.serve(request, CallID(parts.gateway.ports.entropy.identifier()))
+        }
         var response = await answer(request)
         guard let resources, ResourceDoor.isRefusal(response) else { return response }
         await resources.challenge(&response, isMCP: isMCP(request.path), path: request.path)

@@ -14,6 +14,8 @@ package struct LogIns: Sendable {
         package let user: User
         /// Their organization.
         package let organization: Organization
+        /// Names it, for whoever ends it.
+        package let id: Identifier
         /// What the session goes on by; nil where its token itself is refreshed.
         package var refresh: Refresh?
 
@@ -347,6 +349,7 @@ package struct LogIns: Sendable {
             expiresAt: end,
             user: user,
             organization: organization,
+            id: session.id,
             refresh: refresh
         )
     }

@@ -153,6 +153,8 @@ extension Assembly {
         package let places: Secret<[UInt8]>
         /// Seals sessions of MCP.
         package let conversations: Secret<[UInt8]>
+        /// Seals sessions of the host's pages.
+        package let pages: Secret<[UInt8]>
 
         /// Derives them from a master key.
         package init(master: Secret<[UInt8]>) {
@@ -163,6 +165,7 @@ extension Assembly {
             factors = Self.derived("second-factors", from: master)
             places = Self.derived("feed-places", from: master)
             conversations = Self.derived("mcp-sessions", from: master)
+            pages = Self.derived("page-sessions", from: master)
         }
 
         /// A key for one purpose, from which the master key and other purposes' keys cannot be told.

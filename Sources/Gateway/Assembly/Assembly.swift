@@ -82,6 +82,8 @@ package struct Assembly: Sendable {
     package let uses: KeyUses
     /// Seals sessions of MCP.
     package let conversationKey: Secret<[UInt8]>
+    /// Seals sessions of the host's pages.
+    package let pageKey: Secret<[UInt8]>
     /// Calls, counted.
     package let metrics = CallMetrics()
     /// What M-Pesa said, counted.
@@ -90,7 +92,7 @@ package struct Assembly: Sendable {
     /// Puts it together; nothing runs yet.
     package init(_ ports: Ports, keys: Keys, settings: Settings) {
         self.ports = ports
-        conversationKey = keys.conversations
+        (conversationKey, pageKey) = (keys.conversations, keys.pages)
         let (entropy, store) = (ports.entropy, ports.store)
         configuration = ports.configuration
         directory = DirectoryCache(directory: store.directory, entropy: entropy, configuration: configuration)

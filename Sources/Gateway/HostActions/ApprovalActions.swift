@@ -104,7 +104,8 @@ package struct ApprovalActions: Sendable {
             tool: "approvals_show"
         ) { use throws(GatewayError) in
             let record = try await held(use)
-            guard record.intent.party != nil else { return .data(Self.document(record)) }
+            let own = try await ownView(of: record, for: use.principal)
+            guard record.intent.party != nil else { return .data(Self.document(record, beside: own)) }
             var filter = RecordFilter(limit: Self.earlierMax)
             filter.recordClass = .transaction
             filter.status = RecordState.succeeded.status
@@ -115,13 +116,13 @@ package struct ApprovalActions: Sendable {
                 organization: record.organization,
                 environment: record.environment
             )
-            return .data(Self.document(record, earlier: earlier.records.count))
+            return .data(Self.document(record, earlier: earlier.records.count, beside: own))
         }
     }
 
     // MARK: Deciding
 
-    private static func deciding(_ name: String, _ audit: String, takesAway: Bool = false) -> ActionRules {
+    static func deciding(_ name: String, _ audit: String, takesAway: Bool = false) -> ActionRules {
         ActionRules(name, auditAction: audit, isPersonal: true, isOpenWhenSuspended: takesAway)
     }
 
@@ -157,38 +158,6 @@ package struct ApprovalActions: Sendable {
         }
     }
 
-    private var confirm: Action {
-        Action(
-            Self.deciding("approvals.confirm", "APPROVAL_CONFIRMED"),
-            title: "Confirm a payment",
-            summary: """
-                Lets a held payment be sent whose rule asks whoever asked for it to confirm it: by themselves, or by the owner \
-                of the key that did. It is no approval. Others who may approve it can approve or decline it instead.
-                """,
-            route: Route("POST", "/approvals/{id}/confirm"),
-            arguments: ["id": Self.id],
-            output: .data(Self.schema),
-            target: "transaction/id"
-        ) { use throws(GatewayError) in
-            let record = try await held(use)
-            guard try await mayConfirm(record, use.principal) else {
-                throw GatewayError(
-                    .permissionDenied,
-                    "Whoever asked for this confirms it, or the owner of the key that did.",
-                    record: record.id
-                )
-            }
-            if record.state == .draft { try await voidIfChanged(record, use.principal.organization) }
-            let confirmed = try await drafts.confirm(
-                record,
-                by: use.principal.subjectText,
-                .session,
-                shown: record.wordsToConfirm
-            )
-            return .data(Self.document(confirmed))
-        }
-    }
-
     private var decline: Action {
         Action(
             Self.deciding("approvals.decline", "APPROVAL_DECLINED", takesAway: true),
@@ -219,7 +188,7 @@ package struct ApprovalActions: Sendable {
     }
 
     /// A held record that whoever asks may see, of either environment.
-    private func held(_ use: Action.Use) async throws(GatewayError) -> Record {
+    func held(_ use: Action.Use) async throws(GatewayError) -> Record {
         let missing = GatewayError(.notFound, "Nothing of this id was held.")
         guard let id = RecordID(use.text("id") ?? "") else { throw missing }
         for environment in Self.environments(of: use.principal) {
@@ -282,15 +251,6 @@ package struct ApprovalActions: Sendable {
         return key.map { $0.isOf(user) } ?? true
     }
 
-    /// Whether somebody is who asked for a payment, or owns the key that did; nobody where that is gone.
-    private func mayConfirm(_ record: Record, _ principal: Principal) async throws(GatewayError) -> Bool {
-        if record.madeBy == principal.subjectText { return true }
-        guard case .apiKey(let id)? = Principal.Subject(record.madeBy), case .user(let user) = principal.subject else {
-            return false
-        }
-        return try await directory.apiKey(id, organization: record.organization)?.isOf(user) ?? false
-    }
-
     private static let ownCall = GatewayError(
         .permissionDenied,
         "You asked for this, or own the key that did: somebody else must approve it."
@@ -299,14 +259,14 @@ package struct ApprovalActions: Sendable {
     // MARK: Rules that are others by now
 
     /// Withdraws a draft whose rule is gone, or asks for more by now.
-    private func voidIfChanged(_ record: Record, _ organization: OrganizationID) async throws(GatewayError) {
+    func voidIfChanged(_ record: Record, _ organization: OrganizationID) async throws(GatewayError) {
         let policy = try await directory.organization(organization)?.approvals ?? ApprovalPolicy()
         if record.isVoid(by: policy.rules(at: entropy.now())) { throw try await drafts.void(record) }
     }
 }
 
 extension ApprovalActions {
-    private static let id: JSON = ["type": "string", "maxLength": 64, "description": "The transaction's."]
+    static let id: JSON = ["type": "string", "maxLength": 64, "description": "The transaction's."]
 
     static let schema: JSON = [
         "type": "object", "required": ["reason", "until_ms", "made_by", "approved_by"],
@@ -325,6 +285,8 @@ extension ApprovalActions {
             "substitutes_from_ms": ["type": "integer", "description": "When those may decide in any case."],
             "is_new_receiver": ["type": "boolean", "description": "Where a rule looks at that."],
             "is_confirmation": ["type": "boolean", "description": "Where whoever asked may confirm it."],
+            "is_own": ["type": "boolean", "description": "Where you asked for it yourself, or own the key that did."],
+            "to_confirm": toConfirmSchema,
             "confirmation": [
                 "type": "object", "required": ["by", "at_ms", "way", "shown", "sha256"],
                 "properties": [
@@ -365,7 +327,7 @@ extension ApprovalActions {
         return .object(document)
     }
 
-    static func document(_ record: Record, earlier: Int? = nil) -> JSON {
+    static func document(_ record: Record, earlier: Int? = nil, beside own: JSONObject = [:]) -> JSON {
         var writer = JSONWriter(capacity: 1024)
         PluginDocuments.write(record, to: &writer)
         let hold = record.hold
@@ -386,6 +348,7 @@ extension ApprovalActions {
         document["decided_by"] = hold?.decidedBy.map { .string($0) }
         document["withdrawal"] = hold?.withdrawal.map { .string($0.rawValue) }
         document["earlier_payments"] = earlier.map { .integer(Int64($0)) }
+        for (name, value) in own { document[name] = value }
         return .object(document)
     }
 }

@@ -64,7 +64,7 @@ package struct Hold: Sendable, Equatable {
         package enum Way: String, Sendable, CaseIterable {
             /// In a form of the client's, in the conversation.
             case form
-            /// By a person's own session.
+            /// By a person's own session, on the host's page too.
             case session
         }
 

@@ -7,6 +7,11 @@ package enum NairobiDay {
         return "\(date.year)-\(two(date.month))-\(two(date.day))"
     }
 
+    /// `2026-11-27 19:05` of a moment, as clocks show it there.
+    package static func moment(_ moment: Timestamp) -> String {
+        String((moment + .seconds(3 * 3600)).description.prefix(16)).replacing("T", with: " ")
+    }
+
     /// Reads `2026-11-27`; nil for anything else, and for a day that no calendar has.
     package static func number(_ text: String) -> Int64? {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)

@@ -51,8 +51,9 @@ enum HeldAnswer {
     private static func next(_ record: Record) -> String {
         switch record.state {
         case .draft where record.hold?.asked?.isConfirmation == true:
-            "Nothing was sent. Whoever asked must confirm it: in the conversation, where the client asks them, or by a person's "
-                + "own session (POST /approvals/\(record.id)/confirm). Ask for its status, and do not repeat it."
+            "Nothing was sent. Whoever asked must confirm it: in the conversation, where the client asks them, on the gateway's "
+                + "page (/\(ConfirmationPage.segment)/\(record.id)), or by a person's own session (POST "
+                + "/approvals/\(record.id)/confirm). Ask for its status, and do not repeat it."
         case .draft: "Nothing was sent. A person must release it; ask for its status, and do not repeat it."
         case .released: "It was released and is about to be sent. Ask for its status, and do not repeat it."
         default:
