@@ -82,6 +82,8 @@ package final class GatewayResponder: HTTPHandler {
         self.actions = actions
         rest = RESTDoor(pipeline: parts.gateway.pipeline, registry: parts.gateway.ports.registry, actions: actions)
         let entropy = parts.gateway.ports.entropy
+        var settings = parts.mcp
+        settings.leadsToPages = ConfirmationPage(base: parts.publicURL).isSafe
         mcp = MCPDoor(
             server: MCPServer(
                 pipeline: parts.gateway.pipeline,
@@ -94,7 +96,7 @@ package final class GatewayResponder: HTTPHandler {
                     entropy: entropy
                 ),
                 version: parts.version,
-                settings: parts.mcp,
+                settings: settings,
                 newCall: { CallID(entropy.identifier()) },
                 logger: parts.gateway.ports.logger
             ),

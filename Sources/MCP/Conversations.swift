@@ -15,6 +15,10 @@ struct Conversation: Sendable, Equatable {
     let subject: String
     let environment: Environment
     let until: Timestamp
+    /// Whether its client asks people in forms.
+    var hasForms = true
+    /// Whether its client leads people to pages.
+    var hasPages = false
 }
 
 /// Sessions, and questions that are asked in them: the question goes out on the stream of the call that asks, the answer
@@ -89,13 +93,19 @@ package final class Conversations: Sendable {
 
     // MARK: Sessions
 
-    /// Begins one: the text that its client carries.
-    func begin(_ principal: Principal, in revision: Revision) throws(GatewayError) -> String {
+    /// Begins one: the text that its client carries, and what that said it can.
+    func begin(
+        _ principal: Principal,
+        in revision: Revision,
+        hasForms: Bool = true,
+        hasPages: Bool = false
+    ) throws(GatewayError) -> String {
         let inner: JSON = [
             "id": .string(entropy.identifier().description), "version": .string(revision.rawValue),
             "organization": .string(principal.organization.description),
             "subject": .string(principal.subjectText), "environment": .string(principal.environment.rawValue),
             "until_ms": .integer((entropy.now() + settings.life).milliseconds),
+            "forms": .bool(hasForms), "pages": .bool(hasPages),
         ]
         do {
             let sealed = try AESGCM.seal(inner.bytes, key: key.reveal(), associatedData: Conversations.place)
@@ -121,7 +131,10 @@ package final class Conversations: Sendable {
             organization: organization,
             subject: subject,
             environment: environment,
-            until: Timestamp(milliseconds: until)
+            until: Timestamp(milliseconds: until),
+            // Of one that was begun before there were pages, forms are all that was asked for.
+            hasForms: inner["forms"] != false,
+            hasPages: inner["pages"] == true
         )
     }
 
@@ -156,11 +169,12 @@ package final class Conversations: Sendable {
     func ask(
         _ question: Question.Part,
         in conversation: Conversation,
+        as id: Identifier? = nil,
         until end: Timestamp? = nil,
         unless isOver: @Sendable () async -> Bool = { false },
         _ tell: @Sendable ([UInt8]) -> Void
     ) async throws(GatewayError) -> JSON? {
-        let (id, now) = (entropy.identifier(), entropy.now())
+        let (id, now) = (id ?? entropy.identifier(), entropy.now())
         let (arrivals, arrived) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let isLetIn = waiting.withLock { waiting in
             let own = waiting.values.count { $0.organization == conversation.organization }
@@ -190,11 +204,25 @@ package final class Conversations: Sendable {
     }
 
     private static func message(_ question: Question.Part, _ id: Identifier, _ revision: Revision) -> [UInt8] {
-        var params: JSONObject = ["message": .string(question.message), "requestedSchema": question.schema]
-        if revision >= .november2025 { params["mode"] = "form" }
+        var params: JSONObject = ["message": .string(question.message)]
+        if let page = question.page {
+            (params["mode"], params["url"], params["elicitationId"]) = ("url", .string(page), .string(id.description))
+        } else {
+            params["requestedSchema"] = question.schema
+            if revision >= .november2025 { params["mode"] = "form" }
+        }
         let message: JSON = [
             "jsonrpc": "2.0", "id": .string(id.description), "method": "elicitation/create",
             "params": .object(params),
+        ]
+        return message.bytes
+    }
+
+    /// That what was asked on a page is decided.
+    static func completed(_ id: Identifier) -> [UInt8] {
+        let message: JSON = [
+            "jsonrpc": "2.0", "method": "notifications/elicitation/complete",
+            "params": ["elicitationId": .string(id.description)],
         ]
         return message.bytes
     }

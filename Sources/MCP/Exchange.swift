@@ -59,7 +59,12 @@ package struct Exchange: Sendable {
     /// Clients with a handshake say so then, and have a session for it; a server asks them by a request of its own,
     /// for which the call must have a stream.
     func canElicit(_ hasStream: Bool) -> Bool {
-        revision.hasHandshake ? conversation != nil && hasStream : message.canElicit
+        revision.hasHandshake ? conversation?.hasForms == true && hasStream : message.canElicit
+    }
+
+    /// Whether the client can lead a person to a page, by the same rules.
+    func opensPages(_ hasStream: Bool) -> Bool {
+        revision.hasHandshake ? conversation?.hasPages == true && hasStream : message.opensPages
     }
 
     /// By what a client of an older revision says that a closed connection gives its request up.

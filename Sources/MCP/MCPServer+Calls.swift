@@ -58,6 +58,10 @@ extension MCPServer {
             address: caller.address,
             answer: exchange.revision.hasHandshake ? nil : try message.questionReply(),
             canBeAsked: exchange.canElicit(hasStream),
+            opensPages: settings.leadsToPages && exchange.opensPages(hasStream),
+            sight: { text, principal in
+                principal.showsPhones ? text : PhoneSight(message: message).shown(text)
+            },
             recognized: exchange.recognized
         )
     }

@@ -55,12 +55,13 @@ extension MCPServer {
         // Beside a stream of its own a client is told in no other.
         guard !exchange.hasStream else { return nil }
         let asks = exchange.message.params["capabilities"]?["elicitation"]
-        guard exchange.revision >= .june2025, let asks = asks?.objectValue, asks.isEmpty || asks["form"] != nil else {
-            return nil
-        }
-        do throws(GatewayError) { return try conversations.begin(principal, in: exchange.revision) } catch {
-            throw .refusal(error)
-        }
+        guard exchange.revision >= .june2025, let asks = asks?.objectValue else { return nil }
+        let hasForms = asks.isEmpty || asks["form"] != nil
+        let hasPages = exchange.revision >= .november2025 && asks["url"]?.objectValue != nil
+        guard hasForms || hasPages else { return nil }
+        do throws(GatewayError) {
+            return try conversations.begin(principal, in: exchange.revision, hasForms: hasForms, hasPages: hasPages)
+        } catch { throw .refusal(error) }
     }
 
     /// Ends the session that a caller names; nil where it names none.
@@ -99,43 +100,81 @@ extension MCPServer {
         _ exchange: Exchange,
         _ tell: (@Sendable ([UInt8]) -> Void)?
     ) async throws(MCPError) -> ToolReply {
-        var (call, asked) = (call, 0)
+        var (call, asked, led) = (call, 0, nil as (id: Identifier, until: Timestamp)?)
         while true {
             let reply = await pipeline.serve(call)
             guard reply.isSuccess, case .question(let question, let state) = reply.ending,
                 let conversation = exchange.conversation, let tell
-            else { return reply }
+            else {
+                if let led { tell?(Conversations.completed(led.id)) }
+                return reply
+            }
+            // Whoever was led to a page is not asked again, and waited for as long as for any answer.
+            if let led {
+                guard conversations.entropy.now() < led.until, await !hasNoSession(exchange.caller) else {
+                    return reply.unanswered
+                }
+                call = call.answering(QuestionReply(action: "accept", content: [:], state: state))
+                continue
+            }
             asked += question.parts.count
             guard asked <= conversations.settings.questionsMax else {
                 throw .refusal(GatewayError(.conflict, "The tool asks too much: \(asked) questions in one call."))
             }
-            // One after another: an older client is asked one thing at a time, and nothing more after a refusal. Whoever
-            // takes long over one has what is left for the others.
-            let end = conversations.end(ofRound: question.parts.count)
-            var replies: [(name: String?, reply: QuestionReply)] = []
-            for part in question.parts {
-                let heard = try await self.reply(to: part, state, in: conversation, until: end, exchange, tell)
-                guard let heard else {
-                    guard reply.record != nil else {
-                        let words = "Nobody has answered the tool's question in time."
-                        throw .refusal(GatewayError(.deadlineExceeded, words))
-                    }
-                    // What waits to be confirmed waits still.
-                    var held = reply
-                    held.ending = .output
-                    return held
+            let (end, id) = (conversations.end(ofRound: question.parts.count), conversations.entropy.identifier())
+            guard
+                let replies = try await replies(
+                    to: question,
+                    state,
+                    as: id,
+                    in: conversation,
+                    until: end,
+                    exchange,
+                    tell
+                )
+            else {
+                guard reply.record != nil else {
+                    let words = "Nobody has answered the tool's question in time."
+                    throw .refusal(GatewayError(.deadlineExceeded, words))
                 }
-                replies.append((part.name, heard))
-                guard heard.action == "accept" else { break }
+                // What waits to be confirmed waits still.
+                return reply.unanswered
             }
-            call = call.answering(QuestionReply(replies, to: state))
+            let answer = QuestionReply(replies, to: state)
+            if question.parts[0].page != nil, answer.action == "accept" { led = (id, end) }
+            call = call.answering(answer)
         }
+    }
+
+    /// What a person says to all that is asked together; nil where nobody has in time.
+    ///
+    /// One after another: an older client is asked one thing at a time, and nothing more after a refusal. Whoever takes long
+    /// over one has what is left for the others.
+    private func replies(
+        to question: Question,
+        _ state: String,
+        as id: Identifier,
+        in conversation: Conversation,
+        until end: Timestamp,
+        _ exchange: Exchange,
+        _ tell: @Sendable ([UInt8]) -> Void
+    ) async throws(MCPError) -> [(name: String?, reply: QuestionReply)]? {
+        var replies: [(name: String?, reply: QuestionReply)] = []
+        for (index, part) in question.parts.enumerated() {
+            let name = index == 0 ? id : conversations.entropy.identifier()
+            let heard = try await reply(to: part, state, as: name, in: conversation, until: end, exchange, tell)
+            guard let heard else { return nil }
+            replies.append((part.name, heard))
+            guard heard.action == "accept" else { break }
+        }
+        return replies
     }
 
     /// What a person says; nil where nobody has in time.
     private func reply(
         to part: Question.Part,
         _ state: String,
+        as id: Identifier,
         in conversation: Conversation,
         until end: Timestamp,
         _ exchange: Exchange,
@@ -144,12 +183,21 @@ extension MCPServer {
         let answer: JSON?
         let isOver: @Sendable () async -> Bool = { [self] in await hasNoSession(exchange.caller) }
         do throws(GatewayError) {
-            answer = try await conversations.ask(part, in: conversation, until: end, unless: isOver, tell)
+            answer = try await conversations.ask(part, in: conversation, as: id, until: end, unless: isOver, tell)
         } catch { throw .refusal(error) }
         guard let answer else { return nil }
         guard let reply = QuestionReply(answer, to: state) else {
             throw .invalidParams("the answer's action must be accept, decline or cancel, and its content an object")
         }
         return reply
+    }
+}
+
+extension ToolReply {
+    /// The same where nobody has answered what it asks: what was held is shown.
+    fileprivate var unanswered: ToolReply {
+        var held = self
+        held.ending = .output
+        return held
     }
 }

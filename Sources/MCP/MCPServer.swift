@@ -38,6 +38,10 @@ package final class MCPServer: Sendable {
         ///
         /// Default 15, of a second each.
         package var silentMax = 15
+        /// Whether whoever calls in person may be led to the host's page, there to confirm what they ask for.
+        ///
+        /// Default off: it must be reached by https, or on this machine.
+        package var leadsToPages = false
         /// Whether a stream and an address for its messages are served, as 2024-11-05 had them.
         ///
         /// Default off: such a client's messages must all come to one host.

@@ -26,6 +26,9 @@ package struct Message: Sendable {
         return elicitation.objectValue?.isEmpty ?? false || elicitation["form"] != nil
     }
 
+    /// Whether the client leads people to pages; true of this request alone, too.
+    var opensPages: Bool { params["_meta"]?[Message.capabilitiesKey]?["elicitation"]?["url"]?.objectValue != nil }
+
     /// Whether the client takes a task for an answer.
     ///
     /// True of this request alone, too.

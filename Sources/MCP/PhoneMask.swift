@@ -168,6 +168,12 @@ struct PhoneSight: Sendable {
         return hidden.isEmpty ? nil : PhoneMask.masking(hidden, in: written)
     }
 
+    /// A text as it is shown.
+    func shown(_ text: String) -> String {
+        guard let masked = masked(JSON.string(text).bytes) else { return text }
+        return (try? JSON(parsing: masked))?.stringValue ?? text
+    }
+
     /// A message in which digits are not written as escapes, which a plugin's own JSON may have.
     private static func unescaped(_ sent: [UInt8]) -> [UInt8] {
         let escape = Array("\\u003".utf8)

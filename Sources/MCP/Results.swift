@@ -120,7 +120,8 @@ struct Results: Sendable {
     /// Asks a person through the client; a client that cannot is told so, and never asked.
     private func ask(_ question: Question, state: String, _ exchange: Exchange) throws(MCPError) -> Answer {
         // An older client is asked while its call goes on, and never in its answer.
-        guard exchange.canElicit(false) else {
+        guard question.parts.allSatisfy({ $0.page == nil ? exchange.canElicit(false) : exchange.opensPages(false) })
+        else {
             return try needsPerson("This tool asks a person: \(question.message)", exchange)
         }
         return result(exchange, type: "input_required") { writer in
@@ -128,12 +129,11 @@ struct Results: Sendable {
             writer.beginObject()
             for part in question.parts {
                 writer.key(part.name ?? Question.aloneName)
-                writer.value([
-                    "method": "elicitation/create",
-                    "params": [
-                        "mode": "form", "message": .string(part.message), "requestedSchema": part.schema,
-                    ],
-                ])
+                let params: JSON =
+                    if let page = part.page {
+                        ["mode": "url", "message": .string(part.message), "url": .string(page)]
+                    } else { ["mode": "form", "message": .string(part.message), "requestedSchema": part.schema] }
+                writer.value(["method": "elicitation/create", "params": params])
             }
             writer.endObject()
             writer.key("requestState")

@@ -200,6 +200,8 @@ extension Assembly {
         package var services = PluginServices.Settings()
         /// Letters about what waits for people.
         package var approvalLetters = ApprovalLetters.Settings()
+        /// Calls that wait for what is decided on the host's page.
+        package var confirmations = Confirmations.Settings()
         /// Who listens.
         package var news = FeedNews.Settings()
         /// The inbox of callbacks.

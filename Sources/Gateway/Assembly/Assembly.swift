@@ -175,7 +175,9 @@ package struct Assembly: Sendable {
                 batches: batches,
                 drafts: drafts,
                 seal: QuestionSeal(key: keys.questions, entropy: entropy),
-                questions: store.once
+                questions: store.once,
+                page: ConfirmationPage(base: settings.publicURL),
+                confirming: settings.confirmations
             ),
             record: RecordCall(
                 audit: store.audit,

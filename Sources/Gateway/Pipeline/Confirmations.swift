@@ -1,12 +1,31 @@
 import OrderedJSON
 
-/// Asks whoever called, by a form of their client's, whether what waits for their word is wanted, and hears what they say.
+/// Asks whoever called, by a form of their client's or on a page of the host's, whether what waits for their word is wanted,
+/// and hears what they say.
 ///
 /// The draft is committed before anybody is asked, so that what is confirmed cannot become another payment, and it leaves
-/// once. A form is answered by a program of the caller's own: what it says is a confirmation, and never an approval.
-struct Confirmations: Sendable {
+/// once. A form is answered by a program of the caller's own: what it says is a confirmation, and never an approval. To a
+/// page is led whoever calls in person: there they log in, and what their program says of it decides nothing.
+package struct Confirmations: Sendable {
+    /// What bounds them.
+    package struct Settings: Sendable {
+        /// How long a call waits, that has led somebody to the page, before it is answered that nothing was decided yet.
+        ///
+        /// Default 20 s; whoever asks again waits on.
+        package var pageWait: Duration = .seconds(20)
+        /// How often it looks meanwhile.
+        ///
+        /// Default 1 s.
+        package var lookEvery: Duration = .seconds(1)
+
+        /// The defaults.
+        package init() {}
+    }
+
     let drafts: Drafts
     let seal: QuestionSeal
+    let page: ConfirmationPage
+    let settings: Settings
 
     private var operations: Operations { drafts.calls.operations }
 
@@ -14,21 +33,32 @@ struct Confirmations: Sendable {
 
     /// An answer with its question, where it waits for whoever called and they can be asked; any other as it is.
     func asking(_ done: Dispatch.Done, _ work: Dispatch.Work) throws(GatewayError) -> Dispatch.Done {
-        guard let record = done.confirmable, work.call.door == .mcp, work.call.canBeAsked,
-            isTheirs(record, work)
-        else { return done }
-        let shown = record.wordsToConfirm
-        let question = Question(
-            shown,
-            schema: Confirmations.schema,
-            state: ["transaction_id": .string(record.id.description), "shown": .string(shown)]
-        )
+        guard let record = done.confirmable, work.isAskedThere, isTheirs(record, work) else { return done }
+        let question = question(about: record, work)
         var asking = done
         asking.ending = .question(
             question,
             state: try seal.seal(question, for: work, as: Confirmations.purpose(of: work))
         )
         return asking
+    }
+
+    /// The page, where whoever calls is somebody in person whose client can lead them there; else a form.
+    private func question(about record: Record, _ work: Dispatch.Work) -> Question {
+        // As they are shown it: what is hidden from them is not kept as shown.
+        let words = record.wordsToConfirm
+        let shown = work.call.sight?(words, work.principal) ?? words
+        var state: JSONObject = ["transaction_id": .string(record.id.description), "shown": .string(shown)]
+        guard work.call.opensPages, work.isInPerson else {
+            return Question(shown, schema: Confirmations.schema, state: .object(state))
+        }
+        state["page"] = true
+        return Question(
+            "Open the gateway's page and log in there, to see this payment whole and to confirm it or decline it.\n"
+                + shown,
+            page: page.address(of: record.id),
+            state: .object(state)
+        )
     }
 
     /// Whether a record was asked for by who calls now, in the same capacity: what a key asked for by REST, or before it was
@@ -63,7 +93,8 @@ struct Confirmations: Sendable {
             let record = try await operations.records.record(id, of: work.principal),
             record.madeBy == work.principal.subjectText
         else { throw GatewayError.fault("the record of a confirmation is gone") }
-        let isWanted = answer.action == "accept" && answer.content["confirm"] == true
+        let isOfPage = answer.state["page"] == true
+        let isWanted = answer.action == "accept" && (isOfPage || answer.content["confirm"] == true)
         guard record.state == .draft else { return try await again(record, isWanted, work) }
         guard isTheirs(record, work) else {
             throw GatewayError(
@@ -74,6 +105,7 @@ struct Confirmations: Sendable {
         }
         // Nobody has chosen: it waits as before.
         if answer.action == "cancel" { return try await operations.replay(id, for: work) }
+        if isOfPage, answer.action == "accept" { return try await decided(record, work) }
         guard isWanted else {
             let withdrawn = try await drafts.withdraw(
                 id,
@@ -92,6 +124,23 @@ struct Confirmations: Sendable {
         var done = try await operations.replay(id, for: work)
         done.isReplayed = false
         return done
+    }
+
+    /// Waits until it is decided on the page: that somebody was led there is all that a client can say.
+    ///
+    /// Asks again where nothing is decided in time.
+    private func decided(_ seen: Record, _ work: Dispatch.Work) async throws(GatewayError) -> Dispatch.Done {
+        let end = drafts.entropy.now() + settings.pageWait
+        while !Task.isCancelled, drafts.entropy.now() < end {
+            do { try await drafts.entropy.sleep(for: settings.lookEvery) } catch { break }
+            try await work.mayGoOn()
+            let found = try await operations.records.record(seen.id, of: work.principal)
+            guard let found, found.state != .draft else { continue }
+            var done = try await operations.replay(seen.id, for: work)
+            done.isReplayed = false
+            return done
+        }
+        return try asking(try await operations.replay(seen.id, for: work), work)
     }
 
     /// The first answer counts: the same once more is shown what came of it.

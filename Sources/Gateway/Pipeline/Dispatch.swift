@@ -43,6 +43,12 @@ package struct Dispatch: Sendable {
         /// What kind of caller calls: what rules that ask for a person go by.
         var caller: CallerKind { principal.kind(at: call.door) }
 
+        /// Whether whoever called is somebody in person, and not by a key: led to the host's page they prove who they are.
+        var isInPerson: Bool { if case .user = principal.subject { true } else { false } }
+
+        /// Whether whoever called can be asked to confirm it where they called.
+        var isAskedThere: Bool { call.door == .mcp && (call.canBeAsked || call.opensPages && isInPerson) }
+
         /// Tells the caller for how long it has waited for the outcome; nil where it does not want to know.
         ///
         /// Never that it is over: that says the answer.
@@ -107,13 +113,15 @@ package struct Dispatch: Sendable {
         drafts: Drafts,
         seal: QuestionSeal,
         questions: any OnceRepository,
+        page: ConfirmationPage,
+        confirming: Confirmations.Settings = Confirmations.Settings(),
         functionTimeout: Duration = .seconds(30),
         outcomeBytesMax: Int = 256 << 10
     ) {
         operations = drafts.calls.operations
         self.batches = batches
         self.seal = seal
-        confirmations = Confirmations(drafts: drafts, seal: seal)
+        confirmations = Confirmations(drafts: drafts, seal: seal, page: page, settings: confirming)
         self.questions = Questions(repository: questions, outcomeBytesMax: outcomeBytesMax)
         self.functionTimeout = functionTimeout
     }

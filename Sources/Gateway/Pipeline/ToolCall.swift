@@ -28,6 +28,13 @@ package final class ToolCall: Sendable {
     package let answer: QuestionReply?
     /// Whether the caller can put a question to a person.
     package let canBeAsked: Bool
+    /// Whether the caller can lead a person to a page.
+    package let opensPages: Bool
+    /// How a caller of this door is shown a text that others wrote parts of; nil where it is shown as it is.
+    package let sight: Sight?
+
+    /// A text as somebody is shown it.
+    package typealias Sight = @Sendable (_ text: String, _ principal: Principal) -> String
     /// Is told how far the call is; nil when the door cannot pass it on.
     package let progress: (@Sendable (LoadedPlugin.Progress) -> Void)?
     /// Who calls, where the door had to know it before.
@@ -47,6 +54,8 @@ package final class ToolCall: Sendable {
         address: String? = nil,
         answer: QuestionReply? = nil,
         canBeAsked: Bool = true,
+        opensPages: Bool = false,
+        sight: Sight? = nil,
         progress: (@Sendable (LoadedPlugin.Progress) -> Void)? = nil,
         recognized: Recognized? = nil
     ) {
@@ -62,6 +71,8 @@ package final class ToolCall: Sendable {
         self.address = address
         self.answer = answer
         self.canBeAsked = canBeAsked
+        self.opensPages = opensPages
+        self.sight = sight
         self.progress = progress
         self.recognized = recognized
     }
@@ -109,6 +120,8 @@ package final class ToolCall: Sendable {
             address: address,
             answer: answer,
             canBeAsked: canBeAsked,
+            opensPages: opensPages,
+            sight: sight,
             progress: progress,
             recognized: recognized
         )

@@ -10,17 +10,19 @@ package struct Question: Sendable, Equatable {
         package let message: String
         /// A flat object schema: what the answer holds.
         package let schema: JSON
+        /// The page that the person is led to, in a form's place; nil for a form.
+        package let page: String?
 
         fileprivate init?(_ name: String?, _ asked: JSON) {
             guard let message = asked["message"]?.stringValue, !message.isEmpty,
                 let schema = asked["schema"], schema["type"]?.stringValue == "object",
                 schema["properties"]?.objectValue != nil
             else { return nil }
-            (self.name, self.message, self.schema) = (name, message, schema)
+            (self.name, self.message, self.schema, page) = (name, message, schema, nil)
         }
 
-        fileprivate init(alone message: String, _ schema: JSON) {
-            (name, self.message, self.schema) = (nil, message, schema)
+        fileprivate init(alone message: String, _ schema: JSON, _ page: String?) {
+            (name, self.message, self.schema, self.page) = (nil, message, schema, page)
         }
     }
 
@@ -68,7 +70,13 @@ package struct Question: Sendable, Equatable {
 
     /// What the host itself asks.
     init(_ message: String, schema: JSON, state: JSON) {
-        parts = [Part(alone: message, schema)]
+        parts = [Part(alone: message, schema, nil)]
+        self.state = state
+    }
+
+    /// To what page of its own the host leads: what is done there is no part of the answer.
+    init(_ message: String, page: String, state: JSON) {
+        parts = [Part(alone: message, ["type": "object", "properties": [:]], page)]
         self.state = state
     }
 

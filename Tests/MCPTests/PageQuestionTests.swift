@@ -1,0 +1,238 @@
+import Gateway
+import GatewayTesting
+import OrderedJSON
+import Synchronization
+import Testing
+
+@testable import MCP
+
+/// An office whose clients may lead people to the host's page, where payouts of up to 1,000 shillings are confirmed.
+private struct Guide {
+    static let both: JSONObject = [Message.capabilitiesKey: ["elicitation": ["form": [:], "url": [:]]]]
+    static let pages: JSONObject = [Message.capabilitiesKey: ["elicitation": ["url": [:]]]]
+    static let forms: JSONObject = [Message.capabilitiesKey: ["elicitation": [:]]]
+
+    let office: Office
+    let person: Credential
+
+    static func with(
+        wait: Duration = .zero,
+        leads: Bool = true,
+        _ body: (Guide) async throws -> Void
+    ) async throws {
+        var (bounds, settings, conversations) = (Office.bounds, MCPServer.Settings(), Conversations.Settings())
+        bounds.publicURL = "https://gw.example"
+        (bounds.confirmations.pageWait, bounds.confirmations.lookEvery) = (wait, .milliseconds(1))
+        settings.leadsToPages = leads
+        conversations.lookEvery = .milliseconds(1)
+        try await Office.with(settings, conversations: conversations, bounds: bounds) { office in
+            let rule = ApprovalRule(directions: [.outgoing], outcome: .confirm, agentMax: 1_000)
+            _ = try await office.store.change(office.organization) { $0.approvals.rules = [rule] }
+            office.gateway.configuration.forget()
+            try await body(Guide(office: office, person: try await office.addPerson()))
+        }
+    }
+
+    static let call: JSONObject = [
+        "name": "fake_pay", "arguments": ["phone": "254711000001", "amount": 100, "idempotency_key": "k"],
+    ]
+
+    func pay(_ more: JSONObject = [:], meta: JSONObject = Guide.both, as credential: Credential? = nil) async -> Said {
+        var params = Guide.call
+        for (name, value) in more { params[name] = value }
+        return await office.ask("tools/call", params, meta: meta, credential: credential ?? person)
+    }
+
+    /// Pays in a session, whose client hears what it is told, and does something about what it is asked.
+    func pay(
+        in session: String,
+        hearing heard: @escaping @Sendable (JSON) -> Void,
+        _ asked: @escaping @Sendable (JSON) async -> Void
+    ) async -> Said {
+        let body = Office.request("tools/call", Guide.call, id: "call").bytes
+        return await office.send(body, [(Exchange.sessionHeader, session)], credential: person) { bytes in
+            guard let message = try? JSON(parsing: bytes) else { return }
+            heard(message)
+            if message["method"] == "elicitation/create" { Task { await asked(message) } }
+        }
+    }
+
+    /// What a person does by their own session, as on the page.
+    func decide(_ word: String, _ id: String) async -> GatewayError.Code? {
+        guard let action = ActionRegistry(office.gateway.actions).action("approvals." + word) else { return .notFound }
+        let call = ActionCall(
+            id: CallID(office.clock.entropy.identifier()),
+            door: .rest,
+            credential: person,
+            environment: nil,
+            address: nil,
+            arguments: .success(["id": .string(id)])
+        )
+        return await office.gateway.pipeline.serve(action, call).code
+    }
+
+    var sent: Int {
+        get async {
+            await office.gateway.releases.sendDue()
+            return office.upstream.count("pay")
+        }
+    }
+}
+
+extension Said {
+    fileprivate var asked: JSON { result["inputRequests"]?["question"]?["params"] ?? .null }
+    /// The record whose page a client is led to.
+    fileprivate var led: String { String((asked["url"]?.stringValue ?? "").split(separator: "/").last ?? "") }
+}
+
+private func accepted(_ said: Said, _ action: String = "accept", _ content: JSON? = nil) -> JSONObject {
+    var answer: JSONObject = ["action": .string(action)]
+    answer["content"] = content
+    return ["requestState": said.result["requestState"] ?? .null, "inputResponses": ["question": .object(answer)]]
+}
+
+struct `A person who calls by MCP` {
+    @Test func `is led to the host's page, and what their client says of it confirms nothing`() async throws {
+        try await Guide.with { guide in
+            let asked = await guide.pay()
+            #expect(asked.asked["mode"] == "url" && asked.asked["requestedSchema"] == nil, "\(asked.json)")
+            #expect(asked.asked["url"]?.stringValue?.hasPrefix("https://gw.example/confirm/") == true)
+            #expect(asked.asked["url"]?.stringValue?.contains("254711") == false)
+            #expect(asked.asked["message"]?.stringValue?.contains("100 shillings") == true)
+
+            let opened = await guide.pay(accepted(asked))
+            let lied = await guide.pay(accepted(opened, "accept", ["confirm": true]))
+            for again in [opened, lied] {
+                #expect(again.result["resultType"] == "input_required" && again.led == asked.led, "\(again.json)")
+            }
+            #expect(await guide.sent == 0)
+
+            #expect(await guide.decide("confirm", asked.led) == nil)
+            for _ in 0..<2 {
+                let done = await guide.pay(accepted(lied))
+                #expect(done.result["resultType"] == "complete" && done.result["isError"] == false, "\(done.json)")
+            }
+            #expect(await guide.pay().result["resultType"] == "complete", "the same key finds the same record")
+            #expect(await guide.sent == 1)
+        }
+    }
+
+    @Test(.timeLimit(.minutes(15))) func `has their call go on once the page has been answered`() async throws {
+        try await Guide.with(wait: .seconds(600)) { guide in
+            let asked = await guide.pay()
+
+            async let waiting = guide.pay(accepted(asked))
+            #expect(await guide.decide("confirm", asked.led) == nil)
+
+            let done = await waiting
+            #expect(done.result["structuredContent"]?["transaction_id"]?.stringValue == asked.led, "\(done.json)")
+            #expect(await guide.sent == 1)
+        }
+    }
+
+    @Test(arguments: ["decline on the page", "decline", "cancel"])
+    func `sends nothing that they do not want`(way: String) async throws {
+        try await Guide.with { guide in
+            let asked = await guide.pay()
+
+            let isOnPage = way == "decline on the page"
+            if isOnPage { #expect(await guide.decide("decline", asked.led) == nil) }
+            let answered = await guide.pay(accepted(asked, isOnPage ? "accept" : way))
+
+            let error = answered.result["structuredContent"]?["error"]?["code"]?.stringValue
+            let state = answered.result["structuredContent"]?["state"]?.stringValue
+            switch way {
+            case "decline": #expect(state == "withdrawn", "\(answered.json)")
+            case "cancel": #expect(state == "draft", "it waits: \(answered.json)")
+            default: #expect(error == "withdrawn", "\(answered.json)")
+            }
+            #expect(await guide.sent == 0)
+        }
+    }
+
+    @Test func `is asked in a form where their client has no pages, or the host's cannot be reached safely`()
+        async throws
+    {
+        try await Guide.with { guide in
+            let form = await guide.pay(meta: Guide.forms)
+            #expect(form.asked["mode"] == "form", "\(form.json)")
+        }
+        try await Guide.with(leads: false) { guide in
+            #expect(await guide.pay().asked["mode"] == "form")
+        }
+    }
+
+    @Test(.timeLimit(.minutes(15)), arguments: ["confirm", "decline", "late"])
+    func `is led there on the stream of their call, in a session, and told when it is decided`(way: String) async throws
+    {
+        try await Guide.with { guide in
+            let office = guide.office
+            let hello: JSONObject = ["protocolVersion": "2025-11-25", "capabilities": ["elicitation": ["url": [:]]]]
+            let begun = await office.ask("initialize", hello, in: nil, credential: guide.person)
+            let session = try #require(begun.session, "\(begun.json)")
+            let heard = Mutex<[JSON]>([])
+
+            let hear = { @Sendable (message: JSON) in heard.withLock { $0.append(message) } }
+            let said = await guide.pay(in: session, hearing: hear) { message in
+                let url = message["params"]?["url"]?.stringValue ?? ""
+                let reply: JSON = ["jsonrpc": "2.0", "id": message["id"] ?? .null, "result": ["action": "accept"]]
+                _ = await office.send(reply.bytes, [(Exchange.sessionHeader, session)], credential: guide.person)
+                if way == "late" { return office.clock.advance(.seconds(601)) }
+                _ = await guide.decide(way, String(url.split(separator: "/").last ?? ""))
+            }
+
+            let messages = heard.withLock { $0 }
+            let asked = try #require(messages.first { $0["method"] == "elicitation/create" })
+            #expect(asked["params"]?["mode"] == "url" && asked["params"]?["requestedSchema"] == nil)
+            let id = try #require(asked["params"]?["elicitationId"])
+            let ends = messages.filter { $0["method"] == "notifications/elicitation/complete" }
+            #expect(ends.map { $0["params"]?["elicitationId"] } == (way == "late" ? [] : [id]), "\(messages)")
+            #expect(messages.count { $0["method"] == "elicitation/create" } == 1, "asked once")
+            let error = said.result["structuredContent"]?["error"]?["code"]?.stringValue
+            let state = said.result["structuredContent"]?["state"]?.stringValue
+            #expect(
+                way == "decline" ? error == "withdrawn" : state == (way == "late" ? "draft" : "released"),
+                "\(said.json)"
+            )
+            #expect(await guide.sent == (way == "confirm" ? 1 : 0))
+        }
+    }
+}
+
+struct `A key that calls by MCP` {
+    @Test func `is led to no page: a form where there is one, and else the way out`() async throws {
+        try await Guide.with { guide in
+            let key = Credential.token(guide.office.key.text)
+            let form = await guide.pay(as: key)
+            #expect(form.asked["mode"] == "form" && form.asked["url"] == nil, "\(form.json)")
+
+            let held = await guide.pay(meta: Guide.pages, as: key)
+            #expect(held.result["structuredContent"]?["state"] == "draft" && held.result["requestState"] == nil)
+            let next = held.result["structuredContent"]?["next"]?.stringValue
+            #expect(next?.contains("/confirm/") == true, "\(held.json)")
+        }
+    }
+
+    @Test func `has a session for pages from the revision on that knows them`() async throws {
+        try await Guide.with { guide in
+            for (version, isServed) in [("2025-06-18", false), ("2025-11-25", true)] {
+                let hello: JSONObject = [
+                    "protocolVersion": .string(version), "capabilities": ["elicitation": ["url": [:]]],
+                ]
+                let said = await guide.office.ask("initialize", hello, in: nil)
+                #expect((said.session != nil) == isServed, "\(version)")
+            }
+        }
+    }
+}
+
+struct `A text that a model's person is shown` {
+    @Test func `hides the phones that its call does not name`() {
+        let params: JSON = ["name": "x", "arguments": ["phone": "0711000001"]]
+        let sight = PhoneSight(message: Message(id: 1, method: "tools/call", params: params))
+
+        let shown = sight.shown("To: 254711000001\nFrom: 254722000002 \"x\"")
+
+        #expect(shown == "To: 254711000001\nFrom: 2547•••••002 \"x\"")
+    }
+}
