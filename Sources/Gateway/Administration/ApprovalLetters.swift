@@ -80,9 +80,9 @@ package struct ApprovalLetters: Sendable {
             let hold = record.hold, let asked = hold.asked
         else { return }
         if event.kind == .approvalDecided { return try await tellMaker(of: record, hold) }
-        // Whoever asked confirms it themselves.
-        guard record.state == .draft, !asked.isConfirmation else { return }
         let isLast = event.kind == .approvalDue
+        guard record.state == .draft else { return }
+        if asked.isConfirmation { return try await tellToConfirm(record, hold, asked, isLast: isLast) }
         let stillWaits =
             asked.people?.standInAfter == nil
             ? "It waits still, and its time is nearly over."
@@ -118,7 +118,7 @@ package struct ApprovalLetters: Sendable {
         await send(to: user, isGone ? "A payment was withdrawn" : "A payment was \(word)", text)
     }
 
-    private static func words(for record: Record) -> String {
+    static func words(for record: Record) -> String {
         let amount = record.intent.amount.map { "\($0.amount) KES" } ?? "an unknown amount"
         return "\(record.tool), \(amount), \(record.environment.rawValue), transaction \(record.id)."
     }

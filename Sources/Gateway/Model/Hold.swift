@@ -41,6 +41,8 @@ package struct Hold: Sendable, Equatable {
         package let people: Approvers?
         /// Whether whoever asked may let it leave, by saying once more that it is wanted.
         package let isConfirmation: Bool
+        /// Whether they are asked to in the conversation that they asked for it in, so that no letter need say so at once.
+        package var isAskedThere: Bool
 
         /// States it.
         package init(
@@ -48,13 +50,15 @@ package struct Hold: Sendable, Equatable {
             count: Int,
             isNewReceiver: Bool = false,
             people: Approvers? = nil,
-            isConfirmation: Bool = false
+            isConfirmation: Bool = false,
+            isAskedThere: Bool = false
         ) {
             self.role = role
             self.count = count
             self.isNewReceiver = isNewReceiver
             self.people = people
             self.isConfirmation = isConfirmation
+            self.isAskedThere = isAskedThere
         }
     }
 

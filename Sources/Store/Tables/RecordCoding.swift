@@ -45,22 +45,6 @@ enum RecordCoding {
         row.bind(text: detail(record))
     }
 
-    private static func write(_ asked: Hold.Asked, to writer: inout JSONWriter) {
-        writer.key("asked")
-        writer.beginObject()
-        writer.optional("role", asked.role.rawValue)
-        writer.optional("count", Int64(asked.count))
-        for (name, isSo) in [("new_receiver", asked.isNewReceiver), ("confirm", asked.isConfirmation)] where isSo {
-            writer.key(name)
-            writer.bool(true)
-        }
-        if let people = asked.people {
-            writer.key("people")
-            writer.value(.object(people.json))
-        }
-        writer.endObject()
-    }
-
     private static func plan(_ record: Record) -> [UInt8] {
         var writer = JSONWriter()
         writer.beginObject()
@@ -150,16 +134,7 @@ enum RecordCoding {
             until: Timestamp(milliseconds: until)
         )
         hold.beside = plan["beside"]
-        if let asked = plan["asked"] {
-            hold.asked = Hold.Asked(
-                // What cannot be read must not let money out.
-                role: asked["role"]?.stringValue.flatMap(Role.init(rawValue:)) ?? .superAdmin,
-                count: Int(asked["count"]?.integerValue ?? 1),
-                isNewReceiver: asked["new_receiver"] == true,
-                people: asked["people"].map { Approvers($0, within: .zero) ?? .nobody },
-                isConfirmation: asked["confirm"] == true
-            )
-        }
+        hold.asked = plan["asked"].map { asked($0) }
         if let place = plan["place"]?.arrayValue?.compactMap(\.stringValue), place.count > 1 {
             hold.place = AccountPlace(shortCode: place[0], kind: place[1], till: place.count > 2 ? place[2] : nil)
         }

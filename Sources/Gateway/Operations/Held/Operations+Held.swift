@@ -16,11 +16,11 @@ extension Operations {
         draft.hold = Hold(arguments: work.arguments, reason: order.reason, until: until)
         draft.hold?.place = planned.place
         draft.hold?.asked = order.asked
-        // Those who are asked are told once more when three quarters of the time are over, or others may stand in for them; not
-        // whoever asks themselves.
+        if order.asked?.isConfirmation == true { draft.hold?.asked?.isAskedThere = work.isAskedThere }
+        // Those who are asked are told once more when three quarters of the time are over, or others may stand in for them.
         let most = (until - draft.createdAt) * 3 / 4
-        let remindAt = order.asked.flatMap { asked in
-            asked.isConfirmation ? nil : draft.createdAt + min(most, asked.people?.standInAfter ?? most)
+        let remindAt = order.asked.map { asked in
+            draft.createdAt + min(most, (asked.isConfirmation ? nil : asked.people?.standInAfter) ?? most)
         }
         draft.hold?.remindAt = remindAt
         draft.nextActionAt = draft.hold?.remindAt ?? until
