@@ -10,8 +10,6 @@ struct Marks: Sendable {
     var isReplayed = false
     /// The session that has begun: for a bridge, which sees no header.
     var session: String?
-    /// Whether the tool moves money: then a model reads it in words too.
-    var isSpoken = false
 
     static let environmentKey = "mpesa-gateway/environment"
     static let accountKey = "mpesa-gateway/account"
@@ -21,27 +19,21 @@ struct Marks: Sendable {
     /// Nothing to say.
     static let none = Marks()
 
-    init(place: CallPlace? = nil, isReplayed: Bool = false, isSpoken: Bool = false) {
+    init(place: CallPlace? = nil, isReplayed: Bool = false) {
         self.place = place
         self.isReplayed = isReplayed
-        self.isSpoken = isSpoken
     }
 
     /// Of what a tool replied.
     init(_ reply: ToolReply) {
-        self.init(
-            place: reply.place,
-            isReplayed: reply.isReplayed,
-            isSpoken: reply.tool?.annotations.movesMoney ?? false
-        )
+        self.init(place: reply.place, isReplayed: reply.isReplayed)
     }
 
     var isEmpty: Bool { place == nil && !isReplayed && session == nil }
 
-    /// For a model; nil where nothing moves.
+    /// For a model, which is shown no `_meta`; nil where nobody knows it.
     var words: String? {
-        guard isSpoken, let place else { return nil }
-        return Marks.words(of: place.environment) + (place.account.map { " Account: \($0)." } ?? "")
+        place.map { Marks.words(of: $0.environment) + ($0.account.map { " Account: \($0)." } ?? "") }
     }
 
     /// Of a tool, before it is called.

@@ -53,7 +53,9 @@ struct Results: Sendable {
 
     /// What an action answered.
     func output(_ output: [UInt8], _ marks: Marks, to exchange: Exchange) -> Answer {
-        result(exchange, marks: marks) { Results.write(output, [], exchange.revision, &$0) }
+        result(exchange, marks: marks) { writer in
+            Results.write(output, marks.words.map { [$0] } ?? [], exchange.revision, &writer)
+        }
     }
 
     /// An output, as structure and in words, and what is said besides.

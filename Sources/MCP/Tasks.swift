@@ -115,11 +115,10 @@ struct TaskView: Sendable {
         result = isCancelled ? nil : results.inner(marks) { Results.write(batch.bytes, words, exchange.revision, &$0) }
     }
 
-    /// All that is begun is with M-Pesa, so that it is said in words too.
     private static func marks(_ place: CallPlace?, _ document: JSON?, _ isReplayed: Bool = false) -> Marks {
         let account = document?["account"]?.stringValue.flatMap { AccountName($0) }
         let place = place.map { CallPlace($0.environment, account: account ?? $0.account) }
-        return Marks(place: place, isReplayed: isReplayed, isSpoken: true)
+        return Marks(place: place, isReplayed: isReplayed)
     }
 
     /// What a repeat of the call would be refused with.

@@ -64,7 +64,7 @@ struct `A client of an older revision` {
             #expect((said.result["structuredContent"] != nil) == revision.hasStructure)
             #expect(types.contains("audio") == revision.hasAnnotations)
             #expect(types.contains("resource_link") == revision.hasStructure)
-            #expect(types.count == 4 && said.result["isError"] == false)
+            #expect(types.count == 5 && said.result["isError"] == false)
             #expect(said.result["content"]?[3]?["text"]?.stringValue == "{\"number\":7}")
         }
     }

@@ -51,10 +51,7 @@ let payoutStatusDescriptor: JSONObject = [
     "name": "mpesa_check_payout",
     "operation": "payout",
     "title": "Check a payout's status",
-    "description": """
-    Says where a payout stands: PENDING, SUCCESS or FAILED, with M-Pesa's receipt, whose move it is, and whether paying \
-    again is safe. Moves no money.
-    """,
+    "description": MoneyTool.standing(of: "a payout", askedForBy: "mpesa_b2c_payment", again: "pay_again"),
     "examples": [
         ["title": "By the gateway's id", "arguments": ["transaction_id": "019ab3c4-0000-7000-8000-000000000001"]]
     ],
@@ -76,8 +73,9 @@ let balanceDescriptor: JSONObject = [
     "operation": "balance",
     "title": "Check the account balance",
     "description": """
-    Asks M-Pesa what the organization's accounts hold and waits a few seconds for the answer. While status is PENDING \
-    nothing is known yet: call it again. Moves no money.
+    Asks M-Pesa what the organization's accounts hold and waits a few seconds for the answer: texts in shillings and \
+    cents, such as 481000.00. While status is PENDING nothing is known yet: call it again. balances_list says what was \
+    answered last, in whole cents, and asks nobody: take that one first. Moves no money.
     """,
     "examples": [["title": "The PayBill's accounts", "arguments": ["account_type": "PAYBILL"]]],
     "input_schema": MoneyTool.arguments(
@@ -108,6 +106,8 @@ let payoutSchema = MoneyTool.answer(
     ]
 )
 
+private let shillings: JSON = ["type": "string", "description": "Shillings and cents, such as 481000.00."]
+
 let balanceSchema: JSON = [
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "type": "object",
@@ -118,8 +118,8 @@ let balanceSchema: JSON = [
             "items": [
                 "type": "object",
                 "properties": [
-                    "name": text, "currency": text, "current": text, "available": text, "reserved": text,
-                    "uncleared": text,
+                    "name": text, "currency": text, "current": shillings, "available": shillings,
+                    "reserved": shillings, "uncleared": shillings,
                 ],
                 "required": ["name", "currency", "current", "available", "reserved", "uncleared"],
                 "additionalProperties": false,

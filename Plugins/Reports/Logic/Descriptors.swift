@@ -21,11 +21,14 @@ private let types: JSON = ["enum": .array(TransactionType.allCases.map { .string
 let historyDescriptor: JSONObject = [
     "name": "mpesa_transaction_history",
     "title": "List transactions",
-    "description": """
-    Lists the organization's transactions, newest first, by whatever narrows them. Money and questions are never mixed: \
-    class questions lists what M-Pesa was asked, such as balances. Where there is more, next_cursor is sent as cursor for \
-    the next page; what is begun meanwhile moves none of the pages. Moves no money.
-    """,
+    "description": .string(
+        """
+        Lists the organization's transactions, newest first, by whatever narrows them. Money and questions are never mixed: \
+        class questions lists what M-Pesa was asked, such as balances. Where there is more, next_cursor is sent as cursor for \
+        the next page; what is begun meanwhile moves none of the pages. Rows are short: transactions_list has them whole. \
+        \(MoneyTool.others) Moves no money.
+        """
+    ),
     "examples": [
         ["title": "The newest payments", "arguments": ["status": "SUCCESS", "limit": 20]],
         [
@@ -68,8 +71,8 @@ let reportDescriptor: JSONObject = [
     Sums up the organization's transactions of some days: how they ended, by type, account, user, key, hour and day, what \
     M-Pesa took where it says so, what is open and how old that is. A transaction counts on the day on which M-Pesa says \
     that it was completed, else on that on which it ended here, in Nairobi. The report is kept for 30 days under its \
-    report_id and never changes; what becomes known later stands under corrections in the next one of its kind. Moves no \
-    money.
+    report_id and never changes; what becomes known later stands under corrections in the next one of its kind. Amounts \
+    are whole shillings, but fees and balances cents. Moves no money.
     """,
     "examples": [
         ["title": "One day", "arguments": ["report_type": "DAILY", "date_from": "2026-11-26"]],

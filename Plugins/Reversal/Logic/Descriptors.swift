@@ -62,10 +62,11 @@ let reversalStatusDescriptor: JSONObject = [
     "name": "mpesa_check_reversal",
     "operation": "reversal",
     "title": "Check a reversal's status",
-    "description": """
-    Says where a reversal stands: PENDING, SUCCESS or FAILED, with M-Pesa's receipt of it, whose move it is, and whether \
-    reversing again is safe. Moves no money.
-    """,
+    "description": MoneyTool.standing(
+        of: "a reversal",
+        askedForBy: "mpesa_reverse_transaction",
+        again: "reverse_again"
+    ),
     "examples": [
         ["title": "By the gateway's id", "arguments": ["transaction_id": "019ab3c4-0000-7000-8000-000000000001"]]
     ],

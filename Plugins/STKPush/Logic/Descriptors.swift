@@ -57,10 +57,7 @@ let statusDescriptor: JSONObject = [
     "name": "mpesa_check_status",
     "operation": "stk_push",
     "title": "Check a payment's status",
-    "description": """
-    Says where a payment request stands: PENDING, SUCCESS, FAILED or CANCELLED, with M-Pesa's receipt, whose move \
-    it is, and whether asking the customer again is safe. Moves no money.
-    """,
+    "description": MoneyTool.standing(of: "a payment request", askedForBy: "mpesa_stk_push", again: "charge_again"),
     "examples": [
         [
             "title": "By M-Pesa's id",

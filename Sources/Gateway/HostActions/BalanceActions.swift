@@ -26,10 +26,11 @@ package struct BalanceActions: Sendable {
             ),
             title: "List balances",
             summary: """
-                What M-Pesa last said that the accounts hold, in cents, with its age; nothing is asked of M-Pesa: \
-                mpesa_check_balance does that. forecast says what is left of a utility account once all is paid that waits \
-                to be paid out. history adds so many rows of older answers, newest first, and the rest of the last answer; \
-                next_before_ms is sent as before_ms for what is older.
+                What M-Pesa last said that the accounts hold, with its age; nothing is asked of M-Pesa: mpesa_check_balance \
+                does that, where this is too old. Whatever ends in _cents is whole cents, 100 of them a shilling; what is \
+                paid is asked for in whole shillings. forecast says what is left of a utility account once all is paid that \
+                waits to be paid out: look there first whether there is enough. history adds so many rows of older answers, \
+                newest first, and the rest of the last answer; next_before_ms is sent as before_ms for what is older.
                 """,
             route: Route("GET", "/balances"),
             arguments: [

@@ -28,7 +28,8 @@ struct ExplainActions: Sendable {
             title: "Explain a transaction",
             summary: """
                 Why it stands where it does: every step with what said so and M-Pesa's own code and words, what is waited \
-                for, until when, whose move it is, what that one can do now, and what is in the way.
+                for, until when, whose move it is, what that one can do now, and what is in the way. For what does not end, or \
+                ended otherwise than it should; where it stands says transactions_show. \(TransactionDocument.others)
                 """,
             route: Route("GET", "/transactions/{id}/explanation"),
             arguments: [
@@ -68,7 +69,8 @@ struct ExplainActions: Sendable {
             summary: """
                 The organization's transactions that were sent, or may have been, and of which M-Pesa has stated no outcome: \
                 how old each is, whose move it is, and by when there must be evidence or a person is called. Newest first; \
-                next_before is sent as before for the next page, also after a short one.
+                next_before is sent as before for the next page, also after a short one. transactions_explain says more of one. \
+                \(TransactionDocument.others)
                 """,
             route: Route("GET", "/unknowns"),
             arguments: ["before": ["type": "string", "maxLength": 64, "description": "Only older ones."]],

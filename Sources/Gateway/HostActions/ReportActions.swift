@@ -93,7 +93,7 @@ package struct ReportActions: Sendable {
         Action(
             ReportActions.rules("reports.show"),
             title: "Show a report",
-            summary: "A report as it was made: it never changes. reports.diff says what became known since.",
+            summary: "A report as it was made: it never changes. reports_diff says what became known since.",
             route: Route("GET", "/reports/{id}"),
             arguments: ["id": ReportActions.id],
             output: .data(["type": "object"]),
