@@ -87,7 +87,7 @@ package struct Listening: Sendable {
             for (id, subject) in filter.tasks where subjects.contains(subject) {
                 guard let task = await server.told(id, exchange) else { continue }
                 let told = notification("tasks", task)
-                messages.append(now.showsPhones ? told : PhoneSight(message: exchange.message).masked(told) ?? told)
+                messages.append(now.showsPhones ? told : server.phoneSight(of: exchange).masked(told) ?? told)
             }
             silent = messages.isEmpty ? silent + 1 : 0
             if silent >= server.settings.silentMax {

@@ -258,7 +258,7 @@ package final class MCPServer: Sendable {
         let known: Recognized
         if let found = exchange.recognized { known = found } else { known = await recognize(exchange.caller) }
         exchange.recognized = known
-        let sight = PhoneSight(message: exchange.message)
+        let sight = phoneSight(of: exchange)
         guard let tell else {
             var answer = await plainAnswer(exchange, nil)
             // Who it is matters only where there is something to hide.

@@ -115,6 +115,7 @@ final class DeskPlugin: Sendable {
             ],
         ]
         if name == "ask" || name == "poll" { tool["asks"] = true }
+        if name == "show" { tool["sensitive"] = ["/guest"] }
         if name == "branch" {
             let properties: JSON = ["branch": ["type": "string", "x-mcp-header": "Branch"]]
             tool["input_schema"] = ["type": "object", "properties": properties, "additionalProperties": false]

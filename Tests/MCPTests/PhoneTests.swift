@@ -27,7 +27,41 @@ struct `Phones in a message` {
     ])
     func `are not found in other digits`(text: String) { #expect(masked(text) == text) }
 
-    @Test func `stay in what a form asks for, and in numbers`() throws {
+    @Test(arguments: [
+        (#"{"phone_number":"712345678"}"#, #"{"phone_number":"7•••••678"}"#),
+        (#"{"party" : 112345678}"#, #"{"party" : 1678}"#),
+        (#"{"PhoneNumber":254712345678,"n":254712345678}"#, #"{"PhoneNumber":2547678,"n":254712345678}"#),
+        (#"{"phones":["712345678",712345679]}"#, #"{"phones":["7•••••678",7679]}"#),
+        (
+            #"{"text":"{\"phone\":712345678,\"b\":\"712345678\"}"}"#,
+            #"{"text":"{\"phone\":7•••••678,\"b\":\"712345678\"}"}"#
+        ),
+        (#"{"a":"[\"{\\\"phone\\\":\\\"712 345 678\\\"}\"]"}"#, #"{"a":"[\"{\\\"phone\\\":\\\"7•• ••• 678\\\"}\"]"}"#),
+        (#"{"phone":1712345678,"party":7123456789}"#, #"{"phone":1712345678,"party":7123456789}"#),
+        (#"{"phone":-712345678,"party":712345678.5}"#, #"{"phone":-712345678,"party":712345678.5}"#),
+        (#"{"phone":612345678,"amount":712345678}"#, #"{"phone":612345678,"amount":712345678}"#),
+        (
+            #"{"reference":"712345678","text":"phone: 712345678"}"#,
+            #"{"reference":"712345678","text":"phone: 712345678"}"#
+        ),
+    ])
+    func `of nine digits, and in numbers, are found where the member is a phone`(sent: String, shown: String) {
+        let message = Array(sent.utf8)
+        let hidden = PhoneMask.masking(PhoneMask.phones(in: message), in: message)
+        #expect(String(decoding: hidden, as: UTF8.self) == shown)
+    }
+
+    @Test func `are found where a tool calls a member sensitive`() async throws {
+        try await Office.with { office in
+            let message = JSON.object(["guest": 712_345_678, "other": 712_345_678]).bytes
+
+            let found = PhoneMask.phones(in: message, fields: PhoneFields(registry: office.registry))
+
+            #expect(found.map(\.isNumber) == [true] && PhoneMask.phones(in: message).isEmpty)
+        }
+    }
+
+    @Test func `stay in what a form asks for, and in other numbers`() throws {
         let message: JSON = [
             "message": "Pay 0712345678?", "more": ["requestedSchema"], "requested": "requestedSchema",
             "requestedSchema": ["properties": ["to": ["enum": ["0712345678", "\"}"]]]], "after": "0722000111",
