@@ -2,7 +2,8 @@
 memory it takes, and what other payments notice of it.
 
 Other payments are pushes at a steady pace from threads of their own, because a load that takes all there is would measure
-itself. Their p99 before the batch stands beside that while it is released.
+itself. Their p99 before the batch stands beside that while it is released: at the pace that a gateway has by itself, and with
+no pace at all, when two processors and one simulator are all that holds it.
 """
 
 import os
@@ -16,6 +17,8 @@ ITEMS = int(os.environ.get("BENCH_ITEMS", "10000"))
 # How many pushes a second others make, and for how long before the batch.
 OTHERS = int(os.environ.get("BENCH_OTHERS", "20"))
 CALM = int(os.environ.get("BENCH_CALM", "15"))
+# How many items may be undecided at once where there is no pace, and for how long the usual pace is watched.
+UNDECIDED, WATCHED = 200, 60
 # What the gateway must stay within.
 MEMORY_MB, RATIO = 100, 2
 
@@ -79,7 +82,7 @@ def file_of(items):
     return ("Name,Phone,Amount,Staff No\n" + "\n".join(rows) + "\n").encode()
 
 
-def released(gateway, engine):
+def released(gateway, engine, seconds=PATIENCE):
     others = Others(gateway)
     time.sleep(CALM)
     calm = others.take()
@@ -88,7 +91,7 @@ def released(gateway, engine):
     query = "tool=mpesa_bulk_payment&batch_id=bench&release=true"
     status, _, made = http("POST", f"{gateway.url}/batches?{query}", file_of(ITEMS), headers)
     assert status == 200 and made["data"]["state"] == "running", made
-    kept, end = time.monotonic(), time.monotonic() + PATIENCE
+    kept, end = time.monotonic(), time.monotonic() + seconds
     while True:
         counts = gateway.call("GET", "/batches/bench")[2]["data"]["counts"]
         if counts["waiting"] + counts["undecided"] == 0 or time.monotonic() > end:
@@ -106,15 +109,16 @@ def released(gateway, engine):
 
 
 def main(postgres):
-    """`postgres` is the environment of a gateway on PostgreSQL; None leaves it out."""
-    print(f"\n{ITEMS:,} payments of a file, no pace, {OTHERS} other pushes a second\n")
+    """`postgres` makes a database and answers the environment of a gateway on it; None leaves PostgreSQL out."""
+    free = {"GATEWAY_BATCH_PACE_MS": "0", "GATEWAY_BATCH_UNDECIDED_MAX": str(UNDECIDED)}
+    print(f"\n{ITEMS:,} payments of a file, {OTHERS} other pushes a second; at the usual pace the first {WATCHED} s of them\n")
     print("| engine | checked and kept | items/s until all is decided | MB more | p99 of pushes before, during | paid | not 2xx |")
     print("|---|---|---|---|---|---|---|")
-    for engine, environment in (("SQLite", {}), ("PostgreSQL", postgres)):
-        if environment is None:
-            continue
-        own = {**environment, "GATEWAY_BATCH_PACE_MS": "0", "GATEWAY_BATCH_UNDECIDED_MAX": "1000"}
-        with Simulator(prompt_delay=50, more=["--keep-connections"]) as simulator:
-            http("POST", simulator.url + "/simulator/funds", {"utility": 100_000_000})
-            with Gateway(simulator=simulator, environment=own) as gateway:
-                released(gateway, engine)
+    engines = {"SQLite": lambda name: {}, "PostgreSQL": postgres}
+    for engine in [engine for engine, make in engines.items() if make]:
+        for name, own, seconds in (("usual", {}, WATCHED), ("no", free, PATIENCE)):
+            environment = engines[engine]("batches_" + name)
+            with Simulator(prompt_delay=50, more=["--keep-connections"]) as simulator:
+                http("POST", simulator.url + "/simulator/funds", {"utility": 100_000_000})
+                with Gateway(simulator=simulator, environment={**environment, **own}) as gateway:
+                    released(gateway, f"{engine}, {name} pace", seconds)

@@ -227,6 +227,6 @@ if set(ONLY) - {"organizations", "batches", "webhooks"}:
 if "organizations" in ONLY:
     organizations.main(ORGANIZATIONS, ROUNDS)
 if "batches" in ONLY:
-    batches.main(postgres("batches") if POSTGRES else None)
+    batches.main(postgres if POSTGRES else None)
 if "webhooks" in ONLY:
     webhooks.main()
