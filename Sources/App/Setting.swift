@@ -277,7 +277,8 @@ extension Settings {
             "FEED_DAYS",
             31...3_650,
             "90",
-            "how long events are kept; longer than reports, which they say what was not known of"
+            "how long events are kept, where a plan does not say longer (`event_days`); longer than reports, which they say "
+                + "what was not known of"
         ) { $1.bounds.forgetting.events = .seconds($0 * 86_400) },
         .text(
             "FEED_DEAD_READERS",

@@ -35,6 +35,10 @@ enum CeilingDocuments {
             "calls_max": [
                 "type": "integer", "minimum": 1, "maximum": 100_000, "description": "Calls of tools that run at once.",
             ],
+            "webhooks_max": [
+                "type": "integer", "minimum": 1, "maximum": 100,
+                "description": "Webhook endpoints of an environment; 20 where it is left out.",
+            ],
         ],
         "description": "What may be had and used up at most; what is left out has no limit.",
     ]
@@ -49,7 +53,8 @@ enum CeilingDocuments {
             usersMax: value["users_max"]?.integerValue.map(Int.init),
             keysMax: value["keys_max"]?.integerValue.map(Int.init),
             batchesMax: value["batches_max"]?.integerValue.map(Int.init),
-            callsMax: value["calls_max"]?.integerValue.map(Int.init)
+            callsMax: value["calls_max"]?.integerValue.map(Int.init),
+            webhooksMax: value["webhooks_max"]?.integerValue.map(Int.init)
         )
         for (counted, limit) in value["quotas"]?.objectValue ?? JSONObject() {
             ceilings.quotas[counted] = limit.integerValue.map(Int.init)
@@ -86,6 +91,7 @@ enum CeilingDocuments {
         document["keys_max"] = ceilings.keysMax.map { .integer(Int64($0)) }
         document["batches_max"] = ceilings.batchesMax.map { .integer(Int64($0)) }
         document["calls_max"] = ceilings.callsMax.map { .integer(Int64($0)) }
+        document["webhooks_max"] = ceilings.webhooksMax.map { .integer(Int64($0)) }
         return .object(document)
     }
 }

@@ -58,6 +58,12 @@ struct PlanActions: Sendable {
         "description": "Hundredths of a shilling.",
     ]
 
+    private static let eventDays: JSON = [
+        "type": "integer", "minimum": .integer(Int64(Plan.eventDaysRange.lowerBound)),
+        "maximum": .integer(Int64(Plan.eventDaysRange.upperBound)),
+        "description": "How many days its organizations' events are kept, where that is longer than everybody's are.",
+    ]
+
     private static let cents: JSON = ["type": "integer", "minimum": 0, "maximum": 1_000_000_000]
 
     private static let schema: JSON = [
@@ -65,7 +71,7 @@ struct PlanActions: Sendable {
         "required": ["name", "tools", "organization_limits", "principal_limits", "ceilings", "price", "version"],
         "properties": [
             "name": ["type": "string"], "tools": tools, "organization_limits": limits, "principal_limits": limits,
-            "ceilings": CeilingDocuments.schema, "features": features, "price": price,
+            "ceilings": CeilingDocuments.schema, "features": features, "price": price, "event_days": eventDays,
             "version": ["type": "integer"],
         ],
     ]
@@ -113,7 +119,7 @@ struct PlanActions: Sendable {
                 "name": ["type": "string", "pattern": "^[a-z][a-z0-9_-]{0,62}$"], "tools": PlanActions.tools,
                 "organization_limits": PlanActions.limits, "principal_limits": PlanActions.limits,
                 "ceilings": CeilingDocuments.schema, "features": PlanActions.features, "price": PlanActions.price,
-                "version": Arguments.version,
+                "event_days": PlanActions.eventDays, "version": Arguments.version,
                 "preview": Arguments.preview,
             ],
             required: ["tools"],
@@ -170,7 +176,8 @@ struct PlanActions: Sendable {
                 monthCents: use.arguments["price"]?["month_cents"]?.integerValue ?? 0,
                 callCents: (use.arguments["price"]?["call_cents"]?.objectValue ?? JSONObject())
                     .reduce(into: [:]) { $0[$1.key] = $1.value.integerValue }
-            )
+            ),
+            eventDays: use.arguments["event_days"]?.integerValue.map(Int.init)
         )
     }
 
@@ -196,7 +203,7 @@ struct PlanActions: Sendable {
     }
 
     private static func document(_ plan: Plan) -> JSON {
-        [
+        var document: JSONObject = [
             "name": .string(plan.name), "tools": .array(plan.tools.map { .string($0) }),
             "organization_limits": document(plan.organizationLimits),
             "principal_limits": document(plan.principalLimits),
@@ -210,6 +217,8 @@ struct PlanActions: Sendable {
             ],
             "version": .integer(Int64(plan.version)),
         ]
+        document["event_days"] = plan.eventDays.map { .integer(Int64($0)) }
+        return .object(document)
     }
 
     private static func document(_ limits: [String: RateLimit]) -> JSON {

@@ -114,6 +114,20 @@ struct PlanLosses: Sendable {
         if let most = will.batchesMax, was.batchesMax.map({ most < $0 }) ?? true {
             lost.append("more than \(most) open batches; what is open stays")
         }
+        return lost + ofEvents(before, after)
+    }
+
+    private func ofEvents(
+        _ before: DirectoryCache.Membership,
+        _ after: DirectoryCache.Membership
+    ) -> [String] {
+        var lost: [String] = []
+        if let days = before.plan.eventDays, after.plan.eventDays ?? 0 < days {
+            lost.append("events for \(days) days; what there is stays for as long")
+        }
+        if let most = after.ceilings.webhooksMax, before.ceilings.webhooksMax.map({ most < $0 }) ?? true {
+            lost.append("more than \(most) webhook endpoints of an environment; what there is stays")
+        }
         return lost
     }
 

@@ -150,7 +150,9 @@ struct WebhookReplays: Sendable {
     /// A place of the feed before which nothing is of a moment or later, but for the slack: found by halving.
     private func place(before moment: Timestamp) async throws(GatewayError) -> Int64 {
         let lane = FeedReader.lane
-        var (low, high) = (try await feed.feedFloor(lane: lane), try await feed.feedEnd(lane: lane))
+        // Of those that are kept longest: whoever asks has what its own plan keeps.
+        let floor = try await feed.feedFloor(lane: lane, keptFor: .max)
+        var (low, high) = (floor, try await feed.feedEnd(lane: lane))
         while low < high {
             let middle = low + (high - low) / 2
             let entry = try await feed.feed(lane: lane, after: middle, limit: 1).first

@@ -88,7 +88,7 @@ package struct WebhookSettings: Sendable {
     /// Default 500.
     package var replayMax = 500
 
-    /// How many endpoints an organization may have in an environment.
+    /// How many endpoints an organization may have in an environment whose plan does not say.
     ///
     /// Default 20.
     package var endpointsMax = 20

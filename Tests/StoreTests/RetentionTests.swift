@@ -4,13 +4,18 @@ import Testing
 @testable import Gateway
 @testable import Store
 
-private func tell(_ count: Int, in store: any EachStore, at now: Timestamp = moment) async throws {
+private func tell(
+    _ count: Int,
+    in store: any EachStore,
+    of organization: OrganizationID = ours,
+    at now: Timestamp = moment
+) async throws {
     for _ in 0..<count {
-        let record = makeRecord()
+        let record = makeRecord(organization)
         _ = try await store.commit(NewRecord(record: record))
         let next = advanced(record, to: .succeeded).record
         let event = FeedEvent(
-            organization: ours,
+            organization: organization,
             id: newID(),
             kind: .succeeded,
             subject: record.id.description,
@@ -31,7 +36,41 @@ struct `An old event` {
         dead: Set<String> = [],
         limit: Int = 100
     ) async throws -> Int {
-        try await store.forgetFeed(lane: lane, before: now, exceptFor: dead, limit: limit)
+        try await store.forgetFeed(lane: lane, FeedAge(days: 90, before: now), exceptFor: dead, limit: limit)
+    }
+
+    @Test func `is kept for longer where the organization's plan says so, by age apart`() async throws {
+        try await withEachStore { (store) async throws in
+            for (id, name) in [(ours, "large"), (theirs, "small")] {
+                try await store.save(Plan(name: name, tools: [], organizationLimits: [:], principalLimits: [:]))
+                try await store.save(
+                    Organization(id: id, slug: name, name: name, subscription: .active, plan: name)
+                )
+            }
+            for _ in 1...3 { for id in [ours, theirs] { try await tell(1, in: store, of: id) } }
+            _ = try await store.moveCursor(of: "a", lane: lane, from: 0, to: 6)
+            let short = FeedAge(days: 90, before: moment + .seconds(1), longer: ["large", "none"])
+            func forget(_ age: FeedAge) async throws -> Int {
+                try await store.forgetFeed(lane: lane, age, exceptFor: [], limit: 2)
+            }
+
+            var looked: [Int] = []
+            for _ in 1...4 { looked.append(try await forget(short)) }
+            #expect(looked == [2, 2, 1, 0], "what is kept is looked at once, and the newest is there")
+            #expect(try await store.feed(lane: lane, after: 0, limit: 10).map(\.position) == [1, 3, 5, 6])
+            #expect(try await store.feed(lane: lane, of: ours, after: 0, limit: 10).entries.count == 3)
+            #expect(try await store.feedFloor(lane: lane, keptFor: nil) == 5)
+            #expect(try await store.feedFloor(lane: lane, keptFor: 40) == 5, "no plan keeps less than everybody's")
+            #expect(try await store.feedFloor(lane: lane, keptFor: 400) == 0)
+            await #expect(throws: GatewayError.self) { try await store.beginRollupsAnew() }
+
+            #expect(try await forget(FeedAge(days: 400, before: moment, longer: [])) == 0)
+            #expect(try await forget(FeedAge(days: 400, before: moment + .seconds(1), longer: [])) == 2)
+            #expect(try await store.feed(lane: lane, after: 0, limit: 10).map(\.position) == [5, 6])
+            #expect(try await store.feedFloor(lane: lane, keptFor: 400) == 4)
+            #expect(try await store.feedAges(lane: lane) == [90, 400])
+            #expect(try await store.feedFloor(lane: lane, keptFor: .max) == 4)
+        }
     }
 
     @Test func `is forgotten once every reader has it behind, in slices, and never the newest`() async throws {
@@ -46,7 +85,7 @@ struct `An old event` {
             #expect(try await forget(store, dead: ["slow"]) == 1)
             #expect(try await forget(store, dead: ["slow"]) == 0)
 
-            #expect(try await store.feedFloor(lane: lane) == 4)
+            #expect(try await store.feedFloor(lane: lane, keptFor: nil) == 4)
             #expect(try await store.feed(lane: lane, after: 0, limit: 10).map(\.position) == [5])
             try await tell(1, in: store)
             #expect(try await store.feed(lane: lane, after: 5, limit: 10).map(\.position) == [6])
@@ -59,7 +98,7 @@ struct `An old event` {
             _ = try await store.moveCursor(of: "a", lane: lane, from: 0, to: 3)
 
             #expect(try await forget(store, before: moment) == 0)
-            #expect(try await store.feedFloor(lane: lane) == 0)
+            #expect(try await store.feedFloor(lane: lane, keptFor: nil) == 0)
         }
     }
 

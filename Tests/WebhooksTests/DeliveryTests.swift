@@ -153,7 +153,12 @@ struct `An event that is sent` {
         _ = try await house.store.moveCursor(of: FeedReader.rollups, lane: FeedReader.lane, from: 0, to: end)
         house.time.advance(.seconds(1))
         let later = house.time.now
-        _ = try await house.store.forgetFeed(lane: FeedReader.lane, before: later, exceptFor: [], limit: 1)
+        _ = try await house.store.forgetFeed(
+            lane: FeedReader.lane,
+            FeedAge(days: 90, before: later),
+            exceptFor: [],
+            limit: 1
+        )
 
         try await house.pass(1, each: .seconds(10))
 

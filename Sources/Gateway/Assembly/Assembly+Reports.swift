@@ -13,6 +13,7 @@ extension Assembly.Ports {
     func forgetting(_ settings: Forgetting.Settings) -> Forgetting {
         Forgetting(
             feed: store.feed,
+            plans: store.plans,
             reports: store.feed,
             entropy: entropy,
             logger: logger,

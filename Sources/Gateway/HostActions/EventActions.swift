@@ -64,7 +64,7 @@ package struct EventActions: Sendable {
             let types = try EventActions.kinds(use)
             let limit = use.arguments["limit"]?.integerValue.map(Int.init) ?? 100
             let lane = FeedReader.lane
-            let floor = try await feed.feedFloor(lane: lane)
+            let floor = try await feed.feedFloor(lane: lane, keptFor: use.membership.plan.eventDays)
             let page = try await feed.feed(
                 lane: lane,
                 of: organization,

@@ -43,7 +43,8 @@ struct EventFollowing: Sendable {
     }
 
     private mutating func follow(_ write: LiveEvents.Write) async throws(GatewayError) -> End {
-        let (floor, start) = (try await feed.feedFloor(lane: FeedReader.lane), place)
+        let days = use.membership.plan.eventDays
+        let (floor, start) = (try await feed.feedFloor(lane: FeedReader.lane, keptFor: days), place)
         place = max(start, floor)
         if start > 0, start < floor { try await write([note("missed", [:])]) }
         try await write([.life(cursor: cursor)])

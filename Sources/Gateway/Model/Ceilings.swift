@@ -24,6 +24,8 @@ package struct Ceilings: Sendable, Equatable {
     package var batchesMax: Int?
     /// How many calls of tools may run at once.
     package var callsMax: Int?
+    /// How many webhook endpoints there may be of an environment.
+    package var webhooksMax: Int?
 
     /// States ceilings; none by default.
     package init(
@@ -33,7 +35,8 @@ package struct Ceilings: Sendable, Equatable {
         usersMax: Int? = nil,
         keysMax: Int? = nil,
         batchesMax: Int? = nil,
-        callsMax: Int? = nil
+        callsMax: Int? = nil,
+        webhooksMax: Int? = nil
     ) {
         self.quotas = quotas
         self.amounts = amounts
@@ -42,6 +45,7 @@ package struct Ceilings: Sendable, Equatable {
         self.keysMax = keysMax
         self.batchesMax = batchesMax
         self.callsMax = callsMax
+        self.webhooksMax = webhooksMax
     }
 
     /// These, with those of an organization in their place where it has its own.
@@ -53,7 +57,8 @@ package struct Ceilings: Sendable, Equatable {
             usersMax: own.usersMax ?? usersMax,
             keysMax: own.keysMax ?? keysMax,
             batchesMax: own.batchesMax ?? batchesMax,
-            callsMax: own.callsMax ?? callsMax
+            callsMax: own.callsMax ?? callsMax,
+            webhooksMax: own.webhooksMax ?? webhooksMax
         )
     }
 

@@ -54,8 +54,13 @@ package struct Plan: Sendable, Equatable {
     package var features: Set<String>?
     /// What it costs.
     package var price: Price
+    /// For how many days its organizations' events are kept, where that is longer than everybody's are; nil for as long.
+    package var eventDays: Int?
     /// Counts up with each change; the store's.
     package var version: Int
+
+    /// How long a plan may keep events, in days.
+    package static let eventDaysRange = 31...3_650
 
     /// What a plan costs: hundredths of a shilling.
     package struct Price: Sendable, Equatable {
@@ -80,6 +85,7 @@ package struct Plan: Sendable, Equatable {
         ceilings: Ceilings = Ceilings(),
         features: Set<String>? = nil,
         price: Price = Price(),
+        eventDays: Int? = nil,
         version: Int = 1
     ) {
         self.name = name
@@ -89,6 +95,7 @@ package struct Plan: Sendable, Equatable {
         self.ceilings = ceilings
         self.features = features
         self.price = price
+        self.eventDays = eventDays
         self.version = version
     }
 

@@ -109,7 +109,7 @@ package struct Corrections: Sendable {
     package func find(_ question: Question) async throws(GatewayError) -> Found {
         var found = Found(upTo: question.position)
         let lane = FeedReader.lane
-        let floor = try await feed.feedFloor(lane: lane)
+        let floor = try await feed.feedFloor(lane: lane, keptFor: nil)
         // Of an organization of which nothing was told meanwhile nothing is missing either; nobody knows that any more.
         found.isMissingSome = question.position < floor
         var read = 0

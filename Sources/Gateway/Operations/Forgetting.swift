@@ -6,7 +6,7 @@ import Logging
 package struct Forgetting: Sendable {
     /// What bounds it.
     package struct Settings: Sendable {
-        /// How long events are kept.
+        /// How long events are kept, in whole days, where no plan says longer.
         ///
         /// Default 90 days; longer than reports are, because they tell what a report did not know.
         package var events: Duration = .seconds(90 * 86_400)
@@ -41,6 +41,7 @@ package struct Forgetting: Sendable {
     }
 
     private let feed: any FeedRepository
+    private let plans: any PlanRepository
     private let reports: any ReportRepository
     private let entropy: Entropy
     private let logger: Logger
@@ -48,12 +49,14 @@ package struct Forgetting: Sendable {
 
     init(
         feed: any FeedRepository,
+        plans: any PlanRepository,
         reports: any ReportRepository,
         entropy: Entropy,
         logger: Logger,
         settings: Settings
     ) {
         self.feed = feed
+        self.plans = plans
         self.reports = reports
         self.entropy = entropy
         self.logger = logger
@@ -84,16 +87,41 @@ package struct Forgetting: Sendable {
         try await inSlices { limit throws(GatewayError) in
             try await reports.removeBalances(before: now + settings.balances * -1, limit: limit)
         }
+        let longer = try await plansThatKeepLonger()
         for lane in try await feed.feedLanes() {
-            try await inSlices { limit throws(GatewayError) in
-                try await feed.forgetFeed(
-                    lane: lane,
-                    before: now + settings.events * -1,
-                    exceptFor: settings.deadReaders,
-                    limit: limit
-                )
+            for age in ages(longer, and: try await feed.feedAges(lane: lane), at: now) {
+                try await inSlices { limit throws(GatewayError) in
+                    try await feed.forgetFeed(lane: lane, age, exceptFor: settings.deadReaders, limit: limit)
+                }
             }
         }
+    }
+
+    private var days: Int { Int(settings.events.components.seconds / 86_400) }
+
+    /// Plans that keep events longer than everybody's are kept, and how many days.
+    private func plansThatKeepLonger() async throws(GatewayError) -> [String: Int] {
+        var (found, last): ([String: Int], String?) = ([:], nil)
+        while true {
+            let page = try await plans.plans(after: last, limit: 100)
+            for plan in page { if let kept = plan.eventDays, kept > days { found[plan.name] = kept } }
+            guard page.count == 100 else { return found }
+            last = page.last?.name
+        }
+    }
+
+    /// The ages at which events are forgotten, those of former plans too: what an organization left when it took
+    /// another plan is kept for as long as it was to be.
+    private func ages(_ longer: [String: Int], and former: Set<Int>, at now: Timestamp) -> [FeedAge] {
+        let known = former.union(longer.values).filter { $0 > days }
+        return ([days] + known.sorted())
+            .map { age in
+                FeedAge(
+                    days: age,
+                    before: now + .seconds(-86_400 * age),
+                    longer: Set(longer.filter { $0.value > age }.keys)
+                )
+            }
     }
 
     private func inSlices(_ forget: (Int) async throws(GatewayError) -> Int) async throws(GatewayError) {

@@ -19,18 +19,40 @@ package protocol FeedRepository: Sendable {
         after position: Int64,
         limit: Int
     ) async throws(GatewayError) -> (entries: [FeedEntry], upTo: Int64)
-    /// The position of the newest event that is no longer kept; 0 where all are.
-    func feedFloor(lane: Int) async throws(GatewayError) -> Int64
-    /// Forgets the oldest events of a lane: those of before a moment, that every reader but these has behind it, and not
-    /// the newest event; at most so many. How many it forgot.
+    /// The position up to which events are no longer kept; 0 where all are.
+    ///
+    /// - Parameter days: Of organizations whose plan keeps them so long; nil for those whose plan says nothing.
+    func feedFloor(lane: Int, keptFor days: Int?) async throws(GatewayError) -> Int64
+    /// After how many days events of a lane have been forgotten so far, by what plans have said.
+    func feedAges(lane: Int) async throws(GatewayError) -> Set<Int>
+    /// Forgets the oldest events of a lane that are past an age, that every reader but these has behind it, and not the
+    /// newest event; those of organizations whose plan keeps them longer stay. At most so many are looked at in one
+    /// commit, after those that were before; how many were.
     func forgetFeed(
         lane: Int,
-        before moment: Timestamp,
+        _ age: FeedAge,
         exceptFor dead: Set<String>,
         limit: Int
     ) async throws(GatewayError) -> Int
     /// Moves a reader on, from where it stands; false where it stands elsewhere, and nothing was written.
     func moveCursor(of reader: String, lane: Int, from old: Int64, to new: Int64) async throws(GatewayError) -> Bool
+}
+
+/// How old events are when they are forgotten.
+package struct FeedAge: Sendable, Equatable {
+    /// So many days.
+    package let days: Int
+    /// What is from before this moment is so old.
+    package let before: Timestamp
+    /// Plans whose organizations keep them longer, by name.
+    package let longer: Set<String>
+
+    /// States one.
+    package init(days: Int, before: Timestamp, longer: Set<String> = []) {
+        self.days = days
+        self.before = before
+        self.longer = longer
+    }
 }
 
 /// What is summed up of the feed.
@@ -59,6 +81,13 @@ package protocol RollupRepository: Sendable {
 package enum FeedReader {
     /// What sums up.
     package static let rollups = "rollups"
+    /// How far events of an age have been forgotten: a cursor like a reader's, that nothing waits for.
+    package static func forgotten(after days: Int) -> String { "\(forgottenPrefix)\(days)" }
+    /// Of which age such a cursor is; nil for a reader's.
+    package static func age(of reader: String) -> Int? {
+        reader.hasPrefix(forgottenPrefix) ? Int(reader.dropFirst(forgottenPrefix.count)) : nil
+    }
+    private static let forgottenPrefix = "forgotten:"
     /// The lane of the host that alone serves its store.
     package static let lane = 1
 }

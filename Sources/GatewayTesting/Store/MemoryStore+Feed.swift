@@ -26,26 +26,36 @@ extension MemoryStore: FeedRepository {
         }
     }
 
-    package func feedFloor(lane: Int) async throws(GatewayError) -> Int64 {
-        try await read { max(0, ($0.feed.first?.position ?? 1) - 1) }
+    package func feedFloor(lane: Int, keptFor days: Int?) async throws(GatewayError) -> Int64 {
+        try await read { $0.floor(of: lane, keptFor: days) }
+    }
+
+    package func feedAges(lane: Int) async throws(GatewayError) -> Set<Int> {
+        try await read { Set($0.cursors(of: lane).compactMap { FeedReader.age(of: $0.key) }) }
     }
 
     package func forgetFeed(
         lane: Int,
-        before moment: Timestamp,
+        _ age: FeedAge,
         exceptFor dead: Set<String>,
         limit: Int
     ) async throws(GatewayError) -> Int {
         try await write { tables in
-            let living = tables.cursors.filter { name, _ in
-                name.hasSuffix(" \(lane)") && !dead.contains(String(name.dropLast(" \(lane)".count)))
-            }
+            let cursors = tables.cursors(of: lane)
+            let living = cursors.filter { FeedReader.age(of: $0.key) == nil && !dead.contains($0.key) }
             guard let slowest = living.values.min(), let newest = tables.feed.last?.position else { return 0 }
-            let old = tables.feed.prefix(max(1, limit))
+            let reader = FeedReader.forgotten(after: age.days)
+            let done = cursors[reader] ?? 0
+            let old = tables.feed.filter { $0.position > done }.prefix(max(1, limit))
                 .prefix { entry in
-                    entry.position <= slowest && entry.position < newest && entry.event.at < moment
+                    entry.position <= slowest && entry.position < newest && entry.event.at < age.before
                 }
-            tables.feed.removeFirst(old.count)
+            guard let last = old.last?.position else { return 0 }
+            let keepers = tables.directory.organizations.values.filter { age.longer.contains($0.plan) }.map(\.id)
+            tables.feed.removeAll { entry in
+                entry.position > done && entry.position <= last && !keepers.contains(entry.event.organization)
+            }
+            _ = tables.move(reader, lane, from: done, to: last)
             return old.count
         }
     }
@@ -95,7 +105,7 @@ extension MemoryStore: RollupRepository {
 
     package func beginRollupsAnew() async throws(GatewayError) {
         try await write { tables in
-            guard (tables.feed.first?.position ?? 1) <= 1 else {
+            guard tables.floor(of: FeedReader.lane, keptFor: nil) == 0 else {
                 throw GatewayError(.conflict, "The feed no longer has its first events: nothing can be counted anew.")
             }
             tables.rollups = [:]
@@ -105,6 +115,20 @@ extension MemoryStore: RollupRepository {
 }
 
 extension MemoryTables {
+    /// The cursors of a lane, by reader.
+    fileprivate func cursors(of lane: Int) -> [String: Int64] {
+        let suffix = " \(lane)"
+        return cursors.reduce(into: [:]) { found, cursor in
+            if cursor.key.hasSuffix(suffix) { found[String(cursor.key.dropLast(suffix.count))] = cursor.value }
+        }
+    }
+
+    fileprivate func floor(of lane: Int, keptFor days: Int?) -> Int64 {
+        let forgotten = cursors(of: lane)
+            .filter { cursor in FeedReader.age(of: cursor.key).map { $0 >= days ?? 0 } ?? false }
+        return max(0, (feed.first?.position ?? 1) - 1, forgotten.values.max() ?? 0)
+    }
+
     fileprivate mutating func move(_ reader: String, _ lane: Int, from old: Int64, to new: Int64) -> Bool {
         let name = "\(reader) \(lane)"
         guard cursors[name] ?? 0 == old else { return false }

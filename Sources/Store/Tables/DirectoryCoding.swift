@@ -79,6 +79,7 @@ enum DirectoryCoding {
                 ),
             ],
         ]
+        detail["event_days"] = plan.eventDays.map { .integer(Int64($0)) }
         detail["feature_names"] = plan.features.map { .array($0.sorted().map { .string($0) }) }
         return JSON.object(detail).text
     }
@@ -104,6 +105,7 @@ enum DirectoryCoding {
                 callCents: (detail["price"]?["call_cents"]?.objectValue ?? JSONObject())
                     .reduce(into: [:]) { $0[$1.key] = $1.value.integerValue }
             ),
+            eventDays: detail["event_days"]?.integerValue.map(Int.init),
             version: Int(version ?? 1)
         )
     }
@@ -128,6 +130,7 @@ enum DirectoryCoding {
         object["keys_max"] = ceilings.keysMax.map { .integer(Int64($0)) }
         object["batches_max"] = ceilings.batchesMax.map { .integer(Int64($0)) }
         object["calls_max"] = ceilings.callsMax.map { .integer(Int64($0)) }
+        object["webhooks_max"] = ceilings.webhooksMax.map { .integer(Int64($0)) }
         return .object(object)
     }
 
@@ -136,7 +139,8 @@ enum DirectoryCoding {
             usersMax: value?["users_max"]?.integerValue.map(Int.init),
             keysMax: value?["keys_max"]?.integerValue.map(Int.init),
             batchesMax: value?["batches_max"]?.integerValue.map(Int.init),
-            callsMax: value?["calls_max"]?.integerValue.map(Int.init)
+            callsMax: value?["calls_max"]?.integerValue.map(Int.init),
+            webhooksMax: value?["webhooks_max"]?.integerValue.map(Int.init)
         )
         for (counted, limit) in value?["quotas"]?.objectValue ?? JSONObject() {
             ceilings.quotas[counted] = limit.integerValue.map(Int.init)

@@ -48,46 +48,80 @@ extension Store: FeedRepository {
         )
     }
 
-    package func feedFloor(lane: Int) async throws(GatewayError) -> Int64 {
-        try await read { sql in try Self.floor(of: lane, in: sql) }
+    package func feedFloor(lane: Int, keptFor days: Int?) async throws(GatewayError) -> Int64 {
+        try await readAtOnce { sql in try Self.floor(of: lane, keptFor: days, in: sql) }
     }
 
-    private static func floor(of lane: Int, in sql: any SQLSession) throws -> Int64 {
+    package func feedAges(lane: Int) async throws(GatewayError) -> Set<Int> {
+        try await read { sql in
+            Set(try Self.cursors(of: lane, in: sql).compactMap { FeedReader.age(of: $0.reader) })
+        }
+    }
+
+    private static func cursors(of lane: Int, in sql: any SQLSession) throws -> [(reader: String, position: Int64)] {
+        try sql.query(
+            "SELECT reader, position FROM feed_cursors WHERE lane = $1",
+            [.integer(Int64(lane))]
+        ) { (reader: $0.text(0) ?? "", position: $0.integer(1) ?? 0) }
+    }
+
+    static func floor(of lane: Int, keptFor days: Int?, in sql: any SQLSession) throws -> Int64 {
+        let forgotten = try cursors(of: lane, in: sql)
+            .filter { cursor in FeedReader.age(of: cursor.reader).map { $0 >= days ?? 0 } ?? false }
         let oldest = try sql.first(
             "SELECT MIN(position) FROM feed WHERE lane = $1",
             [.integer(Int64(lane))]
         ) { $0.integer(0) }
-        return max(0, ((oldest ?? nil) ?? 1) - 1)
+        return max(0, ((oldest ?? nil) ?? 1) - 1, forgotten.map(\.position).max() ?? 0)
     }
 
     package func forgetFeed(
         lane: Int,
-        before moment: Timestamp,
+        _ age: FeedAge,
         exceptFor dead: Set<String>,
         limit: Int
     ) async throws(GatewayError) -> Int {
-        let lane = SQLValue.integer(Int64(lane))
+        let (number, reader) = (lane, FeedReader.forgotten(after: age.days))
+        let lane = SQLValue.integer(Int64(number))
         return try await write { session in
-            let readers = try session.sql.query(
-                "SELECT reader, position FROM feed_cursors WHERE lane = $1",
-                [lane]
-            ) { ($0.text(0) ?? "", $0.integer(1) ?? 0) }
-            guard let slowest = readers.filter({ !dead.contains($0.0) }).map(\.1).min() else { return 0 }
+            let cursors = try Self.cursors(of: number, in: session.sql)
+            let readers = cursors.filter { FeedReader.age(of: $0.reader) == nil && !dead.contains($0.reader) }
+            guard let slowest = readers.map(\.position).min() else { return 0 }
+            let done = cursors.first { $0.reader == reader }?.position ?? 0
             let oldest = try session.sql.query(
-                "SELECT position, at_ms FROM feed WHERE lane = $1 AND position <= $2 ORDER BY position LIMIT $3",
-                [lane, .integer(slowest), .integer(Int64(max(1, limit)))]
+                """
+                SELECT position, at_ms FROM feed WHERE lane = $1 AND position > $2 AND position <= $3
+                ORDER BY position LIMIT $4
+                """,
+                [lane, .integer(done), .integer(slowest), .integer(Int64(max(1, limit)))]
             ) { ($0.integer(0) ?? 0, $0.integer(1) ?? 0) }
             let newest = try session.sql.first("SELECT MAX(position) FROM feed WHERE lane = $1", [lane]) {
                 $0.integer(0) ?? 0
             }
             // The newest stays: the next position is counted from it.
-            let old = oldest.prefix { $0.1 < moment.milliseconds && $0.0 < newest ?? 0 }
+            let old = oldest.prefix { $0.1 < age.before.milliseconds && $0.0 < newest ?? 0 }
             guard let last = old.last?.0 else { return 0 }
-            return try session.sql.execute(
-                "DELETE FROM feed WHERE lane = $1 AND position <= $2",
-                [lane, .integer(last)]
-            )
+            try Self.forget(from: done, to: last, but: age.longer.sorted(), lane, in: session.sql)
+            _ = try Self.move(reader, number, from: done, to: last, in: session.sql)
+            return old.count
         }
+    }
+
+    private static func forget(
+        from done: Int64,
+        to last: Int64,
+        but longer: [String],
+        _ lane: SQLValue,
+        in sql: any SQLSession
+    ) throws {
+        let places = longer.indices.map { "$\($0 + 4)" }.joined(separator: ", ")
+        let others =
+            longer.isEmpty
+            ? "" : " AND organization_id NOT IN (SELECT organization_id FROM organizations WHERE plan IN (\(places)))"
+        try sql.execute(
+            "DELETE FROM feed WHERE lane = $1 AND position > $2 AND position <= $3\(others)",
+            [lane, .integer(done), .integer(last)] + longer.map { .text($0) }
+        )
     }
 
     package func feedEnd(lane: Int) async throws(GatewayError) -> Int64 {

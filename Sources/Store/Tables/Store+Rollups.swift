@@ -105,11 +105,7 @@ extension Store: RollupRepository {
 
     package func beginRollupsAnew() async throws(GatewayError) {
         try await write { session in
-            let oldest = try session.sql.first(
-                "SELECT MIN(position) FROM feed WHERE lane = $1",
-                [.integer(Int64(FeedReader.lane))]
-            ) { $0.integer(0) }
-            guard ((oldest ?? nil) ?? 1) <= 1 else {
+            guard try Store.floor(of: FeedReader.lane, keptFor: nil, in: session.sql) == 0 else {
                 throw GatewayError(.conflict, "The feed no longer has its first events: nothing can be counted anew.")
             }
             try session.sql.execute("DELETE FROM rollups", [])

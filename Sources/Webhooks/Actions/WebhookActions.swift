@@ -136,7 +136,7 @@ package struct WebhookActions: Sendable {
                 secrets: [secret]
             )
             try say(use, of: &endpoint)
-            try await webhooks.add(endpoint, endpointsMax: settings.endpointsMax)
+            try await webhooks.add(endpoint, endpointsMax: use.membership.ceilings.webhooksMax ?? settings.endpointsMax)
             return try await shown(id, given, use)
         }
     }
