@@ -113,7 +113,7 @@ extension Credentials {
             }
             next.secrets = secrets
             next.version += 1
-            if try await webhooks.change(next, begins: false) { return true }
+            if try await webhooks.change(next, begins: false, telling: []) { return true }
         }
         throw GatewayError(.conflict, "Others are changing a webhook endpoint at this moment. Try again.")
     }

@@ -49,7 +49,7 @@ struct WebhookReplays: Sendable {
     ) async throws(GatewayError) {
         let known = try await webhooks.deliveries(of: [id], to: replay.endpoint, organization: replay.organization)
         if let delivery = known.first {
-            note.deliveries = [again(delivery)]
+            note.deliveries = [again(delivery, by: replay)]
             replay.found = 1
             replay.endedAt = entropy.now()
             return
@@ -96,7 +96,7 @@ struct WebhookReplays: Sendable {
             let before = known[entry.event.id]
             guard before.map(isMissing) ?? true else { continue }
             let new = waiting(entry.event.id, entry.event.kind, at: entry.position, of: replay)
-            note.deliveries.append(before.map(again) ?? new)
+            note.deliveries.append(before.map { again($0, by: replay) } ?? new)
             replay.found += 1
         }
         replay.place = page.upTo
@@ -118,13 +118,14 @@ struct WebhookReplays: Sendable {
     }
 
     /// What was sent before, or waits, as it is sent at once.
-    private func again(_ delivery: WebhookDelivery) -> WebhookDelivery {
+    private func again(_ delivery: WebhookDelivery, by replay: WebhookReplay) -> WebhookDelivery {
         var next = delivery
         next.state = .waiting
         next.tries = 0
         next.dueAt = entropy.now()
         next.at = entropy.now()
         next.isReplay = true
+        next.replay = replay.id
         return next
     }
 
@@ -143,6 +144,7 @@ struct WebhookReplays: Sendable {
             state: .waiting,
             dueAt: entropy.now(),
             isReplay: true,
+            replay: replay.id,
             at: entropy.now()
         )
     }

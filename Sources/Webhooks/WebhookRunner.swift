@@ -22,6 +22,10 @@ package actor WebhookRunner {
         /// How many of its turns in a row could not be taken, or noted.
         var errors = 0
         var replay: WebhookReplay?
+        /// How many attempts in a row have failed of what was asked for once more.
+        var replayFailures = 0
+        /// Whether so much of that waits that no more is looked for.
+        var isBehind = false
     }
 
     private let parts: WebhookTurn.Parts
@@ -230,8 +234,9 @@ package actor WebhookRunner {
     private func take(_ place: WebhookPlace, _ known: Known) async {
         var (standing, errors) = (WebhookTurn.Standing(), 0)
         do throws(GatewayError) {
-            if let wish = known.replay { try await replays.advance(wish) }
-            standing = try await WebhookTurn(parts: parts, place: place).take()
+            if let wish = known.replay, !(wish.isOfMany && known.isBehind) { try await replays.advance(wish) }
+            let turn = WebhookTurn(parts: parts, place: place, replayFailures: known.replayFailures)
+            standing = try await turn.take()
         } catch {
             parts.logger.warning(
                 "a webhook waits",
@@ -249,6 +254,8 @@ package actor WebhookRunner {
         endpoints[place]?.isSlow = isSlow
         endpoints[place]?.errors = errors
         endpoints[place]?.replay = nil
+        endpoints[place]?.replayFailures = standing.replayFailures ?? known.replayFailures
+        endpoints[place]?.isBehind = standing.isBehind
         // Others come first.
         if standing.next.map({ $0 <= entropy.now() }) ?? false { waiting.add(place, isSlow: isSlow) }
     }

@@ -47,7 +47,7 @@ package struct WebhookSettings: Sendable {
     ///
     /// Default 1 s.
     package var lookEvery: Duration = .seconds(1)
-    /// After how many failures in a row an endpoint is paused.
+    /// After how many failures in a row an endpoint is paused, or what is asked for once more is given up.
     ///
     /// Default 5.
     package var failuresMax = 5

@@ -29,6 +29,10 @@ struct WebhookTurn: Sendable {
         var next: Timestamp?
         /// Whether it failed or took long; nil where nothing was sent.
         var isSlow: Bool?
+        /// Whether so much is asked for once more, and waits, that no more is looked for.
+        var isBehind = false
+        /// How many attempts in a row have failed of what was asked for once more; nil where none was made.
+        var replayFailures: Int?
     }
 
     /// Something to be sent.
@@ -47,6 +51,8 @@ struct WebhookTurn: Sendable {
         /// Up to which place of the feed that is all.
         var upTo: Int64
         var isMore = false
+        /// Whether as much is due as is read at a time.
+        var isBehind = false
         let place: Int64
 
         var isEmpty: Bool { items.isEmpty && lost.isEmpty && !isMore && upTo == place }
@@ -59,6 +65,8 @@ struct WebhookTurn: Sendable {
 
     let parts: Parts
     let place: WebhookPlace
+    /// How many attempts in a row have failed before of what was asked for once more.
+    let replayFailures: Int
 
     private var settings: WebhookSettings { parts.judge.settings }
 
@@ -73,7 +81,9 @@ struct WebhookTurn: Sendable {
         )
         guard let served = found, served.endpoint.off == nil else { return Standing(isThere: false) }
         let now = parts.entropy.now()
-        if let until = served.progress.pausedUntil, until > now { return Standing(next: until, isSlow: true) }
+        if let until = served.progress.pausedUntil, until > now {
+            return Standing(next: until, isSlow: true, isBehind: true)
+        }
         let work = try await work(of: served, at: now)
         if work.isEmpty { return Standing(next: served.dueAt) }
         let keys = work.items.isEmpty ? [] : try await keys(of: served.endpoint, at: now)
@@ -81,15 +91,24 @@ struct WebhookTurn: Sendable {
         note.deliveries = work.lost
         note.version = served.endpoint.version
         let answers = await send(work.items, served, keys)
+        var standing = Standing(isBehind: work.isBehind)
         let isSlow = judge(answers, of: work, served, into: &note)
+        standing.replayFailures = stop(answers, of: work, into: &note)
         try await parts.webhooks.note([note])
         if note.off != nil { return Standing(isThere: false) }
         let end = parts.entropy.now()
-        if let until = note.progress?.to.pausedUntil, until > end { return Standing(next: until, isSlow: true) }
-        // Where nothing left, and nobody says why, others have their turn first.
-        if answers.isEmpty, !work.items.isEmpty { return Standing(next: end + .seconds(1)) }
-        if work.isMore || answers.count < work.items.count { return Standing(next: end, isSlow: isSlow) }
-        return Standing(next: try await dueAt(served), isSlow: isSlow)
+        if !answers.isEmpty { standing.isSlow = isSlow }
+        if let until = note.progress?.to.pausedUntil, until > end {
+            (standing.next, standing.isSlow, standing.isBehind) = (until, true, true)
+        } else if answers.isEmpty, !work.items.isEmpty {
+            // Where nothing left, and nobody says why, others have their turn first.
+            standing.next = end + .seconds(1)
+        } else if work.isMore || answers.count < work.items.count {
+            standing.next = end
+        } else {
+            standing.next = try await dueAt(served)
+        }
+        return standing
     }
 
     private func dueAt(_ served: ServedWebhook) async throws(GatewayError) -> Timestamp? {
@@ -140,7 +159,8 @@ struct WebhookTurn: Sendable {
             work.items.append(Item(event: entry.event, delivery: delivery, place: entry.position))
         }
         work.upTo = max(place, page.upTo)
-        work.isMore = page.entries.count == settings.eventsMax || due.count == dueMax
+        work.isBehind = due.count == dueMax
+        work.isMore = page.entries.count == settings.eventsMax || work.isBehind
         return work
     }
 
@@ -179,6 +199,7 @@ struct WebhookTurn: Sendable {
         // One alone first: a receiver that hangs holds one connection.
         var width = 1
         var (answers, next, failures, isEnough) = ([Answer](), 0, served.progress.failures, false)
+        var replayFailures = replayFailures
         return await withTaskGroup(of: Answer.self) { group in
             var underWay = 0
             while true {
@@ -202,7 +223,11 @@ struct WebhookTurn: Sendable {
                 }
                 answers.append(answer)
                 width = answer.found.isTaken && served.progress.failures == 0 ? settings.atOnceMax : 1
-                if !items[answer.index].delivery.isReplay {
+                let delivery = items[answer.index].delivery
+                if isAsked(delivery) {
+                    replayFailures = answer.found.isTaken ? 0 : replayFailures + 1
+                    isEnough = isEnough || replayFailures >= settings.failuresMax
+                } else if !delivery.isReplay {
                     failures = answer.found.isTaken ? 0 : failures + 1
                     isEnough = isEnough || answer.found.isGone || failures >= settings.failuresMax
                 }
@@ -273,6 +298,29 @@ extension WebhookTurn {
         progress.place = max(served.progress.place, left?.element.place.map { $0 - 1 } ?? work.upTo)
         note.progress = (from: served.progress.place, to: progress)
         return isSlow
+    }
+
+    /// Whether somebody asked for it once more; a test is one attempt by itself.
+    private func isAsked(_ delivery: WebhookDelivery) -> Bool { delivery.isReplay && delivery.kind != .webhookTest }
+
+    /// Gives up what was asked for once more where as many attempts in a row have failed as pause an endpoint: whoever
+    /// asked is told, and asks again.
+    ///
+    /// - Returns: How many have failed in a row by now; nil where none was made.
+    private func stop(_ answers: [Answer], of work: Work, into note: inout WebhookNote) -> Int? {
+        var (failures, failed, isTried) = (replayFailures, Set<Identifier>(), false)
+        for answer in answers where isAsked(work.items[answer.index].delivery) {
+            isTried = true
+            failures = answer.found.isTaken ? 0 : failures + 1
+            failed =
+                answer.found.isTaken ? [] : failed.union([work.items[answer.index].delivery.replay].compactMap(\.self))
+        }
+        guard isTried else { return nil }
+        guard failures >= settings.failuresMax else { return failures }
+        // What waits beside it would fail alike.
+        let due = work.items.filter { $0.place == nil && isAsked($0.delivery) }.compactMap(\.delivery.replay)
+        note.stopped = (replays: failed.union(due), at: parts.entropy.now())
+        return 0
     }
 
     private func chance() -> Double { Double(parts.entropy.random() >> 11) / Double(1 << 53) }

@@ -17,6 +17,18 @@ struct `Letters about a webhook` {
                 secrets: []
             )
             try await house.store.add(endpoint, endpointsMax: 1)
+            // Of what a person did nobody is written to.
+            let byHand = FeedEvent.about(
+                endpoint,
+                off: .person,
+                address: "https://example.com/…",
+                failingSince: nil,
+                at: house.clock.now
+            )
+            var told = WebhookNote(organization: house.organization, endpoint: endpoint.id)
+            told.told = [byHand]
+            try await house.store.note([told])
+            house.clock.advance(.seconds(1))
             for off in [nil, WebhookEndpoint.Off.failing] {
                 var note = WebhookNote(organization: house.organization, endpoint: endpoint.id)
                 let now = house.clock.now

@@ -152,6 +152,11 @@ struct `A webhook endpoint` {
             #expect(still.data == off.data && refused.code == .conflict)
             #expect(on.data["is_on"] == true && on.data["off"] == nil && on.data["failures"] == 0)
             #expect(try await integrator.stored(id).progress.failingSince == nil)
+            let events = await integrator.ask("events.list").data.arrayValue ?? []
+            #expect(events.count == 1 && events.first?["type"] == "webhook.disabled")
+            #expect(events.first?["subject"] == id && events.first?["sequence"] == off.data["version"])
+            #expect(events.first?["data"]?["why"] == "person")
+            #expect(events.first?["data"]?["address"] == "https://example.com/…")
         }
     }
 

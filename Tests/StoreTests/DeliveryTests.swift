@@ -161,7 +161,7 @@ struct `What came of sending` {
             var endpoint = makeEndpoint()
             try await store.add(endpoint, endpointsMax: 2)
             endpoint.version = 2
-            _ = try await store.change(endpoint, begins: false)
+            _ = try await store.change(endpoint, begins: false, telling: [])
             for (version, isOff) in [(1, false), (2, true)] {
                 try await store.note([
                     makeNote(endpoint) {
@@ -199,6 +199,38 @@ struct `What came of sending` {
                 limit: 9
             )
             #expect(found.isEmpty)
+        }
+    }
+
+    @Test func `is given up with the wish that it waits for, and no other`() async throws {
+        try await withEachStore { (store) async throws in
+            let (endpoint, other) = (makeEndpoint(), makeEndpoint(theirs))
+            let (replay, kept) = (makeReplay(of: endpoint), makeReplay(of: endpoint))
+            let foreign = makeReplay(of: other)
+            for each in [endpoint, other] { try await store.add(each, endpointsMax: 2) }
+            for each in [replay, kept, foreign] { try await store.begin(each, openMax: 9) }
+            func waiting(_ replay: WebhookReplay?, _ state: WebhookDelivery.State = .waiting) -> WebhookDelivery {
+                var delivery = makeDelivery(to: endpoint, due: state == .waiting ? moment : nil, state: state)
+                (delivery.isReplay, delivery.replay) = (replay != nil, replay?.id)
+                return delivery
+            }
+            let all = [waiting(replay), waiting(replay, .delivered), waiting(kept), waiting(nil)]
+            let later = moment + .seconds(7)
+            try await store.note([
+                makeNote(endpoint) {
+                    $0.deliveries = all
+                    $0.stopped = (replays: [replay.id, foreign.id], at: later)
+                }
+            ])
+
+            let found = try await store.deliveries(of: all.map(\.event), to: endpoint.id, organization: ours)
+            #expect(found.map(\.state) == [.givenUp, .delivered, .waiting, .waiting])
+            #expect(found[0].dueAt == nil && found[0].at == later && found[0].replay == replay.id)
+            #expect(found.dropFirst() == all.dropFirst())
+            let stopped = try await store.replays(to: endpoint.id, organization: ours, limit: 9)
+            #expect(stopped.first { $0.id == replay.id }?.stoppedAt == later)
+            #expect(stopped.first { $0.id == replay.id }?.endedAt == later)
+            #expect(Set(try await store.openReplays(limit: 9).map(\.id)) == [kept.id, foreign.id])
         }
     }
 

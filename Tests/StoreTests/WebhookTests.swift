@@ -59,8 +59,8 @@ struct `A stored webhook endpoint` {
             endpoint.url = "https://example.com/2"
             endpoint.off = .person
             endpoint.offSince = moment
-            #expect(try await store.change(endpoint, begins: false))
-            #expect(try await store.change(endpoint, begins: false) == false)
+            #expect(try await store.change(endpoint, begins: false, telling: []))
+            #expect(try await store.change(endpoint, begins: false, telling: []) == false)
             let changed = try await store.webhook(endpoint.id, organization: ours, environment: .test)
             #expect(changed?.endpoint == endpoint && changed?.progress.place == 0)
             #expect(try await store.servedWebhooks(after: nil, limit: 9).isEmpty)
@@ -68,7 +68,7 @@ struct `A stored webhook endpoint` {
             endpoint.version = 3
             endpoint.off = nil
             endpoint.offSince = nil
-            #expect(try await store.change(endpoint, begins: true))
+            #expect(try await store.change(endpoint, begins: true, telling: []))
             #expect(try await store.servedWebhooks(after: nil, limit: 9).map(\.progress.place) == [2])
         }
     }
@@ -80,7 +80,7 @@ struct `A stored webhook endpoint` {
             try await store.add(endpoint, endpointsMax: 2)
             versions.append(try await store.configurationVersion())
             endpoint.version = 2
-            _ = try await store.change(endpoint, begins: false)
+            _ = try await store.change(endpoint, begins: false, telling: [])
             versions.append(try await store.configurationVersion())
             try await store.note([makeNote(endpoint) { $0.off = (.gone, at: moment) }])
             versions.append(try await store.configurationVersion())
@@ -193,7 +193,7 @@ struct `A stored wish that events are sent once more` {
             try await store.note([makeNote(endpoint) { $0.off = (.gone, at: moment) }])
             #expect(try await store.openReplays(limit: 9).map(\.endpoint) == [other.id])
             (other.off, other.offSince, other.version) = (.person, moment, 2)
-            #expect(try await store.change(other, begins: false))
+            #expect(try await store.change(other, begins: false, telling: []))
             #expect(try await store.openReplays(limit: 9).isEmpty)
             #expect(try await store.replays(to: other.id, organization: ours, limit: 9).map(\.endedAt) == [moment])
         }

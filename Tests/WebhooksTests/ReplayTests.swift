@@ -124,6 +124,75 @@ struct `An event that is sent once more` {
         #expect(after.progress == before.progress && after.endpoint == before.endpoint)
     }
 
+    /// An endpoint that has taken so many events, another one, and the wish that all are sent to the first once more.
+    private func again(
+        _ count: Int,
+        atOnce: Int = 8,
+        _ answer: @escaping @Sendable (WebhookHouse, Int) -> WebhookOutcome
+    ) async throws -> (house: WebhookHouse, endpoint: WebhookEndpoint, sent: Int) {
+        var settings = WebhookSettings()
+        settings.atOnceMax = atOnce
+        let house = WebhookHouse(settings: settings)
+        let endpoint = try await house.addEndpoint("https://away.example/")
+        try await house.tell(count)
+        try await house.runner.runOnce()
+        try await house.addEndpoint("https://living.example/")
+        let sent = house.receivers.requests.count
+        house.receivers.answer { request, number in
+            request.url == "https://away.example/" ? answer(house, number - sent) : FakeReceivers.taken
+        }
+        try await wishAll(house, endpoint)
+        return (house, endpoint, sent)
+    }
+
+    private func wishAll(_ house: WebhookHouse, _ endpoint: WebhookEndpoint) async throws {
+        let now = house.time.now
+        let all = WebhookReplay.Wish.span(from: endpoint.madeAt, to: now, kinds: [.keyRevoked], onlyMissing: false)
+        try await house.wish(all, of: endpoint)
+    }
+
+    @Test(arguments: [0, 15] as [Int64])
+    func `is given up where nothing arrives, however long each attempt takes, and says so`(seconds: Int64)
+        async throws
+    {
+        let (house, endpoint, sent) = try await again(1_200) { house, _ in
+            house.time.advance(.seconds(seconds))
+            return .failed(fault: "late")
+        }
+        let before = try await house.standing(endpoint)
+        try await house.pass(8, each: .seconds(1))
+
+        #expect(sent == 1_200 && house.receivers.ids(at: endpoint.url).count == sent + 5)
+        let replay = try await house.store.replays(to: endpoint.id, organization: ours, limit: 1).first
+        #expect(replay?.stoppedAt != nil && replay?.endedAt != nil && replay?.found == 500)
+        let deliveries = try await house.deliveries(endpoint)
+        #expect(deliveries.count { $0.state == .givenUp } == 500 && !deliveries.contains { $0.state == .waiting })
+        #expect(try await house.standing(endpoint).progress == before.progress)
+        try await house.pass(9, each: .seconds(90_000))
+        #expect(house.receivers.ids(at: endpoint.url).count == sent + 5)
+        // The endpoint's own events go on, and so does what is asked for then.
+        house.receivers.answer { _, _ in FakeReceivers.taken }
+        try await wishAll(house, endpoint)
+        house.time.advance(.seconds(1))
+        let ids = try await house.tell(1)
+        try await house.pass(4, each: .seconds(1))
+        #expect(house.receivers.ids(at: endpoint.url).count == sent + 5 + 1 + 1_200)
+        #expect(house.receivers.ids(at: "https://living.example/") == ids)
+        let again = try await house.store.replays(to: endpoint.id, organization: ours, limit: 1).first
+        #expect(again?.stoppedAt == nil && again?.endedAt != nil && again?.found == 1_200)
+    }
+
+    @Test func `goes on where some of it arrives`() async throws {
+        let (house, endpoint, _) = try await again(60, atOnce: 1) { _, number in
+            number % 3 == 0 ? FakeReceivers.taken : FakeReceivers.refused(500)
+        }
+        try await house.pass(3, each: .seconds(10))
+        let replay = try await house.store.replays(to: endpoint.id, organization: ours, limit: 1).first
+        #expect(replay?.stoppedAt == nil && replay?.found == 60)
+        let deliveries = try await house.deliveries(endpoint)
+        #expect(deliveries.count { $0.state == .delivered } >= 20 && !deliveries.contains { $0.state == .givenUp })
+    }
+
     @Test func `is a test, which is in nobody's feed and is tried once`() async throws {
         let house = WebhookHouse()
         let endpoint = try await house.addEndpoint { $0.kinds = [.succeeded] }

@@ -4,6 +4,8 @@ extension ApprovalLetters {
         let address = event.payload["address"]?.stringValue ?? ""
         let text: String
         switch event.payload["why"]?.stringValue {
+        // Whoever did it knows.
+        case WebhookEndpoint.Off.person.rawValue: return
         case WebhookEndpoint.Off.gone.rawValue:
             text = "It answered that it is gone (410), and nothing more is sent to it."
         case WebhookEndpoint.Off.failing.rawValue:

@@ -73,7 +73,8 @@ extension FeedEvent.Kind {
         case .pluginRolledBack: "a version was taken back, by a person or because it failed: `why` says so"
         case .pluginWithdrawn: "it was removed or switched off, and serves no longer"
         case .webhookFailing: "nothing has arrived there for a day"
-        case .webhookDisabled: "nothing more is sent there: `why` says whether it is `gone` or was `failing` for days"
+        case .webhookDisabled:
+            "nothing more is sent there: `why` says whether it is `gone`, was `failing` for days, or a `person` did it"
         case .webhookTest: "somebody wants to see whether this arrives; `GET /events` does not have it"
         }
     }

@@ -28,6 +28,8 @@ package struct WebhookDelivery: Sendable, Equatable {
     package var dueAt: Timestamp?
     /// Whether somebody asked for it again.
     package var isReplay: Bool
+    /// By which wish that was; nil where nobody asked.
+    package var replay: Identifier?
     /// When it last changed: it is forgotten by this.
     package var at: Timestamp
     /// Its attempts, the oldest first; at most `attemptsMax`, the newest.
@@ -47,6 +49,7 @@ package struct WebhookDelivery: Sendable, Equatable {
         tries: Int = 0,
         dueAt: Timestamp? = nil,
         isReplay: Bool = false,
+        replay: Identifier? = nil,
         at: Timestamp,
         attempts: [WebhookAttempt] = []
     ) {
@@ -59,6 +62,7 @@ package struct WebhookDelivery: Sendable, Equatable {
         self.tries = tries
         self.dueAt = dueAt
         self.isReplay = isReplay
+        self.replay = replay
         self.at = at
         self.attempts = attempts
     }
@@ -114,6 +118,9 @@ package struct WebhookReplay: Sendable, Equatable {
         case test
     }
 
+    /// Whether it may be about any number of events.
+    package var isOfMany: Bool { if case .span = wish { true } else { false } }
+
     /// Names it; of a test it is the event's id too.
     package let id: Identifier
     /// Whose it is.
@@ -130,8 +137,10 @@ package struct WebhookReplay: Sendable, Equatable {
     package var place: Int64
     /// How many events were found.
     package var found: Int
-    /// When all was found; nil before.
+    /// When all was found, or it was stopped; nil before.
     package var endedAt: Timestamp?
+    /// When it was given up, because nothing of it arrived; nil where it was not.
+    package var stoppedAt: Timestamp?
 
     /// States one.
     package init(
@@ -143,7 +152,8 @@ package struct WebhookReplay: Sendable, Equatable {
         madeAt: Timestamp,
         place: Int64 = 0,
         found: Int = 0,
-        endedAt: Timestamp? = nil
+        endedAt: Timestamp? = nil,
+        stoppedAt: Timestamp? = nil
     ) {
         self.id = id
         self.organization = organization
@@ -154,5 +164,6 @@ package struct WebhookReplay: Sendable, Equatable {
         self.place = place
         self.found = found
         self.endedAt = endedAt
+        self.stoppedAt = stoppedAt
     }
 }

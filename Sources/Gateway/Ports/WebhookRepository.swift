@@ -23,9 +23,15 @@ package protocol WebhookRepository: Sendable {
 
     /// Writes an endpoint's next version, which is one more than the one it was made from.
     ///
-    /// - Parameter begins: Whether it begins anew behind the newest event, in health.
+    /// - Parameters:
+    ///   - begins: Whether it begins anew behind the newest event, in health.
+    ///   - told: What that makes true, told in the same commit.
     /// - Returns: Whether it was written; not where it has another version by now, or is gone.
-    func change(_ endpoint: WebhookEndpoint, begins: Bool) async throws(GatewayError) -> Bool
+    func change(
+        _ endpoint: WebhookEndpoint,
+        begins: Bool,
+        telling told: [FeedEvent]
+    ) async throws(GatewayError) -> Bool
 
     /// Takes an endpoint away, and the wishes for it; its deliveries are forgotten by their age. False where it was gone.
     func removeWebhook(_ id: Identifier, organization: OrganizationID) async throws(GatewayError) -> Bool
@@ -102,6 +108,8 @@ package struct WebhookNote: Sendable {
     package var version: Int?
     /// A wish that has got on; where it has ended meanwhile nothing of the note is written.
     package var replay: WebhookReplay?
+    /// Wishes that are given up from a moment on, with all that waits of them: after the deliveries that are noted.
+    package var stopped: (replays: Set<Identifier>, at: Timestamp)?
     /// What has become true; told where the endpoint is there, and where `off` is given only if that changed it.
     package var told: [FeedEvent] = []
 

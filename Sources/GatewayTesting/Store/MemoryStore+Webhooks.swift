@@ -58,7 +58,11 @@ extension MemoryStore: WebhookRepository {
         }
     }
 
-    package func change(_ endpoint: WebhookEndpoint, begins: Bool) async throws(GatewayError) -> Bool {
+    package func change(
+        _ endpoint: WebhookEndpoint,
+        begins: Bool,
+        telling told: [FeedEvent] = []
+    ) async throws(GatewayError) -> Bool {
         try await write("change a webhook") { tables in
             let name = MemoryTables.WebhookName(endpoint.organization, endpoint.id)
             guard tables.webhooks[name]?.endpoint.version == endpoint.version - 1 else { return false }
@@ -68,6 +72,7 @@ extension MemoryStore: WebhookRepository {
                 tables.webhooks[name]?.progress = WebhookProgress(place: tables.feed.last?.position ?? 0)
             }
             tables.directory.countChange(of: endpoint.organization)
+            tables.tell(told)
             return true
         }
     }
@@ -217,6 +222,22 @@ extension MemoryTables {
         }
     }
 
+    private mutating func stop(_ stopped: Set<Identifier>, _ name: WebhookName, at moment: Timestamp) {
+        for (event, delivery) in deliveries[name, default: [:]] {
+            guard delivery.dueAt != nil, let replay = delivery.replay, stopped.contains(replay) else { continue }
+            deliveries[name]?[event]?.state = .givenUp
+            deliveries[name]?[event]?.dueAt = nil
+            deliveries[name]?[event]?.at = moment
+        }
+        for id in stopped {
+            guard var replay = replays[id], replay.organization == name.organization, replay.endpoint == name.endpoint,
+                replay.stoppedAt == nil
+            else { continue }
+            (replay.endedAt, replay.stoppedAt) = (replay.endedAt ?? moment, moment)
+            replays[id] = replay
+        }
+    }
+
     fileprivate mutating func write(_ note: WebhookNote) {
         let name = WebhookName(note.organization, note.endpoint)
         guard let row = webhooks[name] else { return }
@@ -225,6 +246,7 @@ extension MemoryTables {
             replays[replay.id] = replay
         }
         for delivery in note.deliveries { deliveries[name, default: [:]][delivery.event] = delivery }
+        if let (replays, moment) = note.stopped { stop(replays, name, at: moment) }
         if let (from, progress) = note.progress, row.progress.place == from { webhooks[name]?.progress = progress }
         if let (off, moment) = note.off {
             guard row.endpoint.off == nil, note.version.map({ $0 == row.endpoint.version }) ?? true else { return }

@@ -34,4 +34,10 @@ extension Migrations {
         "CREATE INDEX webhook_replays_open ON webhook_replays (replay_id) WHERE ended_ms IS NULL",
         "CREATE INDEX webhook_replays_ended ON webhook_replays (ended_ms) WHERE ended_ms IS NOT NULL",
     ]
+
+    /// By which wish an event is sent once more, and when one was given up.
+    static let stoppedReplays = [
+        "ALTER TABLE webhook_deliveries ADD COLUMN replay_id TEXT",
+        "ALTER TABLE webhook_replays ADD COLUMN stopped_ms BIGINT",
+    ]
 }

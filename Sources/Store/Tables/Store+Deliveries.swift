@@ -102,14 +102,15 @@ extension Store {
             try sql.execute(
                 """
                 INSERT INTO webhook_deliveries (\(WebhookCoding.deliveryColumns))
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
                 ON CONFLICT (organization_id, endpoint_id, event_id) DO UPDATE SET state = excluded.state,
                     tries = excluded.tries, due_ms = excluded.due_ms, replay = excluded.replay, at_ms = excluded.at_ms,
-                    attempts = excluded.attempts
+                    attempts = excluded.attempts, replay_id = excluded.replay_id
                 """,
                 WebhookCoding.values(delivery)
             )
         }
+        if let (replays, moment) = note.stopped { try stop(replays, key, at: moment, in: sql) }
         if let (from, progress) = note.progress {
             try sql.execute(
                 """
@@ -138,6 +139,32 @@ extension Store {
             try countChange(of: note.organization, in: sql)
         }
         session.tell(note.told)
+    }
+
+    /// Gives wishes up, and what waits of them.
+    private static func stop(
+        _ replays: Set<Identifier>,
+        _ key: [SQLValue],
+        at moment: Timestamp,
+        in sql: any SQLSession
+    ) throws {
+        for replay in replays.sorted() {
+            try sql.execute(
+                """
+                UPDATE webhook_deliveries SET state = $1, due_ms = NULL, at_ms = $2
+                WHERE organization_id = $3 AND endpoint_id = $4 AND due_ms IS NOT NULL AND replay_id = $5
+                """,
+                [.text(WebhookDelivery.State.givenUp.rawValue), .integer(moment.milliseconds)] + key
+                    + [.text(replay.description)]
+            )
+            try sql.execute(
+                """
+                UPDATE webhook_replays SET ended_ms = COALESCE(ended_ms, $1), stopped_ms = $2
+                WHERE organization_id = $3 AND endpoint_id = $4 AND replay_id = $5 AND stopped_ms IS NULL
+                """,
+                [.integer(moment.milliseconds), .integer(moment.milliseconds)] + key + [.text(replay.description)]
+            )
+        }
     }
 
     package func forgetDeliveries(before moment: Timestamp, limit: Int) async throws(GatewayError) -> Int {

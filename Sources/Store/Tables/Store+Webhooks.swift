@@ -94,9 +94,17 @@ extension Store: WebhookRepository {
         }
     }
 
-    package func change(_ endpoint: WebhookEndpoint, begins: Bool) async throws(GatewayError) -> Bool {
+    package func change(
+        _ endpoint: WebhookEndpoint,
+        begins: Bool,
+        telling told: [FeedEvent] = []
+    ) async throws(GatewayError) -> Bool {
         let key: [SQLValue] = [.text(endpoint.organization.description), .text(endpoint.id.description)]
-        return try await change(of: endpoint.organization, conflict: "The endpoint is being changed.") { sql in
+        return try await change(
+            of: endpoint.organization,
+            conflict: "The endpoint is being changed.",
+            telling: { $0 ? told : [] }
+        ) { sql in
             let changed = try sql.execute(
                 """
                 UPDATE webhook_endpoints SET url = $1, detail = $2, secrets = $3, off = $4, off_ms = $5, version = $6
@@ -165,7 +173,7 @@ extension Store: WebhookRepository {
             try sql.execute(
                 """
                 INSERT INTO webhook_replays (\(WebhookCoding.replayColumns))
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
                 """,
                 WebhookCoding.values(replay)
             )

@@ -98,7 +98,8 @@ enum WebhookCoding {
     // MARK: Deliveries
 
     static let deliveryColumns = """
-        organization_id, endpoint_id, event_id, kind, position, state, tries, due_ms, replay, at_ms, attempts
+        organization_id, endpoint_id, event_id, kind, position, state, tries, due_ms, replay, at_ms, attempts,
+            replay_id
         """
 
     /// The values of `deliveryColumns`.
@@ -109,6 +110,7 @@ enum WebhookCoding {
             .text(delivery.state.rawValue), .integer(Int64(delivery.tries)), .optional(delivery.dueAt?.milliseconds),
             .flag(delivery.isReplay), .integer(delivery.at.milliseconds),
             .text(JSON.array(delivery.attempts.suffix(WebhookDelivery.attemptsMax).map(attempt)).text),
+            .optional(delivery.replay?.description),
         ]
     }
 
@@ -139,6 +141,7 @@ enum WebhookCoding {
             tries: Int(row.integer(6) ?? 0),
             dueAt: row.integer(7).map { Timestamp(milliseconds: $0) },
             isReplay: row.integer(8) == 1,
+            replay: row.text(11).flatMap { Identifier($0) },
             at: Timestamp(milliseconds: row.integer(9) ?? 0),
             attempts: attempts.map(attempt)
         )
@@ -158,7 +161,8 @@ enum WebhookCoding {
     // MARK: Wishes
 
     static let replayColumns = """
-        organization_id, replay_id, endpoint_id, wish, made_by, made_ms, place, found, ended_ms
+        organization_id, replay_id, endpoint_id, wish, made_by, made_ms, place, found, ended_ms,
+            stopped_ms
         """
 
     /// The values of `replayColumns`.
@@ -167,7 +171,7 @@ enum WebhookCoding {
             .text(replay.organization.description), .text(replay.id.description),
             .text(replay.endpoint.description), .text(wish(replay.wish).text), .text(replay.madeBy),
             .integer(replay.madeAt.milliseconds), .integer(replay.place), .integer(Int64(replay.found)),
-            .optional(replay.endedAt?.milliseconds),
+            .optional(replay.endedAt?.milliseconds), .optional(replay.stoppedAt?.milliseconds),
         ]
     }
 
@@ -210,7 +214,8 @@ enum WebhookCoding {
             madeAt: Timestamp(milliseconds: row.integer(5) ?? 0),
             place: row.integer(6) ?? 0,
             found: Int(row.integer(7) ?? 0),
-            endedAt: row.integer(8).map { Timestamp(milliseconds: $0) }
+            endedAt: row.integer(8).map { Timestamp(milliseconds: $0) },
+            stoppedAt: row.integer(9).map { Timestamp(milliseconds: $0) }
         )
     }
 }

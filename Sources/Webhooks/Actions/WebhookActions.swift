@@ -230,9 +230,24 @@ package struct WebhookActions: Sendable {
             try await change(&next)
             guard next != before.endpoint else { return before }
             next.version = now + 1
-            if try await webhooks.change(next, begins: begins) { return try await find(next.id, use) }
+            let told = told(next, from: before)
+            if try await webhooks.change(next, begins: begins, telling: told) { return try await find(next.id, use) }
         }
         throw GatewayError(.conflict, "Others are changing the endpoint at this moment. Try again.")
+    }
+
+    /// That somebody has switched an endpoint off.
+    private func told(_ next: WebhookEndpoint, from before: ServedWebhook) -> [FeedEvent] {
+        guard before.endpoint.off == nil, let off = next.off else { return [] }
+        return [
+            FeedEvent.about(
+                before.endpoint,
+                off: off,
+                address: WebhookAddress.masked(before.endpoint.url),
+                failingSince: before.progress.failingSince,
+                at: next.offSince ?? entropy.now()
+            )
+        ]
     }
 
     /// How often a change is made anew before it gives way.

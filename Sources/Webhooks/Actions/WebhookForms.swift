@@ -196,7 +196,11 @@ enum WebhookForms {
             "types": ["type": "array", "items": ["type": "string"], "description": "None: every type."],
             "only_missing": ["type": "boolean", "description": "Whether only what has not arrived is asked for."],
             "found": ["type": "integer", "description": "How many events were found so far, and wait to be sent."],
-            "is_over": ["type": "boolean", "description": "Whether all were found."],
+            "is_over": ["type": "boolean", "description": "Whether all were found, or it was given up."],
+            "stopped_ms": [
+                "type": "integer",
+                "description": "When it was given up, because nothing of it arrived; milliseconds since 1970.",
+            ],
             "made_by": ["type": "string"], "made_ms": milliseconds,
         ],
     ]
@@ -214,6 +218,7 @@ enum WebhookForms {
         }
         members["found"] = .integer(Int64(replay.found))
         members["is_over"] = .bool(replay.endedAt != nil)
+        members["stopped_ms"] = replay.stoppedAt.map { .integer($0.milliseconds) }
         members["made_by"] = .string(replay.madeBy)
         members["made_ms"] = .integer(replay.madeAt.milliseconds)
         return .object(members)
