@@ -98,13 +98,17 @@ package enum Outcome: String, Sendable, CaseIterable {
     case loneReceipt = "lone_receipt"
     /// 45: paid; the callback states nothing of the payment but that it succeeded.
     case bareSuccess = "bare_success"
+    /// 46: a push ends with 1037 and is paid all the same, as a second callback says, ten times as late; a payout is paid.
+    case lateSuccess = "late_success"
+    /// 47: paid; a push's callback does not say when, and a second one, ten times as late, does.
+    case statedLater = "stated_later"
 
     /// The result code that the customer's side ends with.
     var resultCode: Int {
         switch self {
         case .cancelled: 1032
         case .wrongPIN: 2001
-        case .timeout: 1037
+        case .timeout, .lateSuccess: 1037
         case .insufficientFunds: 1
         case .expired: 1019
         case .productMismatch: 2028

@@ -36,7 +36,7 @@ struct `What is brought to a program of one's own` {
     @Test func `is made to happen in one way by type, or refused with a list of all`() throws {
         #expect(try EventWay(to: "transaction.reversed") == .reversal)
         #expect(try EventWay(to: "approval.decided") == .held(isTakenBack: true))
-        for type in ["transaction.corrected", "transaction.nonsense", ""] {
+        for type in ["transaction.needs_person", "transaction.nonsense", ""] {
             let error = #expect(throws: GatewayError.self) { try EventWay(to: type) }
             #expect(error?.message.contains("batch.paused, batch.released, batch.requested, transaction.") == true)
         }

@@ -104,7 +104,8 @@ def events(gateway):
 
 
 @pytest.mark.parametrize("kind", [
-    "transaction.reversed", "transaction.withdrawn", "approval.requested", "approval.decided", "batch.requested",
+    "transaction.late_success", "transaction.corrected", "transaction.disputed", "transaction.reversed",
+    "transaction.withdrawn", "approval.requested", "approval.decided", "batch.requested",
     "batch.released", "batch.completed", "batch.paused",
 ])
 def test_more_than_payments_can_be_made_to_happen(gateway, kind):

@@ -4,7 +4,7 @@ import Testing
 @testable import Simulator
 
 @Suite struct `The simulator's callbacks` {
-    private func push(_ outcome: Outcome) -> JSON {
+    private func push(_ outcome: Outcome, after statuses: [Int] = []) -> JSON {
         var prompt = Prompt(
             checkoutRequestID: "ws_CO_1",
             merchantRequestID: "1-2-1",
@@ -17,6 +17,7 @@ import Testing
             createdMilliseconds: 1_764_000_000_000
         )
         (prompt.resultCode, prompt.receipt) = (0, "SABCDEFGHJ")
+        prompt.callbackStatuses = statuses
         return STKCallbacks.body(of: prompt)["Body"]?["stkCallback"] ?? .null
     }
 
@@ -74,6 +75,15 @@ import Testing
         #expect(parameter == ["Key": "TransactionReceipt", "Value": "SABCDEFGHJ"])
         #expect(push(.bareSuccess)["CallbackMetadata"] == nil)
         #expect(try payout(.bareSuccess)["ResultParameters"] == nil)
+    }
+
+    @Test func `may say when it was only once more`() {
+        let name = "TransactionDate"
+        let items = { (callback: JSON) in callback["CallbackMetadata"]?["Item"] }
+        #expect(value(name, items(push(.statedLater)), "Name") == nil)
+        #expect(value("Amount", items(push(.statedLater)), "Name") == 1_200)
+        let second = push(.statedLater, after: [200])
+        #expect(value(name, items(second), "Name") == value(name, items(push(.paid)), "Name"))
     }
 
     @Test(arguments: [(1, "1"), (10, "1E+1"), (120, "1.2E+2"), (100_000, "1E+5"), (101, "101"), (0, "0")])

@@ -40,6 +40,8 @@ struct TriggerCommand: AsyncParsableCommand {
 enum EventWay: Equatable {
     /// A customer is asked, whose phone the simulator has one outcome for (docs/simulator.md).
     case payment(phone: String)
+    /// A payout to such a phone.
+    case payout(phone: String)
     /// A customer pays, and gets back all of it.
     case reversal
     /// A payout is asked for as an agent does, which waits for people; and is taken back, perhaps.
@@ -51,7 +53,8 @@ enum EventWay: Equatable {
     static let all: [FeedEvent.Kind: EventWay] = [
         .succeeded: .payment(phone: "254700000000"), .cancelled: .payment(phone: "254700000001"),
         .failed: .payment(phone: "254700000002"), .expired: .payment(phone: "254700000003"),
-        .reversed: .reversal,
+        .lateSuccess: .payment(phone: "254700000046"), .corrected: .payment(phone: "254700000047"),
+        .disputed: .payout(phone: "254700000009"), .reversed: .reversal,
         .approvalRequested: .held(isTakenBack: false), .approvalDecided: .held(isTakenBack: true),
         .withdrawn: .held(isTakenBack: true),
         .batchRequested: .batch(phone: nil, leaves: false), .batchReleased: .batch(phone: nil, leaves: true),
@@ -73,6 +76,12 @@ enum EventWay: Equatable {
         switch self {
         case .payment(let phone):
             return try EventWay.id(in: try await client.pay(EventWay.payment(of: phone), wait: nil))
+        case .payout(let phone):
+            // Another amount each time: what repeats is asked about.
+            let body: JSON = [
+                "phone_number": .string(phone), "amount": .integer(.random(in: 10...1_000)), "remarks": "trigger",
+            ]
+            return try EventWay.id(in: try await client.change("/tools/b2c-payment", body))
         case .reversal:
             let paid = try await client.pay(EventWay.payment(of: "25471" + number), wait: 30)
             let id = try EventWay.id(in: paid)

@@ -8,19 +8,22 @@ extension Simulator {
     func schedule(_ prompt: Prompt) {
         guard prompt.outcome != .open else { return }
         let isLate = prompt.outcome == .lateCallback || prompt.outcome == .queryLies
-        MultiThreadedEventLoopGroup.singleton.any()
-            .scheduleTask(in: .nanoseconds(settings.promptDelay.nanoseconds)) {
-                self.decide(prompt.checkoutRequestID)
-                let extra = isLate ? self.settings.promptDelay * 9 : .zero
-                MultiThreadedEventLoopGroup.singleton.any()
-                    .scheduleTask(in: .nanoseconds(extra.nanoseconds)) {
-                        MultiThreadedEventLoopGroup.singleton.any()
-                            .makeFutureWithTask {
-                                await self.sendCallbacks(prompt.checkoutRequestID)
-                            }
-                            .whenComplete { _ in }
-                    }
+        let (id, late) = (prompt.checkoutRequestID, settings.promptDelay * 9)
+        after(settings.promptDelay) {
+            self.decide(id)
+            self.after(isLate ? late : .zero) { self.send(id) }
+            guard prompt.outcome == .lateSuccess || prompt.outcome == .statedLater else { return }
+            self.after(late) {
+                self.payAfterAll(id)
+                self.send(id)
             }
+        }
+    }
+
+    private func send(_ checkout: String) {
+        MultiThreadedEventLoopGroup.singleton.any()
+            .makeFutureWithTask { await self.sendCallbacks(checkout) }
+            .whenComplete { _ in }
     }
 
     /// The customer answers now, and the callbacks go out.
@@ -41,6 +44,17 @@ extension Simulator {
             if prompt.resultCode == 0 { prompt.receipt = receipt }
             state.keep(prompt)
             return true
+        }
+    }
+
+    /// Somebody whose prompt ended otherwise is charged all the same.
+    private func payAfterAll(_ checkout: String) {
+        let receipt = receipt()
+        state.withLock { state in
+            guard var prompt = state.prompts.find(checkout), prompt.outcome == .lateSuccess, prompt.resultCode != 0
+            else { return }
+            (prompt.resultCode, prompt.receipt) = (0, receipt)
+            state.keep(prompt)
         }
     }
 
@@ -95,16 +109,17 @@ enum STKCallbacks {
             isOther
             ? ["Name": "Balance", "Value": .string("{Amount={CurrencyCode=KES, BasicAmount=\(amount)}}")]
             : ["Name": "Balance"]
+        let date: JSON = [
+            "Name": "TransactionDate",
+            "Value": isOther ? .string(String(date(of: prompt))) : .integer(date(of: prompt)),
+        ]
+        let isUndated = prompt.outcome == .statedLater && prompt.callbackStatuses.isEmpty
         return [
             ["Name": "Amount", "Value": CallbackValues.amount(prompt.amount, prompt.outcome)],
             ["Name": "MpesaReceiptNumber", "Value": .string(prompt.receipt ?? "")],
             balance,
-            [
-                "Name": "TransactionDate",
-                "Value": isOther ? .string(String(date(of: prompt))) : .integer(date(of: prompt)),
-            ],
-            ["Name": "PhoneNumber", "Value": CallbackValues.phone(prompt.phone, prompt.outcome)],
-        ]
+        ] + (isUndated ? [] : [date])
+            + [["Name": "PhoneNumber", "Value": CallbackValues.phone(prompt.phone, prompt.outcome)]]
     }
 
     static func description(of code: Int) -> String {
