@@ -132,8 +132,9 @@ extension Explanation {
             until: record.hold?.until,
             owner: .approvers,
             can: [
-                "Whoever asked for it confirms it where their client asks them, or by their own session, as does the owner of "
-                    + "the key that asked (approvals.confirm); or takes it back (approvals.decline).",
+                "Whoever asked for it, or the owner of the key that did, confirms it on the gateway's page "
+                    + "(/\(ConfirmationPage.segment)/\(record.id)), by their own session (approvals.confirm), or where their client "
+                    + "asks them; or takes it back (approvals.decline).",
                 "People of the role \(record.hold?.asked?.role.rawValue ?? "") or higher, who did not ask for it, approve or "
                     + "decline it (approvals.approve, .decline).",
             ]
