@@ -10,9 +10,9 @@ import Synchronization
 struct Conversation: Sendable, Equatable {
     let id: Identifier
     let revision: Revision
-    /// Whose it is: it is nobody else's.
+    /// Whose it is: it is nobody else's, and of those who act as one key by tokens each has their own.
     let organization: OrganizationID
-    let subject: String
+    let bearer: String
     let environment: Environment
     let until: Timestamp
     /// Whether its client asks people in forms.
@@ -103,7 +103,7 @@ package final class Conversations: Sendable {
         let inner: JSON = [
             "id": .string(entropy.identifier().description), "version": .string(revision.rawValue),
             "organization": .string(principal.organization.description),
-            "subject": .string(principal.subjectText), "environment": .string(principal.environment.rawValue),
+            "bearer": .string(principal.bearerText), "environment": .string(principal.environment.rawValue),
             "until_ms": .integer((entropy.now() + settings.life).milliseconds),
             "forms": .bool(hasForms), "pages": .bool(hasPages),
         ]
@@ -121,7 +121,7 @@ package final class Conversations: Sendable {
             let id = inner["id"]?.stringValue.flatMap({ Identifier($0) }),
             let revision = inner["version"]?.stringValue.flatMap(Revision.init(rawValue:)),
             let organization = inner["organization"]?.stringValue.flatMap({ OrganizationID($0) }),
-            let subject = inner["subject"]?.stringValue,
+            let bearer = inner["bearer"]?.stringValue,
             let environment = inner["environment"]?.stringValue.flatMap(Environment.init(rawValue:)),
             let until = inner["until_ms"]?.integerValue, entropy.now() < Timestamp(milliseconds: until)
         else { return nil }
@@ -129,7 +129,7 @@ package final class Conversations: Sendable {
             id: id,
             revision: revision,
             organization: organization,
-            subject: subject,
+            bearer: bearer,
             environment: environment,
             until: Timestamp(milliseconds: until),
             // Of one that was begun before there were pages, forms are all that was asked for.

@@ -31,7 +31,7 @@ extension MCPServer {
         do throws(GatewayError) {
             let principal = try await pipeline.standing(of: sender).principal
             let isTheirs =
-                principal.organization == conversation.organization && principal.subjectText == conversation.subject
+                principal.organization == conversation.organization && principal.bearerText == conversation.bearer
                 && principal.environment == conversation.environment
             guard isTheirs, try await !conversations.hasEnded(conversation) else { throw MCPServer.isOver }
             return conversation

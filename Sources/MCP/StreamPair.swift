@@ -12,7 +12,7 @@ package final class StreamPair: Sendable {
     package let name: String
     let id: Identifier
     private let organization: OrganizationID
-    private let subject: String
+    private let bearer: String
     private let environment: Environment
     let server: MCPServer
     private let listening: Listening
@@ -31,7 +31,7 @@ package final class StreamPair: Sendable {
     init(_ id: Identifier, of principal: Principal, _ server: MCPServer, _ listening: Listening) {
         self.id = id
         name = id.description
-        (organization, subject, environment) = (principal.organization, principal.subjectText, principal.environment)
+        (organization, bearer, environment) = (principal.organization, principal.bearerText, principal.environment)
         (self.server, self.listening) = (server, listening)
         (arrivals, arrived) = AsyncStream.makeStream(of: Exchange.self)
         (sent, sending) = AsyncStream.makeStream(
@@ -41,7 +41,7 @@ package final class StreamPair: Sendable {
     }
 
     func isOf(_ principal: Principal) -> Bool {
-        principal.organization == organization && principal.subjectText == subject
+        principal.organization == organization && principal.bearerText == bearer
             && principal.environment == environment
     }
 

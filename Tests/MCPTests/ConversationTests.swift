@@ -51,6 +51,32 @@ private struct Talker {
 
 private func reply(_ id: JSON?, _ result: JSON) -> JSON { ["jsonrpc": "2.0", "id": id ?? .null, "result": result] }
 
+extension Office {
+    /// Tokens of an issuer for these subjects, who all act as the office's key.
+    func addIssued(to subjects: [String]) async throws -> [Credential] {
+        let url = "https://login.example"
+        issuer.publish(keys: ["1": "first"], at: url + "/keys")
+        try await store.save(
+            TokenIssuer(
+                id: clock.entropy.identifier(),
+                organization: organization,
+                url: url,
+                environment: .test,
+                keysURL: url + "/keys",
+                key: key.id
+            )
+        )
+        let now = clock.now.milliseconds / 1000
+        return subjects.map { subject in
+            let claims: JSON = [
+                "iss": .string(url), "sub": .string(subject), "exp": .integer(now + 3600),
+                "aud": .string("https://gw.example/mcp/\(organization)"),
+            ]
+            return .token(FakeIssuer.token(["alg": "RS256", "kid": "1"], claims, by: "first"))
+        }
+    }
+}
+
 struct `A session` {
     @Test(arguments: Revision.allCases.filter(\.hasHandshake))
     func `begins only where the client says that it asks people, and its revision can`(revision: Revision) async throws
@@ -69,6 +95,20 @@ struct `A session` {
                 #expect(said.session?.utf8.allSatisfy { (0x21...0x7E).contains($0) } ?? true)
                 #expect(said.result["_meta"]?[Marks.sessionKey]?.stringValue == said.session)
             }
+        }
+    }
+
+    @Test func `is of whom a token was issued to, and of nobody else who acts as the same key`() async throws {
+        try await Office.with { office in
+            let tokens = try await office.addIssued(to: ["amina", "bob"])
+            let talker = try await Talker(office, .june2025, credential: tokens[0])
+            let request = Office.request("tools/list")
+
+            for (other, status) in [(tokens[0], 200), (tokens[1], 404), (.token(office.key.text), 404)] {
+                #expect(await talker.send(request, by: other).status == status)
+            }
+            #expect(await talker.end(by: tokens[1])?.status == 404)
+            #expect(await talker.end(by: tokens[0])?.status == 204)
         }
     }
 

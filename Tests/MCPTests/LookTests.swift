@@ -88,7 +88,7 @@ struct `Whoever waits for a person` {
             id: entropy.identifier(),
             revision: .november2025,
             organization: OrganizationID(entropy.identifier()),
-            subject: "key",
+            bearer: "key",
             environment: .test,
             until: clock.now + .seconds(3600)
         )

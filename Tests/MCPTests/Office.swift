@@ -17,6 +17,7 @@ final class Office: Sendable {
     let upstream: FakeUpstream
     let tokens = CountedTokens()
     let trouble = StoreTrouble()
+    let issuer = FakeIssuer()
     let store: Store
     let organization: OrganizationID
     let key: APIKeyText
@@ -43,17 +44,23 @@ final class Office: Sendable {
         let entropy = clock.entropy
         try registry.publish(FakePlugin.make())
         try registry.publish(desk.loaded())
+        var ports = Assembly.Ports(
+            store: Assembly.Repositories(store.along(trouble.way)),
+            journal: AnswerFolder(path: folder + "/answers"),
+            upstream: upstream,
+            registry: registry,
+            tokens: tokens,
+            passwords: NoSessions(),
+            entropy: entropy,
+            logger: .quiet
+        )
+        ports.issued = IssuedTokenPorts(
+            resource: ProtectedResource(base: "https://gw.example"),
+            documents: issuer,
+            keys: issuer
+        )
         gateway = Assembly(
-            Assembly.Ports(
-                store: Assembly.Repositories(store.along(trouble.way)),
-                journal: AnswerFolder(path: folder + "/answers"),
-                upstream: upstream,
-                registry: registry,
-                tokens: tokens,
-                passwords: NoSessions(),
-                entropy: entropy,
-                logger: .quiet
-            ),
+            ports,
             keys: Assembly.Keys(master: Secret([UInt8](repeating: 7, count: 32))),
             settings: bounds
         )

@@ -66,6 +66,13 @@ package struct Principal: Sendable, Hashable {
             }
     }
 
+    /// Whoever a conversation is with: the subject, and of a token of an issuer whom that was issued to besides, because
+    /// several may act as one key.
+    package var bearerText: String {
+        // No issuer's address has a bar in it.
+        issued.map { "\(subjectText)|\($0.issuer)|\($0.subject)" } ?? subjectText
+    }
+
     /// Whether they may see a record of their organization: the role `user` sees what it asked for itself, every other
     /// what anybody did; a key that is held to accounts sees what is theirs.
     ///

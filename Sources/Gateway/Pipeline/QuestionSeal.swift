@@ -152,7 +152,7 @@ package struct QuestionSeal: Sendable {
         let digest = SHA256.digest(work.arguments.canonicalBytes).hexadecimal
         let principal = work.principal
         return Array(
-            "\(purpose)|\(principal.organization)|\(principal.environment.rawValue)|\(principal.subjectText)|\(work.entry.tool.name)|\(digest)"
+            "\(purpose)|\(principal.organization)|\(principal.environment.rawValue)|\(principal.bearerText)|\(work.entry.tool.name)|\(digest)"
                 .utf8
         )
     }
