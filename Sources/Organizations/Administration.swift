@@ -99,7 +99,8 @@ package struct Administration: Sendable {
         OrganizationActions(house: self).all + OrganizationRescue(house: self).all + PlanActions(house: self).all
             + UserActions(house: self).all
             + KeyActions(house: self).all + KeyExplanation(house: self).all + CredentialActions(house: self).all
-            + IssuerActions(house: self).all + AccountActions(house: self).all + CallbackActions(house: self).all
+            + IssuerActions(house: self).all + SharedIssuerActions(house: self).all
+            + AccountActions(house: self).all + CallbackActions(house: self).all
             + AuditActions(house: self).all
             + OwnershipActions(house: self, data: parts.owned).all + AuditProof(house: self, signer: parts.signer).all
             + UsageActions(house: self).all + InvoiceActions(house: self).all

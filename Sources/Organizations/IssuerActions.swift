@@ -8,9 +8,9 @@ import OrderedJSON
 struct IssuerActions: Sendable {
     let house: Administration
 
-    var all: [Action] { [list, create, update, delete] }
+    var all: [Action] { [list, create, update, delete, offered, accept] }
 
-    private static let schema: JSON = [
+    static let schema: JSON = [
         "type": "object",
         "required": [
             "id", "issuer", "environment", "algorithms", "subjects", "is_active", "resource", "version",
@@ -29,6 +29,10 @@ struct IssuerActions: Sendable {
                     "properties": ["subject": ["type": "string"], "key": ["type": "string"]],
                 ],
             ],
+            "accepted": [
+                "type": "string",
+                "description": "Which of the operator's issuers it is; its keys and algorithms are that one's.",
+            ],
             "is_active": ["type": "boolean"],
             "resource": [
                 "type": "string", "description": "What its tokens must say in aud: the organization's address of MCP.",
@@ -37,25 +41,25 @@ struct IssuerActions: Sendable {
         ],
     ]
 
-    private static let url: JSON = [
+    static let url: JSON = [
         "type": "string", "minLength": 9, "maxLength": .integer(Int64(TokenIssuer.urlBytesMax)),
         "description": "To the letter what its tokens say in iss, such as https://login.example.com.",
     ]
-    private static let key: JSON = [
+    static let key: JSON = [
         "type": ["string", "null"], "maxLength": 64,
         "description":
             "The id of the key that everybody acts as who is not among the subjects; without it nobody else may.",
     ]
-    private static let keysURL: JSON = [
+    static let keysURL: JSON = [
         "type": ["string", "null"], "maxLength": .integer(Int64(TokenIssuer.urlBytesMax)),
         "description": "Where its public keys are (jwks_uri); left out, its metadata says.",
     ]
-    private static let algorithms: JSON = [
+    static let algorithms: JSON = [
         "type": "array", "minItems": 1, "uniqueItems": true,
         "items": ["enum": .array(SigningAlgorithm.allCases.map { .string($0.rawValue) })],
         "description": "By what its tokens may be signed; RS256 and ES256 unless said.",
     ]
-    private static let subjects: JSON = [
+    static let subjects: JSON = [
         "type": "array", "maxItems": .integer(Int64(TokenIssuer.subjectsMax)),
         "items": [
             "type": "object", "required": ["subject", "key"], "additionalProperties": false,
@@ -70,7 +74,7 @@ struct IssuerActions: Sendable {
         "description": "As which key each subject (sub) acts; all of them are said anew.",
     ]
 
-    private static let missing = GatewayError(.notFound, "The organization has no issuer with this id.")
+    static let missing = GatewayError(.notFound, "There is no issuer with this id.")
 
     // MARK: Looking
 
@@ -83,7 +87,7 @@ struct IssuerActions: Sendable {
             output: .data(["type": "array", "items": IssuerActions.schema])
         ) { [house] use throws(GatewayError) in
             let issuers = try await house.directory.issuers(of: use.principal.organization)
-            return .data(.array(issuers.map { document($0) }))
+            return .data(.array(issuers.filter { $0.shared == nil }.map { document($0) }))
         }
     }
 
@@ -140,28 +144,16 @@ struct IssuerActions: Sendable {
                 "version": Arguments.version,
             ],
             output: .data(IssuerActions.schema)
-        ) { [house] use throws(GatewayError) in
+        ) { use throws(GatewayError) in
             let known = try await find(use)
             let sight = Sight(use)
             _ = sight.meets(known.version)
             try sight.check()
             var wanted = known
+            try await checkAccepted(known, use)
             try change(&wanted, use)
             if wanted.isActive { try await hold(wanted, use) }
-            let next = wanted
-            let changed = try await house.directory.changeIssuer(known.id, of: known.organization) { issuer in
-                // What was looked at, and nothing that others have made of it since.
-                guard sight.meets(issuer.version), issuer.version == known.version else { return }
-                issuer = next
-            }
-            house.forget()
-            try sight.check()
-            guard let changed else { throw IssuerActions.missing }
-            var expected = next
-            expected.version = changed.version
-            guard changed == expected else {
-                throw GatewayError(.conflict, "The issuer is being changed by others. Try again.")
-            }
+            let changed = try await exchange(known, for: wanted, sight)
             return .data(document(changed), message: "The issuer was updated.")
         }
     }
@@ -175,9 +167,10 @@ struct IssuerActions: Sendable {
             arguments: ["id": Arguments.id],
             output: .data(["type": "null"])
         ) { [house] use throws(GatewayError) in
-            guard let id = Identifier(use.text("id") ?? ""),
-                try await house.directory.removeIssuer(id, of: use.principal.organization)
-            else { throw IssuerActions.missing }
+            let known = try await find(use)
+            guard try await house.directory.removeIssuer(known.id, of: known.organization) else {
+                throw IssuerActions.missing
+            }
             house.forget()
             return .data(.null, message: "The issuer was deleted.")
         }
@@ -188,12 +181,32 @@ struct IssuerActions: Sendable {
     private func find(_ use: Action.Use) async throws(GatewayError) -> TokenIssuer {
         let id = Identifier(use.text("id") ?? "")
         let all = try await house.directory.issuers(of: use.principal.organization)
-        guard let found = all.first(where: { $0.id == id }) else { throw IssuerActions.missing }
+        guard let found = all.first(where: { $0.id == id && $0.shared == nil }) else { throw IssuerActions.missing }
         return found
     }
 
+    /// Writes what it is to be, where it is still what was seen.
+    func exchange(_ known: TokenIssuer, for wanted: TokenIssuer, _ sight: Sight) async throws(GatewayError)
+        -> TokenIssuer
+    {
+        let changed = try await house.directory.changeIssuer(known.id, of: known.organization) { issuer in
+            // What was looked at, and nothing that others have made of it since.
+            guard sight.meets(issuer.version), issuer.version == known.version else { return }
+            issuer = wanted
+        }
+        house.forget()
+        try sight.check()
+        guard let changed else { throw IssuerActions.missing }
+        var expected = wanted
+        expected.version = changed.version
+        guard changed == expected else {
+            throw GatewayError(.conflict, "The issuer is being changed by others. Try again.")
+        }
+        return changed
+    }
+
     /// What is among the arguments, in the place of what was there.
-    private func change(_ issuer: inout TokenIssuer, _ use: Action.Use) throws(GatewayError) {
+    func change(_ issuer: inout TokenIssuer, _ use: Action.Use) throws(GatewayError) {
         if let url = use.arguments["keys_url"] {
             issuer.keysURL = url.stringValue
             if let url = url.stringValue, !TokenIssuer.isAddress(url, in: issuer.environment) {
@@ -225,7 +238,7 @@ struct IssuerActions: Sendable {
     }
 
     /// Refuses keys that there are not, or that do more than whoever names them; and notes on each who it was.
-    private func hold(_ issuer: TokenIssuer, _ use: Action.Use) async throws(GatewayError) {
+    func hold(_ issuer: TokenIssuer, _ use: Action.Use) async throws(GatewayError) {
         let now = house.parts.entropy.now()
         var readers: [(APIKeyID, UserID)] = []
         for id in issuer.keys.sorted(by: { $0.raw < $1.raw }) {
@@ -246,19 +259,19 @@ struct IssuerActions: Sendable {
         }
     }
 
-    private func resource() throws(GatewayError) -> ProtectedResource {
+    func resource() throws(GatewayError) -> ProtectedResource {
         guard let resources = house.parts.authenticate.resources else {
             throw GatewayError(.notSupported, "This gateway takes no tokens but its own.")
         }
         return resources.resource
     }
 
-    private static func address(_ environment: Environment) -> String {
+    static func address(_ environment: Environment) -> String {
         environment == .live
             ? "an address such as https://login.example.com" : "an address such as http://127.0.0.1:9000"
     }
 
-    private func document(_ issuer: TokenIssuer) -> JSON {
+    func document(_ issuer: TokenIssuer) -> JSON {
         var document: JSONObject = [
             "id": .string(issuer.id.description), "issuer": .string(issuer.url),
             "environment": .string(issuer.environment.rawValue),
@@ -270,6 +283,7 @@ struct IssuerActions: Sendable {
             issuer.subjects.sorted { $0.key < $1.key }
                 .map { ["subject": .string($0.key), "key": .string($0.value.description)] }
         )
+        document["accepted"] = issuer.accepted.map { .string($0.description) }
         document["is_active"] = .bool(issuer.isActive)
         document["resource"] = .string(
             house.parts.authenticate.resources?.resource.name(of: issuer.organization) ?? ""

@@ -7,7 +7,7 @@ import urllib.parse
 
 import pytest
 
-from harness import PATIENCE, ROOT, Process, answers, free_port, http, wait_until
+from harness import PATIENCE, PROGRAM, ROOT, Process, answers, free_port, http, wait_until
 
 PYTHON = os.path.join(ROOT, ".build-fixtures", "mcp-client", "bin", "python")
 
@@ -31,12 +31,16 @@ def issuer(isolation):
         yield issuer
 
 
+def log_in(gateway, role):
+    user = next(user for user in gateway.dev["users"] if user["role"] == role)
+    credentials = {name: user[name] for name in ("username", "password", "organization")}
+    return http("POST", gateway.url + "/auth/login", credentials)[2]["data"]["token"]
+
+
 @pytest.fixture(scope="module")
 def registered(gateway, issuer):
     """The demo's administrator registers the issuer; answers how they ask, what they made, and the key it acts as."""
-    user = next(user for user in gateway.dev["users"] if user["role"] == "org_admin")
-    credentials = {name: user[name] for name in ("username", "password", "organization")}
-    token = http("POST", gateway.url + "/auth/login", credentials)[2]["data"]["token"]
+    token = log_in(gateway, "org_admin")
 
     def ask(method, path, body=None):
         return gateway.call(method, path, body, key=token)
@@ -115,3 +119,45 @@ def test_an_issuer_that_is_switched_off_is_felt_at_once_and_no_token_stands_in_t
         assert ask("PUT", "/admin/issuers/" + made["id"], {"is_active": is_active})[0] == 200
         assert verify(gateway, token)[0] == status
     assert token not in gateway.output() and token.split(".")[1] not in gateway.output()
+
+
+def test_an_issuer_of_the_operators_counts_where_it_is_accepted_and_for_whose_people_it_says(gateway):
+    root, admin = log_in(gateway, "super_admin"), log_in(gateway, "org_admin")
+
+    def command(token, *words):
+        done = subprocess.run(
+            [PROGRAM, *words, "--json"], capture_output=True, text=True, timeout=PATIENCE,
+            env={**os.environ, "GATEWAY_URL": gateway.url, "GATEWAY_API_KEY": token},
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout)["data"]
+
+    made = command(admin, "key", "create", "name=federated", "environment=test", "role=manager")
+    key, organization = made["key"]["id"], http(
+        "GET", gateway.url + "/auth/verify", headers={"Authorization": "Bearer " + admin}
+    )[2]["data"]["organization"]["id"]
+    with Issuer() as other:
+        tenants = json.dumps([{"tenant": "t-1", "organization": organization}])
+        shared = command(
+            root, "shared-issuer", "create", "issuer=" + other.url, "environment=test", "subject_claim=oid",
+            "tenant_claim=tid", "tenants=" + tenants,
+        )
+        resource = f"{gateway.url}/mcp/{organization}"
+
+        def code(**claims):
+            said = json.dumps({"oid": "amina", "tid": "t-1", **claims})
+            return verify(gateway, other.token(resource=resource, scope="payments:write", claims=said))
+
+        assert code()[0] == 401
+        offered = command(admin, "issuer", "offered")
+        assert [(one["id"], one["tenants"]) for one in offered] == [(shared["id"], ["t-1"])], offered
+        subjects = json.dumps([{"subject": "amina", "key": key}])
+        command(admin, "issuer", "accept", shared["id"], "subjects=" + subjects)
+        seen = code()
+        assert seen[0] == 200 and seen[2]["data"]["subject"] == "key:" + key, seen
+        assert seen[2]["data"]["issued_to"] == "amina", seen
+        for claims in ({"tid": "t-2"}, {"tid": None}, {"oid": "bob"}, {"oid": None}):
+            assert code(**claims)[0] == 401, claims
+        for is_active, status in (("false", 401), ("true", 200)):
+            command(root, "shared-issuer", "update", shared["id"], "is_active=" + is_active)
+            assert code()[0] == status

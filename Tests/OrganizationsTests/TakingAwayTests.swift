@@ -9,7 +9,7 @@ struct `What takes rights away` {
         "approvals.decline", "batches.cancel", "batches.pause", "payments.stop",
     ]
     /// What gives something back by taking a rule away, and what only the host's own people do.
-    private static let giving: Set<String> = ["payments.resume", "plans.delete"]
+    private static let giving: Set<String> = ["payments.resume", "plans.delete", "shared_issuers.delete"]
 
     /// Whatever ends something in one's organization: an action that is added is walked too.
     private func walked(_ bureau: Bureau) -> [Action] {

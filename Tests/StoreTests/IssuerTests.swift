@@ -42,6 +42,42 @@ struct `Issuers of an organization` {
         }
     }
 
+    @Test func `are the operator's too, with what their claims mean, and those that are accepted`() async throws {
+        try await withEachStore { (store) async throws in
+            let tenants = ["a": ours, "b|\"1": theirs]
+            let shared = TokenIssuer(
+                id: Identifier(high: 7, low: 1),
+                organization: theirs,
+                url: "https://all.example",
+                environment: .test,
+                shared: SharedIssuer(subjectClaim: "oid", tenantClaim: "tid", tenants: tenants)
+            )
+            let plain = TokenIssuer(
+                id: Identifier(high: 8, low: 1),
+                organization: theirs,
+                url: "https://any.example",
+                environment: .test,
+                shared: SharedIssuer()
+            )
+            let accepted = TokenIssuer(
+                id: Identifier(high: 9, low: 1),
+                organization: ours,
+                url: "https://all.example",
+                environment: .test,
+                algorithms: [],
+                accepted: shared.id
+            )
+            for issuer in [shared, plain, accepted] { try await store.save(issuer) }
+            #expect(try await store.issuers(of: theirs) == [shared, plain])
+            #expect(try await store.issuers(of: ours) == [accepted])
+
+            let changed = try await store.changeIssuer(shared.id, of: theirs) { $0.shared?.tenants["a"] = nil }
+
+            #expect(changed?.shared?.tenants == ["b|\"1": theirs] && changed?.version == 2)
+            #expect(try await store.issuers(of: theirs).first == changed)
+        }
+    }
+
     @Test func `have an address each, and are not more than may be`() async throws {
         try await withEachStore { (store) async throws in
             for number in 1...UInt64(TokenIssuer.countMax) {

@@ -14,6 +14,7 @@ struct MPesaGateway: AsyncParsableCommand {
             Dev.self, Init.self, DoctorCommand.self, Serve.self, LogInCommand.self, CallCommand.self, MCPCommand.self,
             SimulatorCommand.self, PluginCommand.self, WordCommand<Words.Organizations>.self, MasterKeyCommand.self,
             WordCommand<Words.Users>.self, WordCommand<Words.Keys>.self, WordCommand<Words.Plans>.self,
+            WordCommand<Words.Issuers>.self, WordCommand<Words.SharedIssuers>.self,
             WordCommand<Words.Accounts>.self, WordCommand<Words.Credentials>.self, WordCommand<Words.Callbacks>.self,
             WordCommand<Words.Usage>.self, WordCommand<Words.Batches>.self, WordCommand<Words.Reports>.self,
             WordCommand<Words.Balances>.self, WordCommand<Words.Webhooks>.self,

@@ -82,6 +82,16 @@ enum Words {
         static let groups = ["plans"]
         static let abstract = "Plans, for super administrators."
     }
+    enum Issuers: CommandWord {
+        static let word = "issuer"
+        static let groups = ["issuers"]
+        static let abstract = "Whose tokens the organization takes besides the gateway's own."
+    }
+    enum SharedIssuers: CommandWord {
+        static let word = "shared-issuer"
+        static let groups = ["shared_issuers"]
+        static let abstract = "Issuers that organizations may accept, for super administrators."
+    }
     enum Accounts: CommandWord {
         static let word = "account"
         static let groups = ["accounts"]
@@ -135,7 +145,8 @@ enum Words {
 
     /// All of them, for completion.
     static let all: [any CommandWord.Type] = [
-        Organizations.self, Users.self, Keys.self, Plans.self, Accounts.self, Credentials.self, Callbacks.self,
+        Organizations.self, Users.self, Keys.self, Plans.self, Issuers.self, SharedIssuers.self, Accounts.self,
+        Credentials.self, Callbacks.self,
         Usage.self, Batches.self, Reports.self, Balances.self, Events.self, Webhooks.self,
         Audit.self,
     ]

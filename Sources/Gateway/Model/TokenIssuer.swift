@@ -21,6 +21,11 @@ package struct TokenIssuer: Sendable, Equatable {
     package var key: APIKeyID?
     /// As which key each subject acts.
     package var subjects: [String: APIKeyID]
+    /// The operator's issuer that it is, where the organization accepts one: address, keys and algorithms are that one's.
+    package let accepted: Identifier?
+    /// What the operator says of one that organizations may accept, which lets nobody in by itself; nil for an
+    /// organization's own.
+    package var shared: SharedIssuer?
     /// False while none of its tokens counts.
     package var isActive: Bool
     /// Counts up with each change that somebody makes; the store's.
@@ -47,6 +52,8 @@ package struct TokenIssuer: Sendable, Equatable {
         algorithms: [SigningAlgorithm] = SigningAlgorithm.usual,
         key: APIKeyID? = nil,
         subjects: [String: APIKeyID] = [:],
+        accepted: Identifier? = nil,
+        shared: SharedIssuer? = nil,
         isActive: Bool = true,
         version: Int = 1
     ) {
@@ -58,12 +65,19 @@ package struct TokenIssuer: Sendable, Equatable {
         self.algorithms = algorithms
         self.key = key
         self.subjects = subjects
+        self.accepted = accepted
+        self.shared = shared
         self.isActive = isActive
         self.version = version
     }
 
-    /// As which key a subject acts; nil for nobody's.
-    package func key(of subject: String) -> APIKeyID? { subjects[subject] ?? key }
+    /// As which key a subject of an issuer acts, which may be this one; nil for nobody's.
+    ///
+    /// Everybody else acts as a key only where the issuer is the organization's, or says whose people they are: of one that
+    /// signs for all they would be anybody.
+    package func key(of subject: String, by issuer: TokenIssuer) -> APIKeyID? {
+        subjects[subject] ?? (issuer.shared.map { $0.tenantClaim != nil } ?? true ? key : nil)
+    }
 
     /// Every key that its tokens may act as.
     package var keys: Set<APIKeyID> { Set(subjects.values).union(key.map { [$0] } ?? []) }

@@ -1,4 +1,5 @@
 import Cryptography
+import Synchronization
 
 /// Tokens that others have issued for this gateway.
 extension Authenticate {
@@ -9,6 +10,8 @@ extension Authenticate {
         /// Organizations' issuers, an empty list of one that has none among them.
         let issuers: ConfiguredCache<OrganizationID, [TokenIssuer]>
         let directory: any DirectoryRepository
+        /// The operator's organization, once it was looked for.
+        private let host = Mutex<OrganizationID?>(nil)
 
         init(
             _ ports: IssuedTokenPorts,
@@ -30,6 +33,40 @@ extension Authenticate {
             issuers.set(found, for: organization, of: organization, since: stamp)
             return found
         }
+
+        /// What a registration stands for: the issuer itself, or the operator's that the organization accepts, as that
+        /// stands now; nil where nothing of it counts.
+        func standing(of registration: TokenIssuer) async throws(GatewayError) -> TokenIssuer? {
+            guard registration.isActive, registration.shared == nil else { return nil }
+            guard let id = registration.accepted else { return registration }
+            let found = try await operatorsIssuers().first { $0.id == id }
+            guard let found, found.isActive, found.shared != nil, found.organization != registration.organization,
+                found.environment == registration.environment, found.url.utf8.elementsEqual(registration.url.utf8)
+            else { return nil }
+            return found
+        }
+
+        /// Whether one of the operator's is as it was.
+        func isUnchanged(_ mark: SharedMark) async throws(GatewayError) -> Bool {
+            try await operatorsIssuers().contains { $0.id == mark.issuer && $0.version == mark.version && $0.isActive }
+        }
+
+        private func operatorsIssuers() async throws(GatewayError) -> [TokenIssuer] {
+            var id = host.withLock { $0 }
+            if id == nil {
+                id = try await directory.organization(slug: Organization.hostSlug)?.id
+                host.withLock { [id] in $0 = id }
+            }
+            guard let id else { return [] }
+            return try await issuers(of: id)
+        }
+    }
+
+    /// Which issuer of the operator's a token was taken by, as it stood then: it changes in another organization than the
+    /// token's.
+    struct SharedMark: Sendable {
+        let issuer: Identifier
+        let version: Int
     }
 
     /// For how long a token counts without a look at its issuer's keys: what an issuer takes back of them is felt
@@ -44,12 +81,14 @@ extension Authenticate {
         guard let organization = issued.resource.organization(of: token.audiences), token.isInTime(at: now) else {
             throw Authenticate.refusal
         }
-        let issuer = try await issued.issuers(of: organization)
-            .first { $0.isActive && $0.url.utf8.elementsEqual(token.issuer.utf8) }
-        guard let issuer, issuer.algorithms.contains(token.algorithm), let id = issuer.key(of: token.subject) else {
-            throw Authenticate.refusal
-        }
-        let refusal = Authenticate.refusal.naming(organization, "issuer:\(issuer.id)")
+        let registration = try await issued.issuers(of: organization)
+            .first { $0.isActive && $0.shared == nil && $0.url.utf8.elementsEqual(token.issuer.utf8) }
+        guard let registration, let issuer = try await issued.standing(of: registration),
+            issuer.algorithms.contains(token.algorithm),
+            let subject = token.subject(by: issuer, in: organization),
+            let id = registration.key(of: subject, by: issuer)
+        else { throw Authenticate.refusal }
+        let refusal = Authenticate.refusal.naming(organization, "issuer:\(registration.id)")
         guard let key = try await issued.keys.key(token.keyID, token.algorithm, of: issuer),
             key.verifies(token.signature, of: token.signed)
         else { throw refusal }
@@ -62,17 +101,17 @@ extension Authenticate {
             stored.expiresAt, more, token.expiresAt + IssuedToken.skew, now + Authenticate.believedFor,
         ]
         return Known(
-            principal(of: stored, by: token),
+            principal(of: stored, by: IssuedBearer(issuer: token.issuer, subject: subject), for: token.scopes),
             until: ends.compactMap { $0 }.min(),
-            notedAt: entropy.uptime()
+            notedAt: entropy.uptime(),
+            mark: issuer.shared == nil ? nil : SharedMark(issuer: issuer.id, version: issuer.version)
         )
     }
 
     /// A key, held to what the token was issued for: the scopes that both have.
-    private func principal(of key: APIKey, by token: IssuedToken) -> Principal {
+    private func principal(of key: APIKey, by bearer: IssuedBearer, for granted: Set<String>) -> Principal {
         let whole = principal(of: key)
-        let scopes =
-            whole.scopes.map { $0.intersection(token.scopes) } ?? token.scopes.subtracting(TokenIssuer.namedScopes)
+        let scopes = whole.scopes.map { $0.intersection(granted) } ?? granted.subtracting(TokenIssuer.namedScopes)
         return Principal(
             organization: whole.organization,
             subject: whole.subject,
@@ -82,7 +121,7 @@ extension Authenticate {
             environment: whole.environment,
             rules: whole.rules,
             holders: whole.holders,
-            issued: IssuedBearer(issuer: token.issuer, subject: token.subject)
+            issued: bearer
         )
     }
 }
@@ -99,7 +138,9 @@ package struct ResourceIssuers: Sendable {
     /// The name of the resource at a path, and who issues tokens for it; nil where nobody does.
     package func at(path: String) async throws(GatewayError) -> (name: String, issuers: [String])? {
         guard let (name, organization) = issued.resource.at(path: path) else { return nil }
-        let urls = try await issued.issuers(of: organization).filter(\.isActive).map(\.url)
+        var urls: [String] = []
+        for registration in try await issued.issuers(of: organization)
+        where try await issued.standing(of: registration) != nil { urls.append(registration.url) }
         return urls.isEmpty ? nil : (name, urls)
     }
 }

@@ -17,10 +17,13 @@ package final class Authenticate: Sendable {
         let until: Timestamp?
         /// Nanoseconds of uptime.
         let noted: Atomic<Int64>
+        /// The issuer of the operator's that it was taken by.
+        let mark: SharedMark?
 
-        init(_ principal: Principal, until: Timestamp?, notedAt: Uptime) {
+        init(_ principal: Principal, until: Timestamp?, notedAt: Uptime, mark: SharedMark? = nil) {
             self.principal = principal
             self.until = until
+            self.mark = mark
             noted = Atomic(notedAt.nanoseconds)
         }
     }
@@ -75,7 +78,9 @@ package final class Authenticate: Sendable {
         guard text.utf8.count <= (issued == nil ? 4096 : IssuedToken.bytesMax) else { throw Authenticate.refusal }
         let digest = SHA256.digest(text)
         let now = entropy.now()
-        if let found = try await known.value(for: digest), found.until.map({ now < $0 }) ?? true {
+        if let found = try await known.value(for: digest), found.until.map({ now < $0 }) ?? true,
+            try await stands(found)
+        {
             note(found, at: now)
             return try found.principal.acting(in: environment, from: address)
         }
@@ -93,6 +98,12 @@ package final class Authenticate: Sendable {
 
     /// Some key or user was changed here: which, the next call asks the store.
     package func forget() { configuration.forget() }
+
+    /// Whether the operator's issuer, where it was one's token, is as it was.
+    private func stands(_ found: Known) async throws(GatewayError) -> Bool {
+        guard let mark = found.mark, let issued else { return true }
+        return try await issued.isUnchanged(mark)
+    }
 
     private func note(_ found: Known, at now: Timestamp) {
         guard let uses, case .apiKey(let key) = found.principal.subject else { return }

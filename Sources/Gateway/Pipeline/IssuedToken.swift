@@ -17,6 +17,8 @@ struct IssuedToken: Sendable {
     let issuedAt: Timestamp?
     /// What whoever issued it let it do; none where it does not say.
     let scopes: Set<String>
+    /// All that it says.
+    private let claims: JSON
     /// What is signed.
     let signed: [UInt8]
     let signature: [UInt8]
@@ -73,7 +75,22 @@ struct IssuedToken: Sendable {
         self.expiresAt = expiresAt
         self.scopes = scopes
         self.signature = signature
+        self.claims = claims
         signed = Array((parts[0] + "." + parts[1]).utf8)
+    }
+
+    /// Who an issuer says by it that somebody is; nil where that is none of the organization's people.
+    func subject(by issuer: TokenIssuer, in organization: OrganizationID) -> String? {
+        guard let shared = issuer.shared else { return subject }
+        if let claim = shared.tenantClaim {
+            guard let tenant = text(claim), shared.tenants[tenant] == organization else { return nil }
+        }
+        return text(shared.subjectClaim)
+    }
+
+    /// What it says in a claim, where that could be a subject.
+    private func text(_ claim: String) -> String? {
+        claims[claim]?.stringValue.flatMap { IssuedToken.isSubject($0) ? $0 : nil }
     }
 
     /// Whether it is good at a moment, as far as its times go.

@@ -93,7 +93,37 @@ extension Store {
             subjects[subject] = .string(key.description)
         }
         detail["subjects"] = .object(subjects)
+        detail["accepted"] = issuer.accepted.map { .string($0.description) }
+        detail["shared"] = issuer.shared.map { .object(Store.detail(of: $0)) }
         return .object(detail)
+    }
+
+    private static func detail(of shared: SharedIssuer) -> JSONObject {
+        var tenants = JSONObject()
+        for (tenant, organization) in shared.tenants.sorted(by: { $0.key < $1.key }) {
+            tenants[tenant] = .string(organization.description)
+        }
+        var detail: JSONObject = ["subject_claim": .string(shared.subjectClaim), "tenants": .object(tenants)]
+        detail["tenant_claim"] = shared.tenantClaim.map { .string($0) }
+        return detail
+    }
+
+    private static func shared(_ detail: JSON) throws -> SharedIssuer {
+        guard let claim = detail["subject_claim"]?.stringValue, let named = detail["tenants"]?.objectValue else {
+            throw SQLError(message: "an issuer of the operator's is damaged")
+        }
+        var tenants: [String: OrganizationID] = [:]
+        for (tenant, organization) in named {
+            guard let organization = organization.stringValue.flatMap({ OrganizationID($0) }) else {
+                throw SQLError(message: "an issuer's tenants are damaged")
+            }
+            tenants[tenant] = organization
+        }
+        return SharedIssuer(
+            subjectClaim: claim,
+            tenantClaim: detail["tenant_claim"]?.stringValue,
+            tenants: tenants
+        )
     }
 
     /// What is not understood lets nobody in.
@@ -111,6 +141,10 @@ extension Store {
             }
             keys[subject] = key
         }
+        let accepted = detail["accepted"]?.stringValue.flatMap { Identifier($0) }
+        guard accepted != nil || detail["accepted"] == nil else {
+            throw SQLError(message: "an issuer that was accepted is damaged")
+        }
         return TokenIssuer(
             id: id,
             organization: organization,
@@ -120,6 +154,8 @@ extension Store {
             algorithms: algorithms.compactMap { $0.stringValue.flatMap(SigningAlgorithm.init(rawValue:)) },
             key: detail["key"]?.stringValue.flatMap { APIKeyID($0) },
             subjects: keys,
+            accepted: accepted,
+            shared: try detail["shared"].map { try Store.shared($0) },
             isActive: row.integer(5) == 1,
             version: Int(row.integer(6) ?? 1)
         )
