@@ -62,7 +62,7 @@ enum Ladder {
         let (methods, names) = (headers.values(of: methodHeader), headers.values(of: nameHeader))
         for (sent, name) in [(versions, versionHeader), (methods, methodHeader), (names, nameHeader)]
         where sent.count > 1 { throw .headerMismatch("\(name) must be sent once") }
-        let meta = message.params["_meta"]
+        let meta = message.meta
         guard let version = meta?[Message.versionKey]?.stringValue else {
             throw .invalidParams("_meta must have \(Message.versionKey), such as \(Revision.newest.rawValue)")
         }

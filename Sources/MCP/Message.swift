@@ -14,15 +14,22 @@ package struct Message: Sendable {
     let id: JSON
     let method: String
     let params: JSON
+    /// What of `params` is about the request itself: nearly every step asks for some of it.
+    let meta: JSON?
+
+    init(id: JSON, method: String, params: JSON) {
+        (self.id, self.method, self.params) = (id, method, params)
+        meta = params["_meta"]
+    }
 
     /// The revision that the request names; nil where it names none.
-    var statedVersion: JSON? { params["_meta"]?[Message.versionKey] }
+    var statedVersion: JSON? { meta?[Message.versionKey] }
 
     /// Whether the client asks people in forms.
     ///
     /// True of this request alone: nothing is remembered of an earlier one.
     var canElicit: Bool {
-        guard let elicitation = params["_meta"]?[Message.capabilitiesKey]?["elicitation"] else { return false }
+        guard let elicitation = meta?[Message.capabilitiesKey]?["elicitation"] else { return false }
         return elicitation.objectValue?.isEmpty ?? false || elicitation["form"] != nil
     }
 
@@ -33,12 +40,12 @@ package struct Message: Sendable {
     ///
     /// True of this request alone, too.
     var takesTasks: Bool {
-        params["_meta"]?[Message.capabilitiesKey]?["extensions"]?[TaskView.extensionName]?.objectValue != nil
+        meta?[Message.capabilitiesKey]?["extensions"]?[TaskView.extensionName]?.objectValue != nil
     }
 
     /// By what the client knows this request's progress; nil when it does not want to hear of it.
     var progressToken: JSON? {
-        params["_meta"]?["progressToken"].flatMap { $0.stringValue != nil || $0.integerValue != nil ? $0 : nil }
+        meta?["progressToken"].flatMap { $0.stringValue != nil || $0.integerValue != nil ? $0 : nil }
     }
 
     /// What a body, or an element of a batch, holds.

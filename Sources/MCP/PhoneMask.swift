@@ -29,10 +29,17 @@ struct PhoneMask {
     private static let schema = Array("requestedSchema".utf8)
     private static let quote = UInt8(ascii: "\"")
     private static let colon = UInt8(ascii: ":")
+    private static let backslash = UInt8(ascii: "\\")
 
-    private let bytes: [UInt8]
+    private let bytes: UnsafeRawBufferPointer
     private let fields: PhoneFields
+    /// Whether every number is looked at as a text is.
+    private let takesNumbers: Bool
+    /// Whether digits are written as escapes, so that what they are is not seen.
+    private var hasEscapedDigits = false
     private var found: [Phone] = []
+    /// The groups of a row of digits, in a place that is used again.
+    private var groups: [Range<Int>] = []
     /// The name of the member that is looked through.
     private var name = 0..<0
     /// The same of JSON that stands in a text.
@@ -41,10 +48,23 @@ struct PhoneMask {
     private var asked: (name: Range<Int>, isPhone: Bool)?
 
     /// Where phones stand in a message of JSON.
-    static func phones(in message: [UInt8], fields: PhoneFields = PhoneFields()) -> [Phone] {
-        var mask = PhoneMask(bytes: message, fields: fields)
-        mask.look()
-        return mask.found
+    static func phones(
+        in message: [UInt8],
+        fields: PhoneFields = PhoneFields(),
+        takesNumbers: Bool = false
+    ) -> [Phone] { search(message, fields, takesNumbers: takesNumbers).phones }
+
+    /// The same, and whether digits are written as escapes, so that there may be others.
+    static func search(
+        _ message: [UInt8],
+        _ fields: PhoneFields,
+        takesNumbers: Bool = false
+    ) -> (phones: [Phone], hasEscapedDigits: Bool) {
+        message.withUnsafeBytes { bytes in
+            var mask = PhoneMask(bytes, fields, takesNumbers: takesNumbers)
+            mask.look()
+            return (mask.found, mask.hasEscapedDigits)
+        }
     }
 
     /// What one phone has in common in all its forms: its last nine digits.
@@ -71,7 +91,9 @@ struct PhoneMask {
         return masked + message[copied...]
     }
 
-    private init(bytes: [UInt8], fields: PhoneFields) { (self.bytes, self.fields) = (bytes, fields) }
+    private init(_ bytes: UnsafeRawBufferPointer, _ fields: PhoneFields, takesNumbers: Bool) {
+        (self.bytes, self.fields, self.takesNumbers) = (bytes, fields, takesNumbers)
+    }
 
     // MARK: Looking
 
@@ -85,8 +107,9 @@ struct PhoneMask {
                 place = afterSpace(from: min(end + 1, bytes.count))
                 guard place < bytes.count, bytes[place] == PhoneMask.colon else { continue }
                 name = start..<end
-                place = bytes[name].elementsEqual(PhoneMask.schema) ? afterValue(from: place + 1) : place + 1
-            case _ where PhoneMask.isDigit(bytes[place]): place = number(from: place)
+                let isForm = name.count == PhoneMask.schema.count && bytes[name].elementsEqual(PhoneMask.schema)
+                place = isForm ? afterValue(from: place + 1) : place + 1
+            case let byte where PhoneMask.isDigit(byte): place = takesNumbers ? row(from: place) : number(from: place)
             default: place += 1
             }
         }
@@ -98,79 +121,132 @@ struct PhoneMask {
         let isPart =
             start > 0 && PhoneMask.isOfNumber(bytes[start - 1])
             || end < bytes.count && PhoneMask.isOfNumber(bytes[end])
-        guard !isPart, [9, 12].contains(end - start), isPhone([start..<end]), isInField else { return end }
+        guard !isPart, end - start == 9 || end - start == 12, isPhone(from: start, digits: end - start), isInField
+        else { return end }
         found.append(Phone(place: start..<end, isNumber: true))
         return end
     }
 
     /// Looks through one text; where its closing quote stands.
     private mutating func text(from start: Int) -> Int {
-        var (place, isInWord, isEscaped) = (start, false, false)
-        var begun = start
+        // Letters that stand before `word` are no word's: what is escaped, and of JSON in a text what follows its own escape.
+        var (place, word, begun) = (start, start, start)
         inner = nil
         while place < bytes.count {
-            let byte = bytes[place]
-            switch byte {
+            if place + 8 <= bytes.count {
+                let marks = PhoneMask.marks(in: bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self))
+                place += marks == 0 ? 8 : UInt64(littleEndian: marks).trailingZeroBitCount >> 3
+                if marks == 0 { continue }
+            }
+            switch bytes[place] {
             case PhoneMask.quote: return place
-            case UInt8(ascii: "\\"):
-                // What is escaped is no letter; of JSON in a text neither is what follows its own escape.
+            case PhoneMask.backslash:
                 guard place + 1 < bytes.count else { return bytes.count }
                 if bytes[place + 1] == PhoneMask.quote {
                     let next = afterSpace(from: place + 2)
                     if next < bytes.count, bytes[next] == PhoneMask.colon { inner = begun..<place }
                     begun = place + 2
                 }
-                isEscaped = bytes[place + 1] == UInt8(ascii: "\\")
-                isInWord = false
-                place += bytes[place + 1] == UInt8(ascii: "u") ? 6 : 2
-                continue
-            case _ where PhoneMask.isDigit(byte):
+                if bytes[place + 1] == UInt8(ascii: "u") {
+                    hasEscapedDigits = hasEscapedDigits || isDigitsEscape(at: place)
+                    place += 4
+                }
+                word = place + (bytes[min(place + 1, bytes.count - 1)] == PhoneMask.backslash ? 3 : 2)
+                place += 2
+            case let byte where PhoneMask.isDigit(byte):
+                let isInWord = place > word && PhoneMask.isLetter(bytes[place - 1])
                 place = isInWord ? afterDigits(from: place) : row(from: place)
-            default:
-                isInWord = PhoneMask.isLetter(byte) && !isEscaped
-                place += 1
+            default: place += 1
             }
-            isEscaped = false
         }
         return bytes.count
     }
 
+    /// Which of eight bytes must be looked at: a bit in each quote and backslash, and in what may be a digit.
+    @inline(__always)
+    private static func marks(in word: UInt64) -> UInt64 {
+        let (ones, highs): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
+        // The high bit of each byte that is zero, and perhaps of some behind the first such.
+        let quotes = word ^ (ones &* UInt64(quote))
+        let backslashes = word ^ (ones &* UInt64(backslash))
+        let digits = (word & (ones &* 0xF0)) ^ (ones &* 0x30)
+        return ((quotes &- ones) & ~quotes | (backslashes &- ones) & ~backslashes | (digits &- ones) & ~digits) & highs
+    }
+
+    private func isDigitsEscape(at place: Int) -> Bool {
+        place + 5 < bytes.count && bytes[place + 2] == 0x30 && bytes[place + 3] == 0x30 && bytes[place + 4] == 0x33
+    }
+
     /// Looks for phones in digits, and what stands between them; where they end.
     private mutating func row(from start: Int) -> Int {
-        var (groups, place) = ([Range<Int>](), start)
-        while true {
-            let end = afterDigits(from: place)
-            groups.append(place..<end)
-            guard end + 1 < bytes.count, PhoneMask.isBetween(bytes[end]), PhoneMask.isDigit(bytes[end + 1])
-            else { break }
-            place = end + 1
+        let first = afterDigits(from: start)
+        guard goesOn(behind: first) else {
+            // Nearly always there is one group, which needs no list.
+            if !isWords(first), isPhone(from: start, digits: first - start) { find(start..<first) }
+            return first
         }
-        let end = groups[groups.count - 1].upperBound
-        // Digits that a letter follows are a word's.
-        if end < bytes.count, PhoneMask.isLetter(bytes[end]) { groups.removeLast() }
-        var first = 0
-        while first < groups.count {
-            let last = (first..<min(first + 4, groups.count)).last { isPhone(groups[first...$0]) }
-            if let last {
-                found.append(Phone(place: groups[first].lowerBound..<groups[last].upperBound, isNumber: false))
-            }
-            first = (last ?? first) + 1
+        groups.removeAll(keepingCapacity: true)
+        groups.append(start..<first)
+        var end = first
+        while goesOn(behind: end) {
+            let next = end + 1
+            end = afterDigits(from: next)
+            groups.append(next..<end)
+        }
+        if isWords(end) { groups.removeLast() }
+        var place = 0
+        while place < groups.count {
+            let last = lastOfPhone(from: place)
+            if let last { find(groups[place].lowerBound..<groups[last].upperBound) }
+            place = (last ?? place) + 1
         }
         return end
     }
 
-    private mutating func isPhone(_ groups: ArraySlice<Range<Int>>) -> Bool {
-        guard groups.count == 1 || groups.allSatisfy({ $0.count >= 3 }) else { return false }
-        let count = groups.reduce(0) { $0 + $1.count }
-        guard let beginnings = PhoneMask.beginnings[count] else { return false }
-        let digits = groups.flatMap { bytes[$0] }
-        return beginnings.contains { digits.starts(with: $0.utf8) } && (count > 9 || isInField)
+    /// The last of the groups that are a phone together, of up to four; nil where they are none.
+    private mutating func lastOfPhone(from first: Int) -> Int? {
+        let start = groups[first].lowerBound
+        var (digits, last) = (0, Int?.none)
+        for place in first..<min(first + 4, groups.count) {
+            // Several are of three digits and more, each of them.
+            guard place == first || groups[place].count >= 3 && groups[first].count >= 3 else { break }
+            digits += groups[place].count
+            if isPhone(from: start, digits: digits) { last = place }
+        }
+        return last
     }
 
-    /// How a phone of so many digits begins.
-    private static let beginnings = [
-        9: ["7", "1"], 10: ["07", "01"], 12: ["2547", "2541"], 14: ["002547", "002541"],
-    ]
+    private mutating func find(_ place: Range<Int>) { found.append(Phone(place: place, isNumber: false)) }
+
+    /// Whether behind a group there is another.
+    private func goesOn(behind end: Int) -> Bool {
+        end + 1 < bytes.count && PhoneMask.isBetween(bytes[end]) && PhoneMask.isDigit(bytes[end + 1])
+    }
+
+    /// Digits that a letter follows are a word's.
+    private func isWords(_ end: Int) -> Bool { end < bytes.count && PhoneMask.isLetter(bytes[end]) }
+
+    /// Whether so many digits, with what stands between them, begin as a phone does; of nine only where they stand in a member
+    /// that is one.
+    private mutating func isPhone(from start: Int, digits: Int) -> Bool {
+        // What stands before the 7 or the 1: 0, 254 or 00254.
+        let before: StaticString
+        switch digits {
+        case 9: before = ""
+        case 10: before = "0"
+        case 12: before = "254"
+        case 14: before = "00254"
+        default: return false
+        }
+        var place = start
+        for index in 0..<before.utf8CodeUnitCount {
+            while !PhoneMask.isDigit(bytes[place]) { place += 1 }
+            guard bytes[place] == before.utf8Start[index] else { return false }
+            place += 1
+        }
+        while !PhoneMask.isDigit(bytes[place]) { place += 1 }
+        return (bytes[place] == UInt8(ascii: "7") || bytes[place] == UInt8(ascii: "1")) && (digits > 9 || isInField)
+    }
 
     /// Whether what is looked at stands in a member that is a phone.
     private var isInField: Bool {
@@ -185,12 +261,14 @@ struct PhoneMask {
 
     private func afterSpace(from start: Int) -> Int {
         var place = start
-        while place < bytes.count, [0x20, 0x09, 0x0A, 0x0D].contains(bytes[place]) { place += 1 }
+        while place < bytes.count, PhoneMask.isSpace(bytes[place]) { place += 1 }
         return place
     }
 
     private func afterDigits(from start: Int) -> Int {
-        bytes[start...].firstIndex { !PhoneMask.isDigit($0) } ?? bytes.count
+        var place = start
+        while place < bytes.count, PhoneMask.isDigit(bytes[place]) { place += 1 }
+        return place
     }
 
     /// Where a value ends that is looked at by nobody.
@@ -214,6 +292,7 @@ struct PhoneMask {
     private static func isLetter(_ byte: UInt8) -> Bool { (65...90).contains(byte & 0xDF) || byte == UInt8(ascii: "_") }
     /// Whether it belongs to a number that digits alone are not.
     private static func isOfNumber(_ byte: UInt8) -> Bool { ".-+eE".utf8.contains(byte) }
+    private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D }
     private static func isBetween(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x2D || byte == 0x2E }
 }
 
@@ -227,7 +306,7 @@ struct PhoneFields: Sendable {
     var registry: ToolRegistry?
 
     /// Whether a member of this name holds phones; it may end with the backslashes of JSON that stands in a text.
-    func contains(_ name: ArraySlice<UInt8>) -> Bool {
+    func contains(_ name: some Collection<UInt8>) -> Bool {
         let text = String(decoding: name.prefix { $0 != UInt8(ascii: "\\") }, as: UTF8.self)
         if PhoneFields.own.contains(text.lowercased().filter { $0 != "_" && $0 != "-" }) { return true }
         return registry?.snapshot.sorted.contains { $0.tool.sensitive.contains { $0.tokens.last == text } } ?? false
@@ -245,35 +324,25 @@ struct PhoneSight: Sendable {
 
     /// What a call says is shown as it is but for phones; nil where there is none to hide.
     func masked(_ sent: [UInt8]) -> [UInt8]? {
-        let written = PhoneSight.unescaped(sent)
-        let phones = PhoneMask.phones(in: written, fields: fields)
+        let (phones, hasEscapedDigits) = PhoneMask.search(sent, fields)
+        // A plugin's own JSON may have them: it is written anew, without.
+        if hasEscapedDigits, let plain = try? JSON(parsing: sent) { return masked(plain.bytes) }
         guard !phones.isEmpty else { return nil }
-        // In a text, so that numbers count as well.
         // What the call is about, and the id that it is answered by; not whatever else came with it: a list of guesses
-        // would be told which are right.
+        // would be told which are right. Numbers count as well.
         let about = [message.id] + [message.params["arguments"], message.params["uri"]].compactMap { $0 }
-        let own = JSON.string(JSON.array(about).text).bytes
-        let named = PhoneMask.phones(in: own, fields: fields).prefix(PhoneSight.ownMax)
+        let own = JSON.array(about).bytes
+        let named = PhoneMask.phones(in: own, fields: fields, takesNumbers: true).prefix(PhoneSight.ownMax)
+        guard !named.isEmpty else { return PhoneMask.masking(phones, in: sent) }
         let known = Set(named.map { PhoneMask.tail(of: own[$0.place]) })
-        let hidden = phones.filter { !known.contains(PhoneMask.tail(of: written[$0.place])) }
-        return hidden.isEmpty ? nil : PhoneMask.masking(hidden, in: written)
+        let hidden = phones.filter { !known.contains(PhoneMask.tail(of: sent[$0.place])) }
+        return hidden.isEmpty ? nil : PhoneMask.masking(hidden, in: sent)
     }
 
     /// A text as it is shown.
     func shown(_ text: String) -> String {
         guard let masked = masked(JSON.string(text).bytes) else { return text }
         return (try? JSON(parsing: masked))?.stringValue ?? text
-    }
-
-    /// A message in which digits are not written as escapes, which a plugin's own JSON may have.
-    private static func unescaped(_ sent: [UInt8]) -> [UInt8] {
-        let escape = Array("\\u003".utf8)
-        var place = 0
-        while let found = sent[place...].firstIndex(of: escape[0]) {
-            if sent[found...].starts(with: escape) { return (try? JSON(parsing: sent))?.bytes ?? sent }
-            place = found + 1
-        }
-        return sent
     }
 }
 

@@ -26,7 +26,10 @@ enum JSONBytes {
             }
             return true
         }
-        return known ?? text.utf8.elementsEqual(bytes)
+        if let known { return known }
+        // A short text has no place that could be pointed at, and is copied to one.
+        var text = text
+        return text.withUTF8 { $0.elementsEqual(bytes) }
     }
 }
 
