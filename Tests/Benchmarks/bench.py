@@ -3,7 +3,7 @@
 Every figure is a median of ROUNDS; what is compared takes turns within one run, because machines are shared: compare
 ratios. The simulator is a process of its own and keeps its connections; nginx's proxying process is counted alone. Every
 push is to a phone of its own: a repeated one would be answered from its record. BENCH_ONLY names groups: calls, many,
-pushes, organizations, batches, webhooks.
+pushes, organizations, batches, webhooks, stdio.
 """
 
 import json
@@ -19,6 +19,7 @@ from measuring import Nginx, in_turn, lua, measure, rss_of, wrk
 import batches
 import many
 import organizations
+import stdio
 import webhooks
 from harness import Gateway, Simulator
 
@@ -26,7 +27,7 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 ORGANIZATIONS = int(os.environ.get("BENCH_ORGANIZATIONS", "10000"))
 # More payments than are kept as they were shown.
 PAYMENTS = int(os.environ.get("BENCH_PAYMENTS", "12000"))
-ONLY = os.environ.get("BENCH_ONLY", "calls,many,pushes,organizations,batches,webhooks").split(",")
+ONLY = os.environ.get("BENCH_ONLY", "calls,many,pushes,organizations,batches,webhooks,stdio").split(",")
 FLOOR = os.environ.get("BENCH_FLOOR")
 POSTGRES = os.environ.get("GATEWAY_TEST_POSTGRES")
 META = {
@@ -222,7 +223,7 @@ def main():
             one.remove()
 
 
-if set(ONLY) - {"organizations", "batches", "webhooks"}:
+if set(ONLY) - {"organizations", "batches", "webhooks", "stdio"}:
     main()
 if "organizations" in ONLY:
     organizations.main(ORGANIZATIONS, ROUNDS)
@@ -230,3 +231,5 @@ if "batches" in ONLY:
     batches.main(postgres if POSTGRES else None)
 if "webhooks" in ONLY:
     webhooks.main()
+if "stdio" in ONLY:
+    stdio.main(ROUNDS)
