@@ -55,6 +55,8 @@ package struct NoPluginData: PluginDataRepository {
         bytesMax: Int
     ) async throws(GatewayError) -> Int { throw Self.absent }
 
+    package func exportedBytes(of owner: PluginOwner) async throws(GatewayError) -> Int { 0 }
+
     package func closeExport(_ export: Identifier, of owner: PluginOwner) async throws(GatewayError) -> Int {
         throw Self.absent
     }
@@ -64,8 +66,64 @@ package struct NoPluginData: PluginDataRepository {
         organization: OrganizationID,
         environment: Environment,
         now: Timestamp
-    ) async throws(GatewayError) -> (PluginExport, [UInt8])? { nil }
+    ) async throws(GatewayError) -> PluginExport? { nil }
+
+    package func part(
+        _ part: Int,
+        of export: Identifier,
+        organization: OrganizationID
+    ) async throws(GatewayError) -> [UInt8]? { nil }
 
     package func removeExpiredExports(at now: Timestamp) async throws(GatewayError) {}
     package func removeExpiredAnswers(at now: Timestamp) async throws(GatewayError) {}
+
+    // MARK: Tasks
+
+    package func begin(
+        _ task: PluginTask,
+        bounds: PluginTask.Bounds
+    ) async throws(GatewayError) -> PluginTask { throw Self.absent }
+
+    package func task(
+        _ id: Identifier,
+        organization: OrganizationID,
+        environment: Environment,
+        now: Timestamp
+    ) async throws(GatewayError) -> PluginTask? { nil }
+
+    package func task(
+        begunBy key: String,
+        organization: OrganizationID,
+        environment: Environment,
+        now: Timestamp
+    ) async throws(GatewayError) -> PluginTask? { nil }
+
+    package func tasks(
+        of organization: OrganizationID,
+        in environment: Environment,
+        before: Identifier?,
+        limit: Int,
+        now: Timestamp
+    ) async throws(GatewayError) -> [PluginTask] { [] }
+
+    package func dueTasks(at now: Timestamp, limit: Int) async throws(GatewayError) -> [PluginTask] { [] }
+    package func take(_ task: PluginTask, until: Timestamp) async throws(GatewayError) -> PluginTask? { nil }
+
+    package func renew(
+        _ task: PluginTask,
+        until: Timestamp,
+        progress: PluginTask.Progress,
+        at now: Timestamp
+    ) async throws(GatewayError) -> Bool { false }
+
+    package func postpone(_ task: PluginTask, to due: Timestamp, attempts: Int) async throws(GatewayError) {}
+    package func isUnderWay(_ task: PluginTask) async throws(GatewayError) -> Bool { false }
+
+    package func end(
+        _ task: PluginTask,
+        as ending: PluginTask.Ending,
+        anyAttempt: Bool
+    ) async throws(GatewayError) -> Bool { false }
+
+    package func removeExpiredTasks(at now: Timestamp) async throws(GatewayError) {}
 }

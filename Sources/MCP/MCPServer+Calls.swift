@@ -23,8 +23,8 @@ extension MCPServer {
     /// keep the answer from them.
     private func takesTask(_ exchange: Exchange) async -> Bool {
         let tool = registry.snapshot.tool(exchange.message.params["name"]?.stringValue ?? "")
-        guard exchange.takesTasks, let tool, tool.kind.begins else { return false }
-        let kind: TaskView.Kind = tool.items == nil ? .transactions : .batches
+        guard exchange.takesTasks, let tool, tool.kind.begins || tool.task != nil else { return false }
+        let kind: TaskView.Kind = tool.task != nil ? .tasks : tool.items == nil ? .transactions : .batches
         guard let action = actions.action(kind.reading), let known = exchange.recognized else { return false }
         do throws(GatewayError) {
             let (principal, membership) = try await pipeline.standing(of: known)

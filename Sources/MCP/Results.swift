@@ -59,9 +59,17 @@ struct Results: Sendable {
     }
 
     /// An output, as structure and in words, and what is said besides.
-    static func write(_ output: [UInt8], _ words: [String], _ revision: Revision, _ writer: inout JSONWriter) {
+    static func write(
+        _ output: [UInt8],
+        _ words: [String],
+        blocks: [UInt8]? = nil,
+        _ revision: Revision,
+        _ writer: inout JSONWriter
+    ) {
         writer.key("content")
         writer.beginArray()
+        // The blocks as the tool wrote them, without the brackets of their list.
+        if let blocks, blocks.count > 2 { writer.raw(Array(blocks.dropFirst().dropLast())) }
         writeText(String(decoding: output, as: UTF8.self), to: &writer)
         for text in words { writeText(text, to: &writer) }
         writer.endArray()

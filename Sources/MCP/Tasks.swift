@@ -1,9 +1,9 @@
 import Gateway
 import OrderedJSON
 
-/// A payment, a question to M-Pesa or a batch, seen as a task of the extension `io.modelcontextprotocol/tasks`.
+/// A payment, a question to M-Pesa, a batch or a tool's own long work, seen as a task of the extension `io.modelcontextprotocol/tasks`.
 ///
-/// Nothing is kept of a task: it is the record, or the batch, that its id names. So it outlives the process and its host,
+/// Nothing is kept of a task: it is the record, the batch or the long work that its id names. So it outlives the process and its host,
 /// and is seen by whoever may see that.
 struct TaskView: Sendable {
     static let extensionName = "io.modelcontextprotocol/tasks"
@@ -15,13 +15,23 @@ struct TaskView: Sendable {
 
     /// What a task is of: its id, behind the host's scheme, is the URI to read it at.
     enum Kind: String {
-        case transactions, batches
+        case transactions, batches, tasks
 
         /// The action by which it is asked about.
         var reading: String {
             switch self {
             case .transactions: "transactions.answer"
             case .batches: "batches.show"
+            case .tasks: "tasks.show"
+            }
+        }
+
+        /// The action by which it is taken back.
+        var ending: String {
+            switch self {
+            case .transactions: "transactions.withdraw"
+            case .batches: "batches.cancel"
+            case .tasks: "tasks.cancel"
             }
         }
     }
@@ -38,7 +48,13 @@ struct TaskView: Sendable {
 
     /// What a call has begun and does not wait for; nil of what has ended, and of what begins nothing.
     init?(_ reply: ToolReply, _ exchange: Exchange, _ results: Results) {
-        guard case .success(let output) = reply.result, let tool = reply.tool, tool.kind.begins else { return nil }
+        guard case .success(let output) = reply.result, let tool = reply.tool else { return nil }
+        if tool.task != nil {
+            guard case .handle(let handle) = reply.ending, let note = reply.note else { return nil }
+            self.init(begun: handle, note, TaskView.marks(reply.place, nil, reply.isReplayed))
+            return
+        }
+        guard tool.kind.begins else { return nil }
         // What must be asked is asked before.
         if case .question = reply.ending { return nil }
         if tool.items != nil {
@@ -59,6 +75,44 @@ struct TaskView: Sendable {
         self.marks = marks
         self.message = message
         (createdAt, updatedAt) = (note.begunAt, note.updatedAt)
+    }
+
+    private init(begun handle: Handle, _ note: Dispatch.Note, _ marks: Marks) {
+        id = "\(Kind.tasks)/\(handle.handle)"
+        (status, result, message) = (.working, nil, handle.message)
+        self.marks = marks
+        (createdAt, updatedAt) = (note.begunAt, note.updatedAt)
+    }
+
+    /// Of what `tasks.show` says.
+    init(long work: JSON, _ place: CallPlace?, _ exchange: Exchange, _ results: Results) {
+        id = "\(Kind.tasks)/\(work["task_id"]?.stringValue ?? "")"
+        message = work["message"]?.stringValue ?? work["next"]?.stringValue ?? ""
+        createdAt = Timestamp(milliseconds: work["begun_at_ms"]?.integerValue ?? 0)
+        updatedAt = Timestamp(milliseconds: work["updated_at_ms"]?.integerValue ?? 0)
+        let marks = TaskView.marks(place, nil)
+        self.marks = marks
+        switch work["status"]?.stringValue {
+        case "WORKING": (status, result) = (.working, nil)
+        case "CANCELLED": (status, result) = (.cancelled, nil)
+        default:
+            status = .completed
+            let words = marks.words.map { [$0] } ?? []
+            result = results.inner(marks) { writer in
+                guard let output = work["output"] else {
+                    let code = work["error"]?["code"]?.stringValue.flatMap(GatewayError.Code.init(rawValue:))
+                    let error = GatewayError(
+                        code ?? .internalFault,
+                        work["error"]?["message"]?.stringValue ?? "It failed."
+                    )
+                    let document = Results.document(of: error, exchange.call)
+                    let text = Results.text(of: error, exchange.call)
+                    return Results.writeError(text, document, exchange.revision, &writer)
+                }
+                let blocks = work["content"].map { ContentForm.blocks($0.bytes, in: exchange.revision) }
+                Results.write(output.bytes, words, blocks: blocks, exchange.revision, &writer)
+            }
+        }
     }
 
     /// Of what `transactions.answer` says.
@@ -186,6 +240,7 @@ extension MCPServer {
                 return TaskView(transaction: document, reply.place, exchange, results)
             case .batches:
                 return TaskView(batch: document, reply.place, exchange, results)
+            case .tasks: return TaskView(long: document, reply.place, exchange, results)
             }
         } catch {
             throw error.cause == nil && error.code == -32602 ? .noTask : error
@@ -203,8 +258,7 @@ extension MCPServer {
     /// Takes back what has not left, where the caller may; what has left goes on, and the task says so.
     private func cancel(_ id: String, _ exchange: Exchange) async throws(MCPError) {
         guard let (kind, name) = named(id) else { return }
-        let action = kind == .transactions ? "transactions.withdraw" : "batches.cancel"
-        switch try await reply(action, ["id": .string(name)], exchange).result {
+        switch try await reply(kind.ending, ["id": .string(name)], exchange).result {
         case .success: return
         case .failure(let error) where error.code == .conflict: return
         // A batch is a person's to cancel: asking for it is no mistake, and changes nothing.

@@ -163,7 +163,8 @@ struct FunctionCall {
         // Statuses that carry nothing but a message are the tool's own business.
         guard (GATEWAY_OK...GATEWAY_INPUT_REQUIRED).contains(first.status) else { return true }
         let completion = LoadedPlugin.Completion(status: first.status, payload: first.payload)
-        do { _ = try FunctionCompletion.read(completion, tool: descriptor) } catch {
+        let isOffered = meta["x-task"]?["offered"] == true
+        do { _ = try FunctionCompletion.read(completion, tool: descriptor, mayBecomeTask: isOffered) } catch {
             throw Probe.Failure("\(title): \(error.message)")
         }
         return true

@@ -13,6 +13,16 @@ extension Probe {
                 try call.check(plugin, number: UInt64(number + 1))
             }
         },
+        Probe(
+            name: "function.tasks",
+            rule: "F1, P2",
+            claim: "what may go on after its reply does so where it is offered, and ends where it goes on"
+        ) {
+            let (plugin, catalogue) = try $0.ready()
+            for (number, call) in Samples.tasks(catalogue).enumerated() {
+                try call.check(plugin, number: UInt64(number + 1))
+            }
+        },
         Probe(name: "function.prompt", rule: "T2", claim: "invoke returns within 50 ms") { context in
             let (plugin, catalogue) = try context.ready()
             let calls = Samples.invocations(catalogue) + Samples.madeInvocations(catalogue)

@@ -167,6 +167,19 @@ enum Samples {
         return examples + madeInvocations(catalogue, of: { $0.examples.isEmpty }).prefix(10)
     }
 
+    /// Calls of function tools that may go on after their reply: once as they may ask for that, once as they go on.
+    static func tasks(_ catalogue: Catalogue) -> [FunctionCall] {
+        let id = "019ab3c4-0000-7000-8000-000000000007"
+        return anyInvocations(catalogue).filter { $0.descriptor.task != nil }
+            .flatMap { call in
+                var (offered, goesOn) = (call, call)
+                offered.meta["x-task"] = ["offered": true]
+                goesOn.meta["x-task"] = ["id": .string(id)]
+                goesOn.meta["caller"] = "task"
+                return [offered, goesOn]
+            }
+    }
+
     /// Calls of function tools with arguments that were made from their schemas, in turns.
     static func madeInvocations(
         _ catalogue: Catalogue,

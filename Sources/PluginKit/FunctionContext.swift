@@ -33,6 +33,16 @@ extension FunctionFailure {
         FunctionFailure(status: GATEWAY_INVALID_ARGUMENT, field: field, message)
     }
 
+    /// What the host, or the plugin as it runs here, cannot do.
+    public static func notSupported(_ message: String) -> FunctionFailure {
+        FunctionFailure(status: GATEWAY_NOT_SUPPORTED, message)
+    }
+
+    /// Ends what nobody wants any more (`FunctionContext.isCancelled`).
+    public static func cancelled(_ message: String) -> FunctionFailure {
+        FunctionFailure(status: GATEWAY_CANCELLED, message)
+    }
+
     /// Asks a person before going on: thrown, because this call ends here and another comes with the answer.
     ///
     /// - Parameters:
@@ -43,6 +53,18 @@ extension FunctionFailure {
             status: GATEWAY_INPUT_REQUIRED,
             message,
             payload: ["message": .string(message), "schema": schema, "state": state]
+        )
+    }
+
+    /// Asks to go on after the reply, as a task of the host's: thrown, because this call ends here and the host calls the
+    /// tool again with the same arguments.
+    ///
+    /// Only where `FunctionContext.mayBecomeTask` says so.
+    public static func goesOn(_ message: String) -> FunctionFailure {
+        FunctionFailure(
+            status: GATEWAY_ACCEPTED,
+            message,
+            payload: ["x-task": .object(JSONObject()), "message": .string(message)]
         )
     }
 
@@ -91,6 +113,12 @@ public struct FunctionContext: Sendable {
         }
         return document
     }
+
+    /// Whether the tool may ask to go on after its reply: it says `x-task`, and this call is no task yet.
+    public var mayBecomeTask: Bool { meta["x-task"]?["offered"] == true }
+
+    /// The task that this call goes on as; nil where its caller still waits for the reply.
+    public var task: String? { meta["x-task"]?["id"]?.stringValue }
 
     /// A person's answer to the question that this tool asked, when the call is that answer.
     public var answer: Answer? {

@@ -16,7 +16,7 @@ final class DeskPlugin: Sendable {
     func loaded() throws -> LoadedPlugin {
         let document: JSON = [
             "plugin": ["id": "desk", "version": "1.0.0", "title": "Desk"],
-            "tools": .array(["ask", "show", "tell", "wait", "poll", "branch"].map(DeskPlugin.tool)),
+            "tools": .array(["ask", "show", "tell", "wait", "poll", "branch", "dig"].map(DeskPlugin.tool)),
             "prompts": .array(["desk_day", "desk_month"].map(DeskPlugin.prompt)),
             "resources": .array(["manual", "seal"].map(DeskPlugin.resource)),
         ]
@@ -45,6 +45,10 @@ final class DeskPlugin: Sendable {
             return .init(status: 0, payload: JSON.object(["number": number]).bytes)
         case 1: return .init(status: 0, payload: DeskPlugin.shown.bytes)
         case 5: return done
+        case 6:
+            guard !invocation.isOfTask else { return done }
+            let asked: JSON = ["x-task": [:], "message": "Digging."]
+            return .init(status: AnswerStatus.accepted.rawValue, payload: asked.bytes)
         case 2:
             invocation.progress?(.init(fraction: 500_000, message: "Half"))
             return done
@@ -116,6 +120,7 @@ final class DeskPlugin: Sendable {
         ]
         if name == "ask" || name == "poll" { tool["asks"] = true }
         if name == "show" { tool["sensitive"] = ["/guest"] }
+        if name == "dig" { tool["x-task"] = ["deadline_ms": 60_000] }
         if name == "branch" {
             let properties: JSON = ["branch": ["type": "string", "x-mcp-header": "Branch"]]
             tool["input_schema"] = ["type": "object", "properties": properties, "additionalProperties": false]

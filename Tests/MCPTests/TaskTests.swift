@@ -44,6 +44,30 @@ struct `A task` {
         }
     }
 
+    @Test func `is a tool's own work that goes on, and tells what the tool answers`() async throws {
+        try await Office.with { office in
+            let call: JSONObject = ["name": "desk_dig", "arguments": [:]]
+            let begun = await office.ask("tools/call", call, meta: takesTasks)
+            let id = try #require(begun.result["taskId"]?.stringValue, "\(begun.json)")
+            #expect(id.hasPrefix("tasks/") && begun.result["status"] == "working")
+            #expect(await office.task("tasks/get", .string(id)).result["status"] == "working")
+
+            await office.gateway.tasks.workOnDue()
+
+            let ended = await office.task("tasks/get", .string(id))
+            #expect(ended.result["status"] == "completed", "\(ended.json)")
+            #expect(ended.result["result"]?["structuredContent"] == ["number": 7])
+
+            // Whoever takes no tasks is told what to ask.
+            let said = await office.ask("tools/call", call)
+            #expect(said.result["taskId"] == nil && said.result["structuredContent"]?["tool"] == "tasks_show")
+            let handle = said.result["structuredContent"]?["handle"]?.stringValue ?? ""
+            let cancelled = await office.task("tasks/cancel", .string("tasks/" + handle))
+            #expect(cancelled.result["resultType"] != nil)
+            #expect(await office.task("tasks/get", .string("tasks/" + handle)).result["status"] == "cancelled")
+        }
+    }
+
     @Test func `says which M-Pesa it is with, by which account, and whether it was there before`() async throws {
         try await Office.with { office in
             let (first, again) = (await office.begin("fake_collect"), await office.begin("fake_collect"))

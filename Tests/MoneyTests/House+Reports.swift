@@ -11,14 +11,26 @@ extension House {
     }()
 
     /// Asks the host as a plugin does that serves a call of this key's.
-    func service(_ name: String, _ body: JSON, as other: APIKeyText? = nil) async throws -> JSON {
+    func service(
+        _ name: String,
+        _ body: JSON,
+        as other: APIKeyText? = nil,
+        inTask: Bool = false
+    ) async throws -> JSON {
         let principal = try await gateway.authenticate.principal(
             for: .token((other ?? key).text),
             environment: nil,
             address: nil
         )
         return try await gateway.services.answer(
-            ServiceRequest(service: name, body: body, plugin: "reports", grants: House.grants, principal: principal)
+            ServiceRequest(
+                service: name,
+                body: body,
+                plugin: "reports",
+                grants: House.grants,
+                principal: principal,
+                isOfTask: inTask
+            )
         )
     }
 

@@ -106,6 +106,7 @@ extension LoadedPlugin.Invocation {
     /// A call by somebody whom only tests know.
     static func ofATest(
         _ timeout: Duration = .seconds(20),
+        task: LoadedPlugin.TaskStage? = nil,
         isOver: (@Sendable () async -> Bool)? = nil
     ) -> LoadedPlugin.Invocation {
         LoadedPlugin.Invocation(
@@ -121,6 +122,7 @@ extension LoadedPlugin.Invocation {
             door: "rest",
             timeout: timeout,
             idempotencyKey: nil,
+            task: task,
             isOver: isOver
         )
     }

@@ -172,7 +172,14 @@ struct `What plugins keep` {
             }
             await #expect(throws: GatewayError.self) { _ = try await store.closeExport(id, of: owner(theirs)) }
             func shown(_ organization: OrganizationID, at now: Timestamp) async throws -> [UInt8]? {
-                try await store.export(id, organization: organization, environment: .test, now: now)?.1
+                let found = try await store.export(id, organization: organization, environment: .test, now: now)
+                guard let found else { return nil }
+                var bytes: [UInt8] = []
+                for part in 0..<found.parts {
+                    bytes += try await store.part(part, of: id, organization: organization) ?? []
+                }
+                #expect(found.bytes == bytes.count)
+                return bytes
             }
             #expect(try await shown(ours, at: moment) == nil)
             #expect(try await store.closeExport(id, of: owner()) == 3)

@@ -15,6 +15,9 @@ struct `A statement` {
     static let exceptions: [(part: String, reason: String)] = [
         ("FROM callbacks WHERE ended", "the inbox's, for every organization"),
         ("FROM plugin_timers WHERE due_at <= $1", "the timers', for every organization"),
+        ("FROM tasks WHERE due_ms <= $1", "the tasks', for every organization"),
+        ("FROM tasks WHERE expires_ms <= $1", "forgets what has expired, for every organization"),
+        ("UPDATE tasks SET due_ms = due_ms", "a clock that was set back, for every organization"),
         ("FROM guards WHERE guard_key LIKE $1", "holds, when the store is opened, for every organization"),
         ("FROM exports WHERE expires_at <= $1", "the timers', for every organization"),
         ("WHERE \\(RecordCoding.isWaiting) AND state = $1", "what a restart settles, for every organization"),

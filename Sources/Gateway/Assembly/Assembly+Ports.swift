@@ -210,6 +210,10 @@ extension Assembly {
         package var claims = ClaimSweeper.Settings()
         /// Plugins' timers.
         package var timers = TimerRunner.Settings()
+        /// What may go on after its call was answered.
+        package var begunTasks = BeginTask.Settings()
+        /// The work on it.
+        package var tasks = TaskRunner.Settings()
         /// Callers that are refused again and again.
         package var refusals = PaceRefusals.Settings()
         /// Failed log-ins.

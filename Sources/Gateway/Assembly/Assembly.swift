@@ -58,6 +58,10 @@ package struct Assembly: Sendable {
     package let claimSweeper: ClaimSweeper
     /// Calls plugins when their timers come due.
     package let timers: TimerRunner
+    /// Works on what goes on after its call was answered.
+    package let tasks: TaskRunner
+    /// Shows that, and ends it.
+    private let taskActions: TaskActions
     /// Tells of transactions whose plugin is not loaded.
     package let orphans: OrphanWatch
     /// Log-ins and sessions.
@@ -177,6 +181,7 @@ package struct Assembly: Sendable {
                 seal: QuestionSeal(key: keys.questions, entropy: entropy),
                 questions: store.once,
                 page: ConfirmationPage(base: settings.publicURL),
+                tasks: BeginTask(tasks: store.data, entropy: entropy, settings: settings.begunTasks),
                 confirming: settings.confirmations
             ),
             record: RecordCall(
@@ -196,6 +201,7 @@ package struct Assembly: Sendable {
             logger: ports.logger,
             settings: settings.timers
         )
+        (tasks, taskActions) = ports.tasks(authority, settings)
         orphans = OrphanWatch(
             records: store.records,
             registry: ports.registry,
@@ -243,6 +249,7 @@ package struct Assembly: Sendable {
                 letters: approvalLetters
             ),
             batches: batches,
+            tasks: taskActions,
             entropy: ports.entropy
         )
     }
@@ -255,7 +262,7 @@ package struct Assembly: Sendable {
             { await inbox.run() }, { await sweeper.run() }, { await releases.run() }, { await claimSweeper.run() },
             { await batchRunner.run() }, { await rollups.run() }, { await forgetting.run() }, { await timers.run() },
             { await keeper.run() },
-            { await orphans.run() }, { await renewals.run() },
+            { await tasks.run() }, { await orphans.run() }, { await renewals.run() },
             { await failures.run() }, { await uses.run() },
             { await quotas.run() }, { await configuration.run() }, { await lapsed.run() },
         ] + (approvalLetters.map { letters in [{ await letters.run() }] } ?? [])

@@ -15,11 +15,12 @@ package enum HostActions {
         directory: DirectoryCache,
         approvals: ApprovalActions,
         batches: Batches,
+        tasks: TaskActions,
         entropy: Entropy
     ) -> [Action] {
         TransactionActions(records: records, registry: registry, directory: directory).all
             + ResolutionActions(records: records, resolutions: resolutions, entropy: entropy).all
-            + ExportActions(exports: exports, entropy: entropy).all + SessionActions(logIns: logIns).all
+            + ExportActions(exports: exports, entropy: entropy).all + tasks.all + SessionActions(logIns: logIns).all
             + ReportActions(
                 reports: reports,
                 reader: reader,

@@ -102,6 +102,7 @@ package struct Dispatch: Sendable {
     private let seal: QuestionSeal
     private let questions: Questions
     private let confirmations: Confirmations
+    private let tasks: BeginTask
     private let functionTimeout: Duration
 
     /// Makes the stage.
@@ -114,6 +115,7 @@ package struct Dispatch: Sendable {
         seal: QuestionSeal,
         questions: any OnceRepository,
         page: ConfirmationPage,
+        tasks: BeginTask,
         confirming: Confirmations.Settings = Confirmations.Settings(),
         functionTimeout: Duration = .seconds(30),
         outcomeBytesMax: Int = 256 << 10
@@ -124,6 +126,7 @@ package struct Dispatch: Sendable {
         confirmations = Confirmations(drafts: drafts, seal: seal, page: page, settings: confirming)
         self.questions = Questions(repository: questions, outcomeBytesMax: outcomeBytesMax)
         self.functionTimeout = functionTimeout
+        self.tasks = tasks
     }
 
     /// Shows the record that an earlier call with the same key made.
@@ -173,8 +176,21 @@ package struct Dispatch: Sendable {
     }
 
     private func invoke(_ work: Work) async throws(GatewayError) -> Done {
+        if let earlier = try await tasks.earlier(work) { return earlier }
         try questions.check(work)
-        guard let reply = work.call.answer else { return try done(try await outcome(of: nil, work), work) }
+        guard let reply = work.call.answer else {
+            let outcome = try await outcome(of: nil, work)
+            guard let terms = work.entry.tool.task,
+                AnswerStatus(rawValue: outcome.completion.status) == .accepted,
+                case .task(let message) = try FunctionCompletion.read(
+                    outcome.completion,
+                    tool: work.entry.tool,
+                    mayBecomeTask: true
+                )
+            else { return try done(outcome, work) }
+            try await work.mayGoOn()
+            return try await tasks.begin(work, terms, message: message)
+        }
         let opened = try seal.open(reply, for: work)
         let answer = try opened.answer(reply)
         let taken = OnceClaim(
@@ -202,6 +218,7 @@ package struct Dispatch: Sendable {
             timeout: functionTimeout,
             idempotencyKey: work.call.idempotencyKey,
             answer: answer,
+            task: work.entry.tool.task == nil || answer != nil ? nil : .offered,
             progress: work.call.progress,
             isOver: work.isOver
         )
@@ -230,6 +247,7 @@ package struct Dispatch: Sendable {
             done = Done(output: output, ending: content.map { .content($0) } ?? .output)
         case .question(let question):
             done = Done(output: question.shown.bytes, ending: .question(question, state: outcome.sealed ?? ""))
+        case .task: throw GatewayError.fault("a task that nobody has begun")
         case .handle(let handle): done = Done(output: handle.json.bytes, ending: .handle(handle))
         }
         done.isReplayed = isReplayed

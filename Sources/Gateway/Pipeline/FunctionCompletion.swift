@@ -11,20 +11,29 @@ package enum FunctionCompletion {
         case question(Question)
         /// Work that goes on.
         case handle(Handle)
+        /// Work that is to go on as a task of the host's; with words for people.
+        case task(String)
     }
 
     /// Reads a completion.
     ///
+    /// - Parameter mayBecomeTask: Whether the tool was told that it may go on after its reply.
     /// - Throws: `pluginFailed` (rule P2) for what is not of its form, else what the status says.
     package static func read(
         _ completion: LoadedPlugin.Completion,
-        tool: ToolDescriptor
+        tool: ToolDescriptor,
+        mayBecomeTask: Bool = false
     ) throws(GatewayError) -> Ending {
         let payload = try? JSON(parsing: completion.payload)
         switch AnswerStatus(rawValue: completion.status) {
         case .ok:
             guard let payload else { throw broken(tool, "something that is not JSON") }
             return try output(payload, completion.payload, tool)
+        case .accepted where payload?["x-task"] != nil:
+            guard mayBecomeTask, payload?["x-task"]?.objectValue != nil else {
+                throw broken(tool, "that it goes on, and nobody had offered it that")
+            }
+            return .task(payload?["message"]?.stringValue ?? "The work has begun.")
         case .accepted:
             guard let handle = Handle(payload) else { throw broken(tool, "a handle that is not of its form") }
             return .handle(handle)

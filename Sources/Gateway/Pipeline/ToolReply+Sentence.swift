@@ -12,6 +12,7 @@ extension ToolReply {
     package var replaySentence: String? {
         guard isReplayed else { return nil }
         let when = note.map { " of " + ToolReply.timeOfDay($0.begunAt) } ?? ""
+        if tool?.task != nil { return "This is what the same call\(when) began; nothing new was begun." }
         return "This is the payment\(when); nothing was sent now."
     }
 

@@ -1,10 +1,10 @@
 import OrderedJSON
 
-/// Where plugins keep what is theirs: collections, timers, exports.
+/// Where plugins keep what is theirs: collections, timers, exports, and their tools' tasks.
 ///
 /// Every method is one database transaction and returns once it is durable. Every question carries the organization; the
 /// two that do not are the clock's.
-package protocol PluginDataRepository: Sendable {
+package protocol PluginDataRepository: TaskRepository {
     /// A value, or nil.
     func item(_ key: String, in collection: PluginCollection) async throws(GatewayError) -> PluginItem?
     /// Values whose key begins so, by key.
@@ -57,17 +57,25 @@ package protocol PluginDataRepository: Sendable {
         of owner: PluginOwner,
         bytesMax: Int
     ) async throws(GatewayError) -> Int
+    /// How long all exports of an organization's plugin are together.
+    func exportedBytes(of owner: PluginOwner) async throws(GatewayError) -> Int
     /// Ends an export, and answers its length.
     ///
     /// - Throws: `notFound`.
     func closeExport(_ export: Identifier, of owner: PluginOwner) async throws(GatewayError) -> Int
-    /// A closed export of the organization's, with its bytes, that has not expired.
+    /// A closed export of the organization's that has not expired.
     func export(
         _ id: Identifier,
         organization: OrganizationID,
         environment: Environment,
         now: Timestamp
-    ) async throws(GatewayError) -> (PluginExport, [UInt8])?
+    ) async throws(GatewayError) -> PluginExport?
+    /// A piece of an export of the organization's, from 0; nil where there is none.
+    func part(
+        _ part: Int,
+        of export: Identifier,
+        organization: OrganizationID
+    ) async throws(GatewayError) -> [UInt8]?
     /// Forgets every organization's exports that have expired.
     func removeExpiredExports(at now: Timestamp) async throws(GatewayError)
     /// Forgets every organization's answers to questions that can be answered no more.
@@ -169,8 +177,12 @@ package struct PluginExport: Sendable, Equatable {
     package let madeBy: String
     /// What they saw of the organization then, which is all that it can be about.
     package let purview: Purview
+    /// How long it is.
+    package let bytes: Int
+    /// In how many pieces.
+    package let parts: Int
 
-    /// States an export.
+    /// States an export; one that is begun is empty.
     package init(
         id: Identifier,
         owner: PluginOwner,
@@ -178,7 +190,9 @@ package struct PluginExport: Sendable, Equatable {
         mediaType: String,
         expiresAt: Timestamp,
         madeBy: String,
-        purview: Purview = .everything
+        purview: Purview = .everything,
+        bytes: Int = 0,
+        parts: Int = 0
     ) {
         self.id = id
         self.owner = owner
@@ -187,5 +201,7 @@ package struct PluginExport: Sendable, Equatable {
         self.expiresAt = expiresAt
         self.madeBy = madeBy
         self.purview = purview
+        self.bytes = bytes
+        self.parts = parts
     }
 }

@@ -21,6 +21,12 @@ extension PluginServices {
         guard (export.name + export.mediaType).utf8.allSatisfy({ (0x20...0x7E).contains($0) && $0 != 0x22 }) else {
             throw request.wrong("name", "visible ASCII without quotes")
         }
+        if request.isOfTask, try await data.exportedBytes(of: request.owner) >= settings.exportsBytesMax {
+            throw GatewayError(
+                .limitExceeded,
+                "All files of the plugin hold \(settings.exportsBytesMax) bytes; the oldest ones expire within a day."
+            )
+        }
         try await data.add(export, exportsMax: settings.exportsMax)
         return ["export": .string(export.id.description)]
     }
@@ -38,7 +44,7 @@ extension PluginServices {
             bytes,
             to: try export(request),
             of: request.owner,
-            bytesMax: settings.exportBytesMax
+            bytesMax: request.isOfTask ? settings.taskExportBytesMax : settings.exportBytesMax
         )
         return ["bytes": .integer(Int64(length))]
     }

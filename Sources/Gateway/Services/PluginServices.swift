@@ -12,9 +12,19 @@ package struct ServiceRequest: Sendable {
     package let grants: Catalogue.Needs
     /// Whose call it serves: the only place that an organization comes from.
     package let principal: Principal
+    /// Whether that goes on after its reply: a task may write longer files.
+    package let isOfTask: Bool
 
     /// States a request.
-    package init(service: String, body: JSON, plugin: String, grants: Catalogue.Needs, principal: Principal) {
+    package init(
+        service: String,
+        body: JSON,
+        plugin: String,
+        grants: Catalogue.Needs,
+        principal: Principal,
+        isOfTask: Bool = false
+    ) {
+        self.isOfTask = isOfTask
         self.service = service
         self.body = body
         self.plugin = plugin
@@ -91,6 +101,14 @@ package struct PluginServices: Sendable {
         package var timerMax: Duration = .seconds(366 * 86_400)
         /// The longest export.
         package var exportBytesMax = 16 << 20
+        /// The longest export that a task writes.
+        ///
+        /// Default 256 MiB: a million transactions.
+        package var taskExportBytesMax = 256 << 20
+        /// How long all exports of one organization with one plugin may be before a task begins another.
+        ///
+        /// Default 1 GiB.
+        package var exportsBytesMax = 1 << 30
         /// How many exports one organization may have with one plugin.
         package var exportsMax = 100
         /// How long an export is kept.

@@ -57,6 +57,7 @@ extension Catalogue {
             sensitive: sensitive,
             auditAction: try auditAction(reader),
             items: items,
+            task: try task(of: reader, kind),
             asks: try reader.flag("asks", default: false),
             isDeprecated: try reader.flag("deprecated", default: false),
             replacedBy: try reader.optionalText("replaced_by")

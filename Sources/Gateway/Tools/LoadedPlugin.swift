@@ -81,13 +81,21 @@ package final class LoadedPlugin: Sendable {
         }
     }
 
+    /// What a function tool that may go on after its reply is told of that.
+    package enum TaskStage: Sendable, Hashable {
+        /// It may ask to go on.
+        case offered
+        /// It goes on, as this task.
+        case goesOn(Identifier)
+    }
+
     /// What a function tool is told of its call, besides its arguments.
     package struct Invocation: Sendable {
         /// Who calls; stays in the host.
         package let principal: Principal
         /// The call.
         package let call: CallID
-        /// `rest`, `mcp` or `timer`.
+        /// `rest`, `mcp`, `timer` or `task`.
         package let door: String
         /// When the host answers the caller itself.
         package let timeout: Duration
@@ -97,10 +105,15 @@ package final class LoadedPlugin: Sendable {
         package let attempt: Int
         /// What a person answered to this tool's question.
         package let answer: QuestionAnswer?
+        /// Whether it may become a task, or is one; nil for neither.
+        package let task: TaskStage?
         /// Is told how far the call is.
         package let progress: (@Sendable (Progress) -> Void)?
         /// Whether its caller may go on no longer; asked while it runs.
         package let isOver: (@Sendable () async -> Bool)?
+
+        /// Whether it goes on after its reply.
+        package var isOfTask: Bool { if case .goesOn = task { true } else { false } }
 
         /// Makes an invocation.
         package init(
@@ -111,6 +124,7 @@ package final class LoadedPlugin: Sendable {
             idempotencyKey: String? = nil,
             attempt: Int = 1,
             answer: QuestionAnswer? = nil,
+            task: TaskStage? = nil,
             progress: (@Sendable (Progress) -> Void)? = nil,
             isOver: (@Sendable () async -> Bool)? = nil
         ) {
@@ -121,6 +135,7 @@ package final class LoadedPlugin: Sendable {
             self.idempotencyKey = idempotencyKey
             self.attempt = attempt
             self.answer = answer
+            self.task = task
             self.progress = progress
             self.isOver = isOver
         }

@@ -130,6 +130,14 @@ package struct Handle: Sendable, Equatable {
         pollAfterMilliseconds = payload["poll_after_ms"]?.integerValue
     }
 
+    /// The host's own: a task, which `tool` tells of.
+    init(task: Identifier, tool: String, message: String, pollAfterMilliseconds: Int64) {
+        handle = task.description
+        self.tool = tool
+        self.message = message
+        self.pollAfterMilliseconds = pollAfterMilliseconds
+    }
+
     /// As callers see it.
     package var json: JSON {
         var object: JSONObject = ["handle": .string(handle), "message": .string(message)]

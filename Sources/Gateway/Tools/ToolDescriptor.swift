@@ -131,6 +131,8 @@ package final class ToolDescriptor: Sendable {
     package let auditAction: String
     /// Where its arguments list the payments that a call makes together; nil for a tool that makes one.
     package let items: ItemsBinding?
+    /// How it may go on after its reply; nil for a tool that may not.
+    package let task: TaskTerms?
     /// Whether it says that it may ask a person before it goes on.
     package let asks: Bool
     /// Whether clients should stop using it.
@@ -167,6 +169,7 @@ package final class ToolDescriptor: Sendable {
         sensitive: [JSONPointer] = [],
         auditAction: String? = nil,
         items: ItemsBinding? = nil,
+        task: TaskTerms? = nil,
         asks: Bool = false,
         isDeprecated: Bool = false,
         replacedBy: String? = nil
@@ -198,6 +201,7 @@ package final class ToolDescriptor: Sendable {
         self.sensitive = sensitive
         self.auditAction = ToolDescriptor.auditAction(auditAction ?? name.uppercased())
         self.items = items
+        self.task = task
         self.asks = asks
         self.isDeprecated = isDeprecated
         self.replacedBy = replacedBy

@@ -83,6 +83,15 @@ final class FunctionCaller: Sendable {
             writer.key("state")
             writer.value(answer.state)
         }
+        switch invocation.task {
+        case .offered:
+            writer.key("x-task")
+            writer.value(["offered": true])
+        case .goesOn(let id):
+            writer.key("x-task")
+            writer.value(["id": .string(id.description)])
+        case nil: break
+        }
         writer.endObject()
         return writer.bytes
     }

@@ -216,7 +216,8 @@ extension HostServices {
                 body: body,
                 plugin: plugin,
                 grants: grants.withLock { $0 },
-                principal: call.invocation.principal
+                principal: call.invocation.principal,
+                isOfTask: call.invocation.isOfTask
             )
             do throws(GatewayError) {
                 answered(GATEWAY_OK, try await answers.answer(asking).bytes)

@@ -73,6 +73,17 @@ extension Store: OwnedDataRepository {
             ["environment", "plugin", "name", "media_type", "expires_at", "bytes", "parts", "closed"]
         ),
         Part(
+            "tasks",
+            key: ["task_id"],
+            [
+                "environment", "plugin", "tool", "made_by", "state", "begun_ms", "updated_ms", "ended_ms", "expires_ms",
+                "progress", "message", "arguments", "result",
+            ],
+            isByTime: true,
+            // Each may hold a result of a megabyte.
+            rowsMax: 16
+        ),
+        Part(
             "balances",
             key: ["environment", "account", "name", "at_ms", "record_id"],
             ["currency", "current_cents", "available_cents", "reserved_cents", "uncleared_cents"]
@@ -194,7 +205,7 @@ extension Store: OwnedDataRepository {
             || [
                 "amount", "is_active", "is_default", "updated_at", "expires_at", "succeeded", "failed", "quantity",
                 "due_at", "from_day", "to_day", "bytes", "parts", "closed", "subject_version", "transactions",
-                "fees_stated", "status", "position",
+                "fees_stated", "status", "position", "progress",
             ]
             .contains(column)
     }
@@ -224,7 +235,7 @@ extension Store: OwnedDataRepository {
         ("token_issuers", "issuer_id"), ("credentials", "field"), ("data_keys", "master_key_id"),
         ("accounts", "account"),
         ("plugin_items", "item_key"), ("plugin_timers", "timer_id"), ("export_parts", "export_id"),
-        ("exports", "export_id"), ("callbacks", "callback_id"), ("logins", "user_id"),
+        ("exports", "export_id"), ("tasks", "task_id"), ("callbacks", "callback_id"), ("logins", "user_id"),
         ("reports", "report_id"), ("balances", "record_id"), ("answers", "question_id"),
         ("webhook_endpoints", "endpoint_id"), ("webhook_progress", "endpoint_id"),
         ("webhook_deliveries", "event_id"), ("webhook_replays", "replay_id"),

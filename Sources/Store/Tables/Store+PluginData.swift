@@ -215,6 +215,17 @@ extension Store: PluginDataRepository {
         return (found.0, found.1)
     }
 
+    package func exportedBytes(of owner: PluginOwner) async throws(GatewayError) -> Int {
+        try await read { sql in
+            // A sum is no 64-bit integer on PostgreSQL: a hundred numbers are added here.
+            try sql.query(
+                "SELECT bytes FROM exports WHERE organization_id = $1 AND plugin = $2",
+                [.text(owner.organization.description), .text(owner.plugin)]
+            ) { Int($0.integer(0) ?? 0) }
+            .reduce(0, +)
+        }
+    }
+
     package func closeExport(_ export: Identifier, of owner: PluginOwner) async throws(GatewayError) -> Int {
         try await write { session in
             let (length, _) = try Store.openExport(export, of: owner, session.sql)
@@ -231,11 +242,11 @@ extension Store: PluginDataRepository {
         organization: OrganizationID,
         environment: Gateway.Environment,
         now: Timestamp
-    ) async throws(GatewayError) -> (PluginExport, [UInt8])? {
+    ) async throws(GatewayError) -> PluginExport? {
         try await read { sql in
-            let found = try sql.first(
+            try sql.first(
                 """
-                SELECT plugin, name, media_type, expires_at, made_by, maker, accounts FROM exports
+                SELECT plugin, name, media_type, expires_at, made_by, maker, accounts, bytes, parts FROM exports
                 WHERE organization_id = $1 AND export_id = $2 AND environment = $3 AND closed = 1 AND expires_at > $4
                 """,
                 [
@@ -250,16 +261,20 @@ extension Store: PluginDataRepository {
                     mediaType: row.text(2) ?? "",
                     expiresAt: Timestamp(milliseconds: row.integer(3) ?? 0),
                     madeBy: row.text(4) ?? "",
-                    purview: Purview(maker: row.text(5), accounts: Store.accounts(in: row.text(6)))
+                    purview: Purview(maker: row.text(5), accounts: Store.accounts(in: row.text(6))),
+                    bytes: Int(row.integer(7) ?? 0),
+                    parts: Int(row.integer(8) ?? 0)
                 )
             }
-            guard let found else { return nil }
-            let parts = try sql.query(
-                "SELECT bytes FROM export_parts WHERE organization_id = $1 AND export_id = $2 ORDER BY part",
-                [.text(organization.description), .text(id.description)]
-            ) { $0.bytes(0) ?? [] }
-            return (found, Array(parts.joined()))
         }
+    }
+
+    package func part(
+        _ part: Int,
+        of export: Identifier,
+        organization: OrganizationID
+    ) async throws(GatewayError) -> [UInt8]? {
+        try await ownedFile(export.description, part: part, of: organization)
     }
 
     package func removeExpiredExports(at now: Timestamp) async throws(GatewayError) {
@@ -284,7 +299,7 @@ extension Store: PluginDataRepository {
 }
 
 /// A principal in a row: what it may do stays what it was when it scheduled something.
-private enum PrincipalCoding {
+enum PrincipalCoding {
     static func json(_ principal: Principal) -> JSON {
         var object: JSONObject = [
             "subject": .string(principal.subjectText), "name": .string(principal.name),

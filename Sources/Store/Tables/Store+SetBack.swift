@@ -56,6 +56,10 @@ extension Store {
                 [by, after]
             )
             try session.sql.execute("UPDATE plugin_timers SET due_at = due_at - $1 WHERE due_at > $2", [by, after])
+            try session.sql.execute(
+                "UPDATE tasks SET due_ms = due_ms - $1, until_ms = until_ms - $2 WHERE due_ms > $3",
+                [by, by, after]
+            )
             // What waits for another version of its plugin is read again too. Two indexes, so two statements.
             for condition in ["ended IS NULL", "ended = 'quarantined'"] {
                 try session.sql.execute(

@@ -316,7 +316,6 @@ static void *complete_later(void *number) {
 
 static int32_t invoke(void *plugin, uint64_t number, uint32_t tool, gateway_bytes_t arguments, gateway_bytes_t meta) {
     (void)plugin;
-    (void)meta;
 #ifndef ANY_TOOL
     if (tool != 1) return GATEWAY_NOT_SUPPORTED;
 #endif
@@ -349,7 +348,11 @@ static int32_t invoke(void *plugin, uint64_t number, uint32_t tool, gateway_byte
     int32_t status;
     gateway_sink_t nowhere = {NULL, NULL};
     misbehave(arguments, nowhere, &status);
-    if (holds(arguments, "thread")) {
+    if (holds(arguments, "long") && (holds(meta, "\"offered\"") || holds(arguments, "unasked"))) {
+        completion->complete(host, number, GATEWAY_ACCEPTED, text("{\"x-task\":{},\"message\":\"It takes long.\"}"));
+    } else if (holds(arguments, "long")) {
+        completion->complete(host, number, GATEWAY_OK, text(holds(meta, "\"x-task\"") ? "{\"echo\":\"task\"}" : "{}"));
+    } else if (holds(arguments, "thread")) {
         pthread_t thread;
         pthread_create(&thread, NULL, complete_later, (void *)(uintptr_t)number);
         pthread_detach(thread);

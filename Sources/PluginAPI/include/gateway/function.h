@@ -20,7 +20,7 @@ extern "C" {
 #endif
 
 /* "invoke/1". `arguments` is the caller's JSON object, already valid under the tool's input schema; `meta` is a JSON
- * object: deadline_ns (of clock/1's monotonic clock), attempt, caller (rest, mcp, timer), idempotency_key, and, where
+ * object: deadline_ns (of clock/1's monotonic clock), attempt, caller (rest, mcp, timer, task), idempotency_key, and, where
  * the call was answered GATEWAY_INPUT_REQUIRED before, input and state (docs/abi.md, section 8).
  * Anything but GATEWAY_OK means that the call was not taken and will not be completed. */
 #define GATEWAY_INVOKE "invoke/1"
