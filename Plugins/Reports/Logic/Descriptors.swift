@@ -71,9 +71,10 @@ let reportDescriptor: JSONObject = [
     Sums up the organization's transactions of some days: how they ended, by type, account, user, key, hour and day, what \
     M-Pesa took where it says so, what is open and how old that is. A transaction counts on the day on which M-Pesa says \
     that it was completed, else on that on which it ended here, in Nairobi. The report is kept for 30 days under its \
-    report_id and never changes; what becomes known later stands under corrections in the next one of its kind. Amounts \
-    are whole shillings, but fees and balances cents. Moves no money.
+    report_id and never changes; what becomes known later stands under corrections in the next one of its kind. What takes \
+    long goes on as a task: the reply names it. Amounts are whole shillings, but fees and balances cents. Moves no money.
     """,
+    "x-task": ["deadline_ms": 3_600_000, "again": true],
     "examples": [
         ["title": "One day", "arguments": ["report_type": "DAILY", "date_from": "2026-11-26"]],
         ["title": "A month", "arguments": ["report_type": "MONTHLY", "date_from": "2026-11-01"]],
@@ -82,6 +83,10 @@ let reportDescriptor: JSONObject = [
             "arguments": [
                 "report_type": "CUSTOM", "date_from": "2026-11-10", "date_to": "2026-11-20", "format": "CSV",
             ],
+        ],
+        [
+            "title": "A month, as a task",
+            "arguments": ["report_type": "MONTHLY", "date_from": "2026-10-01", "as_task": true],
         ],
     ],
     "input_schema": MoneyTool.arguments(
@@ -93,6 +98,14 @@ let reportDescriptor: JSONObject = [
             "date_from": date("The first day."),
             "date_to": date("The last day, at most 366 days in all; what report_type says when left out."),
             "format": ["enum": ["JSON", "CSV"], "description": "CSV adds a link to a file, good for a day."],
+            "transactions": [
+                "type": "boolean",
+                "description": "Adds a link to a CSV of all transactions begun on these days. It goes on as a task.",
+            ],
+            "as_task": [
+                "type": "boolean",
+                "description": "Goes on as a task after the reply; more than 92 days do unless this is false.",
+            ],
         ],
         required: ["date_from"]
     ),

@@ -11,6 +11,14 @@ func makeReport(_ arguments: JSON, _ context: FunctionContext) async throws(Func
         to: arguments["date_to"]?.stringValue,
         today: EastAfricaTime.day(milliseconds: context.nowMilliseconds)
     )
+    let wish = TaskWish(arguments, period)
+    if wish.isLong, context.mayBecomeTask { throw .goesOn(wish.words) }
+    guard !wish.isWithTransactions || context.task != nil else {
+        throw .notSupported("A file of transactions goes on as a task, which this gateway does not offer.")
+    }
+    // First what takes long: a report is kept once, however often this is begun again.
+    let transactions = wish.isWithTransactions ? try await transactionFile(of: period, context) : nil
+    context.progress(0.98, "The report")
     let sums = try await context.sums(from: period.from, to: period.to, by: Report.groups, open: true, balances: true)
     var document = Report(kind: kind, period: period, sums: sums).document
     let kept = try await context.ask(
@@ -22,10 +30,38 @@ func makeReport(_ arguments: JSON, _ context: FunctionContext) async throws(Func
     )
     // As the host keeps it.
     for (name, value) in kept.objectValue ?? JSONObject() { document[name] = value }
-    guard arguments["format"]?.stringValue == "CSV" else { return .object(document) }
-    let name = "report-\(kind.rawValue.lowercased())-\(period.from)-\(period.to).csv"
-    document["$content"] = [try await file(named: name, of: .object(document), context)]
+    var links = transactions.map { [$0] } ?? []
+    if arguments["format"]?.stringValue == "CSV" {
+        let name = "report-\(kind.rawValue.lowercased())-\(period.from)-\(period.to).csv"
+        links.append(try await file(named: name, of: .object(document), context))
+    }
+    if !links.isEmpty { document["$content"] = .array(links) }
     return .object(document)
+}
+
+/// What of a report takes longer than a call.
+struct TaskWish {
+    /// More days than this are summed up as a task, unless the caller says otherwise.
+    static let daysMax: Int64 = 92
+
+    /// Whether a file of all transactions is asked for.
+    let isWithTransactions: Bool
+    /// Whether it is to go on as a task.
+    let isLong: Bool
+    private let days: Int64
+
+    init(_ arguments: JSON, _ period: Period) {
+        isWithTransactions = arguments["transactions"] == true
+        days = period.count
+        let asked = arguments["as_task"]
+        isLong = isWithTransactions || (asked.map { $0 == true } ?? (days > TaskWish.daysMax))
+    }
+
+    /// For whoever waits.
+    var words: String {
+        isWithTransactions
+            ? "All transactions of \(days) days are written into a file." : "A report of \(days) days is made."
+    }
 }
 
 /// The report's rows as a file, for a day.
