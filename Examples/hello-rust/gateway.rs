@@ -176,6 +176,24 @@ pub struct Resource {
     pub read: extern "C" fn(*mut c_void, u32, Sink) -> i32,
 }
 
+/// "x-prompt/2", a draft
+#[repr(C)]
+pub struct AskingPrompt {
+    pub get: extern "C" fn(*mut c_void, u64, u32, Bytes, Bytes) -> i32,
+}
+
+/// "x-resource/2", a draft
+#[repr(C)]
+pub struct Template {
+    pub read: extern "C" fn(*mut c_void, u64, u32, Bytes, Bytes) -> i32,
+}
+
+/// "x-argument-completion/1", a draft
+#[repr(C)]
+pub struct ArgumentCompletion {
+    pub complete: extern "C" fn(*mut c_void, u64, Bytes, Bytes) -> i32,
+}
+
 /// Host "progress/1"
 #[repr(C)]
 pub struct Progress {
@@ -222,6 +240,8 @@ const _: () = assert!(size_of::<Manifest>() == 184 && size_of::<Negotiation>() =
 const _: () = assert!(size_of::<Lifecycle>() == 16 && size_of::<Operation>() == 32 && size_of::<Invoke>() == 8);
 const _: () = assert!(size_of::<SelfTest>() == 8 && size_of::<Drain>() == 16 && size_of::<Cancel>() == 8);
 const _: () = assert!(size_of::<Timer>() == 8 && size_of::<Prompt>() == 8 && size_of::<Resource>() == 8);
+const _: () = assert!(size_of::<AskingPrompt>() == 8 && size_of::<Template>() == 8);
+const _: () = assert!(size_of::<ArgumentCompletion>() == 8);
 const _: () = assert!(size_of::<Complete>() == 8 && size_of::<Progress>() == 16 && size_of::<Log>() == 8);
 const _: () = assert!(size_of::<Clock>() == 16 && size_of::<Call>() == 8 && size_of::<ThreadCheck>() == 8);
 

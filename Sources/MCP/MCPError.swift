@@ -9,6 +9,8 @@ struct MCPError: Error, Sendable {
     var status = 400
     /// What a transport must say besides: when to come again, what a credential lacks.
     var cause: GatewayError?
+    /// Whether what is wrong is the answer to a question, or that nobody can be asked.
+    var isAboutAnswer = false
 
     /// A refusal that the stages before a tool make, where it is no result of the tool's.
     static func refusal(_ error: GatewayError) -> MCPError {
@@ -32,6 +34,20 @@ struct MCPError: Error, Sendable {
 
     static func needsElicitation(_ reason: String) -> MCPError {
         MCPError(code: -32021, message: reason, data: ["requiredCapabilities": ["elicitation": [:]]])
+    }
+    /// What asks a person and is no tool: older revisions have no number for it.
+    static func needsPerson(_ reason: String, _ revision: Revision) -> MCPError {
+        guard revision.hasHandshake else { return needsElicitation(reason) }
+        var error = invalidParams("\(reason)\n\(Results.clientsThatAsk)")
+        error.isAboutAnswer = true
+        return error
+    }
+    /// What is wrong with an answer, or with what came beside it.
+    static func wrongAnswer(_ error: GatewayError) -> MCPError {
+        let lines = [error.message] + error.errors.prefix(8).map(\.line)
+        var refusal = invalidParams(lines.joined(separator: "\n"))
+        refusal.isAboutAnswer = true
+        return refusal
     }
     static let needsTasks = MCPError(
         code: -32021,

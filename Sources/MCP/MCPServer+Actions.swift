@@ -15,7 +15,7 @@ extension MCPServer {
         switch reply.result {
         case .success(.data(let data, _, let beside)):
             return results.output(ActionOutput.bytes(data, beside), marks, to: exchange)
-        case .success(.file), .success(.stream), .success(.live):
+        case .success(.file), .success(.stream), .success(.live), .success(.question):
             return results.failure(GatewayError(.notSupported, "A file is read by REST."), marks, to: exchange)
         case .failure(let error):
             // Who may not ask is told as for a tool that there is not; what was wrong with the call, to the model.

@@ -118,21 +118,8 @@ extension MCPServer {
                 continue
             }
             asked += question.parts.count
-            guard asked <= conversations.settings.questionsMax else {
-                throw .refusal(GatewayError(.conflict, "The tool asks too much: \(asked) questions in one call."))
-            }
-            let (end, id) = (conversations.end(ofRound: question.parts.count), conversations.entropy.identifier())
-            guard
-                let replies = try await replies(
-                    to: question,
-                    state,
-                    as: id,
-                    in: conversation,
-                    until: end,
-                    exchange,
-                    tell
-                )
-            else {
+            let round = round(of: question, state, asked: asked)
+            guard let heard = try await hear(round, in: conversation, exchange, tell) else {
                 guard reply.record != nil else {
                     let words = "Nobody has answered the tool's question in time."
                     throw .refusal(GatewayError(.deadlineExceeded, words))
@@ -140,34 +127,58 @@ extension MCPServer {
                 // What waits to be confirmed waits still.
                 return reply.unanswered
             }
-            let answer = QuestionReply(replies, to: state)
-            if question.parts[0].page != nil, answer.action == "accept" { led = (id, end) }
-            call = call.answering(answer)
+            if question.parts[0].page != nil, heard.action == "accept" { led = (round.id, round.until) }
+            call = call.answering(heard)
         }
     }
 
-    /// What a person says to all that is asked together; nil where nobody has in time.
+    /// A round of questions as it is put to somebody.
+    struct Round {
+        let question: Question
+        let state: String
+        /// How many the call has asked, these among them.
+        let asked: Int
+        /// Names the first of them.
+        let id: Identifier
+        let until: Timestamp
+    }
+
+    /// A round that begins now.
+    func round(of question: Question, _ state: String, asked: Int) -> Round {
+        let end = conversations.end(ofRound: question.parts.count)
+        return Round(question: question, state: state, asked: asked, id: conversations.entropy.identifier(), until: end)
+    }
+
+    /// Puts a round of questions to the client's person; nil where nobody has answered in time.
     ///
-    /// One after another: an older client is asked one thing at a time, and nothing more after a refusal. Whoever takes long
-    /// over one has what is left for the others.
-    private func replies(
-        to question: Question,
-        _ state: String,
-        as id: Identifier,
+    /// One after another: an older client is asked one thing at a time, and nothing more after a refusal. Whoever takes
+    /// long over one has what is left for the others.
+    func hear(
+        _ round: Round,
         in conversation: Conversation,
-        until end: Timestamp,
         _ exchange: Exchange,
         _ tell: @Sendable ([UInt8]) -> Void
-    ) async throws(MCPError) -> [(name: String?, reply: QuestionReply)]? {
+    ) async throws(MCPError) -> QuestionReply? {
+        guard round.asked <= conversations.settings.questionsMax else {
+            throw .refusal(GatewayError(.conflict, "Too much is asked: \(round.asked) questions in one call."))
+        }
         var replies: [(name: String?, reply: QuestionReply)] = []
-        for (index, part) in question.parts.enumerated() {
-            let name = index == 0 ? id : conversations.entropy.identifier()
-            let heard = try await reply(to: part, state, as: name, in: conversation, until: end, exchange, tell)
+        for (index, part) in round.question.parts.enumerated() {
+            let id = index == 0 ? round.id : conversations.entropy.identifier()
+            let heard = try await reply(
+                to: part,
+                round.state,
+                as: id,
+                in: conversation,
+                until: round.until,
+                exchange,
+                tell
+            )
             guard let heard else { return nil }
             replies.append((part.name, heard))
             guard heard.action == "accept" else { break }
         }
-        return replies
+        return QuestionReply(replies, to: round.state)
     }
 
     /// What a person says; nil where nobody has in time.

@@ -242,7 +242,9 @@ package final class MCPServer: Sendable {
 
     /// Whether a request may be told about before it is answered.
     package func tellsProgress(of exchange: Exchange) -> Bool {
-        guard exchange.message.method == "tools/call" else { return false }
+        guard exchange.message.method == "tools/call" else {
+            return exchange.conversation != nil && asksFirst(exchange.message)
+        }
         let tool = registry.snapshot.tool(exchange.message.params["name"]?.stringValue ?? "")
         guard let tool else { return false }
         // A payment may be one that whoever asks for it must confirm.
@@ -291,7 +293,7 @@ package final class MCPServer: Sendable {
         case ("tools/list", _): return try await listTools(exchange)
         case ("prompts/list", _), ("prompts/get", _), ("resources/list", _), ("resources/read", _),
             ("resources/templates/list", _):
-            return try await serveContext(exchange)
+            return try await serveContext(exchange, tell)
         case ("completion/complete", _): return try await complete(exchange)
         case ("tasks/get", false), ("tasks/update", false), ("tasks/cancel", false):
             return try await serveTask(exchange)

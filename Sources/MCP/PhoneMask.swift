@@ -349,8 +349,11 @@ struct PhoneSight: Sendable {
 extension MCPServer {
     /// Whether a message's answer may show what others have said: lists of what there is show nobody's phone.
     static func tells(_ message: Message) -> Bool {
-        ["tools/call", "resources/read", "prompts/get", "tasks/get", "tasks/update", "tasks/cancel"]
-            .contains(message.method)
+        [
+            "tools/call", "resources/read", "prompts/get", "completion/complete", "tasks/get", "tasks/update",
+            "tasks/cancel",
+        ]
+        .contains(message.method)
     }
 
     /// What of phones is shown to whoever sent a message.

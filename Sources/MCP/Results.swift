@@ -128,7 +128,7 @@ struct Results: Sendable {
     }
 
     /// Asks a person through the client; a client that cannot is told so, and never asked.
-    private func ask(_ question: Question, state: String, _ exchange: Exchange) throws(MCPError) -> Answer {
+    func ask(_ question: Question, state: String, _ exchange: Exchange) throws(MCPError) -> Answer {
         // An older client is asked while its call goes on, and never in its answer.
         guard question.parts.allSatisfy({ $0.page == nil ? exchange.canElicit(false) : exchange.opensPages(false) })
         else {
@@ -156,10 +156,12 @@ struct Results: Sendable {
     /// Older revisions have no number for that, and what a model can read helps more than an error of the protocol.
     func needsPerson(_ reason: String, _ exchange: Exchange) throws(MCPError) -> Answer {
         guard exchange.revision.hasHandshake else { throw .needsElicitation(reason) }
-        let needs =
-            "Use a client that declares elicitation when it connects (\(Revision.june2025.rawValue) or later), or REST."
-        return said("\(reason)\n\(needs)", nil, .none, exchange)
+        return said("\(reason)\n\(Results.clientsThatAsk)", nil, .none, exchange)
     }
+
+    /// What to do where a client asks nobody.
+    static let clientsThatAsk =
+        "Use a client that declares elicitation when it connects (\(Revision.june2025.rawValue) or later), or REST."
 
     /// What went wrong in a tool is a result that says so.
     func failure(_ error: GatewayError, _ marks: Marks = .none, to exchange: Exchange) -> Answer {

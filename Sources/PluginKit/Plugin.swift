@@ -97,11 +97,14 @@ public struct Needs: Sendable, Hashable {
     public var collections: [String]
     /// Families of host services: `transactions`, `timers`, `exports`, and the draft `x-reports`.
     public var services: [String]
+    /// How its own URIs begin, such as `notes://`: a draft.
+    public var uris: [String]
 
     /// States needs.
-    public init(collections: [String] = [], services: [String] = []) {
+    public init(collections: [String] = [], services: [String] = [], uris: [String] = []) {
         self.collections = collections
         self.services = services
+        self.uris = uris
     }
 }
 
@@ -161,6 +164,12 @@ public struct Plugin: Sendable {
     public let prompts: [Prompt]
     /// In the order of their indices.
     public let resources: [Resource]
+    /// Prompts that may ask, in the order of their indices: a draft.
+    public let askingPrompts: [AskingPrompt]
+    /// In the order of their indices: a draft.
+    public let templates: [ResourceTemplate]
+    /// What an argument may be that its descriptor says so of (`x-completes`): a draft.
+    public let complete: (@Sendable (CompletionRequest, FunctionContext) async throws(FunctionFailure) -> [String])?
     /// Does what a timer was set for; the document of docs/abi.md, section 9.
     public let onTimer: (@Sendable (JSON, FunctionContext) async throws(FunctionFailure) -> Void)?
     /// Takes the settings of plugins.json; a sentence refuses them.
@@ -179,6 +188,9 @@ public struct Plugin: Sendable {
         needs: Needs = Needs(),
         prompts: [Prompt] = [],
         resources: [Resource] = [],
+        askingPrompts: [AskingPrompt] = [],
+        templates: [ResourceTemplate] = [],
+        complete: (@Sendable (CompletionRequest, FunctionContext) async throws(FunctionFailure) -> [String])? = nil,
         onTimer: (@Sendable (JSON, FunctionContext) async throws(FunctionFailure) -> Void)? = nil,
         configure: @escaping @Sendable (JSON) -> String? = { _ in nil },
         selfTest: @escaping @Sendable () -> String? = { nil }
@@ -192,6 +204,9 @@ public struct Plugin: Sendable {
         self.needs = needs
         self.prompts = prompts
         self.resources = resources
+        self.askingPrompts = askingPrompts
+        self.templates = templates
+        self.complete = complete
         self.onTimer = onTimer
         self.configure = configure
         self.selfTest = selfTest
@@ -205,19 +220,24 @@ public struct Plugin: Sendable {
             else { continue }
             upstreams[upstream] = .array((upstreams[upstream]?.arrayValue ?? []) + [path])
         }
-        return [
+        var asked: JSONObject = [
+            "upstreams": .array(upstreams.map { ["name": .string($0.key), "paths": $0.value] }),
+            "secrets": .array(secrets.map { .string($0) }),
+            "collections": .array(needs.collections.map { .string($0) }),
+            "services": .array(needs.services.map { .string($0) }),
+        ]
+        if !needs.uris.isEmpty { asked["x-uris"] = .array(needs.uris.map { .string($0) }) }
+        var catalogue: JSONObject = [
             "plugin": ["id": .string(id), "version": .string(version), "title": .string(title)],
             "tools": .array(tools.map(\.document)),
             "operations": .array(operations.map { .object($0.descriptor) }),
             "prompts": .array(prompts.map { .object($0.descriptor) }),
             "resources": .array(resources.map { .object($0.descriptor) }),
-            "needs": [
-                "upstreams": .array(upstreams.map { ["name": .string($0.key), "paths": $0.value] }),
-                "secrets": .array(secrets.map { .string($0) }),
-                "collections": .array(needs.collections.map { .string($0) }),
-                "services": .array(needs.services.map { .string($0) }),
-            ],
+            "needs": .object(asked),
         ]
+        if !askingPrompts.isEmpty { catalogue["x-prompts"] = .array(askingPrompts.map { .object($0.descriptor) }) }
+        if !templates.isEmpty { catalogue["x-templates"] = .array(templates.map { .object($0.descriptor) }) }
+        return .object(catalogue)
     }
 }
 

@@ -82,7 +82,7 @@ final class ServedPlugin: Sendable {
         return GATEWAY_OK
     }
 
-    private func start(_ invocation: UInt64, _ work: @escaping @Sendable () async throws(FunctionFailure) -> [UInt8]) {
+    func start(_ invocation: UInt64, _ work: @escaping @Sendable () async throws(FunctionFailure) -> [UInt8]) {
         running.withLock { running in
             running[invocation] = Task.detached(executorPreference: FunctionThreads.shared) { [self] in
                 await run(invocation, work)

@@ -14,6 +14,9 @@ struct PluginTables {
     private let timer = UnsafeMutablePointer<gateway_timer_t>.allocate(capacity: 1)
     private let prompt = UnsafeMutablePointer<gateway_prompt_t>.allocate(capacity: 1)
     private let resource = UnsafeMutablePointer<gateway_resource_t>.allocate(capacity: 1)
+    private let askingPrompt = UnsafeMutablePointer<gateway_prompt_2_t>.allocate(capacity: 1)
+    private let template = UnsafeMutablePointer<gateway_resource_2_t>.allocate(capacity: 1)
+    private let completion = UnsafeMutablePointer<gateway_argument_completion_t>.allocate(capacity: 1)
 
     // Initialized once before anybody sees it; only read afterwards.
     nonisolated(unsafe) static let shared = PluginTables()
@@ -70,6 +73,7 @@ struct PluginTables {
         )
         prompt.initialize(to: gateway_prompt_t(get: { PluginTables.prompt($0, $1, $2, $3) }))
         resource.initialize(to: gateway_resource_t(read: { PluginTables.resource($0, $1, $2) }))
+        initializeDrafts()
         operation.initialize(
             to: gateway_operation_t(
                 prepare: { PluginTables.prepare($0, $1, $2, $3) },
@@ -77,6 +81,30 @@ struct PluginTables {
                 query: { PluginTables.query($0, $1, $2, $3) },
                 render: { PluginTables.render($0, $1, $2, $3) }
             )
+        )
+    }
+
+    private func initializeDrafts() {
+        askingPrompt.initialize(
+            to: gateway_prompt_2_t(get: { plugin, invocation, index, arguments, meta in
+                ServedPlugin.from(plugin)?
+                    .get(invocation, index, [UInt8](borrowed: arguments), [UInt8](borrowed: meta))
+                    ?? GATEWAY_INVALID_ARGUMENT
+            })
+        )
+        template.initialize(
+            to: gateway_resource_2_t(read: { plugin, invocation, index, arguments, meta in
+                ServedPlugin.from(plugin)?
+                    .read(invocation, index, [UInt8](borrowed: arguments), [UInt8](borrowed: meta))
+                    ?? GATEWAY_INVALID_ARGUMENT
+            })
+        )
+        completion.initialize(
+            to: gateway_argument_completion_t(complete: { plugin, invocation, request, meta in
+                ServedPlugin.from(plugin)?
+                    .complete(invocation, [UInt8](borrowed: request), [UInt8](borrowed: meta))
+                    ?? GATEWAY_INVALID_ARGUMENT
+            })
         )
     }
 
@@ -92,6 +120,9 @@ struct PluginTables {
         case GATEWAY_TIMER: plugin?.onTimer == nil ? nil : UnsafeRawPointer(timer)
         case GATEWAY_PROMPT: plugin?.prompts.isEmpty ?? true ? nil : UnsafeRawPointer(prompt)
         case GATEWAY_RESOURCE: plugin?.resources.isEmpty ?? true ? nil : UnsafeRawPointer(resource)
+        case GATEWAY_PROMPT_2: plugin?.askingPrompts.isEmpty ?? true ? nil : UnsafeRawPointer(askingPrompt)
+        case GATEWAY_RESOURCE_2: plugin?.templates.isEmpty ?? true ? nil : UnsafeRawPointer(template)
+        case GATEWAY_ARGUMENT_COMPLETION: plugin?.complete == nil ? nil : UnsafeRawPointer(completion)
         default: nil
         }
     }

@@ -46,6 +46,15 @@ static int check(const struct gateway_tables *tables, char *reason, size_t size)
     if (tables->resource != NULL && tables->resource->read == NULL) {
         return missing("a function of " GATEWAY_RESOURCE, reason, size);
     }
+    if (tables->prompt_2 != NULL && tables->prompt_2->get == NULL) {
+        return missing("a function of " GATEWAY_PROMPT_2, reason, size);
+    }
+    if (tables->resource_2 != NULL && tables->resource_2->read == NULL) {
+        return missing("a function of " GATEWAY_RESOURCE_2, reason, size);
+    }
+    if (tables->completion != NULL && tables->completion->complete == NULL) {
+        return missing("a function of " GATEWAY_ARGUMENT_COMPLETION, reason, size);
+    }
     return GATEWAY_NEGOTIATION_OK;
 }
 
@@ -76,5 +85,8 @@ int gateway_library_negotiate(gateway_plugin_entry_t entry, gateway_negotiation_
     tables->timer = table(negotiation, GATEWAY_TIMER);
     tables->prompt = table(negotiation, GATEWAY_PROMPT);
     tables->resource = table(negotiation, GATEWAY_RESOURCE);
+    tables->prompt_2 = table(negotiation, GATEWAY_PROMPT_2);
+    tables->resource_2 = table(negotiation, GATEWAY_RESOURCE_2);
+    tables->completion = table(negotiation, GATEWAY_ARGUMENT_COMPLETION);
     return check(tables, reason, reason_size);
 }

@@ -78,6 +78,15 @@ static int32_t serve(const gateway_frame_t *frame, const uint8_t *bytes, gateway
     case GATEWAY_FRAME_TIMER:
         if (tables.timer == NULL || !split(frame, bytes, &first, &second)) return GATEWAY_NOT_SUPPORTED;
         return tables.timer->fire(tables.plugin, frame->number, first, second);
+    case GATEWAY_FRAME_PROMPT_2:
+        if (tables.prompt_2 == NULL || !split(frame, bytes, &first, &second)) return GATEWAY_NOT_SUPPORTED;
+        return tables.prompt_2->get(tables.plugin, frame->number, frame->index, first, second);
+    case GATEWAY_FRAME_RESOURCE_2:
+        if (tables.resource_2 == NULL || !split(frame, bytes, &first, &second)) return GATEWAY_NOT_SUPPORTED;
+        return tables.resource_2->read(tables.plugin, frame->number, frame->index, first, second);
+    case GATEWAY_FRAME_COMPLETION:
+        if (tables.completion == NULL || !split(frame, bytes, &first, &second)) return GATEWAY_NOT_SUPPORTED;
+        return tables.completion->complete(tables.plugin, frame->number, first, second);
     case GATEWAY_FRAME_PROMPT:
         if (tables.prompt == NULL) return GATEWAY_NOT_SUPPORTED;
         return tables.prompt->get(tables.plugin, frame->index, whole, sink);
@@ -98,6 +107,12 @@ static int32_t serve(const gateway_frame_t *frame, const uint8_t *bytes, gateway
     }
 }
 
+/* Whether a frame starts what ends by its completion. */
+static int starts(uint32_t kind) {
+    return kind == GATEWAY_FRAME_INVOKE || kind == GATEWAY_FRAME_TIMER || kind == GATEWAY_FRAME_PROMPT_2 ||
+           kind == GATEWAY_FRAME_RESOURCE_2 || kind == GATEWAY_FRAME_COMPLETION;
+}
+
 static void take(const gateway_frame_t *frame, const uint8_t *bytes, struct output *output) {
     static const gateway_bytes_t nothing;
     memory_begin_call();
@@ -112,7 +127,7 @@ static void take(const gateway_frame_t *frame, const uint8_t *bytes, struct outp
     output->length = 0;
     output->is_too_large = 0;
     gateway_sink_t sink = {output, collect};
-    if (frame->kind == GATEWAY_FRAME_INVOKE || frame->kind == GATEWAY_FRAME_TIMER) {
+    if (starts(frame->kind)) {
         int32_t status = calls_begin(frame->number) ? serve(frame, bytes, sink) : GATEWAY_RATE_LIMITED;
         /* Not taken: so it is over. One that was taken ends by its completion. */
         if (status != GATEWAY_OK && calls_end(frame->number) == GATEWAY_OK) {
@@ -201,7 +216,10 @@ int main(int count, char *const *arguments) {
                       (tables.drain != NULL ? GATEWAY_OFFERS_DRAIN : 0) |
                       (tables.timer != NULL ? GATEWAY_OFFERS_TIMER : 0) |
                       (tables.prompt != NULL ? GATEWAY_OFFERS_PROMPT : 0) |
-                      (tables.resource != NULL ? GATEWAY_OFFERS_RESOURCE : 0);
+                      (tables.resource != NULL ? GATEWAY_OFFERS_RESOURCE : 0) |
+                      (tables.prompt_2 != NULL ? GATEWAY_OFFERS_PROMPT_2 : 0) |
+                      (tables.resource_2 != NULL ? GATEWAY_OFFERS_RESOURCE_2 : 0) |
+                      (tables.completion != NULL ? GATEWAY_OFFERS_COMPLETION : 0);
     started(GATEWAY_OK, offers, missing);
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);

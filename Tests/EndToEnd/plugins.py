@@ -35,6 +35,11 @@ def compile_desk(*flags):
     return compile_library(os.path.join(libraries(), f"desk-{abs(hash(flags))}.so"), "desk.c", *flags)
 
 
+def compile_shelf(*flags):
+    """The plugin of what is read and may ask first."""
+    return compile_library(os.path.join(libraries(), f"shelf-{abs(hash(flags))}.so"), "shelf.c", *flags)
+
+
 def operator(gateway):
     """The environment of an operator's commands."""
     return {

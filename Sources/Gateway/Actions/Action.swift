@@ -23,6 +23,12 @@ package struct Action: Sendable {
         ///
         /// Throws as the stages do where they may not ask this any more. It reads no SQL while nothing has changed.
         package let standing: @Sendable () async throws(GatewayError) -> Principal
+        /// The door it came in by.
+        package var door = Door.rest
+        /// What a person answered to what the action asked.
+        package var answer: QuestionReply?
+        /// Whether the caller can put a question to a person.
+        package var canBeAsked = true
         /// Whether who asked may still ask this; throws as `standing` does.
         package var mayGoOn: @Sendable () async throws(GatewayError) -> Void {
             { [standing] () async throws(GatewayError) in _ = try await standing() }
@@ -42,6 +48,8 @@ package struct Action: Sendable {
         case stream(FileStream)
         /// Events as they come, for as long as somebody follows them.
         case live(LiveEvents)
+        /// A question to a person, and the state to send back with the answer.
+        case question(Question, state: String)
 
         /// The output, as a value.
         package static func data(_ value: JSON, message: String? = nil) -> Answer {
@@ -83,6 +91,8 @@ package struct Action: Sendable {
     package let shownOnce: [JSONPointer]
     /// Where the output names what was made, changed or ended: audit keeps it.
     package let target: JSONPointer?
+    /// Whether it may ask a person before it goes on.
+    package let asks: Bool
     /// Its name among the tools of MCP, for what reads the organization's own data; nil where agents are not offered it.
     package let tool: String?
     /// How what it answers is read as a resource; nil where it is none.
@@ -131,6 +141,7 @@ package struct Action: Sendable {
         takesLines: Bool = false,
         shownOnce: [String] = [],
         changes: Bool? = nil,
+        asks: Bool = false,
         tool: String? = nil,
         resource: ActionResource? = nil,
         target: String? = nil,
@@ -147,6 +158,7 @@ package struct Action: Sendable {
         self.takesLines = takesLines
         self.shownOnce = shownOnce.map(JSONPointer.init(path:))
         isReadOnly = !(changes ?? (route.method != "GET"))
+        self.asks = asks
         self.tool = tool
         self.resource = resource
         self.target = target.map(JSONPointer.init(path:))

@@ -22,6 +22,10 @@ package struct ActionCall: Sendable {
     package var follows = false
     /// Who asks, where the door had to know it before.
     package var recognized: Recognized?
+    /// What a person answered to what the action asked.
+    package var answer: QuestionReply?
+    /// Whether the caller can put a question to a person.
+    package var canBeAsked = true
 
     /// Gathers what a door knows.
     package init(

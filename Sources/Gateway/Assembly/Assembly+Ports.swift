@@ -198,6 +198,8 @@ extension Assembly {
         package var forgetting = Forgetting.Settings()
         /// What plugins ask the host for.
         package var services = PluginServices.Settings()
+        /// What plugins offer beside their tools and may ask about.
+        package var contexts = ContextCalls.Settings()
         /// Letters about what waits for people.
         package var approvalLetters = ApprovalLetters.Settings()
         /// Calls that wait for what is decided on the host's page.

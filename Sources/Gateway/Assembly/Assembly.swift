@@ -72,6 +72,8 @@ package struct Assembly: Sendable {
     package let throttle: AttemptLimit
     /// Failures of strangers, counted into the audit.
     package let failures: SampleFailures
+    /// What plugins offer beside their tools and may ask about.
+    private let contexts: ContextCalls
     /// What plugins ask of the host.
     package let services: PluginServices
     /// Places in the feed as they leave the host.
@@ -165,6 +167,8 @@ package struct Assembly: Sendable {
         )
         places = FeedPlaces(key: keys.places)
         services = ports.services(directory, places, settings.services)
+        let seal = QuestionSeal(key: keys.questions, entropy: entropy)
+        contexts = ContextCalls(seal: seal, questions: store.once, settings: settings.contexts)
         pipeline = Pipeline(
             registry: ports.registry,
             authenticate: authenticate,
@@ -178,7 +182,7 @@ package struct Assembly: Sendable {
             dispatch: Dispatch(
                 batches: batches,
                 drafts: drafts,
-                seal: QuestionSeal(key: keys.questions, entropy: entropy),
+                seal: seal,
                 questions: store.once,
                 page: ConfirmationPage(base: settings.publicURL),
                 tasks: BeginTask(tasks: store.data, entropy: entropy, settings: settings.begunTasks),
@@ -250,6 +254,7 @@ package struct Assembly: Sendable {
             ),
             batches: batches,
             tasks: taskActions,
+            contexts: contexts,
             entropy: ports.entropy
         )
     }

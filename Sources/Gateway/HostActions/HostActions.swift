@@ -16,6 +16,7 @@ package enum HostActions {
         approvals: ApprovalActions,
         batches: Batches,
         tasks: TaskActions,
+        contexts: ContextCalls,
         entropy: Entropy
     ) -> [Action] {
         TransactionActions(records: records, registry: registry, directory: directory).all
@@ -33,7 +34,7 @@ package enum HostActions {
             + TransactionFile(records: records, entropy: entropy).all
             + EventActions(feed: reports, places: places, news: news, entropy: entropy).all
             + BalanceActions(reports: reports, entropy: entropy).all
-            + ContextActions(registry: registry).all + BatchActions(batches: batches).all
+            + ContextActions(registry: registry, calls: contexts).all + BatchActions(batches: batches).all
             + approvals.all + AnswerActions(drafts: approvals.drafts).all
             + ExplainActions(
                 records: records,

@@ -38,7 +38,7 @@ package struct Confirmations: Sendable {
         var asking = done
         asking.ending = .question(
             question,
-            state: try seal.seal(question, for: work, as: Confirmations.purpose(of: work))
+            state: try seal.seal(question, at: work.place, as: Confirmations.purpose(of: work))
         )
         return asking
     }
@@ -86,7 +86,7 @@ package struct Confirmations: Sendable {
     /// - Throws: `invalidArgument` for what was not asked of this caller about this call, and for another answer than the
     ///   first; whatever keeps a draft from leaving.
     func answered(_ reply: QuestionReply, _ work: Dispatch.Work) async throws(GatewayError) -> Dispatch.Done {
-        let opened = try seal.open(reply, for: work, as: Confirmations.purpose(of: work))
+        let opened = try seal.open(reply, at: work.place, as: Confirmations.purpose(of: work))
         let answer = try opened.answer(reply)
         guard let id = answer.state["transaction_id"]?.stringValue.flatMap({ RecordID($0) }),
             let shown = answer.state["shown"]?.stringValue,

@@ -40,6 +40,11 @@ package struct Dispatch: Sendable {
             }
         }
 
+        /// What its questions are about.
+        var place: QuestionSeal.Place {
+            QuestionSeal.Place(name: entry.tool.name, principal: principal, arguments: arguments)
+        }
+
         /// What kind of caller calls: what rules that ask for a person go by.
         var caller: CallerKind { principal.kind(at: call.door) }
 
@@ -191,15 +196,9 @@ package struct Dispatch: Sendable {
             try await work.mayGoOn()
             return try await tasks.begin(work, terms, message: message)
         }
-        let opened = try seal.open(reply, for: work)
+        let opened = try seal.open(reply, at: work.place)
         let answer = try opened.answer(reply)
-        let taken = OnceClaim(
-            id: opened.id,
-            organization: work.principal.organization,
-            digest: Questions.digest(of: answer),
-            takenAt: seal.now,
-            expiresAt: opened.until
-        )
+        let taken = opened.claim(of: answer, organization: work.principal.organization, at: seal.now)
         let (outcome, isReplayed) = try await questions.answered(taken) { () async throws(GatewayError) in
             try await self.outcome(of: answer, work)
         }
@@ -230,7 +229,7 @@ package struct Dispatch: Sendable {
         guard AnswerStatus(rawValue: outcome.completion.status) == .inputRequired else { return outcome }
         if !work.entry.tool.asks { work.entry.plugin.calls.countMalformed() }
         if case .question(let question) = try FunctionCompletion.read(outcome.completion, tool: work.entry.tool) {
-            outcome.sealed = try seal.seal(question, for: work)
+            outcome.sealed = try seal.seal(question, at: work.place)
         }
         return outcome
     }

@@ -27,7 +27,7 @@ package enum FunctionCompletion {
         let payload = try? JSON(parsing: completion.payload)
         switch AnswerStatus(rawValue: completion.status) {
         case .ok:
-            guard let payload else { throw broken(tool, "something that is not JSON") }
+            guard let payload else { throw broken(tool.name, "something that is not JSON") }
             return try output(payload, completion.payload, tool)
         case .accepted where payload?["x-task"] != nil:
             guard mayBecomeTask, payload?["x-task"]?.objectValue != nil else {
@@ -35,42 +35,73 @@ package enum FunctionCompletion {
             }
             return .task(payload?["message"]?.stringValue ?? "The work has begun.")
         case .accepted:
-            guard let handle = Handle(payload) else { throw broken(tool, "a handle that is not of its form") }
+            guard let handle = Handle(payload) else { throw broken(tool.name, "a handle that is not of its form") }
             return .handle(handle)
-        case .inputRequired:
-            // Callers whom nobody can ask are refused by what the catalogue says, before anything runs.
-            guard tool.asks else { throw broken(tool, "a question, and its catalogue does not say that it asks") }
-            guard let question = Question(payload) else { throw broken(tool, "a question that is not of its form") }
-            return .question(question)
-        default: throw error(status: completion.status, payload: payload, tool: tool)
+        case .inputRequired: return .question(try question(payload, tool.name, asks: tool.asks))
+        default: throw error(status: completion.status, payload: payload, tool.name)
         }
+    }
+
+    /// How what is no tool ended.
+    package enum ContextEnding {
+        /// What it answered.
+        case answer(JSON)
+        /// What a person is asked.
+        case question(Question)
+    }
+
+    /// Reads how what is no tool ended, by the name that callers know it by.
+    ///
+    /// - Throws: as `read(_:tool:)` does; work that goes on is a tool's alone.
+    package static func read(
+        _ completion: LoadedPlugin.Completion,
+        of name: String,
+        asks: Bool
+    ) throws(GatewayError) -> ContextEnding {
+        let payload = try? JSON(parsing: completion.payload)
+        switch AnswerStatus(rawValue: completion.status) {
+        case .ok:
+            guard let payload, payload.objectValue != nil else { throw broken(name, "something that is no object") }
+            return .answer(payload)
+        case .accepted: throw broken(name, "a handle, which a tool alone may")
+        case .inputRequired: return .question(try question(payload, name, asks: asks))
+        default: throw error(status: completion.status, payload: payload, name)
+        }
+    }
+
+    /// Callers whom nobody can ask are refused by what the catalogue says, before anything runs.
+    private static func question(_ payload: JSON?, _ name: String, asks: Bool) throws(GatewayError) -> Question {
+        guard asks else { throw broken(name, "a question, and its catalogue does not say that it asks") }
+        guard let question = Question(payload) else { throw broken(name, "a question that is not of its form") }
+        return question
     }
 
     private static func output(_ payload: JSON, _ bytes: [UInt8], _ tool: ToolDescriptor) throws(GatewayError) -> Ending
     {
         guard payload[ContentBlocks.member] != nil, var members = payload.objectValue else {
             guard tool.outputValidator.accepts(payload) else {
-                throw broken(tool, "something that is not of its output schema")
+                throw broken(tool.name, "something that is not of its output schema")
             }
             return .output(bytes, content: nil)
         }
         let content = members.removeValue(forKey: ContentBlocks.member)
         let rest = JSON.object(members)
         guard tool.outputValidator.accepts(rest) else {
-            throw broken(tool, "something that is not of its output schema")
+            throw broken(tool.name, "something that is not of its output schema")
         }
         guard let content, ContentBlocks.areValid(content) else {
-            throw broken(tool, "content that is not of the form of docs/abi.md, section 8")
+            throw broken(tool.name, "content that is not of the form of docs/abi.md, section 8")
         }
         return .output(rest.bytes, content: content.bytes)
     }
 
-    private static func broken(_ tool: ToolDescriptor, _ what: String) -> GatewayError {
-        GatewayError(.pluginFailed, "\(tool.name) answered \(what).", detail: "rule P2")
+    /// What was answered is not of its form.
+    static func broken(_ name: String, _ what: String) -> GatewayError {
+        GatewayError(.pluginFailed, "\(name) answered \(what).", detail: "rule P2")
     }
 
     /// A status in the house's words.
-    private static func error(status: Int32, payload: JSON?, tool: ToolDescriptor) -> GatewayError {
+    private static func error(status: Int32, payload: JSON?, _ name: String) -> GatewayError {
         let code: GatewayError.Code =
             switch AnswerStatus(rawValue: status) {
             case .invalidArgument: .invalidArgument
@@ -85,9 +116,9 @@ package enum FunctionCompletion {
             case .tooLarge: .tooLarge
             default: .pluginFailed
             }
-        if let error = unavailable(status, tool) { return error }
+        if let error = unavailable(status, name) { return error }
         let retryAfter = payload?["retry_after_ms"]?.integerValue.map { Duration.milliseconds(max(0, $0)) }
-        let message = payload?["message"]?.stringValue ?? AnswerStatus.sentence(status, of: tool.name)
+        let message = payload?["message"]?.stringValue ?? AnswerStatus.sentence(status, of: name)
         let errors = code == .invalidArgument ? fieldErrors(payload?["details"]) : []
         return GatewayError(code, message, errors: errors, retryAfter: retryAfter)
     }
@@ -106,7 +137,7 @@ package enum FunctionCompletion {
     }
 
     /// What befell the worker, not the call.
-    private static func unavailable(_ status: Int32, _ tool: ToolDescriptor) -> GatewayError? {
+    private static func unavailable(_ status: Int32, _ name: String) -> GatewayError? {
         // Function tools move no money, and what they ask of M-Pesa goes through the host: none is under way.
         let what: String
         switch status {
@@ -116,7 +147,7 @@ package enum FunctionCompletion {
         }
         return GatewayError(
             .unavailable,
-            "The plugin of \(tool.name) \(what). Call it again in a moment.",
+            "The plugin of \(name) \(what). Call it again in a moment.",
             retryAfter: .seconds(1)
         )
     }

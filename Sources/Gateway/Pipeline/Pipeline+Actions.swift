@@ -23,7 +23,7 @@ extension Pipeline {
                 ending.arguments = arguments
                 ending.sensitive = action.sensitive
                 ending.addresses = action.addresses
-                let use = Action.Use(
+                var use = Action.Use(
                     principal: principal,
                     membership: membership,
                     arguments: arguments,
@@ -34,11 +34,13 @@ extension Pipeline {
                         try await authority.check(call, action.rules)
                     }
                 )
+                (use.door, use.answer, use.canBeAsked) = (call.door, call.answer, call.canBeAsked)
+                let asked = use
                 let done = try await once.answer(call, of: action, arguments, principal) {
                     () async throws(GatewayError) in
                     // A change without a line in the chain must not be possible, whenever the process ends.
                     if !action.isReadOnly { try await begin(&ending, action, membership) }
-                    return try await action.answer(use, following: call.follows)
+                    return try await action.answer(asked, following: call.follows)
                 }
                 isReplayed = done.isReplayed
                 ending.isReplayed = done.isReplayed

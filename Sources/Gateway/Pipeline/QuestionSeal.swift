@@ -2,27 +2,10 @@ import Cryptography
 import JSONSchema
 import OrderedJSON
 
-/// A caller's answer to a tool's question, as it came back: the state is a stranger's text until the seal is opened.
-package struct QuestionReply: Sendable, Equatable {
-    /// `accept`, `decline` or `cancel`.
-    package let action: String
-    /// The fields.
-    package let content: JSON
-    /// What the caller was given with the question.
-    package let state: String
-
-    /// States a reply.
-    package init(action: String, content: JSON, state: String) {
-        self.action = action
-        self.content = content
-        self.state = state
-    }
-}
-
-/// Seals a tool's question and state into the text that goes out, so that the host keeps nothing while a person thinks.
+/// Seals a question and its state into the text that goes out, so that the host keeps nothing while a person thinks.
 ///
-/// An answer counts only from the same caller, for the same tool, arguments and environment, within the seal's life,
-/// and once (`Dispatch`).
+/// An answer counts only from the same caller, for the same tool (prompt, resource), arguments and environment, within the
+/// seal's life, and once (`Dispatch`, `ContextCalls`).
 package struct QuestionSeal: Sendable {
     /// A question that was asked, as its answer brings it back.
     struct Opened {
@@ -41,6 +24,17 @@ package struct QuestionSeal: Sendable {
             self.until = Timestamp(milliseconds: until)
             self.schema = schema
             state = inner["state"] ?? .null
+        }
+
+        /// What an answer takes, so that it counts once.
+        func claim(of answer: QuestionAnswer, organization: OrganizationID, at now: Timestamp) -> OnceClaim {
+            OnceClaim(
+                id: id,
+                organization: organization,
+                digest: Questions.digest(of: answer),
+                takenAt: now,
+                expiresAt: until
+            )
         }
 
         /// What the tool hears, held to the schema that was asked; what is declined or cancelled has no fields.
@@ -75,6 +69,24 @@ package struct QuestionSeal: Sendable {
         }
     }
 
+    /// What a question is about: an answer counts for nothing else.
+    struct Place: Sendable {
+        /// What asks, as callers name it.
+        let name: String
+        /// Who is asked.
+        let principal: Principal
+        /// What it was asked about.
+        let arguments: JSON
+
+        fileprivate func bytes(_ purpose: String) -> [UInt8] {
+            let digest = SHA256.digest(arguments.canonicalBytes).hexadecimal
+            return Array(
+                "\(purpose)|\(principal.organization)|\(principal.environment.rawValue)|\(principal.bearerText)|\(name)|\(digest)"
+                    .utf8
+            )
+        }
+    }
+
     private let key: Secret<[UInt8]>
     private let entropy: Entropy
     /// How long a person has for each question of a round.
@@ -100,13 +112,13 @@ package struct QuestionSeal: Sendable {
     /// - Throws: `pluginFailed` when the question's schema is none.
     func seal(
         _ question: Question,
-        for work: Dispatch.Work,
+        at place: Place,
         as purpose: String = QuestionSeal.tools
     ) throws(GatewayError) -> String {
         do { _ = try JSONSchema(compiling: question.schema) } catch {
             throw GatewayError(
                 .pluginFailed,
-                "\(work.entry.tool.name) asked by a schema that is none.",
+                "\(place.name) asked by a schema that is none.",
                 detail: "rule P2: \(error)"
             )
         }
@@ -116,8 +128,8 @@ package struct QuestionSeal: Sendable {
             "schema": question.schema, "state": question.state,
         ]
         do {
-            let place = place(of: work, purpose)
-            return Base64.encode(try AESGCM.seal(inner.bytes, key: key.reveal(), associatedData: place))
+            let about = place.bytes(purpose)
+            return Base64.encode(try AESGCM.seal(inner.bytes, key: key.reveal(), associatedData: about))
         } catch {
             throw GatewayError.fault("a question cannot be sealed: \(error)")
         }
@@ -128,32 +140,23 @@ package struct QuestionSeal: Sendable {
     /// - Throws: `invalidArgument` when the seal is another's, broken or too old.
     func open(
         _ reply: QuestionReply,
-        for work: Dispatch.Work,
+        at place: Place,
         as purpose: String = QuestionSeal.tools
     ) throws(GatewayError) -> Opened {
         let now = entropy.now()
         guard let sealed = Base64.decode(reply.state),
-            let bytes = try? AESGCM.open(sealed, key: key.reveal(), associatedData: place(of: work, purpose)),
+            let bytes = try? AESGCM.open(sealed, key: key.reveal(), associatedData: place.bytes(purpose)),
             let inner = try? JSON(parsing: bytes), let opened = Opened(inner),
             // One that ends later than any can was sealed by a clock that has been set back since.
             now < opened.until, opened.until - now <= life * Question.partsMax + grace
         else {
             throw GatewayError(
                 .invalidArgument,
-                "request_state: expected the text that came with the question, for the same tool, arguments and caller, "
-                    + "within \(life.wholeMilliseconds / 1000) seconds for each question. Call the tool again without it."
+                "request_state: expected the text that came with the question, for the same call and caller, within "
+                    + "\(life.wholeMilliseconds / 1000) seconds for each question. Call again without it."
             )
             .aboutCall
         }
         return opened
-    }
-
-    private func place(of work: Dispatch.Work, _ purpose: String) -> [UInt8] {
-        let digest = SHA256.digest(work.arguments.canonicalBytes).hexadecimal
-        let principal = work.principal
-        return Array(
-            "\(purpose)|\(principal.organization)|\(principal.environment.rawValue)|\(principal.bearerText)|\(work.entry.tool.name)|\(digest)"
-                .utf8
-        )
     }
 }

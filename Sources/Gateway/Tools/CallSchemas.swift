@@ -140,6 +140,18 @@ package final class CallSchemas: Sendable {
         return door == .mcp ? mcp : rest
     }
 
+    /// What `$state` is.
+    static let stateSchema: JSON = [
+        "type": "string", "minLength": 1,
+        "description": "request_state, as it came with the question that $input answers.",
+    ]
+    /// What `$input` is.
+    static let inputSchema: JSON = [
+        "type": "object", "required": ["action"], "additionalProperties": false,
+        "properties": ["action": ["enum": ["accept", "decline", "cancel"]], "content": ["type": "object"]],
+        "description": "What a person answered; content is of the schema that was asked.",
+    ]
+
     private static let accountSchema: JSON = [
         "type": "string", "pattern": .string(AccountName.pattern),
         "description": "Which of the organization's M-Pesa accounts, by its name; the default one unless said.",
@@ -216,17 +228,8 @@ extension JSON {
 
     /// How REST answers a question: in the same call again.
     fileprivate mutating func addAnswer() {
-        let state: JSON = [
-            "type": "string", "minLength": 1,
-            "description": "request_state, as it came with the question that $input answers.",
-        ]
-        let input: JSON = [
-            "type": "object", "required": ["action"], "additionalProperties": false,
-            "properties": ["action": ["enum": ["accept", "decline", "cancel"]], "content": ["type": "object"]],
-            "description": "What a person answered; content is of the schema that was asked.",
-        ]
-        put(state, as: CallSchemas.state, under: "properties")
-        put(input, as: CallSchemas.input, under: "properties")
+        put(CallSchemas.stateSchema, as: CallSchemas.state, under: "properties")
+        put(CallSchemas.inputSchema, as: CallSchemas.input, under: "properties")
         put([.string(CallSchemas.input)], as: CallSchemas.state, under: "dependentRequired")
         put([.string(CallSchemas.state)], as: CallSchemas.input, under: "dependentRequired")
     }

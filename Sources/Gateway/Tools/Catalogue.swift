@@ -57,6 +57,10 @@ package struct Catalogue: Sendable {
     package let prompts: [PromptDescriptor]
     /// In the catalogue's order.
     package let resources: [ResourceDescriptor]
+    /// Prompts that may ask, in the catalogue's order: a draft.
+    package let askingPrompts: [PromptDescriptor]
+    /// Kinds of resources, in the catalogue's order: a draft.
+    package let templates: [TemplateDescriptor]
     /// What it needs.
     package let needs: Needs
     /// Where it says something else than what the host derives (rule C6); its tools are as derived.
@@ -109,8 +113,14 @@ package struct Catalogue: Sendable {
         resources = try root.list("resources") { reader throws(CatalogueError) in
             try Catalogue.resource(reader, of: owner)
         }
-        needs = try Catalogue.needs(root.optionalObject("needs"))
+        let needs = try Catalogue.needs(root.optionalObject("needs"))
+        self.needs = needs
+        askingPrompts = try root.list("x-prompts", Catalogue.askingPrompt)
+        templates = try root.list("x-templates") { reader throws(CatalogueError) in
+            try Catalogue.template(reader, under: ["gateway://\(owner)/"] + needs.uris)
+        }
         try Catalogue.checkClashes(tools, root: root)
+        try Catalogue.checkNames(prompts, askingPrompts, templates, root: root)
     }
 
     /// Whether some text is a name: a lower-case letter, then letters, digits and what is allowed besides.
@@ -139,7 +149,8 @@ package struct Catalogue: Sendable {
             upstreams: Dictionary(upstreams, uniquingKeysWith: +),
             secrets: try reader.texts("secrets"),
             collections: try reader.texts("collections"),
-            services: services
+            services: services,
+            uris: try uris(reader)
         )
     }
 

@@ -152,15 +152,29 @@ package final class LoadedPlugin: Sendable {
         package let invoke: (@Sendable (Int, [UInt8], Invocation) async -> Completion)?
         /// Tells of a timer that has come due: its document, and what is told of the call.
         package let fire: (@Sendable ([UInt8], Invocation) async -> Completion)?
+        /// Runs what is read and may ask: what it is, its document, and what is told of the call.
+        package let context: (@Sendable (ContextWork, [UInt8], Invocation) async -> Completion)?
 
         /// Gathers them.
         package init(
             invoke: (@Sendable (Int, [UInt8], Invocation) async -> Completion)?,
-            fire: (@Sendable ([UInt8], Invocation) async -> Completion)? = nil
+            fire: (@Sendable ([UInt8], Invocation) async -> Completion)? = nil,
+            context: (@Sendable (ContextWork, [UInt8], Invocation) async -> Completion)? = nil
         ) {
             self.invoke = invoke
             self.fire = fire
+            self.context = context
         }
+    }
+
+    /// What is asked of a plugin beside its tools, and is asynchronous code: a draft.
+    package enum ContextWork: Sendable, Equatable {
+        /// A prompt, by its index among those that may ask.
+        case prompt(Int)
+        /// Something to read, by its template's index.
+        case resource(Int)
+        /// What an argument may be.
+        case completion
     }
 
     /// What is read before a tool is called; `Int` is the index in the catalogue.
@@ -212,6 +226,12 @@ package final class LoadedPlugin: Sendable {
     package let prompts: [PromptDescriptor]
     /// In the catalogue's order.
     package let resources: [ResourceDescriptor]
+    /// Prompts that may ask, in the catalogue's order.
+    package let askingPrompts: [PromptDescriptor]
+    /// Kinds of resources, in the catalogue's order.
+    package let templates: [TemplateDescriptor]
+    /// How its own URIs begin, which are no other plugin's.
+    package let uris: [String]
 
     /// Makes a loaded generation of a catalogue.
     package init(
@@ -239,6 +259,10 @@ package final class LoadedPlugin: Sendable {
         }
         prompts = catalogue.prompts
         resources = catalogue.resources
+        askingPrompts = catalogue.askingPrompts
+        templates = catalogue.templates
+        // A plugin loads only where all that it needs was granted.
+        uris = catalogue.needs.uris
         self.operationFunctions = operationFunctions
         self.asynchronous = asynchronous
         self.context = context

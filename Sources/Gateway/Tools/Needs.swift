@@ -11,6 +11,8 @@ extension Catalogue {
         package var collections: [String]
         /// Families of host services, of `knownServices`.
         package var services: [String]
+        /// How its own URIs begin, which are no other plugin's: a draft.
+        package var uris: [String]
 
         /// The families of host services that must be granted; collections are granted by name.
         package static let knownServices: Set<String> = ["transactions", "timers", "exports", "x-reports"]
@@ -20,12 +22,14 @@ extension Catalogue {
             upstreams: [String: [String]] = [:],
             secrets: [String] = [],
             collections: [String] = [],
-            services: [String] = []
+            services: [String] = [],
+            uris: [String] = []
         ) {
             self.upstreams = upstreams
             self.secrets = secrets
             self.collections = collections
             self.services = services
+            self.uris = uris
         }
 
         /// Reads what `json` wrote; what is of another form is not granted.
@@ -39,19 +43,26 @@ extension Catalogue {
                 upstreams: upstreams,
                 secrets: texts("secrets"),
                 collections: texts("collections"),
-                services: texts("services")
+                services: texts("services"),
+                uris: texts(Needs.urisMember)
             )
         }
+
+        /// The member that names prefixes of URIs.
+        package static let urisMember = "x-uris"
 
         /// As `grants` stands in plugins.json, the same for the same needs.
         package var json: JSON {
             let texts = { (list: [String]) in JSON.array(list.sorted().map { .string($0) }) }
             var paths = JSONObject()
             for (name, list) in upstreams.sorted(by: { $0.key < $1.key }) { paths[name] = texts(list) }
-            return [
+            var json: JSONObject = [
                 "upstreams": .object(paths), "secrets": texts(secrets), "collections": texts(collections),
                 "services": texts(services),
             ]
+            // Left out where there are none: what was signed before there could be any stays signed.
+            if !uris.isEmpty { json[Needs.urisMember] = texts(uris) }
+            return .object(json)
         }
 
         /// What is needed and not granted, each in words.
@@ -65,6 +76,7 @@ extension Catalogue {
             excess += secrets.filter { !grants.secrets.contains($0) }.map { "the secret \($0)" }
             excess += collections.filter { !grants.collections.contains($0) }.map { "the collection \($0)" }
             excess += services.filter { !grants.services.contains($0) }.map { "the service \($0)" }
+            excess += uris.filter { !grants.uris.contains($0) }.map { "URIs that begin with \($0)" }
             return excess
         }
 

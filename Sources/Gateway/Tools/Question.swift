@@ -91,6 +91,23 @@ package struct Question: Sendable, Equatable {
     package var shown: JSON { ["message": .string(message), "schema": schema] }
 }
 
+/// A caller's answer to a tool's question, as it came back: the state is a stranger's text until the seal is opened.
+package struct QuestionReply: Sendable, Equatable {
+    /// `accept`, `decline` or `cancel`.
+    package let action: String
+    /// The fields.
+    package let content: JSON
+    /// What the caller was given with the question.
+    package let state: String
+
+    /// States a reply.
+    package init(action: String, content: JSON, state: String) {
+        self.action = action
+        self.content = content
+        self.state = state
+    }
+}
+
 /// What a person answered.
 package struct QuestionAnswer: Sendable, Equatable {
     /// `accept`, `decline` or `cancel`.

@@ -89,6 +89,8 @@ package final class ToolRegistry: Sendable {
         case toolName(String, plugin: String)
         /// Another tool answers to this method and path.
         case route(String, tool: String)
+        /// Another plugin's URIs begin so.
+        case uris(String, plugin: String)
     }
 
     private let current = Mutex(Snapshot(revision: 0, plugins: [:]))
@@ -127,6 +129,12 @@ package final class ToolRegistry: Sendable {
                 if tool.route.method == entry.tool.route.method, tool.route.meets(entry.tool.route) {
                     throw Clash.route("\(tool.route.method) \(tool.route.template)", tool: entry.tool.name)
                 }
+            }
+        }
+        for (id, arrangement) in snapshot.arrangements where id != plugin.id {
+            let taken = [arrangement.live, arrangement.canary?.plugin].flatMap { $0?.uris ?? [] }
+            for uri in plugin.uris where taken.contains(where: { URIPrefix.meet($0, uri) }) {
+                throw Clash.uris(uri, plugin: id)
             }
         }
     }

@@ -106,7 +106,7 @@ enum OpenAPIDocument {
             "operationId": .string(action.name), "summary": .string(action.title),
             "description": .string(action.summary), "tags": [.string(action.group)],
             "parameters": .array(parameters),
-            "responses": responses(action.route, "Done.", content),
+            "responses": responses(action.route, "Done.", content, asks: action.asks),
         ]
         operation["x-role"] = .string(action.rules.role.rawValue)
         if !action.rules.scopes.isEmpty { operation["x-scopes"] = .array(action.rules.scopes.map { .string($0) }) }
@@ -182,12 +182,34 @@ enum OpenAPIDocument {
 
     private static func json(_ schema: JSON) -> JSON { ["application/json": ["schema": schema]] }
 
-    private static func responses(_ route: Route, _ description: String, _ content: JSON) -> JSON {
-        [
-            String(route.successStatus): ["description": .string(description), "content": content],
-            "default": ["$ref": "#/components/responses/Problem"],
+    private static func responses(
+        _ route: Route,
+        _ description: String,
+        _ content: JSON,
+        asks: Bool = false
+    ) -> JSON {
+        var responses: JSONObject = [
+            String(route.successStatus): ["description": .string(description), "content": content]
         ]
+        if asks { responses["202"] = ["description": "An answer is needed.", "content": json(question)] }
+        responses["default"] = ["$ref": "#/components/responses/Problem"]
+        return .object(responses)
     }
+
+    /// What is answered where a person is asked first.
+    private static let question = envelope(
+        [
+            "type": "object", "required": ["input_required", "request_state"],
+            "properties": [
+                "input_required": [
+                    "type": "object", "required": ["message", "schema"],
+                    "properties": ["message": ["type": "string"], "schema": ["type": "object"]],
+                ],
+                "request_state": ["type": "string"],
+            ],
+        ],
+        beside: []
+    )
 
     /// `{"success": true, "data": …}`, with what stands beside the data.
     static func envelope(_ data: JSON, beside: [(name: String, schema: JSON)]) -> JSON {

@@ -59,6 +59,9 @@ enum RESTReply {
                     }
                 }
             }
+        case .success(.question(let question, let state)):
+            let again = action.route.takesQuery ? "POST the same to this path" : "Send the same call again"
+            response = Response.json(asked(question, state, again), status: .accepted, call: call)
         }
         addRate(reply.rate, to: &response)
         return response
@@ -97,13 +100,16 @@ enum RESTReply {
         case .content(let blocks): return envelope(output, message: reply.sentence, [("content", blocks)])
         case .handle(let handle):
             return envelope(output, message: "Begun, not done. \(handle.message)")
-        case .question(let question, let state):
-            let members: JSON = ["input_required": question.shown, "request_state": .string(state)]
-            return envelope(
-                members.bytes,
-                message: "An answer is needed: \(question.message) Send the same call again with $input and $state."
-            )
+        case .question(let question, let state): return asked(question, state, "Send the same call again")
         }
+    }
+
+    private static func asked(_ question: Question, _ state: String, _ again: String) -> [UInt8] {
+        let members: JSON = ["input_required": question.shown, "request_state": .string(state)]
+        return envelope(
+            members.bytes,
+            message: "An answer is needed: \(question.message) \(again) with $input and $state."
+        )
     }
 
     /// `{"success": true, "data": …, "message": …}`; the output goes in untouched.

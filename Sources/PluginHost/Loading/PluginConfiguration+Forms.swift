@@ -56,6 +56,15 @@ extension PluginConfiguration {
         for name in ["secrets", "collections", "services"] where grants?[name].map({ !isTexts($0) }) ?? false {
             throw Malformed(pointer: "\(pointer)/\(name)", reason: "expected a list of texts")
         }
+        if let uris = grants?[Catalogue.Needs.urisMember] {
+            guard isTexts(uris), (uris.arrayValue ?? []).allSatisfy({ URIPrefix.isOne($0.stringValue ?? "") }) else {
+                throw Malformed(
+                    pointer: "\(pointer)/\(Catalogue.Needs.urisMember)",
+                    reason:
+                        "expected beginnings of URIs such as notes://, of no scheme that is taken (mpesa, gateway, https)"
+                )
+            }
+        }
         guard let upstreams = grants?["upstreams"] else { return }
         guard let members = upstreams.objectValue else {
             throw Malformed(pointer: "\(pointer)/upstreams", reason: "expected an object of lists of paths")

@@ -35,6 +35,8 @@ enum PluginWork: Sendable {
     case tool(Int, [UInt8])
     /// A timer's document.
     case timer([UInt8])
+    /// What is read and may ask, and its document.
+    case context(LoadedPlugin.ContextWork, [UInt8])
 
     /// The tool's index, where it is one.
     var tool: Int? { if case .tool(let index, _) = self { index } else { nil } }
@@ -49,6 +51,9 @@ struct PluginOffers: OptionSet, Sendable {
     static let timers = PluginOffers(rawValue: GATEWAY_OFFERS_TIMER)
     static let prompts = PluginOffers(rawValue: GATEWAY_OFFERS_PROMPT)
     static let resources = PluginOffers(rawValue: GATEWAY_OFFERS_RESOURCE)
+    static let askingPrompts = PluginOffers(rawValue: GATEWAY_OFFERS_PROMPT_2)
+    static let templates = PluginOffers(rawValue: GATEWAY_OFFERS_RESOURCE_2)
+    static let completions = PluginOffers(rawValue: GATEWAY_OFFERS_COMPLETION)
 }
 
 /// How a generation fares where it runs.

@@ -268,6 +268,15 @@ final class PluginOpener: Sendable {
         guard catalogue.resources.isEmpty || offers.contains(.resources) else {
             throw PluginRefusal.missingTable(GATEWAY_RESOURCE)
         }
+        guard catalogue.askingPrompts.isEmpty || offers.contains(.askingPrompts) else {
+            throw PluginRefusal.missingTable(GATEWAY_PROMPT_2)
+        }
+        guard catalogue.templates.isEmpty || offers.contains(.templates) else {
+            throw PluginRefusal.missingTable(GATEWAY_RESOURCE_2)
+        }
+        guard !catalogue.completesArguments || offers.contains(.completions) else {
+            throw PluginRefusal.missingTable(GATEWAY_ARGUMENT_COMPLETION)
+        }
         guard !catalogue.needs.services.contains("timers") || offers.contains(.timers) else {
             throw PluginRefusal.missingTable(GATEWAY_TIMER)
         }
@@ -294,6 +303,9 @@ final class PluginOpener: Sendable {
         let fire: @Sendable ([UInt8], LoadedPlugin.Invocation) async -> LoadedPlugin.Completion = {
             await functions.run(.timer($0), size: $0.count, $1)
         }
+        let context:
+            @Sendable (LoadedPlugin.ContextWork, [UInt8], LoadedPlugin.Invocation) async ->
+                LoadedPlugin.Completion = { await functions.run(.context($0, $1), size: $1.count, $2) }
         return LoadedPlugin(
             catalogue,
             generation: number,
@@ -302,7 +314,8 @@ final class PluginOpener: Sendable {
             operationFunctions: library.operationFunctions(),
             asynchronous: LoadedPlugin.AsynchronousFunctions(
                 invoke: library.offers.contains(.functions) ? invoke : nil,
-                fire: library.offers.contains(.timers) ? fire : nil
+                fire: library.offers.contains(.timers) ? fire : nil,
+                context: context
             ),
             context: library.contextFunctions()
         )

@@ -39,7 +39,7 @@ final class FunctionCaller: Sendable {
         }
         let call = Invocations.Call(plugin: plugin, tool: work.tool, invocation: invocation)
         let (number, bell) = invocations.begin(call)
-        let meta = meta(invocation)
+        let meta = meta(invocation, of: work)
         let start: @Sendable () -> Void = { [library, invocations] in
             let status = library.start(number, work, meta: meta, deadline: invocation.timeout)
             if status != GATEWAY_OK {
@@ -66,7 +66,7 @@ final class FunctionCaller: Sendable {
         _ = threads.submit { [library] in library.cancel(number) }
     }
 
-    private func meta(_ invocation: LoadedPlugin.Invocation) -> [UInt8] {
+    private func meta(_ invocation: LoadedPlugin.Invocation, of work: PluginWork) -> [UInt8] {
         var writer = JSONWriter(capacity: 128)
         writer.beginObject()
         writer.key("caller")
@@ -76,6 +76,10 @@ final class FunctionCaller: Sendable {
         writer.integer(Int64(clamping: HostServices.monotonic() + left))
         writer.key("attempt")
         writer.integer(Int64(invocation.attempt))
+        if case .context = work {
+            writer.key("environment")
+            writer.string(invocation.principal.environment.rawValue)
+        }
         writer.optional("idempotency_key", invocation.idempotencyKey)
         if let answer = invocation.answer {
             writer.key("input")

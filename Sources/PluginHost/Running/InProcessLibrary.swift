@@ -62,6 +62,9 @@ final class InProcessLibrary: PluginLibrary, @unchecked Sendable {
         if tables.timer != nil { offers.insert(.timers) }
         if tables.prompt != nil { offers.insert(.prompts) }
         if tables.resource != nil { offers.insert(.resources) }
+        if tables.prompt_2 != nil { offers.insert(.askingPrompts) }
+        if tables.resource_2 != nil { offers.insert(.templates) }
+        if tables.completion != nil { offers.insert(.completions) }
         return offers
     }
 
@@ -142,6 +145,25 @@ final class InProcessLibrary: PluginLibrary, @unchecked Sendable {
             return document.lent { document in
                 meta.lent { timer.pointee.fire(tables.plugin, number, document, $0) }
             }
+        case .context(let work, let document):
+            return document.lent { document in meta.lent { start(number, work, document, $0) } }
+        }
+    }
+
+    private func start(
+        _ number: UInt64,
+        _ work: LoadedPlugin.ContextWork,
+        _ document: gateway_bytes_t,
+        _ meta: gateway_bytes_t
+    ) -> Int32 {
+        switch work {
+        case .prompt(let index):
+            tables.prompt_2?.pointee.get(tables.plugin, number, UInt32(index), document, meta) ?? GATEWAY_NOT_SUPPORTED
+        case .resource(let index):
+            tables.resource_2?.pointee.read(tables.plugin, number, UInt32(index), document, meta)
+                ?? GATEWAY_NOT_SUPPORTED
+        case .completion:
+            tables.completion?.pointee.complete(tables.plugin, number, document, meta) ?? GATEWAY_NOT_SUPPORTED
         }
     }
 

@@ -18,6 +18,13 @@ enum Compatibility {
         for kind in old.operations where new.operationIndex(kind.name) == nil {
             breaks.append("the operation kind \(kind.name) is gone")
         }
+        for template in old.templates where !new.templates.contains(where: { $0.uri == template.uri }) {
+            breaks.append("the template \(template.uri.text) is gone")
+        }
+        let prompts = (new.prompts + new.askingPrompts).map(\.name)
+        for prompt in old.askingPrompts where !prompts.contains(prompt.name) {
+            breaks.append("the prompt \(prompt.name) is gone")
+        }
         return breaks
     }
 

@@ -32,6 +32,19 @@ extension WorkerLink {
         return bytes
     }
 
+    /// The frame that starts a call.
+    static func frame(starting work: PluginWork, _ number: UInt64, _ meta: [UInt8]) -> [UInt8] {
+        switch work {
+        case .tool(let index, let arguments): frame(GATEWAY_FRAME_INVOKE, number, index, arguments, meta)
+        case .timer(let document): frame(GATEWAY_FRAME_TIMER, number, 0, document, meta)
+        case .context(.prompt(let index), let arguments):
+            frame(GATEWAY_FRAME_PROMPT_2, number, index, arguments, meta)
+        case .context(.resource(let index), let arguments):
+            frame(GATEWAY_FRAME_RESOURCE_2, number, index, arguments, meta)
+        case .context(.completion, let request): frame(GATEWAY_FRAME_COMPLETION, number, 0, request, meta)
+        }
+    }
+
     /// Two texts in one frame.
     static func split(_ payload: [UInt8]) -> (ArraySlice<UInt8>, ArraySlice<UInt8>)? {
         guard payload.count >= 4 else { return nil }

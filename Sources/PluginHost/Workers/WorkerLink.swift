@@ -189,12 +189,7 @@ final class WorkerLink: WorkerSource {
 
     /// Starts a call; false when it cannot take one.
     func start(_ number: UInt64, _ work: PluginWork, _ meta: [UInt8], patience: Duration) -> Bool {
-        let frame =
-            switch work {
-            case .tool(let index, let arguments):
-                WorkerLink.frame(GATEWAY_FRAME_INVOKE, number, index, arguments, meta)
-            case .timer(let document): WorkerLink.frame(GATEWAY_FRAME_TIMER, number, 0, document, meta)
-            }
+        let frame = WorkerLink.frame(starting: work, number, meta)
         return state.withLock { state in
             guard !state.hasEnded, state.invocations.count < limits.concurrencyMax,
                 state.unsent.count < limits.unsentBytesMax

@@ -11,7 +11,7 @@
 typedef struct gateway_frame {
     uint32_t length; /* of what follows the header */
     uint32_t kind;   /* one of enum gateway_frame_kind */
-    uint64_t number; /* the request's, echoed by its reply; for INVOKE, TIMER, CANCEL, COMPLETE the invocation's */
+    uint64_t number; /* the request's, echoed by its reply; for INVOKE, what is like it, CANCEL, COMPLETE the invocation's */
     uint32_t index;  /* of the tool or operation; flags in STARTED; level in LOG; fraction in PROGRESS */
     int32_t status;  /* of a reply or completion */
 } gateway_frame_t;
@@ -32,6 +32,9 @@ enum gateway_frame_kind {
     GATEWAY_FRAME_PROMPT = 12,    /* arguments */
     GATEWAY_FRAME_RESOURCE = 13,
     GATEWAY_FRAME_ANSWER = 14,    /* to a CALL: its index; status; answer */
+    GATEWAY_FRAME_PROMPT_2 = 15,  /* arguments, meta; as INVOKE */
+    GATEWAY_FRAME_RESOURCE_2 = 16, /* arguments, meta; as INVOKE */
+    GATEWAY_FRAME_COMPLETION = 17, /* request, meta; as INVOKE */
     /* Worker to host. */
     GATEWAY_FRAME_STARTED = 32,   /* status; index: what it offers; a reason when it did not start, else what its
                                      confinement lacks here, one a line */
@@ -40,7 +43,7 @@ enum gateway_frame_kind {
     GATEWAY_FRAME_PROGRESS = 35,  /* message */
     GATEWAY_FRAME_LOG = 36,       /* message, values */
     GATEWAY_FRAME_CALL = 37,      /* number: the invocation's; index: the call's; service, request */
-    GATEWAY_FRAME_TAKEN = 38      /* of an INVOKE or TIMER: the function has returned, its COMPLETE is to come */
+    GATEWAY_FRAME_TAKEN = 38      /* of an INVOKE or what is like it: the function has returned, its COMPLETE is to come */
 };
 
 /* What a plugin in a worker offers: `index` of STARTED. */
@@ -50,6 +53,9 @@ enum gateway_frame_kind {
 #define GATEWAY_OFFERS_TIMER 8u
 #define GATEWAY_OFFERS_PROMPT 16u
 #define GATEWAY_OFFERS_RESOURCE 32u
+#define GATEWAY_OFFERS_PROMPT_2 64u
+#define GATEWAY_OFFERS_RESOURCE_2 128u
+#define GATEWAY_OFFERS_COMPLETION 256u
 
 /* The descriptors that a worker is started with. */
 #define GATEWAY_WORKER_SOCKET 3

@@ -11,6 +11,7 @@
 #include "Probing.h"
 #include "WorkerProcess.h"
 #include "gateway/context.h"
+#include "gateway/drafts.h"
 #include "gateway/function.h"
 #include "gateway/operation.h"
 #include "gateway/plugin.h"
@@ -63,6 +64,9 @@ struct gateway_tables {
     const gateway_timer_t *timer;
     const gateway_prompt_t *prompt;
     const gateway_resource_t *resource;
+    const gateway_prompt_2_t *prompt_2;
+    const gateway_resource_2_t *resource_2;
+    const gateway_argument_completion_t *completion;
 };
 
 enum gateway_negotiation_problem {
