@@ -30,7 +30,7 @@ struct Probe: Sendable {
         (file, "file.opens"), (entry, "entry.tables"),
         (
             interfaces + catalogue + operations + madeOperations + recorded + functions + madeFunctions + services
-                + context + clocks + elsewhere + strangers + interleaved, nil
+                + context + asking + clocks + elsewhere + strangers + interleaved, nil
         ),
     ]
 }
@@ -131,6 +131,8 @@ struct ProbeContext {
                 (functions, "it has no function tool that it can be called by: by examples, or by its schema")
             case "timer": (ProbedPlugin.Called.timers, "it needs no timers")
             case "context": (ProbedPlugin.Called.context, "it has no prompt or resource")
+            case "asking": (ProbedPlugin.Called.asking, "it has no prompt that may ask, and no template")
+            case "completion": (ProbedPlugin.Called.completion, "it completes no argument")
             case "memory", "worker": (operations | functions, "it has no tool with an example")
             case "selftest": (ProbedPlugin.Called.selfTest, "it has no self-test")
             default: (0, "")

@@ -1,4 +1,5 @@
 import Dispatch
+import Gateway
 import Glibc
 import OrderedJSON
 import PluginAPI
@@ -34,6 +35,8 @@ final class ProbedPlugin: @unchecked Sendable {
         static let timers: UInt8 = 4
         static let context: UInt8 = 8
         static let selfTest: UInt8 = 16
+        static let asking: UInt8 = 32
+        static let completion: UInt8 = 64
     }
 
     private func note(_ what: UInt8) { called.bitwiseOr(what, ordering: .relaxed) }
@@ -158,6 +161,35 @@ final class ProbedPlugin: @unchecked Sendable {
         note(Called.timers)
         let meta = ProbedPlugin.bytes(["caller": "timer", "attempt": 1])
         return lend(timer) { timer in lend(meta) { table.fire(tables.plugin, number, timer, $0) } }
+    }
+
+    /// Starts what is read and may ask, or a completion.
+    func start(
+        _ number: UInt64,
+        _ work: LoadedPlugin.ContextWork,
+        _ document: [UInt8],
+        meta: JSONObject = usualMeta
+    ) -> Int32 {
+        var meta = meta
+        meta["environment"] = "test"
+        return lend(document) { document in
+            lend(ProbedPlugin.bytes(meta)) { meta in
+                switch work {
+                case .prompt(let index):
+                    guard let table = tables.prompt_2?.pointee else { return GATEWAY_NOT_SUPPORTED }
+                    note(Called.asking)
+                    return table.get(tables.plugin, number, UInt32(index), document, meta)
+                case .resource(let index):
+                    guard let table = tables.resource_2?.pointee else { return GATEWAY_NOT_SUPPORTED }
+                    note(Called.asking)
+                    return table.read(tables.plugin, number, UInt32(index), document, meta)
+                case .completion:
+                    guard let table = tables.completion?.pointee else { return GATEWAY_NOT_SUPPORTED }
+                    note(Called.completion)
+                    return table.complete(tables.plugin, number, document, meta)
+                }
+            }
+        }
     }
 
     /// What mostly stands beside a call.

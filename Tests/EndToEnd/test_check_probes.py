@@ -5,7 +5,7 @@ import os
 import pytest
 
 from guests import BROKEN
-from plugins import check, compile_desk, compile_fixture, failed
+from plugins import check, compile_desk, compile_fixture, compile_shelf, failed
 
 pytestmark = pytest.mark.long
 
@@ -81,12 +81,28 @@ DESK_WRONGS = [
 ]
 
 
+SHELF_WRONGS = [
+    ("-DTWICE", "asking.form"),
+    ("-DBAD_PROMPT", "asking.form"),
+    ("-DBAD_RESOURCE", "asking.form"),
+    ("-DASKS_UNTOLD", "asking.form"),
+    ("-DSLOW_START", "asking.returns"),
+    ("-DANY_INDEX", "asking.index"),
+    ("-DTOO_MANY", "completion.form"),
+    ("-DHIDES", "completion.form"),
+    ("-DCOMPLETION_ASKS", "completion.form"),
+]
+
+
 def test_every_probe_of_plugin_check_can_fail(folder):
     probes = {probe["probe"] for probe in check(compile_fixture("1.0.0", "-DCLEAN"))["probes"]}
     # What does not open is refused before any other probe means anything.
-    assert probes - {probe for _, probe in WRONGS + DESK_WRONGS} - {case[0] for case in BROKEN} == {"file.opens"}
+    assert probes - {probe for _, probe in WRONGS + DESK_WRONGS + SHELF_WRONGS} - {case[0] for case in BROKEN} == {"file.opens"}
     for flag, probe in DESK_WRONGS:
         report = check(compile_desk(flag), "--only", probe)
+        assert probe in failed(report), (flag, report)
+    for flag, probe in SHELF_WRONGS:
+        report = check(compile_shelf(flag), "--only", probe)
         assert probe in failed(report), (flag, report)
     for flag, probe in WRONGS:
         clean = () if flag == "-DIMPORTS" else ("-DCLEAN",)
