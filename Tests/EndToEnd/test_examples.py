@@ -71,16 +71,30 @@ def test_the_example_with_notes_uses_what_the_host_keeps(gateway):
     assert status == 200 and answer["data"] == {"count": 2}, answer
     status, headers, body = gateway.call("GET", answer["content"][0]["uri"])
     assert status == 200 and body.decode().split("\n")[:2] == ["Count the float", "Call Zoë"], body
+    note = tool("notes_add", text="Count the till")[2]["data"]["note"]
+    status, _, body = gateway.call("GET", "/resources/content?uri=notes://" + note)
+    assert status == 200 and body == b"Count the till", body
+    typed = {"template": "notes://{key}", "argument": "key", "value": note}
+    assert gateway.call("POST", "/completions", typed)[2]["data"]["values"] == [note]
+    typed = {"prompt": "notes_digest", "argument": "about", "value": "C"}
+    assert gateway.call("POST", "/completions", typed)[2]["data"]["values"] == ["Call", "Count"]
+    digest = {"arguments": {"about": "money"}}
+    status, _, answer = gateway.call("POST", "/prompts/notes_digest", digest)
+    assert status == 202 and "How many lines" in answer["data"]["input_required"]["message"], answer
+    told = {"action": "accept", "content": {"lines": {"most": 3}, "due": {"only": True}}}
+    answered = {**digest, "$state": answer["data"]["request_state"], "$input": told}
+    text = gateway.call("POST", "/prompts/notes_digest", answered)[2]["data"]["messages"][0]["content"]["text"]
+    assert text.startswith("In at most 3 lines") and text.endswith("\nCall Zoë"), text
     status, _, answer = tool("notes_clear")
-    assert status == 202 and "Delete 2 notes" in answer["data"]["input_required"]["message"], answer
+    assert status == 202 and "Delete 3 notes" in answer["data"]["input_required"]["message"], answer
     state = answer["data"]["request_state"]
     declined = {"$state": state, "$input": {"action": "decline"}}
     assert tool("notes_clear", **declined)[2]["data"] == {"deleted": 0}
     agreed = {"$state": state, "$input": {"action": "accept", "content": {"sure": True}}}
-    tool("notes_add", text="A third")
+    tool("notes_add", text="A fourth")
     assert tool("notes_clear", **agreed)[0] == 422, "a question that was answered was answered otherwise"
     state = tool("notes_clear")[2]["data"]["request_state"]
-    assert tool("notes_clear", **{**agreed, "$state": state})[2]["data"] == {"deleted": 3}
+    assert tool("notes_clear", **{**agreed, "$state": state})[2]["data"] == {"deleted": 4}
     assert listed() == []
 
 

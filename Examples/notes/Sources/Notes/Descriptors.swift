@@ -69,3 +69,16 @@ let exportDescriptor = descriptor(
     output: ["count": ["type": "integer"]],
     example: [:]
 )
+
+/// Asks before it is written: docs/abi.md, section 1.7.
+let digestDescriptor: JSONObject = [
+    "name": "notes_digest", "title": "A digest of the notes", "description": "What the notes say about one thing.",
+    "asks": true,
+    "arguments": [["name": "about", "description": "The thing.", "required": true, "x-completes": true]],
+]
+
+let noteDescriptor: JSONObject = [
+    "uri_template": "notes://{key}", "name": "note", "title": "A note", "description": "The text of one note.",
+    "mime_type": "text/plain",
+    "arguments": [["name": "key", "description": "The note's id, as notes_add answers it.", "x-completes": true]],
+]

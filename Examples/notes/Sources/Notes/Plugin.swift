@@ -14,7 +14,7 @@ let plugin = Plugin(
         .function(FunctionTool(addDescriptor, call: add)), .function(FunctionTool(listDescriptor, call: list)),
         .function(FunctionTool(clearDescriptor, call: clear)), .function(FunctionTool(exportDescriptor, call: export)),
     ],
-    needs: Needs(collections: ["notes"], services: ["timers", "exports"]),
+    needs: Needs(collections: ["notes"], services: ["timers", "exports"], uris: ["notes://"]),
     prompts: [
         Prompt([
             "name": "notes_review", "title": "Review the notes", "description": "Go through the notes about one thing.",
@@ -22,9 +22,12 @@ let plugin = Plugin(
         ]) { arguments in
             let about = arguments["about"]?.stringValue ?? ""
             let text = "Call notes_list and tell me which of the notes are about \(about), the due ones first."
-            return ["messages": [["role": "user", "content": ["type": "text", "text": .string(text)]]]]
+            return message(text)
         }
     ],
+    askingPrompts: [AskingPrompt(digestDescriptor, get: digest)],
+    templates: [ResourceTemplate(noteDescriptor, read: read)],
+    complete: complete,
     onTimer: remind
 )
 
@@ -101,6 +104,71 @@ private func export(_ arguments: JSON, _ context: FunctionContext) async throws(
             ["type": "resource_link", "uri": closed["path"] ?? "", "name": "notes.txt", "mimeType": "text/plain"]
         ],
     ]
+}
+
+// MARK: What is read, and may ask
+
+/// Asks two things in one round, and makes the prompt of the answers.
+private func digest(_ arguments: JSON, _ context: FunctionContext) async throws(FunctionFailure) -> JSON {
+    guard let answer = context.answer else {
+        throw .questions([
+            .init(
+                "lines",
+                "How many lines may it have?",
+                schema: [
+                    "type": "object", "required": ["most"],
+                    "properties": ["most": ["type": "integer", "minimum": 1, "maximum": 100]],
+                ]
+            ),
+            .init("due", "Only what is due?", schema: ["type": "object", "properties": ["only": ["type": "boolean"]]]),
+        ])
+    }
+    let lines = answer.isAccepted ? answer.content["lines"]?["most"]?.integerValue ?? 10 : 10
+    let isOnlyDue = answer.content["due"]?["only"] == true
+    let texts = try await allNotes(context)
+        .compactMap { $0["value"] }
+        .filter { !isOnlyDue || $0["is_due"] == true }
+        .compactMap { $0["text"]?.stringValue }
+    let about = arguments["about"]?.stringValue ?? ""
+    let all = texts.joined(separator: "\n")
+    return message("In at most \(lines) lines, what do these notes say about \(about)?\n\(all)")
+}
+
+/// `notes://{key}`: one note.
+private func read(
+    _ places: JSON,
+    _ context: FunctionContext
+) async throws(FunctionFailure) -> ResourceTemplate.Content {
+    let note = try await context.ask("store.get", ["collection": notes, "key": places["key"] ?? ""])
+    return .text(note["value"]?["text"]?.stringValue ?? "")
+}
+
+/// Notes' ids, which begin as what has been typed does; of a thing that notes are about, their first words.
+private func complete(
+    _ request: CompletionRequest,
+    _ context: FunctionContext
+) async throws(FunctionFailure) -> [String] {
+    switch request.subject {
+    case .template:
+        let page = try await context.ask(
+            "store.list",
+            ["collection": notes, "prefix": .string(request.value), "limit": 100]
+        )
+        return (page["items"]?.arrayValue ?? []).compactMap { $0["key"]?.stringValue }
+    case .prompt:
+        let texts = try await allNotes(context).compactMap { $0["value"]?["text"]?.stringValue }
+        let words = Set(texts.compactMap { $0.split(separator: " ").first.map(String.init) })
+        return
+            words.filter { word in
+                word.hasPrefix(request.value) && word.utf8.count <= 100
+                    && word.allSatisfy { $0.isLetter || $0.isNumber }
+            }
+            .sorted()
+    }
+}
+
+private func message(_ text: String) -> JSON {
+    ["messages": [["role": "user", "content": ["type": "text", "text": .string(text)]]]]
 }
 
 /// Every note, page by page.
