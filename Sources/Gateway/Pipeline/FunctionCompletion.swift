@@ -31,7 +31,7 @@ package enum FunctionCompletion {
             return try output(payload, completion.payload, tool)
         case .accepted where payload?["x-task"] != nil:
             guard mayBecomeTask, payload?["x-task"]?.objectValue != nil else {
-                throw broken(tool, "that it goes on, and nobody had offered it that")
+                throw broken(tool.name, "that it goes on, and nobody had offered it that")
             }
             return .task(payload?["message"]?.stringValue ?? "The work has begun.")
         case .accepted:
