@@ -34,7 +34,13 @@ extension App {
 extension App {
     /// How organizations say where their events are sent.
     static func webhookActions(_ gateway: Assembly, _ store: Store, _ credentials: Credentials) -> [Action] {
-        WebhookActions(webhooks: store, safe: credentials, entropy: gateway.ports.entropy) {
+        WebhookActions(
+            webhooks: store,
+            safe: credentials,
+            feed: store,
+            records: store,
+            entropy: gateway.ports.entropy
+        ) {
             (text, environment) throws(GatewayError) in
             try GuardedAddress(text, in: environment).url
         }

@@ -3,7 +3,23 @@ import OrderedJSON
 
 /// Events as receivers are sent them: to one endpoint the same event is always the same bytes.
 struct WebhookDocuments: Sendable {
+    let feed: any FeedRepository
     let records: any RecordRepository
+
+    /// The event of a delivery; nil where the feed has forgotten it.
+    func event(
+        of delivery: WebhookDelivery,
+        to endpoint: WebhookEndpoint
+    ) async throws(GatewayError) -> FeedEvent? {
+        if delivery.kind == .webhookTest { return FeedEvent.trial(of: endpoint, id: delivery.event) }
+        let page = try await feed.feed(
+            lane: FeedReader.lane,
+            of: endpoint.organization,
+            after: delivery.position - 1,
+            limit: 1
+        )
+        return page.entries.first.flatMap { $0.event.id == delivery.event ? $0.event : nil }
+    }
 
     /// The bytes of an event for an endpoint.
     ///

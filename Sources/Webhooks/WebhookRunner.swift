@@ -64,7 +64,7 @@ package actor WebhookRunner {
         parts = WebhookTurn.Parts(
             webhooks: webhooks,
             feed: feed,
-            documents: WebhookDocuments(records: records),
+            documents: WebhookDocuments(feed: feed, records: records),
             safe: safe,
             sender: sender,
             judge: WebhookJudge(settings: settings),

@@ -133,7 +133,7 @@ struct WebhookTurn: Sendable {
             limit: dueMax
         )
         for var delivery in due {
-            if let event = try await event(of: delivery, endpoint) {
+            if let event = try await parts.documents.event(of: delivery, to: endpoint) {
                 work.items.append(Item(event: event, delivery: delivery, place: nil))
             } else {
                 (delivery.state, delivery.dueAt, delivery.at) = (.givenUp, nil, now)
@@ -162,21 +162,6 @@ struct WebhookTurn: Sendable {
         work.isBehind = due.count == dueMax
         work.isMore = page.entries.count == settings.eventsMax || work.isBehind
         return work
-    }
-
-    /// The event of a delivery; nil where the feed has forgotten it.
-    private func event(
-        of delivery: WebhookDelivery,
-        _ endpoint: WebhookEndpoint
-    ) async throws(GatewayError) -> FeedEvent? {
-        if delivery.kind == .webhookTest { return FeedEvent.trial(of: endpoint, id: delivery.event) }
-        let page = try await parts.feed.feed(
-            lane: FeedReader.lane,
-            of: place.organization,
-            after: delivery.position - 1,
-            limit: 1
-        )
-        return page.entries.first.flatMap { $0.event.id == delivery.event ? $0.event : nil }
     }
 
     private func keys(of endpoint: WebhookEndpoint, at now: Timestamp) async throws(GatewayError) -> [WebhookKey] {

@@ -80,7 +80,7 @@ final class Bureau: Sendable {
             )
         )
         desk = Reception(administration, failures: gateway.failures)
-        let webhooks = WebhookActions(webhooks: store, safe: safe, entropy: entropy) {
+        let webhooks = WebhookActions(webhooks: store, safe: safe, feed: store, records: store, entropy: entropy) {
             (text, environment) throws(GatewayError) in
             guard text.hasPrefix("https://") || environment == .test && text.hasPrefix("http://") else {
                 throw GatewayError(.invalidArgument, "Expected an address.")

@@ -9,11 +9,12 @@ import Testing
 /// Somebody who sets endpoints up.
 struct Integrator {
     let bureau: Bureau
-    let token: Secret<String>
+    let person: Person
+    var token: Secret<String> { person.token }
 
     init(_ bureau: Bureau) async throws {
         self.bureau = bureau
-        token = try await bureau.person("integrator", .orgAdmin, of: bureau.shop).token
+        person = try await bureau.person("integrator", .orgAdmin, of: bureau.shop)
     }
 
     func ask(_ name: String, _ arguments: JSON = [:], key: String? = nil) async -> ActionReply {

@@ -45,23 +45,38 @@ extension WebhookActions {
         Action(
             WebhookActions.rules("deliveries.show", "DELIVERY_SHOWN", writes: false, takesAway: true),
             title: "Show a delivery",
-            summary: "What became of one event on its way to an endpoint: each attempt, and how the answer began.",
+            summary:
+                "What is sent to an endpoint of one event, and what became of it: each attempt, and how the answer began.",
             route: Route("GET", "/webhooks/{id}/deliveries/{event}"),
             arguments: ["id": WebhookForms.id, "event": WebhookForms.id],
             output: .data(WebhookForms.deliveryWithAttempts)
         ) { use throws(GatewayError) in
-            let endpoint = try await find(use).endpoint.id
+            let endpoint = try await find(use).endpoint
             let missing = GatewayError(.notFound, "No event with this id was sent there, or waits to be.")
             guard let event = Identifier(use.text("event") ?? "") else { throw missing }
             let found = try await webhooks.deliveries(
                 of: [event],
-                to: endpoint,
+                to: endpoint.id,
                 organization: use.principal.organization
             )
             guard let delivery = found.first else { throw missing }
             var members = WebhookForms.members(of: delivery)
+            members["document"] = try await document(delivery, endpoint, use)
             members["attempts"] = .array(delivery.attempts.map(WebhookForms.document))
             return .data(.object(members))
         }
+    }
+
+    /// The body of every attempt, with phones whole for none but who may see them; nil where the event is not kept.
+    private func document(
+        _ delivery: WebhookDelivery,
+        _ endpoint: WebhookEndpoint,
+        _ use: Action.Use
+    ) async throws(GatewayError) -> JSON? {
+        guard let event = try await documents.event(of: delivery, to: endpoint) else { return nil }
+        var endpoint = endpoint
+        endpoint.showsPhones = endpoint.showsPhones && WebhookActions.showsPhones(to: use.principal)
+        let bytes = try await documents.bytes(of: event, for: endpoint)
+        return try? JSON(parsing: bytes)
     }
 }

@@ -6,23 +6,27 @@ import OrderedJSON
 package struct WebhookActions: Sendable {
     let webhooks: any WebhookRepository
     let safe: any WebhookSafe
+    let documents: WebhookDocuments
     let entropy: Entropy
     let settings: WebhookSettings
     let address: @Sendable (String, Environment) throws(GatewayError) -> String
 
-    /// Makes them over where endpoints are kept, and their secrets sealed.
+    /// Makes them over where endpoints are kept, their secrets sealed, and what they are sent of.
     ///
     /// - Parameter address: Reads an address that events may be sent to, in its one usual way of writing; throws
     ///   `invalidArgument` with what was expected.
     package init(
         webhooks: any WebhookRepository,
         safe: any WebhookSafe,
+        feed: any FeedRepository,
+        records: any RecordRepository,
         entropy: Entropy,
         settings: WebhookSettings = WebhookSettings(),
         address: @escaping @Sendable (_ text: String, Environment) throws(GatewayError) -> String
     ) {
         self.webhooks = webhooks
         self.safe = safe
+        documents = WebhookDocuments(feed: feed, records: records)
         self.entropy = entropy
         self.settings = settings
         self.address = address
@@ -266,10 +270,13 @@ package struct WebhookActions: Sendable {
         if let shows = use.arguments["shows_phones"]?.boolValue { endpoint.showsPhones = shows }
         // Whoever sends them elsewhere must be one who may see them, too.
         let isAbout = use.arguments["shows_phones"] != nil || use.text("url") != nil
-        if endpoint.showsPhones, isAbout, let scopes = use.principal.scopes, !scopes.contains("phones:read") {
+        if endpoint.showsPhones, isAbout, !WebhookActions.showsPhones(to: use.principal) {
             throw GatewayError(.permissionDenied, "This key may not have phones sent whole: it lacks phones:read.")
         }
     }
+
+    /// Whether somebody may see phones whole: a key that has scopes needs one for it.
+    static func showsPhones(to principal: Principal) -> Bool { principal.scopes?.contains("phones:read") ?? true }
 
     func form(in use: Action.Use) -> WebhookSecret.Form? {
         switch use.text("signing") {

@@ -126,6 +126,10 @@ enum WebhookForms {
 
     static let deliveryWithAttempts: JSON = {
         var members = deliveryMembers
+        members["document"] = [
+            "type": "object",
+            "description": "What is sent: the body of every attempt. Absent where the event is not kept any more.",
+        ]
         members["attempts"] = [
             "type": "array", "description": .string("The oldest first, at most \(WebhookDelivery.attemptsMax)."),
             "items": attempt,
