@@ -10,6 +10,8 @@ import threading
 import pytest
 
 from harness import PATIENCE, PROGRAM, ROOT, Gateway, free_port, http, phone, wait_until
+from houses import House
+from plugins import compile_fixture, install, plugin
 
 
 class Receiver:
@@ -235,6 +237,51 @@ def test_what_was_missed_is_recovered(desk):
         desk.ask("POST", f"/webhooks/{endpoint}/recover", {}, 202)
         wait_until("what was missed", lambda: missed <= {body(one)["subject"] for one in receiver.at("/ok")})
         assert len(receiver.at("/ok")) == 4, receiver.seen
+
+
+def test_a_replay_to_nobody_is_given_up_and_says_so(desk):
+    port = free_port()
+    endpoint, made = desk.endpoint(port, types=["key.revoked"])
+    with Receiver(made["secret"], port) as receiver:
+        told = {desk.happen() for _ in range(6)}
+        wait_until("all of it", lambda: told <= {body(one)["subject"] for one in receiver.at("/ok")})
+        events = receiver.ids()
+        for event in events:
+            wait_until("what came of it", lambda: delivered(desk, endpoint, event))
+    replay = desk.ask("POST", f"/webhooks/{endpoint}/replay", {"from_ms": 0}, 202)["data"]["id"]
+
+    def shown():
+        return next(one for one in desk.ask("GET", f"/webhooks/{endpoint}/replays")["data"] if one["id"] == replay)
+
+    wait_until("the end of it", lambda: "stopped_ms" in shown())
+    assert shown()["is_over"], shown()
+    states = {desk.delivery(endpoint, event)["state"] for event in events}
+    assert "given_up" in states and states <= {"given_up", "delivered"}, states
+    standing = desk.ask("GET", f"/webhooks/{endpoint}")["data"]
+    assert standing["is_on"] and standing["failures"] == 0, standing
+    # What becomes true goes on, and so does what is asked for once somebody is there.
+    with Receiver(made["secret"], port) as receiver:
+        new = desk.happen()
+        wait_until("what is new", lambda: new in {body(one)["subject"] for one in receiver.at("/ok")})
+        desk.ask("POST", f"/webhooks/{endpoint}/replay", {"from_ms": 0}, 202)
+        wait_until("all of it again", lambda: events <= receiver.ids())
+    assert "document" in desk.delivery(endpoint, events.pop())
+
+
+def test_what_becomes_of_plugins_is_sent_to_whoever_runs_the_gateway(desk):
+    house, port = House(desk.gateway), free_port()
+    wish = {"url": f"http://127.0.0.1:{port}/ok", "types": ["plugin.promoted", "plugin.withdrawn"]}
+    secret = house.ask("POST", "/webhooks", wish, house.boss)["data"]["secret"]
+    status, _, refused = desk.gateway.call("POST", "/webhooks", wish, key=desk.key)
+    assert status == 422 and "plugin.promoted" in json.dumps(refused), refused
+    with Receiver(secret, port) as receiver:
+        install(desk.gateway, compile_fixture("1.0.0"))
+        plugin(desk.gateway, "remove", "fixture")
+        wait_until("both", lambda: len(receiver.ids()) == 2)
+        events = sorted((body(one) for one in receiver.at("/ok")), key=lambda event: event["sequence"])
+        assert [event["type"] for event in events] == wish["types"], events
+        assert all(event["subject"] == "fixture" for event in events), events
+        assert all(one["refusal"] is None for one in receiver.at("/ok")), receiver.seen
 
 
 def test_what_is_not_public_is_sent_nothing(simulator):
