@@ -14,6 +14,8 @@ private struct Guide {
 
     let office: Office
     let person: Credential
+    /// Another log-in of the same person, as the page makes one.
+    let again: Credential
 
     static func with(
         wait: Duration = .zero,
@@ -29,7 +31,8 @@ private struct Guide {
             let rule = ApprovalRule(directions: [.outgoing], outcome: .confirm, agentMax: 1_000)
             _ = try await office.store.change(office.organization) { $0.approvals.rules = [rule] }
             office.gateway.configuration.forget()
-            try await body(Guide(office: office, person: try await office.addPerson()))
+            let tokens = try await office.addPersonTwice()
+            try await body(Guide(office: office, person: tokens.first, again: tokens.second))
         }
     }
 
@@ -58,12 +61,12 @@ private struct Guide {
     }
 
     /// What a person does by their own session, as on the page.
-    func decide(_ word: String, _ id: String) async -> GatewayError.Code? {
+    func decide(_ word: String, _ id: String, as credential: Credential? = nil) async -> GatewayError.Code? {
         guard let action = ActionRegistry(office.gateway.actions).action("approvals." + word) else { return .notFound }
         let call = ActionCall(
             id: CallID(office.clock.entropy.identifier()),
             door: .rest,
-            credential: person,
+            credential: credential ?? again,
             environment: nil,
             address: nil,
             arguments: .success(["id": .string(id)])
@@ -113,6 +116,17 @@ struct `A person who calls by MCP` {
                 #expect(done.result["resultType"] == "complete" && done.result["isError"] == false, "\(done.json)")
             }
             #expect(await guide.pay().result["resultType"] == "complete", "the same key finds the same record")
+            #expect(await guide.sent == 1)
+        }
+    }
+
+    @Test func `is not confirmed for by the log-in whose token their client calls with`() async throws {
+        try await Guide.with { guide in
+            let asked = await guide.pay()
+
+            #expect(await guide.decide("confirm", asked.led, as: guide.person) == .permissionDenied)
+            #expect(await guide.sent == 0)
+            #expect(await guide.decide("confirm", asked.led, as: guide.again) == nil)
             #expect(await guide.sent == 1)
         }
     }

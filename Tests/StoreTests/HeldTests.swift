@@ -15,7 +15,15 @@ private func makeDraft(at time: Timestamp = moment) -> Record {
         substitutes: [UserID(Identifier(high: 8, low: 3))],
         answerWithin: .seconds(90)
     )
-    record.hold?.asked = Hold.Asked(role: .manager, count: 2, isNewReceiver: true, people: people)
+    record.hold?.asked = Hold.Asked(
+        role: .manager,
+        count: 2,
+        isNewReceiver: true,
+        people: people,
+        isConfirmation: true,
+        isAskedThere: true,
+        session: Identifier(high: 8, low: 4)
+    )
     record.nextActionAt = time + .seconds(3_600)
     return record
 }

@@ -31,6 +31,7 @@ extension ApprovalActions {
             }
             let shown = try await wordsInPerson(about: record)
             if record.state == .draft {
+                guard !isByThisLogIn(record, use.principal) else { throw Self.sameLogIn(record) }
                 try await voidIfChanged(record, use.principal.organization)
                 if let seen = use.text("sha256"), seen != record.digest(shown: shown) {
                     let words = "It is shown in other words by now: look at it again."
@@ -40,6 +41,20 @@ extension ApprovalActions {
             let confirmed = try await drafts.confirm(record, by: use.principal.subjectText, .session, shown: shown)
             return .data(Self.document(confirmed))
         }
+    }
+
+    /// Whether a program that decides for itself has asked for it with the very log-in that is shown now: whoever has given a
+    /// program their token has not given it their word.
+    private func isByThisLogIn(_ record: Record, _ principal: Principal) -> Bool {
+        record.hold?.asked?.session.map { $0 == principal.session } ?? false
+    }
+
+    private static func sameLogIn(_ record: Record) -> GatewayError {
+        GatewayError(
+            .permissionDenied,
+            "A program asked for this with this very log-in: log in anew to confirm it, or on the gateway's page.",
+            record: record.id
+        )
     }
 
     // MARK: What is shown
@@ -59,7 +74,8 @@ extension ApprovalActions {
     /// What is told of a record to whoever may confirm it alone.
     func ownView(of record: Record, for principal: Principal) async throws(GatewayError) -> JSONObject {
         guard case .user = principal.subject, try await mayConfirm(record, principal) else { return [:] }
-        guard record.state == .draft, record.hold?.asked?.isConfirmation == true else { return ["is_own": true] }
+        let waits = record.state == .draft && record.hold?.asked?.isConfirmation == true
+        guard waits, !isByThisLogIn(record, principal) else { return ["is_own": true] }
         let shown = try await wordsInPerson(about: record)
         let digest = record.digest(shown: shown)
         return ["is_own": true, "to_confirm": ["shown": .string(shown), "sha256": .string(digest)]]

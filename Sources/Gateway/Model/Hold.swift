@@ -43,6 +43,8 @@ package struct Hold: Sendable, Equatable {
         package let isConfirmation: Bool
         /// Whether they are asked to in the conversation that they asked for it in, so that no letter need say so at once.
         package var isAskedThere: Bool
+        /// The log-in with whose token a program that decides for itself has asked: it does not confirm it as well.
+        package var session: Identifier?
 
         /// States it.
         package init(
@@ -51,7 +53,8 @@ package struct Hold: Sendable, Equatable {
             isNewReceiver: Bool = false,
             people: Approvers? = nil,
             isConfirmation: Bool = false,
-            isAskedThere: Bool = false
+            isAskedThere: Bool = false,
+            session: Identifier? = nil
         ) {
             self.role = role
             self.count = count
@@ -59,6 +62,7 @@ package struct Hold: Sendable, Equatable {
             self.people = people
             self.isConfirmation = isConfirmation
             self.isAskedThere = isAskedThere
+            self.session = session
         }
     }
 

@@ -72,7 +72,7 @@ struct ConfirmationViews {
                 \(ConfirmationViews.wrong(wrong))
                 \(ConfirmationViews.environment(found.isLive))
                 <p>\(words)</p>
-                \(found.shown.map { ConfirmationViews.words($0) } ?? "")
+                \(found.shown.map { ConfirmationViews.rows($0) } ?? "")
                 <p class="soft">You can close this page, and go back to where you came from.</p>
                 \(footer(person))
                 """
@@ -126,19 +126,22 @@ struct ConfirmationViews {
             : "<p class=\"mark test\">Test: no real money moves.</p>"
     }
 
-    /// What is kept as shown, line by line: `Name: value` as such, all else as a sentence.
+    /// What is kept as shown: `Name: value` as such, all else as a sentence before.
     private static func words(_ shown: String) -> HTML {
-        var (rows, sentences) = ([HTML](), [HTML]())
+        let sentences = shown.split(separator: "\n").filter { $0.firstRange(of: ": ") == nil }
+        return "\(HTML(sentences.map { "<p>\(String($0))</p>" }))\(rows(shown))"
+    }
+
+    /// What it says of the payment, line by line; the first is the amount.
+    private static func rows(_ shown: String) -> HTML {
+        var rows: [HTML] = []
         for line in shown.split(separator: "\n") {
-            guard let colon = line.firstRange(of: ": ") else {
-                sentences.append("<p>\(String(line))</p>")
-                continue
-            }
-            let value = String(line[colon.upperBound...])
+            guard let colon = line.firstRange(of: ": ") else { continue }
+            let (name, value) = (String(line[..<colon.lowerBound]), String(line[colon.upperBound...]))
             let sum: HTML = rows.isEmpty ? " class=\"sum\"" : ""
-            rows.append("<div><dt>\(String(line[..<colon.lowerBound]))</dt><dd\(sum)>\(value)</dd></div>")
+            rows.append("<div><dt>\(name)</dt><dd\(sum)>\(value)</dd></div>")
         }
-        return "\(HTML(sentences))<dl>\(HTML(rows))</dl>"
+        return "<dl>\(HTML(rows))</dl>"
     }
 }
 

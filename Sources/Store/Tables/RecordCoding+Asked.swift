@@ -15,6 +15,7 @@ extension RecordCoding {
             writer.key(name)
             writer.bool(true)
         }
+        writer.optional("session", asked.session?.description)
         if let people = asked.people {
             writer.key("people")
             writer.value(.object(people.json))
@@ -30,7 +31,8 @@ extension RecordCoding {
             isNewReceiver: kept["new_receiver"] == true,
             people: kept["people"].map { Approvers($0, within: .zero) ?? .nobody },
             isConfirmation: kept["confirm"] == true,
-            isAskedThere: kept["there"] == true
+            isAskedThere: kept["there"] == true,
+            session: kept["session"]?.stringValue.flatMap { Identifier($0) }
         )
     }
 }

@@ -16,7 +16,10 @@ extension Operations {
         draft.hold = Hold(arguments: work.arguments, reason: order.reason, until: until)
         draft.hold?.place = planned.place
         draft.hold?.asked = order.asked
-        if order.asked?.isConfirmation == true { draft.hold?.asked?.isAskedThere = work.isAskedThere }
+        if order.asked?.isConfirmation == true {
+            draft.hold?.asked?.isAskedThere = work.isAskedThere
+            draft.hold?.asked?.session = work.caller == .agent ? work.principal.session : nil
+        }
         // Those who are asked are told once more when three quarters of the time are over, or others may stand in for them.
         let most = (until - draft.createdAt) * 3 / 4
         let remindAt = order.asked.map { asked in
