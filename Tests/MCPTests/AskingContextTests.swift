@@ -120,6 +120,12 @@ struct `A prompt that asks` {
         }
     }
 
+    @Test func `may not ask by what no caller could send back`() async throws {
+        try await withShelf { office, _ in
+            #expect(await get(office, ["arguments": ["title": "huge"]]).cause?.code == .pluginFailed)
+        }
+    }
+
     @Test func `is listed with what its arguments are`() async throws {
         try await withShelf { office, _ in
             let prompts = await office.ask("prompts/list").result["prompts"]?.arrayValue ?? []

@@ -45,6 +45,7 @@ final class ShelfPlugin: Sendable {
         seen.withLock { $0.append((work, document, invocation)) }
         switch work {
         case .prompt(0):
+            if document["title"] == "huge" { return ask(ShelfPlugin.huge) }
             guard let answer = invocation.answer else { return ask(ShelfPlugin.questions) }
             let tone = answer.content["tone"]?["tone"]?.stringValue ?? answer.action
             return .init(status: 0, payload: ShelfPlugin.message("Write in a \(tone) tone.").bytes)
@@ -85,6 +86,9 @@ final class ShelfPlugin: Sendable {
 
     private static let sure: JSON = [
         "type": "object", "properties": ["sure": ["type": "boolean"]], "required": ["sure"],
+    ]
+    private static let huge: JSON = [
+        "message": "Sure?", "schema": sure, "state": .string(String(repeating: "x", count: 60_000)),
     ]
     private static let questions: JSON = [
         "questions": [

@@ -72,7 +72,7 @@ package struct ContextActions: Sendable {
             arguments: [
                 "name": ["type": "string", "maxLength": 64],
                 "arguments": ContextActions.texts("What the prompt takes, by name."),
-                CallSchemas.state: CallSchemas.stateSchema, CallSchemas.input: CallSchemas.inputSchema,
+                CallSchemas.state: state, CallSchemas.input: CallSchemas.inputSchema,
             ],
             output: .data([
                 "type": "object", "required": ["messages"],
@@ -197,7 +197,7 @@ package struct ContextActions: Sendable {
             summary: "The bytes of a resource that asked a person first: `$input` is what they have answered.",
             route: Route("POST", "/resources/content"),
             arguments: [
-                "uri": ContextActions.uri, CallSchemas.state: CallSchemas.stateSchema,
+                "uri": ContextActions.uri, CallSchemas.state: state,
                 CallSchemas.input: CallSchemas.inputSchema,
             ],
             required: ["uri", CallSchemas.state, CallSchemas.input],
@@ -267,6 +267,13 @@ package struct ContextActions: Sendable {
     }
 
     // MARK: Answers
+
+    /// What a question went out with.
+    private var state: JSON {
+        var schema = CallSchemas.stateSchema.objectValue ?? JSONObject()
+        schema["maxLength"] = .integer(Int64(calls.settings.stateBytesMax))
+        return .object(schema)
+    }
 
     /// What a person has answered is masked wherever calls are shown.
     private static let answers = [CallSchemas.state, CallSchemas.input].map { JSONPointer(tokens: [$0]) }

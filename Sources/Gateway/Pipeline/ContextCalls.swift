@@ -28,6 +28,10 @@ package struct ContextCalls: Sendable {
         ///
         /// Default 256 KiB.
         package var outcomeBytesMax = 256 << 10
+        /// The longest text that a question goes out with, sealed: what is longer no caller could send back.
+        ///
+        /// Default 64 KiB.
+        package var stateBytesMax = 64 << 10
 
         /// The defaults.
         package init() {}
@@ -172,7 +176,11 @@ package struct ContextCalls: Sendable {
             of: call.name,
             asks: call.asks
         ) {
-            outcome.sealed = try seal.seal(question, at: place(of: call, use), as: ContextCalls.purpose)
+            let sealed = try seal.seal(question, at: place(of: call, use), as: ContextCalls.purpose)
+            guard sealed.utf8.count <= settings.stateBytesMax else {
+                throw FunctionCompletion.broken(call.name, "a question whose schemas and state are too long")
+            }
+            outcome.sealed = sealed
         }
         return outcome
     }
