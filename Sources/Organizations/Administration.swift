@@ -28,6 +28,8 @@ package struct Administration: Sendable {
         let prober: (any CallbackProbing)?
         let letters: Letters?
         let approvalLetters: ApprovalLetters?
+        let records: any RecordRepository
+        let batches: any BatchRepository
 
         /// Those of an assembled Gateway, and where secrets are sealed.
         package init(
@@ -64,6 +66,8 @@ package struct Administration: Sendable {
             self.prober = prober
             self.letters = letters
             approvalLetters = gateway.approvalLetters
+            records = gateway.ports.store.records
+            batches = gateway.ports.store.batches
         }
     }
 
@@ -233,7 +237,8 @@ enum Arguments {
     ]
     /// Whether a change is only looked at.
     static let preview: JSON = [
-        "type": "boolean", "description": "Whether nothing is changed, and the answer says who would lose what.",
+        "type": "boolean",
+        "description": "Whether nothing is changed, and the answer says who would lose what, and what is withdrawn.",
     ]
     /// Which M-Pesa.
     static let environment: JSON = ["enum": .array(Environment.allCases.map { .string($0.rawValue) })]

@@ -216,11 +216,19 @@ struct KeyActions: Sendable {
         Action(
             Administration.rules("keys.revoke", "KEY_REVOKED", takesAway: true),
             title: "Revoke a key",
-            summary: "It is refused from now on, for good.",
+            summary: """
+                It is refused from now on, for good, and what it asked for that waits is withdrawn. With preview nothing is \
+                changed, and the answer says which payments and batches that would be.
+                """,
             route: Route("DELETE", "/admin/keys/{id}"),
-            arguments: ["id": Arguments.id],
-            output: .data(KeyActions.schema)
+            arguments: ["id": Arguments.id, "preview": Arguments.preview],
+            output: .data(["anyOf": [KeyActions.schema, DraftLosses.preview]])
         ) { use throws(GatewayError) in
+            if use.flag("preview") ?? false {
+                let key = try await find(use)
+                try KeyActions.check(key.role, use)
+                return try await DraftLosses(house: house).preview(of: "key:\(key.id)", in: key.organization)
+            }
             let now = house.parts.entropy.now()
             let key = try await change(use) { key in key.revokedAt = key.revokedAt ?? now }
             return .data(KeyActions.document(key, now), message: "The key was revoked.")

@@ -284,12 +284,28 @@ struct OrganizationActions: Sendable {
                 isPersonal: true
             ),
             title: "Update one's own organization",
-            summary: "Changes name and switches; what is left out stays.",
+            summary: """
+                Changes name and switches; what is left out stays. With preview nothing is changed, and the answer says \
+                which tools disabled_tools takes away, and what waits that would be withdrawn.
+                """,
             route: Route("PUT", "/admin/organization"),
-            arguments: JSONObject([("name", Arguments.name)] + OrganizationActions.switches),
-            output: .data(OrganizationActions.schema)
-        ) { use throws(GatewayError) in
-            try await change(use.principal.organization, use) { _ in }
+            arguments: JSONObject(
+                [("name", Arguments.name), ("preview", Arguments.preview)] + OrganizationActions.switches
+            ),
+            output: .data(["anyOf": [OrganizationActions.schema, PlanLosses.schema]])
+        ) { [house] use throws(GatewayError) in
+            let own = use.principal.organization
+            guard use.flag("preview") ?? false else { return try await change(own, use) { _ in } }
+            guard let found = try await house.directory.organization(own) else {
+                throw GatewayError(.notFound, "There is no such organization any more.")
+            }
+            let tools = use.arguments["disabled_tools"].map { Set(($0.arrayValue ?? []).compactMap(\.stringValue)) }
+            let losses = try await PlanLosses(house: house)
+                .losses(
+                    of: found,
+                    switchingOff: tools ?? found.disabledTools
+                )
+            return .data(losses, message: "Nothing was changed.")
         }
     }
 

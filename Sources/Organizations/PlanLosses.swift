@@ -21,6 +21,7 @@ struct PlanLosses: Sendable {
                     "type": "object", "required": ["slug", "loses"],
                     "properties": [
                         "slug": ["type": "string"], "loses": ["type": "array", "items": ["type": "string"]],
+                        "withdraws": DraftLosses.schema,
                     ],
                 ],
             ],
@@ -41,7 +42,7 @@ struct PlanLosses: Sendable {
             )
             for organization in page {
                 let lost = try await self.losses(of: organization, from: old, to: new)
-                if !lost.isEmpty { losses.append(document(organization, lost)) }
+                if !lost.isEmpty { losses.append(try await document(organization, lost, from: old, to: new)) }
             }
             count += page.count
             guard page.count == PlanLosses.pageMax, let last = page.last else { break }
@@ -58,15 +59,60 @@ struct PlanLosses: Sendable {
 
     /// Of one organization that would come from one plan to another.
     func losses(of one: Organization, to new: Plan) async throws(GatewayError) -> JSON {
-        guard let old = try await house.directory.plan(one.plan) else { return document(one, []) }
+        guard let old = try await house.directory.plan(one.plan) else { return PlanLosses.none }
         let lost = try await losses(of: one, from: old, to: new)
+        guard !lost.isEmpty else { return PlanLosses.none }
         return [
-            "organizations": 1, "losses": .array(lost.isEmpty ? [] : [document(one, lost)]), "is_whole": true,
+            "organizations": 1, "losses": [try await document(one, lost, from: old, to: new)], "is_whole": true,
         ]
     }
 
-    private func document(_ organization: Organization, _ lost: [String]) -> JSON {
-        ["slug": .string(organization.slug), "loses": .array(lost.map { .string($0) })]
+    /// Of one organization that would switch tools off.
+    func losses(of one: Organization, switchingOff tools: Set<String>) async throws(GatewayError) -> JSON {
+        guard let plan = try await house.directory.plan(one.plan) else { return PlanLosses.none }
+        var wished = one
+        wished.disabledTools = tools
+        let before = DirectoryCache.Membership(organization: one, plan: plan)
+        let after = DirectoryCache.Membership(organization: wished, plan: plan)
+        let lost = self.tools(of: one, before, after)
+        guard !lost.isEmpty else { return PlanLosses.none }
+        let named = lost.sorted().map { "the tool \($0)" }
+        return ["organizations": 1, "losses": [try await document(one, named, without: lost)], "is_whole": true]
+    }
+
+    private static let none: JSON = ["organizations": 1, "losses": [], "is_whole": true]
+
+    /// The tools that an organization has now, and would not have.
+    private func tools(
+        of organization: Organization,
+        _ before: DirectoryCache.Membership,
+        _ after: DirectoryCache.Membership
+    ) -> Set<String> {
+        let all = house.parts.registry.snapshot.entries(for: organization.id).map(\.tool)
+        return Set(all.filter { before.has($0) && !after.has($0) }.map(\.name))
+    }
+
+    private func document(
+        _ organization: Organization,
+        _ lost: [String],
+        from old: Plan,
+        to new: Plan
+    ) async throws(GatewayError) -> JSON {
+        let before = DirectoryCache.Membership(organization: organization, plan: old)
+        let after = DirectoryCache.Membership(organization: organization, plan: new)
+        return try await document(organization, lost, without: tools(of: organization, before, after))
+    }
+
+    private func document(
+        _ organization: Organization,
+        _ lost: [String],
+        without tools: Set<String>
+    ) async throws(GatewayError) -> JSON {
+        var document: JSONObject = [
+            "slug": .string(organization.slug), "loses": .array(lost.map { .string($0) }),
+        ]
+        document["withdraws"] = try await DraftLosses(house: house).withdrawn(of: organization.id, without: tools)
+        return .object(document)
     }
 
     private func losses(

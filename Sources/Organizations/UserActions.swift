@@ -136,11 +136,23 @@ struct UserActions: Sendable {
         Action(
             Administration.rules("users.deactivate", "USER_DELETED", takesAway: true),
             title: "Deactivate a user",
-            summary: "They may not log in any more, and their sessions end. What they did stays in the audit.",
+            summary: """
+                They may not log in any more, their sessions end, and what they asked for that waits is withdrawn. What they \
+                did stays in the audit. With preview nothing is changed, and the answer says which payments and batches that \
+                would be.
+                """,
             route: Route("DELETE", "/admin/users/{id}"),
-            arguments: ["id": Arguments.id],
-            output: .data(DirectoryDocuments.userSchema)
+            arguments: ["id": Arguments.id, "preview": Arguments.preview],
+            output: .data(["anyOf": [DirectoryDocuments.userSchema, DraftLosses.preview]])
         ) { use throws(GatewayError) in
+            if use.flag("preview") ?? false {
+                let organization = use.principal.organization
+                guard let id = UserID(use.text("id") ?? ""),
+                    let user = try await house.directory.user(id, organization: organization)
+                else { throw GatewayError(.notFound, "There is no user with this id.") }
+                try UserActions.check(user, use)
+                return try await DraftLosses(house: house).preview(of: "user:\(id)", in: organization)
+            }
             let user = try await change(use) { $0.isActive = false }
             return .data(DirectoryDocuments.document(user), message: "The user was deactivated.")
         }
@@ -156,9 +168,7 @@ struct UserActions: Sendable {
         guard let id = UserID(use.text("id") ?? ""),
             let before = try await house.directory.user(id, organization: organization)
         else { throw missing }
-        guard before.role <= use.principal.role else {
-            throw GatewayError(.permissionDenied, "A \(before.role.rawValue) is changed by one of that role only.")
-        }
+        try UserActions.check(before, use)
         var wished = before
         change(&wished)
         let isHost = use.membership.organization.isHost
@@ -182,6 +192,12 @@ struct UserActions: Sendable {
             throw UserActions.lastOne
         }
         return after
+    }
+
+    private static func check(_ user: User, _ use: Action.Use) throws(GatewayError) {
+        guard user.role <= use.principal.role else {
+            throw GatewayError(.permissionDenied, "A \(user.role.rawValue) is changed by one of that role only.")
+        }
     }
 
     private static let lastOne = GatewayError(

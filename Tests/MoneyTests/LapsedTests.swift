@@ -51,6 +51,24 @@ struct `A draft whose maker may not pay any more` {
         }
     }
 
+    @Test func `is withdrawn within a minute once the key has ended by its date, which changes nothing`() async throws {
+        try await House.with { (house) async throws in
+            let end = house.clock.now + .seconds(30)
+            _ = try await house.store.change(house.key.id, organization: house.organization) { $0.expiresAt = end }
+            try await look(in: house)
+            let draft = try await house.held { await house.pay(key: "a") }
+            house.clock.advance(.seconds(29))
+            await house.gateway.lapsed.withdraw()
+            #expect(try await house.record(draft.id).state == .draft)
+
+            house.clock.advance(.seconds(31))
+            await house.gateway.lapsed.withdraw()
+
+            let ended = try await house.record(draft.id)
+            #expect(ended.state == .withdrawn && ended.hold?.withdrawal == .obsolete)
+        }
+    }
+
     @Test func `is found by whoever begins after the change`() async throws {
         try await House.with { (house) async throws in
             let draft = try await house.held { await house.pay(key: "a") }

@@ -5,7 +5,8 @@ import Synchronization
 ///
 /// The watch says whose configuration has changed: a key that is revoked, a person who is deactivated, a tool that is out
 /// of the plan or switched off. Drafts and open batches of those are looked at by the rules by which they would leave; so
-/// are everybody's at the start, and when tools come or go. What a suspension or a stop holds up waits. Several processes
+/// are everybody's at the start, when tools come or go, and every minute, because a key ends by its date without anything
+/// being changed. What a suspension or a stop holds up waits. Several processes
 /// may look at once: each payment ends once.
 package final class LapsedDrafts: Sendable {
     /// What bounds it.
@@ -14,6 +15,10 @@ package final class LapsedDrafts: Sendable {
         ///
         /// Default 500 ms.
         package var every: Duration = .milliseconds(500)
+        /// How often everybody's is looked at though nothing has changed: so late at most is it seen that a key has ended.
+        ///
+        /// Default 60 s.
+        package var everyoneEvery: Duration = .seconds(60)
         /// How many drafts, batches and organizations it reads at a time.
         ///
         /// Default 100.
@@ -38,6 +43,8 @@ package final class LapsedDrafts: Sendable {
     private let logger: Logger
     private let settings: Settings
     private let seen = Mutex<Seen?>(nil)
+    /// When everybody's was looked at last.
+    private let lookedAtAll = Mutex<Uptime?>(nil)
 
     init(
         due: any DueRepository,
@@ -67,10 +74,15 @@ package final class LapsedDrafts: Sendable {
         let now = Seen(stamp: configuration.stamp, revision: drafts.calls.registry.snapshot.revision)
         let before = seen.withLock { $0 }
         do throws(GatewayError) {
-            if let before, before.revision == now.revision, let changed = configuration.changed(since: before.stamp) {
+            let uptime = drafts.entropy.uptime()
+            let isRecent = lookedAtAll.withLock { $0 }.map { uptime - $0 < settings.everyoneEvery } ?? false
+            if isRecent, let before, before.revision == now.revision,
+                let changed = configuration.changed(since: before.stamp)
+            {
                 try await lookAtEach(changed)
             } else {
                 try await lookAtAll()
+                lookedAtAll.withLock { $0 = uptime }
             }
             seen.withLock { $0 = now }
         } catch {
