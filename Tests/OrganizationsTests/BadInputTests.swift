@@ -157,6 +157,12 @@ struct `Bad input to an action` {
         }
     }
 
+    /// An issuer of the operator's that nobody has accepted.
+    static let sharedIssuer: JSON = [
+        "issuer": "https://all.example", "environment": "test", "keys_url": "https://all.example/keys",
+        "subject_claim": "oid",
+    ]
+
     /// What required arguments are called with that are no ids.
     private static let known: [String: JSON] = [
         "org_id": "shop", "name": "trade", "tools": ["fake_*", "fake_collect"], "environment": "test",
@@ -176,6 +182,7 @@ struct `Bad input to an action` {
             #expect(await bureau.ask("accounts.create", account, as: admin.token).code == nil)
             let issuer: JSON = ["issuer": "https://login.example", "environment": "test"]
             let made = await bureau.ask("issuers.create", issuer, as: admin.token)
+            let shared = await bureau.ask("shared_issuers.create", Self.sharedIssuer, as: boss.token)
             let hooks = await bureau.ask("webhooks.create", ["url": "https://hooks.example/"], as: admin.token)
             let hook = hooks.data["webhook"]?["id"] ?? ""
             let edits: [String: JSONObject] = [
@@ -186,6 +193,7 @@ struct `Bad input to an action` {
                 "organization.update": ["name": "Other"],
                 "organizations.update": ["org_id": "shop", "name": "Other"],
                 "plans.set": ["name": "standard", "tools": []],
+                "shared_issuers.update": ["id": shared.data["id"] ?? "", "is_active": false],
                 "users.update": ["id": second.id, "email": "other@x.example"],
                 "webhooks.disable": ["id": hook], "webhooks.enable": ["id": hook], "webhooks.rotate": ["id": hook],
                 "webhooks.update": ["id": hook, "description": "other"],

@@ -21,6 +21,10 @@ extension Assembly.Ports {
         )
     }
 
+    func orphanWatch() -> OrphanWatch {
+        OrphanWatch(records: store.records, registry: registry, health: health, entropy: entropy, logger: logger)
+    }
+
     func services(
         _ directory: DirectoryCache,
         _ places: FeedPlaces,

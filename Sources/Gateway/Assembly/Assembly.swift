@@ -206,13 +206,7 @@ package struct Assembly: Sendable {
             settings: settings.timers
         )
         (tasks, taskActions) = ports.tasks(authority, settings)
-        orphans = OrphanWatch(
-            records: store.records,
-            registry: ports.registry,
-            health: ports.health,
-            entropy: entropy,
-            logger: ports.logger
-        )
+        orphans = ports.orphanWatch()
     }
 
     /// Passwords that are hashed anew.
