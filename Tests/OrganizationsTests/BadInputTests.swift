@@ -158,7 +158,7 @@ struct `Bad input to an action` {
     }
 
     /// An issuer of the operator's that nobody has accepted.
-    static let sharedIssuer: JSON = [
+    private static let sharedIssuer: JSON = [
         "issuer": "https://all.example", "environment": "test", "keys_url": "https://all.example/keys",
         "subject_claim": "oid",
     ]
