@@ -56,7 +56,7 @@ struct `What was installed` {
             for _ in 1...2 { try await store.removeInstalledPlugin("fixture", telling: news(.withdrawn)) }
 
             let events = try await store.feed(lane: 1, after: 0, limit: 10).map(\.event)
-            #expect(events.map(\.kind) == [.pluginPromoted, .pluginRolledBack, .pluginWithdrawn])
+            try #require(events.map(\.kind) == [.pluginPromoted, .pluginRolledBack, .pluginWithdrawn])
             #expect(events.allSatisfy { $0.organization == theirs && $0.subject == "fixture" && $0.at == moment })
             #expect(events.allSatisfy { $0.payload.bytes.count <= FeedEvent.payloadMax })
             #expect(events[0].payload["version"] == "1.1.0" && events[0].payload["generation"] == 2)
