@@ -93,10 +93,23 @@ struct `A worker` {
         let plugin = try bench.load { $0.processor = .milliseconds(300) }
         let arguments = Array("{\"how\":\"do-loop\"}".utf8)
         // Its time is far from over when it is ended.
-        let completion = await plugin.asynchronous.invoke?(1, arguments, .ofATest(.seconds(60)))
+        let completion = await plugin.asynchronous.invoke?(1, arguments, .ofATest(.seconds(29)))
 
         #expect(completion?.status == GATEWAY_DEADLINE)
         #expect(try bench.health.lastCrash?.hasPrefix("took too much processor time") == true)
+    }
+
+    @Test(arguments: outside)
+    func `that has a call which may last long may take more for it`(isolation: Bench.Isolation) async throws {
+        let bench = try Bench(isolation)
+        defer { bench.remove() }
+        let plugin = try bench.load { $0.processor = .milliseconds(300) }
+        let arguments = Array("{\"how\":\"do-loop\"}".utf8)
+        let completion = await plugin.asynchronous.invoke?(1, arguments, .ofATest(.seconds(3600)))
+
+        // Ended all the same, because it did not return (rule T2).
+        #expect(completion?.status == LoadedPlugin.Completion.lost)
+        #expect(try bench.health.lastCrash?.hasPrefix("took too much processor time") == false)
     }
 
     @Test func `that waits costs no processor time, and takes so many calls at once and no more`() async throws {

@@ -36,6 +36,8 @@ final class WorkerLink: WorkerSource {
         var concurrencyMax = 1_000
         /// How much processor time one of these may take.
         var processor: Duration = .seconds(10)
+        /// For how long that is: a call that may last longer, as a task may, has as much again for each such while.
+        var processorPer: Duration = .seconds(30)
         /// How long nothing may come back while functions that start calls have not returned (rule T2).
         var silenceMax: Duration = .seconds(2)
         /// How much may wait for its socket to take it: what it is asked, and answers to what it asks.
@@ -77,8 +79,9 @@ final class WorkerLink: WorkerSource {
         var idle: IdleWatch
         var hasEnded = false
         var endedLate = false
-        /// The oldest call under way, and how much processor time the process had used when it was seen first.
-        var watched: (number: UInt64, processor: Duration)?
+        /// The oldest call under way, how much processor time the process had used when it was seen first, and how often
+        /// it may have what one call may.
+        var watched: (number: UInt64, processor: Duration, share: Int)?
         var overspent: UInt64?
         /// Why it is ended whatever else it does; the first reason stays.
         var verdict: String?
@@ -292,7 +295,7 @@ final class WorkerLink: WorkerSource {
                 state.pending.values.contains { $0.deadline < now } || state.invocations.values.contains { $0 < now }
                 || isStuck(&state, now)
             if isLate { state.endedLate = true }
-            return isLate || hasOverspent(&state) || hasGoneOn(&state, now)
+            return isLate || hasOverspent(&state, now) || hasGoneOn(&state, now)
         }
         if isOver { finish() }
     }
@@ -312,16 +315,18 @@ final class WorkerLink: WorkerSource {
     }
 
     /// Whether the oldest call has had more processor time than it may, its share of what the others took counted off.
-    private func hasOverspent(_ state: inout State) -> Bool {
-        guard let oldest = state.invocations.keys.min(), let used = process.processorTime else {
+    private func hasOverspent(_ state: inout State, _ now: ContinuousClock.Instant) -> Bool {
+        guard let (oldest, end) = state.invocations.min(by: { $0.key < $1.key }), let used = process.processorTime
+        else {
             state.watched = nil
             return false
         }
         guard let watched = state.watched, watched.number == oldest else {
-            state.watched = (oldest, used)
+            state.watched = (oldest, used, max(1, Int((end - now) / limits.processorPer)))
             return false
         }
-        guard used - watched.processor > limits.processor * state.invocations.count else { return false }
+        let share = watched.share + state.invocations.count - 1
+        guard used - watched.processor > limits.processor * share else { return false }
         state.overspent = oldest
         return true
     }
