@@ -146,12 +146,14 @@ struct App: Sendable {
     func run(onReady: @escaping @Sendable () async -> Void) async throws {
         let (server, manager) = listeners(onReady: onReady)
         let (plugins, desk, news, heads, webhooks) = (plugins, desk, gateway.news, heads, webhooks)
-        // They stop in reverse: whoever listens is told that it ends, and then the doors close.
+        let tasks = gateway.tasks
+        // They stop in reverse: whoever listens is told that it ends, and then the doors close. Tasks are left while somebody
+        // still watches whether plugins' callers may go on: that ends the calls that they are in.
         let group = ServiceGroup(
             services: gateway.runners.map { Background(work: $0) }
                 + [
                     Background { await plugins.watch() }, Background { await desk.run() },
-                    Background { await webhooks.run() }, manager, server,
+                    Background { await tasks.run() }, Background { await webhooks.run() }, manager, server,
                     Background { await news.run() },
                 ] + (heads.map { heads in [Background { await heads.run() }] } ?? []),
             gracefulShutdownSignals: [.sigterm, .sigint],

@@ -8,6 +8,7 @@ import urllib.request
 import pytest
 
 from harness import Gateway, phone, wait_until
+from plugins import compile_fixture, install
 
 pytestmark = pytest.mark.isolations("declared", "sandbox")
 NAIROBI = datetime.timezone(datetime.timedelta(hours=3))
@@ -83,3 +84,18 @@ def test_a_task_goes_on_after_kill_9(simulator):
     with first.again(simulator=simulator) as second:
         found = ended(second, answer["data"]["handle"])
         assert found["status"] == "COMPLETED" and found["output"]["report_id"], found
+
+
+def test_a_task_keeps_no_gateway_from_stopping(simulator):
+    terms = '-DFIXTURE_SENSITIVE="[],\\"x-task\\":{\\"deadline_ms\\":3600000}"'
+    first = Gateway(simulator=simulator)
+    install(first, compile_fixture("1.0.0", terms))
+    status, _, answer = first.call("POST", "/tools/fixture_echo", {"how": "long never"})
+    assert status == 202, answer
+    name = answer["data"]["handle"]
+    wait_until("the task to be worked on", lambda: task(first, name)["attempts"] == 1)
+    # Its tool never ends, and has an hour.
+    assert first.end() == 0
+    with first.again(simulator=simulator) as second:
+        found = ended(second, name)
+        assert found["status"] == "FAILED" and "stopped while it worked" in found["error"]["message"], found

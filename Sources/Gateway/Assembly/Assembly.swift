@@ -115,12 +115,8 @@ package struct Assembly: Sendable {
         sweeper = money.sweeper
         keeper = money.keeper
         resolutions = money.resolutions
-        claimSweeper = ClaimSweeper(
-            claims: store.claims,
-            entropy: entropy,
-            logger: ports.logger,
-            settings: settings.claims
-        )
+        let (logger, claims) = (ports.logger, store.claims)
+        claimSweeper = ClaimSweeper(claims: claims, entropy: entropy, logger: logger, settings: settings.claims)
         quotas = Quotas(repository: store.quotas, entropy: entropy, logger: ports.logger)
         let held = HeldCalls(operations: money.operations, authenticate: authenticate, registry: ports.registry)
         releases = Releases(
@@ -253,7 +249,8 @@ package struct Assembly: Sendable {
         )
     }
 
-    /// What runs by itself beside the calls, but for `news`, which ends before the doors do.
+    /// What runs by itself beside the calls, but for `news`, which ends before the doors do, and `tasks`, which end before
+    /// what watches plugins.
     ///
     /// Each runs until it is cancelled, finishing what is in hand.
     package var runners: [@Sendable () async -> Void] {
@@ -261,7 +258,7 @@ package struct Assembly: Sendable {
             { await inbox.run() }, { await sweeper.run() }, { await releases.run() }, { await claimSweeper.run() },
             { await batchRunner.run() }, { await rollups.run() }, { await forgetting.run() }, { await timers.run() },
             { await keeper.run() },
-            { await tasks.run() }, { await orphans.run() }, { await renewals.run() },
+            { await orphans.run() }, { await renewals.run() },
             { await failures.run() }, { await uses.run() },
             { await quotas.run() }, { await configuration.run() }, { await lapsed.run() },
         ] + (approvalLetters.map { letters in [{ await letters.run() }] } ?? [])

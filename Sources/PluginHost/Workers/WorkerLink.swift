@@ -36,7 +36,7 @@ final class WorkerLink: WorkerSource {
         var concurrencyMax = 1_000
         /// How much processor time one of these may take.
         var processor: Duration = .seconds(10)
-        /// For how long that is: a call that may last longer, as a task may, has as much again for each such while.
+        /// For each how long of a call that is, tasks among them; and for how long goes on what nobody wants any more.
         var processorPer: Duration = .seconds(30)
         /// How long nothing may come back while functions that start calls have not returned (rule T2).
         var silenceMax: Duration = .seconds(2)
@@ -222,7 +222,8 @@ final class WorkerLink: WorkerSource {
 
     func cancel(_ number: UInt64) {
         state.withLock { state in
-            guard !state.hasEnded, state.invocations[number] != nil else { return }
+            guard !state.hasEnded, let end = state.invocations[number] else { return }
+            state.invocations[number] = min(end, .now + limits.processorPer)
             send(WorkerLink.frame(GATEWAY_FRAME_CANCEL, number, 0, [], nil), &state)
         }
     }

@@ -345,11 +345,16 @@ static int32_t invoke(void *plugin, uint64_t number, uint32_t tool, gateway_byte
     completion->complete(host, number, GATEWAY_OK, text(answer));
     return GATEWAY_OK;
 #endif
+#ifdef ASKS_AGAIN
+    if (holds(meta, "x-task")) return completion->complete(host, number, GATEWAY_ACCEPTED, text("{\"x-task\":{}}"));
+#endif
     int32_t status;
     gateway_sink_t nowhere = {NULL, NULL};
     misbehave(arguments, nowhere, &status);
     if (holds(arguments, "long") && (holds(meta, "\"offered\"") || holds(arguments, "unasked"))) {
         completion->complete(host, number, GATEWAY_ACCEPTED, text("{\"x-task\":{},\"message\":\"It takes long.\"}"));
+    } else if (holds(arguments, "long") && holds(arguments, "never")) {
+        return GATEWAY_OK;
     } else if (holds(arguments, "long")) {
         completion->complete(host, number, GATEWAY_OK, text(holds(meta, "\"x-task\"") ? "{\"echo\":\"task\"}" : "{}"));
     } else if (holds(arguments, "thread")) {

@@ -35,6 +35,9 @@
 #ifndef FIXTURE_ECHO
 #define FIXTURE_ECHO "{\"type\":\"object\",\"properties\":{\"how\":{\"type\":\"string\"}},\"additionalProperties\":false}"
 #endif
+#ifdef ASKS_AGAIN
+#define FIXTURE_SENSITIVE "[],\"x-task\":{\"deadline_ms\":60000}"
+#endif
 #ifndef FIXTURE_SENSITIVE
 #define FIXTURE_SENSITIVE "[]"
 #endif
