@@ -127,6 +127,7 @@ struct ProbeContext {
         let (wanted, reason): (UInt8, String) =
             switch probe.name.prefix(while: { $0 != "." }) {
             case "operation": (operations, "it has no operation tool")
+            case "function" where probe.name == "function.tasks": (functions, "no tool of it may go on after its reply")
             case "function", "services":
                 (functions, "it has no function tool that it can be called by: by examples, or by its schema")
             case "timer": (ProbedPlugin.Called.timers, "it needs no timers")

@@ -67,6 +67,7 @@ WRONGS = [
     ("-DSLOW_INVOKE", "function.prompt"),
     ("-DDROPS", "function.many"),
     ("-DANY_TOOL", "function.index"),
+    ("-DASKS_AGAIN", "function.tasks"),
     ("-DCRASHES_ON_ARGUMENTS", "function.rubbish"),
 ]
 
