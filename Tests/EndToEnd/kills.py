@@ -307,6 +307,14 @@ class Trial:
         own = set(self.asked.values()) | {number for numbers in self.batches.values() for number in numbers}
         return {number: count for number, count in times.items() if number in own and count}, returned
 
+    def standing(self, gateway, name):
+        """A batch's payments that have not left, and how every batch that has not ended stands."""
+        _, _, items = gateway.call("GET", f"/batches/{name}/items?limit=100")
+        held = [item for item in items["data"] if item.get("transaction", {}).get("status") == "PENDING"]
+        found = [gateway.call("GET", "/batches/" + other)[2].get("data", {}) for other in self.batches]
+        open_ones = {b["batch_id"]: (b["state"], b.get("reason"), b["counts"]) for b in found if b and "ended_ms" not in b}
+        return f"its payments: {held[:5]}; open: {open_ones}"
+
     def unfinished(self, gateway):
         """Batches that are there, and neither end nor wait for anything."""
         wrong = []
@@ -317,11 +325,15 @@ class Trial:
             batch = answer["data"]
             waits = batch["state"] in ("draft", "paused") or batch["counts"]["undecided"] + batch["counts"]["needs_person"]
             if "ended_ms" not in batch and not waits:
-                harness.wait_until(
-                    f"the end of {name}",
-                    lambda: "ended_ms" in (b := gateway.call("GET", "/batches/" + name)[2]["data"])
-                    or b["counts"]["undecided"],
-                )
+                try:
+                    harness.wait_until(
+                        f"the end of {name}",
+                        lambda: "ended_ms" in (b := gateway.call("GET", "/batches/" + name)[2]["data"])
+                        or b["counts"]["undecided"],
+                    )
+                except AssertionError as error:
+                    # What it waits for, and who has the account's places meanwhile.
+                    raise AssertionError(f"{error}; {self.standing(gateway, name)}") from error
             if sum(batch["counts"].values()) != batch["total_payments"]:
                 wrong.append(f"{name} has other payments than it was made with: {batch}")
         return wrong
