@@ -126,6 +126,23 @@ struct `A prompt that asks` {
         }
     }
 
+    @Test func `passes for no other plugin's, nor another's for it`() async throws {
+        try await withShelf { office, _ in
+            let named: (String) -> JSON = { ["name": .string($0), "title": "A", "description": "B."] }
+            for (list, name, owner) in [
+                ("x-prompts", "shelf_letter", "shelf"), ("prompts", "shelf_letter", "shelf"),
+                ("x-prompts", "desk_day", "desk"),
+            ] {
+                let clash = #expect(throws: ToolRegistry.Clash.self) {
+                    try office.registry.publish(
+                        ShelfPlugin().loaded(id: "other", uris: []) { $0[list] = .array([named(name)]) }
+                    )
+                }
+                #expect(clash == .prompt(name, plugin: owner))
+            }
+        }
+    }
+
     @Test func `is listed with what its arguments are`() async throws {
         try await withShelf { office, _ in
             let prompts = await office.ask("prompts/list").result["prompts"]?.arrayValue ?? []
@@ -211,6 +228,25 @@ struct `A template of a plugin's` {
                 ["requestState": state, "inputResponses": ["question": ["action": "decline"]]]
             )
             #expect(declined.code == -32602, "the first answer counts")
+        }
+    }
+
+    @Test func `that is slow for one organization leaves places to the others`() async throws {
+        var bounds = Office.bounds
+        bounds.contexts.ofOrganizationMax = 1
+        try await Office.with(bounds: bounds) { office in
+            let shelf = ShelfPlugin()
+            try office.registry.publish(shelf.loaded())
+            let other = try await office.addKey(scopes: nil, of: office.addOrganization("other"))
+            async let slow = read(office, "shelf://book/slow")
+            for await _ in shelf.slow.asked.stream { break }
+
+            #expect(await read(office, "shelf://book/a").status == 429)
+            let uri: JSONObject = ["uri": "shelf://book/a"]
+            #expect(await office.ask("resources/read", uri, credential: other).result["contents"] != nil)
+            shelf.slow.let.continuation.finish()
+            #expect(await slow.result["contents"] != nil)
+            #expect(await read(office, "shelf://book/a").result["contents"] != nil)
         }
     }
 

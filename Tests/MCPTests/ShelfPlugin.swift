@@ -5,6 +5,8 @@ import Synchronization
 /// A plugin of what is read and may be asked about first: a prompt that asks two things in one round, one that asks though
 /// it does not say so, templates under its own beginning of URIs, and completions.
 final class ShelfPlugin: Sendable {
+    /// Heard once a book named `slow` is asked for; it is read when it is let.
+    let slow = (asked: AsyncStream.makeStream(of: Void.self), let: AsyncStream.makeStream(of: Void.self))
     private let seen = Mutex<[(work: LoadedPlugin.ContextWork, document: JSON, invocation: LoadedPlugin.Invocation)]>([]
     )
 
@@ -15,10 +17,16 @@ final class ShelfPlugin: Sendable {
 
     static let prefix = "shelf://"
 
-    func loaded(id: String = "shelf", uris: [String] = [prefix]) throws -> LoadedPlugin {
-        LoadedPlugin(
+    func loaded(
+        id: String = "shelf",
+        uris: [String] = [prefix],
+        changing change: (inout JSONObject) -> Void = { _ in }
+    ) throws -> LoadedPlugin {
+        var catalogue = ShelfPlugin.catalogue(id: id, uris: uris).objectValue ?? JSONObject()
+        change(&catalogue)
+        return LoadedPlugin(
             try Catalogue(
-                parsing: ShelfPlugin.catalogue(id: id, uris: uris).bytes,
+                parsing: JSON.object(catalogue).bytes,
                 abilities: .init(features: [], transforms: [])
             ),
             generation: 1,
@@ -27,7 +35,12 @@ final class ShelfPlugin: Sendable {
             asynchronous: .init(
                 invoke: nil,
                 context: { work, document, invocation in
-                    self.answer(work, (try? JSON(parsing: document)) ?? .null, invocation)
+                    let document = (try? JSON(parsing: document)) ?? .null
+                    if document["title"] == "slow" {
+                        self.slow.asked.continuation.yield()
+                        for await _ in self.slow.let.stream { break }
+                    }
+                    return self.answer(work, document, invocation)
                 }
             ),
             context: .init(

@@ -1,5 +1,6 @@
 import Cryptography
 import OrderedJSON
+import Synchronization
 
 /// Runs what plugins offer beside their tools and is asynchronous code: prompts and resources that may ask a person, and
 /// what their arguments may be.
@@ -32,6 +33,10 @@ package struct ContextCalls: Sendable {
         ///
         /// Default 64 KiB.
         package var stateBytesMax = 64 << 10
+        /// So many of one organization's may be under way: one that is slow for it leaves places to the others.
+        ///
+        /// Default 64.
+        package var ofOrganizationMax = 64
 
         /// The defaults.
         package init() {}
@@ -56,6 +61,7 @@ package struct ContextCalls: Sendable {
     }
 
     let settings: Settings
+    private let places = Places()
     private let seal: QuestionSeal
     private let questions: Questions
 
@@ -74,7 +80,7 @@ package struct ContextCalls: Sendable {
         _ read: (JSON) throws(GatewayError) -> Answer
     ) async throws(GatewayError) -> Ending<Answer> {
         try ContextCalls.check(call.name, asks: call.asks, use)
-        return try await counted(call) { () async throws(GatewayError) in
+        return try await counted(call, use) { () async throws(GatewayError) in
             guard let reply = use.answer else { return try ending(try await outcome(call, use, nil), call, read) }
             let place = place(of: call, use)
             let opened = try seal.open(reply, at: place, as: ContextCalls.purpose)
@@ -100,7 +106,7 @@ package struct ContextCalls: Sendable {
 
     /// What an argument may be: values that begin as it does, or otherwise fit.
     func complete(_ call: Call, _ use: Action.Use) async throws(GatewayError) -> JSON {
-        try await counted(call) { () async throws(GatewayError) in
+        try await counted(call, use) { () async throws(GatewayError) in
             let completion = try await completion(call, use, nil, within: settings.completionTimeout)
             guard case .answer(let said) = try FunctionCompletion.read(completion, of: call.name, asks: false) else {
                 throw FunctionCompletion.broken(call.name, "a question")
@@ -111,11 +117,21 @@ package struct ContextCalls: Sendable {
 
     // MARK: Plugins
 
-    /// Counts a call in and out of its generation.
+    /// Counts a call in and out of its organization's and its generation.
     private func counted<Answer>(
         _ call: Call,
+        _ use: Action.Use,
         _ work: () async throws(GatewayError) -> Answer
     ) async throws(GatewayError) -> Answer {
+        let organization = use.principal.organization
+        guard places.enter(organization, most: settings.ofOrganizationMax) else {
+            throw GatewayError(
+                .rateLimited,
+                "Too many prompts, resources and completions are under way. Ask again in a moment.",
+                retryAfter: .seconds(1)
+            )
+        }
+        defer { places.leave(organization) }
         guard call.plugin.calls.begin() else {
             throw GatewayError(.unavailable, "Ask again: it was just replaced.", retryAfter: .seconds(1))
         }
@@ -202,6 +218,29 @@ package struct ContextCalls: Sendable {
     private func place(of call: Call, _ use: Action.Use) -> QuestionSeal.Place {
         let kind = if case .prompt = call.work { "prompt" } else { "resource" }
         return QuestionSeal.Place(name: "\(kind) \(call.name)", principal: use.principal, arguments: call.arguments)
+    }
+}
+
+extension ContextCalls {
+    /// How many of each organization's are under way.
+    private final class Places: Sendable {
+        private let taken = Mutex<[OrganizationID: Int]>([:])
+
+        /// Takes a place; false where all are taken.
+        func enter(_ organization: OrganizationID, most: Int) -> Bool {
+            taken.withLock { taken in
+                guard taken[organization, default: 0] < most else { return false }
+                taken[organization, default: 0] += 1
+                return true
+            }
+        }
+
+        func leave(_ organization: OrganizationID) {
+            taken.withLock { taken in
+                let left = (taken[organization] ?? 1) - 1
+                taken[organization] = left > 0 ? left : nil
+            }
+        }
     }
 }
 

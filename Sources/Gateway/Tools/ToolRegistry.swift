@@ -91,6 +91,8 @@ package final class ToolRegistry: Sendable {
         case route(String, tool: String)
         /// Another plugin's URIs begin so.
         case uris(String, plugin: String)
+        /// Another plugin has a prompt of this name.
+        case prompt(String, plugin: String)
     }
 
     private let current = Mutex(Snapshot(revision: 0, plugins: [:]))
@@ -132,10 +134,24 @@ package final class ToolRegistry: Sendable {
             }
         }
         for (id, arrangement) in snapshot.arrangements where id != plugin.id {
-            let taken = [arrangement.live, arrangement.canary?.plugin].flatMap { $0?.uris ?? [] }
-            for uri in plugin.uris where taken.contains(where: { URIPrefix.meet($0, uri) }) {
-                throw Clash.uris(uri, plugin: id)
+            for other in [arrangement.live, arrangement.canary?.plugin].compactMap({ $0 }) {
+                for uri in plugin.uris where other.uris.contains(where: { URIPrefix.meet($0, uri) }) {
+                    throw Clash.uris(uri, plugin: id)
+                }
+                try check(prompts: plugin, against: other)
             }
+        }
+    }
+
+    /// No prompt that may ask passes for another plugin's, or another plugin's for it; those that are pure were never held
+    /// to that among themselves.
+    private static func check(prompts plugin: LoadedPlugin, against other: LoadedPlugin) throws(Clash) {
+        let (pure, asking) = (other.prompts.map(\.name), other.askingPrompts.map(\.name))
+        for prompt in plugin.askingPrompts where (pure + asking).contains(prompt.name) {
+            throw Clash.prompt(prompt.name, plugin: other.id)
+        }
+        for prompt in plugin.prompts where asking.contains(prompt.name) {
+            throw Clash.prompt(prompt.name, plugin: other.id)
         }
     }
 

@@ -95,6 +95,7 @@ extension PluginRefusal {
         case .toolName(let name, let other): self = .clash("the tool \(name) is \(other)'s")
         case .route(let route, let tool): self = .clash("the route \(route) is \(tool)'s")
         case .uris(let prefix, let other): self = .clash("URIs that begin with \(prefix) are \(other)'s")
+        case .prompt(let name, let other): self = .clash("the prompt \(name) is \(other)'s")
         }
     }
 }
