@@ -195,7 +195,9 @@ def test_content_of_every_kind_goes_beside_the_output(gateway):
     kinds = ["text", "image", "audio", "resource_link", "resource"]
     assert [block["type"] for block in answer["content"]] == kinds, answer
     result = mcp(gateway, "tools/call", name="desk_work", arguments={"how": "content"})["result"]
-    assert [block["type"] for block in result["content"]] == kinds + ["text"], result
+    # The output as text, and which M-Pesa it was.
+    assert [block["type"] for block in result["content"]] == kinds + ["text", "text"], result
+    assert "test" in result["content"][-1]["text"], result
     assert result["structuredContent"] == {"done": True}, result
     for how in ("bad-content", "bad-handle"):
         assert work(gateway, how)[0] == 502, how
@@ -326,7 +328,7 @@ def test_prompts_and_resources_are_read_by_mcp(gateway):
     missing = mcp(gateway, "resources/read", uri="gateway://desk/none")["error"]
     assert missing["code"] == -32602 and missing["data"]["uri"] == "gateway://desk/none", missing
     templates = mcp(gateway, "resources/templates/list")["result"]["resourceTemplates"]
-    ours = [f"mpesa://{kind}/{{id}}" for kind in ("batches", "reports", "transactions")]
+    ours = [f"mpesa://{kind}/{{id}}" for kind in ("batches", "reports", "tasks", "transactions")]
     assert [t["uriTemplate"] for t in templates] == ours, templates
     other = mcp(gateway, "resources/list", key=gateway.dev["limited"]["api_key"])["result"]["resources"]
     assert other == [], other
