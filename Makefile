@@ -37,7 +37,7 @@ format: ## Format Swift sources.
 check-bare: ## As root: show in a Debian 12 of its own that both commands set up what they need (ARGS=--set-up: that alone).
 	@Scripts/check-bare-debian $(ARGS)
 
-bench: setup-tools ## Measure; writes docs/benchmarks.md's figures to standard output.
+bench: setup-tests ## Measure; writes docs/benchmarks.md's figures to standard output.
 	@Scripts/bench
 
 clean: ## Remove what was built.

@@ -3,7 +3,7 @@
 Every figure is a median of ROUNDS; what is compared takes turns within one run, because machines are shared: compare
 ratios. The simulator is a process of its own and keeps its connections; nginx's proxying process is counted alone. Every
 push is to a phone of its own: a repeated one would be answered from its record. BENCH_ONLY names groups: calls, many,
-pushes, organizations, batches, webhooks, stdio.
+pushes, organizations, batches, webhooks, stdio, sdk.
 """
 
 import json
@@ -19,6 +19,7 @@ from measuring import Nginx, in_turn, lua, measure, rss_of, wrk
 import batches
 import many
 import organizations
+import sdk
 import stdio
 import webhooks
 from harness import Gateway, Simulator
@@ -27,7 +28,7 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 ORGANIZATIONS = int(os.environ.get("BENCH_ORGANIZATIONS", "10000"))
 # More payments than are kept as they were shown.
 PAYMENTS = int(os.environ.get("BENCH_PAYMENTS", "12000"))
-ONLY = os.environ.get("BENCH_ONLY", "calls,many,pushes,organizations,batches,webhooks,stdio").split(",")
+ONLY = os.environ.get("BENCH_ONLY", "calls,many,pushes,organizations,batches,webhooks,stdio,sdk").split(",")
 FLOOR = os.environ.get("BENCH_FLOOR")
 POSTGRES = os.environ.get("GATEWAY_TEST_POSTGRES")
 META = {
@@ -223,7 +224,7 @@ def main():
             one.remove()
 
 
-if set(ONLY) - {"organizations", "batches", "webhooks", "stdio"}:
+if set(ONLY) - {"organizations", "batches", "webhooks", "stdio", "sdk"}:
     main()
 if "organizations" in ONLY:
     organizations.main(ORGANIZATIONS, ROUNDS)
@@ -233,3 +234,5 @@ if "webhooks" in ONLY:
     webhooks.main()
 if "stdio" in ONLY:
     stdio.main(ROUNDS)
+if "sdk" in ONLY:
+    sdk.main(ROUNDS)
