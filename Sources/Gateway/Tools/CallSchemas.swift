@@ -182,13 +182,14 @@ package final class CallSchemas: Sendable {
             isRequired
             ? "\(name) is required: make one for each logical payment" : "Send \(name): one for each logical payment"
         let rest = """
-            , 1 to 255 visible ASCII characters, and send the same one whenever you retry. The same key with the same \
-            arguments is the same payment as it stands now, and nothing new is sent; with other arguments it is refused; \
-            a new key is another payment.
+            , 1 to 255 visible ASCII characters, and send the same one whenever you retry, also where no answer \
+            came. The same key with the same arguments is the same payment as it stands now, and nothing new is sent; \
+            with other arguments it is refused; a new key is another payment: only where that one's answer says yes to \
+            asking again.
             """
         guard !isRequired else { return start + rest }
         let covered =
-            pays ? "until ten minutes after that has ended" : "until two minutes after that was paid, or it failed"
+            pays ? "until ten minutes after that has ended" : "until it failed, or two minutes after it was paid"
         return start + rest + " Without one, the same call is the same payment \(covered)."
     }
 }
