@@ -118,8 +118,14 @@ struct WebhookReplays: Sendable {
     }
 
     /// What was sent before, or waits, as it is sent at once.
+    ///
+    /// What waits by itself is the endpoint's own still: it is only tried sooner, and is not given up with the wish.
     private func again(_ delivery: WebhookDelivery, by replay: WebhookReplay) -> WebhookDelivery {
         var next = delivery
+        if delivery.state == .waiting, !delivery.isReplay {
+            next.dueAt = min(delivery.dueAt ?? entropy.now(), entropy.now())
+            return next
+        }
         next.state = .waiting
         next.tries = 0
         next.dueAt = entropy.now()

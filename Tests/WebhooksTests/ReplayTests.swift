@@ -111,17 +111,41 @@ struct `An event that is sent once more` {
     func `says nothing of the endpoint's health`(status: Int) async throws {
         let house = WebhookHouse()
         let endpoint = try await house.addEndpoint()
-        let ids = try await house.tell(1)
+        let ids = try await house.tell(2)
+        // The first arrives, the second does not.
         house.receivers.answer { _, number in
-            number == 1 ? FakeReceivers.refused(500) : FakeReceivers.refused(status)
+            number == 1 ? FakeReceivers.taken : FakeReceivers.refused(number == 2 ? 500 : status)
         }
         try await house.runner.runOnce()
         let before = try await house.standing(endpoint)
         try await house.wish(.event(try #require(Identifier(ids[0]))), of: endpoint)
         try await house.runner.runOnce()
         let after = try await house.standing(endpoint)
-        #expect(house.receivers.requests.count == 2)
+        #expect(house.receivers.requests.count == 3 && before.progress.failures == 1)
         #expect(after.progress == before.progress && after.endpoint == before.endpoint)
+    }
+
+    @Test func `is tried sooner where it waits by itself, and stays the endpoint's own`() async throws {
+        let house = WebhookHouse()
+        let endpoint = try await house.addEndpoint()
+        try await house.tell(3)
+        house.receivers.answer { _, _ in FakeReceivers.refused(500) }
+        try await house.runner.runOnce()
+        let now = house.time.now
+        try await house.wish(.span(from: endpoint.madeAt, to: now, kinds: [], onlyMissing: true), of: endpoint)
+        try await house.runner.runOnce()
+        // The fifth failure pauses the endpoint.
+        #expect(house.receivers.requests.count == 5)
+        try await house.pass(3, each: .seconds(3_600))
+
+        let waiting = try await house.deliveries(endpoint)
+        #expect(waiting.map(\.state) == [.waiting, .waiting, .waiting])
+        #expect(!waiting.contains { $0.isReplay || $0.replay != nil } && waiting.contains { $0.tries > 2 })
+        let replay = try await house.store.replays(to: endpoint.id, organization: ours, limit: 1).first
+        #expect(replay?.found == 3 && replay?.endedAt != nil && replay?.stoppedAt == nil)
+        house.receivers.answer { _, _ in FakeReceivers.taken }
+        try await house.pass(2, each: .seconds(90_000))
+        #expect(try await house.deliveries(endpoint).allSatisfy { $0.state == .delivered })
     }
 
     /// An endpoint that has taken so many events, another one, and the wish that all are sent to the first once more.
