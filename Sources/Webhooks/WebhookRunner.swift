@@ -232,10 +232,14 @@ package actor WebhookRunner {
     }
 
     private func take(_ place: WebhookPlace, _ known: Known) async {
-        var (standing, errors) = (WebhookTurn.Standing(), 0)
+        var (standing, errors, replayFailures) = (WebhookTurn.Standing(), 0, known.replayFailures)
         do throws(GatewayError) {
-            if let wish = known.replay, !(wish.isOfMany && known.isBehind) { try await replays.advance(wish) }
-            let turn = WebhookTurn(parts: parts, place: place, replayFailures: known.replayFailures)
+            if let wish = known.replay, !(wish.isOfMany && known.isBehind) {
+                // What failed of wishes before says nothing of one that begins.
+                if wish.place == 0, wish.wish != .test { replayFailures = 0 }
+                try await replays.advance(wish)
+            }
+            let turn = WebhookTurn(parts: parts, place: place, replayFailures: replayFailures)
             standing = try await turn.take()
         } catch {
             parts.logger.warning(
@@ -254,7 +258,7 @@ package actor WebhookRunner {
         endpoints[place]?.isSlow = isSlow
         endpoints[place]?.errors = errors
         endpoints[place]?.replay = nil
-        endpoints[place]?.replayFailures = standing.replayFailures ?? known.replayFailures
+        endpoints[place]?.replayFailures = standing.replayFailures ?? replayFailures
         endpoints[place]?.isBehind = standing.isBehind
         // Others come first.
         if standing.next.map({ $0 <= entropy.now() }) ?? false { waiting.add(place, isSlow: isSlow) }

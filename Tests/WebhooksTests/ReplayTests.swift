@@ -148,6 +148,25 @@ struct `An event that is sent once more` {
         #expect(try await house.deliveries(endpoint).allSatisfy { $0.state == .delivered })
     }
 
+    @Test func `is given up by what failed of its own wish, not of the wishes before it`() async throws {
+        let house = WebhookHouse()
+        let endpoint = try await house.addEndpoint()
+        let ids = try await house.tell(2).compactMap { Identifier($0) }
+        try await house.runner.runOnce()
+        house.receivers.answer { _, _ in FakeReceivers.refused(500) }
+        try await house.wish(.event(ids[0]), of: endpoint)
+        try await house.runner.runOnce()
+        try await house.pass(3, each: .seconds(90_000))
+        #expect(house.receivers.requests.count == 2 + 4)
+        try await house.wish(.event(ids[1]), of: endpoint)
+        try await house.runner.runOnce()
+
+        #expect(house.receivers.requests.count == 2 + 5)
+        let replays = try await house.store.replays(to: endpoint.id, organization: ours, limit: 9)
+        #expect(replays.count == 2 && replays.allSatisfy { $0.stoppedAt == nil })
+        #expect(try await house.deliveries(endpoint).map(\.state) == [.waiting, .waiting])
+    }
+
     /// An endpoint that has taken so many events, another one, and the wish that all are sent to the first once more.
     private func again(
         _ count: Int,
