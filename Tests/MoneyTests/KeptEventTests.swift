@@ -39,36 +39,55 @@ struct `What is kept of the feed` {
         }
     }
 
+    /// Has the plan keep events for so many days.
+    private func set(_ days: Int?, in house: House) async throws {
+        let limits: [String: RateLimit] = [:]
+        let plan = Plan(
+            name: "all",
+            tools: ["**"],
+            organizationLimits: limits,
+            principalLimits: limits,
+            eventDays: days
+        )
+        _ = try await house.store.set(plan, from: nil, at: nil)
+    }
+
+    /// How many are kept once what is due is forgotten.
+    private func kept(in house: House) async throws -> Int? {
+        try await house.gateway.forgetting.forget()
+        return await house.ask("events.list").data.arrayValue?.count
+    }
+
+    @Test func `goes with its age where the plan stops keeping it longer before anything was that old`() async throws {
+        try await House.with { (house) async throws in
+            try await set(365, in: house)
+            try await fail(1, in: house)
+            house.clock.advance(.seconds(121 * 86_400))
+            try await fail(2, in: house)
+            #expect(try await kept(in: house) == 2)
+            try await set(nil, in: house)
+            #expect(try await kept(in: house) == 2)
+            house.clock.advance(.seconds(245 * 86_400))
+            try await fail(3, in: house)
+            #expect(try await kept(in: house) == 1)
+        }
+    }
+
     @Test func `goes with its age when the organization leaves the plan that kept it longer`() async throws {
         try await House.with { (house) async throws in
-            func set(_ days: Int?) async throws {
-                let limits: [String: RateLimit] = [:]
-                let plan = Plan(
-                    name: "all",
-                    tools: ["**"],
-                    organizationLimits: limits,
-                    principalLimits: limits,
-                    eventDays: days
-                )
-                _ = try await house.store.set(plan, from: nil, at: nil)
-            }
-            func kept() async throws -> Int? {
-                try await house.gateway.forgetting.forget()
-                return await house.ask("events.list").data.arrayValue?.count
-            }
-            try await set(200)
+            try await set(200, in: house)
             try await fail(1, in: house)
             house.clock.advance(.seconds(201 * 86_400))
             try await fail(2, in: house)
             house.clock.advance(.seconds(100 * 86_400))
             try await fail(3, in: house)
-            #expect(try await kept() == 2)
-            try await set(nil)
-            #expect(try await kept() == 2)
+            #expect(try await kept(in: house) == 2)
+            try await set(nil, in: house)
+            #expect(try await kept(in: house) == 2)
             house.clock.advance(.seconds(101 * 86_400))
             try await fail(4, in: house)
             // The third is of before the change, and as old as everybody's are when they go.
-            #expect(try await kept() == 1)
+            #expect(try await kept(in: house) == 1)
         }
     }
 }

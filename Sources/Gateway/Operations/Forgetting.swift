@@ -89,7 +89,14 @@ package struct Forgetting: Sendable {
         }
         let longer = try await plansThatKeepLonger()
         for lane in try await feed.feedLanes() {
-            for age in ages(longer, and: try await feed.feedAges(lane: lane), at: now) {
+            let former = try await feed.feedAges(lane: lane)
+            // Before anything goes by everybody's age: what a plan keeps longer goes by the plan's, also where the plan
+            // keeps nothing longer any more by then.
+            for age in Set(longer.values).subtracting(former).sorted() {
+                let reader = FeedReader.forgotten(after: age)
+                _ = try await feed.moveCursor(of: reader, lane: lane, from: 0, to: 0)
+            }
+            for age in ages(longer, and: former, at: now) {
                 try await inSlices { limit throws(GatewayError) in
                     try await feed.forgetFeed(lane: lane, age, exceptFor: settings.deadReaders, limit: limit)
                 }
