@@ -115,15 +115,16 @@ struct PhoneMask {
         }
     }
 
-    /// Looks at a number that stands in no text; where its digits end.
+    /// Looks at a number that stands in no text; where its digits end, and a fraction that is nothing.
     private mutating func number(from start: Int) -> Int {
-        let end = afterDigits(from: start)
+        let digits = afterDigits(from: start)
+        let end = afterEmptyFraction(from: digits)
         let isPart =
             start > 0 && PhoneMask.isOfNumber(bytes[start - 1])
             || end < bytes.count && PhoneMask.isOfNumber(bytes[end])
-        guard !isPart, end - start == 9 || end - start == 12, isPhone(from: start, digits: end - start), isInField
-        else { return end }
-        found.append(Phone(place: start..<end, isNumber: true))
+        let count = digits - start
+        guard !isPart, count == 9 || count == 12, isPhone(from: start, digits: count), isInField else { return end }
+        found.append(Phone(place: start..<digits, isNumber: true))
         return end
     }
 
@@ -269,6 +270,15 @@ struct PhoneMask {
         var place = start
         while place < bytes.count, PhoneMask.isDigit(bytes[place]) { place += 1 }
         return place
+    }
+
+    /// Where zeros behind a point end, as some write a whole number; where they begin if there is more to it.
+    private func afterEmptyFraction(from start: Int) -> Int {
+        guard start + 1 < bytes.count, bytes[start] == UInt8(ascii: "."), bytes[start + 1] == 0x30 else { return start }
+        var place = start + 1
+        while place < bytes.count, bytes[place] == 0x30 { place += 1 }
+        let goesOn = place < bytes.count && (PhoneMask.isDigit(bytes[place]) || PhoneMask.isOfNumber(bytes[place]))
+        return goesOn ? start : place
     }
 
     /// Where a value ends that is looked at by nobody.
