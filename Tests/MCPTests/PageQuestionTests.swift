@@ -164,6 +164,36 @@ struct `A person who calls by MCP` {
         }
     }
 
+    @Test(arguments: ["cancel", "decline"])
+    func `is told what was sent, whatever their client says once it is confirmed`(action: String) async throws {
+        try await Guide.with { guide in
+            let asked = await guide.pay()
+            #expect(await guide.decide("confirm", asked.led) == nil)
+
+            let answered = await guide.pay(accepted(asked, action))
+
+            #expect(answered.result["structuredContent"]?["state"] == "released", "\(answered.json)")
+            #expect(answered.result["isError"] == false)
+            #expect(await guide.sent == 1)
+        }
+    }
+
+    @Test func `is told what was sent where their form is closed once it is confirmed elsewhere`() async throws {
+        try await Guide.with { guide in
+            let asked = await guide.pay(meta: Guide.forms)
+            let held = await guide.pay(accepted(asked, "cancel"), meta: Guide.forms)
+            let id = try #require(held.result["structuredContent"]?["transaction_id"]?.stringValue, "\(held.json)")
+            #expect(await guide.decide("confirm", id) == nil)
+
+            let closed = await guide.pay(accepted(asked, "cancel"), meta: Guide.forms)
+            let denied = await guide.pay(accepted(asked, "decline"), meta: Guide.forms)
+
+            #expect(closed.result["structuredContent"]?["state"] == "released", "\(closed.json)")
+            #expect(denied.result["structuredContent"]?["state"] != "released", "a no comes too late: \(denied.json)")
+            #expect(await guide.sent == 1)
+        }
+    }
+
     @Test func `is asked in a form where their client has no pages, or the host's cannot be reached safely`()
         async throws
     {

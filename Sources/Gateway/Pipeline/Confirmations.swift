@@ -95,7 +95,9 @@ package struct Confirmations: Sendable {
         else { throw GatewayError.fault("the record of a confirmation is gone") }
         let isOfPage = answer.state["page"] == true
         let isWanted = answer.action == "accept" && (isOfPage || answer.content["confirm"] == true)
-        guard record.state == .draft else { return try await again(record, isWanted, work) }
+        // Whoever has chosen nothing, or was led to the page, says nothing against what has become of it.
+        let isNo = !isWanted && !isOfPage && answer.action != "cancel"
+        guard record.state == .draft else { return try await again(record, isNo: isNo, work) }
         guard isTheirs(record, work) else {
             throw GatewayError(
                 .conflict,
@@ -143,13 +145,13 @@ package struct Confirmations: Sendable {
         return try asking(try await operations.replay(seen.id, for: work), work)
     }
 
-    /// The first answer counts: the same once more is shown what came of it.
+    /// The first answer counts: the same once more, and whatever is no answer, is shown what came of it.
     private func again(
         _ record: Record,
-        _ isWanted: Bool,
+        isNo: Bool,
         _ work: Dispatch.Work
     ) async throws(GatewayError) -> Dispatch.Done {
-        guard isWanted || record.state == .withdrawn else {
+        guard !isNo || record.state == .withdrawn else {
             throw GatewayError(
                 .invalidArgument,
                 "This has been confirmed, and not declined. Ask for its status.",
