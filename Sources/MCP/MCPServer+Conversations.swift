@@ -124,12 +124,18 @@ extension MCPServer {
                     let words = "Nobody has answered the tool's question in time."
                     throw .refusal(GatewayError(.deadlineExceeded, words))
                 }
-                // What waits to be confirmed waits still.
-                return reply.unanswered
+                return await serveUnanswered(call, state)
             }
             if question.parts[0].page != nil, heard.action == "accept" { led = (round.id, round.until) }
             call = call.answering(heard)
         }
+    }
+
+    /// Serves a call whose question nobody has answered: what waits to be confirmed waits still, or has been decided elsewhere
+    /// meanwhile, and is shown as it is now.
+    private func serveUnanswered(_ call: ToolCall, _ state: String) async -> ToolReply {
+        let nothing = QuestionReply(action: "cancel", content: [:], state: state)
+        return await pipeline.serve(call.answering(nothing)).unanswered
     }
 
     /// A round of questions as it is put to somebody.

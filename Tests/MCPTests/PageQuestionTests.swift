@@ -206,7 +206,7 @@ struct `A person who calls by MCP` {
         }
     }
 
-    @Test(.timeLimit(.minutes(15)), arguments: ["confirm", "decline", "late"])
+    @Test(.timeLimit(.minutes(15)), arguments: ["confirm", "decline", "late", "unheard"])
     func `is led there on the stream of their call, in a session, and told when it is decided`(way: String) async throws
     {
         try await Guide.with { guide in
@@ -220,6 +220,11 @@ struct `A person who calls by MCP` {
             let said = await guide.pay(in: session, hearing: hear) { message in
                 let url = message["params"]?["url"]?.stringValue ?? ""
                 let reply: JSON = ["jsonrpc": "2.0", "id": message["id"] ?? .null, "result": ["action": "accept"]]
+                if way == "unheard" {
+                    // They went there by themselves, and their client has never said so.
+                    _ = await guide.decide("confirm", String(url.split(separator: "/").last ?? ""))
+                    return office.clock.advance(.seconds(601))
+                }
                 _ = await office.send(reply.bytes, [(Exchange.sessionHeader, session)], credential: guide.person)
                 if way == "late" { return office.clock.advance(.seconds(601)) }
                 _ = await guide.decide(way, String(url.split(separator: "/").last ?? ""))
@@ -229,16 +234,17 @@ struct `A person who calls by MCP` {
             let asked = try #require(messages.first { $0["method"] == "elicitation/create" })
             #expect(asked["params"]?["mode"] == "url" && asked["params"]?["requestedSchema"] == nil)
             let id = try #require(asked["params"]?["elicitationId"])
+            let isTold = way == "confirm" || way == "decline"
             let ends = messages.filter { $0["method"] == "notifications/elicitation/complete" }
-            #expect(ends.map { $0["params"]?["elicitationId"] } == (way == "late" ? [] : [id]), "\(messages)")
+            #expect(ends.map { $0["params"]?["elicitationId"] } == (isTold ? [id] : []), "\(messages)")
             #expect(messages.count { $0["method"] == "elicitation/create" } == 1, "asked once")
+            #expect(await guide.sent == (["confirm", "unheard"].contains(way) ? 1 : 0))
             let error = said.result["structuredContent"]?["error"]?["code"]?.stringValue
             let state = said.result["structuredContent"]?["state"]?.stringValue
             #expect(
                 way == "decline" ? error == "withdrawn" : state == (way == "late" ? "draft" : "released"),
                 "\(said.json)"
             )
-            #expect(await guide.sent == (way == "confirm" ? 1 : 0))
         }
     }
 }
