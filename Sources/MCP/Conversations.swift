@@ -73,7 +73,8 @@ package final class Conversations: Sendable {
     /// Who waits, and how they are told that an answer is there.
     private struct Waiting {
         let organization: OrganizationID
-        let arrived: AsyncStream<Void>.Continuation
+        /// Nil for who waits for no answer, but for what is decided on a page.
+        let arrived: AsyncStream<Void>.Continuation?
     }
 
     /// Makes them over the store in which answers are found.
@@ -176,16 +177,10 @@ package final class Conversations: Sendable {
     ) async throws(GatewayError) -> JSON? {
         let (id, now) = (id ?? entropy.identifier(), entropy.now())
         let (arrivals, arrived) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        let isLetIn = waiting.withLock { waiting in
-            let own = waiting.values.count { $0.organization == conversation.organization }
-            guard waiting.count < settings.waitingMax, own < settings.waitingOfOrganizationMax else { return false }
-            waiting[id] = Waiting(organization: conversation.organization, arrived: arrived)
-            return true
-        }
-        guard isLetIn else {
+        guard letIn(Waiting(organization: conversation.organization, arrived: arrived), as: id) else {
             throw GatewayError(.rateLimited, "Too many wait for people's answers.", retryAfter: .seconds(30))
         }
-        defer { _ = waiting.withLock { $0.removeValue(forKey: id) } }
+        defer { leavePlace(of: id) }
         let claim = OnceClaim(
             id: id,
             organization: conversation.organization,
@@ -196,6 +191,23 @@ package final class Conversations: Sendable {
         _ = try await once.take(claim)
         tell(Conversations.message(question, id, conversation.revision))
         return try await answer(to: claim, arrivals, arrived, unless: isOver, tell)
+    }
+
+    /// Keeps a place among those who wait for a call that has led somebody to a page, until it is left; whether there is one.
+    func keepPlace(of id: Identifier, in conversation: Conversation) -> Bool {
+        letIn(Waiting(organization: conversation.organization, arrived: nil), as: id)
+    }
+
+    /// Leaves it to others.
+    func leavePlace(of id: Identifier) { _ = waiting.withLock { $0.removeValue(forKey: id) } }
+
+    private func letIn(_ one: Waiting, as id: Identifier) -> Bool {
+        waiting.withLock { waiting in
+            let own = waiting.values.count { $0.organization == one.organization }
+            guard waiting.count < settings.waitingMax, own < settings.waitingOfOrganizationMax else { return false }
+            waiting[id] = one
+            return true
+        }
     }
 
     /// What names the session that a question is asked in: no other answers it.
@@ -272,7 +284,7 @@ package final class Conversations: Sendable {
             throw GatewayError(.tooLarge, "An answer is longer than \(settings.answerBytesMax) bytes.")
         }
         if found.outcome == nil { try await once.keep(text, of: id, organization: conversation.organization) }
-        _ = waiting.withLock { $0[id] }?.arrived.yield()
+        _ = waiting.withLock { $0[id] }?.arrived?.yield()
         return true
     }
 }

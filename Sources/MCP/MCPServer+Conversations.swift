@@ -101,12 +101,13 @@ extension MCPServer {
         _ tell: (@Sendable ([UInt8]) -> Void)?
     ) async throws(MCPError) -> ToolReply {
         var (call, asked, led) = (call, 0, nil as (id: Identifier, until: Timestamp)?)
+        defer { if let led { conversations.leavePlace(of: led.id) } }
         while true {
             let reply = await pipeline.serve(call)
             guard reply.isSuccess, case .question(let question, let state) = reply.ending,
                 let conversation = exchange.conversation, let tell
             else {
-                if let led { tell?(Conversations.completed(led.id)) }
+                if let led, reply.isDecided { tell?(Conversations.completed(led.id)) }
                 return reply
             }
             // Whoever was led to a page is not asked again, and waited for as long as for any answer.
@@ -126,7 +127,12 @@ extension MCPServer {
                 }
                 return await serveUnanswered(call, state)
             }
-            if question.parts[0].page != nil, heard.action == "accept" { led = (round.id, round.until) }
+            if question.parts[0].page != nil, heard.action == "accept" {
+                guard conversations.keepPlace(of: round.id, in: conversation) else {
+                    return await serveUnanswered(call, state)
+                }
+                led = (round.id, round.until)
+            }
             call = call.answering(heard)
         }
     }
@@ -211,6 +217,14 @@ extension MCPServer {
 }
 
 extension ToolReply {
+    /// Whether what waited to be confirmed waits no longer; nobody can say so of a call that was refused.
+    fileprivate var isDecided: Bool {
+        switch result {
+        case .success: state.map { $0 != .draft } ?? false
+        case .failure(let error): error.record != nil
+        }
+    }
+
     /// The same where nobody has answered what it asks: what was held is shown.
     fileprivate var unanswered: ToolReply {
         var held = self

@@ -332,4 +332,25 @@ struct `A question in a session` {
             #expect(deaf.result["isError"] == true && office.desk.runs == runs)
         }
     }
+
+    @Test func `leaves a place less to others while whoever was led to a page is waited for`() async throws {
+        var bounds = Conversations.Settings()
+        bounds.waitingOfOrganizationMax = 1
+        try await Office.with { office in
+            let talker = try await Talker(office, .june2025)
+            let conversations = Conversations(
+                key: office.gateway.conversationKey,
+                once: office.store,
+                entropy: office.clock.entropy,
+                settings: bounds
+            )
+            let session = try #require(conversations.read(talker.session))
+            let (first, second) = (office.clock.entropy.identifier(), office.clock.entropy.identifier())
+
+            #expect(conversations.keepPlace(of: first, in: session))
+            #expect(!conversations.keepPlace(of: second, in: session))
+            conversations.leavePlace(of: first)
+            #expect(conversations.keepPlace(of: second, in: session))
+        }
+    }
 }

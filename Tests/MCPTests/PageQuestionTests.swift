@@ -74,6 +74,12 @@ private struct Guide {
         return await office.gateway.pipeline.serve(action, call).code
     }
 
+    /// Has the organization's plan hold no tool any more.
+    func takeToolsAway() async {
+        try? await office.store.save(Plan(name: "all", tools: [], organizationLimits: [:], principalLimits: [:]))
+        office.gateway.configuration.forget()
+    }
+
     var sent: Int {
         get async {
             await office.gateway.releases.sendDue()
@@ -206,7 +212,7 @@ struct `A person who calls by MCP` {
         }
     }
 
-    @Test(.timeLimit(.minutes(15)), arguments: ["confirm", "decline", "late", "unheard"])
+    @Test(.timeLimit(.minutes(15)), arguments: ["confirm", "decline", "late", "unheard", "taken away"])
     func `is led there on the stream of their call, in a session, and told when it is decided`(way: String) async throws
     {
         try await Guide.with { guide in
@@ -225,7 +231,9 @@ struct `A person who calls by MCP` {
                     _ = await guide.decide("confirm", String(url.split(separator: "/").last ?? ""))
                     return office.clock.advance(.seconds(601))
                 }
+                if way == "taken away" { await guide.takeToolsAway() }
                 _ = await office.send(reply.bytes, [(Exchange.sessionHeader, session)], credential: guide.person)
+                if way == "taken away" { return }
                 if way == "late" { return office.clock.advance(.seconds(601)) }
                 _ = await guide.decide(way, String(url.split(separator: "/").last ?? ""))
             }
@@ -239,6 +247,7 @@ struct `A person who calls by MCP` {
             #expect(ends.map { $0["params"]?["elicitationId"] } == (isTold ? [id] : []), "\(messages)")
             #expect(messages.count { $0["method"] == "elicitation/create" } == 1, "asked once")
             #expect(await guide.sent == (["confirm", "unheard"].contains(way) ? 1 : 0))
+            guard way != "taken away" else { return }
             let error = said.result["structuredContent"]?["error"]?["code"]?.stringValue
             let state = said.result["structuredContent"]?["state"]?.stringValue
             #expect(
