@@ -36,6 +36,22 @@ struct `The page of a payment to confirm` {
         }
     }
 
+    @Test func `is at the host's own path, where it is reached by one`() async throws {
+        let desk = try await PageDesk(base: "https://example.com/gateway")
+        let amina = try await desk.addPerson("amina")
+        let id = await desk.pay(as: try await desk.token(of: amina))
+        let (browser, path) = (PageReader(desk), "/gateway" + PageReader.path(id))
+
+        // What stands before takes the path away.
+        let form = await browser.open(id)
+        let page = await browser.logIn("amina", to: id)
+
+        for seen in [form, page] { #expect(seen.text.contains("action=\"\(path)\""), "\(seen.text)") }
+        #expect(await browser.press("confirm", on: form, of: id).text.contains("href=\"\(path)\""))
+        #expect(await browser.press("confirm", on: page, of: id).header("location") == path)
+        #expect(await desk.sent == 1)
+    }
+
     @Test func `is declined for good, and twice in two tabs says so`() async throws {
         let desk = try await PageDesk()
         let amina = try await desk.addPerson("amina")

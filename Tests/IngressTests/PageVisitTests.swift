@@ -29,6 +29,7 @@ struct `A visit to the host's pages` {
         for (base, flags, name) in [
             ("https://gw.example", "; Path=/; HttpOnly; SameSite=Strict; Secure", "__Host-gateway-page="),
             ("http://127.0.0.1:8080", "; Path=/confirm; HttpOnly; SameSite=Strict", "gateway-page="),
+            ("http://127.0.0.1:8080/gw", "; Path=/gw/confirm; HttpOnly; SameSite=Strict", "gateway-page="),
         ] {
             let desk = try await PageDesk(base: base)
             try await desk.addPerson("amina")

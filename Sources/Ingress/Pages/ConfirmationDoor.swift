@@ -17,16 +17,20 @@ struct ConfirmationDoor: Sendable {
     private let logIns: LogIns
     private let visits: PageVisits
     private let base: String
+    /// What stands before the pages' path where the host is reached from outside; empty where nothing does.
+    private let prefix: String
 
     init(_ gateway: Assembly, actions: ActionRegistry, publicURL: String) {
         pipeline = gateway.pipeline
         self.actions = actions
         logIns = gateway.logIns
         base = publicURL
+        prefix = BaseURL(publicURL, plain: .anywhere)?.path ?? ""
         visits = PageVisits(
             key: gateway.pageKey,
             entropy: gateway.ports.entropy,
-            isSecure: publicURL.hasPrefix("https://")
+            isSecure: publicURL.hasPrefix("https://"),
+            prefix: prefix
         )
     }
 
@@ -41,6 +45,7 @@ struct ConfirmationDoor: Sendable {
     /// One request on its way.
     private struct Asked {
         let id: RecordID
+        /// As a browser has it.
         let path: String
         let request: Request
         let call: CallID
@@ -56,7 +61,7 @@ struct ConfirmationDoor: Sendable {
             let why = "Look at the address once more: it is the one that you were given, whole."
             return ConfirmationViews.wrong("There is nothing here", why).with(.notFound).response(call)
         }
-        let asked = Asked(id: id, path: "/\(ConfirmationPage.segment)/\(id)", request: request, call: call)
+        let asked = Asked(id: id, path: "\(prefix)\(Self.root)/\(id)", request: request, call: call)
         do throws(GatewayError) {
             switch request.method {
             case .GET: return try await look(asked)

@@ -44,12 +44,21 @@ struct PageVisits: Sendable {
     private let settings: Settings
     /// Whether the pages are served by https, as browsers see it.
     private let isSecure: Bool
+    /// What stands before the pages' path, as browsers see it.
+    private let prefix: String
 
-    init(key: Secret<[UInt8]>, entropy: Entropy, isSecure: Bool, settings: Settings = Settings()) {
+    init(
+        key: Secret<[UInt8]>,
+        entropy: Entropy,
+        isSecure: Bool,
+        prefix: String = "",
+        settings: Settings = Settings()
+    ) {
         self.key = key
         formKey = Assembly.Keys.derived("forms", from: key)
         self.entropy = entropy
         self.isSecure = isSecure
+        self.prefix = prefix
         self.settings = settings
     }
 
@@ -126,8 +135,9 @@ struct PageVisits: Sendable {
     var forgetting: String { field("") + "; Max-Age=0" }
 
     private func field(_ value: String) -> String {
-        "\(name)=\(value); Path=\(isSecure ? "/" : "/" + ConfirmationPage.segment); HttpOnly; SameSite=Strict"
-            + (isSecure ? "; Secure" : "")
+        // Of a name that is the host's alone, the path is all of it.
+        let path = isSecure ? "/" : "\(prefix)/\(ConfirmationPage.segment)"
+        return "\(name)=\(value); Path=\(path); HttpOnly; SameSite=Strict" + (isSecure ? "; Secure" : "")
     }
 
     // MARK: What comes from a page
