@@ -13,10 +13,10 @@ struct ApprovalDesk {
     let other: (user: User, token: Secret<String>)
     let administrator: (user: User, token: Secret<String>)
 
-    init(in house: House, rules: [ApprovalRule] = []) async throws {
+    init(in house: House, rules: [ApprovalRule] = [], base: String = "") async throws {
         self.house = house
         let mail = mail
-        gateway = house.another { ports in
+        gateway = house.another(Assembly.Settings(publicURL: base)) { ports in
             ports.approval = nil
             ports.mailer = mail
         }
@@ -54,11 +54,11 @@ struct ApprovalDesk {
     }
 
     /// Asks for a batch.
-    func make(_ id: String, of payments: JSON, as credential: Secret<String>) async -> ToolReply {
+    func make(_ id: String, of payments: JSON, as credential: Secret<String>, door: Door = .rest) async -> ToolReply {
         await gateway.pipeline.serve(
             ToolCall(
                 id: CallID(house.clock.entropy.identifier()),
-                door: .rest,
+                door: door,
                 credential: .token(credential),
                 tool: "fake_pay_many",
                 arguments: ["batch_id": .string(id), "payments": payments]

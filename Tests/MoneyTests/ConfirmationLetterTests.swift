@@ -5,10 +5,13 @@ import Testing
 @testable import Gateway
 
 /// Payouts that wait for whoever asked, for an hour.
-private func withDesk(_ body: (House, ApprovalDesk) async throws -> Void) async throws {
+private func withDesk(
+    at base: String = "https://gw.example",
+    _ body: (House, ApprovalDesk) async throws -> Void
+) async throws {
     try await House.with { (house) async throws in
         let rule = ApprovalRule(directions: [.outgoing], outcome: .confirm, within: .seconds(4_000), agentMax: 1_000)
-        try await body(house, try await ApprovalDesk(in: house, rules: [rule]))
+        try await body(house, try await ApprovalDesk(in: house, rules: [rule], base: base))
     }
 }
 
@@ -46,6 +49,19 @@ struct `Letters about what waits to be confirmed` {
             #expect(try await desk.letters().isEmpty)
             let kinds = try await house.store.feed(lane: FeedReader.lane, after: 0, limit: 10).map(\.event.kind)
             #expect(kinds == [.approvalRequested, .approvalDue])
+        }
+    }
+
+    @Test func `lead to no page on which a password would go over the network as it is typed`() async throws {
+        for (base, isLed) in [("http://gw.example", false), ("http://127.0.0.1:8080", true)] {
+            try await withDesk(at: base) { _, desk in
+                let id = try #require(await desk.pay(as: desk.manager.token).record)
+
+                let text = try await desk.letters().first?.text.reveal() ?? ""
+
+                #expect(text.contains("\(base)/confirm/\(id)") == isLed, "\(text)")
+                #expect(text.contains("POST \(base)/approvals/\(id)/confirm") != isLed, "\(text)")
+            }
         }
     }
 

@@ -10,7 +10,13 @@ extension ApprovalLetters {
         isLast: Bool
     ) async throws(GatewayError) {
         guard isLast || !asked.isAskedThere else { return }
-        let page = ConfirmationPage(base: base).address(of: record.id)
+        let page = ConfirmationPage(base: base)
+        let approval = "\(base)/approvals/\(record.id)"
+        // Where a password would go over the network as it is typed, nobody is led to type one.
+        let way =
+            page.isSafe
+            ? "Look at it, and confirm it or decline it, with your log-in: \(page.address(of: record.id))"
+            : "Look at it and decide: GET \(approval), then POST \(approval)/confirm or /decline."
         let text = """
             \(isLast ? "It waits still, and its time is nearly over." : "A payment waits for you to confirm it.")
 
@@ -19,9 +25,9 @@ extension ApprovalLetters {
             Why: \(hold.reason)
             Until: \(NairobiDay.moment(hold.until)) in Nairobi
 
-            Look at it, and confirm it or decline it, with your log-in: \(page)
+            \(way)
 
-            If you did not ask for it, decline it there, and tell your administrators.
+            If you did not ask for it, decline it, and tell your administrators.
 
             """
         let subject = isLast ? "A payment still waits for you to confirm it" : "A payment waits for you to confirm it"
