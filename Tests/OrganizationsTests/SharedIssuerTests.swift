@@ -98,6 +98,21 @@ private struct Federation: Sendable {
 }
 
 struct `An issuer of the operator's` {
+    @Test func `keeps its keys while organizations come and go, and not where others are read`() async throws {
+        try await Federation.with { (all) async throws in
+            #expect(await all.code(all.token()) == nil)
+            let asked = all.bureau.issuer.asked.count
+            let shop: JSON = ["tenant": "shop-1", "organization": .string(all.bureau.shop.id.description)]
+            await all.change(["tenants": [shop]])
+
+            #expect(await all.code(all.token(["jti": "x"])) == nil)
+            #expect(all.bureau.issuer.asked.count == asked)
+            await all.change(["algorithms": ["RS256"]])
+            #expect(await all.code(all.token(["jti": "y"])) == nil)
+            #expect(all.bureau.issuer.asked.count == asked + 1)
+        }
+    }
+
     @Test func `lets somebody in as the key that the organization names, by the claims of its map`() async throws {
         try await Federation.with { (all) async throws in
             let seen = await all.bureau.ask("auth.verify", as: all.token())

@@ -39,10 +39,21 @@ final class IssuerKeys: Sendable {
     }
 
     /// Registrations, as they stood: one that is changed begins anew.
+    ///
+    /// Of the operator's, only what they say of keys counts: an organization more or less among theirs changes no key, and
+    /// would have all the others wait for them.
     private struct Place: Hashable {
         let organization: OrganizationID
         let issuer: Identifier
-        let version: Int
+        let version: Int?
+        let keysURL: String?
+        let algorithms: [SigningAlgorithm]
+
+        init(_ issuer: TokenIssuer) {
+            (organization, self.issuer) = (issuer.organization, issuer.id)
+            version = issuer.shared == nil ? issuer.version : nil
+            (keysURL, algorithms) = (issuer.keysURL, issuer.algorithms)
+        }
     }
 
     private struct Known: Sendable {
@@ -85,7 +96,7 @@ final class IssuerKeys: Sendable {
     func key(_ id: String?, _ algorithm: SigningAlgorithm, of issuer: TokenIssuer) async throws(GatewayError)
         -> (any VerificationKey)?
     {
-        let place = Place(organization: issuer.organization, issuer: issuer.id, version: issuer.version)
+        let place = Place(issuer)
         var way = entries.withLock { self.way(place, id, algorithm, issuer, mayFetch: true, in: &$0) }
         if case .fetching(let fetch) = way {
             await fetch.value
