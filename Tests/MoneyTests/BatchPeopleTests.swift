@@ -57,6 +57,32 @@ struct `A batch that people wait for` {
         }
     }
 
+    @Test(arguments: [ApprovalRule.Outcome.confirm, .allow])
+    func `is let go by another log-in than the one that an agent made it with`(by outcome: ApprovalRule.Outcome)
+        async throws
+    {
+        try await House.forBatches { (house) async throws in
+            let rule = ApprovalRule(directions: [.outgoing], outcome: outcome, agentMax: 1_000)
+            let desk = try await ApprovalDesk(in: house, rules: [rule])
+            let (user, agents) = desk.manager
+            let own = try await house.logIn(user)
+            let made = await desk.make("b", of: House.payments(2), as: agents, door: .mcp)
+            #expect(made.refused == nil, "\(made)")
+            func ask(_ word: String, _ token: Secret<String>) async -> GatewayError.Code? {
+                let more: JSONObject = word == "pause" ? ["id": "b", "reason": "A look."] : ["id": "b"]
+                return await desk.ask("batches." + word, .object(more), as: token).code
+            }
+
+            #expect(await ask("release", agents) == .permissionDenied)
+            #expect(try await house.batch("b").state == .draft)
+            #expect(await ask("release", own) == nil)
+            #expect(await ask("pause", agents) == nil, "whoever wants less may always")
+            #expect(await ask("resume", agents) == .permissionDenied)
+            #expect(try await house.batch("b").state == .paused)
+            #expect(await ask("resume", own) == nil)
+        }
+    }
+
     @Test func `is asked what either new or known receivers are asked, whichever rule is first`() async throws {
         let few = ApprovalRule(isForNewReceivers: true, outcome: .approve)
         let people = ApprovalRule(amountMin: 1, outcome: .approve, role: .orgAdmin, count: 2)

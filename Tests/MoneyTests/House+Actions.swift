@@ -58,15 +58,20 @@ extension House {
             settling: settling
         )
         try await store.save(user)
+        return (user, try await logIn(user))
+    }
+
+    /// A token of a log-in of somebody's.
+    func logIn(_ user: User) async throws -> Secret<String> {
         let session = UserSession(
-            id: entropy.identifier(),
+            id: clock.entropy.identifier(),
             user: user.id,
             organization: user.organization,
             generation: 1,
             expiresAt: clock.now + .seconds(86_400)
         )
         try await store.begin(session, at: clock.now, sessionsMax: 10)
-        let token = try await tokens.sign(
+        return try await tokens.sign(
             AccessClaims(
                 user: user.id,
                 organization: user.organization,
@@ -77,7 +82,6 @@ extension House {
                 expiresAt: session.expiresAt
             )
         )
-        return (user, token)
     }
 
     /// Asks the host itself for something, as a door would.

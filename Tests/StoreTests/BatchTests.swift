@@ -82,6 +82,7 @@ struct `A stored batch` {
         try await withEachStore { (store) async throws in
             let id = try #require(batchID)
             var batch = makeBatch(id)
+            batch.session = Identifier(high: 8, low: 4)
             let items = [makeItem(1, of: id), makeItem(2, of: id)]
             #expect(try await store.commit(new(batch, items)) == .committed)
             #expect(try await store.batch(id, organization: ours) == batch)

@@ -74,6 +74,8 @@ package struct Batch: Sendable, Equatable {
     package let madeBy: String
     /// Whether an agent made it.
     package let isByAgent: Bool
+    /// The log-in with whose token a program that decides for itself has made it: it does not let it leave as well.
+    package var session: Identifier?
     /// When it was made.
     package let createdAt: Timestamp
     /// Of everything that it says: another batch of the same id is refused by it.

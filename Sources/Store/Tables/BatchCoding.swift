@@ -34,6 +34,7 @@ enum BatchCoding {
             "total": .integer(batch.total), "confirmed": .integer(Int64(batch.confirmedRows)),
             "releaser": .string(batch.releaser.rawValue),
         ]
+        detail["session"] = batch.session.map { .string($0.description) }
         detail["not_before_ms"] = batch.notBefore.map { .integer($0.milliseconds) }
         detail["repeats"] = batch.repeats.map { .string($0.description) }
         detail["held_because"] = batch.heldBecause.map { .string($0) }
@@ -84,6 +85,7 @@ enum BatchCoding {
             state: state,
             until: Timestamp(milliseconds: row.integer(7) ?? 0)
         )
+        batch.session = detail["session"]?.stringValue.flatMap { Identifier($0) }
         batch.version = Int(row.integer(4) ?? 0)
         batch.endedAt = row.integer(8).map { Timestamp(milliseconds: $0) }
         batch.decidedBy = row.text(10)

@@ -6,6 +6,7 @@ extension Batches {
     /// - Returns: Whom a rule asks; nil where any one person may.
     /// - Throws: `permissionDenied`.
     func checkMayRelease(_ batch: Batch, by principal: Principal) async throws(GatewayError) -> Hold.Asked? {
+        guard !batch.isByThisLogIn(principal) else { throw Batches.sameLogIn }
         let now = entropy.now()
         guard let organization = try await directory.organization(batch.organization) else {
             throw GatewayError(.notFound, "There is no such organization.")
@@ -22,7 +23,8 @@ extension Batches {
         var needsAnother = batch.releaser == .another
         var asked: Hold.Asked?
         switch decision.outcome {
-        // A batch leaves by a person's own session alone, which is as good as a confirmation.
+        // A batch leaves by a person's own session alone, and never by the one that an agent made it with: that is as good
+        // as a confirmation.
         case .allow, .confirm: break
         case .refuse: throw GatewayError(.permissionDenied, "This is refused by \(decision.name). Nothing was sent.")
         case .approve:
@@ -44,6 +46,12 @@ extension Batches {
         try await directory.checkAreApart(batch.madeBy, principal.subjectText, of: batch.organization, at: now)
         return asked
     }
+
+    /// Whoever has given a program their token has not given it their word.
+    private static let sameLogIn = GatewayError(
+        .permissionDenied,
+        "A program asked for this batch with this very log-in: log in anew to let it leave."
+    )
 
     /// Whether somebody is asked about a batch, or stands in for who is.
     private func check(
@@ -85,6 +93,9 @@ extension Batch {
         )
         return ApprovalDecision(aboutMany: call, by: rules)
     }
+
+    /// Whether a program that decides for itself has made it with the very log-in that is shown now.
+    func isByThisLogIn(_ principal: Principal) -> Bool { session.map { $0 == principal.session } ?? false }
 
     /// What kind of caller asked for it.
     var caller: CallerKind? {

@@ -321,6 +321,7 @@ package struct Batches: Sendable {
             state: leaves ? .running : .draft,
             until: hold?.until ?? now + settings.waitsFor
         )
+        batch.session = isAgents ? work.principal.session : nil
         if leaves {
             batch.releasedBy = first.madeBy
             batch.decidedBy = first.madeBy
