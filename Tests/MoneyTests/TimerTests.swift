@@ -89,18 +89,29 @@ struct `A timer` {
             subject: subject,
             name: "x",
             role: .orgAdmin,
-            scopes: ["old"],
+            scopes: ["kept", "old"],
             environment: .test
         )
     }
 
-    @Test func `acts with what its key may do now`() async throws {
+    @Test func `acts with what its key may do now, and by scopes with no more than when it was set`() async throws {
         try await House.with { (house) async throws in
             let fired = try await fire(in: house, of: principal(house, .apiKey(house.key.id))) { house in
-                _ = try await house.store.change(house.key.id, organization: house.organization) { $0.scopes = ["new"] }
+                _ = try await house.store.change(house.key.id, organization: house.organization) { 
+                    $0.scopes = ["kept", "new"]
+                }
             }
 
-            #expect(fired.map(\.role) == [.manager] && fired.first?.scopes == ["new"])
+            #expect(fired.map(\.role) == [.manager] && fired.first?.scopes == ["kept"])
+        }
+    }
+
+    @Test func `that a narrower token of a key set acts with no more than that`() async throws {
+        try await House.with { (house) async throws in
+            // The key itself is held to no scopes.
+            let fired = try await fire(in: house, of: principal(house, .apiKey(house.key.id))) { _ in }
+
+            #expect(fired.first?.scopes == ["kept", "old"])
         }
     }
 

@@ -77,11 +77,32 @@ struct Authority: Sendable {
 
     /// Asks about what goes on under a principal's name without a credential, such as a timer.
     ///
-    /// - Returns: The principal with what it may do now; nil where it may not act any more.
+    /// - Returns: The principal with what it may do now, and by scopes no more than it might when it began: what it showed
+    ///   then may have been a token that was narrower than its key. Nil where it may not act any more.
     /// - Throws: as the second stage does.
     func principal(_ one: Principal) async throws(GatewayError) -> Principal? {
         guard let principal = try await authenticate.inForce(one) else { return nil }
         _ = try await admit.membership(of: principal)
-        return principal
+        return principal.held(to: one.scopes)
+    }
+}
+
+extension Principal {
+    /// The same with those of its scopes alone that are among these; nil names every one.
+    fileprivate func held(to others: Set<String>?) -> Principal {
+        guard let others, others != scopes else { return self }
+        return Principal(
+            organization: organization,
+            subject: subject,
+            name: name,
+            role: role,
+            scopes: scopes?.intersection(others) ?? others.subtracting(TokenIssuer.namedScopes),
+            environment: environment,
+            rules: rules,
+            holders: holders,
+            hasSecondFactor: hasSecondFactor,
+            session: session,
+            issued: issued
+        )
     }
 }
