@@ -86,6 +86,13 @@ extension House {
         return .string(handle.handle)
     }
 
+    /// Its own key is held to these accounts from now on; nil for none.
+    func hold(to accounts: Set<AccountName>?) async throws {
+        _ = try await store.change(key.id, organization: organization) { $0.rules.accounts = accounts }
+        gateway.directory.forget()
+        clock.advance(.seconds(2))
+    }
+
     /// A task as it is shown.
     func task(_ id: JSON, as other: APIKeyText? = nil) async -> ActionReply {
         await ask("tasks.show", ["id": id], as: other?.text)

@@ -185,6 +185,37 @@ struct `A tool's task` {
         }
     }
 
+    @Test(arguments: [false, true])
+    func `ends once whoever called sees more than when it was begun`(isUnderWay: Bool) async throws {
+        try await House.withDigger { (house, digger) async throws in
+            try await house.hold(to: [.main])
+            let id = try await house.dig()
+            if !isUnderWay { try await house.hold(to: nil) }
+            digger.does { invocation in
+                #expect(await invocation.isOver?() == false)
+                try? await house.hold(to: nil)
+                #expect(await invocation.isOver?() == true)
+                return stopped
+            }
+
+            await house.gateway.tasks.workOnDue()
+
+            let ended = await house.task(id).data
+            #expect(ended["status"] == "FAILED" && ended["error"]?["code"] == "permission_denied")
+            #expect(ended["error"]?["message"]?.stringValue?.contains("sees more now") == true)
+            #expect(digger.seen.count == (isUnderWay ? 1 : 0))
+        }
+    }
+
+    @Test func `goes on where whoever called sees less than when it was begun`() async throws {
+        try await House.withDigger { (house, digger) async throws in
+            _ = try await house.dig()
+            try await house.hold(to: [.main])
+            await house.gateway.tasks.workOnDue()
+            #expect(digger.seen.first?.principal.accounts == [.main])
+        }
+    }
+
     @Test func `waits while its organization is suspended or its plugin away, until its time is over`() async throws {
         try await House.withDigger { (house, digger) async throws in
             let id = try await house.dig()

@@ -20,6 +20,13 @@ package struct Purview: Sendable, Equatable {
         guard let seen = principal.accounts else { return isOwn }
         return isOwn && accounts?.isSubset(of: seen) ?? false
     }
+
+    /// Whether there is nothing in it that is not in the other.
+    package func isWithin(_ other: Purview) -> Bool {
+        guard other.maker == nil || other.maker == maker else { return false }
+        guard let most = other.accounts else { return true }
+        return accounts?.isSubset(of: most) ?? false
+    }
 }
 
 extension Principal {

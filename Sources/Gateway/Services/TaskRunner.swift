@@ -206,13 +206,15 @@ package struct TaskRunner: Sendable {
         guard task.attempt <= settings.attemptsMax else {
             return failed(.unavailable, "It was begun \(settings.attemptsMax) times, and stopped each time.")
         }
-        let allowed: Principal?
-        do throws(GatewayError) { allowed = try await principal(of: task, entry.tool) } catch {
+        let standing: Standing
+        do throws(GatewayError) { standing = try await self.standing(of: task, entry.tool) } catch {
             guard error.endsWork else { throw error }
             return .again(after: settings.absence, counts: false)
         }
-        guard let principal = allowed else {
-            return failed(.permissionDenied, "Whoever called \(task.tool) may not use it any more.")
+        let principal: Principal
+        switch standing {
+        case .over(let reason): return failed(.permissionDenied, reason)
+        case .acts(let one): principal = one
         }
         // One that has just been closed is no longer in the next snapshot.
         guard entry.plugin.calls.begin() else { return .again(after: settings.every, counts: false) }
@@ -224,11 +226,24 @@ package struct TaskRunner: Sendable {
         return outcome
     }
 
-    /// Whoever called, with what they may do now; nil where they may not use the tool.
-    private func principal(of task: PluginTask, _ tool: ToolDescriptor) async throws(GatewayError) -> Principal? {
-        guard let principal = try await authority.principal(task.begunBy) else { return nil }
+    /// Whether whoever called may let it go on.
+    private enum Standing {
+        /// As them, with what they may do now.
+        case acts(Principal)
+        /// It ends, and why.
+        case over(String)
+    }
+
+    private func standing(of task: PluginTask, _ tool: ToolDescriptor) async throws(GatewayError) -> Standing {
+        let over = Standing.over("Whoever called \(task.tool) may not use it any more.")
+        guard let principal = try await authority.principal(task.begunBy) else { return over }
         let membership = try await authority.admit.membership(of: principal)
-        return Authorize.allows(tool, principal: principal, membership: membership) ? principal : nil
+        guard Authorize.allows(tool, principal: principal, membership: membership) else { return over }
+        // Its result is shown by what was seen when it was begun, so it is about nothing else.
+        guard principal.purview.isWithin(task.purview) else {
+            return .over("Whoever called \(task.tool) sees more now than when they did. Call it again.")
+        }
+        return .acts(principal)
     }
 
     /// Calls the tool, and keeps the task while it works.
@@ -279,7 +294,8 @@ package struct TaskRunner: Sendable {
         if places.isStopping { return true }
         do throws(GatewayError) {
             guard try await tasks.isUnderWay(task) else { return true }
-            return try await principal(of: task, tool) == nil
+            if case .over = try await standing(of: task, tool) { return true }
+            return false
         } catch { return error.endsWork }
     }
 
@@ -317,9 +333,7 @@ package struct TaskRunner: Sendable {
             guard try await tasks.isUnderWay(task) else { return .gone }
             if places.isStopping, terms.mayBeginAgain { return .again(after: .zero, counts: false) }
             if places.isStopping { return failed(.unavailable, "The gateway stopped while it worked on this.") }
-            if try await principal(of: task, tool) == nil {
-                return failed(.permissionDenied, "Whoever called \(task.tool) may not use it any more.")
-            }
+            if case .over(let reason) = try await standing(of: task, tool) { return failed(.permissionDenied, reason) }
         } catch {
             if error.endsWork { return .again(after: settings.absence, counts: false) }
         }
