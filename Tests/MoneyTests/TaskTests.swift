@@ -53,6 +53,19 @@ struct `A tool's task` {
         }
     }
 
+    @Test func `is not shown for its key to a caller who sees less by now`() async throws {
+        try await House.withDigger { (house, _) async throws in
+            let id = try await house.dig(key: "a")
+            try await house.hold(to: [.main])
+            #expect(await house.call("digger_dig", key: "a").code == .conflict)
+            await house.gateway.tasks.workOnDue()
+            #expect(await house.call("digger_dig", key: "a").code == .conflict)
+            try await house.hold(to: nil)
+            #expect(await house.call("digger_dig", key: "a").isReplayed)
+            #expect(await house.task(id).data["status"] == "COMPLETED")
+        }
+    }
+
     @Test func `is its organization's, and of role user its maker's`() async throws {
         try await House.withDigger { (house, _) async throws in
             let id = try await house.dig()

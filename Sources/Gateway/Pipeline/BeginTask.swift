@@ -45,7 +45,7 @@ package struct BeginTask: Sendable {
 
     /// What an earlier call with the same key has begun, as it stands now; nil where there is none.
     ///
-    /// - Throws: `idempotencyKeyReused` where that call had another tool or other arguments; why the task has failed.
+    /// - Throws: `conflict` where it is about more than the caller sees now; `idempotencyKeyReused` where that call had another tool or other arguments; why the task has failed.
     func earlier(_ work: Dispatch.Work) async throws(GatewayError) -> Dispatch.Done? {
         guard work.entry.tool.task != nil, let key = BeginTask.key(of: work) else { return nil }
         let found = try await tasks.task(
@@ -88,6 +88,7 @@ package struct BeginTask: Sendable {
         _ work: Dispatch.Work,
         isReplayed: Bool
     ) throws(GatewayError) -> Dispatch.Done {
+        guard task.purview.isSeen(by: work.principal) else { throw Operations.othersKey }
         guard task.fingerprint == BeginTask.fingerprint(of: work) else {
             throw GatewayError(
                 .idempotencyKeyReused,
