@@ -250,6 +250,31 @@ struct `A tool's task` {
         }
     }
 
+    @Test(arguments: [true, false])
+    func `that runs when its organization is suspended is begun again where its tool may be`(again: Bool) async throws {
+        try await House.withDigger(again: again) { (house, digger) async throws in
+            let id = try await house.dig()
+            digger.does { invocation in
+                try? await Loss.organizationIsSuspended.befalls(house, tool: "")
+                house.clock.advance(.seconds(2))
+                #expect(await invocation.isOver?() == true)
+                return stopped
+            }
+            await house.gateway.tasks.workOnDue()
+            _ = try await house.store.change(house.organization) { $0.subscription = .active }
+            house.gateway.directory.forget()
+            house.clock.advance(.seconds(31))
+            digger.does { _ in Digger.found }
+
+            await house.gateway.tasks.workOnDue()
+
+            let ended = await house.task(id).data
+            #expect(ended["status"]?.stringValue == (again ? "COMPLETED" : "FAILED"))
+            #expect(again || ended["error"]?["code"] == "unavailable")
+            #expect(digger.seen.count == (again ? 2 : 1))
+        }
+    }
+
     @Test func `is one of so many of its organization's`() async throws {
         var bounds = Assembly.Settings()
         bounds.begunTasks.openMax = 1

@@ -335,7 +335,8 @@ package struct TaskRunner: Sendable {
             if places.isStopping { return failed(.unavailable, "The gateway stopped while it worked on this.") }
             if case .over(let reason) = try await standing(of: task, tool) { return failed(.permissionDenied, reason) }
         } catch {
-            if error.endsWork { return .again(after: settings.absence, counts: false) }
+            guard terms.mayBeginAgain else { return failed(.unavailable, "It was stopped, and cannot be begun again.") }
+            return .again(after: settings.absence, counts: !error.endsWork)
         }
         return failed(.deadlineExceeded, "The tool was stopped before it ended.")
     }
