@@ -7,6 +7,11 @@ import Synchronization
 final class Digger: Sendable {
     typealias Work = @Sendable (LoadedPlugin.Invocation) async -> LoadedPlugin.Completion
 
+    /// What it says when it asks to go on.
+    let words: String
+
+    init(words: String = "It is deep.") { self.words = words }
+
     private let state = Mutex<(work: Work, seen: [LoadedPlugin.Invocation])>(({ _ in Digger.found }, []))
 
     /// What it answers once it has ended.
@@ -54,7 +59,7 @@ final class Digger: Sendable {
 
     private func run(_ invocation: LoadedPlugin.Invocation) async -> LoadedPlugin.Completion {
         guard invocation.isOfTask else {
-            let asked: JSON = ["x-task": [:], "message": "It is deep."]
+            let asked: JSON = ["x-task": [:], "message": .string(words)]
             return .init(status: AnswerStatus.accepted.rawValue, payload: asked.bytes)
         }
         let work = state.withLock { state in

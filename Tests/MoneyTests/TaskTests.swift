@@ -275,6 +275,19 @@ struct `A tool's task` {
         }
     }
 
+    @Test func `keeps a plugin's words cut, and without what is not to be seen`() async throws {
+        try await House.with { (house) async throws in
+            let words = "It\u{0}\u{202E} is\ndeep." + String(repeating: "é", count: 4_000)
+            let digger = Digger(words: words)
+            try house.registry.publish(try digger.plugin())
+            let id = try await house.dig()
+            let kept = PluginTask.Progress.words(words, bytesMax: 512)
+            #expect(kept.hasPrefix("It is deep.é") && kept.utf8.count == 511)
+            #expect(await house.task(id).data["message"]?.stringValue == kept)
+            #expect(PluginTask.Progress.words("\u{200B}\u{7F}aé", bytesMax: 2) == "a")
+        }
+    }
+
     @Test func `is one of so many of its organization's`() async throws {
         var bounds = Assembly.Settings()
         bounds.begunTasks.openMax = 1

@@ -181,7 +181,12 @@ package struct Assembly: Sendable {
                 seal: seal,
                 questions: store.once,
                 page: ConfirmationPage(base: settings.publicURL),
-                tasks: BeginTask(tasks: store.data, entropy: entropy, settings: settings.begunTasks),
+                tasks: BeginTask(
+                    tasks: store.data,
+                    entropy: entropy,
+                    settings: settings.begunTasks,
+                    messageBytesMax: settings.tasks.messageBytesMax
+                ),
                 confirming: settings.confirmations
             ),
             record: RecordCall(

@@ -36,11 +36,13 @@ package struct BeginTask: Sendable {
     private let tasks: any TaskRepository
     private let entropy: Entropy
     private let settings: Settings
+    private let messageBytesMax: Int
 
-    init(tasks: any TaskRepository, entropy: Entropy, settings: Settings = Settings()) {
+    init(tasks: any TaskRepository, entropy: Entropy, settings: Settings, messageBytesMax: Int) {
         self.tasks = tasks
         self.entropy = entropy
         self.settings = settings
+        self.messageBytesMax = messageBytesMax
     }
 
     /// What an earlier call with the same key has begun, as it stands now; nil where there is none.
@@ -76,7 +78,7 @@ package struct BeginTask: Sendable {
             begunAt: now,
             endsBy: now + terms.deadline,
             dueAt: now,
-            progress: .init(message: message),
+            progress: .init(message: PluginTask.Progress.words(message, bytesMax: messageBytesMax)),
             updatedAt: now
         )
         let kept = try await tasks.begin(task, bounds: .init(openMax: settings.openMax, keptMax: settings.keptMax))

@@ -87,6 +87,22 @@ package struct PluginTask: Sendable, Equatable {
             self.fraction = fraction
             self.message = message
         }
+
+        /// The words of a plugin as they are kept: no control or hidden characters, and no more bytes than these.
+        package static func words(_ told: String, bytesMax: Int) -> String {
+            var kept = String.UnicodeScalarView()
+            var left = bytesMax
+            for scalar in told.unicodeScalars {
+                var scalar = scalar
+                if scalar.properties.isWhitespace { scalar = " " }
+                guard scalar.properties.generalCategory != .control, !scalar.properties.isDefaultIgnorableCodePoint
+                else { continue }
+                left -= UTF8.width(scalar)
+                guard left >= 0 else { break }
+                kept.append(scalar)
+            }
+            return String(kept)
+        }
     }
 
     /// How it ends.

@@ -58,7 +58,7 @@ package struct TaskRunner: Sendable {
         ///
         /// Default 1 MiB; what is longer is a file's business.
         package var resultBytesMax = 1 << 20
-        /// The longest words of progress that are kept.
+        /// The longest words of a tool's about its task that are kept, when it begins too.
         ///
         /// Default 512 bytes.
         package var messageBytesMax = 512
@@ -368,8 +368,7 @@ private final class TaskProgress: Sendable {
     var latest: PluginTask.Progress { state.withLock { $0 } }
 
     func note(_ told: LoadedPlugin.Progress) {
-        var message = told.message
-        while message.utf8.count > bytesMax { message.removeLast() }
+        let message = PluginTask.Progress.words(told.message, bytesMax: bytesMax)
         let noted = PluginTask.Progress(fraction: told.fraction, message: message)
         state.withLock { $0 = noted }
     }
