@@ -97,7 +97,7 @@ struct `A timer` {
     @Test func `acts with what its key may do now, and by scopes with no more than when it was set`() async throws {
         try await House.with { (house) async throws in
             let fired = try await fire(in: house, of: principal(house, .apiKey(house.key.id))) { house in
-                _ = try await house.store.change(house.key.id, organization: house.organization) { 
+                _ = try await house.store.change(house.key.id, organization: house.organization) {
                     $0.scopes = ["kept", "new"]
                 }
             }
