@@ -79,6 +79,20 @@ struct `A stored task` {
             }
             _ = try await store.begin(task(), bounds: bounds)
             await #expect(throws: GatewayError.self) { _ = try await store.begin(task(), bounds: bounds) }
+            // Those that have expired are none of them, forgotten or not.
+            _ = try await store.begin(task(at: moment + .seconds(10)), bounds: bounds)
+        }
+    }
+
+    @Test func `is forgotten in its time however many are`() async throws {
+        try await withStore { store in
+            let many = PluginTask.Bounds(openMax: 1, keptMax: 200)
+            for _ in 0..<101 {
+                let one = try await store.begin(task(), bounds: many)
+                #expect(try await store.end(one, as: ending(), anyAttempt: true))
+            }
+            try await store.removeExpiredTasks(at: moment + .seconds(10))
+            #expect(try await store.tasks(of: ours, in: .test, before: nil, limit: 9, now: moment).isEmpty)
         }
     }
 

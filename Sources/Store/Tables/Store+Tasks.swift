@@ -35,9 +35,10 @@ extension Store {
             }
             let counts = try session.sql.first(
                 """
-                SELECT COUNT(*), COUNT(due_ms) FROM tasks WHERE organization_id = $1 AND environment = $2
+                SELECT COUNT(*), COUNT(due_ms) FROM tasks
+                WHERE organization_id = $1 AND environment = $2 AND (expires_ms IS NULL OR expires_ms > $3)
                 """,
-                place
+                place + [.integer(task.begunAt.milliseconds)]
             ) { (kept: Int($0.integer(0) ?? 0), open: Int($0.integer(1) ?? 0)) }
             guard counts?.open ?? 0 < bounds.openMax else {
                 throw GatewayError(
@@ -283,20 +284,24 @@ extension Store {
     }
 
     package func removeExpiredTasks(at now: Timestamp) async throws(GatewayError) {
-        let expired = try await read { sql in
-            try sql.query(
-                "SELECT organization_id, task_id FROM tasks WHERE expires_ms <= $1 LIMIT 100",
-                [.integer(now.milliseconds)]
-            ) { ($0.text(0) ?? "", $0.text(1) ?? "") }
-        }
-        guard !expired.isEmpty else { return }
-        try await write { session in
-            for (organization, task) in expired {
-                try session.sql.execute(
-                    "DELETE FROM tasks WHERE organization_id = $1 AND task_id = $2",
-                    [.text(organization), .text(task)]
-                )
+        // A hundred at a time, so that nobody waits long for the transaction, until none is left.
+        while !Task.isCancelled {
+            let expired = try await read { sql in
+                try sql.query(
+                    "SELECT organization_id, task_id FROM tasks WHERE expires_ms <= $1 LIMIT 100",
+                    [.integer(now.milliseconds)]
+                ) { ($0.text(0) ?? "", $0.text(1) ?? "") }
             }
+            guard !expired.isEmpty else { return }
+            try await write { session in
+                for (organization, task) in expired {
+                    try session.sql.execute(
+                        "DELETE FROM tasks WHERE organization_id = $1 AND task_id = $2",
+                        [.text(organization), .text(task)]
+                    )
+                }
+            }
+            guard expired.count == 100 else { return }
         }
     }
 }
