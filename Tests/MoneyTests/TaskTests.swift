@@ -288,6 +288,20 @@ struct `A tool's task` {
         }
     }
 
+    @Test func `is its maker's alone to see while its plugin is not there`() async throws {
+        try await House.withDigger { (house, _) async throws in
+            let other = try await house.addKey()
+            let id = try await house.dig()
+            #expect(await house.task(id, as: other).code == nil)
+
+            house.registry.withdraw("digger")
+
+            #expect(await house.task(id, as: other).code == .notFound)
+            #expect(await house.ask("tasks.list", as: other.text).data == [])
+            #expect(await house.task(id).data["status"] == "WORKING")
+        }
+    }
+
     @Test func `is one of so many of its organization's`() async throws {
         var bounds = Assembly.Settings()
         bounds.begunTasks.openMax = 1

@@ -121,10 +121,13 @@ package struct TaskActions: Sendable {
         return found
     }
 
-    /// Whether whoever asks sees all that it can be about, and may use the tool that it is of, where that is loaded.
+    /// Whether whoever asks sees all that it can be about, and may use the tool that it is of; while that is not loaded
+    /// nobody knows who may, and its maker alone does.
     private func isSeen(_ task: PluginTask, by use: Action.Use) -> Bool {
         guard task.purview.isSeen(by: use.principal) else { return false }
-        guard let tool = registry.snapshot.tool(task.tool) else { return true }
+        guard let tool = registry.snapshot.tool(task.tool) else {
+            return task.begunBy.subjectText == use.principal.subjectText
+        }
         return Authorize.allows(tool, principal: use.principal, membership: use.membership)
     }
 
