@@ -302,6 +302,20 @@ struct `A tool's task` {
         }
     }
 
+    @Test(arguments: [
+        (LoadedPlugin.Completion.lost, 1), (AnswerStatus.deadline.rawValue, 1), (AnswerStatus.notFound.rawValue, 0),
+        (AnswerStatus.cancelled.rawValue, 0), (AnswerStatus.ok.rawValue, 0),
+    ])
+    func `speaks against its plugin as a call does`(status: Int32, failed: Int) async throws {
+        try await House.withDigger { (house, digger) async throws in
+            _ = try await house.dig()
+            digger.does { _ in status == 0 ? Digger.found : .init(status: status, payload: []) }
+            await house.gateway.tasks.workOnDue()
+            #expect(digger.seen.count == 1)
+            #expect(house.registry.snapshot.live("digger")?.calls.failedCount == failed)
+        }
+    }
+
     @Test func `is one of so many of its organization's`() async throws {
         var bounds = Assembly.Settings()
         bounds.begunTasks.openMax = 1

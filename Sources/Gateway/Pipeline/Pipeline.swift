@@ -244,7 +244,7 @@ package final class Pipeline: Sendable {
     /// Whether an error speaks against the generation.
     ///
     /// A function tool that never ends, or takes its worker with it, failed too.
-    private static func isPluginsFault(_ error: GatewayError, tool: ToolDescriptor) -> Bool {
+    static func isPluginsFault(_ error: GatewayError, tool: ToolDescriptor) -> Bool {
         switch error.code {
         case .pluginFailed: true
         case .deadlineExceeded, .unavailable, .tooLarge: tool.kind == .function

@@ -219,11 +219,12 @@ package struct TaskRunner: Sendable {
         // One that has just been closed is no longer in the next snapshot.
         guard entry.plugin.calls.begin() else { return .again(after: settings.every, counts: false) }
         let completion = await goOn(task, entry.tool, invoke, as: principal, places)
-        let outcome = await read(completion, of: task, entry.tool, terms, places)
-        var hasFailed = false
-        if case .ended(.failed, _) = outcome { hasFailed = completion.status != AnswerStatus.cancelled.rawValue }
-        entry.plugin.calls.end(hasFailed: hasFailed, tool: entry.tool.index)
-        return outcome
+        let read = await read(completion, of: task, entry.tool, terms, places)
+        // What the host answers in the tool's place says nothing of it; all else does as in a call.
+        let isHosts = AnswerStatus(rawValue: completion.status) == .cancelled
+        let isFault = read.error.map { Pipeline.isPluginsFault($0, tool: entry.tool) } ?? false
+        entry.plugin.calls.end(hasFailed: isFault && !isHosts, tool: entry.tool.index)
+        return read.outcome
     }
 
     /// Whether whoever called may let it go on.
@@ -305,21 +306,23 @@ package struct TaskRunner: Sendable {
         _ tool: ToolDescriptor,
         _ terms: TaskTerms,
         _ places: TaskPlaces
-    ) async -> Outcome {
+    ) async -> (outcome: Outcome, error: GatewayError?) {
         let error: GatewayError
         do throws(GatewayError) {
             switch try FunctionCompletion.read(completion, tool: tool) {
-            case .output(let output, let content): return result(output, content, of: tool)
+            case .output(let output, let content): return (try result(output, content, of: tool), nil)
             case .question, .handle, .task:
                 error = GatewayError(.pluginFailed, "\(tool.name) has not ended, and was to.", detail: "rule P2")
             }
         } catch let refusal { error = refusal }
-        if AnswerStatus(rawValue: completion.status) == .cancelled { return await stopped(task, tool, terms, places) }
+        if AnswerStatus(rawValue: completion.status) == .cancelled {
+            return (await stopped(task, tool, terms, places), error)
+        }
         let isWorkers = [LoadedPlugin.Completion.lost, LoadedPlugin.Completion.notTaken].contains(completion.status)
         guard isWorkers, terms.mayBeginAgain, task.attempt < settings.attemptsMax else {
-            return .ended(.failed, PluginTask.result(of: error))
+            return (.ended(.failed, PluginTask.result(of: error)), error)
         }
-        return .again(after: settings.backoff * (1 << min(10, task.attempt - 1)), counts: true)
+        return (.again(after: settings.backoff * (1 << min(10, task.attempt - 1)), counts: true), error)
     }
 
     /// Why the host answered in the tool's place.
@@ -341,9 +344,13 @@ package struct TaskRunner: Sendable {
         return failed(.deadlineExceeded, "The tool was stopped before it ended.")
     }
 
-    private func result(_ output: [UInt8], _ content: [UInt8]?, of tool: ToolDescriptor) -> Outcome {
+    private func result(
+        _ output: [UInt8],
+        _ content: [UInt8]?,
+        of tool: ToolDescriptor
+    ) throws(GatewayError) -> Outcome {
         guard output.count + (content?.count ?? 0) <= settings.resultBytesMax else {
-            return failed(
+            throw GatewayError(
                 .tooLarge,
                 "\(tool.name) answered more than the \(settings.resultBytesMax) bytes that are kept of a task."
             )
