@@ -11,7 +11,7 @@ let bulkPaymentDescriptor: JSONObject = [
     "title": "Pay many customers (B2C)",
     "description": """
     Makes a batch of payouts: salaries, refunds, commissions. A person must release it, unless release is true and no \
-    rule asks for one; an agent leaves release out. Where rows are wrong all are named, and nothing is kept. Ask batches_show for its progress; never \
+    rule asks for one. Where rows are wrong all are named, and nothing is kept. Ask batches_show for its progress; never \
     send it again under another batch_id.
     """,
     "examples": [
