@@ -3,7 +3,7 @@
 Every figure is a median of ROUNDS; what is compared takes turns within one run, because machines are shared: compare
 ratios. The simulator is a process of its own and keeps its connections; nginx's proxying process is counted alone. Every
 push is to a phone of its own: a repeated one would be answered from its record. BENCH_ONLY names groups: calls, many,
-pushes, organizations, batches, webhooks, stdio, sdk.
+pushes, organizations, batches, webhooks, stdio, sdk, streams.
 """
 
 import json
@@ -21,6 +21,7 @@ import many
 import organizations
 import sdk
 import stdio
+import streams
 import webhooks
 from harness import Gateway, Simulator
 
@@ -28,7 +29,7 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 ORGANIZATIONS = int(os.environ.get("BENCH_ORGANIZATIONS", "10000"))
 # More payments than are kept as they were shown.
 PAYMENTS = int(os.environ.get("BENCH_PAYMENTS", "12000"))
-ONLY = os.environ.get("BENCH_ONLY", "calls,many,pushes,organizations,batches,webhooks,stdio,sdk").split(",")
+ONLY = os.environ.get("BENCH_ONLY", "calls,many,pushes,organizations,batches,webhooks,stdio,sdk,streams").split(",")
 FLOOR = os.environ.get("BENCH_FLOOR")
 POSTGRES = os.environ.get("GATEWAY_TEST_POSTGRES")
 META = {
@@ -224,7 +225,7 @@ def main():
             one.remove()
 
 
-if set(ONLY) - {"organizations", "batches", "webhooks", "stdio", "sdk"}:
+if set(ONLY) - {"organizations", "batches", "webhooks", "stdio", "sdk", "streams"}:
     main()
 if "organizations" in ONLY:
     organizations.main(ORGANIZATIONS, ROUNDS)
@@ -236,3 +237,5 @@ if "stdio" in ONLY:
     stdio.main(ROUNDS)
 if "sdk" in ONLY:
     sdk.main(ROUNDS)
+if "streams" in ONLY:
+    streams.main()
