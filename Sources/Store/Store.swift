@@ -155,9 +155,12 @@ package final class Store: Sendable {
 
     @discardableResult
     func write<Result: Sendable>(
+        within limit: Duration? = nil,
         _ job: @escaping @Sendable (WriteSession) throws -> Result
     ) async throws(GatewayError) -> Result {
-        do { return try await database.write(job) } catch { throw Store.unavailable(error) }
+        do { return try await database.write(within: limit ?? database.settings.waitMax, job) } catch {
+            throw Store.unavailable(error)
+        }
     }
 
     func read<Result: Sendable>(

@@ -19,6 +19,15 @@ package struct StoreSettings: Sendable {
     ///
     /// Default 4 s.
     package var waitMax: Duration = .seconds(4)
+    /// From how many rows on a commit shares its transaction with nobody, so that no payment waits for another's file, nor
+    /// fails with it; payments that wait go between two of such.
+    ///
+    /// Default 500.
+    package var manyRows = 500
+    /// How long a caller waits for such a transaction.
+    ///
+    /// Default 20 s.
+    package var manyRowsMax: Duration = .seconds(20)
     /// How long connecting to one address of PostgreSQL may take; whole seconds, at least 2.
     ///
     /// Default 3 s.

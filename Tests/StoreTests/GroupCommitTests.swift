@@ -255,3 +255,27 @@ struct `The ends of audit chains` {
         }
     }
 }
+
+struct `Many rows of one` {
+    @Test func `share their commit with nobody, and who waits goes between two of them`() async throws {
+        try await withStore { store in
+            let gate = Gate()
+            let order = Mutex<[String]>([])
+            let ran: @Sendable (String) -> Void = { name in order.withLock { $0.append(name) } }
+            async let first: Void = store.database.write { _ in gate.wait() }
+            try await eventually { gate.isReached }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for (place, name) in ["file 1", "file 2", "file 3", "payment 1", "payment 2"].enumerated() {
+                    let limit = name.hasPrefix("file") ? Duration.seconds(100) : store.database.settings.waitMax
+                    group.addTask { try await store.database.write(within: limit) { _ in ran(name) } }
+                    try await eventually { store.database.waiting > place }
+                }
+                gate.open()
+                try await group.waitForAll()
+            }
+            try await first
+
+            #expect(order.withLock { $0 } == ["file 1", "payment 1", "payment 2", "file 2", "file 3"])
+        }
+    }
+}

@@ -35,6 +35,8 @@ final class GroupCommit: @unchecked Sendable {
     private let state: StoreState
     private let fence = Mutex<Fence?>(nil)
     private var queue: [Job] = []
+    /// Whether the last transaction was of one job that shares it with nobody.
+    private var wasAlone = false
     private var backlog: Backlog
     /// When what nobody waits for may be tried again: a disk that is full is not asked without end.
     private var extrasFrom: ContinuousClock.Instant?
@@ -125,8 +127,20 @@ final class GroupCommit: @unchecked Sendable {
     }
 
     private func takeJobs() -> [Job] {
+        // What shares its transaction with nobody may take long: all who wait go between two of such.
+        if wasAlone, queue.first?.limit != nil, queue.contains(where: { $0.limit == nil }) {
+            wasAlone = false
+            var others: [Job] = []
+            queue.removeAll { job in
+                guard job.limit == nil, others.count < settings.batchMax else { return false }
+                others.append(job)
+                return true
+            }
+            return others
+        }
         var count = min(queue.count, settings.batchMax)
         if let other = queue.prefix(count).firstIndex(where: { $0.limit != nil }) { count = max(1, other) }
+        wasAlone = queue.first?.limit != nil
         defer { queue.removeFirst(count) }
         return Array(queue.prefix(count))
     }

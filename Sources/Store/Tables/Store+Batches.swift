@@ -4,7 +4,7 @@ extension Store: BatchRepository {
     package func commit(_ new: NewBatch) async throws(GatewayError) -> BatchOutcome {
         let (batch, digests) = (new.batch, new.items.map { digest(of: $0) })
         do {
-            return try await database.write { [closings] session in
+            return try await database.write(within: patience(with: new.items.count)) { [closings] session in
                 if closings.isClosed(batch.organization) { throw Undo(outcome: BatchOutcome.closed) }
                 if let taken = try Self.batch(batch.id, batch.organization, in: session.sql) {
                     throw Undo(outcome: BatchOutcome.taken(taken))
@@ -33,6 +33,11 @@ extension Store: BatchRepository {
         } catch let undo as Undo<BatchOutcome> {
             return undo.outcome
         } catch { throw Store.unavailable(error) }
+    }
+
+    /// How long a commit of so many rows may take.
+    private func patience(with rows: Int) -> Duration {
+        rows < database.settings.manyRows ? database.settings.waitMax : database.settings.manyRowsMax
     }
 
     /// Whether as many of its organization are open as may be.
@@ -188,7 +193,7 @@ extension Store: BatchRepository {
 
     package func apply(_ change: BatchChange) async throws(GatewayError) -> Bool {
         let (batch, digests) = (change.batch, change.items.map { digest(of: $0) })
-        return try await write { session in
+        return try await write(within: patience(with: change.items.count)) { session in
             let changed = try session.sql.execute(
                 """
                 UPDATE batches SET state = $1, version = $2, until_ms = $3, ended_ms = $4, decided_by = $5,
