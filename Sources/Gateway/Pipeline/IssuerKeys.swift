@@ -27,8 +27,12 @@ final class IssuerKeys: Sendable {
         var issuersMax = 1_000
         /// How many issuers are asked at once.
         ///
-        /// Default 16.
-        var fetchesMax = 16
+        /// Default 32.
+        var fetchesMax = 32
+        /// How many of one organization are asked at once, so that its issuers which hang keep no other's keys away.
+        ///
+        /// Default 2.
+        var organizationFetchesMax = 2
         /// How many keys of one issuer are read.
         ///
         /// Default 50.
@@ -133,7 +137,9 @@ final class IssuerKeys: Sendable {
             return .fetching(fetch)
         }
         let wasTried = entry.triedAt.map { now - $0 < settings.againAfter } ?? false
-        let isFull = entries.values.count { $0.fetch != nil } >= settings.fetchesMax
+        let asked = entries.filter { $0.value.fetch != nil }.keys
+        let own = asked.count { $0.organization == place.organization }
+        let isFull = asked.count >= settings.fetchesMax || own >= settings.organizationFetchesMax
         guard mayFetch, !wasTried, !isFull else {
             if let key { return .found(key) }
             return age.map { $0 < settings.keptFor } ?? false ? .missing : .away
