@@ -54,7 +54,8 @@ struct `Keys of issuers` {
             while documents.hanging < 2 { await Task.yield() }
             let code = await #expect(throws: GatewayError.self) {
                 try await keys.key("1", .rs256, of: issuer(41, of: 1, "hangs41.example"))
-            }?.code
+            }?
+            .code
             #expect(code == .unavailable && documents.hanging == 2)
             let found = try? await keys.key("1", .rs256, of: issuer(1, of: 2, "answers.example"))
             #expect(found != nil)
