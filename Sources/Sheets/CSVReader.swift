@@ -53,7 +53,7 @@ struct CSVReader {
             column += 1
         }
         defer { number += 1 }
-        return SheetRow(number: number, cells: cells)
+        return SheetRow(number: number, cells: cells, isParted: true)
     }
 
     /// Passes the separator, or the line's end; answers whether it was the end.

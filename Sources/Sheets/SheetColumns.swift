@@ -13,6 +13,8 @@ struct SheetColumns: Sendable {
     let places: [Place]
     /// The columns that stand for no member, with their headers.
     let others: [(column: Int, header: String)]
+    /// How many columns there are, up to the last that has a header.
+    let width: Int
 
     /// What people call members, as letters and digits alone; the first ones first.
     ///
@@ -91,6 +93,7 @@ struct SheetColumns: Sendable {
             taken[member.name]
                 .map { Place(name: member.name, column: $0, header: header.text($0), taking: member.taking) }
         }
+        width = (header.keys.indices.last { !header.text($0).isEmpty } ?? -1) + 1
         let read = Set(taken.values)
         others = header.keys.indices.compactMap { column in
             guard !header.keys[column].isEmpty, !read.contains(column), !row.hides(column) else { return nil }

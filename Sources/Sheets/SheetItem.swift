@@ -58,6 +58,7 @@ package struct SheetItem: Sendable {
         if row.isHidden {
             faults.append(("", "this row is hidden. Show or delete it, so that nothing unseen is paid."))
         }
+        if let fault = SheetItem.movedCells(row, columns) { faults.append(("", fault)) }
         for place in columns.places {
             switch SheetItem.read(row[place.column], place.taking) {
             case .success(let value): if let value { members[place.name] = value }
@@ -73,6 +74,23 @@ package struct SheetItem: Sendable {
             if !text.isEmpty { others.append((header, SheetItem.cut(text, limits.otherCharactersMax))) }
         }
         self.others = others
+    }
+
+    /// What tells that a sign stands in a row of CSV which parts no cells: `15,000` without quotes is 15 and something else.
+    private static func movedCells(_ row: SheetRow, _ columns: SheetColumns) -> String? {
+        guard row.isParted else { return nil }
+        if row.cells.dropFirst(columns.width).contains(where: { !trimmed($0.text).isEmpty }) {
+            return """
+                this row has \(row.cells.count) cells, and its header \(columns.width). Put a cell that holds a comma in quotes, \
+                write amounts without one, or give each column a header.
+                """
+        }
+        for place in columns.places where place.taking == .whole {
+            let (first, next) = (trimmed(row[place.column].text), trimmed(row[place.column + 1].text))
+            guard next == "000", (1...3).contains(first.utf8.count), first.allSatisfy(\.isWholeNumber) else { continue }
+            return "\(place.name): \(first) is followed by a cell of 000. Write \(first)000 if that is what is meant."
+        }
+        return nil
     }
 
     /// About how long what is kept of it is.

@@ -43,11 +43,20 @@ package struct SheetRow: Sendable, Equatable {
     package let isHidden: Bool
     /// The columns that a spreadsheet does not show, from 0.
     let hiddenColumns: [ClosedRange<Int>]
+    /// Whether signs part its cells, so that one sign too many moves all that stands behind it.
+    let isParted: Bool
 
     /// Makes a row.
-    init(number: Int, cells: [SheetCell], isHidden: Bool = false, hiddenColumns: [ClosedRange<Int>] = []) {
+    init(
+        number: Int,
+        cells: [SheetCell],
+        isHidden: Bool = false,
+        hiddenColumns: [ClosedRange<Int>] = [],
+        isParted: Bool = false
+    ) {
         self.number = number
         self.cells = cells
+        self.isParted = isParted
         self.isHidden = isHidden
         self.hiddenColumns = hiddenColumns
     }

@@ -71,6 +71,21 @@ struct `Rows as payments` {
         #expect(try items("Phone,Mobile,Amount\n1,2,3", ["phone_number": "Mobile"])[0].value["phone_number"] == "2")
     }
 
+    @Test(arguments: [
+        ("0712345678,15,000,Jane", "this row has 4 cells, and its header 3"),
+        ("0712345678,1500,Jane,,x", "this row has 5 cells, and its header 3"),
+        ("0712345678,15,000", "amount: 15 is followed by a cell of 000. Write 15000"),
+        ("0712345678, 15 , 000 ,", "amount: 15 is followed by a cell of 000"),
+    ])
+    func `are refused where a comma in an amount has parted it`(row: String, message: String) throws {
+        #expect(try fault(row).contains(message))
+    }
+
+    @Test(arguments: [
+        "0712345678,1500,Jane,, ", "0712345678,1500,000", "0712345678,\"15,000\",Jane", "0712345678,15,0001",
+    ])
+    func `are taken where no comma has parted anything`(row: String) throws { #expect(try fault(row) == "") }
+
     @Test func `are none where the file has no header or no rows`() {
         #expect(refusal("0712345678,100\n0722345678,200").contains("no row names"))
         #expect(refusal("phone,amount\n\n , \n").contains("no row below"))
