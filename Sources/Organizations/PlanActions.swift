@@ -111,8 +111,9 @@ struct PlanActions: Sendable {
             ActionRules("plans.set", auditAction: "PLAN_SET", role: .superAdmin, isPersonal: true, reach: .host),
             title: "Set a plan",
             summary: """
-                Makes a plan, or replaces it whole: every organization on it feels it from now on. With preview nothing is \
-                changed, and the answer says who would lose what.
+                Makes a plan, or replaces it whole: what is left out is as if it had never been said, a price and ceilings \
+                too. Every organization on it feels it from now on. With preview nothing is changed, and the answer says \
+                what the plan would have said otherwise and who would lose what.
                 """,
             route: Route("PUT", "/admin/plans/{name}"),
             arguments: [
@@ -129,8 +130,9 @@ struct PlanActions: Sendable {
             let plan = PlanActions.plan(use)
             if use.flag("preview") ?? false {
                 let old = try await house.directory.plan(plan.name)
-                let losses = try await PlanLosses(house: house).losses(from: old ?? plan, to: plan)
-                return .data(losses, message: "Nothing was changed.")
+                var told = try await PlanLosses(house: house).losses(from: old ?? plan, to: plan).objectValue ?? [:]
+                if let old { told["changes"] = PlanActions.changes(from: old, to: plan) }
+                return .data(.object(told), message: "Nothing was changed.")
             }
             let saved = try await house.parts.plans.set(
                 plan,
@@ -156,6 +158,16 @@ struct PlanActions: Sendable {
             house.forget()
             return .data(.null, message: "The plan was deleted.")
         }
+    }
+
+    /// What a plan says otherwise than before, member by member: nobody need lose by it that a price was left out.
+    private static func changes(from old: Plan, to new: Plan) -> JSON {
+        let (before, after) = (document(old).objectValue ?? [:], document(new).objectValue ?? [:])
+        let names = Set(before.map(\.key) + after.map(\.key)).subtracting(["version"]).sorted()
+        return .array(
+            names.filter { before[$0] != after[$0] }
+                .map { ["member": .string($0), "was": before[$0] ?? .null, "becomes": after[$0] ?? .null] }
+        )
     }
 
     private static func checkNotHosts(_ use: Action.Use) throws(GatewayError) {

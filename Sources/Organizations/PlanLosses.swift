@@ -14,6 +14,16 @@ struct PlanLosses: Sendable {
         "type": "object", "required": ["organizations", "losses", "is_whole"],
         "properties": [
             "organizations": ["type": "integer", "description": "How many are concerned."],
+            "changes": [
+                "type": "array", "description": "What a plan would say otherwise than it does; of plans.set alone.",
+                "items": [
+                    "type": "object", "required": ["member", "was", "becomes"],
+                    "properties": [
+                        "member": ["type": "string"], "was": ["description": "null where it says nothing of it."],
+                        "becomes": ["description": "null where it says nothing of it any more."],
+                    ],
+                ],
+            ],
             "is_whole": ["type": "boolean", "description": "False where there are more than were looked at."],
             "losses": [
                 "type": "array",

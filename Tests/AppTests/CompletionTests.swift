@@ -75,4 +75,31 @@ struct `An answer at the terminal` {
         #expect(throws: GatewayError.self) { try operation.request(try operation.arguments(["tool=x"])) }
         #expect(try operation.request(try operation.arguments(["7", "x"])).path == "/admin/keys/7/explain?tool=x")
     }
+
+    @Test func `sends texts with commas between as a list where a body wants one, and as they are in a query`() throws {
+        let types: JSON = ["type": "array", "items": ["type": "string"]]
+        let sums: JSON = ["type": "array", "items": ["type": "integer"]]
+        let properties: JSON = ["types": types, "sums": sums, "note": ["type": "string"]]
+        let paths: JSON = [
+            "/webhooks": [
+                "get": [
+                    "operationId": "webhooks.list", "parameters": [["name": "types", "in": "query", "schema": types]],
+                ],
+                "post": [
+                    "operationId": "webhooks.create",
+                    "requestBody": [
+                        "content": ["application/json": ["schema": ["type": "object", "properties": properties]]]
+                    ],
+                ],
+            ]
+        ]
+        let all = Operation.all(in: ["paths": paths])
+        let list = try #require(all.first { $0.name == "webhooks.list" })
+        let create = try #require(all.first { $0.name == "webhooks.create" })
+
+        let one = try create.request(create.arguments(["types=a,b", "sums=1,2", "note=a,b"]))
+        #expect(one.body == ["types": ["a", "b"], "sums": "1,2", "note": "a,b"])
+        #expect(try create.request(create.arguments([#"types=["a"]"#])).body == ["types": ["a"]])
+        #expect(try list.request(list.arguments(["types=a,b"])).path == "/webhooks?types=a%2Cb")
+    }
 }

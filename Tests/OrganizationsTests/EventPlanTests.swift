@@ -47,4 +47,21 @@ struct `What a plan says of events` {
             #expect(await integrator.ask("webhooks.create", more).code == .limitExceeded)
         }
     }
+
+    @Test func `and of all else that is left out shows in the preview of a change`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let boss = try await bureau.person("boss", .superAdmin, of: bureau.host)
+            var plan = Self.plan.objectValue ?? JSONObject()
+            plan["price"] = ["month_cents": 500_000]
+            #expect(await bureau.ask("plans.set", .object(plan), as: boss.token).code == nil)
+            plan["preview"] = true
+            #expect(await bureau.ask("plans.set", .object(plan), as: boss.token).data["changes"] == [])
+
+            let less: JSON = ["name": "trade", "tools": ["fake_collect"], "preview": true]
+            let changes = await bureau.ask("plans.set", less, as: boss.token).data["changes"]?.arrayValue ?? []
+            #expect(changes.map { $0["member"] } == ["ceilings", "event_days", "price"], "\(changes)")
+            #expect(changes.last?["was"]?["month_cents"] == 500_000 && changes.last?["becomes"]?["month_cents"] == 0)
+            #expect(changes.dropFirst().first?["becomes"] == .null)
+        }
+    }
 }

@@ -195,6 +195,15 @@ struct Operation {
         return (parts[0], isText ? .string(value) : (try? JSON(parsing: value)) ?? .string(value))
     }
 
+    /// A list of texts that was written with commas between, as it stands in a query, where a body wants one.
+    private func list(_ value: JSON, of name: String) -> JSON {
+        let schema = schemas[name]
+        guard schema?["type"] == "array", let text = value.stringValue,
+            schema?["items"]?["type"] == "string" || schema?["items"]?["enum"] != nil
+        else { return value }
+        return .array(text.split(separator: ",").map { .string(String($0)) })
+    }
+
     /// The request of a call with these arguments.
     ///
     /// - Throws: `invalidArgument` where what stands in its path is missing, which no gateway could name.
@@ -216,7 +225,7 @@ struct Operation {
             } else if method == "GET" || inQuery.contains(name) || withFile && ofFile.contains(name) {
                 query.append(name + "=" + text)
             } else {
-                body[name] = value
+                body[name] = list(value, of: name)
             }
         }
         if !query.isEmpty { path += "?" + query.joined(separator: "&") }

@@ -174,7 +174,7 @@ package struct ApprovalActions: Sendable {
             let record = try await held(use)
             let isOwn = try await asksFor(record, use.principal)
             if !isOwn { try Self.check(use.principal, record.hold?.asked?.role ?? .manager, record) }
-            let reason = use.text("reason").map { ": " + $0 } ?? "."
+            let reason = use.text("reason").map { ": " + $0 + (".!?".contains($0.last ?? " ") ? "" : ".") } ?? "."
             let withdrawn = try await drafts.withdraw(
                 record.id,
                 organization: record.organization,

@@ -75,8 +75,11 @@ package struct GatewayError: Error, Sendable, Equatable, CustomStringConvertible
 
         /// Both in one line, in which the field is named once: messages often begin with its name.
         package var line: String {
-            let name = pointer.split(separator: "/").last.map { $0 + ": " } ?? ""
-            return "\(pointer): " + (message.hasPrefix(name) ? message.dropFirst(name.count) : message[...])
+            let tokens = pointer.split(separator: "/")
+            var names = tokens.suffix(1).map { $0 + ": " }
+            if tokens.count > 1 { names.append("\(tokens[tokens.count - 2])[\(tokens[tokens.count - 1])]: ") }
+            let name = names.first { message.hasPrefix($0) } ?? ""
+            return "\(pointer): " + message.dropFirst(name.count)
         }
     }
 

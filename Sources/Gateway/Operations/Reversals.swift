@@ -172,7 +172,8 @@ struct Reversals: Sendable {
             throw GatewayError(
                 .notSupported,
                 """
-                M-Pesa takes back no payout by its API. Ask the receiver to send it back, or have it reversed in the                 M-Pesa organization portal.
+                M-Pesa takes back no payout by its API. Ask the receiver to send it back, or have it reversed in the \
+                M-Pesa organization portal.
                 """,
                 record: original.id
             )
