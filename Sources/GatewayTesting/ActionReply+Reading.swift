@@ -16,6 +16,12 @@ extension ActionReply {
         return json
     }
 
+    /// What a success says beside its output; nil where it says nothing.
+    package var message: String? {
+        guard case .success(.data(_, let message, _)) = result else { return nil }
+        return message
+    }
+
     /// What stands beside the output in the envelope under a name; nil where nothing does.
     package func beside(_ name: String) -> JSON? {
         guard case .success(.data(_, _, let beside)) = result else { return nil }

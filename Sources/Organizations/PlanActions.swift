@@ -132,7 +132,10 @@ struct PlanActions: Sendable {
                 let old = try await house.directory.plan(plan.name)
                 var told = try await PlanLosses(house: house).losses(from: old ?? plan, to: plan).objectValue ?? [:]
                 if let old { told["changes"] = PlanActions.changes(from: old, to: plan) }
-                return .data(.object(told), message: "Nothing was changed.")
+                return .data(
+                    .object(told),
+                    message: "Nothing was changed." + idleNames(of: plan, for: use.principal.organization)
+                )
             }
             let saved = try await house.parts.plans.set(
                 plan,
@@ -140,7 +143,10 @@ struct PlanActions: Sendable {
                 at: house.parts.entropy.now()
             )
             house.forget()
-            return .data(PlanActions.document(saved), message: "The plan was set.")
+            return .data(
+                PlanActions.document(saved),
+                message: "The plan was set." + idleNames(of: plan, for: use.principal.organization)
+            )
         }
     }
 
@@ -158,6 +164,18 @@ struct PlanActions: Sendable {
             house.forget()
             return .data(.null, message: "The plan was deleted.")
         }
+    }
+
+    /// A sentence on the names of a plan that give it no tool now: a word that was mistyped looks like a tool to come.
+    private func idleNames(of plan: Plan, for organization: OrganizationID) -> String {
+        let tools = house.parts.registry.snapshot.entries(for: organization).map(\.tool)
+        let idle = plan.tools.filter { name in
+            let one = Plan(name: plan.name, tools: [name], organizationLimits: [:], principalLimits: [:])
+            return !tools.contains { one.has(tool: $0.name, movingMoney: $0.annotations.movesMoney) }
+        }
+        guard !idle.isEmpty else { return "" }
+        return
+            " No tool is there by \(idle.prefix(10).joined(separator: ", ")) now; one that moves money must be named in full."
     }
 
     /// What a plan says otherwise than before, member by member: nobody need lose by it that a price was left out.

@@ -39,6 +39,7 @@ package enum SheetText {
             switch cell {
             case .text(let text): append(safe(text), to: &bytes)
             case .number(let number): bytes.append(contentsOf: String(number).utf8)
+            case .fraction(let text): bytes.append(contentsOf: text.utf8)
             case .empty: continue
             }
         }

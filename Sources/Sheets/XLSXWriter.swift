@@ -7,6 +7,8 @@ package enum WrittenCell: Sendable, Equatable {
     case text(String)
     /// A whole number; one that a spreadsheet would round is written as text.
     case number(Int64)
+    /// A number with a fraction, such as a share, as it is written.
+    case fraction(String)
     /// Nothing.
     case empty
 
@@ -15,6 +17,7 @@ package enum WrittenCell: Sendable, Equatable {
         switch self {
         case .text(let text): text
         case .number(let number): String(number)
+        case .fraction(let text): text
         case .empty: ""
         }
     }
@@ -120,7 +123,9 @@ package final class XLSXWriter: @unchecked Sendable {
             case .empty: continue
             case .number(let number) where XLSXWriter.exact.contains(number):
                 error = worksheet_write_number(sheet, row, place, Double(number), format)
-            case .number, .text:
+            case .fraction(let text) where Double(text).map(\.isFinite) ?? false:
+                error = worksheet_write_number(sheet, row, place, Double(text) ?? 0, format)
+            case .number, .fraction, .text:
                 let text = XLSXWriter.cut(SheetText.safe(cell.plain))
                 error = worksheet_write_string(sheet, row, place, text, format)
             }

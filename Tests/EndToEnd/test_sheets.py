@@ -144,6 +144,9 @@ def test_a_file_is_refused_before_it_is_read_where_nobody_may_send_it(gateway):
     url = gateway.url + "/batches?tool=mpesa_bulk_payment"
 
     assert http("POST", url, big, {"Content-Type": "text/csv"})[0] == 401
+    key = {"X-API-Key": gateway.dev["api_key"]}
+    plain = http("POST", url, b"Phone,Amount\n0712345678,1\n", {"Content-Type": "text/plain", **key})
+    assert plain[0] == 400 and "text/csv" in str(plain[2]), plain
     viewer = next(user for user in gateway.dev["users"] if user["username"] == "user")
     login = {name: viewer[name] for name in ("username", "password", "organization")}
     token = http("POST", gateway.url + "/auth/login", login)[2]["data"]["token"]

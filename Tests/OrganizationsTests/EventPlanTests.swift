@@ -64,4 +64,17 @@ struct `What a plan says of events` {
             #expect(changes.dropFirst().first?["becomes"] == .null)
         }
     }
+
+    @Test func `names what gives it no tool, as a word that was mistyped does`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let boss = try await bureau.person("boss", .superAdmin, of: bureau.host)
+            try await bureau.openShop()
+            let named = { (tools: JSON) async -> String? in
+                await bureau.ask("plans.set", ["name": "other", "tools": tools], as: boss.token).message
+            }
+            #expect(await named(["fake_collect"]) == "The plan was set.")
+            let note = await named(["fake_colect", "gone_*", "fake_collect"])
+            #expect(note?.contains(" by fake_colect, gone_* now") == true, "\(note ?? "")")
+        }
+    }
 }

@@ -57,6 +57,20 @@ struct `A file that is written` {
         #expect((16_000...64_000).contains(found[2_001][3].text.utf8.count))
     }
 
+    @Test func `has shares as numbers, in CSV as they are written`() throws {
+        let cells: [WrittenCell] = [.fraction("0.9583"), .fraction("-1.5e-3"), .fraction("no number")]
+        let writer = try XLSXWriter.begin(name: "Report", header: ["a", "b", "c"])
+        try writer.append(cells)
+        let found = try rows(
+            [UInt8](try #require(try writer.finish().readToEnd())),
+            sheet: "report",
+            limits: SheetLimits()
+        )
+
+        #expect(found[1].cells.map(\.kind) == [.number, .number, .text] && found[1].cells[0].text == "0.9583")
+        #expect(String(decoding: SheetText.line(Array(cells.prefix(2))), as: UTF8.self) == "0.9583,-1.5e-3\r\n")
+    }
+
     @Test func `as XLSX goes on in another sheet, and leaves nothing behind`() throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "sheets-\(UInt64.random(in: 0 ... .max))")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

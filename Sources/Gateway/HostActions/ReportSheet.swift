@@ -56,6 +56,7 @@ struct ReportSheet: Sendable {
     private static func cell(_ value: JSON?) -> WrittenCell {
         guard let value, value != .null else { return .empty }
         if let number = value.integerValue { return .number(number) }
+        if value.doubleValue != nil { return .fraction(value.text) }
         return .text(value.stringValue ?? value.text)
     }
 }

@@ -42,11 +42,13 @@ struct RESTDoor: Sendable {
             }
             let arguments = Result { () throws(GatewayError) in
                 _ = try key.get()
-                return try EntityTag.adding(
-                    reader.request.header(.ifMatch),
-                    to: try self.arguments(reader, action.route, action.input.document, path: path),
-                    of: action
-                )
+                do throws(GatewayError) {
+                    return try EntityTag.adding(
+                        reader.request.header(.ifMatch),
+                        to: try self.arguments(reader, action.route, action.input.document, path: path),
+                        of: action
+                    )
+                } catch { throw RESTDoor.naming(action.file, in: error) }
             }
             let follows = action.isFollowed && ProgressStream.isAccepted(by: reader.request)
             var asked = try reader.action(call, arguments: follows ? goingOn(arguments, reader.request) : arguments)
@@ -55,6 +57,13 @@ struct RESTDoor: Sendable {
             use = asked
         } catch { return ErrorResponse.make(error, call: call) }
         return RESTReply.make(await pipeline.serve(action, use), of: action, call: call)
+    }
+
+    /// What is wrong with a body that may be a file sent by another type: the types of one are said too.
+    private static func naming(_ file: FileInput?, in error: GatewayError) -> GatewayError {
+        guard let file, error.code == .malformedRequest else { return error }
+        let types = file.mediaTypes.sorted().joined(separator: " or ")
+        return GatewayError(.malformedRequest, "\(error.message) A file is sent with Content-Type \(types).")
     }
 
     /// The arguments of somebody who follows: who comes back says with `Last-Event-ID` how far they were told.
