@@ -78,8 +78,8 @@ def person(gateway, role):
 def test_a_person_confirms_their_own_payout_and_nobody_else_sees_it(house, simulator):
     number, token = phone(), log_in(house, "manager", with_factor=False)
     held = house.pay_out(number, key=token, idempotency="page-" + number)[2]["data"]
-    assert held["state"] == "draft" and "/confirm/" in held["next"], held
     url = house.url + "/confirm/" + held["transaction_id"]
+    assert held["state"] == "draft" and f"({url})" in held["next"], held
 
     stranger = Browser().open(url)
     assert stranger.status == 200 and stranger.buttons == ["log-in"] and number not in stranger.text, stranger.text

@@ -268,7 +268,7 @@ struct `A key that calls by MCP` {
             let held = await guide.pay(meta: Guide.pages, as: key)
             #expect(held.result["structuredContent"]?["state"] == "draft" && held.result["requestState"] == nil)
             let next = held.result["structuredContent"]?["next"]?.stringValue
-            #expect(next?.contains("/confirm/") == true, "\(held.json)")
+            #expect(next?.contains("(https://gw.example/confirm/") == true, "\(held.json)")
         }
     }
 

@@ -94,6 +94,49 @@ struct `Letters about what waits to be confirmed` {
     }
 }
 
+struct `The way to a confirmation` {
+    @Test(arguments: ["https://gw.example/pay", "http://127.0.0.1:8080", "http://gw.example", ""])
+    func `is the page's whole address where a password is safe there, and REST alone where not`(base: String)
+        async throws
+    {
+        try await withDesk(at: base) { _, desk in
+            let isLed = base.hasPrefix("https:") || base.contains("127.0.0.1")
+            let held = await desk.pay(as: desk.manager.token)
+            let id = try #require(held.record)
+            let about: JSON = ["id": .string(id.description)]
+            let explained = await desk.ask("transactions.explain", about, as: desk.manager.token).data
+
+            guard case .success(let output) = held.result else {
+                Issue.record("\(held)")
+                return
+            }
+            let next = try JSON(parsing: output)["next"]?.stringValue ?? ""
+            let can = explained["can"]?.arrayValue?.first?.stringValue ?? ""
+            for words in [next, can] {
+                #expect(words.contains("(\(base)/confirm/\(id))") == isLed, "\(words)")
+                #expect(words.contains("page") == isLed, "\(words)")
+                #expect(words.contains("POST \(base)/approvals/\(id)/confirm"), "\(words)")
+            }
+        }
+    }
+
+    @Test(arguments: [("https://gw.example", true), ("http://gw.example", false)])
+    func `is another than the log-in that a program asked with`(base: String, isLed: Bool) async throws {
+        try await withDesk(at: base) { _, desk in
+            let held = await desk.pay(as: desk.manager.token, door: .mcp)
+            let id = try #require(held.record)
+            let about: JSON = ["id": .string(id.description)]
+
+            let same = await desk.ask("approvals.confirm", about, as: desk.manager.token)
+
+            #expect(same.code == .permissionDenied)
+            guard case .failure(let error) = same.result else { return }
+            #expect(error.message.contains("\(base)/confirm/\(id)") == isLed, "\(error.message)")
+            #expect(error.message.contains("page") == isLed, "\(error.message)")
+        }
+    }
+}
+
 struct `What was shown before a confirmation` {
     @Test func `is what the page shows, to whom it concerns alone, and nothing else is confirmed`() async throws {
         try await withDesk { house, desk in

@@ -11,12 +11,12 @@ extension ApprovalLetters {
     ) async throws(GatewayError) {
         guard isLast || !asked.isAskedThere else { return }
         let page = ConfirmationPage(base: base)
-        let approval = "\(base)/approvals/\(record.id)"
+        let approval = page.action(of: record.id)
         // Where a password would go over the network as it is typed, nobody is led to type one.
         let way =
-            page.isSafe
-            ? "Look at it, and confirm it or decline it, with your log-in: \(page.address(of: record.id))"
-            : "Look at it and decide: GET \(approval), then POST \(approval)/confirm or /decline."
+            page.address(of: record.id)
+            .map { "Look at it, and confirm it or decline it, with your log-in: \($0)" }
+            ?? "Look at it and decide: GET \(approval), then POST \(approval)/confirm or /decline."
         let text = """
             \(isLast ? "It waits still, and its time is nearly over." : "A payment waits for you to confirm it.")
 

@@ -180,7 +180,6 @@ package struct Assembly: Sendable {
                 drafts: drafts,
                 seal: seal,
                 questions: store.once,
-                page: ConfirmationPage(base: settings.publicURL),
                 tasks: BeginTask(
                     tasks: store.data,
                     entropy: entropy,

@@ -86,7 +86,8 @@ struct Money: Sendable {
             asker: asker,
             waiters: waiters,
             entropy: entropy,
-            failpoints: ports.failpoints
+            failpoints: ports.failpoints,
+            page: ConfirmationPage(base: settings.publicURL)
         )
         inbox = CallbackInbox(
             records: records,

@@ -53,7 +53,7 @@ package struct AnswerActions: Sendable {
         while true {
             let found = registry.snapshot.entry(record.tool, organization: record.organization, call: call)
             guard let entry = found, entry.plugin.id == record.plugin else {
-                return .success(AnswerActions.outline(of: record))
+                return .success(outline(of: record))
             }
             // One that has just been closed is no longer in the next snapshot.
             guard entry.plugin.calls.begin() else { continue }
@@ -62,8 +62,8 @@ package struct AnswerActions: Sendable {
         }
     }
 
-    private static func outline(of record: Record) -> Dispatch.Done {
-        if record.state.isShownByHost { return Dispatch.Done(held: record) }
+    private func outline(of record: Record) -> Dispatch.Done {
+        if record.state.isShownByHost { return Dispatch.Done(held: record, operations.page) }
         let output = PluginDocuments.outline(of: record)
         return Dispatch.Done(output: output, record: record.id, state: record.state, note: record.note)
     }

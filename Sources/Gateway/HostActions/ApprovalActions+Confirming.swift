@@ -31,7 +31,7 @@ extension ApprovalActions {
             }
             let shown = try await wordsInPerson(about: record)
             if record.state == .draft {
-                guard !isByThisLogIn(record, use.principal) else { throw Self.sameLogIn(record) }
+                guard !isByThisLogIn(record, use.principal) else { throw sameLogIn(record) }
                 try await voidIfChanged(record, use.principal.organization)
                 if let seen = use.text("sha256"), seen != record.digest(shown: shown) {
                     let words = "It is shown in other words by now: look at it again."
@@ -49,10 +49,12 @@ extension ApprovalActions {
         record.hold?.asked?.session.map { $0 == principal.session } ?? false
     }
 
-    private static func sameLogIn(_ record: Record) -> GatewayError {
-        GatewayError(
+    private func sameLogIn(_ record: Record) -> GatewayError {
+        let page = drafts.calls.operations.page.address(of: record.id)
+        return GatewayError(
             .permissionDenied,
-            "A program asked for this with this very log-in: log in anew to confirm it, or on the gateway's page.",
+            "A program asked for this with this very log-in: log in anew to confirm it"
+                + "\(page.map { ", or on the gateway's page (\($0))" } ?? "").",
             record: record.id
         )
     }

@@ -9,6 +9,7 @@ struct ExplainActions: Sendable {
     let cache: DirectoryCache
     let registry: ToolRegistry
     let entropy: Entropy
+    let page: ConfirmationPage
 
     /// The actions.
     var all: [Action] { [explain, unknowns] }
@@ -109,6 +110,7 @@ struct ExplainActions: Sendable {
     /// What is around a record now.
     private func circumstances(of record: Record) async throws(GatewayError) -> Explanation.Circumstances {
         var found = Explanation.Circumstances()
+        found.page = page
         found.hasPlugin = registry.snapshot.generation(of: record.plugin, for: record.operation) != nil
         guard !record.state.isEnded else { return found }
         let membership = try await cache.membership(of: record.organization)

@@ -43,7 +43,8 @@ package enum HostActions {
                 batches: batches.batches,
                 cache: directory,
                 registry: registry,
-                entropy: entropy
+                entropy: entropy,
+                page: approvals.drafts.calls.operations.page
             )
             .all
     }

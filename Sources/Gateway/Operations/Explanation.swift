@@ -36,6 +36,8 @@ package struct Explanation: Sendable, Equatable {
         var batch: Batch?
         /// The rules of time.
         package var rules = RecordMachine.Rules()
+        /// Where whoever asked for it may confirm it.
+        package var page = ConfirmationPage(base: "")
 
         /// Nothing is in the way.
         package init() {}
@@ -71,7 +73,7 @@ extension Explanation {
         var parts =
             record.state.isEnded
             ? Self.ended(record)
-            : record.state.isHeld ? Self.held(record, circumstances.batch) : Self.open(record, circumstances.rules)
+            : record.state.isHeld ? Self.held(record, circumstances) : Self.open(record, circumstances.rules)
         let obstacles = Self.obstacles(to: record, circumstances)
         if let first = obstacles.first, record.state == .released || record.state == .created {
             // Nothing of it leaves before that is taken away.
@@ -96,9 +98,9 @@ extension Explanation {
 
     // MARK: What has not left
 
-    private static func held(_ record: Record, _ batch: Batch?) -> Parts {
+    private static func held(_ record: Record, _ circumstances: Circumstances) -> Parts {
         let until = record.hold?.until
-        if let batch { return item(record, of: batch) }
+        if let batch = circumstances.batch { return item(record, of: batch) }
         guard record.state == .draft else {
             return Parts(
                 why: "It was let go by \(record.hold?.decidedBy ?? "somebody"), and has not left yet.",
@@ -109,7 +111,7 @@ extension Explanation {
             )
         }
         let asked = record.hold?.asked
-        if asked?.isConfirmation == true { return unconfirmed(record) }
+        if asked?.isConfirmation == true { return unconfirmed(record, circumstances.page) }
         let (count, agreed) = (asked?.count ?? 1, record.hold?.approvers.count ?? 0)
         return Parts(
             why: "Nothing of it was sent: \(record.hold?.reason ?? "it is held.")",
@@ -125,16 +127,15 @@ extension Explanation {
         )
     }
 
-    private static func unconfirmed(_ record: Record) -> Parts {
+    private static func unconfirmed(_ record: Record, _ page: ConfirmationPage) -> Parts {
         Parts(
             why: "Nothing of it was sent: \(record.hold?.reason ?? "it is held.")",
             waitsFor: "Whoever asked for it confirms it.",
             until: record.hold?.until,
             owner: .approvers,
             can: [
-                "Whoever asked for it, or the owner of the key that did, confirms it on the gateway's page "
-                    + "(/\(ConfirmationPage.segment)/\(record.id)), by their own session (approvals.confirm), or where their client "
-                    + "asks them; or takes it back (approvals.decline).",
+                "Whoever asked for it, or the owner of the key that did, confirms it \(page.way(to: record.id)), or where their "
+                    + "client asks them; or takes it back (approvals.decline).",
                 "People of the role \(record.hold?.asked?.role.rawValue ?? "") or higher, who did not ask for it, approve or "
                     + "decline it (approvals.approve, .decline).",
             ]

@@ -18,6 +18,8 @@ struct Operations: Sendable {
     private let attemptsMax = 4
     let entropy: Entropy
     let failpoints: Failpoints
+    /// Where whoever asked for what is held may confirm it.
+    let page: ConfirmationPage
     /// What look-ups showed of records that have ended.
     ///
     /// At most a second old, which a late success may be late by.
@@ -47,6 +49,7 @@ struct Operations: Sendable {
         waiters: OutcomeWaiters,
         entropy: Entropy,
         failpoints: Failpoints,
+        page: ConfirmationPage,
         staleness: Duration = .seconds(1)
     ) {
         shown = ExpiringCache(life: staleness, entriesMax: 10_000)
@@ -61,6 +64,7 @@ struct Operations: Sendable {
         self.waiters = waiters
         self.entropy = entropy
         self.failpoints = failpoints
+        self.page = page
     }
 
     // MARK: Starting
@@ -201,7 +205,7 @@ struct Operations: Sendable {
         if !record.state.isEnded && isStale { record = await asker.askSafely(record) }
         let done =
             record.state.isShownByHost
-            ? Dispatch.Done(held: record)
+            ? Dispatch.Done(held: record, page)
             : Dispatch.Done(
                 output: try await output(of: record, life: found.events, by: work.entry),
                 record: record.id,
@@ -238,7 +242,7 @@ struct Operations: Sendable {
         by entry: ToolRegistry.Entry
     ) async throws(GatewayError) -> Dispatch.Done {
         if let refusal = record.refusal { throw refusal }
-        if record.state.isShownByHost { return Dispatch.Done(held: record) }
+        if record.state.isShownByHost { return Dispatch.Done(held: record, page) }
         let output = try await output(of: record, life: life, by: entry)
         return Dispatch.Done(output: output, record: record.id, state: record.state, note: record.note)
     }

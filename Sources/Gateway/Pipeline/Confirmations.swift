@@ -24,7 +24,6 @@ package struct Confirmations: Sendable {
 
     let drafts: Drafts
     let seal: QuestionSeal
-    let page: ConfirmationPage
     let settings: Settings
 
     private var operations: Operations { drafts.calls.operations }
@@ -49,14 +48,14 @@ package struct Confirmations: Sendable {
         let words = record.wordsToConfirm
         let shown = work.call.sight?(words, work.principal) ?? words
         var state: JSONObject = ["transaction_id": .string(record.id.description), "shown": .string(shown)]
-        guard work.call.opensPages, work.isInPerson else {
+        guard work.call.opensPages, work.isInPerson, let page = operations.page.address(of: record.id) else {
             return Question(shown, schema: Confirmations.schema, state: .object(state))
         }
         state["page"] = true
         return Question(
             "Open the gateway's page and log in there, to see this payment whole and to confirm it or decline it.\n"
                 + shown,
-            page: page.address(of: record.id),
+            page: page,
             state: .object(state)
         )
     }
@@ -117,7 +116,7 @@ package struct Confirmations: Sendable {
                 by: work.principal.subjectText,
                 because: "Declined in the conversation."
             )
-            return Dispatch.Done(held: withdrawn)
+            return Dispatch.Done(held: withdrawn, operations.page)
         }
         let rules = work.membership.organization.approvals.rules(at: drafts.entropy.now())
         if record.isVoid(by: rules) { throw try await drafts.void(record) }

@@ -119,7 +119,6 @@ package struct Dispatch: Sendable {
         drafts: Drafts,
         seal: QuestionSeal,
         questions: any OnceRepository,
-        page: ConfirmationPage,
         tasks: BeginTask,
         confirming: Confirmations.Settings = Confirmations.Settings(),
         functionTimeout: Duration = .seconds(30),
@@ -128,7 +127,7 @@ package struct Dispatch: Sendable {
         operations = drafts.calls.operations
         self.batches = batches
         self.seal = seal
-        confirmations = Confirmations(drafts: drafts, seal: seal, page: page, settings: confirming)
+        confirmations = Confirmations(drafts: drafts, seal: seal, settings: confirming)
         self.questions = Questions(repository: questions, outcomeBytesMax: outcomeBytesMax)
         self.functionTimeout = functionTimeout
         self.tasks = tasks

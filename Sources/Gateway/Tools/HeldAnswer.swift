@@ -12,8 +12,8 @@ enum HeldAnswer {
         }
     }
 
-    /// A record as its caller is shown it.
-    static func document(_ record: Record) -> [UInt8] {
+    /// A record as its caller is shown it; `page` is where it may be confirmed.
+    static func document(_ record: Record, _ page: ConfirmationPage) -> [UInt8] {
         var writer = JSONWriter()
         writer.beginObject()
         writer.optional("transaction_id", record.id.description)
@@ -26,7 +26,7 @@ enum HeldAnswer {
             writer.bool(true)
             writer.optional("dispute", record.disputes.map(\.text).joined(separator: " "))
         }
-        writer.optional("next", next(record))
+        writer.optional("next", next(record, page))
         writer.key("approval")
         writer.beginObject()
         writer.optional("reason", record.hold?.reason)
@@ -48,12 +48,11 @@ enum HeldAnswer {
         return writer.bytes
     }
 
-    private static func next(_ record: Record) -> String {
+    private static func next(_ record: Record, _ page: ConfirmationPage) -> String {
         switch record.state {
         case .draft where record.hold?.asked?.isConfirmation == true:
-            "Nothing was sent. Whoever asked must confirm it: in the conversation, where the client asks them, on the gateway's "
-                + "page (/\(ConfirmationPage.segment)/\(record.id)), or by a person's own session (POST "
-                + "/approvals/\(record.id)/confirm). Ask for its status, and do not repeat it."
+            "Nothing was sent. Whoever asked, or the owner of the key that did, must confirm it: in the conversation, where the "
+                + "client asks them, or \(page.way(to: record.id)). Ask for its status, and do not repeat it."
         case .draft: "Nothing was sent. A person must release it; ask for its status, and do not repeat it."
         case .released: "It was released and is about to be sent. Ask for its status, and do not repeat it."
         default:

@@ -50,7 +50,7 @@ extension Operations {
         if let earlier = try earlierRecord(outcome, planned.plan, work) { return try await replay(earlier, for: work) }
         work.reservation?.consume()
         failpoints.reach(.afterHoldCommit)
-        return Dispatch.Done(held: draft)
+        return Dispatch.Done(held: draft, page)
     }
 }
 
@@ -94,9 +94,9 @@ extension Record {
 extension Dispatch.Done {
     /// What is answered for a record that is held, or was and will never be sent: the host's own words, for plugins know
     /// nothing of it.
-    init(held record: Record) {
+    init(held record: Record, _ page: ConfirmationPage) {
         self.init(
-            output: HeldAnswer.document(record),
+            output: HeldAnswer.document(record, page),
             record: record.id,
             state: record.state,
             note: record.note
