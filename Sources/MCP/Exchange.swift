@@ -62,9 +62,12 @@ package struct Exchange: Sendable {
         revision.hasHandshake ? conversation?.hasForms == true && hasStream : message.canElicit
     }
 
-    /// Whether the client can lead a person to a page, by the same rules.
-    func opensPages(_ hasStream: Bool) -> Bool {
-        revision.hasHandshake ? conversation?.hasPages == true && hasStream : message.opensPages
+    /// Whether the client can lead a person to a page.
+    ///
+    /// One with a handshake is told on its call's stream, and without a stream in an error: that needs none.
+    var opensPages: Bool {
+        guard revision.hasHandshake else { return message.opensPages }
+        return revision >= .november2025 && conversation?.hasPages == true
     }
 
     /// By what a client of an older revision says that a closed connection gives its request up.

@@ -35,6 +35,21 @@ struct MCPError: Error, Sendable {
     static func needsElicitation(_ reason: String) -> MCPError {
         MCPError(code: -32021, message: reason, data: ["requiredCapabilities": ["elicitation": [:]]])
     }
+    /// That a person must have been on the host's page first: for an older client whose call has no stream on which to be asked.
+    ///
+    /// Nil where the question leads to none, or the client does not open them. The record names the errand: it is the same
+    /// one however often the call is repeated.
+    static func needsPage(_ question: Question, _ record: RecordID?, _ exchange: Exchange) -> MCPError? {
+        guard exchange.revision.hasHandshake, exchange.opensPages, let record, let part = question.parts.first,
+            let page = part.page
+        else { return nil }
+        let elicitation: JSON = [
+            "mode": "url", "elicitationId": .string(record.description), "url": .string(page),
+            "message": .string(part.message),
+        ]
+        let message = "A person must open the gateway's page. Then make the same call again, with its idempotency_key."
+        return MCPError(code: -32042, message: message, data: ["elicitations": [elicitation]])
+    }
     /// What asks a person and is no tool: older revisions have no number for it.
     static func needsPerson(_ reason: String, _ revision: Revision) -> MCPError {
         guard revision.hasHandshake else { return needsElicitation(reason) }

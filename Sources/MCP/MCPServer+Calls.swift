@@ -58,7 +58,7 @@ extension MCPServer {
             address: caller.address,
             answer: exchange.revision.hasHandshake ? nil : try message.questionReply(),
             canBeAsked: exchange.canElicit(hasStream),
-            opensPages: settings.leadsToPages && exchange.opensPages(hasStream),
+            opensPages: settings.leadsToPages && exchange.opensPages,
             sight: { text, principal in
                 principal.showsPhones ? text : PhoneSight(message: message).shown(text)
             },

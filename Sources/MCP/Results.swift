@@ -47,7 +47,9 @@ struct Results: Sendable {
         case .content(let blocks):
             return result(exchange, marks: marks) { write(output, reply, blocks: blocks, exchange.revision, &$0) }
         case .handle(let handle): return begun(handle, marks, exchange)
-        case .question(let question, let state): return try ask(question, state: state, exchange)
+        case .question(let question, let state):
+            if let error = MCPError.needsPage(question, reply.record, exchange) { throw error }
+            return try ask(question, state: state, exchange)
         }
     }
 
@@ -130,8 +132,7 @@ struct Results: Sendable {
     /// Asks a person through the client; a client that cannot is told so, and never asked.
     func ask(_ question: Question, state: String, _ exchange: Exchange) throws(MCPError) -> Answer {
         // An older client is asked while its call goes on, and never in its answer.
-        guard question.parts.allSatisfy({ $0.page == nil ? exchange.canElicit(false) : exchange.opensPages(false) })
-        else {
+        guard question.parts.allSatisfy({ $0.page == nil ? exchange.canElicit(false) : exchange.opensPages }) else {
             return try needsPerson("This tool asks a person: \(question.message)", exchange)
         }
         return result(exchange, type: "input_required") { writer in

@@ -212,6 +212,62 @@ struct `A person who calls by MCP` {
         }
     }
 
+    @Test(arguments: ["2025-11-25", "2025-06-18"])
+    func `is told the page in an error, in a session, where their call has no stream`(version: String) async throws {
+        try await Guide.with { guide in
+            let office = guide.office
+            let call = Office.request("tools/call", Guide.call).bytes
+            let pay = { (elicitation: JSON, headers: [(String, String)]) async throws in
+                let hello: JSONObject = ["protocolVersion": "2025-11-25", "capabilities": ["elicitation": elicitation]]
+                let begun = await office.ask("initialize", hello, in: nil, credential: guide.person)
+                let session = (Exchange.sessionHeader, try #require(begun.session, "\(begun.json)"))
+                return await office.send(call, headers + [session], credential: guide.person)
+            }
+            let header = [("MCP-Protocol-Version", version)]
+            let said = try await pay(["url": [:]], header)
+            let form = try await pay([:], header)
+            let alone = await office.send(call, header, credential: guide.person)
+
+            for held in [form, alone] + (version == "2025-06-18" ? [said] : []) {
+                let next = held.result["structuredContent"]?["next"]?.stringValue
+                #expect(next?.contains("(https://gw.example/confirm/") == true, "\(held.json)")
+            }
+            guard version == "2025-11-25" else { return }
+            let led = try #require(said.json["error"]?["data"]?["elicitations"]?.arrayValue?.first, "\(said.json)")
+            #expect(said.code == -32042 && said.status == 200 && led["mode"] == "url" && led["elicitationId"] != nil)
+            #expect(led["message"]?.stringValue?.contains("100 shillings") == true)
+            let id = String((led["url"]?.stringValue ?? "").split(separator: "/").last ?? "")
+            #expect(led["url"]?.stringValue == "https://gw.example/confirm/\(id)")
+
+            let again = try await pay(["url": [:]], [])
+            #expect(again.json["error"]?["data"]?["elicitations"]?[0] == led, "one errand: \(again.json)")
+            #expect(await guide.sent == 0)
+            #expect(await guide.decide("confirm", id) == nil)
+            let done = try await pay(["url": [:]], header)
+            #expect(done.result["structuredContent"]?["state"] == "released", "\(done.json)")
+            #expect(await guide.sent == 1)
+        }
+    }
+
+    @Test func `is asked in no form past what an agent's form may confirm, and led to no page that cannot do it`()
+        async throws
+    {
+        try await Guide.with { guide in
+            for meta in [Guide.forms, Guide.both] {
+                let arguments: JSON = ["phone": "254711000001", "amount": 1_001, "idempotency_key": "more"]
+                let held = await guide.pay(["arguments": arguments], meta: meta)
+
+                let content = held.result["structuredContent"]
+                #expect(held.result["requestState"] == nil && content?["state"] == "draft", "\(held.json)")
+                let next = content?["next"]?.stringValue ?? ""
+                #expect(!next.isEmpty && !next.contains("/confirm/"), "\(next)")
+                let id = content?["transaction_id"]?.stringValue ?? ""
+                #expect(await guide.decide("confirm", id) == .conflict, "\(next)")
+            }
+            #expect(await guide.sent == 0)
+        }
+    }
+
     @Test(.timeLimit(.minutes(15)), arguments: ["confirm", "decline", "late", "unheard", "taken away"])
     func `is led there on the stream of their call, in a session, and told when it is decided`(way: String) async throws
     {
