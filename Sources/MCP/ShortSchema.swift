@@ -3,7 +3,8 @@ import OrderedJSON
 /// An output schema in so many bytes: every model that may call a tool reads it whole, whatever it is about to do.
 ///
 /// What is left out makes it weaker and never stricter: an answer of the whole schema is one of the short one too. First
-/// go the insides of members, then words, then members that need not be there. The whole one is what REST shows.
+/// go the insides of members, then words, then of members that need not be there all but their names, and those too. The
+/// whole one is what REST shows.
 enum ShortSchema {
     /// So long a tool is at most, with its schemas: about 600 tokens, of four bytes and a little each.
     static let toolBytesMax = 2_400
@@ -12,17 +13,19 @@ enum ShortSchema {
     private struct Step {
         /// How deep members are shown.
         let depth: Int
-        /// Whether members that need not be there are described, or only those that must.
-        let describesAll: Bool
-        /// Whether members that need not be there are shown.
-        let showsAll: Bool
+        /// How members are shown that need not be there.
+        let others: Others
+    }
+
+    /// How much is shown of a member.
+    private enum Others {
+        case described, shaped, named, left
     }
 
     private static let steps = [
-        Step(depth: 3, describesAll: true, showsAll: true), Step(depth: 2, describesAll: true, showsAll: true),
-        Step(depth: 2, describesAll: false, showsAll: true), Step(depth: 1, describesAll: false, showsAll: true),
-        Step(depth: 2, describesAll: false, showsAll: false), Step(depth: 1, describesAll: false, showsAll: false),
-        Step(depth: 0, describesAll: false, showsAll: false),
+        Step(depth: 3, others: .described), Step(depth: 2, others: .described), Step(depth: 2, others: .shaped),
+        Step(depth: 1, others: .shaped), Step(depth: 1, others: .named), Step(depth: 2, others: .left),
+        Step(depth: 1, others: .left), Step(depth: 0, others: .left),
     ]
 
     /// The schema, or as much of it as there is room for.
@@ -57,11 +60,14 @@ enum ShortSchema {
         var (members, isWhole) = (JSONObject(), schema["patternProperties"] == nil)
         for (name, member) in properties {
             let isRequired = required.contains(.string(name))
-            guard isRequired || step.showsAll else {
+            guard isRequired || step.others != .left else {
                 isWhole = false
                 continue
             }
-            members[name] = shaped(member, step, depth - 1, isDescribed: isRequired || step.describesAll)
+            // Whatever it is, it is of a schema that says nothing.
+            members[name] =
+                isRequired || step.others != .named
+                ? shaped(member, step, depth - 1, isDescribed: isRequired || step.others == .described) : [:]
         }
         if !required.isEmpty { short["required"] = .array(required) }
         short["properties"] = .object(members)

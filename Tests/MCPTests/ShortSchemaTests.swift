@@ -51,6 +51,13 @@ struct `A schema in short` {
         #expect(short["properties"]?["status"]?["enum"] != nil, "\(short.text)")
     }
 
+    @Test func `names what need not be there before it leaves it out`() {
+        let rooms = 100...Self.own.bytes.count
+        let shown = Set(rooms.map { ShortSchema.of(Self.own, bytesMax: $0)["properties"]?["more"]?.text ?? "left out" })
+
+        #expect(shown.isSuperset(of: ["left out", "{}", #"{"type":"integer"}"#]), "\(shown)")
+    }
+
     @Test func `names what a payment that waits for a person is answered`() {
         let short = ShortSchema.of(["type": "object", "anyOf": [Self.own, Self.held]], bytesMax: 320)
 
