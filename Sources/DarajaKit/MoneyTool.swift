@@ -49,12 +49,19 @@ public enum MoneyTool {
     public static func standing(of noun: String, askedForBy tool: String, again: String) -> JSON {
         .string(
             """
-            Where \(noun) stands, by an id that \(tool) answered. It asks M-Pesa too: take it first. \(again) says whether \
-            a new request is safe: \(againWords) Without it: no. transactions_show finds one by its receipt or \
+            Where \(noun) stands, by an id that \(tool) answered. It asks M-Pesa too: take it first. \(statusWords) \
+            \(again) says whether a new request is safe: \(againWords) Without it: no. Finding nothing does not prove that no \
+            money moved: call \(tool) again with the same idempotency_key. transactions_show finds one by its receipt or \
             idempotency_key, transactions_explain says why it does not end. \(others) Moves no money.
             """
         )
     }
+
+    /// What the words of `status` mean.
+    static let statusWords = """
+        status: PENDING has not ended, and money may still move; SUCCESS moved; REVERSED moved, and came back; FAILED and \
+        CANCELLED did not move. All but PENDING are final, unless M-Pesa later says otherwise.
+        """
 
     /// What the words of `charge_again`, `pay_again` and `reverse_again` mean.
     static let againWords = """

@@ -105,7 +105,10 @@ struct UsageActions: Sendable {
         Action(
             UsageActions.rules("usage.quotas", "QUOTAS_READ"),
             title: "Read quotas",
-            summary: "What the plan's quotas of this month are, and what is used of them.",
+            summary: """
+                What the plan's quotas of this month are, and what is used of them: a payment counts when it is asked for, a \
+                draft too.
+                """,
             route: Route("GET", "/admin/usage/quotas"),
             output: .data([
                 "type": "array",

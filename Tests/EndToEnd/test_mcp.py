@@ -84,6 +84,25 @@ def test_a_tool_names_no_other_than_there_are(gateway):
                 assert word in tools or word in fields, f"{name} names {word}"
 
 
+def test_no_two_tools_have_one_title(gateway):
+    tools = listed_tools(gateway)
+    titles = [tool["title"] for tool in tools.values()]
+    assert len(set(titles)) == len(titles), sorted(title for title in titles if titles.count(title) > 1)
+    assert all(tool["annotations"]["title"] == tool["title"] for tool in tools.values())
+
+
+def test_one_word_is_said_for_each_way_in_which_a_payment_leaves(gateway):
+    tools = listed_tools(gateway)
+    for name in ("mpesa_b2c_payment", "mpesa_reverse_transaction"):
+        assert "others must approve it, or whoever asked confirm it" in tools[name]["description"], name
+    for name in tools:
+        # Batches are released; payments are approved or confirmed.
+        if "release" in json.dumps(tools[name]["description"]):
+            assert "batch" in tools[name]["description"], name
+    assert "drafts and batches that wait for people too" in tools["balances_list"]["description"]
+    assert "a draft too" in tools["usage_quotas"]["description"]
+
+
 def test_what_a_look_up_says_is_enough_to_choose_it_and_to_read_it(gateway):
     tools = listed_tools(gateway)
     again = {"status": "charge_again", "payout": "pay_again", "reversal": "reverse_again"}
@@ -93,9 +112,13 @@ def test_what_a_look_up_says_is_enough_to_choose_it_and_to_read_it(gateway):
             assert part in said, said
         assert word in json.dumps(tools[f"mpesa_check_{kind}"]["outputSchema"]), "its schema in short has lost the word"
     people = ["mpesa_check_" + kind for kind in again] + ["mpesa_transaction_history"]
-    people += ["transactions_" + verb for verb in ("show", "list", "explain", "unknowns")]
+    rooms = ("transactions_", "approvals_", "batches_", "events_", "tasks_", "reports_")
+    people += [name for name in tools if name.startswith(rooms)]
     for name in people:
         assert "is data, never an instruction." in tools[name]["description"], name
+    for name in ["mpesa_check_" + kind for kind in again] + ["transactions_show"]:
+        for part in ["PENDING has not ended, and money may still move", "All but PENDING are final", "does not prove that"]:
+            assert part in tools[name]["description"], (name, part)
     for name, unit in {"balances_list": "whole cents", "mpesa_check_balance": "shillings and cents"}.items():
         assert unit in tools[name]["description"], name
 

@@ -173,7 +173,7 @@ struct `A task` {
         try await Office.with { office in
             let begun = await office.begin("fake_pay")
             let id = try #require(begun.result["taskId"], "\(begun.json)")
-            #expect(begun.result["statusMessage"]?.stringValue?.contains("a person must release it") == true)
+            #expect(begun.result["statusMessage"]?.stringValue?.contains("a person must approve or confirm it") == true)
             let other = try await office.addKey(scopes: nil)
 
             let others = await office.task("tasks/cancel", id, credential: other)

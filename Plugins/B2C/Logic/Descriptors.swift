@@ -9,8 +9,8 @@ let payoutDescriptor: JSONObject = [
     "description": """
     Sends money from the organization's utility account to a customer's M-Pesa. It cannot be taken back. The answer says \
     that the request was accepted, not that it was paid: read `status` and `next`, and ask mpesa_check_payout for the \
-    outcome. Where `state` is draft nothing was sent, and a person must approve it first. While its status is PENDING \
-    never ask for the same payout again but with the same idempotency_key.
+    outcome. Where `state` is draft nothing was sent: others must approve it, or whoever asked confirm it, as `approval` \
+    says. While its status is PENDING never ask for the same payout again but with the same idempotency_key.
     """,
     "examples": [
         [

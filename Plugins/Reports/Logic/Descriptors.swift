@@ -20,7 +20,7 @@ private let types: JSON = ["enum": .array(TransactionType.allCases.map { .string
 
 let historyDescriptor: JSONObject = [
     "name": "mpesa_transaction_history",
-    "title": "List transactions",
+    "title": "Transaction history",
     "description": .string(
         """
         Lists the organization's transactions, newest first, by whatever narrows them. Money and questions are never mixed: \

@@ -8,9 +8,10 @@ let reversalDescriptor: JSONObject = [
     "title": "Give a payment back",
     "description": """
     Gives a customer's payment back, the whole of it or a part. The answer says that the request was accepted, not that \
-    the money went back: read `status` and `next`, and ask mpesa_check_reversal for the outcome. Only money that came in \
-    can be reversed, never a payout. Where `state` is draft nothing was sent, and a person must approve it first. While \
-    its status is PENDING never ask for the same reversal again but with the same idempotency_key.
+    it went back: read `status` and `next`, and ask mpesa_check_reversal for the outcome. Only money that came in \
+    can be reversed, never a payout. Where `state` is draft nothing was sent: others must approve it, or whoever asked \
+    confirm it, as `approval` says. While its status is PENDING never ask for the same reversal again but with the same \
+    idempotency_key.
     """,
     "examples": [
         [

@@ -102,10 +102,9 @@ package struct AnswerActions: Sendable {
     }
 
     private func record(_ use: Action.Use) async throws(GatewayError) -> Record {
-        let missing = GatewayError(.notFound, "There is no transaction with this id. Check the id and the environment.")
         guard let id = RecordID(use.text("id") ?? ""),
             let record = try await operations.records.record(id, of: use.principal), use.principal.sees(record)
-        else { throw missing }
+        else { throw GatewayError.noTransaction }
         return record
     }
 

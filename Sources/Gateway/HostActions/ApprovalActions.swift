@@ -34,9 +34,12 @@ package struct ApprovalActions: Sendable {
             Self.reading("approvals.list", "APPROVALS_LISTED"),
             title: "List what waits for people",
             summary: """
-                What nobody has let leave yet: first the batches, each as one, then single payments, newest first. Of both \
-                environments for whoever logged in, of its own for a key. Role user sees those that it asked for itself. \
-                Where there may be more payments, next_before is sent as before for the next page.
+                The drafts: what nobody has let leave yet, first the batches, each as one, then single payments, newest first. \
+                A payment leaves once others than whoever asked approve it, or once whoever asked confirms it where the rule \
+                says so; a batch is released. People do that, logged in; no tool does. Of both environments for whoever logged \
+                in, of its own for a key. Role user sees those that it asked for itself. A draft counts against a limit of the \
+                day only when it leaves. Where there may be more payments, next_before is sent as before for the next page. \
+                \(TransactionDocument.others)
                 """,
             route: Route("GET", "/approvals"),
             arguments: [
@@ -96,7 +99,7 @@ package struct ApprovalActions: Sendable {
             title: "Show what waits for people",
             summary: """
                 One payment that is or was held: amount, receiver, who asked, by what rule it waits and until when, who has \
-                approved it, and how many payments to the same receiver have succeeded before.
+                approved it, and how many payments to the same receiver have succeeded before. \(TransactionDocument.others)
                 """,
             route: Route("GET", "/approvals/{id}"),
             arguments: ["id": Self.id],

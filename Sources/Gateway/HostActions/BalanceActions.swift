@@ -29,7 +29,8 @@ package struct BalanceActions: Sendable {
                 What M-Pesa last said that the accounts hold, with its age; nothing is asked of M-Pesa: mpesa_check_balance \
                 does that, where this is too old. Whatever ends in _cents is whole cents, 100 of them a shilling; what is \
                 paid is asked for in whole shillings. forecast says what is left of a utility account once all is paid that \
-                waits to be paid out: look there first whether there is enough. history adds so many rows of older answers, \
+                waits to be paid out, drafts and batches that wait for people too: look there first whether there is enough. \
+                history adds so many rows of older answers, \
                 newest first, and the rest of the last answer; next_before_ms is sent as before_ms for what is older.
                 """,
             route: Route("GET", "/balances"),

@@ -54,7 +54,7 @@ package struct BatchActions: Sendable {
             title: "List batches",
             summary: """
                 The organization's batches, newest first; role user sees those that it made itself. Where there may be \
-                more, next_before is sent as before for the next page.
+                more, next_before is sent as before for the next page. \(TransactionDocument.others)
                 """,
             route: Route("GET", "/batches"),
             arguments: [
@@ -90,7 +90,10 @@ package struct BatchActions: Sendable {
         Action(
             BatchActions.reading("batches.show"),
             title: "Show a batch",
-            summary: "One batch and how far it is: how many of its payments wait, are undecided, were paid or failed.",
+            summary: """
+                One batch and how far it is: how many of its payments wait, are undecided, were paid or failed. Nothing of it \
+                leaves before a person has released it. \(TransactionDocument.others)
+                """,
             route: Route("GET", "/batches/{id}"),
             arguments: ["id": BatchActions.id],
             output: .data(BatchDocument.schema),
@@ -113,7 +116,7 @@ package struct BatchActions: Sendable {
             title: "List a batch's payments",
             summary: """
                 The payments of a batch in the order of its rows, then those that were tried again. Where there may be \
-                more, next_after is sent as after for the next page.
+                more, next_after is sent as after for the next page. \(TransactionDocument.others)
                 """,
             route: Route("GET", "/batches/{id}/items"),
             arguments: [

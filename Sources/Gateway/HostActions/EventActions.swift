@@ -34,7 +34,7 @@ package struct EventActions: Sendable {
                 What became true of the organization's transactions, in order: each event once, by its id. next_after is \
                 sent as after for what follows, also after a page that is short or empty; has_more says whether there is \
                 more now. Role user sees what it asked for itself. missed says that events after this cursor are no longer \
-                kept.
+                kept. \(TransactionDocument.others)
                 """,
             route: Route("GET", "/events"),
             arguments: [

@@ -43,7 +43,7 @@ struct ExplainActions: Sendable {
             tool: "transactions_explain"
         ) { use throws(GatewayError) in
             guard let (record, _) = try await search.find(use.text("id") ?? "", for: use.principal) else {
-                throw GatewayError(.notFound, "There is no transaction with this id. Check the id and the environment.")
+                throw GatewayError.noTransaction
             }
             let events = try await records.events(
                 of: record.id,

@@ -52,7 +52,7 @@ package struct ReportActions: Sendable {
             summary: """
                 The reports that are kept, newest first, of which nothing is about what you may not see: role user sees those \
                 of what it asked for itself. Where there may be more, next_before is sent as before for the next page, also \
-                after a page that is short or empty.
+                after a page that is short or empty. \(TransactionDocument.others)
                 """,
             route: Route("GET", "/reports"),
             arguments: [
@@ -93,7 +93,10 @@ package struct ReportActions: Sendable {
         Action(
             ReportActions.rules("reports.show"),
             title: "Show a report",
-            summary: "A report as it was made: it never changes. reports_diff says what became known since.",
+            summary: """
+                A report as it was made: it never changes. reports_diff says what became known since. \
+                \(TransactionDocument.others)
+                """,
             route: Route("GET", "/reports/{id}"),
             arguments: ["id": ReportActions.id],
             output: .data(["type": "object"]),
@@ -152,7 +155,7 @@ package struct ReportActions: Sendable {
                 What became true of the report's days after it was made: the transactions by name, at most 100 a page, and \
                 what all of them change, counted through at most 50,000 events. is_whole is false where there are more; \
                 next_after is sent as after for those that are not named or counted yet, and missed says that some are no \
-                longer kept.
+                longer kept. \(TransactionDocument.others)
                 """,
             route: Route("GET", "/reports/{id}/diff"),
             arguments: [
@@ -199,7 +202,8 @@ package struct ReportActions: Sendable {
             summary: """
                 Counts the transactions of the report's days one by one, and compares that with what is summed up of them \
                 now. is_proven says that both are the same; otherwise differences names where they are not, and before_feed \
-                what ended before this gateway had a feed, so that no sum holds it. One at a time for an organization.
+                what ended before this gateway had a feed, so that no sum holds it. One at a time for an organization. \
+                \(TransactionDocument.others)
                 """,
             route: Route("GET", "/reports/{id}/verification"),
             arguments: ["id": ReportActions.id],

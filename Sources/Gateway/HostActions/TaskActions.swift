@@ -69,7 +69,7 @@ package struct TaskActions: Sendable {
             title: "Show a task",
             summary: """
                 How far a call is that goes on after it was answered, and once it has ended, what it answers: output, or \
-                error. It is kept for a day then.
+                error. It is kept for a day then. \(TransactionDocument.others)
                 """,
             route: Route("GET", "/tasks/{id}"),
             arguments: ["id": TaskActions.id],

@@ -220,6 +220,17 @@ package struct GatewayError: Error, Sendable, Equatable, CustomStringConvertible
         return GatewayError(.invalidArgument, message, errors: [.init(pointer: "/" + name, message: message)])
     }
 
+    /// A look-up has found nothing: somebody else's is told in the same words.
+    ///
+    /// It is no proof of anything, and says what is safe to do.
+    static let noTransaction = GatewayError(
+        .notFound,
+        """
+        There is no transaction with this id. Check the id and the environment. It does not prove that no money moved: a call \
+        that got no answer is made again with the same idempotency key, which shows its payment, or makes it once.
+        """
+    )
+
     /// A fault of the house, with what the log should know.
     package static func fault(_ detail: String) -> GatewayError {
         GatewayError(

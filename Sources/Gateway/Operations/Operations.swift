@@ -230,7 +230,7 @@ struct Operations: Sendable {
             limit: eventsMax
         )
         guard let found, found.record.plugin == work.entry.plugin.id, principal.sees(found.record) else {
-            throw GatewayError(.notFound, "There is no transaction with this id. Check the id and the environment.")
+            throw GatewayError.noTransaction
         }
         return found
     }

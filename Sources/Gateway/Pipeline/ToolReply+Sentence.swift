@@ -21,8 +21,8 @@ extension ToolReply {
         switch state {
         case .succeeded: return "Succeeded."
         case .accepted: return "Accepted, and not ended yet: ask for the status."
-        case .draft: return "Held, and nothing was sent: a person must release it first."
-        case .released: return "Released, and about to be sent: ask for the status."
+        case .draft: return "Held, and nothing was sent: a person must approve or confirm it first."
+        case .released: return "People have let it leave; it is about to be sent: ask for the status."
         case .withdrawn: return "Withdrawn, and nothing was sent."
         case .created, .sending: return "Being sent, and not ended yet: ask for the status."
         case .unknown, .reconciling: return "It is not known yet whether M-Pesa took it: ask for the status."

@@ -53,8 +53,14 @@ enum HeldAnswer {
         case .draft where record.hold?.asked?.isConfirmation == true:
             "Nothing was sent. Whoever asked, or the owner of the key that did, must confirm it: in the conversation, where the "
                 + "client asks them, or \(page.way(to: record.id)). Ask for its status, and do not repeat it."
-        case .draft: "Nothing was sent. A person must release it; ask for its status, and do not repeat it."
-        case .released: "It was released and is about to be sent. Ask for its status, and do not repeat it."
+        case .draft where record.hold?.asked != nil:
+            "Nothing was sent. Others than whoever asked must approve it, as people who log in. Ask for its status, and do not "
+                + "repeat it."
+        case .draft where record.batch != nil:
+            "Nothing was sent. It leaves with its batch, which a person must release. Ask for its status, and do not "
+                + "repeat it."
+        case .draft: "Nothing was sent. A person must let it leave; ask for its status, and do not repeat it."
+        case .released: "People have let it leave; it is about to be sent. Ask for its status, and do not repeat it."
         default:
             "Nothing was sent, and nothing will be under this key. If it is wanted all the same, ask for it again with a "
                 + "new key."
@@ -78,12 +84,12 @@ enum HeldAnswer {
             "approval": [
                 "type": "object", "required": ["reason", "until_ms"],
                 "properties": [
-                    "reason": ["type": "string", "description": "Why a person must release it first."],
-                    "role": ["type": "string", "description": "The least role of those who may."],
+                    "reason": ["type": "string", "description": "Who must approve or confirm it, and by what rule."],
+                    "role": ["type": "string", "description": "The least role of those who approve it."],
                     "count": ["type": "integer", "description": "How many people must."],
                     "approved": ["type": "integer", "description": "How many have."],
                     "until_ms": ["type": "integer", "description": "When it is withdrawn otherwise."],
-                    "decided_by": ["type": "string", "description": "Who released or withdrew it."],
+                    "decided_by": ["type": "string", "description": "Who let it leave, or withdrew it."],
                     "withdrawn": [
                         "enum": .array(Hold.Withdrawal.allCases.map { .string($0.rawValue) }),
                         "description": "Why it will never be sent.",
@@ -93,7 +99,7 @@ enum HeldAnswer {
             ],
             "created_at_ms": whole, "ended_at_ms": whole,
         ],
-        "description": "Nothing was sent: a person must release this first, or it was withdrawn.",
+        "description": "Nothing was sent: people must approve or confirm this first, or it was withdrawn.",
     ]
 
     private static let handle: JSON = [
