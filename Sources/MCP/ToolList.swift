@@ -171,12 +171,19 @@ package final class ToolList: Sendable {
             "annotations": [
                 "title": .string(tool.title), "readOnlyHint": .bool(tool.annotations.readOnly),
                 "destructiveHint": .bool(tool.annotations.destructive),
-                "idempotentHint": .bool(tool.annotations.idempotent),
+                "idempotentHint": .bool(isIdempotent(entry, schema)),
                 "openWorldHint": .bool(tool.annotations.openWorld),
             ],
         ]
         put(entry.schemas.output, in: &definition, isWhole: door == .rest)
         return sealed(&definition)
+    }
+
+    /// Whether a call that is made again does nothing more: of what moves money where the key is one of the arguments that must
+    /// come, so that the same arguments are the same payment.
+    private static func isIdempotent(_ entry: ToolRegistry.Entry, _ schema: CallSchemas.Schema) -> Bool {
+        guard entry.schemas.movesMoney else { return entry.tool.annotations.idempotent }
+        return schema.document["required"]?.arrayValue?.contains(.string(CallSchemas.key)) ?? false
     }
 
     /// An action of the host's, whole.

@@ -91,6 +91,15 @@ def test_no_two_tools_have_one_title(gateway):
     assert all(tool["annotations"]["title"] == tool["title"] for tool in tools.values())
 
 
+def test_a_repeat_does_nothing_more_where_the_key_must_come_and_only_there(gateway):
+    hints = {}
+    for name, tool in listed_tools(gateway).items():
+        if "idempotency_key" in tool["inputSchema"].get("properties", {}):
+            hints[name] = tool["annotations"]["idempotentHint"]
+            assert hints[name] == ("idempotency_key" in tool["inputSchema"].get("required", [])), name
+    assert hints["mpesa_b2c_payment"] and hints["mpesa_reverse_transaction"] and not hints["mpesa_stk_push"], hints
+
+
 def test_one_word_is_said_for_each_way_in_which_a_payment_leaves(gateway):
     tools = listed_tools(gateway)
     for name in ("mpesa_b2c_payment", "mpesa_reverse_transaction"):

@@ -71,6 +71,22 @@ struct `A list of tools` {
         }
     }
 
+    @Test func `says of what moves money that a repeat does nothing where its key must come, and only there`()
+        async throws
+    {
+        try await Office.with { office in
+            let tools = await office.ask("tools/list").result["tools"]?.arrayValue ?? []
+            var hints: [String: Bool] = [:]
+            for tool in tools where tool["inputSchema"]?["properties"]?[CallSchemas.key] != nil {
+                let required = tool["inputSchema"]?["required"]?.arrayValue ?? []
+                let hint = tool["annotations"]?["idempotentHint"] == true
+                #expect(hint == required.contains(.string(CallSchemas.key)), "\(tool)")
+                hints[tool["name"]?.stringValue ?? ""] = hint
+            }
+            #expect(hints["fake_pay"] == true && hints["fake_collect"] == false, "\(hints)")
+        }
+    }
+
     @Test func `is forgotten past its bytes, and only made again`() throws {
         let texts = ShownTexts(bytesMax: 10)
         func ask(_ form: Int) -> [UInt8] {
