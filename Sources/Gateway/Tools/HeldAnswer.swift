@@ -52,7 +52,8 @@ enum HeldAnswer {
         switch record.state {
         case .draft where record.hold?.asked?.isConfirmation == true:
             "Nothing was sent. Whoever asked, or the owner of the key that did, must confirm it: in the conversation, where the "
-                + "client asks them, or \(page.way(to: record.id)). Ask for its status, and do not repeat it."
+                + "client asks them, or \(page.way(to: record.id)); or others of the rule's role approve it. Ask for its status, "
+                + "and do not repeat it."
         case .draft where record.hold?.asked != nil:
             "Nothing was sent. Others than whoever asked must approve it, as people who log in. Ask for its status, and do not "
                 + "repeat it."
