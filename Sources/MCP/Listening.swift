@@ -17,10 +17,10 @@ package struct Listening: Sendable {
     /// What was asked for and is told of.
     struct Filter: Sendable {
         var lists: Set<List> = []
-        /// Resources, and of each what the feed tells of it under.
-        var subjects: [String: String] = [:]
+        /// Resources, and of each what is told of it.
+        var subjects: [String: Subject] = [:]
         /// Tasks, and of each the same.
-        var tasks: [String: String] = [:]
+        var tasks: [String: Subject] = [:]
 
         /// As the acknowledgement repeats it.
         var document: JSON {
@@ -34,13 +34,21 @@ package struct Listening: Sendable {
         }
     }
 
+    /// What the feed tells of something under, and by what it is read: who may read it no longer is told nothing of it.
+    struct Subject: Sendable {
+        let name: String
+        let action: String
+    }
+
     /// What a caller sees of the lists, as far as it can be told apart.
     struct Sight: Sendable {
         let tools: [String]
         let plugins: [String]
         let actions: Int
-        /// Who it is, where they may look at resources of the host's own.
-        let reader: Principal?
+        /// Who it is.
+        let reader: Principal
+        /// The actions by which they may read resources of the host's own.
+        let reading: Set<String>
         /// Whether phones are shown to them.
         let showsPhones: Bool
 
@@ -54,7 +62,12 @@ package struct Listening: Sendable {
         /// Whether what is told may be told to them now.
         func isShown(_ event: FeedEvent) -> Bool {
             let account = event.payload["account"]?.stringValue.flatMap { AccountName($0) } ?? .main
-            return reader?.sees(madeBy: event.payload["made_by"]?.stringValue ?? "", account: account) ?? false
+            return reader.sees(madeBy: event.payload["made_by"]?.stringValue ?? "", account: account)
+        }
+
+        /// Whether something is among what happened, and they may read it.
+        func isTold(of subject: Subject, among happened: Set<String>) -> Bool {
+            happened.contains(subject.name) && reading.contains(subject.action)
         }
     }
 
@@ -81,10 +94,10 @@ package struct Listening: Sendable {
                 .map { notification($0.rawValue + "/list_changed", [:]) }
             sight = now
             let subjects = Set(news.filter { now.isShown($0) }.map(\.subject))
-            for (uri, subject) in filter.subjects where subjects.contains(subject) {
+            for (uri, subject) in filter.subjects where now.isTold(of: subject, among: subjects) {
                 messages.append(notification("resources/updated", ["uri": .string(uri)]))
             }
-            for (id, subject) in filter.tasks where subjects.contains(subject) {
+            for (id, subject) in filter.tasks where now.isTold(of: subject, among: subjects) {
                 guard let task = await server.told(id, exchange) else { continue }
                 let told = notification("tasks", task)
                 messages.append(now.showsPhones ? told : server.phoneSight(of: exchange).masked(told) ?? told)
@@ -206,11 +219,12 @@ extension MCPServer {
     }
 
     /// What the feed tells of a resource under; nil where the caller cannot read it.
-    private func subject(of uri: String, _ exchange: Exchange) async throws(MCPError) -> String? {
+    private func subject(of uri: String, _ exchange: Exchange) async throws(MCPError) -> Listening.Subject? {
         guard let own = actions.resource(uri), let place = own.action.resource?.subject else { return nil }
         do throws(MCPError) {
             let answer = try await ask(own.action.name, [own.argument: .string(own.value)], exchange)
-            return try document(answer).value(at: place)?.stringValue
+            let name = try document(answer).value(at: place)?.stringValue
+            return name.map { Listening.Subject(name: $0, action: own.action.name) }
         } catch {
             if error.code == -32602 || error.status == 403 { return nil }
             throw error
@@ -252,7 +266,8 @@ extension MCPServer {
             tools: tools.map { "\($0.tool.name) \($0.plugin.digest)" },
             plugins: Set(tools.map { "\($0.plugin.id) \($0.plugin.digest)" }).sorted(),
             actions: may.id,
-            reader: may.actions.contains { $0.resource != nil } ? principal : nil,
+            reader: principal,
+            reading: Set(may.actions.filter { $0.resource != nil }.map(\.name)),
             showsPhones: principal.showsPhones
         )
     }

@@ -83,9 +83,18 @@ struct `Whoever listens` {
             var messages = told.messages.makeAsyncIterator()
             _ = await messages.next()
 
+            let whole = try await office.addKey(scopes: nil)
+            let other = Told(try await office.listen(wishes, credential: whole).get())
+            var others = other.messages.makeAsyncIterator()
+            _ = await others.next()
+
             try await office.narrowKey(to: [])
             #expect(await messages.next()?["method"] == "notifications/tools/list_changed")
             try await office.end(id)
+            #expect(await others.next()?["method"] == "notifications/resources/updated", "whoever may see it is told")
+            // What is told after the end shows that the end was passed over, and not that it is yet to come.
+            try await office.narrowKey(to: ["usage:read"])
+            #expect(await messages.next()?["method"] == "notifications/tools/list_changed")
             try await office.revokeKey()
 
             // A sign of life may come before, and that lists changed once more; of the payment nothing does.
