@@ -106,7 +106,12 @@ package struct NoPluginData: PluginDataRepository {
         now: Timestamp
     ) async throws(GatewayError) -> [PluginTask] { [] }
 
-    package func dueTasks(at now: Timestamp, limit: Int) async throws(GatewayError) -> [PluginTask] { [] }
+    package func dueTasks(
+        at now: Timestamp,
+        limit: Int,
+        except busy: BusyTasks
+    ) async throws(GatewayError) -> [PluginTask] { [] }
+
     package func take(_ task: PluginTask, until: Timestamp) async throws(GatewayError) -> PluginTask? { nil }
 
     package func renew(

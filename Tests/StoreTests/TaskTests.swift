@@ -74,7 +74,7 @@ struct `A stored task` {
             for _ in 0..<2 { _ = try await store.begin(task(), bounds: bounds) }
             await #expect(throws: GatewayError.self) { _ = try await store.begin(task(), bounds: bounds) }
             _ = try await store.begin(task(theirs), bounds: bounds)
-            for one in try await store.dueTasks(at: moment, limit: 9) {
+            for one in try await store.dueTasks(at: moment, limit: 9, except: .nobody) {
                 _ = try await store.end(one, as: ending(), anyAttempt: true)
             }
             _ = try await store.begin(task(), bounds: bounds)
@@ -99,18 +99,18 @@ struct `A stored task` {
     @Test func `is taken by one, kept while it is worked on, and due again after that`() async throws {
         try await withStore { store in
             _ = try await store.begin(task(), bounds: bounds)
-            let due = try #require(try await store.dueTasks(at: moment, limit: 9).first)
+            let due = try #require(try await store.dueTasks(at: moment, limit: 9, except: .nobody).first)
             let until = moment + .seconds(30)
             let taken = try #require(try await store.take(due, until: until))
             #expect(taken.attempt == 1 && taken.arguments == task().arguments && taken.dueAt == until)
             #expect(try await store.take(due, until: until) == nil)
-            #expect(try await store.dueTasks(at: moment, limit: 9).isEmpty)
+            #expect(try await store.dueTasks(at: moment, limit: 9, except: .nobody).isEmpty)
 
             let progress = PluginTask.Progress(fraction: 500_000, message: "Half")
             #expect(try await store.renew(taken, until: until + .seconds(9), progress: progress, at: moment))
             #expect(try await store.isUnderWay(taken))
-            #expect(try await store.dueTasks(at: until, limit: 9).isEmpty)
-            let again = try #require(try await store.dueTasks(at: until + .seconds(9), limit: 9).first)
+            #expect(try await store.dueTasks(at: until, limit: 9, except: .nobody).isEmpty)
+            let again = try #require(try await store.dueTasks(at: until + .seconds(9), limit: 9, except: .nobody).first)
             #expect(again.progress == progress)
             let second = try #require(try await store.take(again, until: until + .seconds(60)))
             #expect(second.attempt == 2)
@@ -120,9 +120,25 @@ struct `A stored task` {
             #expect(try await !store.renew(taken, until: until, progress: progress, at: moment))
             #expect(try await !store.end(taken, as: ending(), anyAttempt: false))
             try await store.postpone(taken, to: moment, attempts: 0)
-            #expect(try await store.dueTasks(at: moment, limit: 9).isEmpty)
+            #expect(try await store.dueTasks(at: moment, limit: 9, except: .nobody).isEmpty)
             try await store.postpone(second, to: moment, attempts: 1)
-            #expect(try await store.dueTasks(at: moment, limit: 9).map(\.attempt) == [1])
+            #expect(try await store.dueTasks(at: moment, limit: 9, except: .nobody).map(\.attempt) == [1])
+        }
+    }
+
+    @Test func `is not read where its organization or its plugin has no place`() async throws {
+        try await withStore { store in
+            let (own, other) = (task(), task(theirs))
+            for one in [own, other] { _ = try await store.begin(one, bounds: bounds) }
+            func due(_ change: (inout BusyTasks) -> Void) async throws -> Set<Identifier> {
+                var busy = BusyTasks()
+                change(&busy)
+                return Set(try await store.dueTasks(at: moment, limit: 9, except: busy).map(\.id))
+            }
+            #expect(try await due { _ in } == [own.id, other.id])
+            #expect(try await due { $0.organizations = [ours] } == [other.id])
+            #expect(try await due { $0.plugins = ["other"] } == [own.id, other.id])
+            #expect(try await due { $0.plugins = ["desk"] } == [])
         }
     }
 
@@ -150,7 +166,7 @@ struct `A stored task` {
         try await withStore { store in
             _ = try await store.begin(task(at: moment + .seconds(3600)), bounds: bounds)
             try await store.bringForward(by: .seconds(3600), after: moment)
-            let due = try await store.dueTasks(at: moment, limit: 9)
+            let due = try await store.dueTasks(at: moment, limit: 9, except: .nobody)
             #expect(due.map(\.endsBy) == [moment + .seconds(60)])
         }
     }

@@ -32,8 +32,8 @@ package protocol TaskRepository: Sendable {
         limit: Int,
         now: Timestamp
     ) async throws(GatewayError) -> [PluginTask]
-    /// Any organization's tasks whose moment has come, earliest first.
-    func dueTasks(at now: Timestamp, limit: Int) async throws(GatewayError) -> [PluginTask]
+    /// Any organization's tasks whose moment has come, earliest first; leaves out those of `busy`, as far as it can.
+    func dueTasks(at now: Timestamp, limit: Int, except busy: BusyTasks) async throws(GatewayError) -> [PluginTask]
     /// Takes a task until `until`, which counts an attempt; nil where another has taken it meanwhile, or it has ended.
     func take(_ task: PluginTask, until: Timestamp) async throws(GatewayError) -> PluginTask?
     /// Keeps a task that is worked on until `until`, and says how far it is; false where it is this attempt's no more.
@@ -57,6 +57,20 @@ package protocol TaskRepository: Sendable {
     ) async throws(GatewayError) -> Bool
     /// Forgets every organization's tasks that have expired.
     func removeExpiredTasks(at now: Timestamp) async throws(GatewayError)
+}
+
+/// Whose tasks may not be worked on for now, since as many as may be are.
+package struct BusyTasks: Sendable, Equatable {
+    /// Organizations, whichever plugin's they are.
+    package var organizations: Set<OrganizationID> = []
+    /// Plugins, whoever began them.
+    package var plugins: Set<String> = []
+
+    /// While all have places.
+    package static let nobody = BusyTasks()
+
+    /// Nobody's.
+    package init() {}
 }
 
 /// Work of a function tool that goes on after its call was answered.

@@ -24,6 +24,16 @@ final class TaskPlaces: Sendable {
     /// Whether there is any place.
     var hasAny: Bool { state.withLock { $0.total < settings.placesMax && !$0.isStopping } }
 
+    /// Whose tasks have no place now.
+    var busy: BusyTasks {
+        state.withLock { state in
+            var busy = BusyTasks()
+            busy.organizations = Set(state.organizations.filter { $0.value >= settings.organizationPlacesMax }.keys)
+            busy.plugins = Set(state.plugins.filter { $0.value >= settings.pluginPlacesMax }.keys)
+            return busy
+        }
+    }
+
     /// Gives a task a place; false where there is none for it.
     func enter(_ task: PluginTask) -> Bool {
         state.withLock { state in

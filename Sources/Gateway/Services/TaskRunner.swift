@@ -133,17 +133,21 @@ package struct TaskRunner: Sendable {
         }
     }
 
-    /// Takes what is due, as far as there are places.
+    /// Takes what is due, as far as there are places; those of whom has none hide nobody else's.
     private func take(_ places: TaskPlaces) async -> [PluginTask] {
-        guard places.hasAny else { return [] }
         var taken: [PluginTask] = []
         do throws(GatewayError) {
-            for due in try await tasks.dueTasks(at: entropy.now(), limit: settings.batchMax) where places.enter(due) {
-                var isTaken = false
-                defer { if !isTaken { places.leave(due) } }
-                guard let task = try await tasks.take(due, until: entropy.now() + settings.lease) else { continue }
-                isTaken = true
-                taken.append(task)
+            while places.hasAny {
+                let before = taken.count
+                let all = try await tasks.dueTasks(at: entropy.now(), limit: settings.batchMax, except: places.busy)
+                for due in all where places.enter(due) {
+                    var isTaken = false
+                    defer { if !isTaken { places.leave(due) } }
+                    guard let task = try await tasks.take(due, until: entropy.now() + settings.lease) else { continue }
+                    isTaken = true
+                    taken.append(task)
+                }
+                guard all.count == settings.batchMax, taken.count > before else { break }
             }
         } catch {
             tell(error)

@@ -177,11 +177,37 @@ extension Store {
         }
     }
 
-    package func dueTasks(at now: Timestamp, limit: Int) async throws(GatewayError) -> [PluginTask] {
-        try await read { sql in
+    /// How many organizations, and how many plugins, can be left out of one reading.
+    private static let busyTasksMax = (organizations: 32, plugins: 8)
+
+    package func dueTasks(
+        at now: Timestamp,
+        limit: Int,
+        except busy: BusyTasks
+    ) async throws(GatewayError) -> [PluginTask] {
+        var values: [SQLValue] = [.integer(now.milliseconds)]
+        // Always as many places, so that there is one statement to keep prepared.
+        func places(_ names: [String], _ most: Int) -> String {
+            let first = values.count + 1
+            values += (0..<most).map { .text($0 < names.count ? names[$0] : "") }
+            return (first..<(first + most)).map { "$\($0)" }.joined(separator: ", ")
+        }
+        var clause = ""
+        if busy != BusyTasks() {
+            let organizations = busy.organizations.map(\.description)
+            clause = """
+                AND organization_id NOT IN (\(places(organizations, Self.busyTasksMax.organizations)))
+                AND plugin NOT IN (\(places(Array(busy.plugins), Self.busyTasksMax.plugins)))
+                """
+        }
+        values.append(.integer(Int64(limit)))
+        let (condition, bound) = (clause, values)
+        return try await read { sql in
             try sql.query(
-                "SELECT \(Store.briefly) FROM tasks WHERE due_ms <= $1 ORDER BY due_ms LIMIT $2",
-                [.integer(now.milliseconds), .integer(Int64(limit))],
+                """
+                SELECT \(Store.briefly) FROM tasks WHERE due_ms <= $1 \(condition) ORDER BY due_ms LIMIT $\(bound.count)
+                """,
+                bound,
                 Store.task
             )
             .compactMap { $0 }
