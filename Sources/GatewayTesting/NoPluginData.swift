@@ -113,6 +113,7 @@ package struct NoPluginData: PluginDataRepository {
     ) async throws(GatewayError) -> [PluginTask] { [] }
 
     package func take(_ task: PluginTask, until: Timestamp) async throws(GatewayError) -> PluginTask? { nil }
+    package func countAttempt(of task: PluginTask) async throws(GatewayError) -> PluginTask? { nil }
 
     package func renew(
         _ task: PluginTask,

@@ -101,10 +101,13 @@ struct `A stored task` {
             _ = try await store.begin(task(), bounds: bounds)
             let due = try #require(try await store.dueTasks(at: moment, limit: 9, except: .nobody).first)
             let until = moment + .seconds(30)
-            let taken = try #require(try await store.take(due, until: until))
-            #expect(taken.attempt == 1 && taken.arguments == task().arguments && taken.dueAt == until)
+            let first = try #require(try await store.take(due, until: until))
+            #expect(first.attempt == 0 && first.arguments == task().arguments && first.dueAt == until)
             #expect(try await store.take(due, until: until) == nil)
             #expect(try await store.dueTasks(at: moment, limit: 9, except: .nobody).isEmpty)
+            let taken = try #require(try await store.countAttempt(of: first))
+            #expect(taken.attempt == 1)
+            #expect(try await store.countAttempt(of: first) == nil)
 
             let progress = PluginTask.Progress(fraction: 500_000, message: "Half")
             #expect(try await store.renew(taken, until: until + .seconds(9), progress: progress, at: moment))
@@ -112,7 +115,8 @@ struct `A stored task` {
             #expect(try await store.dueTasks(at: until, limit: 9, except: .nobody).isEmpty)
             let again = try #require(try await store.dueTasks(at: until + .seconds(9), limit: 9, except: .nobody).first)
             #expect(again.progress == progress)
-            let second = try #require(try await store.take(again, until: until + .seconds(60)))
+            let takenAgain = try #require(try await store.take(again, until: until + .seconds(60)))
+            let second = try #require(try await store.countAttempt(of: takenAgain))
             #expect(second.attempt == 2)
 
             // The first attempt is nobody's any more.
@@ -123,6 +127,18 @@ struct `A stored task` {
             #expect(try await store.dueTasks(at: moment, limit: 9, except: .nobody).isEmpty)
             try await store.postpone(second, to: moment, attempts: 1)
             #expect(try await store.dueTasks(at: moment, limit: 9, except: .nobody).map(\.attempt) == [1])
+        }
+    }
+
+    @Test func `has no attempt counted by whoever took it before another did`() async throws {
+        try await withStore { store in
+            let task = try await store.begin(task(), bounds: bounds)
+            let first = try #require(try await store.take(task, until: moment + .seconds(30)))
+            let second = try #require(try await store.take(first, until: moment + .seconds(60)))
+            #expect(try await store.countAttempt(of: first) == nil)
+            #expect(try await store.countAttempt(of: second)?.attempt == 1)
+            _ = try await store.end(second, as: ending(), anyAttempt: true)
+            #expect(try await store.countAttempt(of: second) == nil)
         }
     }
 

@@ -34,8 +34,11 @@ package protocol TaskRepository: Sendable {
     ) async throws(GatewayError) -> [PluginTask]
     /// Any organization's tasks whose moment has come, earliest first; leaves out those of `busy`, as far as it can.
     func dueTasks(at now: Timestamp, limit: Int, except busy: BusyTasks) async throws(GatewayError) -> [PluginTask]
-    /// Takes a task until `until`, which counts an attempt; nil where another has taken it meanwhile, or it has ended.
+    /// Takes a task until `until`; nil where another has taken it meanwhile, or it has ended.
     func take(_ task: PluginTask, until: Timestamp) async throws(GatewayError) -> PluginTask?
+    /// Counts an attempt of a task that was taken, before its tool is called; nil where it is somebody else's by now, or has
+    /// ended.
+    func countAttempt(of task: PluginTask) async throws(GatewayError) -> PluginTask?
     /// Keeps a task that is worked on until `until`, and says how far it is; false where it is this attempt's no more.
     func renew(
         _ task: PluginTask,
@@ -175,8 +178,8 @@ package struct PluginTask: Sendable, Equatable {
     package let endsBy: Timestamp
     /// How it stands.
     package let state: State
-    /// How often it was begun.
-    package let attempt: Int
+    /// How often its tool was called to go on.
+    package var attempt: Int
     /// When it comes due; nil once it has ended.
     package let dueAt: Timestamp?
     /// How far it is.
@@ -287,7 +290,8 @@ extension PluginTask {
             "status": ["enum": .array(State.allCases.map { .string($0.rawValue.uppercased()) })],
             "tool": ["type": "string"],
             "progress": ["type": "number", "description": "How far it is, of 1, as the tool says."],
-            "message": ["type": "string"], "attempts": ["type": "integer"],
+            "message": ["type": "string"],
+            "attempts": ["type": "integer", "description": "How often its tool was called for it."],
             "next": ["type": "string", "description": "What to do now."],
             "begun_at_ms": ["type": "integer"], "updated_at_ms": ["type": "integer"],
             "until_ms": ["type": "integer", "description": "After this it is worked on no more."],

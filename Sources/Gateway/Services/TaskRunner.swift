@@ -8,69 +8,11 @@ import Synchronization
 /// comes due again. Then it is begun again where its tool says that it may be, and otherwise ended with the reason. Its tool
 /// acts as whoever called it, with what they may do now; once they may not, it ends.
 ///
-///     due -> taken until -> the tool goes on, renewed -> ended with a result, or an error
-///                        -> host or worker gone       -> due again, or ended
-///                        -> cancelled by a person     -> the host answers in the tool's place
+///     due -> taken until -> an attempt: the tool goes on, renewed -> ended with a result, or an error
+///                                                            -> host or worker gone   -> due again, or ended
+///                                                            -> cancelled by a person -> the host answers for it
+///                        -> host gone before that, or no place in the plugin          -> due again, as before
 package struct TaskRunner: Sendable {
-    /// What bounds it.
-    package struct Settings: Sendable {
-        /// How often it looks.
-        ///
-        /// Default 500 ms.
-        package var every: Duration = .milliseconds(500)
-        /// How many it reads at a time.
-        ///
-        /// Default 200.
-        package var batchMax = 200
-        /// How many are worked on at once.
-        ///
-        /// Default 8.
-        package var placesMax = 8
-        /// How many of one plugin, whoever began them.
-        ///
-        /// Default 6.
-        package var pluginPlacesMax = 6
-        /// How many of one organization.
-        ///
-        /// Default 2.
-        package var organizationPlacesMax = 2
-        /// How long one that is worked on is taken by nobody else.
-        ///
-        /// Default 30 s: so long after a host's death another goes on.
-        package var lease: Duration = .seconds(30)
-        /// How often that is renewed, and how far it is kept.
-        ///
-        /// Default 3 s.
-        package var renewEvery: Duration = .seconds(3)
-        /// How long one waits whose plugin is not loaded, or whose organization may not call.
-        ///
-        /// Default 30 s; that counts as no attempt.
-        package var absence: Duration = .seconds(30)
-        /// How often one is begun, at most.
-        ///
-        /// Default 5.
-        package var attemptsMax = 5
-        /// How long after a first failure of a worker it is begun again; doubled each time.
-        ///
-        /// Default 2 s.
-        package var backoff: Duration = .seconds(2)
-        /// The longest result that is kept.
-        ///
-        /// Default 1 MiB; what is longer is a file's business.
-        package var resultBytesMax = 1 << 20
-        /// The longest words of a tool's about its task that are kept, when it begins too.
-        ///
-        /// Default 512 bytes.
-        package var messageBytesMax = 512
-        /// How often those that have expired are forgotten.
-        ///
-        /// Default 60 s.
-        package var forgetEvery: Duration = .seconds(60)
-
-        /// The defaults.
-        package init() {}
-    }
-
     private let tasks: any TaskRepository
     private let registry: ToolRegistry
     private let authority: Authority
@@ -164,18 +106,18 @@ package struct TaskRunner: Sendable {
     /// What becomes of an attempt.
     private enum Outcome {
         case ended(PluginTask.State, JSON)
-        /// It comes due again; `counts` says whether this was an attempt.
-        case again(after: Duration, counts: Bool)
+        /// It comes due again, so many attempts having been made.
+        case again(after: Duration, attempts: Int)
         /// Somebody else has ended it.
         case gone
     }
 
-    private func work(on task: PluginTask, _ places: TaskPlaces) async {
+    private func work(on taken: PluginTask, _ places: TaskPlaces) async {
+        var task = taken
         do throws(GatewayError) {
-            switch try await outcome(of: task, places) {
+            switch try await outcome(of: &task, places) {
             case .gone: return
-            case .again(let wait, let counts):
-                let attempts = counts ? task.attempt : task.attempt - 1
+            case .again(let wait, let attempts):
                 try await tasks.postpone(task, to: entropy.now() + wait, attempts: attempts)
             case .ended(let state, let result):
                 let now = entropy.now()
@@ -192,36 +134,40 @@ package struct TaskRunner: Sendable {
         .ended(.failed, PluginTask.result(of: GatewayError(code, reason)))
     }
 
-    private func outcome(of task: PluginTask, _ places: TaskPlaces) async throws(GatewayError) -> Outcome {
+    private func outcome(of task: inout PluginTask, _ places: TaskPlaces) async throws(GatewayError) -> Outcome {
         guard entropy.now() < task.endsBy else {
             return failed(.deadlineExceeded, "The task did not end in its time.")
         }
+        if places.isStopping { return .again(after: .zero, attempts: task.attempt) }
         let call = CallID(task.id)
         let found = registry.snapshot.entry(task.tool, organization: task.owner.organization, call: call)
         guard let entry = found, entry.plugin.id == task.owner.plugin, let terms = entry.tool.task,
             let invoke = entry.plugin.asynchronous.invoke
-        else { return .again(after: settings.absence, counts: false) }
-        guard task.attempt == 1 || terms.mayBeginAgain else {
+        else { return .again(after: settings.absence, attempts: task.attempt) }
+        guard task.attempt == 0 || terms.mayBeginAgain else {
             return failed(
                 .unavailable,
                 "The gateway or the plugin stopped while it worked on this, and the tool cannot begin it again."
             )
         }
-        guard task.attempt <= settings.attemptsMax else {
+        guard task.attempt < settings.attemptsMax else {
             return failed(.unavailable, "It was begun \(settings.attemptsMax) times, and stopped each time.")
         }
         let standing: Standing
         do throws(GatewayError) { standing = try await self.standing(of: task, entry.tool) } catch {
             guard error.endsWork else { throw error }
-            return .again(after: settings.absence, counts: false)
+            return .again(after: settings.absence, attempts: task.attempt)
         }
         let principal: Principal
         switch standing {
         case .over(let reason): return failed(.permissionDenied, reason)
         case .acts(let one): principal = one
         }
+        // From here on its tool may have done something, also where nothing is heard of it any more.
+        guard let begun = try await tasks.countAttempt(of: task) else { return .gone }
+        task = begun
         // One that has just been closed is no longer in the next snapshot.
-        guard entry.plugin.calls.begin() else { return .again(after: settings.every, counts: false) }
+        guard entry.plugin.calls.begin() else { return .again(after: settings.every, attempts: task.attempt - 1) }
         let completion = await goOn(task, entry.tool, invoke, as: principal, places)
         let read = await read(completion, of: task, entry.tool, terms, places)
         // What the host answers in the tool's place says nothing of it; all else does as in a call.
@@ -322,11 +268,12 @@ package struct TaskRunner: Sendable {
         if AnswerStatus(rawValue: completion.status) == .cancelled {
             return (await stopped(task, tool, terms, places), error)
         }
-        let isWorkers = [LoadedPlugin.Completion.lost, LoadedPlugin.Completion.notTaken].contains(completion.status)
-        guard isWorkers, terms.mayBeginAgain, task.attempt < settings.attemptsMax else {
-            return (.ended(.failed, PluginTask.result(of: error)), error)
-        }
-        return (.again(after: settings.backoff * (1 << min(10, task.attempt - 1)), counts: true), error)
+        // No worker was there, or none had a place: so the tool has not begun.
+        guard completion.hasRun else { return (.again(after: settings.backoff, attempts: task.attempt - 1), error) }
+        guard completion.status == LoadedPlugin.Completion.lost, terms.mayBeginAgain,
+            task.attempt < settings.attemptsMax
+        else { return (.ended(.failed, PluginTask.result(of: error)), error) }
+        return (.again(after: settings.backoff * (1 << min(10, task.attempt - 1)), attempts: task.attempt), error)
     }
 
     /// Why the host answered in the tool's place.
@@ -338,12 +285,12 @@ package struct TaskRunner: Sendable {
     ) async -> Outcome {
         do throws(GatewayError) {
             guard try await tasks.isUnderWay(task) else { return .gone }
-            if places.isStopping, terms.mayBeginAgain { return .again(after: .zero, counts: false) }
+            if places.isStopping, terms.mayBeginAgain { return .again(after: .zero, attempts: task.attempt - 1) }
             if places.isStopping { return failed(.unavailable, "The gateway stopped while it worked on this.") }
             if case .over(let reason) = try await standing(of: task, tool) { return failed(.permissionDenied, reason) }
         } catch {
             guard terms.mayBeginAgain else { return failed(.unavailable, "It was stopped, and cannot be begun again.") }
-            return .again(after: settings.absence, counts: !error.endsWork)
+            return .again(after: settings.absence, attempts: task.attempt - (error.endsWork ? 1 : 0))
         }
         return failed(.deadlineExceeded, "The tool was stopped before it ended.")
     }

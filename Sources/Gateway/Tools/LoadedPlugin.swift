@@ -32,11 +32,14 @@ package final class LoadedPlugin: Sendable {
         package let status: Int32
         /// The output, or `{code, message, details, retry_after_ms}`.
         package let payload: [UInt8]
+        /// Whether the function was called; without a worker, or a place in its queue, it is not.
+        package let hasRun: Bool
 
-        /// Makes a completion.
-        package init(status: Int32, payload: [UInt8]) {
+        /// Makes a completion; a call that no worker was there to take has not run.
+        package init(status: Int32, payload: [UInt8], hasRun: Bool = true) {
             self.status = status
             self.payload = payload
+            self.hasRun = hasRun && status != Completion.notTaken
         }
     }
 

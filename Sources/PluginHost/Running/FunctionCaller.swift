@@ -43,7 +43,10 @@ final class FunctionCaller: Sendable {
         let start: @Sendable () -> Void = { [library, invocations] in
             let status = library.start(number, work, meta: meta, deadline: invocation.timeout)
             if status != GATEWAY_OK {
-                _ = invocations.complete(number, LoadedPlugin.Completion(status: status, payload: []))
+                // Whoever has no place for it has not begun it.
+                let hasRun = status != GATEWAY_RATE_LIMITED
+                let refusal = LoadedPlugin.Completion(status: status, payload: [], hasRun: hasRun)
+                _ = invocations.complete(number, refusal)
             }
         }
         var isTaken = true
@@ -51,7 +54,8 @@ final class FunctionCaller: Sendable {
         if isTaken {
             deadlines.add(number, after: invocation.timeout)
         } else {
-            _ = invocations.complete(number, LoadedPlugin.Completion(status: GATEWAY_RATE_LIMITED, payload: []))
+            let refusal = LoadedPlugin.Completion(status: GATEWAY_RATE_LIMITED, payload: [], hasRun: false)
+            _ = invocations.complete(number, refusal)
         }
         return await withTaskCancellationHandler {
             if spin.isWorthIt { spin.look { bell.hasRung } }

@@ -239,8 +239,7 @@ extension Store {
             // Whoever moves the time on has the task; another that saw it too changes nothing.
             let count = try session.sql.execute(
                 """
-                UPDATE tasks SET due_ms = $1, attempt = attempt + 1
-                WHERE organization_id = $2 AND task_id = $3 AND due_ms = $4
+                UPDATE tasks SET due_ms = $1 WHERE organization_id = $2 AND task_id = $3 AND due_ms = $4
                 """,
                 [.integer(until.milliseconds)] + place + [.integer(due.milliseconds)]
             )
@@ -251,6 +250,24 @@ extension Store {
                 Store.task
             ) ?? nil
         }
+    }
+
+    package func countAttempt(of task: PluginTask) async throws(GatewayError) -> PluginTask? {
+        guard let due = task.dueAt else { return nil }
+        let isCounted = try await write { session in
+            // Where another has taken it since, the time has moved on.
+            try session.sql.execute(
+                """
+                UPDATE tasks SET attempt = attempt + 1
+                WHERE organization_id = $1 AND task_id = $2 AND attempt = $3 AND due_ms = $4
+                """,
+                Store.attempt(task) + [.integer(due.milliseconds)]
+            ) == 1
+        }
+        guard isCounted else { return nil }
+        var counted = task
+        counted.attempt += 1
+        return counted
     }
 
     package func renew(
