@@ -57,7 +57,8 @@ CREATE INDEX records_manual_due ON records (next_action_ms) WHERE state = 'manua
 CREATE INDEX records_not_succeeded ON records (organization_id, environment, record_id) WHERE state <> 'succeeded';
 CREATE INDEX records_open ON records (organization_id, environment, created_ms) WHERE (state = 'draft' OR state = 'released' OR state = 'created' OR state = 'sending' OR state = 'accepted' OR state = 'unknown' OR state = 'reconciling' OR state = 'manual');
 CREATE INDEX records_waiting ON records (next_action_ms) WHERE (state = 'created' OR state = 'sending' OR state = 'accepted' OR state = 'unknown' OR state = 'reconciling');
-CREATE TABLE reports ( organization_id TEXT NOT NULL, report_id TEXT NOT NULL, environment TEXT NOT NULL, kind TEXT NOT NULL, from_day BIGINT NOT NULL, to_day BIGINT NOT NULL, made_by TEXT NOT NULL, made_ms BIGINT NOT NULL, expires_ms BIGINT NOT NULL, maker TEXT, accounts TEXT, position BIGINT NOT NULL, document TEXT NOT NULL, corrected BIGINT NOT NULL DEFAULT 0, PRIMARY KEY (organization_id, report_id)) WITHOUT ROWID;
+CREATE TABLE reports ( organization_id TEXT NOT NULL, report_id TEXT NOT NULL, environment TEXT NOT NULL, kind TEXT NOT NULL, from_day BIGINT NOT NULL, to_day BIGINT NOT NULL, made_by TEXT NOT NULL, made_ms BIGINT NOT NULL, expires_ms BIGINT NOT NULL, maker TEXT, accounts TEXT, position BIGINT NOT NULL, document TEXT NOT NULL, corrected BIGINT NOT NULL DEFAULT 0, keep_key TEXT, PRIMARY KEY (organization_id, report_id)) WITHOUT ROWID;
+CREATE INDEX reports_by_key ON reports (organization_id, environment, keep_key) WHERE keep_key IS NOT NULL;
 CREATE INDEX reports_expiring ON reports (expires_ms) WHERE document <> '';
 CREATE INDEX reports_kept ON reports (organization_id, environment, expires_ms);
 CREATE INDEX reports_remembered ON reports (expires_ms);

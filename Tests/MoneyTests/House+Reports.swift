@@ -79,7 +79,8 @@ extension House {
     func keepReport(
         _ kind: String = "DAILY",
         of days: (String, String)? = nil,
-        as other: APIKeyText? = nil
+        as other: APIKeyText? = nil,
+        key: String? = nil
     ) async throws -> JSON {
         let (from, to) = (JSON.string(days?.0 ?? today), JSON.string(days?.1 ?? today))
         let answer = try await service(
@@ -87,13 +88,11 @@ extension House {
             ["from": from, "to": to, "groups": [["state"]]],
             as: other
         )
-        return try await service(
-            "x-report.keep",
-            [
-                "kind": .string(kind), "from": from, "to": to, "position": answer["position"] ?? "",
-                "document": ["states": answer["groups"]?[0] ?? .null],
-            ],
-            as: other
-        )
+        var wish: JSONObject = [
+            "kind": .string(kind), "from": from, "to": to, "position": answer["position"] ?? "",
+            "document": ["states": answer["groups"]?[0] ?? .null],
+        ]
+        wish["key"] = key.map { .string($0) }
+        return try await service("x-report.keep", .object(wish), as: other)
     }
 }

@@ -314,6 +314,31 @@ struct `A report that is kept` {
         }
     }
 
+    @Test func `is kept once by its key, and answered as it was kept first, to who may see it`() async throws {
+        try await House.with { (house) async throws in
+            let maker = try await house.addKey()
+            try await house.paid(phone: "254711000001", receipt: "R1AAAAAAAA")
+            let first = try await house.keepReport(as: maker, key: "a")
+            try await house.paid(phone: "254711000002", receipt: "R2AAAAAAAA")
+
+            let again = try await house.keepReport(as: maker, key: "a")
+
+            let name = first["report_id"] ?? .null
+            #expect(again["report_id"] == name && again["expires_at_ms"] == first["expires_at_ms"])
+            #expect(await house.ask("reports.show", ["id": name]).data == again["document"])
+            #expect(again["document"]?["states"]?[0]?["transactions"] == 1)
+            #expect(first["document"] == nil)
+            #expect(await house.ask("reports.list").data.arrayValue?.count == 1)
+            #expect(try await house.keepReport(as: maker, key: "b")["report_id"] != name)
+
+            _ = try await house.store.change(maker.id, organization: house.organization) {
+                $0.rules.accounts = [.main]
+            }
+            house.gateway.authenticate.forget()
+            await #expect(throws: GatewayError.self) { try await house.keepReport(as: maker, key: "a") }
+        }
+    }
+
     @Test func `as a file is not shown either to who may see less by now`() async throws {
         try await House.with { (house) async throws in
             let maker = try await house.addKey()

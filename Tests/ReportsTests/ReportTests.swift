@@ -145,3 +145,24 @@ struct `A report's file` {
         #expect(CSV.cell(text) == cell)
     }
 }
+
+struct `A report that is kept` {
+    private func made(task: String?) -> MadeReport {
+        MadeReport(kind: .daily, period: Period(first: 20_784, last: 20_784), position: "p", task: task)
+    }
+
+    @Test func `is kept by its task, which may make it again, and else as often as it is made`() {
+        let wish = made(task: "t").wish(of: ["a": 1])
+        #expect(wish["key"] == "t" && wish["kind"] == "DAILY" && wish["document"] == ["a": 1])
+        #expect(made(task: nil).wish(of: ["a": 1])["key"] == nil)
+    }
+
+    @Test func `is answered as the host keeps it, which may be as an earlier attempt made it`() {
+        let made = made(task: "t")
+        let kept: JSON = ["report_id": "r", "corrections": .null]
+        let answer = made.document(of: ["a": 2], keptAs: kept)
+        #expect(answer["a"] == 2 && answer["report_id"] == "r")
+        let earlier: JSON = ["report_id": "r", "document": ["a": 1, "report_id": "r"]]
+        #expect(JSON.object(made.document(of: ["a": 2], keptAs: earlier)) == ["a": 1, "report_id": "r"])
+    }
+}

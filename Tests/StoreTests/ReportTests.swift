@@ -43,17 +43,26 @@ private func report(
     _ change: Int64 = 0,
     kind: String = "DAILY",
     at now: Timestamp = moment,
-    life: Duration = .seconds(60)
+    life: Duration = .seconds(60),
+    key: String? = nil,
+    of organization: OrganizationID = ours
 ) -> StoredReport {
     StoredReport(
         id: newID(),
         kind: kind,
-        question: question(today...(today + change), madeBy: "key:a", accounts: [.main]),
+        question: ReportQuestion(
+            organization: organization,
+            environment: .test,
+            days: today...(today + change),
+            madeBy: "key:a",
+            accounts: [.main]
+        ),
         madeBy: "key:a",
         madeAt: now,
         expiresAt: now + life,
         position: 7,
         correctedTo: 5,
+        key: key,
         document: JSON.object(["a": 1]).bytes
     )
 }
@@ -207,6 +216,24 @@ struct `A report in the store` {
             #expect(try await find(ours, moment) == kept)
             #expect(try await find(theirs, moment) == nil)
             #expect(try await find(ours, moment + .seconds(60)) == nil)
+        }
+    }
+
+    @Test func `is kept once by its key, by each organization, until its time is over`() async throws {
+        try await withEachStore { (store) async throws in
+            let kept = report(key: "a")
+            #expect(try await store.keep(kept, reportsMax: 1) == kept)
+            // Also where there is room for no other.
+            #expect(try await store.keep(report(key: "a"), reportsMax: 1) == kept)
+            let (theirsToo, another, keyless) = (report(key: "a", of: theirs), report(key: "b"), report())
+            #expect(try await store.keep(theirsToo, reportsMax: 1) == theirsToo)
+            #expect(try await store.keep(another, reportsMax: 10) == another)
+            for one in [keyless, report()] { #expect(try await store.keep(one, reportsMax: 10) == one) }
+
+            let later = report(at: moment + .seconds(60), key: "a")
+            #expect(try await store.keep(later, reportsMax: 10) == later)
+            let again = report(at: moment + .seconds(61), key: "a")
+            #expect(try await store.keep(again, reportsMax: 10) == later)
         }
     }
 

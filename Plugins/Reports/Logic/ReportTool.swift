@@ -20,16 +20,9 @@ func makeReport(_ arguments: JSON, _ context: FunctionContext) async throws(Func
     let transactions = wish.isWithTransactions ? try await transactionFile(of: period, context) : nil
     context.progress(0.98, "The report")
     let sums = try await context.sums(from: period.from, to: period.to, by: Report.groups, open: true, balances: true)
-    var document = Report(kind: kind, period: period, sums: sums).document
-    let kept = try await context.ask(
-        "x-report.keep",
-        [
-            "kind": .string(kind.rawValue), "from": .string(period.from), "to": .string(period.to),
-            "position": .string(sums.position), "document": .object(document),
-        ]
-    )
-    // As the host keeps it.
-    for (name, value) in kept.objectValue ?? JSONObject() { document[name] = value }
+    let made = MadeReport(kind: kind, period: period, position: sums.position, task: context.task)
+    let report = Report(kind: kind, period: period, sums: sums).document
+    var document = made.document(of: report, keptAs: try await context.ask("x-report.keep", made.wish(of: report)))
     var links = transactions.map { [$0] } ?? []
     if arguments["format"]?.stringValue == "CSV" {
         let name = "report-\(kind.rawValue.lowercased())-\(period.from)-\(period.to).csv"
@@ -37,6 +30,34 @@ func makeReport(_ arguments: JSON, _ context: FunctionContext) async throws(Func
     }
     if !links.isEmpty { document["$content"] = .array(links) }
     return .object(document)
+}
+
+/// How a report is kept: as what it is, and of which task.
+struct MadeReport {
+    let kind: ReportKind
+    let period: Period
+    /// Where in the feed its sums are of.
+    let position: String
+    /// The task that it is made by, which keeps one however often it is begun.
+    let task: String?
+
+    /// What the host is asked.
+    func wish(of document: JSONObject) -> JSON {
+        var wish: JSONObject = [
+            "kind": .string(kind.rawValue), "from": .string(period.from), "to": .string(period.to),
+            "position": .string(position), "document": .object(document),
+        ]
+        wish["key"] = task.map { .string($0) }
+        return .object(wish)
+    }
+
+    /// The report as the host keeps it: an earlier attempt's, where that came so far.
+    func document(of document: JSONObject, keptAs kept: JSON) -> JSONObject {
+        if let earlier = kept["document"]?.objectValue { return earlier }
+        var document = document
+        for (name, value) in kept.objectValue ?? JSONObject() { document[name] = value }
+        return document
+    }
 }
 
 /// What of a report takes longer than a call.

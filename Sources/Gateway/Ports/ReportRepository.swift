@@ -32,10 +32,12 @@ package protocol ReportRepository: Sendable {
     ) async throws(GatewayError) -> [ToldBalance]
     /// Forgets every organization's balances of before a moment, at most so many; how many it forgot.
     func removeBalances(before moment: Timestamp, limit: Int) async throws(GatewayError) -> Int
-    /// Keeps a report.
+    /// Keeps a report, unless the organization has one of its key that has not expired.
     ///
+    /// - Returns: The one that is kept now.
     /// - Throws: `limitExceeded` where the organization has so many already that have not expired.
-    func keep(_ report: StoredReport, reportsMax: Int) async throws(GatewayError)
+    @discardableResult
+    func keep(_ report: StoredReport, reportsMax: Int) async throws(GatewayError) -> StoredReport
     /// A report that is kept.
     func report(
         _ id: Identifier,

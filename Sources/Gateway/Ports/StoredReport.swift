@@ -16,6 +16,8 @@ package struct StoredReport: Sendable, Equatable {
     package let position: Int64
     /// Up to which event its corrections of earlier reports were looked for: the next report goes on there.
     package let correctedTo: Int64
+    /// By what it is kept once; nil where it is kept as often as it is asked for.
+    package let key: String?
     /// JSON, as it was answered; empty where it is left out or forgotten.
     package let document: [UInt8]
 
@@ -29,6 +31,7 @@ package struct StoredReport: Sendable, Equatable {
         expiresAt: Timestamp,
         position: Int64,
         correctedTo: Int64,
+        key: String? = nil,
         document: [UInt8]
     ) {
         self.id = id
@@ -39,6 +42,7 @@ package struct StoredReport: Sendable, Equatable {
         self.expiresAt = expiresAt
         self.position = position
         self.correctedTo = correctedTo
+        self.key = key
         self.document = document
     }
 

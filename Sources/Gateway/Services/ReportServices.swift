@@ -80,9 +80,12 @@ extension PluginServices {
     // MARK: Reports
 
     /// Keeps a report as it is, with its id and what became true since the last one of its kind, which it answers.
+    ///
+    /// Where one was kept by this key, that is answered, as it is.
     func keepReport(_ request: ServiceRequest) async throws(GatewayError) -> JSON {
         try await demandReports("x-reports", of: request)
         let kind = try request.text("kind", upTo: 32)
+        let key = try request.optionalText("key", upTo: 64)
         guard case .object(var document)? = request.body["document"],
             JSON.object(document).bytes.count <= settings.reportBytesMax
         else { throw request.wrong("document", "an object of at most \(settings.reportBytesMax) bytes") }
@@ -107,10 +110,22 @@ extension PluginServices {
             expiresAt: now + settings.reportLife,
             position: position,
             correctedTo: corrected.upTo,
+            // Another plugin's same key is another.
+            key: key.map { "\(request.plugin) \($0)" },
             document: JSON.object(document).bytes
         )
-        try await reports.keep(report, reportsMax: settings.reportsMax)
-        return .object(added)
+        let kept = try await reports.keep(report, reportsMax: settings.reportsMax)
+        return kept.id == id ? .object(added) : try answer(kept, request)
+    }
+
+    /// What was kept before by the key that is asked by, with all that it says: whoever keeps it again answers that.
+    private func answer(_ kept: StoredReport, _ request: ServiceRequest) throws(GatewayError) -> JSON {
+        guard kept.isSeen(by: request.principal), let document = try? JSON(parsing: kept.document) else {
+            throw GatewayError(.conflict, "This key was used for another report.")
+        }
+        var answer: JSONObject = ["document": document]
+        for name in ["report_id", "expires_at_ms", "corrections"] { answer[name] = document[name] }
+        return .object(answer)
     }
 
     /// What has become true since the last report of this kind, of days that earlier ones told of, and up to which event

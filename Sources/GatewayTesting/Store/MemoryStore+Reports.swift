@@ -93,8 +93,14 @@ extension MemoryStore: ReportRepository {
         }
     }
 
-    package func keep(_ report: StoredReport, reportsMax: Int) async throws(GatewayError) {
+    package func keep(_ report: StoredReport, reportsMax: Int) async throws(GatewayError) -> StoredReport {
         try await write { tables in
+            let earlier = tables.reports.values.first {
+                $0.question.organization == report.question.organization
+                    && $0.question.environment == report.question.environment && $0.key == report.key
+                    && $0.expiresAt > report.madeAt
+            }
+            if let earlier, report.key != nil { return earlier }
             let kept = tables.reports.values.count {
                 $0.question.organization == report.question.organization
                     && $0.question.environment == report.question.environment && $0.expiresAt > report.madeAt
@@ -103,6 +109,7 @@ extension MemoryStore: ReportRepository {
                 throw GatewayError(.limitExceeded, "At most \(reportsMax) reports are kept; the oldest ones expire.")
             }
             tables.reports[report.id] = report
+            return report
         }
     }
 
@@ -207,6 +214,7 @@ extension StoredReport {
             expiresAt: expiresAt,
             position: position,
             correctedTo: correctedTo,
+            key: key,
             document: []
         )
     }

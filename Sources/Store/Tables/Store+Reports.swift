@@ -5,20 +5,32 @@ extension Store: ReportRepository {
     /// All but the document.
     private static let reportHead = """
         organization_id, report_id, environment, kind, from_day, to_day, made_by, made_ms, expires_ms, maker, accounts,
-        position, corrected
+        position, corrected, keep_key
         """
     private static let reportColumns = reportHead + ", document"
 
-    package func keep(_ report: StoredReport, reportsMax: Int) async throws(GatewayError) {
+    package func keep(_ report: StoredReport, reportsMax: Int) async throws(GatewayError) -> StoredReport {
         let question = report.question
         let accounts = Store.text(of: question.accounts)
-        try await write { session in
+        let place: [SQLValue] = [
+            .text(question.organization.description), .text(question.environment.rawValue),
+            .integer(report.madeAt.milliseconds),
+        ]
+        return try await write { session in
+            if let key = report.key {
+                let earlier = try session.sql.first(
+                    """
+                    SELECT \(Store.reportColumns) FROM reports
+                    WHERE organization_id = $1 AND environment = $2 AND expires_ms > $3 AND keep_key = $4
+                    """,
+                    place + [.text(key)],
+                    Store.storedReport
+                )
+                if let earlier { return earlier }
+            }
             let kept = try session.sql.first(
                 "SELECT COUNT(*) FROM reports WHERE organization_id = $1 AND environment = $2 AND expires_ms > $3",
-                [
-                    .text(question.organization.description), .text(question.environment.rawValue),
-                    .integer(report.madeAt.milliseconds),
-                ]
+                place
             ) { $0.integer(0) ?? 0 }
             guard (kept ?? 0) < Int64(reportsMax) else {
                 throw GatewayError(.limitExceeded, "At most \(reportsMax) reports are kept; the oldest ones expire.")
@@ -26,17 +38,18 @@ extension Store: ReportRepository {
             try session.sql.execute(
                 """
                 INSERT INTO reports (\(Store.reportColumns))
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
                 """,
                 [
                     .text(question.organization.description), .text(report.id.description),
                     .text(question.environment.rawValue), .text(report.kind), .integer(question.days.lowerBound),
                     .integer(question.days.upperBound), .text(report.madeBy), .integer(report.madeAt.milliseconds),
                     .integer(report.expiresAt.milliseconds), .optional(question.madeBy), .optional(accounts),
-                    .integer(report.position), .integer(report.correctedTo),
+                    .integer(report.position), .integer(report.correctedTo), .optional(report.key),
                     .text(String(decoding: report.document, as: UTF8.self)),
                 ]
             )
+            return report
         }
     }
 
@@ -185,7 +198,8 @@ extension Store: ReportRepository {
             expiresAt: Timestamp(milliseconds: row.integer(8) ?? 0),
             position: row.integer(11) ?? 0,
             correctedTo: row.integer(12) ?? 0,
-            document: Array((row.text(13) ?? "").utf8)
+            key: row.text(13),
+            document: Array((row.text(14) ?? "").utf8)
         )
     }
 }
