@@ -106,7 +106,7 @@ def events(gateway):
 @pytest.mark.parametrize("kind", [
     "transaction.late_success", "transaction.corrected", "transaction.disputed", "transaction.reversed",
     "transaction.withdrawn", "approval.requested", "approval.decided", "batch.requested",
-    "batch.released", "batch.completed", "batch.paused",
+    "batch.released", "batch.completed", "batch.paused", "task.succeeded",
 ])
 def test_more_than_payments_can_be_made_to_happen(gateway, kind):
     done = trigger(gateway, kind)

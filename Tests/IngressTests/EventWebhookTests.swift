@@ -29,7 +29,8 @@ struct `The types of events that OpenAPI lists` {
 
     @Test func `are those of which its caller may be shown an event`() {
         let all = FeedEvent.Kind.common.map(\.rawValue)
-        let own = all.filter { $0.hasPrefix("transaction.") || $0.hasPrefix("approval.") || $0.hasPrefix("batch.") }
+        let beginnings = ["transaction.", "approval.", "batch.", "task."]
+        let own = all.filter { type in beginnings.contains { type.hasPrefix($0) } }
 
         #expect(listed(for: principal(.manager)) == all)
         #expect(listed(for: principal(.user)) == own)

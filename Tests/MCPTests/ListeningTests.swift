@@ -201,6 +201,27 @@ struct `Whoever listens` {
         }
     }
 
+    @Test func `is told of a tool's own task, whole, when it ends`() async throws {
+        try await with { office, _ in
+            let capabilities: JSON = ["extensions": [TaskView.extensionName: [:]]]
+            let begun = await office.ask(
+                "tools/call",
+                ["name": "desk_dig", "arguments": [:]],
+                meta: [Message.capabilitiesKey: capabilities]
+            )
+            let id = try #require(begun.result["taskId"], "\(begun.json)")
+            let told = Told(try await office.listen(["taskIds": [id]], capabilities: capabilities).get())
+            var messages = told.messages.makeAsyncIterator()
+            #expect(await messages.next()?["params"]?["notifications"] == ["taskIds": [id]])
+
+            await office.gateway.tasks.workOnDue()
+
+            let task = try #require(await messages.next())
+            #expect(task["method"] == "notifications/tasks" && task["params"]?["taskId"] == id)
+            #expect(task["params"]?["result"]?["structuredContent"] == ["number": 7])
+        }
+    }
+
     @Test func `is told of its tasks, whole, as they change`() async throws {
         try await with { office, _ in
             let id = try await pay(office)

@@ -130,6 +130,33 @@ struct `The types of events` {
         }
     }
 
+    @Test func `hold what is told of tasks, in the commit that ends one`() async throws {
+        try await House.withDigger { (house, digger) async throws in
+            let clerk = try await house.addKey(role: .user)
+            try await house.hold(to: [.main])
+            let (good, bad, unwanted) = (try await house.dig(), try await house.dig(), try await house.dig())
+            _ = await house.ask("tasks.cancel", ["id": unwanted])
+            digger.does { invocation in
+                guard case .goesOn(let id) = invocation.task, .string(id.description) == good else {
+                    return .init(status: AnswerStatus.notFound.rawValue, payload: [])
+                }
+                return Digger.found
+            }
+            await house.gateway.tasks.workOnDue()
+            try await house.hold(to: nil)
+
+            try await told(in: house, [.taskSucceeded, .taskFailed, .taskCancelled])
+            let events = await house.ask("events.list", ["limit": 500]).data.arrayValue ?? []
+            func one(_ type: JSON) -> JSON? { events.first { $0["type"] == type } }
+            #expect(one("task.succeeded")?["subject"] == good && one("task.succeeded")?["sequence"] == 1)
+            #expect(one("task.failed")?["subject"] == bad && one("task.failed")?["data"]?["code"] == "not_found")
+            #expect(one("task.cancelled")?["subject"] == unwanted && one("task.cancelled")?["data"]?["code"] == nil)
+            #expect(one("task.succeeded")?["data"]?["account"] == "main")
+            #expect(events.count == 3)
+            #expect(await house.ask("events.list", as: clerk.text).data == [], "role user is told of its own")
+        }
+    }
+
     @Test func `hold what is told of batches, also where an answer pauses one`() async throws {
         try await House.forBatches(inFlightMax: 1) { (house) async throws in
             try await house.run("a", 2)

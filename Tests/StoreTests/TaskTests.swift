@@ -163,6 +163,9 @@ struct `A stored task` {
             let task = try await store.begin(task(), bounds: bounds)
             #expect(try await store.end(task, as: ending(), anyAttempt: false))
             #expect(try await !store.end(task, as: ending(.cancelled), anyAttempt: true))
+            let told = try await store.feed(lane: FeedReader.lane, after: 0, limit: 9).map(\.event)
+            #expect(told == [FeedEvent.about(task, as: ending())])
+            #expect(told.first?.kind == .taskSucceeded && told.first?.subject == task.id.description)
 
             func shown(at now: Timestamp) async throws -> PluginTask? {
                 try await store.task(task.id, organization: ours, environment: .test, now: now)

@@ -9,8 +9,8 @@ struct TriggerCommand: AsyncParsableCommand {
         commandName: "trigger",
         abstract: "Make an event happen in the test environment.",
         discussion: """
-            A payment is made that ends so by the Daraja simulator of dev, or a batch, or a payout as an agent asks for \
-            one; what is told of it is told by itself. What it is about is printed. The gateway is found by GATEWAY_URL, \
+            A payment is made that ends so by the Daraja simulator of dev, or a batch, a payout as an agent asks for \
+            one, or a report; what is told of it is told by itself. What it is about is printed. The gateway is found by GATEWAY_URL, \
             and the credential, of the test environment, by GATEWAY_API_KEY.
             """
     )
@@ -48,6 +48,8 @@ enum EventWay: Equatable {
     case held(isTakenBack: Bool)
     /// A batch of one payout, to a phone of the simulator's or to any; it leaves at once or waits for people.
     case batch(phone: String?, leaves: Bool)
+    /// A report of a day is made as a task.
+    case task
 
     /// By type.
     static let all: [FeedEvent.Kind: EventWay] = [
@@ -59,6 +61,7 @@ enum EventWay: Equatable {
         .withdrawn: .held(isTakenBack: true),
         .batchRequested: .batch(phone: nil, leaves: false), .batchReleased: .batch(phone: nil, leaves: true),
         .batchCompleted: .batch(phone: nil, leaves: true), .batchPaused: .batch(phone: "254700000004", leaves: true),
+        .taskSucceeded: .task,
     ]
 
     /// - Throws: `invalidArgument` for a type that cannot be made to happen.
@@ -109,6 +112,10 @@ enum EventWay: Equatable {
             ]
             let body: JSON = ["batch_name": "trigger", "payments": [row], "release": .bool(leaves)]
             return try EventWay.id("batch_id", in: try await client.change("/tools/bulk-payment", body))
+        case .task:
+            // Of any day: nothing needs to have been on it.
+            let body: JSON = ["report_type": "DAILY", "date_from": "2026-01-01", "as_task": true]
+            return try EventWay.id("handle", in: try await client.change("/tools/reports/generate", body))
         }
     }
 

@@ -75,7 +75,13 @@ package struct TaskActions: Sendable {
             arguments: ["id": TaskActions.id],
             output: .data(PluginTask.schema),
             tool: BeginTask.asking,
-            resource: ActionResource("tasks", argument: "id", listedBy: "tasks.list", member: "task_id")
+            resource: ActionResource(
+                "tasks",
+                argument: "id",
+                listedBy: "tasks.list",
+                member: "task_id",
+                subject: ["task_id"]
+            )
         ) { [self] use throws(GatewayError) in .data(try await task(use).document) }
     }
 

@@ -16,6 +16,8 @@ extension FeedEvent {
         case batch = "BatchEvent"
         /// Of a batch that was stopped, by a person or by what M-Pesa answered.
         case pause = "BatchPausedEvent"
+        /// Of a task that has ended.
+        case task = "TaskEvent"
         /// Of a key.
         case key = "KeyEvent"
         /// Of a plan.
@@ -66,6 +68,9 @@ extension FeedEvent.Kind {
         case .batchPaused:
             "nothing more of it leaves until a person lets it go on, or ever, where `state` is `broken`"
         case .batchCompleted: "each of its items has ended"
+        case .taskSucceeded: "it has a result"
+        case .taskFailed: "it has none: `code` says why"
+        case .taskCancelled: "somebody did not want it any more"
         case .keyRevoked: "it is refused from now on"
         case .planChanged: "it is on another plan, or its plan was set anew"
         case .credentialChanged: "its secrets were changed, or taken away"
@@ -88,6 +93,7 @@ extension FeedEvent.Kind {
         case .approvalDecided: .decision
         case .batchRequested, .batchDue, .batchReleased, .batchCompleted: .batch
         case .batchPaused: .pause
+        case .taskSucceeded, .taskFailed, .taskCancelled: .task
         case .keyRevoked: .key
         case .planChanged: .plan
         case .credentialChanged: .credential
@@ -113,6 +119,9 @@ extension FeedEvent.Kind {
         case .batchReleased: BatchState.running.rawValue
         case .batchPaused: BatchState.paused.rawValue
         case .batchCompleted: BatchState.completed.rawValue
+        case .taskSucceeded: PluginTask.State.completed.rawValue
+        case .taskFailed: PluginTask.State.failed.rawValue
+        case .taskCancelled: PluginTask.State.cancelled.rawValue
         case .keyRevoked, .planChanged, .credentialChanged: ""
         case .pluginPromoted, .pluginRolledBack, .pluginWithdrawn: ""
         case .webhookFailing, .webhookDisabled, .webhookTest: ""
@@ -126,6 +135,7 @@ extension FeedEvent.Kind {
         case .lateSuccess, .reversed: ["amount", "was", "was_ms"]
         case .corrected: ["amount", "counted_ms", "fee_cents", "was", "was_ms"]
         case .batchPaused: ["item"]
+        case .taskFailed: ["code"]
         case .planChanged: ["was"]
         case .pluginPromoted: ["version", "generation", "sha256", "was"]
         case .pluginRolledBack: ["version", "generation", "sha256", "was", "why"]
@@ -146,6 +156,7 @@ extension FeedEvent.Form {
         switch self {
         case .transaction, .question, .decision: "transaction"
         case .batch, .pause: "batch"
+        case .task: "task"
         case .key: "key"
         case .plan: "organization or plan"
         case .credential: "account"
@@ -160,6 +171,7 @@ extension FeedEvent.Form {
         case .transaction, .question, .decision: ("01a21db3-7154-79f2-af54-4423337782ee", 4)
         case .batch: ("01a21db3-8c0e-7b42-8a3d-9d6f1f5a2c77", 2)
         case .pause: ("01a21db3-8c0e-7b42-8a3d-9d6f1f5a2c77", 3)
+        case .task: ("01a21db3-b2d4-7c6a-8e15-6c0f4a9d7b21", 1)
         case .key: ("01a21db3-5a1e-774a-bca3-e6333760a28d", 2)
         case .plan: ("01a21db3-4f02-7d1c-9be0-2f7a61c0d3e4", 3)
         case .credential: ("test/main", 2)
@@ -177,6 +189,7 @@ extension FeedEvent.Form {
         case .decision: FeedEvent.Field.ofDecision
         case .batch: FeedEvent.Field.ofBatch
         case .pause: FeedEvent.Field.ofPause
+        case .task: FeedEvent.Field.ofTask
         case .key: [.environment, .text("role", "manager"), .text("name", "till 2")]
         case .plan: [.text("plan", "large"), .text("was", "small", false)]
         case .credential: [.environment, .text("account", "main")]
@@ -225,6 +238,11 @@ extension FeedEvent.Field {
         environment, text("tool", "mpesa_bulk_payment"), text("account", "main"), text("made_by", maker, false),
         text("state", ""), number("items", 40, false), number("amount", 52_000, false),
         text("item", "01a21db3-9d11-7c08-b6e2-7a40c3f8e915", false),
+    ]
+
+    static let ofTask: [Self] = [
+        environment, text("tool", "mpesa_generate_report"), text("made_by", maker), text("state", ""),
+        number("begun_ms", 1_795_794_600_000), text("account", "main", false), text("code", "unavailable", false),
     ]
 
     private static let maker = "key:01a21db3-5a1e-774a-bca3-e6333760a28d"

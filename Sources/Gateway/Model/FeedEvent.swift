@@ -43,6 +43,13 @@ package struct FeedEvent: Sendable, Equatable {
         /// Every item of a batch has ended.
         case batchCompleted = "batch.completed"
 
+        /// What went on after its call was answered has a result.
+        case taskSucceeded = "task.succeeded"
+        /// It has none, and says why.
+        case taskFailed = "task.failed"
+        /// Somebody did not want it any more.
+        case taskCancelled = "task.cancelled"
+
         /// A key is refused from now on.
         case keyRevoked = "key.revoked"
         /// The secrets of an account were changed, or taken away.
@@ -70,6 +77,7 @@ package struct FeedEvent: Sendable, Equatable {
             case .succeeded, .failed, .cancelled, .expired, .withdrawn, .lateSuccess, .reversed: true
             case .corrected, .disputed, .needsPerson, .approvalRequested, .approvalDue, .approvalDecided: false
             case .batchRequested, .batchDue, .batchReleased, .batchPaused, .batchCompleted: false
+            case .taskSucceeded, .taskFailed, .taskCancelled: false
             case .keyRevoked, .credentialChanged, .planChanged: false
             case .pluginPromoted, .pluginRolledBack, .pluginWithdrawn: false
             case .webhookFailing, .webhookDisabled, .webhookTest: false

@@ -50,7 +50,7 @@ package protocol TaskRepository: Sendable {
     func postpone(_ task: PluginTask, to due: Timestamp, attempts: Int) async throws(GatewayError)
     /// Whether a task is still this attempt's to work on.
     func isUnderWay(_ task: PluginTask) async throws(GatewayError) -> Bool
-    /// Ends a task; false where it has ended, or is another attempt's by now.
+    /// Ends a task, which the feed tells of; false where it has ended, or is another attempt's by now.
     ///
     /// - Parameter anyAttempt: Whether it ends whoever works on it.
     func end(

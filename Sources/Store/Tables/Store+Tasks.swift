@@ -316,13 +316,16 @@ extension Store {
         if !anyAttempt { values.append(.integer(Int64(task.attempt))) }
         let (all, condition) = (values, anyAttempt ? "" : "AND attempt = $8")
         return try await write { session in
-            try session.sql.execute(
+            let count = try session.sql.execute(
                 """
                 UPDATE tasks SET due_ms = NULL, state = $1, result = $2, ended_ms = $3, updated_ms = $4, expires_ms = $5
                 WHERE organization_id = $6 AND task_id = $7 AND due_ms IS NOT NULL \(condition)
                 """,
                 all
-            ) == 1
+            )
+            guard count == 1 else { return false }
+            session.tell([FeedEvent.about(task, as: ending)])
+            return true
         }
     }
 
