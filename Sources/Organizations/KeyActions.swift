@@ -130,25 +130,27 @@ struct KeyActions: Sendable {
             title: "Update a key",
             summary: """
                 Changes what is given of a key and leaves the rest; null takes a rule away. What lets it do less holds at \
-                once; what lets it do more is pending: it holds once another administrator agrees, or after 24 hours.
+                once; what lets it do more is pending: it holds once another administrator agrees, or after 24 hours. With \
+                preview nothing is changed, and the answer says what of that which waits would be withdrawn, or go on waiting.
                 """,
             route: Route("PUT", "/admin/keys/{id}"),
             arguments: JSONObject(
                 [
                     ("id", Arguments.id), ("name", Arguments.name), ("role", Arguments.role),
                     ("scopes", KeyActions.scopes),
-                ] + KeyActions.rules + [("version", Arguments.version)]
+                ] + KeyActions.rules + [("version", Arguments.version), ("preview", Arguments.preview)]
             ),
-            output: .data(KeyActions.schema)
+            output: .data(["anyOf": [KeyActions.schema, DraftLosses.narrowing]])
         ) { use throws(GatewayError) in
             let (name, role, scopes) = (use.text("name"), use.role(), KeyActions.scopes(use))
             if let role { try KeyActions.check(role, use) }
             // What is no address, and no account, is refused before anything is changed.
-            try await checkAccounts(try KeyActions.rules(use, KeyRules()), use, find(use).environment)
+            let before = try await find(use)
+            try await checkAccounts(try KeyActions.rules(use, KeyRules()), use, before.environment)
             let now = house.parts.entropy.now()
             let policy = use.membership.organization.approvals.rules(at: now)
             let isSaid = (["role", "scopes"] + KeyActions.rules.map(\.0)).contains { use.arguments[$0] != nil }
-            let key = try await change(use) { key in
+            let narrow = { @Sendable (key: inout APIKey) in
                 if let name { key.name = name }
                 key.reach(by: use.principal.subjectText, at: now, policy: policy, isSaid: isSaid) { reach in
                     if let role { reach.role = role }
@@ -157,6 +159,15 @@ struct KeyActions: Sendable {
                     if let rules = try? KeyActions.rules(use, reach.rules) { reach.rules = rules }
                 }
             }
+            if use.flag("preview") ?? false {
+                try KeyActions.check(before.role, use)
+                let sight = Sight(use)
+                var key = before
+                if sight.meets(key.version) { narrow(&key) }
+                try sight.check()
+                return try await DraftLosses(house: house).preview(of: key.standing(at: now), use.membership)
+            }
+            let key = try await change(use, narrow)
             await tell(of: key, use)
             let isWaiting = key.pending(at: now) != nil
             return .data(

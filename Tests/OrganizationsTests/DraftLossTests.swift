@@ -46,6 +46,60 @@ struct `The preview of a change that withdraws what waits` {
         }
     }
 
+    @Test func `names what a key that is to do less would lose, and what it would not get`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            try await holdPayouts(in: bureau)
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            let (key, other) = (try await bureau.makeKey(by: admin), try await bureau.makeKey(by: admin))
+            let small = try await pay(10, as: key.text, in: bureau)
+            let large = try await pay(300, as: key.text, in: bureau)
+            _ = try await pay(400, as: other.text, in: bureau)
+            let till: JSON = ["account": "till", "environment": "test", "business_short_code": "600111"]
+            #expect(await bureau.ask("accounts.create", till, as: admin.token).code == nil)
+            let before = await bureau.ask("keys.list", as: admin.token).data
+            func told(_ change: JSONObject) async -> (withdraws: JSON?, holds: JSON?) {
+                var wish = change
+                (wish["id"], wish["preview"]) = (key.id, true)
+                let told = await bureau.ask("keys.update", .object(wish), as: admin.token)
+                return (told.data["withdraws"], told.data["holds"])
+            }
+
+            let amount = await told(["amount_max": 299])
+            #expect(amount.withdraws?["count"] == 0 && amount.holds?["transactions"] == [large])
+            for change in [["tools": ["fake_collect"]], ["accounts": ["till"]]] as [JSONObject] {
+                var both = change
+                both["amount_max"] = 1
+                let lost = await told(both)
+                #expect(Set(lost.withdraws?["transactions"]?.arrayValue ?? []) == [small, large], "\(change)")
+                #expect(lost.holds?["count"] == 0)
+            }
+            let nothing = await told(["name": "till", "amount_max": 300, "tools": ["fake_pay"]])
+            #expect(nothing.withdraws?["count"] == 0 && nothing.holds?["count"] == 0)
+            #expect(await bureau.ask("keys.list", as: admin.token).data == before)
+            for id in [small, large] { #expect(try await state(id, in: bureau) == .draft) }
+
+            let wish: JSON = ["id": key.id, "preview": true, "amount_max": 1]
+            let stranger = try await bureau.person("boss", .orgAdmin, of: bureau.host)
+            #expect(await bureau.ask("keys.update", wish, as: stranger.token).code == .notFound)
+            let stale: JSON = ["id": key.id, "preview": true, "amount_max": 1, "version": 99]
+            #expect(await bureau.ask("keys.update", stale, as: admin.token).code == .staleVersion)
+        }
+    }
+
+    @Test func `of a key is held to the rules that its change would be`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            try await holdPayouts(in: bureau)
+            let admin = try await bureau.person("admin", .orgAdmin, of: bureau.shop)
+            let key = try await bureau.makeKey(by: admin)
+            _ = try await pay(10, as: key.text, in: bureau)
+            let wrong: JSON = ["id": key.id, "preview": true, "sources": ["nowhere"]]
+            #expect(await bureau.ask("keys.update", wrong, as: admin.token).code == .invalidArgument)
+            let account: JSON = ["id": key.id, "preview": true, "accounts": ["main"]]
+            let told = await bureau.ask("keys.update", account, as: admin.token)
+            #expect(told.data["withdraws"]?["count"] == 0, "\(told.result)")
+        }
+    }
+
     @Test func `names what a person had asked for`() async throws {
         try await Bureau.with { (bureau) async throws in
             try await holdPayouts(in: bureau)
