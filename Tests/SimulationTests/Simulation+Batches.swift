@@ -180,6 +180,18 @@ struct WrongBatches: BatchRepository {
     func apply(_ change: BatchChange) async throws(GatewayError) -> Bool { try await store.apply(change) }
     func items(_ question: BatchItems) async throws(GatewayError) -> [Record] { try await store.items(question) }
 
+    func undecidedItems(
+        of account: AccountID,
+        sentSince moment: Timestamp,
+        limit: Int
+    ) async throws(GatewayError) -> [UndecidedItem] {
+        try await store.undecidedItems(of: account, sentSince: moment, limit: limit)
+    }
+
+    func hasUndecided(_ id: BatchID, organization: OrganizationID) async throws(GatewayError) -> Bool {
+        try await store.hasUndecided(id, organization: organization)
+    }
+
     func sums(of id: BatchID, organization: OrganizationID) async throws(GatewayError) -> [RecordState: RollupSum] {
         try await store.sums(of: id, organization: organization)
     }

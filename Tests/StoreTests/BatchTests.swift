@@ -246,6 +246,46 @@ struct `An item of a stored batch` {
         }
     }
 
+    @Test func `is found among what its account has undecided, until it is decided or waits for a person`() async throws
+    {
+        try await withEachStore { (store) async throws in
+            let (id, other) = (try #require(batchID), try #require(BatchID("b-2")))
+            func sent(_ number: Int, _ batch: BatchID, _ state: RecordState, after seconds: Int) -> Record {
+                var item = makeItem(number, of: batch, state: state)
+                item.sentAt = moment + .seconds(seconds)
+                return item
+            }
+            let items = [
+                sent(1, id, .accepted, after: 1), sent(2, id, .manual, after: 2), makeItem(3, of: id),
+                sent(4, id, .succeeded, after: 4), sent(5, id, .unknown, after: 5),
+            ]
+            _ = try await store.commit(new(makeBatch(id), items))
+            let another = sent(1, other, .sending, after: 3)
+            _ = try await store.commit(new(makeBatch(other, content: [9]), [another]))
+            let account = AccountID(of: items[0])
+
+            let all = try await store.undecidedItems(of: account, sentSince: moment, limit: 9)
+            #expect(all.map(\.record) == [items[4].id, another.id, items[0].id])
+            #expect(all.map(\.batch) == [id, other, id] && all[0].sentAt == moment + .seconds(5))
+            let newest = try await store.undecidedItems(of: account, sentSince: moment + .seconds(3), limit: 9)
+            #expect(newest.map(\.record) == [items[4].id, another.id])
+            #expect(try await store.undecidedItems(of: account, sentSince: moment, limit: 1).count == 1)
+            let elsewhere = AccountID(organization: ours, environment: .live)
+            #expect(try await store.undecidedItems(of: elsewhere, sentSince: moment, limit: 9).isEmpty)
+            let named = AccountID(organization: ours, environment: .test, name: try #require(AccountName("till")))
+            #expect(try await store.undecidedItems(of: named, sentSince: moment, limit: 9).isEmpty)
+            let foreign = AccountID(organization: theirs, environment: .test)
+            #expect(try await store.undecidedItems(of: foreign, sentSince: moment, limit: 9).isEmpty)
+
+            #expect(try await store.hasUndecided(id, organization: ours))
+            #expect(try await !store.hasUndecided(id, organization: theirs))
+            for item in [items[0], items[4]] { _ = try await store.apply([advanced(item, to: .failed)]) }
+            #expect(try await store.hasUndecided(id, organization: ours))
+            _ = try await store.apply([advanced(items[1], to: .failed)])
+            #expect(try await !store.hasUndecided(id, organization: ours))
+        }
+    }
+
     @Test func `is not among what is held and due`() async throws {
         try await withEachStore { (store) async throws in
             let id = try #require(batchID)

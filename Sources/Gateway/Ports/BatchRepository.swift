@@ -53,6 +53,17 @@ package protocol BatchRepository: Sendable {
     /// Items of a batch, in their order.
     func items(_ question: BatchItems) async throws(GatewayError) -> [Record]
 
+    /// The newest items of batches, of whatever batch of an account, that were sent since and M-Pesa has not decided;
+    /// what waits for a person is none of them.
+    func undecidedItems(
+        of account: AccountID,
+        sentSince moment: Timestamp,
+        limit: Int
+    ) async throws(GatewayError) -> [UndecidedItem]
+
+    /// Whether any item of a batch has left, or may have, and has not ended; what waits for a person is one of them.
+    func hasUndecided(_ id: BatchID, organization: OrganizationID) async throws(GatewayError) -> Bool
+
     /// How many items of a batch stand in each state, and what they sum to.
     func sums(of id: BatchID, organization: OrganizationID) async throws(GatewayError) -> [RecordState: RollupSum]
 
@@ -152,6 +163,23 @@ package struct BatchItems: Sendable {
         self.batch = batch
         self.organization = organization
         self.limit = limit
+    }
+}
+
+/// An item that has left and is not decided.
+package struct UndecidedItem: Sendable, Equatable {
+    /// Its record.
+    package let record: RecordID
+    /// Of which batch.
+    package let batch: BatchID
+    /// When it was sent.
+    package let sentAt: Timestamp
+
+    /// States it.
+    package init(record: RecordID, batch: BatchID, sentAt: Timestamp) {
+        self.record = record
+        self.batch = batch
+        self.sentAt = sentAt
     }
 }
 

@@ -120,6 +120,33 @@ extension MemoryStore: BatchRepository {
         }
     }
 
+    package func undecidedItems(
+        of account: AccountID,
+        sentSince moment: Timestamp,
+        limit: Int
+    ) async throws(GatewayError) -> [UndecidedItem] {
+        try await read { tables in
+            let found = tables.records.values.compactMap { row -> UndecidedItem? in
+                let record = row.record
+                guard AccountID(of: record) == account, !record.state.isEnded, !record.state.isHeld,
+                    record.state != .manual, let place = record.batch, let sentAt = record.sentAt, sentAt >= moment
+                else { return nil }
+                return UndecidedItem(record: record.id, batch: place.batch, sentAt: sentAt)
+            }
+            let order = { (item: UndecidedItem) in (item.sentAt.milliseconds, item.record.description) }
+            return Array(found.sorted { order($0) > order($1) }.prefix(max(1, limit)))
+        }
+    }
+
+    package func hasUndecided(_ id: BatchID, organization: OrganizationID) async throws(GatewayError) -> Bool {
+        try await read { tables in
+            tables.records.values.contains { row in
+                row.record.organization == organization && row.record.batch?.batch == id
+                    && !row.record.state.isEnded && !row.record.state.isHeld
+            }
+        }
+    }
+
     package func sums(
         of id: BatchID,
         organization: OrganizationID

@@ -30,3 +30,19 @@ extension Migrations {
         "CREATE INDEX batches_open ON batches (organization_id, next_ms) WHERE ended_ms IS NULL",
     ]
 }
+
+extension Migrations {
+    /// What of a batch is left to be sent, and what of all batches has left and has not ended, found without a walk through
+    /// all that they were made with.
+    static let batchItems = [
+        """
+        CREATE INDEX records_batch_unsent ON records (organization_id, batch_id, batch_sequence)
+        WHERE batch_id IS NOT NULL AND state IN ('draft', 'released')
+        """,
+        """
+        CREATE INDEX records_batch_left ON records (organization_id, sent_ms, batch_id)
+        WHERE batch_id IS NOT NULL AND (state = 'created' OR state = 'sending' OR state = 'accepted'
+            OR state = 'unknown' OR state = 'reconciling' OR state = 'manual')
+        """,
+    ]
+}

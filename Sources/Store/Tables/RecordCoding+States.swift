@@ -6,6 +6,8 @@ extension RecordCoding {
     static let isWaiting = isOne(of: waitingStates)
     /// The condition of the index `records_held`: what is held, or was let go and has not left.
     static let isHeld = "state IN ('draft', 'released')"
+    /// The condition of the index `records_batch_left`: what has left, or may have, and has not ended.
+    static let isLeft = isOne(of: waitingStates + ", 'manual'")
     /// The condition of the index `records_open`: all that has not ended.
     static let isOpen = isOne(of: "'draft', 'released', \(waitingStates), 'manual'")
     /// The states that keep what a record has claimed.

@@ -21,17 +21,65 @@ extension Store {
             more += " AND (state <> 'released' OR next_action_ms <= $\(values.count))"
         }
         values.append(.integer(Int64(max(1, question.limit))))
+        // What is left to be sent has an index of its own: a batch of which most has left is not walked through for it.
+        let index = question.states == [.draft, .released] ? database.words.index("records_batch_unsent") : ""
         let (all, condition) = (values, more)
         return try await read { sql in
             try sql.query(
                 """
-                SELECT \(RecordCoding.columns) FROM records
+                SELECT \(RecordCoding.columns) FROM records\(index)
                 WHERE organization_id = $1 AND batch_id = $2 AND batch_sequence > $3 \(condition)
                 ORDER BY batch_sequence LIMIT $\(all.count)
                 """,
                 all,
                 RecordCoding.record
             )
+        }
+    }
+
+    package func undecidedItems(
+        of account: AccountID,
+        sentSince moment: Timestamp,
+        limit: Int
+    ) async throws(GatewayError) -> [UndecidedItem] {
+        let index = database.words.index("records_batch_left")
+        return try await read { sql in
+            try sql.query(
+                """
+                SELECT record_id, batch_id, sent_ms FROM records\(index)
+                WHERE organization_id = $1 AND sent_ms >= $2 AND batch_id IS NOT NULL AND \(RecordCoding.isLeft)
+                    AND state <> 'manual' AND environment = $3
+                    AND COALESCE(account_name, '\(AccountName.main)') = $4
+                ORDER BY sent_ms DESC, record_id DESC LIMIT $5
+                """,
+                [
+                    .text(account.organization.description), .integer(moment.milliseconds),
+                    .text(account.environment.rawValue), .text(account.name.description),
+                    .integer(Int64(max(1, limit))),
+                ]
+            ) { row in
+                guard let record = row.text(0).flatMap({ RecordID($0) }),
+                    let batch = row.text(1).flatMap({ BatchID($0) })
+                else { throw SQLError(message: "a batch's item is damaged") }
+                return UndecidedItem(
+                    record: record,
+                    batch: batch,
+                    sentAt: Timestamp(milliseconds: row.integer(2) ?? 0)
+                )
+            }
+        }
+    }
+
+    package func hasUndecided(_ id: BatchID, organization: OrganizationID) async throws(GatewayError) -> Bool {
+        let index = database.words.index("records_batch_left")
+        return try await read { sql in
+            try sql.first(
+                """
+                SELECT 1 FROM records\(index)
+                WHERE organization_id = $1 AND batch_id = $2 AND batch_id IS NOT NULL AND \(RecordCoding.isLeft) LIMIT 1
+                """,
+                [.text(organization.description), .text(id.description)]
+            ) { _ in true } ?? false
         }
     }
 
