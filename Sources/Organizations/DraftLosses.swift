@@ -136,8 +136,8 @@ struct DraftLosses: Sendable {
                 let one = Waiting(tool: batch.tool, account: batch.accountName, amount: nil)
                 batches.add(batch.id.description, maker.map { $0 == batch.madeBy } ?? true && isMeant(one))
             }
-            guard page.count == DraftLosses.pageMax else { break }
-            after = page.last?.id
+            guard let last = page.last else { break }
+            after = last.id
             isWhole = batches.looked < DraftLosses.lookedMax
         }
         return [

@@ -181,6 +181,28 @@ struct `A stored batch` {
         }
     }
 
+    @Test func `that cannot be read keeps no other from being found`() async throws {
+        try await withStore { (store) async throws in
+            for (name, content) in [("a", 1), ("b", 2)] as [(String, UInt8)] {
+                var batch = makeBatch(try #require(BatchID(name)), content: [content])
+                batch.state = .running
+                _ = try await store.commit(new(batch, []))
+            }
+            _ = try await store.database.write { session in
+                try session.sql.execute(
+                    "UPDATE batches SET detail = '{}' WHERE organization_id = $1 AND batch_id = 'a'",
+                    [.text(ours.description)]
+                )
+            }
+
+            #expect(try await store.openBatches(at: moment, limit: 9).map(\.id.description) == ["b"])
+            let own = try await store.openBatches(of: ours, in: [.running], after: nil, limit: 9)
+            #expect(own.map(\.id.description) == ["b"])
+            let damaged = try #require(BatchID("a"))
+            await #expect(throws: GatewayError.self) { try await store.batch(damaged, organization: ours) }
+        }
+    }
+
     @Test func `follows a clock that was set back`() async throws {
         try await withEachStore { (store) async throws in
             let id = try #require(batchID)

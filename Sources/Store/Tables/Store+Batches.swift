@@ -143,9 +143,10 @@ extension Store: BatchRepository {
                 ORDER BY turn, next_ms, organization_id, batch_id LIMIT $2
                 """,
                 [.integer(now.milliseconds), .integer(Int64(max(1, limit)))],
-                BatchCoding.batch
+                Self.readable
             )
         }
+        .compactMap { $0 }
     }
 
     package func postpone(_ batches: [Batch], until moment: Timestamp) async throws(GatewayError) {
@@ -186,10 +187,16 @@ extension Store: BatchRepository {
                     .text(organization.description), .text(after?.description ?? ""),
                     .integer(Int64(max(1, limit))),
                 ],
-                BatchCoding.batch
+                Self.readable
             )
         }
+        .compactMap { $0 }
     }
+
+    /// A row's batch; nil for one that this version cannot read, such as of a state that a newer one knows.
+    ///
+    /// It stays as it is, and keeps no other from moving. Whoever asks for it by its id is told.
+    private static func readable(_ row: any SQLRow) -> Batch? { try? BatchCoding.batch(row) }
 
     package func apply(_ change: BatchChange) async throws(GatewayError) -> Bool {
         let (batch, digests) = (change.batch, change.items.map { digest(of: $0) })

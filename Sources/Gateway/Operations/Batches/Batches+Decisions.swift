@@ -114,8 +114,8 @@ extension Batches {
             for batch in found where stop.stops(tool: batch.tool, madeBy: batch.madeBy, batch.caller) {
                 try await cancel(batch, by: who, because: reason)
             }
-            guard found.count == Batches.pageMax else { return }
-            after = found.last?.id
+            guard let last = found.last else { return }
+            after = last.id
         }
     }
 

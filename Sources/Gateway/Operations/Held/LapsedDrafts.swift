@@ -147,8 +147,8 @@ package final class LapsedDrafts: Sendable {
                 else { continue }
                 try await batches.cancel(batch, as: .obsolete, by: "host", because: reason)
             }
-            guard open.count == settings.pageMax else { return }
-            after = open.last?.id
+            guard let last = open.last else { return }
+            after = last.id
         }
     }
 
