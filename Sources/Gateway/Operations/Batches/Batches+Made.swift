@@ -37,7 +37,10 @@ extension Batches {
     static func tooManyOpen(_ most: Int) -> GatewayError {
         GatewayError(
             .limitExceeded,
-            "Your organization has \(most) open batches, and may have no more. Let some end, or cancel what is not wanted."
+            """
+            Your organization has \(most) open batches, and may have no more. Let some end, or cancel what is not wanted: a \
+            cancelled one is open until M-Pesa has decided what had left of it, or a person has (transactions.resolve).
+            """
         )
     }
 }
