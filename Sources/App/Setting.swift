@@ -368,6 +368,12 @@ extension Settings {
             "\(usual.bounds.batchRunner.inFlightMax)",
             "how many payments of batches of one account may be undecided at once"
         ) { $1.bounds.batchRunner.inFlightMax = $0 },
+        .number(
+            "BATCH_PLACE_SECONDS",
+            1...86_400,
+            "\(usual.bounds.batchRunner.placeKeptFor.wholeMilliseconds / 1_000)",
+            "how long an undecided payment of a batch counts among those; then another may leave, and it stays undecided"
+        ) { $1.bounds.batchRunner.placeKeptFor = .seconds($0) },
     ]
 
     /// What only tests set.

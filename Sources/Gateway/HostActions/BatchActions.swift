@@ -42,7 +42,8 @@ package struct BatchActions: Sendable {
 
     private func shown(_ batch: Batch) async throws(GatewayError) -> Action.Answer {
         var writer = JSONWriter(capacity: 1024)
-        BatchDocument.write(batch, try await batches.sums(of: batch), to: &writer)
+        let sums = try await batches.sums(of: batch)
+        BatchDocument.write(batch, sums, waiting: try await batches.wait(of: batch, sums), to: &writer)
         return .data(writer.bytes)
     }
 

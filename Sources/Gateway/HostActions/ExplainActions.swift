@@ -6,6 +6,7 @@ struct ExplainActions: Sendable {
     let search: RecordSearch
     let directory: any DirectoryRepository
     let batches: any BatchRepository
+    let places: BatchPlaces
     let cache: DirectoryCache
     let registry: ToolRegistry
     let entropy: Entropy
@@ -116,6 +117,7 @@ struct ExplainActions: Sendable {
         let membership = try await cache.membership(of: record.organization)
         let organization = membership.organization
         found.batch = try await batch(of: record)
+        if let batch = found.batch { found.places = try await places.wait(of: batch) }
         found.limit = try await limit(of: record, membership)
         found.refusal = organization.refusal(at: entropy.now())?.message
         found.stop =

@@ -41,6 +41,7 @@ package enum HostActions {
                 search: RecordSearch(records: records, registry: registry, directory: directory),
                 directory: approvals.directory,
                 batches: batches.batches,
+                places: batches.places,
                 cache: directory,
                 registry: registry,
                 entropy: entropy,

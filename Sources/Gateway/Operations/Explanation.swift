@@ -34,6 +34,8 @@ package struct Explanation: Sendable, Equatable {
         var limit: LimitPlace?
         /// The batch that it is of.
         var batch: Batch?
+        /// What that waits for, where the places of its account are taken.
+        var places: BatchWait?
         /// The rules of time.
         package var rules = RecordMachine.Rules()
         /// Where whoever asked for it may confirm it.
@@ -100,7 +102,7 @@ extension Explanation {
 
     private static func held(_ record: Record, _ circumstances: Circumstances) -> Parts {
         let until = record.hold?.until
-        if let batch = circumstances.batch { return item(record, of: batch) }
+        if let batch = circumstances.batch { return item(record, of: batch, circumstances.places) }
         guard record.state == .draft else {
             return Parts(
                 why: "It was let go by \(record.hold?.decidedBy ?? "somebody"), and has not left yet.",
@@ -142,7 +144,21 @@ extension Explanation {
         )
     }
 
-    private static func item(_ record: Record, of batch: Batch) -> Parts {
+    private static func item(_ record: Record, of batch: Batch, _ places: BatchWait?) -> Parts {
+        if batch.state == .running, let places {
+            return Parts(
+                why: "Its batch \(batch.id), which was released by \(batch.releasedBy ?? "somebody"), waits. "
+                    + places.words,
+                waitsFor: "A place of its account, then its turn to be sent.",
+                until: batch.until,
+                owner: .gateway,
+                can: [
+                    "A manager who has looked one of those up in the M-Pesa statement says what became of it "
+                        + "(transactions.resolve).",
+                    "Whoever may release its batch pauses or cancels it (batches.pause, .cancel).",
+                ]
+            )
+        }
         guard batch.isWaiting else {
             return Parts(
                 why: batch.state == .running

@@ -68,7 +68,7 @@ package enum BatchDocument {
                     "Whether this call made nothing: the batch was there already, for the same id, key or payments.",
             ],
             "made_by": text, "released_by": text, "decided_by": text,
-            "reason": ["type": "string", "description": "Why it was paused or stopped."],
+            "reason": ["type": "string", "description": "Why it was paused or stopped, or waits."],
             "confirmed_rows": ["type": "integer", "description": "Rows that repeat a payment, as somebody confirmed."],
             "repeats": ["type": "string", "description": "The batch that it repeats, as somebody confirmed."],
             "created_ms": milliseconds, "not_before_ms": milliseconds, "ended_ms": milliseconds,
@@ -101,11 +101,14 @@ package enum BatchDocument {
 
     /// Writes a batch, as the sums of its items have it.
     ///
-    /// - Parameter isEarlier: Whether it is shown to somebody who asked for a new one.
+    /// - Parameters:
+    ///   - isEarlier: Whether it is shown to somebody who asked for a new one.
+    ///   - wait: What it waits for though it runs.
     package static func write(
         _ batch: Batch,
         _ sums: [RecordState: RollupSum],
         isEarlier: Bool = false,
+        waiting wait: BatchWait? = nil,
         to writer: inout JSONWriter
     ) {
         var counts: [Part: Int64] = [:]
@@ -137,14 +140,14 @@ package enum BatchDocument {
         writer.optional("made_by", batch.madeBy)
         writer.optional("released_by", batch.releasedBy)
         writer.optional("decided_by", batch.decidedBy)
-        writer.optional("reason", batch.reason)
+        writer.optional("reason", wait?.words ?? batch.reason)
         if batch.confirmedRows > 0 { writer.optional("confirmed_rows", Int64(batch.confirmedRows)) }
         writer.optional("repeats", batch.repeats?.description)
         writer.optional("created_ms", batch.createdAt.milliseconds)
         writer.optional("not_before_ms", batch.notBefore?.milliseconds)
         writer.optional("ended_ms", batch.endedAt?.milliseconds)
         if batch.endedAt == nil { writer.optional("until_ms", batch.until.milliseconds) }
-        writer.optional("next", (isEarlier ? earlier(batch) : "") + next(batch))
+        writer.optional("next", (isEarlier ? earlier(batch) : "") + next(batch, wait))
         writer.endObject()
     }
 
@@ -188,12 +191,15 @@ package enum BatchDocument {
         return batch.state == .cancelled && (counts[.failed] ?? 0) == 0 ? "CANCELLED" : "FAILED"
     }
 
-    private static func next(_ batch: Batch) -> String {
+    private static func next(_ batch: Batch, _ wait: BatchWait?) -> String {
         if batch.endedAt != nil { return "It has ended. Its result lists every payment." }
         switch batch.state {
         case .draft:
             let who = batch.releaser == .another ? "another person than its maker" : "a person"
             return "Nothing was sent. It waits until \(who) releases it."
+        case .running where wait != nil:
+            return
+                "It waits for a place of its account, and nothing of it leaves meanwhile; reason says why. Do not repeat it."
         case .running:
             return "Its payments are being sent, one after another. Ask for its progress; do not send it again."
         case .paused: return "Nothing more is sent until a person resumes or cancels it: \(batch.reason ?? "")"

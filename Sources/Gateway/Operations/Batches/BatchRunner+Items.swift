@@ -5,7 +5,7 @@ extension BatchRunner {
     /// Sends an item once, and does what follows for its batch.
     func send(_ item: Record, of batch: Batch) async {
         let key = BatchLines.Key(batch)
-        defer { lines.sent(item.id, key) }
+        defer { lines.sent(item.id, key, at: entropy.now()) }
         do throws(GatewayError) {
             // It is known first whether a sending that never left was written.
             guard !settlement.mayBeBegun(item) else { return }
@@ -163,17 +163,26 @@ extension BatchRunner {
     private func follow(_ sent: Record, of batch: Batch) async throws(GatewayError) {
         let key = BatchLines.Key(batch)
         if sent.state.isHeld {
+            lines.drop(sent.id, key, of: batch.account)
+            // It waits for its own moment by itself; the others try whether M-Pesa is less busy by then.
             let wait = sent.nextActionAt.map { max(.zero, $0 - entropy.now()) } ?? settings.putOff
-            return lines.putOff(key, until: entropy.uptime() + wait)
+            return lines.putOff(key, until: entropy.uptime() + min(wait, settings.throttledMax))
         }
         guard sent.state == .unknown else {
-            if !BatchLines.undecided.contains(sent.state) { lines.drop(sent.id, key) }
+            if sent.state.isEnded || sent.state == .manual { lines.drop(sent.id, key, of: batch.account) }
             return lines.found(key)
         }
-        let lost = lines.lose(key)
-        guard lost >= settings.lostMax else { return }
-        lines.found(key)
+        lines.lose(key, atMost: settings.lostMax)
+        _ = try await pauseForLost(batch)
+    }
+
+    /// Pauses a batch of which too many answers in a row were lost; where that cannot be written now, before more leaves.
+    func pauseForLost(_ batch: Batch) async throws(GatewayError) -> Bool {
+        let key = BatchLines.Key(batch)
+        guard let lost = lines.mustPause(key) else { return false }
         try await pause(batch, because: "\(lost) answers of M-Pesa in a row were lost. Look at them before it goes on.")
+        lines.notePaused(key)
+        return true
     }
 }
 

@@ -28,6 +28,14 @@ package final class BatchRunner: Sendable {
         ///
         /// Default 20.
         package var inFlightMax = 20
+        /// How long an undecided item keeps its account's place: others may leave then, and it stays undecided.
+        ///
+        /// Default 10 min.
+        package var placeKeptFor: Duration = .seconds(600)
+        /// How long nothing of an account whose places are taken has left when a batch is said to wait for one.
+        ///
+        /// Default 30 s. Places are taken and free again all the time while payments leave and are decided.
+        package var isWaitAfter: Duration = .seconds(30)
         /// How many lost answers in a row pause a batch.
         ///
         /// Default 3.
@@ -48,11 +56,18 @@ package final class BatchRunner: Sendable {
         ///
         /// Default 15 min.
         package var waitsApart: Duration = .seconds(900)
-        /// How many batches of an organization are looked through for what is undecided of an account, when its first
-        /// one is taken up.
+        /// How long a batch of which all has left, or waits, is not looked at where nothing is heard of its items.
         ///
-        /// Default 1,000.
-        package var siblingsMax = 1_000
+        /// Default 1 min.
+        package var restsFor: Duration = .seconds(60)
+        /// How long what M-Pesa throttles keeps the rest of its batch waiting at most.
+        ///
+        /// Default 1 min.
+        package var throttledMax: Duration = .seconds(60)
+        /// How often a change of a batch is made again because others have changed it meanwhile.
+        ///
+        /// Default 8.
+        package var attemptsMax = 8
 
         /// The defaults.
         package init() {}
@@ -92,7 +107,7 @@ package final class BatchRunner: Sendable {
         self.settings = settings
         settlement.bell.call { [lines, weak self] record in
             guard let batch = record.batch?.batch else { return }
-            lines.drop(record.id, BatchLines.Key(record.organization, batch))
+            lines.drop(record.id, BatchLines.Key(record.organization, batch), of: AccountID(of: record))
             self?.call()
         }
     }
@@ -144,14 +159,14 @@ package final class BatchRunner: Sendable {
             logger.warning("batches could not be read", metadata: ["reason": "\(error.message)"])
             return false
         }
-        let kept = lines.keep(Set(open.map { BatchLines.Key($0) }))
+        let now = entropy.uptime()
+        lines.keep(open, atMost: settings.batchesMax * 10, lookedSince: now + (.zero - settings.restsFor))
         var isBusy = false
-        for key in kept { await look(atWaitingOf: key) }
-        for batch in lines.inTurn(open) {
+        for batch in lines.inTurn(open) where lines.mayGoOn(batch, at: now) {
             do throws(GatewayError) {
                 if try await advance(batch, begin) { isBusy = true }
             } catch {
-                lines.putOff(BatchLines.Key(batch), until: entropy.uptime() + settings.putOff)
+                lines.putOff(BatchLines.Key(batch), in: batch.state, until: entropy.uptime() + settings.putOff)
                 logger.warning(
                     "a batch could not go on now",
                     metadata: ["batch": "\(batch.id)", "reason": "\(error.message)"]
@@ -179,9 +194,7 @@ package final class BatchRunner: Sendable {
             }
             try await stop(batch, as: .expired, because: "Nobody let it go on in time.")
             return true
-        case .running:
-            guard lines.mayGoOn(BatchLines.Key(batch), at: entropy.uptime()) else { return false }
-            return try await send(batch, begin)
+        case .running: return try await send(batch, begin)
         case .cancelled, .broken: return try await withdraw(batch)
         case .completed: return false
         }
@@ -190,7 +203,7 @@ package final class BatchRunner: Sendable {
     // MARK: Ends
 
     /// Stops a batch: what has not left is withdrawn from then on.
-    private func stop(
+    func stop(
         _ batch: Batch,
         as why: Hold.Withdrawal,
         because reason: String
@@ -206,29 +219,38 @@ package final class BatchRunner: Sendable {
     }
 
     /// Pauses a batch, unless it runs no longer.
+    ///
+    /// - Throws: `conflict` when others keep changing it: then it may run still.
     func pause(_ batch: Batch, because reason: String) async throws(GatewayError) {
-        guard var newest = try await batches.batch(batch.id, organization: batch.organization),
-            newest.state == .running
-        else { return }
-        newest.version += 1
-        newest.state = .paused
-        newest.approvers = []
-        newest.decidedBy = "host"
-        newest.reason = reason
-        let now = entropy.now()
-        newest.wait(from: now, until: now + Batches.Settings().waitsFor)
-        let told = FeedEvent.about(newest, .batchPaused, at: now, id: entropy.identifier())
-        if try await batches.apply(BatchChange(batch: newest, told: [told])) {
-            logger.warning("a batch is paused", metadata: ["batch": "\(batch.id)", "reason": "\(reason)"])
+        for _ in 0..<settings.attemptsMax {
+            guard var newest = try await batches.batch(batch.id, organization: batch.organization),
+                newest.state == .running
+            else { return }
+            newest.version += 1
+            newest.state = .paused
+            newest.approvers = []
+            newest.decidedBy = "host"
+            newest.reason = reason
+            let now = entropy.now()
+            newest.wait(from: now, until: now + Batches.Settings().waitsFor)
+            let told = FeedEvent.about(newest, .batchPaused, at: now, id: entropy.identifier())
+            if try await batches.apply(BatchChange(batch: newest, told: [told])) {
+                return logger.warning(
+                    "a batch is paused",
+                    metadata: ["batch": "\(batch.id)", "reason": "\(reason)"]
+                )
+            }
         }
+        throw GatewayError(.conflict, "Others keep changing the batch \(batch.id).")
     }
 
     private func withdraw(_ batch: Batch) async throws(GatewayError) -> Bool {
+        let wakes = lines.wakes(of: BatchLines.Key(batch))
         var question = BatchItems(of: batch.id, organization: batch.organization, limit: settings.sliceMax)
         question.states = [.draft, .released]
         let slice = try await batches.items(question)
         guard !slice.isEmpty else {
-            try await finish(batch)
+            try await finish(batch, sinceWake: wakes)
             return false
         }
         let (why, who) = (batch.withdrawal ?? .cancelled, batch.decidedBy ?? "host")
@@ -246,10 +268,12 @@ package final class BatchRunner: Sendable {
         return left.first?.id != slice.first?.id
     }
 
-    /// Ends a batch of which nothing has not left, once everything has ended.
-    private func finish(_ batch: Batch) async throws(GatewayError) {
-        let sums = try await batches.sums(of: batch.id, organization: batch.organization)
-        guard sums.keys.allSatisfy(\.isEnded) else { return }
+    /// Ends a batch of which nothing has not left, once everything has ended; until then it rests.
+    func finish(_ batch: Batch, sinceWake wakes: Int) async throws(GatewayError) {
+        let key = BatchLines.Key(batch)
+        guard try await !batches.hasUndecided(batch.id, organization: batch.organization) else {
+            return lines.rest(batch, sinceWake: wakes, until: entropy.uptime() + settings.restsFor)
+        }
         var batch = batch
         batch.version += 1
         if batch.state == .running { batch.state = .completed }
@@ -258,6 +282,7 @@ package final class BatchRunner: Sendable {
         let told = FeedEvent.about(batch, .batchCompleted, at: now, id: entropy.identifier())
         calls.operations.failpoints.reach(.beforeBatchEnd)
         if try await batches.apply(BatchChange(batch: batch, told: [told])) {
+            lines.forget(key)
             logger.info("a batch has ended", metadata: ["batch": "\(batch.id)", "state": "\(batch.state.rawValue)"])
         }
     }
@@ -271,22 +296,21 @@ package final class BatchRunner: Sendable {
             if let doubt = try await lack(of: batch) { try await pause(batch, because: doubt) }
             return false
         }
-        // What has left is followed to its end, however long that takes.
-        if entropy.now() >= batch.until, try await !isOver(batch) {
-            try await stop(batch, as: .unsent, because: "It could not be sent in time.")
-            return true
-        }
+        if try await pauseForLost(batch) { return false }
         let now = entropy.uptime()
-        if lines.isNew(key) { try await takeUp(batch) }
-        await look(atWaitingOf: key)
+        try await look(at: batch.account)
         // Half of an account's places stay for single payments: what waits in its line keeps those waiting behind it.
+        let wakes = lines.wakes(of: key)
         let (free, isPaced) = lines.free(
             batch.account,
             atMost: settings.inFlightMax,
             sending: max(1, sender.dispatcher.settings.accountPlacesMax / 2),
+            sentSince: entropy.now() + (.zero - settings.placeKeptFor),
             pace: settings.pace,
             at: now
         )
+        if free == 0, !isPaced, try await lacksPlaces(batch, at: now) { return false }
+        if entropy.now() >= batch.until, try await isLate(batch, at: now) { return true }
         // Whatever is decided of what was sent wakes it; only the pace is waited for.
         guard free > 0 else { return isPaced }
         var question = BatchItems(of: batch.id, organization: batch.organization, limit: free)
@@ -295,7 +319,9 @@ package final class BatchRunner: Sendable {
         question.after = lines.place(of: key)
         let found = try await batches.items(question)
         if found.count < free { lines.reachedEnd(key) }
-        if found.isEmpty { return try await comeToEnd(of: batch, hasBegunInTheMiddle: question.after > 0) }
+        if found.isEmpty {
+            return try await comeToEnd(of: batch, hasBegunInTheMiddle: question.after > 0, sinceWake: wakes)
+        }
         let next = found.filter { lines.take($0.id, key, at: now) }
         if !next.isEmpty { lines.noteBegun(key) }
         // Where all that is left waits by itself, there is time until it is looked through again.
@@ -312,62 +338,5 @@ package final class BatchRunner: Sendable {
         }
         if let last = found.last?.batch?.sequence, found.count == free { lines.move(key, to: last) }
         return !next.isEmpty || found.count == free
-    }
-
-    /// Nothing more can leave now: some may have had to wait, and the last ones may be undecided.
-    private func comeToEnd(of batch: Batch, hasBegunInTheMiddle: Bool) async throws(GatewayError) -> Bool {
-        let key = BatchLines.Key(batch)
-        // Once more from the start, unless nothing could leave all the way through.
-        if hasBegunInTheMiddle, lines.takeBegun(key) { return true }
-        guard !lines.isBusy(key) else { return false }
-        if try await isOver(batch) { try await finish(batch) }
-        lines.putOff(key, until: entropy.uptime() + settings.every)
-        return false
-    }
-
-    /// Whether nothing of a batch is left to be sent, now or later.
-    private func isOver(_ batch: Batch) async throws(GatewayError) -> Bool {
-        var question = BatchItems(of: batch.id, organization: batch.organization, limit: 1)
-        question.states = [.draft, .released]
-        return try await batches.items(question).isEmpty
-    }
-
-    /// What is undecided of a batch that an earlier process has begun counts from the start, and so does that of every
-    /// other batch of its account, paused ones too.
-    private func takeUp(_ batch: Batch) async throws(GatewayError) {
-        try await begin(batch)
-        let others = try await batches.openBatches(
-            of: batch.organization,
-            in: [.running, .paused, .cancelled, .broken],
-            after: nil,
-            limit: settings.siblingsMax
-        )
-        for other in others where other.account == batch.account && lines.isNew(BatchLines.Key(other)) {
-            try await begin(other)
-        }
-    }
-
-    private func begin(_ batch: Batch) async throws(GatewayError) {
-        var question = BatchItems(of: batch.id, organization: batch.organization, limit: settings.batchesMax * 100)
-        question.states = BatchLines.undecided
-        lines.begin(BatchLines.Key(batch), account: batch.account, with: try await batches.items(question).map(\.id))
-    }
-
-    /// Looks now and then what became of the items of a batch that wait for their outcome; who ends them rings too.
-    private func look(atWaitingOf key: BatchLines.Key) async {
-        let now = entropy.uptime()
-        for id in lines.waiting(key, unlessSince: now + (.zero - settings.every), at: now) {
-            do throws(GatewayError) {
-                var found: Record?
-                for environment in Environment.allCases where found == nil {
-                    found = try await records.record(id, organization: key.organization, environment: environment)
-                }
-                if let found, BatchLines.undecided.contains(found.state) { continue }
-                lines.drop(id, key)
-            } catch {
-                logger.warning("an item could not be looked at", metadata: ["reason": "\(error.message)"])
-                return
-            }
-        }
     }
 }

@@ -44,6 +44,14 @@ extension Batches {
         }
     }
 
+    /// What a batch that runs waits for, where its account's places are taken.
+    func wait(of batch: Batch, _ sums: [RecordState: RollupSum]) async throws(GatewayError) -> BatchWait? {
+        try await places.wait(of: batch, sums)
+    }
+
+    /// What says which batches wait for a place of their account.
+    var places: BatchPlaces { BatchPlaces(batches: batches, entropy: entropy, settings: runner.settings) }
+
     /// How many of a batch's items stand in each state, and what they sum to.
     package func sums(of batch: Batch) async throws(GatewayError) -> [RecordState: RollupSum] {
         try await batches.sums(of: batch.id, organization: batch.organization)
