@@ -313,7 +313,12 @@ class Trial:
         held = [item for item in items["data"] if item.get("transaction", {}).get("status") == "PENDING"]
         found = [gateway.call("GET", "/batches/" + other)[2].get("data", {}) for other in self.batches]
         open_ones = {b["batch_id"]: (b["state"], b.get("reason"), b["counts"]) for b in found if b and "ended_ms" not in b}
-        return f"its payments: {held[:5]}; open: {open_ones}"
+        explained = [
+            gateway.call("GET", f"/transactions/{item['transaction']['id']}/explanation")[2].get("data", {}).get("why")
+            for item in held[:1]
+        ]
+        undecided = sum(counts["undecided"] for _, _, counts in open_ones.values())
+        return f"its payments: {held[:5]}; why: {explained}; undecided in all: {undecided}; open: {open_ones}"
 
     def unfinished(self, gateway):
         """Batches that are there, and neither end nor wait for anything."""
@@ -324,12 +329,15 @@ class Trial:
                 continue
             batch = answer["data"]
             waits = batch["state"] in ("draft", "paused") or batch["counts"]["undecided"] + batch["counts"]["needs_person"]
+            # One that runs and finds no place of its account says what it waits for.
+            waits = waits or batch["state"] == "running" and batch.get("reason")
             if "ended_ms" not in batch and not waits:
                 try:
                     harness.wait_until(
                         f"the end of {name}",
                         lambda: "ended_ms" in (b := gateway.call("GET", "/batches/" + name)[2]["data"])
-                        or b["counts"]["undecided"],
+                        or b["counts"]["undecided"]
+                        or b["state"] == "running" and b.get("reason"),
                     )
                 except AssertionError as error:
                     # What it waits for, and who has the account's places meanwhile.
