@@ -9,6 +9,7 @@ private func makeDraft(at time: Timestamp = moment) -> Record {
     var record = makeRecord(at: time)
     record.state = .draft
     record.hold = Hold(arguments: ["amount": 100, "phone": "254"], reason: "rule 1", until: time + .seconds(3_600))
+    record.hold?.unmoved = [RecordID(Identifier(high: 8, low: 5)), RecordID(Identifier(high: 8, low: 6))]
     record.hold?.place = AccountPlace(shortCode: "174379", kind: "till", till: "5001")
     let people = Approvers(
         named: [UserID(Identifier(high: 8, low: 1)), UserID(Identifier(high: 8, low: 2))],

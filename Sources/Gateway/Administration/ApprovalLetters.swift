@@ -121,6 +121,7 @@ package struct ApprovalLetters: Sendable {
     static func words(for record: Record) -> String {
         let amount = record.intent.amount.map { "\($0.amount) KES" } ?? "an unknown amount"
         return "\(record.tool), \(amount), \(record.environment.rawValue), transaction \(record.id)."
+            + (record.wordsOfUnmoved.map { "\n" + $0 } ?? "")
     }
 
     /// The person behind a call; nil where nobody is known.

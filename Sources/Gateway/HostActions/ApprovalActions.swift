@@ -288,6 +288,13 @@ extension ApprovalActions {
             "substitutes_from_ms": ["type": "integer", "description": "When those may decide in any case."],
             "is_new_receiver": ["type": "boolean", "description": "Where a rule looks at that."],
             "is_confirmation": ["type": "boolean", "description": "Where whoever asked may confirm it."],
+            "called_unmoved": [
+                "type": "array", "items": ["type": "string"],
+                "description": """
+                Earlier reversals that whoever asked says did not move, though M-Pesa has not said so: whoever lets this leave \
+                stands for it.
+                """,
+            ],
             "is_own": ["type": "boolean", "description": "Where you asked for it yourself, or own the key that did."],
             "to_confirm": toConfirmSchema,
             "confirmation": [
@@ -346,6 +353,9 @@ extension ApprovalActions {
             if asked.isNewReceiver { document["is_new_receiver"] = true }
             asked.people?.show(in: &document, since: record.createdAt)
             if asked.isConfirmation { document["is_confirmation"] = true }
+        }
+        if let said = hold?.unmoved, !said.isEmpty {
+            document["called_unmoved"] = .array(said.map { .string("\($0)") })
         }
         document["confirmation"] = hold?.confirmation?.json
         document["decided_by"] = hold?.decidedBy.map { .string($0) }

@@ -121,6 +121,8 @@ package struct Hold: Sendable, Equatable {
     package var unsent = 0
     /// What its account was when it was asked for; nil for records of before that was kept.
     package var place: AccountPlace?
+    /// Which earlier reversals of the same transaction whoever asked says did not move, though M-Pesa has not said so.
+    package var unmoved: [RecordID] = []
     /// In which hour its call was counted, once that is so.
     package var countedAt: Timestamp?
 

@@ -92,7 +92,9 @@ struct Operations: Sendable {
             within: work.membership.ceilings,
             at: entropy.now()
         )
-        if let order = try await approval.order(for: record, work) {
+        let order = try await approval.order(for: record, work)
+        try Operations.checkWord(of: work, about: original, order)
+        if let order {
             return try await hold(planned, until: order, for: work)
         }
         let prepared = try await sender.makeReady(record, kind: kind)

@@ -14,7 +14,7 @@ struct Reversals: Sendable {
         let left: Int64
         /// Reversals of which nobody knows whether they moved, and what they keep.
         let held: [ReversalMark]
-        /// Those of which the caller says that they did not.
+        /// Those of which the caller says that they did not, and which would be held otherwise.
         let unmoved: Set<RecordID>
         /// Those that are known to have moved nothing.
         let ended: Set<RecordID>
@@ -154,7 +154,9 @@ struct Reversals: Sendable {
         let counted = past.held.filter { !unmoved.contains($0.id) }
         let paid = original.intent.amount?.amount ?? 0
         let left = paid - original.reversedAmount - counted.reduce(0) { $0 + $1.amount.amount }
-        return Original(record: original, left: max(0, left), held: counted, unmoved: unmoved, ended: past.ended)
+        // Of what is known to have moved nothing it says nothing new.
+        let said = Set(past.held.map(\.id)).intersection(unmoved)
+        return Original(record: original, left: max(0, left), held: counted, unmoved: said, ended: past.ended)
     }
 
     /// Whether somebody has said of a reversal before that it did not move, or it has ended so: said again, it says

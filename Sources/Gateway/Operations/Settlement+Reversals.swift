@@ -2,14 +2,15 @@
 extension Settlement {
     /// The change of an original with which a reversal of it is committed; nil when it takes none now.
     ///
-    /// What whoever asks says of others is kept with it.
+    /// What whoever asks says of others is kept with it once it is about to be sent: with a draft nobody has agreed to it.
     func beginning(
         _ reversal: Record,
         of original: Reversals.Original,
         at now: Timestamp? = nil
     ) -> RecordChange? {
         guard let mark = ReversalMark(of: reversal) else { return nil }
-        let what = RecordMachine.Happening.reversing(mark, besides: original.unmoved, ended: original.ended)
+        let unmoved = reversal.state == .draft ? [] : original.unmoved
+        let what = RecordMachine.Happening.reversing(mark, besides: unmoved, ended: original.ended)
         return move(what, on: original.record, at: now ?? reversal.createdAt).map { change($0) }
     }
 

@@ -82,6 +82,12 @@ enum RecordCoding {
             }
             writer.optional("held_because", hold.reason)
             if let asked = hold.asked { write(asked, to: &writer) }
+            if !hold.unmoved.isEmpty {
+                writer.key("unmoved")
+                writer.beginArray()
+                for id in hold.unmoved { writer.string(id.description) }
+                writer.endArray()
+            }
             if let place = hold.place {
                 writer.key("place")
                 writer.beginArray()
@@ -135,6 +141,7 @@ enum RecordCoding {
         )
         hold.beside = plan["beside"]
         hold.asked = plan["asked"].map { asked($0) }
+        hold.unmoved = (plan["unmoved"]?.arrayValue ?? []).compactMap { $0.stringValue.flatMap { RecordID($0) } }
         if let place = plan["place"]?.arrayValue?.compactMap(\.stringValue), place.count > 1 {
             hold.place = AccountPlace(shortCode: place[0], kind: place[1], till: place.count > 2 ? place[2] : nil)
         }

@@ -51,10 +51,18 @@ extension Record {
         var lines = ["\(verb): \(intent.amount.map { "\($0.amount) shillings" } ?? "the whole amount")"]
         if let party = intent.party { lines.append("\(side): \(PlainText.name.shown(party))") }
         if let original = intent.original { lines.append("Of: \(original)") }
+        if let words = wordsOfUnmoved { lines.append(words) }
         if let reference = intent.reference { lines.append("Reference: \(PlainText.name.shown(reference))") }
         lines.append("By: \(tool), account \(accountName)")
         lines.append(environment == .live ? "Money: live, real money" : "Money: test, no real money")
         return "Confirm this payment.\n" + lines.joined(separator: "\n") + "\nNothing is sent unless you do."
+    }
+
+    /// What whoever lets a reversal leave stands for beside it: that others did not move; nil where it says nothing of others.
+    var wordsOfUnmoved: String? {
+        guard let said = hold?.unmoved, !said.isEmpty else { return nil }
+        let ids = said.map { "\($0)" }.joined(separator: ", ")
+        return "Said not to have moved, which M-Pesa has not stated: \(ids). Look at the M-Pesa statement first."
     }
 
     /// What names a payment together with what was shown of it.

@@ -16,6 +16,7 @@ extension Operations {
         draft.hold = Hold(arguments: work.arguments, reason: order.reason, until: until)
         draft.hold?.place = planned.place
         draft.hold?.asked = order.asked
+        draft.hold?.unmoved = planned.original?.unmoved.sorted { $0.raw < $1.raw } ?? []
         if order.asked?.isConfirmation == true {
             draft.hold?.asked?.isAskedThere = work.isAskedThere
             draft.hold?.asked?.session = work.caller == .agent ? work.principal.session : nil
@@ -51,6 +52,27 @@ extension Operations {
         work.reservation?.consume()
         failpoints.reach(.afterHoldCommit)
         return Dispatch.Done(held: draft, page)
+    }
+
+    /// That an earlier reversal did not move is read in M-Pesa's statement by a person: of an agent it is not taken without
+    /// somebody else's approval, to whom it is shown.
+    ///
+    /// - Throws: `permissionDenied`.
+    static func checkWord(
+        of work: Dispatch.Work,
+        about original: Reversals.Original?,
+        _ order: HoldOrder?
+    ) throws(GatewayError) {
+        guard work.caller == .agent, let original, !original.unmoved.isEmpty else { return }
+        if let order, order.asked?.isConfirmation != true { return }
+        throw GatewayError(
+            .permissionDenied,
+            """
+            An agent cannot say that an earlier reversal did not move. A person who has seen that in the M-Pesa statement \
+            asks for this reversal, or a rule has somebody approve it.
+            """,
+            record: original.record.id
+        )
     }
 }
 
