@@ -35,6 +35,44 @@ struct `An organization's switch for payouts that M-Pesa does not know` {
     }
 }
 
+struct `An item that M-Pesa does not know` {
+    /// What is done with its batch before M-Pesa says so.
+    enum Deed: CaseIterable {
+        case nothing
+        case pause
+        case cancel
+    }
+
+    @Test(arguments: Deed.allCases) func `is sent again while its batch runs, and not otherwise`(deed: Deed)
+        async throws
+    {
+        try await House.forBatches { (house) async throws in
+            house.upstream.answer { _ in .unknown("cut") }
+            try await house.run("b", 1)
+            await house.sendBatches()
+            #expect(house.upstream.count("pay") == 1)
+            try await house.resends(true)
+            house.clock.advance(.seconds(31 * 60))
+            let (batches, who) = (house.gateway.batches, try await house.releaser())
+            switch deed {
+            case .nothing: break
+            case .pause: _ = try await batches.pause("b", by: who, because: "A look.")
+            case .cancel: _ = try await batches.cancel("b", by: who, because: "A wrong list.")
+            }
+            await house.gateway.batchRunner.sendDue()
+
+            try await house.tellNotFound()
+
+            #expect(house.upstream.count("pay") == (deed == .nothing ? 2 : 1))
+            let item = try #require(try await house.items("b").first)
+            #expect(item.state == (deed == .nothing ? .accepted : .reconciling))
+            let said = try await house.store.events(of: item.id, organization: house.organization, limit: 20)
+                .compactMap(\.meaning)
+            #expect(deed == .nothing || said.contains { $0.hasPrefix("Not sent again: its batch b is") }, "\(said)")
+        }
+    }
+}
+
 extension House {
     /// Does what `organization.update` does once it is allowed.
     fileprivate func resends(_ isOn: Bool) async throws {

@@ -107,7 +107,10 @@ struct Money: Sendable {
             sender: sender,
             plugins: calls,
             settlement: settlement,
-            objection: { record throws(GatewayError) in try await authority.objection(to: record) },
+            objection: { [batches = ports.store.batches] record throws(GatewayError) in
+                if let reason = try await authority.objection(to: record) { return reason }
+                return try await batches.objection(toSendingAgain: record)
+            },
             limits: limits,
             entropy: entropy,
             logger: logger,

@@ -107,7 +107,7 @@ struct Sender: Sendable {
 
     /// Sends the request of a waiting record, one in state `created`, and settles the outcome.
     ///
-    /// If the process dies before `sending` is committed, the row is as it was.
+    /// If the process dies before `sending` is committed, the row is as it was. An item leaves while its batch runs.
     /// - Returns: The record as it stands afterwards. The answer's meaning is committed when this returns.
     /// - Throws: `unavailable` when the store could not keep up; the sweeper then finishes the record.
     func send(_ record: Record, _ prepared: PreparedRequest) async throws(GatewayError) -> Record {
@@ -115,9 +115,14 @@ struct Sender: Sendable {
         defer { turn.place.leave() }
         let claimed: Settlement.Settled
         do throws(GatewayError) {
-            claimed = try await settlement.settle(record) { current in
+            let batch = record.batch?.batch
+            // A batch that runs no longer looks like a record that has changed, and is not asked twice.
+            var isFirst = true
+            claimed = try await settlement.settle(record, whileRunning: batch) { current in
+                defer { isFirst = false }
                 // Another worker may have sent or ended it meanwhile; then there is nothing left to claim.
-                current.state == .created && entropy.now() <= current.sendBefore ? .sending : nil
+                guard batch == nil || isFirst, current.state == .created else { return nil }
+                return entropy.now() <= current.sendBefore ? .sending : nil
             }
         } catch {
             if let beginning = settlement.beginning(record, at: entropy.now()) { withdraw(beginning.record) }

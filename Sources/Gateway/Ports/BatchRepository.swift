@@ -71,6 +71,16 @@ package protocol BatchRepository: Sendable {
     func recent(_ question: RecentPayments) async throws(GatewayError) -> [RecentPayment]
 }
 
+extension BatchRepository {
+    /// Why an item is not sent again: its batch runs no longer; nil for what is no item.
+    func objection(toSendingAgain record: Record) async throws(GatewayError) -> String? {
+        guard let place = record.batch else { return nil }
+        let found = try await batch(place.batch, organization: record.organization)
+        guard found?.state != .running else { return nil }
+        return "Not sent again: its batch \(place.batch) is \(found?.state.rawValue ?? "gone")."
+    }
+}
+
 extension Batch: OfEnvironment {}
 
 /// A batch and all that must be committed with it.
