@@ -7,7 +7,7 @@ CREATE INDEX audit_by_subject ON audit (organization_id, subject, audit_id);
 CREATE TABLE audit_heads ( organization_id TEXT NOT NULL, writer_id TEXT NOT NULL, sequence BIGINT NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (organization_id, writer_id)) WITHOUT ROWID;
 CREATE TABLE balances ( organization_id TEXT NOT NULL, environment TEXT NOT NULL, account TEXT NOT NULL, name TEXT NOT NULL, at_ms BIGINT NOT NULL, record_id TEXT NOT NULL, currency TEXT NOT NULL, current_cents BIGINT NOT NULL, available_cents BIGINT NOT NULL, reserved_cents BIGINT NOT NULL, uncleared_cents BIGINT NOT NULL, PRIMARY KEY (organization_id, environment, account, name, at_ms, record_id)) WITHOUT ROWID;
 CREATE INDEX balances_by_age ON balances (at_ms);
-CREATE TABLE batches ( organization_id TEXT NOT NULL, batch_id TEXT NOT NULL, environment TEXT NOT NULL, state TEXT NOT NULL, version BIGINT NOT NULL, content BLOB NOT NULL, created_ms BIGINT NOT NULL, until_ms BIGINT NOT NULL, ended_ms BIGINT, detail TEXT NOT NULL, decided_by TEXT, released_by TEXT, reason TEXT, withdrawal TEXT, next_ms BIGINT NOT NULL DEFAULT 0, approvers TEXT, PRIMARY KEY (organization_id, batch_id)) WITHOUT ROWID;
+CREATE TABLE batches ( organization_id TEXT NOT NULL, batch_id TEXT NOT NULL, environment TEXT NOT NULL, state TEXT NOT NULL, version BIGINT NOT NULL, content BLOB NOT NULL, created_ms BIGINT NOT NULL, until_ms BIGINT NOT NULL, ended_ms BIGINT, detail TEXT NOT NULL, decided_by TEXT, released_by TEXT, reason TEXT, withdrawal TEXT, next_ms BIGINT NOT NULL DEFAULT 0, approvers TEXT, looked TEXT, PRIMARY KEY (organization_id, batch_id)) WITHOUT ROWID;
 CREATE INDEX batches_by_content ON batches (organization_id, content);
 CREATE INDEX batches_listed ON batches (organization_id, environment, created_ms, batch_id);
 CREATE INDEX batches_open ON batches (organization_id, next_ms) WHERE ended_ms IS NULL;
@@ -54,7 +54,9 @@ CREATE INDEX records_batch_unsent ON records (organization_id, batch_id, batch_s
 CREATE INDEX records_by_batch ON records (organization_id, batch_id, batch_sequence) WHERE batch_id IS NOT NULL;
 CREATE INDEX records_by_party ON records ((created_ms / 86400000), party_digest) WHERE party_digest IS NOT NULL;
 CREATE INDEX records_held ON records (next_action_ms) WHERE state IN ('draft', 'released');
+CREATE INDEX records_held_by_party ON records (party_digest, held_until_ms) WHERE party_digest IS NOT NULL AND held_until_ms IS NOT NULL;
 CREATE INDEX records_manual ON records (plugin, operation) WHERE state = 'manual';
+CREATE INDEX records_manual_by_party ON records (party_digest) WHERE party_digest IS NOT NULL AND state = 'manual';
 CREATE INDEX records_manual_due ON records (next_action_ms) WHERE state = 'manual';
 CREATE INDEX records_not_succeeded ON records (organization_id, environment, record_id) WHERE state <> 'succeeded';
 CREATE INDEX records_open ON records (organization_id, environment, created_ms) WHERE (state = 'draft' OR state = 'released' OR state = 'created' OR state = 'sending' OR state = 'accepted' OR state = 'unknown' OR state = 'reconciling' OR state = 'manual');

@@ -17,6 +17,12 @@ extension Assembly.Ports {
             sender: money.sender,
             settlement: money.settlement,
             authenticate: authenticate,
+            doubts: BatchDoubts(
+                batches: store.batches,
+                records: store.records,
+                entropy: entropy,
+                recentFor: settings.batches.recentFor
+            ),
             entropy: entropy,
             logger: logger,
             settings: settings.batchRunner

@@ -40,6 +40,18 @@ package struct BatchActions: Sendable {
         "type": "string", "minLength": 3, "maxLength": 200, "description": "Why, for whoever looks at it later.",
     ]
 
+    private static let confirmedRows: JSON = [
+        "type": "array", "items": ["type": "integer", "minimum": 1], "maxItems": 10_000, "uniqueItems": true,
+        "description": """
+        Rows that were refused because others have paid the same amount to the same receiver since: you have looked, and they \
+        are other payments.
+        """,
+    ]
+
+    private static func confirmed(_ use: Action.Use) -> Set<Int> {
+        Set((use.arguments["confirmed_rows"]?.arrayValue ?? []).compactMap { $0.integerValue.map(Int.init) })
+    }
+
     private func shown(_ batch: Batch) async throws(GatewayError) -> Action.Answer {
         var writer = JSONWriter(capacity: 1024)
         let sums = try await batches.sums(of: batch)
@@ -210,14 +222,21 @@ package struct BatchActions: Sendable {
             title: "Release a batch",
             summary: """
                 Lets a batch leave: its payments are sent one after another, by the gateway. Where a rule asked for another \
-                person, neither whoever made it nor whoever made the key that did may release it.
+                person, neither whoever made it nor whoever made the key that did may release it. Rows that others may have \
+                paid since it was made are refused, until confirmed_rows names them.
                 """,
             route: Route("POST", "/batches/{id}/release"),
-            arguments: ["id": BatchActions.id],
+            arguments: ["id": BatchActions.id, "confirmed_rows": BatchActions.confirmedRows],
             output: .data(BatchDocument.schema),
             target: "batch_id"
         ) { [batches, self] use throws(GatewayError) in
-            try await shown(try await batches.release(use.text("id") ?? "", by: use.principal))
+            try await shown(
+                try await batches.release(
+                    use.text("id") ?? "",
+                    by: use.principal,
+                    confirming: BatchActions.confirmed(use)
+                )
+            )
         }
     }
 
@@ -244,14 +263,20 @@ package struct BatchActions: Sendable {
             title: "Resume a batch",
             summary: """
                 Lets a paused batch go on. What failed for lack of money is tried again, as long as no more is paid than \
-                was released.
+                was released. Rows are asked about as by batches.release.
                 """,
             route: Route("POST", "/batches/{id}/resume"),
-            arguments: ["id": BatchActions.id],
+            arguments: ["id": BatchActions.id, "confirmed_rows": BatchActions.confirmedRows],
             output: .data(BatchDocument.schema),
             target: "batch_id"
         ) { [batches, self] use throws(GatewayError) in
-            try await shown(try await batches.resume(use.text("id") ?? "", by: use.principal))
+            try await shown(
+                try await batches.resume(
+                    use.text("id") ?? "",
+                    by: use.principal,
+                    confirming: BatchActions.confirmed(use)
+                )
+            )
         }
     }
 

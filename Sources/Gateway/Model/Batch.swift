@@ -113,6 +113,8 @@ package struct Batch: Sendable, Equatable {
     package var releasedBy: String?
     /// Who has agreed to its leaving, or let it leave together, as `user:<id>`.
     package var approvers: [String] = []
+    /// When its rows were last asked about since it was made, and which of them somebody has confirmed then.
+    package var looked: Looked?
     /// Why it was paused or stopped, for people.
     package var reason: String?
     /// What becomes of the items that have not left, once it is stopped.
@@ -167,6 +169,13 @@ package struct Batch: Sendable, Equatable {
         self.until = until
     }
 
+    /// Whether the same payments once more are asked about for its sake: it may pay yet, was made since, or has left and ended
+    /// since.
+    package func stands(since moment: Timestamp) -> Bool {
+        guard let endedAt, createdAt < moment else { return true }
+        return releasedBy != nil && endedAt >= moment
+    }
+
     /// Whether it waits for a person.
     package var isWaiting: Bool { state == .draft || state == .paused }
 
@@ -183,6 +192,22 @@ package struct Batch: Sendable, Equatable {
     /// The account of its items.
     package var account: AccountID {
         AccountID(organization: organization, environment: environment, name: accountName)
+    }
+}
+
+extension Batch {
+    /// That rows were asked about once more before they leave.
+    package struct Looked: Sendable, Equatable {
+        /// When.
+        package let at: Timestamp
+        /// The rows that repeat another payment, as somebody confirmed by then.
+        package let rows: Set<Int>
+
+        /// States it.
+        package init(at: Timestamp, rows: Set<Int> = []) {
+            self.at = at
+            self.rows = rows
+        }
     }
 }
 

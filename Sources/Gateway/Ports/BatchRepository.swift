@@ -17,7 +17,8 @@ package protocol BatchRepository: Sendable {
         limit: Int
     ) async throws(GatewayError) -> [Batch]
 
-    /// The organization's newest batch with these items that was made since, and was not taken back.
+    /// The organization's newest batch with these items that may pay yet, or has ended or was made since; none that was taken
+    /// back before anybody let it leave.
     func batch(
         containing content: [UInt8],
         organization: OrganizationID,
@@ -67,7 +68,7 @@ package protocol BatchRepository: Sendable {
     /// How many items of a batch stand in each state, and what they sum to.
     func sums(of id: BatchID, organization: OrganizationID) async throws(GatewayError) -> [RecordState: RollupSum]
 
-    /// Which of these payments have been made or begun since, as the newest record of each.
+    /// Which payments to these people may be made yet, whatever their age, or were made or have ended since; the oldest first.
     func recent(_ question: RecentPayments) async throws(GatewayError) -> [RecentPayment]
 }
 
@@ -95,7 +96,8 @@ package struct NewBatch: Sendable {
     package let audit: [AuditRecord]
     /// What has become true.
     package let told: [FeedEvent]
-    /// Another batch with the same items that was made since is in the way, unless this one repeats it.
+    /// Another batch with the same items that is open, or has ended or was made since, is in the way, unless this one repeats
+    /// it.
     package let sameSince: Timestamp
     /// How many of the organization's may be open with this one.
     package let openMax: Int
@@ -203,10 +205,16 @@ package struct RecentPayments: Sendable {
     package let direction: OperationDirection
     /// To these people.
     package let parties: [String]
-    /// Begun between these.
+    /// Since when those that have ended count: what is open counts whatever its age.
     package let from: Timestamp
-    /// The end of it.
+    /// Now.
     package let until: Timestamp
+    /// The batch whose own items are left out.
+    package let batch: BatchID?
+
+    /// How old a payment may be at most of which M-Pesa has not said what became of it, and which waits for no person: longer
+    /// than anything is asked about.
+    package static let undecidedFor: Duration = .seconds(31 * 86_400)
 
     /// States the question.
     package init(
@@ -215,7 +223,8 @@ package struct RecentPayments: Sendable {
         direction: OperationDirection,
         parties: [String],
         from: Timestamp,
-        until: Timestamp
+        until: Timestamp,
+        besides batch: BatchID? = nil
     ) {
         self.organization = organization
         self.environment = environment
@@ -223,6 +232,7 @@ package struct RecentPayments: Sendable {
         self.parties = parties
         self.from = from
         self.until = until
+        self.batch = batch
     }
 }
 
@@ -234,12 +244,15 @@ package struct RecentPayment: Sendable, Equatable {
     package let amount: Int64
     /// Which.
     package let record: RecordID
+    /// When it was asked for.
+    package let madeAt: Timestamp
 
     /// States it.
-    package init(party: String, amount: Int64, record: RecordID) {
+    package init(party: String, amount: Int64, record: RecordID, madeAt: Timestamp) {
         self.party = party
         self.amount = amount
         self.record = record
+        self.madeAt = madeAt
     }
 
     /// The states of payments that were not made.

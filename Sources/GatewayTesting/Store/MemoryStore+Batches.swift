@@ -167,13 +167,21 @@ extension MemoryStore: BatchRepository {
         return try await read { tables in
             tables.sorted { record in
                 record.organization == question.organization && record.environment == question.environment
-                    && record.direction == question.direction && record.createdAt >= question.from
-                    && !RecentPayment.unpaid.contains(record.state)
+                    && record.direction == question.direction && !RecentPayment.unpaid.contains(record.state)
+                    && (question.batch == nil || record.batch?.batch != question.batch)
+                    && (!record.state.isEnded || record.createdAt >= question.from
+                        || record.sentAt.map { $0 >= question.from } == true
+                        || record.endedAt.map { $0 >= question.from } == true)
             }
             .compactMap { record in
                 guard let party = record.intent.party, parties.contains(party), let amount = record.intent.amount
                 else { return nil }
-                return RecentPayment(party: party, amount: amount.amount, record: record.id)
+                return RecentPayment(
+                    party: party,
+                    amount: amount.amount,
+                    record: record.id,
+                    madeAt: record.createdAt
+                )
             }
         }
     }
@@ -203,7 +211,7 @@ extension MemoryTables {
         batches.values
             .filter { batch in
                 batch.organization == organization && batch.environment == environment && batch.content == content
-                    && batch.createdAt >= since && (batch.state != .cancelled || batch.releasedBy != nil)
+                    && batch.stands(since: since) && (batch.state != .cancelled || batch.releasedBy != nil)
             }
             .max { $0.createdAt < $1.createdAt }?
             .id

@@ -6,7 +6,7 @@ import OrderedJSON
 enum BatchCoding {
     static let columns = """
         organization_id, batch_id, environment, state, version, content, created_ms, until_ms, ended_ms, detail,
-        decided_by, released_by, reason, withdrawal, approvers, next_ms
+        decided_by, released_by, reason, withdrawal, approvers, next_ms, looked
         """
 
     /// The values of `columns`.
@@ -18,7 +18,22 @@ enum BatchCoding {
             .optional(batch.endedAt?.milliseconds), .text(detail(batch)), .optional(batch.decidedBy),
             .optional(batch.releasedBy), .optional(batch.reason), .optional(batch.withdrawal?.rawValue),
             .optional(approvers(batch)), .integer(batch.nextAt.milliseconds),
+            .optional(looked(batch)),
         ]
+    }
+
+    /// When its rows were last asked about, and which were confirmed then; nil where they were not.
+    static func looked(_ batch: Batch) -> String? {
+        batch.looked.map { looked in
+            (["\(looked.at.milliseconds)"] + looked.rows.sorted().map { "\($0)" }).joined(separator: " ")
+        }
+    }
+
+    private static func looked(_ text: String) -> Batch.Looked? {
+        let numbers = text.split(separator: " ").compactMap { Int64($0) }
+        return numbers.first.map { at in
+            Batch.Looked(at: Timestamp(milliseconds: at), rows: Set(numbers.dropFirst().map { Int($0) }))
+        }
     }
 
     /// Who has agreed; nil for nobody.
@@ -95,6 +110,7 @@ enum BatchCoding {
         // What is next of one that waits is its reminder, as long as that is not its end.
         let next = row.integer(15).map { Timestamp(milliseconds: $0) }
         if batch.isWaiting, let next, next < batch.until { batch.remindAt = next }
+        batch.looked = row.text(16).flatMap(looked)
         batch.approvers = (row.text(14) ?? "").split(separator: " ").map(String.init)
         return batch
     }

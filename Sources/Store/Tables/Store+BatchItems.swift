@@ -115,46 +115,87 @@ extension Store {
         return found
     }
 
+    /// The same of some of them, by three indexes: by the days of what is young enough to be undecided; by their end of what
+    /// was held, which may have been made long before it is sent; and what waits for a person, however old.
     private func recent(
         _ question: RecentPayments,
         of some: [String]
     ) async throws(GatewayError) -> [RecentPayment] {
-        let days =
-            question.from.milliseconds / Store.dayMilliseconds...question.until.milliseconds
-            / Store.dayMilliseconds
+        let oldest = question.from.milliseconds - RecentPayments.undecidedFor.wholeMilliseconds
+        let days = oldest / Store.dayMilliseconds...question.until.milliseconds / Store.dayMilliseconds
         let digests = some.map {
             parties.digest(of: $0, organization: question.organization, environment: question.environment)
         }
         // Always as many places, so that there are few statements to keep prepared.
         let padded = digests + Array(repeating: digests[0], count: Store.partiesMax - digests.count)
-        let dayPlaces = days.indices.enumerated().map { "$\($0.offset + 1)" }.joined(separator: ", ")
-        let count = days.count
-        let partyPlaces = padded.indices.map { "$\(count + $0 + 1)" }.joined(separator: ", ")
-        let rest = count + padded.count
-        let unpaid = RecentPayment.unpaid.map { "'\($0.rawValue)'" }.sorted().joined(separator: ", ")
-        let values: [SQLValue] =
-            days.map { .integer($0) } + padded.map { .integer($0) } + [
-                .text(question.organization.description), .text(question.environment.rawValue),
-                .text(question.direction.rawValue), .integer(question.from.milliseconds),
-            ]
-        let (index, wanted) = (database.words.index("records_by_party"), Set(some))
+        let people = padded.map { SQLValue.integer($0) }
+        let (words, wanted) = (database.words, Set(some))
         return try await read { sql in
-            try sql.query(
-                """
-                SELECT party, amount, record_id FROM records\(index)
-                WHERE (created_ms / 86400000) IN (\(dayPlaces)) AND party_digest IN (\(partyPlaces))
-                    AND party_digest IS NOT NULL AND organization_id = $\(rest + 1) AND environment = $\(rest + 2)
-                    AND direction = $\(rest + 3) AND created_ms >= $\(rest + 4) AND state NOT IN (\(unpaid))
-                ORDER BY record_id
-                """,
-                values
-            ) { row -> RecentPayment? in
-                guard let party = row.text(0), wanted.contains(party), let amount = row.integer(1),
-                    let record = row.text(2).flatMap({ RecordID($0) })
-                else { return nil }
-                return RecentPayment(party: party, amount: amount, record: record)
+            var found: [RecordID: RecentPayment] = [:]
+            for way in RecentWay.allCases {
+                let first: [SQLValue] =
+                    switch way {
+                    case .byDay: days.map { .integer($0) }
+                    case .held: [.integer(oldest)]
+                    case .manual: []
+                    }
+                let rows = try sql.query(
+                    way.statement(words, places: first.count, people: people.count),
+                    first + people + RecentWay.values(of: question),
+                    RecentWay.payment
+                )
+                for payment in rows.compactMap(\.self) where wanted.contains(payment.party) {
+                    found[payment.record] = payment
+                }
             }
-            .compactMap(\.self)
+            return found.values.sorted { $0.record.raw < $1.record.raw }
         }
+    }
+}
+
+/// By which index earlier payments to somebody are found.
+private enum RecentWay: CaseIterable {
+    case byDay
+    case held
+    case manual
+
+    func statement(_ words: SQLWords, places: Int, people: Int) -> String {
+        let listed = { (first: Int, count: Int) in (first..<first + count).map { "$\($0)" }.joined(separator: ", ") }
+        let (index, condition) =
+            switch self {
+            case .byDay: ("records_by_party", "(created_ms / 86400000) IN (\(listed(1, places))) AND ")
+            case .held: ("records_held_by_party", "held_until_ms IS NOT NULL AND held_until_ms >= $1 AND ")
+            case .manual: ("records_manual_by_party", "state = 'manual' AND ")
+            }
+        let unpaid = RecentPayment.unpaid.map { "'\($0.rawValue)'" }.sorted().joined(separator: ", ")
+        let rest = places + people
+        return """
+            SELECT party, amount, record_id, created_ms FROM records\(words.index(index))
+            WHERE \(condition)party_digest IN (\(listed(places + 1, people))) AND party_digest IS NOT NULL
+                AND organization_id = $\(rest + 1) AND environment = $\(rest + 2) AND direction = $\(rest + 3)
+                AND state NOT IN (\(unpaid)) AND (batch_id IS NULL OR batch_id <> $\(rest + 4))
+                AND (created_ms >= $\(rest + 5) OR sent_ms >= $\(rest + 6) OR ended_ms >= $\(rest + 7)
+                    OR \(RecordCoding.isOpen))
+            """
+    }
+
+    static func values(of question: RecentPayments) -> [SQLValue] {
+        let from = SQLValue.integer(question.from.milliseconds)
+        return [
+            .text(question.organization.description), .text(question.environment.rawValue),
+            .text(question.direction.rawValue), .text(question.batch?.description ?? ""), from, from, from,
+        ]
+    }
+
+    static func payment(_ row: any SQLRow) -> RecentPayment? {
+        guard let party = row.text(0), let amount = row.integer(1), let record = row.text(2).flatMap({ RecordID($0) }),
+            let madeAt = row.integer(3)
+        else { return nil }
+        return RecentPayment(
+            party: party,
+            amount: amount,
+            record: record,
+            madeAt: Timestamp(milliseconds: madeAt)
+        )
     }
 }

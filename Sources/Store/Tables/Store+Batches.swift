@@ -19,7 +19,7 @@ extension Store: BatchRepository {
                 try session.sql.execute(
                     """
                     INSERT INTO batches (\(BatchCoding.columns))
-                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
                     """,
                     BatchCoding.values(batch)
                 )
@@ -41,8 +41,6 @@ extension Store: BatchRepository {
     }
 
     /// Whether as many of its organization are open as may be.
-    ///
-    /// Several that are committed at once on PostgreSQL do not see each other, and may be over it by so many.
     private static func isFull(_ new: NewBatch, in sql: any SQLSession) throws -> Bool {
         let open = try sql.first(
             "SELECT COUNT(*) FROM batches WHERE organization_id = $1 AND ended_ms IS NULL",
@@ -83,13 +81,14 @@ extension Store: BatchRepository {
         try sql.first(
             """
             SELECT batch_id FROM batches
-            WHERE organization_id = $1 AND content = $2 AND environment = $3 AND created_ms >= $4
+            WHERE organization_id = $1 AND content = $2 AND environment = $3
+                AND (created_ms >= $4 OR ended_ms >= $5 OR ended_ms IS NULL)
                 AND (state <> 'cancelled' OR released_by IS NOT NULL)
             ORDER BY created_ms DESC LIMIT 1
             """,
             [
                 .text(organization.description), .bytes(content), .text(environment.rawValue),
-                .integer(since.milliseconds),
+                .integer(since.milliseconds), .integer(since.milliseconds),
             ]
         ) { $0.text(0).flatMap { BatchID($0) } } ?? nil
     }
@@ -204,14 +203,15 @@ extension Store: BatchRepository {
             let changed = try session.sql.execute(
                 """
                 UPDATE batches SET state = $1, version = $2, until_ms = $3, ended_ms = $4, decided_by = $5,
-                    released_by = $6, reason = $7, withdrawal = $8, approvers = $9, next_ms = $10
-                WHERE organization_id = $11 AND batch_id = $12 AND version = $13
+                    released_by = $6, reason = $7, withdrawal = $8, approvers = $9, next_ms = $10, looked = $11
+                WHERE organization_id = $12 AND batch_id = $13 AND version = $14
                 """,
                 [
                     .text(batch.state.rawValue), .integer(Int64(batch.version)), .integer(batch.until.milliseconds),
                     .optional(batch.endedAt?.milliseconds), .optional(batch.decidedBy), .optional(batch.releasedBy),
                     .optional(batch.reason), .optional(batch.withdrawal?.rawValue),
                     .optional(BatchCoding.approvers(batch)), .integer(batch.nextAt.milliseconds),
+                    .optional(BatchCoding.looked(batch)),
                     .text(batch.organization.description), .text(batch.id.description),
                     .integer(Int64(batch.version - 1)),
                 ]

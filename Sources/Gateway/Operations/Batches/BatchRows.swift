@@ -9,7 +9,7 @@ struct BatchRows: Sendable {
     let settings: Batches.Settings
 
     /// How long an item may stay a draft, whatever becomes of its batch: longer than any batch lasts.
-    private static let heldFor: Duration = .seconds(120 * 86_400)
+    static let heldFor: Duration = .seconds(120 * 86_400)
 
     /// What two rows have in common that may be one payment.
     struct Payment: Hashable {

@@ -94,7 +94,7 @@ extension BatchRunner {
     ) async throws(GatewayError) -> Outcome {
         do throws(HeldCalls.Obstacle) {
             return try await calls.ready(item) { ready throws(GatewayError) in
-                try await send(item, ready, after: tries, from: place)
+                try await send(item, of: batch, ready, after: tries, from: place)
             }
         } catch {
             switch error {
@@ -116,6 +116,7 @@ extension BatchRunner {
 
     private func send(
         _ item: Record,
+        of batch: Batch,
         _ ready: HeldCalls.Ready,
         after tries: [Record],
         from place: Dispatcher.Place
@@ -134,7 +135,9 @@ extension BatchRunner {
         }
         let prepared = try await sender.makeReady(ready.planned.record, kind: ready.kind)
         // What a person confirmed as another payment meets no guard against repeats, nor what is tried again.
-        let isMeant = item.batch?.confirmedBy != nil || item.batch?.retryOf != nil
+        let isConfirmed =
+            item.batch?.confirmedBy != nil || item.batch.map { batch.looked?.rows.contains($0.row) } == true
+        let isMeant = isConfirmed || item.batch?.retryOf != nil
         let settled = try await sender.send(
             released: item,
             prepared,

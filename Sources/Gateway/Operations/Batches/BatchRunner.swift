@@ -83,6 +83,8 @@ package final class BatchRunner: Sendable {
     let logger: Logger
     let settings: Settings
     let lines = BatchLines()
+    let doubts: BatchDoubts
+    let looking = BatchLooks()
     private let bell = Bell<Void>()
 
     init(
@@ -92,11 +94,13 @@ package final class BatchRunner: Sendable {
         sender: Sender,
         settlement: Settlement,
         authenticate: Authenticate,
+        doubts: BatchDoubts,
         entropy: Entropy,
         logger: Logger,
         settings: Settings
     ) {
         self.batches = batches
+        self.doubts = doubts
         self.records = records
         self.calls = calls
         self.sender = sender
@@ -297,6 +301,7 @@ package final class BatchRunner: Sendable {
             return false
         }
         if try await pauseForLost(batch) { return false }
+        if mustLook(at: batch) { return beginLook(at: batch, begin) }
         let now = entropy.uptime()
         try await look(at: batch.account)
         // Half of an account's places stay for single payments: what waits in its line keeps those waiting behind it.

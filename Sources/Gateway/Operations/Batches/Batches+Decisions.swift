@@ -16,13 +16,18 @@ extension Batches {
 
     /// Lets a batch leave; where a rule asks several people, with the last of them.
     ///
-    /// - Throws: `conflict` when it does not wait for that, or somebody has agreed already; `permissionDenied` when
-    ///   somebody else must.
-    package func release(_ id: String, by principal: Principal) async throws(GatewayError) -> Batch {
+    /// - Parameter rows: Those that somebody has looked at, and that are other payments than were made meanwhile.
+    /// - Throws: `conflict` when it does not wait for that, somebody has agreed already, or rows may have been paid meanwhile;
+    ///   `permissionDenied` when somebody else must.
+    package func release(
+        _ id: String,
+        by principal: Principal,
+        confirming rows: Set<Int> = []
+    ) async throws(GatewayError) -> Batch {
         try await change(id, for: principal) { batch throws(GatewayError) in
             guard batch.state == .draft else { throw Batches.stands(batch, "release") }
             var batch = batch
-            guard try await agree(to: &batch, by: principal) else { return ([], nil, batch) }
+            guard try await agree(to: &batch, by: principal, confirming: rows) else { return ([], nil, batch) }
             return ([], .batchReleased, batch)
         }
     }
@@ -30,18 +35,25 @@ extension Batches {
     /// Adds somebody's word for a batch's leaving, which lets it run where it is the last that is asked for.
     ///
     /// Whoever agreed before and may not any more is not counted. Each counts once.
-    private func agree(to batch: inout Batch, by principal: Principal) async throws(GatewayError) -> Bool {
+    private func agree(
+        to batch: inout Batch,
+        by principal: Principal,
+        confirming rows: Set<Int>
+    ) async throws(GatewayError) -> Bool {
         guard !batch.approvers.contains(principal.subjectText) else {
             throw GatewayError(.conflict, "You have agreed to this already; others must too.")
         }
         let asked = try await checkMayRelease(batch, by: principal)
         try await checkMayUse(batch.tool, principal)
+        let again = batch.state == .paused ? try await retries(of: batch) : []
+        let looked = try await look(at: batch, trying: again, confirming: rows, by: principal)
         var others: [String] = []
         for other in batch.approvers where try await mayAgree(other, asked, batch) { others.append(other) }
         batch.approvers = others + [principal.subjectText]
         guard batch.approvers.count >= asked?.count ?? 1 else { return false }
         batch.state = .running
         batch.reason = nil
+        batch.looked = looked
         // Whoever lets it go on stands for what leaves from now on.
         batch.releasedBy = principal.subjectText
         (batch.until, batch.remindAt) = (sendUntil(batch), nil)
@@ -65,11 +77,17 @@ extension Batches {
     }
 
     /// Lets a paused batch go on; what failed for lack of money is tried again within what was released.
-    package func resume(_ id: String, by principal: Principal) async throws(GatewayError) -> Batch {
+    ///
+    /// - Throws: As `release`.
+    package func resume(
+        _ id: String,
+        by principal: Principal,
+        confirming rows: Set<Int> = []
+    ) async throws(GatewayError) -> Batch {
         try await change(id, for: principal) { batch throws(GatewayError) in
             guard batch.state == .paused else { throw Batches.stands(batch, "resume") }
             var batch = batch
-            guard try await agree(to: &batch, by: principal) else { return ([], nil, batch) }
+            guard try await agree(to: &batch, by: principal, confirming: rows) else { return ([], nil, batch) }
             return (try await retries(of: batch), nil, batch)
         }
     }

@@ -148,22 +148,27 @@ package struct Batches: Sendable {
 
     /// The id of what nobody named: by what it says, and which batch it repeats on purpose.
     ///
-    /// It stands for that as long as the same payments under another id are asked about; what is sent later, such as
-    /// the next month's payroll, is another batch.
+    /// It stands for that as long as the same payments under another id are asked about: while that batch is open, and some
+    /// days after. What is sent later, such as the next month's payroll, is another batch.
     private func ownID(
         of digest: Digest32,
         _ order: BatchOrder,
         _ principal: Principal
     ) async throws(GatewayError) -> BatchID {
-        let now = entropy.now()
-        let span = now.milliseconds / max(1, settings.sameFor.wholeMilliseconds)
-        let ids = try [span, span - 1]
-            .map { span throws(GatewayError) in
-                let said = "\(digest.hexadecimal) \(order.repeats?.description ?? "") \(span)"
-                return try Batches.id("B-" + SHA256.digest(said).hexadecimal.prefix(24))
-            }
-        let before = try await batches.batch(ids[1], organization: principal.organization)
-        return before.map { $0.createdAt > now + (.zero - settings.sameFor) } ?? false ? ids[1] : ids[0]
+        let length = max(1, settings.sameFor.wholeMilliseconds)
+        let (now, since) = (entropy.now(), entropy.now() + (.zero - settings.sameFor))
+        let id = { (span: Int64) throws(GatewayError) in
+            let said = "\(digest.hexadecimal) \(order.repeats?.description ?? "") \(span)"
+            return try Batches.id("B-" + SHA256.digest(said).hexadecimal.prefix(24))
+        }
+        let span = now.milliseconds / length
+        // A batch is open no longer than its items are held.
+        for age in 1...max(1, BatchRows.heldFor.wholeMilliseconds / length + 1) {
+            let earlier = try id(span - age)
+            guard let found = try await batches.batch(earlier, organization: principal.organization) else { continue }
+            if found.stands(since: since) { return earlier }
+        }
+        return try id(span)
     }
 
     private static func id(_ text: String) throws(GatewayError) -> BatchID {
@@ -210,61 +215,49 @@ package struct Batches: Sendable {
         )
         if let repeated = order.repeats {
             let found = try await batches.batch(repeated, organization: principal.organization)
-            guard found?.content == content, found?.environment == principal.environment else {
+            guard let found, found.content == content, principal.sees(found) else {
                 throw GatewayError.wrong("repeats", "that batch has other payments, or there is none.")
             }
             return []
         }
-        if let same, !order.validatesOnly { throw Batches.sameItems(same) }
-        var known = try await recent(records, work)
+        if let same, !order.validatesOnly { throw try await sameItems(same, as: principal) }
+        let known = try await doubting.known(of: records)
+        var rows: [BatchRows.Payment: Int] = [:]
         var doubts: [BatchError] = []
-        if let same { doubts.append(BatchError(row: 0, pointer: "/repeats", message: Batches.sameItems(same).message)) }
+        if let same {
+            let words = try await sameItems(same, as: principal).message
+            doubts.append(BatchError(row: 0, pointer: "/repeats", message: words))
+        }
         for record in records {
             guard let place = record.batch, let payment = BatchRows.Payment(record) else { continue }
-            if let earlier = known[payment], !order.confirmed.contains(place.row) {
-                doubts.append(
-                    BatchError(
-                        row: place.row,
-                        pointer: order.pointer(to: place.sequence - 1, in: items.pointer),
-                        message: """
-                            row \(place.row): the same amount to the same receiver as \(earlier). If it is another \
-                            payment, name the row in confirmed_rows.
-                            """,
-                        isDoubt: true
-                    )
+            let (other, row) = (known[payment], rows[payment])
+            if row == nil { rows[payment] = place.row }
+            guard other != nil || row != nil, !order.confirmed.contains(place.row) else { continue }
+            var earlier = row.map { "row \($0)" } ?? ""
+            if let other { earlier = try await name(of: other, for: principal) }
+            doubts.append(
+                BatchError(
+                    row: place.row,
+                    pointer: order.pointer(to: place.sequence - 1, in: items.pointer),
+                    message: Batches.doubt(place.row, earlier),
+                    isDoubt: true
                 )
-                if doubts.count >= settings.errorsMax { break }
-            }
-            if known[payment] == nil { known[payment] = "row \(place.row)" }
+            )
+            if doubts.count >= settings.errorsMax { break }
         }
         return doubts
     }
 
-    /// The payments of the last days to the same receivers.
-    private func recent(
-        _ records: [Record],
-        _ work: Dispatch.Work
-    ) async throws(GatewayError) -> [BatchRows.Payment: String] {
-        guard let direction = records.first?.direction else { return [:] }
-        let now = entropy.now()
-        let found = try await batches.recent(
-            RecentPayments(
-                organization: work.principal.organization,
-                environment: work.principal.environment,
-                direction: direction,
-                parties: Array(Set(records.compactMap(\.intent.party))).sorted(),
-                from: now + (.zero - settings.recentFor),
-                until: now
+    /// Why the same payments are not kept once more; which batch has them is told to whoever sees it.
+    private func sameItems(_ id: BatchID, as principal: Principal) async throws(GatewayError) -> GatewayError {
+        let found = try await batches.batch(id, organization: principal.organization)
+        guard let found, principal.sees(found) else {
+            return GatewayError(
+                .conflict,
+                "A batch that you do not see has exactly these payments. Ask somebody who does whether they are meant once more."
             )
-        )
-        let named = found.map {
-            (BatchRows.Payment(party: $0.party, amount: $0.amount), "the transaction \($0.record)")
         }
-        return Dictionary(named) { _, last in last }
-    }
-
-    private static func sameItems(_ id: BatchID) -> GatewayError {
-        GatewayError(
+        return GatewayError(
             .conflict,
             """
             The batch \(id) has exactly these payments. If they are meant once more, a person says so by \
@@ -360,7 +353,7 @@ package struct Batches: Sendable {
             let sum = RollupSum(transactions: Int64(batch.items), amount: batch.total)
             return .batch(batch, sums: [.draft: sum], isReplayed: false)
         case .taken(let found): return try await replay(found, identity, work.principal)
-        case .sameItems(let same): throw Batches.sameItems(same)
+        case .sameItems(let same): throw try await sameItems(same, as: work.principal)
         case .tooManyOpen: throw Batches.tooManyOpen(openMax(work.membership))
         case .closed: throw GatewayError(.organizationSuspended, "This organization has been closed.")
         case .quotaSpent:
