@@ -185,3 +185,22 @@ struct `A visit to the host's pages` {
         )
     }
 }
+
+struct `What the page says of a payment that has left` {
+    private func words(_ state: String, _ more: JSONObject) -> (title: String, sentence: String) {
+        var document: JSONObject = ["transaction": ["state": .string(state)], "approved_by": []]
+        for (name, value) in more { document[name] = value }
+        return ConfirmationViews.Found(document: .object(document)).words
+    }
+
+    @Test(arguments: ["released", "accepted", "succeeded", "failed"])
+    func `is who let it leave`(state: String) {
+        let confirmed = words(state, ["confirmation": ["by": "user:1"]])
+        let approved = words(state, ["approved_by": ["user:2"]])
+        let released = words(state, [:])
+
+        #expect(confirmed.sentence.hasPrefix("It was confirmed"))
+        #expect(approved.sentence.hasPrefix("It was approved") && approved.title != "Confirmed")
+        #expect(released.sentence.hasPrefix("It was released") && released.title != "Confirmed")
+    }
+}

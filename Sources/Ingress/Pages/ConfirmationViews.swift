@@ -163,6 +163,13 @@ extension ConfirmationViews {
         /// What was shown to whoever confirmed it.
         var shown: String? { document["confirmation"]?["shown"]?.stringValue }
 
+        /// How it was let leave: what others approved, nobody has confirmed.
+        private var letGo: (title: String, word: String) {
+            if document["confirmation"] != nil { return ("Confirmed", "confirmed") }
+            let isApproved = document["approved_by"]?.arrayValue?.isEmpty == false
+            return isApproved ? ("Approved", "approved") : ("Released", "released")
+        }
+
         /// How it stands, in a few words and in a sentence.
         var words: (title: String, sentence: String) {
             let state = document["transaction"]?["state"]?.stringValue ?? ""
@@ -184,11 +191,13 @@ extension ConfirmationViews {
                     "Nothing was sent",
                     words + " Nothing was sent, and nothing will be. Ask for it anew if you want it."
                 )
-            case "released": return ("Confirmed", "It was confirmed, and is about to be sent.")
-            case "succeeded": return ("Done", "It was confirmed, and M-Pesa has done it.")
+            case "released": return (letGo.title, "It was \(letGo.word), and is about to be sent.")
+            case "succeeded": return ("Done", "It was \(letGo.word), and M-Pesa has done it.")
             case "failed", "cancelled", "expired", "rejected":
-                return ("It did not go through", "It was confirmed, and M-Pesa has not done it. Ask for its status.")
-            default: return ("Confirmed", "It was confirmed and sent. Its outcome is told where you asked for it.")
+                return (
+                    "It did not go through", "It was \(letGo.word), and M-Pesa has not done it. Ask for its status."
+                )
+            default: return (letGo.title, "It was \(letGo.word) and sent. Its outcome is told where you asked for it.")
             }
         }
     }
