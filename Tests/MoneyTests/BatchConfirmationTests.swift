@@ -22,3 +22,22 @@ struct `A batch that a key let go` {
         }
     }
 }
+
+struct `A rule that names a tool` {
+    private func said(_ tools: JSON, in house: House) async throws -> String {
+        let desk = try await ApprovalDesk(in: house)
+        let rules: JSON = ["rules": [["tools": tools, "then": "approve"]]]
+        let reply = await desk.ask("approvals.set_rules", rules, as: desk.administrator.token)
+        guard case .success(.data(_, let message, _)) = reply.result else { return "" }
+        return message ?? ""
+    }
+
+    @Test func `says to whoever sets it where it leaves out batches of the same payments`() async throws {
+        try await House.forBatches { (house) async throws in
+            #expect(try await said(["fake_pay"], in: house).contains("fake_pay_many"))
+        }
+        try await House.forBatches { (house) async throws in
+            #expect(try await said(["fake_pay", "fake_pay_many"], in: house) == "The rules hold.")
+        }
+    }
+}

@@ -71,10 +71,26 @@ extension ApprovalActions {
             }
             return .data(
                 document(changed),
-                message: changed.approvals.pending == nil
-                    ? "The rules hold." : "The rules wait for another administrator."
+                message: (changed.approvals.pending == nil
+                    ? "The rules hold." : "The rules wait for another administrator.") + batchesLeftOut(of: rules)
             )
         }
+    }
+
+    /// Which tools rules name, where none is about batches of the same payments; empty where there is none.
+    private func batchesLeftOut(of rules: [ApprovalRule]) -> String {
+        var words = ""
+        let named = rules.reduce(into: Set<String>()) { $0.formUnion($1.tools) }
+        guard !rules.contains(where: \.tools.isEmpty) else { return words }
+        for maker in drafts.calls.registry.snapshot.sorted
+        where maker.tool.items != nil && !named.contains(maker.tool.name) {
+            let single = maker.plugin.tools.first { tool in
+                tool.items == nil && tool.kind == maker.tool.kind && named.contains(tool.name)
+            }
+            guard let single else { continue }
+            words += " \(single.name) is named and \(maker.tool.name) is not: they ask nothing of its batches."
+        }
+        return words
     }
 
     private var agree: Action {
