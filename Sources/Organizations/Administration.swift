@@ -117,13 +117,14 @@ package struct Administration: Sendable {
         parts.authenticate.forget()
     }
 
-    /// A line in the chain of an organization that somebody of another one acted on.
+    /// Writes a line in the chain of an organization that somebody of another one acted on.
     func note(_ action: String, on organization: OrganizationID, _ use: Action.Use) async throws(GatewayError) {
         let detail = use.arguments.masking([JSONPointer(tokens: ["admin_password"])], with: "•••")
         try await parts.audit.append([line(action, on: organization, use, detail)], usage: [])
     }
 
-    private func line(
+    /// A line in the chain of an organization.
+    func line(
         _ action: String,
         on organization: OrganizationID,
         _ use: Action.Use,

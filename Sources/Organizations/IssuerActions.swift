@@ -186,10 +186,14 @@ struct IssuerActions: Sendable {
     }
 
     /// Writes what it is to be, where it is still what was seen.
-    func exchange(_ known: TokenIssuer, for wanted: TokenIssuer, _ sight: Sight) async throws(GatewayError)
-        -> TokenIssuer
-    {
-        let changed = try await house.directory.changeIssuer(known.id, of: known.organization) { issuer in
+    func exchange(
+        _ known: TokenIssuer,
+        for wanted: TokenIssuer,
+        _ sight: Sight,
+        telling news: IssuerNews? = nil
+    ) async throws(GatewayError) -> TokenIssuer {
+        let changed = try await house.directory.changeIssuer(known.id, of: known.organization, telling: news) {
+            issuer in
             // What was looked at, and nothing that others have made of it since.
             guard sight.meets(issuer.version), issuer.version == known.version else { return }
             issuer = wanted

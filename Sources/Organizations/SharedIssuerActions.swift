@@ -126,7 +126,7 @@ struct SharedIssuerActions: Sendable {
             try sight.check()
             var wanted = known
             try await change(&wanted, use)
-            let changed = try await own.exchange(known, for: wanted, sight)
+            let changed = try await own.exchange(known, for: wanted, sight, telling: news("SHARED_ISSUER_UPDATED", use))
             return .data(SharedIssuerActions.document(changed), message: "The issuer was updated.")
         }
     }
@@ -141,7 +141,8 @@ struct SharedIssuerActions: Sendable {
             output: .data(["type": "null"])
         ) { [house] use throws(GatewayError) in
             let known = try await find(use)
-            guard try await house.directory.removeIssuer(known.id, of: known.organization) else {
+            let news = news("SHARED_ISSUER_DELETED", use)
+            guard try await house.directory.removeIssuer(known.id, of: known.organization, telling: news) else {
                 throw IssuerActions.missing
             }
             house.forget()
@@ -150,6 +151,24 @@ struct SharedIssuerActions: Sendable {
     }
 
     // MARK: Parts
+
+    /// What organizations find in their audit that have accepted it: how it stands for them now, and nothing of others.
+    private func news(_ action: String, _ use: Action.Use) -> IssuerNews {
+        IssuerNews { [house] registration, _, now in
+            var detail: JSONObject = [
+                "id": .string(registration.id.description), "issuer": .string(registration.url),
+                "is_active": .bool(now?.isActive ?? false),
+            ]
+            if let now {
+                detail["algorithms"] = .array(now.algorithms.map { .string($0.rawValue) })
+                detail["keys_url"] = now.keysURL.map { .string($0) }
+                if let shared = now.shared, shared.tenantClaim != nil {
+                    detail["tenants"] = .array(shared.tenants(of: registration.organization).map { .string($0) })
+                }
+            }
+            return house.line(action, on: registration.organization, use, .object(detail))
+        }
+    }
 
     private func find(_ use: Action.Use) async throws(GatewayError) -> TokenIssuer {
         let id = Identifier(use.text("id") ?? "")

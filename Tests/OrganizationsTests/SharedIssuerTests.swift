@@ -206,6 +206,34 @@ struct `An issuer of the operator's` {
         }
     }
 
+    @Test func `stands in the audit of who has accepted it as the operator changes it, with nothing of others`()
+        async throws
+    {
+        try await Federation.with { (all) async throws in
+            let shop = JSON.string(all.bureau.shop.id.description)
+            func told(_ organization: Organization) async throws -> [AuditRecord] {
+                try await all.bureau.audit(organization).filter { $0.action.hasPrefix("SHARED_ISSUER") }
+            }
+            await all.change(["tenants": [["tenant": "shop-1", "organization": shop]]])
+            #expect(try await told(all.bureau.shop).isEmpty, "it was the bar that lost it, which has not accepted it")
+
+            await all.change(["tenants": [["tenant": "shop-2", "organization": shop]]])
+            await all.change(["is_active": false])
+            let gone = await all.bureau.ask("shared_issuers.delete", ["id": all.id], as: all.root.token)
+            #expect(gone.code == nil)
+
+            let lines = try await told(all.bureau.shop).reversed() as [AuditRecord]
+            let details = lines.map { (try? JSON(parsing: $0.detail ?? "")) ?? .null }
+            #expect(lines.map(\.action) == ["SHARED_ISSUER_UPDATED", "SHARED_ISSUER_UPDATED", "SHARED_ISSUER_DELETED"])
+            #expect(details.map { $0["id"] } == [all.accepted, all.accepted, all.accepted])
+            #expect(details.map { $0["is_active"] } == [true, false, false])
+            #expect(details.map { $0["tenants"] } == [["shop-2"], ["shop-2"], nil])
+            #expect(lines.allSatisfy { $0.subject == "user:\(all.root.user.id)" })
+            #expect(try await told(all.bar).isEmpty)
+            #expect(try await told(all.bureau.host).count == 5, "its own, as ever")
+        }
+    }
+
     @Test func `that another host has switched off is felt within a second, and so is a key`() async throws {
         try await Federation.with { (all) async throws in
             let (bureau, token) = (all.bureau, all.token())

@@ -78,6 +78,64 @@ struct `Issuers of an organization` {
         }
     }
 
+    @Test func `tell each that has accepted one of the operator's of its change, as far as that is about them`()
+        async throws
+    {
+        try await withEachStore { (store) async throws in
+            let (host, other) = (OrganizationID(newID()), OrganizationID(newID()))
+            let shared = TokenIssuer(
+                id: Identifier(high: 7, low: 1),
+                organization: host,
+                url: "https://all.example",
+                environment: .test,
+                shared: SharedIssuer(tenantClaim: "tid", tenants: ["a": ours, "b": theirs])
+            )
+            try await store.save(shared)
+            for (number, organization) in [ours, theirs, other].enumerated() {
+                try await store.save(
+                    TokenIssuer(
+                        id: Identifier(high: 9, low: UInt64(number)),
+                        organization: organization,
+                        url: shared.url,
+                        environment: .test,
+                        // Of the same address, and an organization's own.
+                        accepted: organization == other ? nil : shared.id
+                    )
+                )
+            }
+            let news = IssuerNews { registration, _, now in
+                AuditRecord(
+                    id: newID(),
+                    organization: registration.organization,
+                    at: moment,
+                    call: CallID(newID()),
+                    subject: "user:1",
+                    action: now == nil ? "GONE" : "CHANGED",
+                    door: "rest",
+                    outcome: .success
+                )
+            }
+            func told() async throws -> [[String]] {
+                try await store.append([], usage: [])
+                var all: [[String]] = []
+                for organization in [ours, theirs, other, host] {
+                    let lines = try await store.records(organization: organization, before: nil, limit: 10)
+                    all.append(lines.map(\.action).sorted())
+                }
+                return all
+            }
+
+            _ = try await store.changeIssuer(shared.id, of: host, telling: news) { $0.shared?.tenants["b"] = nil }
+            #expect(try await told() == [[], ["CHANGED"], [], []])
+            _ = try await store.changeIssuer(shared.id, of: host, telling: news) { $0.isActive = false }
+            _ = try await store.changeIssuer(shared.id, of: host, telling: news) { $0.isActive = false }
+            #expect(try await told() == [["CHANGED"], ["CHANGED", "CHANGED"], [], []])
+            #expect(try await store.removeIssuer(shared.id, of: host, telling: news))
+            #expect(try await !store.removeIssuer(shared.id, of: host, telling: news))
+            #expect(try await told() == [["CHANGED", "GONE"], ["CHANGED", "CHANGED", "GONE"], [], []])
+        }
+    }
+
     @Test func `have an address each, and are not more than may be`() async throws {
         try await withEachStore { (store) async throws in
             for number in 1...UInt64(TokenIssuer.countMax) {

@@ -33,6 +33,11 @@ package struct SharedIssuer: Sendable, Equatable {
             && !chosen.contains(name.lowercased())
     }
 
+    /// Which values of its claim mean an organization's people, in order.
+    package func tenants(of organization: OrganizationID) -> [String] {
+        tenants.filter { $0.value == organization }.keys.sorted()
+    }
+
     /// Whether an organization may accept it: anybody may where subjects alone are told apart, else those of whom it tells.
     package func isOpen(to organization: OrganizationID) -> Bool {
         tenantClaim == nil || tenants.values.contains(organization)

@@ -22,6 +22,7 @@ extension MemoryStore {
     package func changeIssuer(
         _ id: Identifier,
         of organization: OrganizationID,
+        telling news: IssuerNews?,
         _ change: @escaping @Sendable (inout TokenIssuer) -> Void
     ) async throws(GatewayError) -> TokenIssuer? {
         try await write { tables in
@@ -32,19 +33,32 @@ extension MemoryStore {
             new.version = old.version + 1
             tables.directory.countChange(of: organization)
             tables.directory.issuers[id] = new
+            tables.note(news, of: old, to: new)
             return new
         }
     }
 
     package func removeIssuer(
         _ id: Identifier,
-        of organization: OrganizationID
+        of organization: OrganizationID,
+        telling news: IssuerNews?
     ) async throws(GatewayError) -> Bool {
         try await write { tables in
-            guard tables.directory.issuers[id]?.organization == organization else { return false }
+            guard let old = tables.directory.issuers[id], old.organization == organization else { return false }
             tables.directory.countChange(of: organization)
             tables.directory.issuers[id] = nil
+            tables.note(news, of: old, to: nil)
             return true
         }
+    }
+}
+
+extension MemoryTables {
+    fileprivate mutating func note(_ news: IssuerNews?, of before: TokenIssuer, to now: TokenIssuer?) {
+        guard let news else { return }
+        let all = directory.issuers.values.filter { $0.url == before.url && $0.environment == before.environment }
+        let others = all.filter { $0.organization != before.organization }
+            .sorted { $0.organization.description < $1.organization.description }
+        audit += news.lines(of: before, to: now, among: others.prefix(IssuerNews.toldMax))
     }
 }

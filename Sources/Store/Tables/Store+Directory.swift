@@ -289,12 +289,14 @@ extension Store: DirectoryRepository {
         conflict: String,
         within limit: Duration? = nil,
         telling told: @escaping @Sendable (Result) -> [FeedEvent] = { _ in [] },
+        noting lines: @escaping @Sendable (Result) -> [AuditRecord] = { _ in [] },
         _ job: @escaping @Sendable (any SQLSession) throws -> Result
     ) async throws(GatewayError) -> Result {
         do {
             return try await database.write(within: limit ?? database.settings.waitMax) { session in
                 let result = try job(session.sql)
                 session.tell(told(result))
+                session.add(lines(result))
                 try Store.countChange(of: organization, in: session.sql)
                 return result
             }
@@ -331,6 +333,24 @@ extension Store: DirectoryRepository {
                 of: organization,
                 conflict: conflict,
                 telling: { ($0 ?? nil)?.told ?? [] },
+                job
+            )
+            if let done { return done?.row }
+        }
+        throw GatewayError(.conflict, "Others are changing the same at this moment. Try again.")
+    }
+
+    /// The same of a row whose change stands in the audit of others, in the same commit.
+    func noting<Row: Sendable>(
+        of organization: OrganizationID,
+        conflict: String,
+        _ job: @escaping @Sendable (any SQLSession) throws -> (row: Row, lines: [AuditRecord])??
+    ) async throws(GatewayError) -> Row? {
+        for _ in 0..<exchangesMax {
+            let done = try await change(
+                of: organization,
+                conflict: conflict,
+                noting: { ($0 ?? nil)?.lines ?? [] },
                 job
             )
             if let done { return done?.row }

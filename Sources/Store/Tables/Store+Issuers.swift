@@ -42,22 +42,15 @@ extension Store {
     package func changeIssuer(
         _ id: Identifier,
         of organization: OrganizationID,
+        telling news: IssuerNews?,
         _ change: @escaping @Sendable (inout TokenIssuer) -> Void
     ) async throws(GatewayError) -> TokenIssuer? {
-        let place: [SQLValue] = [.text(organization.description), .text(id.description)]
-        return try await exchange(of: organization, conflict: "The issuer is being changed.") { sql in
-            let found = try sql.first(
-                """
-                SELECT organization_id, \(Store.issuerColumns) FROM token_issuers
-                WHERE organization_id = $1 AND issuer_id = $2
-                """,
-                place,
-                Store.issuer
-            )
-            guard let old = found else { return .some(nil) }
+        let place = Store.place(id, organization)
+        return try await noting(of: organization, conflict: "The issuer is being changed.") { sql in
+            guard let old = try Store.issuer(at: place, in: sql) else { return .some(nil) }
             var new = old
             change(&new)
-            if new == old { return .some(old) }
+            if new == old { return .some((old, [])) }
             new.version = old.version + 1
             let changed = try sql.execute(
                 """
@@ -68,20 +61,67 @@ extension Store {
                     .integer(Int64(old.version))
                 ]
             )
-            return changed == 1 ? .some(new) : nil
+            guard changed == 1 else { return nil }
+            return .some((new, try Store.lines(news, of: old, to: new, in: sql)))
         }
     }
 
     package func removeIssuer(
         _ id: Identifier,
-        of organization: OrganizationID
+        of organization: OrganizationID,
+        telling news: IssuerNews?
     ) async throws(GatewayError) -> Bool {
-        try await change(of: organization, conflict: "The issuer is being changed.") { sql in
-            try sql.execute(
+        let place = Store.place(id, organization)
+        let removed: Bool? = try await noting(of: organization, conflict: "The issuer is being changed.") { sql in
+            guard let old = try Store.issuer(at: place, in: sql) else { return .some(nil) }
+            let removed = try sql.execute(
                 "DELETE FROM token_issuers WHERE organization_id = $1 AND issuer_id = $2",
-                [.text(organization.description), .text(id.description)]
-            ) == 1
+                place
+            )
+            // What it was is told as it was last.
+            guard removed == 1 else { return nil }
+            return .some((true, try Store.lines(news, of: old, to: nil, in: sql)))
         }
+        return removed ?? false
+    }
+
+    private static func place(_ id: Identifier, _ organization: OrganizationID) -> [SQLValue] {
+        [.text(organization.description), .text(id.description)]
+    }
+
+    private static func issuer(at place: [SQLValue], in sql: any SQLSession) throws -> TokenIssuer? {
+        try sql.first(
+            """
+            SELECT organization_id, \(Store.issuerColumns) FROM token_issuers
+            WHERE organization_id = $1 AND issuer_id = $2
+            """,
+            place,
+            Store.issuer
+        )
+    }
+
+    /// What the organizations are told that have accepted an issuer of the operator's, by their own registrations.
+    private static func lines(
+        _ news: IssuerNews?,
+        of before: TokenIssuer,
+        to now: TokenIssuer?,
+        in sql: any SQLSession
+    ) throws -> [AuditRecord] {
+        guard let news else { return [] }
+        // Whoever is accepting it meanwhile has done so, or finds it as it is then.
+        try Store.holdChanges(in: sql)
+        let registrations = try sql.query(
+            """
+            SELECT organization_id, \(Store.issuerColumns) FROM token_issuers
+            WHERE url = $1 AND environment = $2 AND organization_id <> $3 ORDER BY organization_id LIMIT $4
+            """,
+            [
+                .text(before.url), .text(before.environment.rawValue), .text(before.organization.description),
+                .integer(Int64(IssuerNews.toldMax)),
+            ],
+            Store.issuer
+        )
+        return news.lines(of: before, to: now, among: registrations)
     }
 
     private static func detail(of issuer: TokenIssuer) -> JSON {
