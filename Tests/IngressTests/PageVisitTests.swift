@@ -1,5 +1,6 @@
 import Gateway
 import GatewayTesting
+import NIOHTTP1
 import OrderedJSON
 import Testing
 
@@ -64,6 +65,45 @@ struct `A visit to the host's pages` {
         #expect(await browser.open(id).text.contains("Log in"))
         #expect(await browser.press("confirm", on: page, of: id).status == 403)
         #expect(await desk.sent == 0)
+    }
+
+    @Test func `takes its session with it when it ends, is left, or is another's`() async throws {
+        let desk = try await PageDesk()
+        let amina = try await desk.addPerson("amina")
+        let id = await desk.pay(as: try await desk.token(of: amina))
+        let browser = PageReader(desk)
+        let visits = PageVisits(key: desk.gateway.pageKey, entropy: desk.clock.entropy, isSecure: true)
+        /// The session of the visit that the browser has.
+        func session() async throws -> UserSession? {
+            let head = HTTPRequestHead(
+                version: .http1_1,
+                method: .GET,
+                uri: "/",
+                headers: ["Cookie": try #require(browser.kept)]
+            )
+            let person = try #require(visits.read(Request(head, body: .whole([]), address: nil))?.person)
+            return try await desk.store.session(
+                try await desk.tokens.verify(person.token.reveal(), at: desk.clock.now).session,
+                of: amina.id,
+                organization: desk.organization
+            )
+        }
+        let page = await browser.logIn("amina", to: id)
+        let (begun, cookie) = (try #require(try await session()), browser.kept)
+        #expect(begun.expiresAt == desk.clock.now + .seconds(900), "no longer than the visit")
+
+        _ = await browser.press("log-in", on: page, of: id, ["username": "amina", "password": "right horse battery"])
+        #expect(browser.kept != cookie)
+        #expect(try await session() != nil)
+        let second = await browser.open(id)
+        let last = browser.kept
+        browser.keep(cookie)
+        #expect(try await session() == nil, "whoever logs in anew has left")
+        browser.keep(last)
+        #expect(await browser.press("leave", on: second, of: id).status == 303)
+        browser.keep(last)
+        #expect(try await session() == nil)
+        #expect(await browser.open(id).text.contains("Log in"), "whoever has kept the cookie has nothing of it")
     }
 
     @Test func `is opened by no token, not even by one's own`() async throws {

@@ -14,8 +14,6 @@ package struct LogIns: Sendable {
         package let user: User
         /// Their organization.
         package let organization: Organization
-        /// Names it, for whoever ends it.
-        package let id: Identifier
         /// What the session goes on by; nil where its token itself is refreshed.
         package var refresh: Refresh?
 
@@ -103,6 +101,7 @@ package struct LogIns: Sendable {
     /// The organization's slug may be left out by the oldest active holder of a name; it costs as much time for a name
     /// that there is not.
     ///
+    /// - Parameter life: How long the session lasts, where it is no longer than usual.
     /// - Throws: `unauthenticated`, in the same words for a wrong name, organization and password; `rateLimited` with
     ///   the time to wait, for too many failures or too many who wait; `invalidArgument` for what is no name.
     package func logIn(
@@ -111,11 +110,12 @@ package struct LogIns: Sendable {
         organization slug: String?,
         code: String? = nil,
         withRefresh: Bool = false,
+        lasting life: Duration? = nil,
         _ caller: Caller
     ) async throws(GatewayError) -> Session {
         do throws(GatewayError) {
             let known = try await attempt(username, password, slug, code, caller)
-            let session = try await begin(known, withRefresh: withRefresh, caller)
+            let session = try await begin(known, withRefresh: withRefresh, lasting: life, caller)
             parts.renewals.note(password, of: known.user)
             parts.metrics.count(door: .rest, what: "auth.login", error: nil)
             return session
@@ -233,16 +233,18 @@ package struct LogIns: Sendable {
     private func begin(
         _ known: Known,
         withRefresh: Bool,
+        lasting life: Duration?,
         _ caller: Caller
     ) async throws(GatewayError) -> Session {
         let now = parts.entropy.now()
+        let usual = withRefresh ? settings.refreshLife : settings.tokenLife
         let (user, organization) = (known.user, known.organization)
         let session = UserSession(
             id: parts.entropy.identifier(),
             user: user.id,
             organization: user.organization,
             generation: 1,
-            expiresAt: now + (withRefresh ? settings.refreshLife : settings.tokenLife),
+            expiresAt: now + min(life ?? usual, usual),
             refreshedAt: withRefresh ? now : nil
         )
         let beginning = SessionBeginning(
@@ -349,7 +351,6 @@ package struct LogIns: Sendable {
             expiresAt: end,
             user: user,
             organization: organization,
-            id: session.id,
             refresh: refresh
         )
     }

@@ -189,17 +189,25 @@ struct ConfirmationDoor: Sendable {
                 password: Secret(fields["password"] ?? ""),
                 organization: filled("organization"),
                 code: filled("code")?.replacing(" ", with: ""),
+                lasting: visits.settings.life,
                 LogIns.Caller(call: asked.call, address: asked.request.address)
             )
         } catch { return try stranger(asked, visit, error) }
-        // A visit of its own: what a stranger had is no log-in's.
+        // A visit of its own: what a stranger had is no log-in's, and whoever was logged in on it has left.
+        if let before = visit.person { await end(before, asked) }
         return Page.leading(to: asked.path, visits.cookie(of: try visits.begin(session)), asked.call)
     }
 
-    /// Ends the session; one that has ended, or cannot be ended now, is left all the same.
     private func leave(_ asked: Asked, _ person: PageVisit.Person) async -> Response {
-        _ = try? await perform("auth.end_session", asked, person, ["session_id": .string(person.session)])
+        await end(person, asked)
         return Page.leading(to: asked.path, visits.forgetting, asked.call)
+    }
+
+    /// Ends a visit's session; one that has ended, or cannot be ended now, is left all the same, and over with the visit's
+    /// time.
+    private func end(_ person: PageVisit.Person, _ asked: Asked) async {
+        let caller = LogIns.Caller(call: asked.call, address: asked.request.address)
+        try? await logIns.leave(by: person.token, caller)
     }
 
     private func decide(

@@ -9,8 +9,6 @@ struct PageVisit: Sendable {
     struct Person: Sendable {
         /// What they act by; it leaves the host in the sealed text alone.
         let token: Secret<String>
-        /// The session that it is of.
-        let session: String
         let name: String
         let organization: String
     }
@@ -28,7 +26,7 @@ struct PageVisit: Sendable {
 struct PageVisits: Sendable {
     /// What bounds them.
     struct Settings: Sendable {
-        /// How long a visit lasts; then one logs in anew.
+        /// How long a visit lasts, and the session of who logs in on it; then one logs in anew.
         ///
         /// Default 15 min.
         var life: Duration = .seconds(900)
@@ -41,7 +39,7 @@ struct PageVisits: Sendable {
     private let key: Secret<[UInt8]>
     private let formKey: Secret<[UInt8]>
     private let entropy: Entropy
-    private let settings: Settings
+    let settings: Settings
     /// Whether the pages are served by https, as browsers see it.
     private let isSecure: Bool
     /// What stands before the pages' path, as browsers see it.
@@ -69,23 +67,21 @@ struct PageVisits: Sendable {
 
     // MARK: Visits
 
-    /// Begins one, of a stranger or of whoever has just logged in: never the visit of before.
+    /// Begins one, of a stranger or of whoever has just logged in: never the visit of before, and over with their session.
     func begin(_ session: LogIns.Session? = nil) throws(GatewayError) -> PageVisit {
         let person = session.map { session in
             PageVisit.Person(
                 token: session.token,
-                session: session.id.description,
                 name: session.user.username,
                 organization: session.organization.name
             )
         }
         var inner: JSONObject = [
             "nonce": .string(entropy.identifier().description),
-            "until_ms": .integer((entropy.now() + settings.life).milliseconds),
+            "until_ms": .integer((session?.expiresAt ?? entropy.now() + settings.life).milliseconds),
         ]
         if let person {
             inner["token"] = .string(person.token.reveal())
-            inner["session"] = .string(person.session)
             inner["name"] = .string(person.name)
             inner["organization"] = .string(person.organization)
         }
@@ -118,7 +114,6 @@ struct PageVisits: Sendable {
             .map { token in
                 PageVisit.Person(
                     token: Secret(token),
-                    session: inner["session"]?.stringValue ?? "",
                     name: inner["name"]?.stringValue ?? "",
                     organization: inner["organization"]?.stringValue ?? ""
                 )
