@@ -237,6 +237,44 @@ struct `A confirmation` {
         }
     }
 
+    @Test(arguments: [false, true])
+    func `is taken back for good when whoever gave it has left before the money does`(hasBeenTried: Bool) async throws {
+        let plugin = try FakePlugin.make(pay: ["resend": ["limit": 1]])
+        try await House.with(plugin: plugin) { (house) async throws in
+            let desk = try await ApprovalDesk(in: house, rules: [Agent.rule])
+            func change(isActive: Bool) async throws {
+                _ = try await house.store.change(desk.manager.user.id, organization: house.organization) {
+                    $0.isActive = isActive
+                }
+                desk.forget()
+            }
+            func go() async {
+                await desk.gateway.releases.sendDue()
+                house.clock.advance(.seconds(61))
+                await desk.gateway.sweeper.sweep()
+            }
+            let key = try await house.addKey(ownedBy: desk.manager.user.id)
+            let held = await desk.pay(as: key.text)
+            #expect(await desk.decide("confirm", held, as: desk.manager) == nil)
+            if hasBeenTried {
+                house.upstream.answer(with: ["verdict": "not_processed"])
+                await desk.gateway.releases.sendDue()
+                #expect(try await house.record(held).state == .created, "it waits to be sent again")
+            }
+
+            try await change(isActive: false)
+            await go()
+            try await change(isActive: true)
+            for _ in 1...3 { await go() }
+
+            let record = try await house.record(held)
+            #expect(record.state == (hasBeenTried ? .rejected : .withdrawn))
+            #expect(record.meaning?.hasSuffix("Whoever confirmed it may do nothing any more.") == true)
+            #expect(record.hold?.confirmation?.by == "user:\(desk.manager.user.id)", "that they gave it stays")
+            #expect(house.upstream.count("pay") == (hasBeenTried ? 1 : 0))
+        }
+    }
+
     @Test func `may be left to another person, who approves it`() async throws {
         try await Agent.with { agent in
             let asked = await agent.ask()

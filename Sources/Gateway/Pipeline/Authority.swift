@@ -54,7 +54,8 @@ struct Authority: Sendable {
         return principal
     }
 
-    /// Asks about a payment that waits to be sent again, of which its record alone is left.
+    /// Asks about a payment that waits to be sent again, of which its record alone is left: whoever asked for it, and whoever
+    /// let it go.
     ///
     /// - Returns: Why it is not sent any more; nil when it may be.
     /// - Throws: What may pass: a store that is away, an organization that may not call for now.
@@ -63,6 +64,7 @@ struct Authority: Sendable {
         guard let maker else { return "Not sent again: whoever asked for it may do nothing any more." }
         let membership = try await admit.membership(of: maker)
         let entry = registry.snapshot.entry(record.tool, organization: record.organization, call: CallID(record.id.raw))
+        if let doubt = try await authenticate.doubt(about: record) { return "Not sent again. \(doubt)" }
         // A plugin that is not loaded says for itself that it cannot send.
         guard let entry else { return nil }
         do throws(GatewayError) { try Authorize.check(entry.tool, principal: maker, membership: membership) } catch {

@@ -19,7 +19,9 @@ extension Drafts {
                 throw GatewayError(.conflict, "You have approved this already; others must too.", record: id)
             }
             var others: [String] = []
-            for other in hold.approvers where try await calls.mayApprove(other, record) { others.append(other) }
+            for other in hold.approvers where try await calls.authenticate.mayApprove(other, record) {
+                others.append(other)
+            }
             if others.count + 1 >= hold.asked?.count ?? 1 {
                 do throws(GatewayError) { return try await release(record, by: who, besides: others) } catch {
                     // Somebody else may have moved it on meanwhile, and it waits still.

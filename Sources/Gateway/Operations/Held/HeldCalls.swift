@@ -127,27 +127,8 @@ struct HeldCalls: Sendable {
         let now = operations.directory.now
         let refusal = policy.refusal(tool: record.tool, madeBy: record.madeBy, record.caller, at: now)
         if let refusal { throw .notNow(refusal) }
-        for who in record.hold?.approvers ?? [] where record.state == .released {
-            let isGood = try await passing { () async throws(GatewayError) in try await mayApprove(who, record) }
-            guard isGood else { throw .never("Somebody who approved it may not do so any more.") }
-        }
-        if let who = record.hold?.confirmation?.by, who != record.madeBy {
-            let isGood = try await passing { () async throws(GatewayError) in try await isInForce(who, record) }
-            guard isGood else { throw .never("Whoever confirmed it may do nothing any more.") }
-        }
-    }
-
-    /// Whether somebody who has confirmed a record may still ask for anything.
-    private func isInForce(_ who: String, _ record: Record) async throws(GatewayError) -> Bool {
-        try await authenticate.inForce(who, of: record.organization, in: record.environment) != nil
-    }
-
-    /// Whether somebody who has approved a record may do so still: active, of the role that is asked for, with a second
-    /// factor.
-    func mayApprove(_ who: String, _ record: Record) async throws(GatewayError) -> Bool {
-        guard let asked = record.hold?.asked else { return true }
-        let found = try await authenticate.inForce(who, of: record.organization, in: record.environment)
-        return found.map { $0.role >= asked.role && $0.hasSecondFactor } ?? false
+        let doubt = try await passing { () async throws(GatewayError) in try await authenticate.doubt(about: record) }
+        if let doubt { throw .never(doubt) }
     }
 
     private func passing<Answer>(
