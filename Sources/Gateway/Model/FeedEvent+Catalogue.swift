@@ -119,9 +119,9 @@ extension FeedEvent.Kind {
         case .batchReleased: BatchState.running.rawValue
         case .batchPaused: BatchState.paused.rawValue
         case .batchCompleted: BatchState.completed.rawValue
-        case .taskSucceeded: PluginTask.State.completed.rawValue
-        case .taskFailed: PluginTask.State.failed.rawValue
-        case .taskCancelled: PluginTask.State.cancelled.rawValue
+        case .taskSucceeded: "completed"
+        case .taskFailed: "failed"
+        case .taskCancelled: "cancelled"
         case .keyRevoked, .planChanged, .credentialChanged: ""
         case .pluginPromoted, .pluginRolledBack, .pluginWithdrawn: ""
         case .webhookFailing, .webhookDisabled, .webhookTest: ""
