@@ -248,7 +248,8 @@ extension MCPServer {
             let (principal, membership) = try await pipeline.standing(
                 of: caller.credential,
                 environment: caller.environment,
-                address: caller.address
+                address: caller.address,
+                at: .mcp
             )
             return sight(of: principal, membership)
         } catch {

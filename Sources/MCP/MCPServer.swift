@@ -198,7 +198,7 @@ package final class MCPServer: Sendable {
 
     /// Who sends a message: looked for once, and handed on to all that the message asks for.
     func recognize(_ caller: Caller) async -> Recognized {
-        await pipeline.recognize(caller.credential, environment: caller.environment, address: caller.address)
+        await pipeline.recognize(caller.credential, environment: caller.environment, address: caller.address, at: .mcp)
     }
 
     // MARK: Batches

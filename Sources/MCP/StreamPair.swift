@@ -141,9 +141,16 @@ extension MCPServer {
     }
 
     private func principal(of caller: Caller) async throws(MCPError) -> Principal {
-        let (credential, environment, address) = (caller.credential, caller.environment, caller.address)
+        let (environment, address) = (caller.environment, caller.address)
         do throws(GatewayError) {
-            return try await pipeline.standing(of: credential, environment: environment, address: address).0
+            return
+                try await pipeline.standing(
+                    of: caller.credential,
+                    environment: environment,
+                    address: address,
+                    at: .mcp
+                )
+                .principal
         } catch { throw .refusal(error) }
     }
 

@@ -16,6 +16,11 @@ struct PeopleActions: Sendable {
             "id": ["type": "string"], "began_at": ["type": "string"], "expires_at": ["type": "string"],
             "has_refresh_token": ["type": "boolean", "description": "Whether it goes on by a refresh token."],
             "refreshed": ["type": "integer", "description": "How often its token was refreshed."],
+            "agent_since": [
+                "type": "string",
+                "description":
+                    "Since when a program calls with it by MCP: from then on it does nothing that needs a person.",
+            ],
         ],
     ]
 
@@ -148,12 +153,14 @@ struct PeopleActions: Sendable {
             .array(
                 found.filter { now < $0.expiresAt }
                     .map { session in
-                        [
+                        var document: JSONObject = [
                             "id": .string(session.id.description), "began_at": .string(session.id.time.description),
                             "expires_at": .string(session.expiresAt.description),
                             "has_refresh_token": .bool(session.refreshedAt != nil),
                             "refreshed": .integer(Int64(session.generation - 1)),
                         ]
+                        document["agent_since"] = session.agentSince.map { .string($0.description) }
+                        return .object(document)
                     }
             )
         )

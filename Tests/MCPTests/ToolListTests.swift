@@ -31,7 +31,8 @@ struct `A list of tools` {
         try await Office.with { office in
             let principal = try await office.gateway.authenticate.principal(
                 for: .token(office.key.text),
-                environment: nil
+                environment: nil,
+                at: .mcp
             )
             let membership = try await office.gateway.directory.membership(of: office.organization)
             let list = ToolList()

@@ -20,7 +20,8 @@ extension House {
         let principal = try await gateway.authenticate.principal(
             for: .token((other ?? key).text),
             environment: nil,
-            address: nil
+            address: nil,
+            at: .rest
         )
         return try await gateway.services.answer(
             ServiceRequest(

@@ -149,7 +149,7 @@ final class People: Sendable {
     }
 
     func isGood(_ token: Secret<String>) async -> Bool {
-        (try? await authenticate.principal(for: .token(token), environment: nil)) != nil
+        (try? await authenticate.principal(for: .token(token), environment: nil, at: .rest)) != nil
     }
 
     func user() async throws -> User? { try await house.store.user(asha.id, organization: house.organization) }

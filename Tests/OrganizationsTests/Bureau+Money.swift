@@ -22,7 +22,7 @@ extension Bureau {
 
     /// Who shows a credential.
     func principal(_ credential: Secret<String>) async throws -> Principal {
-        try await gateway.authenticate.principal(for: .token(credential), environment: nil)
+        try await gateway.authenticate.principal(for: .token(credential), environment: nil, at: .rest)
     }
 
     /// The plan `trade`, of the fake plugin's tools.

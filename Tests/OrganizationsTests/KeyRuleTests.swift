@@ -114,7 +114,7 @@ struct `A key's rules` {
             #expect(await bureau.collect(100, as: key.text).code == nil)
             let other = await bureau.call("fake_pay", ["phone": "254711000001", "amount": 5], as: key.text)
             #expect(other.error == Authorize.noSuchTool("fake_pay"))
-            let known = await bureau.pipeline.recognize(.token(key.text), environment: nil, address: nil)
+            let known = await bureau.pipeline.recognize(.token(key.text), environment: nil, address: nil, at: .rest)
             let tools = try await bureau.pipeline.visibleTools(to: known)
             #expect(tools.map(\.tool.name) == ["fake_collect"])
             // Null takes the rule away, after a day.

@@ -26,9 +26,17 @@ struct `Every action` {
     }
 
     /// Whether its rules let somebody ask it, whatever it then says to the arguments.
-    private func lets(_ action: Action, _ role: Role, host: Bool, isKey: Bool, scopes: Set<String>) -> Bool {
+    private func lets(
+        _ action: Action,
+        _ role: Role,
+        host: Bool,
+        isKey: Bool,
+        scopes: Set<String>,
+        at door: Door
+    ) -> Bool {
         guard role >= action.rules.role, action.rules.reach == .organization || host else { return false }
-        guard isKey else { return true }
+        // A log-in that is shown at the door of MCP is an agent's.
+        guard isKey else { return door == .rest || !action.rules.isPersonal || action.rules.isOpenToAgents }
         return !action.rules.isPersonal && action.rules.scopes.allSatisfy(scopes.contains)
     }
 
@@ -57,7 +65,7 @@ struct `Every action` {
                 by: door
             )
             let line = try await bureau.audit(organization).first
-            let passes = lets(action, role, host: organization.isHost, isKey: isKey, scopes: scopes)
+            let passes = lets(action, role, host: organization.isHost, isKey: isKey, scopes: scopes, at: door)
             // Whoever logs out needs a session of their own, which a key has not.
             #expect(
                 (reply.code == .permissionDenied) != passes || (action.name == "auth.logout" && isKey),
@@ -100,6 +108,8 @@ struct `Every action` {
                 try await bureau.export(of: bureau.shop).description,
             ]
             let admin = try await bureau.person("admin", .orgAdmin, of: bureau.host)
+            let agents = try await bureau.person("agents", .orgAdmin, of: bureau.host)
+            #expect(await bureau.ask("auth.verify", as: agents.token, by: .mcp).code == nil)
             let walked = bureau.actions.sorted.filter {
                 // A stop is named by its own words, and by no id.
                 $0.rules.reach == .organization && !$0.route.pathArguments.isEmpty && $0.name != "payments.resume"
@@ -107,15 +117,17 @@ struct `Every action` {
             #expect(walked.count >= 8)
             var counted = 0
             #expect(walked.contains { $0.name == "exports.read" })
-            for (action, door) in walked.flatMap({ [($0, Door.rest), ($0, .mcp)] }) {
+            let doors = walked.flatMap { [($0, Door.rest), ($0, .mcp)] }
+            for (action, door) in doors where door == .rest || !action.rules.isPersonal || action.rules.isOpenToAgents {
+                let token = door == .rest ? admin.token : agents.token
                 let unknown = bureau.clock.entropy.identifier().description
                 var seen: [(error: GatewayError?, cost: [String: Int])] = []
                 for id in [unknown] + foreign {
                     // Nobody profits from what an earlier question has left in a cache: all are asked alike.
                     bureau.clock.advance(.seconds(10))
-                    _ = await bureau.ask("auth.verify", as: admin.token)
+                    _ = await bureau.ask("auth.verify", as: token)
                     _ = statements.take()
-                    let reply = await bureau.ask(action.name, arguments(of: action, id: id), as: admin.token, by: door)
+                    let reply = await bureau.ask(action.name, arguments(of: action, id: id), as: token, by: door)
                     seen.append((reply.error, statements.take()))
                 }
                 #expect(seen[0].error?.code == .notFound, "\(action.name)")

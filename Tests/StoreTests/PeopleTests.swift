@@ -294,6 +294,49 @@ struct `A session` {
         }
     }
 
+    @Test func `is an agent's for good once it is, whatever is made of it later`() async throws {
+        try await withEachStore { (store) async throws in
+            let asha = user("asha")
+            try await store.save(asha, activeMax: nil)
+            let session = UserSession(
+                id: newID(),
+                user: asha.id,
+                organization: ours,
+                generation: 1,
+                expiresAt: moment + .seconds(100)
+            )
+            try await store.begin(session, at: moment, sessionsMax: 5)
+            func mark(_ seconds: Int, _ user: UserID, _ organization: OrganizationID) async throws -> Bool {
+                try await store.markAgents(
+                    session.id,
+                    of: user,
+                    organization: organization,
+                    at: moment + .seconds(seconds)
+                )
+            }
+            #expect(try await !mark(1, asha.id, theirs))
+            #expect(try await !mark(1, UserID(newID()), ours))
+            #expect(try await store.session(session.id, of: asha.id, organization: ours)?.agentSince == nil)
+            let before = try await store.configurationVersion()
+
+            #expect(try await mark(2, asha.id, ours))
+
+            #expect(try await store.configurationChanges(after: before, limit: 10).map(\.organization) == [ours])
+            #expect(try await mark(3, asha.id, ours))
+            // Made of what was read before.
+            var next = session
+            next.generation = 2
+            #expect(try await store.advance(next, from: 1))
+            let found = try await store.session(session.id, of: asha.id, organization: ours)
+            #expect(found?.agentSince == moment + .seconds(2) && found?.generation == 2)
+            if let people = store as? any PeopleRepository {
+                #expect(try await people.sessions(of: asha.id, organization: ours) == [found])
+            }
+            #expect(try await store.endSession(session.id, of: asha.id, organization: ours))
+            #expect(try await !mark(4, asha.id, ours))
+        }
+    }
+
     @Test func `ends when it has expired, or when a user has too many`() async throws {
         try await withStore { (store) async throws in
             let asha = user("asha")

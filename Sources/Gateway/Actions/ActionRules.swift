@@ -14,12 +14,15 @@ package struct ActionRules: Sendable {
     package let bucket: String
     /// What a use costs in its bucket.
     package let cost: Int
-    /// Whether only a person may ask it, by a session of their own: no key, however much it may.
+    /// Whether only a person may ask it, by a session of their own: no key, however much it may, nor an agent
+    /// (`isOpenToAgents`).
     package let isPersonal: Bool
     /// Whether an organization that may not call any more may still ask it, to see what became of its money.
     package let isOpenWhenSuspended: Bool
     /// Whose data it reaches.
     package let reach: Reach
+    /// What is said of `isOpenToAgents`.
+    private let saidOfAgents: Bool?
     /// Whether it shows what went through all of the organization's accounts: not to a key that is held to some.
     package let showsAllAccounts: Bool
     /// What the organization's plan must have for it; nil where every plan has it.
@@ -43,6 +46,7 @@ package struct ActionRules: Sendable {
         cost: Int = 1,
         isPersonal: Bool = false,
         isOpenWhenSuspended: Bool = false,
+        isOpenToAgents: Bool? = nil,
         reach: Reach = .organization,
         showsAllAccounts: Bool = false,
         feature: Feature? = nil
@@ -55,6 +59,7 @@ package struct ActionRules: Sendable {
         self.cost = cost
         self.isPersonal = isPersonal
         self.isOpenWhenSuspended = isOpenWhenSuspended
+        saidOfAgents = isOpenToAgents
         self.reach = reach
         self.showsAllAccounts = showsAllAccounts
         self.feature = feature
@@ -65,6 +70,10 @@ package struct ActionRules: Sendable {
     package var isAboutOneself: Bool {
         name.hasPrefix("auth.") || name.hasPrefix("second_factor.") || name == ActionRules.listTools.name
     }
+
+    /// Whether a person's log-in may ask it that a program has called with too: unless it is said otherwise, what is about
+    /// oneself, and what shows or takes away, as an organization may that may not call any more.
+    package var isOpenToAgents: Bool { saidOfAgents ?? (isAboutOneself || isOpenWhenSuspended) }
 
     /// Whether a use counts against nobody's limit but the caller's own: what an administrator does in person, and what
     /// people do about themselves.

@@ -43,10 +43,10 @@ extension ApprovalActions {
         }
     }
 
-    /// Whether a program that decides for itself has asked for it with the very log-in that is shown now: whoever has given a
-    /// program their token has not given it their word.
+    /// Whether a program that decides for itself has asked for it, or for anything else, with the very log-in that is shown
+    /// now: whoever has given a program their token has not given it their word.
     private func isByThisLogIn(_ record: Record, _ principal: Principal) -> Bool {
-        record.hold?.asked?.session.map { $0 == principal.session } ?? false
+        principal.logIn?.isAgents ?? false || record.hold?.asked?.session.map { $0 == principal.session } ?? false
     }
 
     private func sameLogIn(_ record: Record) -> GatewayError {

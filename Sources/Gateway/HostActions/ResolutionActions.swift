@@ -22,7 +22,9 @@ package struct ResolutionActions: Sendable {
                 auditAction: "TRANSACTION_RESOLVED",
                 role: .manager,
                 isPersonal: true,
-                isOpenWhenSuspended: true
+                isOpenWhenSuspended: true,
+                // What is said not to have left is paid again.
+                isOpenToAgents: false
             ),
             title: "Resolve a transaction",
             summary: """

@@ -14,11 +14,27 @@ extension Principal {
     /// What kind of caller this is at a door: the one place that decides it.
     ///
     /// A call by MCP is an agent's, a person's token included, unless an administrator marked the key otherwise; a call
-    /// with a key that is marked as an agent's is one by every door.
+    /// with a key that is marked as an agent's is one by every door. So is one with a log-in that was ever shown at the
+    /// door of MCP, and one with a token of an issuer, which is issued for that door: whoever has them could choose another.
     package func kind(at door: Door) -> CallerKind {
         if let isAgent = rules?.isAgent { return isAgent ? .agent : .machine }
-        if door == .mcp { return .agent }
+        if door == .mcp || issued != nil || logIn?.isAgents ?? false { return .agent }
         return isPerson ? .person : .machine
+    }
+
+    /// Refuses a log-in that is an agent's, where a person is asked for: whoever has given a program their token has not
+    /// given it their word.
+    ///
+    /// - Throws: `permissionDenied`.
+    func checkIsInPerson() throws(GatewayError) {
+        guard logIn?.isAgents ?? false else { return }
+        throw GatewayError(
+            .permissionDenied,
+            """
+            A program has called by MCP with this very log-in, so it is an agent's. This needs a person: log in anew, and give \
+            that token to no program.
+            """
+        )
     }
 
     /// Whether it is somebody who logged in, and no key.

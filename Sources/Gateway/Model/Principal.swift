@@ -8,6 +8,20 @@ package struct Principal: Sendable, Hashable {
         case apiKey(APIKeyID)
     }
 
+    /// A person's session, as it is when they call.
+    package struct LogIn: Sendable, Hashable {
+        /// Names it.
+        package let id: Identifier
+        /// Whether a program has called with it at the door of MCP: from then on it is that one's, by every door.
+        package let isAgents: Bool
+
+        /// States it.
+        package init(id: Identifier, isAgents: Bool) {
+            self.id = id
+            self.isAgents = isAgents
+        }
+    }
+
     /// Whose data the call may see and change.
     package let organization: OrganizationID
     /// Who it is.
@@ -29,8 +43,8 @@ package struct Principal: Sendable, Hashable {
     /// Whose key it is: whoever made it, and whoever has seen a secret of it since; none for people, and for keys that the
     /// host made.
     package let holders: [UserID]
-    /// By which of a person's sessions they call; nil for keys, and for what is done later in somebody's name.
-    package let session: Identifier?
+    /// By which log-in a person calls; nil for keys, and for what is done later in somebody's name.
+    package private(set) var logIn: LogIn?
     /// By whose word it is that they call; nil for credentials of the gateway's own.
     package let issued: IssuedBearer?
 
@@ -45,7 +59,7 @@ package struct Principal: Sendable, Hashable {
         rules: KeyRules? = nil,
         holders: [UserID] = [],
         hasSecondFactor: Bool = true,
-        session: Identifier? = nil,
+        logIn: LogIn? = nil,
         issued: IssuedBearer? = nil
     ) {
         self.organization = organization
@@ -57,13 +71,23 @@ package struct Principal: Sendable, Hashable {
         self.rules = rules
         self.holders = holders
         self.hasSecondFactor = hasSecondFactor
-        self.session = session
+        self.logIn = logIn
         self.issued = issued
         subjectText =
             switch subject {
             case .user(let id): "user:\(id)"
             case .apiKey(let id): "key:\(id)"
             }
+    }
+
+    /// By which of a person's sessions they call.
+    package var session: Identifier? { logIn?.id }
+
+    /// The same, by a log-in that is an agent's.
+    func by(agents logIn: Identifier) -> Principal {
+        var principal = self
+        principal.logIn = LogIn(id: logIn, isAgents: true)
+        return principal
     }
 
     /// Whoever a conversation is with: the subject, and of a token of an issuer whom that was issued to besides, because
@@ -109,6 +133,7 @@ extension Principal {
         let isKey: Bool
         let tools: Set<String>?
         let isHeldToAccounts: Bool
+        let isAgents: Bool
 
         init(_ principal: Principal) {
             role = principal.role
@@ -116,6 +141,7 @@ extension Principal {
             isKey = if case .apiKey = principal.subject { true } else { false }
             tools = principal.rules?.tools
             isHeldToAccounts = principal.accounts != nil
+            isAgents = principal.logIn?.isAgents ?? false
         }
     }
 }

@@ -60,14 +60,23 @@ package final class Authenticate: Sendable {
 
     /// Who shows this credential.
     ///
+    /// A person's log-in that is shown at the door of MCP is an agent's from then on, whichever door it comes to later: that
+    /// is written before anything is done with it, and once.
     /// - Parameter address: Where the caller is, as the door saw it.
     /// - Throws: `unauthenticated`, in the same words whatever is wrong with it; `permissionDenied` when a key is
     ///   asked to act in the other environment, or used from an address that it is not meant for.
     package func principal(
         for credential: Credential,
         environment: Environment?,
-        address: String? = nil
+        address: String? = nil,
+        at door: Door
     ) async throws(GatewayError) -> Principal {
+        let found = try await known(for: credential)
+        let principal = try found.acting(in: environment, from: address)
+        return door == .mcp ? try await agents(principal) : principal
+    }
+
+    private func known(for credential: Credential) async throws(GatewayError) -> Principal {
         guard case .token(let secret) = credential else {
             throw GatewayError(
                 .unauthenticated,
@@ -82,7 +91,7 @@ package final class Authenticate: Sendable {
             try await stands(found)
         {
             note(found, at: now)
-            return try found.principal.acting(in: environment, from: address)
+            return found.principal
         }
         let stamp = known.stamp
         let found =
@@ -90,7 +99,23 @@ package final class Authenticate: Sendable {
                 try await bearer(of: text, now: now)
             }
         known.set(found, for: digest, of: found.principal.organization, since: stamp)
-        return try found.principal.acting(in: environment, from: address)
+        return found.principal
+    }
+
+    /// Whoever shows a person's log-in where programs call; for what is done with it from now on it is theirs.
+    private func agents(_ principal: Principal) async throws(GatewayError) -> Principal {
+        guard case .user(let user) = principal.subject, let logIn = principal.logIn, !logIn.isAgents else {
+            return principal
+        }
+        let isThere = try await directory.markAgents(
+            logIn.id,
+            of: user,
+            organization: principal.organization,
+            at: entropy.now()
+        )
+        configuration.forget()
+        guard isThere else { throw Authenticate.refusal.naming(principal.organization, principal.subjectText) }
+        return principal.by(agents: logIn.id)
     }
 
     /// Who issues tokens for this gateway; nil where it takes none but its own.
@@ -166,7 +191,11 @@ package final class Authenticate: Sendable {
         )
     }
 
-    private func principal(of user: User, in environment: Environment, by session: Identifier? = nil) -> Principal {
+    private func principal(
+        of user: User,
+        in environment: Environment,
+        by logIn: Principal.LogIn? = nil
+    ) -> Principal {
         Principal(
             organization: user.organization,
             subject: .user(user.id),
@@ -175,7 +204,7 @@ package final class Authenticate: Sendable {
             scopes: nil,
             environment: environment,
             hasSecondFactor: user.hasSecondFactor,
-            session: session
+            logIn: logIn
         )
     }
 
@@ -206,11 +235,13 @@ package final class Authenticate: Sendable {
             throw Authenticate.refusal
         }
         let session = try await directory.session(claims.session, of: user.id, organization: user.organization)
-        guard user.isActive, user.sessionEpoch == claims.sessionEpoch, session?.generation == claims.generation else {
+        guard user.isActive, user.sessionEpoch == claims.sessionEpoch, let session,
+            session.generation == claims.generation
+        else {
             throw Authenticate.refusal.naming(user.organization, "user:\(user.id)")
         }
         return Known(
-            principal(of: user, in: .test, by: claims.session),
+            principal(of: user, in: .test, by: .init(id: session.id, isAgents: session.agentSince != nil)),
             until: claims.expiresAt,
             notedAt: entropy.uptime()
         )
@@ -251,7 +282,8 @@ extension Principal {
             rules: rules,
             holders: holders,
             hasSecondFactor: hasSecondFactor,
-            session: session
+            logIn: logIn,
+            issued: issued
         )
     }
 }

@@ -24,7 +24,8 @@ struct Authority: Sendable {
         let principal = try await authenticate.principal(
             for: call.credential,
             environment: call.environment,
-            address: call.address
+            address: call.address,
+            at: call.door
         )
         let membership = try await admit.membership(of: principal)
         try Authorize.check(tool, principal: principal, membership: membership)
@@ -43,7 +44,8 @@ struct Authority: Sendable {
         let principal = try await authenticate.principal(
             for: call.credential,
             environment: call.environment,
-            address: call.address
+            address: call.address,
+            at: call.door
         )
         let membership = try await admit.membership(
             of: principal,
@@ -62,9 +64,9 @@ struct Authority: Sendable {
     func objection(to record: Record) async throws(GatewayError) -> String? {
         let maker = try await authenticate.inForce(record.madeBy, of: record.organization, in: record.environment)
         guard let maker else { return "Not sent again: whoever asked for it may do nothing any more." }
+        if let doubt = try await authenticate.doubt(about: record) { return "Not sent again. \(doubt)" }
         let membership = try await admit.membership(of: maker)
         let entry = registry.snapshot.entry(record.tool, organization: record.organization, call: CallID(record.id.raw))
-        if let doubt = try await authenticate.doubt(about: record) { return "Not sent again. \(doubt)" }
         // A plugin that is not loaded says for itself that it cannot send.
         guard let entry else { return nil }
         do throws(GatewayError) { try Authorize.check(entry.tool, principal: maker, membership: membership) } catch {
@@ -103,7 +105,7 @@ extension Principal {
             rules: rules,
             holders: holders,
             hasSecondFactor: hasSecondFactor,
-            session: session,
+            logIn: logIn,
             issued: issued
         )
     }

@@ -65,6 +65,7 @@ package enum Authorize {
                 "This needs a person who logged in (POST /auth/login); a key cannot do it."
             )
         }
+        if action.isPersonal, !action.isOpenToAgents { try principal.checkIsInPerson() }
         if let feature = action.feature, !membership.has(feature) { throw feature.missing }
         try check(action.scopes, of: action.name, principal)
     }

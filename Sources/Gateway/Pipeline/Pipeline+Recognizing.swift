@@ -6,12 +6,18 @@ extension Pipeline {
     package func recognize(
         _ credential: Credential,
         environment: Environment?,
-        address: String?
+        address: String?,
+        at door: Door
     ) async -> Recognized {
         do throws(GatewayError) {
             return Recognized(
                 .success(
-                    try await authenticate.principal(for: credential, environment: environment, address: address)
+                    try await authenticate.principal(
+                        for: credential,
+                        environment: environment,
+                        address: address,
+                        at: door
+                    )
                 )
             )
         } catch { return Recognized(.failure(error)) }
@@ -23,7 +29,8 @@ extension Pipeline {
         return try await authenticate.principal(
             for: call.credential,
             environment: call.environment,
-            address: call.address
+            address: call.address,
+            at: call.door
         )
     }
 
@@ -33,7 +40,8 @@ extension Pipeline {
         return try await authenticate.principal(
             for: call.credential,
             environment: call.environment,
-            address: call.address
+            address: call.address,
+            at: call.door
         )
     }
 }

@@ -157,9 +157,15 @@ package final class Pipeline: Sendable {
     package func standing(
         of credential: Credential,
         environment: Environment?,
-        address: String? = nil
+        address: String? = nil,
+        at door: Door
     ) async throws(GatewayError) -> (principal: Principal, membership: DirectoryCache.Membership) {
-        let principal = try await authenticate.principal(for: credential, environment: environment, address: address)
+        let principal = try await authenticate.principal(
+            for: credential,
+            environment: environment,
+            address: address,
+            at: door
+        )
         return (principal, try await admit.membership(of: principal))
     }
 

@@ -84,6 +84,14 @@ package protocol DirectoryRepository: IssuerRepository {
     ) async throws(GatewayError) -> UserSession?
     /// Writes a session's generation and end, while it is of the earlier generation; whether it was.
     func advance(_ session: UserSession, from generation: Int) async throws(GatewayError) -> Bool
+    /// Writes that a session is an agent's from a moment on, unless it has been since an earlier one; whether there is such
+    /// a session.
+    func markAgents(
+        _ id: Identifier,
+        of user: UserID,
+        organization: OrganizationID,
+        at moment: Timestamp
+    ) async throws(GatewayError) -> Bool
     /// Ends one session; whether there was one.
     func endSession(
         _ id: Identifier,
@@ -239,6 +247,8 @@ package struct UserSession: Sendable, Equatable {
     package var expiresAt: Timestamp
     /// When its newest refresh token was made; nil for a session that has none.
     package var refreshedAt: Timestamp?
+    /// Since when a program has called with it, at the door of MCP: the store's, which never takes it back (`markAgents`).
+    package let agentSince: Timestamp?
 
     /// States a session.
     package init(
@@ -247,7 +257,8 @@ package struct UserSession: Sendable, Equatable {
         organization: OrganizationID,
         generation: Int,
         expiresAt: Timestamp,
-        refreshedAt: Timestamp? = nil
+        refreshedAt: Timestamp? = nil,
+        agentSince: Timestamp? = nil
     ) {
         self.id = id
         self.user = user
@@ -255,6 +266,7 @@ package struct UserSession: Sendable, Equatable {
         self.generation = generation
         self.expiresAt = expiresAt
         self.refreshedAt = refreshedAt
+        self.agentSince = agentSince
     }
 }
 

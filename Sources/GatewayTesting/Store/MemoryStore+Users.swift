@@ -146,9 +146,27 @@ extension MemoryStore {
 
     package func advance(_ session: UserSession, from generation: Int) async throws(GatewayError) -> Bool {
         try await write { tables in
-            guard tables.directory.sessions[session.id]?.generation == generation else { return false }
+            guard let known = tables.directory.sessions[session.id], known.generation == generation else {
+                return false
+            }
             tables.directory.countChange(of: session.organization)
-            tables.directory.sessions[session.id] = session
+            tables.directory.sessions[session.id] = session.ofAgent(since: known.agentSince)
+            return true
+        }
+    }
+
+    package func markAgents(
+        _ id: Identifier,
+        of user: UserID,
+        organization: OrganizationID,
+        at moment: Timestamp
+    ) async throws(GatewayError) -> Bool {
+        try await write { tables in
+            guard let session = tables.directory.sessions[id], session.user == user,
+                session.organization == organization
+            else { return false }
+            tables.directory.countChange(of: organization)
+            tables.directory.sessions[id] = session.ofAgent(since: session.agentSince ?? moment)
             return true
         }
     }
@@ -160,6 +178,20 @@ extension MemoryStore {
             tables.directory.users[id]?.sessionEpoch += 1
             tables.directory.sessions = tables.directory.sessions.filter { $0.value.user != id }
         }
+    }
+}
+
+extension UserSession {
+    fileprivate func ofAgent(since moment: Timestamp?) -> UserSession {
+        UserSession(
+            id: id,
+            user: user,
+            organization: organization,
+            generation: generation,
+            expiresAt: expiresAt,
+            refreshedAt: refreshedAt,
+            agentSince: moment
+        )
     }
 }
 

@@ -155,7 +155,8 @@ struct RESTDoor: Sendable {
         return await pipeline.recognize(
             reader.credential,
             environment: environment,
-            address: reader.request.address
+            address: reader.request.address,
+            at: .rest
         )
     }
 

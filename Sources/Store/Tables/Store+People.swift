@@ -11,7 +11,7 @@ extension Store: PeopleRepository {
         try await read { sql in
             try sql.query(
                 """
-                SELECT session_id, generation, expires_ms, refreshed_ms FROM sessions
+                SELECT session_id, generation, expires_ms, refreshed_ms, agent_ms FROM sessions
                 WHERE organization_id = $1 AND user_id = $2 ORDER BY session_id
                 """,
                 Store.owner(user, organization)
@@ -25,7 +25,8 @@ extension Store: PeopleRepository {
                     organization: organization,
                     generation: Int(row.integer(1) ?? 0),
                     expiresAt: Timestamp(milliseconds: row.integer(2) ?? 0),
-                    refreshedAt: row.integer(3).map { Timestamp(milliseconds: $0) }
+                    refreshedAt: row.integer(3).map { Timestamp(milliseconds: $0) },
+                    agentSince: row.integer(4).map { Timestamp(milliseconds: $0) }
                 )
             }
         }
@@ -44,6 +45,24 @@ extension Store: PeopleRepository {
             guard ended == 1 else { return false }
             try Store.countChange(of: organization, in: session.sql)
             return true
+        }
+    }
+
+    package func markAgents(
+        _ id: Identifier,
+        of user: UserID,
+        organization: OrganizationID,
+        at moment: Timestamp
+    ) async throws(GatewayError) -> Bool {
+        // Whoever has looked at it before, in whatever process, looks again.
+        try await change(of: organization, conflict: "The session is being changed.") { sql in
+            try sql.execute(
+                """
+                UPDATE sessions SET agent_ms = COALESCE(agent_ms, $1)
+                WHERE organization_id = $2 AND user_id = $3 AND session_id = $4
+                """,
+                [.integer(moment.milliseconds)] + Store.owner(user, organization) + [.text(id.description)]
+            ) == 1
         }
     }
 

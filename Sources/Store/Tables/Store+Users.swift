@@ -236,7 +236,7 @@ extension Store {
         try await read { sql in
             try sql.first(
                 """
-                SELECT generation, expires_ms, refreshed_ms FROM sessions
+                SELECT generation, expires_ms, refreshed_ms, agent_ms FROM sessions
                 WHERE organization_id = $1 AND user_id = $2 AND session_id = $3
                 """,
                 [.text(organization.description), .text(user.description), .text(id.description)]
@@ -247,7 +247,8 @@ extension Store {
                     organization: organization,
                     generation: Int(row.integer(0) ?? 0),
                     expiresAt: Timestamp(milliseconds: row.integer(1) ?? 0),
-                    refreshedAt: row.integer(2).map { Timestamp(milliseconds: $0) }
+                    refreshedAt: row.integer(2).map { Timestamp(milliseconds: $0) },
+                    agentSince: row.integer(3).map { Timestamp(milliseconds: $0) }
                 )
             }
         }

@@ -94,8 +94,10 @@ extension Batch {
         return ApprovalDecision(aboutMany: call, by: rules)
     }
 
-    /// Whether a program that decides for itself has made it with the very log-in that is shown now.
-    func isByThisLogIn(_ principal: Principal) -> Bool { session.map { $0 == principal.session } ?? false }
+    /// Whether a program that decides for itself has made it, or called at all, with the very log-in that is shown now.
+    func isByThisLogIn(_ principal: Principal) -> Bool {
+        principal.logIn?.isAgents ?? false || session.map { $0 == principal.session } ?? false
+    }
 
     /// What kind of caller asked for it.
     var caller: CallerKind? {

@@ -4,6 +4,7 @@ extension DirectoryRepository {
     ///
     /// - Throws: `permissionDenied` with what is missing.
     package func checkMayAgree(_ principal: Principal, at now: Timestamp) async throws(GatewayError) {
+        try principal.checkIsInPerson()
         guard principal.hasSecondFactor else {
             throw GatewayError(
                 .permissionDenied,
