@@ -275,6 +275,25 @@ struct `A confirmation` {
         }
     }
 
+    @Test func `suffices alone, whoever had approved it before and has left since`() async throws {
+        let rule = ApprovalRule(directions: [.outgoing], outcome: .confirm, count: 2)
+        try await Agent.with([rule]) { agent in
+            let (house, desk) = (agent.house, agent.desk)
+            let key = try await house.addKey(ownedBy: desk.manager.user.id)
+            let held = await desk.pay(as: key.text)
+            #expect(await desk.decide("approve", held, as: desk.other) == nil)
+            #expect(await desk.decide("confirm", held, as: desk.manager) == nil)
+
+            _ = try await house.store.change(desk.other.user.id, organization: house.organization) {
+                $0.isActive = false
+            }
+            desk.forget()
+
+            #expect(await agent.sent == 1)
+            #expect(try await house.record(held).hold?.approvers == ["user:\(desk.other.user.id)"])
+        }
+    }
+
     @Test func `may be left to another person, who approves it`() async throws {
         try await Agent.with { agent in
             let asked = await agent.ask()

@@ -119,14 +119,18 @@ extension Authenticate {
     /// Why what people have said of a record lets it leave no more; nil while it does.
     ///
     /// Until the money leaves, whoever let it go answers for it: an approval is not counted of somebody who may not give it
-    /// any more, nor a confirmation of somebody who may do nothing. That they have given it stays with the record.
+    /// any more, nor a confirmation of somebody who may do nothing. That they have given it stays with the record. What was
+    /// confirmed leaves by that alone, whoever had approved it before.
     func doubt(about record: Record) async throws(GatewayError) -> String? {
+        if let who = record.hold?.confirmation?.by {
+            if who == record.madeBy { return nil }
+            let found = try await inForce(who, of: record.organization, in: record.environment)
+            return found == nil ? "Whoever confirmed it may do nothing any more." : nil
+        }
         for who in record.hold?.approvers ?? [] where record.state != .draft {
             guard try await mayApprove(who, record) else { return "Somebody who approved it may not do so any more." }
         }
-        guard let who = record.hold?.confirmation?.by, who != record.madeBy else { return nil }
-        let found = try await inForce(who, of: record.organization, in: record.environment)
-        return found == nil ? "Whoever confirmed it may do nothing any more." : nil
+        return nil
     }
 
     /// Whether somebody who has approved a record may do so still: active, of the role that is asked for, with a second
