@@ -4,7 +4,13 @@ import OrderedJSON
 extension ApprovalActions {
     var confirm: Action {
         Action(
-            Self.deciding("approvals.confirm", "APPROVAL_CONFIRMED"),
+            // An agent's log-in is refused below, with where its person confirms it.
+            ActionRules(
+                "approvals.confirm",
+                auditAction: "APPROVAL_CONFIRMED",
+                isPersonal: true,
+                isOpenToAgents: true
+            ),
             title: "Confirm a payment",
             summary: """
                 Lets a held payment be sent whose rule asks whoever asked for it to confirm it: by themselves, or by the owner \
