@@ -38,7 +38,8 @@ struct `What is brought to a program of one's own` {
         #expect(try EventWay(to: "approval.decided") == .held(isTakenBack: true))
         for type in ["transaction.needs_person", "transaction.nonsense", ""] {
             let error = #expect(throws: GatewayError.self) { try EventWay(to: type) }
-            #expect(error?.message.contains("batch.paused, batch.released, batch.requested, task.succeeded, transaction.") == true)
+            let some = "batch.paused, batch.released, batch.requested, task.succeeded, transaction."
+            #expect(error?.message.contains(some) == true)
         }
     }
 }
