@@ -56,15 +56,7 @@ struct DraftLosses: Sendable {
         of key: APIKey,
         _ membership: DirectoryCache.Membership
     ) async throws(GatewayError) -> Action.Answer {
-        let principal = Principal(
-            organization: key.organization,
-            subject: .apiKey(key.id),
-            name: key.name,
-            role: key.role,
-            scopes: key.scopes,
-            environment: key.environment,
-            rules: key.rules
-        )
+        let principal = Principal(of: key)
         let tools = house.parts.registry.snapshot
         let isLost = { (one: Waiting) in
             // What is not loaded now has no role and no scopes to ask for.
@@ -158,5 +150,20 @@ struct DraftLosses: Sendable {
             count += 1
             if named.count < DraftLosses.namedMax { named.append(name) }
         }
+    }
+}
+
+extension Principal {
+    /// Whoever calls with a key, as a preview or an explanation asks about them; nobody calls.
+    init(of key: APIKey) {
+        self.init(
+            organization: key.organization,
+            subject: .apiKey(key.id),
+            name: key.name,
+            role: key.role,
+            scopes: key.scopes,
+            environment: key.environment,
+            rules: key.rules
+        )
     }
 }

@@ -149,15 +149,7 @@ struct KeyExplanation: Sendable {
         _ entry: ToolRegistry.Entry,
         _ use: Action.Use
     ) async throws(GatewayError) -> [Rule] {
-        let principal = Principal(
-            organization: key.organization,
-            subject: .apiKey(key.id),
-            name: key.name,
-            role: key.role,
-            scopes: key.scopes,
-            environment: key.environment,
-            rules: key.rules
-        )
+        let principal = Principal(of: key)
         let call = CallOutlook.Call(
             entry,
             by: principal,
