@@ -15,3 +15,13 @@ final class SQLStatement: Sendable {
         number = SQLStatement.made.add(1, ordering: .relaxed).oldValue
     }
 }
+
+extension [SQLValue] {
+    /// Adds texts to a statement's values, and answers their places in it for a list of `IN`: always `most` of them, so that
+    /// there is one statement to keep prepared.
+    mutating func places(_ texts: [String], _ most: Int) -> String {
+        let first = count + 1
+        self += (0..<most).map { .text($0 < texts.count ? texts[$0] : "") }
+        return (first..<(first + most)).map { "$\($0)" }.joined(separator: ", ")
+    }
+}

@@ -54,18 +54,12 @@ extension Store: PluginDataRepository {
         except busy: BusyTimers
     ) async throws(GatewayError) -> [PluginTimer] {
         var values: [SQLValue] = [.integer(now.milliseconds)]
-        // Always as many places, so that there is one statement to keep prepared.
-        func places(_ names: [String], _ most: Int) -> String {
-            let first = values.count + 1
-            values += (0..<most).map { .text($0 < names.count ? names[$0] : "") }
-            return (first..<(first + most)).map { "$\($0)" }.joined(separator: ", ")
-        }
         var clause = ""
         if busy != BusyTimers() {
             let owners = busy.owners.map { "\($0.organization) \($0.environment.rawValue) \($0.plugin)" }
             clause = """
-                AND organization_id || ' ' || environment || ' ' || plugin NOT IN (\(places(owners, Self.busyMax.owners)))
-                AND plugin NOT IN (\(places(Array(busy.plugins), Self.busyMax.plugins)))
+                AND organization_id || ' ' || environment || ' ' || plugin NOT IN (\(values.places(owners, Self.busyMax.owners)))
+                AND plugin NOT IN (\(values.places(Array(busy.plugins), Self.busyMax.plugins)))
                 """
         }
         values.append(.integer(Int64(limit)))

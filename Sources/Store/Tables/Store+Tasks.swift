@@ -186,18 +186,12 @@ extension Store {
         except busy: BusyTasks
     ) async throws(GatewayError) -> [PluginTask] {
         var values: [SQLValue] = [.integer(now.milliseconds)]
-        // Always as many places, so that there is one statement to keep prepared.
-        func places(_ names: [String], _ most: Int) -> String {
-            let first = values.count + 1
-            values += (0..<most).map { .text($0 < names.count ? names[$0] : "") }
-            return (first..<(first + most)).map { "$\($0)" }.joined(separator: ", ")
-        }
         var clause = ""
         if busy != BusyTasks() {
             let organizations = busy.organizations.map(\.description)
             clause = """
-                AND organization_id NOT IN (\(places(organizations, Self.busyTasksMax.organizations)))
-                AND plugin NOT IN (\(places(Array(busy.plugins), Self.busyTasksMax.plugins)))
+                AND organization_id NOT IN (\(values.places(organizations, Self.busyTasksMax.organizations)))
+                AND plugin NOT IN (\(values.places(Array(busy.plugins), Self.busyTasksMax.plugins)))
                 """
         }
         values.append(.integer(Int64(limit)))
