@@ -112,6 +112,10 @@ def test_the_seeds_callback_path_proves_nothing(gateway):
     }
     status, _, answer = http("POST", f"{gateway.url}/mpesa/callback/{gateway.dev['organization_id']}", body)
     assert status == 200 and answer["ResultCode"] == 0
+    for path in ("confirmation", "validation", "callback"):
+        paid = {"TransID": "RKTQDM7W6S", "TransAmount": "10", "BillRefNumber": "x", "MSISDN": "254712345678"}
+        answer = http("POST", f"{gateway.url}/mpesa/{path}/{gateway.dev['organization_id']}", paid)
+        assert answer[0] == 404, answer
     assert gateway.wait_for(number, "succeeded")["code"] == "0"
 
 

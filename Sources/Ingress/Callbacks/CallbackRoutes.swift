@@ -61,6 +61,9 @@ struct CallbackRoutes: Sendable {
 
     /// The seed's `/mpesa/…` paths carry no token, so a body there proves nothing: at most it makes the gateway ask
     /// M-Pesa itself.
+    ///
+    /// - Throws: `notFound` for a body that names no transaction where a plugin says that its callbacks do: nothing of it
+    ///   would be kept, so that M-Pesa must not hear that it was taken (a customer's own payment to a paybill above all).
     func hint(_ reader: RequestReader, organization: Substring) async throws(GatewayError) -> [UInt8] {
         guard sources.admits(reader.request.address) else {
             sources.noteRefused(reader.request.address, target: nil)
@@ -69,13 +72,16 @@ struct CallbackRoutes: Sendable {
         let body = try reader.body()
         guard let organization = OrganizationID(String(organization)),
             let json = try? JSON(parsing: body, limits: JSONLimits(duplicateKeys: .lastWins))
-        else { return Self.accepted }
-        for hint in registry.snapshot.hints {
-            guard let id = json.value(at: hint.pointer)?.stringValue else { continue }
+        else { throw Self.nothingHere }
+        let named = registry.snapshot.hints.compactMap { hint in
+            json.value(at: hint.pointer)?.stringValue.map { (id: $0, namespace: hint.namespace) }
+        }
+        if named.isEmpty { throw Self.nothingHere }
+        for (id, namespace) in named {
             for environment in Gateway.Environment.allCases {
                 let found = try await records.record(
                     externalID: id,
-                    namespace: hint.namespace,
+                    namespace: namespace,
                     organization: organization,
                     environment: environment
                 )
