@@ -57,8 +57,13 @@ struct `Planning a push` {
         #expect(guards.map(\.windowMilliseconds) == [60_000, 120_000])
     }
 
-    @Test(arguments: ["0812345678", "2542123456789", "07123", "", "+1 555 0100", "٠٧١٢٣٤٥٦٧٨"])
-    func `refuses a phone that is none`(phone: String) {
+    @Test(arguments: ["254112345678", "0112345678", "112345678", "+254 112 345 678"])
+    func `asks a phone whose number begins with 01 too (seed's bug 19)`(phone: String) throws {
+        #expect(try planPush(input(["phone_number": .string(phone)])).body["PhoneNumber"] == "254112345678")
+    }
+
+    @Test(arguments: ["0812345678", "2542123456789", "07123", "", "+1 555 0100", "٠٧١٢٣٤٥٦٧٨", "any text"])
+    func `refuses a phone that is none (seed's bug 19)`(phone: String) {
         let refusal = #expect(throws: Refusal.self) { try planPush(input(["phone_number": .string(phone)])) }
 
         #expect(refusal?.field == "/phone_number")
