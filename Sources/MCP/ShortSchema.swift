@@ -3,8 +3,8 @@ import OrderedJSON
 /// An output schema in so many bytes: every model that may call a tool reads it whole, whatever it is about to do.
 ///
 /// What is left out makes it weaker and never stricter: an answer of the whole schema is one of the short one too. First
-/// go the insides of members, then words, then of members that need not be there all but their names, and those too. The
-/// whole one is what REST shows.
+/// go the insides of members, then words, then of members that need not be there all but their names, and those too; at
+/// last only the names are left of what must be there. The whole one is what REST shows.
 enum ShortSchema {
     /// So long a tool is at most, with its schemas: about 600 tokens, of four bytes and a little each.
     static let toolBytesMax = 2_400
@@ -25,27 +25,40 @@ enum ShortSchema {
     private static let steps = [
         Step(depth: 3, others: .described), Step(depth: 2, others: .described), Step(depth: 2, others: .shaped),
         Step(depth: 1, others: .shaped), Step(depth: 1, others: .named), Step(depth: 2, others: .left),
-        Step(depth: 1, others: .left), Step(depth: 0, others: .left),
+        Step(depth: 1, others: .left),
     ]
 
     /// The schema, or as much of it as there is room for.
     static func of(_ schema: JSON, bytesMax: Int) -> JSON {
         if schema.bytes.count <= bytesMax { return schema }
         for step in steps {
-            let short = root(schema, step)
+            let short = root(schema) { shaped($0, step, step.depth, isDescribed: true) }
             if short.bytes.count <= bytesMax { return short }
         }
-        return ["type": "object"]
+        return [["type", "required", "description"], ["type", "required"]].lazy
+            .map { names in root(schema, others: names) { .object(kept(of: $0, ["type", "required"])) } }
+            .first { $0.bytes.count <= bytesMax } ?? common(schema, bytesMax: bytesMax)
     }
 
-    /// The host's own words of what else may be answered, which come last, are said without their members.
-    private static func root(_ schema: JSON, _ step: Step) -> JSON {
-        guard let choices = schema["anyOf"]?.arrayValue, let own = choices.first else {
-            return shaped(schema, step, step.depth, isDescribed: true)
-        }
-        let others = choices.dropFirst().map { kept(of: $0, ["type", "required", "description"]) }
-            .map(JSON.object)
-        return ["type": "object", "anyOf": .array([shaped(own, step, step.depth, isDescribed: true)] + others)]
+    /// What a tool itself answers in short, beside the host's own words of what else may be answered, which come last and
+    /// without their members.
+    private static func root(
+        _ schema: JSON,
+        others names: [String] = ["type", "required", "description"],
+        _ short: (JSON) -> JSON
+    ) -> JSON {
+        guard let choices = schema["anyOf"]?.arrayValue, let own = choices.first else { return short(schema) }
+        let others = choices.dropFirst().map { JSON.object(kept(of: $0, names)) }
+        return ["type": "object", "anyOf": .array([short(own)] + others)]
+    }
+
+    /// What every answer has, whichever it is.
+    private static func common(_ schema: JSON, bytesMax: Int) -> JSON {
+        let choices = schema["anyOf"]?.arrayValue ?? [schema]
+        let required = choices.map { $0["required"]?.arrayValue ?? [] }
+        let shared = (required.first ?? []).filter { name in required.allSatisfy { $0.contains(name) } }
+        let short: JSON = ["type": "object", "required": .array(shared)]
+        return shared.isEmpty || short.bytes.count > bytesMax ? ["type": "object"] : short
     }
 
     private static func shaped(_ schema: JSON, _ step: Step, _ depth: Int, isDescribed: Bool) -> JSON {

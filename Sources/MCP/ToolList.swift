@@ -167,7 +167,7 @@ package final class ToolList: Sendable {
         var definition: JSONObject = [
             "name": .string(tool.name), "title": .string(tool.title),
             "description": .string(said(schema.summary, in: environment)),
-            "inputSchema": schema.document,
+            "inputSchema": door == .rest ? schema.document : undialected(schema.document),
             "annotations": [
                 "title": .string(tool.title), "readOnlyHint": .bool(tool.annotations.readOnly),
                 "destructiveHint": .bool(tool.annotations.destructive),
@@ -206,6 +206,12 @@ package final class ToolList: Sendable {
         let taken = JSON.object(definition).bytes.count + 18
         definition["outputSchema"] =
             isWhole ? output : ShortSchema.of(output, bytesMax: ShortSchema.toolBytesMax - taken)
+    }
+
+    /// A schema that does not name the dialect which MCP takes it for anyway.
+    private static func undialected(_ schema: JSON) -> JSON {
+        schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+            ? schema.removing([JSONPointer(tokens: ["$schema"])]) : schema
     }
 
     /// A tool's description, with which M-Pesa it acts on.

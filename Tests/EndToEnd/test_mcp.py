@@ -91,6 +91,16 @@ def test_no_two_tools_have_one_title(gateway):
     assert all(tool["annotations"]["title"] == tool["title"] for tool in tools.values())
 
 
+def test_a_tool_of_money_has_room_for_what_every_answer_of_it_has(gateway):
+    tools = listed_tools(gateway)
+    batch = tools["mpesa_bulk_payment"]["outputSchema"]
+    assert {"status", "state", "next"} <= set(batch["required"]), batch
+    for name in ("mpesa_stk_push", "mpesa_b2c_payment", "mpesa_reverse_transaction"):
+        own, held = tools[name]["outputSchema"]["anyOf"]
+        assert {"transaction_id", "status", "state", "next"} <= set(own["required"]), own
+        assert set(held["required"]) == set(own["required"]) | {"approval"}, held
+
+
 def test_a_repeat_does_nothing_more_where_the_key_must_come_and_only_there(gateway):
     hints = {}
     for name, tool in listed_tools(gateway).items():

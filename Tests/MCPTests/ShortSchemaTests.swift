@@ -58,6 +58,29 @@ struct `A schema in short` {
         #expect(shown.isSuperset(of: ["left out", "{}", #"{"type":"integer"}"#]), "\(shown)")
     }
 
+    @Test(arguments: [own, ["type": "object", "anyOf": [own, held]]])
+    func `names what must be there as long as there is room for the names`(schema: JSON) {
+        let all = Set(schema["anyOf"] == nil ? ["status", "next", "steps"] : ["status", "next", "steps", "approval"])
+        let rooms = 140...schema.bytes.count
+        for room in rooms {
+            let short = ShortSchema.of(schema, bytesMax: room)
+            let choices = short["anyOf"]?.arrayValue ?? [short]
+            let named = choices.flatMap { $0["required"]?.arrayValue ?? [] }.compactMap(\.stringValue)
+            #expect(Set(named) == all, "\(room): \(short.text)")
+        }
+        #expect(ShortSchema.of(schema, bytesMax: 40) == ["type": "object"])
+    }
+
+    @Test func `names what whatever is answered has, where there is room for no more`() {
+        let held: JSON = ["type": "object", "required": ["approval", "next", "status"]]
+        let schema: JSON = ["type": "object", "anyOf": [Self.own, held]]
+
+        let short: JSON = ["type": "object", "required": ["status", "next"]]
+        #expect(ShortSchema.of(schema, bytesMax: 50) == short)
+        let apart: JSON = ["type": "object", "anyOf": [Self.own, Self.held]]
+        #expect(ShortSchema.of(apart, bytesMax: 50) == ["type": "object"])
+    }
+
     @Test func `names what a payment that waits for a person is answered`() {
         let short = ShortSchema.of(["type": "object", "anyOf": [Self.own, Self.held]], bytesMax: 320)
 

@@ -7,11 +7,10 @@ let reversalDescriptor: JSONObject = [
     "operation": "reversal",
     "title": "Give a payment back",
     "description": """
-    Gives a customer's payment back, the whole of it or a part. The answer says that the request was accepted, not that \
-    it went back: read `status` and `next`, and ask mpesa_check_reversal for the outcome. Only money that came in \
-    can be reversed, never a payout. Where `state` is draft nothing was sent: others must approve it, or whoever asked \
-    confirm it, as `approval` says. While its status is PENDING never ask for the same reversal again but with the same \
-    idempotency_key.
+    Gives a customer's payment back, whole or in part. The answer says that the request was accepted, not that it went \
+    back: read `status` and `next`, and ask mpesa_check_reversal for the outcome. Only money that came in can be reversed, \
+    never a payout. Where `state` is draft nothing was sent: others must approve it, or whoever asked confirm it, as \
+    `approval` says. While PENDING never ask for the same reversal again but with the same idempotency_key.
     """,
     "examples": [
         [
@@ -31,19 +30,19 @@ let reversalDescriptor: JSONObject = [
             "transaction_id": [
                 "type": "string", "minLength": 1, "maxLength": 128,
                 "description":
-                    "The payment: M-Pesa's receipt, the transaction_id or the checkout_request_id of mpesa_stk_push.",
+                    "The payment: M-Pesa's receipt, or mpesa_stk_push's transaction_id or checkout_request_id.",
             ],
             "amount": [
                 "type": "integer", "minimum": 1,
-                "description": "Whole Kenyan shillings; all that is left of the payment when left out.",
+                "description": "Whole Kenyan shillings; all that is left when left out.",
             ],
             "reason": ["type": "string", "minLength": 2, "maxLength": 100, "description": "Why it is given back."],
             "held_reversals": [
                 "type": "array", "items": ["type": "string", "minLength": 1, "maxLength": 64], "maxItems": 64,
                 "uniqueItems": true,
                 "description": """
-                Ids of earlier reversals of this payment of which M-Pesa stated no outcome. Name one only after somebody \
-                has seen in the M-Pesa statement that it did not move.
+                Earlier reversals of this payment without an outcome, by id: only those that somebody has seen in the \
+                M-Pesa statement not to have moved.
                 """,
             ],
         ],

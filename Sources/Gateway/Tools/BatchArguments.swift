@@ -18,15 +18,15 @@ package enum BatchArguments {
         "batch_name": ["type": "string", "minLength": 1, "maxLength": 100, "description": "A name for people."],
         "not_before_ms": [
             "type": "integer", "minimum": 0,
-            "description": "When it may leave, in Unix ms; at most 60 days ahead.",
+            "description": "In Unix ms; at most 60 days ahead.",
         ],
         "confirmed_rows": [
             "type": "array", "items": ["type": "integer", "minimum": 1], "maxItems": 10_000,
-            "description": "Rows, from 1, that repeat a payment on purpose, as a person has seen.",
+            "description": "Rows, from 1, that a person has seen and lets repeat a payment.",
         ],
         "repeats": [
             "type": "string", "pattern": .string(BatchID.pattern),
-            "description": "The batch paid again on purpose, as a person has seen.",
+            "description": "The batch that a person lets be paid again.",
         ],
         "validate_only": [
             "type": "boolean", "description": "Checks; keeps and sends nothing.",
@@ -41,7 +41,7 @@ package enum BatchArguments {
     static let words = """
 
 
-        The same batch_id, or idempotency key, is one batch however often it is sent. Without either, the same payments \
+        The same batch_id or idempotency key is one batch, however often it is sent; without either, the same payments \
         and name within seven days are (is_earlier).
         """
 }

@@ -154,7 +154,7 @@ package final class CallSchemas: Sendable {
 
     private static let accountSchema: JSON = [
         "type": "string", "pattern": .string(AccountName.pattern),
-        "description": "Which of the organization's M-Pesa accounts, by its name; the default one unless said.",
+        "description": "Which M-Pesa account, by its name; the default one if left out.",
     ]
 
     private static func waitSchema(_ tool: ToolDescriptor) -> JSON {
@@ -162,30 +162,31 @@ package final class CallSchemas: Sendable {
         return [
             "type": "integer", "minimum": 0, "maximum": .integer(tool.waitMax.components.seconds),
             "description": .string(
-                "For how many seconds this call waits for the outcome; \(usual) unless said. It ends sooner when that is known."
+                "For how many seconds to wait for the outcome, unless it is known sooner; \(usual) if left out."
             ),
         ]
     }
 
     private static let keySchema: JSON = [
         "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$",
-        "description": "One key per logical payment; reuse it when you retry, and nothing is moved twice.",
+        "description": "One for each logical payment; the same whenever you retry.",
     ]
 
     private static let batchKeySchema: JSON = [
         "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$",
-        "description": "As batch_id; reuse it when you retry.",
+        "description": "As batch_id.",
     ]
 
     private static func words(_ name: String, isRequired: Bool, pays: Bool) -> String {
+        // Of an argument the schema says how it looks; of a header nothing does.
+        let form = name == key ? "" : " 1 to 255 visible ASCII characters,"
         let start =
             isRequired
             ? "\(name) is required: make one for each logical payment" : "Send \(name): one for each logical payment"
         let rest = """
-            , 1 to 255 visible ASCII characters, and send the same one whenever you retry, also where no answer \
-            came. The same key with the same arguments is the same payment as it stands now, and nothing new is sent; \
-            with other arguments it is refused; a new key is another payment: only where that one's answer says yes to \
-            asking again.
+            ,\(form) and send the same one whenever you retry, also where no answer came. The same key with the same \
+            arguments is the same payment as it stands now, and nothing new is sent; with other arguments it is \
+            refused; a new key is another payment: only where that one's answer says yes to asking again.
             """
         guard !isRequired else { return start + rest }
         let covered =
