@@ -150,6 +150,11 @@ package final class ToolList: Sendable {
         for (name, value) in document.objectValue ?? JSONObject() where !unknown.contains(name) {
             shaped[name] = value
         }
+        // Before a tool had a title of its own, its annotations had it.
+        if form == .annotated, var annotations = shaped["annotations"]?.objectValue {
+            annotations["title"] = document["title"]
+            shaped["annotations"] = .object(annotations)
+        }
         return shaped
     }
 
@@ -169,7 +174,7 @@ package final class ToolList: Sendable {
             "description": .string(said(schema.summary, in: environment)),
             "inputSchema": door == .rest ? schema.document : undialected(schema.document),
             "annotations": [
-                "title": .string(tool.title), "readOnlyHint": .bool(tool.annotations.readOnly),
+                "readOnlyHint": .bool(tool.annotations.readOnly),
                 "destructiveHint": .bool(tool.annotations.destructive),
                 "idempotentHint": .bool(isIdempotent(entry, schema)),
                 "openWorldHint": .bool(tool.annotations.openWorld),
@@ -192,7 +197,7 @@ package final class ToolList: Sendable {
             "name": .string(action.tool ?? action.name), "title": .string(action.title),
             "description": .string(said(action.summary, in: environment)), "inputSchema": action.input.document,
             "annotations": [
-                "title": .string(action.title), "readOnlyHint": .bool(action.isReadOnly), "destructiveHint": false,
+                "readOnlyHint": .bool(action.isReadOnly), "destructiveHint": false,
                 "idempotentHint": .bool(action.isReadOnly), "openWorldHint": false,
             ],
         ]

@@ -49,6 +49,8 @@ struct `A client of an older revision` {
             if revision.hasAnnotations { expected.insert("annotations") }
             if revision.hasStructure { expected.formUnion(["title", "outputSchema", "_meta"]) }
             #expect(members == expected)
+            let title = said.result["tools"]?[0]?["annotations"]?["title"]
+            #expect((title != nil) == (revision.hasAnnotations && !revision.hasStructure))
             #expect(said.result["ttlMs"] == nil && said.result["cacheScope"] == nil)
             let prompt = await office.ask("prompts/list", in: revision).result["prompts"]?[0]
             #expect((prompt?["title"] != nil) == revision.hasStructure)

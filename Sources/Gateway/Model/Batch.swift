@@ -3,7 +3,7 @@
 /// Unique within an organization.
 package struct BatchID: Hashable, Sendable, CustomStringConvertible {
     /// What an id looks like, for schemas.
-    package static let pattern = "^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
+    package static let pattern = "^[A-Za-z0-9][\\w.:-]{0,63}$"
     /// The text of it.
     package let description: String
 

@@ -12,7 +12,7 @@ package enum BatchArguments {
         "batch_id": [
             "type": "string", "pattern": .string(BatchID.pattern),
             "description": """
-            Your own, such as payroll-2026-11; reuse it when you retry.
+            Your own, such as payroll-11; reuse it when you retry.
             """,
         ],
         "batch_name": ["type": "string", "minLength": 1, "maxLength": 100, "description": "A name for people."],
@@ -29,7 +29,7 @@ package enum BatchArguments {
             "description": "The batch that a person lets be paid again.",
         ],
         "validate_only": [
-            "type": "boolean", "description": "Checks; keeps and sends nothing.",
+            "type": "boolean", "description": "Checks alone; sends nothing.",
         ],
         "release": [
             "type": "boolean",

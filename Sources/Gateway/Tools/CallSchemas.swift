@@ -154,7 +154,7 @@ package final class CallSchemas: Sendable {
 
     private static let accountSchema: JSON = [
         "type": "string", "pattern": .string(AccountName.pattern),
-        "description": "Which M-Pesa account, by its name; the default one if left out.",
+        "description": "Which M-Pesa account; the default one if left out.",
     ]
 
     private static func waitSchema(_ tool: ToolDescriptor) -> JSON {
@@ -168,12 +168,12 @@ package final class CallSchemas: Sendable {
     }
 
     private static let keySchema: JSON = [
-        "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$",
+        "type": "string", "pattern": "^[!-~]{1,255}$",
         "description": "One for each logical payment; the same whenever you retry.",
     ]
 
     private static let batchKeySchema: JSON = [
-        "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$",
+        "type": "string", "pattern": "^[!-~]{1,255}$",
         "description": "As batch_id.",
     ]
 
