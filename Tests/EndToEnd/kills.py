@@ -31,6 +31,8 @@ POINTS = {
 HITS_MIN = 5
 # How long a life may last that does not come to its point; it is killed from outside then, wherever it is.
 LIFE = 15
+# So much is asked for of one store at most before it is judged: the simulator lists its newest ten thousand of each kind.
+ASKED_MAX = 4_000
 # What waits for a second person, in shillings.
 HELD = 5_000
 # What a collection is, and the parts of it that are given back.
@@ -196,19 +198,22 @@ class Trial:
         for thread in threads:
             thread.join(harness.PATIENCE)
 
-    def run(self, count, points=None, told=lambda line: None):
-        """So many lives, each point as often as every other; those that were missed are tried once more at the end."""
-        points = list(points or POINTS)
-        for number in range(count):
-            self.life(points[number % len(points)])
-            if (number + 1) % 50 == 0:
-                told(f"{number + 1} of {count}")
-        enough = min(HITS_MIN, count // len(points))
+    def run(self, count, points=None, told=lambda line: None, first=0):
+        """So many lives, each point as often as every other, from the `first` on; fewer where that is all that one store can
+        be judged for. Those that were missed are tried once more at the end. Answers how many lives there were."""
+        points, lives = list(points or POINTS), 0
+        while lives < count and len(self.asked) < ASKED_MAX:
+            self.life(points[(first + lives) % len(points)])
+            lives += 1
+            if lives % 50 == 0:
+                told(f"{lives} of {count}")
+        enough = min(HITS_MIN, lives // len(points))
         for point in points:
             for _ in range(3 * HITS_MIN):
                 if self.hits[point] >= enough:
                     break
                 self.life(point)
+        return lives
 
     def ask_simulator(self):
         """Without the simulator nothing is sent, and nothing more would be proven, however long it goes on."""
