@@ -29,7 +29,7 @@ package enum BatchArguments {
             "description": "The batch that a person lets be paid again.",
         ],
         "validate_only": [
-            "type": "boolean", "description": "Checks alone; sends nothing.",
+            "type": "boolean", "description": "Checks; keeps and sends nothing.",
         ],
         "release": [
             "type": "boolean",

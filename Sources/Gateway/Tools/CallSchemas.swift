@@ -101,12 +101,16 @@ package final class CallSchemas: Sendable {
         var (restSummary, mcpSummary) = (tool.summary, tool.summary)
         if movesMoney {
             let key = tool.items == nil ? CallSchemas.keySchema : CallSchemas.batchKeySchema
+            // Two parts of one payment that go back are two reversals, with a key each.
+            let noun = direction == .reverse ? "reversal" : "payment"
             document.put(key, as: CallSchemas.key, under: "properties")
             if pays && tool.items == nil || tool.requiresIdempotencyKey { required.append(CallSchemas.key) }
             if tool.items == nil {
-                mcpSummary += "\n\n" + CallSchemas.words(CallSchemas.key, isRequired: !required.isEmpty, pays: pays)
+                mcpSummary +=
+                    "\n\n" + CallSchemas.words(CallSchemas.key, noun, isRequired: !required.isEmpty, pays: pays)
                 restSummary +=
-                    "\n\n" + CallSchemas.words("Idempotency-Key", isRequired: tool.requiresIdempotencyKey, pays: pays)
+                    "\n\n"
+                    + CallSchemas.words("Idempotency-Key", noun, isRequired: tool.requiresIdempotencyKey, pays: pays)
             } else {
                 mcpSummary += BatchArguments.words
                 restSummary += BatchArguments.words
@@ -169,7 +173,7 @@ package final class CallSchemas: Sendable {
 
     private static let keySchema: JSON = [
         "type": "string", "pattern": "^[!-~]{1,255}$",
-        "description": "One for each logical payment; the same whenever you retry.",
+        "description": "One for each payment or reversal; the same whenever you retry.",
     ]
 
     private static let batchKeySchema: JSON = [
@@ -177,21 +181,21 @@ package final class CallSchemas: Sendable {
         "description": "As batch_id.",
     ]
 
-    private static func words(_ name: String, isRequired: Bool, pays: Bool) -> String {
+    private static func words(_ name: String, _ noun: String, isRequired: Bool, pays: Bool) -> String {
         // Of an argument the schema says how it looks; of a header nothing does.
         let form = name == key ? "" : " 1 to 255 visible ASCII characters,"
         let start =
             isRequired
-            ? "\(name) is required: make one for each logical payment" : "Send \(name): one for each logical payment"
+            ? "\(name) is required: make one for each logical \(noun)" : "Send \(name): one for each logical \(noun)"
         let rest = """
             ,\(form) and send the same one whenever you retry, also where no answer came. The same key with the same \
-            arguments is the same payment as it stands now, and nothing new is sent; with other arguments it is \
-            refused; a new key is another payment: only where that one's answer says yes to asking again.
+            arguments is the same \(noun) as it stands now, and nothing new is sent; with other arguments it is \
+            refused; a new key is another \(noun): only where that one's answer says yes to asking again.
             """
         guard !isRequired else { return start + rest }
         let covered =
             pays ? "until ten minutes after that has ended" : "until it failed, or two minutes after it was paid"
-        return start + rest + " Without one, the same call is the same payment \(covered)."
+        return start + rest + " Without one, the same call is the same \(noun) \(covered)."
     }
 }
 
