@@ -27,6 +27,8 @@ package struct Action: Sendable {
         package var door = Door.rest
         /// What a person answered to what the action asked.
         package var answer: QuestionReply?
+        /// What it adds to audit and usage; nil where that is written already.
+        package var lines: ChangeLines?
         /// Whether the caller can put a question to a person.
         package var canBeAsked = true
         /// Whether who asked may still ask this; throws as `standing` does.

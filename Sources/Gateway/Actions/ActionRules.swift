@@ -27,6 +27,9 @@ package struct ActionRules: Sendable {
     package let showsAllAccounts: Bool
     /// What the organization's plan must have for it; nil where every plan has it.
     package let feature: Feature?
+    /// Whether it writes what its use adds to audit and usage (`Action.Use.lines`) in the commit that makes its change; else
+    /// that is a commit of its own before. No quota is taken for it.
+    package let writesItsLines: Bool
 
     /// Whose data an action reaches.
     package enum Reach: Sendable {
@@ -49,7 +52,8 @@ package struct ActionRules: Sendable {
         isOpenToAgents: Bool? = nil,
         reach: Reach = .organization,
         showsAllAccounts: Bool = false,
-        feature: Feature? = nil
+        feature: Feature? = nil,
+        writesItsLines: Bool = false
     ) {
         self.name = name
         self.auditAction = auditAction
@@ -63,6 +67,7 @@ package struct ActionRules: Sendable {
         self.reach = reach
         self.showsAllAccounts = showsAllAccounts
         self.feature = feature
+        self.writesItsLines = writesItsLines
     }
 
     /// Whether it is about nothing but whoever asks: how they prove themselves, and what there is for them to call,

@@ -9,7 +9,8 @@ extension ApprovalActions {
                 "approvals.confirm",
                 auditAction: "APPROVAL_CONFIRMED",
                 isPersonal: true,
-                isOpenToAgents: true
+                isOpenToAgents: true,
+                writesItsLines: true
             ),
             title: "Confirm a payment",
             summary: """
@@ -44,7 +45,13 @@ extension ApprovalActions {
                     throw GatewayError(.staleVersion, words, record: record.id)
                 }
             }
-            let confirmed = try await drafts.confirm(record, by: use.principal.subjectText, .session, shown: shown)
+            let confirmed = try await drafts.confirm(
+                record,
+                by: use.principal.subjectText,
+                .session,
+                shown: shown,
+                with: use.lines
+            )
             return .data(Self.document(confirmed))
         }
     }

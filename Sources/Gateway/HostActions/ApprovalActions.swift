@@ -126,7 +126,13 @@ package struct ApprovalActions: Sendable {
     // MARK: Deciding
 
     static func deciding(_ name: String, _ audit: String, takesAway: Bool = false) -> ActionRules {
-        ActionRules(name, auditAction: audit, isPersonal: true, isOpenWhenSuspended: takesAway)
+        ActionRules(
+            name,
+            auditAction: audit,
+            isPersonal: true,
+            isOpenWhenSuspended: takesAway,
+            writesItsLines: true
+        )
     }
 
     private var approve: Action {
@@ -155,7 +161,8 @@ package struct ApprovalActions: Sendable {
                 record.id,
                 organization: record.organization,
                 environment: record.environment,
-                by: use.principal.subjectText
+                by: use.principal.subjectText,
+                with: use.lines
             )
             return .data(Self.document(approved))
         }
@@ -184,7 +191,8 @@ package struct ApprovalActions: Sendable {
                 environment: record.environment,
                 as: isOwn ? .cancelled : .declined,
                 by: use.principal.subjectText,
-                because: (isOwn ? "Taken back" : "Declined") + reason
+                because: (isOwn ? "Taken back" : "Declined") + reason,
+                with: use.lines
             )
             return .data(Self.document(withdrawn))
         }

@@ -107,14 +107,15 @@ extension Settlement {
         callback: CallbackID? = nil,
         unread: ReceivedCallback? = nil,
         claims: LateClaims? = nil,
-        whileRunning batch: BatchID? = nil
+        whileRunning batch: BatchID? = nil,
+        with lines: ChangeLines? = nil
     ) -> RecordChange {
         RecordChange(
             record: move.step.record,
             events: [move.step.event],
             newIDs: newIDs(of: move),
-            audit: auditLines(move.step, from: move.before),
-            usage: usage(of: move),
+            audit: (lines.map { [$0.audit] } ?? []) + auditLines(move.step, from: move.before),
+            usage: usage(of: move) + (lines?.usage.map { [$0] } ?? []),
             settledCallback: callback,
             receipt: move.receipt,
             leftReceipt: move.leftReceipt,

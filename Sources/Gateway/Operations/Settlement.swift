@@ -114,6 +114,7 @@ struct Settlement: Sendable {
         whileRunning batch: BatchID? = nil,
         callback: CallbackID? = nil,
         unread: ReceivedCallback? = nil,
+        with lines: ChangeLines? = nil,
         failpoints: (Failpoints, Failpoint)? = nil,
         _ happening: (Record) async throws(GatewayError) -> RecordMachine.Happening?
     ) async throws(GatewayError) -> Settled {
@@ -132,7 +133,8 @@ struct Settlement: Sendable {
                     callback: isFirst ? callback : nil,
                     unread: isFirst ? unread : nil,
                     claims: isFirst ? claims : nil,
-                    whileRunning: isFirst ? batch : nil
+                    whileRunning: isFirst ? batch : nil,
+                    with: isFirst ? lines : nil
                 )
             }
             switch try await records.apply(changes + beside) {

@@ -39,8 +39,15 @@ extension Pipeline {
                 let done = try await once.answer(call, of: action, arguments, principal) {
                     () async throws(GatewayError) in
                     // A change without a line in the chain must not be possible, whenever the process ends.
-                    if !action.isReadOnly { try await begin(&ending, action, membership) }
-                    return try await action.answer(asked, following: call.follows)
+                    var asked = asked
+                    if action.rules.writesItsLines {
+                        asked.lines = record.lines(ending)
+                    } else if !action.isReadOnly {
+                        try await begin(&ending, action, membership)
+                    }
+                    let answer = try await action.answer(asked, following: call.follows)
+                    if let written = asked.lines { ending.note(written) }
+                    return answer
                 }
                 isReplayed = done.isReplayed
                 ending.isReplayed = done.isReplayed

@@ -68,6 +68,9 @@ struct RecordCall: Sendable {
             self.action = action
         }
 
+        /// Takes for counted what a change's own commit has written.
+        mutating func note(_ written: ChangeLines) { counted = written.usage }
+
         /// Where it acts, once it is known who calls.
         var place: CallPlace? { principal.map { CallPlace($0.environment, account: account) } }
 
@@ -142,6 +145,11 @@ struct RecordCall: Sendable {
             address: ending.address,
             detail: ending.detail ?? detail(of: ending)
         )
+    }
+
+    /// What a change adds to audit and usage as it begins, which its own commit writes.
+    func lines(_ ending: Ending) -> ChangeLines {
+        ChangeLines(audit: line(ending, outcome: .begun), usage: usage(of: ending, succeeded: true))
     }
 
     /// Writes, durably, what is about to be done, and counts it in the same commit: what a kill cuts off was done once, as

@@ -11,7 +11,8 @@ extension Drafts {
         _ id: RecordID,
         organization: OrganizationID,
         environment: Environment,
-        by who: String
+        by who: String,
+        with lines: ChangeLines? = nil
     ) async throws(GatewayError) -> Record {
         for _ in 0..<Self.attemptsMax {
             let record = try await draft(id, organization, environment)
@@ -23,7 +24,9 @@ extension Drafts {
                 others.append(other)
             }
             if others.count + 1 >= hold.asked?.count ?? 1 {
-                do throws(GatewayError) { return try await release(record, by: who, besides: others) } catch {
+                do throws(GatewayError) {
+                    return try await release(record, by: who, besides: others, with: lines)
+                } catch {
                     // Somebody else may have moved it on meanwhile, and it waits still.
                     let now = try await find(id, organization, environment)
                     guard error.code == .conflict, now.state == .draft, now.version != record.version else {
@@ -32,7 +35,7 @@ extension Drafts {
                     continue
                 }
             }
-            let settled = try await settlement.settle(record) { [others] current in
+            let settled = try await settlement.settle(record, with: lines) { [others] current in
                 current.version == record.version ? .approved(by: who, besides: others) : nil
             }
             if settled.hasChanged { return settled.record }

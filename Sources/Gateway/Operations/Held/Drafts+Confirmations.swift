@@ -9,7 +9,8 @@ extension Drafts {
         _ seen: Record,
         by who: String,
         _ way: Hold.Confirmation.Way,
-        shown: String
+        shown: String,
+        with lines: ChangeLines? = nil
     ) async throws(GatewayError) -> Record {
         let record = try await draft(seen.id, seen.organization, seen.environment)
         guard record.hold?.asked?.isConfirmation == true else {
@@ -22,7 +23,7 @@ extension Drafts {
             shown: shown,
             digest: record.digest(shown: shown)
         )
-        return try await release(record, by: who, besides: [], confirmation)
+        return try await release(record, by: who, besides: [], with: lines, confirmation)
     }
 
     /// Withdraws a draft whose rule is gone or asks for more by now; why it is refused.

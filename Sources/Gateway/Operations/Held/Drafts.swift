@@ -42,6 +42,7 @@ package struct Drafts: Sendable {
         _ record: Record,
         by who: String,
         besides others: [String],
+        with lines: ChangeLines? = nil,
         _ confirmation: Hold.Confirmation? = nil
     ) async throws(GatewayError) -> Record {
         let settled: Settlement.Settled
@@ -58,7 +59,7 @@ package struct Drafts: Sendable {
                 // Money out has held its guards since it was a draft.
                 let claims = ready.planned.claims(at: now, guarding: record.direction == .incoming, limits)
                 calls.operations.failpoints.reach(.beforeRelease)
-                let settled = try await settlement.settle(record, claiming: claims) { current in
+                let settled = try await settlement.settle(record, claiming: claims, with: lines) { current in
                     guard current.version == record.version else { return nil }
                     return .released(
                         by: who,
@@ -100,12 +101,14 @@ package struct Drafts: Sendable {
         environment: Environment,
         as why: Hold.Withdrawal,
         by who: String,
-        because reason: String
+        because reason: String,
+        with lines: ChangeLines? = nil
     ) async throws(GatewayError) -> Record {
         let record = try await find(id, organization, environment)
         guard record.state.isHeld else { throw Self.notHeld(record) }
         if let batch = record.batch?.batch { throw Self.isAnItem(record, of: batch) }
-        let settled = try await settlement.settle(record) { _ in .withdrawn(why, by: who, because: reason) }
+        let settled = try await settlement.settle(record, with: lines) { _ in .withdrawn(why, by: who, because: reason)
+        }
         guard settled.hasChanged else { throw Self.notHeld(settled.record) }
         return settled.record
     }
