@@ -134,8 +134,12 @@ package struct SheetItem: Sendable {
     private static func read(_ cell: SheetCell, _ taking: Taking) -> Result<JSON?, Fault> {
         switch cell.kind {
         case .empty: return .success(nil)
-        case .date: return .failure(Fault(message: "the cell holds a date. Format it as text, and write it anew."))
-        case .truth: return .failure(Fault(message: "the cell holds \(cell.text), which is no text."))
+        case .date:
+            let form = taking == .whole ? "a number" : "text"
+            return .failure(Fault(message: "the cell holds a date. Format it as \(form), and write it anew."))
+        case .truth:
+            let form = taking == .whole ? "number" : taking == .phone ? "phone" : "text"
+            return .failure(Fault(message: "the cell holds \(cell.text), which is no \(form). Write it anew."))
         case .fault: return .failure(Fault(message: "the cell holds the error \(shown(cell.text))."))
         case .unsaved:
             return .failure(

@@ -38,7 +38,7 @@ let bulkPaymentDescriptor: JSONObject = [
                     "type": "object",
                     "properties": [
                         "phone_number": [
-                            "type": "string", "minLength": 9, "maxLength": 32,
+                            "type": "string", "minLength": 1, "maxLength": 32,
                             "description": "Such as 0712345678.",
                         ],
                         "amount": ["type": "integer", "minimum": 1, "description": "Whole Kenyan shillings."],

@@ -21,7 +21,7 @@ let payoutDescriptor: JSONObject = [
     "input_schema": MoneyTool.arguments(
         [
             "phone_number": [
-                "type": "string", "minLength": 9, "maxLength": 32,
+                "type": "string", "minLength": 1, "maxLength": 32,
                 "description": "The customer's Safaricom number, such as 254712345678 or 0712345678.",
             ],
             "amount": ["type": "integer", "minimum": 1, "description": "Whole Kenyan shillings."],
