@@ -186,6 +186,28 @@ struct `A batch that may not be paid whole` {
         }
     }
 
+    @Test func `names the rows that a limit would have withdrawn, checked or made`() async throws {
+        try await House.forBatches { (house) async throws in
+            try await house.set {
+                $0.limits = [
+                    MoneyLimit(directions: [.outgoing], callMax: 200), MoneyLimit(subject: "key:other", callMax: 1),
+                ]
+            }
+            let file = "phone,amount\n254711010001,201\n254711010002,200\n254711010003,900\n"
+
+            let checked = try await house.file(file, ["validate_only": true])
+            #expect(checked.data["errors"] == [])
+            let notes = checked.data["notes"]?.arrayValue ?? []
+            let note = notes.first?.stringValue ?? ""
+            #expect(notes.count == 1 && note.hasPrefix("Rows 2, 4: a limit"), "\(checked)")
+            #expect(note.contains("one call may be 200 shillings at most") && !note.contains("Nothing was sent"))
+
+            let made = await house.batch("b", of: House.payments(30, amount: 300))
+            let rows = made.output["notes"]?.arrayValue?.first?.stringValue ?? ""
+            #expect(rows.contains("19, 20 and 10 more: a limit"), "\(made.output.text)")
+        }
+    }
+
     @Test func `says how much there is to those alone who may ask for balances`() async throws {
         try await House.forBatches { (house) async throws in
             let asked = try #require(await house.call("fake_ask").record)

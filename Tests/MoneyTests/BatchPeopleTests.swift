@@ -38,10 +38,14 @@ struct `A batch that people wait for` {
         try await House.forBatches { (house) async throws in
             let rule = ApprovalRule(directions: [.outgoing], outcome: .approve, count: 2)
             try await house.set { $0.rules = [rule] }
+            let asked = Hold.Asked(role: .manager, count: 2)
+            house.doorkeeper.holdAll(until: house.clock.now + .seconds(3_600), asking: asked)
             _ = await house.batch("b", of: House.payments(2))
             let (first, second) = (try await house.releaser("first"), try await house.releaser("second"))
             let batches = house.gateway.batches
             #expect(try await batches.release("b", by: first).state == .draft)
+            let next = await house.ask("batches.show", ["id": "b"]).data["next"]
+            #expect(next == "Nothing was sent. 1 of 2 people has released it: it waits for 1 more.", "\(next ?? .null)")
             await #expect(throws: GatewayError.self) { try await batches.release("b", by: first) }
             await house.sendBatches()
             #expect(house.upstream.sent.isEmpty)

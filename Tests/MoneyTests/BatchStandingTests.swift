@@ -58,6 +58,27 @@ struct `Batches of one organization` {
         }
     }
 
+    @Test func `say what stops them, where one is shown and in the list`() async throws {
+        try await House.forBatches { (house) async throws in
+            try await house.run("b", 2)
+            try await house.set { $0.stops = [.tool("fake_pay_many")] }
+            await house.sendBatches()
+            #expect(house.upstream.sent.isEmpty)
+
+            let shown = await house.ask("batches.show", ["id": "b"]).data
+            let listed = await house.ask("batches.list", [:]).data[0] ?? .null
+            for batch in [shown, listed] {
+                #expect(batch["state"] == "running" && batch["next"]?.stringValue?.contains("stopped") == true)
+                #expect(batch["reason"]?.stringValue?.contains("(tool:fake_pay_many)") == true, "\(batch.text)")
+            }
+
+            try await house.set { $0.stops = [] }
+            await house.sendBatches()
+            #expect(house.upstream.count("pay") == 2)
+            #expect(await house.ask("batches.show", ["id": "b"]).data["reason"] == nil)
+        }
+    }
+
     @Test func `are taken back by a stop that withdraws, whatever of them has not left, and stay so`() async throws {
         try await House.forBatches(inFlightMax: 1) { (house) async throws in
             let desk = try await ApprovalDesk(in: house)

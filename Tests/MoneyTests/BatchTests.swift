@@ -88,6 +88,24 @@ struct `A batch that is made` {
         }
     }
 
+    @Test func `is told of bad rows and of those that repeat at once where it is only checked`() async throws {
+        try await House.forBatches { (house) async throws in
+            let payments: JSON = [
+                ["phone": "254711000001", "amount": 100], ["phone": "254711000002", "amount": 0],
+                ["phone": "254711000001", "amount": 100],
+            ]
+
+            let checked = await house.batch("b", of: payments, ["validate_only": true]).output
+
+            let errors = checked["errors"]?.arrayValue ?? []
+            #expect(errors.compactMap { $0["row"]?.integerValue } == [2, 3], "\(checked.text)")
+            #expect(checked["total_payments"] == 3 && checked["total_amount"] == 200)
+            #expect(checked["next"]?.stringValue?.contains("total_amount is of the 2 of 3 that are good") == true)
+            // What is to be kept is refused for what is wrong with it first.
+            #expect(await house.batch("b", of: payments).refused?.errors.map(\.pointer) == ["/payments/1/amount"])
+        }
+    }
+
     @Test func `uses as much of the quota as it has payments, or is not made`() async throws {
         try await House.forBatches { (house) async throws in
             try await house.store.save(

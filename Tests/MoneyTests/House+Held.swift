@@ -4,16 +4,16 @@ import Synchronization
 
 /// Says what must wait for a person, as a test has it.
 final class Doorkeeper: Sendable {
-    private let until = Mutex<Timestamp?>(nil)
+    private let hold = Mutex<HoldOrder?>(nil)
 
     /// From now on everything waits, until then.
-    func holdAll(until end: Timestamp) { until.withLock { $0 = end } }
-    /// From now on nothing waits.
-    func holdNothing() { until.withLock { $0 = nil } }
-
-    func order(for asked: RequireApproval.Asked) -> HoldOrder? {
-        until.withLock { $0 }.map { HoldOrder(reason: "A test says so.", until: $0) }
+    func holdAll(until end: Timestamp, asking asked: Hold.Asked? = nil) {
+        hold.withLock { $0 = HoldOrder(reason: "A test says so.", until: end, asked: asked) }
     }
+    /// From now on nothing waits.
+    func holdNothing() { hold.withLock { $0 = nil } }
+
+    func order(for asked: RequireApproval.Asked) -> HoldOrder? { hold.withLock { $0 } }
 }
 
 extension House {

@@ -55,7 +55,9 @@ package struct BatchActions: Sendable {
     private func shown(_ batch: Batch) async throws(GatewayError) -> Action.Answer {
         var writer = JSONWriter(capacity: 1024)
         let sums = try await batches.sums(of: batch)
-        BatchDocument.write(batch, sums, waiting: try await batches.wait(of: batch, sums), to: &writer)
+        let stop = try await batches.stop(of: batch, sums)
+        let wait = stop == nil ? try await batches.wait(of: batch, sums) : nil
+        BatchDocument.write(batch, sums, waiting: wait, stoppedBy: stop, to: &writer)
         return .data(writer.bytes)
     }
 
@@ -91,7 +93,10 @@ package struct BatchActions: Sendable {
             )
             var writer = JSONWriter(capacity: 4096)
             writer.beginArray()
-            for batch in page.batches { BatchDocument.write(batch, try await batches.sums(of: batch), to: &writer) }
+            for batch in page.batches {
+                let sums = try await batches.sums(of: batch)
+                BatchDocument.write(batch, sums, stoppedBy: try await batches.stop(of: batch, sums), to: &writer)
+            }
             writer.endArray()
             var beside = [(name: "count", value: JSON.integer(Int64(page.batches.count)).bytes)]
             if let next = page.next { beside.append((name: "next_before", value: JSON.string(next.description).bytes)) }

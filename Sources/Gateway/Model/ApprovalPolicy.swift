@@ -100,8 +100,18 @@ package struct ApprovalPolicy: Sendable, Equatable {
         within ceilings: Ceilings,
         at now: Timestamp
     ) -> GatewayError? {
+        reason(against: record, by: principal, within: ceilings, at: now).map(MoneyLimit.refused)
+    }
+
+    /// The same as a part of a sentence.
+    func reason(
+        against record: Record,
+        by principal: Principal,
+        within ceilings: Ceilings,
+        at now: Timestamp
+    ) -> String? {
         guard record.recordClass == .transaction else { return nil }
-        return (bounds(at: now) + ceilings.limits).refusal(of: record, by: principal.holders)
+        return (bounds(at: now) + ceilings.limits).reason(against: record, by: principal.holders)
     }
 
     /// Puts rules and limits in the place of those in force: at once where they let nothing pass that those would not, else

@@ -57,19 +57,17 @@ package struct MoneyLimit: Sendable, Equatable {
     }
 
     /// Why a call may not be made, at whatever time; nil when it may.
-    fileprivate func refusal(of record: Record) -> GatewayError? {
+    fileprivate func reason(against record: Record) -> String? {
         let amount = record.intent.amount?.amount ?? 0
-        if let callMax, amount > callMax {
-            return Self.refused("one call may be \(callMax) shillings at most")
-        }
+        if let callMax, amount > callMax { return "one call may be \(callMax) shillings at most" }
         if let receivers, !(record.intent.party.map { receivers.contains($0) } ?? false) {
-            return Self.refused("this receiver is not among those that are allowed")
+            return "this receiver is not among those that are allowed"
         }
-        if let dayMax, amount > dayMax {
-            return Self.refused("a whole day may be \(dayMax) shillings at most")
-        }
+        if let dayMax, amount > dayMax { return "a whole day may be \(dayMax) shillings at most" }
         return nil
     }
+
+    fileprivate func refusal(of record: Record) -> GatewayError? { reason(against: record).map(Self.refused) }
 
     /// Why a call may not be made at this hour; nil when it may.
     fileprivate func refusal(at now: Timestamp) -> GatewayError? {
@@ -131,8 +129,8 @@ package struct MoneyLimit: Sendable, Equatable {
 
 extension [MoneyLimit] {
     /// Why a call may not be made at any time: for its own amount or receiver.
-    func refusal(of record: Record, by holders: [UserID]) -> GatewayError? {
-        lazy.filter { $0.isAbout(record, of: holders) }.compactMap { $0.refusal(of: record) }.first
+    func reason(against record: Record, by holders: [UserID]) -> String? {
+        lazy.filter { $0.isAbout(record, of: holders) }.compactMap { $0.reason(against: record) }.first
     }
 
     /// Whether these let nothing pass that others would not.

@@ -175,7 +175,7 @@ package struct Dispatch: Sendable {
         let items = work.entry.tool.items.flatMap { work.arguments.value(at: $0.pointer)?.arrayValue } ?? []
         let made = try await batches.make(BatchOrder(items: items, arguments: work.arguments), for: work)
         var done = Done(output: await batches.shown(made, to: work.principal))
-        if case .batch(_, _, let isReplayed) = made { done.isReplayed = isReplayed }
+        if case .batch(_, _, let isReplayed, _) = made { done.isReplayed = isReplayed }
         return done
     }
 

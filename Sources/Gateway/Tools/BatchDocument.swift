@@ -46,7 +46,10 @@ package enum BatchDocument {
                 "description": "Exactly where it stands.",
             ],
             "version": count, "total_payments": count,
-            "total_amount": ["type": "integer", "description": "Whole Kenyan shillings; never more is paid."],
+            "total_amount": [
+                "type": "integer",
+                "description": "Whole Kenyan shillings; never more is paid. Of validate_only: of good rows.",
+            ],
             "successful_payments": count,
             "paid_amount": ["type": "integer", "description": "Whole Kenyan shillings."],
             "counts": [
@@ -92,7 +95,7 @@ package enum BatchDocument {
             ],
             "notes": [
                 "type": "array", "items": text,
-                "description": "What may keep it from being paid whole: a limit of the day, the last known float.",
+                "description": "What may keep it from being paid whole: a limit of one payment or a day, the float.",
             ],
             "next": ["type": "string", "description": "What to do now."],
         ],
@@ -104,11 +107,13 @@ package enum BatchDocument {
     /// - Parameters:
     ///   - isEarlier: Whether it is shown to somebody who asked for a new one.
     ///   - wait: What it waits for though it runs.
+    ///   - stop: What stops it though it runs, in words.
     package static func write(
         _ batch: Batch,
         _ sums: [RecordState: RollupSum],
         isEarlier: Bool = false,
         waiting wait: BatchWait? = nil,
+        stoppedBy stop: String? = nil,
         to writer: inout JSONWriter
     ) {
         var counts: [Part: Int64] = [:]
@@ -140,14 +145,14 @@ package enum BatchDocument {
         writer.optional("made_by", batch.madeBy)
         writer.optional("released_by", batch.releasedBy)
         writer.optional("decided_by", batch.decidedBy)
-        writer.optional("reason", wait?.words ?? batch.reason)
+        writer.optional("reason", stop ?? wait?.words ?? batch.reason)
         if batch.confirmedRows > 0 { writer.optional("confirmed_rows", Int64(batch.confirmedRows)) }
         writer.optional("repeats", batch.repeats?.description)
         writer.optional("created_ms", batch.createdAt.milliseconds)
         writer.optional("not_before_ms", batch.notBefore?.milliseconds)
         writer.optional("ended_ms", batch.endedAt?.milliseconds)
         if batch.endedAt == nil { writer.optional("until_ms", batch.until.milliseconds) }
-        writer.optional("next", (isEarlier ? earlier(batch) : "") + next(batch, wait))
+        writer.optional("next", (isEarlier ? earlier(batch) : "") + next(batch, wait, stop))
         writer.endObject()
     }
 
@@ -168,20 +173,24 @@ package enum BatchDocument {
     }
 
     /// What checking found of payments that are not kept.
-    package static func checked(items: Int, total: Int64, errors: [BatchError]) -> JSON {
-        let listed = errors.map { error -> JSON in
+    package static func write(_ checked: BatchChecked) -> JSON {
+        let listed = checked.errors.map { error -> JSON in
             [
                 "row": .integer(Int64(error.row)), "pointer": .string(error.pointer),
                 "message": .string(error.message),
             ]
         }
-        let next =
-            errors.isEmpty
-            ? "Every row is good. Nothing was kept or sent." : "Correct these rows. Nothing was kept or sent."
         return [
-            "status": "CHECKED", "state": "checked", "total_payments": .integer(Int64(items)),
-            "total_amount": .integer(total), "errors": .array(listed), "next": .string(next),
+            "status": "CHECKED", "state": "checked", "total_payments": .integer(Int64(checked.items)),
+            "total_amount": .integer(checked.total), "errors": .array(listed), "next": .string(next(checked)),
         ]
+    }
+
+    private static func next(_ checked: BatchChecked) -> String {
+        guard !checked.errors.isEmpty else { return "Every row is good. Nothing was kept or sent." }
+        let (read, items) = (checked.read, checked.items)
+        let of = read == items ? "" : " total_amount is of the \(read) of \(items) that are good."
+        return "Correct these rows.\(of) Nothing was kept or sent."
     }
 
     private static func status(_ batch: Batch, _ paid: Int64, _ counts: [Part: Int64]) -> String {
@@ -191,21 +200,58 @@ package enum BatchDocument {
         return batch.state == .cancelled && (counts[.failed] ?? 0) == 0 ? "CANCELLED" : "FAILED"
     }
 
-    private static func next(_ batch: Batch, _ wait: BatchWait?) -> String {
+    private static func next(_ batch: Batch, _ wait: BatchWait?, _ stop: String?) -> String {
         if batch.endedAt != nil { return "It has ended. Its result lists every payment." }
         switch batch.state {
         case .draft:
             let who = batch.releaser == .another ? "another person than its maker" : "a person"
-            return "Nothing was sent. It waits until \(who) releases it."
+            return "Nothing was sent. " + (agreed(batch, "released") ?? "It waits until \(who) releases it.")
+        case .running where stop != nil:
+            return "Nothing of it leaves while it is stopped; reason says by what. Do not repeat it."
         case .running where wait != nil:
             return
                 "It waits for a place of its account, and nothing of it leaves meanwhile; reason says why. Do not repeat it."
         case .running:
             return "Its payments are being sent, one after another. Ask for its progress; do not send it again."
-        case .paused: return "Nothing more is sent until a person resumes or cancels it: \(batch.reason ?? "")"
+        case .paused:
+            let agreed = agreed(batch, "resumed").map { $0 + " " } ?? ""
+            return "\(agreed)Nothing more is sent until a person resumes or cancels it: \(batch.reason ?? "")"
         case .cancelled, .broken: return "Nothing more is sent; what has left is waited for."
         case .completed: return "It has ended. Its result lists every payment."
         }
+    }
+}
+
+extension BatchDocument {
+    /// How many of those whom a rule asks have let it go on; nil where nobody has.
+    private static func agreed(_ batch: Batch, _ done: String) -> String? {
+        let agreed = batch.approvers.count
+        guard agreed > 0 else { return nil }
+        guard let asked = batch.asked?.count, asked > agreed else {
+            let people = agreed == 1 ? "person has" : "people have"
+            return "\(agreed) \(people) \(done) it, and the rules ask for more by now."
+        }
+        let have = agreed == 1 ? "has" : "have"
+        return "\(agreed) of \(asked) people \(have) \(done) it: it waits for \(asked - agreed) more."
+    }
+}
+
+/// What checking found of payments that are not kept.
+package struct BatchChecked: Sendable, Equatable {
+    /// How many payments there are.
+    package let items: Int
+    /// How many of them nothing is wrong with, doubts apart.
+    package let read: Int
+    /// What those sum to, in whole shillings.
+    package let total: Int64
+    /// What is wrong.
+    package let errors: [BatchError]
+
+    init(items: Int, read: Int, _ total: Int64, _ errors: [BatchError]) {
+        self.items = items
+        self.read = read
+        self.total = total
+        self.errors = errors
     }
 }
 

@@ -49,6 +49,21 @@ extension Batches {
         try await places.wait(of: batch, sums)
     }
 
+    /// Why nothing of a batch leaves that runs: its organization has stopped it or may make no calls, or whoever made it may
+    /// move nothing alone any more; nil where none of it is so.
+    func stop(of batch: Batch, _ sums: [RecordState: RollupSum]) async throws(GatewayError) -> String? {
+        guard batch.state == .running, sums[.draft] != nil || sums[.released] != nil else { return nil }
+        let organization = try await operations.directory.membership(of: batch.organization).organization
+        if let refusal = organization.refusal(at: entropy.now()) { return refusal.message }
+        let policy = organization.approvals
+        if let stop = policy.stop(tool: batch.tool, madeBy: batch.madeBy, batch.caller) {
+            return """
+                Your organization has stopped this (\(stop.text)). An administrator lets it go on (payments.resume).
+                """
+        }
+        return policy.refusal(tool: batch.tool, madeBy: batch.madeBy, batch.caller, at: entropy.now())?.message
+    }
+
     /// What says which batches wait for a place of their account.
     var places: BatchPlaces { BatchPlaces(batches: batches, entropy: entropy, settings: runner.settings) }
 

@@ -5,19 +5,18 @@ extension Batches {
     /// What came of an order.
     package enum Made: Sendable {
         /// A batch, which an earlier call may have made.
-        case batch(Batch, sums: [RecordState: RollupSum], isReplayed: Bool)
+        case batch(Batch, sums: [RecordState: RollupSum], isReplayed: Bool, notes: [String] = [])
         /// Nothing was to be kept.
-        case checked(items: Int, total: Int64, account: AccountName?, errors: [BatchError])
+        case checked(BatchChecked, account: AccountName?, notes: [String])
 
         /// As callers are shown it.
         package var output: [UInt8] {
             switch self {
-            case .batch(let batch, let sums, let isReplayed):
+            case .batch(let batch, let sums, let isReplayed, _):
                 var writer = JSONWriter(capacity: 1024)
                 BatchDocument.write(batch, sums, isEarlier: isReplayed, to: &writer)
                 return writer.bytes
-            case .checked(let items, let total, _, let errors):
-                return BatchDocument.checked(items: items, total: total, errors: errors).bytes
+            case .checked(let checked, _, _): return BatchDocument.write(checked).bytes
             }
         }
     }

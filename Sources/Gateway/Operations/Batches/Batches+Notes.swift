@@ -23,18 +23,49 @@ extension Batches {
     private func notes(of made: Made, _ principal: Principal) async -> [String] {
         let total: Int64
         let account: AccountName?
+        var notes: [String]
         switch made {
-        case .batch(let batch, _, _):
+        case .batch(let batch, _, _, let found):
             guard batch.endedAt == nil else { return [] }
-            (total, account) = (batch.total, batch.accountName)
-        case .checked(_, let sum, let name, _): (total, account) = (sum, name)
+            (total, account, notes) = (batch.total, batch.accountName, found)
+        case .checked(let checked, let name, let found): (total, account, notes) = (checked.total, name, found)
         }
-        var notes: [String] = []
         do throws(GatewayError) {
             notes += try await limitNotes(of: total, principal)
             if let account, let note = try await floatNote(of: total, account, principal) { notes.append(note) }
         } catch {}
         return notes
+    }
+
+    /// How many rows a note names by their numbers; of the others it is said how many they are.
+    private static let rowsNamedMax = 20
+
+    /// Which rows are past what a limit lets one payment be: they leave never, unless other limits are set before.
+    func barred(_ records: [Record], _ work: Dispatch.Work) -> [String] {
+        let (policy, now) = (work.membership.organization.approvals, entropy.now())
+        var reasons: [String] = []
+        var rows: [String: [Int]] = [:]
+        for record in records {
+            let reason = policy.reason(
+                against: record,
+                by: work.principal,
+                within: work.membership.ceilings,
+                at: now
+            )
+            guard let reason, let row = record.batch?.row else { continue }
+            if rows[reason] == nil { reasons.append(reason) }
+            rows[reason, default: []].append(row)
+        }
+        return reasons.map { Batches.barred(rows[$0] ?? [], because: $0) }
+    }
+
+    private static func barred(_ rows: [Int], because reason: String) -> String {
+        var named = rows.prefix(rowsNamedMax).map { "\($0)" }.joined(separator: ", ")
+        if rows.count > rowsNamedMax { named += " and \(rows.count - rowsNamedMax) more" }
+        return """
+            \(rows.count == 1 ? "Row" : "Rows") \(named): a limit of your organization is in the way, \(reason). What is past it \
+            when it is to leave is withdrawn, and the others are paid: correct it, or let an administrator set other limits first.
+            """
     }
 
     /// Where what is paid in a day is limited to less than the batch is.

@@ -92,15 +92,18 @@ package struct Batches: Sendable {
         let rows = try await BatchRows(order: order, batch: identity.id, items: items, settings: settings)
             .planned(for: work, kind: kind, by: operations)
         var errors = rows.errors
-        if errors.isEmpty {
-            errors = try await doubts(order, rows.records, work, items)
+        // Whoever only looks is told all at once, and not the doubts in a second round.
+        if errors.isEmpty || order.validatesOnly {
+            let doubts = try await doubts(order, rows, work, items)
+            errors = Array((errors + doubts).sorted { $0.row < $1.row }.prefix(settings.errorsMax))
         }
+        let notes = barred(rows.records, work)
         if order.validatesOnly {
-            let account = rows.records.first?.accountName
-            return .checked(items: order.items.count, total: rows.total, account: account, errors: errors)
+            let checked = BatchChecked(items: order.items.count, read: rows.records.count, rows.total, errors)
+            return .checked(checked, account: rows.records.first?.accountName, notes: notes)
         }
         if !errors.isEmpty { throw Batches.refusal(errors, of: order.items.count) }
-        return try await commit(order, identity, rows, work)
+        return try await commit(order, identity, rows, notes, work)
     }
 
     private func check(
@@ -201,18 +204,24 @@ package struct Batches: Sendable {
     /// Rows that may be a payment that was made before, and that nobody has confirmed.
     private func doubts(
         _ order: BatchOrder,
-        _ records: [Record],
+        _ planned: BatchRows.Planned,
         _ work: Dispatch.Work,
         _ items: ItemsBinding
     ) async throws(GatewayError) -> [BatchError] {
-        let content = BatchRows.content(of: records)
+        let (records, content) = (planned.records, BatchRows.content(of: planned.records))
         let principal = work.principal
-        let same = try await batches.batch(
-            containing: content,
-            organization: principal.organization,
-            environment: principal.environment,
-            since: entropy.now() + (.zero - settings.sameFor)
-        )
+        // The good rows of a file that has bad ones are not the payments that are meant.
+        let isWhole = planned.errors.isEmpty
+        if !isWhole, order.repeats != nil { return [] }
+        let same =
+            !isWhole
+            ? nil
+            : try await batches.batch(
+                containing: content,
+                organization: principal.organization,
+                environment: principal.environment,
+                since: entropy.now() + (.zero - settings.sameFor)
+            )
         if let repeated = order.repeats {
             let found = try await batches.batch(repeated, organization: principal.organization)
             guard let found, found.content == content, principal.sees(found) else {
@@ -283,6 +292,7 @@ package struct Batches: Sendable {
         _ order: BatchOrder,
         _ identity: Identity,
         _ rows: BatchRows.Planned,
+        _ notes: [String],
         _ work: Dispatch.Work
     ) async throws(GatewayError) -> Made {
         guard let first = rows.records.first else { throw GatewayError.fault("a batch without rows") }
@@ -322,13 +332,14 @@ package struct Batches: Sendable {
         } else {
             batch.wait(from: now, until: batch.until)
         }
-        return try await commit(batch, identity, rows, work)
+        return try await commit(batch, identity, rows, notes, work)
     }
 
     private func commit(
         _ batch: Batch,
         _ identity: Identity,
         _ rows: BatchRows.Planned,
+        _ notes: [String],
         _ work: Dispatch.Work
     ) async throws(GatewayError) -> Made {
         let (now, leaves) = (batch.createdAt, batch.state == .running)
@@ -351,7 +362,7 @@ package struct Batches: Sendable {
             operations.failpoints.reach(.afterBatchCommit)
             if leaves { runner.call() }
             let sum = RollupSum(transactions: Int64(batch.items), amount: batch.total)
-            return .batch(batch, sums: [.draft: sum], isReplayed: false)
+            return .batch(batch, sums: [.draft: sum], isReplayed: false, notes: notes)
         case .taken(let found): return try await replay(found, identity, work.principal)
         case .sameItems(let same): throw try await sameItems(same, as: work.principal)
         case .tooManyOpen: throw Batches.tooManyOpen(openMax(work.membership))
