@@ -27,8 +27,9 @@ package struct ActionRules: Sendable {
     package let showsAllAccounts: Bool
     /// What the organization's plan must have for it; nil where every plan has it.
     package let feature: Feature?
-    /// Whether it writes what its use adds to audit and usage (`Action.Use.lines`) in the commit that makes its change; else
-    /// that is a commit of its own before. No quota is taken for it.
+    /// Whether it writes what its use adds to audit and usage (`Action.Use.lines`) in the commit that makes its change.
+    ///
+    /// Else that is a commit of its own before. No quota is taken for it.
     package let writesItsLines: Bool
 
     /// Whose data an action reaches.
