@@ -129,6 +129,23 @@ struct `A batch that people wait for` {
         }
     }
 
+    @Test func `is paused before more of it leaves once whoever released it may do nothing any more`() async throws {
+        try await House.forBatches(inFlightMax: 1) { (house) async throws in
+            _ = await house.batch("b", of: House.payments(2))
+            let who = try await house.releaser()
+            _ = try await house.gateway.batches.release("b", by: who)
+            await house.sendBatches()
+            guard case .user(let id) = who.subject else { return }
+            _ = try await house.store.change(id, organization: house.organization) { $0.isActive = false }
+            try await house.payAll("b")
+            await house.sendBatches()
+
+            let batch = try await house.batch("b")
+            #expect(batch.state == .paused && batch.reason?.contains("may do nothing any more") == true)
+            #expect(house.upstream.count("pay") == 1)
+        }
+    }
+
     @Test(arguments: ["role", "factor"])
     func `does not leave by the word of somebody who has less by then than a rule asks`(_ what: String) async throws {
         try await House.forBatches { (house) async throws in

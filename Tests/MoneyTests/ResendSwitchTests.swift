@@ -73,6 +73,31 @@ struct `An item that M-Pesa does not know` {
     }
 }
 
+extension `An item that M-Pesa does not know` {
+    @Test func `is not sent again where its batch is paused while that is made ready`() async throws {
+        try await House.forBatches { (house) async throws in
+            house.upstream.answer { _ in .unknown("cut") }
+            try await house.run("b", 1)
+            await house.sendBatches()
+            try await house.resends(true)
+            house.clock.advance(.seconds(31 * 60))
+            let who = try await house.releaser()
+            let question = try await house.asked()
+            house.upstream.whenPrepared {
+                _ = try? await house.gateway.batches.pause("b", by: who, because: "A look.")
+            }
+            try await house.callback(question.id, says: ["verdict": "not_found", "code": "nf"])
+            for _ in 1...3 {
+                await house.gateway.sweeper.sweep()
+                house.clock.advance(.seconds(6))
+            }
+
+            #expect(try await house.batch("b").state == .paused && house.upstream.count("pay") == 1)
+            #expect(try await house.items("b").map(\.state) == [.reconciling])
+        }
+    }
+}
+
 extension House {
     /// Does what `organization.update` does once it is allowed.
     fileprivate func resends(_ isOn: Bool) async throws {
@@ -82,10 +107,15 @@ extension House {
 
     /// M-Pesa is asked about what is due, and says that it knows no such payout.
     fileprivate func tellNotFound() async throws {
-        upstream.answer(with: ["verdict": "accepted"])
-        await gateway.sweeper.sweep()
-        let question = try await newest("pay_query")
+        let question = try await asked()
         try await callback(question.id, says: ["verdict": "not_found", "code": "nf"])
         await gateway.sweeper.sweep()
+    }
+
+    /// The question that M-Pesa is asked about what is due.
+    fileprivate func asked() async throws -> Record {
+        upstream.answer(with: ["verdict": "accepted"])
+        await gateway.sweeper.sweep()
+        return try await newest("pay_query")
     }
 }
