@@ -40,6 +40,7 @@ struct `The explanation of a transaction` {
         found.hasPlugin = bits & 1 == 0
         found.hasCredential = bits & 2 == 0
         found.refusal = bits & 4 == 0 ? nil : "The subscription ended."
+        found.isOverdue = bits & 64 != 0
         found.stop = bits & 8 == 0 ? nil : "Your organization has stopped this (all)."
         return found
     }
@@ -47,7 +48,7 @@ struct `The explanation of a transaction` {
     @Test(arguments: RecordState.allCases)
     func `says what is waited for, whose move it is and what can be done, whatever is in the way`(state: RecordState) {
         for environment in Environment.allCases {
-            for bits in 0..<64 {
+            for bits in 0..<128 {
                 let record = record(state, environment, isHeld: bits & 16 != 0, isDisputed: bits & 32 != 0)
                 let explanation = Explanation(record, circumstances(bits))
                 let what = "\(state) \(environment) \(bits)"

@@ -69,8 +69,8 @@ struct ExplainActions: Sendable {
             Self.rules("transactions.unknowns"),
             title: "List what nobody knows the outcome of",
             summary: """
-                The organization's transactions that were sent, or may have been, and of which M-Pesa has stated no outcome: \
-                how old each is, whose move it is, and by when there must be evidence or a person is called. Newest first; \
+                The organization's transactions that were sent, or may have been, and of which M-Pesa has stated no outcome, those \
+                that it took once the time has passed in which it says so: how old each is, whose move it is, and by when there must be evidence or a person is called. Newest first; \
                 next_before is sent as before for the next page, also after a short one. transactions_explain says more of one. \
                 \(TransactionDocument.others)
                 """,
@@ -99,7 +99,8 @@ struct ExplainActions: Sendable {
                 environment: use.principal.environment
             )
             var shown: [JSON] = []
-            for record in page.records where record.awaitsPerson {
+            let (now, rules) = (entropy.now(), RecordMachine.Rules())
+            for record in page.records where record.awaitsPerson(at: now, rules: rules) {
                 let explanation = Explanation(record, try await circumstances(of: record))
                 shown.append(.object(Self.document(record, explanation, at: entropy.now())))
             }
@@ -113,6 +114,7 @@ struct ExplainActions: Sendable {
         var found = Explanation.Circumstances()
         found.page = page
         found.hasPlugin = registry.snapshot.generation(of: record.plugin, for: record.operation) != nil
+        found.isOverdue = record.isOverdue(at: entropy.now(), rules: found.rules)
         guard !record.state.isEnded else { return found }
         let membership = try await cache.membership(of: record.organization)
         let organization = membership.organization

@@ -70,11 +70,26 @@ extension Resolution {
 
 extension Record {
     /// Whether a person may say what became of it: money that was asked for, and M-Pesa does not say.
-    package var awaitsPerson: Bool {
+    ///
+    /// What M-Pesa took is its own business until the horizon.
+    package func awaitsPerson(at now: Timestamp, rules: RecordMachine.Rules) -> Bool {
         guard recordClass == .transaction else { return false }
         switch state {
         case .manual, .unknown, .reconciling: return true
-        case .draft, .released, .created, .sending, .accepted, .succeeded, .failed, .cancelled, .expired, .rejected,
+        case .accepted: return isOverdue(at: now, rules: rules)
+        case .draft, .released, .created, .sending, .succeeded, .failed, .cancelled, .expired, .rejected, .reversed,
+            .withdrawn, .noAnswer:
+            return false
+        }
+    }
+
+    /// Whether M-Pesa has let the time pass in which it says what became of money: from then on it is a person's business
+    /// too, though M-Pesa has answered too few questions for asking to end.
+    package func isOverdue(at now: Timestamp, rules: RecordMachine.Rules) -> Bool {
+        guard recordClass == .transaction else { return false }
+        switch state {
+        case .accepted, .unknown, .reconciling: return now >= horizon(rules: rules)
+        case .draft, .released, .created, .sending, .manual, .succeeded, .failed, .cancelled, .expired, .rejected,
             .reversed, .withdrawn, .noAnswer:
             return false
         }

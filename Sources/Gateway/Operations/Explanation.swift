@@ -36,6 +36,8 @@ package struct Explanation: Sendable, Equatable {
         var batch: Batch?
         /// What that waits for, where the places of its account are taken.
         var places: BatchWait?
+        /// Whether M-Pesa has let the time pass in which it says what became of it.
+        var isOverdue = false
         /// The rules of time.
         package var rules = RecordMachine.Rules()
         /// Where whoever asked for it may confirm it.
@@ -75,7 +77,7 @@ extension Explanation {
         var parts =
             record.state.isEnded
             ? Self.ended(record)
-            : record.state.isHeld ? Self.held(record, circumstances) : Self.open(record, circumstances.rules)
+            : record.state.isHeld ? Self.held(record, circumstances) : Self.open(record, circumstances)
         let obstacles = Self.obstacles(to: record, circumstances)
         if let first = obstacles.first, record.state == .released || record.state == .created {
             // Nothing of it leaves before that is taken away.
@@ -183,11 +185,16 @@ extension Explanation {
 
     // MARK: What may have left
 
-    private static func open(_ record: Record, _ rules: RecordMachine.Rules) -> Parts {
+    private static let resolve =
+        "A manager who has looked it up in the M-Pesa statement says what became of it (transactions.resolve)."
+
+    private static func open(_ record: Record, _ circumstances: Circumstances) -> Parts {
+        let rules = circumstances.rules
         let horizon = record.horizon(rules: rules)
-        let resolve =
-            "A manager who has looked it up in the M-Pesa statement says what became of it (transactions.resolve)."
         switch record.state {
+        case .accepted where circumstances.isOverdue, .unknown where circumstances.isOverdue,
+            .reconciling where circumstances.isOverdue:
+            return overdue(record, rules)
         case .created:
             return Parts(
                 why: "M-Pesa has not processed it, and the same request is sent again.",
@@ -231,6 +238,19 @@ extension Explanation {
                 can: ["The gateway goes on asking; do not repeat it under another key.", resolve]
             )
         }
+    }
+
+    private static func overdue(_ record: Record, _ rules: RecordMachine.Rules) -> Parts {
+        let asking = record.query == nil ? "" : ", and the gateway goes on asking"
+        return Parts(
+            why: (record.state == .accepted
+                ? "M-Pesa took the request" : "The request left, or may have")
+                + ", and the time has passed in which M-Pesa says what came of it\(asking).",
+            waitsFor: "Somebody who looks it up, or M-Pesa's word.",
+            until: record.begunAt + rules.askingMax,
+            owner: .manager,
+            can: [resolve, "Do not repeat it under another key before that is known."]
+        )
     }
 
     // MARK: What has ended

@@ -25,8 +25,9 @@ package struct Resolutions: Sendable {
         return
             try await settlement.settle(record) { current throws(GatewayError) in
                 if let known = current.resolution, known.says(what: resolution) { return nil }
-                try Resolutions.check(current, as: resolution.outcome)
-                try Resolutions.check(resolution, amount: amount, of: current, besides: taken)
+                let rules = settlement.machine(for: current).rules
+                try Resolutions.check(current, as: resolution, rules)
+                try Resolutions.check(resolution, amount: amount, of: current, besides: taken, rules)
                 return .resolved(resolution)
             }
             .record
@@ -39,8 +40,13 @@ package struct Resolutions: Sendable {
         return found?.receipt
     }
 
-    private static func check(_ record: Record, as outcome: Resolution.Outcome) throws(GatewayError) {
-        guard !record.awaitsPerson, !record.mayBeSaidAgain(as: outcome) else { return }
+    private static func check(
+        _ record: Record,
+        as resolution: Resolution,
+        _ rules: RecordMachine.Rules
+    ) throws(GatewayError) {
+        guard !record.awaitsPerson(at: resolution.at, rules: rules), !record.mayBeSaidAgain(as: resolution.outcome)
+        else { return }
         let message =
             record.recordClass != .transaction
             ? "Only money is resolved by a person; this is a question."
@@ -54,10 +60,12 @@ package struct Resolutions: Sendable {
         _ resolution: Resolution,
         amount: Int64?,
         of record: Record,
-        besides taken: String?
+        besides taken: String?,
+        _ rules: RecordMachine.Rules
     ) throws(GatewayError) {
         guard resolution.outcome == .succeeded else {
-            guard record.state == .manual || record.state.isEnded || !record.hasArrived else {
+            let isLeftToPeople = record.state == .manual || record.isOverdue(at: resolution.at, rules: rules)
+            guard isLeftToPeople || record.state.isEnded || !record.hasArrived else {
                 throw GatewayError(
                     .conflict,
                     "M-Pesa has shown that it has this request, and is still asked about it. Wait until it calls a person.",

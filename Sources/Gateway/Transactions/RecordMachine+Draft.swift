@@ -52,6 +52,10 @@ extension RecordMachine {
             if record.state == .rejected || record.state == .withdrawn, record.sentAt == nil { record.countedIn = nil }
             record.releasedAt = record.release(rules: rules)
             record.nextActionAt = record.nextAction(after: now, rules: rules)
+            // Said once: at the first step that finds it so.
+            if record.isOverdue(at: now, rules: rules), !before.isOverdue(at: before.updatedAt, rules: rules) {
+                effects.insert(.callPerson)
+            }
             let step = RecordEvent(
                 sequence: record.version,
                 at: now,

@@ -5,7 +5,8 @@ extension RecordMachine {
     /// Whatever M-Pesa says later is weighed as ever, and where it differs both are shown.
     func resolve(_ draft: inout Draft, as resolution: Resolution) {
         let record = draft.record
-        guard record.awaitsPerson || record.mayBeSaidAgain(as: resolution.outcome) else { return }
+        let awaitsPerson = record.awaitsPerson(at: draft.now, rules: rules)
+        guard awaitsPerson || record.mayBeSaidAgain(as: resolution.outcome) else { return }
         // What was said before holds no longer, and neither does the receipt that came with it.
         if record.hasUnconfirmedReceipt { draft.record.receipt = nil }
         draft.record.resolution = resolution
