@@ -12,7 +12,12 @@ final class StoreState: Sendable {
         /// When a payment could not be written last, and none since.
         var paymentFailed: ContinuousClock.Instant?
         var counts = StoreCounts()
+        /// The rows of which was said that they cannot be read.
+        var unread: Set<String> = []
     }
+
+    /// Of how many rows it is remembered that they cannot be read; of more nothing is said.
+    private static let unreadMax = 1_000
 
     private static let part = "store"
     private let current = Mutex(Current())
@@ -29,6 +34,18 @@ final class StoreState: Sendable {
     /// Whether the last write held, so lately that nothing need be tried.
     func hasWritten(within time: Duration) -> Bool {
         current.withLock { $0.isFailing ? false : $0.lastWrite.map { $0.duration(to: .now) < time } ?? false }
+    }
+
+    /// A row is passed over that cannot be read: said once, however often it is met.
+    func cannotRead(_ what: String, of organization: String, named name: String, because reason: String) {
+        let isNew = current.withLock { current in
+            current.unread.count < Self.unreadMax && current.unread.insert("\(what) \(organization) \(name)").inserted
+        }
+        guard isNew else { return }
+        logger.error(
+            "a row of the store cannot be read, and is passed over",
+            metadata: ["what": "\(what)", "organization": "\(organization)", "name": "\(name)", "reason": "\(reason)"]
+        )
     }
 
     /// A transaction is durable.

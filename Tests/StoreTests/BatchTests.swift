@@ -150,6 +150,25 @@ struct `A stored batch` {
         }
     }
 
+    @Test func `that cannot be read is a line of the log, once`() async throws {
+        try await withDatabase { url in
+            let lines = LogLines()
+            let store = try await Store.open(url, settings: patient, logger: lines.logger)
+            _ = try await store.commit(new(makeBatch(try #require(batchID)), []))
+            _ = try await store.database.write { session in
+                try session.sql.execute(
+                    "UPDATE batches SET state = 'newer', next_ms = 0 WHERE organization_id = $1",
+                    [.text(ours.description)]
+                )
+            }
+
+            for _ in 1...3 { #expect(try await store.openBatches(at: moment, limit: 9).isEmpty) }
+            let said = lines.all.filter { $0.contains("cannot be read") }
+            #expect(said.count == 1 && said.first?.contains("b-1") == true, "\(lines.all)")
+            store.shutdown()
+        }
+    }
+
     @Test func `follows a clock that was set back`() async throws {
         try await withEachStore { (store) async throws in
             let id = try #require(batchID)

@@ -132,7 +132,7 @@ extension Store: BatchRepository {
     }
 
     package func openBatches(at now: Timestamp, limit: Int) async throws(GatewayError) -> [Batch] {
-        try await read { sql in
+        try await read { [state] sql in
             try sql.query(
                 """
                 SELECT \(BatchCoding.columns) FROM (
@@ -142,7 +142,7 @@ extension Store: BatchRepository {
                 ORDER BY turn, next_ms, organization_id, batch_id LIMIT $2
                 """,
                 [.integer(now.milliseconds), .integer(Int64(max(1, limit)))],
-                Self.readable
+                { Self.readable($0, orTell: state) }
             )
         }
         .compactMap { $0 }
@@ -174,7 +174,7 @@ extension Store: BatchRepository {
         limit: Int
     ) async throws(GatewayError) -> [Batch] {
         let words = states.map { "'\($0.rawValue)'" }.sorted().joined(separator: ", ")
-        return try await read { sql in
+        return try await read { [state] sql in
             try sql.query(
                 """
                 SELECT \(BatchCoding.columns) FROM batches
@@ -186,7 +186,7 @@ extension Store: BatchRepository {
                     .text(organization.description), .text(after?.description ?? ""),
                     .integer(Int64(max(1, limit))),
                 ],
-                Self.readable
+                { Self.readable($0, orTell: state) }
             )
         }
         .compactMap { $0 }
@@ -194,8 +194,13 @@ extension Store: BatchRepository {
 
     /// A row's batch; nil for one that this version cannot read, such as of a state that a newer one knows.
     ///
-    /// It stays as it is, and keeps no other from moving. Whoever asks for it by its id is told.
-    private static func readable(_ row: any SQLRow) -> Batch? { try? BatchCoding.batch(row) }
+    /// It stays as it is, and keeps no other from moving. The log has it once; whoever asks for it by its id is told.
+    private static func readable(_ row: any SQLRow, orTell state: StoreState) -> Batch? {
+        do { return try BatchCoding.batch(row) } catch {
+            state.cannotRead("batch", of: row.text(0) ?? "", named: row.text(1) ?? "", because: "\(error)")
+            return nil
+        }
+    }
 
     package func apply(_ change: BatchChange) async throws(GatewayError) -> Bool {
         let (batch, digests) = (change.batch, change.items.map { digest(of: $0) })
