@@ -212,9 +212,8 @@ struct `A turn` {
 
     /// Once, and as often as a change is made again at most.
     @Test(arguments: [1, 8])
-    func `pauses a batch of which three answers were lost, though others changed it meanwhile`(
-        times: Int
-    ) async throws {
+    func `pauses a batch of which three answers were lost, though others changed it meanwhile`(times: Int) async throws
+    {
         try await House.forBatches { (house) async throws in
             try await house.run("b", 8)
             house.upstream.answer { _ in .unknown("lost") }
@@ -250,10 +249,21 @@ final class WatchedBatches: BatchRepository {
     let readings = Kept(0)
     /// How many pauses more are refused.
     let refusals = Kept(0)
+    /// What others do just before the next batch is let go, once.
+    let meanwhile = Kept<@Sendable () async -> Void>(nil)
 
     init(_ store: any BatchRepository) { self.store = store }
 
-    func commit(_ new: NewBatch) async throws(GatewayError) -> BatchOutcome { try await store.commit(new) }
+    func commit(_ new: NewBatch) async throws(GatewayError) -> BatchOutcome {
+        await letOthersGo()
+        return try await store.commit(new)
+    }
+
+    private func letOthersGo() async {
+        guard let others = meanwhile.value else { return }
+        meanwhile.value = nil
+        await others()
+    }
 
     func batch(_ id: BatchID, organization: OrganizationID) async throws(GatewayError) -> Batch? {
         try await store.batch(id, organization: organization)
@@ -300,6 +310,7 @@ final class WatchedBatches: BatchRepository {
     }
 
     func apply(_ change: BatchChange) async throws(GatewayError) -> Bool {
+        if change.batch.state == .running { await letOthersGo() }
         if change.batch.state == .paused, let left = refusals.value, left > 0 {
             refusals.value = left - 1
             return false

@@ -91,6 +91,8 @@ func newID() -> Identifier { Identifier(at: moment, random: (SecureRandom.word()
 func makeRecord(
     _ organization: OrganizationID = ours,
     at now: Timestamp = moment,
+    amount: Int64 = 100,
+    party: String = "254712345678",
     reversing original: RecordID? = nil
 ) -> Record {
     var record = Record(
@@ -103,7 +105,7 @@ func makeRecord(
         tool: "mpesa_stk_push",
         direction: original == nil ? .incoming : .reverse,
         madeBy: "key:1",
-        intent: Intent(amount: Shillings(100), party: "254712345678", reference: "Ä\"1", original: original),
+        intent: Intent(amount: Shillings(amount), party: party, reference: "Ä\"1", original: original),
         about: nil,
         createdAt: now,
         query: QueryPlan(

@@ -21,7 +21,7 @@ extension Assembly.Ports {
                 batches: store.batches,
                 records: store.records,
                 entropy: entropy,
-                recentFor: settings.batches.recentFor
+                settings: settings.batches
             ),
             entropy: entropy,
             logger: logger,

@@ -48,7 +48,8 @@ package protocol BatchRepository: Sendable {
 
     /// Writes a batch's next version, with items that are tried again.
     ///
-    /// - Returns: Whether it was written; not when it has another version by now.
+    /// - Returns: Whether it was written; not when it has another version by now, or others have asked for payments of its
+    ///   rows since these were looked at.
     func apply(_ change: BatchChange) async throws(GatewayError) -> Bool
 
     /// Items of a batch, in their order.
@@ -101,6 +102,8 @@ package struct NewBatch: Sendable {
     package let sameSince: Timestamp
     /// How many of the organization's may be open with this one.
     package let openMax: Int
+    /// What was known of its rows; nil where it does not leave with this commit.
+    package let known: KnownPayments?
 
     /// Gathers them.
     package init(
@@ -110,7 +113,8 @@ package struct NewBatch: Sendable {
         audit: [AuditRecord] = [],
         told: [FeedEvent] = [],
         sameSince: Timestamp,
-        openMax: Int = .max
+        openMax: Int = .max,
+        known: KnownPayments? = nil
     ) {
         self.batch = batch
         self.items = items
@@ -119,6 +123,7 @@ package struct NewBatch: Sendable {
         self.told = told
         self.sameSince = sameSince
         self.openMax = openMax
+        self.known = known
     }
 }
 
@@ -136,6 +141,8 @@ package enum BatchOutcome: Sendable, Equatable {
     case quotaSpent
     /// As many as may be are open. Nothing was written.
     case tooManyOpen
+    /// Others have asked for payments of its rows since these were looked at. Nothing was written.
+    case overtaken
 }
 
 /// A batch's next version, and what is committed with it.
@@ -146,12 +153,32 @@ package struct BatchChange: Sendable {
     package let items: [Record]
     /// What has become true.
     package let told: [FeedEvent]
+    /// What was known of its rows; nil where it does not leave with this commit.
+    package let known: KnownPayments?
 
     /// Gathers them.
-    package init(batch: Batch, items: [Record] = [], told: [FeedEvent] = []) {
+    package init(batch: Batch, items: [Record] = [], told: [FeedEvent] = [], known: KnownPayments? = nil) {
         self.batch = batch
         self.items = items
         self.told = told
+        self.known = known
+    }
+}
+
+/// What others have paid of a batch's rows, or may, as far as it was known when these were looked at.
+///
+/// The commit with which a batch leaves asks whether more has come since: of two that are looked at together, the second
+/// one sees the first.
+package struct KnownPayments: Sendable, Equatable {
+    /// What was asked for before had been committed by then, and was seen.
+    package let since: Timestamp
+    /// Those asked for since that were seen.
+    package let seen: Set<RecordID>
+
+    /// States it.
+    package init(since: Timestamp, seen: Set<RecordID>) {
+        self.since = since
+        self.seen = seen
     }
 }
 

@@ -11,6 +11,7 @@ extension MemoryStore: BatchRepository {
             }
             let open = tables.batches.values.count { $0.organization == batch.organization && $0.endedAt == nil }
             if open >= new.openMax { return .tooManyOpen }
+            if let known = new.known, tables.isOvertaken(batch, new.items, since: known) { return .overtaken }
             if let quota = new.quota, tables.take(quota) == nil { return .quotaSpent }
             tables.batches[name] = batch
             tables.begin(new.items, told: new.told)
@@ -97,6 +98,7 @@ extension MemoryStore: BatchRepository {
         try await write("change a batch") { tables in
             let name = MemoryTables.BatchName(change.batch.organization, change.batch.id)
             guard tables.batches[name]?.version == change.batch.version - 1 else { return false }
+            if let known = change.known, tables.isOvertaken(change.batch, change.items, since: known) { return false }
             tables.batches[name] = change.batch
             tables.postponed[name] = nil
             tables.begin(change.items, told: change.told)
@@ -215,6 +217,23 @@ extension MemoryTables {
             }
             .max { $0.createdAt < $1.createdAt }?
             .id
+    }
+
+    /// Whether others have asked for the payment of a row that has not left, besides what was known of them.
+    func isOvertaken(_ batch: Batch, _ new: [Record], since known: KnownPayments) -> Bool {
+        let own = records.values.map(\.record)
+            .filter { $0.organization == batch.organization && $0.batch?.batch == batch.id && $0.state.isHeld }
+        let payment = { (record: Record) in
+            record.intent.party.map { "\(record.direction) \($0) \(record.intent.amount?.amount ?? 0)" }
+        }
+        let rows = Set((own + new).compactMap(payment))
+        return records.values.map(\.record)
+            .contains { other in
+                other.organization == batch.organization && other.environment == batch.environment
+                    && other.createdAt >= known.since && other.batch?.batch != batch.id
+                    && !known.seen.contains(other.id) && !RecentPayment.unpaid.contains(other.state)
+                    && payment(other).map { rows.contains($0) } == true
+            }
     }
 
     /// Whether a batch runs.

@@ -4,7 +4,7 @@ import Gateway
 extension Store {
     /// How many people are asked about at a time.
     private static let partiesMax = 100
-    private static let dayMilliseconds: Int64 = 86_400_000
+    static let dayMilliseconds: Int64 = 86_400_000
 
     package func items(_ question: BatchItems) async throws(GatewayError) -> [Record] {
         var more = ""

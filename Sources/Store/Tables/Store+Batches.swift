@@ -4,7 +4,8 @@ extension Store: BatchRepository {
     package func commit(_ new: NewBatch) async throws(GatewayError) -> BatchOutcome {
         let (batch, digests) = (new.batch, new.items.map { digest(of: $0) })
         do {
-            return try await database.write(within: patience(with: new.items.count)) { [closings] session in
+            return try await database.write(within: patience(with: new.items.count)) {
+                [closings, words = database.words] session in
                 if closings.isClosed(batch.organization) { throw Undo(outcome: BatchOutcome.closed) }
                 if let taken = try Self.batch(batch.id, batch.organization, in: session.sql) {
                     throw Undo(outcome: BatchOutcome.taken(taken))
@@ -25,6 +26,9 @@ extension Store: BatchRepository {
                 )
                 for (item, party) in zip(new.items, digests) {
                     try RecordWriting.insert(item, events: [item.firstEvent], party: party, in: session)
+                }
+                if let known = new.known, try Self.isOvertaken(batch, since: known, words, in: session.sql) {
+                    throw Undo(outcome: BatchOutcome.overtaken)
                 }
                 session.add(new.audit)
                 session.tell(new.told)
@@ -204,7 +208,7 @@ extension Store: BatchRepository {
 
     package func apply(_ change: BatchChange) async throws(GatewayError) -> Bool {
         let (batch, digests) = (change.batch, change.items.map { digest(of: $0) })
-        return try await write(within: patience(with: change.items.count)) { session in
+        let job = { @Sendable [words = database.words] (session: WriteSession) throws -> Bool in
             let changed = try session.sql.execute(
                 """
                 UPDATE batches SET state = $1, version = $2, until_ms = $3, ended_ms = $4, decided_by = $5,
@@ -225,9 +229,47 @@ extension Store: BatchRepository {
             for (item, party) in zip(change.items, digests) {
                 try RecordWriting.insert(item, events: [item.firstEvent], party: party, in: session)
             }
+            if let known = change.known, try Self.isOvertaken(batch, since: known, words, in: session.sql) {
+                throw Undo(outcome: false)
+            }
             session.tell(change.told)
             return true
         }
+        do {
+            return try await database.write(within: patience(with: change.items.count), job)
+        } catch let undo as Undo<Bool> {
+            return undo.outcome
+        } catch { throw Store.unavailable(error) }
+    }
+
+    /// Whether others have asked for a payment of the same amount to the receiver of a row that has not left, besides what was
+    /// known of the rows when they were looked at.
+    private static func isOvertaken(
+        _ batch: Batch,
+        since known: KnownPayments,
+        _ words: SQLWords,
+        in sql: any SQLSession
+    ) throws -> Bool {
+        let unpaid = RecentPayment.unpaid.map { "'\($0.rawValue)'" }.sorted().joined(separator: ", ")
+        let day = known.since.milliseconds / Self.dayMilliseconds
+        let others = try sql.query(
+            """
+            SELECT o.record_id FROM records AS i\(words.index("records_batch_unsent"))
+                CROSS JOIN records AS o\(words.index("records_by_party"))
+            WHERE i.organization_id = $1 AND i.batch_id = $2 AND i.batch_id IS NOT NULL
+                AND i.state IN ('draft', 'released')
+                AND (o.created_ms / 86400000) IN ($3, $4) AND o.party_digest = i.party_digest
+                AND o.party_digest IS NOT NULL AND o.organization_id = $5 AND o.environment = $6
+                AND o.direction = i.direction AND o.amount = i.amount AND o.party = i.party
+                AND o.created_ms >= $7 AND (o.batch_id IS NULL OR o.batch_id <> $8) AND o.state NOT IN (\(unpaid))
+            """,
+            [
+                .text(batch.organization.description), .text(batch.id.description), .integer(day), .integer(day + 1),
+                .text(batch.organization.description), .text(batch.environment.rawValue),
+                .integer(known.since.milliseconds), .text(batch.id.description),
+            ]
+        ) { $0.text(0).flatMap { RecordID($0) } }
+        return others.contains { $0.map { !known.seen.contains($0) } ?? true }
     }
 
     /// Stops a batch in the commit that changes one of its items, if it runs.

@@ -35,7 +35,7 @@ extension BatchRunner {
     private func look(at batch: Batch) async throws(GatewayError) {
         let now = entropy.now()
         var count = 0
-        try await doubts.walk(batch) { doubts throws(GatewayError) in
+        let known = try await doubts.walk(batch) { doubts throws(GatewayError) in
             for doubt in doubts {
                 let item = doubt.item
                 let settled = try await settlement.settle(item) { current in
@@ -54,8 +54,8 @@ extension BatchRunner {
         else { return }
         newest.version += 1
         newest.looked = Batch.Looked(at: now, rows: newest.looked?.rows ?? [])
-        // Where it has been changed meanwhile, its next turn looks again.
-        _ = try await batches.apply(BatchChange(batch: newest))
+        // Where it has been changed meanwhile, or overtaken, its next turn looks again.
+        _ = try await batches.apply(BatchChange(batch: newest, known: known))
     }
 
     private static func heldBack(_ other: RecentPayment) -> String {

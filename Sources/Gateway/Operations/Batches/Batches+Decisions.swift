@@ -1,7 +1,7 @@
 // What people decide about a batch: each is one row.
 extension Batches {
     /// How often a decision is made again because the batch has changed meanwhile.
-    private static let attemptsMax = 8
+    static let attemptsMax = 8
     /// How many batches are looked through at a time.
     private static let pageMax = 100
 
@@ -27,19 +27,22 @@ extension Batches {
         try await change(id, for: principal) { batch throws(GatewayError) in
             guard batch.state == .draft else { throw Batches.stands(batch, "release") }
             var batch = batch
-            guard try await agree(to: &batch, by: principal, confirming: rows) else { return ([], nil, batch) }
-            return ([], .batchReleased, batch)
+            guard let known = try await agree(to: &batch, by: principal, confirming: rows) else {
+                return ([], nil, batch, nil)
+            }
+            return ([], .batchReleased, batch, known)
         }
     }
 
     /// Adds somebody's word for a batch's leaving, which lets it run where it is the last that is asked for.
     ///
     /// Whoever agreed before and may not any more is not counted. Each counts once.
+    /// - Returns: What is known of its rows, where it leaves; nil where others must agree too.
     private func agree(
         to batch: inout Batch,
         by principal: Principal,
         confirming rows: Set<Int>
-    ) async throws(GatewayError) -> Bool {
+    ) async throws(GatewayError) -> KnownPayments? {
         guard !batch.approvers.contains(principal.subjectText) else {
             throw GatewayError(.conflict, "You have agreed to this already; others must too.")
         }
@@ -50,14 +53,14 @@ extension Batches {
         var others: [String] = []
         for other in batch.approvers where try await mayAgree(other, asked, batch) { others.append(other) }
         batch.approvers = others + [principal.subjectText]
-        guard batch.approvers.count >= asked?.count ?? 1 else { return false }
+        guard batch.approvers.count >= asked?.count ?? 1 else { return nil }
         batch.state = .running
         batch.reason = nil
-        batch.looked = looked
+        batch.looked = looked.rows
         // Whoever lets it go on stands for what leaves from now on.
         batch.releasedBy = principal.subjectText
         (batch.until, batch.remindAt) = (sendUntil(batch), nil)
-        return true
+        return looked.known
     }
 
     /// Lets nothing more of a batch leave, until it is resumed.
@@ -72,7 +75,7 @@ extension Batches {
             batch.reason = reason
             let now = entropy.now()
             batch.wait(from: now, until: now + settings.waitsFor)
-            return ([], .batchPaused, batch)
+            return ([], .batchPaused, batch, nil)
         }
     }
 
@@ -87,8 +90,10 @@ extension Batches {
         try await change(id, for: principal) { batch throws(GatewayError) in
             guard batch.state == .paused else { throw Batches.stands(batch, "resume") }
             var batch = batch
-            guard try await agree(to: &batch, by: principal, confirming: rows) else { return ([], nil, batch) }
-            return (try await retries(of: batch), nil, batch)
+            guard let known = try await agree(to: &batch, by: principal, confirming: rows) else {
+                return ([], nil, batch, nil)
+            }
+            return (try await retries(of: batch), nil, batch, known)
         }
     }
 
@@ -98,7 +103,7 @@ extension Batches {
     {
         try await change(id, for: principal) { batch throws(GatewayError) in
             guard Batches.stoppable.contains(batch.state) else { throw Batches.stands(batch, "cancel") }
-            return ([], nil, Batches.cancelled(batch, because: reason))
+            return ([], nil, Batches.cancelled(batch, because: reason), nil)
         }
     }
 
@@ -158,7 +163,7 @@ extension Batches {
         throw GatewayError(.conflict, "Others keep changing the batch \(batch.id). Try again in a moment.")
     }
 
-    private typealias Decision = (items: [Record], told: FeedEvent.Kind?, batch: Batch)
+    private typealias Decision = (items: [Record], told: FeedEvent.Kind?, batch: Batch, known: KnownPayments?)
 
     private func change(
         _ id: String,
@@ -166,13 +171,14 @@ extension Batches {
         _ decide: (Batch) async throws(GatewayError) -> Decision
     ) async throws(GatewayError) -> Batch {
         for _ in 0..<Batches.attemptsMax {
-            var (items, kind, batch) = try await decide(try await find(id, for: principal))
+            var (items, kind, batch, known) = try await decide(try await find(id, for: principal))
             batch.version += 1
             batch.decidedBy = principal.subjectText
             let (now, changed) = (entropy.now(), batch)
             let told = kind.map { FeedEvent.about(changed, $0, at: now, id: entropy.identifier()) }
             operations.failpoints.reach(.beforeBatchDecision)
-            if try await batches.apply(BatchChange(batch: batch, items: items, told: told.map { [$0] } ?? [])) {
+            let change = BatchChange(batch: batch, items: items, told: told.map { [$0] } ?? [], known: known)
+            if try await batches.apply(change) {
                 operations.failpoints.reach(.afterBatchDecision)
                 runner.call()
                 return batch

@@ -6,7 +6,7 @@ extension Batches {
             batches: batches,
             records: operations.records,
             entropy: entropy,
-            recentFor: settings.recentFor
+            settings: settings
         )
     }
 
@@ -18,7 +18,7 @@ extension Batches {
         trying again: [Record],
         confirming rows: Set<Int>,
         by principal: Principal
-    ) async throws(GatewayError) -> Batch.Looked {
+    ) async throws(GatewayError) -> (rows: Batch.Looked, known: KnownPayments) {
         let now = entropy.now()
         var (errors, confirmed) = ([BatchError](), batch.looked?.rows ?? [])
         let note = { (doubts: [BatchDoubts.Doubt]) async throws(GatewayError) -> Bool in
@@ -39,10 +39,12 @@ extension Batches {
             }
             return errors.count < settings.errorsMax
         }
-        try await doubting.walk(batch, note)
-        _ = try await note(try await doubting.of(again, in: batch))
+        var known = try await doubting.walk(batch, note)
+        let tries = try await doubting.of(again, in: batch)
+        known = known.with(tries.known)
+        _ = try await note(tries.doubts)
         guard errors.isEmpty else { throw Batches.refusal(Array(errors.prefix(settings.errorsMax)), of: batch) }
-        return Batch.Looked(at: now, rows: confirmed)
+        return (Batch.Looked(at: now, rows: confirmed), known)
     }
 
     /// Why a row may be a payment that there is already.

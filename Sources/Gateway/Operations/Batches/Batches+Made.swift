@@ -32,6 +32,13 @@ extension Batches {
         membership.ceilings.batchesMax ?? settings.openMax
     }
 
+    /// The refusal of a batch whose rows were looked at too long ago.
+    static let tookTooLong = GatewayError(
+        .unavailable,
+        "Looking at all rows took too long. Nothing was kept or sent; try again, with fewer rows where it happens again.",
+        retryAfter: .seconds(5)
+    )
+
     /// The refusal of a batch past that.
     static func tooManyOpen(_ most: Int) -> GatewayError {
         GatewayError(

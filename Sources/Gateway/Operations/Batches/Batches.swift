@@ -18,6 +18,10 @@ package struct Batches: Sendable {
         ///
         /// Default 200.
         package var openMax = 200
+        /// How long looking at all of a batch's rows may take until it is kept; a slower one is not.
+        ///
+        /// Default 10 min. Another that leaves meanwhile sees no older ones.
+        package var plannedWithin: Duration = .seconds(600)
         /// How many rows of a file may hold something and be no item: titles, the header.
         ///
         /// Default 100.
@@ -91,19 +95,29 @@ package struct Batches: Sendable {
         let kind = work.entry.plugin.operations[index]
         let rows = try await BatchRows(order: order, batch: identity.id, items: items, settings: settings)
             .planned(for: work, kind: kind, by: operations)
-        var errors = rows.errors
-        // Whoever only looks is told all at once, and not the doubts in a second round.
-        if errors.isEmpty || order.validatesOnly {
-            let doubts = try await doubts(order, rows, work, items)
-            errors = Array((errors + doubts).sorted { $0.row < $1.row }.prefix(settings.errorsMax))
+        for _ in 0..<Batches.attemptsMax {
+            var (errors, known) = (rows.errors, doubting.nothing)
+            // Whoever only looks is told all at once, and not the doubts in a second round.
+            if errors.isEmpty || order.validatesOnly {
+                let found = try await doubts(order, rows, work, items)
+                known = found.known
+                errors = Array((errors + found.errors).sorted { $0.row < $1.row }.prefix(settings.errorsMax))
+            }
+            if order.validatesOnly {
+                let checked = BatchChecked(items: order.items.count, read: rows.records.count, rows.total, errors)
+                return .checked(
+                    checked,
+                    account: rows.records.first?.accountName,
+                    notes: barred(rows.records, work)
+                )
+            }
+            if !errors.isEmpty { throw Batches.refusal(errors, of: order.items.count) }
+            if let made = try await commit(order, identity, rows, known, work) { return made }
         }
-        let notes = barred(rows.records, work)
-        if order.validatesOnly {
-            let checked = BatchChecked(items: order.items.count, read: rows.records.count, rows.total, errors)
-            return .checked(checked, account: rows.records.first?.accountName, notes: notes)
-        }
-        if !errors.isEmpty { throw Batches.refusal(errors, of: order.items.count) }
-        return try await commit(order, identity, rows, notes, work)
+        throw GatewayError(
+            .conflict,
+            "Others keep asking for the same payments. Nothing was kept or sent; try again in a moment."
+        )
     }
 
     private func check(
@@ -199,81 +213,7 @@ package struct Batches: Sendable {
         return .batch(found, sums: sums, isReplayed: true)
     }
 
-    // MARK: Doubts
-
-    /// Rows that may be a payment that was made before, and that nobody has confirmed.
-    private func doubts(
-        _ order: BatchOrder,
-        _ planned: BatchRows.Planned,
-        _ work: Dispatch.Work,
-        _ items: ItemsBinding
-    ) async throws(GatewayError) -> [BatchError] {
-        let (records, content) = (planned.records, BatchRows.content(of: planned.records))
-        let principal = work.principal
-        // The good rows of a file that has bad ones are not the payments that are meant.
-        let isWhole = planned.errors.isEmpty
-        if !isWhole, order.repeats != nil { return [] }
-        let same =
-            !isWhole
-            ? nil
-            : try await batches.batch(
-                containing: content,
-                organization: principal.organization,
-                environment: principal.environment,
-                since: entropy.now() + (.zero - settings.sameFor)
-            )
-        if let repeated = order.repeats {
-            let found = try await batches.batch(repeated, organization: principal.organization)
-            guard let found, found.content == content, principal.sees(found) else {
-                throw GatewayError.wrong("repeats", "that batch has other payments, or there is none.")
-            }
-            return []
-        }
-        if let same, !order.validatesOnly { throw try await sameItems(same, as: principal) }
-        let known = try await doubting.known(of: records)
-        var rows: [BatchRows.Payment: Int] = [:]
-        var doubts: [BatchError] = []
-        if let same {
-            let words = try await sameItems(same, as: principal).message
-            doubts.append(BatchError(row: 0, pointer: "/repeats", message: words))
-        }
-        for record in records {
-            guard let place = record.batch, let payment = BatchRows.Payment(record) else { continue }
-            let (other, row) = (known[payment], rows[payment])
-            if row == nil { rows[payment] = place.row }
-            guard other != nil || row != nil, !order.confirmed.contains(place.row) else { continue }
-            var earlier = row.map { "row \($0)" } ?? ""
-            if let other { earlier = try await name(of: other, for: principal) }
-            doubts.append(
-                BatchError(
-                    row: place.row,
-                    pointer: order.pointer(to: place.sequence - 1, in: items.pointer),
-                    message: Batches.doubt(place.row, earlier),
-                    isDoubt: true
-                )
-            )
-            if doubts.count >= settings.errorsMax { break }
-        }
-        return doubts
-    }
-
-    /// Why the same payments are not kept once more; which batch has them is told to whoever sees it.
-    private func sameItems(_ id: BatchID, as principal: Principal) async throws(GatewayError) -> GatewayError {
-        let found = try await batches.batch(id, organization: principal.organization)
-        guard let found, principal.sees(found) else {
-            return GatewayError(
-                .conflict,
-                "A batch that you do not see has exactly these payments. Ask somebody who does whether they are meant once more."
-            )
-        }
-        return GatewayError(
-            .conflict,
-            """
-            The batch \(id) has exactly these payments. If they are meant once more, a person says so by \
-            "repeats": "\(id)".
-            """
-        )
-    }
+    // MARK: Keeping
 
     private static func refusal(_ errors: [BatchError], of count: Int) -> GatewayError {
         let rows = Set(errors.map(\.row)).count
@@ -286,21 +226,21 @@ package struct Batches: Sendable {
         )
     }
 
-    // MARK: Keeping
-
+    /// Keeps what was planned; nil where others have asked for payments of its rows since they were looked at.
     private func commit(
         _ order: BatchOrder,
         _ identity: Identity,
         _ rows: BatchRows.Planned,
-        _ notes: [String],
+        _ known: KnownPayments,
         _ work: Dispatch.Work
-    ) async throws(GatewayError) -> Made {
+    ) async throws(GatewayError) -> Made? {
         guard let first = rows.records.first else { throw GatewayError.fault("a batch without rows") }
         let hold = try await operations.approval.order(for: BatchRows.summary(of: rows, first, order), work)
         let asked = hold?.asked.flatMap { $0.isConfirmation ? nil : $0 }
         let isAgents = work.caller == .agent
         let leaves = order.releases && hold == nil && !isAgents
         let now = entropy.now()
+        guard now <= first.createdAt + settings.plannedWithin else { throw Batches.tookTooLong }
         var batch = Batch(
             id: identity.id,
             organization: first.organization,
@@ -332,16 +272,16 @@ package struct Batches: Sendable {
         } else {
             batch.wait(from: now, until: batch.until)
         }
-        return try await commit(batch, identity, rows, notes, work)
+        return try await commit(batch, identity, rows, known, work)
     }
 
     private func commit(
         _ batch: Batch,
         _ identity: Identity,
         _ rows: BatchRows.Planned,
-        _ notes: [String],
+        _ known: KnownPayments,
         _ work: Dispatch.Work
-    ) async throws(GatewayError) -> Made {
+    ) async throws(GatewayError) -> Made? {
         let (now, leaves) = (batch.createdAt, batch.state == .running)
         let kind = leaves ? FeedEvent.Kind.batchReleased : .batchRequested
         try await work.mayGoOn()
@@ -354,7 +294,8 @@ package struct Batches: Sendable {
             audit: work.begun.map { [$0] } ?? [],
             told: [.about(batch, kind, at: now, id: entropy.identifier())],
             sameSince: now + (.zero - settings.sameFor),
-            openMax: openMax(work.membership)
+            openMax: openMax(work.membership),
+            known: leaves ? known : nil
         )
         operations.failpoints.reach(.beforeBatchCommit)
         switch try await batches.commit(new) {
@@ -362,9 +303,10 @@ package struct Batches: Sendable {
             operations.failpoints.reach(.afterBatchCommit)
             if leaves { runner.call() }
             let sum = RollupSum(transactions: Int64(batch.items), amount: batch.total)
-            return .batch(batch, sums: [.draft: sum], isReplayed: false, notes: notes)
+            return .batch(batch, sums: [.draft: sum], isReplayed: false, notes: barred(rows.records, work))
         case .taken(let found): return try await replay(found, identity, work.principal)
         case .sameItems(let same): throw try await sameItems(same, as: work.principal)
+        case .overtaken: return nil
         case .tooManyOpen: throw Batches.tooManyOpen(openMax(work.membership))
         case .closed: throw GatewayError(.organizationSuspended, "This organization has been closed.")
         case .quotaSpent:
