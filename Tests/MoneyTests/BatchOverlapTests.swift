@@ -125,4 +125,47 @@ struct `Rows that others pay while they are looked at` {
             #expect(house.upstream.count("pay") == 2)
         }
     }
+
+    @Test func `do not leave later than a minute after they were looked at`() async throws {
+        try await House.forBatches(inFlightMax: 1) { (house) async throws in
+            try await house.run("b", 2)
+            await house.sendBatches()
+            house.clock.advance(.seconds(61))
+            let other = try #require(await house.pay(phone: "254711010002").record)
+            try await house.payAll("b")
+            for _ in 1...3 { await house.sendBatches(after: .seconds(61)) }
+
+            let items = try await house.items("b")
+            #expect(items.map(\.state) == [.succeeded, .withdrawn])
+            #expect(items[1].meaning?.contains("\(other)") == true, "\(items[1].meaning ?? "")")
+            #expect(house.upstream.count("pay") == 2)
+        }
+    }
+}
+
+struct `Batches that share a moment` {
+    @Test func `are looked at a few at once, and one of an organization`() throws {
+        let looks = BatchLooks(atMost: 2)
+        let organizations = (1...3).map { OrganizationID(Identifier(high: 1, low: UInt64($0))) }
+        let keys = try organizations.map { BatchLines.Key($0, try #require(BatchID("a"))) }
+        let sibling = BatchLines.Key(organizations[0], try #require(BatchID("b")))
+
+        #expect(looks.begin(keys[0]) && !looks.begin(keys[0]) && !looks.begin(sibling))
+        #expect(looks.begin(keys[1]) && !looks.begin(keys[2]))
+        looks.end(keys[0])
+        #expect(looks.begin(keys[2]) && !looks.begin(sibling))
+    }
+
+    @Test func `all leave, one after another`() async throws {
+        try await House.forBatches(change: { $0.looksMax = 1 }) { (house) async throws in
+            let moment = house.clock.entropy.wall() + .seconds(3_600)
+            for number in 1...3 {
+                let more: JSONObject = ["not_before_ms": .integer(moment.milliseconds)]
+                try await house.run("b-\(number)", 2, amount: Int64(number), more)
+            }
+            await house.sendBatches(after: .seconds(3_600))
+            for _ in 1...3 { await house.sendBatches() }
+            #expect(house.upstream.count("pay") == 6)
+        }
+    }
 }

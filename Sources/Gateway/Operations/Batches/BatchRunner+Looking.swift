@@ -1,9 +1,9 @@
 import Logging
 import Synchronization
 
-// What waited for its moment, which nobody attends: what others have paid meanwhile does not leave.
+// What waited for its moment, or its turn, which nobody attends: what others have paid meanwhile does not leave.
 extension BatchRunner {
-    /// How long before its moment rows may have been asked about.
+    /// How long before its moment, or its leaving, rows may have been asked about: for as long an item's guard finds others.
     private static let freshFor: Duration = .seconds(60)
 
     /// Whether a batch's moment has come since its rows were last asked about.
@@ -34,20 +34,9 @@ extension BatchRunner {
     /// Withdraws the rows that others have paid since the batch was let go, or may.
     private func look(at batch: Batch) async throws(GatewayError) {
         let now = entropy.now()
-        var count = 0
         let known = try await doubts.walk(batch) { doubts throws(GatewayError) in
-            for doubt in doubts {
-                let item = doubt.item
-                let settled = try await settlement.settle(item) { current in
-                    guard current.version == item.version else { return nil }
-                    return .withdrawn(.obsolete, by: "host", because: BatchRunner.heldBack(doubt.other))
-                }
-                if settled.hasChanged { count += 1 }
-            }
+            try await holdBack(doubts, of: batch)
             return true
-        }
-        if count > 0 {
-            logger.warning("rows of a batch were held back", metadata: ["batch": "\(batch.id)", "rows": "\(count)"])
         }
         guard var newest = try await batches.batch(batch.id, organization: batch.organization),
             newest.state == .running
@@ -58,6 +47,32 @@ extension BatchRunner {
         _ = try await batches.apply(BatchChange(batch: newest, known: known))
     }
 
+    /// The items that may leave now: of rows that were last asked about some time ago, those that others have not paid since.
+    func withoutDoubts(_ items: [Record], of batch: Batch) async throws(GatewayError) -> [Record] {
+        guard !items.isEmpty, entropy.now() > (batch.looked?.at ?? batch.createdAt) + BatchRunner.freshFor else {
+            return items
+        }
+        let found = try await doubts.of(items, in: batch).doubts
+        guard !found.isEmpty else { return items }
+        try await holdBack(found, of: batch)
+        let held = Set(found.map(\.item.id))
+        return items.filter { !held.contains($0.id) }
+    }
+
+    private func holdBack(_ doubts: [BatchDoubts.Doubt], of batch: Batch) async throws(GatewayError) {
+        var count = 0
+        for doubt in doubts {
+            let item = doubt.item
+            let settled = try await settlement.settle(item) { current in
+                guard current.version == item.version else { return nil }
+                return .withdrawn(.obsolete, by: "host", because: BatchRunner.heldBack(doubt.other))
+            }
+            if settled.hasChanged { count += 1 }
+        }
+        guard count > 0 else { return }
+        logger.warning("rows of a batch were held back", metadata: ["batch": "\(batch.id)", "rows": "\(count)"])
+    }
+
     private static func heldBack(_ other: RecentPayment) -> String {
         """
         Held back: while its batch waited, the same amount to the same receiver was asked for by the transaction \
@@ -66,12 +81,22 @@ extension BatchRunner {
     }
 }
 
-/// The batches whose rows are being asked about.
+/// The batches whose rows are being asked about: few at once, because many share a moment, and one of an organization.
 final class BatchLooks: Sendable {
+    private let most: Int
     private let keys = Mutex<Set<BatchLines.Key>>([])
 
-    /// Takes one in hand; false where it is.
-    func begin(_ key: BatchLines.Key) -> Bool { keys.withLock { $0.insert(key).inserted } }
+    init(atMost most: Int) { self.most = most }
+
+    /// Takes one in hand; false where there is no place for it now.
+    func begin(_ key: BatchLines.Key) -> Bool {
+        keys.withLock { keys in
+            guard keys.count < most, !keys.contains(where: { $0.organization == key.organization }) else {
+                return false
+            }
+            return keys.insert(key).inserted
+        }
+    }
     /// Lets it go.
     func end(_ key: BatchLines.Key) { _ = keys.withLock { $0.remove(key) } }
 }

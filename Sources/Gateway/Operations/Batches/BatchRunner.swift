@@ -64,6 +64,10 @@ package final class BatchRunner: Sendable {
         ///
         /// Default 1 min.
         package var throttledMax: Duration = .seconds(60)
+        /// How many batches whose moment has come are looked at beside each other, one of an organization.
+        ///
+        /// Default 4.
+        package var looksMax = 4
         /// How often a change of a batch is made again because others have changed it meanwhile.
         ///
         /// Default 8.
@@ -84,7 +88,7 @@ package final class BatchRunner: Sendable {
     let settings: Settings
     let lines = BatchLines()
     let doubts: BatchDoubts
-    let looking = BatchLooks()
+    let looking: BatchLooks
     private let bell = Bell<Void>()
 
     init(
@@ -109,6 +113,7 @@ package final class BatchRunner: Sendable {
         self.entropy = entropy
         self.logger = logger
         self.settings = settings
+        looking = BatchLooks(atMost: settings.looksMax)
         settlement.bell.call { [lines, weak self] record in
             guard let batch = record.batch?.batch else { return }
             lines.drop(record.id, BatchLines.Key(record.organization, batch), of: AccountID(of: record))
@@ -327,7 +332,7 @@ package final class BatchRunner: Sendable {
         if found.isEmpty {
             return try await comeToEnd(of: batch, hasBegunInTheMiddle: question.after > 0, sinceWake: wakes)
         }
-        let next = found.filter { lines.take($0.id, key, at: now) }
+        let next = try await withoutDoubts(found, of: batch).filter { lines.take($0.id, key, at: now) }
         if !next.isEmpty { lines.noteBegun(key) }
         // Where all that is left waits by itself, there is time until it is looked through again.
         let isApart = found.allSatisfy { lines.waitsApart($0.id, key, at: now) }
