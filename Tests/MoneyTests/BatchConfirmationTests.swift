@@ -24,9 +24,10 @@ struct `A batch that a key let go` {
 }
 
 struct `A rule that names a tool` {
-    private func said(_ tools: JSON, in house: House) async throws -> String {
+    private func said(_ tools: JSON, then another: JSON? = nil, in house: House) async throws -> String {
         let desk = try await ApprovalDesk(in: house)
-        let rules: JSON = ["rules": [["tools": tools, "then": "approve"]]]
+        let all: [JSON] = [["tools": tools, "then": "approve"]] + (another.map { [$0] } ?? [])
+        let rules: JSON = ["rules": .array(all)]
         let reply = await desk.ask("approvals.set_rules", rules, as: desk.administrator.token)
         guard case .success(.data(_, let message, _)) = reply.result else { return "" }
         return message ?? ""
@@ -38,6 +39,22 @@ struct `A rule that names a tool` {
         }
         try await House.forBatches { (house) async throws in
             #expect(try await said(["fake_pay", "fake_pay_many"], in: house) == "The rules hold.")
+        }
+    }
+
+    @Test(
+        arguments: [
+            (["who": ["agent"], "then": "approve"], true), (["amount_min": 10_000, "then": "approve"], true),
+            (["then": "allow"], true), (["then": "approve"], false),
+        ] as [(JSON, Bool)]
+    )
+    func `says it though another is about some payments of any tool, and not where one is about all`(
+        another: JSON,
+        leavesOut: Bool
+    ) async throws {
+        try await House.forBatches { (house) async throws in
+            let words = try await said(["fake_pay"], then: another, in: house)
+            #expect(words.contains("fake_pay_many") == leavesOut && !words.isEmpty, "\(words)")
         }
     }
 }

@@ -77,11 +77,12 @@ extension ApprovalActions {
         }
     }
 
-    /// Which tools rules name, where none is about batches of the same payments; empty where there is none.
+    /// Which tools rules name, where none of them, and none for every payment, is about batches of the same; empty where there is
+    /// none.
     private func batchesLeftOut(of rules: [ApprovalRule]) -> String {
         var words = ""
         let named = rules.reduce(into: Set<String>()) { $0.formUnion($1.tools) }
-        guard !rules.contains(where: \.tools.isEmpty) else { return words }
+        guard !rules.contains(where: \.isAboutEveryPayout) else { return words }
         for maker in drafts.calls.registry.snapshot.sorted
         where maker.tool.items != nil && !named.contains(maker.tool.name) {
             let single = maker.plugin.tools.first { tool in
@@ -366,5 +367,13 @@ extension ApprovalActions {
             ]
         }
         return .object(document)
+    }
+}
+
+extension ApprovalRule {
+    /// Whether it asks or refuses something of whatever is paid out.
+    fileprivate var isAboutEveryPayout: Bool {
+        let isAboutAll = callers.isEmpty && tools.isEmpty && amountMin == nil && !isForNewReceivers
+        return isAboutAll && (directions.isEmpty || directions.contains(.outgoing)) && outcome != .allow
     }
 }
