@@ -143,9 +143,12 @@ struct SecondFactorActions: Sendable {
         }
         let attempt = try house.parts.throttle.begin(codeOf: user.id)
         guard let factors = house.parts.factors else { throw SecondFactorActions.none }
-        guard
-            try await factors.take(use.text("code") ?? "", of: user.id, organization: user.organization, beside)
-        else { throw Administration.wrong("code", "the code that the authenticator shows now") }
+        switch try await factors.take(use.text("code") ?? "", of: user.id, organization: user.organization, beside) {
+        case .taken: break
+        case .used:
+            throw Administration.wrong("code", "the next code that the authenticator shows: this one was used already")
+        case .wrong: throw Administration.wrong("code", "the code that the authenticator shows now")
+        }
         house.parts.throttle.giveBack(attempt)
         house.forget()
         return user

@@ -11,16 +11,25 @@ struct `A second factor` {
         _ code: String?,
         from address: String = "192.0.2.1"
     ) async -> GatewayError.Code? {
+        await refusal(bureau, code, from: address)?.code
+    }
+
+    private func refusal(
+        _ bureau: Bureau,
+        _ code: String?,
+        password: String = "asha",
+        from address: String = "192.0.2.1"
+    ) async -> GatewayError? {
         do throws(GatewayError) {
             _ = try await bureau.logIns.logIn(
                 username: "asha",
-                password: Secret("asha"),
+                password: Secret(password),
                 organization: "shop",
                 code: code,
                 LogIns.Caller(call: CallID(bureau.clock.entropy.identifier()), address: address)
             )
             return nil
-        } catch { return error.code }
+        } catch { return error }
     }
 
     private func confirm(_ bureau: Bureau, _ code: String, _ person: Person) async -> GatewayError.Code? {
@@ -51,6 +60,24 @@ struct `A second factor` {
             #expect(await bureau.ask("second_factor.begin", ["password": "asha"], as: asha.token).code == .conflict)
             let kept = try await bureau.store.factor(of: asha.user.id, organization: bureau.shop.id)
             #expect(kept?.recovery.count == 9)
+        }
+    }
+
+    @Test func `says of a code that it was used to nobody but who has the password`() async throws {
+        try await Bureau.with { (bureau) async throws in
+            let asha = try await bureau.person("asha", .user, of: bureau.shop)
+            let begun = await bureau.ask("second_factor.begin", ["password": "asha"], as: asha.token)
+            let first = try code(begun.data["secret"], at: bureau.clock)
+            #expect(await confirm(bureau, first, asha) == nil)
+
+            let used = await refusal(bureau, first)
+            #expect(used?.code == .unauthenticated && used?.message.contains("was used already") == true)
+            #expect(await refusal(bureau, "000000")?.message.contains("used") == false)
+            let stranger = await refusal(bureau, first, password: "another")
+            #expect(stranger?.message == (await refusal(bureau, "000000", password: "another"))?.message)
+            let arguments: JSON = ["password": "asha", "code": .string(first)]
+            let removed = await bureau.ask("second_factor.remove", arguments, as: asha.token)
+            #expect(removed.error?.message.contains("used already") == true, "\(removed)")
         }
     }
 

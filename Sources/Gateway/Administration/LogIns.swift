@@ -169,14 +169,16 @@ package struct LogIns: Sendable {
         guard user.hasSecondFactor else { return }
         let isGuess = code.map { SecondFactors.isGuessable($0) } ?? false
         let guess = isGuess ? try parts.throttle.begin(codeOf: user.id, at: attempt) : nil
-        guard let code, let factors = parts.factors,
-            try await factors.take(code, of: user.id, organization: user.organization)
-        else {
-            throw GatewayError(
-                .unauthenticated,
-                "A code of the second factor is needed: send the one that the authenticator shows now as code."
-            )
-            .naming(user.organization, "user:\(user.id)")
+        var taken = SecondFactors.Taken.wrong
+        if let code, let factors = parts.factors {
+            taken = try await factors.take(code, of: user.id, organization: user.organization)
+        }
+        guard taken == .taken else {
+            let words =
+                taken == .used
+                ? "This code of the second factor was used already: wait until the authenticator shows the next one."
+                : "A code of the second factor is needed: send the one that the authenticator shows now as code."
+            throw GatewayError(.unauthenticated, words).naming(user.organization, "user:\(user.id)")
         }
         if let guess { parts.throttle.giveBack(guess) }
     }

@@ -12,6 +12,16 @@ package struct SecondFactors: Sendable {
         package let recovery: [String]
     }
 
+    /// What became of a code.
+    package enum Taken: Sendable, Equatable {
+        /// It was right, and had not been used.
+        case taken
+        /// It is right, and was used: told to nobody who has not proved who they are by something else.
+        case used
+        /// It is none.
+        case wrong
+    }
+
     /// What is done in the commit that takes a code, beside taking it.
     package struct Beside: Sendable {
         /// The only session of its owner that goes on; nil ends none.
@@ -67,14 +77,14 @@ package struct SecondFactors: Sendable {
 
     /// Takes a code, of the authenticator or of recovery; from then on the factor counts.
     ///
-    /// - Returns: Whether it was right, and had not been used.
+    /// A code of recovery that was used is `wrong`: it is not kept.
     package func take(
         _ code: String,
         of user: UserID,
         organization: OrganizationID,
         _ beside: Beside = Beside()
-    ) async throws(GatewayError) -> Bool {
-        guard var factor = try await people.factor(of: user, organization: organization) else { return false }
+    ) async throws(GatewayError) -> Taken {
+        guard var factor = try await people.factor(of: user, organization: organization) else { return .wrong }
         let before = factor.usedStep
         let digest = SecondFactors.digest(code)
         if let index = factor.recovery.firstIndex(of: digest), factor.isConfirmed {
@@ -91,13 +101,15 @@ package struct SecondFactors: Sendable {
                 )
             } catch { throw GatewayError.fault("\(error.reason) of a second factor") }
             guard let step = OneTimeCodes.step(of: code, secret: secret, at: seconds, after: before) else {
-                return false
+                let isUsed = OneTimeCodes.step(of: code, secret: secret, at: seconds, after: .min) != nil
+                return isUsed && factor.isConfirmed ? .used : .wrong
             }
             factor.usedStep = step
         }
         factor.isConfirmed = true
         if let recovery = beside.recovery { factor.recovery = recovery.map(SecondFactors.digest) }
-        return try await people.change(factor, from: before, endingAllBut: beside.session)
+        // Somebody else used one at the same moment.
+        return try await people.change(factor, from: before, endingAllBut: beside.session) ? .taken : .used
     }
 
     /// Whether a code is short enough to be found by trying: an authenticator's, and whatever is no code.
