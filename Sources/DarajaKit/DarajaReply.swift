@@ -139,9 +139,9 @@ extension ErrorEnvelope {
 }
 
 extension String {
-    /// The sentence with M-Pesa's own words behind it, bounded; as it is where there are none.
+    /// The sentence with M-Pesa's own words behind it, bounded; as it is where there are none, or it ends with them.
     public func quoting(_ words: String) -> String {
         let shown = Excerpt.of(words, most: 200)
-        return shown.isEmpty ? self : "\(self) M-Pesa said: “\(shown)”"
+        return shown.isEmpty || self == shown || hasSuffix(" " + shown) ? self : "\(self) M-Pesa said: “\(shown)”"
     }
 }

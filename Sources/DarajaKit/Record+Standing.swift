@@ -45,8 +45,13 @@ extension Record {
     /// M-Pesa's code: that of the record's end, or of the newest thing that M-Pesa said and that ended nothing.
     public var toldCode: String? { code ?? lastWord?.code }
 
-    /// What it means.
-    public var toldMeaning: String? { code == nil && meaning == nil ? lastWord?.meaning : meaning }
+    /// What it means; of an answer that ends nothing yet that too.
+    public var toldMeaning: String? {
+        if let end = unbelievedEnd?.meaning {
+            return "It is open still. An answer of M-Pesa's, which may be wrong and is asked for again, is: \(end)"
+        }
+        return code == nil && meaning == nil ? lastWord?.meaning : meaning
+    }
 
     /// A failure that was learned by asking and is not believed yet.
     ///

@@ -214,6 +214,8 @@ struct `Telling what is known of a payout` {
 
         #expect(output["next"]?.stringValue?.contains("120 seconds") == true)
         #expect(output["pay_again"] == "wait" && output["result_code"] == "Declined")
+        let words = output["result_desc"]?.stringValue ?? ""
+        #expect(words.hasPrefix("It is open still.") && words.hasSuffix("M-Pesa did not pay it out: declined."))
     }
 
     @Test func `calls accepted only what M-Pesa accepted`() {

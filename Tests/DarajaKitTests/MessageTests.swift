@@ -142,3 +142,14 @@ struct SeededRandom: RandomNumberGenerator {
         return mixed ^ mixed >> 31
     }
 }
+
+struct `A sentence with M-Pesa's own words` {
+    @Test func `has them once`() {
+        let sentence = "M-Pesa knows no such payout."
+
+        #expect(sentence.quoting("No such receipt.") == sentence + " M-Pesa said: “No such receipt.”")
+        #expect(sentence.quoting(sentence) == sentence && sentence.quoting("") == sentence)
+        #expect("No. \(sentence)".quoting(sentence) == "No. \(sentence)")
+        #expect(sentence.quoting("such") == sentence + " M-Pesa said: “such”")
+    }
+}

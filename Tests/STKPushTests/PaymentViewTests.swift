@@ -58,6 +58,7 @@ struct `Telling what is known of a payment` {
         #expect(output["next"]?.stringValue?.contains("The customer cancelled the request.") == true)
         #expect(output["next"]?.stringValue?.contains("90 seconds") == true)
         #expect(output["charge_again"] == "wait" && output["result_code"] == "1032")
+        #expect(output["result_desc"]?.stringValue?.hasPrefix("It is open still.") == true)
     }
 
     @Test func `tells what is known of a push that nothing can be asked by`() throws {
