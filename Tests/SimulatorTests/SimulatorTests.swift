@@ -21,6 +21,8 @@ import Testing
         let payouts = await desk.ask("GET", "/simulator/payouts").body
         #expect(payouts["count"] == 2)
         #expect(payouts["total"] == 200)
+        let outcomes = payouts["payouts"]?.arrayValue?.compactMap { $0["outcome"]?.stringValue } ?? []
+        #expect(outcomes.sorted() == ["insufficient_funds", "open", "open"], "\(payouts.text)")
     }
 
     @Test(arguments: [["utility": -1], ["utility": "much"], [:], ["utility": 5, "short_code": "1"]] as [JSON])

@@ -20,7 +20,8 @@ struct Movement: JournalEntry {
     let remarks: String
     let resultURL: String
     let timeoutURL: String
-    let outcome: Outcome
+    /// What was chosen for it; `insufficientFunds` once there was no money for one that was to be paid.
+    var outcome: Outcome
     let createdMilliseconds: Int64
     /// Nil while M-Pesa has not decided.
     var resultCode: String?

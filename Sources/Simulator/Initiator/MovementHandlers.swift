@@ -32,6 +32,10 @@ extension Simulator {
             movement.resultCode = state.code(endingNow: movement)
             movement.hasTimedOut = movement.resultCode == nil
             if movement.isDone { movement.receipt = receipt }
+            // One that was open is decided by hand, and is as good as one that was to be paid.
+            if [.paid, .open].contains(movement.outcome), movement.resultCode == "1" {
+                movement.outcome = .insufficientFunds
+            }
             if movement.outcome == .alreadyReversed, let original = movement.original {
                 movement.portalAmount = state.left(of: original) ?? 0
             }
