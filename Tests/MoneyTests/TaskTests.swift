@@ -21,12 +21,14 @@ struct `A tool's task` {
             let id = JSON.string(handle.handle)
             let begun = await house.task(id).data
             #expect(begun["status"] == "WORKING" && begun["tool"] == "digger_dig" && begun["output"] == nil)
+            #expect(begun["progress"]?.doubleValue == 0)
 
             await house.gateway.tasks.workOnDue()
 
             let ended = await house.task(id).data
             #expect(ended["status"] == "COMPLETED" && ended["output"] == ["number": 7] && ended["attempts"] == 1)
             #expect(ended["content"]?[0]?["text"] == "seven" && ended["expires_at_ms"] != nil)
+            #expect(ended["progress"]?.doubleValue == 1, "\(ended.text)")
             let seen = try #require(digger.seen.first)
             #expect(seen.door == "task" && seen.timeout == .seconds(60) && seen.attempt == 1)
             #expect(seen.task == .goesOn(try #require(Identifier(handle.handle))))

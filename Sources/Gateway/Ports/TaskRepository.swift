@@ -257,7 +257,9 @@ extension PluginTask {
     package var document: JSON {
         var document: JSONObject = [
             "task_id": .string(id.description), "status": .string(state.rawValue.uppercased()),
-            "tool": .string(tool), "progress": .number(Double(progress.fraction) / 1_000_000),
+            "tool": .string(tool),
+            // A tool need not say that all of it is done: that it has ended well does.
+            "progress": .number(state == .completed ? 1 : Double(progress.fraction) / 1_000_000),
             "attempts": .integer(Int64(attempt)), "next": .string(next),
             "begun_at_ms": .integer(begunAt.milliseconds), "updated_at_ms": .integer(updatedAt.milliseconds),
             "until_ms": .integer(endsBy.milliseconds),
@@ -289,7 +291,7 @@ extension PluginTask {
             "task_id": ["type": "string"],
             "status": ["enum": .array(State.allCases.map { .string($0.rawValue.uppercased()) })],
             "tool": ["type": "string"],
-            "progress": ["type": "number", "description": "How far it is, of 1, as the tool says."],
+            "progress": ["type": "number", "description": "How far it is, of 1, as the tool says; 1 once it is done."],
             "message": ["type": "string"],
             "attempts": ["type": "integer", "description": "How often its tool was called for it."],
             "next": ["type": "string", "description": "What to do now."],
