@@ -212,7 +212,10 @@ package struct ReportActions: Sendable {
                 "required": ["is_proven", "transactions", "amount", "counted_to", "before_feed", "differences"],
                 "properties": [
                     "is_proven": ["type": "boolean"], "transactions": ReportActions.whole,
-                    "amount": ["type": "integer", "description": "Of all of them, however they ended."],
+                    "amount": [
+                        "type": "integer",
+                        "description": "Of all that ended, however and whichever way: no sum of the report.",
+                    ],
                     "counted_to": [
                         "type": "string", "description": "The place in the feed up to which the sums count.",
                     ],
