@@ -82,7 +82,7 @@ extension DataFolder {
     /// Says in the folder where its gateway serves MCP, for `mpesa-gateway mcp`.
     func announce(_ settings: Settings) throws(GatewayError) {
         let isEverywhere = ["0.0.0.0", "::", "[::]"].contains(settings.host)
-        let host = isEverywhere ? "127.0.0.1" : settings.host.contains(":") ? "[\(settings.host)]" : settings.host
+        let host = isEverywhere ? "127.0.0.1" : Settings.inURL(settings.host)
         var document: JSONObject = ["version": .string(App.version)]
         if settings.mode != .rest { document["mcp_url"] = .string("http://\(host):\(settings.port)/mcp") }
         try write(JSON.object(document).bytes, to: path + "/" + GatewayAddress.file)

@@ -81,7 +81,11 @@ struct Settings: Sendable {
         return all
     }
     /// The address that callbacks name.
-    var effectivePublicURL: String { publicURL ?? "http://\(host):\(port)" }
+    var effectivePublicURL: String { publicURL ?? "http://\(Settings.inURL(host)):\(port)" }
+    /// The address of the management listener.
+    var managementURL: String { "http://\(Settings.inURL(managementHost)):\(managementPort)" }
+    /// A host as addresses name it: one of version 6 in brackets.
+    static func inURL(_ host: String) -> String { host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host }
     /// Where the data is.
     var effectiveDatabaseURL: String { databaseURL ?? "sqlite:" + dataFolder + "/gateway.db" }
 

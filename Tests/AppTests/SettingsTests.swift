@@ -68,6 +68,21 @@ struct `The list of settings` {
         #expect(settings.publicURL == nil && settings.door.callbackSources == nil && settings.mail.sender == nil)
     }
 
+    @Test func `names a host of version 6 in brackets wherever it stands in an address`() {
+        var settings = Settings()
+        (settings.host, settings.managementHost) = ("2001:db8::1", "::1")
+        #expect(settings.effectivePublicURL == "http://[2001:db8::1]:8080")
+        #expect(settings.managementURL == "http://[::1]:8081")
+        (settings.host, settings.managementHost) = ("[::1]", "127.0.0.1")
+        #expect(settings.effectivePublicURL == "http://[::1]:8080")
+        #expect(settings.managementURL == "http://127.0.0.1:8081")
+    }
+
+    @Test func `of dev takes any port for management, too, where any is asked for`() {
+        #expect(Dev.managementPort(nil, beside: 8080) == 8081 && Dev.managementPort(nil, beside: 0) == 0)
+        #expect(Dev.managementPort(9001, beside: 0) == 9001 && Dev.managementPort(0, beside: 8080) == 0)
+    }
+
     @Test func `leaves the operator room for a library of 64 MiB`() {
         let limits = Settings().door.managementLimits(.init(limit: 4096, .init()))
 

@@ -14,7 +14,8 @@ struct Dev: AsyncParsableCommand {
     )
 
     @Option(help: "Port to listen on; 0 for any.") var port = 8080
-    @Option(help: "Port of the management listener; 0 for any.") var managementPort = 8081
+    @Option(help: "Port of the management listener; 0 for any. 8081 unless said, any where --port is 0.")
+    var managementPort: Int?
     @Option(name: .customLong("data-dir"), help: "The data folder.") var dataFolder = ".data/dev"
     @Option(help: "The plugins file.") var plugins = "plugins.json"
     @Option(help: "Use a simulator that runs elsewhere.") var simulatorURL: String?
@@ -31,7 +32,8 @@ struct Dev: AsyncParsableCommand {
             settings.logLevel = .warning
             try settings.read(ProcessInfo.processInfo.environment)
             settings.port = port == 0 ? FreePort.find() : port
-            settings.managementPort = managementPort == 0 ? FreePort.find() : managementPort
+            let management = Dev.managementPort(managementPort, beside: port)
+            settings.managementPort = management == 0 ? FreePort.find() : management
             settings.dataFolder = dataFolder
             settings.pluginsFile = plugins
             settings.allowsUnsignedPlugins = true
@@ -122,6 +124,9 @@ struct Dev: AsyncParsableCommand {
         return file
     }
 
+    /// The port of the management listener: whoever asks for any port means both.
+    static func managementPort(_ said: Int?, beside port: Int) -> Int { said ?? (port == 0 ? 0 : 8081) }
+
     /// Writes dev.json: where everything is, and the keys and passwords of the demo organizations.
     private func writeDocument(_ app: App, _ folder: DataFolder) async throws -> JSON {
         let file = folder.path + "/dev.json"
@@ -130,7 +135,7 @@ struct Dev: AsyncParsableCommand {
         let url = settings.effectivePublicURL
         var document: JSONObject = [
             "url": .string(url), "mcp_url": .string(url + "/mcp"),
-            "management_url": .string("http://\(settings.managementHost):\(settings.managementPort)"),
+            "management_url": .string(settings.managementURL),
             "simulator_url": .string(settings.darajaURL ?? ""),
             "operator_token_file": .string(URL(filePath: settings.operatorTokenFile ?? "").standardizedFileURL.path),
         ]
