@@ -108,7 +108,7 @@ struct App: Sendable {
                 mcp: settings.door.mcp,
                 gateway: gateway,
                 actions: ActionRegistry(
-                    gateway.actions + administration.actions + webhookActions(gateway, store, credentials)
+                    gateway.actions + administration.actions + webhookActions(settings, gateway, store, credentials)
                 ),
                 desk: desk,
                 sources: sources

@@ -12,9 +12,7 @@ extension App {
         _ credentials: Credentials
     ) -> WebhookRunner {
         let bounds = WebhookSettings()
-        var guarded = GuardedSender.Settings()
-        guarded.reachable = settings.door.webhookPrivate
-        guarded.ownPorts = [settings.port, settings.managementPort]
+        var guarded = guarded(settings)
         guarded.userAgent = "mpesa-gateway/" + version
         guarded.sendingMax = bounds.sendingMax
         return WebhookRunner(
@@ -32,9 +30,23 @@ extension App {
 }
 
 extension App {
+    /// What receivers may be connected to.
+    private static func guarded(_ settings: Settings) -> GuardedSender.Settings {
+        var guarded = GuardedSender.Settings()
+        guarded.reachable = settings.door.webhookPrivate
+        guarded.ownPorts = [settings.port, settings.managementPort]
+        return guarded
+    }
+
     /// How organizations say where their events are sent.
-    static func webhookActions(_ gateway: Assembly, _ store: Store, _ credentials: Credentials) -> [Action] {
-        WebhookActions(
+    static func webhookActions(
+        _ settings: Settings,
+        _ gateway: Assembly,
+        _ store: Store,
+        _ credentials: Credentials
+    ) -> [Action] {
+        let guarded = guarded(settings)
+        return WebhookActions(
             webhooks: store,
             safe: credentials,
             feed: store,
@@ -42,7 +54,9 @@ extension App {
             entropy: gateway.ports.entropy
         ) {
             (text, environment) throws(GatewayError) in
-            try GuardedAddress(text, in: environment).url
+            let address = try GuardedAddress(text, in: environment)
+            try address.checkIsReached(by: guarded)
+            return address.url
         }
         .all
     }

@@ -267,6 +267,26 @@ struct `An address that an organization says` {
         #expect(try GuardedAddress("https://xn--exmple-cua.com", in: .live).url == "https://xn--exmple-cua.com")
     }
 
+    @Test func `is refused at once where it names no name and may not be connected to`() throws {
+        var settings = GuardedSender.Settings()
+        settings.reachable = [try #require(ReachablePlace("10.1.0.0/16:8443"))]
+        settings.ownPorts = [8080]
+        let refused = { (url: String) in
+            do throws(GatewayError) {
+                try GuardedAddress(url, in: .test).checkIsReached(by: settings)
+                return false
+            } catch { return error.code == .invalidArgument }
+        }
+
+        for url in ["http://10.0.0.5/hooks", "https://192.168.1.1", "http://[fd00::1]:80/", "http://[::1]/"] {
+            #expect(refused(url), "\(url)")
+        }
+        #expect(refused("https://10.1.2.3/") && !refused("https://10.1.2.3:8443/"))
+        for url in ["https://8.8.8.8/", "https://[2606:4700::1111]/x", "http://localhost/", "https://example.com/"] {
+            #expect(!refused(url), "\(url)")
+        }
+    }
+
     @Test func `is shown without what may be a secret`() throws {
         let masked = { try GuardedAddress($0, in: .live).masked }
         #expect(try masked("https://example.com:8443/T000/B000/secret?token=x") == "https://example.com:8443/…")

@@ -63,8 +63,8 @@ class Desk:
         assert status == expected if expected else status < 300, (method, path, status, answer)
         return answer
 
-    def endpoint(self, port, path="/ok", **more):
-        body = {"url": f"http://127.0.0.1:{port}{path}", **more}
+    def endpoint(self, port, path="/ok", host="127.0.0.1", **more):
+        body = {"url": f"http://{host}:{port}{path}", **more}
         made = self.ask("POST", "/webhooks", body)["data"]
         return made["webhook"]["id"], made
 
@@ -288,7 +288,10 @@ def test_what_is_not_public_is_sent_nothing(simulator):
     # An allow-list that does not hold this machine: only what it names is reached.
     with Gateway(simulator=simulator, environment={"GATEWAY_WEBHOOK_PRIVATE": "10.99.0.0/16"}) as gateway:
         desk, port = Desk(gateway), free_port()
-        endpoint, made = desk.endpoint(port)
+        refused = desk.ask("POST", "/webhooks", {"url": f"http://127.0.0.1:{port}/ok"}, 422)
+        assert "GATEWAY_WEBHOOK_PRIVATE" in json.dumps(refused), refused
+        # What a name leads to is looked at when it is sent to.
+        endpoint, made = desk.endpoint(port, host="localhost")
         with Receiver(made["secret"], port) as receiver:
             desk.happen()
             found = wait_until("an attempt", lambda: desk.ask("GET", f"/webhooks/{endpoint}/deliveries")["data"])[0]

@@ -1,9 +1,10 @@
+import Addresses
 import Gateway
 
 /// Where an organization wants to be sent something: an address of the web, written in the one usual way.
 ///
 /// What could be read in two ways is refused: users, fragments, numbers that are addresses in disguise, names that are not
-/// ASCII, port 0. What the name leads to is looked at when it is connected to, and not here.
+/// ASCII, port 0. What a name leads to is looked at when it is connected to; what names no name may be asked about at once.
 package struct GuardedAddress: Sendable, Hashable {
     /// The whole address.
     package let url: String
@@ -11,6 +12,8 @@ package struct GuardedAddress: Sendable, Hashable {
     package let isSecure: Bool
     /// What may be written down where others read it: without path and query, in which there may be secrets.
     package let masked: String
+    private let host: String
+    private let port: Int
 
     /// How long one may be.
     package static let charactersMax = 2_048
@@ -47,6 +50,22 @@ package struct GuardedAddress: Sendable, Hashable {
         url = base.description + rest
         isSecure = base.isSecure
         masked = base.description + (rest.isEmpty || rest == "/" ? "" : "/…")
+        host = base.host.hasPrefix("[") ? String(base.host.dropFirst().dropLast()) : base.host
+        port = base.port ?? (base.isSecure ? 443 : 80)
+    }
+
+    /// Looks at an address that names no name: whether it may be connected to is known before anything is sent.
+    ///
+    /// - Throws: `invalidArgument` where it may not.
+    package func checkIsReached(by settings: GuardedSender.Settings) throws(GatewayError) {
+        guard IPAddress(host) != nil, !GuardedSender.admits(host, port: port, settings) else { return }
+        throw GatewayError(
+            .invalidArgument,
+            """
+            Nothing is sent to \(host): it is no address of the internet, or this gateway's own. Whoever runs the gateway may \
+            except it (GATEWAY_WEBHOOK_PRIVATE).
+            """
+        )
     }
 
     private static func isPlain(_ byte: UInt8) -> Bool {
