@@ -60,6 +60,37 @@ struct `An answer at the terminal` {
         )
     }
 
+    @Test func `shows of a list of payments whose they are, how much and what became of them`() {
+        let item: JSON = [
+            "sequence": 1, "row": 2, "arguments": ["amount": 15],
+            "transaction": ["id": "t", "party": "254712345678", "amount": 15, "status": "SUCCESS", "receipt": "RX1"],
+        ]
+
+        #expect(
+            AnswerText.lines(of: ["data": [item]]) == [
+                "SEQUENCE  ROW  PARTY         AMOUNT  STATUS   RECEIPT",
+                "1         2    254712345678  15      SUCCESS  RX1",
+            ]
+        )
+    }
+
+    @Test func `lists each verb once, one that two groups have under its whole name too`() {
+        func path(_ name: String) -> JSON { ["get": ["operationId": .string(name), "summary": .string("Of " + name)]] }
+        let operations = Operation.all(in: [
+            "paths": [
+                "/a": path("webhooks.list"), "/b": path("deliveries.list"), "/c": path("deliveries.show_all"),
+                "/d": path("keys.list"),
+            ]
+        ])
+
+        #expect(
+            Words.rows(of: operations, in: ["webhooks", "deliveries"]) == [
+                ["deliveries.list", "Of deliveries.list", ""], ["show-all", "Of deliveries.show_all", ""],
+                ["list", "Of webhooks.list", ""],
+            ]
+        )
+    }
+
     @Test func `names what is missing of a path before anything is asked`() throws {
         let path: JSON = [
             "get": [

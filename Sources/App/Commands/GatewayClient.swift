@@ -171,8 +171,19 @@ enum AnswerText {
         }
     }
 
+    /// What is shown in a table of a payment that a row is about: a batch's, of which each row has one.
+    private static let ofTransaction = ["party", "amount", "status", "receipt", "meaning"]
+
+    /// A row with the columns of the payment that it is about.
+    private static func widened(_ row: JSON) -> JSON {
+        guard var members = row.objectValue, let transaction = members["transaction"]?.objectValue else { return row }
+        for name in ofTransaction where members[name] == nil { members[name] = transaction[name] }
+        return .object(members)
+    }
+
     private static func lines(of rows: [JSON]) -> [String] {
         guard !rows.isEmpty else { return ["Nothing."] }
+        let rows = rows.map(widened)
         var columns: [String] = []
         for row in rows {
             for (name, value) in row.objectValue ?? JSONObject() where !columns.contains(name) {

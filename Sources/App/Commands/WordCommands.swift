@@ -37,7 +37,9 @@ struct WordCommand<Word: CommandWord>: AsyncParsableCommand {
         try await GatewayClient.running { client throws(GatewayError) in
             let operations = Operation.all(in: try await client.openAPI())
             guard let verb else { return show(operations) }
-            let names = Word.groups.map { $0 + "." + verb.replacingOccurrences(of: "-", with: "_") }
+            let said = verb.replacingOccurrences(of: "-", with: "_")
+            let isWhole = Word.groups.contains { said.hasPrefix($0 + ".") }
+            let names = isWhole ? [said] : Word.groups.map { $0 + "." + said }
             let found = names.compactMap { name in operations.first { $0.name == name } }
             // One's own, where nothing says which of all is meant.
             guard let operation = found.first(where: { $0.isWhole(arguments) }) ?? found.first else {
@@ -51,12 +53,7 @@ struct WordCommand<Word: CommandWord>: AsyncParsableCommand {
     }
 
     private func show(_ operations: [Operation]) {
-        let rows = operations.sorted { $0.name < $1.name }
-            .compactMap { operation -> [String]? in
-                guard let verb = Words.verb(of: operation.name, in: Word.groups) else { return nil }
-                return [verb, operation.title, operation.argumentsText]
-            }
-        AnswerText.print(table: [["VERB", "TITLE", "ARGUMENTS"]] + rows)
+        AnswerText.print(table: [["VERB", "TITLE", "ARGUMENTS"]] + Words.rows(of: operations, in: Word.groups))
     }
 }
 
@@ -150,6 +147,19 @@ enum Words {
         Usage.self, Batches.self, Reports.self, Balances.self, Events.self, Webhooks.self,
         Audit.self,
     ]
+
+    /// A line for each verb; one that an earlier group has too stands under its whole name.
+    static func rows(of operations: [Operation], in groups: [String]) -> [[String]] {
+        let names = Set(operations.map(\.name))
+        return operations.sorted { $0.name < $1.name }
+            .compactMap { operation -> [String]? in
+                guard let verb = Words.verb(of: operation.name, in: groups) else { return nil }
+                let said = verb.replacingOccurrences(of: "-", with: "_")
+                let first = groups.map { $0 + "." + said }.first { names.contains($0) }
+                let shown = first == operation.name ? verb : operation.name.replacingOccurrences(of: "_", with: "-")
+                return [shown, operation.title, operation.argumentsText]
+            }
+    }
 
     /// What an action is called behind a word of these groups; nil where it is none of theirs.
     static func verb(of action: String, in groups: [String]) -> String? {
