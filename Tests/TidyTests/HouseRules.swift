@@ -97,6 +97,26 @@ enum HouseRules {
         }
     }
 
+    /// Lines of a long text that go on the one before them, and begin with a run of spaces that is then in its middle.
+    static func gapsInTexts(in files: [HouseFile]) -> [String] {
+        let indent = { (line: String) in line.prefix { $0 == " " }.count }
+        return files.flatMap { file in
+            var (faults, begin): ([String], Int?) = ([], nil)
+            for (number, line) in file.lines.enumerated() {
+                let isEdge = line.components(separatedBy: "\"\"\"").count == 2
+                guard isEdge, let first = begin else {
+                    if isEdge { begin = number }
+                    continue
+                }
+                let gaps = (first + 1..<number).dropFirst()
+                    .filter { file.lines[$0 - 1].hasSuffix("\\") && indent(file.lines[$0]) > indent(line) + 1 }
+                faults += gaps.map { "\(file.path):\($0 + 1) goes on with spaces" }
+                begin = nil
+            }
+            return faults
+        }
+    }
+
     /// Decisions that their list lacks, or shows under another title, and rows of no decision.
     static func unlistedDecisions(in files: [HouseFile]) -> [String] {
         let rows = files.filter { $0.name == "README.md" }.flatMap(\.lines).filter { $0.hasPrefix("| [") }

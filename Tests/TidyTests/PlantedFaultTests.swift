@@ -56,6 +56,16 @@ struct `A rule of the house` {
         #expect(SwiftText(sample).functions.map(\.lines) == [3])
     }
 
+    @Test func `finds a line of a text that goes on with spaces`() {
+        let edge = "    \"\"\""
+        let files = [
+            swift("Sources/A.swift", "let a = \"\"\"", "    one \\", "        two", "      three", edge),
+            swift("Sources/B.swift", "let a = \"\"\"", "    one\\", "     two \\", "    three", "      four", edge),
+        ]
+
+        #expect(HouseRules.gapsInTexts(in: files) == ["Sources/A.swift:3 goes on with spaces"])
+    }
+
     @Test func `finds a function that a lock lends out`() {
         let files = [
             swift("Sources/A.swift", "let a = Mutex<(@Sendable () -> Void)?>(nil)", "let b = Mutex<Caller?>(nil)"),

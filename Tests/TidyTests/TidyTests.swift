@@ -163,6 +163,10 @@ struct `The house` {
         #expect(HouseRules.lentFunctions(in: Self.files(in: ["Sources", "Plugins"], ending: [".swift"])) == [])
     }
 
+    @Test func `no text has a run of spaces where its next line begins`() {
+        #expect(HouseRules.gapsInTexts(in: Self.files(in: ["Sources", "Plugins"], ending: [".swift"])) == [])
+    }
+
     // MARK: Documents
 
     @Test func `lists every decision`() throws {
