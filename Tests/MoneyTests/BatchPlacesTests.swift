@@ -228,6 +228,39 @@ struct `A turn` {
         }
     }
 
+    @Test func `ends no batch of which a payment comes back unsent just then`() async throws {
+        try await House.forBatches { (house) async throws in
+            let batches = WatchedBatches(house.store)
+            let (sender, other) = (watched(house, batches), watched(house, WatchedBatches(house.store, besides: batches)))
+            try await house.run("b", 1)
+            let (began, begin) = AsyncStream.makeStream(of: Void.self)
+            let (failing, fail) = AsyncStream.makeStream(of: Void.self)
+            house.upstream.answer { _ in
+                begin.finish()
+                for await _ in failing {}
+                return .notSent("no route")
+            }
+            house.clock.advance(.seconds(6))
+            async let sent: Void = sender.batchRunner.sendDue()
+            for await _ in began {}
+            batches.isDeaf.value = true
+            var stopped = try await house.batch("b")
+            (stopped.version, stopped.state) = (stopped.version + 1, .cancelled)
+            #expect(try await house.store.apply(BatchChange(batch: stopped)))
+            batches.undeciding.value = {
+                fail.finish()
+                while (try? await house.items("b").first?.state) == .sending { await Task.yield() }
+            }
+            await other.batchRunner.sendDue()
+            await sent
+
+            house.clock.advance(.seconds(61))
+            await other.batchRunner.sendDue()
+            #expect(try await house.items("b").map(\.state) == [.withdrawn])
+            #expect(try await house.batch("b").endedAt != nil)
+        }
+    }
+
     @Test func `keeps a batch waiting no longer than a minute for one that M-Pesa throttles`() async throws {
         try await House.forBatches(inFlightMax: 1, change: { $0.throttledMax = .seconds(3) }) { (house) async throws in
             house.upstream.answer(with: ["verdict": "not_processed", "meaning": "Busy."], status: 500)
@@ -251,8 +284,15 @@ final class WatchedBatches: BatchRepository {
     let refusals = Kept(0)
     /// What others do just before the next batch is let go, once.
     let meanwhile = Kept<@Sendable () async -> Void>(nil)
+    /// What happens before it is asked whether anything is undecided, once.
+    let undeciding: Kept<@Sendable () async -> Void>
+    /// Whether no batch is found open any more.
+    let isDeaf = Kept(false)
 
-    init(_ store: any BatchRepository) { self.store = store }
+    init(_ store: any BatchRepository, besides other: WatchedBatches? = nil) {
+        self.store = store
+        undeciding = other?.undeciding ?? Kept(nil)
+    }
 
     func commit(_ new: NewBatch) async throws(GatewayError) -> BatchOutcome {
         await letOthersGo()
@@ -293,7 +333,8 @@ final class WatchedBatches: BatchRepository {
     }
 
     func openBatches(at now: Timestamp, limit: Int) async throws(GatewayError) -> [Batch] {
-        try await store.openBatches(at: now, limit: limit)
+        if isDeaf.value == true { return [] }
+        return try await store.openBatches(at: now, limit: limit)
     }
 
     func postpone(_ batches: [Batch], until moment: Timestamp) async throws(GatewayError) {
@@ -334,6 +375,9 @@ final class WatchedBatches: BatchRepository {
 
     func hasUndecided(_ id: BatchID, organization: OrganizationID) async throws(GatewayError) -> Bool {
         readings.value = (readings.value ?? 0) + 1
+        let others = undeciding.value
+        undeciding.value = nil
+        await others?()
         return try await store.hasUndecided(id, organization: organization)
     }
 

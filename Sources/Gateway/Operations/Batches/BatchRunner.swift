@@ -283,6 +283,9 @@ package final class BatchRunner: Sendable {
         guard try await !batches.hasUndecided(batch.id, organization: batch.organization) else {
             return lines.rest(batch, sinceWake: wakes, until: entropy.uptime() + settings.restsFor)
         }
+        // What was being sent when it was looked for what has not left, and never left, may wait again by now. Nothing is being
+        // sent any more, so that nothing more comes back.
+        guard try await !hasHeld(batch) else { return }
         var batch = batch
         batch.version += 1
         if batch.state == .running { batch.state = .completed }
@@ -294,6 +297,12 @@ package final class BatchRunner: Sendable {
             lines.forget(key)
             logger.info("a batch has ended", metadata: ["batch": "\(batch.id)", "state": "\(batch.state.rawValue)"])
         }
+    }
+
+    private func hasHeld(_ batch: Batch) async throws(GatewayError) -> Bool {
+        var question = BatchItems(of: batch.id, organization: batch.organization, limit: 1)
+        question.states = [.draft, .released]
+        return try await !batches.items(question).isEmpty
     }
 
     // MARK: Sending
