@@ -123,8 +123,8 @@ final class HTTPConnection: ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let part: Part
         switch unwrapInboundIn(data) {
-        case .head(let head):
-            let fields = RequestFields(head)
+        case .head(let received):
+            let (head, fields) = RequestFields.read(received)
             isIncomplete = true
             if fields.upgrade == .offered { isUpgradeOffered = true }
             part = .head(head, fields)

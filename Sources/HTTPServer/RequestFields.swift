@@ -24,17 +24,34 @@ struct RequestFields {
     private var authorizations = 0
     private var authorization = ""
     private var coding: String?
+    private var hasBlanks = false
 
-    init(_ head: HTTPRequestHead) {
+    /// A request's head, and what is known of it.
+    ///
+    /// Blanks behind a field's value are no part of it (RFC 9110, 5.5); the decoder takes away those in front alone, and
+    /// whether it stops goes by the value as it came.
+    static func read(_ head: HTTPRequestHead) -> (HTTPRequestHead, RequestFields) {
+        let fields = RequestFields(head)
+        guard fields.hasBlanks else { return (head, fields) }
+        var head = head
+        head.headers = HTTPHeaders(head.headers.map { ($0.name, String($0.value.trimmingSpaces)) })
+        return (head, fields)
+    }
+
+    private init(_ head: HTTPRequestHead) {
         var offers = ""
         var hasUpgrade = false
-        for (name, value) in head.headers {
+        for (name, received) in head.headers {
+            var value = received
+            if let last = received.utf8.last, last == 0x20 || last == 0x09 {
+                (hasBlanks, value) = (true, String(received.trimmingSpaces))
+            }
             // Lengths first, which settles nearly all fields.
             switch name.utf8.count {
             case 4 where HeaderName.host.isName(of: name): (hosts, host) = (hosts + 1, value)
             case 6 where HeaderName.expect.isName(of: name):
                 expectsContinue = value.lowercased() == "100-continue"
-            case 7 where HeaderName.upgrade.isName(of: name): (hasUpgrade, offers) = (true, value)
+            case 7 where HeaderName.upgrade.isName(of: name): (hasUpgrade, offers) = (true, received)
             case 9 where HeaderName.apiKey.isName(of: name): (keys, key) = (keys + 1, value)
             case 13 where HeaderName.authorization.isName(of: name):
                 (authorizations, authorization) = (authorizations + 1, value)

@@ -29,6 +29,20 @@ struct `A connection` {
         }
     }
 
+    @Test func `takes blanks around a field's value for no part of it`() async throws {
+        let handler = ScriptedHandler { request in
+            Response(.ok, body: Array("<\(request.headers.first(name: "X-API-Key") ?? "none")>".utf8))
+        }
+        try await serving(handler) { port in
+            for value in ["key", "key ", "key\t", " \tkey \t ", "k e y  "] {
+                let peer = try await Peer.connect(to: port)
+                peer.send(Self.get("/", "X-API-Key:\(value)\r\nConnection: close \r\n"))
+                let answer = await peer.received(to: ">")
+                #expect(answer.contains(value.hasPrefix("k e y") ? "<k e y>" : "<key>"), "\(answer)")
+            }
+        }
+    }
+
     @Test func `begins no more answers while its peer reads none`() async throws {
         let begun = Mutex(0)
         let body = [UInt8](repeating: 0x78, count: 1 << 20)

@@ -231,7 +231,9 @@ struct `A turn` {
     @Test func `ends no batch of which a payment comes back unsent just then`() async throws {
         try await House.forBatches { (house) async throws in
             let batches = WatchedBatches(house.store)
-            let (sender, other) = (watched(house, batches), watched(house, WatchedBatches(house.store, besides: batches)))
+            let (sender, other) = (
+                watched(house, batches), watched(house, WatchedBatches(house.store, besides: batches))
+            )
             try await house.run("b", 1)
             let (began, begin) = AsyncStream.makeStream(of: Void.self)
             let (failing, fail) = AsyncStream.makeStream(of: Void.self)
