@@ -197,7 +197,7 @@ let package = Package(
         .tests("Organizations", ["GatewayTesting", "Store", "Webhooks", logging]),
         .tests("Webhooks", ["GatewayTesting", logging]),
         .tests("Store", ["GatewayTesting", "CSQLite", "CPostgres", logging]),
-        .tests("PluginHost", ["PluginLoader", logging]),
+        .tests("PluginHost", ["GatewayTesting", "PluginLoader", logging]),
         .tests("Egress", ["GatewayTesting", "Store", logging]),
         .testTarget(
             name: "HTTPServerTests",

@@ -216,6 +216,7 @@ def test_a_code_that_no_table_has_is_shown(gateway, simulator):
     number, _ = push(gateway, simulator, "undocumented_code")
     found = wait_until("the code", lambda: (t := gateway.transaction(number)) and t.get("code") == "4321" and t)
     assert found["status"] == "PENDING" and "not documented" in found["meaning"], found
+    assert "M-Pesa said" in found["meaning"], found
 
 
 def test_a_dead_token_is_replaced_once(gateway, simulator):

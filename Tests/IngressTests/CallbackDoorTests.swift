@@ -3,7 +3,6 @@ import Cryptography
 import Gateway
 import GatewayTesting
 import HTTPServer
-import Logging
 import NIOHTTP1
 import OrderedJSON
 import Synchronization
@@ -194,27 +193,6 @@ struct `The door for callbacks` {
 private func words(of response: Response) throws -> [JSON?] {
     let document = try JSON(parsing: response.body)
     return ["type", "title", "status", "detail", "code", "error"].map { document[$0] }
-}
-
-/// What was logged, line by line.
-final class LogLines: Sendable {
-    private struct Handler: LogHandler {
-        let told: @Sendable (String) -> Void
-        var metadata: Logger.Metadata = [:]
-        var logLevel = Logger.Level.trace
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
-        func log(event: LogEvent) { told("\(event.level) \(event.message) \(event.metadata ?? [:])") }
-    }
-
-    private let lines = Mutex<[String]>([])
-
-    var all: [String] { lines.withLock { $0 } }
-    var logger: Logger {
-        Logger(label: "test") { _ in Handler(told: { line in self.lines.withLock { $0.append(line) } }) }
-    }
 }
 
 /// What a test switches while others look.

@@ -1,10 +1,9 @@
 import Cryptography
 import Foundation
 import Gateway
-import Logging
+import GatewayTesting
 import PluginAPI
 import PluginLoader
-import Synchronization
 import Testing
 
 @testable import PluginHost
@@ -72,17 +71,6 @@ struct `A worker that leaves its host waiting` {
 }
 
 struct `What a plugin says` {
-    private struct Lines: LogHandler {
-        let told: @Sendable (String) -> Void
-        var metadata: Logger.Metadata = [:]
-        var logLevel = Logger.Level.trace
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
-        func log(event: LogEvent) { told("\(event.message) \(event.metadata ?? [:])") }
-    }
-
     @Test func `is some of it, where it refuses by megabytes`() {
         let long = String(repeating: "x", count: 1 << 20)
 
@@ -92,13 +80,12 @@ struct `What a plugin says` {
     }
 
     @Test func `is one line of the log, whatever stands in it`() {
-        let lines = Mutex<[String]>([])
-        let logger = Logger(label: "test") { _ in Lines(told: { line in lines.withLock { $0.append(line) } }) }
+        let lines = LogLines()
         let services = HostServices(
             plugin: "hostile",
             invocations: Invocations(),
             entropy: Entropy(now: { Timestamp(milliseconds: 1) }, random: SecureRandom.word),
-            logger: logger,
+            logger: lines.logger,
             payloadBytesMax: 1_000,
             answers: nil,
             threads: PluginThreads(count: 1, queueMax: 1),
@@ -109,7 +96,7 @@ struct `What a plugin says` {
 
         services.log(0, level: 1, "fine\n2026-01-01 error paid \u{1B}[2J\u{202E}", values: "{}\r\n0712345678")
 
-        let told = lines.withLock { $0 }.joined()
+        let told = lines.all.joined()
         #expect(told.contains(#"fine\u{A}2026-01-01 error paid \u{1B}[2J\u{202E}"#) && told.contains("0712•••678"))
         #expect(!told.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x202E })
         #expect(PluginRefusal.refused("a\nb").description == #"the plugin refused: a\u{A}b"#)

@@ -1,4 +1,5 @@
 import Gateway
+import GatewayTesting
 import OrderedJSON
 import Testing
 

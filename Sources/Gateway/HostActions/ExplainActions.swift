@@ -69,8 +69,9 @@ struct ExplainActions: Sendable {
             Self.rules("transactions.unknowns"),
             title: "List what nobody knows the outcome of",
             summary: """
-                The organization's transactions that were sent, or may have been, and of which M-Pesa has stated no outcome, those \
-                that it took once the time has passed in which it says so: how old each is, whose move it is, and by when there must be evidence or a person is called. Newest first; \
+                The organization's transactions that were sent, or may have been, and of which M-Pesa has stated no outcome, \
+                those that it took once the time has passed in which it says so: how old each is, whose move it is, and by \
+                when there must be evidence or a person is called. Newest first; \
                 next_before is sent as before for the next page, also after a short one. transactions_explain says more of one. \
                 \(TransactionDocument.others)
                 """,

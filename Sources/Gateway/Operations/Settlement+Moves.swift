@@ -110,12 +110,17 @@ extension Settlement {
         whileRunning batch: BatchID? = nil,
         with lines: ChangeLines? = nil
     ) -> RecordChange {
-        RecordChange(
+        var (audit, usage) = (auditLines(move.step, from: move.before), usage(of: move))
+        if let lines {
+            audit.insert(lines.audit, at: 0)
+            if let counted = lines.usage { usage.append(counted) }
+        }
+        return RecordChange(
             record: move.step.record,
             events: [move.step.event],
             newIDs: newIDs(of: move),
-            audit: (lines.map { [$0.audit] } ?? []) + auditLines(move.step, from: move.before),
-            usage: usage(of: move) + (lines?.usage.map { [$0] } ?? []),
+            audit: audit,
+            usage: usage,
             settledCallback: callback,
             receipt: move.receipt,
             leftReceipt: move.leftReceipt,

@@ -203,6 +203,12 @@ package struct BatchItems: Sendable {
         self.organization = organization
         self.limit = limit
     }
+
+    /// Asks for the first ones that have not left.
+    package init(unsentOf batch: Batch, limit: Int) {
+        self.init(of: batch.id, organization: batch.organization, limit: limit)
+        states = [.draft, .released]
+    }
 }
 
 /// An item that has left and is not decided.

@@ -129,6 +129,8 @@ enum STKCallbacks {
         case 1032: "Request cancelled by user"
         case 1037: "DS timeout user cannot be reached"
         case 2001: "The initiator information is invalid."
+        // Of no table: M-Pesa's words are not the gateway's.
+        case 4321: "The request could not be completed."
         default: STKResultCode.named(String(code)).meaning
         }
     }

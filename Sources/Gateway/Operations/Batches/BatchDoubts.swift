@@ -82,8 +82,7 @@ struct BatchDoubts: Sendable {
         _ take: ([Doubt]) async throws(GatewayError) -> Bool
     ) async throws(GatewayError) -> KnownPayments {
         var known = nothing
-        var question = BatchItems(of: batch.id, organization: batch.organization, limit: BatchDoubts.sliceMax)
-        question.states = [.draft, .released]
+        var question = BatchItems(unsentOf: batch, limit: BatchDoubts.sliceMax)
         while true {
             let slice = try await batches.items(question)
             let found = try await of(slice, in: batch)

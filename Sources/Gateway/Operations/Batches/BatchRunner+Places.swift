@@ -74,9 +74,7 @@ extension BatchRunner {
     }
 
     /// Whether nothing of a batch is left to be sent, now or later.
-    private func isOver(_ batch: Batch) async throws(GatewayError) -> Bool {
-        var question = BatchItems(of: batch.id, organization: batch.organization, limit: 1)
-        question.states = [.draft, .released]
-        return try await batches.items(question).isEmpty
+    func isOver(_ batch: Batch) async throws(GatewayError) -> Bool {
+        try await batches.items(BatchItems(unsentOf: batch, limit: 1)).isEmpty
     }
 }

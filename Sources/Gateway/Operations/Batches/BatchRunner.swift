@@ -255,8 +255,7 @@ package final class BatchRunner: Sendable {
 
     private func withdraw(_ batch: Batch) async throws(GatewayError) -> Bool {
         let wakes = lines.wakes(of: BatchLines.Key(batch))
-        var question = BatchItems(of: batch.id, organization: batch.organization, limit: settings.sliceMax)
-        question.states = [.draft, .released]
+        let question = BatchItems(unsentOf: batch, limit: settings.sliceMax)
         let slice = try await batches.items(question)
         guard !slice.isEmpty else {
             try await finish(batch, sinceWake: wakes)
@@ -285,7 +284,7 @@ package final class BatchRunner: Sendable {
         }
         // What was being sent when it was looked for what has not left, and never left, may wait again by now. Nothing is being
         // sent any more, so that nothing more comes back.
-        guard try await !hasHeld(batch) else { return }
+        guard try await isOver(batch) else { return }
         var batch = batch
         batch.version += 1
         if batch.state == .running { batch.state = .completed }
@@ -297,12 +296,6 @@ package final class BatchRunner: Sendable {
             lines.forget(key)
             logger.info("a batch has ended", metadata: ["batch": "\(batch.id)", "state": "\(batch.state.rawValue)"])
         }
-    }
-
-    private func hasHeld(_ batch: Batch) async throws(GatewayError) -> Bool {
-        var question = BatchItems(of: batch.id, organization: batch.organization, limit: 1)
-        question.states = [.draft, .released]
-        return try await !batches.items(question).isEmpty
     }
 
     // MARK: Sending
@@ -332,8 +325,7 @@ package final class BatchRunner: Sendable {
         if entropy.now() >= batch.until, try await isLate(batch, at: now) { return true }
         // Whatever is decided of what was sent wakes it; only the pace is waited for.
         guard free > 0 else { return isPaced }
-        var question = BatchItems(of: batch.id, organization: batch.organization, limit: free)
-        question.states = [.draft, .released]
+        var question = BatchItems(unsentOf: batch, limit: free)
         question.dueAt = entropy.now()
         question.after = lines.place(of: key)
         let found = try await batches.items(question)

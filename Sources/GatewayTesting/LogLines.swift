@@ -1,8 +1,8 @@
-import Logging
+package import Logging
 import Synchronization
 
 /// What was logged, line by line.
-final class LogLines: Sendable {
+package final class LogLines: Sendable {
     private struct Handler: LogHandler {
         let told: @Sendable (String) -> Void
         var metadata: Logger.Metadata = [:]
@@ -16,8 +16,13 @@ final class LogLines: Sendable {
 
     private let lines = Mutex<[String]>([])
 
-    var all: [String] { lines.withLock { $0 } }
-    var logger: Logger {
+    /// Nothing yet.
+    package init() {}
+
+    /// Its lines, each with its level.
+    package var all: [String] { lines.withLock { $0 } }
+    /// What logs into it.
+    package var logger: Logger {
         Logger(label: "test") { _ in Handler(told: { line in self.lines.withLock { $0.append(line) } }) }
     }
 }
