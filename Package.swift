@@ -186,9 +186,22 @@ let package = Package(
             path: "Tests/MoneyTests",
             swiftSettings: strict
         ),
+        // All of Gateway from a seed, for its tests and for a command that runs any number of seeds.
+        .target(
+            name: "Simulation",
+            dependencies: ["Gateway", "GatewayTesting", "Store", "Cryptography", json, "JSONSchema", logging],
+            path: "Tests/Simulation",
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "Simulate",
+            dependencies: ["Simulation", "Gateway", "GatewayTesting", "Store"],
+            path: "Tests/Simulate",
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "SimulationTests",
-            dependencies: ["Gateway", "GatewayTesting", "Store", "Cryptography", json, "JSONSchema", logging],
+            dependencies: ["Simulation", "Gateway", "GatewayTesting", "Store"],
             path: "Tests/SimulationTests",
             swiftSettings: strict
         ),

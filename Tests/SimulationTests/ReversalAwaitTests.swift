@@ -1,4 +1,4 @@
-import Foundation
+import Simulation
 import Testing
 
 // One reversal, and a host that dies at each of its awaits in turn, on both disks of the simulation.

@@ -1,56 +1,26 @@
-import Foundation
+import Simulation
 import Testing
 
 // Seeds of the whole Gateway, on one thread, in virtual time: docs/adr/0024.
 @Suite(.serialized)
 struct `A simulation of all of Gateway` {
-    /// How many seeds the suite runs; `GATEWAY_SIMULATE=from..to` runs others instead.
-    private static let seeds = range("GATEWAY_SIMULATE") ?? 1...2_000
-    /// How many run on the real SQLite store; `GATEWAY_SIMULATE_SQLITE=from..to` runs others instead.
-    private static let storeSeeds = range("GATEWAY_SIMULATE_SQLITE") ?? 1...200
-
-    private static func range(_ variable: String) -> ClosedRange<UInt64>? {
-        let bounds = (ProcessInfo.processInfo.environment[variable] ?? "").components(separatedBy: "..")
-            .compactMap { UInt64($0) }
-        guard let first = bounds.first, let last = bounds.last, first <= last else { return nil }
-        return first...last
-    }
-
     @Test func `finds nothing wrong, whatever the seed`() async throws {
-        try await Self.look(Self.seeds, "GATEWAY_SIMULATE", onSQLite: false)
+        try await Self.look(at: Portion(1...2_000))
     }
 
     @Test func `finds nothing wrong on the store that hosts have, SQLite`() async throws {
-        try await Self.look(Self.storeSeeds, "GATEWAY_SIMULATE_SQLITE", onSQLite: true)
+        try await Self.look(at: Portion(1...200, onSQLite: true))
     }
 
-    private static func look(_ seeds: ClosedRange<UInt64>, _ variable: String, onSQLite: Bool) async throws {
-        let failed = try await SimulationThread.aside {
-            var failed: [String] = []
-            var (payments, deaths, jobs) = (0, 0, UInt64(0))
-            let began = ContinuousClock.now
-            let plugin = try WrongPlugin.make(nil)
-            for seed in seeds {
-                let outcome = try Simulation.run(seed: seed, plugin: plugin, onSQLite: onSQLite)
-                payments += outcome.payments
-                deaths += outcome.deaths
-                jobs += outcome.jobs
-                if !outcome.violations.isEmpty {
-                    failed.append("\(variable)=\(seed)..\(seed): \(outcome.violations.joined(separator: "; "))")
-                }
-                if failed.count == 20 { break }
-            }
-            print(
-                "\(seeds)\(onSQLite ? " on SQLite" : ""): \(payments) paid, \(deaths) deaths, \(jobs) jobs, \(ContinuousClock.now - began)"
-            )
-            if seeds.count == 1, let seed = seeds.first {
-                let told = try Simulation.run(seed: seed, plugin: plugin, keepsLines: true, onSQLite: onSQLite)
-                for line in told.lines { print(line) }
-            }
-            return failed
+    private static func look(at seeds: Portion) async throws {
+        let (portion, accused) = try await SimulationThread.aside {
+            var (portion, accused) = (seeds, [String]())
+            try portion.run { accused.append($0) }
+            return (portion, accused)
         }
 
-        for seed in failed { Issue.record("\(seed)") }
+        print(portion.summary)
+        for seed in accused { Issue.record("\(seed)") }
     }
 
     @Test func `has the same history from the same seed`() async throws {

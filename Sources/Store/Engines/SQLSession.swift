@@ -1,7 +1,7 @@
 import Gateway
 
 /// A value that both engines know.
-enum SQLValue: Sendable {
+package enum SQLValue: Sendable {
     case null
     case integer(Int64)
     case text(String)
@@ -18,7 +18,7 @@ enum SQLValue: Sendable {
 /// One row while it is being read; columns count from 0.
 ///
 /// Only valid within the closure that is given it.
-protocol SQLRow {
+package protocol SQLRow {
     func integer(_ column: Int) -> Int64?
     func text(_ column: Int) -> String?
     func bytes(_ column: Int) -> [UInt8]?

@@ -3,8 +3,8 @@ import Gateway
 import OrderedJSON
 
 /// A batch as a row: columns for what is asked for and what changes, a JSON text for what never does.
-enum BatchCoding {
-    static let columns = """
+package enum BatchCoding {
+    package static let columns = """
         organization_id, batch_id, environment, state, version, content, created_ms, until_ms, ended_ms, detail,
         decided_by, released_by, reason, withdrawal, approvers, next_ms, looked
         """
@@ -62,7 +62,7 @@ enum BatchCoding {
     }
 
     /// Reads a row of `columns`.
-    static func batch(_ row: any SQLRow) throws -> Batch {
+    package static func batch(_ row: any SQLRow) throws -> Batch {
         let detail = try JSON(parsing: row.text(9) ?? "")
         guard let organization = row.text(0).flatMap({ OrganizationID($0) }),
             let id = row.text(1).flatMap({ BatchID($0) }),

@@ -26,7 +26,7 @@ extension RecordCoding {
     }
 
     /// The newest events of a row's lines, first to last.
-    static func events(_ lines: String, newest limit: Int) throws -> [RecordEvent] {
+    package static func events(_ lines: String, newest limit: Int) throws -> [RecordEvent] {
         var events: [RecordEvent] = []
         // A step begins where the one before it ended, which therefore is read too.
         for line in lines.utf8.split(separator: UInt8(ascii: "\n")).suffix(limit + 1) {

@@ -4,8 +4,8 @@ import OrderedJSON
 /// A record as a row: columns for what is asked for, two JSON texts for the rest, and its events.
 ///
 /// `plan` never changes, `detail` does, `events` grows.
-enum RecordCoding {
-    static let columns = """
+package enum RecordCoding {
+    package static let columns = """
         organization_id, record_id, environment, class, plugin, operation, tool, direction, made_by, amount, party,
         reference, created_ms, plan, state, version, receipt, sent_ms, updated_ms, ended_ms, next_action_ms, released_ms,
         held_until_ms, detail
@@ -256,7 +256,7 @@ enum RecordCoding {
     }
 
     /// Reads a row of `columns`.
-    static func record(_ row: any SQLRow) throws -> Record {
+    package static func record(_ row: any SQLRow) throws -> Record {
         func word<Word: RawRepresentable>(_ column: Int, _: Word.Type) throws -> Word where Word.RawValue == String {
             guard let word = row.text(column).flatMap(Word.init(rawValue:)) else { throw damaged(column) }
             return word

@@ -135,10 +135,10 @@ extension Store: FeedRepository {
         return (end ?? nil) ?? 0
     }
 
-    static let feedColumns = "organization_id, event_id, kind, subject, subject_version, at_ms, payload, position"
+    package static let feedColumns = "organization_id, event_id, kind, subject, subject_version, at_ms, payload, position"
 
     /// Reads a row of `feedColumns`.
-    static func feedEntry(_ row: any SQLRow) throws -> FeedEntry {
+    package static func feedEntry(_ row: any SQLRow) throws -> FeedEntry {
         guard let organization = row.text(0).flatMap({ OrganizationID($0) }),
             let id = row.text(1).flatMap({ Identifier($0) }),
             let kind = row.text(2).flatMap(FeedEvent.Kind.init(rawValue:))

@@ -67,13 +67,13 @@ extension Store: RollupRepository {
         return Dictionary(rows) { first, _ in first }
     }
 
-    static let rollupColumns = """
+    package static let rollupColumns = """
         organization_id, environment, day, account, source, direction, tool, made_by, outcome, hour, transactions,
         amount, fee_cents, fees_stated
         """
 
     /// Reads a row of `rollupColumns`.
-    static func rollup(_ row: any SQLRow) throws -> (RollupPlace, RollupSum) {
+    package static func rollup(_ row: any SQLRow) throws -> (RollupPlace, RollupSum) {
         guard let organization = row.text(0).flatMap({ OrganizationID($0) }),
             let environment = row.text(1).flatMap(Environment.init(rawValue:)),
             let direction = row.text(5).flatMap(OperationDirection.init(rawValue:)),

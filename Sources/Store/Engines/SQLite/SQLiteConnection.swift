@@ -5,7 +5,7 @@ import Gateway
 /// One SQLite connection with its prepared statements.
 ///
 /// Used by one thread only, the one that owns it.
-final class SQLiteConnection: SQLSession {
+package final class SQLiteConnection: SQLSession {
     /// Nil once it is closed.
     private var handle: OpaquePointer?
     private var statements: [String: OpaquePointer] = [:]
@@ -20,7 +20,7 @@ final class SQLiteConnection: SQLSession {
     private static let settled: Void = { _ = gateway_leave_memory_uncounted() }()
 
     /// Opens the file.
-    static func open(path: String, isReader: Bool, settings: StoreSettings) throws -> SQLiteConnection {
+    package static func open(path: String, isReader: Bool, settings: StoreSettings) throws -> SQLiteConnection {
         _ = settled
         var opened: OpaquePointer?
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
@@ -55,7 +55,7 @@ final class SQLiteConnection: SQLSession {
     deinit { close() }
 
     /// Closes it; the last connection copies the log into the file.
-    func close() {
+    package func close() {
         for statement in statements.values { sqlite3_finalize(statement) }
         for statement in numbered { sqlite3_finalize(statement) }
         statements = [:]
@@ -126,7 +126,7 @@ final class SQLiteConnection: SQLSession {
         return Int(sqlite3_changes(handle))
     }
 
-    func query<Element>(
+    package func query<Element>(
         _ sql: String,
         _ values: [SQLValue],
         _ read: (any SQLRow) throws -> Element

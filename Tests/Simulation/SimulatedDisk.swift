@@ -1,9 +1,8 @@
 import Foundation
 import Gateway
 import GatewayTesting
+import Store
 import Synchronization
-
-@testable import Store
 
 /// What outlives every host, and what the judge reads off it past every store.
 protocol SimulatedDisk: Sendable {

@@ -3,9 +3,9 @@ import GatewayTesting
 import OrderedJSON
 
 /// What happens to one reversal, instead of what chance would have: one host dies, and nothing else goes wrong.
-struct Script: Sendable {
+package struct Script: Sendable {
     /// How M-Pesa tells what became of it.
-    enum Way: Sendable, CaseIterable {
+    package enum Way: Sendable, CaseIterable {
         /// By its answer and by callbacks.
         case told
         /// Its answer is lost; the callbacks come.
@@ -14,27 +14,33 @@ struct Script: Sendable {
         case neverTold
     }
 
-    let way: Way
+    package let way: Way
     /// At which await of the reversal the host dies, from 1 on; 0 for none.
-    let diesAt: Int
+    package let diesAt: Int
+
+    /// States it.
+    package init(way: Way, diesAt: Int) {
+        self.way = way
+        self.diesAt = diesAt
+    }
 }
 
 extension Simulation {
     /// What came of one reversal.
-    struct Reversal: Sendable {
-        let violations: [String]
+    package struct Reversal: Sendable {
+        package let violations: [String]
         /// Where hosts waited, in order.
-        let awaits: [String]
+        package let awaits: [String]
         /// How much went back by M-Pesa's ledger.
-        let returned: Int64
+        package let returned: Int64
         /// What the payment that it is of says of that.
-        let shown: Int64
+        package let shown: Int64
     }
 
     /// A payment, and a part of it given back, while the host dies at one await.
     ///
     /// Whoever wants it asks again with their key until they are answered.
-    static func runReversal(_ script: Script, plugin: LoadedPlugin, onSQLite: Bool = false) throws -> Reversal {
+    package static func runReversal(_ script: Script, plugin: LoadedPlugin, onSQLite: Bool = false) throws -> Reversal {
         let file = onSQLite ? try SQLDisk() : nil
         defer { file?.end() }
         let world = World(seed: 7, disk: file ?? MemoryDisk(), script: script)
@@ -53,7 +59,7 @@ extension Simulation {
     }
 
     /// How much of the payment is given back.
-    static let part: Int64 = 40
+    package static let part: Int64 = 40
 
     private func liveThroughReversal() async {
         guard await settle() else { return world.accuse("the organizations could not be made") }

@@ -89,10 +89,19 @@ final class SimulatedTime: Sendable {
     /// Goes to the next moment that somebody waits for; false when nobody does.
     func advance() -> Bool {
         let due = state.withLock { state -> [Sleeper]? in
-            guard let next = state.sleepers.map(\.until).min() else { return nil }
+            guard var next = state.sleepers.first?.until else { return nil }
+            for index in state.sleepers.indices { next = min(next, state.sleepers[index].until) }
             state.uptime = max(state.uptime, next)
-            defer { state.sleepers.removeAll { $0.until <= next } }
-            return state.sleepers.filter { $0.until <= next }
+            // Nearly always it is one.
+            var (due, index) = ([Sleeper](), 0)
+            while index < state.sleepers.count {
+                if state.sleepers[index].until <= next {
+                    due.append(state.sleepers.remove(at: index))
+                } else {
+                    index += 1
+                }
+            }
+            return due
         }
         guard let due else { return false }
         for sleeper in due { sleeper.continuation.resume(returning: true) }

@@ -5,7 +5,7 @@ import OrderedJSON
 /// A part of a simulation that is wrong on purpose, to see whether the simulation finds it.
 ///
 /// None is in the house itself.
-enum PlantedFault: String, CaseIterable, Sendable {
+package enum PlantedFault: String, CaseIterable, Sendable {
     /// A store that does not know an idempotency key any more.
     case forgetsKeys
     /// A client that sends again what it does not know.
@@ -38,7 +38,7 @@ enum PlantedFault: String, CaseIterable, Sendable {
     case readsReversedAsGivenBack
 
     /// What the judge says of it.
-    var accusation: String {
+    package var accusation: String {
         switch self {
         case .forgetsKeys: "debits under the key"
         case .sendsAgainUnasked, .sendsAfterRestart: "was sent again"
@@ -312,8 +312,8 @@ struct WrongRecords: RecordRepository, DueRepository {
 }
 
 /// The fake plugin, reading one thing wrong.
-enum WrongPlugin {
-    static func make(_ fault: PlantedFault?) throws -> LoadedPlugin {
+package enum WrongPlugin {
+    package static func make(_ fault: PlantedFault?) throws -> LoadedPlugin {
         let resend: JSONObject = ["resend": ["limit": 1, "grace_ms": 5_000]]
         return try FakePlugin.make(collect: resend, pay: resend) { functions in
             let misreads: [PlantedFault?] = [.readsPendingAsPaid, .ignoresAmounts, .readsReversedAsGivenBack]

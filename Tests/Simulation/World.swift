@@ -130,8 +130,9 @@ final class World: Sendable {
     func approvers(of id: RecordID) -> Set<String> { state.withLock { $0.approved[id] ?? [] } }
 
     func noteDismissed(_ who: String) { state.withLock { $0.dismissed[who] = time.uptime } }
-    func isLongDismissed(_ who: String) -> Bool {
-        state.withLock { $0.dismissed[who].map { time.uptime - $0 > .seconds(30) } ?? false }
+    /// Whether somebody had been gone for a while so long ago.
+    func wasLongDismissed(_ who: String, _ ago: Duration) -> Bool {
+        state.withLock { $0.dismissed[who].map { time.uptime - $0 > .seconds(30) + ago } ?? false }
     }
 
     var isStoreAway: Bool { state.withLock { $0.storms > 0 && !$0.isCalm } }

@@ -6,15 +6,15 @@ import OrderedJSON
 
 /// One seed's whole history: two organizations call, the host dies and is started again, M-Pesa and the store do what
 /// they do, until all evidence has come and the judge reads the ledger.
-final class Simulation: Sendable {
+package final class Simulation: Sendable {
     /// What came of a seed.
-    struct Outcome: Sendable {
-        let digest: UInt64
-        let violations: [String]
-        let lines: [String]
-        let jobs: UInt64
-        let payments: Int
-        let deaths: Int
+    package struct Outcome: Sendable {
+        package let digest: UInt64
+        package let violations: [String]
+        package let lines: [String]
+        package let jobs: UInt64
+        package let payments: Int
+        package let deaths: Int
     }
 
     let world: World
@@ -38,7 +38,7 @@ final class Simulation: Sendable {
     }
 
     /// - Parameter plugin: What `WrongPlugin` made for the fault; it keeps nothing of a seed.
-    static func run(
+    package static func run(
         seed: UInt64,
         plugin: LoadedPlugin,
         fault: PlantedFault? = nil,

@@ -228,12 +228,15 @@ private struct HostLine: Upstream {
     }
 
     /// What a rule asks people about leaves only with so many of them.
-    private func watch(_ hold: Hold, _ asked: Hold.Asked, _ id: RecordID) {
+    private func watch(_ hold: Hold, _ asked: Hold.Asked, _ record: Record) {
+        let id = record.id
         let who = Set(hold.approvers)
         if who.count < asked.count || !who.isSubset(of: world.approvers(of: id)) {
             world.accuse("\(id) left, and too few had approved it")
         }
-        if let one = who.first(where: { world.isLongDismissed($0) }) {
+        // What is being sent is not called back, however long its connection takes.
+        let begun = [record.sentAt, record.resentAt].compactMap { $0 }.max() ?? clock.now()
+        if let one = who.first(where: { world.wasLongDismissed($0, clock.now() - begun) }) {
             world.accuse("\(id) left, approved by \(one), who may not any more")
         }
     }
@@ -245,7 +248,7 @@ private struct HostLine: Upstream {
         let isReleased =
             record.batch.map { world.wasReleased("\(record.organization) \($0.batch)") } ?? world.wasReleased(id)
         if record.hold != nil, !isReleased { world.accuse("\(id) left, and nobody had released it") }
-        if let hold = record.hold, let asked = hold.asked { watch(hold, asked, id) }
+        if let hold = record.hold, let asked = hold.asked { watch(hold, asked, record) }
         if record.state == .withdrawn { world.accuse("\(id) left after it had been withdrawn") }
         if clock.now() > record.sendBefore + .seconds(1) { world.accuse("\(id) left after its time") }
     }
