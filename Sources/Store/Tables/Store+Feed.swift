@@ -135,7 +135,8 @@ extension Store: FeedRepository {
         return (end ?? nil) ?? 0
     }
 
-    package static let feedColumns = "organization_id, event_id, kind, subject, subject_version, at_ms, payload, position"
+    package static let feedColumns =
+        "organization_id, event_id, kind, subject, subject_version, at_ms, payload, position"
 
     /// Reads a row of `feedColumns`.
     package static func feedEntry(_ row: any SQLRow) throws -> FeedEntry {
