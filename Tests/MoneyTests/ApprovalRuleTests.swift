@@ -380,4 +380,20 @@ struct `Letters about what waits` {
             #expect(kinds == [.approvalRequested, .approvalDue, .withdrawn, .approvalDecided])
         }
     }
+    @Test func `tell whoever asked that what was approved has never left`() async throws {
+        try await House.with { (house) async throws in
+            let desk = try await ApprovalDesk(in: house, rules: [ApprovalRule(outcome: .approve)])
+            house.upstream.answer { _ in .notSent("There was no connection.") }
+            let held = await desk.pay(as: desk.manager.token)
+            #expect(await desk.decide("approve", held, as: desk.other) == nil)
+            await desk.gateway.releases.sendDue()
+            house.clock.advance(.seconds(3_600))
+            await desk.gateway.releases.sendDue()
+            #expect(try await house.record(held).state == .withdrawn && house.upstream.count("pay") <= 1)
+
+            try await #require(desk.gateway.approvalLetters).catchUp()
+            let last = desk.mail.take().last
+            #expect(last?.recipient == "manager@x.example" && last?.subject == "A payment was withdrawn")
+        }
+    }
 }

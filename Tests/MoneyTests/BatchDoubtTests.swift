@@ -18,22 +18,17 @@ struct `Rows that others pay while their batch waits` {
         return try #require(reply.record, "\(reply.result)")
     }
 
-    private func refusal(_ release: () async throws -> Batch) async throws -> GatewayError? {
-        do { _ = try await release() } catch let error as GatewayError { return error }
-        return nil
-    }
-
     @Test func `are refused at its release, until a person names them`() async throws {
         try await House.forBatches { (house) async throws in
             _ = await house.batch("b", of: House.payments(2))
             let other = try await pay(in: house)
             let (who, batches) = (try await house.releaser(), house.gateway.batches)
 
-            let error = try await refusal { try await batches.release("b", by: who) }
+            let error = try await house.refusal { try await batches.release("b", by: who) }
             #expect(error?.code == .conflict && error?.errors.map(\.pointer) == ["/confirmed_rows"])
             #expect(error?.errors.first?.message.contains("row 1") == true)
             #expect(error?.message.contains("\(other)") == true)
-            #expect(try await refusal { try await batches.release("b", by: who, confirming: [2]) } != nil)
+            #expect(try await house.refusal { try await batches.release("b", by: who, confirming: [2]) } != nil)
             #expect(try await house.batch("b").state == .draft)
 
             #expect(try await batches.release("b", by: who, confirming: [1]).state == .running)
@@ -65,7 +60,7 @@ struct `Rows that others pay while their batch waits` {
             _ = try await pay(in: house)
             let (who, batches) = (try await house.releaser(), house.gateway.batches)
 
-            let error = try await refusal { try await batches.resume("b", by: who) }
+            let error = try await house.refusal { try await batches.resume("b", by: who) }
             #expect(error?.errors.first?.message.contains("row 1") == true)
             #expect(try await batches.resume("b", by: who, confirming: [1]).state == .running)
         }
@@ -120,7 +115,7 @@ struct `Rows that others pay while their batch waits` {
             if isNew { try await payOnce() }
 
             let who = try await house.releaser()
-            let error = try await refusal { try await house.gateway.batches.release("b", by: who) }
+            let error = try await house.refusal { try await house.gateway.batches.release("b", by: who) }
             #expect((error == nil) == !isNew)
         }
     }

@@ -186,13 +186,94 @@ struct `An item that may not leave` {
 
     @Test func `because the day's sum is used up pauses its batch`() async throws {
         try await House.forBatches(inFlightMax: 1) { (house) async throws in
-            try await house.set { $0.limits = [MoneyLimit(dayMax: 100)] }
+            try await house.set { $0.limits = [MoneyLimit(dayMax: 250)] }
             try await house.run("b", 2)
+            _ = await house.pay(phone: "254711000009", amount: 100, key: "single")
             for _ in 0..<3 {
                 await house.sendBatches()
                 try await house.payAll("b")
             }
-            #expect(try await house.batch("b").state == .paused && house.upstream.count("pay") == 1)
+            #expect(try await house.batch("b").state == .paused && house.upstream.count("pay") == 2)
+            let who = try await house.releaser("another")
+            let refused = try await house.refusal { try await house.gateway.batches.resume("b", by: who) }
+            #expect(refused?.message.contains("of which 200 have left") == true, "\(String(describing: refused))")
+        }
+    }
+}
+
+struct `A batch that a day's limit lets leave in part` {
+    @Test(arguments: [MoneyLimit(dayMax: 250), MoneyLimit(dayCount: 2)])
+    func `is let go by nobody until a day that lets all of it leave`(limit: MoneyLimit) async throws {
+        try await House.forBatches { (house) async throws in
+            try await house.set { $0.limits = [limit] }
+            _ = await house.pay(phone: "254711000009", amount: 100, key: "single")
+            _ = await house.batch("b", of: House.payments(2))
+            let who = try await house.releaser()
+
+            let refused = try await house.refusal { try await house.gateway.batches.release("b", by: who) }
+            #expect(refused?.code == .limitExceeded, "\(String(describing: refused))")
+            #expect(refused?.message.contains("on another day") == true)
+            let atOnce = await house.batch("c", of: House.payments(2, amount: 90), ["release": true])
+            #expect(atOnce.refused?.code == .limitExceeded)
+            await house.sendBatches()
+            #expect(try await house.batch("b").state == .draft && house.upstream.count("pay") == 1)
+
+            house.clock.advance(.seconds(86_400))
+            _ = try await house.gateway.batches.release("b", by: who)
+            await house.sendBatches()
+            #expect(try await house.items("b").map(\.state) == [.accepted, .accepted])
+        }
+    }
+
+    @Test func `is paused at its moment, and nothing of it has left`() async throws {
+        try await House.forBatches { (house) async throws in
+            try await house.set { $0.limits = [MoneyLimit(directions: [.outgoing], dayMax: 250)] }
+            let moment = house.clock.entropy.wall() + .seconds(48 * 3_600)
+            try await house.run("b", 2, ["not_before_ms": .integer(moment.milliseconds)])
+            house.clock.advance(.seconds(48 * 3_600 - 120))
+            _ = await house.pay(phone: "254711000009", amount: 100, key: "single")
+            await house.sendBatches(after: .seconds(180))
+            await house.sendBatches()
+
+            let batch = try await house.batch("b")
+            #expect(batch.state == .paused && batch.reason?.contains("whole or not at all") == true)
+            #expect(try await house.items("b").map(\.state) == [.draft, .draft] && house.upstream.count("pay") == 1)
+        }
+    }
+
+    @Test func `and that is more than any day lets, is refused before its moment`() async throws {
+        try await House.forBatches { (house) async throws in
+            try await house.set { $0.limits = [MoneyLimit(directions: [.outgoing], dayMax: 150)] }
+            let moment = house.clock.entropy.wall() + .seconds(48 * 3_600)
+            _ = await house.batch("b", of: House.payments(2), ["not_before_ms": .integer(moment.milliseconds)])
+            let who = try await house.releaser()
+
+            let refused = try await house.refusal { try await house.gateway.batches.release("b", by: who) }
+            #expect(refused?.code == .limitExceeded && refused?.message.contains("smaller batches") == true)
+        }
+    }
+}
+
+struct `A batch whose time is over` {
+    @Test(arguments: [false, true])
+    func `is neither released nor resumed, though nothing has withdrawn it yet`(isPaused: Bool) async throws {
+        try await House.forBatches { (house) async throws in
+            let who = try await house.releaser()
+            _ = await house.batch("b", of: House.payments(1))
+            if isPaused {
+                _ = try await house.gateway.batches.release("b", by: who)
+                _ = try await house.gateway.batches.pause("b", by: who, because: "Wait.")
+            }
+            house.clock.advance(Batches.Settings().waitsFor + .seconds(1))
+
+            let refused = try await house.refusal {
+                isPaused
+                    ? try await house.gateway.batches.resume("b", by: who)
+                    : try await house.gateway.batches.release("b", by: who)
+            }
+            #expect(refused?.code == .approvalExpired)
+            await house.sendBatches()
+            #expect(try await house.batch("b").state == .cancelled && house.upstream.count("pay") == 0)
         }
     }
 }

@@ -97,6 +97,12 @@ extension House {
         }
     }
 
+    /// Why somebody cannot let a batch go; nil where they did.
+    func refusal(_ decide: () async throws -> Batch) async throws -> GatewayError? {
+        do { _ = try await decide() } catch let error as GatewayError { return error }
+        return nil
+    }
+
     /// Lets a second pass, and does what is due of batches.
     func sendBatches(after duration: Duration = .seconds(6)) async {
         clock.advance(duration)

@@ -250,6 +250,10 @@ private struct HostLine: Upstream {
         if record.hold != nil, !isReleased { world.accuse("\(id) left, and nobody had released it") }
         if let hold = record.hold, let asked = hold.asked { watch(hold, asked, record) }
         if record.state == .withdrawn { world.accuse("\(id) left after it had been withdrawn") }
-        if clock.now() > record.sendBefore + .seconds(1) { world.accuse("\(id) left after its time") }
+        // A request's own time goes by no clock; the clock is faster by a twentieth while it follows one that was set.
+        let begun = [record.sentAt, record.resentAt].compactMap { $0 }.max() ?? clock.now()
+        if clock.now() > record.sendBefore + .seconds(1) + (clock.now() - begun) / 20 {
+            world.accuse("\(id) left after its time")
+        }
     }
 }

@@ -103,7 +103,9 @@ extension RecordMachine {
             } else if record.countedAt != before.countedAt || record.feeCents != before.feeCents {
                 told.append(.corrected)
             }
-            if record.hold?.asked != nil, before.state == .draft, record.state != .draft {
+            // What was let go and never left is news to whoever asked for it.
+            let isTakenBack = before.state == .released && record.state == .withdrawn
+            if record.hold?.asked != nil, before.state == .draft && record.state != .draft || isTakenBack {
                 told.append(.approvalDecided)
             }
             if effects.contains(.remind) { told.append(.approvalDue) }

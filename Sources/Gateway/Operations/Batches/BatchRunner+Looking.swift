@@ -41,6 +41,7 @@ extension BatchRunner {
         guard var newest = try await batches.batch(batch.id, organization: batch.organization),
             newest.state == .running
         else { return }
+        if let lack = try await dayLack(of: newest) { return try await pause(newest, because: lack) }
         newest.version += 1
         newest.looked = Batch.Looked(at: now, rows: newest.looked?.rows ?? [])
         // Where it has been changed meanwhile, or overtaken, its next turn looks again.

@@ -18,7 +18,8 @@ extension Batches {
     ///
     /// - Parameter rows: Those that somebody has looked at, and that are other payments than were made meanwhile.
     /// - Throws: `conflict` when it does not wait for that, somebody has agreed already, or rows may have been paid meanwhile;
-    ///   `permissionDenied` when somebody else must.
+    ///   `permissionDenied` when somebody else must; `approvalExpired` when its time is over; `limitExceeded` when a limit of the
+    ///   day lets only a part of it leave.
     package func release(
         _ id: String,
         by principal: Principal,
@@ -38,11 +39,16 @@ extension Batches {
     ///
     /// Whoever agreed before and may not any more is not counted. Each counts once.
     /// - Returns: What is known of its rows, where it leaves; nil where others must agree too.
+    /// - Throws: `approvalExpired` when its time is over; `limitExceeded` when a limit of the day lets only a part of it leave.
     private func agree(
         to batch: inout Batch,
         by principal: Principal,
         confirming rows: Set<Int>
     ) async throws(GatewayError) -> KnownPayments? {
+        // Whose turn it is to withdraw it may not have come yet.
+        guard entropy.now() < batch.until else {
+            throw GatewayError(.approvalExpired, "Nobody let this batch go on in time; what has not left never will.")
+        }
         guard !batch.approvers.contains(principal.subjectText) else {
             throw GatewayError(.conflict, "You have agreed to this already; others must too.")
         }
@@ -54,6 +60,7 @@ extension Batches {
         for other in batch.approvers where try await mayAgree(other, asked, batch) { others.append(other) }
         batch.approvers = others + [principal.subjectText]
         guard batch.approvers.count >= asked?.count ?? 1 else { return nil }
+        if let lack = try await runner.dayLack(of: batch, trying: again) { throw GatewayError(.limitExceeded, lack) }
         batch.state = .running
         batch.reason = nil
         batch.looked = looked.rows

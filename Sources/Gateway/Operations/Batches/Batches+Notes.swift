@@ -80,8 +80,8 @@ extension Batches {
         guard let least, least < total else { return [] }
         return [
             """
-            A limit of your organization lets \(least) shillings a day leave, and this batch is \(total): it pauses once the \
-            day's are used up, and goes on when it is resumed.
+            A limit of your organization lets \(least) shillings a day leave, and this batch is \(total): nobody can release it, \
+            because it leaves whole or not at all. Make smaller ones, or let an administrator set other limits.
             """
         ]
     }

@@ -266,6 +266,10 @@ package struct Batches: Sendable {
         )
         batch.session = isAgents ? work.principal.session : nil
         if leaves {
+            let sum = RollupSum(transactions: Int64(rows.records.count), amount: rows.total)
+            if let lack = try await runner.dayLack(of: batch, sum, like: first) {
+                throw GatewayError(.limitExceeded, "\(lack) Nothing was kept or sent.")
+            }
             batch.releasedBy = first.madeBy
             batch.decidedBy = first.madeBy
             batch.until = sendUntil(batch)
