@@ -4,6 +4,21 @@ import Testing
 
 @testable import Gateway
 
+struct `A look-up tool` {
+    @Test func `of another plugin shows nothing of a transaction that this one has just shown`() async throws {
+        try await House.with { (house) async throws in
+            try house.registry.publish(FakePlugin.make(id: "stranger"))
+            let record = try #require(await house.collect().record)
+            try await house.callback(record, says: ["verdict": "succeeded", "receipt": "RAB12", "amount": 100])
+            let id: JSON = ["id": .string(record.description)]
+
+            #expect(await house.call("fake_stranger_collect_status", id).code == .notFound)
+            #expect(await house.call("fake_collect_status", id).record == record)
+            #expect(await house.call("fake_stranger_collect_status", id).code == .notFound)
+        }
+    }
+}
+
 struct `A transaction` {
     private func show(_ id: String, in house: House, as key: APIKeyText? = nil) async -> (id: String?, by: String?) {
         let shown = await house.ask("transactions.show", ["id": .string(id)], as: key?.text).data

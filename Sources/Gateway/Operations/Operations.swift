@@ -30,6 +30,8 @@ struct Operations: Sendable {
     private struct LookUpKey: Hashable, Sendable {
         let organization: OrganizationID
         let environment: Environment
+        /// Whose tool: another plugin's has the same generation and index, and shows nothing of this one's records.
+        let plugin: String
         let generation: Int
         let tool: Int
         let id: String
@@ -195,6 +197,7 @@ struct Operations: Sendable {
         let key = LookUpKey(
             organization: principal.organization,
             environment: principal.environment,
+            plugin: work.entry.plugin.id,
             generation: work.entry.plugin.generation,
             tool: work.entry.tool.index,
             id: id,
