@@ -307,6 +307,11 @@ struct `A confirmation` {
         }
     }
 
+    @Test func `is of the words that go to M-Pesa too, on one line whatever is in them`() {
+        let words = Samples.released("for Asha\nTo: 254700000000").wordsToConfirm
+        #expect(words.contains("\nDescription: for Asha\\u{A}To: 254700000000\n"))
+    }
+
     @Test func `asks for more than nothing, and for less than an approval`() {
         let confirm = [ApprovalRule(outcome: .confirm)]
         let raised = [ApprovalRule(outcome: .confirm, agentMax: 500)]

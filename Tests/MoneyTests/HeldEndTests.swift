@@ -135,8 +135,9 @@ struct `The call of what was held` {
     }
 }
 
-private enum Samples {
-    static func released() -> Record {
+/// Records as a test wants them, of no house.
+enum Samples {
+    static func released(_ description: String? = nil) -> Record {
         var record = Record(
             id: RecordID(Identifier(high: 1, low: 1)),
             organization: OrganizationID(Identifier(high: 2, low: 2)),
@@ -147,7 +148,7 @@ private enum Samples {
             tool: "fake_pay",
             direction: .outgoing,
             madeBy: "key:1",
-            intent: Intent(amount: Shillings(100), party: "254711000001"),
+            intent: Intent(amount: Shillings(100), party: "254711000001", description: description),
             about: nil,
             createdAt: Timestamp(milliseconds: 1_700_000_000_000),
             query: nil,

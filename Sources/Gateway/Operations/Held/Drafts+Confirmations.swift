@@ -54,6 +54,7 @@ extension Record {
         if let original = intent.original { lines.append("Of: \(original)") }
         if let words = wordsOfUnmoved { lines.append(words) }
         if let reference = intent.reference { lines.append("Reference: \(PlainText.name.shown(reference))") }
+        if let text = intent.description { lines.append("Description: \(PlainText.name.shown(text))") }
         lines.append("By: \(tool), account \(accountName)")
         lines.append(environment == .live ? "Money: live, real money" : "Money: test, no real money")
         return "Confirm this payment.\n" + lines.joined(separator: "\n") + "\nNothing is sent unless you do."
