@@ -178,13 +178,18 @@ struct SharedIssuerActions: Sendable {
         return found
     }
 
+    private static let lastingClaim = """
+        a claim that says for good who somebody is, that no client chooses and nobody else is given later: no address, number or \
+        name of a person
+        """
+
     private static func claims(_ use: Action.Use) throws(GatewayError) -> SharedIssuer {
         let (subject, tenant) = (use.text("subject_claim") ?? "sub", use.text("tenant_claim"))
         guard SharedIssuer.isClaim(subject) else {
-            throw Administration.wrong("subject_claim", "a claim that says who somebody is, and that no client chooses")
+            throw Administration.wrong("subject_claim", Self.lastingClaim)
         }
         if let tenant {
-            guard SharedIssuer.isClaim(tenant), tenant != subject else {
+            guard SharedIssuer.isClaim(tenant), tenant != subject, tenant != "sub" else {
                 throw Administration.wrong("tenant_claim", "another claim, and one that no client chooses")
             }
         }

@@ -294,7 +294,9 @@ struct `The operator's list of issuers` {
     @Test func `takes no claim that a client chooses, and no organization that there is not`() async throws {
         try await Federation.with { (all) async throws in
             let wrong: [JSONObject] = [
-                ["subject_claim": "client_id"], ["subject_claim": "azp"], ["tenant_claim": "aud"],
+                ["subject_claim": "client_id"], ["subject_claim": "azp"], ["subject_claim": "Email"],
+                ["subject_claim": "preferred_username"],
+                ["subject_claim": "sid"], ["tenant_claim": "sub"], ["tenant_claim": "aud"],
                 ["tenant_claim": "Scope"], ["tenant_claim": "oid"], ["tenant_claim": "resource"],
                 ["tenant_claim": .null], ["tenants": [["tenant": "x", "organization": "y"]]],
                 ["tenants": [["tenant": "x", "organization": .string(all.bureau.host.id.description)]]],

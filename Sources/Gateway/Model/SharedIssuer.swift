@@ -17,7 +17,12 @@ package struct SharedIssuer: Sendable, Equatable {
     /// What whoever asks for a token has a say in, or what says nothing of a person.
     private static let chosen: Set<String> = [
         "iss", "aud", "exp", "nbf", "iat", "jti", "scope", "scp", "resource", "nonce", "state", "azp", "client_id",
-        "acr", "amr", "act", "may_act", "cnf", "typ",
+        "acr", "amr", "act", "may_act", "cnf", "typ", "sid", "auth_time",
+    ]
+    /// By which nobody is told apart for good: they are changed, by people themselves too, and given to others.
+    private static let passing: Set<String> = [
+        "email", "preferred_username", "upn", "unique_name", "name", "given_name", "family_name", "nickname",
+        "phone_number",
     ]
 
     /// States one.
@@ -30,7 +35,7 @@ package struct SharedIssuer: Sendable, Equatable {
     /// Whether a claim of this name may say who somebody is, or whose.
     package static func isClaim(_ name: String) -> Bool {
         (1...claimBytesMax).contains(name.utf8.count) && name.utf8.allSatisfy { (0x21...0x7E).contains($0) }
-            && !chosen.contains(name.lowercased())
+            && !chosen.contains(name.lowercased()) && !passing.contains(name.lowercased())
     }
 
     /// Which values of its claim mean an organization's people, in order.
