@@ -127,7 +127,7 @@ extension MCPServer {
                 }
                 return await serveUnanswered(call, state)
             }
-            if question.parts[0].page != nil, heard.action == "accept" {
+            if question.parts[0].page != nil, heard.isAccepted {
                 guard conversations.keepPlace(of: round.id, in: conversation) else {
                     return await serveUnanswered(call, state)
                 }
@@ -174,45 +174,43 @@ extension MCPServer {
         guard round.asked <= conversations.settings.questionsMax else {
             throw .refusal(GatewayError(.conflict, "Too much is asked: \(round.asked) questions in one call."))
         }
-        var replies: [(name: String?, reply: QuestionReply)] = []
+        var words: [(name: String?, word: QuestionWord)] = []
         for (index, part) in round.question.parts.enumerated() {
             let id = index == 0 ? round.id : conversations.entropy.identifier()
-            let heard = try await reply(
-                to: part,
-                round.state,
+            let word = try await word(
+                on: part,
                 as: id,
                 in: conversation,
                 until: round.until,
                 exchange,
                 tell
             )
-            guard let heard else { return nil }
-            replies.append((part.name, heard))
-            guard heard.action == "accept" else { break }
+            guard let word else { return nil }
+            words.append((part.name, word))
+            guard word.action == "accept" else { break }
         }
-        return QuestionReply(replies, to: round.state)
+        return QuestionReply(words, to: round.state)
     }
 
     /// What a person says; nil where nobody has in time.
-    private func reply(
-        to part: Question.Part,
-        _ state: String,
+    private func word(
+        on part: Question.Part,
         as id: Identifier,
         in conversation: Conversation,
         until end: Timestamp,
         _ exchange: Exchange,
         _ tell: @Sendable ([UInt8]) -> Void
-    ) async throws(MCPError) -> QuestionReply? {
+    ) async throws(MCPError) -> QuestionWord? {
         let answer: JSON?
         let isOver: @Sendable () async -> Bool = { [self] in await hasNoSession(exchange.caller) }
         do throws(GatewayError) {
             answer = try await conversations.ask(part, in: conversation, as: id, until: end, unless: isOver, tell)
         } catch { throw .refusal(error) }
         guard let answer else { return nil }
-        guard let reply = QuestionReply(answer, to: state) else {
+        guard let word = QuestionWord(answer) else {
             throw .invalidParams("the answer's action must be accept, decline or cancel, and its content an object")
         }
-        return reply
+        return word
     }
 }
 

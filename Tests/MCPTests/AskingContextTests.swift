@@ -38,6 +38,9 @@ struct `A prompt that asks` {
             let wrong: JSON = ["tone": accept(["tone": 7]), "sure": accept(["sure": true])]
             let refused = await get(office, ["requestState": state, "inputResponses": wrong])
             #expect(refused.code == -32602 && refused.json.text.contains("tone"), "\(refused.json)")
+            let half: JSON = ["sure": accept(["sure": true]), "zz": 7]
+            let rest = await get(office, ["requestState": state, "inputResponses": half])
+            #expect(rest.result["inputRequests"]?.objectValue?.map(\.key) == ["tone"], "\(rest.json)")
             #expect(shelf.calls.count == 1, "nothing ran for it")
             for _ in 0..<2 {
                 let made = await get(office, ["requestState": state, "inputResponses": Self.answers])
@@ -212,6 +215,8 @@ struct `A template of a plugin's` {
             #expect(asked.result["inputRequests"]?["question"]?["params"]?["message"] == "Open it?")
             #expect(asked.result["ttlMs"] == nil, "a question is kept by nobody")
             let answers: JSON = ["question": accept(["sure": true])]
+            let again = await read(office, uri, ["requestState": state, "inputResponses": [:]])
+            #expect(again.result["inputRequests"] == asked.result["inputRequests"], "\(again.json)")
 
             let elsewhere = await read(
                 office,

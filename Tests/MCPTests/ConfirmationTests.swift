@@ -104,6 +104,34 @@ struct `A payment that its caller must confirm` {
         }
     }
 
+    @Test func `is asked about again, as the same draft, where nothing is answered`() async throws {
+        try await Payer.with { payer in
+            let asked = await payer.pay()
+            let first = try #require(asked.result["requestState"], "\(asked.json)")
+            let yes: JSON = ["action": "accept", "content": ["confirm": true]]
+            var state = first
+            for nothing: JSON in [[:], .null, ["zz": yes], ["confirm": yes, "zz": ["action": "decline"]]] {
+                let again = await payer.pay(100, [:], ["requestState": state, "inputResponses": nothing])
+                #expect(again.result["resultType"] == "input_required", "\(again.json)")
+                #expect(again.result["inputRequests"] == asked.result["inputRequests"])
+                state = try #require(again.result["requestState"])
+            }
+            #expect(await payer.sent == 0)
+            let list = await payer.office.ask("tools/call", ["name": "transactions_list", "arguments": [:]])
+            #expect(list.result["structuredContent"]?["data"]?.arrayValue?.count == 1, "\(list.json)")
+            #expect(await payer.pay(999, [:], ["requestState": state]).code == -32602, "for no other payment")
+            #expect(await payer.pay(100, [:], ["requestState": "AAAA"]).code == -32602)
+
+            #expect(await payer.pay(100, [:], accepted(state)).result["isError"] == false)
+            #expect(await payer.sent == 1)
+            for old in [first, state] {
+                let shown = await payer.pay(100, [:], ["requestState": old, "inputResponses": [:]])
+                #expect(shown.result["resultType"] == "complete", "what became of it is shown: \(shown.json)")
+            }
+            #expect(await payer.sent == 1)
+        }
+    }
+
     @Test func `is held, with the way out, where the client asks nobody or others must approve it`() async throws {
         try await Payer.with { payer in
             let alone = await payer.pay(meta: [:])

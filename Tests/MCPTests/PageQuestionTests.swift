@@ -109,6 +109,8 @@ struct `A person who calls by MCP` {
             #expect(asked.asked["url"]?.stringValue?.contains("254711") == false)
             #expect(asked.asked["message"]?.stringValue?.contains("100 shillings") == true)
 
+            let mute = await guide.pay(["requestState": asked.result["requestState"] ?? .null, "inputResponses": [:]])
+            #expect(mute.result["inputRequests"] == asked.result["inputRequests"], "\(mute.json)")
             let opened = await guide.pay(accepted(asked))
             let lied = await guide.pay(accepted(opened, "accept", ["confirm": true]))
             for again in [opened, lied] {

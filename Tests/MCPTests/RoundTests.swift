@@ -27,9 +27,9 @@ struct `Several questions` {
             let (amount, sure) = (accept(["shillings": 7]), accept(["sure": true]))
 
             let wrong: [(JSON, String)] = [
-                (["amount": amount], "sure"), (["amount": accept(["shillings": "7"]), "sure": sure], ""),
+                (["amount": accept(["shillings": "7"]), "sure": sure], ""), (7, "inputResponses"),
                 (["amount": accept([:]), "sure": sure], "shillings"), (["amount": 7, "sure": sure], "amount"),
-                ([:], ""),
+                (["amount": accept(["shillings": "7"])], ""), (["sure": .null], "sure"),
             ]
             for (answers, name) in wrong {
                 let said = await poll(office, ["requestState": state, "inputResponses": answers])
@@ -42,6 +42,69 @@ struct `Several questions` {
             #expect(done.result["structuredContent"] == ["number": 7], "\(done.json)")
             let again = await poll(office, ["requestState": state, "inputResponses": answers])
             #expect(again.result["structuredContent"] == ["number": 7] && office.desk.runs == 2)
+        }
+    }
+
+    @Test func `are asked again where an answer is missing, for what is missing alone`() async throws {
+        try await Office.with { office in
+            let state = try #require(await poll(office).result["requestState"])
+            let (amount, sure) = (accept(["shillings": 7]), accept(["sure": true]))
+            for nothing: JSON in [[:], .null, ["zz": sure], ["zz": 7, "question": ["action": "decline"]]] {
+                let again = await poll(office, ["requestState": state, "inputResponses": nothing])
+                #expect(again.result["resultType"] == "input_required", "\(again.json)")
+                #expect(again.result["inputRequests"]?.objectValue?.map(\.key) == ["amount", "sure"])
+                #expect(again.result["requestState"] == state)
+            }
+
+            let half = await poll(office, ["requestState": state, "inputResponses": ["sure": sure]])
+            let rest = try #require(half.result["requestState"], "\(half.json)")
+            #expect(half.result["inputRequests"]?.objectValue?.map(\.key) == ["amount"])
+            #expect(half.result["inputRequests"]?["amount"]?["params"]?["message"] == "How much?")
+            #expect(await poll(office, ["requestState": rest]).result["requestState"] == rest)
+            #expect(office.desk.runs == 1, "nothing ran for them")
+
+            let late: JSON = ["amount": amount, "sure": ["action": "decline"]]
+            let done = await poll(office, ["requestState": rest, "inputResponses": late])
+            #expect(
+                done.result["structuredContent"] == ["number": 7],
+                "what was answered is asked no more: \(done.json)"
+            )
+            let whole: JSON = ["amount": amount, "sure": sure]
+            let same = await poll(office, ["requestState": state, "inputResponses": whole])
+            #expect(same.result["structuredContent"] == ["number": 7] && office.desk.runs == 2, "\(same.json)")
+            let other: JSON = ["amount": accept(["shillings": 8]), "sure": sure]
+            #expect(await poll(office, ["requestState": state, "inputResponses": other]).code == -32602)
+        }
+    }
+
+    @Test func `are asked again by whom they were asked, until their time is over`() async throws {
+        try await Office.with { office in
+            let state = try #require(await poll(office).result["requestState"])
+            let other = try await office.addKey(scopes: nil)
+            let params: JSONObject = ["name": "desk_poll", "arguments": [:], "requestState": state]
+            #expect(await office.ask("tools/call", params, meta: Self.elicits, credential: other).code == -32602)
+            #expect(await office.ask("tools/call", params).code == -32021, "a client that cannot be asked is not")
+            let show: JSONObject = ["name": "desk_ask", "arguments": [:], "requestState": state]
+            #expect(await office.ask("tools/call", show, meta: Self.elicits).code == -32602)
+            #expect(await poll(office, ["inputResponses": ["sure": accept(["sure": true])]]).code == -32602)
+            #expect(await poll(office, ["requestState": 7]).code == -32602)
+            #expect(await poll(office, ["inputResponses": [:]]).result["requestState"] != nil, "that is no answer")
+
+            office.clock.advance(.seconds(1_231))
+
+            #expect(await poll(office, ["requestState": state]).code == -32602)
+        }
+    }
+
+    @Test func `are all asked again where what was answered is too long to be carried along`() async throws {
+        try await Office.with { office in
+            let state = try #require(await poll(office).result["requestState"])
+            let long = accept(["sure": true, "why": .string(String(repeating: "x", count: 60_000))])
+
+            let again = await poll(office, ["requestState": state, "inputResponses": ["sure": long]])
+
+            #expect(again.result["requestState"] == state, "\(again.json.text.prefix(200))")
+            #expect(again.result["inputRequests"]?.objectValue?.map(\.key) == ["amount", "sure"])
         }
     }
 

@@ -85,14 +85,18 @@ package struct Confirmations: Sendable {
     /// - Throws: `invalidArgument` for what was not asked of this caller about this call, and for another answer than the
     ///   first; whatever keeps a draft from leaving.
     func answered(_ reply: QuestionReply, _ work: Dispatch.Work) async throws(GatewayError) -> Dispatch.Done {
-        let opened = try seal.open(reply, at: work.place, as: Confirmations.purpose(of: work))
-        let answer = try opened.answer(reply)
-        guard let id = answer.state["transaction_id"]?.stringValue.flatMap({ RecordID($0) }),
-            let shown = answer.state["shown"]?.stringValue,
+        let (opened, heard) = try seal.hear(reply, at: work.place, as: Confirmations.purpose(of: work))
+        let state = opened.question.state
+        guard let id = state["transaction_id"]?.stringValue.flatMap({ RecordID($0) }),
+            let shown = state["shown"]?.stringValue,
             let record = try await operations.records.record(id, of: work.principal),
             record.madeBy == work.principal.subjectText
         else { throw GatewayError.fault("the record of a confirmation is gone") }
-        let isOfPage = answer.state["page"] == true
+        // Nothing was said: the same draft is asked about again, or what has become of it is shown.
+        guard case .answer(let answer) = heard else {
+            return try asking(try await operations.replay(id, for: work), work)
+        }
+        let isOfPage = state["page"] == true
         let isWanted = answer.action == "accept" && (isOfPage || answer.content["confirm"] == true)
         // Whoever has chosen nothing, or was led to the page, says nothing against what has become of it.
         let isNo = !isWanted && !isOfPage && answer.action != "cancel"

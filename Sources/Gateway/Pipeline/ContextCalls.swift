@@ -82,9 +82,12 @@ package struct ContextCalls: Sendable {
         try ContextCalls.check(call.name, asks: call.asks, use)
         return try await counted(call, use) { () async throws(GatewayError) in
             guard let reply = use.answer else { return try ending(try await outcome(call, use, nil), call, read) }
-            let place = place(of: call, use)
-            let opened = try seal.open(reply, at: place, as: ContextCalls.purpose)
-            let answer = try opened.answer(reply)
+            let (opened, said) = try seal.hear(reply, at: place(of: call, use), as: ContextCalls.purpose)
+            let answer: QuestionAnswer
+            switch said {
+            case .answer(let all): answer = all
+            case .missing(let question, let state): return .question(question, state: state)
+            }
             let claim = opened.claim(of: answer, organization: use.principal.organization, at: seal.now)
             let heard = try await questions.answered(claim) { () async throws(GatewayError) in
                 try await outcome(call, use, answer)

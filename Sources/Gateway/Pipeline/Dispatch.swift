@@ -195,8 +195,13 @@ package struct Dispatch: Sendable {
             try await work.mayGoOn()
             return try await tasks.begin(work, terms, message: message)
         }
-        let opened = try seal.open(reply, at: work.place)
-        let answer = try opened.answer(reply)
+        let (opened, heard) = try seal.hear(reply, at: work.place)
+        let answer: QuestionAnswer
+        switch heard {
+        case .answer(let said): answer = said
+        case .missing(let question, let state):
+            return Done(output: question.shown.bytes, ending: .question(question, state: state))
+        }
         let taken = opened.claim(of: answer, organization: work.principal.organization, at: seal.now)
         let (outcome, isReplayed) = try await questions.answered(taken) { () async throws(GatewayError) in
             try await self.outcome(of: answer, work)

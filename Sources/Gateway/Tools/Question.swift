@@ -80,6 +80,22 @@ package struct Question: Sendable, Equatable {
         self.state = state
     }
 
+    private init(_ parts: [Part], state: JSON) { (self.parts, self.state) = (parts, state) }
+
+    /// What is asked still, where some of it has been answered.
+    func asking(_ isAsked: (Part) -> Bool) -> Question { Question(parts.filter(isAsked), state: state) }
+
+    /// The form of a completion's payload, by which it is read again; a page is no part of it.
+    var document: JSON {
+        guard let first = parts.first, first.name != nil else {
+            return ["message": .string(message), "schema": schema, "state": state]
+        }
+        let asked = parts.compactMap { part in
+            part.name.map { ($0, ["message": .string(part.message), "schema": part.schema] as JSON) }
+        }
+        return ["questions": .object(JSONObject(asked)), "state": state]
+    }
+
     private static func isName(_ text: String) -> Bool {
         (1...64).contains(text.utf8.count)
             && text.utf8.allSatisfy { byte in
@@ -91,19 +107,56 @@ package struct Question: Sendable, Equatable {
     package var shown: JSON { ["message": .string(message), "schema": schema] }
 }
 
-/// A caller's answer to a tool's question, as it came back: the state is a stranger's text until the seal is opened.
-package struct QuestionReply: Sendable, Equatable {
+/// What somebody says to one thing that is asked.
+package struct QuestionWord: Sendable, Equatable {
     /// `accept`, `decline` or `cancel`.
     package let action: String
     /// The fields.
     package let content: JSON
+
+    /// Reads what a client sends; nil for what is not of its form.
+    package init?(_ answer: JSON) {
+        let content = answer["content"].flatMap { $0.isNull ? nil : $0 } ?? .object(JSONObject())
+        guard let action = answer["action"]?.stringValue, ["accept", "decline", "cancel"].contains(action),
+            content.objectValue != nil
+        else { return nil }
+        (self.action, self.content) = (action, content)
+    }
+
+    /// States one.
+    package init(action: String, content: JSON) { (self.action, self.content) = (action, content) }
+
+    /// What to all of it is said, where somebody refuses any of it: who declines one thing declines all.
+    package static func refusal(among words: [QuestionWord]) -> QuestionWord? {
+        let action = ["decline", "cancel"].first { action in words.contains { $0.action == action } }
+        return action.map { QuestionWord(action: $0, content: [:]) }
+    }
+}
+
+/// A caller's answer to a tool's question, as it came back: the state is a stranger's text until the seal is opened.
+package struct QuestionReply: Sendable, Equatable {
+    /// What is said to all that was asked.
+    package enum Said: Sendable, Equatable {
+        /// At once.
+        case once(QuestionWord)
+        /// To each by its name, as it came: what was not asked may stand there too, and an answer may be missing.
+        case each(JSONObject)
+    }
+
+    /// The answers.
+    package let said: Said
     /// What the caller was given with the question.
     package let state: String
 
-    /// States a reply.
+    /// States a reply to all that was asked.
     package init(action: String, content: JSON, state: String) {
-        self.action = action
-        self.content = content
+        said = .once(QuestionWord(action: action, content: content))
+        self.state = state
+    }
+
+    /// States one that answers by names.
+    package init(each answers: JSONObject, state: String) {
+        said = .each(answers)
         self.state = state
     }
 }
