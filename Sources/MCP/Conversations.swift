@@ -65,7 +65,7 @@ package final class Conversations: Sendable {
     }
 
     private let key: Secret<[UInt8]>
-    private let once: any OnceRepository
+    let once: any OnceRepository
     let entropy: Entropy
     let settings: Settings
     private let waiting = Mutex<[Identifier: Waiting]>([:])
@@ -73,8 +73,13 @@ package final class Conversations: Sendable {
     /// Who waits, and how they are told that an answer is there.
     private struct Waiting {
         let organization: OrganizationID
+        let session: Identifier
         /// Nil for who waits for no answer, but for what is decided on a page.
         let arrived: AsyncStream<Void>.Continuation?
+
+        init(_ conversation: Conversation, _ arrived: AsyncStream<Void>.Continuation?) {
+            (organization, session, self.arrived) = (conversation.organization, conversation.id, arrived)
+        }
     }
 
     /// Makes them over the store in which answers are found.
@@ -145,7 +150,7 @@ package final class Conversations: Sendable {
         return try await once.claim(conversation.id, organization: conversation.organization, at: now) != nil
     }
 
-    /// Ends it, for every host.
+    /// Ends it, for every host; whoever waits in it here sees that at once.
     func end(_ conversation: Conversation) async throws(GatewayError) {
         let claim = OnceClaim(
             id: conversation.id,
@@ -155,6 +160,8 @@ package final class Conversations: Sendable {
             expiresAt: conversation.until
         )
         _ = try await once.take(claim)
+        let waiting = waiting.withLock { waiting in waiting.values.filter { $0.session == conversation.id } }
+        for one in waiting { one.arrived?.yield() }
     }
 
     // MARK: Questions
@@ -177,7 +184,7 @@ package final class Conversations: Sendable {
     ) async throws(GatewayError) -> JSON? {
         let (id, now) = (id ?? entropy.identifier(), entropy.now())
         let (arrivals, arrived) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        guard letIn(Waiting(organization: conversation.organization, arrived: arrived), as: id) else {
+        guard letIn(Waiting(conversation, arrived), as: id) else {
             throw GatewayError(.rateLimited, "Too many wait for people's answers.", retryAfter: .seconds(30))
         }
         defer { leavePlace(of: id) }
@@ -190,12 +197,15 @@ package final class Conversations: Sendable {
         )
         _ = try await once.take(claim)
         tell(Conversations.message(question, id, conversation.revision))
-        return try await answer(to: claim, arrivals, arrived, unless: isOver, tell)
+        if let answer = try await answer(to: claim, arrivals, arrived, unless: isOver, tell) { return answer }
+        // Nobody waits for it any longer: what is answered now counts for nothing. What is not taken away ends by itself.
+        do throws(GatewayError) { try await once.giveBack(claim.id, organization: claim.organization) } catch {}
+        return nil
     }
 
     /// Keeps a place among those who wait for a call that has led somebody to a page, until it is left; whether there is one.
     func keepPlace(of id: Identifier, in conversation: Conversation) -> Bool {
-        letIn(Waiting(organization: conversation.organization, arrived: nil), as: id)
+        letIn(Waiting(conversation, nil), as: id)
     }
 
     /// Leaves it to others.

@@ -39,8 +39,12 @@ package struct Exchange: Sendable {
     package let call: CallID
     /// The session that it is of, in an older revision.
     var conversation: Conversation?
+    /// As other hosts find the call, in a session.
+    var standing: StandingCall?
     /// Whether it came beside a stream, on which its client is told of more than answers.
     var hasStream = false
+    /// That stream, where requests of their own come for it.
+    var pair: Identifier?
     /// Who sent it, once that was looked for; of what goes on for long, nobody is named.
     var recognized: Recognized?
 

@@ -202,6 +202,7 @@ extension MCPServer {
         _ tell: @Sendable ([UInt8]) -> Void
     ) async throws(MCPError) -> QuestionWord? {
         let answer: JSON?
+        await exchange.standing?.stand()
         let isOver: @Sendable () async -> Bool = { [self] in await hasNoSession(exchange.caller) }
         do throws(GatewayError) {
             answer = try await conversations.ask(part, in: conversation, as: id, until: end, unless: isOver, tell)

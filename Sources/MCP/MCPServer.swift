@@ -80,8 +80,9 @@ package final class MCPServer: Sendable {
     let settings: Settings
     let logger: Logger
     package let listing = ToolList()
+    let calls = CallsUnderWay()
     let pairs = Mutex<[Identifier: StreamPair]>([:])
-    private let newCall: @Sendable () -> CallID
+    let newCall: @Sendable () -> CallID
 
     /// Makes a server of a version; `newCall` names the messages of a batch.
     package init(
@@ -110,22 +111,32 @@ package final class MCPServer: Sendable {
 
     /// Reads a body up to the method.
     package func read(_ body: [UInt8], from caller: Caller, call: CallID) async -> Step {
+        await read(body, from: caller, call: call, beside: nil)
+    }
+
+    /// The same of a message that comes beside a stream.
+    func read(_ body: [UInt8], from caller: Caller, call: CallID, beside pair: Identifier?) async -> Step {
         let json: JSON
         do { json = try JSON(parsing: body) } catch {
             return .answered(await refuse(.parse(error.description), id: nil, caller, call))
         }
         if let elements = json.arrayValue { return .answered(await batch(elements, caller, call)) }
-        return await read(json, caller, call)
+        return await read(json, caller, call, beside: pair)
     }
 
-    private func read(_ json: JSON, _ caller: Caller, _ call: CallID) async -> Step {
+    func read(
+        _ json: JSON,
+        _ caller: Caller,
+        _ call: CallID,
+        beside pair: Identifier? = nil
+    ) async -> Step {
         var revision: Revision?
         var known: Recognized?
         do throws(Message.Refusal) {
             let message: Message
             switch try Message.read(json) {
             case .request(let request): message = request
-            case .notification: return .answered(await take(caller, call))
+            case .notification(let told): return .answered(await take(told, caller, call, beside: pair))
             case .reply(let reply): return .answered(await hear(reply, caller, call))
             }
             do throws(MCPError) {
@@ -170,17 +181,15 @@ package final class MCPServer: Sendable {
         return results.error(error, id: id, in: revision)
     }
 
-    /// Takes a notification.
-    ///
-    /// There is none that anything follows from: a request is given up with its connection.
-    private func take(_ caller: Caller, _ call: CallID) async -> Answer {
+    /// Takes what nothing follows from, of somebody who may call.
+    func admitting(_ caller: Caller, _ call: CallID) async -> Answer {
         do throws(GatewayError) { try await admit(caller, call) } catch {
             return results.error(.refusal(error), id: nil)
         }
         return .taken
     }
 
-    private func admit(
+    func admit(
         _ caller: Caller,
         _ call: CallID,
         _ known: Recognized? = nil
@@ -201,43 +210,6 @@ package final class MCPServer: Sendable {
         await pipeline.recognize(caller.credential, environment: caller.environment, address: caller.address, at: .mcp)
     }
 
-    // MARK: Batches
-
-    /// Answers the messages of a batch, each as if it had come alone: limited, authorized and audited by itself.
-    private func batch(_ elements: [JSON], _ caller: Caller, _ call: CallID) async -> Answer {
-        guard Ladder.takesBatch(caller.headers) else {
-            let reason = "one message, not a batch: only \(Revision.march2025.rawValue) has them"
-            return await refuse(.invalidRequest(reason), id: nil, caller, call)
-        }
-        guard (1...settings.batchMax).contains(elements.count) else {
-            let reason = "a batch holds 1 to \(settings.batchMax) messages"
-            return await refuse(.invalidRequest(reason), id: nil, caller, call)
-        }
-        do throws(GatewayError) { try await admit(caller, call) } catch {
-            return results.error(.refusal(error), id: nil)
-        }
-        var writer = JSONWriter()
-        writer.beginArray()
-        for (index, element) in elements.enumerated() {
-            let answer = await answer(element, caller, index == 0 ? call : newCall())
-            if !answer.body.isEmpty { writer.raw(answer.body) }
-        }
-        writer.endArray()
-        return writer.bytes.count > 2 ? Answer(status: 200, body: writer.bytes) : .taken
-    }
-
-    private func answer(_ element: JSON, _ caller: Caller, _ call: CallID) async -> Answer {
-        switch await read(element, caller, call) {
-        case .answered(let answer): return answer
-        case .request(let exchange):
-            guard exchange.revision.takesBatches, exchange.message.method != "initialize" else {
-                let reason = "it must not be part of a batch"
-                return results.error(.invalidRequest(reason), id: exchange.message.id, in: exchange.revision)
-            }
-            return await answer(exchange)
-        }
-    }
-
     // MARK: Answering
 
     /// Whether a request may be told about before it is answered.
@@ -254,7 +226,17 @@ package final class MCPServer: Sendable {
     }
 
     /// Answers a request; `tell` hears messages about it before that.
+    ///
+    /// One that its client gives up is answered nothing.
     package func answer(_ exchange: Exchange, telling tell: (@Sendable ([UInt8]) -> Void)? = nil) async -> Answer {
+        guard let name = name(of: exchange) else { return await wholeAnswer(exchange, tell) }
+        var exchange = exchange
+        exchange.standing = exchange.conversation.flatMap { conversations.standing(name, in: $0) }
+        let call = exchange
+        return await calls.run(name, standing: call.standing) { [self] in await wholeAnswer(call, tell) } ?? .taken
+    }
+
+    private func wholeAnswer(_ exchange: Exchange, _ tell: (@Sendable ([UInt8]) -> Void)?) async -> Answer {
         guard MCPServer.tells(exchange.message) else { return await plainAnswer(exchange, tell) }
         var exchange = exchange
         let known: Recognized

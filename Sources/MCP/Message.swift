@@ -52,8 +52,8 @@ package struct Message: Sendable {
     enum Incoming {
         /// A request to answer.
         case request(Message)
-        /// A notification, which has no answer.
-        case notification
+        /// A notification, which has no answer, nor an id.
+        case notification(Message)
         /// An answer to what the client was asked.
         case reply(Reply)
     }
@@ -90,7 +90,7 @@ package struct Message: Sendable {
         }
         let params = json["params"] ?? .object(JSONObject())
         guard params.objectValue != nil else { throw Refusal(id, .invalidParams("params must be an object")) }
-        guard json["id"] != nil else { return .notification }
+        guard json["id"] != nil else { return .notification(Message(id: .null, method: method, params: params)) }
         guard let id else { throw Refusal(nil, .invalidRequest("id must be text or a whole number")) }
         return .request(Message(id: id, method: method, params: params))
     }

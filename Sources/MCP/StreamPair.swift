@@ -97,7 +97,7 @@ package final class StreamPair: Sendable {
     /// - Returns: Whether there is room.
     func take(_ exchange: Exchange) -> Bool {
         var exchange = exchange
-        exchange.hasStream = true
+        (exchange.hasStream, exchange.pair) = (true, id)
         let isUnstated =
             exchange.message.statedVersion == nil
             && exchange.caller.headers.values(of: Ladder.versionHeader).isEmpty
@@ -168,7 +168,7 @@ extension MCPServer {
         do throws(MCPError) {
             let principal = try await principal(of: caller)
             guard let pair, pair.isOf(principal) else { throw .noSession }
-            switch await read(body, from: caller, call: call) {
+            switch await read(body, from: caller, call: call, beside: pair.id) {
             case .answered(let answer):
                 // What has no answer, and what is refused for what it is, needs no stream.
                 guard answer.status == 200, !answer.body.isEmpty else { return answer }

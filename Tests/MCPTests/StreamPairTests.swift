@@ -136,6 +136,30 @@ struct `A stream with an address beside it` {
         }
     }
 
+    @Test(.timeLimit(.minutes(15))) func `gives a call up that its client cancels there, and no other`() async throws {
+        try await with { office in
+            let pair = try opened(await office.pair())
+            let heard = Heard(pair)
+            var messages = heard.messages.makeAsyncIterator()
+            _ = await messages.next()
+            let call = Office.request("tools/call", ["name": "desk_wait", "arguments": [:]], id: 7)
+            #expect(await office.hand(call, to: pair.name).status == 202)
+            for await _ in office.desk.waits.stream { break }
+            func cancel(_ id: JSON) -> JSON {
+                ["jsonrpc": "2.0", "method": "notifications/cancelled", "params": ["requestId": id]]
+            }
+
+            #expect(await office.hand(cancel(8), to: pair.name).status == 202)
+            #expect(await office.send(cancel(7).bytes).status == 202)
+            #expect(office.desk.givenUp == 0)
+            #expect(await office.hand(cancel(7), to: pair.name).status == 202)
+
+            #expect(await messages.next() == .null, "nothing is answered")
+            #expect(office.desk.givenUp == 1)
+            heard.task.cancel()
+        }
+    }
+
     @Test func `has so many calls under way, which are given up with it`() async throws {
         try await with { office in
             let pair = try opened(await office.pair())

@@ -110,8 +110,8 @@ package final class StdioBridge: Sendable {
             }
         // Of all notifications only this one has a meaning here; the gateway has none that it would act on.
         case .reply: takeReply(bytes)
-        case .notification:
-            if json["method"]?.stringValue == "notifications/cancelled" { cancel(json["params"]?["requestId"]) }
+        case .notification(let told):
+            if told.method == "notifications/cancelled" { cancel(told.params["requestId"]) }
         }
     }
 
