@@ -90,7 +90,8 @@ struct SchemaRun {
     /// Notes a violation; always false, so that a check can end with it.
     mutating func refuse(_ node: SchemaNode, _ keyword: String, _ expected: () -> String) -> Bool {
         guard isCollecting, violations.count < limits.violationsMax else { return false }
-        let pointer = path.reduce(into: "") { $0 += "/" + JSONPointer.escaped($1) }
+        // Names are a stranger's, too: what is said again of them is cleaned and short.
+        let pointer = ShownName.pointer(path.reduce(into: "") { $0 += "/" + JSONPointer.escaped($1) })
         let name = SchemaRun.name(at: path)
         violations.append(
             SchemaViolation(
@@ -106,8 +107,10 @@ struct SchemaRun {
     /// The member that is wrong, or the element of a list by the list's name: `types[0]`.
     private static func name(at path: [String]) -> String {
         guard let last = path.last else { return "the value" }
-        guard path.count > 1, !last.isEmpty, last.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return last }
-        return "\(path[path.count - 2])[\(last)]"
+        guard path.count > 1, !last.isEmpty, last.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
+            return ShownName.of(last)
+        }
+        return "\(ShownName.of(path[path.count - 2]))[\(last)]"
     }
 
     /// Tries a branch that may fail without the value being wrong.

@@ -195,11 +195,15 @@ struct JSONParser {
         guard members.count < 4096 else { throw failure("an object has more than 4096 members") }
         guard let same else { return members.append((key, value)) }
         switch limits.duplicateKeys {
-        case .reject: throw JSONParseError(offset: keyStart, reason: "an object names the member \"\(key)\" twice")
+        case .reject:
+            throw JSONParseError(offset: keyStart, reason: "an object names the member \"\(ShownName.of(key))\" twice")
         case .lastWins: break
         case .lastWinsUnlessDiffering(let names):
             guard !names.contains(key) || members[same].value == value else {
-                throw JSONParseError(offset: keyStart, reason: "an object gives the member \"\(key)\" two values")
+                throw JSONParseError(
+                    offset: keyStart,
+                    reason: "an object gives the member \"\(ShownName.of(key))\" two values"
+                )
             }
         }
         members[same].value = value

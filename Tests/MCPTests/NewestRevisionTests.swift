@@ -160,6 +160,21 @@ struct `A request of the newest revision` {
         }
     }
 
+    @Test func `is told the names that it wrote in short, without what cannot be seen`() async throws {
+        try await Office.with { office in
+            let name = String(repeating: "\u{202E}", count: 33_000)
+            for tool: JSON in ["fake_collect", "transactions_list"] {
+                let arguments: JSONObject = ["phone": "254711000001", "amount": 1, name: 7]
+                let said = await office.ask("tools/call", ["name": tool, "arguments": .object(arguments)])
+                #expect(said.result["isError"] == true)
+                #expect(said.json.bytes.count < 4_000 && !said.json.text.contains("\u{202E}"), "\(tool)")
+            }
+            let twice = Array("{\"\(name)\":1,\"\(name)\":2}".utf8)
+            let said = await office.send(twice)
+            #expect(said.code == -32700 && said.json.bytes.count < 1_000 && !said.json.text.contains("\u{202E}"))
+        }
+    }
+
     @Test func `for a resource that there is not names it`() async throws {
         try await Office.with { office in
             let said = await office.ask("resources/read", ["uri": "gateway://desk/none"])

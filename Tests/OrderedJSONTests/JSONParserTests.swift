@@ -108,6 +108,14 @@ struct `JSON eight bytes at a time` {
         }
     }
 
+    @Test func `says a name again in short, without what cannot be seen`() throws {
+        let name = String(repeating: "\u{202E}", count: 30_000)
+        let error = #expect(throws: JSONParseError.self) { try JSON(parsing: "{\"\(name)\":1,\"\(name)\":2}") }
+
+        let reason = try #require(error?.reason)
+        #expect(reason.contains("twice") && reason.count < 200 && !reason.contains("\u{202E}"), "\(reason)")
+    }
+
     @Test func `costs a member as much among thousands as among hundreds`() throws {
         func text(_ count: Int) -> [UInt8] {
             Array(("{" + (0..<count).map { "\"k\($0)\":0" }.joined(separator: ",") + "}").utf8)

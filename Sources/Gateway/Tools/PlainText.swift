@@ -41,12 +41,8 @@ package enum PlainText: Sendable {
     private func admits(_ character: UInt32) -> Bool {
         switch character {
         case 0x09, 0x0A, 0x0D: self == .lines
-        case 0x00...0x1F, 0x7F...0x9F: false
         case 0x2028, 0x2029: self == .lines
-        case 0xAD, 0x034F, 0x061C, 0x180E, 0x200B...0x200F, 0x202A...0x202E, 0x2060...0x206F, 0xFEFF,
-            0xFFF9...0xFFFB, 0xE0000...0xE007F:
-            self != .name
-        default: true
+        default: !ShownName.controls(character) && (self != .name || !ShownName.hides(character))
         }
     }
 
@@ -75,6 +71,10 @@ package enum PlainText: Sendable {
         }
     }
 
+    private static func error(at place: String, _ name: String, _ expectation: String) -> GatewayError.FieldError {
+        .init(pointer: ShownName.pointer(place), message: "\(name): expected \(expectation).")
+    }
+
     private static func walk(
         _ value: JSON,
         at place: String,
@@ -87,7 +87,7 @@ package enum PlainText: Sendable {
         case .string(let text):
             guard let expectation = kind(place).expectation(for: text) else { return }
             let name = place.split(separator: "/").last.map(String.init) ?? "the value"
-            errors.append(.init(pointer: place, message: "\(name): expected \(expectation)."))
+            errors.append(error(at: place, ShownName.of(name), expectation))
         case .array(let elements):
             for (index, element) in elements.enumerated() {
                 walk(element, at: "\(place)/\(index)", kind, &errors, errorsMax)
@@ -95,7 +95,7 @@ package enum PlainText: Sendable {
         case .object(let members):
             for (name, member) in members {
                 if let expectation = PlainText.line.expectation(for: name) {
-                    errors.append(.init(pointer: place, message: "the name of a member: expected \(expectation)."))
+                    errors.append(error(at: place, "the name of a member", expectation))
                 } else {
                     walk(member, at: place + "/" + JSONPointer.escaped(name), kind, &errors, errorsMax)
                 }
