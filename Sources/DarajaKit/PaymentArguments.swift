@@ -11,7 +11,7 @@ public enum PaymentArguments {
             throw Refusal(
                 "invalid_argument",
                 field: "/phone_number",
-                "phone_number: expected a Kenyan mobile number such as 254712345678, 0712345678 or +254112345678."
+                "phone_number: expected a Kenyan mobile number such as 2547XXXXXXXX, 07XXXXXXXX or +2541XXXXXXXX."
             )
         }
         return phone

@@ -23,7 +23,7 @@ struct `Phones in a message` {
     @Test(arguments: [
         "", "174379", "1795792286000", "ws_CO_27112026151200712345678", "A0712345678", "0712345678b",
         "2026-11-27 07:12:45", "07.12.2019 11:45", "1254712345678", "254812345678", "0812345678", "12 345 678",
-        "071 234 567", "0 7 1 2 3 4 5 6 7 8",
+        "071 234 567", "0 7 1 2 3 4 5 6 7 8", "such as 2547XXXXXXXX, 07XXXXXXXX or +2541XXXXXXXX",
     ])
     func `are not found in other digits`(text: String) { #expect(masked(text) == text) }
 

@@ -46,7 +46,7 @@ func historyFilter(_ arguments: JSON) throws(FunctionFailure) -> TransactionFilt
     filter.account = text("account")
     if let phone = text("phone_number") {
         guard let number = MSISDN(phone) else {
-            throw .argument("phone_number", "expected a Kenyan mobile number such as 254712345678")
+            throw .argument("phone_number", "expected a Kenyan mobile number such as 2547XXXXXXXX")
         }
         filter.party = number.digits
     }

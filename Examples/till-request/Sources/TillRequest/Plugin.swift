@@ -139,7 +139,7 @@ private func plan(_ payment: Payment, _ input: PrepareInput) throws(Refusal) -> 
         throw Refusal(
             "invalid_argument",
             field: "/phone_number",
-            "phone_number: expected a number such as 254712345678."
+            "phone_number: expected a number such as 2547XXXXXXXX."
         )
     }
     let body = STKPush.Request(
