@@ -136,6 +136,6 @@ extension ProgressStream {
 
     /// Whether a request takes events as its answer.
     static func isAccepted(by request: Request) -> Bool {
-        request.header(.accept)?.contains("text/event-stream") ?? false
+        MediaTypes.isAccepted(MediaTypes.events, by: request.headers.values(of: .accept), byName: true)
     }
 }

@@ -69,6 +69,7 @@ enum Ladder {
         guard meta?[Message.capabilitiesKey]?.objectValue != nil else {
             throw .invalidParams("_meta must have \(Message.capabilitiesKey), an object")
         }
+        try message.checkMeta(.newest)
         try check(versions, is: version, versionHeader)
         try check(methods, is: message.method, methodHeader)
         let member = Message.namedBy[message.method]

@@ -4,7 +4,7 @@ import OrderedJSON
 /// Actions of the host's own that are offered as tools.
 extension MCPServer {
     func call(_ action: Action, _ exchange: Exchange) async throws(MCPError) -> Answer {
-        let arguments = exchange.message.params["arguments"] ?? .object(JSONObject())
+        let arguments = exchange.message.arguments
         var call = exchange.action
         do throws(GatewayError) {
             call.idempotencyKey = try exchange.caller.idempotencyKey.get()

@@ -41,7 +41,7 @@ extension MCPServer {
         _ takesTask: Bool
     ) throws(MCPError) -> ToolCall {
         let (message, caller) = (exchange.message, exchange.caller)
-        let arguments = message.params["arguments"] ?? .object(JSONObject())
+        let arguments = message.arguments
         guard arguments.objectValue != nil else { throw .invalidParams("arguments must be an object") }
         let key: String?
         do throws(GatewayError) { key = try caller.idempotencyKey.get() } catch { throw .refusal(error) }

@@ -142,6 +142,7 @@ package final class MCPServer: Sendable {
             do throws(MCPError) {
                 let found = try Ladder.revision(of: message, caller.headers)
                 revision = found
+                if found.hasHandshake { try message.checkMeta(found) }
                 var alone = Exchange(message: message, revision: found, caller: caller, call: call)
                 if namesSession(alone) || repeatsArguments(alone) {
                     known = await recognize(caller)

@@ -3,6 +3,7 @@ import OrderedJSON
 /// One JSON-RPC request.
 package struct Message: Sendable {
     static let versionKey = "io.modelcontextprotocol/protocolVersion"
+    static let logLevelKey = "io.modelcontextprotocol/logLevel"
     static let capabilitiesKey = "io.modelcontextprotocol/clientCapabilities"
 
     /// The methods whose name stands in a header too, and the member that holds it.
@@ -48,6 +49,28 @@ package struct Message: Sendable {
         meta?["progressToken"].flatMap { $0.stringValue != nil || $0.integerValue != nil ? $0 : nil }
     }
 
+    /// Refuses what `_meta` says about the request in a form that nobody could heed.
+    func checkMeta(_ revision: Revision) throws(MCPError) {
+        if let token = meta?["progressToken"], !token.isNull, progressToken == nil {
+            throw .invalidParams("_meta.progressToken must be text or a whole number")
+        }
+        // It has no effect: no log is sent.
+        guard !revision.hasHandshake, let level = meta?[Message.logLevelKey], !level.isNull else { return }
+        guard let name = level.stringValue, Message.logLevels.contains(name) else {
+            throw .invalidParams(
+                "_meta.\(Message.logLevelKey): expected one of \(Message.logLevels.joined(separator: ", "))"
+            )
+        }
+    }
+
+    private static let logLevels = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
+
+    /// The arguments of what is called; none where it says null.
+    var arguments: JSON {
+        let arguments = params["arguments"] ?? .null
+        return arguments.isNull ? .object(JSONObject()) : arguments
+    }
+
     /// What a body, or an element of a batch, holds.
     enum Incoming {
         /// A request to answer.
@@ -87,6 +110,9 @@ package struct Message: Sendable {
         }
         guard json["jsonrpc"]?.stringValue == "2.0", let method = json["method"]?.stringValue else {
             throw Refusal(id, .invalidRequest("jsonrpc must be 2.0, and method must be text"))
+        }
+        guard json["result"] == nil, json["error"] == nil else {
+            throw Refusal(id, .invalidRequest("a message has a method, or it is an answer"))
         }
         let params = json["params"] ?? .object(JSONObject())
         guard params.objectValue != nil else { throw Refusal(id, .invalidParams("params must be an object")) }

@@ -71,8 +71,8 @@ final class MCPDoor: Sendable {
             return Response(.methodNotAllowed, headers: [(.allow, "POST"), (.requestID, call.description)])
         }
         do throws(GatewayError) {
-            if let type = reader.request.header(.contentType), !MCPDoor.isJSON(type) {
-                throw GatewayError(.malformedRequest, "Content-Type must be application/json.")
+            if let type = reader.request.header(.contentType), !MediaTypes.isJSON(type) {
+                throw MCPDoor.otherMedia
             }
             let name = reader.request.queryParameters.first { $0.name == "session" }?.value ?? ""
             let answer = await server.hand(try reader.body(), to: name, from: try caller(reader), call: call)
@@ -203,31 +203,18 @@ final class MCPDoor: Sendable {
     ///
     /// A page of another site can send a body of a few other types without asking.
     private static func checkMedia(of request: Request) throws(GatewayError) {
-        if let type = request.header(.contentType), type != json, !isJSON(type) {
-            throw GatewayError(.malformedRequest, "Content-Type must be application/json.")
-        }
+        if let type = request.header(.contentType), !MediaTypes.isJSON(type) { throw otherMedia }
         let fields = request.headers.values(of: .accept)
         // As nearly every client writes it.
         if fields.count == 1, fields[0] == usualAccept { return }
-        let accepted = fields.flatMap { $0.split(separator: ",") }
-        guard accepted.isEmpty || accepted.contains(where: { isJSON($0) || isAnything($0) }) else {
+        let isUnstated = fields.allSatisfy { $0.split(separator: ",").isEmpty }
+        guard isUnstated || MediaTypes.isAccepted(MediaTypes.json, by: fields) else {
             throw GatewayError(.notSupported, "Accept must name application/json, and text/event-stream beside it.")
         }
     }
 
-    private static let json = "application/json"
     private static let usualAccept = "application/json, text/event-stream"
-
-    private static func isJSON(_ type: some StringProtocol) -> Bool { media(type) == json }
-
-    private static func isAnything(_ type: some StringProtocol) -> Bool {
-        ["*/*", "application/*"].contains(media(type))
-    }
-
-    /// Without parameters and spaces, in lower case.
-    private static func media(_ type: some StringProtocol) -> String {
-        String(type.prefix { $0 != ";" }.filter { $0 != " " && $0 != "\t" }).lowercased()
-    }
+    private static let otherMedia = GatewayError(.malformedRequest, "Content-Type must be application/json, in UTF-8.")
 
     /// Read whole: what only begins like one of ours is another's.
     private func isAllowed(_ origin: String) -> Bool {
