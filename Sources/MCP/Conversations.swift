@@ -55,6 +55,10 @@ package final class Conversations: Sendable {
         ///
         /// Default 8.
         package var questionsMax = 8
+        /// So long a call whose question is answered waits for another of the same key that is being answered too.
+        ///
+        /// Default 30 s.
+        package var settleWithin: Duration = .seconds(30)
         /// The longest answer.
         ///
         /// Default 64 KiB.

@@ -40,6 +40,23 @@ package struct Listening: Sendable {
         let action: String
     }
 
+    fileprivate static func isAsked(_ asked: JSON, _ list: List) throws(MCPError) -> Bool {
+        guard let wish = asked[list.member], !wish.isNull else { return false }
+        guard let isWanted = wish.boolValue else {
+            throw .invalidParams("notifications.\(list.member): expected true or false")
+        }
+        return isWanted
+    }
+
+    fileprivate static func texts(_ asked: JSON, _ member: String, most: Int) throws(MCPError) -> [String] {
+        guard let wish = asked[member], !wish.isNull else { return [] }
+        let texts = wish.arrayValue?.compactMap(\.stringValue)
+        guard let texts, texts.count == wish.arrayValue?.count, texts.count <= most else {
+            throw .invalidParams("notifications.\(member): expected a list of at most \(most) texts")
+        }
+        return texts
+    }
+
     /// What a caller sees of the lists, as far as it can be told apart.
     struct Sight: Sendable {
         let tools: [String]
@@ -187,16 +204,16 @@ extension MCPServer {
             throw .invalidParams("notifications must be an object")
         }
         var filter = Listening.Filter()
-        for list in Listening.List.allCases where asked[list.member] == true { filter.lists.insert(list) }
-        let uris = (asked["resourceSubscriptions"]?.arrayValue ?? []).compactMap(\.stringValue)
-        guard uris.count <= settings.urisMax else {
+        let uris: [String]
+        let ids: [String]
+        do throws(MCPError) {
+            for list in Listening.List.allCases where try Listening.isAsked(asked, list) { filter.lists.insert(list) }
+            uris = try Listening.texts(asked, "resourceSubscriptions", most: settings.urisMax)
+            ids = try Listening.texts(asked, "taskIds", most: settings.tasksMax)
+        } catch {
+            // Nobody has been asked yet who they are.
             try await admitted(exchange)
-            throw .invalidParams("notifications.resourceSubscriptions: expected at most \(settings.urisMax)")
-        }
-        let ids = (asked["taskIds"]?.arrayValue ?? []).compactMap(\.stringValue)
-        guard ids.count <= settings.tasksMax else {
-            try await admitted(exchange)
-            throw .invalidParams("notifications.taskIds: expected at most \(settings.tasksMax)")
+            throw error
         }
         let (events, sight) = try await begin(exchange)
         // What cannot be read is not told of: it is left out of what is acknowledged.

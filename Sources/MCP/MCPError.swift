@@ -76,6 +76,9 @@ struct MCPError: Error, Sendable {
         message: "There is no such session: it has ended, or is another's. Begin with initialize.",
         status: 404
     )
+    static func otherRevision(than revision: Revision) -> MCPError {
+        invalidRequest("this session is of \(revision.rawValue), and the request says another revision")
+    }
     static func parse(_ reason: String) -> MCPError { MCPError(code: -32700, message: "Parse error: " + reason) }
     static func invalidRequest(_ reason: String) -> MCPError {
         MCPError(code: -32600, message: "Invalid request: " + reason)

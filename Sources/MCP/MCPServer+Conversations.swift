@@ -11,6 +11,7 @@ extension MCPServer {
         joined.conversation = conversation
         let isUnstated = exchange.caller.headers.values(of: Ladder.versionHeader).isEmpty
         if isUnstated, exchange.message.statedVersion == nil { joined.revision = conversation.revision }
+        guard joined.revision == conversation.revision else { throw .otherRevision(than: conversation.revision) }
         return joined
     }
 
@@ -34,10 +35,14 @@ extension MCPServer {
                 principal.organization == conversation.organization && principal.bearerText == conversation.bearer
                 && principal.environment == conversation.environment
             guard isTheirs, try await !conversations.hasEnded(conversation) else { throw MCPServer.isOver }
-            return conversation
         } catch {
             throw error.code == .notFound ? .noSession : .refusal(error)
         }
+        let stated = caller.headers.values(of: Ladder.versionHeader)
+        guard stated.allSatisfy({ $0 == conversation.revision.rawValue }) else {
+            throw .otherRevision(than: conversation.revision)
+        }
+        return conversation
     }
 
     /// Whether a caller's session has ended, or its credential no longer stands; not where nobody can say.
@@ -103,7 +108,7 @@ extension MCPServer {
         var (call, asked, led) = (call, 0, nil as (id: Identifier, until: Timestamp)?)
         defer { if let led { conversations.leavePlace(of: led.id) } }
         while true {
-            let reply = await pipeline.serve(call)
+            let reply = await settled(call)
             guard reply.isSuccess, case .question(let question, let state) = reply.ending,
                 let conversation = exchange.conversation, let tell
             else {
@@ -141,7 +146,22 @@ extension MCPServer {
     /// meanwhile, and is shown as it is now.
     private func serveUnanswered(_ call: ToolCall, _ state: String) async -> ToolReply {
         let nothing = QuestionReply(action: "cancel", content: [:], state: state)
-        return await pipeline.serve(call.answering(nothing)).unanswered
+        return await settled(call.answering(nothing)).unanswered
+    }
+
+    /// Serves a call; one whose question is answered, while another of its key is, shows what became of the payment once that
+    /// is known.
+    private func settled(_ call: ToolCall) async -> ToolReply {
+        var (waited, pause) = (Duration.zero, min(.seconds(1), conversations.settings.lookEvery))
+        while true {
+            let reply = await pipeline.serve(call)
+            guard call.answer != nil, case .failure(let error) = reply.result, error.code == .idempotencyInProgress,
+                waited < conversations.settings.settleWithin
+            else { return reply }
+            do { try await conversations.entropy.sleep(for: pause) } catch { return reply }
+            // Each look leaves its line in the audit.
+            (waited, pause) = (waited + pause, pause * 2)
+        }
     }
 
     /// A round of questions as it is put to somebody.

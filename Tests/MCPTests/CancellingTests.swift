@@ -179,3 +179,48 @@ struct `A session that is over` {
         }
     }
 }
+
+struct `A request of a session` {
+    @Test func `says no other revision than the session's`() async throws {
+        try await Caller2025.with { client in
+            let ping = Office.request("ping")
+            for (revision, status) in [("2025-11-25", 200), ("2025-06-18", 400), ("2025-03-26", 400), ("1999", 400)] {
+                let said = await client.send(ping, [(Ladder.versionHeader, revision)])
+                #expect(said.status == status, "\(revision): \(said.json)")
+            }
+            let said = await client.send(ping, [(Ladder.versionHeader, "2025-06-18")])
+            #expect(said.code == -32600 && said.json.text.contains("2025-11-25"), "\(said.json)")
+            let meta: JSON = [Message.versionKey: "2025-06-18"]
+            #expect(await client.send(Office.request("ping", ["_meta": meta])).status == 400)
+            let reply: JSON = ["jsonrpc": "2.0", "id": "x", "result": ["action": "accept"]]
+            let newest = await client.send(reply, [(Ladder.versionHeader, "2026-07-28")])
+            #expect(newest.status == 400 && newest.json.text.contains("2025-11-25"), "\(newest.json)")
+        }
+    }
+}
+
+struct `Two calls of one key that wait for an answer` {
+    @Test(.timeLimit(.minutes(15))) func `are both told what became of the payment`() async throws {
+        try await Caller2025.with { client in
+            let (asked, ask) = AsyncStream.makeStream(of: JSON.self)
+            async let first = client.pay(id: 1) { ask.yield($0) }
+            var questions = asked.makeAsyncIterator()
+            let one = try #require(await questions.next())
+            async let second = client.pay(id: 2) { ask.yield($0) }
+            let two = try #require(await questions.next())
+            // The first is withdrawn slowly, and the second answered meanwhile.
+            let (reached, go) = client.office.trouble.holdWrite()
+            #expect(await client.answer(one, "decline") == 202)
+            for await _ in reached { break }
+            #expect(await client.answer(two) == 202)
+            for _ in 0..<20 { _ = await client.send(Office.request("ping")) }
+            go.finish()
+
+            for said in [await first, await second] {
+                #expect(said.json.text.contains("withdrawn") || said.json.text.contains("declined"), "\(said.json)")
+                #expect(!said.json.text.contains("in_progress"), "\(said.json)")
+            }
+            #expect(await client.sent == 0)
+        }
+    }
+}

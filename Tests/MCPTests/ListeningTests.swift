@@ -164,6 +164,22 @@ struct `Whoever listens` {
         }
     }
 
+    @Test func `is refused where its wishes are not of their form`() async throws {
+        try await Office.with { office in
+            let wrong: [JSON] = [
+                ["toolsListChanged": "yes"], ["promptsListChanged": 1], ["resourceSubscriptions": "x"],
+                ["resourceSubscriptions": [7]], ["taskIds": ["a": 1]],
+            ]
+            for wishes in wrong {
+                guard case .failure(let refused) = await office.listen(wishes) else {
+                    Issue.record("\(wishes) was taken")
+                    continue
+                }
+                #expect(refused.said.code == -32602, "\(refused.said.json)")
+            }
+        }
+    }
+
     @Test func `is refused where all places of its organization are taken, and others are not`() async throws {
         try await with { office, _ in
             let (one, two) = (try await office.listen([:]).get(), try await office.listen([:]).get())
@@ -226,7 +242,7 @@ struct `Whoever listens` {
         try await with { office, _ in
             let id = try await pay(office)
             let capabilities: JSON = ["extensions": [TaskView.extensionName: [:]]]
-            let wishes: JSON = ["taskIds": [.string("transactions/" + id), "transactions/unknown", "reports/1", 7]]
+            let wishes: JSON = ["taskIds": [.string("transactions/" + id), "transactions/unknown", "reports/1"]]
             let told = Told(try await office.listen(wishes, capabilities: capabilities).get())
             let deaf = Told(try await office.listen(wishes).get())
             var messages = told.messages.makeAsyncIterator()

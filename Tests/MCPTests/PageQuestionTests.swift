@@ -220,13 +220,16 @@ struct `A person who calls by MCP` {
             let office = guide.office
             let call = Office.request("tools/call", Guide.call).bytes
             let pay = { (elicitation: JSON, headers: [(String, String)]) async throws in
-                let hello: JSONObject = ["protocolVersion": "2025-11-25", "capabilities": ["elicitation": elicitation]]
+                let hello: JSONObject = [
+                    "protocolVersion": .string(version), "capabilities": ["elicitation": elicitation],
+                ]
                 let begun = await office.ask("initialize", hello, in: nil, credential: guide.person)
                 let session = (Exchange.sessionHeader, try #require(begun.session, "\(begun.json)"))
                 return await office.send(call, headers + [session], credential: guide.person)
             }
             let header = [("MCP-Protocol-Version", version)]
-            let said = try await pay(["url": [:]], header)
+            // What knows no pages has a session for its forms alone.
+            let said = try await pay(version == "2025-11-25" ? ["url": [:]] : ["form": [:], "url": [:]], header)
             let form = try await pay([:], header)
             let alone = await office.send(call, header, credential: guide.person)
 
