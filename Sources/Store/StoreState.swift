@@ -36,12 +36,27 @@ final class StoreState: Sendable {
         current.withLock { $0.isFailing ? false : $0.lastWrite.map { $0.duration(to: .now) < time } ?? false }
     }
 
+    /// Whether nothing was said yet of a row that cannot be read.
+    private func isNew(_ row: String) -> Bool {
+        current.withLock { $0.unread.count < Self.unreadMax && $0.unread.insert(row).inserted }
+    }
+
+    /// Records are met of which part cannot be read: said once of each, however often they are met.
+    func tell(ofDamaged records: [Record]) {
+        for record in records where record.isDamaged && isNew("record \(record.organization) \(record.id)") {
+            logger.error(
+                "part of a transaction's row in the store cannot be read: it is never sent",
+                metadata: [
+                    "record": "\(record.id)", "organization": "\(record.organization)",
+                    "state": "\(record.state.rawValue)", "batch": "\(record.batch?.batch.description ?? "")",
+                ]
+            )
+        }
+    }
+
     /// A row is passed over that cannot be read: said once, however often it is met.
     func cannotRead(_ what: String, of organization: String, named name: String, because reason: String) {
-        let isNew = current.withLock { current in
-            current.unread.count < Self.unreadMax && current.unread.insert("\(what) \(organization) \(name)").inserted
-        }
-        guard isNew else { return }
+        guard isNew("\(what) \(organization) \(name)") else { return }
         logger.error(
             "a row of the store cannot be read, and is passed over",
             metadata: ["what": "\(what)", "organization": "\(organization)", "name": "\(name)", "reason": "\(reason)"]

@@ -97,7 +97,7 @@ final class SQLDisk: SimulatedDisk, @unchecked Sendable {
     }
 
     var records: [(record: Record, events: [RecordEvent])] {
-        read("SELECT \(RecordCoding.columns) FROM records ORDER BY record_id", [], RecordCoding.record)
+        read("SELECT \(RecordCoding.selected) FROM records ORDER BY record_id", [], RecordCoding.record)
             .map { record in (record, steps(of: record.id)) }
     }
 
@@ -126,7 +126,7 @@ final class SQLDisk: SimulatedDisk, @unchecked Sendable {
 
     func record(_ id: RecordID) -> Record? {
         read(
-            "SELECT \(RecordCoding.columns) FROM records WHERE record_id = $1",
+            "SELECT \(RecordCoding.selected) FROM records WHERE record_id = $1",
             [.text(id.description)],
             RecordCoding.record
         )

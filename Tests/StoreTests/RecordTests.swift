@@ -216,7 +216,7 @@ struct `What the host still works on` {
             let steps = try await store.read { sql in
                 try sql.query(
                     """
-                    EXPLAIN QUERY PLAN SELECT \(RecordCoding.columns) FROM records
+                    EXPLAIN QUERY PLAN SELECT \(RecordCoding.selected) FROM records
                     WHERE \(RecordCoding.isWaiting) AND next_action_ms <= 5 ORDER BY next_action_ms
                     """,
                     []

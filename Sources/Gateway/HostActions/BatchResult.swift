@@ -5,10 +5,13 @@ import Sheets
 package enum BatchItemDocument {
     /// Of an item.
     package static let schema: JSON = [
-        "type": "object", "required": ["sequence", "row", "transaction"],
+        "type": "object", "required": ["sequence", "transaction"],
         "properties": [
             "sequence": ["type": "integer", "minimum": 1, "description": "Its place among the batch's payments."],
-            "row": ["type": "integer", "minimum": 1, "description": "The row that it stands for."],
+            "row": [
+                "type": "integer", "minimum": 1,
+                "description": "The row that it stands for; not there where the store can no longer read that.",
+            ],
             "retry_of": ["type": "string", "description": "The failed payment that it tries again."],
             "confirmed_by": ["type": "string", "description": "Who confirmed that it repeats a payment."],
             "arguments": ["type": "object", "description": "As they were sent."],
@@ -19,10 +22,10 @@ package enum BatchItemDocument {
     static func write(_ item: Record, to writer: inout JSONWriter) {
         writer.beginObject()
         writer.optional("sequence", item.batch.map { Int64($0.sequence) })
-        writer.optional("row", item.batch.map { Int64($0.row) })
+        writer.optional("row", item.batch.flatMap { $0.row > 0 ? Int64($0.row) : nil })
         writer.optional("retry_of", item.batch?.retryOf?.description)
         writer.optional("confirmed_by", item.batch?.confirmedBy)
-        if let arguments = item.hold?.arguments {
+        if let arguments = item.hold?.arguments, arguments.objectValue != nil {
             writer.key("arguments")
             writer.value(arguments)
         }
@@ -65,7 +68,7 @@ struct BatchResult: Sendable {
             item.id.description, item.state.status, item.state.rawValue, item.receipt, item.code, item.meaning, ended,
             item.batch?.retryOf?.description,
         ]
-        return [item.batch.map { .number(Int64($0.row)) } ?? .empty]
+        return [item.batch.flatMap { $0.row > 0 ? .number(Int64($0.row)) : nil } ?? .empty]
             + beside.map { BatchResult.cell(hold?.beside?[$0]) }
             + arguments.map { BatchResult.cell(hold?.arguments[$0]) }
             + ours.map { $0.map { .text($0) } ?? .empty }

@@ -217,7 +217,7 @@ package struct BatchPlace: Sendable, Equatable {
     package let batch: BatchID
     /// 1, 2, 3 … in the order in which the items were made: the rows first, then those that are tried again.
     package let sequence: Int
-    /// The row of the list that it stands for, from 1.
+    /// The row of the list that it stands for, from 1; 0 where that can no longer be read.
     package let row: Int
     /// Who confirmed that it repeats an earlier payment; nil where it does not.
     package let confirmedBy: String?

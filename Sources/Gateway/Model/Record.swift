@@ -56,6 +56,7 @@ package struct Record: Sendable, Equatable, CustomStringConvertible {
         var hold: Hold?
         var batch: BatchPlace?
         var reversals: [ReversalMark] = []
+        var isDamaged: Bool = false
     }
 
     /// Where that stands: changed by whoever alone holds it.
@@ -286,6 +287,13 @@ package struct Record: Sendable, Equatable, CustomStringConvertible {
     package var reversals: [ReversalMark] {
         get { place.values.reversals }
         set { own().values.reversals = newValue }
+    }
+    /// Whether part of what the store holds of it could not be read: what is left of it is what is looked for and summed up.
+    ///
+    /// It is never sent. What is known of it otherwise ends it: M-Pesa's word, a person's, or that it had not left.
+    package var isDamaged: Bool {
+        get { place.values.isDamaged }
+        set { own().values.isDamaged = newValue }
     }
     /// Whether there are any.
     package var isDisputed: Bool { !disputes.isEmpty }

@@ -19,7 +19,9 @@ package struct ReversalMark: Sendable, Equatable {
 extension Record {
     /// Whether it has ended without success by M-Pesa's word, and M-Pesa has said nothing else of it.
     package var hasMovedNothing: Bool {
-        switch state {
+        // What was said of it otherwise may be what cannot be read.
+        if isDamaged { return false }
+        return switch state {
         case .failed, .cancelled, .expired, .rejected, .withdrawn: !isContradicted && resolution == nil
         case .draft, .released, .created, .sending, .accepted, .unknown, .reconciling, .manual, .succeeded, .reversed,
             .noAnswer:

@@ -78,6 +78,7 @@ extension Explanation {
             record.state.isEnded
             ? Self.ended(record)
             : record.state.isHeld ? Self.held(record, circumstances) : Self.open(record, circumstances)
+        if record.isDamaged { parts = Self.damaged(record, parts) }
         let obstacles = Self.obstacles(to: record, circumstances)
         if let first = obstacles.first, record.state == .released || record.state == .created {
             // Nothing of it leaves before that is taken away.
@@ -101,6 +102,14 @@ extension Explanation {
     }
 
     // MARK: What has not left
+
+    private static func damaged(_ record: Record, _ parts: Parts) -> Parts {
+        var parts = parts
+        parts.why = "Part of what the store holds of it can no longer be read. " + parts.why
+        guard record.state.isHeld else { return parts }
+        (parts.waitsFor, parts.owner) = ("Its withdrawal: it is never sent.", .gateway)
+        return parts
+    }
 
     private static func held(_ record: Record, _ circumstances: Circumstances) -> Parts {
         let until = record.hold?.until

@@ -134,6 +134,8 @@ struct Reversals: Sendable {
             original.plugin == plugin.id || plugin.readsTransactions
         else { throw Self.unknown }
         try checkDirection(of: original)
+        // How much of it went back already may be what cannot be read.
+        if original.isDamaged { throw Settlement.isDamaged(original) }
         guard original.state == .succeeded else {
             throw GatewayError(
                 .conflict,

@@ -42,6 +42,7 @@ struct Sender: Sendable {
     /// Gets everything that sending needs, before anything is committed: a missing credential or an M-Pesa that cannot
     /// be reached then costs the caller an error and leaves no record.
     func makeReady(_ record: Record, kind: OperationKind) async throws(GatewayError) -> PreparedRequest {
+        if record.isDamaged { throw Settlement.isDamaged(record) }
         var callbacks: [String: String] = [:]
         var base: BaseURL?
         if !kind.callbacks.isEmpty {

@@ -126,6 +126,7 @@ struct Settlement: Sendable {
             else { return Settled(record: current, event: nil) }
             failpoints.map { $0.0.reach($0.1) }
             let moves = try await moves(step, of: current, contestedBy: others)
+            for move in moves { try Settlement.check(move) }
             let changes = moves.map { move in
                 let isFirst = move.isFirst(of: current)
                 return change(
@@ -179,6 +180,7 @@ struct Settlement: Sendable {
             let step = await machine(for: current, what).step(current, what, at: now)
             var moves = ended.map { [Move(step: $0, before: exchange)] } ?? []
             if let step { moves += try await self.moves(step, of: current, contestedBy: others) }
+            for move in moves { try Settlement.check(move) }
             guard let first = moves.first?.before else { return Settled(record: current, event: nil) }
             switch try await records.apply(moves.map { change($0, callback: $0.isFirst(of: first) ? callback : nil) }) {
             case .applied:

@@ -26,4 +26,10 @@ extension RecordCoding {
             retryOf: plan["retry_of"]?.stringValue.flatMap { RecordID($0) }
         )
     }
+
+    /// An item's place as its columns have it, which do not say of which row it is.
+    static func place(_ row: any SQLRow) -> BatchPlace? {
+        guard let batch = row.text(25).flatMap({ BatchID($0) }), let sequence = row.integer(26) else { return nil }
+        return BatchPlace(batch: batch, sequence: Int(sequence), row: 0)
+    }
 }

@@ -10,7 +10,9 @@ package enum RecordCoding {
         reference, created_ms, plan, state, version, receipt, sent_ms, updated_ms, ended_ms, next_action_ms, released_ms,
         held_until_ms, detail
         """
-    static let columnsCount = 24
+    /// What a record is read of: `columns`, and what tells of one whose texts are damaged.
+    static let selected = columns + ", account_name, batch_id, batch_sequence"
+    static let selectedCount = 27
 
     /// Binds the values of `columns`.
     static func bind(_ record: Record, to row: inout SQLRowBuffer) {
@@ -133,9 +135,9 @@ package enum RecordCoding {
     }
 
     private static func hold(_ plan: JSON, _ row: any SQLRow) -> Hold? {
-        guard let arguments = plan["arguments"], let until = row.integer(22) else { return nil }
+        guard let until = row.integer(22) else { return nil }
         var hold = Hold(
-            arguments: arguments,
+            arguments: plan["arguments"] ?? .null,
             reason: plan["held_because"]?.stringValue ?? "",
             until: Timestamp(milliseconds: until)
         )
@@ -255,7 +257,9 @@ package enum RecordCoding {
         }
     }
 
-    /// Reads a row of `columns`.
+    /// Reads a row of `selected`.
+    ///
+    /// One whose texts are damaged is what its columns say, and is marked: it keeps no other from being read.
     package static func record(_ row: any SQLRow) throws -> Record {
         func word<Word: RawRepresentable>(_ column: Int, _: Word.Type) throws -> Word where Word.RawValue == String {
             guard let word = row.text(column).flatMap(Word.init(rawValue:)) else { throw damaged(column) }
@@ -264,7 +268,8 @@ package enum RecordCoding {
         guard let organization = row.text(0).flatMap({ OrganizationID($0) }),
             let id = row.text(1).flatMap({ RecordID($0) })
         else { throw damaged(0) }
-        let plan = try JSON(parsing: row.text(13) ?? "")
+        let (parsed, detail) = (object(row.text(13)), object(row.text(23)))
+        let plan = parsed ?? .null
         var record = Record(
             id: id,
             organization: organization,
@@ -287,16 +292,23 @@ package enum RecordCoding {
             query: query(plan),
             sendBefore: Timestamp(milliseconds: plan["send_before_ms"]?.integerValue ?? 0),
             account: plan["account"]?.stringValue ?? "",
-            accountName: plan["account_name"]?.stringValue.flatMap { AccountName($0) } ?? .main,
+            accountName: row.text(24).flatMap { AccountName($0) } ?? .main,
             request: RequestTemplate(headers: texts(plan["headers"]), body: plan["body"] ?? .null),
             state: try word(14, RecordState.self)
         )
         record.isByAgent = plan["by_agent"]?.boolValue ?? false
-        record.batch = place(plan["batch"])
+        record.batch = place(plan["batch"]) ?? place(row)
         readChanging(row, into: &record)
         record.hold = hold(plan, row)
-        try readDetail(JSON(parsing: row.text(23) ?? ""), into: &record)
+        readDetail(detail ?? .null, into: &record)
+        let lacks = record.batch != nil && plan["batch"] == nil || record.hold != nil && plan["arguments"] == nil
+        record.isDamaged = parsed == nil || detail == nil || lacks
         return record
+    }
+
+    private static func object(_ text: String?) -> JSON? {
+        guard let found = try? JSON(parsing: text ?? ""), found.objectValue != nil else { return nil }
+        return found
     }
 
     private static func readChanging(_ row: any SQLRow, into record: inout Record) {
@@ -309,7 +321,7 @@ package enum RecordCoding {
         record.releasedAt = row.integer(21).map { Timestamp(milliseconds: $0) }
     }
 
-    private static func readDetail(_ detail: JSON, into record: inout Record) throws {
+    private static func readDetail(_ detail: JSON, into record: inout Record) {
         record.externalIDs = texts(detail["external_ids"])
         record.code = detail["code"]?.stringValue
         record.meaning = detail["meaning"]?.stringValue

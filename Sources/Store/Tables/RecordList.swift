@@ -171,7 +171,7 @@ struct RecordList {
         values.append(.integer(Int64(max(1, limit))))
         return try sql.query(
             """
-            SELECT \(RecordCoding.columns) FROM records\(index) WHERE \(clauses.joined(separator: " AND "))
+            SELECT \(RecordCoding.selected) FROM records\(index) WHERE \(clauses.joined(separator: " AND "))
             ORDER BY record_id DESC LIMIT $\(values.count)
             """,
             values,

@@ -24,10 +24,10 @@ extension Store {
         // What is left to be sent has an index of its own: a batch of which most has left is not walked through for it.
         let index = question.states == [.draft, .released] ? database.words.index("records_batch_unsent") : ""
         let (all, condition) = (values, more)
-        return try await read { sql in
+        let found = try await read { sql in
             try sql.query(
                 """
-                SELECT \(RecordCoding.columns) FROM records\(index)
+                SELECT \(RecordCoding.selected) FROM records\(index)
                 WHERE organization_id = $1 AND batch_id = $2 AND batch_sequence > $3 \(condition)
                 ORDER BY batch_sequence LIMIT $\(all.count)
                 """,
@@ -35,6 +35,8 @@ extension Store {
                 RecordCoding.record
             )
         }
+        state.tell(ofDamaged: found)
+        return found
     }
 
     package func undecidedItems(

@@ -55,12 +55,12 @@ extension Store: DueRepository {
                 "AND organization_id || ' ' || environment || ' ' || COALESCE(account_name, 'main') NOT IN (\(places))"
         }
         let (clause, bound) = (accountClause, [.integer(now.milliseconds)] + names.map { SQLValue.text($0) })
-        return try await read { sql in
+        let found = try await read { sql in
             var due: [Record] = []
             for condition in conditions where due.count < limit {
                 due += try sql.query(
                     """
-                    SELECT \(RecordCoding.columns) FROM records
+                    SELECT \(RecordCoding.selected) FROM records
                     WHERE \(condition) AND next_action_ms <= $1 \(clause)
                     ORDER BY next_action_ms LIMIT $\(bound.count + 1)
                     """,
@@ -70,6 +70,8 @@ extension Store: DueRepository {
             }
             return due
         }
+        state.tell(ofDamaged: found)
+        return found
     }
 
     package func keep(moment: Timestamp) async throws(GatewayError) {

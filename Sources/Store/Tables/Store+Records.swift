@@ -60,7 +60,7 @@ extension Store: RecordRepository {
         try await read { sql in
             try sql.first(
                 """
-                SELECT \(RecordCoding.columns) FROM records
+                SELECT \(RecordCoding.selected) FROM records
                 WHERE organization_id = $1 AND record_id = $2 AND environment = $3
                 """,
                 [.text(organization.description), .text(id.description), .text(environment.rawValue)],
@@ -106,7 +106,7 @@ extension Store: RecordRepository {
         try await read { sql in
             try sql.first(
                 """
-                SELECT \(RecordCoding.columns) FROM records
+                SELECT \(RecordCoding.selected) FROM records
                 WHERE organization_id = $1 AND record_id = (
                     SELECT record_id FROM external_ids
                     WHERE organization_id = $2 AND environment = $3 AND namespace = $4 AND value = $5)
@@ -130,7 +130,7 @@ extension Store: RecordRepository {
         try await read { sql in
             try sql.first(
                 """
-                SELECT \(RecordCoding.columns), events FROM records
+                SELECT \(RecordCoding.selected), events FROM records
                 WHERE organization_id = $1 AND record_id = COALESCE((
                     SELECT record_id FROM external_ids
                     WHERE organization_id = $2 AND environment = $3 AND namespace = $4 AND value = $5), $6)
@@ -142,7 +142,7 @@ extension Store: RecordRepository {
                     .optional(RecordID(id)?.description), .text(environment.rawValue),
                 ]
             ) { row in
-                let events = row.text(RecordCoding.columnsCount) ?? ""
+                let events = row.text(RecordCoding.selectedCount) ?? ""
                 return (try RecordCoding.record(row), try RecordCoding.events(events, newest: limit))
             }
         }
@@ -210,7 +210,7 @@ extension Store: RecordRepository {
         return try await read { sql in
             try sql.query(
                 """
-                SELECT \(RecordCoding.columns) FROM records\(index)
+                SELECT \(RecordCoding.selected) FROM records\(index)
                 WHERE \(RecordCoding.isHeld) AND state = 'draft' AND organization_id = $1 AND environment IN (\(places))
                     AND record_id < $2 AND ($3 = '' OR made_by = $4) AND batch_id IS NULL
                 ORDER BY record_id DESC LIMIT $5
@@ -234,7 +234,7 @@ extension Store: RecordRepository {
         let later = try await read { sql in
             try sql.query(
                 """
-                SELECT \(RecordCoding.columns) FROM records
+                SELECT \(RecordCoding.selected) FROM records
                 WHERE organization_id = $1 AND record_id > $2 AND environment = $3 AND class = 'transaction'
                     AND direction = $4 AND party = $5 AND amount = $6
                     AND (held_until_ms IS NULL AND sent_ms IS NOT NULL AND created_ms >= $7
@@ -271,7 +271,7 @@ extension Store: RecordRepository {
         return try await read { sql in
             try sql.query(
                 """
-                SELECT \(RecordCoding.columns) FROM records\(index)
+                SELECT \(RecordCoding.selected) FROM records\(index)
                 WHERE (created_ms / 86400000) IN (\(places)) AND party_digest = $\(next + 1)
                     AND organization_id = $\(next + 2) AND environment = $\(next + 3) AND record_id < $\(next + 4)
                     AND class = 'transaction' AND direction = $\(next + 5) AND party = $\(next + 6)
@@ -304,7 +304,7 @@ extension Store: RecordRepository {
         try await read { sql in
             try sql.query(
                 """
-                SELECT \(RecordCoding.columns) FROM records WHERE \(RecordCoding.isWaiting) AND state = $1 LIMIT $2
+                SELECT \(RecordCoding.selected) FROM records WHERE \(RecordCoding.isWaiting) AND state = $1 LIMIT $2
                 """,
                 [.text(state.rawValue), .integer(Int64(limit))],
                 RecordCoding.record

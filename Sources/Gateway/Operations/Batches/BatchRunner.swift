@@ -323,6 +323,7 @@ package final class BatchRunner: Sendable {
         )
         if free == 0, !isPaced, try await lacksPlaces(batch, at: now) { return false }
         if entropy.now() >= batch.until, try await isLate(batch, at: now) { return true }
+        if found.contains(where: \.isDamaged) { return try await setDamagedAside(batch) }
         // Whatever is decided of what was sent wakes it; only the pace is waited for.
         guard free > 0 else { return isPaced }
         var question = BatchItems(unsentOf: batch, limit: free)

@@ -32,6 +32,7 @@ struct HeldCalls: Sendable {
         let entry = try entry(for: record)
         defer { entry.plugin.calls.end(hasFailed: false) }
         try Self.check(maker, of: record, entry, membership)
+        if record.isDamaged { throw .never(Settlement.damaged) }
         guard case .operation(let index) = entry.tool.kind, let hold = record.hold else {
             throw .never("\(record.tool) is another tool by now.")
         }

@@ -1,0 +1,145 @@
+import CSQLite
+import GatewayTesting
+import OrderedJSON
+import Testing
+
+@testable import Gateway
+
+extension House {
+    /// Puts what nobody can read in the place of a text of a record.
+    fileprivate func damage(_ column: String, of id: RecordID) throws {
+        var handle: OpaquePointer?
+        defer { sqlite3_close(handle) }
+        guard sqlite3_open(database, &handle) == SQLITE_OK else { throw Missing(what: database) }
+        // The house may be writing its audit.
+        sqlite3_busy_timeout(handle, 60_000)
+        let statement = "UPDATE records SET \(column) = '{\"half\": ' WHERE record_id = '\(id)'"
+        guard sqlite3_exec(handle, statement, nil, nil, nil) == SQLITE_OK else { throw Missing(what: statement) }
+    }
+}
+
+struct `A row of a batch of which the store cannot read a part` {
+    @Test(arguments: ["plan", "detail"])
+    func `is never sent, is named once, and keeps no other from leaving and its batch from no end`(column: String)
+        async throws
+    {
+        try await House.forBatches { (house) async throws in
+            try await house.run("b", 3)
+            let damaged = try await house.items("b")[1].id
+            try house.damage(column, of: damaged)
+            for _ in 0..<2 { await house.sendBatches() }
+
+            #expect(try await house.items("b").map(\.state) == [.accepted, .withdrawn, .accepted])
+            let named = column == "plan" ? "sequence 2" : "row 2"
+            let shown = await house.ask("batches.show", ["id": "b"]).data
+            #expect(shown["reason"]?.stringValue?.contains(named) == true, "\(shown.text)")
+            #expect(shown["counts"]?["withdrawn"] == 1)
+            let version = try await house.batch("b").version
+            try await house.payAll("b")
+            await house.sendBatches()
+            let ended = try await house.batch("b")
+            #expect(ended.state == .completed && ended.endedAt != nil && ended.version == version + 1)
+            #expect(ended.reason?.contains(named) == true && house.upstream.count("pay") == 2)
+            let told = try await house.store.feed(lane: FeedReader.lane, after: 0, limit: 100).map(\.event)
+            #expect(told.count { $0.kind == .withdrawn && $0.subject == "\(damaged)" } == 1)
+            let listed = await house.ask("batches.items", ["id": "b"]).data.arrayValue ?? []
+            #expect(listed.map { $0["transaction"]?["status"] } == ["SUCCESS", "CANCELLED", "SUCCESS"])
+        }
+    }
+
+    @Test(arguments: ["plan", "detail"])
+    func `ends with a batch that is stopped`(column: String) async throws {
+        try await House.forBatches { (house) async throws in
+            _ = await house.batch("b", of: House.payments(2))
+            try house.damage(column, of: try await house.items("b")[0].id)
+            let who = try await house.releaser()
+            _ = try await house.gateway.batches.cancel("b", by: who, because: "The wrong list.")
+            for _ in 0..<2 { await house.sendBatches() }
+
+            #expect(try await house.items("b").allSatisfy { $0.state == .withdrawn })
+            #expect(try await house.batch("b").endedAt != nil && house.upstream.sent.isEmpty)
+        }
+    }
+
+    @Test(arguments: ["plan", "detail"])
+    func `is a person's business where it had left, by whose word its batch ends`(column: String) async throws {
+        try await House.forBatches { (house) async throws in
+            try await house.run("b", 2)
+            await house.sendBatches()
+            let (first, damaged) = (try await house.items("b")[0].id, try await house.items("b")[1].id)
+            let paid: JSON = ["verdict": "succeeded", "amount": 100, "receipt": "R1"]
+            try await house.callback(first, says: paid)
+            try house.damage(column, of: damaged)
+            house.upstream.answer { _ in .unknown("the connection was cut") }
+            house.clock.advance(.seconds(40 * 86_400))
+            await house.gateway.sweeper.sweep()
+            #expect(try await house.record(damaged).state == .manual)
+            await house.sendBatches()
+            #expect(try await house.batch("b").endedAt == nil)
+
+            let token = try await house.addPerson("ben", role: .manager).token
+            let said: JSON = [
+                "id": .string("\(damaged)"), "outcome": "failed", "evidence": "statement of 26 November, line 4",
+            ]
+            let reply = await house.ask("transactions.resolve", said, as: token)
+            #expect(reply.code == nil, "\(reply)")
+            await house.sendBatches(after: .seconds(61))
+            #expect(try await house.batch("b").endedAt != nil && house.upstream.count("pay") == 2)
+        }
+    }
+
+    @Test func `is not tried again`() async throws {
+        try await House.forBatches(inFlightMax: 1) { (house) async throws in
+            try await house.run("b", 1)
+            house.upstream.answer(with: ["verdict": "failed", "code": "1", "meaning": "No money."])
+            await house.sendBatches()
+            try house.damage("plan", of: try await house.items("b")[0].id)
+            house.clock.advance(.seconds(61))
+            _ = try await house.gateway.batches.resume("b", by: try await house.releaser())
+
+            #expect(try await house.items("b").count == 1)
+        }
+    }
+}
+
+struct `A payment of which the store cannot read a part` {
+    @Test(arguments: ["plan", "detail"])
+    func `is never sent where it waits for people, and ends in its time`(column: String) async throws {
+        try await House.with { (house) async throws in
+            let id = try await house.held { await house.pay() }.id
+            try house.damage(column, of: id)
+            let explained = await house.ask("transactions.explain", ["id": .string("\(id)")]).data
+            #expect(explained["why"]?.stringValue?.contains("can no longer be read") == true, "\(explained.text)")
+            try? await house.release(try await house.record(id))
+            await house.gateway.releases.sendDue()
+            house.clock.advance(.seconds(2 * 3_600))
+            await house.gateway.releases.sendDue()
+
+            #expect(try await house.record(id).state == .withdrawn && house.upstream.sent.isEmpty)
+        }
+    }
+
+    @Test(arguments: ["plan", "detail"])
+    func `is not refunded: how much of it went back may be what is lost`(column: String) async throws {
+        try await House.with { (house) async throws in
+            let id = try #require(await house.collect().record)
+            try await house.callback(id, says: ["verdict": "succeeded", "receipt": "R1", "amount": 100, "code": "0"])
+            try house.damage(column, of: id)
+            let refund = await house.call("fake_refund", ["original": .string("\(id)")], key: "r")
+
+            #expect(refund.refused?.code == .conflict && house.upstream.count("refund") == 0)
+        }
+    }
+
+    @Test func `keeps no other from being asked about`() async throws {
+        try await House.with { (house) async throws in
+            let one = try #require(await house.pay(key: "one").record)
+            let other = try #require(await house.pay(phone: "254711000002", key: "two").record)
+            try house.damage("plan", of: one)
+            house.clock.advance(.seconds(25))
+            await house.gateway.sweeper.sweep()
+
+            #expect(try await house.record(other).queries == 1)
+        }
+    }
+}
