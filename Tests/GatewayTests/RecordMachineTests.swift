@@ -132,7 +132,9 @@ struct `The transaction core` {
     @Test func `silence becomes a person's business only once M-Pesa has answered, and never a failure`() throws {
         var asked = record(.unknown)
         let late = now + .seconds(86_401)
-        #expect(machine.step(asked, .timePassed, at: late) == nil)
+        let told = try #require(machine.step(asked, .timePassed, at: late))
+        #expect(told.record.state == .unknown && told.effects == [.callPerson])
+        #expect(machine.step(told.record, .timePassed, at: late + .seconds(1)) == nil)
 
         asked.answers = 3
         let step = try #require(machine.step(asked, .timePassed, at: late))

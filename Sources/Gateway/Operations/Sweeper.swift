@@ -213,13 +213,22 @@ package struct Sweeper: Sendable {
         switch record.state {
         case .accepted, .unknown, .reconciling, .manual:
             let isOver = record.state != .manual && record.isSilent(at: entropy.now(), rules: limits)
-            guard isOver || record.query == nil else { return try await asker.ask(record, from: place) }
+            guard isOver || record.query == nil else { return try await ask(record, from: place) }
             return try await settlement.settle(record) { _ in .timePassed }.record
         case .created where record.attempts > 0 && entropy.now() <= record.sendBefore:
             // It is known first whether the sending that never left was written.
             return settlement.mayBeBegun(record) ? record : try await sendAgain(record)
         case .created where record.attempts > 0: return try await giveUp(record)
         default: return try await settlement.settle(record) { _ in .timePassed }.record
+        }
+    }
+
+    /// Asks about a record; where that cannot even be begun, its time passes all the same.
+    private func ask(_ record: Record, from place: Dispatcher.Place) async throws(GatewayError) -> Record {
+        do throws(GatewayError) { return try await asker.ask(record, from: place) } catch {
+            let told = try await settlement.settle(record) { $0.version == record.version ? .timePassed : nil }
+            guard told.hasChanged else { throw error }
+            return told.record
         }
     }
 

@@ -313,7 +313,7 @@ package struct RecordMachine: Sendable {
         case .sending where draft.now >= record.updatedAt + rules.sendingMax:
             loseAnswer(&draft, source: "sweeper", reason: "No answer was recorded.")
         case .accepted, .unknown, .reconciling:
-            guard record.isSilent(at: draft.now, rules: rules) else { return }
+            guard record.isSilent(at: draft.now, rules: rules) else { return noteOverdue(&draft) }
             if record.recordClass == .exchange {
                 draft.move(to: .noAnswer, source: "sweeper", meaning: "M-Pesa did not answer.")
             } else {
@@ -322,6 +322,14 @@ package struct RecordMachine: Sendable {
             }
         default: return
         }
+    }
+
+    /// Says once that the time has passed in which M-Pesa says what became of it, where no step said so by the way.
+    private func noteOverdue(_ draft: inout Draft) {
+        let record = draft.record
+        guard record.isOverdue(at: draft.now, rules: rules), !record.isOverdue(at: record.updatedAt, rules: rules)
+        else { return }
+        draft.move(to: record.state, source: "sweeper", meaning: "M-Pesa has not said in time what became of it.")
     }
 
     private func restart(_ draft: inout Draft) {

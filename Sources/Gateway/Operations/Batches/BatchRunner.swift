@@ -203,7 +203,12 @@ package final class BatchRunner: Sendable {
             }
             try await stop(batch, as: .expired, because: "Nobody let it go on in time.")
             return true
-        case .running: return try await send(batch, begin)
+        case .running:
+            do throws(GatewayError) { return try await send(batch, begin) } catch {
+                // What could not be looked at is late all the same: none of it leaves any more.
+                guard entropy.now() >= batch.until, try await isLate(batch, at: entropy.uptime()) else { throw error }
+                return true
+            }
         case .cancelled, .broken: return try await withdraw(batch)
         case .completed: return false
         }
@@ -308,7 +313,11 @@ package final class BatchRunner: Sendable {
             return false
         }
         if try await pauseForLost(batch) { return false }
-        if mustLook(at: batch) { return beginLook(at: batch, begin) }
+        if mustLook(at: batch) {
+            // Where its rows cannot be asked about for as long, it is late all the same.
+            if entropy.now() >= batch.until, try await isLate(batch, at: entropy.uptime()) { return true }
+            return beginLook(at: batch, begin)
+        }
         let now = entropy.uptime()
         try await look(at: batch.account)
         // Half of an account's places stay for single payments: what waits in its line keeps those waiting behind it.
