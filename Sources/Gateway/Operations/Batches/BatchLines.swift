@@ -114,6 +114,14 @@ final class BatchLines: Sendable {
             .map(\.element.1)
     }
 
+    /// A batch has had its turn without taking a place: others come before it in the next.
+    func noteTurn(_ key: Key) {
+        state.withLock { state in
+            state.turns += 1
+            state.lines[key]?.turn = state.turns
+        }
+    }
+
     /// An item waits by itself, and keeps no other from leaving.
     func setApart(_ id: RecordID, _ key: Key, until moment: Uptime) {
         state.withLock { $0.lines[key]?.apart[id] = moment }

@@ -40,10 +40,14 @@ package final class BatchRunner: Sendable {
         ///
         /// Default 3.
         package var lostMax = 3
-        /// How many items are withdrawn at a time.
+        /// How many items of a stopped batch are withdrawn at a time.
         ///
         /// Default 200.
         package var sliceMax = 200
+        /// How many items of stopped batches are withdrawn in one turn, so that they hold up what is sent no longer.
+        ///
+        /// Default 400.
+        package var withdrawnMax = 400
         /// How long a batch waits when nothing of it could leave.
         ///
         /// Default 5 s.
@@ -170,10 +174,10 @@ package final class BatchRunner: Sendable {
         }
         let now = entropy.uptime()
         lines.keep(open, atMost: settings.batchesMax * 10, lookedSince: now + (.zero - settings.restsFor))
-        var isBusy = false
+        var (isBusy, left) = (false, settings.withdrawnMax)
         for batch in lines.inTurn(open) where lines.mayGoOn(batch, at: now) {
             do throws(GatewayError) {
-                if try await advance(batch, begin) { isBusy = true }
+                if try await advance(batch, withdrawing: &left, begin) { isBusy = true }
             } catch {
                 lines.putOff(BatchLines.Key(batch), in: batch.state, until: entropy.uptime() + settings.putOff)
                 logger.warning(
@@ -194,7 +198,11 @@ package final class BatchRunner: Sendable {
         }
     }
 
-    private func advance(_ batch: Batch, _ begin: Begin) async throws(GatewayError) -> Bool {
+    private func advance(
+        _ batch: Batch,
+        withdrawing left: inout Int,
+        _ begin: Begin
+    ) async throws(GatewayError) -> Bool {
         switch batch.state {
         case .draft, .paused:
             guard entropy.now() >= batch.until else {
@@ -209,7 +217,7 @@ package final class BatchRunner: Sendable {
                 guard entropy.now() >= batch.until, try await isLate(batch, at: entropy.uptime()) else { throw error }
                 return true
             }
-        case .cancelled, .broken: return try await withdraw(batch)
+        case .cancelled, .broken: return try await withdraw(batch, atMost: &left)
         case .completed: return false
         }
     }
@@ -256,29 +264,6 @@ package final class BatchRunner: Sendable {
             }
         }
         throw GatewayError(.conflict, "Others keep changing the batch \(batch.id).")
-    }
-
-    private func withdraw(_ batch: Batch) async throws(GatewayError) -> Bool {
-        let wakes = lines.wakes(of: BatchLines.Key(batch))
-        let question = BatchItems(unsentOf: batch, limit: settings.sliceMax)
-        let slice = try await batches.items(question)
-        guard !slice.isEmpty else {
-            try await finish(batch, sinceWake: wakes)
-            return false
-        }
-        let (why, who) = (batch.withdrawal ?? .cancelled, batch.decidedBy ?? "host")
-        let reason = batch.reason ?? "Its batch was stopped."
-        await withTaskGroup(of: Void.self) { group in
-            for item in slice {
-                group.addTask {
-                    // Whatever is left is seen again in the next slice.
-                    _ = try? await self.settlement.settle(item) { _ in .withdrawn(why, by: who, because: reason) }
-                }
-            }
-        }
-        // What cannot be written now is not tried again at once.
-        let left = try await batches.items(question)
-        return left.first?.id != slice.first?.id
     }
 
     /// Ends a batch of which nothing has not left, once everything has ended; until then it rests.
@@ -332,13 +317,13 @@ package final class BatchRunner: Sendable {
         )
         if free == 0, !isPaced, try await lacksPlaces(batch, at: now) { return false }
         if entropy.now() >= batch.until, try await isLate(batch, at: now) { return true }
-        if found.contains(where: \.isDamaged) { return try await setDamagedAside(batch) }
         // Whatever is decided of what was sent wakes it; only the pace is waited for.
         guard free > 0 else { return isPaced }
         var question = BatchItems(unsentOf: batch, limit: free)
         question.dueAt = entropy.now()
         question.after = lines.place(of: key)
         let found = try await batches.items(question)
+        if found.contains(where: \.isDamaged) { return try await setDamagedAside(batch) }
         if found.count < free { lines.reachedEnd(key) }
         if found.isEmpty {
             return try await comeToEnd(of: batch, hasBegunInTheMiddle: question.after > 0, sinceWake: wakes)
