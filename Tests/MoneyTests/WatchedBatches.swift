@@ -109,6 +109,14 @@ final class WatchedBatches: BatchRepository {
         return try await store.hasUndecided(id, organization: organization)
     }
 
+    func undecided(
+        of id: BatchID,
+        organization: OrganizationID,
+        sentBy moment: Timestamp
+    ) async throws(GatewayError) -> Int64 {
+        try await store.undecided(of: id, organization: organization, sentBy: moment)
+    }
+
     func sums(of id: BatchID, organization: OrganizationID) async throws(GatewayError) -> [RecordState: RollupSum] {
         readings.value = (readings.value ?? 0) + 1
         return try await store.sums(of: id, organization: organization)

@@ -192,6 +192,14 @@ struct WrongBatches: BatchRepository {
         try await store.hasUndecided(id, organization: organization)
     }
 
+    func undecided(
+        of id: BatchID,
+        organization: OrganizationID,
+        sentBy moment: Timestamp
+    ) async throws(GatewayError) -> Int64 {
+        try await store.undecided(of: id, organization: organization, sentBy: moment)
+    }
+
     func sums(of id: BatchID, organization: OrganizationID) async throws(GatewayError) -> [RecordState: RollupSum] {
         try await store.sums(of: id, organization: organization)
     }

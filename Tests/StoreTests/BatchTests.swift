@@ -266,6 +266,10 @@ struct `An item of a stored batch` {
             let foreign = AccountID(organization: theirs, environment: .test)
             #expect(try await store.undecidedItems(of: foreign, sentSince: moment, limit: 9).isEmpty)
 
+            let last = moment + .seconds(5)
+            #expect(try await store.undecided(of: id, organization: ours, sentBy: last) == 2)
+            #expect(try await store.undecided(of: id, organization: ours, sentBy: last + .seconds(-1)) == 1)
+            #expect(try await store.undecided(of: id, organization: theirs, sentBy: last) == 0)
             #expect(try await store.hasUndecided(id, organization: ours))
             #expect(try await !store.hasUndecided(id, organization: theirs))
             for item in [items[0], items[4]] { _ = try await store.apply([advanced(item, to: .failed)]) }

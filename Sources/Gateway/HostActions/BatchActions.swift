@@ -57,7 +57,8 @@ package struct BatchActions: Sendable {
         let sums = try await batches.sums(of: batch)
         let stop = try await batches.stop(of: batch, sums)
         let wait = stop == nil ? try await batches.wait(of: batch, sums) : nil
-        BatchDocument.write(batch, sums, waiting: wait, stoppedBy: stop, to: &writer)
+        let overdue = try await batches.overdue(of: batch, sums)
+        BatchDocument.write(batch, sums, overdue: overdue, waiting: wait, stoppedBy: stop, to: &writer)
         return .data(writer.bytes)
     }
 
@@ -95,7 +96,13 @@ package struct BatchActions: Sendable {
             writer.beginArray()
             for batch in page.batches {
                 let sums = try await batches.sums(of: batch)
-                BatchDocument.write(batch, sums, stoppedBy: try await batches.stop(of: batch, sums), to: &writer)
+                BatchDocument.write(
+                    batch,
+                    sums,
+                    overdue: try await batches.overdue(of: batch, sums),
+                    stoppedBy: try await batches.stop(of: batch, sums),
+                    to: &writer
+                )
             }
             writer.endArray()
             var beside = [(name: "count", value: JSON.integer(Int64(page.batches.count)).bytes)]

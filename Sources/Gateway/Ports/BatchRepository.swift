@@ -66,6 +66,13 @@ package protocol BatchRepository: Sendable {
     /// Whether any item of a batch has left, or may have, and has not ended; what waits for a person is one of them.
     func hasUndecided(_ id: BatchID, organization: OrganizationID) async throws(GatewayError) -> Bool
 
+    /// How many items of a batch were sent by a moment, and M-Pesa has not decided; what waits for a person is none of them.
+    func undecided(
+        of id: BatchID,
+        organization: OrganizationID,
+        sentBy moment: Timestamp
+    ) async throws(GatewayError) -> Int64
+
     /// How many items of a batch stand in each state, and what they sum to.
     func sums(of id: BatchID, organization: OrganizationID) async throws(GatewayError) -> [RecordState: RollupSum]
 

@@ -4,16 +4,28 @@ import OrderedJSON
 package enum BatchDocument {
     private static let text: JSON = ["type": "string"]
     private static let count: JSON = ["type": "integer", "minimum": 0]
+    private static func counting(_ description: String) -> JSON {
+        ["type": "integer", "minimum": 0, "description": .string(description)]
+    }
     private static let milliseconds: JSON = ["type": "integer", "description": "Milliseconds since 1970."]
 
     /// What its items are counted by.
     private enum Part: String, CaseIterable {
         case waiting
         case undecided
+        case overdue
         case needsPerson = "needs_person"
         case succeeded
         case failed
         case withdrawn
+
+        var schema: JSON {
+            switch self {
+            case .overdue: BatchDocument.counting("Sent, and M-Pesa has not said in time what became of them.")
+            case .needsPerson: BatchDocument.counting("M-Pesa stated no outcome: a person must look.")
+            case .waiting, .undecided, .succeeded, .failed, .withdrawn: count
+            }
+        }
 
         init(_ state: RecordState) {
             switch state {
@@ -54,7 +66,7 @@ package enum BatchDocument {
             "paid_amount": ["type": "integer", "description": "Whole Kenyan shillings."],
             "counts": [
                 "type": "object", "description": "Payments by where they stand; one that is tried again counts twice.",
-                "properties": .object(Part.allCases.reduce(into: [:]) { $0[$1.rawValue] = count }),
+                "properties": .object(Part.allCases.reduce(into: [:]) { $0[$1.rawValue] = $1.schema }),
             ],
             "releaser": [
                 "enum": .array(BatchReleaser.allCases.map { .string($0.rawValue) }),
@@ -105,12 +117,14 @@ package enum BatchDocument {
     /// Writes a batch, as the sums of its items have it.
     ///
     /// - Parameters:
+    ///   - overdue: How many of those that are undecided M-Pesa has let its time pass of.
     ///   - isEarlier: Whether it is shown to somebody who asked for a new one.
     ///   - wait: What it waits for though it runs.
     ///   - stop: What stops it though it runs, in words.
     package static func write(
         _ batch: Batch,
         _ sums: [RecordState: RollupSum],
+        overdue: Int64 = 0,
         isEarlier: Bool = false,
         waiting wait: BatchWait? = nil,
         stoppedBy stop: String? = nil,
@@ -118,6 +132,9 @@ package enum BatchDocument {
     ) {
         var counts: [Part: Int64] = [:]
         for (state, sum) in sums { counts[Part(state), default: 0] += sum.transactions }
+        let overdue = min(overdue, counts[.undecided] ?? 0)
+        counts[.undecided] = (counts[.undecided] ?? 0) - overdue
+        counts[.overdue] = overdue
         let paid = sums[.succeeded]?.amount ?? 0
         writer.beginObject()
         writer.optional("batch_id", batch.id.description)
@@ -152,7 +169,7 @@ package enum BatchDocument {
         writer.optional("not_before_ms", batch.notBefore?.milliseconds)
         writer.optional("ended_ms", batch.endedAt?.milliseconds)
         if batch.endedAt == nil { writer.optional("until_ms", batch.until.milliseconds) }
-        writer.optional("next", (isEarlier ? earlier(batch) : "") + next(batch, wait, stop))
+        writer.optional("next", (isEarlier ? earlier(batch) : "") + next(batch, wait, stop) + late(overdue))
         writer.endObject()
     }
 
@@ -223,6 +240,12 @@ package enum BatchDocument {
 }
 
 extension BatchDocument {
+    private static func late(_ overdue: Int64) -> String {
+        guard overdue > 0 else { return "" }
+        let (of, have) = overdue == 1 ? ("One of its payments", "has") : ("\(overdue) of its payments", "have")
+        return " \(of) \(have) not been decided in time: GET /unknowns says what can be done about it."
+    }
+
     /// How many of those whom a rule asks have let it go on; nil where nobody has.
     private static func agreed(_ batch: Batch, _ done: String) -> String? {
         let agreed = batch.approvers.count

@@ -149,6 +149,21 @@ extension MemoryStore: BatchRepository {
         }
     }
 
+    package func undecided(
+        of id: BatchID,
+        organization: OrganizationID,
+        sentBy moment: Timestamp
+    ) async throws(GatewayError) -> Int64 {
+        let states: [RecordState] = [.accepted, .unknown, .reconciling]
+        return try await read { tables in
+            let found = tables.records.values.count { row in
+                row.record.organization == organization && row.record.batch?.batch == id
+                    && states.contains(row.record.state) && row.record.sentAt.map { $0 <= moment } ?? false
+            }
+            return Int64(found)
+        }
+    }
+
     package func sums(
         of id: BatchID,
         organization: OrganizationID

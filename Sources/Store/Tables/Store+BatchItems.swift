@@ -85,6 +85,24 @@ extension Store {
         }
     }
 
+    package func undecided(
+        of id: BatchID,
+        organization: OrganizationID,
+        sentBy moment: Timestamp
+    ) async throws(GatewayError) -> Int64 {
+        let index = database.words.index("records_batch_left")
+        return try await read { sql in
+            try sql.first(
+                """
+                SELECT COUNT(*) FROM records\(index)
+                WHERE organization_id = $1 AND sent_ms <= $2 AND batch_id = $3 AND batch_id IS NOT NULL
+                    AND \(RecordCoding.isLeft) AND state IN ('accepted', 'unknown', 'reconciling')
+                """,
+                [.text(organization.description), .integer(moment.milliseconds), .text(id.description)]
+            ) { $0.integer(0) ?? 0 } ?? 0
+        }
+    }
+
     package func sums(
         of id: BatchID,
         organization: OrganizationID

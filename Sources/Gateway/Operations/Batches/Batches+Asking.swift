@@ -72,6 +72,23 @@ extension Batches {
         try await batches.sums(of: batch.id, organization: batch.organization)
     }
 
+    /// How many of a batch's items are undecided, though M-Pesa has let the time pass in which it says what became of them.
+    ///
+    /// All of its items have the same kind, and so the same time.
+    func overdue(of batch: Batch, _ sums: [RecordState: RollupSum]) async throws(GatewayError) -> Int64 {
+        let states: [RecordState] = [.accepted, .unknown, .reconciling]
+        guard states.contains(where: { sums[$0] != nil }) else { return 0 }
+        var question = BatchItems(of: batch.id, organization: batch.organization, limit: 1)
+        question.states = Set(states)
+        guard let item = try await batches.items(question).first else { return 0 }
+        let time = item.horizon(rules: runner.settlement.machine(for: item).rules) - item.begunAt
+        return try await batches.undecided(
+            of: batch.id,
+            organization: batch.organization,
+            sentBy: entropy.now() + (.zero - time)
+        )
+    }
+
     /// Those of an organization that wait for a person, in whatever environment.
     func waiting(of organization: OrganizationID, limit: Int) async throws(GatewayError) -> [Batch] {
         try await batches.openBatches(of: organization, in: [.draft, .paused], after: nil, limit: limit)
