@@ -359,4 +359,34 @@ struct `A row that is tried again` {
             #expect(house.upstream.count("pay") == 1)
         }
     }
+
+    /// As many others are named as the news of a payment names at most, so that the later try is not changed by it.
+    @Test func `is not paid where that news names other payments, and not it`() async throws {
+        try await House.forBatches(inFlightMax: 1) { (house) async throws in
+            try await house.run("b", 1)
+            try await failing(house)
+            let first = try #require(try await house.items("b").first)
+            house.upstream.accept()
+            for number in 1...house.gateway.batchRunner.settlement.twinsMax {
+                let reply = await house.pay(phone: "254711010001", amount: 100, key: "other-\(number)")
+                let said: JSON = ["verdict": "succeeded", "amount": 100, "receipt": .string("S\(number)")]
+                try await house.callback(try #require(reply.record, "\(reply.result)"), says: said)
+                house.clock.advance(.seconds(61))
+            }
+            let sent = house.upstream.count("pay")
+            let who = try await house.releaser()
+            _ = try await house.gateway.batches.resume("b", by: who, confirming: [1])
+            let version = try #require(try await house.items("b").last).version
+            let seen = Kept<Int>(nil)
+            house.upstream.whenPrepared {
+                try? await house.callback(first.id, says: ["verdict": "succeeded", "amount": 100, "receipt": "R1"])
+                if seen.value == nil { seen.value = try? await house.items("b").last?.version }
+            }
+            for _ in 0..<3 { await house.sendBatches(after: .seconds(6)) }
+
+            #expect(seen.value == version)
+            #expect(try await house.items("b").map(\.state) == [.succeeded, .withdrawn])
+            #expect(house.upstream.count("pay") == sent)
+        }
+    }
 }
