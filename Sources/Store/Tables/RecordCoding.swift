@@ -11,7 +11,7 @@ package enum RecordCoding {
         held_until_ms, detail
         """
     /// What a record is read of: `columns`, and what tells of one whose texts are damaged.
-    static let selected = columns + ", account_name, batch_id, batch_sequence"
+    package static let selected = columns + ", account_name, batch_id, batch_sequence"
     static let selectedCount = 27
 
     /// Binds the values of `columns`.
