@@ -7,7 +7,7 @@ import urllib.request
 
 import pytest
 
-from harness import PATIENCE, Gateway, phone
+from harness import PATIENCE, Gateway, phone, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +74,50 @@ def test_a_page_is_answered_to_whoever_asks_for_none(gateway):
     assert refused.value.code == 422, refused.value
     document = gateway.call("GET", "/openapi.json")[2]
     assert "text/event-stream" in document["paths"]["/events"]["get"]["responses"]["200"]["content"]
+
+
+def test_a_batch_is_followed_to_its_end_through_a_crash(simulator):
+    numbers = [phone() for _ in range(12)]
+    body = {
+        "batch_id": "followed", "batch_name": "Followed", "release": True,
+        "payments": [{"phone_number": number, "amount": 100} for number in numbers],
+    }
+    seen = []
+
+    def read(following, until):
+        while not until():
+            found = following.next()
+            if found is None or found[0] == "ended":
+                return
+            seen.append(found[1])
+
+    def told(name):
+        return [event["subject"] for event in seen if event["type"] == name]
+
+    first = Gateway(simulator=simulator)
+    types = "transaction.succeeded,batch.released,batch.completed"
+    with Following(first, f"?after=now&types={types}") as following:
+        assert first.call("POST", "/tools/bulk-payment", body)[2]["data"]["state"] == "running"
+        read(following, lambda: len(told("transaction.succeeded")) >= 4)
+        cursor = following.cursor
+        first.end(signal.SIGKILL)
+    with first.again(simulator=simulator) as second:
+        # Of one that was leaving in that moment it may be that nobody knows.
+        def all_taken():
+            simulator.repeat_results()
+            batch = second.call("GET", "/batches/followed")[2]["data"]
+            taken = sum(simulator.payouts(number)["count"] for number in numbers)
+            return batch["counts"]["waiting"] == 0 and batch["successful_payments"] == taken and taken
+
+        taken = wait_until("the rest of it", all_taken)
+        with Following(second, f"?types={types}", cursor) as following:
+            is_whole = taken == len(numbers)
+            last = "batch.completed" if is_whole else "transaction.succeeded"
+            read(following, lambda: len(told("transaction.succeeded")) >= taken and told(last))
+    paid = told("transaction.succeeded")
+    assert len(paid) == len(set(paid)) == taken >= len(numbers) - 1, seen
+    assert told("batch.released") == ["followed"] and len(told("batch.completed")) == (1 if is_whole else 0), seen
+    assert len({event["id"] for event in seen}) == len(seen), seen
 
 
 def test_whoever_follows_is_told_that_the_gateway_stops(gateway):
