@@ -8,6 +8,7 @@ import os
 import subprocess
 import urllib.request
 
+import openpyxl
 import pytest
 
 import harness
@@ -107,6 +108,36 @@ def test_history_goes_page_by_page(gateway):
             break
         cursor = "&cursor=" + page["next_cursor"]
     assert len(seen) == len(set(seen)) == 4, seen
+
+
+def test_a_report_names_people_and_opens_in_spreadsheets_with_numbers_that_are_numbers(gateway, simulator):
+    user = next(user for user in gateway.dev["users"] if user["role"] == "manager")
+    credentials = {name: user[name] for name in ("username", "password", "organization")}
+    token = harness.http("POST", gateway.url + "/auth/login", credentials)[2]["data"]["token"]
+    number = phone()
+    gateway.push(number, 77, key=token)
+    gateway.wait_for(number, "succeeded")
+    made = wait_until("the reader", lambda: (m := report(gateway)["data"])["by_user"] and m)
+    (row,) = made["by_user"]
+    assert row["amount_in"] == 77 and row["count"] == 1 and row["user_id"], row
+
+    path = f"/reports/{made['report_id']}/file?format=xlsx"
+    request = urllib.request.Request(gateway.url + path, headers={"X-API-Key": gateway.dev["api_key"]})
+    with urllib.request.urlopen(request) as reply:
+        rows = list(openpyxl.load_workbook(io.BytesIO(reply.read())).active.iter_rows(values_only=True))
+    header, cells = rows[0], {row[:2]: row for row in rows[1:]}
+    assert header[:3] == ("part", "name", "value") and len(set(header)) == len(header), header
+    for part in ("summary", "money"):
+        for name, value in made[part].items():
+            if isinstance(value, dict):
+                for member, number in value.items():
+                    assert cells[(part, f"{name}.{member}")][2] == number, (part, name, member)
+            else:
+                assert cells[(part, name)][2] == value, (part, name)
+    assert type(cells[("money", "in.amount")][2]) is int
+    assert cells[("by_user", "1")][header.index("user_id")] == row["user_id"]
+    assert cells[("by_user", "1")][header.index("amount_in")] == 77
+    assert cells[("report", "report_id")][2] == made["report_id"]
 
 
 @pytest.mark.parametrize("body, field", [
