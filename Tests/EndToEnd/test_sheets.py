@@ -165,3 +165,30 @@ def test_the_command_line_sends_a_file(gateway, tmp_path):
     )
 
     assert made.returncode == 0 and "total_amount: 5400" in made.stdout, made
+
+
+def listed(count):
+    """So many payments as a program lists them, each with all that one has."""
+    return [
+        {
+            "phone_number": str(254713000000 + number), "amount": 1000 + number % 500,
+            "account_reference": f"EMP-{number:05}", "remarks": "Salary of November 2026, with overtime",
+        }
+        for number in range(count)
+    ]
+
+
+def test_five_thousand_payments_are_one_call_and_one_more_is_refused(gateway):
+    payments = listed(5_000)
+    total = sum(payment["amount"] for payment in payments)
+    body = {"batch_id": "many", "batch_name": "Many", "payments": payments}
+    status, _, made = gateway.call("POST", "/tools/bulk-payment", body)
+    assert status == 200 and made["data"]["state"] == "draft", made
+    assert made["data"]["total_payments"] == 5_000 and made["data"]["total_amount"] == total, made
+    last = gateway.call("GET", "/batches/many/items?after=4999")[2]["data"]
+    assert [item["arguments"]["phone_number"] for item in last] == [payments[-1]["phone_number"]], last
+
+    more = {"batch_id": "more", "batch_name": "More", "payments": listed(5_001)}
+    status, _, problem = gateway.call("POST", "/tools/bulk-payment", more)
+    assert status == 422 and problem["errors"][0]["pointer"] == "/payments", problem
+    assert gateway.call("GET", "/batches/more")[0] == 404
