@@ -254,7 +254,7 @@ struct `A batch that a day's limit lets leave in part` {
     }
 }
 
-struct `A batch whose time is over` {
+struct `A batch that nobody let go in time` {
     @Test(arguments: [false, true])
     func `is neither released nor resumed, though nothing has withdrawn it yet`(isPaused: Bool) async throws {
         try await House.forBatches { (house) async throws in
