@@ -14,7 +14,7 @@ extension MCPServer {
         let marks = Marks(place: reply.place, isReplayed: reply.isReplayed)
         switch reply.result {
         case .success(.data(let data, _, let beside)):
-            return results.output(ActionOutput.bytes(data, beside), marks, to: exchange)
+            return results.output(ActionOutput.bytes(data, beside, of: action), marks, to: exchange)
         case .success(.file), .success(.stream), .success(.live), .success(.question):
             return results.failure(GatewayError(.notSupported, "A file is read by REST."), marks, to: exchange)
         case .failure(let error):
@@ -35,14 +35,22 @@ extension MCPServer {
 enum ActionOutput {
     static func schema(of action: Action) -> JSON {
         guard case .data(let schema, let beside) = action.output else { return ["type": "object"] }
-        if beside.isEmpty, schema["type"]?.stringValue == "object" { return schema }
+        guard isWrapped(action) else { return schema }
         var properties: JSONObject = ["data": schema]
         for (name, schema) in beside { properties[name] = schema }
         return ["type": "object", "required": ["data"], "properties": .object(properties)]
     }
 
-    static func bytes(_ data: [UInt8], _ beside: [(name: String, value: [UInt8])]) -> [UInt8] {
-        if beside.isEmpty, data.first == UInt8(ascii: "{") { return data }
+    /// Whether its answer stands under `data`, whatever stands beside it this time: by what it may answer.
+    private static func isWrapped(_ action: Action) -> Bool {
+        guard case .data(let schema, let beside) = action.output else { return false }
+        return !beside.isEmpty || schema["type"]?.stringValue != "object"
+    }
+
+    /// - Parameter action: Of which there is a schema to hold to; nil where nobody is told one.
+    static func bytes(_ data: [UInt8], _ beside: [(name: String, value: [UInt8])], of action: Action? = nil) -> [UInt8] {
+        let mayBeBare = beside.isEmpty && data.first == UInt8(ascii: "{")
+        if mayBeBare, !(action.map(isWrapped) ?? false) { return data }
         var writer = JSONWriter(capacity: data.count + 64)
         writer.beginObject()
         writer.key("data")

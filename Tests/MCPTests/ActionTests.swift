@@ -44,6 +44,20 @@ struct `An action that is offered as a tool` {
         }
     }
 
+    @Test func `answers in the form that it lists, whatever stands beside it this time`() async throws {
+        try await Office.with { office in
+            let offered = office.gateway.actions.filter { $0.tool != nil }
+            #expect(offered.contains { $0.name == "reports.diff" })
+            for action in offered {
+                let isList = ActionOutput.schema(of: action)["properties"]?["data"]?["type"] == "array"
+                let bytes = ActionOutput.bytes(Array((isList ? "[]" : "{}").utf8), [], of: action)
+                let isWrapped = ActionOutput.schema(of: action)["required"]?.arrayValue?.contains("data") == true
+                let data = try JSON(parsing: bytes)["data"]
+                #expect(isWrapped == (data != nil), "\(action.name)")
+            }
+        }
+    }
+
     @Test func `needs its scope, and says which`() async throws {
         try await Office.with { office in
             let bare = try await office.addKey(scopes: [])
