@@ -6,11 +6,11 @@ package enum ShownName {
     private static let pointerMax = 400
 
     /// Whether a character is seen as nothing, or changes in which order others are seen: zero-width ones, and those that turn
-    /// the direction of reading.
+    /// the direction of reading; fillers that are blank, too, by which a name would be one to its readers.
     package static func hides(_ character: UInt32) -> Bool {
         switch character {
-        case 0xAD, 0x034F, 0x061C, 0x180E, 0x200B...0x200F, 0x202A...0x202E, 0x2060...0x206F, 0xFEFF,
-            0xFFF9...0xFFFB, 0xE0000...0xE007F:
+        case 0xAD, 0x034F, 0x061C, 0x115F...0x1160, 0x180E, 0x200B...0x200F, 0x202A...0x202E, 0x2060...0x206F, 0x2800,
+            0x3164, 0xFEFF, 0xFFA0, 0xFFF9...0xFFFB, 0x1D173...0x1D17A, 0xE0000...0xE007F:
             true
         default: false
         }

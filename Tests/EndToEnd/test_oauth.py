@@ -7,7 +7,7 @@ import urllib.parse
 
 import pytest
 
-from harness import PATIENCE, PROGRAM, ROOT, Process, answers, free_port, http, wait_until
+from harness import PATIENCE, PROGRAM, ROOT, Gateway, Process, answers, free_port, http, phone, wait_until
 
 PYTHON = os.path.join(ROOT, ".build-fixtures", "mcp-client", "bin", "python")
 
@@ -37,8 +37,7 @@ def log_in(gateway, role):
     return http("POST", gateway.url + "/auth/login", credentials)[2]["data"]["token"]
 
 
-@pytest.fixture(scope="module")
-def registered(gateway, issuer):
+def register(gateway, issuer, *subjects):
     """The demo's administrator registers the issuer; answers how they ask, what they made, and the key it acts as."""
     token = log_in(gateway, "org_admin")
 
@@ -50,10 +49,15 @@ def registered(gateway, issuer):
     key = made[2]["data"]["key"]["id"]
     made = ask("POST", "/admin/issuers", {
         "issuer": issuer.url, "environment": "test", "algorithms": ["RS256", "PS256", "ES256", "EdDSA"],
-        "subjects": [{"subject": "assistant", "key": key}],
+        "subjects": [{"subject": subject, "key": key} for subject in subjects],
     })
     assert made[0] == 201, made
     return ask, made[2]["data"], key
+
+
+@pytest.fixture(scope="module")
+def registered(gateway, issuer):
+    return register(gateway, issuer, "assistant")
 
 
 def verify(gateway, token):
@@ -109,6 +113,50 @@ def test_a_token_without_the_scope_is_told_what_it_needs_and_where(gateway, issu
     assert status == 403 and 'error="insufficient_scope"' in challenge, (status, challenge)
     assert f'resource_metadata="{gateway.url}/.well-known/oauth-protected-resource{path}"' in challenge, challenge
     assert f'scope="{" ".join(answer["error"]["data"]["scopes"])}"' in challenge, (challenge, answer)
+
+
+def test_others_who_act_as_the_same_key_are_not_asked_about_a_payment_and_cannot_confirm_it(simulator, issuer):
+    def call(subject, more=None):
+        token = issuer.token(resource=made["resource"], scope="mpesa:stk", claims=json.dumps({"sub": subject}))
+        meta = {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {"elicitation": {"form": {}}},
+        }
+        arguments = {
+            "phone_number": phone(), "amount": 7, "account_reference": "INV-1", "transaction_desc": "Invoice",
+            "idempotency_key": "asked-by-one",
+        }
+        params = {"name": "mpesa_stk_push", "arguments": {**arguments, **said}, "_meta": meta, **(more or {})}
+        said.update(params["arguments"])
+        headers = {
+            "Authorization": "Bearer " + token, "Accept": "application/json, text/event-stream",
+            "Content-Type": "application/json", "MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call",
+            "Mcp-Name": "mpesa_stk_push",
+        }
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+        return http("POST", made["resource"], message, headers)[2]
+
+    with Gateway(simulator=simulator) as gateway:
+        ask, made, key = register(gateway, issuer, "assistant", "colleague")
+        said = {}
+        rules = [{"direction": ["in"], "who": ["agent"], "then": "confirm", "agent_max": 1000}]
+        assert ask("PUT", "/approval-rules", {"rules": rules})[0] == 200
+        answer = call("assistant")
+        assert "result" in answer, answer
+        asked = answer["result"]
+        assert asked["resultType"] == "input_required", asked
+        others = call("colleague")["result"]
+        assert others["resultType"] == "complete" and others["structuredContent"]["state"] == "draft", others
+        name, = asked["inputRequests"]
+        yes = {
+            "requestState": asked["requestState"],
+            "inputResponses": {name: {"action": "accept", "content": {"confirm": True}}},
+        }
+        assert call("colleague", yes)["error"]["code"] == -32602
+        paid = call("assistant", yes)["result"]
+        assert paid["resultType"] == "complete" and paid["structuredContent"].get("state") != "draft", paid
+        shown = ask("GET", "/approvals/" + others["structuredContent"]["transaction_id"])
+        assert shown[2]["data"]["confirmation"]["by"] == f"key:{key}|{issuer.url}|assistant", shown
 
 
 def test_an_issuer_that_is_switched_off_is_felt_at_once_and_no_token_stands_in_the_log(gateway, issuer, registered):

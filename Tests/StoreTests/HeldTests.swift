@@ -23,7 +23,8 @@ private func makeDraft(at time: Timestamp = moment) -> Record {
         people: people,
         isConfirmation: true,
         isAskedThere: true,
-        session: Identifier(high: 8, low: 4)
+        session: Identifier(high: 8, low: 4),
+        bearer: "key:1|https://issuer.example|amina"
     )
     record.nextActionAt = time + .seconds(3_600)
     return record

@@ -45,6 +45,9 @@ package struct Hold: Sendable, Equatable {
         package var isAskedThere: Bool
         /// The log-in with whose token a program that decides for itself has asked: it does not confirm it as well.
         package var session: Identifier?
+        /// Whom the token of an issuer was issued to that it was asked for with (`Principal.bearerText`): others who act as the
+        /// same key do not confirm it; nil where whoever made it is known by that alone.
+        package var bearer: String?
 
         /// States it.
         package init(
@@ -54,7 +57,8 @@ package struct Hold: Sendable, Equatable {
             people: Approvers? = nil,
             isConfirmation: Bool = false,
             isAskedThere: Bool = false,
-            session: Identifier? = nil
+            session: Identifier? = nil,
+            bearer: String? = nil
         ) {
             self.role = role
             self.count = count
@@ -63,6 +67,7 @@ package struct Hold: Sendable, Equatable {
             self.isConfirmation = isConfirmation
             self.isAskedThere = isAskedThere
             self.session = session
+            self.bearer = bearer
         }
     }
 

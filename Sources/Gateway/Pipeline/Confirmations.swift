@@ -61,9 +61,9 @@ package struct Confirmations: Sendable {
     }
 
     /// Whether a record was asked for by who calls now, in the same capacity: what a key asked for by REST, or before it was
-    /// an agent's, is no agent's to confirm.
+    /// an agent's, is no agent's to confirm, nor what another token's holder asked for as the same key.
     private func isTheirs(_ record: Record, _ work: Dispatch.Work) -> Bool {
-        record.madeBy == work.principal.subjectText && record.caller == work.caller
+        record.bearer == work.principal.bearerText && record.caller == work.caller
     }
 
     /// A question is for the same account and key too: nobody confirms one payment by the form of another.

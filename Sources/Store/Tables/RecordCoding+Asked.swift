@@ -16,6 +16,7 @@ extension RecordCoding {
             writer.bool(true)
         }
         writer.optional("session", asked.session?.description)
+        writer.optional("bearer", asked.bearer)
         if let people = asked.people {
             writer.key("people")
             writer.value(.object(people.json))
@@ -32,7 +33,8 @@ extension RecordCoding {
             people: kept["people"].map { Approvers($0, within: .zero) ?? .nobody },
             isConfirmation: kept["confirm"] == true,
             isAskedThere: kept["there"] == true,
-            session: kept["session"]?.stringValue.flatMap { Identifier($0) }
+            session: kept["session"]?.stringValue.flatMap { Identifier($0) },
+            bearer: kept["bearer"]?.stringValue
         )
     }
 }

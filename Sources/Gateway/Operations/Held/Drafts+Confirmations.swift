@@ -17,7 +17,8 @@ extension Drafts {
             throw GatewayError(.conflict, "Others must approve this; a confirmation is not enough.", record: seen.id)
         }
         let confirmation = Hold.Confirmation(
-            by: who,
+            // Who of those who act as one key.
+            by: way == .form ? record.bearer : who,
             at: entropy.now(),
             way: way,
             shown: shown,
@@ -41,6 +42,9 @@ extension Drafts {
 }
 
 extension Record {
+    /// Whoever asked for what waits to be confirmed, as `Principal.bearerText` has it.
+    var bearer: String { hold?.asked?.bearer ?? madeBy }
+
     /// What a person is shown of a payment before they confirm it.
     var wordsToConfirm: String {
         let (verb, side) =

@@ -20,6 +20,7 @@ extension Operations {
         if order.asked?.isConfirmation == true {
             draft.hold?.asked?.isAskedThere = work.isAskedThere
             draft.hold?.asked?.session = work.caller == .agent ? work.principal.session : nil
+            draft.hold?.asked?.bearer = work.principal.issued == nil ? nil : work.principal.bearerText
         }
         // Those who are asked are told once more when three quarters of the time are over, or others may stand in for them.
         let most = (until - draft.createdAt) * 3 / 4
