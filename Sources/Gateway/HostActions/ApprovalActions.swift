@@ -36,9 +36,9 @@ package struct ApprovalActions: Sendable {
             summary: """
                 The drafts: what nobody has let leave yet, first the batches, each as one, then single payments, newest first. \
                 A payment leaves once others than whoever asked approve it, or once whoever asked confirms it where the rule \
-                says so; a batch is released. People do that, logged in; no tool does. Of both environments for whoever logged \
-                in, of its own for a key. Role user sees those that it asked for itself. A draft counts against a limit of the \
-                day only when it leaves. Where there may be more payments, next_before is sent as before for the next page. \
+                says so; a batch is released. People do that, logged in; no tool does. A key sees those of its own environment; \
+                somebody who logged in those of test and of live, as environment says of each. Role user sees those that it \
+                asked for itself. A draft counts against a limit of the day only when it leaves. Where there may be more payments, next_before is sent as before for the next page. \
                 \(TransactionDocument.others)
                 """,
             route: Route("GET", "/approvals"),
@@ -99,7 +99,8 @@ package struct ApprovalActions: Sendable {
             title: "Show what waits for people",
             summary: """
                 One payment that is or was held: amount, receiver, who asked, by what rule it waits and until when, who has \
-                approved it, and how many payments to the same receiver have succeeded before. \(TransactionDocument.others)
+                approved it, and how many payments to the same receiver have succeeded before; decided_by once it was let leave or \
+                withdrawn. \(TransactionDocument.others)
                 """,
             route: Route("GET", "/approvals/{id}"),
             arguments: ["id": Self.id],
@@ -321,7 +322,7 @@ extension ApprovalActions {
                     ],
                 ],
             ],
-            "decided_by": ["type": "string"],
+            "decided_by": ["type": "string", "description": "Who let it leave, or withdrew it."],
             "withdrawal": ["enum": .array(Hold.Withdrawal.allCases.map { .string($0.rawValue) })],
             "earlier_payments": ["type": "integer", "description": "To the same receiver; at most 100 are counted."],
         ],

@@ -31,8 +31,8 @@ package struct TransactionActions: Sendable {
             summary: """
                 The organization's transactions, newest first; role user sees those that it began itself. Where there \
                 may be more, next_before is sent as before for the next page: also after one that is short, or empty, \
-                because little of much matched. For when there is no id: transactions_show finds one by any. An empty list does not \
-                prove that no money moved. \
+                because little of much matched. For when there is no id: transactions_show finds one by any. charge_again is of \
+                every kind: pay_again and reverse_again say the same elsewhere. An empty list does not prove that no money moved. \
                 \(TransactionDocument.others)
                 """,
             route: Route("GET", "/transactions"),
@@ -124,9 +124,11 @@ package struct TransactionActions: Sendable {
             summary: """
                 One transaction with every step of its life and what said so, by whatever you have of it: the \
                 transaction_id, an id or the receipt that M-Pesa gave, or the idempotency_key that it was asked for with. \
-                found_by says which of them it was. As the gateway knows it: for what was just asked for, \
-                mpesa_check_status, mpesa_check_payout and mpesa_check_reversal ask M-Pesa too; transactions_explain says \
-                why it does not end; without an id, transactions_list. amount is whole shillings. \(TransactionDocument.statusWords) \
+                found_by says which of them it was. As the gateway knows it. For what was just asked for, mpesa_check_status, \
+                mpesa_check_payout or mpesa_check_reversal comes first, which ask M-Pesa too; then this; then \
+                transactions_explain, where it does not end. Without an id, transactions_list. amount is whole shillings. \
+                \(TransactionDocument.statusWords) state released: people have let it or its batch leave, and it is about to be \
+                sent. \
                 charge_again says of every kind what pay_again and reverse_again say there. Finding nothing does not prove \
                 that no money moved: make the call that got no answer again with its idempotency_key. \
                 \(TransactionDocument.others)

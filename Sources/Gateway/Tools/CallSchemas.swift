@@ -166,7 +166,7 @@ package final class CallSchemas: Sendable {
         return [
             "type": "integer", "minimum": 0, "maximum": .integer(tool.waitMax.components.seconds),
             "description": .string(
-                "For how many seconds to wait for the outcome, unless it is known sooner; \(usual) if left out."
+                "Seconds to wait for the outcome, unless it comes sooner; \(usual) if left out. A repeat may say another."
             ),
         ]
     }

@@ -84,6 +84,7 @@ enum HeldAnswer {
             "next": ["type": "string", "description": "What to do now."],
             "approval": [
                 "type": "object", "required": ["reason", "until_ms"],
+                "description": "Who must let it leave; once it has left, who did (decided_by).",
                 "properties": [
                     "reason": ["type": "string", "description": "Who must approve or confirm it, and by what rule."],
                     "role": ["type": "string", "description": "The least role of those who approve it."],
