@@ -6,7 +6,7 @@ import Testing
 
 /// A server of one thread that does what a test tells it with each request, and counts them.
 final class RawServer: @unchecked Sendable {
-    enum Act { case answer(String), close, hang }
+    enum Act { case answer(String), pieces(Int, every: TimeInterval), close, hang }
 
     let port: Int
     private let listener: Int32
@@ -39,6 +39,15 @@ final class RawServer: @unchecked Sendable {
             let act = lock.withLock {
                 count += 1
                 return acts.count > 1 ? acts.removeFirst() : acts[0]
+            }
+            if case .pieces(let count, let pause) = act {
+                let head = Array("HTTP/1.1 200 OK\r\nContent-Length: \(count)\r\n\r\n".utf8)
+                _ = send(connection, head, head.count, Int32(MSG_NOSIGNAL))
+                for _ in 0..<count {
+                    Thread.sleep(forTimeInterval: pause)
+                    _ = send(connection, "x", 1, Int32(MSG_NOSIGNAL))
+                }
+                break
             }
             guard case .answer(let text) = act else {
                 if case .hang = act { sleep(3) }
@@ -80,6 +89,22 @@ struct `The HTTP client` {
             }
         }
         #expect(heard.withLock { $0 } == 300_000)
+    }
+
+    @Test func `waits anew with each piece of what lasts, where it is asked to`() async throws {
+        let client = CurlClient()
+        defer { client.shutdown() }
+        for waits in [true, false] {
+            let server = try RawServer([.pieces(30, every: 0.1)])
+            defer { server.stop() }
+            var request = HTTPRequest(method: "GET", url: "http://127.0.0.1:\(server.port)/", timeout: .seconds(2))
+            request.waitsForPieces = waits
+            request.onPiece = { _, _ in true }
+
+            let outcome = await client.send(request)
+
+            #expect(outcome == (waits ? .answered(status: 200, body: []) : .unknown(CurlTransfer.tooSlow)))
+        }
     }
 
     @Test func `calls what is cut off no answer, and reads nothing more for whoever cannot keep it`() async throws {

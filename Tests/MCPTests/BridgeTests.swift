@@ -184,6 +184,40 @@ struct `A bridge` {
         #expect(wire.posts[3]["Mcp-Param-Urgent"] == nil && wire.written == [result(1), result(1)])
     }
 
+    @Test func `passes on as much as comes, and of no message more than its bound`() async throws {
+        var settings = StdioBridge.Settings()
+        settings.answerBytesMax = 200
+        let told: JSON = ["jsonrpc": "2.0", "method": "notifications/message", "params": [:]]
+        let long = result(1, ["text": .string(String(repeating: "x", count: 200))])
+        let stream = String(repeating: "data: \(told.text)\n\n", count: 20)
+        for (body, count, isAnswered) in [
+            (stream + "data: \(result(1).text)\n\n", 20, true), (stream + "data: \(long.text)\n\n", 20, false),
+            (long.text, 0, false),
+        ] {
+            let (wire, bridge) = Wire.make(settings: settings) { _, hear in
+                for byte in body.utf8 { hear([byte]) }
+                return .answered(200)
+            }
+            await bridge.ask(Office.request("tools/call", ["name": "x"]))
+
+            #expect(wire.written.count == count + 1 && wire.written.dropLast().allSatisfy { $0 == told })
+            let words = wire.written.last?["error"]?["message"]?.stringValue ?? ""
+            #expect((wire.written.last == result(1)) == isAnswered, "\(wire.written)")
+            #expect(words.contains("longer than 200 bytes") == !isAnswered, "\(words)")
+        }
+    }
+
+    @Test func `tells whoever listened to listen anew, and whoever called to ask with the same key`() async throws {
+        let (wire, bridge) = Wire.make { _, _ in .unknown("reset") }
+
+        await bridge.ask(Office.request("subscriptions/listen", ["_meta": Self.meta]))
+        await bridge.ask(Office.request("tools/call", ["name": "x", "_meta": Self.meta]))
+
+        let words = wire.written.map { $0["error"]?["message"]?.stringValue ?? "" }
+        #expect(words.count == 2 && words[0].contains("listen anew") && !words[0].contains("idempotency_key"))
+        #expect(words.last?.contains("idempotency_key") == true)
+    }
+
     @Test func `answers every request, whatever became of the gateway`() async throws {
         let refusal: JSON = ["jsonrpc": "2.0", "error": ["code": -32600, "message": "No key."]]
         let cases: [(StdioBridge.Outcome, [UInt8], String)] = [

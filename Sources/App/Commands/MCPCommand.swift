@@ -22,8 +22,11 @@ struct MCPCommand: AsyncParsableCommand {
     @Option(name: .customLong("data-dir"), help: "The data folder of a gateway on this machine.")
     var dataFolder: String?
 
-    /// How long an answer may take.
-    private static let answerWithin = Duration.seconds(600)
+    /// How long the gateway may say nothing before an answer is given up.
+    ///
+    /// Longer than whatever it waits for in silence: a person on a page has ten minutes. What lasts shows signs of life, and may
+    /// last as long as it likes.
+    static let silenceMax = Duration.seconds(900)
     /// How long requests that are under way may go on once the input has ended.
     private static let drain = Duration.seconds(30)
 
@@ -73,25 +76,38 @@ struct MCPCommand: AsyncParsableCommand {
         _ settings: StdioBridge.Settings
     ) -> StdioBridge.Sender {
         { post, hear in
-            var request = HTTPRequest(
-                method: "POST",
-                url: address.url,
-                headers: post.headers.map { ($0.name, $0.value) }
-                    + [("Authorization", "Bearer \(address.credential.reveal())")],
-                body: post.body,
-                timeout: answerWithin,
-                answerBytesMax: settings.answerBytesMax
-            )
-            request.onPiece = { piece, _ in
-                hear(piece)
-                return true
-            }
+            let request = MCPCommand.request(post.headers, post.body, to: address, settings.answerBytesMax, hear)
             switch await curl.sendUntilCancelled(request) {
             case .answered(let status, _): return .answered(status)
             case .notSent(let reason): return .notSent(reason)
             case .unknown(let reason): return .unknown(reason)
             }
         }
+    }
+
+    /// A message as it leaves, whose answer is heard as it comes, and may be a stream without an end.
+    static func request(
+        _ headers: [(name: String, value: String)],
+        _ body: [UInt8],
+        to address: GatewayAddress,
+        _ answerBytesMax: Int,
+        _ hear: @escaping @Sendable ([UInt8]) -> Void
+    ) -> HTTPRequest {
+        var request = HTTPRequest(
+            method: "POST",
+            url: address.url,
+            headers: headers.map { ($0.name, $0.value) }
+                + [("Authorization", "Bearer \(address.credential.reveal())")],
+            body: body,
+            timeout: silenceMax,
+            answerBytesMax: answerBytesMax
+        )
+        request.waitsForPieces = true
+        request.onPiece = { piece, _ in
+            hear(piece)
+            return true
+        }
+        return request
     }
 }
 

@@ -8,16 +8,20 @@ final class EventReader: Sendable {
     private struct State {
         var isStream: Bool?
         var document: [UInt8] = []
+        /// Whether some message was longer than it may be: it is not kept.
+        var isTooLong = false
         var lines: LineSplitter
         var reply: JSON?
     }
 
     private let state: Mutex<State>
+    private let bytesMax: Int
     private let tell: @Sendable ([UInt8]) -> Void
 
     /// Makes a reader of messages of at most so many bytes; `tell` hears notifications as they come.
     init(bytesMax: Int, tell: @escaping @Sendable ([UInt8]) -> Void) {
         state = Mutex(State(lines: LineSplitter(bytesMax: bytesMax)))
+        self.bytesMax = bytesMax
         self.tell = tell
     }
 
@@ -29,7 +33,8 @@ final class EventReader: Sendable {
                 state.isStream = first != UInt8(ascii: "{") && first != UInt8(ascii: "[")
             }
             guard state.isStream == true else {
-                state.document += piece
+                state.isTooLong = state.isTooLong || state.document.count + piece.count > bytesMax
+                if state.isTooLong { state.document = [] } else { state.document += piece }
                 return []
             }
             return EventReader.events(piece, &state)
@@ -45,10 +50,14 @@ final class EventReader: Sendable {
         }
     }
 
+    /// Whether the answer, or something that was told before it, was too long to be kept.
+    var isTooLong: Bool { state.withLock { $0.isTooLong } }
+
     /// The notifications in a piece; a reply is kept.
     private static func events(_ piece: [UInt8], _ state: inout State) -> [[UInt8]] {
         var told: [[UInt8]] = []
         for line in state.lines.take(piece) {
+            if line == .tooLong { state.isTooLong = true }
             // An event's one message is one line: the gateway breaks none.
             guard case .whole(let line) = line, line.starts(with: "data:".utf8) else { continue }
             do {

@@ -19,7 +19,7 @@ package final class StdioBridge: Sendable {
         ///
         /// Default 32.
         package var requestsMax = 32
-        /// The longest answer that is passed on.
+        /// The longest message that is passed on; how many come in a stream is not bounded.
         ///
         /// Default 16 MiB.
         package var answerBytesMax = 16 << 20
@@ -200,7 +200,7 @@ package final class StdioBridge: Sendable {
             (outcome, reply) = await post(bytes, fields(of: message))
         }
         if message.method == "initialize" { note(reply, of: Post(headers: sent, body: bytes)) }
-        finish(message.id, outcome, reply)
+        finish(message.id, outcome, reply, isListening: message.method == "subscriptions/listen")
     }
 
     /// Notes what a handshake ended with.
@@ -236,10 +236,12 @@ package final class StdioBridge: Sendable {
     ) async -> (Outcome, JSON?) {
         let reader = EventReader(bytesMax: settings.answerBytesMax, tell: write)
         let outcome = await send(Post(headers: headers, body: body)) { reader.take($0) }
-        return (outcome, reader.reply())
+        let reply = reader.reply()
+        guard reply == nil, reader.isTooLong else { return (outcome, reply) }
+        return (.unknown("the answer is longer than \(settings.answerBytesMax) bytes"), nil)
     }
 
-    private func finish(_ id: JSON?, _ outcome: Outcome, _ reply: JSON?) {
+    private func finish(_ id: JSON?, _ outcome: Outcome, _ reply: JSON?, isListening: Bool = false) {
         // Who has given a request up wants no answer to it.
         guard !Task.isCancelled else { return }
         switch outcome {
@@ -257,7 +259,10 @@ package final class StdioBridge: Sendable {
         case .notSent(let reason):
             refuse(StdioBridge.fault("The gateway was not reached, and nothing was sent: \(reason)."), id: id)
         case .unknown(let reason):
-            let advice = "It may have been begun: ask for it with the same idempotency_key."
+            let advice =
+                isListening
+                ? "Read again what you listened to, and listen anew."
+                : "It may have been begun: ask for it with the same idempotency_key."
             refuse(StdioBridge.fault("No answer came from the gateway: \(reason). \(advice)"), id: id)
         }
     }
