@@ -308,7 +308,9 @@ struct Results: Sendable {
             writer.key("protocolVersion")
             writer.string(exchange.revision.rawValue)
             writer.key("capabilities")
-            writer.value(Results.capabilities(in: exchange.revision, hasStream: session != nil || exchange.hasStream))
+            // A bridge opens no stream beside its calls.
+            let hasStream = exchange.hasStream || session != nil && !exchange.endsWithConnection
+            writer.value(Results.capabilities(in: exchange.revision, hasStream: hasStream))
             writer.key("serverInfo")
             writer.value(Results.serverInfo(version, hasTitle: exchange.revision.hasStructure))
             writer.key("instructions")

@@ -103,6 +103,22 @@ struct `The stream of a session` {
         }
     }
 
+    @Test func `is promised to whoever opens one, and not by a bridge, which opens none`() async throws {
+        try await with { office in
+            let params: JSONObject = ["protocolVersion": "2025-11-25", "capabilities": ["elicitation": [:]]]
+            let body = Office.request("initialize", params).bytes
+
+            let alone = await office.send(body)
+            let bridged = await office.send(body, [(Exchange.endsWithConnectionHeader, "1")])
+
+            #expect(alone.session != nil && bridged.session != nil)
+            for list in ["tools", "prompts", "resources"] {
+                #expect(alone.result["capabilities"]?[list]?["listChanged"] == true)
+                #expect(bridged.result["capabilities"]?[list]?["listChanged"] == false)
+            }
+        }
+    }
+
     @Test func `is there for sessions alone, each its client's own`() async throws {
         try await with { office in
             let session = try #require(await office.begin(.june2025).session)
