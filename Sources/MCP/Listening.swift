@@ -117,7 +117,7 @@ package struct Listening: Sendable {
             for (id, subject) in filter.tasks where now.isTold(of: subject, among: subjects) {
                 guard let task = await server.told(id, exchange) else { continue }
                 let told = notification("tasks", task)
-                messages.append(now.showsPhones ? told : server.phoneSight(of: exchange).masked(told) ?? told)
+                messages.append(now.showsPhones ? told : shown(told, of: id))
             }
             silent = messages.isEmpty ? silent + 1 : 0
             if silent >= server.settings.silentMax {
@@ -136,6 +136,12 @@ package struct Listening: Sendable {
 
     private func notification(_ name: String, _ members: JSONObject) -> [UInt8] {
         if isOfSession {
+    /// What is told of a task without phones but for what is part of its id, as an answer to who asks about it is.
+    private func shown(_ told: [UInt8], of id: String) -> [UInt8] {
+        let asked = Message(id: exchange.message.id, method: "tasks/get", params: ["taskId": .string(id)])
+        return PhoneSight(message: asked, fields: server.phoneSight(of: exchange).fields).masked(told) ?? told
+    }
+
             return JSON.object(["jsonrpc": "2.0", "method": .string("notifications/" + name)]).bytes
         }
         var params = members

@@ -340,7 +340,7 @@ struct PhoneSight: Sendable {
         guard !phones.isEmpty else { return nil }
         // What the call is about, and the id that it is answered by; not whatever else came with it: a list of guesses
         // would be told which are right. Numbers count as well.
-        let about = [message.id] + [message.params["arguments"], message.params["uri"]].compactMap { $0 }
+        let about = [message.id] + ["arguments", "uri", "taskId"].compactMap { message.params[$0] }
         let own = JSON.array(about).bytes
         let named = PhoneMask.phones(in: own, fields: fields, takesNumbers: true).prefix(PhoneSight.ownMax)
         guard !named.isEmpty else { return PhoneMask.masking(phones, in: sent) }

@@ -199,6 +199,21 @@ struct `A task` {
         }
     }
 
+    @Test func `goes by its whole id where that has a phone in it, and shows no other`() async throws {
+        try await Office.with { office in
+            let payments: JSON = [["phone": "254711000001", "amount": 10], ["phone": "254711000002", "amount": 20]]
+            let more: JSONObject = [
+                "payments": payments, "phone": .null, "amount": .null, "batch_id": "b-254711000001",
+            ]
+            let begun = await office.begin("fake_pay_many", more)
+            #expect(begun.result["taskId"] == "batches/b-254711000001", "\(begun.json)")
+
+            let found = await office.task("tasks/get", "batches/b-254711000001")
+
+            #expect(found.result["taskId"] == "batches/b-254711000001" && !found.json.text.contains("254711000002"))
+        }
+    }
+
     @Test func `is a batch too, which a person cancels and no key`() async throws {
         try await Office.with { office in
             let payments: JSON = [["phone": "254711000001", "amount": 10], ["phone": "254711000002", "amount": 20]]
