@@ -3,11 +3,12 @@
 import csv
 import datetime
 import io
+import json
 import urllib.request
 
 import pytest
 
-from harness import Gateway, phone, wait_until
+from harness import PATIENCE, Gateway, phone, wait_until
 from plugins import compile_fixture, install
 
 pytestmark = pytest.mark.isolations("declared", "sandbox")
@@ -84,6 +85,64 @@ def test_a_task_goes_on_after_kill_9(simulator):
     with first.again(simulator=simulator) as second:
         found = ended(second, answer["data"]["handle"])
         assert found["status"] == "COMPLETED" and found["output"]["report_id"], found
+
+
+def by_mcp(gateway, method, identifier=1, **params):
+    """What a client is answered that takes tasks."""
+    name = params.get("name") or params.get("taskId")
+    params["_meta"] = {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {"extensions": {"io.modelcontextprotocol/tasks": {}}},
+    }
+    headers = {
+        "Authorization": "Bearer " + gateway.dev["api_key"], "Content-Type": "application/json",
+        "Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2026-07-28", "Mcp-Method": method,
+    }
+    if name:
+        headers["Mcp-Name"] = name
+    body = {"jsonrpc": "2.0", "id": identifier, "method": method, "params": params}
+    request = urllib.request.Request(gateway.url + "/mcp", json.dumps(body).encode(), headers, method="POST")
+    return urllib.request.urlopen(request, timeout=PATIENCE)
+
+
+def test_what_mcp_calls_tasks_outlives_the_process_and_is_told_of_by_the_next(simulator):
+    number, other, today = phone(), phone(), datetime.datetime.now(NAIROBI).date().isoformat()
+    push = {"phone_number": number, "amount": 30, "account_reference": "TASK", "transaction_desc": "Test"}
+    payout = {"phone_number": other, "amount": 40, "remarks": "Test", "idempotency_key": "task-" + other}
+    batch = {"payments": [{"phone_number": other, "amount": 50}], "batch_name": "Tasks", "batch_id": "task-" + other}
+    calls = {
+        "mpesa_stk_push": {**push, "idempotency_key": "task-" + number}, "mpesa_b2c_payment": payout,
+        "mpesa_bulk_payment": batch, "mpesa_generate_report": {"date_from": today, "as_task": True},
+    }
+    first, tasks = Gateway(simulator=simulator), {}
+    for tool, arguments in calls.items():
+        begun = json.load(by_mcp(first, "tools/call", name=tool, arguments=arguments))
+        assert begun["result"]["resultType"] == "task", begun
+        tasks[tool] = begun["result"]["taskId"]
+    first.kill()
+    with first.again(simulator=simulator) as second:
+        def shown(tool):
+            found = json.load(by_mcp(second, "tasks/get", taskId=tasks[tool]))["result"]
+            assert found["taskId"] == tasks[tool] and "no real money" in found["statusMessage"], found
+            return found
+
+        for tool in ("mpesa_b2c_payment", "mpesa_bulk_payment"):
+            assert shown(tool)["status"] == "working", shown(tool)
+        waiting = by_mcp(second, "subscriptions/listen", 7, notifications={"taskIds": [tasks["mpesa_b2c_payment"]]})
+        told = (json.loads(line[6:]) for line in waiting if line.startswith(b"data: "))
+        assert next(told)["params"]["notifications"] == {"taskIds": [tasks["mpesa_b2c_payment"]]}
+        assert json.load(by_mcp(second, "tasks/cancel", taskId=tasks["mpesa_b2c_payment"]))["result"]
+        news = next(told)
+        assert news["method"] == "notifications/tasks" and news["params"]["status"] == "cancelled", news
+        waiting.close()
+        assert shown("mpesa_b2c_payment")["status"] == "cancelled" and simulator.payouts(other)["count"] == 0
+
+        for tool in ("mpesa_stk_push", "mpesa_generate_report"):
+            ended = wait_until(tool, lambda: (found := shown(tool))["status"] != "working" and found)
+            assert ended["status"] == "completed" and not ended["result"]["isError"], ended
+        paid = shown("mpesa_stk_push")["result"]["structuredContent"]
+        assert paid["status"] == "SUCCESS" and simulator.charges(number)["count"] == 1, paid
+        assert shown("mpesa_generate_report")["result"]["structuredContent"]["report_id"]
 
 
 def test_a_task_keeps_no_gateway_from_stopping(simulator):
