@@ -1,7 +1,8 @@
 """Makes one payment with whichever MCP client is installed: Python's `mcp` of any version, or FastMCP.
 
-Usage: mcp_any_client.py DEV_JSON mcp|fastmcp http|sse|stdio VERSION PROGRAM. Ends with status 1 unless the handshake ends
-with VERSION and the simulator's ledger shows the payment once.
+Usage: mcp_any_client.py DEV_JSON mcp|fastmcp http|sse|stdio VERSION PROGRAM [MODE]. Ends with status 1 unless the handshake
+ends with VERSION and the simulator's ledger shows the payment once. MODE is how version 2 of `mcp` begins: auto, legacy, or the
+version to speak without asking.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ def environment(dev):
 
 
 @contextlib.asynccontextmanager
-async def newest(dev, transport, program):
+async def newest(dev, transport, program, mode="auto"):
     """Version 2: a client of its own, over what version 1 calls a transport."""
     from mcp import Client, StdioServerParameters
     from mcp.client.stdio import stdio_client
@@ -31,7 +32,7 @@ async def newest(dev, transport, program):
 
         http = httpx2.AsyncClient(headers={"Authorization": "Bearer " + dev["api_key"]})
         link = streamable_http_client(dev["mcp_url"], http_client=http)
-    async with Client(link) as client:
+    async with Client(link, mode=mode) as client:
         yield client, client.protocol_version
 
 
@@ -80,13 +81,13 @@ def output(result):
     raise AssertionError(result)
 
 
-async def pay(dev, library, transport, version, program):
+async def pay(dev, library, transport, version, program, *mode):
     connect = fast if library == "fastmcp" else session
     if library == "mcp":
         import mcp
 
         connect = newest if hasattr(mcp, "Client") else session
-    async with connect(dev, transport, program) as (client, negotiated):
+    async with connect(dev, transport, program, *mode) as (client, negotiated):
         assert version in ("any", negotiated), f"negotiated {negotiated}, not {version}"
         listed = await client.list_tools()
         tools = {tool.name for tool in getattr(listed, "tools", listed)}

@@ -9,10 +9,13 @@ import urllib.request
 from harness import PATIENCE, PROGRAM, ROOT, Gateway, http, phone
 from plugins import compile_desk, install_desk
 
-# Of each client: where it is installed, the library, and what it negotiates by HTTP and by stdio.
+# Of each client: where it is installed, the library, what it negotiates by HTTP and by stdio, and how it begins where it can
+# in several ways.
 CLIENTS = [
     ("mcp-client", "mcp", "2026-07-28", "2026-07-28"),
     ("mcp-1.30.0", "mcp", "2025-11-25", "2025-11-25"),
+    ("mcp-client", "mcp", "2026-07-28", "2026-07-28", "2026-07-28"),
+    ("mcp-client", "mcp", "2025-11-25", "2025-11-25", "legacy"),
     ("mcp-1.12.4", "mcp", "2025-06-18", "2025-06-18"),
     ("mcp-1.9.4", "mcp", "2025-03-26", "2025-03-26"),
     ("mcp-1.8.1", "mcp", "2024-11-05", "2024-11-05"),
@@ -23,15 +26,15 @@ CLIENTS = [
 
 def test_a_client_of_every_revision_pays_once(gateway):
     running = []
-    for place, library, *versions in CLIENTS:
-        for transport, version in zip(("http", "stdio"), versions):
+    for place, library, by_http, by_stdio, *mode in CLIENTS:
+        for transport, version in (("http", by_http), ("stdio", by_stdio)):
             if version is None:
                 continue
             python = os.path.join(ROOT, ".build-fixtures", place, "bin", "python")
             command = [python, os.path.join(ROOT, "Tests", "EndToEnd", "mcp_any_client.py")]
-            command += [os.path.join(gateway.folder, "dev.json"), library, transport, version, PROGRAM]
+            command += [os.path.join(gateway.folder, "dev.json"), library, transport, version, PROGRAM, *mode]
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-            running.append((place, transport, process))
+            running.append((" ".join([place, *mode]), transport, process))
     failed = []
     for place, transport, process in running:
         told, _ = process.communicate(timeout=PATIENCE)
