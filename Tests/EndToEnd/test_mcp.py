@@ -2,11 +2,12 @@
 
 import json
 import os
+import random
 import re
 import subprocess
 import urllib.request
 
-from harness import PATIENCE, PROGRAM, ROOT, Gateway, http, phone
+from harness import PATIENCE, PROGRAM, ROOT, SEED, Gateway, http, phone
 from plugins import compile_desk, install_desk
 
 # Of each client: where it is installed, the library, what it negotiates by HTTP and by stdio, and how it begins where it can
@@ -204,6 +205,20 @@ def listen(gateway, **wishes):
     """The messages of a subscription, as they come."""
     meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
     headers = {
+def test_whatever_the_bridge_reads_it_writes_messages_and_nothing_else(gateway):
+    chance = random.Random(SEED)
+    whole = request("tools/call", 1, name="mpesa_stk_push", arguments={"phone_number": "0712345678", "amount": 1})
+    lines = []
+    for _ in range(500):
+        line = bytearray(whole.encode())
+        for _ in range(chance.randrange(1, 8)):
+            line[chance.randrange(len(line))] = chance.choice(b'{}[]",:\\ 019nteu\x00\x7f')
+        lines.append(bytes(line).replace(b"\n", b" ").decode())
+    status, messages, _ = bridge(gateway, lines + [request("ping", "last")], "--data-dir", gateway.folder)
+    assert status == 0 and all(message["jsonrpc"] == "2.0" for message in messages), messages
+    assert len(messages) > 100 and all("result" in message or "error" in message for message in messages)
+
+
         "Authorization": "Bearer " + gateway.dev["api_key"], "Accept": "application/json, text/event-stream",
         "Content-Type": "application/json", "MCP-Protocol-Version": "2026-07-28",
         "Mcp-Method": "subscriptions/listen",

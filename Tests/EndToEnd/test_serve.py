@@ -1,5 +1,6 @@
 """A platform team starts without dev: init, serve, the first organization, its first payment. No database is touched."""
 
+import hashlib
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import tempfile
 from authority import Authority
 from harness import PATIENCE, PROGRAM, ROOT, Process, Simulator, answers, free_port, http, phone, wait_until
 from mail import MailServer
+from plugins import compile_fixture
 
 
 def prepare(folder, *more):
@@ -323,3 +325,23 @@ def test_a_folder_that_nobody_serves_is_served_by_the_bridge_to_it():
         timeout=PATIENCE,
     )
     assert away.returncode == 1 and "No gateway answers" in away.stderr and away.stdout == "", away.stderr
+
+    # Whatever prints in that process stands between no messages: here a library that is loaded into it.
+    noise = folder + "-noise.h"
+    with open(noise, "w") as file:
+        file.write('#include <stdio.h>\n__attribute__((constructor)) static void n(void) { puts("NOISE"); fflush(stdout); }\n')
+    with open(gateway.settings["GATEWAY_PLUGINS"]) as file:
+        declared = json.load(file)
+    grants = {"upstreams": {"daraja": ["/collect"]}, "secrets": ["stk_password"]}
+    library = compile_fixture("1.0.0", "-include", noise)
+    with open(library, "rb") as file:
+        entry = {"id": "fixture", "source": library, "sha256": hashlib.sha256(file.read()).hexdigest()}
+    declared["plugins"].append({**entry, "isolation": "in-process", "grants": grants})
+    with open(folder + "-plugins.json", "w") as file:
+        json.dump(declared, file)
+    noisy = subprocess.run(
+        command, input=listing, env={**known, "GATEWAY_PLUGINS": folder + "-plugins.json"}, cwd=ROOT, capture_output=True,
+        text=True, timeout=PATIENCE,
+    )
+    assert noisy.returncode == 0 and "NOISE" in noisy.stderr, noisy.stderr
+    assert [json.loads(line)["id"] for line in noisy.stdout.splitlines()] == [1], noisy.stdout
