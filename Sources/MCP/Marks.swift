@@ -44,6 +44,16 @@ struct Marks: Sendable {
         }
     }
 
+    /// An answer that says of itself when it is an earlier call's; the schemas of tools that may answer so have room for it.
+    func marked(_ output: [UInt8]) -> [UInt8] {
+        guard isReplayed, output.first == UInt8(ascii: "{"), !output.contains(Marks.replayed) else { return output }
+        let rest = output.dropFirst()
+        let isEmpty = rest.first { !" \r\n\t".utf8.contains($0) } == UInt8(ascii: "}")
+        return Array("{".utf8) + Marks.replayed + Array(isEmpty ? "true".utf8 : "true,".utf8) + rest
+    }
+
+    private static let replayed = Array("\"replayed\":".utf8)
+
     /// Members of a result's `_meta`.
     var document: JSONObject {
         var document = JSONObject()

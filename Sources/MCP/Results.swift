@@ -41,6 +41,7 @@ struct Results: Sendable {
 
     func success(_ reply: ToolReply, _ output: [UInt8], to exchange: Exchange) throws(MCPError) -> Answer {
         let marks = Marks(reply)
+        let output = marks.marked(output)
         switch reply.ending {
         case .output:
             return result(exchange, marks: marks) { write(output, reply, blocks: nil, exchange.revision, &$0) }
@@ -55,7 +56,8 @@ struct Results: Sendable {
 
     /// What an action answered.
     func output(_ output: [UInt8], _ marks: Marks, to exchange: Exchange) -> Answer {
-        result(exchange, marks: marks) { writer in
+        let output = marks.marked(output)
+        return result(exchange, marks: marks) { writer in
             Results.write(output, marks.words.map { [$0] } ?? [], exchange.revision, &writer)
         }
     }
@@ -122,7 +124,7 @@ struct Results: Sendable {
             // Clients hold what is no error to the schema that was published.
             if exchange.revision.hasStructure {
                 writer.key("structuredContent")
-                writer.value(handle.json)
+                writer.raw(marks.marked(handle.json.bytes))
             }
             writer.key("isError")
             writer.bool(false)

@@ -180,7 +180,13 @@ package final class ToolList: Sendable {
                 "openWorldHint": .bool(tool.annotations.openWorld),
             ],
         ]
-        put(entry.schemas.output, in: &definition, isWhole: door == .rest)
+        // What is only looked up is never an earlier call's.
+        let isMarked = door != .rest && tool.lookUpNamespace == nil
+        put(
+            isMarked ? marked(entry.schemas.output) : entry.schemas.output,
+            in: &definition,
+            isWhole: door == .rest
+        )
         return sealed(&definition)
     }
 
@@ -211,6 +217,18 @@ package final class ToolList: Sendable {
         let taken = JSON.object(definition).bytes.count + 18
         definition["outputSchema"] =
             isWhole ? output : ShortSchema.of(output, bytesMax: ShortSchema.toolBytesMax - taken)
+    }
+
+    /// A schema with room for the host's own word that an answer is an earlier call's.
+    private static func marked(_ output: JSON) -> JSON {
+        guard var members = output.objectValue else { return output }
+        if let choices = members["anyOf"]?.arrayValue {
+            members["anyOf"] = .array(choices.map(marked))
+        } else if members["additionalProperties"] == false, var properties = members["properties"]?.objectValue {
+            properties["replayed"] = properties["replayed"] ?? ["type": "boolean"]
+            members["properties"] = .object(properties)
+        }
+        return .object(members)
     }
 
     /// A schema that does not name the dialect which MCP takes it for anyway.

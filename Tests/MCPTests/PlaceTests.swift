@@ -46,6 +46,28 @@ struct `Which M-Pesa a call acts on` {
         }
     }
 
+    @Test func `is told of an earlier call, in words and in structure`() async throws {
+        try await Office.with { office in
+            let arguments: JSON = ["phone": "254711000001", "amount": 100, "idempotency_key": "k"]
+            let params: JSONObject = ["name": "fake_collect", "arguments": arguments]
+            let first = await office.ask("tools/call", params)
+            let again = await office.ask("tools/call", params)
+            let older = await office.ask("tools/call", params, in: .march2025)
+
+            #expect(first.result["structuredContent"]?["replayed"] == nil, "\(first.json)")
+            #expect(again.result["structuredContent"]?["replayed"] == true, "\(again.json)")
+            for said in [again, older] {
+                #expect(said.result.text.contains("nothing was sent now"), "\(said.json)")
+            }
+            // The schema that was published has room for it.
+            let tools = await office.ask("tools/list").result["tools"]?.arrayValue ?? []
+            let schema = tools.first { $0["name"] == "fake_collect" }?["outputSchema"]
+            for choice in schema?["anyOf"]?.arrayValue ?? [] where choice["additionalProperties"] == false {
+                #expect(choice["properties"]?["replayed"] == ["type": "boolean"], "\(choice)")
+            }
+        }
+    }
+
     @Test func `stands in what moves nothing too`() async throws {
         try await Office.with { office in
             let listed = await office.ask("tools/call", ["name": "transactions_list", "arguments": [:]])
