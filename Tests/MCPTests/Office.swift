@@ -186,7 +186,7 @@ final class Office: Sendable {
         return id
     }
 
-    private func save(_ key: APIKeyText, scopes: Set<String>?) async throws {
+    func save(_ key: APIKeyText, scopes: Set<String>?) async throws {
         try await store.save(
             APIKey(
                 id: key.id,
@@ -194,7 +194,7 @@ final class Office: Sendable {
                 name: "k",
                 prefix: key.prefix,
                 hash: SHA256.digest(Array(key.text.reveal().utf8)).bytes,
-                environment: .test,
+                environment: key.environment,
                 role: .manager,
                 scopes: scopes
             )

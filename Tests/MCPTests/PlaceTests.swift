@@ -6,6 +6,24 @@ import Testing
 
 @testable import MCP
 
+extension Office {
+    /// Makes a key of live money, and what is needed to move it.
+    fileprivate func addLiveKey() async throws -> Credential {
+        let key = APIKeyText(
+            environment: .live,
+            organization: organization,
+            id: APIKeyID(clock.entropy.identifier()),
+            secret: [UInt8](repeating: 5, count: 20)
+        )
+        try await store.save(
+            Profile(environment: .live, shortCode: "600000", shortCodeType: "paybill", organizationName: "Shop"),
+            organization: organization
+        )
+        try await save(key, scopes: nil)
+        return .token(key.text)
+    }
+}
+
 struct `Which M-Pesa a call acts on` {
     private static let words = "Environment: test, no real money."
 
@@ -65,6 +83,36 @@ struct `Which M-Pesa a call acts on` {
             for choice in schema?["anyOf"]?.arrayValue ?? [] where choice["additionalProperties"] == false {
                 #expect(choice["properties"]?["replayed"] == ["type": "boolean"], "\(choice)")
             }
+        }
+    }
+
+    @Test func `is live where its key is, in the description, its digest and every answer`() async throws {
+        try await Office.with { office in
+            let live = try await office.addLiveKey()
+            func tool(_ said: Said) -> JSON? {
+                said.result["tools"]?.arrayValue?.first { $0["name"] == "fake_collect" }
+            }
+            let (test, real) = (
+                tool(await office.ask("tools/list")), tool(await office.ask("tools/list", credential: live))
+            )
+            let arguments: JSON = ["phone": "254711000001", "amount": 100, "idempotency_key": "k"]
+            let call: JSONObject = ["name": "fake_collect", "arguments": arguments]
+            let capabilities: JSON = ["extensions": [TaskView.extensionName: [:]]]
+            let takes: JSONObject = [Message.capabilitiesKey: capabilities]
+            let task = await office.ask("tools/call", call, meta: takes, credential: live)
+            let paid = await office.ask("tools/call", call, credential: live)
+            let list: JSONObject = ["name": "transactions_list", "arguments": [:]]
+            let listed = await office.ask("tools/call", list, credential: live)
+
+            let words = "Environment: live, real money."
+            #expect(real?["description"]?.stringValue?.hasSuffix("\n\n" + words) == true, "\(real ?? .null)")
+            #expect(real?["_meta"]?[ToolList.digestKey] != test?["_meta"]?[ToolList.digestKey])
+            for said in [paid, listed] {
+                #expect(said.result["_meta"]?[Marks.environmentKey] == "live", "\(said.json)")
+                #expect(said.result["content"]?.arrayValue?.last?["text"]?.stringValue?.hasPrefix(words) == true)
+            }
+            #expect(task.result["statusMessage"]?.stringValue?.contains(words) == true, "\(task.json)")
+            #expect(task.result["_meta"]?[Marks.environmentKey] == "live")
         }
     }
 
