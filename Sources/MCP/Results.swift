@@ -200,6 +200,7 @@ struct Results: Sendable {
         if let wait = error.retryAfter {
             document["retry_after_s"] = .integer(max(1, (wait.wholeMilliseconds + 999) / 1000))
         }
+        document["charge_again"] = error.chargeAgain.map { .string($0) }
         document["transaction_id"] = error.record.map { .string($0.description) }
         if !error.errors.isEmpty {
             document["errors"] = .array(

@@ -155,3 +155,39 @@ struct `What went wrong in a tool` {
         }
     }
 }
+
+    @Test func `says when to try again, in words and to programs`() async throws {
+        try await Office.with { office in
+            try await office.save(reads: 1)
+            let call: JSONObject = ["name": "transactions_list", "arguments": [:]]
+            _ = await office.ask("tools/call", call)
+            let said = await office.ask("tools/call", call)
+
+            let error = try #require(said.result["structuredContent"]?["error"], "\(said.json)")
+            let wait = try #require(error["retry_after_s"]?.integerValue)
+            #expect(error["code"] == "rate_limited" && (1...60).contains(wait))
+            #expect(said.result["content"]?[0]?["text"]?.stringValue?.contains("again in \(wait) seconds") == true)
+        }
+    }
+
+    @Test func `names the transaction that it is about, and whether a new request is safe`() async throws {
+        try await Office.with { office in
+            let capabilities: JSON = ["extensions": [TaskView.extensionName: [:]]]
+            let arguments: JSON = ["phone": "254711000001", "amount": 100, "idempotency_key": "k"]
+            let call: JSONObject = ["name": "fake_pay", "arguments": arguments]
+            let held = await office.ask("tools/call", call).result["structuredContent"]
+            let id = try #require(held?["transaction_id"]?.stringValue)
+            _ = await office.ask(
+                "tasks/cancel",
+                ["taskId": .string("transactions/" + id)],
+                meta: [Message.capabilitiesKey: capabilities]
+            )
+
+            let said = await office.ask("tools/call", call)
+
+            let error = try #require(said.result["structuredContent"]?["error"], "\(said.json)")
+            #expect(error["transaction_id"]?.stringValue == id && error["charge_again"] == "no", "\(error)")
+            let words = said.result["content"]?[0]?["text"]?.stringValue ?? ""
+            #expect(words.contains("charge_again: no") && words.contains("transaction_id: " + id))
+        }
+    }
