@@ -192,7 +192,8 @@ extension MCPServer {
         switch answer {
         case .data(let data, _, let beside):
             contents["mimeType"] = "application/json"
-            contents["text"] = .string(String(decoding: ActionOutput.bytes(data, beside), as: UTF8.self))
+            let text = ReadableTimes.beside(ActionOutput.bytes(data, beside))
+            contents["text"] = .string(String(decoding: text, as: UTF8.self))
         case .file(_, let mediaType, let bytes):
             contents["mimeType"] = .string(mediaType)
             if ResourceDescriptor.isText(mediaType) {

@@ -74,7 +74,7 @@ struct Results: Sendable {
         writer.beginArray()
         // The blocks as the tool wrote them, without the brackets of their list.
         if let blocks, blocks.count > 2 { writer.raw(Array(blocks.dropFirst().dropLast())) }
-        writeText(String(decoding: output, as: UTF8.self), to: &writer)
+        writeText(String(decoding: ReadableTimes.beside(output), as: UTF8.self), to: &writer)
         for text in words { writeText(text, to: &writer) }
         writer.endArray()
         if revision.hasStructure {
@@ -98,7 +98,7 @@ struct Results: Sendable {
             // The blocks as the tool wrote them, without the brackets of their list.
             writer.raw(Array(blocks.dropFirst().dropLast()))
         }
-        Results.writeText(String(decoding: output, as: UTF8.self), to: &writer)
+        Results.writeText(String(decoding: ReadableTimes.beside(output), as: UTF8.self), to: &writer)
         // What a model must not miss stands in words too, whatever the plugin shows.
         if reply.isReplayed || reply.note?.dispute != nil { Results.writeText(reply.sentence, to: &writer) }
         if let words = Marks(reply).words { Results.writeText(words, to: &writer) }

@@ -45,7 +45,7 @@ struct `A resource of the host's own` {
             let contents = try #require(read.result["contents"]?.arrayValue?.first)
             #expect(contents["mimeType"] == "application/json")
             let text = try #require(contents["text"]?.stringValue)
-            #expect(try JSON(parsing: Array(text.utf8)) == shown.result["structuredContent"])
+            #expect(text == shown.result["content"]?[0]?["text"]?.stringValue)
         }
     }
 
@@ -154,7 +154,6 @@ struct `What went wrong in a tool` {
             #expect(older.result["isError"] == true && older.result["structuredContent"] == nil)
         }
     }
-}
 
     @Test func `says when to try again, in words and to programs`() async throws {
         try await Office.with { office in
@@ -191,3 +190,4 @@ struct `What went wrong in a tool` {
             #expect(words.contains("charge_again: no") && words.contains("transaction_id: " + id))
         }
     }
+}

@@ -107,4 +107,9 @@ package enum NairobiTime {
         let text = (moment + .seconds(3 * 3600)).description
         return String(text.prefix(19)).replacing("T", with: " ")
     }
+
+    /// The same for a program too, `2026-11-27T08:35:10+03:00`.
+    package static func stamp(_ moment: Timestamp) -> String {
+        String((moment + .seconds(3 * 3600)).description.prefix(19)) + "+03:00"
+    }
 }
