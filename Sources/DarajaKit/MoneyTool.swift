@@ -92,7 +92,10 @@ public enum MoneyTool {
                     "M-Pesa's code, or http_ and a status; of what M-Pesa said last, even if it ended nothing.",
             ],
             "result_desc": text,
-            "whose_move": ["enum": ["customer", "organization", "integrator", "operator", "safaricom", "nobody"]],
+            "whose_move": [
+                "enum": ["customer", "organization", "integrator", "operator", "safaricom", "nobody"],
+                "description": "Who must act for it to go on.",
+            ],
             again: [
                 "enum": ["yes", "no", "wait", "check_first"],
                 "description": .string("Whether a new request is safe: \(againWords)"),
@@ -115,5 +118,7 @@ public enum MoneyTool {
     }
 
     /// The seed's words for where a record stands.
-    public static let status: JSON = ["enum": ["PENDING", "SUCCESS", "FAILED", "CANCELLED", "REVERSED"]]
+    public static let status: JSON = [
+        "enum": ["PENDING", "SUCCESS", "FAILED", "CANCELLED", "REVERSED"], "description": "Where it stands.",
+    ]
 }

@@ -242,7 +242,10 @@ enum Arguments {
         "description": "Whether nothing is changed, and the answer says who would lose what, and what is withdrawn.",
     ]
     /// Which M-Pesa.
-    static let environment: JSON = ["enum": .array(Environment.allCases.map { .string($0.rawValue) })]
+    static let environment: JSON = [
+        "enum": .array(Environment.allCases.map { .string($0.rawValue) }),
+        "description": "live moves real money, test none.",
+    ]
 }
 
 extension Action.Use {

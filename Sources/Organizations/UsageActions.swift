@@ -46,7 +46,10 @@ struct UsageActions: Sendable {
                 """,
             route: Route("GET", "/admin/usage"),
             arguments: [
-                "period": ["enum": .array(UsageQuestion.Period.allCases.map { .string($0.rawValue) })],
+                "period": [
+                    "enum": .array(UsageQuestion.Period.allCases.map { .string($0.rawValue) }),
+                    "description": "How much time one row sums up.",
+                ],
                 "by": [
                     "type": "string", "pattern": .string(UsageActions.parts),
                     "description": "Such as tool,subject.",

@@ -72,6 +72,24 @@ def listed_tools(gateway):
     return {tool["name"]: {name: value for name, value in tool.items() if name != "_meta"} for tool in tools}
 
 
+def test_every_choice_among_arguments_is_described(gateway):
+    def bare(schema, place):
+        if isinstance(schema, list):
+            return [found for part in schema for found in bare(part, place)]
+        if not isinstance(schema, dict):
+            return []
+        here = [place] if "enum" in schema and not schema.get("description") else []
+        return here + [found for name, part in schema.items() for found in bare(part, f"{place}/{name}")]
+
+    for name, tool in listed_tools(gateway).items():
+        assert not bare(tool["inputSchema"], name)
+        for argument, schema in tool["inputSchema"].get("properties", {}).items():
+            if "amount" in argument:
+                assert "shillings" in schema["description"], (name, argument)
+            if argument.split("_")[-1] in ("date", "from", "to") and schema["type"] == "string":
+                assert "pattern" in schema, (name, argument)
+
+
 def test_every_tool_is_read_in_about_600_tokens(gateway):
     for name, tool in listed_tools(gateway).items():
         length = len(json.dumps(tool, separators=(",", ":"), ensure_ascii=False).encode())

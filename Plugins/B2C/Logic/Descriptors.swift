@@ -24,7 +24,9 @@ let payoutDescriptor: JSONObject = [
                 "type": "string", "minLength": 1, "maxLength": 32,
                 "description": "The customer's Safaricom number, such as 254712345678 or 0712345678.",
             ],
-            "amount": ["type": "integer", "minimum": 1, "description": "Whole Kenyan shillings."],
+            "amount": [
+                "type": "integer", "minimum": 1, "description": "Whole Kenyan shillings, usually up to 250,000.",
+            ],
             "remarks": [
                 "type": "string", "minLength": 2, "maxLength": 100, "description": "What the payout is for.",
             ],

@@ -3,8 +3,8 @@ import OrderedJSON
 
 private func date(_ description: String) -> JSON {
     [
-        "type": "string", "minLength": 10, "maxLength": 10,
-        "description": .string("\(description) YYYY-MM-DD, a day in Nairobi."),
+        "type": "string", "pattern": "^\\d{4}-\\d\\d-\\d\\d$",
+        "description": .string("\(description) YYYY-MM-DD in Nairobi."),
     ]
 }
 
@@ -16,7 +16,9 @@ private func shillings(_ description: String) -> JSON {
     ["type": "integer", "minimum": 0, "description": .string(description)]
 }
 
-private let types: JSON = ["enum": .array(TransactionType.allCases.map { .string($0.rawValue) })]
+private let types: JSON = [
+    "enum": .array(TransactionType.allCases.map { .string($0.rawValue) }), "description": "Of this kind.",
+]
 
 let historyDescriptor: JSONObject = [
     "name": "mpesa_transaction_history",
@@ -50,7 +52,7 @@ let historyDescriptor: JSONObject = [
         "account_reference": text("With this reference of the organization's own."),
         "amount_min": shillings("Of at least so many shillings."),
         "amount_max": shillings("Of at most so many shillings."),
-        "account": text("That went through this M-Pesa account of the organization's.", most: 64),
+        "account": text("Through this M-Pesa account.", most: 64),
         "direction": ["enum": ["in", "out", "reverse"], "description": "Which way the money goes."],
         "class": ["enum": ["money", "questions"], "description": "What moves money, unless said."],
         "cursor": text("The next_cursor of the page before.", most: 64),

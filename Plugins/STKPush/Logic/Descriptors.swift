@@ -28,7 +28,7 @@ let pushDescriptor: JSONObject = [
             ],
             "amount": [
                 "type": "integer", "minimum": 1,
-                "description": "Whole Kenyan shillings.",
+                "description": "Whole Kenyan shillings, usually up to 250,000.",
             ],
             "account_reference": [
                 "type": "string", "minLength": 1, "maxLength": 12,

@@ -323,7 +323,10 @@ extension ApprovalActions {
                 ],
             ],
             "decided_by": ["type": "string", "description": "Who let it leave, or withdrew it."],
-            "withdrawal": ["enum": .array(Hold.Withdrawal.allCases.map { .string($0.rawValue) })],
+            "withdrawal": [
+                "enum": .array(Hold.Withdrawal.allCases.map { .string($0.rawValue) }),
+                "description": "Why it will never be sent.",
+            ],
             "earlier_payments": ["type": "integer", "description": "To the same receiver; at most 100 are counted."],
         ],
     ]

@@ -163,13 +163,19 @@ struct ExplainActions: Sendable {
         "required": ["transaction_id", "state", "status", "why", "whose_move", "can", "obstacles", "age_ms"],
         "properties": [
             "transaction_id": ["type": "string"],
-            "state": ["enum": .array(RecordState.allCases.map { .string($0.rawValue) })],
+            "state": [
+                "enum": .array(RecordState.allCases.map { .string($0.rawValue) }),
+                "description": "Exactly where it stands.",
+            ],
             "status": ["type": "string"], "amount": ["type": "integer"], "tool": ["type": "string"],
             "why": ["type": "string", "description": "Where it stands, in sentences."],
             "waits_for": ["type": "string"],
             "until_ms": ["type": "integer", "description": "When that is over, whatever comes."],
             "next_ms": ["type": "integer", "description": "When the gateway comes back to it by itself."],
-            "whose_move": ["enum": .array(Explanation.Owner.allCases.map { .string($0.rawValue) })],
+            "whose_move": [
+                "enum": .array(Explanation.Owner.allCases.map { .string($0.rawValue) }),
+                "description": "Who must act for it to go on.",
+            ],
             "can": ["type": "array", "items": ["type": "string"], "description": "What can be done now, and by whom."],
             "obstacles": ["type": "array", "items": ["type": "string"], "description": "What is in the way."],
             "age_ms": ["type": "integer", "description": "How long ago it was asked for."],

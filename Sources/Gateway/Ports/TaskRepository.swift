@@ -289,7 +289,10 @@ extension PluginTask {
         ],
         "properties": [
             "task_id": ["type": "string"],
-            "status": ["enum": .array(State.allCases.map { .string($0.rawValue.uppercased()) })],
+            "status": [
+                "enum": .array(State.allCases.map { .string($0.rawValue.uppercased()) }),
+                "description": "Where it stands; only WORKING goes on.",
+            ],
             "tool": ["type": "string"],
             "progress": ["type": "number", "description": "How far it is, of 1, as the tool says; 1 once it is done."],
             "message": ["type": "string"],
