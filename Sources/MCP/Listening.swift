@@ -103,9 +103,12 @@ package struct Listening: Sendable {
         try await tell(
             isOfSession ? [] : notification("subscriptions/acknowledged", ["notifications": filter.document])
         )
-        var (sight, silent) = (sight, 0)
+        var (sight, silent, isRefused) = (sight, 0, false)
         for await news in events {
-            guard let now = await server.sight(of: exchange, before: sight) else { break }
+            guard let now = await server.sight(of: exchange, before: sight) else {
+                isRefused = true
+                break
+            }
             var messages = List.allCases
                 .filter { filter.lists.contains($0) && now.differs(from: sight, in: $0) }
                 .map { notification($0.rawValue + "/list_changed", [:]) }
@@ -128,20 +131,21 @@ package struct Listening: Sendable {
             if exchange.conversation != nil, !messages.isEmpty, await server.hasNoSession(exchange.caller) { break }
             for message in messages { try await tell(message) }
         }
-        guard !Task.isCancelled, !isOfSession else { return }
+        // Whoever reads too slowly has missed something: they are left without a result, which is only for a good end.
+        guard !Task.isCancelled, !isOfSession, isRefused || server.news.hasEnded else { return }
         try await tell(server.results.ended(exchange))
     }
 
-    private var isOfSession: Bool { exchange.revision.hasHandshake }
-
-    private func notification(_ name: String, _ members: JSONObject) -> [UInt8] {
-        if isOfSession {
     /// What is told of a task without phones but for what is part of its id, as an answer to who asks about it is.
     private func shown(_ told: [UInt8], of id: String) -> [UInt8] {
         let asked = Message(id: exchange.message.id, method: "tasks/get", params: ["taskId": .string(id)])
         return PhoneSight(message: asked, fields: server.phoneSight(of: exchange).fields).masked(told) ?? told
     }
 
+    private var isOfSession: Bool { exchange.revision.hasHandshake }
+
+    private func notification(_ name: String, _ members: JSONObject) -> [UInt8] {
+        if isOfSession {
             return JSON.object(["jsonrpc": "2.0", "method": .string("notifications/" + name)]).bytes
         }
         var params = members

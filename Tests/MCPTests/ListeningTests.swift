@@ -1,12 +1,13 @@
 import Gateway
 import GatewayTesting
 import OrderedJSON
+import Synchronization
 import Testing
 
 @testable import MCP
 
 /// What a subscription tells, as it comes.
-private struct Told: Sendable {
+struct Told: Sendable {
     let messages: AsyncStream<JSON>
     let task: Task<Void, Never>
 
@@ -149,6 +150,35 @@ struct `Whoever listens` {
             #expect(await messages.next()?["result"] != nil)
             await told.task.value
             #expect(office.gateway.news.count == 0)
+        }
+    }
+
+    @Test(.timeLimit(.minutes(15)))
+    func `loses its stream and its place where it reads too slowly, without a result`() async throws {
+        var bounds = Office.bounds
+        bounds.news.behindMax = 2
+        try await Office.with(bounds: bounds) { office in
+            let news = office.gateway.news
+            try await news.begin()
+            let running = Task { await news.run() }
+            defer { running.cancel() }
+            let subscription = try await office.listen(["toolsListChanged": true]).get()
+            let (gate, open) = AsyncStream.makeStream(of: Void.self)
+            let heard = Mutex<[JSON]>([])
+
+            let reading = Task {
+                try await subscription.run { bytes in
+                    heard.withLock { $0.append((try? JSON(parsing: bytes)) ?? .null) }
+                    for await _ in gate {}
+                }
+            }
+            while news.count > 0 { await Task.yield() }
+            open.finish()
+            try await reading.value
+
+            let told = heard.withLock { $0 }
+            #expect(told.first?["method"] == "notifications/subscriptions/acknowledged", "\(told)")
+            #expect(told.allSatisfy { $0["result"] == nil }, "\(told)")
         }
     }
 

@@ -157,6 +157,9 @@ package final class FeedNews: Sendable {
     /// How many listen.
     package var count: Int { state.withLock { $0.listeners.count } }
 
+    /// Whether nobody hears anything more, because the gateway stops.
+    package var hasEnded: Bool { state.withLock { $0.hasEnded } }
+
     private func leave(_ number: Int) {
         state.withLock { state in
             guard let listener = state.listeners.removeValue(forKey: number) else { return }
