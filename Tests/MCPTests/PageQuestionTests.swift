@@ -128,6 +128,25 @@ struct `A person who calls by MCP` {
         }
     }
 
+    @Test(.timeLimit(.minutes(15)))
+    func `may give the call up that waits for the page: what waits there stays, and leaves once`() async throws {
+        try await Guide.with(wait: .seconds(600)) { guide in
+            let asked = await guide.pay()
+            // No time passes in which it could end by itself.
+            let waiting = Task { await guide.pay(accepted(asked)) }
+            for _ in 0..<1_000 { await Task.yield() }
+
+            waiting.cancel()
+            _ = await waiting.value
+
+            #expect(await guide.sent == 0)
+            #expect(await guide.decide("confirm", asked.led) == nil)
+            #expect(await guide.sent == 1)
+            #expect(await guide.pay().result["isError"] == false)
+            #expect(await guide.sent == 1)
+        }
+    }
+
     @Test func `is not confirmed for by the log-in whose token their client calls with`() async throws {
         try await Guide.with { guide in
             let asked = await guide.pay()
