@@ -14,9 +14,9 @@ from plugins import compile_desk, install_desk
 # in several ways.
 CLIENTS = [
     ("mcp-client", "mcp", "2026-07-28", "2026-07-28"),
-    ("mcp-1.30.0", "mcp", "2025-11-25", "2025-11-25"),
     ("mcp-client", "mcp", "2026-07-28", "2026-07-28", "2026-07-28"),
     ("mcp-client", "mcp", "2025-11-25", "2025-11-25", "legacy"),
+    ("mcp-1.30.0", "mcp", "2025-11-25", "2025-11-25"),
     ("mcp-1.12.4", "mcp", "2025-06-18", "2025-06-18"),
     ("mcp-1.9.4", "mcp", "2025-03-26", "2025-03-26"),
     ("mcp-1.8.1", "mcp", "2024-11-05", "2024-11-05"),
@@ -205,6 +205,20 @@ def test_the_bridge_finds_a_gateway_by_its_folder_and_ends_with_its_input(gatewa
     assert bridge(gateway, [], GATEWAY_DATA_FOLDER=gateway.folder) == (0, [], "")
 
 
+def test_whatever_the_bridge_reads_it_writes_messages_and_nothing_else(gateway):
+    chance = random.Random(SEED)
+    whole = request("tools/call", 1, name="mpesa_stk_push", arguments={"phone_number": "0712345678", "amount": 1})
+    lines = []
+    for _ in range(500):
+        line = bytearray(whole.encode())
+        for _ in range(chance.randrange(1, 8)):
+            line[chance.randrange(len(line))] = chance.choice(b'{}[]",:\\ 019nteu\x00\x7f')
+        lines.append(bytes(line).replace(b"\n", b" ").decode())
+    status, messages, _ = bridge(gateway, lines + [request("ping", "last")], "--data-dir", gateway.folder)
+    assert status == 0 and all(message["jsonrpc"] == "2.0" for message in messages), messages
+    assert len(messages) > 100 and all("result" in message or "error" in message for message in messages)
+
+
 def test_the_bridge_never_stands_in_for_a_gateway_that_does_not_answer(gateway):
     for arguments, words in [
         (["--url", "http://127.0.0.1:9"], "No gateway answers"),
@@ -223,20 +237,6 @@ def listen(gateway, **wishes):
     """The messages of a subscription, as they come."""
     meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
     headers = {
-def test_whatever_the_bridge_reads_it_writes_messages_and_nothing_else(gateway):
-    chance = random.Random(SEED)
-    whole = request("tools/call", 1, name="mpesa_stk_push", arguments={"phone_number": "0712345678", "amount": 1})
-    lines = []
-    for _ in range(500):
-        line = bytearray(whole.encode())
-        for _ in range(chance.randrange(1, 8)):
-            line[chance.randrange(len(line))] = chance.choice(b'{}[]",:\\ 019nteu\x00\x7f')
-        lines.append(bytes(line).replace(b"\n", b" ").decode())
-    status, messages, _ = bridge(gateway, lines + [request("ping", "last")], "--data-dir", gateway.folder)
-    assert status == 0 and all(message["jsonrpc"] == "2.0" for message in messages), messages
-    assert len(messages) > 100 and all("result" in message or "error" in message for message in messages)
-
-
         "Authorization": "Bearer " + gateway.dev["api_key"], "Accept": "application/json, text/event-stream",
         "Content-Type": "application/json", "MCP-Protocol-Version": "2026-07-28",
         "Mcp-Method": "subscriptions/listen",
@@ -244,6 +244,8 @@ def test_whatever_the_bridge_reads_it_writes_messages_and_nothing_else(gateway):
     body = request("subscriptions/listen", "listen", notifications=wishes, _meta=meta).encode()
     asked = urllib.request.Request(gateway.url + "/mcp", body, headers, method="POST")
     with urllib.request.urlopen(asked, timeout=PATIENCE) as answer:
+        # Nothing on the way may keep it, or wait until there is more of it.
+        assert answer.headers["X-Accel-Buffering"] == "no" and "no-cache" in answer.headers["Cache-Control"], answer.headers
         for line in answer:
             if line.startswith(b"data: "):
                 yield json.loads(line[6:])

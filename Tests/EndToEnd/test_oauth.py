@@ -76,6 +76,22 @@ def test_a_client_finds_the_issuer_gets_a_token_and_pays_once(gateway, issuer, r
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
 
     assert done.returncode == 0, done.stdout + done.stderr
+    # Whoever shows nothing is told where to get a token, and with what to ask for.
+    status, fields, _ = http("POST", resource, {})
+    challenge = {name.lower(): value for name, value in fields.items()}["www-authenticate"]
+    assert status == 401 and 'scope="' in challenge and "mpesa:stk" in challenge, challenge
+    # A token is the gateway's to read, and nobody else's: M-Pesa is asked with the organization's own.
+    asked = json.dumps(http("GET", gateway.dev["simulator_url"] + "/simulator/requests")[2])
+    assert "processrequest" in asked and issuer.url not in asked and "eyJ" not in asked
+
+
+def test_a_key_counts_at_the_organizations_own_address_too(gateway, registered):
+    message = {"jsonrpc": "2.0", "id": 1, "method": "ping", "params": {}}
+    for name in ("Authorization", "X-API-Key"):
+        key = ("Bearer " if name == "Authorization" else "") + gateway.dev["api_key"]
+        headers = {name: key, "Content-Type": "application/json", "MCP-Protocol-Version": "2025-11-25"}
+        status, _, answer = http("POST", registered[1]["resource"], message, headers)
+        assert status == 200 and answer["result"] == {}, (name, answer)
 
 
 def test_tokens_of_every_algorithm_count_and_nothing_that_is_otherwise_signed_does(gateway, issuer, registered):

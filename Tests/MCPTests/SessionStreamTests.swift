@@ -119,6 +119,25 @@ struct `The stream of a session` {
         }
     }
 
+    @Test func `begins with what comes next, whatever its client says to have heard last`() async throws {
+        try await with { office in
+            let session = try #require(await office.begin(.november2025).session)
+            try office.registry.publish(FakePlugin.make(id: "other"))
+            let headers = [(Exchange.sessionHeader, session), ("Last-Event-ID", "1")]
+            let caller = office.caller(.token(office.key.text), headers)
+            let opening = await office.server.openStream(of: caller, call: CallID(office.clock.entropy.identifier()))
+            let heard = Heard(try opened(opening))
+            var messages = heard.messages.makeAsyncIterator()
+            #expect(await messages.next() == .null, "it is open")
+
+            office.registry.withdraw("other")
+
+            for list in ["tools", "prompts", "resources"] {
+                #expect(await messages.next()?["method"]?.stringValue == "notifications/\(list)/list_changed")
+            }
+        }
+    }
+
     @Test func `is there for sessions alone, each its client's own`() async throws {
         try await with { office in
             let session = try #require(await office.begin(.june2025).session)

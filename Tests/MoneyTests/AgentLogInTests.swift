@@ -148,3 +148,22 @@ struct `A log-in that a program has called with by MCP` {
         )
     }
 }
+
+struct `What an agent gives back` {
+    @Test func `waits for a person where no rule says otherwise`() async throws {
+        try await House.with { (house) async throws in
+            let desk = try await ApprovalDesk(in: house)
+            let original = try #require(await house.collect().record)
+            try await house.callback(original, says: ["verdict": "succeeded", "receipt": "R1", "amount": 100])
+            let call = ToolCall(
+                id: CallID(house.clock.entropy.identifier()),
+                door: .mcp,
+                credential: .token(house.key.text),
+                tool: "fake_undo",
+                arguments: ["original": .string(original.description), "amount": 50, "idempotency_key": "back"]
+            )
+
+            #expect(await desk.gateway.pipeline.serve(call).state == .draft && house.upstream.count("undo") == 0)
+        }
+    }
+}
