@@ -17,6 +17,14 @@ SECONDS = int(os.environ.get("BENCH_SECONDS", "3"))
 CONNECTIONS = int(os.environ.get("BENCH_CONNECTIONS", "64"))
 
 
+def hold(holds, words):
+    """Says that a budget was missed; with BENCH_STRICT=1 that ends the run, with status 1."""
+    if not holds:
+        print("MISSED: " + words)
+        if os.environ.get("BENCH_STRICT") == "1":
+            sys.exit(1)
+
+
 def cpu_of(pids):
     """Nanoseconds of CPU by thread name, of all threads of some processes."""
     spent = {}

@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import tempfile
 
-from measuring import free_port, lua, measure, wait_until
+from measuring import free_port, hold, lua, measure, wait_until
 from harness import ROOT, Gateway, answers, http
 from plugins import plugin
 
@@ -102,3 +102,4 @@ def compare(rounds, python, gateways):
             f"| {name} | {statistics.median(cpu):,.0f}, {min(cpu):,.0f} | {statistics.median(r['rate'] for r in rows):,.0f} "
             f"| {sum(row['bad'] for row in rows)} | {times:.1f}{asked} |"
         )
+        hold(times >= BUDGETS.get(name, 0), f"{name} it is {times:.1f} times the SDK's, and {asked.strip()} was asked for")

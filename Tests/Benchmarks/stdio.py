@@ -12,8 +12,12 @@ import time
 import urllib.parse
 
 from harness import PROGRAM, Gateway
+from measuring import hold
 
 MESSAGES = int(os.environ.get("BENCH_MESSAGES", "2000"))
+# At most so many milliseconds for a round trip through the bridge, by the median.
+MEDIAN_MS = 1
+CALLS = {"ping": {}, "tools/list": {}, "tools/call": {"name": "transactions_list", "arguments": {}}}
 
 
 class Bridge:
@@ -57,7 +61,7 @@ def round_trips(way, method, count):
     """Milliseconds of each of so many messages, one after another."""
     taken = []
     for number in range(count):
-        message = json.dumps({"jsonrpc": "2.0", "id": number, "method": method}).encode()
+        message = json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": CALLS[method]}).encode()
         begun = time.perf_counter()
         answer = way.ask(message)
         taken.append((time.perf_counter() - begun) * 1000)
@@ -73,7 +77,7 @@ def main(rounds):
         for way in ways.values():
             assert b'"result"' in way.ask(opening)
         found = {}
-        for method in ("ping", "tools/list"):
+        for method in CALLS:
             for name, way in ways.items():
                 round_trips(way, method, 100)
             for _ in range(rounds):
@@ -88,3 +92,6 @@ def main(rounds):
             f"| `{method}` by {name} | {statistics.median(taken):.2f} ms | {statistics.quantiles(taken, n=100)[98]:.2f} ms "
             f"| {len(taken):,} |"
         )
+    for method in CALLS:
+        median = statistics.median(found[method, "stdio"])
+        hold(median < MEDIAN_MS, f"`{method}` by stdio takes {median:.2f} ms, and at most {MEDIAN_MS} was asked for")

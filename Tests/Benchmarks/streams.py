@@ -7,7 +7,7 @@ import socket
 import time
 
 import many
-from measuring import cpu_of, rss_of
+from measuring import cpu_of, hold, rss_of
 from harness import Gateway
 
 STREAMS = int(os.environ.get("BENCH_STREAMS", "1000"))
@@ -80,3 +80,4 @@ def main():
                 stream.end()
     print(f"{STREAMS:,} streams of {len(keys)} organizations: {more:.1f} MB more (at most {MEMORY_MB}), "
           f"{more * 1000 / STREAMS:.0f} kB each; {share:.1%} of a processor while nothing happens")
+    hold(more <= MEMORY_MB, f"{STREAMS:,} streams take {more:.1f} MB, and at most {MEMORY_MB} were asked for")
