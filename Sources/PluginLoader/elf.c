@@ -52,7 +52,8 @@ static int read_manifest(const struct file *file, const Elf64_Shdr *found, gatew
         !is_padded_text(manifest->sdk, sizeof manifest->sdk)) {
         return GATEWAY_ELF_BAD_MANIFEST;
     }
-    return GATEWAY_ELF_OK;
+    /* What it would ask of its host by them, nobody here could keep. */
+    return manifest->flags == 0 ? GATEWAY_ELF_OK : GATEWAY_ELF_UNKNOWN_FLAGS;
 }
 
 /* What rule T6 forbids and an import shows. */
@@ -69,7 +70,15 @@ static int is_forbidden(const char *name) {
     return 0;
 }
 
-/* Counts what the dynamic symbol table defines for others, and whether the entry is among it. */
+/* Whether it is `gateway_plugin_v` and a number: the entry of some level. */
+static int is_entry(const char *name) {
+    static const char stem[] = "gateway_plugin_v";
+    const char *digits = name + sizeof stem - 1;
+    if (strncmp(name, stem, sizeof stem - 1) != 0 || *digits < '1' || *digits > '9') return 0;
+    return digits[strspn(digits, "0123456789")] == 0;
+}
+
+/* Looks at what the dynamic symbol table defines for others: entries, this host's among them, and nothing else. */
 static int read_exports(const struct file *file, const Elf64_Ehdr *header, const Elf64_Shdr *symbols,
                         struct gateway_elf_report *report) {
     Elf64_Shdr names;
@@ -92,8 +101,9 @@ static int read_exports(const struct file *file, const Elf64_Ehdr *header, const
         }
         report->exported++;
         if (strcmp(name, "gateway_plugin_v1") == 0) has_entry = 1;
+        if (!is_entry(name)) report->stranger = name;
     }
-    return report->exported == 1 && has_entry ? GATEWAY_ELF_OK : GATEWAY_ELF_EXPORTS;
+    return report->stranger == NULL && has_entry ? GATEWAY_ELF_OK : GATEWAY_ELF_EXPORTS;
 }
 
 static int read_needed(const struct file *file, const Elf64_Ehdr *header, const Elf64_Shdr *dynamic,

@@ -17,6 +17,7 @@ WRONG_MARK = '-DFIXTURE_ECHO="' + MARKED.replace('"', '\\"') + '"'
 WRONGS = [
     ("-DTWO_EXPORTS", "file.form"),
     ("-DNO_MANIFEST", "file.form"),
+    ("-DMANIFEST_FLAGS=1", "file.form"),
     ('-DMANIFEST_RUNTIME="swift-shared:9.9"', "file.form"),
     ("-DFIXTURE_LEVEL=7", "file.form"),
     ("-DCHOSEN_LEVEL=7", "entry.tables"),

@@ -101,7 +101,7 @@ def test_a_plugin_that_is_refused_says_which_rule_it_breaks_and_changes_nothing(
     install(gateway, compile_fixture("1.0.0"))
     for flags, rule in [
         (("-DTWO_EXPORTS",), "rule E1"), (("-DNO_MANIFEST",), "rule E2"), (("-DNULL_FUNCTION",), "rule E5"),
-        (("-DBAD_CATALOGUE",), "rule C1"), (('-DFIXTURE_PATH="/admin/x"',), "rule C2"), (("-DFAIL_SELFTEST",), "self-test"),
+        (("-DMANIFEST_FLAGS=4",), "the flags 4"), (("-DBAD_CATALOGUE",), "rule C1"), (('-DFIXTURE_PATH="/admin/x"',), "rule C2"), (("-DFAIL_SELFTEST",), "self-test"),
         (('-DFIXTURE_TOOL="mpesa_stk_push"',), "rule C2"),
     ]:
         told = install(gateway, compile_fixture("2.0.0", *flags), "--allow-breaking", fails=True)

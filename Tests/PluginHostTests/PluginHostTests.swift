@@ -43,7 +43,8 @@ struct `A plugin in plain C` {
 
     static let refusals: [([String], String)] = [
         (["-DFIXTURE_LEVEL=7"], "levels 7 to 7"), (["-DREFUSE"], "it is Monday"),
-        (["-DTWO_EXPORTS"], "rule E1: it exports 2 symbols"), (["-DNO_MANIFEST"], "rule E2: it has no section"),
+        (["-DTWO_EXPORTS"], "rule E1: it exports another_symbol"), (["-DNO_MANIFEST"], "rule E2: it has no section"),
+        (["-DMANIFEST_FLAGS=2"], "rule E2: its manifest has the flags 2"),
         (["-DMANIFEST_ID=\"other\""], "this is other"),
         (["-DMANIFEST_VERSION=\"9.9.9\""], "the manifest's 9.9.9"), (["-DNO_LIFECYCLE"], "rule E5: lifecycle/1"),
         (["-DNULL_FUNCTION"], "rule E5: a function of operation/1"), (["-DBAD_CATALOGUE"], "rule C1: : not JSON"),
@@ -66,6 +67,15 @@ struct `A plugin in plain C` {
         let refusal = #expect(throws: PluginRefusal.self) { try bench.load(flags) }
         #expect(refusal?.description.contains(reason) ?? false, "\(refusal?.description ?? "")")
         #expect(bench.registry.snapshot.tools.isEmpty)
+    }
+
+    @Test(arguments: Bench.Isolation.allCases)
+    func `may have the entry of a later level beside this one's`(isolation: Bench.Isolation) throws {
+        let bench = try Bench(isolation)
+        defer { bench.remove() }
+
+        try bench.load(["-DENTRY_OF_LEVEL_2"])
+        #expect(bench.registry.snapshot.tools["fixture_collect"] != nil)
     }
 
     @Test func `is refused without its grants`() throws {

@@ -76,7 +76,7 @@ package struct PluginFile {
         let found: Result<Manifest, PluginRefusal> = bytes.withUnsafeBufferPointer { buffer in
             var report = gateway_elf_report()
             let problem = gateway_elf_inspect(buffer.baseAddress, buffer.count, &report)
-            if let reason = reason(problem, exported: report.exported) { return .failure(.notAPlugin(reason)) }
+            if let reason = reason(problem, report) { return .failure(.notAPlugin(reason)) }
             for library in needed(in: report) where !isAllowed(library) { return .failure(.libraryNotAllowed(library)) }
             return .success(Manifest(report.manifest))
         }
@@ -110,7 +110,7 @@ package struct PluginFile {
             || (library.hasPrefix("lib_Foundation") && library.hasSuffix(".so"))
     }
 
-    private static func reason(_ problem: Int32, exported: UInt32) -> String? {
+    private static func reason(_ problem: Int32, _ report: gateway_elf_report) -> String? {
         switch UInt32(problem) {
         case GATEWAY_ELF_OK.rawValue: nil
         case GATEWAY_ELF_NOT_ELF.rawValue: "it is not a shared library for this machine"
@@ -119,7 +119,11 @@ package struct PluginFile {
             "rule E2: its section .gateway.manifest does not hold exactly one manifest"
         case GATEWAY_ELF_BAD_MANIFEST.rawValue:
             "rule E2: its manifest is not of revision 1, or a text in it is not padded"
-        case GATEWAY_ELF_EXPORTS.rawValue: "rule E1: it exports \(exported) symbols, not gateway_plugin_v1 alone"
+        case GATEWAY_ELF_UNKNOWN_FLAGS.rawValue:
+            "rule E2: its manifest has the flags \(report.manifest.flags), of which this host knows none"
+        case GATEWAY_ELF_EXPORTS.rawValue:
+            report.stranger.map { "rule E1: it exports \(String(cString: $0).prefix(64)), no gateway_plugin_v*" }
+                ?? "rule E1: it exports no gateway_plugin_v1"
         case GATEWAY_ELF_EXECUTABLE_STACK.rawValue: "it asks for an executable stack"
         default: "the file is damaged: a table points outside it"
         }

@@ -26,7 +26,8 @@ enum gateway_elf_problem {
     GATEWAY_ELF_NO_MANIFEST,      /* no section ".gateway.manifest" (rule E2) */
     GATEWAY_ELF_MANY_MANIFESTS,   /* more than one, or one of the wrong size */
     GATEWAY_ELF_BAD_MANIFEST,     /* wrong magic, revision, or a text that is not zero-padded */
-    GATEWAY_ELF_EXPORTS,          /* not exactly one exported symbol gateway_plugin_v1 (rule E1) */
+    GATEWAY_ELF_UNKNOWN_FLAGS,    /* a flag in the manifest that this host does not know */
+    GATEWAY_ELF_EXPORTS,          /* it exports more than gateway_plugin_v*, or no gateway_plugin_v1 (rule E1) */
     GATEWAY_ELF_EXECUTABLE_STACK  /* asks for an executable stack */
 };
 
@@ -36,6 +37,7 @@ enum gateway_elf_problem {
 struct gateway_elf_report {
     gateway_manifest_t manifest;
     uint32_t exported;                       /* how many symbols it exports */
+    const char *stranger;                    /* one of them that is no entry; null without one */
     uint32_t forbidden_count;
     const char *forbidden[GATEWAY_NEEDED_MAX]; /* functions it asks for that rule T6 forbids */
     uint32_t needed_count;

@@ -21,6 +21,7 @@ __attribute__((section(GATEWAY_MANIFEST_SECTION), used, retain)) static const ga
     .revision = 1,
     .level_min = FIXTURE_LEVEL,
     .level_max = FIXTURE_LEVEL,
+    .flags = MANIFEST_FLAGS,
     .id = MANIFEST_ID,
     .version = MANIFEST_VERSION,
     .runtime = MANIFEST_RUNTIME,
@@ -40,7 +41,7 @@ static const char catalogue[] =
     "{\"name\":\"" FIXTURE_TOOL "\",\"kind\":\"operation\",\"operation\":\"collect\",\"title\":\"Collect\","
     "\"description\":\"Collects.\",\"examples\":[{\"title\":\"One\",\"arguments\":" FIXTURE_EXAMPLE "}],"
     "\"input_schema\":" FIXTURE_SCHEMA ",\"output_schema\":" ANY ",\"annotations\":" ANNOTATIONS(FIXTURE_MONEY) ",\"rate\":" FIXTURE_RATE ","
-    "\"requires\":{\"features\":" FIXTURE_FEATURES "},"
+    "\"requires\":{\"features\":" FIXTURE_FEATURES ",\"approval\":" FIXTURE_APPROVAL "},"
     "\"http\":{\"method\":\"" FIXTURE_METHOD "\",\"path\":\"" FIXTURE_PATH "\"}},"
     "{\"name\":\"fixture_echo\",\"kind\":\"function\",\"title\":\"Echo\",\"description\":\"Echoes.\","
     "\"examples\":[{\"title\":\"At once\",\"arguments\":{\"how\":\"inline\"}}],"
@@ -409,6 +410,10 @@ static const void *find(void *plugin, gateway_bytes_t id) {
     if (is(id, GATEWAY_INVOKE)) return &invoke_table;
     return NULL;
 }
+
+#ifdef ENTRY_OF_LEVEL_2
+GATEWAY_EXPORT int gateway_plugin_v2(void) { return GATEWAY_NOT_SUPPORTED; }
+#endif
 
 #ifdef TWO_EXPORTS
 GATEWAY_EXPORT int another_symbol(void) {

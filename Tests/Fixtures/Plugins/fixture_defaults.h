@@ -17,6 +17,12 @@
 #ifndef MANIFEST_VERSION
 #define MANIFEST_VERSION FIXTURE_VERSION
 #endif
+#ifndef MANIFEST_FLAGS
+#define MANIFEST_FLAGS 0
+#endif
+#ifndef FIXTURE_APPROVAL
+#define FIXTURE_APPROVAL "null"
+#endif
 #ifndef FIXTURE_NEEDS
 #define FIXTURE_NEEDS "/collect"
 #endif

@@ -1,8 +1,9 @@
 /*
  * gateway/plugin.h: how a plugin is found, negotiated with and looked after. Start reading here.
  *
- * A plugin is one shared library that exports one symbol, `gateway_plugin_v1`, and carries one manifest in the ELF
- * section ".gateway.manifest". The host reads the manifest and verifies the file's bytes before any code of it runs.
+ * A plugin is one shared library that exports `gateway_plugin_v1`, and nothing else but entries of the same name with
+ * another number, which are for hosts of other levels. It carries one manifest in the ELF section ".gateway.manifest".
+ * The host reads the manifest and verifies the file's bytes before any code of it runs.
  * Then, always in this order:                                                                         (rule L1)
  *
  *     gateway_plugin_v1  ->  lifecycle.describe  ->  lifecycle.configure  ->  selftest (if offered)
@@ -32,7 +33,7 @@ typedef struct gateway_manifest_r1 {
     uint32_t revision;   /* of this struct: 1 */
     uint32_t level_min;  /* the protocol levels it can speak */
     uint32_t level_max;
-    uint32_t flags;      /* zero */
+    uint32_t flags;      /* zero; a host refuses a library that sets a flag which it does not know */
     uint8_t id[64];      /* [a-z][a-z0-9-]*, equal to the catalogue's plugin.id */
     uint8_t version[32]; /* semantic version, equal to the catalogue's plugin.version */
     uint8_t runtime[32];
@@ -60,7 +61,7 @@ typedef struct gateway_negotiation_r1 {
 } gateway_negotiation_t;
 
 /*
- * The one exported symbol. Called once per loaded generation, from any thread, before anything else. Several
+ * The exported symbol. Called once per loaded generation, from any thread, before anything else. Several
  * generations of one plugin may live in a process at once, so it must not claim anything global.       (rule L3)
  * Returns GATEWAY_OK when the second half is filled (also when `refused` is set); GATEWAY_NOT_SUPPORTED when no level
  * fits; anything else refuses the load. `negotiation` is never null from a host, but a plugin answers null with
@@ -86,8 +87,9 @@ typedef struct gateway_selftest_r1 {
     int32_t (*selftest)(void *plugin, gateway_sink_t reason);
 } gateway_selftest_t;
 
-/* "drain/1": optional. After `drain` the host starts nothing new. `in_flight` answers how many pieces of work the
- * plugin still runs, completed invocations included as long as its code is on some stack: 0 means "I am out". */
+/* "drain/1": optional. After `drain` the host starts nothing new. `in_flight` is reserved: no host calls it yet. It
+ * answers how many pieces of work the plugin still runs, completed invocations included as long as its code is on some
+ * stack: 0 means "I am out". */
 #define GATEWAY_DRAIN "drain/1"
 typedef struct gateway_drain_r1 {
     int32_t (*drain)(void *plugin);
