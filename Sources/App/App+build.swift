@@ -324,7 +324,7 @@ struct App: Sendable {
             stateFolder: folder,
             version: version,
             trust: trust,
-            abilities: Catalogue.HostAbilities(features: [], transforms: DarajaUpstream.transforms)
+            abilities: Catalogue.HostAbilities(transforms: DarajaUpstream.transforms)
         )
         host.workerProgram = WorkerProgram.find()
         host.readableFolders = WorkerProgram.swiftRuntimeFolders()

@@ -16,7 +16,7 @@ package enum FakePlugin {
     package static let crash = Array("crash".utf8)
 
     /// A loaded generation of it; one that `fails` reads nothing at all, and one that `isAway` is not even asked to;
-    /// `change` puts other functions in the place of its own, and `tools` says more of each tool.
+    /// `change` puts other functions in the place of its own, `tools` says more of each tool, and `payouts` of those that pay.
     package static func make(
         id: String = "fake",
         generation: Int = 1,
@@ -24,15 +24,16 @@ package enum FakePlugin {
         collect: JSONObject = [:],
         pay: JSONObject = [:],
         tools: JSONObject = [:],
+        payouts: JSONObject = [:],
         crashes: Bool = true,
         fails: Bool = false,
         isAway: Bool = false,
         changing change: (LoadedPlugin.OperationFunctions) -> LoadedPlugin.OperationFunctions = { $0 }
     ) throws -> LoadedPlugin {
-        let document = catalogue(id: id, collect: collect, pay: pay, tools: tools)
+        let document = catalogue(id: id, collect: collect, pay: pay, tools: tools, payouts: payouts)
         let catalogue = try Catalogue(
             parsing: document.bytes,
-            abilities: .init(features: [], transforms: ["stk_password", "security_credential"])
+            abilities: .init(transforms: ["stk_password", "security_credential"])
         )
         return LoadedPlugin(
             catalogue,
@@ -106,7 +107,13 @@ package enum FakePlugin {
 }
 
 extension FakePlugin {
-    private static func catalogue(id: String, collect: JSONObject, pay: JSONObject, tools more: JSONObject) -> JSON {
+    private static func catalogue(
+        id: String,
+        collect: JSONObject,
+        pay: JSONObject,
+        tools more: JSONObject,
+        payouts: JSONObject
+    ) -> JSON {
         let prefix = id == "fake" ? "fake" : "fake_" + id.filter { $0 != "-" }
         let tools = [
             tool(prefix, "collect", moves: true), tool(prefix, "pay", moves: true),
@@ -129,6 +136,8 @@ extension FakePlugin {
                 tools.map { tool in
                     var tool = tool.objectValue ?? JSONObject()
                     for (name, value) in more { tool[name] = value }
+                    let isPayout = tool["operation"] == "pay" && tool["lookup"] == nil
+                    for (name, value) in payouts where isPayout { tool[name] = value }
                     return .object(tool)
                 }
             ),

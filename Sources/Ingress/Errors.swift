@@ -24,7 +24,6 @@ enum ErrorResponse {
         case .idempotencyKeyRequired: (.badRequest, "Idempotency key required")
         case .conflict: (.conflict, "Conflict")
         case .staleVersion: (.preconditionFailed, "Changed meanwhile")
-        case .approvalRequired: (.forbidden, "Approval required")
         case .approvalDeclined: (.conflict, "Declined")
         case .approvalExpired: (.conflict, "Not approved in time")
         case .withdrawn: (.conflict, "Withdrawn")

@@ -151,7 +151,8 @@ private enum CatalogueAbilities {
 
     static func features(named catalogue: [UInt8]) -> Set<String> {
         let tools = (try? JSON(parsing: catalogue))?["tools"]?.arrayValue ?? []
-        return Set(tools.flatMap { $0["requires"]?["features"]?.arrayValue ?? [] }.compactMap(\.stringValue))
+        let named = tools.flatMap { $0["requires"]?["features"]?.arrayValue ?? [] }
+        return Catalogue.HostAbilities.own.union(named.compactMap(\.stringValue))
     }
 }
 

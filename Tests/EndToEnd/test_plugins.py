@@ -114,6 +114,15 @@ def test_a_plugin_that_is_refused_says_which_rule_it_breaks_and_changes_nothing(
     gateway.remove()
 
 
+def test_a_tool_that_has_others_agree_to_what_it_moves_waits_for_them_whatever_the_rules_are(simulator):
+    asks = ('-DFIXTURE_APPROVAL="{\\"amount\\":\\"/phone\\"}"', '-DFIXTURE_FEATURES="[\\"approval\\",\\"batches\\"]"')
+    with Gateway(simulator=simulator) as gateway:
+        install(gateway, compile_fixture("1.0.0", "-DENTRY_OF_LEVEL_2", *asks))
+        held = gateway.call("POST", "/tools/fixture-collect", {"phone": phone()})[2]["data"]
+        assert held["state"] == "draft" and held["approval"]["role"] == "manager", held
+        assert "the tool has others agree" in held["approval"]["reason"], held
+
+
 def test_a_host_that_trusts_a_key_runs_what_it_signed_and_nothing_else(simulator, folder):
     key = os.path.join(folder, "key")
 

@@ -4,7 +4,12 @@ import Testing
 
 /// What the host once knew of plugins by their names, and their descriptors say now.
 struct `A descriptor that says what the host would have to guess` {
-    private func catalogue(tool: String = "ask", more: JSONObject = [:], hint: JSON? = nil) throws -> Catalogue {
+    private func catalogue(
+        tool: String = "ask",
+        more: JSONObject = [:],
+        hint: JSON? = nil,
+        features: Set<String> = []
+    ) throws -> Catalogue {
         var operation: JSONObject = ["name": "ask", "direction": "none", "upstream": "daraja", "path": "/ask"]
         operation["x-hint"] = hint
         var descriptor: JSONObject = [
@@ -20,7 +25,7 @@ struct `A descriptor that says what the host would have to guess` {
             "plugin": ["id": "p", "version": "1.0.0", "title": "P"], "operations": [.object(operation)],
             "tools": [.object(descriptor)],
         ]
-        return try Catalogue(parsing: document.bytes, abilities: .init(features: [], transforms: []))
+        return try Catalogue(parsing: document.bytes, abilities: .init(features: features, transforms: []))
     }
 
     private func plugin(_ catalogue: Catalogue) -> LoadedPlugin {
@@ -54,6 +59,16 @@ struct `A descriptor that says what the host would have to guess` {
         let error = #expect(throws: CatalogueError.self) { try catalogue(more: ["x-audit": word]) }
 
         #expect(error?.rule == "C1" && error?.pointer == "/tools/0/x-audit")
+    }
+
+    @Test(arguments: [[], ["approval"]] as [Set<String>])
+    func `has nobody agree to what moves no money`(features: Set<String>) {
+        let requires: JSON = ["approval": ["amount": "/amount"]]
+        let error = #expect(throws: CatalogueError.self) {
+            try catalogue(more: ["requires": requires], features: features)
+        }
+
+        #expect(error?.rule == "C4" && error?.pointer == "/tools/0/requires/approval")
     }
 
     @Test func `says where a callback without a token names a transaction`() throws {

@@ -78,6 +78,15 @@ struct `A plugin in plain C` {
         #expect(bench.registry.snapshot.tools["fixture_collect"] != nil)
     }
 
+    @Test func `may require what this host can do`() throws {
+        let bench = try Bench { $0.abilities.features = Catalogue.HostAbilities.own }
+        defer { bench.remove() }
+
+        let features = #"-DFIXTURE_FEATURES="[\"approval\",\"batches\",\"x-original\",\"x-task\"]""#
+        let loaded = try bench.load([features, #"-DFIXTURE_APPROVAL="{\"amount\":\"/phone\"}""#])
+        #expect(loaded.tools[0].needsApproval && !loaded.tools[1].needsApproval)
+    }
+
     @Test func `is refused without its grants`() throws {
         let bench = try Bench()
         defer { bench.remove() }

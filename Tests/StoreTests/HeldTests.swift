@@ -22,6 +22,7 @@ private func makeDraft(at time: Timestamp = moment) -> Record {
         isNewReceiver: true,
         people: people,
         isConfirmation: true,
+        isOfTool: true,
         isAskedThere: true,
         session: Identifier(high: 8, low: 4),
         bearer: "key:1|https://issuer.example|amina"

@@ -29,6 +29,8 @@ package struct ApprovalRule: Sendable, Equatable {
         package let amount: Int64
         /// Whether nothing has been paid to the receiver before, or by the customer; asked only where a rule does.
         package var isNewReceiver: Bool
+        /// Whether its tool says itself that somebody else must agree: rules ask for more, and never for less.
+        package var isOfAskingTool = false
 
         /// States a call.
         package init(
@@ -122,6 +124,9 @@ package struct ApprovalRule: Sendable, Equatable {
     /// What holds where no rule matches: a program that decides for itself pays out and gives back nothing alone.
     package static let agents = ApprovalRule(callers: [.agent], directions: [.outgoing, .reverse], outcome: .approve)
 
+    /// The least that holds for a tool that says itself that somebody else must agree to what it moves.
+    package static let floor = ApprovalRule(outcome: .approve)
+
     /// As it is of a call of so much by such a caller.
     ///
     /// A form is answered by the client: of a program that decides for itself it proves little, and past what the organization
@@ -145,27 +150,45 @@ package struct ApprovalRule: Sendable, Equatable {
 
 /// What rules make of a call.
 package struct ApprovalDecision: Sendable, Equatable {
-    /// The rule's place, from 1 on; 0 for what holds where none matches.
+    /// The rule's place, from 1 on; 0 for what holds where none matches, and for what the tool itself asks.
     package let number: Int
     /// The rule; nil where everything is allowed.
     package let rule: ApprovalRule?
+    /// Whether the tool itself asks for it, because rules ask for less.
+    package let isOfTool: Bool
+
+    /// Whether neither a rule nor the tool says anything of such a call: then a mandate may permit it.
+    package var isByDefault: Bool { number == 0 && !isOfTool }
 
     /// What becomes of the call.
     package var outcome: ApprovalRule.Outcome { rule?.outcome ?? .allow }
 
     /// Its name, for people.
     package var name: String {
-        number == 0
+        if isOfTool { return "the tool has others agree to what it moves" }
+        return number == 0
             ? "programs that decide for themselves pay nothing out alone" : "rule \(number) of your organization"
     }
 
     /// Decides about a call.
     package init(about call: ApprovalRule.Case, by rules: [ApprovalRule]) {
+        let decided: ApprovalDecision
         if let index = rules.firstIndex(where: { $0.matches(call) }) {
-            (number, rule) = (index + 1, rules[index].settled(for: call.caller, call.amount))
+            decided = ApprovalDecision(index + 1, rules[index].settled(for: call.caller, call.amount))
         } else {
-            (number, rule) = (0, ApprovalRule.agents.matches(call) ? ApprovalRule.agents : nil)
+            decided = ApprovalDecision(0, ApprovalRule.agents.matches(call) ? ApprovalRule.agents : nil)
         }
+        self = call.isOfAskingTool ? decided.raised : decided
+    }
+
+    /// As it is of a tool that asks for somebody else itself: at least that.
+    private var raised: ApprovalDecision {
+        if outcome == .refuse { return self }
+        guard number > 0, outcome == .approve, var rule else {
+            return ApprovalDecision(0, ApprovalRule.floor, isOfTool: true)
+        }
+        rule.role = max(rule.role, ApprovalRule.floor.role)
+        return ApprovalDecision(number, rule)
     }
 
     /// Decides about many payments in one call: as strictly as about any of them, whether its receiver is new or not.
@@ -189,7 +212,9 @@ package struct ApprovalDecision: Sendable, Equatable {
     }
 
     /// What becomes of a call that a rule has matched, or none.
-    init(_ number: Int, _ rule: ApprovalRule?) { (self.number, self.rule) = (number, rule) }
+    init(_ number: Int, _ rule: ApprovalRule?, isOfTool: Bool = false) {
+        (self.number, self.rule, self.isOfTool) = (number, rule, isOfTool)
+    }
 
     /// Whether it asks for at least as much as another.
     func isAtLeast(_ other: ApprovalDecision) -> Bool {

@@ -36,8 +36,6 @@ package struct GatewayError: Error, Sendable, Equatable, CustomStringConvertible
         case conflict
         /// What was to be changed has been changed since the caller read it: read it again.
         case staleVersion = "stale_version"
-        /// A person must approve this first.
-        case approvalRequired = "approval_required"
         /// Somebody who was asked declined this call; nothing was sent, and its key stays taken.
         case approvalDeclined = "approval_declined"
         /// Nobody approved this call in time; nothing was sent, and its key stays taken.

@@ -41,6 +41,8 @@ package struct Hold: Sendable, Equatable {
         package let people: Approvers?
         /// Whether whoever asked may let it leave, by saying once more that it is wanted.
         package let isConfirmation: Bool
+        /// Whether the tool itself asks, and no rule: it waits on whatever rules say, unless they ask for more.
+        package let isOfTool: Bool
         /// Whether they are asked to in the conversation that they asked for it in, so that no letter need say so at once.
         package var isAskedThere: Bool
         /// The log-in with whose token a program that decides for itself has asked: it does not confirm it as well.
@@ -56,6 +58,7 @@ package struct Hold: Sendable, Equatable {
             isNewReceiver: Bool = false,
             people: Approvers? = nil,
             isConfirmation: Bool = false,
+            isOfTool: Bool = false,
             isAskedThere: Bool = false,
             session: Identifier? = nil,
             bearer: String? = nil
@@ -65,6 +68,7 @@ package struct Hold: Sendable, Equatable {
             self.isNewReceiver = isNewReceiver
             self.people = people
             self.isConfirmation = isConfirmation
+            self.isOfTool = isOfTool
             self.isAskedThere = isAskedThere
             self.session = session
             self.bearer = bearer

@@ -7,7 +7,8 @@ extension RequireApproval {
             let record = asked.record
             let isNew =
                 rules.contains(where: \.isForNewReceivers) ? try await records.isNewReceiver(of: record) : false
-            let call = ApprovalRule.Case(record, isNewReceiver: isNew)
+            var call = ApprovalRule.Case(record, isNewReceiver: isNew)
+            call.isOfAskingTool = asked.tool.needsApproval
             // A batch names nobody: it has many receivers.
             let isBatch = record.intent.party == nil && record.direction == .outgoing
             let decision =
@@ -36,12 +37,18 @@ extension RequireApproval {
             case .approve:
                 guard let rule = decision.rule else { return nil }
                 // What no rule asks about, a mandate may permit; batches it does not.
-                if decision.number == 0, !isBatch, policy.permits(record, at: now) { return nil }
+                if decision.isByDefault, !isBatch, policy.permits(record, at: now) { return nil }
                 let people = rule.count == 1 ? "One person" : "\(rule.count) people"
                 return HoldOrder(
                     reason: "\(people) of the role \(rule.role.rawValue) or higher must approve it: \(decision.name).",
                     until: record.createdAt + rule.within,
-                    asked: Hold.Asked(role: rule.role, count: rule.count, isNewReceiver: isNew, people: rule.people)
+                    asked: Hold.Asked(
+                        role: rule.role,
+                        count: rule.count,
+                        isNewReceiver: isNew,
+                        people: rule.people,
+                        isOfTool: decision.isOfTool
+                    )
                 )
             }
         }

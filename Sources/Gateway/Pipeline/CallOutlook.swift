@@ -139,20 +139,19 @@ package struct CallOutlook: Sendable {
     private func approval(_ call: Call) -> Finding {
         let rules = call.policy.rules(at: entropy.now())
         let decide = { (isNew: Bool) in
-            ApprovalDecision(
-                about: ApprovalRule.Case(
-                    caller: call.caller,
-                    direction: call.entry.direction,
-                    tool: call.tool.name,
-                    amount: call.amount?.amount ?? 0,
-                    isNewReceiver: isNew
-                ),
-                by: rules
+            var asked = ApprovalRule.Case(
+                caller: call.caller,
+                direction: call.entry.direction,
+                tool: call.tool.name,
+                amount: call.amount?.amount ?? 0,
+                isNewReceiver: isNew
             )
+            asked.isOfAskingTool = call.tool.needsApproval
+            return ApprovalDecision(about: asked, by: rules)
         }
         let (known, new) = (decide(false), decide(true))
         let isAlone = call.policy.mandate(of: call.principal.subjectText)?.permits(at: entropy.now()) ?? false
-        if isAlone, known.number == 0, new.number == 0 {
+        if isAlone, known.isByDefault, new.isByDefault {
             return Finding("approval", nil, else: "It leaves at once, within the mandate of its key.")
         }
         var why = CallOutlook.sentence(known)

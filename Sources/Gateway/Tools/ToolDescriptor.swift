@@ -107,8 +107,8 @@ package final class ToolDescriptor: Sendable {
     package let role: Role
     /// The scopes a call needs, all of them.
     package let scopes: [String]
-    /// Where the amount stands that decides about approval; nil when the tool never needs one.
-    package let approvalAmount: JSONPointer?
+    /// Whether somebody else must agree to what it moves, whatever an organization's rules say.
+    package let needsApproval: Bool
     /// What a call costs in its bucket.
     package let cost: Int
     /// The bucket its calls count in: `read` or `money`.
@@ -157,7 +157,7 @@ package final class ToolDescriptor: Sendable {
         annotations: Annotations,
         role: Role = .user,
         scopes: [String] = [],
-        approvalAmount: JSONPointer? = nil,
+        needsApproval: Bool = false,
         cost: Int = 1,
         bucket: String,
         concurrencyMax: Int? = nil,
@@ -189,7 +189,7 @@ package final class ToolDescriptor: Sendable {
         self.annotations = annotations
         self.role = role
         self.scopes = scopes
-        self.approvalAmount = approvalAmount
+        self.needsApproval = needsApproval
         self.cost = cost
         self.bucket = bucket
         self.concurrencyMax = concurrencyMax

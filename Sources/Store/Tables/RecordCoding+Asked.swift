@@ -9,7 +9,8 @@ extension RecordCoding {
         writer.optional("role", asked.role.rawValue)
         writer.optional("count", Int64(asked.count))
         let marks = [
-            ("new_receiver", asked.isNewReceiver), ("confirm", asked.isConfirmation), ("there", asked.isAskedThere),
+            ("new_receiver", asked.isNewReceiver), ("confirm", asked.isConfirmation), ("tool", asked.isOfTool),
+            ("there", asked.isAskedThere),
         ]
         for (name, isSo) in marks where isSo {
             writer.key(name)
@@ -32,6 +33,7 @@ extension RecordCoding {
             isNewReceiver: kept["new_receiver"] == true,
             people: kept["people"].map { Approvers($0, within: .zero) ?? .nobody },
             isConfirmation: kept["confirm"] == true,
+            isOfTool: kept["tool"] == true,
             isAskedThere: kept["there"] == true,
             session: kept["session"]?.stringValue.flatMap { Identifier($0) },
             bearer: kept["bearer"]?.stringValue

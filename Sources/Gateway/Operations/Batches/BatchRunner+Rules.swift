@@ -11,7 +11,7 @@ extension BatchRunner {
             call: CallID(entropy.identifier())
         )
         let rules = membership.organization.approvals.rules(at: entropy.now())
-        let decision = batch.decision(by: rules, direction: entry?.direction)
+        let decision = batch.decision(by: rules, entry)
         let asked = decision.outcome == .approve ? decision.rule : nil
         let people = ([batch.releasedBy].compactMap { $0 } + batch.approvers).filter { $0.hasPrefix("user:") }
         let refusal: String? =

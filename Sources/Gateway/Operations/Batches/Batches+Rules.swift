@@ -19,7 +19,7 @@ extension Batches {
             organization: batch.organization,
             call: CallID(entropy.identifier())
         )
-        let decision = batch.decision(by: policy.rules(at: now), direction: entry?.direction)
+        let decision = batch.decision(by: policy.rules(at: now), entry)
         var needsAnother = batch.releaser == .another
         var asked: Hold.Asked?
         switch decision.outcome {
@@ -83,14 +83,15 @@ extension Batches {
 
 extension Batch {
     /// What rules ask of its whole sum, for new receivers and for known ones.
-    func decision(by rules: [ApprovalRule], direction: OperationDirection?) -> ApprovalDecision {
-        let call = ApprovalRule.Case(
+    func decision(by rules: [ApprovalRule], _ entry: ToolRegistry.Entry?) -> ApprovalDecision {
+        var call = ApprovalRule.Case(
             caller: caller,
-            direction: direction ?? .outgoing,
+            direction: entry?.direction ?? .outgoing,
             tool: tool,
             amount: total,
             isNewReceiver: true
         )
+        call.isOfAskingTool = entry?.tool.needsApproval ?? false
         return ApprovalDecision(aboutMany: call, by: rules)
     }
 

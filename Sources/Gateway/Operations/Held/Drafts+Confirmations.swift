@@ -83,7 +83,8 @@ extension Record {
     /// Whether the rule by which it waits is gone, or asks for more by now.
     func isVoid(by rules: [ApprovalRule]) -> Bool {
         guard let asked = hold?.asked else { return false }
-        let call = ApprovalRule.Case(self, isNewReceiver: asked.isNewReceiver)
+        var call = ApprovalRule.Case(self, isNewReceiver: asked.isNewReceiver)
+        call.isOfAskingTool = asked.isOfTool
         let now = ApprovalDecision(about: call, by: rules)
         if asked.isConfirmation { return now.outcome != .confirm }
         guard now.outcome == .approve, let rule = now.rule else { return true }

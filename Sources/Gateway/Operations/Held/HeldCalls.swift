@@ -121,6 +121,11 @@ struct HeldCalls: Sendable {
         do throws(GatewayError) { try Authorize.check(entry.tool, principal: maker, membership: membership) } catch {
             throw .never("Whoever asked for it may not use \(record.tool) any more.")
         }
+        // A batch is asked about as a whole.
+        guard entry.tool.needsApproval, record.batch == nil else { return }
+        if record.hold?.asked?.isConfirmation ?? true {
+            throw .never("\(record.tool) has others agree to what it moves by now, and nobody was asked.")
+        }
     }
 
     /// What is stopped waits; what somebody has approved who may not any more does not leave.
