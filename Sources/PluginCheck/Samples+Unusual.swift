@@ -73,14 +73,30 @@ extension Samples {
     private static func showings(_ catalogue: Catalogue) -> [PureCall] {
         catalogue.tools.flatMap { tool -> [PureCall] in
             guard let kind = kind(of: tool) else { return [] }
-            return RecordState.allCases.flatMap { state in
-                knownRecords(catalogue.operations[kind], catalogue, tool: tool.name, state: state)
-                    .map { text, record in
-                        let input = PluginDocuments.render(record: record, events: events(of: record))
-                        return PureCall(.render(tool.index, input, tool), "\(tool.name) showing \(state) \(text)")
-                    }
+            let open = knownRecords(catalogue.operations[kind], catalogue, tool: tool.name, state: .reconciling)
+            let later = open.map { text, record in
+                let input = inLaterState(PluginDocuments.render(record: record, events: events(of: record)))
+                return PureCall(.render(tool.index, input, tool), "\(tool.name) showing an unheard-of state \(text)")
             }
+            return later
+                + RecordState.allCases.flatMap { state in
+                    knownRecords(catalogue.operations[kind], catalogue, tool: tool.name, state: state)
+                        .map { text, record in
+                            let input = PluginDocuments.render(record: record, events: events(of: record))
+                            return PureCall(.render(tool.index, input, tool), "\(tool.name) showing \(state) \(text)")
+                        }
+                }
         }
+    }
+
+    /// The same of a record in a state that only a later host knows: to a plugin it is another than those that it knows
+    /// (docs/abi.md, section 10, 4).
+    private static func inLaterState(_ input: [UInt8]) -> [UInt8] {
+        guard var document = (try? JSON(parsing: input))?.objectValue, var record = document["record"]?.objectValue
+        else { return input }
+        record["state"] = "later"
+        document["record"] = .object(record)
+        return JSON.object(document).bytes
     }
 
     private static func questions(_ catalogue: Catalogue) -> [PureCall] {
@@ -182,6 +198,8 @@ extension Samples {
         var metas: [JSONObject] = [
             ["caller": "mcp", "attempt": 2, "idempotency_key": "a key"], ["caller": "timer", "attempt": 10],
             ["caller": "rest", "attempt": 1, "idempotency_key": "", "x-unknown": [1, .null, [:]]],
+            // As a later host may say it.
+            ["caller": "later", "attempt": 1],
         ]
         guard tool.asks else { return metas }
         for action in ["accept", "decline", "cancel"] {

@@ -55,6 +55,8 @@ BROKEN = [
     # Profiles, records and callers that come seldom; another process; prompts and resources again and again.
     ("operation.unusual", "IN_PREPARE", "if (has(input, \"till_number\")) abort();"),
     ("operation.unusual", "IN_RENDER", "if (has(input, \"\\\"disputes\\\"\")) return output.write(output.context, text(\"{\\\"paid\\\":1}\"));"),
+    ("operation.unusual", "IN_RENDER", "if (has(input, \"\\\"later\\\"\")) abort();"),
+    ("function.callers", "IN_INVOKE", "if (has(meta, \"\\\"later\\\"\")) return GATEWAY_OK;"),
     ("operation.elsewhere", "IN_PREPARE", "amount += (unsigned)getpid() % 1000;"),
     ("context.elsewhere", "IN_RESOURCE", "if (getenv(\"TZ\") != NULL) return output.write(output.context, text(getenv(\"TZ\")));"),
     ("function.callers", "IN_INVOKE", "if (has(meta, \"\\\"mcp\\\"\")) return GATEWAY_OK;"),

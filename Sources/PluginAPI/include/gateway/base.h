@@ -46,8 +46,9 @@ typedef struct gateway_sink_r1 {
 } gateway_sink_t;
 
 /*
- * Statuses. A host-to-plugin list may not grow within a level (an old plugin would meet a value it does not know); a
- * plugin-to-host list may: the host treats a status it does not know as GATEWAY_INTERNAL.
+ * Statuses. Lists may grow, either way (docs/abi.md, section 10, rule 4): what a plugin does not know in one that comes
+ * from the host (a status of `answered`, an isolation) is to it another than those that it knows; the host treats a
+ * status it does not know as GATEWAY_INTERNAL.
  */
 #define GATEWAY_OK 0
 #define GATEWAY_ACCEPTED 1        /* started, not finished; the payload carries a handle */
