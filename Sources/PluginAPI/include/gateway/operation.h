@@ -4,8 +4,9 @@
  * Money is never moved by plugin code. The plugin says what should be sent and what an answer means; the host commits,
  * sends once, waits for callbacks, asks again, and reconciles. All four functions are therefore PURE: bytes in, bytes
  * out, no host service, no clock (the time is in the input), no state, callable from any thread at once, each within
- * a millisecond. The host may call them again with the same bytes, after a crash, in another process, or in a later
- * generation, and must get the same bytes.                                                        (rules P1, T1)
+ * a millisecond for every 64 KiB of input that are begun. The host may call them again with the same bytes, after a
+ * crash, in another process, or in another generation of the same version, and must get the same bytes. Another version
+ * may answer otherwise.                                                                           (rules P1, T1)
  *
  *     prepare    arguments, profile, time, ids   ->  a refusal, or a plan: intent + request template
  *     interpret  raw bytes from M-Pesa + record  ->  evidence: what these bytes prove
