@@ -30,6 +30,10 @@ package struct SchemaLimits: Sendable {
     ///
     /// Default 20.
     package var violationsMax = 20
+    /// How many characters of a schema's description a refusal of a text tells at most.
+    ///
+    /// Default 160.
+    package var meaningMax = 160
     /// Whether `format` refuses what is not of the format, rather than only describing it.
     ///
     /// Default true.

@@ -33,6 +33,8 @@ final class SchemaNode: @unchecked Sendable {
         var lengthMin: Int?
         var pattern: Pattern?
         var format: TextFormat?
+        /// What the schema says of the text, for whoever wrote another; nil where it says nothing.
+        var meaning: String?
     }
 
     /// Rules for lists.

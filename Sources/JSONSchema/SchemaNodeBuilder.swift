@@ -81,9 +81,27 @@ struct SchemaNodeBuilder {
         rules.lengthMin = try count("minLength")
         if let pattern = members["pattern"] { rules.pattern = try self.pattern(pattern, "pattern") }
         if limits.assertsFormat { rules.format = members["format"]?.stringValue.flatMap(TextFormat.init) }
+        rules.meaning = members["description"]?.stringValue.flatMap { SchemaNodeBuilder.short($0, limits.meaningMax) }
         if rules.lengthMax != nil || rules.lengthMin != nil || rules.pattern != nil || rules.format != nil {
             node.text = rules
         }
+    }
+
+    /// A description as it stands in a refusal, without its last stop: the sentences of it that fit, or its first words.
+    private static func short(_ description: String, _ most: Int) -> String? {
+        var (said, length, sentences) = ([Substring](), 0, 0)
+        for word in description.split(whereSeparator: \.isWhitespace) {
+            length += word.count + 1
+            guard length <= most else {
+                said = sentences > 0 ? Array(said.prefix(sentences)) : said + ["…"]
+                break
+            }
+            said.append(word)
+            if word.hasSuffix(".") { sentences = said.count }
+        }
+        let text = said.joined(separator: " ")
+        let short = text.hasSuffix(".") ? text.dropLast() : text[...]
+        return short.isEmpty ? nil : String(short)
     }
 
     private func pattern(_ value: JSON, _ keyword: String) throws(SchemaError) -> Pattern {

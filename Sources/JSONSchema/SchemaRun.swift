@@ -144,19 +144,24 @@ struct SchemaRun {
         if rules.lengthMax != nil || rules.lengthMin != nil {
             let length = text.unicodeScalars.count
             if let most = rules.lengthMax, length > most {
-                isGood = refuse(node, "maxLength", { "expected at most \(most) characters, not \(length)" })
+                isGood = refuse(
+                    node,
+                    "maxLength",
+                    { rules.telling("expected at most \(most) characters, not \(length)") }
+                )
             }
             if let least = rules.lengthMin, length < least {
-                isGood = refuse(node, "minLength", { "expected at least \(least) character\(least == 1 ? "" : "s")" })
+                let characters = least == 1 ? "character" : "characters"
+                isGood = refuse(node, "minLength", { rules.telling("expected at least \(least) \(characters)") })
             }
         }
         // A text of the wrong length is not looked through: what is asked of it costs as much as it is long.
         guard isGood else { return false }
         if let pattern = rules.pattern, !pattern.matches(text) {
-            isGood = refuse(node, "pattern", { "expected text of the form \(pattern.text)" })
+            isGood = refuse(node, "pattern", { rules.telling("expected text of ", ofForm: pattern.text) })
         }
         if let format = rules.format, !format.accepts(text) {
-            isGood = refuse(node, "format", { "expected \(format.expectation)" })
+            isGood = refuse(node, "format", { rules.telling("expected \(format.expectation)") })
         }
         return isGood
     }
@@ -179,6 +184,16 @@ struct SchemaRun {
             isGood = refuse(node, "multipleOf", { "expected a multiple of \(divisor.text)" })
         }
         return isGood
+    }
+}
+
+extension SchemaNode.TextRules {
+    /// What was expected of a text, and what the schema says of it: a length alone says nothing of what belongs there.
+    fileprivate func telling(_ expected: String) -> String { meaning.map { "\(expected). \($0)" } ?? expected }
+
+    /// A pattern is no word for people: it is shown where nothing else says what was expected.
+    fileprivate func telling(_ expected: String, ofForm pattern: String) -> String {
+        meaning.map { "\(expected)another form. \($0)" } ?? "\(expected)the form \(pattern)"
     }
 }
 

@@ -27,7 +27,7 @@ extension KeyActions {
             "accounts",
             [
                 "type": ["array", "null"], "minItems": 1, "maxItems": .integer(Int64(MPesaAccount.countMax)),
-                "uniqueItems": true, "items": ["type": "string", "pattern": .string(AccountName.pattern)],
+                "uniqueItems": true, "items": AccountName.schema("An account's name."),
                 "description": "The M-Pesa accounts that it may use, and whose transactions it sees.",
             ]
         ),

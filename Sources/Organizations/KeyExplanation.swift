@@ -49,7 +49,7 @@ struct KeyExplanation: Sendable {
                 "id": Arguments.id, "tool": ["type": "string", "minLength": 1, "maxLength": 128],
                 "amount": ["type": "integer", "minimum": 1, "description": "Shillings; left out, no limit is asked."],
                 "address": ["type": "string", "maxLength": 64, "description": "Where it would be called from."],
-                "account": ["type": "string", "pattern": .string(AccountName.pattern)],
+                "account": AccountName.schema("Of which account."),
                 "environment": [
                     "enum": ["test", "live"], "description": "Where it would act; the key's own unless said.",
                 ],

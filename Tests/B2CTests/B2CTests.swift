@@ -334,6 +334,24 @@ struct `The catalogue` {
         }
     }
 
+    @Test(
+        arguments: [
+            (
+                payoutDescriptor, ["phone_number": "0712", "amount": 1, "remarks": "Refund"],
+                "phone_number: expected at least 9 characters. "
+                    + "The customer's Safaricom number, such as 2547XXXXXXXX or 07XXXXXXXX."
+            ),
+            (
+                bulkPaymentDescriptor, ["batch_name": "b", "payments": [["phone_number": "0712", "amount": 1]]],
+                "phone_number: expected at least 9 characters. Such as 07XXXXXXXX."
+            ),
+        ] as [(JSONObject, JSON, String)]
+    )
+    func `says of a phone that is too short how one is written`(tool: JSONObject, said: JSON, words: String) throws {
+        let schema = try JSONSchema(compiling: #require(tool["input_schema"]))
+        #expect(schema.violations(in: said).map(\.message) == [words])
+    }
+
     @Test func `reads what its input schemas say, and writes what its output schemas say`() {
         let account: JSON = [
             "name": "Utility Account", "currency": "KES", "current": "1.00", "available": "1.00", "reserved": "0.00",

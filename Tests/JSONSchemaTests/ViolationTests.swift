@@ -42,4 +42,34 @@ struct `What is wrong with a value` {
         let found = try #require(deep.violations(in: value).first)
         #expect(found.instancePath.count == 401 && found.message.count < 200, "\(found)")
     }
+
+    private func message(_ schema: JSON, _ value: JSON) throws -> String? {
+        let whole: JSON = ["type": "object", "properties": ["phone": schema]]
+        return try JSONSchema(compiling: whole).violations(in: ["phone": value]).first?.message
+    }
+
+    @Test func `is told with what the schema says of a text, for a length says nothing of what belongs there`() throws {
+        var phone: JSONObject = ["type": "string", "minLength": 9, "maxLength": 12, "pattern": "^[0-9]+$"]
+        #expect(try message(.object(phone), "07") == "phone: expected at least 9 characters.")
+        #expect(try message(.object(phone), "07 12345678") == "phone: expected text of the form ^[0-9]+$.")
+
+        phone["description"] = "Such as 0712345678."
+        let words = "Such as 0712345678."
+        #expect(try message(.object(phone), "07") == "phone: expected at least 9 characters. " + words)
+        #expect(
+            try message(.object(phone), "0712345678901")
+                == "phone: expected at most 12 characters, not 13. " + words
+        )
+        #expect(try message(.object(phone), "07 12345678") == "phone: expected text of another form. " + words)
+        #expect(try message(.object(phone), 7)?.contains(words) == false)
+    }
+
+    @Test(arguments: [
+        ("One  and\ntwo", "One and two"), ("Such as a. " + String(repeating: "more ", count: 60), "Such as a"),
+        (String(repeating: "word ", count: 60), String(repeating: "word ", count: 32) + "…"), (" . ", nil),
+    ])
+    func `is told with no more of a long description than its sentences that fit`(said: String, short: String?) throws {
+        let found = try message(["type": "string", "minLength": 2, "description": .string(said)], "x")
+        #expect(found == "phone: expected at least 2 characters" + (short.map { ". " + $0 } ?? "") + ".")
+    }
 }

@@ -38,8 +38,8 @@ let bulkPaymentDescriptor: JSONObject = [
                     "type": "object",
                     "properties": [
                         "phone_number": [
-                            "type": "string", "minLength": 1, "maxLength": 32,
-                            "description": "Such as 0712345678.",
+                            "type": "string", "minLength": 9, "maxLength": 32,
+                            "description": "Such as 07XXXXXXXX.",
                         ],
                         "amount": ["type": "integer", "minimum": 1, "description": "Whole Kenyan shillings."],
                         "account_reference": ["type": "string", "minLength": 1, "maxLength": 100],

@@ -23,8 +23,8 @@ let pushDescriptor: JSONObject = [
     "input_schema": MoneyTool.arguments(
         [
             "phone_number": [
-                "type": "string", "minLength": 1, "maxLength": 32,
-                "description": "The customer's Safaricom number, such as 254712345678 or 0712345678.",
+                "type": "string", "minLength": 9, "maxLength": 32,
+                "description": "The customer's Safaricom number, such as 2547XXXXXXXX or 07XXXXXXXX.",
             ],
             "amount": [
                 "type": "integer", "minimum": 1,

@@ -35,10 +35,7 @@ package struct BalanceActions: Sendable {
                 """,
             route: Route("GET", "/balances"),
             arguments: [
-                "account": [
-                    "type": "string", "pattern": .string(AccountName.pattern),
-                    "description": "Of this M-Pesa account alone.",
-                ],
+                "account": AccountName.schema("Of this M-Pesa account alone."),
                 "history": [
                     "type": "integer", "minimum": 0, "maximum": .integer(Int64(BalanceActions.historyMax)),
                     "description": "How many rows of older answers; the last answer is whole all the same.",

@@ -13,10 +13,7 @@ extension BatchActions {
             "type": "array", "minItems": 1, "maxItems": 10_000,
             "description": "The payments, each as the tool lists them.", "items": ["type": "object"],
         ]
-        arguments["account"] = [
-            "type": "string", "pattern": .string(AccountName.pattern),
-            "description": "Which of the organization's M-Pesa accounts; the default one unless said.",
-        ]
+        arguments["account"] = AccountName.schema("Which M-Pesa account; the default one unless said.")
         return Action(
             ActionRules("batches.create", auditAction: "BATCH_CREATED", bucket: "money"),
             title: "Make a batch",

@@ -34,7 +34,7 @@ package struct BatchActions: Sendable {
     }
 
     private static let id: JSON = [
-        "type": "string", "pattern": .string(BatchID.pattern), "description": "The batch's.",
+        "type": "string", "pattern": .string(BatchID.pattern), "description": .string("The batch's. \(BatchID.form)"),
     ]
     private static let reason: JSON = [
         "type": "string", "minLength": 3, "maxLength": 200, "description": "Why, for whoever looks at it later.",
@@ -75,7 +75,10 @@ package struct BatchActions: Sendable {
             route: Route("GET", "/batches"),
             arguments: [
                 "limit": ["type": "integer", "minimum": 1, "maximum": .integer(Int64(BatchActions.pageMax))],
-                "before": ["type": "string", "pattern": .string(BatchID.pattern), "description": "Only older ones."],
+                "before": [
+                    "type": "string", "pattern": .string(BatchID.pattern),
+                    "description": "Only older ones than the batch of this id, as next_before has it.",
+                ],
             ],
             output: .data(
                 ["type": "array", "items": BatchDocument.schema],

@@ -47,10 +47,7 @@ package struct TransactionActions: Sendable {
                 "direction": [
                     "enum": ["in", "out", "reverse"], "description": "Which way the money goes: reverse gives back.",
                 ],
-                "account": [
-                    "type": "string", "pattern": .string(AccountName.pattern),
-                    "description": "That went through this M-Pesa account.",
-                ],
+                "account": AccountName.schema("That went through this M-Pesa account."),
                 "reference": ["type": "string", "maxLength": 128, "description": "With this reference."],
                 "receipt": ["type": "string", "maxLength": 64, "description": "With this receipt of M-Pesa's."],
                 "amount_min": TransactionActions.shillings("Of at least so many shillings."),

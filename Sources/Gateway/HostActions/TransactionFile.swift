@@ -39,10 +39,7 @@ package struct TransactionFile: Sendable {
                 "direction": [
                     "enum": ["in", "out", "reverse"], "description": "Which way the money goes: reverse gives back.",
                 ],
-                "account": [
-                    "type": "string", "pattern": .string(AccountName.pattern),
-                    "description": "That went through this M-Pesa account.",
-                ],
+                "account": AccountName.schema("That went through this M-Pesa account."),
             ],
             output: .file
         ) { [self] use throws(GatewayError) in

@@ -4,6 +4,8 @@
 package struct BatchID: Hashable, Sendable, CustomStringConvertible {
     /// What an id looks like, for schemas.
     package static let pattern = "^[A-Za-z0-9][\\w.:-]{0,63}$"
+    /// The same in words, for whoever wrote another.
+    package static let form = "Letters, digits, dots, hyphens, colons and underscores; at most 64."
     /// The text of it.
     package let description: String
 

@@ -1,3 +1,5 @@
+import OrderedJSON
+
 /// Names one of an organization's M-Pesa accounts within an environment; it never changes.
 ///
 /// `[a-z0-9][a-z0-9-]{0,31}`: what people choose, callers say, and records keep.
@@ -11,6 +13,13 @@ package struct AccountName: Hashable, Sendable, Comparable, CustomStringConverti
     package static let argument = "account"
     /// What a name looks like, for schemas.
     package static let pattern = "^[a-z0-9][a-z0-9-]{0,31}$"
+
+    /// The same in words, for whoever wrote another.
+    package static let form = "Small letters, digits and hyphens; at most 32."
+    /// The schema of a name, and what it is of.
+    package static func schema(_ description: String) -> JSON {
+        ["type": "string", "pattern": .string(pattern), "description": .string("\(description) \(form)")]
+    }
 
     private init(unchecked text: String) { description = text }
 

@@ -12,7 +12,7 @@ package enum BatchArguments {
         "batch_id": [
             "type": "string", "pattern": .string(BatchID.pattern),
             "description": """
-            Your own, such as payroll-11; reuse it when you retry.
+            Your own, such as payroll-11, of letters, digits and . _ : -; reuse it when you retry.
             """,
         ],
         "batch_name": ["type": "string", "minLength": 1, "maxLength": 100, "description": "A name for people."],
@@ -26,7 +26,7 @@ package enum BatchArguments {
         ],
         "repeats": [
             "type": "string", "pattern": .string(BatchID.pattern),
-            "description": "The batch that a person lets be paid again.",
+            "description": "The batch that a person lets be paid again, by its id.",
         ],
         "validate_only": [
             "type": "boolean", "description": "Checks; keeps and sends nothing.",

@@ -158,7 +158,7 @@ package final class CallSchemas: Sendable {
 
     private static let accountSchema: JSON = [
         "type": "string", "pattern": .string(AccountName.pattern),
-        "description": "Which M-Pesa account; the default one if left out.",
+        "description": "Which M-Pesa account, in small letters, digits and hyphens; the default one if left out.",
     ]
 
     private static func waitSchema(_ tool: ToolDescriptor) -> JSON {
@@ -173,12 +173,13 @@ package final class CallSchemas: Sendable {
 
     private static let keySchema: JSON = [
         "type": "string", "pattern": "^[!-~]{1,255}$",
-        "description": "One for each payment or reversal; the same whenever you retry.",
+        "description":
+            "One for each payment or reversal, of at most 255 letters and signs; the same whenever you retry.",
     ]
 
     private static let batchKeySchema: JSON = [
         "type": "string", "pattern": "^[!-~]{1,255}$",
-        "description": "As batch_id.",
+        "description": "As batch_id; at most 255 letters and signs.",
     ]
 
     private static func words(_ name: String, _ noun: String, isRequired: Bool, pays: Bool) -> String {
